@@ -1,0 +1,226 @@
+"""Allocation of packs from the schema, conversion of a Model to device buffers, and live NumPy views for people.
+
+On the CPU every buffer is a NumPy array that the kernels use in place, so a view written by the user is what the next
+step reads.
+"""
+
+import numpy as np
+import taichi as ti
+
+from engine import schema as s
+from engine.math.types import mat3, real, vec3, vec4
+from engine.model.constants import BALL, FREE, NQ, NV, PLANE
+
+DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4, "mat3": mat3}
+INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,), "mat3": (3, 3)}
+NP_REAL = np.float64 if real == ti.f64 else np.float32
+
+
+def pack_type(name):
+    """The argument pack of a group of buffers, in the schema's order."""
+    return ti.types.argpack(
+        **{b.name: ti.types.ndarray(dtype=DTYPES[b.dtype], ndim=1) for b in s.PACKS[name]}
+    )
+
+
+class Pack:
+    """Buffers of one pack as NumPy arrays, by name. Every buffer has at least one element."""
+
+    def __init__(self, name):
+        self.name = name
+        self.buffers = {}
+        self.version = 0  # counts changes of the arrays themselves, for prebound launches
+
+    def allocate(self, buffer, elements):
+        dtype = np.int32 if buffer.dtype == "int" else NP_REAL
+        self.set(buffer.name, np.zeros((max(elements, 1), *INNER[buffer.dtype]), dtype))
+
+    def set(self, name, array):
+        self.buffers[name] = array
+        self.version += 1
+
+    def __getitem__(self, name):
+        return self.buffers[name]
+
+    @property
+    def nbytes(self):
+        return sum(a.nbytes for a in self.buffers.values())
+
+
+def sizes_of(model, nconmax):
+    """The counts that the schema's symbols stand for."""
+    stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
+    return {
+        "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
+        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
+        "nsensordata": model.nsensordata, "nvv": model.nv * model.nv, "nconmax": nconmax, "nconnv": nconmax * model.nv,
+        "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
+        "ntheta": theta_layout(model)[1],
+    }  # fmt: skip
+
+
+def theta_layout(model):
+    """Where each parameter group begins in theta, {name: (start, shape)}, and the total length."""
+    count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
+             "pair": max(model.npair, 1)}  # fmt: skip
+    layout, at = {}, 0
+    for p in s.THETA:
+        n = count[p.name.split("_")[0]]
+        layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
+        at += n * p.width
+    return layout, at
+
+
+def parameter(model, name):
+    """A differentiable parameter of the model, as the Model holds it."""
+    return model.opt.gravity if name == "gravity" else getattr(model, name)
+
+
+def contact_capacity(model):
+    """Contacts that the candidate pairs and the limited ball joints can make at most."""
+    most = {2: 1, 3: 2, 6: 4}  # plane against sphere, capsule, box
+    total = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
+    for g1, g2 in zip(model.pair_geom1, model.pair_geom2, strict=True):
+        t1, t2 = model.geom_type[g1], model.geom_type[g2]
+        total += most[int(t2)] if t1 == PLANE else (2 if 3 in (t1, t2) and t1 != 2 else 1)
+    return total
+
+
+def model_pack(model, nconmax):
+    """Device buffers of a Model."""
+    pack = Pack("model")
+    sizes = sizes_of(model, nconmax)
+    for b in s.MODEL:
+        pack.allocate(b, sizes[b.count] * b.width)
+    _fill_dims(pack, model, sizes)
+    pack["opt"][:] = (model.opt.timestep, model.opt.impratio, 1e-2 * model.opt.tolerance, model.opt.refsafe)
+    for name, (at, shape) in theta_layout(model)[0].items():
+        value = parameter(model, name)
+        if np.size(value):
+            pack["theta"][at : at + int(np.prod(shape))] = np.ravel(value)
+    for fill in (_fill_bodies, _fill_joints, _fill_geoms, _fill_actuators):
+        fill(pack, model)
+    return pack
+
+
+def _fill_dims(pack, model, sizes):
+    d = pack["dims"]
+    layout, n = theta_layout(model)
+    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE").split():
+        d[getattr(s, symbol)] = sizes[symbol.lower()]
+    d[s.INTEGRATOR] = model.opt.integrator
+    d[s.CONE] = model.opt.cone
+    d[s.ITERATIONS] = model.opt.iterations
+    d[s.LS_ITERATIONS] = model.opt.ls_iterations
+    d[s.EULERDAMP] = model.opt.eulerdamp
+    d[s.NTHETA] = n
+    for p in s.THETA:
+        d[p.offset] = layout[p.name][0]
+
+
+def _columns(buffer, width, columns):
+    """Write {column: array} into an entity-major buffer."""
+    if not len(next(iter(columns.values()))):
+        return
+    table = buffer.reshape(-1, width, *buffer.shape[1:])
+    for k, value in columns.items():
+        value = np.asarray(value)
+        n = len(value)
+        if value.ndim == table.ndim - 1:
+            table[:n, k] = value
+        else:
+            table[:n, k : k + value.shape[1]] = value
+
+
+def last_dof(model):
+    """The deepest dof that moves each body, -1 for bodies fixed to the world."""
+    last = np.full(model.nbody, -1, np.int32)
+    for b in range(1, model.nbody):
+        n = model.body_dofnum[b]
+        last[b] = model.body_dofadr[b] + n - 1 if n else last[model.body_parentid[b]]
+    return last
+
+
+def _fill_bodies(pack, m):
+    _columns(pack["body_i"], s.NBI, {
+        s.B_PARENT: m.body_parentid, s.B_ROOT: m.body_rootid, s.B_JNTADR: m.body_jntadr, s.B_JNTNUM: m.body_jntnum,
+        s.B_DOFADR: m.body_dofadr, s.B_DOFNUM: m.body_dofnum, s.B_LASTDOF: last_dof(m),
+    })  # fmt: skip
+    _columns(pack["body_v"], s.NBV, {s.B_POS: m.body_pos, s.B_IPOS: m.body_ipos})
+    _columns(pack["body_q"], s.NBQ, {s.B_QUAT: m.body_quat, s.B_IQUAT: m.body_iquat})
+
+
+def _fill_joints(pack, m):
+    dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
+    _columns(pack["jnt_i"], s.NJI, {
+        s.J_TYPE: m.jnt_type, s.J_QPOSADR: m.jnt_qposadr, s.J_DOFADR: m.jnt_dofadr, s.J_BODY: m.jnt_bodyid,
+        s.J_LIMITED: m.jnt_limited,
+    })  # fmt: skip
+    _columns(pack["jnt_v"], s.NJV, {s.J_POS: m.jnt_pos, s.J_AXIS: m.jnt_axis})
+    _columns(pack["jnt_r"], s.NJR, {
+        s.J_LO: m.jnt_range, s.J_MARGIN: m.jnt_margin, s.J_SOLREF: m.jnt_solref, s.J_DIAGA: m.dof_invweight0[dof0],
+        s.J_SOLIMP: m.jnt_solimp,
+    })  # fmt: skip
+    if m.nq:
+        pack["qpos_r"][:] = np.concatenate([m.qpos0, m.qpos_spring])
+    group = np.arange(m.nv, dtype=np.int32)
+    for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
+        if t in (FREE, BALL):
+            group[a : a + NV[int(t)]] = np.repeat(np.arange(a, a + NV[int(t)], 3), 3)
+    _columns(pack["dof_i"], s.NDI, {
+        s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group,
+    })  # fmt: skip
+    _columns(pack["dof_r"], s.NDR, {
+        s.D_DIAGA: m.dof_invweight0, s.D_SOLREF: m.dof_solref, s.D_SOLIMP: m.dof_solimp,
+    })  # fmt: skip
+
+
+def _fill_geoms(pack, m):
+    _columns(pack["geom_i"], s.NGI, {s.G_TYPE: m.geom_type, s.G_BODY: m.geom_bodyid})
+    _columns(pack["geom_v"], s.NGV, {s.G_POS: m.geom_pos, s.G_SIZE: m.geom_size})
+    _columns(pack["geom_q"], 1, {0: m.geom_quat})
+    b1, b2 = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]
+    r1 = np.where(m.geom_type[m.pair_geom1] == PLANE, 0.0, m.geom_rbound[m.pair_geom1])
+    _columns(pack["pair_i"], s.NPI, {s.P_GEOM1: m.pair_geom1, s.P_GEOM2: m.pair_geom2, s.P_DIM: m.pair_dim})
+    _columns(pack["pair_r"], s.NPR, {
+        s.P_SOLREF: m.pair_solref, s.P_SOLREFFRICTION: m.pair_solreffriction, s.P_SOLIMP: m.pair_solimp,
+        s.P_MARGIN: m.pair_margin, s.P_GAP: m.pair_gap,
+        s.P_DIAGA: m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0], s.P_RBOUND: r1 + m.geom_rbound[m.pair_geom2],
+    })  # fmt: skip
+    _columns(pack["site_i"], s.NSI, {s.S_BODY: m.site_bodyid, s.S_TYPE: m.site_type})
+    _columns(pack["site_v"], s.NSV, {s.S_POS: m.site_pos, s.S_SIZE: m.site_size})
+    _columns(pack["site_q"], 1, {0: m.site_quat})
+
+
+def _fill_actuators(pack, m):
+    _columns(pack["act_i"], s.NAI, {
+        s.A_JNT: m.actuator_trnid, s.A_DYN: m.actuator_dyntype, s.A_ACTADR: m.actuator_actadr,
+        s.A_CTRLLIMITED: m.actuator_ctrllimited, s.A_FORCELIMITED: m.actuator_forcelimited,
+        s.A_ACTLIMITED: m.actuator_actlimited,
+    })  # fmt: skip
+    _columns(pack["act_r"], s.NAR, {
+        s.A_TAU: m.actuator_dynprm[:, 0], s.A_CTRLLO: m.actuator_ctrlrange, s.A_FORCELO: m.actuator_forcerange,
+        s.A_ACTLO: m.actuator_actrange,
+    })  # fmt: skip
+    _columns(pack["sensor_i"], s.NNI, {
+        s.N_TYPE: m.sensor_type, s.N_OBJTYPE: m.sensor_objtype, s.N_OBJ: m.sensor_objid, s.N_DIM: m.sensor_dim,
+        s.N_ADR: m.sensor_adr,
+    })  # fmt: skip
+    _columns(pack["sensor_r"], 1, {0: m.sensor_cutoff})
+
+
+def data_pack(model, worlds, nconmax):
+    """State and work of `worlds` worlds."""
+    pack = Pack("data")
+    sizes = sizes_of(model, nconmax)
+    for b in s.STATE + s.WORK:
+        pack.allocate(b, worlds * sizes[b.count] * b.width)
+    return pack
+
+
+def coordinates(model):
+    """Per joint (type, first coordinate, first dof, coordinates, dofs)."""
+    return [
+        (int(t), int(q), int(v), NQ[int(t)], NV[int(t)])
+        for t, q, v in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True)
+    ]

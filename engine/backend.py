@@ -1,0 +1,95 @@
+"""Taichi, set up once per process: architecture, precision, threads and the compile options that the kernels need."""
+
+import contextlib
+import functools
+import os
+import sys
+
+PRECISIONS = ("f32", "f64")
+ARCHS = ("cpu", "cuda")
+
+_settings = None
+
+
+class Settings:
+    """What `init` decided: `arch`, `precision`, `threads` and the Taichi scalar type `real`."""
+
+    def __init__(self, arch, precision, threads, real):
+        self.arch, self.precision, self.threads, self.real = arch, precision, threads, real
+
+    def key(self):
+        return self.arch, self.precision, self.threads
+
+
+def init(arch="cpu", precision=None, threads=None):
+    """Set the engine up; optional, the first use calls it with the defaults.
+
+    arch: "cpu" or "cuda". precision: "f64" (default on the CPU) or "f32" (default on CUDA).
+    threads: CPU threads for batches of worlds, default all cores.
+    Raises ValueError for an unknown value and RuntimeError when the process already runs with other settings,
+    because compiled kernels hold their precision.
+    """
+    global _settings
+    if arch not in ARCHS:
+        raise ValueError(f"arch: got {arch!r}, allowed: {', '.join(ARCHS)}")
+    precision = precision or ("f64" if arch == "cpu" else "f32")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: got {precision!r}, allowed: {', '.join(PRECISIONS)}")
+    cores = os.cpu_count() or 1
+    threads = cores if threads is None else threads
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ValueError(f"threads: got {threads!r}, allowed: a whole number from 1")
+    if _settings is not None:
+        if _settings.key() != (arch, precision, threads):
+            raise RuntimeError(
+                f"engine.init: this process already runs with arch, precision, threads = {_settings.key()}; "
+                f"asked for {(arch, precision, threads)}. Call engine.init before the first simulator."
+            )
+        return _settings
+    _settings = _start(arch, precision, threads)
+    return _settings
+
+
+def settings():
+    """The settings in force; starts the engine with the defaults if nobody has."""
+    return _settings or init()
+
+
+def _start(arch, precision, threads):
+    os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
+    import taichi as ti
+
+    real = ti.f64 if precision == "f64" else ti.f32
+    # Taichi prints "Starting on arch" unconditionally.
+    with contextlib.redirect_stdout(sys.stderr if os.environ.get("PULLBACK_DEBUG") else open(os.devnull, "w")):
+        ti.init(
+            arch=ti.cpu if arch == "cpu" else ti.cuda,
+            default_fp=real,
+            # With it on, compile time grows with the square of the kernel's size.
+            advanced_optimization=False,
+            cpu_max_num_threads=threads,
+            offline_cache=True,
+            # Indices are checked on the host before a launch; checks in the kernel would triple its size.
+            debug=False,
+        )
+    _speed_up_tracing()
+    return Settings(arch, precision, threads, real)
+
+
+def _speed_up_tracing():
+    """Taichi retraces the Python source of every kernel in every process, also when the binary is cached.
+
+    Half of that time goes into wrapping source text for error positions, and much of the rest into reading and
+    parsing the source of a function again at each of its call sites. A plain "file, line, function" and a cache of
+    the source lines do the same work once.
+    """
+    from taichi.lang import kernel_impl
+    from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext
+
+    def position(self, node):
+        return f'File "{self.file}", line {node.lineno + self.lineno_offset}, in {self.func.func.__name__}:\n'
+
+    ASTTransformerContext.get_pos_info = position
+    if not hasattr(kernel_impl.getsourcelines, "cache_info"):
+        kernel_impl.getsourcelines = functools.lru_cache(maxsize=None)(kernel_impl.getsourcelines)
+        kernel_impl.getsourcefile = functools.lru_cache(maxsize=None)(kernel_impl.getsourcefile)

@@ -1,0 +1,219 @@
+"""Newton's method for the constrained acceleration, and its implicit adjoint.
+
+    a minimises  1/2 (a - a0)^T M (a - a0) + s(J a - aref);   gradient  M a - qfrc_smooth - J^T f,   Hessian  H = M + J^T K J
+(MuJoCo documentation, Computation, "Constraint model"). The line search is exact: it finds the root of the derivative
+along the direction by a bracketed Newton iteration. Constraints and line search share one evaluation per trial.
+
+The adjoint never sees an iteration: at the solution, z = -H^-1 a_bar (implicit function theorem).
+"""
+
+import taichi as ti
+
+from engine.contact.constraint import add_transpose, chain_mul, constraint_bar, evaluate
+from engine.contact.law import sym_mul
+from engine.dynamics.crba import mass_mul
+from engine.dynamics.factor import factor, solve
+from engine.math.types import EPS, real
+from engine.schema import (
+    A_BAR, C_F, C_JAR, C_JV, C_KD, C_KO, C_TOP, D_PARENT, ITERATIONS, LS_ITERATIONS, M_H, M_M, MA, MSEARCH, NCI,
+    NCONMAX, NCV, NDI, NMAT, NQR, NROWMAX, NRI, NRR, NV, NWI, QACC, QFRC_CONSTRAINT, QFRC_SMOOTH, R_DOF, R_F, R_JAR,
+    R_K, R_SIGN, SEARCH, TOLERANCE, W_NCON, W_NITER, W_NROW, Z,
+)  # fmt: skip
+
+
+@ti.func
+def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Factor H = M + J^T K J into M_H, on the elimination tree."""
+    nv = m.dims[NV]
+    om = w * nv * nv * NMAT + M_M * nv * nv
+    oh = w * nv * nv * NMAT + M_H * nv * nv
+    oe = w * nv
+    for j in range(nv):
+        i = d.eparent[oe + j]
+        while i >= 0:
+            d.mat[oh + j * nv + i] = 0.0
+            i = d.eparent[oe + i]
+        d.mat[oh + j * nv + j] = d.mat[om + j * nv + j]
+        i = m.dof_i[j * NDI + D_PARENT]
+        while i >= 0:
+            d.mat[oh + j * nv + i] = d.mat[om + j * nv + i]
+            i = m.dof_i[i * NDI + D_PARENT]
+    for r in range(d.world_i[w * NWI + W_NROW]):
+        i = w * m.dims[NROWMAX] + r
+        e = oh + d.row_i[i * NRI + R_DOF] * (nv + 1)
+        d.mat[e] = d.mat[e] + d.row_r[i * NRR + R_K]
+    for r in range(d.world_i[w * NWI + W_NCON]):
+        c = w * m.dims[NCONMAX] + r
+        kd = d.con_v[c * NCV + C_KD]
+        ko = d.con_v[c * NCV + C_KO]
+        # every active zone stiffens the normal
+        if kd[0] > 0:
+            j = d.con_i[c * NCI + C_TOP]
+            while j >= 0:
+                kj = sym_mul(kd, ko, d.con_J[c * nv + j])
+                i = j
+                while i >= 0:
+                    e = oh + j * nv + i
+                    d.mat[e] = d.mat[e] + kj.dot(d.con_J[c * nv + i])
+                    i = d.eparent[oe + i]
+                j = d.eparent[oe + j]
+    factor(d.mat, oh, nv, d.eparent, oe, 1)
+
+
+@ti.func
+def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
+    nv = m.dims[NV]
+    solve(d.mat, w * nv * nv * NMAT + M_H * nv * nv, nv, d.eparent, w * nv, 1, d.dofr, xo)
+
+
+@ti.func
+def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
+    """-gradient into SEARCH, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    om = w * nv * nv * NMAT + M_M * nv * nv
+    for i in range(nv):
+        d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
+    for r in range(d.world_i[w * NWI + W_NROW]):
+        i = w * m.dims[NROWMAX] + r
+        e = o + QFRC_CONSTRAINT * nv + d.row_i[i * NRI + R_DOF]
+        d.dofr[e] = d.dofr[e] + d.row_r[i * NRR + R_SIGN] * d.row_r[i * NRR + R_F]
+    for r in range(d.world_i[w * NWI + W_NCON]):
+        c = w * m.dims[NCONMAX] + r
+        add_transpose(m, d, w, c, d.con_v[c * NCV + C_F], o + QFRC_CONSTRAINT * nv)
+    g2 = real(0.0)
+    f2 = real(0.0)
+    for i in range(nv):
+        ma = d.dofr[o + MA * nv + i]
+        fs = d.dofr[o + QFRC_SMOOTH * nv + i]
+        fc = d.dofr[o + QFRC_CONSTRAINT * nv + i]
+        s = fs + fc - ma
+        weight = 1.0 / d.mat[om + i * nv + i]
+        d.dofr[o + SEARCH * nv + i] = s
+        g2 = g2 + s * s * weight
+        f2 = f2 + (ma * ma + fs * fs + fc * fc) * weight
+    return g2, f2
+
+
+@ti.func
+def newton(m: ti.template(), d: ti.template(), w: ti.i32):
+    """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given.
+
+    Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
+    no longer moves a in the precision at hand.
+    """
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    tol = ti.max(m.opt[TOLERANCE], 30 * EPS)
+    alpha = real(0.0)
+    slope0 = real(0.0)  # derivative along the direction at alpha = 0, and its quadratic part
+    quad = real(0.0)
+    lo = real(0.0)
+    hi = real(-1.0)  # no upper bracket yet
+    trials = 0
+    moved = 0
+    iteration = 0
+    done = 0
+    mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
+    for i in range(nv):
+        d.dofr[o + SEARCH * nv + i] = 0.0
+        d.dofr[o + MSEARCH * nv + i] = 0.0
+    lin = real(0.0)
+    while done == 0:
+        d1, d2, changed = evaluate(m, d, w, alpha, o + SEARCH * nv)
+        d1 = d1 + lin + alpha * quad
+        d2 = d2 + quad
+        if moved and ti.abs(d1) > 1e-3 * ti.abs(slope0) and trials < m.dims[LS_ITERATIONS]:
+            # not yet at the line's minimum
+            trials = trials + 1
+            if d1 < 0:
+                lo = alpha
+            else:
+                hi = alpha
+            step = alpha - d1 / d2
+            if hi < 0:
+                alpha = ti.min(step, 10 * alpha) if step > lo else 2 * alpha
+            elif step > lo and step < hi:
+                alpha = step
+            else:
+                alpha = 0.5 * (lo + hi)
+        else:
+            small = 0
+            if moved:
+                dx = real(0.0)
+                xx = real(0.0)
+                for i in range(nv):
+                    dx = ti.max(dx, ti.abs(alpha * d.dofr[o + SEARCH * nv + i]))
+                    d.dofr[o + QACC * nv + i] = d.dofr[o + QACC * nv + i] + alpha * d.dofr[o + SEARCH * nv + i]
+                    d.dofr[o + MA * nv + i] = d.dofr[o + MA * nv + i] + alpha * d.dofr[o + MSEARCH * nv + i]
+                    xx = ti.max(xx, ti.abs(d.dofr[o + QACC * nv + i]))
+                small = dx <= 4 * EPS * xx
+                for r in range(d.world_i[w * NWI + W_NROW]):
+                    i = w * m.dims[NROWMAX] + r
+                    jv = d.row_r[i * NRR + R_SIGN] * d.dofr[o + SEARCH * nv + d.row_i[i * NRI + R_DOF]]
+                    d.row_r[i * NRR + R_JAR] = d.row_r[i * NRR + R_JAR] + alpha * jv
+                for r in range(d.world_i[w * NWI + W_NCON]):
+                    c = w * m.dims[NCONMAX] + r
+                    d.con_v[c * NCV + C_JAR] = d.con_v[c * NCV + C_JAR] + alpha * d.con_v[c * NCV + C_JV]
+            exact = moved and trials == 0 and changed == 0
+            g2 = real(0.0)
+            f2 = real(0.0)
+            if not (exact or small or iteration >= m.dims[ITERATIONS]):
+                g2, f2 = gradient(m, d, w)
+            if g2 <= tol * tol * f2:
+                done = 1
+            else:
+                iteration = iteration + 1
+                hessian(m, d, w)
+                slope0 = 0.0
+                lin = 0.0
+                quad = 0.0
+                for i in range(nv):
+                    d.dofr[o + Z * nv + i] = -d.dofr[o + SEARCH * nv + i]
+                solve_hessian(m, d, w, o + SEARCH * nv)
+                mass_mul(m, d, w, o + SEARCH * nv, o + MSEARCH * nv)
+                for i in range(nv):
+                    s = d.dofr[o + SEARCH * nv + i]
+                    slope0 = slope0 + s * d.dofr[o + Z * nv + i]
+                    lin = lin + s * (d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i])
+                    quad = quad + s * d.dofr[o + MSEARCH * nv + i]
+                for r in range(d.world_i[w * NWI + W_NCON]):
+                    c = w * m.dims[NCONMAX] + r
+                    d.con_v[c * NCV + C_JV] = chain_mul(m, d, w, c, d.dofr, o + SEARCH * nv)
+                alpha = 1.0
+                lo = 0.0
+                hi = -1.0
+                trials = 0
+                moved = 1
+    for i in range(nv):
+        d.dofr[o + QFRC_CONSTRAINT * nv + i] = d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i]
+    d.world_i[w * NWI + W_NITER] = iteration
+
+
+@ti.func
+def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
+    """QACC: one solve with M where nothing constrains, else Newton."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    if d.world_i[w * NWI + W_NROW] + d.world_i[w * NWI + W_NCON] == 0:
+        hessian(m, d, w)
+        for i in range(nv):
+            d.dofr[o + QACC * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
+            d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
+        solve_hessian(m, d, w, o + QACC * nv)
+        d.world_i[w * NWI + W_NITER] = 0
+    else:
+        newton(m, d, w)
+
+
+@ti.func
+def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Z = -H^-1 (A_BAR + what sensors of contact forces ask), with the law evaluated at the stored QACC."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    evaluate(m, d, w, 0.0, o + QACC * nv)
+    constraint_bar(m, d, w, o + A_BAR * nv)
+    hessian(m, d, w)
+    for i in range(nv):
+        d.dofr[o + Z * nv + i] = -d.dofr[o + A_BAR * nv + i]
+    solve_hessian(m, d, w, o + Z * nv)

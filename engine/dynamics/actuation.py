@@ -1,0 +1,189 @@
+"""Actuators on joints: activation dynamics, affine gain and bias, force (MuJoCo documentation, "Actuation model").
+
+    force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
+The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
+"""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import read_quat
+from engine.math.quat import jr_inverse_transpose, quat_log
+from engine.math.types import MINVAL, real, vec3
+from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
+from engine.schema import (
+    A_ACTADR, A_ACTHI, A_ACTLIMITED, A_ACTLO, A_CTRLHI, A_CTRLLIMITED, A_CTRLLO, A_DYN, A_FORCEHI, A_FORCELIMITED,
+    A_FORCELO, A_JNT, A_TAU, J_DOFADR, J_QPOSADR, J_TYPE, NA, NAI, NAR, NJI, NQ, NQR, NTHETA, NU, NV,
+    QFRC_ACTUATOR, T_BIAS, T_GAIN, T_GEAR, Z,
+)  # fmt: skip
+
+
+@ti.func
+def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u."""
+    j = m.act_i[u * NAI + A_JNT]
+    t = m.jnt_i[j * NJI + J_TYPE]
+    qa = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]
+    da = m.jnt_i[j * NJI + J_DOFADR]
+    gear = m.dims[T_GEAR] + 6 * u
+    n = 1
+    length = real(0.0)
+    if t == FREE:
+        n = 6
+    elif t == BALL:
+        n = 3
+        r = quat_log(read_quat(d.qpos, qa))
+        length = r[0] * m.theta[gear] + r[1] * m.theta[gear + 1] + r[2] * m.theta[gear + 2]
+    else:
+        length = m.theta[gear] * d.qpos[qa]
+    velocity = real(0.0)
+    for k in range(n):
+        velocity = velocity + m.theta[gear + k] * d.qvel[w * m.dims[NV] + da + k]
+    return t, qa, da, n, length, velocity
+
+
+@ti.func
+def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
+    c = d.ctrl[w * m.dims[NU] + u]
+    slope = real(1.0)
+    if m.act_i[u * NAI + A_CTRLLIMITED]:
+        lo = m.act_r[u * NAR + A_CTRLLO]
+        hi = m.act_r[u * NAR + A_CTRLHI]
+        if c < lo or c > hi:
+            slope = 0.0
+        c = ti.min(ti.max(c, lo), hi)
+    return c, slope
+
+
+@ti.func
+def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """What the gain multiplies (ctrl or act), the control's slope, and the state's address or -1."""
+    c, slope = clamped_ctrl(m, d, w, u)
+    a = -1
+    if m.act_i[u * NAI + A_ACTADR] >= 0:
+        a = w * m.dims[NA] + m.act_i[u * NAI + A_ACTADR]
+        c = d.act[a]
+    return c, slope, a
+
+
+@ti.func
+def clamped_force(m: ti.template(), u: ti.i32, force: real):
+    f = force
+    slope = real(1.0)
+    if m.act_i[u * NAI + A_FORCELIMITED]:
+        lo = m.act_r[u * NAR + A_FORCELO]
+        hi = m.act_r[u * NAR + A_FORCEHI]
+        if force < lo or force > hi:
+            slope = 0.0
+        f = ti.min(ti.max(force, lo), hi)
+    return f, slope
+
+
+@ti.func
+def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
+    """act_dot of all actuators with a state."""
+    for u in range(m.dims[NU]):
+        if m.act_i[u * NAI + A_ACTADR] >= 0:
+            x, slope, a = actuator_input(m, d, w, u)
+            c, s = clamped_ctrl(m, d, w, u)
+            d.act_dot[a] = c
+            if m.act_i[u * NAI + A_DYN] != DYN_INTEGRATOR:
+                d.act_dot[a] = (c - x) / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+
+
+@ti.func
+def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
+    nv = m.dims[NV]
+    o = w * nv * NQR + QFRC_ACTUATOR * nv
+    act_rates(m, d, w)
+    for i in range(nv):
+        d.dofr[o + i] = 0.0
+    for u in range(m.dims[NU]):
+        t, qa, da, n, length, velocity = transmission(m, d, w, u)
+        x, slope, a = actuator_input(m, d, w, u)
+        k = m.dims[T_GAIN] + 3 * u
+        b = m.dims[T_BIAS] + 3 * u
+        gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
+        force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
+        f, s = clamped_force(m, u, force)
+        d.actuator_force[w * m.dims[NU] + u] = f
+        for i in range(n):
+            d.dofr[o + da + i] = d.dofr[o + da + i] + m.theta[m.dims[T_GEAR] + 6 * u + i] * f
+
+
+@ti.func
+def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-qfrc_actuator), plus what sensors of the force ask (g.force_bar), to q, v, act, ctrl and parameters."""
+    nv = m.dims[NV]
+    oz = w * nv * NQR + Z * nv
+    th = w * m.dims[NTHETA]
+    for u in range(m.dims[NU]):
+        t, qa, da, n, length, velocity = transmission(m, d, w, u)
+        x, slope, a = actuator_input(m, d, w, u)
+        gear = m.dims[T_GEAR] + 6 * u
+        k = m.dims[T_GAIN] + 3 * u
+        b = m.dims[T_BIAS] + 3 * u
+        gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
+        force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
+        f, fs = clamped_force(m, u, force)
+        f_bar = g.force_bar[w * m.dims[NU] + u]
+        for i in range(n):
+            z = d.dofr[oz + da + i]
+            f_bar = f_bar - z * m.theta[gear + i]
+            g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] - z * f
+        f_bar = f_bar * fs
+        if a >= 0:
+            g.act_bar[a] = g.act_bar[a] + f_bar * gain
+        else:
+            iu = w * m.dims[NU] + u
+            g.ctrl_bar[iu] = g.ctrl_bar[iu] + f_bar * gain * slope
+        g.theta_bar[th + k] = g.theta_bar[th + k] + f_bar * x
+        g.theta_bar[th + k + 1] = g.theta_bar[th + k + 1] + f_bar * x * length
+        g.theta_bar[th + k + 2] = g.theta_bar[th + k + 2] + f_bar * x * velocity
+        g.theta_bar[th + b] = g.theta_bar[th + b] + f_bar
+        g.theta_bar[th + b + 1] = g.theta_bar[th + b + 1] + f_bar * length
+        g.theta_bar[th + b + 2] = g.theta_bar[th + b + 2] + f_bar * velocity
+        l_bar = f_bar * (m.theta[k + 1] * x + m.theta[b + 1])
+        v_bar = f_bar * (m.theta[k + 2] * x + m.theta[b + 2])
+        for i in range(n):
+            iv = w * nv + da + i
+            g.qvel_bar[iv] = g.qvel_bar[iv] + v_bar * m.theta[gear + i]
+            g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + v_bar * d.qvel[iv]
+        if t == BALL:
+            r = quat_log(read_quat(d.qpos, qa))
+            r_bar = jr_inverse_transpose(r, l_bar * vec3(m.theta[gear], m.theta[gear + 1], m.theta[gear + 2]))
+            for i in ti.static(range(3)):
+                g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + l_bar * r[i]
+                g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
+        elif t != FREE:
+            g.theta_bar[th + gear] = g.theta_bar[th + gear] + l_bar * d.qpos[qa]
+            g.qpos_bar[w * nv + da] = g.qpos_bar[w * nv + da] + l_bar * m.theta[gear]
+
+
+@ti.func
+def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, h: real):
+    """act after a step of length h, and its derivatives by act and by act_dot."""
+    scale = h
+    if m.act_i[u * NAI + A_DYN] == DYN_FILTEREXACT:
+        tau = ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+        scale = tau * (1.0 - ti.exp(-h / tau))
+    x = d.act[a] + scale * d.act_dot[a]
+    slope = real(1.0)
+    if m.act_i[u * NAI + A_ACTLIMITED]:
+        lo = m.act_r[u * NAR + A_ACTLO]
+        hi = m.act_r[u * NAR + A_ACTHI]
+        if x < lo or x > hi:
+            slope = 0.0
+        x = ti.min(ti.max(x, lo), hi)
+    return x, slope, slope * scale
+
+
+@ti.func
+def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+    """Adds bar * d(act_dot) to the adjoints of act and ctrl."""
+    c, slope = clamped_ctrl(m, d, w, u)
+    rate = bar
+    if m.act_i[u * NAI + A_DYN] == DYN_FILTER or m.act_i[u * NAI + A_DYN] == DYN_FILTEREXACT:
+        rate = bar / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+        g.act_bar[a] = g.act_bar[a] - rate
+    g.ctrl_bar[w * m.dims[NU] + u] = g.ctrl_bar[w * m.dims[NU] + u] + rate * slope

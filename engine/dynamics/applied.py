@@ -1,0 +1,52 @@
+"""Applied forces: qfrc_applied on dofs, xfrc_applied (force at the centre of mass, torque) on bodies."""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import origin
+from engine.schema import (
+    B_LASTDOF, D_PARENT, L_ANG, LB_ANG, LB_LIN, NBAR, NBI, NBODY, NDI, NQR, NSV_DOF, NV, NXV, QFRC_ACTUATOR,
+    QFRC_BIAS, QFRC_PASSIVE, QFRC_SMOOTH, S_ANG, S_LIN, X_IPOS, XB_ANG, XB_LIN,
+)  # fmt: skip
+
+
+@ti.func
+def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
+    """QFRC_SMOOTH: everything but constraints."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    for i in range(nv):
+        d.dofr[o + QFRC_SMOOTH * nv + i] = (
+            d.dofr[o + QFRC_PASSIVE * nv + i]
+            - d.dofr[o + QFRC_BIAS * nv + i]
+            + d.dofr[o + QFRC_ACTUATOR * nv + i]
+            + d.qfrc_applied[w * nv + i]
+        )
+    for b in range(1, m.dims[NBODY]):
+        k = w * m.dims[NBODY] + b
+        f = d.xfrc_applied[2 * k]
+        torque = d.xfrc_applied[2 * k + 1]
+        if f.dot(f) + torque.dot(torque) > 0:
+            ang = torque + (d.body[k * NXV + X_IPOS] - origin(m, d, w, b)).cross(f)
+            i = m.body_i[b * NBI + B_LASTDOF]
+            while i >= 0:
+                s = (w * nv + i) * NSV_DOF
+                e = o + QFRC_SMOOTH * nv + i
+                d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
+                i = m.dof_i[i * NDI + D_PARENT]
+
+
+@ti.func
+def xfrc_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T xfrc): the point of attack moves with the body, the force stays."""
+    for b in range(1, m.dims[NBODY]):
+        k = w * m.dims[NBODY] + b
+        f = d.xfrc_applied[2 * k]
+        torque = d.xfrc_applied[2 * k + 1]
+        if f.dot(f) + torque.dot(torque) > 0:
+            r = d.body[k * NXV + X_IPOS] - origin(m, d, w, b)
+            h = k * NBAR
+            p_bar = d.body[k * NXV + L_ANG].cross(f)
+            g.body_bar[h + LB_ANG] = g.body_bar[h + LB_ANG] - torque - r.cross(f)
+            g.body_bar[h + LB_LIN] = g.body_bar[h + LB_LIN] - f
+            g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + r.cross(p_bar)
+            g.body_bar[h + XB_LIN] = g.body_bar[h + XB_LIN] + p_bar

@@ -1,0 +1,66 @@
+"""CRBA: joint-space mass matrix by composite rigid bodies (Featherstone 2008, table 6.2), lower triangle of M."""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import origin
+from engine.math.types import mat3
+from engine.schema import (
+    B_DOFADR, B_DOFNUM, B_PARENT, B_ROOT, D_PARENT, H_COM, I_COM, I_CRB, M_M, NBI, NBODY, NDI, NMAT, NSV_DOF, NV, NXM,
+    NXV, S_ANG, S_LIN, T_ARMATURE, T_MASS, X_IPOS,
+)  # fmt: skip
+
+
+@ti.func
+def crba(m: ti.template(), d: ti.template(), w: ti.i32):
+    nbody = m.dims[NBODY]
+    nv = m.dims[NV]
+    ob = w * nbody
+    od = w * nv
+    om = w * nv * nv * NMAT + M_M * nv * nv
+    for b in range(1, nbody):
+        mass = m.theta[m.dims[T_MASS] + b]
+        r = d.body[(ob + b) * NXV + X_IPOS] - origin(m, d, w, b)
+        d.crb_mass[ob + b] = mass
+        d.body[(ob + b) * NXV + H_COM] = mass * r
+        d.inertia[(ob + b) * NXM + I_CRB] = d.inertia[(ob + b) * NXM + I_COM] + mass * (
+            r.dot(r) * mat3([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) - r.outer_product(r)
+        )
+    for k in range(1, nbody):
+        b = nbody - k
+        mass = d.crb_mass[ob + b]
+        h = d.body[(ob + b) * NXV + H_COM]
+        J = d.inertia[(ob + b) * NXM + I_CRB]
+        j0 = m.body_i[b * NBI + B_DOFADR]
+        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+            sa = d.dof[(od + j) * NSV_DOF + S_ANG]
+            sl = d.dof[(od + j) * NSV_DOF + S_LIN]
+            fl = mass * sl + sa.cross(h)
+            fa = J @ sa + h.cross(sl)
+            d.mat[om + j * nv + j] = sa.dot(fa) + sl.dot(fl) + m.theta[m.dims[T_ARMATURE] + j]
+            i = m.dof_i[j * NDI + D_PARENT]
+            while i >= 0:
+                a = (od + i) * NSV_DOF
+                d.mat[om + j * nv + i] = fa.dot(d.dof[a + S_ANG]) + fl.dot(d.dof[a + S_LIN])
+                i = m.dof_i[i * NDI + D_PARENT]
+        if b != m.body_i[b * NBI + B_ROOT]:
+            p = ob + m.body_i[b * NBI + B_PARENT]
+            d.crb_mass[p] = d.crb_mass[p] + mass
+            d.body[p * NXV + H_COM] = d.body[p * NXV + H_COM] + h
+            d.inertia[p * NXM + I_CRB] = d.inertia[p * NXM + I_CRB] + J
+
+
+@ti.func
+def mass_mul(m: ti.template(), d: ti.template(), w: ti.i32, src: ti.i32, dst: ti.i32):
+    """dofr[dst] = M dofr[src] (positions of the first element), by the tree's sparsity."""
+    nv = m.dims[NV]
+    om = w * nv * nv * NMAT + M_M * nv * nv
+    for j in range(nv):
+        x = d.dofr[src + j]
+        y = d.mat[om + j * nv + j] * x
+        i = m.dof_i[j * NDI + D_PARENT]
+        while i >= 0:
+            e = d.mat[om + j * nv + i]
+            y = y + e * d.dofr[src + i]
+            d.dofr[dst + i] = d.dofr[dst + i] + e * x
+            i = m.dof_i[i * NDI + D_PARENT]
+        d.dofr[dst + j] = y

@@ -1,0 +1,138 @@
+"""Forward kinematics: positions, orientations, motion subspaces and inertias of all bodies, in world axes.
+
+Spatial vectors of a tree refer to the position of its root body (`origin`), taken as a fixed point of the world frame
+at this instant. Every scalar that the engine differentiates is independent of that choice, so the adjoint holds it.
+"""
+
+import taichi as ti
+
+from engine.math.quat import axis_angle, quat_mul, quat_normalize, quat_to_mat, rotate
+from engine.math.types import mat3, vec3, vec4
+from engine.model.constants import BALL, FREE, HINGE, SLIDE
+from engine.schema import (
+    B_IPOS, B_IQUAT, B_JNTADR, B_JNTNUM, B_PARENT, B_POS, B_QUAT, B_ROOT, I_COM, J_AXIS, J_DOFADR, J_POS, J_QPOSADR,
+    J_TYPE, NBI, NBODY, NBQ, NBV, NJI, NJV, NQ, NSV_DOF, NV, NXM, NXV, S_ANG, S_LIN, T_INERTIA, X_IPOS, X_POS,
+)  # fmt: skip
+
+
+@ti.func
+def read_quat(a: ti.template(), i: ti.i32):
+    return quat_normalize(vec4(a[i], a[i + 1], a[i + 2], a[i + 3]))
+
+
+@ti.func
+def read_vec(a: ti.template(), i: ti.i32):
+    return vec3(a[i], a[i + 1], a[i + 2])
+
+
+@ti.func
+def origin(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
+    """The point about which the spatial vectors of body b are taken."""
+    return d.body[(w * m.dims[NBODY] + m.body_i[b * NBI + B_ROOT]) * NXV + X_POS]
+
+
+@ti.func
+def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, pos: vec3, quat: vec4):
+    """Move the frame (pos, quat) through joint j; returns the frame after it and the joint's anchor and axis."""
+    qa = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]
+    t = m.jnt_i[j * NJI + J_TYPE]
+    p = pos
+    q = quat
+    axis = rotate(quat, m.jnt_v[j * NJV + J_AXIS])
+    anchor = pos + rotate(quat, m.jnt_v[j * NJV + J_POS])
+    if t == FREE:
+        p = read_vec(d.qpos, qa)
+        q = read_quat(d.qpos, qa + 3)
+        anchor = p
+    else:
+        x = d.qpos[qa] - m.qpos_r[m.jnt_i[j * NJI + J_QPOSADR]]
+        if t == SLIDE:
+            p = pos + x * axis
+        else:
+            if t == HINGE:
+                q = quat_mul(quat, axis_angle(m.jnt_v[j * NJV + J_AXIS], x))
+            else:
+                q = quat_mul(quat, read_quat(d.qpos, qa))
+            p = anchor - rotate(q, m.jnt_v[j * NJV + J_POS])
+    return p, q, anchor, axis
+
+
+@ti.func
+def write_axes(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, quat: vec4, anchor: vec3, axis: vec3):
+    """Motion subspace of joint j; the linear part of a rotation holds the anchor until the origin is known."""
+    s = (w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]) * NSV_DOF
+    t = m.jnt_i[j * NJI + J_TYPE]
+    zero = vec3(0.0, 0.0, 0.0)
+    if t == SLIDE:
+        d.dof[s + S_ANG] = zero
+        d.dof[s + S_LIN] = axis
+    elif t == HINGE:
+        d.dof[s + S_ANG] = axis
+        d.dof[s + S_LIN] = anchor
+    else:
+        if t == FREE:
+            for k in ti.static(range(3)):
+                d.dof[s + k * NSV_DOF + S_ANG] = zero
+                e = zero
+                e[k] = 1.0
+                d.dof[s + k * NSV_DOF + S_LIN] = e
+            s = s + 3 * NSV_DOF
+        R = quat_to_mat(quat)
+        for k in ti.static(range(3)):
+            d.dof[s + k * NSV_DOF + S_ANG] = vec3(R[0, k], R[1, k], R[2, k])
+            d.dof[s + k * NSV_DOF + S_LIN] = anchor
+
+
+@ti.func
+def finish_axes(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, c: vec3):
+    """Linear velocity at the origin c of a unit rotation about the joint's anchor."""
+    s = (w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]) * NSV_DOF
+    t = m.jnt_i[j * NJI + J_TYPE]
+    if t != SLIDE:
+        n = 1
+        if t == BALL:
+            n = 3
+        if t == FREE:
+            n = 3
+            s = s + 3 * NSV_DOF
+        for k in range(n):
+            a = s + k * NSV_DOF
+            d.dof[a + S_LIN] = (d.dof[a + S_LIN] - c).cross(d.dof[a + S_ANG])
+
+
+@ti.func
+def kinematics(m: ti.template(), d: ti.template(), w: ti.i32):
+    ob = w * m.dims[NBODY]
+    d.body[ob * NXV + X_POS] = vec3(0.0, 0.0, 0.0)
+    d.body[ob * NXV + X_IPOS] = vec3(0.0, 0.0, 0.0)
+    d.xquat[ob] = vec4(1.0, 0.0, 0.0, 0.0)
+    for b in range(1, m.dims[NBODY]):
+        parent = ob + m.body_i[b * NBI + B_PARENT]
+        pos = d.body[parent * NXV + X_POS] + rotate(d.xquat[parent], m.body_v[b * NBV + B_POS])
+        quat = quat_mul(d.xquat[parent], m.body_q[b * NBQ + B_QUAT])
+        j0 = m.body_i[b * NBI + B_JNTADR]
+        jn = j0 + m.body_i[b * NBI + B_JNTNUM]
+        for j in range(j0, jn):
+            pos, quat, anchor, axis = joint_transform(m, d, w, j, pos, quat)
+            write_axes(m, d, w, j, quat, anchor, axis)
+        quat = quat_normalize(quat)
+        d.body[(ob + b) * NXV + X_POS] = pos
+        d.xquat[ob + b] = quat
+        c = d.body[(ob + m.body_i[b * NBI + B_ROOT]) * NXV + X_POS]
+        for j in range(j0, jn):
+            finish_axes(m, d, w, j, c)
+        d.body[(ob + b) * NXV + X_IPOS] = pos + rotate(quat, m.body_v[b * NBV + B_IPOS])
+        d.inertia[(ob + b) * NXM + I_COM] = world_inertia(m, b, quat)
+
+
+@ti.func
+def world_inertia(m: ti.template(), b: ti.i32, quat: vec4):
+    """R diag(I) R^T of body b about its centre of mass."""
+    R = quat_to_mat(quat_mul(quat, m.body_q[b * NBQ + B_IQUAT]))
+    i = m.dims[T_INERTIA] + 3 * b
+    S = mat3(0.0)
+    for r in ti.static(range(3)):
+        for k in ti.static(range(3)):
+            S[r, k] = R[r, k] * m.theta[i + k]
+    return S @ R.transpose()
+

@@ -1,0 +1,89 @@
+"""Passive forces: joint springs and dampers (MuJoCo documentation, Computation, "Passive forces")."""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import read_quat, read_vec
+from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
+from engine.math.types import real, vec4
+from engine.model.constants import BALL, FREE
+from engine.schema import (
+    J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NQR, NTHETA, NV, QFRC_PASSIVE, T_DAMPING, T_STIFFNESS, Z,
+)  # fmt: skip
+
+
+@ti.func
+def ball_spring(m: ti.template(), d: ti.template(), q: ti.i32, ref: ti.i32):
+    """Rotation vector from the rest orientation at qpos_r[ref] to qpos[q], in the joint's own frame."""
+    return quat_log(
+        quat_mul(
+            vec4(m.qpos_r[ref], -m.qpos_r[ref + 1], -m.qpos_r[ref + 2], -m.qpos_r[ref + 3]), read_quat(d.qpos, q)
+        )
+    )
+
+
+@ti.func
+def passive(m: ti.template(), d: ti.template(), w: ti.i32):
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    o = w * nv * NQR + QFRC_PASSIVE * nv
+    for i in range(nv):
+        d.dofr[o + i] = -m.theta[m.dims[T_DAMPING] + i] * d.qvel[w * nv + i]
+    for j in range(m.dims[NJNT]):
+        k = m.theta[m.dims[T_STIFFNESS] + j]
+        if k != 0:
+            t = m.jnt_i[j * NJI + J_TYPE]
+            q = w * nq + m.jnt_i[j * NJI + J_QPOSADR]
+            ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
+            i = o + m.jnt_i[j * NJI + J_DOFADR]
+            if t == FREE:
+                for c in ti.static(range(3)):
+                    d.dofr[i + c] = d.dofr[i + c] - k * (d.qpos[q + c] - m.qpos_r[ref + c])
+                q = q + 3
+                ref = ref + 3
+                i = i + 3
+            if t == FREE or t == BALL:
+                r = ball_spring(m, d, q, ref)
+                for c in ti.static(range(3)):
+                    d.dofr[i + c] = d.dofr[i + c] - k * r[c]
+            else:
+                d.dofr[i] = d.dofr[i] - k * (d.qpos[q] - m.qpos_r[ref])
+
+
+@ti.func
+def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-qfrc_passive) to the adjoints of q, v, stiffness and damping."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    oz = w * nv * NQR + Z * nv
+    th = w * m.dims[NTHETA]
+    for i in range(nv):
+        z = d.dofr[oz + i]
+        k = th + m.dims[T_DAMPING] + i
+        g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + z * m.theta[m.dims[T_DAMPING] + i]
+        g.theta_bar[k] = g.theta_bar[k] + z * d.qvel[w * nv + i]
+    for j in range(m.dims[NJNT]):
+        k = m.theta[m.dims[T_STIFFNESS] + j]
+        t = m.jnt_i[j * NJI + J_TYPE]
+        q = w * nq + m.jnt_i[j * NJI + J_QPOSADR]
+        ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
+        i = m.jnt_i[j * NJI + J_DOFADR]
+        k_bar = real(0.0)
+        if t == FREE:
+            for c in ti.static(range(3)):
+                k_bar = k_bar + d.dofr[oz + i + c] * (d.qpos[q + c] - m.qpos_r[ref + c])
+                g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + k * d.dofr[oz + i + c]
+            q = q + 3
+            ref = ref + 3
+            i = i + 3
+        if t == FREE or t == BALL:
+            r = ball_spring(m, d, q, ref)
+            z = read_vec(d.dofr, oz + i)
+            r_bar = jr_inverse_transpose(r, k * z)
+            k_bar = k_bar + z.dot(r)
+            for c in ti.static(range(3)):
+                g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + r_bar[c]
+        else:
+            k_bar = k_bar + d.dofr[oz + i] * (d.qpos[q] - m.qpos_r[ref])
+            g.qpos_bar[w * nv + i] = g.qpos_bar[w * nv + i] + k * d.dofr[oz + i]
+        kt = th + m.dims[T_STIFFNESS] + j
+        g.theta_bar[kt] = g.theta_bar[kt] + k_bar

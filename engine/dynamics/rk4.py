@@ -1,0 +1,215 @@
+"""Classical Runge-Kutta of fourth order (MuJoCo documentation, "Numerical integration").
+
+    stage i at  q_i = q + c_i h v_{i-1},  v_i = v + c_i h a_{i-1},  c = (0, 1/2, 1/2, 1)
+    v' = v + h sum b_i a_i,  q' = q + h sum b_i v_i,                b = (1/6, 1/3, 1/3, 1/6)
+`d.stage` of a world: q, v, act at the start, then v_i, a_i, act_dot_i of the four stages.
+In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then v_bar_i, a_bar_i, act_dot_bar_i.
+"""
+
+import taichi as ti
+
+from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.math.types import real
+from engine.schema import A_ACTADR, A_BAR, NA, NAI, NQ, NQR, NSTAGE, NU, NV, QACC, TIMESTEP, V_STAGE
+
+
+@ti.func
+def node(i: ti.i32):
+    c = real(0.5)
+    if i == 0:
+        c = 0.0
+    if i == 3:
+        c = 1.0
+    return c
+
+
+@ti.func
+def weight(i: ti.i32):
+    b = real(1.0) / 3.0
+    if i == 0 or i == 3:
+        b = real(1.0) / 6.0
+    return b
+
+
+@ti.func
+def stage_at(m: ti.template(), w: ti.i32, i: ti.i32):
+    """Where stage i's v, a, act_dot begin in d.stage and g.stage_bar."""
+    return w * m.dims[NSTAGE] + m.dims[NQ] + m.dims[NV] + m.dims[NA] + i * (2 * m.dims[NV] + m.dims[NA])
+
+
+@ti.func
+def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    o = w * m.dims[NSTAGE]
+    for k in range(nq):
+        d.stage[o + k] = d.qpos[w * nq + k]
+    for k in range(nv):
+        d.stage[o + nq + k] = d.qvel[w * nv + k]
+    for k in range(m.dims[NA]):
+        d.stage[o + nq + nv + k] = d.act[w * m.dims[NA] + k]
+
+
+@ti.func
+def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    """State of stage i from the start state and stage i - 1; keeps the stage's velocity."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    o = w * m.dims[NSTAGE]
+    h = m.opt[TIMESTEP] * node(i)
+    prev = stage_at(m, w, ti.max(i - 1, 0))
+    for k in range(nq):
+        d.qpos[w * nq + k] = d.stage[o + k]
+    for k in range(nv):
+        d.qvel[w * nv + k] = d.stage[o + nq + k]
+    for k in range(na):
+        d.act[w * na + k] = d.stage[o + nq + nv + k]
+    if i > 0:
+        integrate_pos(m, d, w, d.stage, prev, h)
+        for k in range(nv):
+            d.qvel[w * nv + k] = d.qvel[w * nv + k] + h * d.stage[prev + nv + k]
+        for k in range(na):
+            d.act[w * na + k] = d.act[w * na + k] + h * d.stage[prev + 2 * nv + k]
+    here = stage_at(m, w, i)
+    for k in range(nv):
+        d.stage[here + k] = d.qvel[w * nv + k]
+
+
+@ti.func
+def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    """Keep the stage's acceleration and act_dot."""
+    nv = m.dims[NV]
+    here = stage_at(m, w, i)
+    for k in range(nv):
+        d.stage[here + nv + k] = d.dofr[w * nv * NQR + QACC * nv + k]
+    for k in range(m.dims[NA]):
+        d.stage[here + 2 * nv + k] = d.act_dot[w * m.dims[NA] + k]
+
+
+@ti.func
+def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The weighted velocity into V_STAGE, the weighted act_dot into act_dot; the state is the start's again."""
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    enter_start(m, d, w)
+    o = w * nv * NQR + V_STAGE * nv
+    for k in range(nv):
+        d.dofr[o + k] = 0.0
+    for k in range(na):
+        d.act_dot[w * na + k] = 0.0
+    for i in range(4):
+        s = stage_at(m, w, i)
+        for k in range(nv):
+            d.dofr[o + k] = d.dofr[o + k] + weight(i) * d.stage[s + k]
+        for k in range(na):
+            d.act_dot[w * na + k] = d.act_dot[w * na + k] + weight(i) * d.stage[s + 2 * nv + k]
+
+
+@ti.func
+def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    o = w * m.dims[NSTAGE]
+    for k in range(nq):
+        d.qpos[w * nq + k] = d.stage[o + k]
+    for k in range(nv):
+        d.qvel[w * nv + k] = d.stage[o + nq + k]
+    for k in range(m.dims[NA]):
+        d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
+
+
+@ti.func
+def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    h = m.opt[TIMESTEP]
+    combine_stages(m, d, w)
+    for u in range(m.dims[NU]):
+        a = m.act_i[u * NAI + A_ACTADR]
+        if a >= 0:
+            x, sa, sd = next_act(m, d, w, u, w * na + a, h)
+            d.act[w * na + a] = x
+    for i in range(4):
+        s = stage_at(m, w, i) + nv
+        for k in range(nv):
+            d.qvel[w * nv + k] = d.qvel[w * nv + k] + h * weight(i) * d.stage[s + k]
+    integrate_pos(m, d, w, d.dofr, w * nv * NQR + V_STAGE * nv, h)
+
+
+@ti.func
+def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From the adjoints after the step to g.stage_bar: those of the start and of every stage's v, a, act_dot."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    h = m.opt[TIMESTEP]
+    o = w * m.dims[NSTAGE]
+    combine_stages(m, d, w)
+    vs = w * nv * NQR + A_BAR * nv  # adjoint of the weighted velocity
+    for k in range(nv):
+        d.dofr[vs + k] = 0.0
+    integrate_pos_vjp(m, w, d.dofr, w * nv * NQR + V_STAGE * nv, h, g.qpos_bar, w * nv, d.dofr, vs)
+    for k in range(nv):
+        g.stage_bar[o + k] = g.qpos_bar[w * nv + k]
+        g.stage_bar[o + nq + k] = g.qvel_bar[w * nv + k]
+    for i in range(4):
+        s = stage_at(m, w, i)
+        for k in range(nv):
+            g.stage_bar[s + k] = weight(i) * d.dofr[vs + k]
+            g.stage_bar[s + nv + k] = h * weight(i) * g.qvel_bar[w * nv + k]
+    for u in range(m.dims[NU]):
+        k = m.act_i[u * NAI + A_ACTADR]
+        if k >= 0:
+            a = w * na + k
+            x, sa, sd = next_act(m, d, w, u, a, h)
+            g.stage_bar[o + nq + nv + k] = g.act_bar[a] * sa
+            for i in range(4):
+                g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
+
+
+@ti.func
+def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """Before the stage's dynamics adjoint: A_BAR, and v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    s = stage_at(m, w, i)
+    for k in range(nv):
+        d.dofr[w * nv * NQR + A_BAR * nv + k] = g.stage_bar[s + nv + k]
+        g.qvel_bar[w * nv + k] = g.stage_bar[s + k]
+        g.qpos_bar[w * nv + k] = 0.0
+    for k in range(na):
+        g.act_bar[w * na + k] = 0.0
+    for u in range(m.dims[NU]):
+        k = m.act_i[u * NAI + A_ACTADR]
+        if k >= 0:
+            act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
+
+
+@ti.func
+def leave_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """After it: hand q_bar, v_bar, act_bar of the stage's state to the start and to stage i - 1."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    o = w * m.dims[NSTAGE]
+    h = m.opt[TIMESTEP] * node(i)
+    if i > 0:
+        prev = stage_at(m, w, i - 1)
+        for k in range(nv):
+            g.stage_bar[prev + nv + k] = g.stage_bar[prev + nv + k] + h * g.qvel_bar[w * nv + k]
+        for k in range(na):
+            g.stage_bar[prev + 2 * nv + k] = g.stage_bar[prev + 2 * nv + k] + h * g.act_bar[w * na + k]
+        integrate_pos_vjp(m, w, d.stage, prev, h, g.qpos_bar, w * nv, g.stage_bar, prev)
+    for k in range(nv):
+        g.stage_bar[o + k] = g.stage_bar[o + k] + g.qpos_bar[w * nv + k]
+        g.stage_bar[o + nq + k] = g.stage_bar[o + nq + k] + g.qvel_bar[w * nv + k]
+    for k in range(na):
+        g.stage_bar[o + nq + nv + k] = g.stage_bar[o + nq + nv + k] + g.act_bar[w * na + k]
+    if i == 0:
+        for k in range(nv):
+            g.qpos_bar[w * nv + k] = g.stage_bar[o + k]
+            g.qvel_bar[w * nv + k] = g.stage_bar[o + nq + k]
+        for k in range(na):
+            g.act_bar[w * na + k] = g.stage_bar[o + nq + nv + k]

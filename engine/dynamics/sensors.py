@@ -1,0 +1,301 @@
+"""Sensors as differentiable outputs (MuJoCo documentation, XML reference, "sensor"), and their adjoint.
+
+Frames of sites, geoms and bodies are all a point and a quaternion fixed to a body, so one function serves every sensor
+of position, velocity and acceleration. A cotangent becomes a pose adjoint, a wrench on V or A of the body, a demand on
+the acceleration (A_BAR), or a demand on a contact's force (C_FBAR).
+"""
+
+import taichi as ti
+
+from engine.contact.ray import ray_hits
+from engine.dynamics.kinematics import origin
+from engine.math.quat import quat_mul, rotate, rotate_back
+from engine.math.types import real, vec3, vec4
+from engine.model.constants import (
+    OBJ_BODY, OBJ_GEOM, OBJ_SITE, SENS_ACCELEROMETER, SENS_ACTUATORFRC, SENS_FRAMEANGVEL, SENS_FRAMELINVEL,
+    SENS_FRAMEPOS, SENS_FRAMEQUAT, SENS_GYRO, SENS_JOINTPOS, SENS_JOINTVEL, SENS_SUBTREECOM, SENS_SUBTREELINVEL,
+    SENS_TOUCH, SENS_VELOCIMETER,
+)  # fmt: skip
+from engine.schema import (
+    A_ANG, A_BAR, A_LIN, AB_ANG, AB_LIN, B_IPOS, B_IQUAT, B_LASTDOF, B_PARENT, C_BODY1, C_BODY2, C_F, C_FBAR, C_N,
+    C_PAIR, C_POS, D_PARENT, G_BODY, G_POS, J_DOFADR, J_QPOSADR, N_ADR, N_DIM, N_OBJ, N_OBJTYPE, N_TYPE, NBAR, NBI,
+    NBODY, NBQ, NBV, NCI, NCONMAX, NCV, NDI, NGI, NGV, NJI, NNI, NQ, NQR, NSENSOR, NSENSORDATA, NSI, NSV, NSV_DOF, NTHETA,
+    NU, NV, NWI, NXV, QACC, S_ANG, S_BODY, S_LIN, S_POS, S_SIZE, S_TYPE, T_MASS, UB_ANG, UB_LIN, V_ANG, V_LIN, VB_ANG,
+    VB_LIN, W_NCON, X_IPOS, X_POS, XB_ANG, XB_LIN,
+)  # fmt: skip
+
+
+@ti.func
+def object_frame(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, obj: ti.i32):
+    """Body, position and orientation of a body (inertial frame), xbody, site or geom."""
+    b = obj
+    p = vec3(0.0, 0.0, 0.0)
+    q = vec4(1.0, 0.0, 0.0, 0.0)
+    if kind == OBJ_SITE:
+        b = m.site_i[obj * NSI + S_BODY]
+        p = m.site_v[obj * NSV + S_POS]
+        q = m.site_q[obj]
+    elif kind == OBJ_GEOM:
+        b = m.geom_i[obj * NGI + G_BODY]
+        p = m.geom_v[obj * NGV + G_POS]
+        q = m.geom_q[obj]
+    elif kind == OBJ_BODY:
+        p = m.body_v[obj * NBV + B_IPOS]
+        q = m.body_q[obj * NBQ + B_IQUAT]
+    o = w * m.dims[NBODY] + b
+    return b, d.body[o * NXV + X_POS] + rotate(d.xquat[o], p), quat_mul(d.xquat[o], q)
+
+
+@ti.func
+def in_subtree(m: ti.template(), b: ti.i32, top: ti.i32):
+    k = b
+    while k > top:
+        k = m.body_i[k * NBI + B_PARENT]
+    return k == top
+
+
+@ti.func
+def touches(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, site: ti.i32):
+    """Whether contact c counts for a touch sensor: on the site's body, its normal force passing through the site."""
+    b, p, q = object_frame(m, d, w, OBJ_SITE, site)
+    hit = False
+    if d.con_i[c * NCI + C_PAIR] >= 0 and d.con_v[c * NCV + C_F][0] > 0:
+        n = d.con_v[c * NCV + C_N]
+        if d.con_i[c * NCI + C_BODY2] == b:
+            n = -n
+        if d.con_i[c * NCI + C_BODY1] == b or d.con_i[c * NCI + C_BODY2] == b:
+            hit = ray_hits(
+                m.site_i[site * NSI + S_TYPE],
+                m.site_v[site * NSV + S_SIZE],
+                rotate_back(q, d.con_v[c * NCV + C_POS] - p),
+                rotate_back(q, n),
+            )
+    return hit
+
+
+@ti.func
+def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
+    """Mass, centre of mass and its velocity of the bodies at and below `top`."""
+    mass = real(0.0)
+    com = vec3(0.0, 0.0, 0.0)
+    vel = vec3(0.0, 0.0, 0.0)
+    for b in range(top, m.dims[NBODY]):
+        if in_subtree(m, b, top):
+            o = (w * m.dims[NBODY] + b) * NXV
+            x = d.body[o + X_IPOS]
+            mb = m.theta[m.dims[T_MASS] + b]
+            mass = mass + mb
+            com = com + mb * x
+            vel = vel + mb * (d.body[o + V_LIN] + d.body[o + V_ANG].cross(x - origin(m, d, w, b)))
+    inv = 1.0 / ti.max(mass, 1e-15)
+    return mass, com * inv, vel * inv
+
+
+@ti.func
+def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32, kind: ti.i32, obj: ti.i32):
+    """Value of a sensor with three numbers that reads the motion of a frame."""
+    b, p, q = object_frame(m, d, w, kind, obj)
+    o = (w * m.dims[NBODY] + b) * NXV
+    r = p - origin(m, d, w, b)
+    omega = d.body[o + V_ANG]
+    v = d.body[o + V_LIN] + omega.cross(r)
+    x = p
+    if t == SENS_FRAMELINVEL:
+        x = v
+    elif t == SENS_FRAMEANGVEL:
+        x = omega
+    elif t == SENS_GYRO:
+        x = rotate_back(q, omega)
+    elif t == SENS_VELOCIMETER:
+        x = rotate_back(q, v)
+    elif t == SENS_ACCELEROMETER:
+        aa, al = spatial_acceleration(m, d, w, b)
+        x = rotate_back(q, al + aa.cross(r) + omega.cross(v))
+    return x
+
+
+@ti.func
+def spatial_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
+    """A of body b with S a included; minus gravity at the root, so a body at rest reads upward acceleration."""
+    nv = m.dims[NV]
+    o = (w * m.dims[NBODY] + b) * NXV
+    aa = d.body[o + A_ANG]
+    al = d.body[o + A_LIN]
+    i = m.body_i[b * NBI + B_LASTDOF]
+    while i >= 0:
+        s = (w * nv + i) * NSV_DOF
+        a = d.dofr[w * nv * NQR + QACC * nv + i]
+        aa = aa + d.dof[s + S_ANG] * a
+        al = al + d.dof[s + S_LIN] * a
+        i = m.dof_i[i * NDI + D_PARENT]
+    return aa, al
+
+
+@ti.func
+def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
+    """sensordata at the state and acceleration of this step."""
+    for s in range(m.dims[NSENSOR]):
+        t = m.sensor_i[s * NNI + N_TYPE]
+        obj = m.sensor_i[s * NNI + N_OBJ]
+        kind = m.sensor_i[s * NNI + N_OBJTYPE]
+        o = w * m.dims[NSENSORDATA] + m.sensor_i[s * NNI + N_ADR]
+        if t == SENS_JOINTPOS:
+            d.sensordata[o] = d.qpos[w * m.dims[NQ] + m.jnt_i[obj * NJI + J_QPOSADR]]
+        elif t == SENS_JOINTVEL:
+            d.sensordata[o] = d.qvel[w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]]
+        elif t == SENS_ACTUATORFRC:
+            d.sensordata[o] = d.actuator_force[w * m.dims[NU] + obj]
+        elif t == SENS_TOUCH:
+            total = real(0.0)
+            for k in range(d.world_i[w * NWI + W_NCON]):
+                c = w * m.dims[NCONMAX] + k
+                if touches(m, d, w, c, obj):
+                    total = total + d.con_v[c * NCV + C_F][0]
+            d.sensordata[o] = total
+        elif t == SENS_FRAMEQUAT:
+            b, p, q = object_frame(m, d, w, kind, obj)
+            for i in ti.static(range(4)):
+                d.sensordata[o + i] = q[i]
+        else:
+            x = vec3(0.0, 0.0, 0.0)
+            if t == SENS_SUBTREECOM or t == SENS_SUBTREELINVEL:
+                mass, com, vel = subtree(m, d, w, obj)
+                x = com
+                if t == SENS_SUBTREELINVEL:
+                    x = vel
+            else:
+                x = frame_sensor(m, d, w, t, kind, obj)
+            for i in ti.static(range(3)):
+                d.sensordata[o + i] = x[i]
+        cutoff = m.sensor_r[s]
+        if cutoff > 0 and t != SENS_FRAMEQUAT:
+            for i in range(m.sensor_i[s * NNI + N_DIM]):
+                d.sensordata[o + i] = ti.min(ti.max(d.sensordata[o + i], -cutoff), cutoff)
+
+
+@ti.func
+def add_point(g: ti.template(), h: ti.i32, r: vec3, f: vec3, torque: vec3):
+    """Adds a force at r (from the origin) and a torque to the motion or pose adjoint in columns (h, h + 1)."""
+    g.body_bar[h] = g.body_bar[h] + torque + r.cross(f)
+    g.body_bar[h + 1] = g.body_bar[h + 1] + f
+
+
+@ti.func
+def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32, kind: ti.i32,
+                     obj: ti.i32, bar: vec3):  # fmt: skip
+    nv = m.dims[NV]
+    b, p, q = object_frame(m, d, w, kind, obj)
+    o = (w * m.dims[NBODY] + b) * NXV
+    h = (w * m.dims[NBODY] + b) * NBAR
+    r = p - origin(m, d, w, b)
+    omega = d.body[o + V_ANG]
+    v = d.body[o + V_LIN] + omega.cross(r)
+    zero = vec3(0.0, 0.0, 0.0)
+    p_bar = zero  # of the point
+    v_bar = zero  # of its velocity
+    o_bar = zero  # of the angular velocity
+    torque = zero  # of the orientation
+    if t == SENS_FRAMEPOS:
+        p_bar = bar
+    elif t == SENS_FRAMELINVEL:
+        v_bar = bar
+    elif t == SENS_FRAMEANGVEL:
+        o_bar = bar
+    else:
+        # read in the object's frame: R^T x, so x_bar = R bar and the frame feels the torque x_bar x x
+        f = rotate(q, bar)
+        x = omega
+        if t == SENS_GYRO:
+            o_bar = f
+        elif t == SENS_VELOCIMETER:
+            x = v
+            v_bar = f
+        else:
+            aa, al = spatial_acceleration(m, d, w, b)
+            x = al + aa.cross(r) + omega.cross(v)
+            o_bar = v.cross(f)
+            v_bar = f.cross(omega)
+            p_bar = f.cross(aa)
+            add_point(g, h + AB_ANG, r, f, zero)
+            add_point(g, h + UB_ANG, r, f, zero)
+            ang = r.cross(f)
+            i = m.body_i[b * NBI + B_LASTDOF]
+            while i >= 0:
+                s = (w * nv + i) * NSV_DOF
+                e = w * nv * NQR + A_BAR * nv + i
+                d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
+                i = m.dof_i[i * NDI + D_PARENT]
+        torque = x.cross(f)
+    add_point(g, h + VB_ANG, r, v_bar, o_bar)
+    # v = v_origin + omega x r: the point's own motion
+    add_point(g, h + XB_ANG, r, p_bar + v_bar.cross(omega), torque)
+
+
+@ti.func
+def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, top: ti.i32, com_bar: vec3,
+                vel_bar: vec3):  # fmt: skip
+    mass, com, vel = subtree(m, d, w, top)
+    zero = vec3(0.0, 0.0, 0.0)
+    for b in range(top, m.dims[NBODY]):
+        if in_subtree(m, b, top):
+            o = (w * m.dims[NBODY] + b) * NXV
+            h = (w * m.dims[NBODY] + b) * NBAR
+            k = m.dims[T_MASS] + b
+            x = d.body[o + X_IPOS]
+            r = x - origin(m, d, w, b)
+            omega = d.body[o + V_ANG]
+            v = d.body[o + V_LIN] + omega.cross(r)
+            share = m.theta[k] / ti.max(mass, 1e-15)
+            add_point(g, h + VB_ANG, r, share * vel_bar, zero)
+            add_point(g, h + XB_ANG, r, share * (com_bar + vel_bar.cross(omega)), zero)
+            e = w * m.dims[NTHETA] + k
+            g.theta_bar[e] = g.theta_bar[e] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / ti.max(mass, 1e-15)
+
+
+@ti.func
+def sensors_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, bar: ti.template(), row: ti.i32):
+    """Adds the cotangents bar[row:] of this step's sensordata; expects the law evaluated for touch sensors."""
+    for s in range(m.dims[NSENSOR]):
+        t = m.sensor_i[s * NNI + N_TYPE]
+        obj = m.sensor_i[s * NNI + N_OBJ]
+        kind = m.sensor_i[s * NNI + N_OBJTYPE]
+        a = m.sensor_i[s * NNI + N_ADR]
+        o = row + a
+        cutoff = m.sensor_r[s]
+        f = vec4(0.0, 0.0, 0.0, 0.0)
+        for i in ti.static(range(4)):
+            if i < m.sensor_i[s * NNI + N_DIM]:
+                clipped = cutoff > 0 and t != SENS_FRAMEQUAT and ti.abs(
+                    d.sensordata[w * m.dims[NSENSORDATA] + a + i]
+                ) >= cutoff
+                if not clipped:
+                    f[i] = bar[o + i]
+        if t == SENS_JOINTPOS:
+            k = w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]
+            g.qpos_bar[k] = g.qpos_bar[k] + f[0]
+        elif t == SENS_JOINTVEL:
+            k = w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]
+            g.qvel_bar[k] = g.qvel_bar[k] + f[0]
+        elif t == SENS_ACTUATORFRC:
+            k = w * m.dims[NU] + obj
+            g.force_bar[k] = g.force_bar[k] + f[0]
+        elif t == SENS_TOUCH:
+            for k in range(d.world_i[w * NWI + W_NCON]):
+                c = w * m.dims[NCONMAX] + k
+                if touches(m, d, w, c, obj):
+                    d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
+        elif t == SENS_FRAMEQUAT:
+            b, p, q = object_frame(m, d, w, kind, obj)
+            torque = quat_mul(f, vec4(q[0], -q[1], -q[2], -q[3]))
+            h = (w * m.dims[NBODY] + b) * NBAR
+            g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + 0.5 * vec3(torque[1], torque[2], torque[3])
+        else:
+            x = vec3(f[0], f[1], f[2])
+            zero = vec3(0.0, 0.0, 0.0)
+            if t == SENS_SUBTREECOM or t == SENS_SUBTREELINVEL:
+                if t == SENS_SUBTREECOM:
+                    subtree_vjp(m, d, g, w, obj, x, zero)
+                else:
+                    subtree_vjp(m, d, g, w, obj, zero, x)
+            else:
+                frame_sensor_vjp(m, d, g, w, t, kind, obj, x)

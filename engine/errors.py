@@ -1,0 +1,17 @@
+"""Errors that a running simulation raises."""
+
+
+class DivergenceError(RuntimeError):
+    """A world's state stopped being finite. Attributes: world, step (control step), dof (index). Data stays readable."""
+
+    def __init__(self, message, world, step, dof):
+        super().__init__(message)
+        self.world, self.step, self.dof = world, step, dof
+
+
+class ContactOverflowError(RuntimeError):
+    """A world needs more contacts than its capacity. Attributes: world, step, needed. Data stays readable."""
+
+    def __init__(self, message, world, step, needed):
+        super().__init__(message)
+        self.world, self.step, self.needed = world, step, needed

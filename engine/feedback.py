@@ -1,0 +1,281 @@
+"""Controllers inside the rollout kernel: parts that add up, with run-time sizes, each beside its adjoint.
+
+Row p of `c.part` is (kind, output, first parameter, first integer, size 1, size 2, 0, 0). A part adds to the control, or
+to the target that a later PD part tracks. Without parts the control is what the host wrote into the trajectory.
+
+    OPEN    u_i += P[t, i]
+    SPLINE  u_i += cubic Hermite curve through knots P[k, i], one every `size 2` control steps (Catmull-Rom tangents)
+    CPG     u_i += offset_i + amplitude_i sin(omega time + phase_i)            P = omega, amplitude, phase, offset
+    PD      u_i += kp_i (target_i - q_i) - kd_i v_i                            P = kp, kd, target
+    MLP     u += W_L tanh(... tanh(W_1 o + b_1) ...) + b_L                     o: chosen entries of qpos, qvel, time
+"""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import read_quat
+from engine.math.quat import quat_mul
+from engine.math.types import real, vec4
+from engine.model.constants import BALL, FREE
+from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NU, NV
+
+OPEN, SPLINE, CPG, PD, MLP = range(5)
+TO_CTRL, TO_TARGET = range(2)
+OBS_QPOS, OBS_QVEL, OBS_SIN, OBS_COS = range(4)
+NPART = 8
+# c.ints begins with: number of parts, parameters, parameters from one world's row to the next (0: shared), scratch
+H_PARTS, H_PARAMS, H_STRIDE, H_SCRATCH = range(4)
+
+
+@ti.func
+def spline_weight(x: real, k: ti.i32):
+    """Weight of knot k - 1 (k = 0 .. 3) of the Catmull-Rom segment at x in [0, 1]."""
+    y = real(0.0)
+    if k == 0:
+        y = -0.5 * x + x * x - 0.5 * x * x * x
+    elif k == 1:
+        y = 1.0 - 2.5 * x * x + 1.5 * x * x * x
+    elif k == 2:
+        y = 0.5 * x + 2.0 * x * x - 1.5 * x * x * x
+    else:
+        y = -0.5 * x * x + 0.5 * x * x * x
+    return y
+
+
+@ti.func
+def knot(i: ti.i32, n: ti.i32):
+    return ti.min(ti.max(i, 0), n - 1)
+
+
+@ti.func
+def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, i: ti.i32):
+    """Entry described by the integers (kind, index) at ints[i]; the clock's index is its period in microseconds."""
+    kind = c.ints[i]
+    k = c.ints[i + 1]
+    x = real(0.0)
+    if kind == OBS_QPOS:
+        x = d.qpos[w * m.dims[NQ] + k]
+    elif kind == OBS_QVEL:
+        x = d.qvel[w * m.dims[NV] + k]
+    elif kind == OBS_SIN:
+        x = ti.sin(6.283185307179586e6 * d.time[w] / k)
+    else:
+        x = ti.cos(6.283185307179586e6 * d.time[w] / k)
+    return x
+
+
+@ti.func
+def mlp(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i32, p0: ti.i32, i0: ti.i32):
+    """Layers' values into scratch[o:], the input first; returns where the output begins.
+
+    ints: number of layers, then the sizes n_0 .. n_L, then the input's (kind, index) pairs.
+    """
+    layers = c.ints[i0]
+    n = c.ints[i0 + 1]
+    for i in range(n):
+        c.scratch[o + i] = observation(m, d, c, w, i0 + layers + 2 + 2 * i)
+    x = o
+    p = p0
+    for layer in range(layers):
+        n = c.ints[i0 + 1 + layer]
+        rows = c.ints[i0 + 2 + layer]
+        for r in range(rows):
+            y = c.params[p + rows * n + r]
+            for k in range(n):
+                y = y + c.params[p + r * n + k] * c.scratch[x + k]
+            if layer < layers - 1:
+                y = ti.tanh(y)
+            c.scratch[x + n + r] = y
+        x = x + n
+        p = p + rows * (n + 1)
+    return x
+
+
+@ti.func
+def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), w: ti.i32, nworld: ti.i32,
+                   t: ti.i32):  # fmt: skip
+    """Control of step t into d.ctrl and the trajectory."""
+    nu = m.dims[NU]
+    out = w * nu
+    row = (t * nworld + w) * nu
+    if c.ints[H_PARTS] == 0:
+        for i in range(nu):
+            d.ctrl[out + i] = r.traj_ctrl[row + i]
+    else:
+        target = w * c.ints[H_SCRATCH]
+        for i in range(nu):
+            d.ctrl[out + i] = 0.0
+            c.scratch[target + i] = 0.0
+        for part in range(c.ints[H_PARTS]):
+            add_part(m, d, c, w, t, part, target)
+        for i in range(nu):
+            r.traj_ctrl[row + i] = d.ctrl[out + i]
+
+
+@ti.func
+def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t: ti.i32, part: ti.i32, target: ti.i32):
+    nu = m.dims[NU]
+    kind = c.part[part * NPART]
+    to_target = c.part[part * NPART + 1] == TO_TARGET
+    p = w * c.ints[H_STRIDE] + c.part[part * NPART + 2]
+    i0 = c.part[part * NPART + 3]
+    n = c.part[part * NPART + 4]
+    step = c.part[part * NPART + 5]
+    y0 = 0
+    if kind == MLP:
+        y0 = mlp(m, d, c, w, target + nu, p, i0)
+    for i in range(nu):
+        u = real(0.0)
+        if kind == OPEN:
+            u = c.params[p + t * nu + i]
+        elif kind == SPLINE:
+            k = t // step
+            for e in range(4):
+                u = u + spline_weight((t - k * step) / real(step), e) * c.params[p + knot(k - 1 + e, n) * nu + i]
+        elif kind == CPG:
+            u = c.params[p + 1 + 2 * nu + i] + c.params[p + 1 + i] * ti.sin(
+                c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
+            )
+        elif kind == PD:
+            goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
+            u = c.params[p + i] * (goal - d.qpos[w * m.dims[NQ] + c.ints[i0 + 2 * i]])
+            u = u - c.params[p + nu + i] * d.qvel[w * m.dims[NV] + c.ints[i0 + 2 * i + 1]]
+        else:
+            u = c.scratch[y0 + i]
+        if to_target:
+            c.scratch[target + i] = c.scratch[target + i] + u
+        else:
+            d.ctrl[w * nu + i] = d.ctrl[w * nu + i] + u
+
+
+@ti.func
+def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
+    """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar. g.scratch_bar: adjoint of the target, of qpos, and of the MLP's values."""
+    if c.ints[H_PARTS] > 0:
+        nu = m.dims[NU]
+        nq = m.dims[NQ]
+        target = w * c.ints[H_SCRATCH]
+        s = w * (c.ints[H_SCRATCH] + nq)
+        for i in range(nu + nq):
+            g.scratch_bar[s + i] = 0.0
+        for i in range(nu):
+            c.scratch[target + i] = 0.0
+        # the PD part reads the target that the parts before it made
+        for part in range(c.ints[H_PARTS]):
+            if c.part[part * NPART + 1] == TO_TARGET:
+                add_part(m, d, c, w, t, part, target)
+        for k in range(c.ints[H_PARTS]):
+            add_part_vjp(m, d, c, g, w, t, c.ints[H_PARTS] - 1 - k, target, s)
+        add_qpos_bar(m, d, g, w, s + nu)
+
+
+@ti.func
+def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32,
+                 part: ti.i32, target: ti.i32, s: ti.i32):  # fmt: skip
+    nu = m.dims[NU]
+    nq = m.dims[NQ]
+    kind = c.part[part * NPART]
+    to_target = c.part[part * NPART + 1] == TO_TARGET
+    p = w * c.ints[H_STRIDE] + c.part[part * NPART + 2]
+    pb = w * c.ints[H_PARAMS] + c.part[part * NPART + 2]
+    i0 = c.part[part * NPART + 3]
+    n = c.part[part * NPART + 4]
+    step = c.part[part * NPART + 5]
+    if kind == MLP:
+        mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
+    for i in range(nu):
+        u_bar = g.ctrl_bar[w * nu + i]
+        if to_target:
+            u_bar = g.scratch_bar[s + i]
+        if kind == OPEN:
+            k = pb + t * nu + i
+            g.params_bar[k] = g.params_bar[k] + u_bar
+        elif kind == SPLINE:
+            k = t // step
+            for e in range(4):
+                a = pb + knot(k - 1 + e, n) * nu + i
+                g.params_bar[a] = g.params_bar[a] + spline_weight((t - k * step) / real(step), e) * u_bar
+        elif kind == CPG:
+            angle = c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
+            slope = u_bar * c.params[p + 1 + i] * ti.cos(angle)
+            g.params_bar[pb] = g.params_bar[pb] + slope * d.time[w]
+            g.params_bar[pb + 1 + i] = g.params_bar[pb + 1 + i] + u_bar * ti.sin(angle)
+            g.params_bar[pb + 1 + nu + i] = g.params_bar[pb + 1 + nu + i] + slope
+            g.params_bar[pb + 1 + 2 * nu + i] = g.params_bar[pb + 1 + 2 * nu + i] + u_bar
+        elif kind == PD:
+            iq = c.ints[i0 + 2 * i]
+            iv = w * m.dims[NV] + c.ints[i0 + 2 * i + 1]
+            goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
+            g.params_bar[pb + i] = g.params_bar[pb + i] + u_bar * (goal - d.qpos[w * nq + iq])
+            g.params_bar[pb + nu + i] = g.params_bar[pb + nu + i] - u_bar * d.qvel[iv]
+            goal_bar = c.params[p + i] * u_bar
+            g.params_bar[pb + 2 * nu + i] = g.params_bar[pb + 2 * nu + i] + goal_bar
+            g.scratch_bar[s + i] = g.scratch_bar[s + i] + goal_bar
+            g.scratch_bar[s + nu + iq] = g.scratch_bar[s + nu + iq] - goal_bar
+            g.qvel_bar[iv] = g.qvel_bar[iv] - c.params[p + nu + i] * u_bar
+
+
+@ti.func
+def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32, p0: ti.i32,
+            pb0: ti.i32, i0: ti.i32, s: ti.i32, to_target: ti.i32):  # fmt: skip
+    nu = m.dims[NU]
+    b = s + nu + m.dims[NQ]  # adjoints of the values, laid out as they are
+    layers = c.ints[i0]
+    x = mlp(m, d, c, w, o, p0, i0) - o
+    p = 0
+    for layer in range(layers):
+        p = p + c.ints[i0 + 2 + layer] * (c.ints[i0 + 1 + layer] + 1)
+    for i in range(nu):
+        g.scratch_bar[b + x + i] = g.ctrl_bar[w * nu + i]
+        if to_target:
+            g.scratch_bar[b + x + i] = g.scratch_bar[s + i]
+    for k in range(layers):
+        layer = layers - 1 - k
+        n = c.ints[i0 + 1 + layer]
+        rows = c.ints[i0 + 2 + layer]
+        p = p - rows * (n + 1)
+        for i in range(n):
+            g.scratch_bar[b + x - n + i] = 0.0
+        for r in range(rows):
+            bar = g.scratch_bar[b + x + r]
+            if layer < layers - 1:
+                y = c.scratch[o + x + r]
+                bar = bar * (1.0 - y * y)
+            e = pb0 + p + rows * n + r
+            g.params_bar[e] = g.params_bar[e] + bar
+            for i in range(n):
+                e = pb0 + p + r * n + i
+                g.params_bar[e] = g.params_bar[e] + bar * c.scratch[o + x - n + i]
+                g.scratch_bar[b + x - n + i] = g.scratch_bar[b + x - n + i] + bar * c.params[p0 + p + r * n + i]
+        x = x - n
+    for i in range(c.ints[i0 + 1]):
+        kind = c.ints[i0 + layers + 2 + 2 * i]
+        k = c.ints[i0 + layers + 3 + 2 * i]
+        if kind == OBS_QPOS:
+            g.scratch_bar[s + nu + k] = g.scratch_bar[s + nu + k] + g.scratch_bar[b + i]
+        elif kind == OBS_QVEL:
+            k = k + w * m.dims[NV]
+            g.qvel_bar[k] = g.qvel_bar[k] + g.scratch_bar[b + i]
+
+
+@ti.func
+def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
+    """g.qpos_bar (tangent) gains the adjoint of qpos' own coordinates at g.scratch_bar[o:]: 1/2 Im(q* q_bar) for quaternions."""
+    for j in range(m.dims[NJNT]):
+        t = m.jnt_i[j * NJI + J_TYPE]
+        q = m.jnt_i[j * NJI + J_QPOSADR]
+        v = w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]
+        if t == FREE:
+            for k in ti.static(range(3)):
+                g.qpos_bar[v + k] = g.qpos_bar[v + k] + g.scratch_bar[o + q + k]
+            q = q + 3
+            v = v + 3
+        if t == FREE or t == BALL:
+            x = read_quat(d.qpos, w * m.dims[NQ] + q)
+            y = quat_mul(
+                vec4(x[0], -x[1], -x[2], -x[3]),
+                vec4(g.scratch_bar[o + q], g.scratch_bar[o + q + 1], g.scratch_bar[o + q + 2], g.scratch_bar[o + q + 3]),
+            )
+            for k in ti.static(range(3)):
+                g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]
+        else:
+            g.qpos_bar[v] = g.qpos_bar[v] + g.scratch_bar[o + q]

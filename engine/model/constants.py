@@ -1,0 +1,34 @@
+"""Enumerations of the model, with MuJoCo's names and values (mjmodel.h), so that arrays compare one to one."""
+
+FREE, BALL, SLIDE, HINGE = 0, 1, 2, 3  # jnt_type (mjtJoint)
+PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH = range(8)  # geom_type (mjtGeom)
+EULER, RK4, IMPLICIT, IMPLICITFAST = range(4)  # opt.integrator (mjtIntegrator)
+PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
+
+JOINT_NAMES = {FREE: "free", BALL: "ball", SLIDE: "slide", HINGE: "hinge"}
+GEOM_NAMES = {
+    PLANE: "plane", HFIELD: "hfield", SPHERE: "sphere", CAPSULE: "capsule",
+    ELLIPSOID: "ellipsoid", CYLINDER: "cylinder", BOX: "box", MESH: "mesh",
+}  # fmt: skip
+INTEGRATOR_NAMES = {EULER: "Euler", RK4: "RK4", IMPLICIT: "implicit", IMPLICITFAST: "implicitfast"}
+CONE_NAMES = {PYRAMIDAL: "pyramidal", ELLIPTIC: "elliptic"}
+
+NQ = {FREE: 7, BALL: 4, SLIDE: 1, HINGE: 1}  # coordinates of a joint
+NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
+
+DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT = range(4)  # actuator_dyntype (mjtDyn)
+
+# Sensors of the engine, in the order of the kernels' branches (MuJoCo numbers them otherwise, and renumbers them).
+(
+    SENS_JOINTPOS, SENS_JOINTVEL, SENS_FRAMEPOS, SENS_FRAMEQUAT, SENS_FRAMELINVEL, SENS_FRAMEANGVEL, SENS_SUBTREECOM,
+    SENS_SUBTREELINVEL, SENS_GYRO, SENS_VELOCIMETER, SENS_ACCELEROMETER, SENS_ACTUATORFRC, SENS_TOUCH,
+) = range(13)  # fmt: skip
+SENSOR_NAMES = (
+    "jointpos", "jointvel", "framepos", "framequat", "framelinvel", "frameangvel", "subtreecom",
+    "subtreelinvel", "gyro", "velocimeter", "accelerometer", "actuatorfrc", "touch",
+)  # fmt: skip
+SENSOR_DIM = (1, 1, 3, 4, 3, 3, 3, 3, 3, 3, 3, 1, 1)
+
+# What a sensor is attached to: a joint, an actuator, a site, or a body frame.
+# BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").
+OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR = range(6)

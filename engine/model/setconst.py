@@ -1,0 +1,145 @@
+"""Constants derived from the others at qpos0: MuJoCo's mj_setConst, in NumPy.
+
+    J_b    (6, nv) Jacobian of body b at its centre of mass: three rows of translation, three of rotation
+    M      sum_b J_b^T diag(m_b, I_b) J_b + armature
+    body_invweight0[b] = mean of the diagonal of J_b M^-1 J_b^T, translation and rotation apart
+    dof_invweight0     = diagonal of M^-1, averaged over the three axes of a ball or of each half of a free joint
+
+At qpos0 no joint is displaced, so a body's frame is the product of the `body_pos`, `body_quat` above it.
+"""
+
+import numpy as np
+
+from . import constants as c
+from .inertia import MINVAL
+from .rotation import quat_mul, quat_to_mat
+
+ALIGNED = 1e-6  # MuJoCo's tolerance for "at the origin of the body"; along an axis it takes literally
+
+
+def set_const(m):
+    """Recompute what depends on masses, inertias, armature, sizes and frames, in place.
+
+    Call it after changing one of those by hand. Topology and candidate pairs stay as they are.
+    """
+    m.body_subtreemass[:] = m.body_mass
+    for b in range(len(m.body_mass) - 1, 0, -1):
+        m.body_subtreemass[m.body_parentid[b]] += m.body_subtreemass[b]
+    m.geom_rbound[:] = [
+        _rbound(kind, size, old) for kind, size, old in zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
+    ]
+    _set_invweight0(m)
+
+
+def set_topology(m):
+    """Roots, weld groups and dof parents from `body_parentid` and the joints' addresses, in place."""
+    last_dof = np.full(len(m.body_parentid), -1)  # the last dof of a body or of the nearest ancestor that has any
+    for b, parent in enumerate(m.body_parentid):
+        m.body_rootid[b] = b if parent == 0 else m.body_rootid[parent]
+        m.body_weldid[b] = b if b == 0 or m.body_dofnum[b] else m.body_weldid[parent]
+        last_dof[b] = last_dof[parent]
+        for dof in range(m.body_dofadr[b], m.body_dofadr[b] + m.body_dofnum[b]):
+            m.dof_parentid[dof] = last_dof[b]
+            last_dof[b] = dof
+
+
+def _rbound(kind, size, old):
+    """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
+    x, y, z = size
+    if kind in (c.MESH, c.HFIELD):
+        return old  # depends on vertices, which are only drawn
+    return {
+        c.PLANE: 0.0, c.SPHERE: x, c.CAPSULE: x + y, c.CYLINDER: np.hypot(x, y),
+        c.ELLIPSOID: max(x, y, z), c.BOX: np.sqrt(x * x + y * y + z * z),
+    }[kind]  # fmt: skip
+
+
+def _set_invweight0(m):
+    nbody, nv = len(m.body_mass), len(m.dof_bodyid)
+    m.body_invweight0[:] = 0  # and stays so for what cannot move
+    if nv == 0:
+        return
+    jacobians, mass = com_jacobians(m)
+    inverse = np.linalg.inv(mass)
+    for b in range(1, nbody):
+        if m.body_weldid[b]:
+            diagonal = np.einsum("ij,jk,ik->i", jacobians[b], inverse, jacobians[b])
+            m.body_invweight0[b] = diagonal[:3].mean(), diagonal[3:].mean()
+    m.dof_invweight0[:] = np.diag(inverse)
+    for kind, adr in zip(m.jnt_type, m.jnt_dofadr, strict=True):
+        for first in {c.FREE: (adr, adr + 3), c.BALL: (adr,)}.get(kind, ()):
+            m.dof_invweight0[first : first + 3] = m.dof_invweight0[first : first + 3].mean()
+    for b in range(1, nbody):
+        if _only_slides(m, b):
+            m.body_invweight0[b, 0] = 1 / m.body_mass[b]
+            m.dof_invweight0[m.dof_bodyid == b] = 1 / m.body_mass[b]
+
+
+def _only_slides(m, b):
+    """Whether MuJoCo takes body b for one whose mass matrix is `mass * identity`, and reads 1 / mass off it.
+
+    A lone body near the world that slides along its own axes. The weight then counts the axes that move instead of
+    all three, and leaves armature out; the solver's regularisation depends on it, so we follow.
+    """
+    joints = np.flatnonzero(m.jnt_bodyid == b)
+    parent = m.body_parentid[b]
+    near_world = parent == 0 or (m.body_dofnum[parent] == 0 and m.body_parentid[parent] == 0)
+    if not near_world or b in m.body_parentid or not len(joints) or (m.jnt_type[joints] != c.SLIDE).any():
+        return False
+    off_axis = np.sort(abs(m.jnt_axis[joints]), axis=1)[:, :2]
+    off_origin = (m.jnt_pos[joints], m.body_ipos[b], m.body_iquat[b, 1:])
+    return off_axis.max() < MINVAL and max(abs(part).max() for part in off_origin) < ALIGNED
+
+
+def com_jacobians(m):
+    """(jacobians (nbody, 6, nv), mass matrix (nv, nv)) at qpos0."""
+    xpos, xquat = _frames(m)
+    points, axes, rotates = _motion_axes(m, xpos, xquat)
+    nbody, nv = len(m.body_mass), len(m.dof_bodyid)
+    jacobians, mass = np.zeros((nbody, 6, nv)), np.diag(m.dof_armature.astype(float))
+    for b in range(1, nbody):
+        com = xpos[b] + quat_to_mat(xquat[b]) @ m.body_ipos[b]
+        for dof in _dofs_above(m, b):
+            jacobians[b, :3, dof] = np.cross(axes[dof], com - points[dof]) if rotates[dof] else axes[dof]
+            jacobians[b, 3:, dof] = axes[dof] if rotates[dof] else 0
+        R = quat_to_mat(quat_mul(xquat[b], m.body_iquat[b]))
+        linear, angular = jacobians[b, :3], R.T @ jacobians[b, 3:]
+        mass += m.body_mass[b] * linear.T @ linear + angular.T @ (m.body_inertia[b][:, None] * angular)
+    return jacobians, mass
+
+
+def _frames(m):
+    """World position and orientation of every body at qpos0."""
+    xpos, xquat = np.zeros((len(m.body_mass), 3)), np.tile([1.0, 0, 0, 0], (len(m.body_mass), 1))
+    for b in range(1, len(xpos)):
+        parent = m.body_parentid[b]
+        xpos[b] = xpos[parent] + quat_to_mat(xquat[parent]) @ m.body_pos[b]
+        quat = quat_mul(xquat[parent], m.body_quat[b])
+        xquat[b] = quat / np.linalg.norm(quat)
+    return xpos, xquat
+
+
+def _motion_axes(m, xpos, xquat):
+    """Per dof, in the world: a point of its axis, the axis, and whether it turns (or else slides)."""
+    nv = len(m.dof_bodyid)
+    points, axes, rotates = np.zeros((nv, 3)), np.zeros((nv, 3)), np.ones(nv, bool)
+    for j, kind in enumerate(m.jnt_type):
+        b, adr = m.jnt_bodyid[j], m.jnt_dofadr[j]
+        R = quat_to_mat(xquat[b])
+        if kind == c.FREE:  # slides along the world's axes, turns about the body's
+            points[adr : adr + 6], axes[adr : adr + 3], axes[adr + 3 : adr + 6] = xpos[b], np.eye(3), R.T
+            rotates[adr : adr + 3] = False
+        elif kind == c.BALL:
+            points[adr : adr + 3], axes[adr : adr + 3] = xpos[b] + R @ m.jnt_pos[j], R.T
+        else:
+            points[adr], axes[adr], rotates[adr] = xpos[b] + R @ m.jnt_pos[j], R @ m.jnt_axis[j], kind == c.HINGE
+    return points, axes, rotates
+
+
+def _dofs_above(m, b):
+    """The dofs that move body b."""
+    b = m.body_weldid[b]
+    dof = m.body_dofadr[b] + m.body_dofnum[b] - 1 if b else -1
+    while dof >= 0:
+        yield dof
+        dof = m.dof_parentid[dof]

@@ -1,0 +1,227 @@
+"""Simulator: many worlds of one model, stepped by one kernel."""
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import (
+    NP_REAL, Pack, contact_capacity, data_pack, model_pack, parameter, sizes_of, theta_layout,
+)  # fmt: skip
+from engine.backend import settings
+from engine.errors import ContactOverflowError, DivergenceError
+from engine.kernels import rollout_parallel, rollout_serial
+from engine.launch import BoundKernel
+from engine.model.constants import BALL, FREE
+from engine.views import DataViews
+
+# Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
+PARALLEL_FROM = 2
+
+
+class Parameters:
+    """Live views of the differentiable parameters of a simulator, by MuJoCo's names (`sim.model`-shaped arrays).
+
+    Writing changes what the next step computes, in every world.
+    """
+
+    def __init__(self, pack, model):
+        layout, _ = theta_layout(model)
+        views = {}
+        for name, (at, shape) in layout.items():
+            real_shape = np.shape(parameter(model, name))
+            n = int(np.prod(real_shape))
+            views[name] = pack["theta"][at : at + n].reshape(real_shape)
+        self.__dict__["_views"] = views
+
+    def __getattr__(self, name):
+        try:
+            return self._views[name]
+        except KeyError:
+            raise AttributeError(f"no differentiable parameter {name!r}; there are: {', '.join(self._views)}") from None
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"params.{name}: assign into the array, params.{name}[...] = value")
+
+    def __iter__(self):
+        return iter(self._views)
+
+
+def worlds_number(worlds):
+    if isinstance(worlds, bool) or not isinstance(worlds, (int, np.integer)) or worlds < 1:
+        raise ValueError(f"worlds: got {worlds!r}, allowed: a whole number from 1")
+    return int(worlds)
+
+
+class Simulator:
+    """`worlds` independent copies of a model's state, advanced together.
+
+    model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
+    pairs can make at most. Exceeding it raises ContactOverflowError.
+
+    `data` holds live views (worlds first), `params` live views of the differentiable parameters.
+    """
+
+    def __init__(self, model, worlds=1, ncon=None):
+        self.model = model
+        self.worlds = worlds_number(worlds)
+        self.ncon_max = max(contact_capacity(model) if ncon is None else worlds_number(ncon), 1)
+        self.sizes = sizes_of(model, self.ncon_max)
+        self.model_pack = model_pack(model, self.ncon_max)
+        self.params = Parameters(self.model_pack, model)
+        self.pack = data_pack(model, self.worlds, self.ncon_max)
+        self.data = self.views(self.pack)
+        self._kernel = None
+        self.reset()
+
+    def views(self, pack):
+        views = DataViews(pack, self.sizes, self.worlds)
+        views._parents = self.model.dof_parentid
+        return views
+
+    def reset(self, qpos=None, qvel=None, worlds=None):
+        """State to the model's qpos0 (or the given qpos, qvel), everything else to zero.
+
+        qpos: (nq,) or (n, nq); qvel: (nv,) or (n, nv), n the number of reset worlds; worlds: indices, default all.
+        """
+        rows = np.arange(self.worlds) if worlds is None else np.atleast_1d(np.asarray(worlds))
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        if rows.size and (rows.min() < -self.worlds or rows.max() >= self.worlds):
+            raise ValueError(f"worlds: got {rows}, allowed: 0 to {self.worlds - 1}")
+        n, m = len(rows), self.model
+        start = checked("qpos", m.qpos0 if qpos is None else qpos, (n, m.nq))
+        speed = checked("qvel", np.zeros(m.nv) if qvel is None else qvel, (n, m.nv))
+        d = self.data
+        for name in ("act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "time"):
+            getattr(d, name)[rows] = 0
+        d.qpos[rows] = start
+        d.qvel[rows] = speed
+        d._status[rows] = 0
+        return self
+
+    def step(self, n=1):
+        """Advance every world by n physics steps with the controls in data.ctrl."""
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+            raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
+        self._run(int(n), 0)
+
+    def forward(self):
+        """Compute everything up to the acceleration and the sensors at the current state, without moving."""
+        self._run(0, 1)
+
+    def _run(self, n, last):
+        if self._kernel is None:
+            self._held = hold_controls(self)
+            self._kernel = self.bind_rollout(self.pack, *self._held)
+        self.check_state()
+        self.data._status[:, s.W_STATUS] = s.OK
+        # one control step of n physics steps; output row 0 asks for the sensors of the first one
+        self._held[1]["traj_ctrl"][: self.worlds * self.model.nu] = self.pack["ctrl"][: self.worlds * self.model.nu]
+        self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
+        self.raise_status(self.data)
+
+    @property
+    def chunks(self):
+        """Pieces that a parallel launch is cut into: enough to balance threads, at most one a world."""
+        return min(self.worlds, 8 * settings().threads)
+
+    @property
+    def parallel(self):
+        return settings().arch != "cpu" or (self.worlds >= PARALLEL_FROM and settings().threads > 1)
+
+    def bind_rollout(self, data, controller, trajectory):
+        kernel = rollout_parallel if self.parallel else rollout_serial
+        return BoundKernel(kernel, [self.model_pack, data, controller, trajectory], 8)
+
+    def check_state(self):
+        """Refuse a state or controls that are not finite, before anything moves."""
+        for name in ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied"):
+            require_finite(f"data.{name}", getattr(self.data, name))
+
+    def raise_status(self, data):
+        """Raise what a launch left in the worlds' status."""
+        status = data._status[:, s.W_STATUS]
+        if not status.any():
+            return
+        w = int(np.flatnonzero(status)[0])
+        row = data._status[w]
+        step = int(row[s.W_STEP])
+        if row[s.W_STATUS] == s.OVERFLOW:
+            need = int(row[s.W_NEED])
+            raise ContactOverflowError(
+                f"world {w}, control step {step}: {need} contacts, but the capacity is {self.ncon_max}; "
+                f"make the simulator with ncon={need} or more",
+                w, step, need,
+            )  # fmt: skip
+        dof = int(row[s.W_INDEX])
+        joint = self.model.label("joint", int(self.model.dof_jntid[dof]))
+        raise DivergenceError(
+            f"world {w}, control step {step}: the state is no longer finite (dof {dof}, {joint}). "
+            f"A smaller timestep (now {self.model.opt.timestep} s) or softer contacts usually help.",
+            w, step, dof,
+        )  # fmt: skip
+
+
+def hold_controls(sim):
+    """Controller and trajectory packs of a plain step: no parts, controls held, one output row for the sensors."""
+    controller = Pack("controller")
+    for b in s.CONTROLLER:
+        controller.allocate(b, 8)
+    trajectory = Pack("trajectory")
+    for b in s.TRAJECTORY:
+        trajectory.allocate(b, 2 * sim.worlds * sim.sizes.get(b.count, 0))
+    return controller, trajectory
+
+
+def checked(name, value, shape):
+    """A finite array of the engine's precision, broadcast over the first axis; errors name what is allowed."""
+    try:
+        a = np.asarray(value, dtype=NP_REAL)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: got {value!r}, allowed: numbers of shape {shape}") from None
+    if a.shape not in (shape, shape[1:]):
+        raise ValueError(f"{name}: got shape {a.shape}, allowed: {shape} or {shape[1:]}")
+    require_finite(name, a)
+    return np.broadcast_to(a, shape)
+
+
+def require_finite(name, a):
+    if not np.isfinite(a).all():
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
+        raise ValueError(f"{name}: entry {bad} is {a[bad]}, allowed: finite numbers")
+
+
+def qpos_to_tangent(model, qpos, bar):
+    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar)."""
+    out = np.zeros((*bar.shape[:-1], model.nv), bar.dtype)
+    for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
+        if t == FREE:
+            out[..., va : va + 3] = bar[..., qa : qa + 3]
+            qa, va = qa + 3, va + 3
+        if t in (FREE, BALL):
+            q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
+            u, x = q[..., 1:], b[..., 1:]
+            out[..., va : va + 3] = 0.5 * (q[..., :1] * x - b[..., :1] * u - np.cross(u, x))
+        else:
+            out[..., va] = bar[..., qa]
+    return out
+
+
+def tangent_to_qpos(model, qpos, bar):
+    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|."""
+    out = np.zeros((*bar.shape[:-1], model.nq), bar.dtype)
+    for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
+        if t == FREE:
+            out[..., qa : qa + 3] = bar[..., va : va + 3]
+            qa, va = qa + 3, va + 3
+        if t in (FREE, BALL):
+            q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
+            n2 = np.sum(q * q, axis=-1, keepdims=True)
+            u = q[..., 1:]
+            out[..., qa : qa + 1] = -2 * np.sum(u * x, axis=-1, keepdims=True) / n2
+            out[..., qa + 1 : qa + 4] = 2 * (q[..., :1] * x + np.cross(u, x)) / n2
+        else:
+            out[..., qa] = bar[..., va]
+    return out

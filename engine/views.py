@@ -1,0 +1,117 @@
+"""Live NumPy views of a pack's buffers under MuJoCo's names; the first axis is the world."""
+
+import numpy as np
+
+from engine import schema as s
+
+# name -> (buffer, symbol counted, width, column or None, layout)
+_ROWS, _BLOCKS = "rows", "blocks"
+_DATA = {
+    "time": ("time", "one", 1, None, _ROWS),
+    "qpos": ("qpos", "nq", 1, None, _ROWS),
+    "qvel": ("qvel", "nv", 1, None, _ROWS),
+    "act": ("act", "na", 1, None, _ROWS),
+    "ctrl": ("ctrl", "nu", 1, None, _ROWS),
+    "qacc_warmstart": ("qacc_warmstart", "nv", 1, None, _ROWS),
+    "qfrc_applied": ("qfrc_applied", "nv", 1, None, _ROWS),
+    "sensordata": ("sensordata", "nsensordata", 1, None, _ROWS),
+    "actuator_force": ("actuator_force", "nu", 1, None, _ROWS),
+    "act_dot": ("act_dot", "na", 1, None, _ROWS),
+    "xpos": ("body", "nbody", s.NXV, s.X_POS, _ROWS),
+    "xipos": ("body", "nbody", s.NXV, s.X_IPOS, _ROWS),
+    "xquat": ("xquat", "nbody", 1, None, _ROWS),
+    "geom_xpos": ("geom_xpos", "ngeom", 1, None, _ROWS),
+    "geom_xquat": ("geom_xquat", "ngeom", 1, None, _ROWS),
+    "qacc": ("dofr", "nv", s.NQR, s.QACC, _BLOCKS),
+    "qfrc_bias": ("dofr", "nv", s.NQR, s.QFRC_BIAS, _BLOCKS),
+    "qfrc_passive": ("dofr", "nv", s.NQR, s.QFRC_PASSIVE, _BLOCKS),
+    "qfrc_actuator": ("dofr", "nv", s.NQR, s.QFRC_ACTUATOR, _BLOCKS),
+    "qfrc_smooth": ("dofr", "nv", s.NQR, s.QFRC_SMOOTH, _BLOCKS),
+    "qfrc_constraint": ("dofr", "nv", s.NQR, s.QFRC_CONSTRAINT, _BLOCKS),
+}
+
+
+class DataViews:
+    """State and work of all worlds as arrays of shape (worlds, ...) that share the engine's memory.
+
+    Writing to the state (`qpos qvel act ctrl qacc_warmstart qfrc_applied xfrc_applied time`) is how a simulation is
+    set; the other arrays are results of the last `forward` or `step`.
+    """
+
+    def __init__(self, pack, sizes, worlds):
+        self._pack, self._sizes, self._worlds = pack, sizes, worlds
+        self._views = {}
+        for name, (buffer, symbol, width, column, layout) in _DATA.items():
+            self._views[name] = _view(pack[buffer], worlds, sizes[symbol], width, column, layout)
+        self._views["time"] = self._views["time"][:, 0]
+        force = pack["xfrc_applied"][: worlds * sizes["nbody"] * 2]
+        self._views["xfrc_applied"] = force.reshape(worlds, sizes["nbody"], 6)
+        self._status = pack["world_i"].reshape(worlds, s.NWI)
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["_views"][name]
+        except KeyError:
+            raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied") from None
+
+    def __setattr__(self, name, value):
+        if not name.startswith("_"):
+            raise AttributeError(f"data.{name}: assign into the array, data.{name}[...] = value")
+        super().__setattr__(name, value)
+
+    def __dir__(self):
+        return [*super().__dir__(), *self._views]
+
+    @property
+    def ncon(self):
+        """Contacts of every world, shape (worlds,)."""
+        return self._status[:, s.W_NCON]
+
+    @property
+    def solver_niter(self):
+        """Newton iterations of the last acceleration, shape (worlds,)."""
+        return self._status[:, s.W_NITER]
+
+    def contacts(self, world=0):
+        """Contacts of one world: a dict of arrays (pair, geom1, geom2 through pair; dist, pos, frame, force, dim).
+
+        frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; force: in that frame, N.
+        """
+        n = int(self.ncon[world])
+        cap = self._sizes["nconmax"]
+        rows = slice(world * cap, world * cap + n)
+        vec = self._pack["con_v"].reshape(-1, s.NCV, 3)[rows]
+        ints = self._pack["con_i"].reshape(-1, s.NCI)[rows]
+        real = self._pack["con_r"].reshape(-1, s.NCR)[rows]
+        keep = ints[:, s.C_PAIR] >= 0
+        vec, ints, real = vec[keep], ints[keep], real[keep]
+        return {
+            "pair": ints[:, s.C_PAIR].copy(),
+            "dim": ints[:, s.C_DIM].copy(),
+            "dist": real[:, s.C_DIST].copy(),
+            "pos": vec[:, s.C_POS].copy(),
+            "frame": vec[:, [s.C_N, s.C_T1, s.C_T2]].copy(),
+            "force": vec[:, s.C_F].copy(),
+        }
+
+    def mass_matrix(self, world=0):
+        """Dense joint-space mass matrix of one world, (nv, nv)."""
+        nv = self._sizes["nv"]
+        block = self._pack["mat"][world * nv * nv * s.NMAT :][: nv * nv].reshape(nv, nv)
+        parent = np.asarray(self._parents)
+        full = np.zeros((nv, nv))
+        for k in range(nv):
+            i = k
+            while i >= 0:
+                full[k, i] = full[i, k] = block[k, i]
+                i = parent[i]
+        return full
+
+
+def _view(array, worlds, count, width, column, layout):
+    inner = array.shape[1:]
+    flat = array[: worlds * count * width]
+    if layout == _BLOCKS:
+        return flat.reshape(worlds, width, count, *inner)[:, column]
+    table = flat.reshape(worlds, count, width, *inner)
+    return table[:, :, 0] if column is None else table[:, :, column]

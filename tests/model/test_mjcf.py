@@ -1,0 +1,230 @@
+"""The importer: equal arrays, exact translations, and refusals that name everything at once."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from model_zoo import CHEETAH, MENAGERIE
+
+from engine.model import UnsupportedError, load
+from engine.model import constants as c
+from engine.model.fields import FIELDS
+
+mujoco = pytest.importorskip("mujoco")
+
+OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype"}
+ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
+
+
+def asset(name):
+    gymnasium = pytest.importorskip("gymnasium")
+    return os.path.join(os.path.dirname(gymnasium.__file__), "envs", "mujoco", "assets", name)
+
+
+def compare(m, mj):
+    for name, (size, _, _) in FIELDS.items():
+        if size != "npair" and name not in OWN and not name.endswith("rgba"):
+            np.testing.assert_array_equal(getattr(m, name), getattr(mj, name), err_msg=name)
+    for name in ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "nsensordata"):
+        assert getattr(m, name) == getattr(mj, name), name
+    for name in ("timestep", "gravity", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations"):
+        np.testing.assert_array_equal(getattr(m.opt, name), getattr(mj.opt, name), err_msg=name)
+
+
+@pytest.mark.parametrize("robot", ROBOTS.split())
+def test_gymnasium_robot(robot):
+    path = asset(f"{robot}.xml")
+    m = load(path)
+    compare(m, mujoco.MjModel.from_xml_path(path))
+    assert m.report.refused == [] and f"import of {robot}.xml" in str(m.report)
+
+
+@pytest.mark.parametrize("xml", [CHEETAH, MENAGERIE], ids=["cheetah", "menagerie"])
+def test_xml_text_and_mjmodel(xml):
+    mj = mujoco.MjModel.from_xml_string(xml)
+    for source in (xml, mj):
+        compare(load(source), mj)
+
+
+def test_actuators_are_affine_and_sensors_ours():
+    m = load(MENAGERIE)
+    np.testing.assert_array_equal(m.actuator_gainprm, [[20, 0, 0], [3, 0, 0], [1, 0, 0], [1, 2, 3], [1, 0, 0]])
+    np.testing.assert_array_equal(m.actuator_biasprm, [[0, -20, -2], [0, 0, -3], [0, 0, 0], [4, 5, 6], [0, 0, 0]])
+    np.testing.assert_array_equal(m.actuator_trnid, [m.joint(j) for j in "wheel rail drone wheel shoulder".split()])
+    assert m.sensor_type.tolist() == list(range(13))
+    objects = [m.sensor_objtype[i] for i in (0, 2, 3, 4, 5, 6, 8, 11)]
+    assert objects == [c.OBJ_JOINT, c.OBJ_SITE, c.OBJ_BODY, c.OBJ_XBODY, c.OBJ_GEOM, c.OBJ_BODY, c.OBJ_SITE,
+                       c.OBJ_ACTUATOR]  # fmt: skip
+    assert m.sensor_dim.tolist() == list(c.SENSOR_DIM)
+
+
+def test_gain_of_fixed_type_ignores_the_other_parameters():
+    joint = "<body><joint name='j'/><geom size='0.1'/></body>"
+    m = load(f"<mujoco><worldbody>{joint}</worldbody><actuator><general joint='j' gainprm='2 3 4' biasprm='5 6 7'/>"
+             "</actuator></mujoco>")  # fmt: skip
+    np.testing.assert_array_equal(m.actuator_gainprm, [[2, 0, 0]])
+    np.testing.assert_array_equal(m.actuator_biasprm, [[0, 0, 0]])
+
+
+def test_keyframes_and_names():
+    m = load(asset("humanoid.xml"))
+    mj = mujoco.MjModel.from_xml_path(asset("humanoid.xml"))
+    np.testing.assert_array_equal(m.key_qpos, mj.key_qpos)
+    assert m.key_names == [""] * mj.nkey and load(MENAGERIE).key("up") == 0
+    assert m.body_names[0] == "world" and m.body("torso") == 1
+    assert any("hipknee" in line for line in m.report.changed) and any("PGS" in line for line in m.report.changed)
+
+
+def test_urdf(tmp_path):
+    urdf = tmp_path / "arm.urdf"
+    link = "<link name='{}'><inertial><mass value='2'/><inertia ixx='1' iyy='1' izz='1' ixy='0' ixz='0' iyz='0'/>" \
+           "</inertial><collision><geometry><sphere radius='0.1'/></geometry></collision></link>"  # fmt: skip
+    joint = "<joint name='elbow' type='revolute'><parent link='a'/><child link='b'/><origin xyz='0 0 1'/>" \
+            "<axis xyz='0 1 0'/><limit lower='-1' upper='1'/><dynamics damping='0.5'/></joint>"  # fmt: skip
+    urdf.write_text(f"<robot name='arm'>{link.format('a')}{link.format('b')}{joint}</robot>")
+    for source in (urdf, str(urdf), urdf.read_text()):
+        m = load(source)
+        assert m.nv == 1 and m.joint("elbow") == 0 and m.dof_damping[0] == 0.5
+        np.testing.assert_array_equal(m.jnt_range, [[-1, 1]])
+
+
+def test_mesh_is_kept_for_drawing():
+    mesh = "<asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset>"
+    body = "<body><freejoint/><geom type='mesh' mesh='m' contype='0' conaffinity='0'/></body>"
+    m = load(f"<mujoco>{mesh}<worldbody>{body}</worldbody></mujoco>")
+    assert m.geom_dataid.tolist() == [0] and m.mesh_vert[0].shape == (4, 3) and m.mesh_face[0].shape == (4, 3)
+
+
+FALLING = "<body name='ball' {body}><joint name='j' {joint}/><geom name='g' size='0.1' {geom}/><site name='s'/></body>"
+
+
+def falling(option="", extra="", **attributes):
+    filled = FALLING.format(**{"body": "", "joint": "", "geom": "", **attributes})
+    ground = "<geom name='ground' type='plane' size='1 1 1'/><body name='post'/>"
+    return f"<mujoco>{option}<worldbody>{ground}{filled}</worldbody>{extra}</mujoco>"
+
+
+def actuator(text):
+    return {"extra": f"<actuator>{text}</actuator>"}
+
+
+def sensor(text):
+    return {"extra": f"<sensor>{text}</sensor>"}
+
+
+def flag(text):
+    return {"option": f"<option><flag {text}/></option>"}
+
+
+REFUSED = [
+    ({"option": "<option integrator='implicit'/>"}, "integrator = implicit; allowed: Euler, RK4, implicitfast"),
+    ({"option": "<option integrator='discrete'/>"}, "integrator = discrete"),
+    ({"option": "<option density='1.2'/>"}, "option density = 1.2"),
+    ({"option": "<option viscosity='0.1'/>"}, "option viscosity = 0.1"),
+    ({"option": "<option noslip_iterations='3'/>"}, "noslip_iterations = 3"),
+    ({"option": "<option actuatorgroupdisable='1'/>"}, "actuatorgroupdisable"),
+    (flag("override='enable'"), "flag override"),
+    (flag("sleep='enable'"), "flag sleep"),
+    (flag("diagexact='enable'"), "flag diagexact"),
+    (flag("speculative='enable'"), "flag speculative"),
+    (flag("actuation='disable'"), "flag actuation"),
+    ({"body": "gravcomp='0.5'"}, "body 'ball': gravcomp = 0.5; allowed: 0"),
+    ({"joint": "stiffness='1 2 0'"}, "joint 'j': second and third stiffness"),
+    ({"joint": "damping='1 2 0'"}, "joint 'j': second and third damping"),
+    ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
+    ({"joint": "actuatorfrcrange='-1 1'"}, "joint 'j': actuatorfrclimited"),
+    ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
+    ({"geom": "surfacevel='1 0 0'"}, "geom 'g': surfacevel"),
+    ({"geom": "condim='4'"}, "geom 'ground' with geom 'g': condim 4"),
+    (actuator("<muscle name='m' joint='j' lengthrange='0 1'/>"), "actuator 'm': dyntype = muscle"),
+    (actuator("<general site='s'/>"), "actuator 0: transmission site"),
+    (actuator("<adhesion body='ball' ctrlrange='0 1'/>"), "transmission body"),
+    (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
+    (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
+    (actuator("<general joint='j' dyntype='integrator' actearly='true'/>"), "actearly"),
+    (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
+    (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
+    (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
+    (sensor("<force site='s'/>"), "sensor 0: type force; allowed: jointpos"),
+    (sensor("<framepos name='f' objtype='site' objname='s' reftype='body' refname='post'/>"), "'f': reference frame"),
+    ({"extra": "<equality><joint joint1='j'/></equality>"}, "equality 0: constraint joint"),
+    ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
+]
+
+
+@pytest.mark.parametrize("scene, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_refuses_by_name(scene, message):
+    with pytest.raises(UnsupportedError) as error:
+        load(falling(**scene))
+    assert message in str(error.value) and len(error.value.refused) >= 1
+
+
+def test_refuses_mocap():
+    with pytest.raises(UnsupportedError, match="body 'hand': mocap"):
+        load("<mujoco><worldbody><body name='hand' mocap='true'><geom size='1'/></body></worldbody></mujoco>")
+
+
+def test_refuses_everything_at_once():
+    scene = falling(option="<option density='1' viscosity='1'/>", body="gravcomp='1'")
+    with pytest.raises(UnsupportedError) as error:
+        load(scene)
+    assert len(error.value.refused) == 3
+
+
+def test_swimmer_is_refused_until_the_caller_drains_the_pool():
+    path = asset("swimmer.xml")
+    with pytest.raises(UnsupportedError, match="swimmer.xml uses 2"):
+        load(path)
+    mj = mujoco.MjModel.from_xml_path(path)
+    mj.opt.density = mj.opt.viscosity = 0
+    assert load(mj).nv == 5
+
+
+TRANSLATED = [
+    ("gravity", lambda m: not m.opt.gravity.any()),
+    ("contact", lambda m: m.npair == 0),
+    ("limit", lambda m: not m.jnt_limited.any()),
+    ("frictionloss", lambda m: not m.dof_frictionloss.any()),
+    ("spring", lambda m: not m.jnt_stiffness.any()),
+    ("damper", lambda m: not m.dof_damping.any()),
+    ("clampctrl", lambda m: not m.actuator_ctrllimited.any()),
+    ("constraint", lambda m: m.npair == 0 and not m.jnt_limited.any() and not m.dof_frictionloss.any()),
+]
+
+
+def rich(flags=""):
+    joint = "frictionloss='1' stiffness='2' damping='3' range='-40 40'"
+    return falling(f"<option><flag {flags}/></option>", joint=joint, **actuator("<motor joint='j' ctrlrange='-1 1'/>"))
+
+
+@pytest.mark.parametrize("name, holds", TRANSLATED, ids=[name for name, _ in TRANSLATED])
+def test_translates_flags(name, holds):
+    assert not holds(load(rich()))
+    m = load(rich(f"{name}='disable'"))
+    assert holds(m) and any("is disabled" in line for line in m.report.changed)
+
+
+def test_switches_of_the_integrator():
+    m = load(rich("eulerdamp='disable' refsafe='disable' warmstart='disable' autoreset='disable' energy='enable'"))
+    assert (m.opt.eulerdamp, m.opt.refsafe) == (False, False)
+    assert (load(rich()).opt.eulerdamp, load(rich()).opt.refsafe) == (True, True)
+
+
+def test_missing_file_and_wrong_type():
+    with pytest.raises(FileNotFoundError, match="no such file: nowhere.xml"):
+        load("nowhere.xml")
+    with pytest.raises(TypeError, match="not int"):
+        load(3)
+
+
+def test_missing_mujoco_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    with pytest.raises(ImportError, match=r'pip install "pullback\[mjcf\]"'):
+        load(CHEETAH)
+
+
+def test_old_mujoco_is_refused(monkeypatch):
+    monkeypatch.setattr(mujoco, "__version__", "3.2.0")
+    with pytest.raises(ImportError, match="mujoco 3.2.0 is older than 4.0"):
+        load(CHEETAH)

@@ -1,0 +1,26 @@
+"""A small robot on its ground for the tests of pictures: a hull and two legs, without any simulation."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from walker import HULL_RADIUS, LEG_HALF, LEG_RADIUS
+
+from engine.model.constants import CAPSULE, HINGE, PLANE, SLIDE, SPHERE
+
+
+@pytest.fixture
+def robot():
+    """A model with the arrays that pictures read: a plane, a spherical hull, and two capsules for legs."""
+    return SimpleNamespace(
+        ngeom=4,
+        geom_type=np.array([PLANE, SPHERE, CAPSULE, CAPSULE]),
+        geom_size=np.array([[0, 0, 1], [HULL_RADIUS, 0, 0], [LEG_RADIUS, LEG_HALF, 0], [LEG_RADIUS, LEG_HALF, 0]]),
+        geom_rgba=np.array([[0.8, 0.9, 0.8, 1], [0.9, 0.1, 0.1, 1], [0.1, 0.2, 0.9, 1], [0.1, 0.2, 0.9, 1]]),
+        geom_bodyid=np.array([0, 1, 2, 3]),
+        jnt_type=np.array([SLIDE, HINGE]),
+        jnt_qposadr=np.array([0, 1]),
+        jnt_range=np.array([[0.0, 0.0], [-1.0, 0.5]]),
+        jnt_limited=np.array([False, True]),
+        joint_names=["slider", ""],
+    )

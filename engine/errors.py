@@ -15,3 +15,7 @@ class ContactOverflowError(RuntimeError):
     def __init__(self, message, world, step, needed):
         super().__init__(message)
         self.world, self.step, self.needed = world, step, needed
+
+
+class StaleTapeError(RuntimeError):
+    """A gradient was asked of a rollout that does not exist or whose inputs changed since."""

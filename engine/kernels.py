@@ -241,32 +241,32 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
                 g.ctrl_bar[w * nu + i] = x
         o = ((row0 + k) * nworld + w) * nrec
         load_record(m, d, r, w, o)
-        i = nstage - 1
+        stage = nstage - 1
         if final:
-            i = 0
+            stage = 0
         if not final and nstage > 1:
             advance_rk4_vjp(m, d, g, w)
-        while i >= 0:
+        while stage >= 0:
             if nstage > 1 and not final:
-                enter_stage(m, d, w, i)
-            load_qacc(m, d, r, w, o, i)
+                enter_stage(m, d, w, stage)
+            load_qacc(m, d, r, w, o, stage)
             act_rates(m, d, w)
             relinearize(m, d, w, implicit)
             clear_bodies(m, g, w)
             if final:
                 clear_acceleration(m, d, w)
             elif nstage > 1:
-                enter_stage_vjp(m, d, g, w, i)
+                enter_stage_vjp(m, d, g, w, stage)
             else:
                 advance_vjp(m, d, g, w, implicit)
             for u in range(nu):
                 g.force_bar[w * nu + u] = 0.0
-            if output and i == 0 and nsd > 0:
+            if output and stage == 0 and nsd > 0:
                 sensors_vjp(m, d, g, w, b.cot_sensordata, row * nsd)
             forward_vjp(m, d, g, w, implicit)
             if nstage > 1 and not final:
-                leave_stage_vjp(m, d, g, w, i)
-            i = i - 1
+                leave_stage_vjp(m, d, g, w, stage)
+            stage = stage - 1
         if s == 0 and not final:
             act_controller_vjp(m, d, c, g, w, t)
             for i in range(nu):

@@ -1,0 +1,22 @@
+"""Built-in scenes: a robot, a state to start from, and a task. `scenes.load("hopper")` builds one, fresh each time."""
+
+from importlib import import_module
+
+from .scene import Scene
+from .task import Locomotion, Task
+
+_NAMES = ("pendulum", "cartpole", "hopper", "half_cheetah", "walker2d", "ant", "ball_toss")
+
+__all__ = ["Locomotion", "Scene", "Task", "load", "names"]
+
+
+def names() -> tuple[str, ...]:
+    """The scenes that `load` knows, the simpler first."""
+    return _NAMES
+
+
+def load(name: str) -> Scene:
+    """Build the scene of this name; its model is the caller's own and may be changed."""
+    if name not in _NAMES:
+        raise ValueError(f"no scene {name!r}; there are: {', '.join(_NAMES)}")
+    return import_module(f".{name}", __name__).build()

@@ -1,0 +1,75 @@
+"""What a controller compiles to: integers and parameters of the parts that the rollout kernel evaluates."""
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import NP_REAL, Pack
+from engine.feedback import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
+
+
+class Part:
+    """One part: kind and output (engine/feedback.py), its parameters, its integers, two sizes."""
+
+    def __init__(self, kind, output, nparam, ints=(), size=0, step=0, scratch=0):
+        self.kind, self.output, self.nparam = kind, output, nparam
+        self.ints, self.size, self.step, self.scratch = list(ints), size, step, scratch
+
+
+class Program:
+    """Buffers of the parts of one controller (or of none: controls given as an array)."""
+
+    def __init__(self, controls=None, parts=(), params=None, worlds=1, nu=0, owner=None):
+        self.controls, self.owner = controls, owner
+        self.nparam = sum(p.nparam for p in parts)
+        self.nscratch = nu + max([p.scratch for p in parts], default=0)
+        self.per_world = params is not None and np.ndim(params) == 2
+        self.pack = Pack("controller")
+        ints, rows, at = [0] * 4, [], 0
+        for p in parts:
+            rows.append([p.kind, p.output, at, len(ints), p.size, p.step, 0, 0])
+            ints += p.ints
+            at += p.nparam
+        ints[H_PARTS], ints[H_PARAMS], ints[H_SCRATCH] = len(parts), self.nparam, self.nscratch
+        ints[H_STRIDE] = self.nparam if self.per_world else 0
+        sizes = {"npart": len(parts), "nint": len(ints), "nparam": np.size(params) if parts else 0,
+                 "nscratch": worlds * self.nscratch}  # fmt: skip
+        for b in s.CONTROLLER:
+            self.pack.allocate(b, sizes[b.count] * b.width)
+        self.pack["ints"][:] = ints
+        if parts:
+            self.pack["part"].reshape(-1, NPART)[:] = rows
+            self.pack["params"][:] = np.ravel(params)
+
+    def current_params(self):
+        """The owner's parameters as they are now, flat."""
+        if self.owner is None:
+            return self.pack["params"]
+        return np.ravel(self.owner.params).astype(NP_REAL)
+
+    def gradient(self, params_bar, worlds):
+        """Adjoint of the parameters, in the controller's shape; None without a controller."""
+        if self.owner is None:
+            return None
+        rows = params_bar[: worlds * self.nparam].reshape(worlds, self.nparam)
+        return rows.copy() if self.per_world else rows.sum(axis=0)
+
+
+def bind_program(tape, controls):
+    """The Program of what `rollout` was given; a controller's is kept on the tape and gets its new parameters."""
+    if not hasattr(controls, "parts"):
+        program = getattr(tape, "_plain", None) or Program(nu=tape.sim.model.nu)
+        tape._plain = program
+        program.controls = controls
+        return program
+    params = np.asarray(controls.params, NP_REAL)
+    parts = controls.parts(tape)
+    shape = (sum(p.nparam for p in parts),)
+    if params.shape not in (shape, (tape.sim.worlds, *shape)):
+        raise ValueError(f"controller: params has shape {params.shape}, allowed: {shape} or (worlds,) + {shape}")
+    if not np.isfinite(params).all():
+        raise ValueError(f"controller: parameter {int(np.argwhere(~np.isfinite(np.ravel(params)))[0, 0])} is not finite")
+    program = tape._program
+    if program is None or program.owner is not controls or program.per_world != (params.ndim == 2):
+        program = Program(None, parts, params, tape.sim.worlds, tape.sim.model.nu, controls)
+    program.pack["params"][: params.size] = params.ravel()
+    return program

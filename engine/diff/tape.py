@@ -1,0 +1,318 @@
+"""Tape: a rollout that can be differentiated.
+
+The tape owns every buffer it needs, allocated once and used again in every iteration. Steps are linked by the state
+alone, so a snapshot of the state is enough to compute a stretch of the rollout again, bit for bit, and the schedule
+(diff/schedule.py) decides which stretches are stored and which are repeated.
+"""
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import NP_REAL, Pack, data_pack, parameter, theta_layout
+from engine.diff.program import bind_program
+from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
+from engine.errors import StaleTapeError
+from engine.kernels import reverse_parallel, reverse_serial
+from engine.launch import BoundKernel
+from engine.simulator import checked, qpos_to_tangent, tangent_to_qpos
+
+# What a snapshot holds: the part of State that a step changes.
+SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
+OUTPUTS = ("qpos", "qvel", "act", "sensordata")
+
+
+class Trajectory:
+    """Recorded outputs of a rollout, as views of the tape's buffers: the next rollout overwrites them.
+
+    qpos (rows, worlds, nq), qvel, act, sensordata: rows = steps // record_every + 1; row 0 is the start.
+    ctrl (steps, worlds, nu). time (rows,): s.
+    """
+
+    def __init__(self, views, time):
+        self.__dict__.update(views)
+        self.time = time
+
+
+class ModelGradients:
+    """Gradients with respect to the model's differentiable parameters: `[name]` summed over worlds."""
+
+    def __init__(self, model, theta_bar):
+        self._model, self._bar = model, theta_bar
+        self._layout = theta_layout(model)[0]
+
+    def __getitem__(self, name):
+        return self.per_world(name).sum(axis=0)
+
+    def per_world(self, name):
+        """The same before the sum, (worlds, ...)."""
+        if name not in self._layout:
+            raise KeyError(f"no gradient with respect to {name!r}; there are: {', '.join(self._layout)}")
+        at, _ = self._layout[name]
+        shape = np.shape(parameter(self._model, name))
+        return self._bar[:, at : at + int(np.prod(shape))].reshape(-1, *shape)
+
+    def __iter__(self):
+        return iter(self._layout)
+
+    def keys(self):
+        return self._layout.keys()
+
+
+class Gradients:
+    """What `Tape.backward` returns.
+
+    ctrl (steps, worlds, nu): with respect to the controls that acted (with a controller: through the robot, the
+    controller's own output included). params: the controller's parameters, their own shape. qpos0 (worlds, nq),
+    qvel0 (worlds, nv), act0 (worlds, na): the start state. model: the model's parameters.
+    """
+
+    def __init__(self, ctrl, params, qpos0, qvel0, act0, model):
+        self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
+
+
+def positive(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
+    return int(value)
+
+
+class Tape:
+    """Rollouts of `steps` control steps of a simulator, and their gradients.
+
+    steps: control steps. frame_skip: physics steps with one control. memory: budget in bytes (int or "64MiB") of all
+    buffers that the tape owns. record_every: control steps between recorded output rows; must divide steps.
+
+    Raises ValueError when the budget is too small, naming the smallest possible.
+    """
+
+    def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
+        self.sim = sim
+        self.steps = positive("steps", steps)
+        self.frame_skip = positive("frame_skip", frame_skip)
+        self.every = positive("record_every", record_every)
+        if self.steps % self.every:
+            raise ValueError(f"record_every: got {self.every}, allowed: a divisor of steps = {self.steps}")
+        self.memory = parse_bytes(memory)
+        self.rows = self.steps // self.every + 1
+        self.bar = None
+        self._allocate_fixed()
+        self._plan()
+        self._rollout = self._reverse = self._replay = None
+        self._program = None
+        self._start = None
+
+    # -------------------------------------------------------------------------------------------------- buffers
+
+    def _allocate_fixed(self):
+        sim, m, w = self.sim, self.sim.model, self.sim.worlds
+        self.pack = data_pack(m, w, sim.ncon_max)  # state and work of the reverse pass
+        self.data = sim.views(self.pack)
+        self.traj = Pack("trajectory")
+        self.cot = Pack("cotangent")
+        count = dict(sim.sizes)
+        for b in s.TRAJECTORY[:-1]:
+            rows = self.steps if b.name == "traj_ctrl" else self.rows
+            self.traj.allocate(b, rows * w * count[b.count])
+        for b in s.COTANGENT:
+            rows = self.steps if "ctrl" in b.name else self.rows
+            self.cot.allocate(b, rows * w * count[b.count])
+        self.adj = Pack("adjoint")
+        for b in s.ADJOINT[:-2]:
+            self.adj.allocate(b, w * count[b.count] * b.width)
+        for b in s.ADJOINT[-2:]:
+            self.adj.allocate(b, 1)  # a controller's, allocated when there is one
+
+    def _plan(self):
+        sim, m = self.sim, self.sim.model
+        item = np.dtype(NP_REAL).itemsize
+        stages = 4 if m.opt.integrator == 1 else 1
+        self.record_width = m.nq + m.nv + m.na + stages * m.nv
+        self.extra = 1 if m.nsensordata else 0  # the final state's record, for its sensors
+        snapshot = sum(sim.pack[n].nbytes for n in SNAPSHOT)
+        record = self.frame_skip * sim.worlds * self.record_width * item
+        fixed = self.fixed_bytes + self.extra * sim.worlds * self.record_width * item
+        if self.memory <= fixed:
+            raise ValueError(
+                f"memory: got {format_bytes(self.memory)}, but outputs, cotangents and work of this rollout alone take "
+                f"{format_bytes(fixed)}, and a schedule needs at least {format_bytes(snapshot + record)} more; "
+                f"a larger record_every makes outputs smaller"
+            )
+        self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
+        rows = self.schedule.rows * self.frame_skip + self.extra
+        self.traj.set("record", np.zeros(max(rows * sim.worlds * self.record_width, 1), NP_REAL))
+        self.slots = [{n: np.empty_like(sim.pack[n]) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+
+    @property
+    def fixed_bytes(self):
+        """Bytes of everything but records and snapshots."""
+        record = self.traj.buffers.get("record")
+        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) - (record.nbytes if record is not None else 0)
+
+    @property
+    def bytes(self):
+        """Bytes of all buffers that the tape owns."""
+        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) + sum(
+            a.nbytes for slot in self.slots for a in slot.values()
+        )
+
+    def plan(self):
+        """The schedule in words: what is stored, how much is computed twice, and all bytes."""
+        return f"{self.schedule}\ntape buffers in all: {format_bytes(self.bytes)} of {format_bytes(self.memory)}"
+
+    # -------------------------------------------------------------------------------------------------- rollout
+
+    def rollout(self, controls):
+        """Run all steps from the simulator's state; the simulator ends in the last state.
+
+        controls: array (steps, worlds, nu) or (steps, nu), or a controller (package `controllers`).
+        Returns a Trajectory. Raises ValueError for controls of a wrong shape or not finite, before anything moves.
+        """
+        sim = self.sim
+        program = bind_program(self, controls)
+        if program.controls is not None:
+            shape = (self.steps, sim.worlds, sim.model.nu)
+            a = np.asarray(program.controls)
+            if a.shape == (self.steps, sim.model.nu):
+                a = np.broadcast_to(a[:, None], shape) if a.ndim == 2 else a
+            program.controls = checked("controls", a, shape)
+        sim.check_state()
+        if program.controls is not None:
+            self._shape(self.traj["traj_ctrl"], self.steps, sim.model.nu)[:] = program.controls
+        self._use(program)
+        self._start = {
+            "theta": sim.model_pack["theta"].copy(),
+            "params": program.pack["params"].copy(),
+            "qpos0": sim.data.qpos.copy(),
+        }
+        sim.data._status[:, s.W_STATUS] = s.OK
+        self._bar_ready = False
+        time = float(sim.data.time[0])
+        for action in self.schedule.primal:
+            self._act(action, sim.pack, self._rollout, self.every)
+            if sim.data._status[:, s.W_STATUS].any():
+                self._start = None
+                sim.raise_status(sim.data)
+        if sim.worlds:
+            self.trajectory = Trajectory(self._outputs(), time + self._times())
+        return self.trajectory
+
+    def _times(self):
+        return np.arange(self.rows) * (self.every * self.frame_skip * self.sim.model.opt.timestep)
+
+    def _outputs(self):
+        m = self.sim.model
+        views = {n: self._shape(self.traj[f"traj_{n}"], self.rows, self._width(n)) for n in OUTPUTS}
+        views["ctrl"] = self._shape(self.traj["traj_ctrl"], self.steps, m.nu)
+        return views
+
+    def _width(self, name):
+        m = self.sim.model
+        return {"qpos": m.nq, "qvel": m.nv, "act": m.na, "sensordata": m.nsensordata, "ctrl": m.nu}[name]
+
+    def _shape(self, flat, rows, width):
+        return flat[: rows * self.sim.worlds * width].reshape(rows, self.sim.worlds, width)
+
+    def _use(self, program):
+        """Bind the kernels to a program's buffers, once per program."""
+        if self._program is program:
+            return
+        self._program = program
+        sim, w = self.sim, self.sim.worlds
+        self.adj.set("params_bar", np.zeros(max(w * program.nparam, 1), NP_REAL))
+        self.adj.set("scratch_bar", np.zeros(max(w * (program.nscratch + sim.model.nq), 1), NP_REAL))
+        self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
+        self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
+        self._reverse = None
+
+    def _act(self, action, pack, kernel, every):
+        """Carry out one action of the schedule on the state in `pack`."""
+        sim = self.sim
+        if isinstance(action, Save):
+            for n, a in self.slots[action.slot].items():
+                a[:] = pack[n]
+        elif isinstance(action, Restore):
+            for n, a in self.slots[action.slot].items():
+                pack[n][:] = a
+        elif isinstance(action, (Forward, Record)):
+            last = int(self.extra and action.stop == self.steps)
+            row = 0 if isinstance(action, Record) else -1
+            kernel.launch(sim.worlds, sim.chunks, action.start, action.stop, self.frame_skip, last, row, every)
+        elif isinstance(action, Reverse):
+            self._reverse.launch(
+                sim.worlds, sim.chunks, action.start, action.stop, self.frame_skip, int(action.stop == self.steps), 0,
+                self.every,
+            )  # fmt: skip
+
+    # -------------------------------------------------------------------------------------------------- backward
+
+    def backward(self, qpos=None, qvel=None, act=None, ctrl=None, sensordata=None):
+        """Gradients of a loss from its cotangents: dloss/d(output), arrays of the outputs' shapes, any subset.
+
+        qpos' cotangent is in its own coordinates (nq). May be called again for another loss of the same rollout.
+        Raises StaleTapeError when parameters of the model or of the controller changed since the rollout.
+        """
+        self._check_fresh()
+        bars = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl, "sensordata": sensordata}
+        bars = {n: self._cotangent(n, a) for n, a in bars.items()}
+        sim, m = self.sim, self.sim.model
+        self._load_cotangents(bars)
+        if self._reverse is None:
+            kernel = reverse_parallel if sim.parallel else reverse_serial
+            packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
+            self._reverse = BoundKernel(kernel, packs, 8)
+        for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
+            self.adj[n][:] = 0
+        for n in ("qfrc_applied", "xfrc_applied"):
+            self.pack[n][:] = sim.pack[n]
+        self.data._status[:] = 0
+        for action in self.schedule.reverse:
+            self._act(action, self.pack, self._replay, 0)
+        return self._collect(bars)
+
+    def _check_fresh(self):
+        if self._start is None:
+            raise StaleTapeError("backward: this tape has no finished rollout; call rollout first")
+        now = {"theta": self.sim.model_pack["theta"], "params": self._program.current_params()}
+        for name, what in (("theta", "a parameter of the model"), ("params", "a parameter of the controller")):
+            if not np.array_equal(self._start[name], now[name]):
+                raise StaleTapeError(f"backward: {what} changed since the rollout; call rollout again")
+
+    def _cotangent(self, name, value):
+        rows = self.steps if name == "ctrl" else self.rows
+        shape = (rows, self.sim.worlds, self._width(name))
+        if value is None:
+            return None
+        a = np.asarray(value, NP_REAL)
+        if a.ndim == 2 and self.sim.worlds == 1:
+            a = a[:, None]
+        if a.shape != shape:
+            raise ValueError(f"backward: cotangent of {name} has shape {np.shape(value)}, allowed: {shape}")
+        if not np.isfinite(a).all():
+            raise ValueError(f"backward: cotangent of {name} is not finite")
+        return a
+
+    def _load_cotangents(self, bars):
+        for name in ("qpos", "qvel", "act", "ctrl", "sensordata"):
+            buffer, bar = self.cot[f"cot_{name}"], bars[name]
+            if bar is None:
+                buffer[:] = 0
+            elif name == "qpos":
+                tangent = qpos_to_tangent(self.sim.model, self.trajectory.qpos, bar)
+                tangent[0] = 0  # the start's own goes to qpos0 directly
+                buffer[: tangent.size] = tangent.ravel()
+            else:
+                buffer[: bar.size] = bar.ravel()
+
+    def _collect(self, bars):
+        sim, m, w = self.sim, self.sim.model, self.sim.worlds
+        qpos0 = tangent_to_qpos(m, self._start["qpos0"], self.adj["qpos_bar"][: w * m.nv].reshape(w, m.nv))
+        if bars["qpos"] is not None:
+            qpos0 += bars["qpos"][0]
+        return Gradients(
+            ctrl=self._shape(self.cot["ctrl_total"], self.steps, m.nu).copy(),
+            params=self._program.gradient(self.adj["params_bar"], w),
+            qpos0=qpos0,
+            qvel0=self.adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
+            act0=self.adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
+            model=ModelGradients(m, self.adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1).copy()),
+        )

@@ -1,0 +1,90 @@
+"""A four-legged robot runs in three dimensions: the robot and the task of Gymnasium's Ant-v5.
+
+Two things that Gymnasium reads from MuJoCo's workspace are no functions of the state, and not here: the clipped contact
+forces, in its observation (after the 27 numbers that are also ours) and as a cost (`contact_cost_weight`); and the
+torso's position in the forward reward, which there is older than the state by part of a physics step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.model import ModelBuilder
+
+from .parts import BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, trunk_sensors
+from .scene import Scene
+from .task import Locomotion
+
+RADIUS = 0.08  # of every capsule
+HIP = np.radians((-30, 30))
+KNEE = np.radians((30, 70))
+
+
+class Leg(NamedTuple):
+    """A leg's number in the names of joints, and the quadrant (signs of x and y) in which it lies."""
+
+    number: int
+    sx: int
+    sy: int
+
+
+LEGS = (Leg(1, 1, 1), Leg(2, -1, 1), Leg(3, -1, -1), Leg(4, 1, -1))
+MOTOR_ORDER = (4, 1, 2, 3)  # Gymnasium's actions begin with the last leg
+
+
+def build() -> Scene:
+    """The ant with its legs stretched out, a little above the ground; key "stand" of the model stands on four feet."""
+    return Scene(
+        name="ant",
+        description="a four-legged robot runs forward as fast as it can without falling",
+        model=_model(),
+        task=Locomotion(horizontal=2, ctrl_weight=0.5, healthy_reward=1.0, healthy_z=(0.2, 1.0)),
+        frame_skip=5,
+        duration=50.0,
+        reset_noise=0.1,
+        velocity_noise="normal",
+        camera={"azimuth": 62.0, "elevation": -24.0},
+    )
+
+
+def _model():
+    b = ModelBuilder("ant", integrator="RK4", timestep=0.01)
+    b.default("joint", armature=1, damping=1)
+    b.default("geom", conaffinity=0, density=5.0, friction=(1, 0.5, 0.5), margin=0.01)
+    b.default("actuator", ctrlrange=(-1, 1), gear=150)
+    ground(b, conaffinity=1)
+    b.body("torso", pos=(0, 0, 0.75))
+    b.geom("torso", "torso_geom", size=0.25, rgba=SLATE)
+    b.joint("torso", "root", type="free", armature=0, damping=0, margin=0.01)
+    for leg in LEGS:
+        _leg(b, leg)
+    for number in MOTOR_ORDER:
+        b.motor(f"hip_{number}", f"hip_{number}")
+        b.motor(f"ankle_{number}", f"ankle_{number}")
+    trunk_sensors(b, "torso")
+    for leg in LEGS:
+        foot_sensors(b, f"foot_{leg.number}")
+    knees = [angle for leg in LEGS for angle in (0.0, float(leg.sx))]
+    b.key("stand", qpos=[0.0, 0.0, 0.55, 1.0, 0.0, 0.0, 0.0, *knees])
+    return b.compile()
+
+
+def _leg(b, leg):
+    """A shoulder fixed to the torso, an upper leg that swings about z, and a lower leg whose knee bends it down."""
+    n, out = leg.number, np.array([leg.sx, leg.sy, 0.0])
+    colour = BLUE if leg.sx > 0 else TEAL
+    b.body(f"shoulder_{n}", "torso")
+    b.geom(f"shoulder_{n}", f"shoulder_geom_{n}", rgba=SKY, **_capsule(0.2 * out))
+    b.body(f"upper_{n}", f"shoulder_{n}", pos=0.2 * out)
+    b.joint(f"upper_{n}", f"hip_{n}", axis=(0, 0, 1), range=HIP)
+    b.geom(f"upper_{n}", f"upper_geom_{n}", rgba=colour, **_capsule(0.2 * out))
+    b.body(f"lower_{n}", f"upper_{n}", pos=0.2 * out)
+    # The axes of opposite legs are the same, so those of the legs behind bend down with negative angles.
+    down = KNEE if leg.sx > 0 else -KNEE[::-1]
+    b.joint(f"lower_{n}", f"ankle_{n}", axis=(-leg.sx * leg.sy, 1, 0), range=down)
+    b.geom(f"lower_{n}", f"lower_geom_{n}", rgba=ORANGE, **_capsule(0.4 * out))
+    b.site(f"lower_{n}", f"foot_{n}", pos=0.4 * out, size=1.3 * RADIUS)
+
+
+def _capsule(end):
+    return {"type": "capsule", "fromto": (0, 0, 0, *end), "size": RADIUS}

@@ -1,0 +1,137 @@
+"""An arm throws a ball through a hoop: what decides is how the ball leaves the cup that it only lies in.
+
+The cup is a cradle of four bars around the ball: two rails along the hand keep it in the middle, a low bar keeps it from
+rolling to the wrist, a high one lets it push against the centrifugal force while the arm speeds up. When the arm slows
+down, or runs into the end of its range, the ball flies on. Without controls the arm lies on its lower stops.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.model import ModelBuilder
+
+from .parts import BLUE, GROUND, ORANGE, RED, SKY, SLATE, STEEL, UNTOUCHED, ground
+from .scene import Scene
+from .task import Task
+
+HOOP = np.array([2.4, 0.0, 0.5])
+HOOP_RADIUS = 0.2
+SHOULDER = np.array([0.0, 0.0, 0.8])
+ARM = 0.55  # from shoulder to wrist, m
+BALL_RADIUS = 0.05
+BAR_RADIUS = 0.012
+GRIP = BALL_RADIUS + BAR_RADIUS  # from the ball's middle to the axes of the bars that touch it
+LOW = GRIP * np.sqrt(0.5)  # the rails and the inner bar touch the ball 45 degrees below its middle
+BALL = np.array([-0.22, 0.0, LOW])  # middle of the ball, seen from the wrist
+# Bits of contype and conaffinity: the ball touches the floor and the cup, and nothing else touches anything.
+ON_FLOOR, ON_CUP = 1, 2
+
+
+@dataclass(frozen=True)
+class Toss(Task):
+    """Throw the ball so that it falls through the target; the episode ends when it falls below the target's height.
+
+    The control step in which it does so earns 1 / (1 + (d / width)^2), d being the distance (m) at which the ball
+    passes the target: a miss of any size still tells which way to improve, and any throw beats none.
+    """
+
+    target: tuple[float, float, float] = tuple(HOOP)
+    width: float = 0.5
+    ctrl_weight: float = 1e-4
+    ball: int = 2  # first coordinate of the ball in qpos, and in qvel
+
+    def observation(self, qpos, qvel):
+        """Angles of the arm, the way from the ball to the target, and all velocities without the ball's spin."""
+        qpos, qvel = np.asarray(qpos), np.asarray(qvel)
+        return np.concatenate([qpos[..., : self.ball], self.target - self.place(qpos), qvel[..., : self.ball + 3]], -1)
+
+    def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+        before, after = self.place(qpos_before), self.place(qpos_after)
+        height = self.target[2]
+        falls = (before[..., 2] >= height) & (after[..., 2] < height)
+        drop = np.where(falls, before[..., 2] - after[..., 2], 1.0)
+        share = ((before[..., 2] - height) / drop)[..., None]
+        missed = np.linalg.norm(before + share * (after - before) - self.target, axis=-1)
+        terms = {
+            "toss": np.where(falls, 1.0 / (1.0 + np.square(missed / self.width)), 0.0),
+            "ctrl": -self.ctrl_weight * np.square(ctrl).sum(axis=-1),
+        }
+        return sum(terms.values()), terms
+
+    def terminated(self, qpos, qvel):
+        return super().terminated(qpos, qvel) | (self.place(qpos)[..., 2] < self.target[2])
+
+    def place(self, qpos):
+        """Middle of the ball, (..., 3)."""
+        return np.asarray(qpos)[..., self.ball : self.ball + 3]
+
+
+def build() -> Scene:
+    """The arm stretched out backwards, the ball in its cup."""
+    return Scene(
+        name="ball_toss",
+        description="an arm throws a ball, which lies loose in its cup, through a hoop",
+        model=_model(),
+        task=Toss(),
+        frame_skip=10,
+        duration=1.6,
+        camera={"azimuth": 90.0, "elevation": -10.0, "width": 4.6, "lookat": (0.95, 0.0, 0.85)},
+    )
+
+
+def _model():
+    b = ModelBuilder("ball_toss", timestep=0.002)
+    b.default("geom", type="capsule", **UNTOUCHED)
+    b.default("actuator", ctrlrange=(-1, 1))
+    ground(b, contype=ON_FLOOR)
+    b.geom("world", "stand", fromto=(0, 0.1, 0, 0, 0.1, SHOULDER[2]), size=0.035, rgba=STEEL)
+    _hoop(b)
+    _arm(b)
+    _cup(b)
+    b.body("ball", pos=SHOULDER + (-ARM, 0, 0) + BALL)
+    b.freejoint("ball", "ball")
+    b.geom("ball", "ball", type="sphere", size=BALL_RADIUS, mass=0.15, conaffinity=ON_FLOOR | ON_CUP, rgba=ORANGE)
+    b.sensor("framepos", "ball_pos", objtype="xbody", objname="ball")
+    b.sensor("framelinvel", "ball_velocity", objtype="xbody", objname="ball")
+    b.sensor("framepos", "cup_pos", objtype="site", objname="cup")
+    return b.compile()
+
+
+def _arm(b):
+    b.default("joint", axis=(0, 1, 0), damping=0.05, armature=0.01)
+    b.body("arm", pos=SHOULDER)
+    b.joint("arm", "shoulder", range=(0, 1))
+    b.geom("arm", "hub", type="sphere", size=0.05, mass=0.2, rgba=SLATE)
+    b.geom("arm", "arm", fromto=(0, 0, 0, -ARM, 0, 0), size=0.03, mass=0.5, rgba=BLUE)
+    b.body("hand", "arm", pos=(-ARM, 0, 0))
+    b.joint("hand", "wrist", range=(0, 1.2))
+    b.geom("hand", "hand", fromto=(0, 0, 0, BALL[0] + LOW, 0, 0), size=0.02, mass=0.08, rgba=SKY)
+    b.motor("shoulder", "shoulder", gear=12)
+    b.motor("wrist", "wrist", gear=2)
+
+
+def _cup(b):
+    """Four bars around the ball; the outer one is high, 15 degrees below the ball's middle."""
+    x, outer = BALL[0], np.radians(15)
+    high = (x - GRIP * np.cos(outer), LOW - GRIP * np.sin(outer))
+    bars = {
+        "rail_left": (x - LOW, LOW, 0, x + LOW, LOW, 0),
+        "rail_right": (x - LOW, -LOW, 0, x + LOW, -LOW, 0),
+        "inner_bar": (x + LOW, -LOW, 0, x + LOW, LOW, 0),
+        "outer_bar": (high[0], -LOW, high[1], high[0], LOW, high[1]),
+    }
+    for name, ends in bars.items():
+        b.geom("hand", name, fromto=ends, size=BAR_RADIUS, mass=0.01, contype=ON_CUP, friction=0.5, rgba=RED)
+    b.site("hand", "cup", pos=BALL)
+
+
+def _hoop(b, sides=14):
+    """A ring of capsules on a post, only looked at."""
+    corner = 2 * np.pi * np.arange(sides + 1) / sides
+    ring = HOOP + HOOP_RADIUS * np.stack([np.cos(corner), np.sin(corner), 0 * corner], axis=-1)
+    for start, end in zip(ring[:-1], ring[1:], strict=True):
+        b.geom("world", fromto=(*start, *end), size=0.012, rgba=RED)
+    foot = HOOP + (HOOP_RADIUS, 0, 0)
+    b.geom("world", "post", fromto=(*(foot * (1, 1, 0)), *foot), size=0.018, rgba=STEEL)
+    b.site("world", "target", pos=HOOP, size=0.03, rgba=GROUND)

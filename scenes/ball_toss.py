@@ -1,7 +1,7 @@
 """An arm throws a ball through a hoop: what decides is how the ball leaves the cup that it only lies in.
 
-The cup is a cradle of four bars around the ball: two rails along the hand keep it in the middle, a low bar keeps it from
-rolling to the wrist, a high one lets it push against the centrifugal force while the arm speeds up. When the arm slows
+The cup is a cradle of four bars around the ball: two rails along the hand keep it in the middle, a low bar keeps it
+from rolling to the wrist, a high one holds it against the centrifugal force while the arm speeds up. When the arm slows
 down, or runs into the end of its range, the ball flies on. Without controls the arm lies on its lower stops.
 """
 
@@ -26,6 +26,8 @@ LOW = GRIP * np.sqrt(0.5)  # the rails and the inner bar touch the ball 45 degre
 BALL = np.array([-0.22, 0.0, LOW])  # middle of the ball, seen from the wrist
 # Bits of contype and conaffinity: the ball touches the floor and the cup, and nothing else touches anything.
 ON_FLOOR, ON_CUP = 1, 2
+# Stops and contacts give a little under the weight: where shoulder (rad), wrist (rad) and ball (m) come to rest.
+SAG = np.array([-0.714554e-3, -0.852425e-3, -0.128508e-3, 0.0, -1.069221e-3, 0.0, 0.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,16 @@ class Toss(Task):
 
 
 def build() -> Scene:
-    """The arm stretched out backwards, the ball in its cup."""
+    """The arm stretched out backwards on its stops, the ball at rest in its cup."""
+    model = _model()
     return Scene(
         name="ball_toss",
         description="an arm throws a ball, which lies loose in its cup, through a hoop",
-        model=_model(),
+        model=model,
         task=Toss(),
         frame_skip=10,
         duration=1.6,
+        qpos0=model.qpos0 + SAG,
         camera={"azimuth": 90.0, "elevation": -10.0, "width": 4.6, "lookat": (0.95, 0.0, 0.85)},
     )
 

@@ -54,7 +54,7 @@ def build() -> Scene:
         frame_skip=4,
         duration=5.0,
         reset_noise=0.05,
-        camera={"azimuth": 90.0, "elevation": -8.0, "width": 3.8, "lookat": (0.0, 0.0, 0.85)},
+        camera={"azimuth": 90.0, "elevation": -8.0, "width": 4.0, "lookat": (0.0, 0.0, 0.7)},
     )
 
 

@@ -1,0 +1,203 @@
+"""Every built-in scene: its robot equals an independent one, its start is sound, its task can be done."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scene_references import BALL_TOSS, GYMNASIUM, PENDULUM, SEED, assert_same_motion, asset, environment
+
+import scenes
+from engine.model import load
+from engine.model.constants import FREE
+from engine.view.camera import Camera
+from scenes.scene import Scene, displace
+
+
+@pytest.fixture(params=scenes.names())
+def scene(request):
+    return scenes.load(request.param)
+
+
+def test_load_names_what_there_is():
+    with pytest.raises(ValueError, match="no scene 'hoper'; there are: .*hopper"):
+        scenes.load("hoper")
+    with pytest.raises(ValueError, match="pendulum"):
+        scenes.load("__init__")
+
+
+def test_scenes_import_numpy_and_the_model_alone():
+    for source in Path(scenes.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            modules = [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                allowed = ("numpy", "dataclasses", "typing", "importlib")
+                assert module in allowed or module.startswith("engine.model"), f"{source.name} imports {module}"
+
+
+def test_every_file_is_a_scene_that_can_be_loaded():
+    files = {path.stem for path in Path(scenes.__file__).parent.glob("*.py")}
+    assert files - {"__init__", "scene", "task", "parts"} == set(scenes.names())
+
+
+def test_scenes_are_complete(scene):
+    assert scene.name in scenes.names() and scene.model.name == scene.name
+    assert scene.description and "\n" not in scene.description
+    assert scene.model.nu > 0 and scene.model.nsensor > 0 and scene.model.actuator_ctrllimited.all()
+    assert all(scene.model.actuator_names) and all(scene.model.sensor_names) and all(scene.model.joint_names)
+    assert scene.steps * scene.dt == pytest.approx(scene.duration)
+    Camera(**scene.camera)
+
+
+def test_each_load_is_independent(scene):
+    scene.model.body_mass[:] = 0
+    scene.qpos0[:] = 7
+    again = scenes.load(scene.name)
+    assert again.model.body_mass.sum() > 0 and not (again.qpos0 == 7).all()
+
+
+@pytest.mark.parametrize("name", GYMNASIUM)
+def test_robot_equals_gymnasiums(name):
+    pytest.importorskip("mujoco")
+    # Our cart has a floor to stand over, which touches nothing.
+    assert_same_motion(scenes.load(name).model, load(asset(name)), geoms=name != "cartpole")
+
+
+@pytest.mark.parametrize("name, xml", [("pendulum", PENDULUM), ("ball_toss", BALL_TOSS)])
+def test_robot_equals_the_mjcf(name, xml):
+    pytest.importorskip("mujoco")
+    assert_same_motion(scenes.load(name).model, load(xml), geoms=False, rtol=1e-7, atol=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------- start states
+
+
+def test_start_without_noise_is_the_start_state(scene):
+    qpos, qvel = scene.start(worlds=3)
+    np.testing.assert_array_equal(qpos, np.tile(scene.qpos0, (3, 1)))
+    np.testing.assert_array_equal(qvel, np.tile(scene.qvel0, (3, 1)))
+
+
+def test_start_with_noise_is_near_and_repeatable(scene):
+    scene.reset_noise = max(scene.reset_noise, 0.01)
+    qpos, qvel = scene.start(3, worlds=500)
+    assert qpos.shape == (500, scene.model.nq) and qvel.shape == (500, scene.model.nv)
+    np.testing.assert_array_equal(qpos, scene.start(np.random.default_rng(3), worlds=500)[0])
+    assert (abs(qpos - scene.qpos0) <= scene.reset_noise).all()
+    spread = scene.reset_noise if scene.velocity_noise == "normal" else scene.reset_noise / np.sqrt(3)
+    np.testing.assert_allclose(qvel.std(axis=0), spread, rtol=0.15)
+    for adr in scene.model.jnt_qposadr[scene.model.jnt_type == FREE]:
+        np.testing.assert_allclose(np.linalg.norm(qpos[:, adr + 3 : adr + 7], axis=1), 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["hopper", "walker2d", "cartpole", "half_cheetah"])
+def test_start_with_a_seed_is_gymnasiums(name):
+    env = environment(name)
+    qpos, qvel = scenes.load(name).start(SEED)
+    np.testing.assert_allclose(qpos[0], env.data.qpos, rtol=1e-12)
+    np.testing.assert_allclose(qvel[0], env.data.qvel, rtol=1e-12)
+
+
+def test_displacement_is_mujocos():
+    mujoco = pytest.importorskip("mujoco")
+    mj, rng = mujoco.MjModel.from_xml_path(str(asset("ant"))), np.random.default_rng(0)
+    model = scenes.load("ant").model
+    qpos = np.tile(model.qpos0, (4, 1))
+    qpos[:, 3:7] = [0.5, -0.5, 0.1, 0.7]
+    qpos[:, 3:7] /= np.linalg.norm(qpos[0, 3:7])
+    tangent = rng.normal(size=(4, model.nv)) * [[0], [1e-9], [0.1], [2]]
+    moved = displace(model, qpos, tangent)
+    for before, after, move in zip(qpos, moved, tangent, strict=True):
+        mujoco.mj_integratePos(mj, before, move, 1.0)
+        np.testing.assert_allclose(after, before, atol=1e-14)
+
+
+def test_start_state_is_sound(scene):
+    mujoco = pytest.importorskip("mujoco")
+    mj, data = _mujoco_twin(mujoco, scene)
+    mujoco.mj_forward(mj, data)
+    assert np.isfinite(data.qacc).all()
+    deepest = min((contact.dist for contact in data.contact), default=0.0)
+    assert deepest > -0.002
+    assert not scene.task.terminated(scene.qpos0, scene.qvel0)
+
+
+def test_ant_can_stand():
+    scene = scenes.load("ant")
+    scene.qpos0 = scene.model.key_qpos[scene.model.key("stand")]
+    mujoco = pytest.importorskip("mujoco")
+    mj, data = _mujoco_twin(mujoco, scene)
+    mujoco.mj_forward(mj, data)
+    assert len(data.contact) == 4 and -0.01 < min(contact.dist for contact in data.contact)
+
+
+def test_refuses_what_is_no_start_state(scene):
+    given = {key: getattr(scene, key) for key in ("name", "description", "model", "task", "frame_skip", "duration")}
+    with pytest.raises(ValueError, match="qpos0"):
+        Scene(**given, qpos0=np.zeros(scene.model.nq + 1))
+    with pytest.raises(ValueError, match="qvel0"):
+        Scene(**given, qvel0=np.full(scene.model.nv, np.nan))
+    with pytest.raises(ValueError, match="normal"):
+        Scene(**given, velocity_noise="gaussian")
+    with pytest.raises(ValueError, match="reset_noise"):
+        Scene(**given, reset_noise=-1.0)
+    with pytest.raises(ValueError, match="worlds"):
+        scene.start(worlds=0)
+
+
+# ------------------------------------------------------------------------------------------------ it can be done
+
+
+def test_pendulum_can_swing_up_but_not_at_once():
+    mujoco = pytest.importorskip("mujoco")
+    scene = scenes.load("pendulum")
+    mj, data = _mujoco_twin(mujoco, scene)
+    for pump in (lambda velocity: 1.0, lambda velocity: 1.0 if velocity >= 0 else -1.0):
+        mujoco.mj_resetData(mj, data)
+        highest = np.pi
+        for _ in range(scene.steps):
+            data.ctrl[0] = pump(data.qvel[0])
+            mujoco.mj_step(mj, data, nstep=scene.frame_skip)
+            highest = min(highest, abs(scene.task.angle(data.qpos)[0]))
+        swung_up = highest < 0.2
+        assert swung_up == (pump(-1.0) < 0)
+
+
+def test_ball_rests_in_its_cup():
+    mujoco = pytest.importorskip("mujoco")
+    scene = scenes.load("ball_toss")
+    mj, data = _mujoco_twin(mujoco, scene)
+    mujoco.mj_step(mj, data, nstep=1000)
+    assert len(data.contact) == 4
+    np.testing.assert_allclose(data.qpos, scene.qpos0, atol=1e-6)
+
+
+@pytest.mark.parametrize("torque, reaches", [(0.4, False), (0.58, True), (0.8, False)])
+def test_ball_is_thrown_by_a_constant_torque(torque, reaches):
+    mujoco = pytest.importorskip("mujoco")
+    scene = scenes.load("ball_toss")
+    mj, data = _mujoco_twin(mujoco, scene)
+    data.ctrl[0] = torque
+    total, highest = 0.0, 0.0
+    for _ in range(scene.steps):
+        before = data.qpos.copy(), data.qvel.copy()
+        mujoco.mj_step(mj, data, nstep=scene.frame_skip)
+        reward, terms = scene.task.reward(*before, data.ctrl, data.qpos, data.qvel, scene.dt)
+        total, highest = total + terms["toss"], max(highest, data.qpos[4])
+        if scene.task.terminated(data.qpos, data.qvel):
+            break
+    assert highest > 1.4 and len(data.contact) == 0 and abs(data.qpos[3]) < 1e-6
+    assert scene.task.terminated(data.qpos, data.qvel) and 0 < total < 1
+    through = 1 / (1 + (0.15 / scene.task.width) ** 2)  # the ball's radius within the hoop's
+    assert (total > through) == reaches
+
+
+def _mujoco_twin(mujoco, scene):
+    """The same robot in MuJoCo, in the scene's start state."""
+    texts = {"pendulum": PENDULUM, "ball_toss": BALL_TOSS}
+    text = texts.get(scene.name) or asset(scene.name).read_text()
+    mj = mujoco.MjModel.from_xml_string(text)
+    data = mujoco.MjData(mj)
+    data.qpos, data.qvel = scene.qpos0, scene.qvel0
+    return mj, data

@@ -7,7 +7,10 @@ from engine.errors import ContactOverflowError, DivergenceError, StaleTapeError
 from engine.model import ImportReport, Model, ModelBuilder, ModelError, UnsupportedError, load
 
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
-_LAZY = {"Simulator": "engine.simulator", "Tape": "engine.diff.tape", "gradcheck": "engine.diff.gradcheck"}
+_LAZY = {
+    "Simulator": "engine.simulator", "Tape": "engine.diff.tape", "gradcheck": "engine.diff.gradcheck",
+    "linearize": "engine.diff.linearize",
+}  # fmt: skip
 
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",

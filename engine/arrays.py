@@ -215,6 +215,7 @@ def data_pack(model, worlds, nconmax):
     sizes = sizes_of(model, nconmax)
     for b in s.STATE + s.WORK:
         pack.allocate(b, worlds * sizes[b.count] * b.width)
+    pack["world_i"].reshape(worlds, s.NWI)[:, s.W_ID] = np.arange(worlds)
     return pack
 
 

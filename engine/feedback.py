@@ -1,7 +1,8 @@
 """Controllers inside the rollout kernel: parts that add up, with run-time sizes, each beside its adjoint.
 
-Row p of `c.part` is (kind, output, first parameter, first integer, size 1, size 2, 0, 0). A part adds to the control, or
-to the target that a later PD part tracks. Without parts the control is what the host wrote into the trajectory.
+Row p of `c.part` is (kind, output, first parameter, first integer, size 1, size 2, 0, 0). A part adds to the control,
+or to the target of the next PD part, which uses it up; `size 1` of a PD part is how many of the parts just before it
+make its target. Without parts the control is what the host wrote into the trajectory.
 
     OPEN    u_i += P[t, i]
     SPLINE  u_i += cubic Hermite curve through knots P[k, i], one every `size 2` control steps (Catmull-Rom tangents)
@@ -16,14 +17,26 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
+from engine.outline import outline
+from engine.parts import (
+    CPG,
+    H_PARAMS,
+    H_PARTS,
+    H_SCRATCH,
+    H_STRIDE,
+    MLP,
+    NPART,
+    OBS_COS,
+    OBS_QPOS,
+    OBS_QUAT,
+    OBS_QVEL,
+    OBS_SIN,
+    OPEN,
+    PD,
+    SPLINE,
+    TO_TARGET,
+)  # fmt: skip
 from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NU, NV
-
-OPEN, SPLINE, CPG, PD, MLP = range(5)
-TO_CTRL, TO_TARGET = range(2)
-OBS_QPOS, OBS_QVEL, OBS_SIN, OBS_COS = range(4)
-NPART = 8
-# c.ints begins with: number of parts, parameters, parameters from one world's row to the next (0: shared), scratch
-H_PARTS, H_PARAMS, H_STRIDE, H_SCRATCH = range(4)
 
 
 @ti.func
@@ -48,7 +61,10 @@ def knot(i: ti.i32, n: ti.i32):
 
 @ti.func
 def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, i: ti.i32):
-    """Entry described by the integers (kind, index) at ints[i]; the clock's index is its period in microseconds."""
+    """Entry described by the integers (kind, index) at ints[i]; the clock's index is its period in microseconds.
+
+    A quaternion is seen normalized, as the dynamics sees it, so that its length never matters.
+    """
     kind = c.ints[i]
     k = c.ints[i + 1]
     x = real(0.0)
@@ -58,8 +74,13 @@ def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32,
         x = d.qvel[w * m.dims[NV] + k]
     elif kind == OBS_SIN:
         x = ti.sin(6.283185307179586e6 * d.time[w] / k)
-    else:
+    elif kind == OBS_COS:
         x = ti.cos(6.283185307179586e6 * d.time[w] / k)
+    else:
+        o = w * m.dims[NQ] + k
+        for e in ti.static(range(4)):
+            x = x + d.qpos[o + e] * d.qpos[o + e]
+        x = d.qpos[o + kind - OBS_QUAT] / ti.sqrt(x)
     return x
 
 
@@ -90,6 +111,7 @@ def mlp(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i
     return x
 
 
+@outline("mdcr", "w nworld t")
 @ti.func
 def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), w: ti.i32, nworld: ti.i32,
                    t: ti.i32):  # fmt: skip
@@ -139,6 +161,7 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
             goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
             u = c.params[p + i] * (goal - d.qpos[w * m.dims[NQ] + c.ints[i0 + 2 * i]])
             u = u - c.params[p + nu + i] * d.qvel[w * m.dims[NV] + c.ints[i0 + 2 * i + 1]]
+            c.scratch[target + i] = 0.0
         else:
             u = c.scratch[y0 + i]
         if to_target:
@@ -147,9 +170,13 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
             d.ctrl[w * nu + i] = d.ctrl[w * nu + i] + u
 
 
+@outline("mdcg", "w t")
 @ti.func
 def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
-    """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar. g.scratch_bar: adjoint of the target, of qpos, and of the MLP's values."""
+    """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar.
+
+    g.scratch_bar: adjoint of the target, of qpos, and of the MLP's values.
+    """
     if c.ints[H_PARTS] > 0:
         nu = m.dims[NU]
         nq = m.dims[NQ]
@@ -157,14 +184,15 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
         s = w * (c.ints[H_SCRATCH] + nq)
         for i in range(nu + nq):
             g.scratch_bar[s + i] = 0.0
-        for i in range(nu):
-            c.scratch[target + i] = 0.0
-        # the PD part reads the target that the parts before it made
-        for part in range(c.ints[H_PARTS]):
-            if c.part[part * NPART + 1] == TO_TARGET:
-                add_part(m, d, c, w, t, part, target)
         for k in range(c.ints[H_PARTS]):
-            add_part_vjp(m, d, c, g, w, t, c.ints[H_PARTS] - 1 - k, target, s)
+            part = c.ints[H_PARTS] - 1 - k
+            if c.part[part * NPART] == PD:
+                # its target, made again by the parts just before it
+                for i in range(nu):
+                    c.scratch[target + i] = 0.0
+                for before in range(part - c.part[part * NPART + 4], part):
+                    add_part(m, d, c, w, t, before, target)
+            add_part_vjp(m, d, c, g, w, t, part, target, s)
         add_qpos_bar(m, d, g, w, s + nu)
 
 
@@ -209,7 +237,7 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
             g.params_bar[pb + nu + i] = g.params_bar[pb + nu + i] - u_bar * d.qvel[iv]
             goal_bar = c.params[p + i] * u_bar
             g.params_bar[pb + 2 * nu + i] = g.params_bar[pb + 2 * nu + i] + goal_bar
-            g.scratch_bar[s + i] = g.scratch_bar[s + i] + goal_bar
+            g.scratch_bar[s + i] = goal_bar
             g.scratch_bar[s + nu + iq] = g.scratch_bar[s + nu + iq] - goal_bar
             g.qvel_bar[iv] = g.qvel_bar[iv] - c.params[p + nu + i] * u_bar
 
@@ -255,11 +283,14 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
         elif kind == OBS_QVEL:
             k = k + w * m.dims[NV]
             g.qvel_bar[k] = g.qvel_bar[k] + g.scratch_bar[b + i]
+        elif kind >= OBS_QUAT:
+            k = s + nu + k + kind - OBS_QUAT
+            g.scratch_bar[k] = g.scratch_bar[k] + g.scratch_bar[b + i]
 
 
 @ti.func
 def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
-    """g.qpos_bar (tangent) gains the adjoint of qpos' own coordinates at g.scratch_bar[o:]: 1/2 Im(q* q_bar) for quaternions."""
+    """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
     for j in range(m.dims[NJNT]):
         t = m.jnt_i[j * NJI + J_TYPE]
         q = m.jnt_i[j * NJI + J_QPOSADR]

@@ -3,7 +3,7 @@
 One worker runs one world for a whole segment of steps. A control step is `frame_skip` physics steps with one control.
 
 Outputs, when asked for, hold row t of the trajectory (state before control step t) for t = 0, every, 2 every ...
-Records hold what the reverse of a physics step reads: qpos, qvel, act, and the acceleration of every stage.
+Records hold what the reverse of a physics step reads: qpos, qvel, act, the acceleration of every stage, and the time.
 """
 
 import taichi as ti
@@ -18,7 +18,7 @@ from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.model.constants import RK4
 from engine.schema import (
-    A_BAR, DIVERGED, INTEGRATOR, MU, NA, NCONMAX, NQ, NQR, NSENSORDATA, NU, NV, NWI, OK, OVERFLOW, QACC, TIMESTEP, W_INDEX,
+    A_BAR, DIVERGED, INTEGRATOR, MU, NA, NCONMAX, NQ, NQR, NSENSORDATA, NU, NV, NWI, OK, OVERFLOW, QACC, TIMESTEP, W_ID, W_INDEX,
     W_NCON, W_NEED, W_STATUS, W_STEP,
 )  # fmt: skip
 from engine.step import clear_bodies, forward, forward_vjp, relinearize
@@ -107,7 +107,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
     row0: first physics step's row in the records, or -1. every: control steps per output row, or 0 for none.
     """
     nv = m.dims[NV]
-    nrec = m.dims[NQ] + nv + m.dims[NA] + stages(m) * nv
+    nrec = m.dims[NQ] + nv + m.dims[NA] + stages(m) * nv + 1
     nstage = stages(m)
     implicit = has_implicit(m)
     k = 0
@@ -124,6 +124,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
         o = ((row0 + k) * nworld + w) * nrec
         if row0 >= 0:
             record_state(m, d, r, w, o)
+            r.record[o + nrec - 1] = d.time[w]
         if nstage > 1 and not final:
             start_stages(m, d, w)
         i = 0
@@ -210,7 +211,7 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
     nv = m.dims[NV]
     nu = m.dims[NU]
     nsd = m.dims[NSENSORDATA]
-    nrec = m.dims[NQ] + nv + m.dims[NA] + stages(m) * nv
+    nrec = m.dims[NQ] + nv + m.dims[NA] + stages(m) * nv + 1
     nstage = stages(m)
     implicit = has_implicit(m)
     if last and t1 % every == 0:
@@ -262,12 +263,13 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
             for u in range(nu):
                 g.force_bar[w * nu + u] = 0.0
             if output and stage == 0 and nsd > 0:
-                sensors_vjp(m, d, g, w, b.cot_sensordata, row * nsd)
+                sensors_vjp(m, d, r, g, b, w, row * nsd)
             forward_vjp(m, d, g, w, implicit)
             if nstage > 1 and not final:
                 leave_stage_vjp(m, d, g, w, stage)
             stage = stage - 1
         if s == 0 and not final:
+            d.time[w] = r.record[o + nrec - 1]
             act_controller_vjp(m, d, c, g, w, t)
             for i in range(nu):
                 b.ctrl_total[(t * nworld + w) * nu + i] = g.ctrl_bar[w * nu + i]
@@ -290,7 +292,7 @@ def rollout_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPa
                    t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        run_world(m, d, c, r, w, nworld, t0, t1, frame_skip, last, row0, every)
+        run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
 
 
 @ti.kernel
@@ -299,7 +301,7 @@ def rollout_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: Trajectory
     ti.loop_config(block_dim=1)
     for chunk in range(nchunk):
         for w in range(chunk * nworld // nchunk, (chunk + 1) * nworld // nchunk):
-            run_world(m, d, c, r, w, nworld, t0, t1, frame_skip, last, row0, every)
+            run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
 
 
 @ti.kernel
@@ -308,7 +310,7 @@ def reverse_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPa
                    row0: ti.i32, every: ti.i32):  # fmt: skip
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        reverse_world(m, d, c, r, g, b, w, nworld, t0, t1, frame_skip, last, row0, every)
+        reverse_world(m, d, c, r, g, b, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
 
 
 @ti.kernel
@@ -318,4 +320,4 @@ def reverse_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: Trajectory
     ti.loop_config(block_dim=1)
     for chunk in range(nchunk):
         for w in range(chunk * nworld // nchunk, (chunk + 1) * nworld // nchunk):
-            reverse_world(m, d, c, r, g, b, w, nworld, t0, t1, frame_skip, last, row0, every)
+            reverse_world(m, d, c, r, g, b, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)

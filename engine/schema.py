@@ -120,8 +120,10 @@ NRI = 3
 R_SIGN, R_AREF, R_D, R_FLOSS, R_JAR, R_JV, R_F, R_K, R_DIST, R_B, R_KP, R_IMP, R_IMPP = range(13)
 NRR = 13
 
-W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED = range(7)
-NWI = 7
+# W_ID: the world's number. Kernels read it from here instead of using the loop's variable, because LLVM's loop passes
+# take most of the compile time over expressions in a loop's variable, and nearly every address is one in the world.
+W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED, W_ID = range(8)
+NWI = 8
 OK, DIVERGED, OVERFLOW = range(3)  # W_STATUS
 
 # Adjoint, per world: wrench-like adjoints of the motion vectors and of the pose (ang, lin)

@@ -98,7 +98,7 @@ class Simulator:
             getattr(d, name)[rows] = 0
         d.qpos[rows] = start
         d.qvel[rows] = speed
-        d._status[rows] = 0
+        d._status[rows, : s.W_ID] = 0
         return self
 
     def step(self, n=1):
@@ -110,6 +110,12 @@ class Simulator:
     def forward(self):
         """Compute everything up to the acceleration and the sensors at the current state, without moving."""
         self._run(0, 1)
+
+    def linearize(self, frame_skip=1):
+        """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from the present state; see engine.linearize."""
+        from engine.diff.linearize import linearize  # which is built on this class
+
+        return linearize(self, frame_skip)
 
     def _run(self, n, last):
         if self._kernel is None:

@@ -5,7 +5,7 @@ Sensor cotangents enter the adjoint where their quantity was computed (dynamics/
 
 import taichi as ti
 
-from engine.contact.constraint import constraint, constraint_vjp
+from engine.contact.constraint import constraint, constraint_vjp, evaluate
 from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import actuation, actuation_vjp
 from engine.dynamics.applied import smooth_forces, xfrc_vjp
@@ -41,13 +41,14 @@ def forward(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def relinearize(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """What the adjoint reads, recomputed at the state and the recorded solution QACC, without iterating."""
+    """What the adjoint reads, recomputed at the state and the recorded solution QACC, without iterating: the law too."""
     nv = m.dims[NV]
     o = w * nv * NQR
     kinematics(m, d, w)
     crba(m, d, w)
     velocity(m, d, w)
     constraint(m, d, w, d.dofr, o + QACC * nv)
+    evaluate(m, d, w, 0.0, o + QACC * nv)
     effective_acceleration(m, d, w, implicit)
     motion(m, d, w, U_ANG, o + QACC * nv)
 

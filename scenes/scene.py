@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.model import Model
-from engine.model.constants import BALL, FREE
+from engine.model.displace import displace
 
 from .task import Task
 
@@ -70,28 +70,6 @@ class Scene:
         if self.velocity_noise == "normal":
             return qpos, qvel + scale * rng.standard_normal(qvel.shape)
         return qpos, qvel + rng.uniform(-scale, scale, qvel.shape)
-
-
-def displace(model: Model, qpos: np.ndarray, tangent: np.ndarray) -> np.ndarray:
-    """`qpos` (..., nq) moved by `tangent` (..., nv): a quaternion is turned by a rotation vector in its own axes."""
-    moved = np.empty_like(qpos)
-    for kind, q, v in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
-        if kind == FREE:
-            moved[..., q : q + 3] = qpos[..., q : q + 3] + tangent[..., v : v + 3]
-            q, v = q + 3, v + 3
-        if kind in (FREE, BALL):
-            moved[..., q : q + 4] = _turned(qpos[..., q : q + 4], tangent[..., v : v + 3])
-        else:
-            moved[..., q] = qpos[..., q] + tangent[..., v]
-    return moved
-
-
-def _turned(quat: np.ndarray, rotvec: np.ndarray) -> np.ndarray:
-    angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
-    x = 0.5 * np.sinc(angle / (2.0 * np.pi)) * rotvec  # sinc: the same as sin(angle / 2) / angle, and right at zero
-    w, u, c = quat[..., :1], quat[..., 1:], np.cos(0.5 * angle)
-    turned = np.concatenate([w * c - (u * x).sum(axis=-1, keepdims=True), w * x + c * u + np.cross(u, x)], axis=-1)
-    return turned / np.linalg.norm(turned, axis=-1, keepdims=True)
 
 
 def _state(scene: str, what: str, value, default: np.ndarray) -> np.ndarray:

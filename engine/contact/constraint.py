@@ -17,6 +17,7 @@ from engine.dynamics.kinematics import origin, read_quat, read_vec
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, HINGE, SLIDE
+from engine.outline import outline
 from engine.schema import (
     B_LASTDOF, C_B, C_BODY1, C_BODY2, C_D, C_DIM, C_DIST, C_F, C_FBAR, C_IMP, C_IMPP, C_JAR, C_JV, C_KD, C_KO, C_KP,
     C_N, C_PAIR, C_POS, C_T1, C_T2, C_TOP, C_ZONE, CONE, D_DIAGA, D_PARENT, D_SOLIMP, D_SOLREF, IMPRATIO, J_DIAGA,
@@ -51,6 +52,7 @@ def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i
     d.row_r[o + R_AREF] = -b * sign * d.qvel[w * m.dims[NV] + dof] - k * imp * dist
 
 
+@outline("md", "w")
 @ti.func
 def rows(m: ti.template(), d: ti.template(), w: ti.i32):
     """Dry friction and scalar limits; the capacity is one row per dof and two per joint, so it always suffices."""
@@ -78,6 +80,7 @@ def rows(m: ti.template(), d: ti.template(), w: ti.i32):
     d.world_i[w * NWI + W_NROW] = n
 
 
+@outline("md", "w")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
@@ -355,6 +358,22 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
 
 
 @ti.func
+def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Dofs without dry friction have no row, but the first bit of it would push against jar = a + B v."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
+    for i in range(nv):
+        k = m.dims[T_FRICTIONLOSS] + i
+        if m.theta[k] == 0:
+            stiffness, b = reference(
+                m.dof_r, i * NDR + D_SOLREF, i * NDR + D_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE]
+            )
+            jar = d.dofr[o + QACC * nv + i] + b * d.qvel[w * nv + i]
+            th = w * m.dims[NTHETA] + k
+            g.theta_bar[th] = g.theta_bar[th] + ti.math.sign(jar) * d.dofr[o + Z * nv + i]
+
+
+@ti.func
 def relative_velocity(m: ti.template(), d: ti.template(), w: ti.i32, column: ti.i32, b1: ti.i32, b2: ti.i32, pos: vec3):
     """Of body 2 against body 1 at pos, for the motion in columns (column, column + 1): linear and angular."""
     o1 = (w * m.dims[NBODY] + b1) * NXV + column
@@ -456,9 +475,11 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         g.qvel_bar[w * nv + dof + k] = g.qvel_bar[w * nv + dof + k] - bky * axis[k]
 
 
+@outline("mdg", "w")
 @ti.func
 def constraint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) and what sensors ask of f; expects the motions L, U, V and the law at the solution."""
+    frictionless_vjp(m, d, g, w)
     for r in range(d.world_i[w * NWI + W_NROW]):
         row_vjp(m, d, g, w, w * m.dims[NROWMAX] + r)
     for r in range(d.world_i[w * NWI + W_NCON]):

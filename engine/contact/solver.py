@@ -14,6 +14,7 @@ from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import factor, solve
 from engine.math.types import EPS, real
+from engine.outline import outline
 from engine.schema import (
     A_BAR, C_F, C_JAR, C_JV, C_KD, C_KO, C_TOP, D_PARENT, ITERATIONS, LS_ITERATIONS, M_H, M_M, MA, MSEARCH, NCI,
     NCONMAX, NCV, NDI, NMAT, NQR, NROWMAX, NRI, NRR, NV, NWI, QACC, QFRC_CONSTRAINT, QFRC_SMOOTH, R_DOF, R_F, R_JAR,
@@ -21,6 +22,7 @@ from engine.schema import (
 )  # fmt: skip
 
 
+@outline("md", "w")
 @ti.func
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor H = M + J^T K J into M_H, on the elimination tree."""
@@ -95,6 +97,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     return g2, f2
 
 
+@outline("md", "w")
 @ti.func
 def newton(m: ti.template(), d: ti.template(), w: ti.i32):
     """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given.
@@ -211,7 +214,6 @@ def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32):
     """Z = -H^-1 (A_BAR + what sensors of contact forces ask), with the law evaluated at the stored QACC."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    evaluate(m, d, w, 0.0, o + QACC * nv)
     constraint_bar(m, d, w, o + A_BAR * nv)
     hessian(m, d, w)
     for i in range(nv):

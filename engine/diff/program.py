@@ -4,15 +4,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import NP_REAL, Pack
-from engine.feedback import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
-
-
-class Part:
-    """One part: kind and output (engine/feedback.py), its parameters, its integers, two sizes."""
-
-    def __init__(self, kind, output, nparam, ints=(), size=0, step=0, scratch=0):
-        self.kind, self.output, self.nparam = kind, output, nparam
-        self.ints, self.size, self.step, self.scratch = list(ints), size, step, scratch
+from engine.parts import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
 
 
 class Program:
@@ -67,7 +59,7 @@ def bind_program(tape, controls):
     if params.shape not in (shape, (tape.sim.worlds, *shape)):
         raise ValueError(f"controller: params has shape {params.shape}, allowed: {shape} or (worlds,) + {shape}")
     if not np.isfinite(params).all():
-        raise ValueError(f"controller: parameter {int(np.argwhere(~np.isfinite(np.ravel(params)))[0, 0])} is not finite")
+        raise ValueError(f"controller: parameter {int(np.argmin(np.isfinite(np.ravel(params))))} is not finite")
     program = tape._program
     if program is None or program.owner is not controls or program.per_world != (params.ndim == 2):
         program = Program(None, parts, params, tape.sim.worlds, tape.sim.model.nu, controls)

@@ -126,7 +126,7 @@ class Tape:
         sim, m = self.sim, self.sim.model
         item = np.dtype(NP_REAL).itemsize
         stages = 4 if m.opt.integrator == 1 else 1
-        self.record_width = m.nq + m.nv + m.na + stages * m.nv
+        self.record_width = m.nq + m.nv + m.na + stages * m.nv + 1
         self.extra = 1 if m.nsensordata else 0  # the final state's record, for its sensors
         snapshot = sum(sim.pack[n].nbytes for n in SNAPSHOT)
         record = self.frame_skip * sim.worlds * self.record_width * item
@@ -264,7 +264,7 @@ class Tape:
             self.adj[n][:] = 0
         for n in ("qfrc_applied", "xfrc_applied"):
             self.pack[n][:] = sim.pack[n]
-        self.data._status[:] = 0
+        self.data._status[:, : s.W_ID] = 0
         for action in self.schedule.reverse:
             self._act(action, self.pack, self._replay, 0)
         return self._collect(bars)

@@ -10,6 +10,7 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
+from engine.outline import outline
 from engine.schema import (
     A_ACTADR, A_ACTHI, A_ACTLIMITED, A_ACTLO, A_CTRLHI, A_CTRLLIMITED, A_CTRLLO, A_DYN, A_FORCEHI, A_FORCELIMITED,
     A_FORCELO, A_JNT, A_TAU, J_DOFADR, J_QPOSADR, J_TYPE, NA, NAI, NAR, NJI, NQ, NQR, NTHETA, NU, NV,
@@ -91,6 +92,7 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.act_dot[a] = (c - x) / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
 
 
+@outline("md", "w")
 @ti.func
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
@@ -111,6 +113,7 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
             d.dofr[o + da + i] = d.dofr[o + da + i] + m.theta[m.dims[T_GEAR] + 6 * u + i] * f
 
 
+@outline("mdg", "w")
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator), plus what sensors of the force ask (g.force_bar), to q, v, act, ctrl and parameters."""

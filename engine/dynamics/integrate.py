@@ -18,6 +18,7 @@ from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.quat import jr_transpose, quat_exp, quat_mul, quat_normalize, rotate
 from engine.math.types import real
 from engine.model.constants import BALL, EULER, FREE, IMPLICITFAST
+from engine.outline import outline
 from engine.schema import (
     A_ACTADR, A_BAR, D_PARENT, EULERDAMP, INTEGRATOR, J_DOFADR, J_QPOSADR, J_TYPE, M_M, M_MH, MA, MU, NA, NAI, NDI, NJI,
     NJNT, NMAT, NQ, NQR, NTHETA, NU, NV, QACC, QACC_EFF, T_BIAS, T_DAMPING, T_GAIN, T_GEAR, TIMESTEP,
@@ -122,6 +123,7 @@ def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
     solve(d.mat, w * nv * nv * NMAT + M_MH * nv * nv, nv, m.dof_i, D_PARENT, NDI, d.dofr, xo)
 
 
+@outline("md", "w implicit")
 @ti.func
 def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     """QACC_EFF: what the velocity update uses; expects QACC and M."""
@@ -136,6 +138,7 @@ def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implic
             d.dofr[o + QACC_EFF * nv + i] = d.dofr[o + QACC * nv + i]
 
 
+@outline("md", "w implicit")
 @ti.func
 def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     """Euler and implicitfast: new act, qvel, qpos from QACC and act_dot."""
@@ -152,6 +155,7 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     integrate_pos(m, d, w, d.qvel, w * nv, h)
 
 
+@outline("mdg", "w implicit")
 @ti.func
 def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """From the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to A_BAR, MU and the direct parts before it.
@@ -184,6 +188,15 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         for i in range(nv):
             d.dofr[o + A_BAR * nv + i] = -d.dofr[o + A_BAR * nv + i]
         damping_vjp(m, d, g, w)
+    elif m.dims[EULERDAMP]:
+        # without any damping there is nothing implicit, but the first bit of it would be
+        for i in range(nv):
+            d.dofr[o + MU * nv + i] = -d.dofr[o + A_BAR * nv + i]
+        factor_implicit(m, d, w)
+        solve_implicit(m, d, w, o + MU * nv)
+        damping_vjp(m, d, g, w)
+        for i in range(nv):
+            d.dofr[o + MU * nv + i] = 0.0
 
 
 @ti.func

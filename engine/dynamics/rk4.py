@@ -1,17 +1,25 @@
 """Classical Runge-Kutta of fourth order (MuJoCo documentation, "Numerical integration").
 
-    stage i at  q_i = q + c_i h v_{i-1},  v_i = v + c_i h a_{i-1},  c = (0, 1/2, 1/2, 1)
-    v' = v + h sum b_i a_i,  q' = q + h sum b_i v_i,                b = (1/6, 1/3, 1/3, 1/6)
-`d.stage` of a world: q, v, act at the start, then v_i, a_i, act_dot_i of the four stages.
-In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then v_bar_i, a_bar_i, act_dot_bar_i.
+    stage i at  q_i = q + c_i h k_{i-1},  v_i = v + c_i h a_{i-1},  c = (0, 1/2, 1/2, 1)
+    v' = v + h sum b_i a_i,  q' = q + h sum b_i k_i,                b = (1/6, 1/3, 1/3, 1/6)
+k_i = v_i but for rotations, where the sums take place in the rotation vector u from the start, u' = Jr(u)^-1 v, and
+k_i = Jr(u_i)^-1 v_i, u_i = c_i h k_{i-1} (Munthe-Kaas, Applied Numerical Mathematics 29(1), 1999; fourth order on SO(3)).
+`d.stage` of a world: q, v, act at the start, then k_i, a_i, act_dot_i of the four stages.
+In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_bar_i, a_bar_i, act_dot_bar_i.
 """
 
 import taichi as ti
 
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.dynamics.kinematics import read_vec
+from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
-from engine.schema import A_ACTADR, A_BAR, NA, NAI, NQ, NQR, NSTAGE, NU, NV, QACC, TIMESTEP, V_STAGE
+from engine.model.constants import BALL, FREE
+from engine.outline import outline
+from engine.schema import (
+    A_ACTADR, A_BAR, J_DOFADR, J_TYPE, NA, NAI, NJI, NJNT, NQ, NQR, NSTAGE, NU, NV, QACC, TIMESTEP, V_STAGE,
+)  # fmt: skip
 
 
 @ti.func
@@ -34,7 +42,7 @@ def weight(i: ti.i32):
 
 @ti.func
 def stage_at(m: ti.template(), w: ti.i32, i: ti.i32):
-    """Where stage i's v, a, act_dot begin in d.stage and g.stage_bar."""
+    """Where stage i's k, a, act_dot begin in d.stage and g.stage_bar."""
     return w * m.dims[NSTAGE] + m.dims[NQ] + m.dims[NV] + m.dims[NA] + i * (2 * m.dims[NV] + m.dims[NA])
 
 
@@ -51,9 +59,10 @@ def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
         d.stage[o + nq + nv + k] = d.act[w * m.dims[NA] + k]
 
 
+@outline("md", "w i")
 @ti.func
 def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
-    """State of stage i from the start state and stage i - 1; keeps the stage's velocity."""
+    """State of stage i from the start state and stage i - 1; keeps the stage's k."""
     nq = m.dims[NQ]
     nv = m.dims[NV]
     na = m.dims[NA]
@@ -75,6 +84,26 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     here = stage_at(m, w, i)
     for k in range(nv):
         d.stage[here + k] = d.qvel[w * nv + k]
+    if i > 0:
+        for j in range(m.dims[NJNT]):
+            r = rotation_dof(m, j)
+            if r >= 0:
+                # Jr(-u)^-T = Jr(u)^-1
+                x = jr_inverse_transpose(-h * read_vec(d.stage, prev + r), read_vec(d.qvel, w * nv + r))
+                for k in ti.static(range(3)):
+                    d.stage[here + r + k] = x[k]
+
+
+@ti.func
+def rotation_dof(m: ti.template(), j: ti.i32):
+    """First of the three rotational dofs of a ball or free joint, or -1."""
+    t = m.jnt_i[j * NJI + J_TYPE]
+    r = -1
+    if t == BALL:
+        r = m.jnt_i[j * NJI + J_DOFADR]
+    if t == FREE:
+        r = m.jnt_i[j * NJI + J_DOFADR] + 3
+    return r
 
 
 @ti.func
@@ -120,6 +149,7 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
         d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
 
 
+@outline("md", "w")
 @ti.func
 def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
@@ -138,9 +168,10 @@ def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
     integrate_pos(m, d, w, d.dofr, w * nv * NQR + V_STAGE * nv, h)
 
 
+@outline("mdg", "w")
 @ti.func
 def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """From the adjoints after the step to g.stage_bar: those of the start and of every stage's v, a, act_dot."""
+    """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot."""
     nq = m.dims[NQ]
     nv = m.dims[NV]
     na = m.dims[NA]
@@ -169,6 +200,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
 
 
+@outline("mdg", "w i")
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """Before the stage's dynamics adjoint: A_BAR, and v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
@@ -179,6 +211,19 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         d.dofr[w * nv * NQR + A_BAR * nv + k] = g.stage_bar[s + nv + k]
         g.qvel_bar[w * nv + k] = g.stage_bar[s + k]
         g.qpos_bar[w * nv + k] = 0.0
+    if i > 0:
+        h = m.opt[TIMESTEP] * node(i)
+        prev = stage_at(m, w, i - 1)
+        for j in range(m.dims[NJNT]):
+            r = rotation_dof(m, j)
+            if r >= 0:
+                u = h * read_vec(d.stage, prev + r)
+                k_bar = read_vec(g.stage_bar, s + r)
+                v_bar = jr_inverse_transpose(u, k_bar)
+                u_bar = jr_inverse_slope(u, read_vec(d.qvel, w * nv + r), k_bar)
+                for k in ti.static(range(3)):
+                    g.qvel_bar[w * nv + r + k] = v_bar[k]
+                    g.stage_bar[prev + r + k] = g.stage_bar[prev + r + k] + h * u_bar[k]
     for k in range(na):
         g.act_bar[w * na + k] = 0.0
     for u in range(m.dims[NU]):
@@ -187,6 +232,7 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
 
 
+@outline("mdg", "w i")
 @ti.func
 def leave_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """After it: hand q_bar, v_bar, act_bar of the stage's state to the start and to stage i - 1."""

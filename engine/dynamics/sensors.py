@@ -16,6 +16,7 @@ from engine.model.constants import (
     SENS_FRAMEPOS, SENS_FRAMEQUAT, SENS_GYRO, SENS_JOINTPOS, SENS_JOINTVEL, SENS_SUBTREECOM, SENS_SUBTREELINVEL,
     SENS_TOUCH, SENS_VELOCIMETER,
 )  # fmt: skip
+from engine.outline import outline
 from engine.schema import (
     A_ANG, A_BAR, A_LIN, AB_ANG, AB_LIN, B_IPOS, B_IQUAT, B_LASTDOF, B_PARENT, C_BODY1, C_BODY2, C_F, C_FBAR, C_N,
     C_PAIR, C_POS, D_PARENT, G_BODY, G_POS, J_DOFADR, J_QPOSADR, N_ADR, N_DIM, N_OBJ, N_OBJTYPE, N_TYPE, NBAR, NBI,
@@ -131,6 +132,7 @@ def spatial_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i3
     return aa, al
 
 
+@outline("md", "w")
 @ti.func
 def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
     """sensordata at the state and acceleration of this step."""
@@ -202,7 +204,7 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     elif t == SENS_FRAMEANGVEL:
         o_bar = bar
     else:
-        # read in the object's frame: R^T x, so x_bar = R bar and the frame feels the torque x_bar x x
+        # read in the object's frame: R^T x, so x_bar = f = R bar and the frame feels the torque f x x
         f = rotate(q, bar)
         x = omega
         if t == SENS_GYRO:
@@ -225,7 +227,7 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 e = w * nv * NQR + A_BAR * nv + i
                 d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
                 i = m.dof_i[i * NDI + D_PARENT]
-        torque = x.cross(f)
+        torque = f.cross(x)
     add_point(g, h + VB_ANG, r, v_bar, o_bar)
     # v = v_origin + omega x r: the point's own motion
     add_point(g, h + XB_ANG, r, p_bar + v_bar.cross(omega), torque)
@@ -253,23 +255,21 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
 
 
 @ti.func
-def sensors_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, bar: ti.template(), row: ti.i32):
-    """Adds the cotangents bar[row:] of this step's sensordata; expects the law evaluated for touch sensors."""
+def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                row: ti.i32):  # fmt: skip
+    """Adds the cotangents of the sensordata recorded from `row` on; expects the law evaluated for touch sensors."""
     for s in range(m.dims[NSENSOR]):
         t = m.sensor_i[s * NNI + N_TYPE]
         obj = m.sensor_i[s * NNI + N_OBJ]
         kind = m.sensor_i[s * NNI + N_OBJTYPE]
-        a = m.sensor_i[s * NNI + N_ADR]
-        o = row + a
+        o = row + m.sensor_i[s * NNI + N_ADR]
         cutoff = m.sensor_r[s]
         f = vec4(0.0, 0.0, 0.0, 0.0)
         for i in ti.static(range(4)):
             if i < m.sensor_i[s * NNI + N_DIM]:
-                clipped = cutoff > 0 and t != SENS_FRAMEQUAT and ti.abs(
-                    d.sensordata[w * m.dims[NSENSORDATA] + a + i]
-                ) >= cutoff
+                clipped = cutoff > 0 and t != SENS_FRAMEQUAT and ti.abs(r.traj_sensordata[o + i]) >= cutoff
                 if not clipped:
-                    f[i] = bar[o + i]
+                    f[i] = b.cot_sensordata[o + i]
         if t == SENS_JOINTPOS:
             k = w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]
             g.qpos_bar[k] = g.qpos_bar[k] + f[0]
@@ -285,9 +285,9 @@ def sensors_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                 if touches(m, d, w, c, obj):
                     d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
         elif t == SENS_FRAMEQUAT:
-            b, p, q = object_frame(m, d, w, kind, obj)
+            body, p, q = object_frame(m, d, w, kind, obj)
             torque = quat_mul(f, vec4(q[0], -q[1], -q[2], -q[3]))
-            h = (w * m.dims[NBODY] + b) * NBAR
+            h = (w * m.dims[NBODY] + body) * NBAR
             g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + 0.5 * vec3(torque[1], torque[2], torque[3])
         else:
             x = vec3(f[0], f[1], f[2])

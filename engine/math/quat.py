@@ -109,3 +109,21 @@ def jr_inverse_transpose(r: vec3, x: vec3):
         c = (1.0 - 0.5 * a / ti.tan(0.5 * a)) / a2
     rx = r.cross(x)
     return x - 0.5 * rx + c * r.cross(rx)
+
+
+@ti.func
+def jr_inverse_slope(r: vec3, v: vec3, x: vec3):
+    """Gradient by r of x . Jr(r)^-1 v = x . (v + 1/2 r x v + c r x (r x v)), c = (1 - a/2 cot a/2) / a^2."""
+    a2 = r.dot(r)
+    # Bernoulli series of c and dc/d(a^2): the closed forms cancel at small angles
+    c = 1.0 / 12.0 + a2 * (1.0 / 720.0 + a2 * (1.0 / 30240.0 + a2 * (1.0 / 1209600.0 + a2 / 47900160.0)))
+    dc = 1.0 / 720.0 + a2 * (1.0 / 15120.0 + a2 * (1.0 / 403200.0 + a2 * (1.0 / 11975040.0 + a2 * 2.64217e-9)))
+    if a2 > 0.1:
+        a = ti.sqrt(a2)
+        cot = 1.0 / ti.tan(0.5 * a)
+        sin = ti.sin(0.5 * a)
+        c = (1.0 - 0.5 * a * cot) / a2
+        dc = (-0.25 * a * cot + 0.125 * a2 / (sin * sin) - a2 * c) / (a2 * a2)
+    xr = x.dot(r)
+    rv = r.dot(v)
+    return 0.5 * v.cross(x) + c * (rv * x + xr * v - 2 * x.dot(v) * r) + 2 * dc * (xr * rv - a2 * x.dot(v)) * r

@@ -1,0 +1,66 @@
+"""Adam (Kingma and Ba, arXiv:1412.6980, algorithm 1) on NumPy arrays."""
+
+import numpy as np
+
+
+class Adam:
+    """Gradient descent with a step size of its own for every parameter.
+
+    lr: step size. betas: decay of the means of the gradient and of its square. eps: added to the root.
+    clip: gradients of a larger Euclidean norm are scaled down to this one (None: never).
+    """
+
+    def __init__(self, lr=1e-2, betas=(0.9, 0.999), eps=1e-8, clip=None):
+        for name, x, good in (
+            ("lr", lr, lr > 0), ("betas", betas, all(0 <= b < 1 for b in betas) and len(betas) == 2),
+            ("eps", eps, eps > 0), ("clip", clip, clip is None or clip > 0),
+        ):  # fmt: skip
+            if not good:
+                allowed = "two numbers from 0, below 1" if name == "betas" else "a positive number"
+                raise ValueError(f"Adam: {name}: got {x!r}, allowed: {allowed}")
+        self.lr, self.betas, self.eps, self.clip = lr, tuple(betas), eps, clip
+        self.t, self._mean, self._square = 0, None, None
+
+    def step(self, params, grad):
+        """Move `params` in place against `grad`; returns the gradient's norm before clipping."""
+        if not isinstance(params, np.ndarray) or params.dtype.kind != "f":
+            raise ValueError(f"Adam: params: got {type(params).__name__}, allowed: an array of floats")
+        grad = np.asarray(grad, params.dtype)
+        if grad.shape != params.shape:
+            raise ValueError(f"Adam: the gradient has shape {grad.shape}, allowed: {params.shape}")
+        if not np.isfinite(grad).all():
+            raise ValueError(f"Adam: entry {int(np.argmin(np.isfinite(grad)))} of the gradient is not finite")
+        if self._mean is None:
+            self._mean, self._square = np.zeros_like(params), np.zeros_like(params)
+        elif self._mean.shape != params.shape:
+            raise ValueError(f"Adam: params has shape {params.shape}, before it had {self._mean.shape}")
+        norm = float(np.linalg.norm(grad))
+        if self.clip is not None and norm > self.clip:
+            grad = grad * (self.clip / norm)
+        self.t += 1
+        b1, b2 = self.betas
+        self._mean += (1 - b1) * (grad - self._mean)
+        self._square += (1 - b2) * (grad * grad - self._square)
+        mean, square = self._mean / (1 - b1**self.t), self._square / (1 - b2**self.t)
+        params -= self.lr * mean / (np.sqrt(square) + self.eps)
+        return norm
+
+    def state(self):
+        """Everything that the next step depends on, as a dict of copies; `np.savez(path, **state)` keeps it."""
+        empty = np.zeros(0)
+        return {
+            "lr": self.lr, "betas": np.array(self.betas), "eps": self.eps, "clip": self.clip or 0.0, "t": self.t,
+            "mean": empty if self._mean is None else self._mean.copy(),
+            "square": empty if self._square is None else self._square.copy(),
+        }  # fmt: skip
+
+    def load_state(self, state):
+        """Go on exactly where `state` was taken; returns self."""
+        missing = set(self.state()) - set(state)
+        if missing:
+            raise ValueError(f"Adam: the state lacks {sorted(missing)}")
+        self.lr, self.eps, self.clip = float(state["lr"]), float(state["eps"]), float(state["clip"]) or None
+        self.betas, self.t = tuple(float(b) for b in state["betas"]), int(state["t"])
+        fresh = self.t == 0
+        self._mean, self._square = (None if fresh else np.array(state[n]) for n in ("mean", "square"))
+        return self

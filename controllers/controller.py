@@ -1,0 +1,172 @@
+"""Controller: flat parameters with named views, parts for the rollout kernel, and a NumPy twin of those parts.
+
+A subclass lists its named parameters (`Named`, and their shapes in `_shapes`), gives its kernel parts in `_parts` and
+the same formula in NumPy in `_control`; engine/feedback.py has the formulas. `_config` is what `save` writes and what
+the class is made from again.
+"""
+
+import json
+
+import numpy as np
+
+_classes = {}  # by name, for `load`
+
+
+class Named:
+    """A named piece of `params`: a live view, with the worlds in front where every world has its own row."""
+
+    def __init__(self, meaning):
+        self.__doc__ = meaning
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, controller, owner=None):
+        return self if controller is None else controller.view(self.name)
+
+    def __set__(self, controller, value):
+        view = controller.view(self.name)
+        view[...] = numbers(f"{type(controller).__name__}: {self.name}", value, [view.shape, ()], broadcast=True)
+
+
+class Controller:
+    """Base of all controllers.
+
+    params  flat parameters, (nparam,) shared by all worlds or (worlds, nparam) with a row for every world
+    nu      controls that it makes
+    """
+
+    def __init_subclass__(cls):
+        _classes[cls.__name__] = cls
+
+    def __init__(self, config, shapes, nu):
+        self._config, self._shapes, self.nu = config, shapes, nu
+        self.nparam = sum(int(np.prod(s)) for s in shapes.values())
+        self._params = np.zeros(self.nparam)
+        self._within = None  # the sum that this controller is a member of, which then owns the parameters
+
+    @property
+    def params(self):
+        return self._params
+
+    @params.setter
+    def params(self, value):
+        if value is self._params:  # after `controller.params -= ...`
+            return
+        name = type(self).__name__
+        shape, n = np.shape(value), self.nparam
+        rows = shape[0] if len(shape) == 2 and shape[0] else 1
+        a = numbers(f"{name}: params", value, [(n,), (rows, n)], f"(worlds, {n})")
+        if a.shape == self._params.shape:
+            self._params[...] = a
+        elif self._within is not None:
+            raise ValueError(
+                f"{name}: params has shape {a.shape}, allowed: {self._params.shape}, because it is a member of a "
+                f"{type(self._within).__name__}; set params of that one"
+            )
+        else:
+            self._hold(np.array(a))
+
+    def _hold(self, params):
+        """Use `params` itself as storage."""
+        self._params = params
+
+    def view(self, name):
+        """The parameters called `name`, without copying."""
+        if name not in self._shapes:
+            raise KeyError(f"{type(self).__name__} has no parameters {name!r}; it has: {', '.join(self._shapes)}")
+        at = 0
+        for other, shape in self._shapes.items():
+            n = int(np.prod(shape))
+            if other == name:
+                return self._params[..., at : at + n].reshape((*self._params.shape[:-1], *shape))
+            at += n
+
+    def names(self):
+        """Names of the parameters, in the order of `params`."""
+        return tuple(self._shapes)
+
+    def spread(self, worlds):
+        """Give every one of `worlds` worlds its own row of parameters, a copy of the present ones; returns self."""
+        if self._params.ndim == 2:
+            raise ValueError(f"{type(self).__name__}: params already has {len(self._params)} rows")
+        self.params = np.tile(self._params, (whole("worlds", worlds), 1))
+        return self
+
+    def parts(self, tape):
+        """What the rollout kernel of this tape evaluates; refuses a tape of another robot."""
+        nu = tape.sim.model.nu
+        if self.nu != nu:
+            raise ValueError(f"{type(self).__name__}: made for {self.nu} controls, but the model has {nu}")
+        return self._parts(tape)
+
+    def control(self, t, time, qpos, qvel):
+        """The same controls outside the kernel: control step t (a number), time in s, qpos (..., nq), qvel (..., nv).
+
+        Returns (..., nu); leading axes are the worlds, or none.
+        """
+        qpos, qvel, time = np.asarray(qpos, float), np.asarray(qvel, float), np.asarray(time, float)
+        u = self._control(whole("t", t, 0), time, qpos, qvel)
+        lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], time.shape, self._params.shape[:-1])
+        return np.array(np.broadcast_to(u, (*lead, self.nu)))
+
+    def spec(self):
+        """Class and configuration, without parameters: what `save` writes as text."""
+        return {"class": type(self).__name__, "config": self._config}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def save(self, path):
+        """Write class, configuration and parameters to an npz file."""
+        with open(path, "wb") as f:
+            np.savez(f, controller=json.dumps(self.spec()), params=self._params)
+
+    def __add__(self, other):
+        from .add import Sum
+
+        return Sum(self, other) if isinstance(other, Controller) else NotImplemented
+
+    def __repr__(self):
+        return f"<{type(self).__name__}: {self.nu} controls, params {self._params.shape}>"
+
+
+def load(path):
+    """The controller that `save` wrote."""
+    with np.load(path) as data:
+        if not {"controller", "params"} <= set(data.files):
+            raise ValueError(f"{path}: holds {sorted(data.files)}, but a controller's file holds controller and params")
+        made = from_spec(json.loads(str(data["controller"])))
+        made.params = data["params"]
+    return made
+
+
+def from_spec(spec):
+    """A controller from what `spec` gave, with its default parameters."""
+    if spec["class"] not in _classes:
+        raise ValueError(f"controller class {spec['class']!r} is unknown; there are: {', '.join(sorted(_classes))}")
+    return _classes[spec["class"]].from_config(spec["config"])
+
+
+def numbers(what, value, shapes, shown=None, broadcast=False):
+    """`value` as a finite array of one of `shapes`, the last called `shown`; with `broadcast` brought to the first."""
+    try:
+        a = np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what}: got {value!r}, allowed: numbers") from None
+    if a.shape not in shapes:
+        text = [str(s) for s in shapes]
+        if shown:
+            text[-1] = shown
+        raise ValueError(f"{what}: got shape {a.shape}, allowed: {' or '.join(text)}")
+    if not np.isfinite(a).all():
+        bad = np.argwhere(~np.isfinite(a))[0]
+        raise ValueError(f"{what}: entry {tuple(int(i) for i in bad)} is {a[tuple(bad)]}, allowed: finite numbers")
+    return np.broadcast_to(a, shapes[0]) if broadcast else a
+
+
+def whole(what, value, least=1):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{what}: got {value!r}, allowed: a whole number from {least}")
+    return int(value)

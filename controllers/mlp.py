@@ -1,0 +1,123 @@
+"""MLP: a small neural network from chosen entries of the state and the clock to the controls."""
+
+import numpy as np
+
+from engine import parts
+from engine.model.constants import BALL, FREE
+
+from .controller import Controller, whole
+from .pd import same_robot
+
+_CLOCKS = {"sin": parts.OBS_SIN, "cos": parts.OBS_COS}
+LAST_SCALE = 0.1  # of the last layer's start weights: a new network hardly moves the robot
+
+
+class MLP(Controller):
+    """u = W_L tanh(... tanh(W_1 o + b_1) ...) + b_L, with o the observed entries.
+
+    hidden: sizes of the hidden layers; none makes a linear parts. observe: what it sees, a list of
+        "qpos", "qvel"      all entries
+        ("qpos", i)         one entry, also "qvel"; entries of quaternions are seen as of the unit quaternion
+        ("sin", period)     the clock, sin(2 pi time / period), also "cos"; the period in s, to the microsecond
+    seed: of the start weights, normal with variance 1 / inputs (the last layer a tenth of that); biases are zero.
+    """
+
+    def __init__(self, model, hidden=(32, 32), observe=("qpos", "qvel"), seed=0):
+        entries = [e for item in _items(observe) for e in _entries(model, item)]
+        sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
+        self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})
+        rng = np.random.default_rng(seed)
+        for k, n in enumerate(sizes[:-1], 1):
+            scale = 1.0 if k < self.layers else LAST_SCALE
+            self.view(f"W{k}")[...] = rng.normal(size=(sizes[k], n)) * scale / np.sqrt(n)
+
+    def _make(self, config):
+        self._sizes = config["sizes"]
+        self.layers = len(self._sizes) - 1
+        self._entries = [tuple(e) for e in config["entries"]]
+        shapes = {}
+        for k, (n, rows) in enumerate(zip(self._sizes[:-1], self._sizes[1:], strict=True), 1):
+            shapes |= {f"W{k}": (rows, n), f"b{k}": (rows,)}
+        super().__init__(config, shapes, self._sizes[-1])
+
+    @classmethod
+    def from_config(cls, config):
+        made = cls.__new__(cls)
+        made._make(config)
+        return made
+
+    @property
+    def weights(self):
+        """Live views of the layers' matrices, (rows, inputs) each."""
+        return [self.view(f"W{k}") for k in range(1, self.layers + 1)]
+
+    @property
+    def biases(self):
+        """Live views of the layers' biases, (rows,) each."""
+        return [self.view(f"b{k}") for k in range(1, self.layers + 1)]
+
+    def _parts(self, tape):
+        same_robot(self, tape.sim.model)
+        ints = [self.layers, *self._sizes, *(i for entry in self._entries for i in entry)]
+        return [parts.Part(parts.MLP, parts.TO_CTRL, self.nparam, ints, scratch=sum(self._sizes))]
+
+    def observation(self, time, qpos, qvel):
+        """What the network sees, (..., inputs)."""
+        lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], np.shape(time))
+        columns = [np.broadcast_to(_observe(e, time, qpos, qvel), lead) for e in self._entries]
+        return np.stack(columns, axis=-1)
+
+    def _control(self, t, time, qpos, qvel):
+        x = self.observation(time, qpos, qvel)
+        for k, (W, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
+            x = (W @ x[..., None])[..., 0] + b
+            if k < self.layers:
+                x = np.tanh(x)
+        return x
+
+
+def _items(observe):
+    if isinstance(observe, str) or not len(observe):
+        raise ValueError(f"MLP: observe: got {observe!r}, allowed: a list with at least one entry")
+    return observe
+
+
+def _entries(model, item):
+    """The kernel's (kind, index) pairs of one item of `observe`."""
+    name, *rest = (item,) if isinstance(item, str) else item
+    if name in ("qpos", "qvel") and len(rest) <= 1:
+        size = model.nq if name == "qpos" else model.nv
+        chosen = [whole(f"MLP: observe {name}", i, 0) for i in rest] or range(size)
+        if len(rest) and chosen[0] >= size:
+            raise ValueError(f"MLP: observe {name}: got {chosen[0]}, allowed: 0 to {size - 1}")
+        return [_coordinate(model, i) if name == "qpos" else (parts.OBS_QVEL, i) for i in chosen]
+    if name in _CLOCKS and len(rest) == 1:
+        micro = round(float(rest[0]) * 1e6) if np.isfinite(rest[0]) else 0
+        if not 1 <= micro < 2**31:
+            raise ValueError(f"MLP: observe {name}: period {rest[0]!r}, allowed: 1e-6 to 2147 s")
+        return [(_CLOCKS[name], micro)]
+    raise ValueError(
+        f"MLP: observe: got {item!r}, allowed: 'qpos', 'qvel', ('qpos', index), ('qvel', index), ('sin', period), "
+        f"('cos', period)"
+    )
+
+
+def _coordinate(model, i):
+    """One entry of qpos; one of a quaternion is (OBS_QUAT + entry, where the quaternion begins)."""
+    for kind, adr in zip(model.jnt_type, model.jnt_qposadr, strict=True):
+        quat = int(adr) + (3 if kind == FREE else 0)
+        if kind in (FREE, BALL) and quat <= i < quat + 4:
+            return parts.OBS_QUAT + i - quat, quat
+    return parts.OBS_QPOS, i
+
+
+def _observe(entry, time, qpos, qvel):
+    kind, i = entry
+    if kind == parts.OBS_QPOS:
+        return qpos[..., i]
+    if kind == parts.OBS_QVEL:
+        return qvel[..., i]
+    if kind >= parts.OBS_QUAT:
+        return qpos[..., i + kind - parts.OBS_QUAT] / np.linalg.norm(qpos[..., i : i + 4], axis=-1)
+    wave = np.sin if kind == parts.OBS_SIN else np.cos
+    return wave(2e6 * np.pi * time / i)

@@ -1,0 +1,111 @@
+"""Compile a stage of the pipeline as a function of its own instead of inlining it into the kernel.
+
+Taichi inlines every `ti.func` at each call site, and LLVM's time grows faster than the size of a function: the whole
+step as one function took 20 s to load from the cache, as a dozen functions a few. A Taichi "real function" is
+compiled once, but takes arrays one by one, so this decorator writes the passing of the arrays that the stage reads:
+
+    @outline("md", "w")
+    @ti.func
+    def kinematics(m: ti.template(), d: ti.template(), w: ti.i32): ...
+
+`packs` are the letters of its pack parameters, `ints` the names of its integer parameters, in order. Stages return
+nothing. Inside, the packs are objects with the same attributes, so the code of a stage does not know the difference.
+"""
+
+import inspect
+import linecache
+import re
+
+import taichi as ti
+from taichi.lang import impl, kernel_impl
+
+from engine import schema
+from engine.arrays import DTYPES
+
+# Which pack a letter stands for, everywhere in the engine.
+LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
+
+# Loops of a function inlined into a real function must go into that function's code, not into the kernel's.
+kernel_impl.Kernel.ast_builder = lambda self: impl.get_runtime().compiling_callable.ast_builder()
+
+
+class Arrays:
+    """The arrays of one pack that a stage reads, by name."""
+
+    _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
+
+    def __init__(self, **arrays):
+        self.__dict__.update(arrays)
+
+
+def outline(packs, ints):
+    """Decorator: see the module's text."""
+    return lambda stage: Stage(stage, packs, ints.split())
+
+
+class Stage:
+    """A stage; builds its functions when the first kernel that calls it is traced."""
+
+    _is_wrapped_kernel = False
+
+    def __init__(self, function, packs, ints):
+        self.function, self.packs, self.ints = function, packs, ints
+        self.__name__ = function.__name__
+        self.__doc__ = function.__doc__
+        self._call = None
+
+    def __call__(self, *args):
+        if self._call is None:
+            self._call = self._build()
+        return self._call(*args)
+
+    def _build(self):
+        name, names = self.function.__name__, self.ints
+        uses = sorted((u for u in arrays_of(self.function) if u[0] in self.packs), key=_order)
+        inner = [f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs]
+        passed = ", ".join([f"{p}.{n}" for p, n in uses] + names)
+        text = (
+            f"@ti.real_func\n"
+            f"def {name}_body({', '.join([f'{p}_{n}: {p}_{n}_t' for p, n in uses] + [f'{i}: ti.i32' for i in names])}):\n"
+            f"    stage({', '.join(inner + names)})\n\n"
+            f"@ti.func\n"
+            f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
+            f"    {name}_body({passed})\n"
+            # A second call that never happens keeps LLVM from inlining the only one.
+            f"    if m.dims[0] < 0:\n"
+            f"        {name}_body({passed})\n"
+        )
+        scope = {"ti": ti, "stage": self.function, "Arrays": Arrays}
+        scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
+        file = f"<stage {self.function.__module__}.{name}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(True), file)
+        exec(compile(text, file, "exec"), scope)
+        return scope[name]
+
+
+def _order(use):
+    letter, name = use
+    return list(LETTERS).index(letter), [b.name for b in schema.PACKS[LETTERS[letter]]].index(name)
+
+
+def array_type(letter, name):
+    buffer = next(b for b in schema.PACKS[LETTERS[letter]] if b.name == name)
+    return ti.types.ndarray(dtype=DTYPES[buffer.dtype], ndim=1)
+
+
+def arrays_of(function, seen=None):
+    """(letter, array) pairs that a ti.func reads or writes, its callees included."""
+    seen = set() if seen is None else seen
+    if function in seen:
+        return set()
+    seen.add(function)
+    function = function.function if isinstance(function, Stage) else function
+    plain = inspect.unwrap(function)
+    source = inspect.getsource(plain)
+    known = {letter: {b.name for b in schema.PACKS[pack]} for letter, pack in LETTERS.items()}
+    uses = {(p, n) for p, n in re.findall(r"\b([mdcrgb])\.(\w+)", source) if n in known[p]}
+    for callee in re.findall(r"\b(\w+)\(", source):
+        target = plain.__globals__.get(callee)
+        if isinstance(target, Stage) or getattr(target, "_is_taichi_function", False):
+            uses |= arrays_of(target, seen)
+    return uses

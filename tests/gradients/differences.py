@@ -1,0 +1,123 @@
+"""Central differences of whole rollouts, one input at a time, against the tape's gradients."""
+
+import mujoco
+import numpy as np
+
+from engine.diff.tape import Tape
+
+OUTPUTS = ("qpos", "qvel", "act", "sensordata")
+STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
+# What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
+ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")
+# Where such a parameter is zero its derivative is that to the right.
+NEVER_NEGATIVE = {"dof_damping": 0.1, "dof_frictionloss": 0.1}
+
+
+class Rollout:
+    """A loss with random weights on every output of a rollout from a given start, and its derivatives.
+
+    state: qpos, qvel, act, ctrl; ctrl of shape (nu,) or (steps, nu).
+    """
+
+    def __init__(self, sim, mj, state, steps, seed=0, outputs=OUTPUTS, applied=False, **tape):
+        self.sim, self.mj, self.rng = sim, mj, np.random.default_rng(seed)
+        self.tape = Tape(sim, steps, **tape)
+        qpos, qvel, act, ctrl = state
+        self.inputs = {
+            "qpos0": np.array(qpos), "qvel0": np.array(qvel), "act0": np.array(act),
+            "ctrl": np.array(np.broadcast_to(ctrl, (steps, mj.nu))),
+        }  # fmt: skip
+        if np.ndim(ctrl) == 1:
+            self.inputs["ctrl"] += 0.1 * self.rng.normal(size=(steps, mj.nu))
+        self.params = {n: sim.params[n].copy() for n in sim.params}
+        self.applied = (self.rng.normal(size=mj.nv), self.rng.normal(size=(mj.nbody, 6))) if applied else (0.0, 0.0)
+        rows = self.tape.rows
+        size = {"qpos": mj.nq, "qvel": mj.nv, "act": mj.na, "sensordata": mj.nsensordata}
+        scale = {"qpos": 1.0, "qvel": 0.1, "act": 1.0, "sensordata": 0.03}
+        self.weights = {n: scale[n] * self.rng.normal(size=(rows, 1, size[n])) for n in outputs}
+        self.weights = {n: w for n, w in self.weights.items() if w.size}
+
+    def loss(self, inputs, name=None, value=None):
+        sim = self.sim
+        for n, p in self.params.items():
+            sim.params[n][...] = value if n == name else p
+        sim.reset(inputs["qpos0"], inputs["qvel0"])
+        sim.data.act[0] = inputs["act0"]
+        sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.applied
+        traj = self.tape.rollout(inputs["ctrl"])
+        return sum(float((getattr(traj, n) * w).sum()) for n, w in self.weights.items())
+
+    def gradients(self):
+        self.loss(self.inputs)
+        return self.tape.backward(**self.weights)
+
+    def moved(self, name, direction, eps):
+        x = self.inputs[name]
+        if name != "qpos0":
+            return x + eps * direction
+        q = x.copy()
+        mujoco.mj_integratePos(self.mj, q, direction, eps)
+        return q
+
+    def along(self, name, direction):
+        """The loss as a function of one number, the distance along a direction of one input or parameter."""
+        if name in self.inputs:
+            return lambda eps: self.loss({**self.inputs, name: self.moved(name, direction, eps)})
+        return lambda eps: self.loss(self.inputs, name, self.params[name] + eps * direction)
+
+    def direction(self, name, tangent=None):
+        if name in self.inputs:
+            n = self.mj.nv if name == "qpos0" else self.inputs[name].shape
+            d = self.rng.normal(size=n)
+            return d if tangent is None or name not in ("qpos0", "qvel0") else d * tangent
+        p = self.params[name]
+        d = self.rng.normal(size=p.shape) * (np.abs(p) if name not in ABSOLUTE else np.where(p != 0, np.abs(p), 0.1))
+        if name in NEVER_NEGATIVE:
+            d = np.where(p != 0, d, np.abs(self.rng.normal(size=p.shape)) * NEVER_NEGATIVE[name])
+        return d
+
+    def adjoint(self, grads, name, direction):
+        """The tape's derivative along the direction, and the size that errors are measured against."""
+        if name == "qpos0":
+            q = self.inputs["qpos0"]
+            dq = (self.moved(name, direction, 1e-6) - self.moved(name, direction, -1e-6)) / 2e-6
+            g, direction = grads.qpos0[0], dq
+            del q
+        elif name == "ctrl":
+            g = grads.ctrl[:, 0]
+        elif name in self.inputs:
+            g = getattr(grads, name)[0]
+        else:
+            g = grads.model[name]
+        return float((g * direction).sum()), float(np.abs(g * direction).max(initial=0.0))
+
+    def errors(self, names=None, tangent=None, one_sided=0):
+        """{input: relative error}, the best of a ladder of steps. one_sided: only differences to that side."""
+        grads = self.gradients()
+        out = {}
+        for name in names or [*self.inputs, *self.params]:
+            direction = self.direction(name, tangent)
+            if not direction.size or not np.any(direction):
+                continue
+            adjoint, size = self.adjoint(grads, name, direction)
+            f = self.along(name, direction)
+            side = one_sided
+            if name in NEVER_NEGATIVE and (self.params[name] == 0).any():
+                direction, side = np.where(self.params[name] == 0, direction, np.abs(direction)), 1
+                adjoint, size = self.adjoint(grads, name, direction)
+                f = self.along(name, direction)
+            estimates = np.array([difference(f, eps, side) for eps in STEPS])
+            scale = max(abs(adjoint), 0.1 * size, 1e-6 * max(1.0, abs(f(0.0))))
+            if np.isnan(adjoint):
+                out[name] = np.inf
+            else:
+                out[name] = float(np.min(np.abs(estimates - adjoint)) / scale)
+        return out
+
+
+def difference(f, h, side=0):
+    """Fourth-order difference quotient, central or to one side."""
+    if side:
+        h = h * side
+        return (-25 * f(0) + 48 * f(h) - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h)
+    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)

@@ -1,0 +1,264 @@
+"""Small MJCF models, each isolating one feature, and random states for them.
+
+A model is XML text with `{option}` filled in, so that one robot serves every cone and integrator.
+"""
+
+import numpy as np
+
+BASE = '<option timestep="0.004" gravity="0.3 -0.2 -9.81" {option}/><size memory="4M"/>'
+QUIET = '<default><geom contype="0" conaffinity="0"/></default>'  # no contact
+BRICK = '<geom type="box" size=".1 .15 .2" mass="1.5" pos=".05 .02 -.1" euler="10 20 30"/>'
+ROD = '<geom type="capsule" size=".04 .2" mass=".7" pos=".02 .1 -.15" euler="20 5 0"/>'
+
+
+def model(body, extra="", default=QUIET, option=""):
+    """XML of a model whose world holds `body`; `extra` are further sections."""
+    base = BASE.format(option=option)
+    return f"<mujoco>{base}{default}<worldbody>{body}</worldbody>{extra}</mujoco>"
+
+
+def single(joint, extra=""):
+    return model(f'<body pos=".1 .2 .5" euler="10 -20 30">{joint}{BRICK}{ROD}</body>', extra)
+
+
+CHAIN = f"""
+<body name="a" pos="0 .1 1" euler="5 10 15"><joint name="a1" axis="1 2 .5" damping=".3" armature=".02"/>{BRICK}
+  <body name="b" pos=".1 0 -.3"><joint name="b1" axis="0 1 0"/><joint name="b2" type="slide" axis="1 0 1"/>{ROD}
+    <body name="c" pos="0 .2 -.2" euler="0 30 0"><joint name="c1" type="ball" pos=".01 .02 .03"/>{BRICK}
+      <body name="rigid" pos=".2 0 0" euler="0 0 40">{ROD}
+        <body name="d" pos="0 0 -.3"><joint name="d1" axis="0 0 1" pos="0 .1 0"/>{ROD}</body>
+      </body>
+    </body>
+  </body>
+  <body name="e" pos="-.1 .1 -.2"><joint name="e1" type="slide" axis="0 1 1"/><joint name="e2" axis="1 0 0"/>{BRICK}</body>
+</body>"""
+
+FLOATER = f"""
+<body name="t" pos="0 0 1"><freejoint name="f"/>{BRICK}
+  <body name="t1" pos=".2 0 0"><joint name="t1" axis="0 1 0"/>{ROD}
+    <body name="t2" pos=".2 0 0"><joint name="t2" type="ball"/>{ROD}</body></body>
+  <body name="t3" pos="-.2 0 0" euler="0 0 20"><joint name="t3" axis="1 1 0"/><joint name="t4" axis="0 0 1"/>{BRICK}</body>
+</body>
+<body name="u" pos="1 0 1"><joint name="u1" type="slide" axis="1 0 0"/><joint name="u2" type="slide" axis="0 1 .2"/>
+  <joint name="u3" axis="0 0 1"/>{ROD}</body>
+<body name="v" pos="0 1 1"><joint name="v1" type="slide" axis="0 0 1"/><joint name="v2" type="ball"/>{ROD}</body>"""
+
+
+def actuated(joint, actuator):
+    extra = f"<actuator>{actuator}</actuator>"
+    return model(f'<body pos=".1 .2 .5">{joint}{BRICK}<body pos="0 0 .3"><joint name="k" axis="0 1 0"/>{ROD}</body></body>', extra)
+
+
+HINGE = '<joint name="j" axis="1 .4 0" damping=".2"/>'
+BALL = '<joint name="j" type="ball"/>'
+FREE = '<freejoint name="j"/>'
+
+# No constraint anywhere: compared with MuJoCo to rounding.
+SMOOTH = {
+    "hinge": single('<joint axis="1 2 3" pos=".1 0 .1" ref="20"/>'),
+    "slide": single('<joint type="slide" axis="1 -1 .5" ref=".3"/>'),
+    "ball": single('<joint type="ball" pos=".1 .05 0"/>'),
+    "free": single("<freejoint/>"),
+    "several joints": single('<joint type="slide" axis="1 0 0"/><joint axis="0 1 0"/><joint axis="1 0 1" pos="0 .1 0"/>'),
+    "slides and ball": single('<joint type="slide" axis="1 0 0"/><joint type="ball" pos="0 .1 .1"/>'),
+    "hinge then slide": single('<joint axis="0 1 0"/><joint type="slide" axis="1 0 0" pos=".1 .2 .3"/>'),
+    "chain": model(CHAIN),
+    "trees": model(FLOATER),
+    "hinge spring": single('<joint axis="1 2 3" stiffness="7" springref="30" damping=".4" armature=".05" ref="10"/>'),
+    "slide spring": single('<joint type="slide" axis="0 1 1" stiffness="60" springref=".2" damping="3" armature=".4"/>'),
+    "ball spring": single('<joint type="ball" stiffness="5" damping=".4" armature=".05"/>'),
+    "free spring": single('<joint type="free" stiffness="5" damping=".4" armature=".05"/>'),
+    "motor": actuated(HINGE, '<motor joint="j" gear="3"/><motor joint="k" ctrlrange="-.5 .5" forcerange="-.4 .4" gear="-2"/>'),
+    "position": actuated(HINGE, '<position joint="j" kp="20" kv="2" gear="1.5"/><position joint="k" kp="3" ctrlrange="-1 1"/>'),
+    "velocity": actuated(HINGE, '<velocity joint="j" kv="2" gear="1.5"/><velocity joint="k" kv=".3" forcerange="-1 1"/>'),
+    "affine": actuated(
+        HINGE,
+        '<general joint="j" gaintype="affine" gainprm="2 .5 .3" biastype="affine" biasprm=".4 -1.5 -.2" gear="1.3"/>'
+        '<general joint="k" gaintype="affine" gainprm="1 -.5 .2" biastype="affine" biasprm="-.4 1 -.2" ctrlrange="-1 1"/>',
+    ),
+    "activation": actuated(
+        HINGE,
+        '<general joint="j" dyntype="integrator" gainprm="2" biastype="affine" biasprm="0 -1 -.1"/>'
+        '<general joint="k" dyntype="filter" dynprm=".05" gaintype="affine" gainprm="2 .3 .1"/>'
+        '<general joint="k" dyntype="filterexact" dynprm=".03" gainprm="1.5"/>'
+        '<general joint="j" dyntype="integrator" actlimited="true" actrange="-.6 .6" ctrlrange="-.7 .7"/>'
+        '<general joint="k" dyntype="filterexact" dynprm=".01" actlimited="true" actrange="-.5 .5"/>'
+        '<general joint="k" dyntype="filter" dynprm=".02" actlimited="true" actrange="-.5 .5" forcerange="-.3 .3"/>',
+    ),
+    "motor on ball": actuated(
+        BALL, '<motor joint="j" gear="1 -2 .5"/><position joint="j" kp="3" kv=".4" gear=".3 .5 -1"/>'
+        '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'
+    ),
+    "motor on free": actuated(
+        FREE, '<motor joint="j" gear="1 -2 .5 .3 .2 .1"/><velocity joint="j" kv=".4" gear=".3 .5 -1 .4 -.2 1"/>'
+    ),
+}  # fmt: skip
+
+LIMITED = '<compiler angle="radian"/><default><geom contype="0" conaffinity="0"/></default>'
+
+
+def limited(joint, option=""):
+    return model(f'<body pos=".1 .2 .5">{joint}{BRICK}</body>', default=LIMITED, option=option)
+
+
+# Limits and dry friction.
+ROWS = {
+    "hinge limit": limited('<joint axis="1 2 3" range="-.2 .3"/>'),
+    "hinge limit direct": limited('<joint axis="1 2 3" range="-.2 .3" solreflimit="-300 -20"/>'),
+    "hinge limit margin": limited('<joint axis="1 2 3" range="-.2 .3" margin=".2" solimplimit=".5 .97 .3 .4 3"/>'),
+    "slide limit": limited('<joint type="slide" axis="1 0 1" range="-.1 .15" solimplimit=".8 .9 .1 .6 2.5"/>'),
+    "ball limit": limited('<joint type="ball" range="0 .5" damping=".1"/>'),
+    "ball limit margin": limited('<joint type="ball" range="0 .5" margin=".3" solimplimit=".3 .9 .4 .5 2"/>'),
+    "frictionloss": limited('<joint axis="1 2 3" frictionloss="1.5"/><joint type="slide" axis="1 0 0" frictionloss="8"/>'),
+    "friction direct": limited('<joint axis="1 2 3" frictionloss="4" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"/>'),
+    "ball friction": limited('<joint type="ball" frictionloss=".7"/>'),
+    "free friction": limited('<joint type="free" frictionloss="2"/>'),
+    "friction and limits": model(
+        f'<body pos="0 0 1"><joint axis="0 1 0" range="-.2 .2" frictionloss=".4"/>{ROD}<body pos="0 0 -.3">'
+        f'<joint axis="0 1 .3" range="-.1 .3" frictionloss=".2"/><joint type="slide" axis="1 0 0" range="-.1 .1"/>{ROD}'
+        f'<body pos=".2 0 0"><joint type="ball" range="0 .2" frictionloss=".1"/>{ROD}</body></body></body>',
+        default=LIMITED,
+    ),
+}  # fmt: skip
+
+SHAPES = {
+    "plane": 'type="plane" size="3 3 .1"',
+    "sphere": 'type="sphere" size=".15"',
+    "capsule": 'type="capsule" size=".08 .2"',
+    "box": 'type="box" size=".2 .15 .12"',
+}
+PAIRS = (
+    ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
+    ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"),
+)  # fmt: skip
+CONES = ("pyramidal", "elliptic")
+
+
+def touching(kind1, kind2, contact="", option="", held=""):
+    """Two geoms that touch: a plane of the world or a body on joints `held` (default free), and a free body."""
+    geom1, geom2 = (f'<geom name="{n}" {SHAPES[k]} mass="1" {contact}/>' for n, k in (("g1", kind1), ("g2", kind2)))
+    first = geom1.replace('mass="1"', 'euler="3 -4 0"') if kind1 == "plane" else (
+        f'<body name="one" pos="0 0 .5">{held or "<freejoint/>"}{geom1}<geom type="sphere" size=".03" pos=".1 .1 0" '
+        f'mass=".3" contype="0" conaffinity="0"/></body>'
+    )  # fmt: skip
+    second = f'<body name="two" pos="0 0 .3"><freejoint/>{geom2}<geom type="sphere" size=".03" pos="0 .1 .1" mass=".2" '
+    second += 'contype="0" conaffinity="0"/></body>'
+    return model(first + second, default="", option=option)
+
+
+def one_tree(option=""):
+    """Two fingers of one hand that touch each other and the floor: contacts that couple branches."""
+    finger = '<geom type="capsule" size=".04" fromto="0 0 0 .2 0 -.2" mass=".4"/>'
+    return model(
+        f"""<geom type="plane" size="2 2 .1"/><body name="hand" pos="0 0 .3"><freejoint/>
+        <geom type="box" size=".1 .08 .05" mass="1"/>
+        <body pos=".12 0 0"><joint name="l1" axis="0 1 0" damping=".05"/>{finger}
+          <body pos=".2 0 -.2" euler="0 70 0"><joint name="l2" axis="0 1 .2"/>{finger}</body></body>
+        <body pos="-.12 0 0" euler="0 0 180"><joint name="r1" axis="0 1 0" damping=".05"/>{finger}
+          <body pos=".2 0 -.2" euler="0 70 0"><joint name="r2" axis="0 1 0"/>{finger}</body></body></body>
+        <body name="ball" pos="0 0 .1"><freejoint/><geom type="sphere" size=".08" mass=".3"/></body>""",
+        "<actuator><motor joint='l1'/><motor joint='l2'/><motor joint='r1'/><motor joint='r2'/></actuator>",
+        default="", option=option,
+    )  # fmt: skip
+
+
+def explicit_pair(attributes, option=""):
+    """A capsule and the floor with a pair of its own: two different tangential frictions and so on."""
+    return model(
+        '<geom name="floor" type="plane" size="2 2 .1"/><body pos="0 0 .1"><freejoint/>'
+        '<geom name="c" type="capsule" size=".08 .2" mass="1" euler="0 80 0"/></body>',
+        f'<contact><pair geom1="floor" geom2="c" {attributes}/></contact>', default="", option=option,
+    )  # fmt: skip
+
+
+# Contact parameters: name -> (attributes of both geoms, options)
+PARAMETERS = {
+    "frictionless": ('condim="1"', ""),
+    "slippery": ('friction=".1 .005 .001"', ""),
+    "direct solref": ('solref="-3000 -40"', ""),
+    "slow solref": ('solref=".05 .6"', ""),
+    "solimp power": ('solimp=".5 .95 .05 .3 3"', ""),
+    "solimp flat": ('solimp=".8 .8 .01 .5 2"', ""),
+    "solimp linear": ('solimp=".3 .9 .1 .5 1"', ""),
+    "solimp no width": ('solimp=".3 .9 0 .5 2"', ""),
+    "margin": ('margin=".03" solimp=".3 .9 .08 .5 2"', ""),
+    "margin and gap": ('margin=".02" gap=".03"', ""),
+    "impratio": ("", 'impratio="5"'),
+    "small impratio": ("", 'impratio=".3"'),
+}
+FRICTIONS = {
+    "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',
+    "pair solimp": 'condim="3" friction=".3 1.1 .005 .0001 .0001" solref="-2000 -30" solimp=".4 .9 .05 .5 3" margin=".02"',
+    "pair frictionless": 'condim="1" friction=".9 .2 .005 .0001 .0001" gap=".01" margin=".01"',
+}
+
+SENSORS = """<sensor>
+<jointpos joint="t1"/><jointvel joint="t1"/><jointpos joint="u2"/><actuatorfrc actuator="m"/><actuatorfrc actuator="n"/>
+<framepos objtype="site" objname="s"/><framepos objtype="body" objname="t2"/><framepos objtype="xbody" objname="t2"/>
+<framepos objtype="geom" objname="g"/><framequat objtype="site" objname="s"/><framequat objtype="body" objname="t2"/>
+<framequat objtype="xbody" objname="t2"/><framequat objtype="geom" objname="g"/>
+<framelinvel objtype="site" objname="s"/><framelinvel objtype="body" objname="t2"/>
+<framelinvel objtype="xbody" objname="t2"/><framelinvel objtype="geom" objname="g"/>
+<frameangvel objtype="site" objname="s"/><frameangvel objtype="body" objname="t2"/>
+<subtreecom body="t"/><subtreecom body="t1"/><subtreelinvel body="t"/><subtreelinvel body="t1"/>
+<gyro site="s"/><velocimeter site="s"/><accelerometer site="s"/><gyro site="s" cutoff=".5"/>
+<accelerometer site="s" cutoff="3"/><accelerometer site="w"/><framepos objtype="site" objname="w"/>
+<framepos objtype="site" objname="s" cutoff=".9"/><actuatorfrc actuator="m" cutoff=".2"/><jointvel joint="t1" cutoff=".4"/>
+<subtreelinvel body="t1" cutoff=".3"/><velocimeter site="r"/><accelerometer site="r"/></sensor>"""
+
+
+def sensing(option=""):
+    """All sensors but touch, on the trees."""
+    body = FLOATER.replace(
+        ROD, ROD.replace("<geom", '<geom name="g"') + '<site name="s" pos=".1 .05 -.1" euler="20 30 40"/>', 2
+    )
+    body = body.replace('name="g"', "", 1).replace('<site name="s"', '<site name="r"', 1)
+    extra = '<actuator><motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp="3" gear="1 2 3"/></actuator>'
+    return model('<site name="w" pos="1 2 3"/>' + body, extra + SENSORS, option=option)
+
+
+TOUCH_SITES = {
+    "sphere": 'type="sphere" size=".12"',
+    "box": 'type="box" size=".1 .2 .05"',
+    "capsule": 'type="capsule" size=".06 .1"',
+    "cylinder": 'type="cylinder" size=".08 .05"',
+    "ellipsoid": 'type="ellipsoid" size=".05 .15 .1"',
+}
+
+
+def touch(option=""):
+    """Touch sensors of every shape on two bodies that touch each other and the floor."""
+    sites = "".join(f'<site name="{{0}}{n}" {a} pos=".05 .03 -.06" euler="20 10 0"/>' for n, a in TOUCH_SITES.items())
+    sensors = "".join(f'<touch site="{b}{n}"/>' for b in "ab" for n in TOUCH_SITES)
+    return model(
+        f"""<geom type="plane" size="2 2 .1"/>
+        <body pos="0 0 .1"><freejoint/><geom type="box" size=".2 .15 .12" mass="1"/>{sites.format("a")}</body>
+        <body pos="0 .1 .25"><freejoint/><geom type="capsule" size=".08 .2" mass="1"/>{sites.format("b")}</body>""",
+        f"<sensor>{sensors}<touch site='abox' cutoff='3'/></sensor>", default="", option=option,
+    )  # fmt: skip
+
+
+def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):
+    """qpos, qvel, act, ctrl: qpos0 moved by a random velocity for a second."""
+    qpos = mj.qpos0.copy()
+    mujoco.mj_integratePos(mj, qpos, rng.normal(size=mj.nv) * kick, 1.0)
+    act = rng.normal(size=mj.na) * 0.4
+    return qpos, rng.normal(size=mj.nv) * speed, act, rng.normal(size=mj.nu)
+
+
+def touching_state(mujoco, mj, data, rng, speed=1.0, reach=0.55):
+    """A random state with at least one contact, found by moving the last body close to the first."""
+    for _ in range(1000):
+        qpos, qvel, act, ctrl = random_state(mujoco, mj, rng, 1.0, speed)
+        quat = rng.normal(size=4)
+        qpos[-7:-4] = mj.body_pos[1] + rng.normal(size=3) * reach * 0.4
+        if mj.nbody == 2:
+            qpos[-7:-4] = rng.uniform(0, 0.25, size=3)
+        else:
+            qpos[:3] = mj.body_pos[1]
+        qpos[-4:] = quat / np.linalg.norm(quat)
+        data.qpos[:] = qpos
+        mujoco.mj_fwdPosition(mj, data)
+        if data.ncon:
+            return qpos, qvel, act, ctrl
+    raise AssertionError("no state with a contact found")

@@ -192,11 +192,18 @@ def _fill_geoms(pack, m):
     _columns(pack["site_q"], 1, {0: m.site_quat})
 
 
+def servo_on_ball(m):
+    """Which actuators are position servos of ball joints: force = kp (input - length) - kv velocity + constant."""
+    gain, bias = m.actuator_gainprm, m.actuator_biasprm
+    servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1)
+    return servo & (m.jnt_type[m.actuator_trnid] == BALL)
+
+
 def _fill_actuators(pack, m):
     _columns(pack["act_i"], s.NAI, {
         s.A_JNT: m.actuator_trnid, s.A_DYN: m.actuator_dyntype, s.A_ACTADR: m.actuator_actadr,
         s.A_CTRLLIMITED: m.actuator_ctrllimited, s.A_FORCELIMITED: m.actuator_forcelimited,
-        s.A_ACTLIMITED: m.actuator_actlimited,
+        s.A_ACTLIMITED: m.actuator_actlimited, s.A_WRAP: servo_on_ball(m),
     })  # fmt: skip
     _columns(pack["act_r"], s.NAR, {
         s.A_TAU: m.actuator_dynprm[:, 0], s.A_CTRLLO: m.actuator_ctrlrange, s.A_FORCELO: m.actuator_forcerange,

@@ -17,7 +17,6 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
-from engine.outline import outline
 from engine.parts import (
     CPG,
     H_PARAMS,
@@ -111,7 +110,6 @@ def mlp(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i
     return x
 
 
-@outline("mdcr", "w nworld t")
 @ti.func
 def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), w: ti.i32, nworld: ti.i32,
                    t: ti.i32):  # fmt: skip
@@ -170,7 +168,6 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
             d.ctrl[w * nu + i] = d.ctrl[w * nu + i] + u
 
 
-@outline("mdcg", "w t")
 @ti.func
 def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
     """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar.

@@ -10,18 +10,39 @@ import taichi as ti
 
 from engine.arrays import pack_type
 from engine.dynamics.actuation import act_rates
-from engine.dynamics.integrate import advance, advance_vjp, has_implicit
+from engine.dynamics.integrate import advance, has_implicit
 from engine.dynamics.rk4 import (
-    advance_rk4, advance_rk4_vjp, enter_stage, enter_stage_vjp, leave_stage, leave_stage_vjp, start_stages,
+    advance_rk4,
+    advance_rk4_vjp,
+    enter_stage,
+    leave_stage,
+    leave_stage_vjp,
+    start_stages,
 )  # fmt: skip
-from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.model.constants import RK4
 from engine.schema import (
-    A_BAR, DIVERGED, INTEGRATOR, MU, NA, NCONMAX, NQ, NQR, NSENSORDATA, NU, NV, NWI, OK, OVERFLOW, QACC, TIMESTEP, W_ID, W_INDEX,
-    W_NCON, W_NEED, W_STATUS, W_STEP,
+    DIVERGED,
+    INTEGRATOR,
+    NA,
+    NCONMAX,
+    NQ,
+    NQR,
+    NSENSORDATA,
+    NU,
+    NV,
+    NWI,
+    OK,
+    OVERFLOW,
+    QACC,
+    TIMESTEP,
+    W_ID,
+    W_INDEX,
+    W_NEED,
+    W_STATUS,
+    W_STEP,
 )  # fmt: skip
-from engine.step import clear_bodies, forward, forward_vjp, relinearize
+from engine.step import EULER_STAGE, FINAL_STAGE, forward, forward_vjp
 
 MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)
 
@@ -91,12 +112,9 @@ def check(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
 
 @ti.func
 def check_capacity(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
-    ncon = d.world_i[w * NWI + W_NCON]
-    if ncon > m.dims[NCONMAX]:
+    if d.world_i[w * NWI + W_NEED] > m.dims[NCONMAX]:
         d.world_i[w * NWI + W_STATUS] = OVERFLOW
         d.world_i[w * NWI + W_STEP] = t
-        d.world_i[w * NWI + W_NEED] = ncon
-        d.world_i[w * NWI + W_NCON] = m.dims[NCONMAX]
 
 
 @ti.func
@@ -131,14 +149,13 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
         while i < nstage:
             if nstage > 1 and not final:
                 enter_stage(m, d, w, i)
-            forward(m, d, w)
+            n = m.dims[NSENSORDATA]
+            read = ti.cast(i == 0 and s == 0 and every > 0 and n > 0, ti.i32)
+            forward(m, d, w, read)
             check_capacity(m, d, w, t)
-            if i == 0 and s == 0 and every > 0 and m.dims[NSENSORDATA] > 0:
-                sensors(m, d, w)
-                if t % every == 0:
-                    n = m.dims[NSENSORDATA]
-                    for x in range(n):
-                        r.traj_sensordata[((t // every) * nworld + w) * n + x] = d.sensordata[w * n + x]
+            if read and t % every == 0:
+                for x in range(n):
+                    r.traj_sensordata[((t // every) * nworld + w) * n + x] = d.sensordata[w * n + x]
             if row0 >= 0:
                 record_qacc(m, d, r, w, o, i)
             if nstage > 1 and not final:
@@ -252,19 +269,15 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
                 enter_stage(m, d, w, stage)
             load_qacc(m, d, r, w, o, stage)
             act_rates(m, d, w)
-            relinearize(m, d, w, implicit)
-            clear_bodies(m, g, w)
-            if final:
-                clear_acceleration(m, d, w)
-            elif nstage > 1:
-                enter_stage_vjp(m, d, g, w, stage)
-            else:
-                advance_vjp(m, d, g, w, implicit)
-            for u in range(nu):
-                g.force_bar[w * nu + u] = 0.0
+            asked = -1
             if output and stage == 0 and nsd > 0:
-                sensors_vjp(m, d, r, g, b, w, row * nsd)
-            forward_vjp(m, d, g, w, implicit)
+                asked = row
+            kind = stage
+            if final:
+                kind = FINAL_STAGE
+            elif nstage == 1:
+                kind = EULER_STAGE
+            forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
             if nstage > 1 and not final:
                 leave_stage_vjp(m, d, g, w, stage)
             stage = stage - 1
@@ -276,15 +289,6 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
             if output:
                 inject(m, g, b, w, row)
         k = k - 1
-
-
-@ti.func
-def clear_acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
-    """No integrator follows the final state: nothing is asked of its acceleration but by sensors."""
-    nv = m.dims[NV]
-    for k in range(nv):
-        d.dofr[w * nv * NQR + A_BAR * nv + k] = 0.0
-        d.dofr[w * nv * NQR + MU * nv + k] = 0.0
 
 
 @ti.kernel

@@ -67,7 +67,7 @@ class Stage:
         text = (
             f"@ti.real_func\n"
             f"def {name}_body({', '.join([f'{p}_{n}: {p}_{n}_t' for p, n in uses] + [f'{i}: ti.i32' for i in names])}):\n"
-            f"    stage({', '.join(inner + names)})\n\n"
+            f"    inlined_stage({', '.join(inner + names)})\n\n"
             f"@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
             f"    {name}_body({passed})\n"
@@ -75,7 +75,7 @@ class Stage:
             f"    if m.dims[0] < 0:\n"
             f"        {name}_body({passed})\n"
         )
-        scope = {"ti": ti, "stage": self.function, "Arrays": Arrays}
+        scope = {"ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
         scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
         file = f"<stage {self.function.__module__}.{name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)

@@ -4,7 +4,14 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import (
-    NP_REAL, Pack, contact_capacity, data_pack, model_pack, parameter, sizes_of, theta_layout,
+    NP_REAL,
+    Pack,
+    contact_capacity,
+    data_pack,
+    model_pack,
+    parameter,
+    sizes_of,
+    theta_layout,
 )  # fmt: skip
 from engine.backend import settings
 from engine.errors import ContactOverflowError, DivergenceError

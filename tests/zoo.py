@@ -89,6 +89,11 @@ SMOOTH = {
         BALL, '<motor joint="j" gear="1 -2 .5"/><position joint="j" kp="3" kv=".4" gear=".3 .5 -1"/>'
         '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'
     ),
+    "servo on ball": actuated(
+        BALL, '<position joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/><position joint="j" kp="1" timeconst=".05" gear="0 0 .2"/>'
+        '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -2 0" gear=".3 0 0" ctrlrange="-2 2"/>'
+        '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -1 0" gear=".3 0 0"/>'
+    ),
     "motor on free": actuated(
         FREE, '<motor joint="j" gear="1 -2 .5 .3 .2 .1"/><velocity joint="j" kv=".4" gear=".3 .5 -1 .4 -.2 1"/>'
     ),
@@ -262,3 +267,10 @@ def touching_state(mujoco, mj, data, rng, speed=1.0, reach=0.55):
         if data.ncon:
             return qpos, qvel, act, ctrl
     raise AssertionError("no state with a contact found")
+
+
+def with_cone(path, cone):
+    """XML text of a file with another friction cone."""
+    text = open(path).read()
+    head, mark, tail = text.partition("<worldbody>")
+    return f'{head}<option cone="{CONES[cone]}"/>{mark}{tail}'

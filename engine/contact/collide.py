@@ -10,15 +10,55 @@ from engine.dynamics.kinematics import origin
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, PLANE
-from engine.outline import outline
 from engine.schema import (
-    C_AXIS, C_BODY1, C_BODY2, C_DIM, C_DIST, C_FREE1, C_FREE2, C_K, C_N, C_PAIR, C_POS, C_T1, C_T2, C_X1, C_X2, C_Y,
-    C_ZONE, G_BODY, G_POS, G_SIZE, G_TYPE, NBAR, NBODY, NCI, NCONMAX, NCR, NCV, NGEOM, NGI, NGV, NPAIR, NPI, NPR, NWI,
-    NXV, P_DIM, P_GAP, P_GEOM1, P_GEOM2, P_MARGIN, P_RBOUND, W_NCON, X_POS, XB_ANG, XB_LIN,
+    C_AXIS,
+    C_BODY1,
+    C_BODY2,
+    C_DIM,
+    C_DIST,
+    C_FREE1,
+    C_FREE2,
+    C_K,
+    C_N,
+    C_PAIR,
+    C_POS,
+    C_T1,
+    C_T2,
+    C_X1,
+    C_X2,
+    C_Y,
+    C_ZONE,
+    G_BODY,
+    G_POS,
+    G_SIZE,
+    G_TYPE,
+    NBAR,
+    NBODY,
+    NCI,
+    NCONMAX,
+    NCR,
+    NCV,
+    NGEOM,
+    NGI,
+    NGV,
+    NPAIR,
+    NPI,
+    NPR,
+    NWI,
+    NXV,
+    P_DIM,
+    P_GAP,
+    P_GEOM1,
+    P_GEOM2,
+    P_MARGIN,
+    P_RBOUND,
+    W_NCON,
+    X_POS,
+    XB_ANG,
+    XB_LIN,
 )  # fmt: skip
 
 
-@outline("md", "w")
 @ti.func
 def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(m.dims[NGEOM]):
@@ -38,7 +78,6 @@ def half_axis(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
     return rotate(d.geom_xquat[w * m.dims[NGEOM] + g], vec3(0.0, 0.0, h))
 
 
-@outline("md", "w")
 @ti.func
 def collide(m: ti.template(), d: ti.template(), w: ti.i32):
     """Writes the contacts closer than the margin (within margin + gap they count for a pair's limit, without force)."""

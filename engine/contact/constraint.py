@@ -15,16 +15,107 @@ from engine.contact.impedance import impedance, reference
 from engine.contact.law import contact_law, friction_vjp, sym_mul
 from engine.dynamics.kinematics import origin, read_quat, read_vec
 from engine.math.quat import jr_inverse_transpose, quat_log
-from engine.math.types import MINVAL, real, vec3
+from engine.math.types import EPS, MINVAL, real, vec3
 from engine.model.constants import BALL, HINGE, SLIDE
-from engine.outline import outline
 from engine.schema import (
-    B_LASTDOF, C_B, C_BODY1, C_BODY2, C_D, C_DIM, C_DIST, C_F, C_FBAR, C_IMP, C_IMPP, C_JAR, C_JV, C_KD, C_KO, C_KP,
-    C_N, C_PAIR, C_POS, C_T1, C_T2, C_TOP, C_ZONE, CONE, D_DIAGA, D_PARENT, D_SOLIMP, D_SOLREF, IMPRATIO, J_DIAGA,
-    J_DOFADR, J_HI, J_LIMITED, J_LO, J_MARGIN, J_QPOSADR, J_SOLIMP, J_SOLREF, J_TYPE, L_ANG, LB_ANG, NBAR, NBI, NBODY, NCI, NCONMAX, NCR, NCV, NDI, NDR, NJI, NJNT, NJR, NPR, NQ, NQR, NROWMAX, NRI, NRR, NSV_DOF,
-    NTHETA, NV, NWI, NXV, P_DIAGA, P_MARGIN, P_SOLIMP, P_SOLREF, QACC, R_AREF, R_B, R_D, R_DIST, R_DOF, R_F,
-    R_FLOSS, R_IMP, R_IMPP, R_JAR, R_K, R_KIND, R_KP, R_SIGN, R_ZONE, REFSAFE, S_ANG, S_LIN, T_FRICTIONLOSS,
-    T_PAIRFRICTION, TIMESTEP, U_ANG, UB_ANG, V_ANG, VB_ANG, W_NCON, W_NROW, Z,
+    B_LASTDOF,
+    C_B,
+    C_BODY1,
+    C_BODY2,
+    C_D,
+    C_DIM,
+    C_DIST,
+    C_F,
+    C_FBAR,
+    C_IMP,
+    C_IMPP,
+    C_JAR,
+    C_JV,
+    C_KD,
+    C_KO,
+    C_KP,
+    C_N,
+    C_PAIR,
+    C_POS,
+    C_T1,
+    C_T2,
+    C_TOP,
+    C_ZONE,
+    CONE,
+    D_DIAGA,
+    D_PARENT,
+    D_SOLIMP,
+    D_SOLREF,
+    IMPRATIO,
+    J_DIAGA,
+    J_DOFADR,
+    J_HI,
+    J_LIMITED,
+    J_LO,
+    J_MARGIN,
+    J_QPOSADR,
+    J_SOLIMP,
+    J_SOLREF,
+    J_TYPE,
+    L_ANG,
+    LB_ANG,
+    NBAR,
+    NBI,
+    NBODY,
+    NCI,
+    NCONMAX,
+    NCR,
+    NCV,
+    NDI,
+    NDR,
+    NJI,
+    NJNT,
+    NJR,
+    NPR,
+    NQ,
+    NQR,
+    NRI,
+    NROWMAX,
+    NRR,
+    NSV_DOF,
+    NTHETA,
+    NV,
+    NWI,
+    NXV,
+    P_DIAGA,
+    P_MARGIN,
+    P_SOLIMP,
+    P_SOLREF,
+    QACC,
+    R_AREF,
+    R_B,
+    R_D,
+    R_DIST,
+    R_DOF,
+    R_F,
+    R_FLOSS,
+    R_IMP,
+    R_IMPP,
+    R_JAR,
+    R_K,
+    R_KIND,
+    R_KP,
+    R_SIGN,
+    R_ZONE,
+    REFSAFE,
+    S_ANG,
+    S_LIN,
+    T_FRICTIONLOSS,
+    T_PAIRFRICTION,
+    TIMESTEP,
+    U_ANG,
+    UB_ANG,
+    V_ANG,
+    VB_ANG,
+    W_NCON,
+    W_NEED,
+    W_NROW,
+    Z,
 )  # fmt: skip
 
 
@@ -52,7 +143,6 @@ def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i
     d.row_r[o + R_AREF] = -b * sign * d.qvel[w * m.dims[NV] + dof] - k * imp * dist
 
 
-@outline("md", "w")
 @ti.func
 def rows(m: ti.template(), d: ti.template(), w: ti.i32):
     """Dry friction and scalar limits; the capacity is one row per dof and two per joint, so it always suffices."""
@@ -80,7 +170,6 @@ def rows(m: ti.template(), d: ti.template(), w: ti.i32):
     d.world_i[w * NWI + W_NROW] = n
 
 
-@outline("md", "w")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
@@ -93,7 +182,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
             if most - angle < m.jnt_r[j * NJR + J_MARGIN]:
                 if ncon < m.dims[NCONMAX]:
                     c = w * m.dims[NCONMAX] + ncon
-                    d.con_v[c * NCV + C_N] = -r / ti.max(angle, MINVAL)
+                    d.con_v[c * NCV + C_N] = (-1.0 / ti.max(angle, MINVAL)) * r
                     d.con_r[c * NCR + C_DIST] = most - angle
                     d.con_i[c * NCI + C_PAIR] = -1 - j
                     d.con_i[c * NCI + C_DIM] = 1
@@ -158,7 +247,7 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
                     u = vec3(0.0, 0.0, 0.0)
                     i1 = i2
             elif k == i1:
-                u = -(lin + ang.cross(r1))
+                u = -1.0 * (lin + ang.cross(r1))
                 i1 = m.dof_i[k * NDI + D_PARENT]
             d.con_J[c * nv + k] = vec3(n.dot(u), t1.dot(u), t2.dot(u))
             k = d.eparent[oe + k]
@@ -211,17 +300,20 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
 
 
 @ti.func
-def constraint(m: ti.template(), d: ti.template(), w: ti.i32, a: ti.template(), ao: ti.i32):
-    """All rows and blocks, with jar = J a - aref for the acceleration at a[ao:].
+def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
+    """All rows and blocks, with jar = J a - aref for the acceleration QACC.
 
-    More contacts than the capacity leave W_NCON above it; the caller stops the world.
+    More contacts than the capacity leave their number in W_NEED; the caller stops the world.
     """
     nv = m.dims[NV]
+    ao = w * nv * NQR + QACC * nv
     geom_poses(m, d, w)
     rows(m, d, w)
     collide(m, d, w)
     ball_limits(m, d, w)
     ncon = ti.min(d.world_i[w * NWI + W_NCON], m.dims[NCONMAX])
+    d.world_i[w * NWI + W_NEED] = d.world_i[w * NWI + W_NCON]
+    d.world_i[w * NWI + W_NCON] = ncon
     for i in range(nv):
         d.eparent[w * nv + i] = m.dof_i[i * NDI + D_PARENT]
     for k in range(ncon):
@@ -235,7 +327,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32, a: ti.template(), 
         c = w * m.dims[NCONMAX] + k
         jacobian(m, d, w, c)
         push = contact_params(m, d, c)
-        jar = chain_mul(m, d, w, c, a, ao) + d.con_r[c * NCR + C_B] * chain_mul(m, d, w, c, d.qvel, w * nv)
+        jar = chain_mul(m, d, w, c, d.dofr, ao) + d.con_r[c * NCR + C_B] * chain_mul(m, d, w, c, d.qvel, w * nv)
         jar[0] = jar[0] + push
         d.con_v[c * NCV + C_JAR] = jar
         d.con_v[c * NCV + C_JV] = vec3(0.0, 0.0, 0.0)
@@ -243,7 +335,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32, a: ti.template(), 
     for k in range(d.world_i[w * NWI + W_NROW]):
         i = w * m.dims[NROWMAX] + k
         o = i * NRR
-        d.row_r[o + R_JAR] = d.row_r[o + R_SIGN] * a[ao + d.row_i[i * NRI + R_DOF]] - d.row_r[o + R_AREF]
+        d.row_r[o + R_JAR] = d.row_r[o + R_SIGN] * d.dofr[ao + d.row_i[i * NRI + R_DOF]] - d.row_r[o + R_AREF]
 
 
 @ti.func
@@ -330,7 +422,7 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
         c = w * m.dims[NCONMAX] + r
         f_bar = d.con_v[c * NCV + C_FBAR]
         if f_bar.dot(f_bar) > 0:
-            add_transpose(m, d, w, c, -sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], f_bar), bar)
+            add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], f_bar), bar)
 
 
 @ti.func
@@ -362,6 +454,9 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     """Dofs without dry friction have no row, but the first bit of it would push against jar = a + B v."""
     nv = m.dims[NV]
     o = w * nv * NQR
+    size = real(0.0)
+    for i in range(nv):
+        size = ti.max(size, ti.abs(d.dofr[o + QACC * nv + i]))
     for i in range(nv):
         k = m.dims[T_FRICTIONLOSS] + i
         if m.theta[k] == 0:
@@ -369,8 +464,10 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 m.dof_r, i * NDR + D_SOLREF, i * NDR + D_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE]
             )
             jar = d.dofr[o + QACC * nv + i] + b * d.qvel[w * nv + i]
-            th = w * m.dims[NTHETA] + k
-            g.theta_bar[th] = g.theta_bar[th] + ti.math.sign(jar) * d.dofr[o + Z * nv + i]
+            # where jar is zero but for rounding, friction would hold the dof with no force
+            if ti.abs(jar) > 1e4 * EPS * size:
+                th = w * m.dims[NTHETA] + k
+                g.theta_bar[th] = g.theta_bar[th] + ti.math.sign(jar) * d.dofr[o + Z * nv + i]
 
 
 @ti.func
@@ -441,7 +538,7 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             n_bar = n_bar + e[0] * u
             t1_bar = t1_bar + e[1] * u
             t2_bar = t2_bar + e[2] * u
-            add_wrench(g, h1 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r1, -G)
+            add_wrench(g, h1 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r1, -1.0 * G)
             add_wrench(g, h2 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r2, G)
         collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
         if d.con_i[c * NCI + C_DIM] > 1:
@@ -469,13 +566,12 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     angle = ti.max(ti.sqrt(r.dot(r)), MINVAL)
     axis = r / angle
     x = -f * read_vec(d.dofr, o + Z * nv) + ky * read_vec(d.dofr, o + QACC * nv) + bky * read_vec(d.qvel, w * nv + dof)
-    q_bar = jr_inverse_transpose(r, -(x - axis.dot(x) * axis) / angle) - dist_bar * axis
+    q_bar = jr_inverse_transpose(r, (-1.0 / angle) * (x - axis.dot(x) * axis)) - dist_bar * axis
     for k in ti.static(range(3)):
         g.qpos_bar[w * nv + dof + k] = g.qpos_bar[w * nv + dof + k] + q_bar[k]
         g.qvel_bar[w * nv + dof + k] = g.qvel_bar[w * nv + dof + k] - bky * axis[k]
 
 
-@outline("mdg", "w")
 @ti.func
 def constraint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) and what sensors ask of f; expects the motions L, U, V and the law at the solution."""

@@ -46,7 +46,7 @@ def contact_law(jar: vec3, dim: ti.i32, elliptic: ti.i32, D: real, fr0: real, fr
         elif mu * u[0] + T <= 0:
             zone = 1
             kd = elliptic_stiffness(D, fr0, fr1, impratio)
-            f = -kd * jar
+            f = -1.0 * kd * jar
         else:
             zone = 64
             Dm = D / (mu * mu * (1 + mu * mu))

@@ -14,15 +14,49 @@ from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import factor, solve
 from engine.math.types import EPS, real
-from engine.outline import outline
 from engine.schema import (
-    A_BAR, C_F, C_JAR, C_JV, C_KD, C_KO, C_TOP, D_PARENT, ITERATIONS, LS_ITERATIONS, M_H, M_M, MA, MSEARCH, NCI,
-    NCONMAX, NCV, NDI, NMAT, NQR, NROWMAX, NRI, NRR, NV, NWI, QACC, QFRC_CONSTRAINT, QFRC_SMOOTH, R_DOF, R_F, R_JAR,
-    R_K, R_SIGN, SEARCH, TOLERANCE, W_NCON, W_NITER, W_NROW, Z,
+    A_BAR,
+    C_F,
+    C_JAR,
+    C_JV,
+    C_KD,
+    C_KO,
+    C_TOP,
+    D_PARENT,
+    ITERATIONS,
+    LS_ITERATIONS,
+    M_H,
+    M_M,
+    MA,
+    MSEARCH,
+    NCI,
+    NCONMAX,
+    NCV,
+    NDI,
+    NMAT,
+    NQR,
+    NRI,
+    NROWMAX,
+    NRR,
+    NV,
+    NWI,
+    QACC,
+    QFRC_CONSTRAINT,
+    QFRC_SMOOTH,
+    R_DOF,
+    R_F,
+    R_JAR,
+    R_K,
+    R_SIGN,
+    SEARCH,
+    TOLERANCE,
+    W_NCON,
+    W_NITER,
+    W_NROW,
+    Z,
 )  # fmt: skip
 
 
-@outline("md", "w")
 @ti.func
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor H = M + J^T K J into M_H, on the elimination tree."""
@@ -97,9 +131,8 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     return g2, f2
 
 
-@outline("md", "w")
 @ti.func
-def newton(m: ti.template(), d: ti.template(), w: ti.i32):
+def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given.
 
     Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
@@ -117,7 +150,14 @@ def newton(m: ti.template(), d: ti.template(), w: ti.i32):
     moved = 0
     iteration = 0
     done = 0
-    mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
+    free = d.world_i[w * NWI + W_NROW] + d.world_i[w * NWI + W_NCON] == 0
+    if free:
+        # nothing constrains: one solve from a = 0
+        for i in range(nv):
+            d.dofr[o + QACC * nv + i] = 0.0
+            d.dofr[o + MA * nv + i] = 0.0
+    else:
+        mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
     for i in range(nv):
         d.dofr[o + SEARCH * nv + i] = 0.0
         d.dofr[o + MSEARCH * nv + i] = 0.0
@@ -174,6 +214,11 @@ def newton(m: ti.template(), d: ti.template(), w: ti.i32):
                 for i in range(nv):
                     d.dofr[o + Z * nv + i] = -d.dofr[o + SEARCH * nv + i]
                 solve_hessian(m, d, w, o + SEARCH * nv)
+                if free:
+                    for i in range(nv):
+                        d.dofr[o + QACC * nv + i] = d.dofr[o + SEARCH * nv + i]
+                        d.dofr[o + MA * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
+                    break
                 mass_mul(m, d, w, o + SEARCH * nv, o + MSEARCH * nv)
                 for i in range(nv):
                     s = d.dofr[o + SEARCH * nv + i]
@@ -191,22 +236,6 @@ def newton(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(nv):
         d.dofr[o + QFRC_CONSTRAINT * nv + i] = d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i]
     d.world_i[w * NWI + W_NITER] = iteration
-
-
-@ti.func
-def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
-    """QACC: one solve with M where nothing constrains, else Newton."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    if d.world_i[w * NWI + W_NROW] + d.world_i[w * NWI + W_NCON] == 0:
-        hessian(m, d, w)
-        for i in range(nv):
-            d.dofr[o + QACC * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
-            d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
-        solve_hessian(m, d, w, o + QACC * nv)
-        d.world_i[w * NWI + W_NITER] = 0
-    else:
-        newton(m, d, w)
 
 
 @ti.func

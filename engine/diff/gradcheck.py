@@ -122,11 +122,10 @@ def judge(slope, size, steps, plus, minus, here, noise, rtol):
     central = (plus - minus) / (2 * steps)
     jump = (plus + minus - 2 * here) / steps  # right-hand minus left-hand difference
     spreads = np.abs(np.diff(central))
-    i = int(np.argmin(spreads))
-    difference = float(central[i : i + 2].mean())
-    spread = float(max(spreads[i], 0.1 * np.sort(spreads)[1]))  # two values may agree by chance
+    floors = noise / steps[1:]
+    i = int(np.argmin(spreads + floors))
+    difference, spread, floor = float(central[i : i + 2].mean()), float(spreads[i]), float(floors[i])
     scale = max(abs(slope), abs(difference), 0.01 * size)
-    floor = noise / steps[i + 1]
     error = abs(slope - difference)
     # curvature alone makes the jump proportional to the step
     kink = abs(jump[i + 1] - jump[i] * steps[i + 1] / steps[i])
@@ -221,12 +220,14 @@ class _Case:
         value = float(out[0])
         if not np.isfinite(value):
             raise ValueError(f"gradcheck: loss is {value}")
-        return value, {n: np.asarray(c, float) for n, c in out[1].items()}
+        bars = {n: np.asarray(c, float) for n, c in out[1].items()}
+        return value, {n: c[:, None] if c.ndim == 2 else c for n, c in bars.items()}  # one world needs no axis
 
 
 def _probes(case, name, grads, rng, directions):
     """Random directions of one input."""
     for _ in range(directions):
+        case.reset()
         if name == "qpos0":
             yield _probe_qpos(case, grads, rng)
         elif name in START:

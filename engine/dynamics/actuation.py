@@ -1,6 +1,7 @@
 """Actuators on joints: activation dynamics, affine gain and bias, force (MuJoCo documentation, "Actuation model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
+A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, nearest to l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
 """
 
@@ -10,11 +11,38 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
-from engine.outline import outline
 from engine.schema import (
-    A_ACTADR, A_ACTHI, A_ACTLIMITED, A_ACTLO, A_CTRLHI, A_CTRLLIMITED, A_CTRLLO, A_DYN, A_FORCEHI, A_FORCELIMITED,
-    A_FORCELO, A_JNT, A_TAU, J_DOFADR, J_QPOSADR, J_TYPE, NA, NAI, NAR, NJI, NQ, NQR, NTHETA, NU, NV,
-    QFRC_ACTUATOR, T_BIAS, T_GAIN, T_GEAR, Z,
+    A_ACTADR,
+    A_ACTHI,
+    A_ACTLIMITED,
+    A_ACTLO,
+    A_CTRLHI,
+    A_CTRLLIMITED,
+    A_CTRLLO,
+    A_DYN,
+    A_FORCEHI,
+    A_FORCELIMITED,
+    A_FORCELO,
+    A_JNT,
+    A_TAU,
+    A_WRAP,
+    J_DOFADR,
+    J_QPOSADR,
+    J_TYPE,
+    NA,
+    NAI,
+    NAR,
+    NJI,
+    NQ,
+    NQR,
+    NTHETA,
+    NU,
+    NV,
+    QFRC_ACTUATOR,
+    T_BIAS,
+    T_GAIN,
+    T_GEAR,
+    Z,
 )  # fmt: skip
 
 
@@ -68,6 +96,29 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 
 
 @ti.func
+def turns(m: ti.template(), u: ti.i32, x: real, length: real):
+    """Whole turns to take from the input x of a position servo on a ball joint, and 2 pi / |gear|; else zero."""
+    k = real(0.0)
+    rate = real(0.0)
+    if m.act_i[u * NAI + A_WRAP]:
+        g = m.dims[T_GEAR] + 6 * u
+        size = ti.sqrt(m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2])
+        if size > MINVAL:
+            rate = 6.283185307179586 / size
+            k = ti.round((x - length) / (rate * size * size))
+    return k, rate
+
+
+@ti.func
+def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
+    """The input x without whole turns."""
+    k, rate = turns(m, u, x, length)
+    g = m.dims[T_GEAR] + 6 * u
+    size2 = m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2]
+    return x - k * rate * size2
+
+
+@ti.func
 def clamped_force(m: ti.template(), u: ti.i32, force: real):
     f = force
     slope = real(1.0)
@@ -92,7 +143,6 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.act_dot[a] = (c - x) / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
 
 
-@outline("md", "w")
 @ti.func
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
@@ -103,6 +153,7 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
     for u in range(m.dims[NU]):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
+        x = unwound(m, u, x, length)
         k = m.dims[T_GAIN] + 3 * u
         b = m.dims[T_BIAS] + 3 * u
         gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
@@ -113,7 +164,6 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
             d.dofr[o + da + i] = d.dofr[o + da + i] + m.theta[m.dims[T_GEAR] + 6 * u + i] * f
 
 
-@outline("mdg", "w")
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator), plus what sensors of the force ask (g.force_bar), to q, v, act, ctrl and parameters."""
@@ -123,6 +173,8 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
     for u in range(m.dims[NU]):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
+        whole, rate = turns(m, u, x, length)
+        x = unwound(m, u, x, length)
         gear = m.dims[T_GEAR] + 6 * u
         k = m.dims[T_GAIN] + 3 * u
         b = m.dims[T_BIAS] + 3 * u
@@ -156,7 +208,9 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             r = quat_log(read_quat(d.qpos, qa))
             r_bar = jr_inverse_transpose(r, l_bar * vec3(m.theta[gear], m.theta[gear + 1], m.theta[gear + 2]))
             for i in ti.static(range(3)):
-                g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + l_bar * r[i]
+                # a whole turn is 2 pi |gear|
+                x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.theta[gear + i]
+                g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + x_bar
                 g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
         elif t != FREE:
             g.theta_bar[th + gear] = g.theta_bar[th + gear] + l_bar * d.qpos[qa]

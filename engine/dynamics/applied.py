@@ -3,14 +3,32 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import origin
-from engine.outline import outline
 from engine.schema import (
-    B_LASTDOF, D_PARENT, L_ANG, LB_ANG, LB_LIN, NBAR, NBI, NBODY, NDI, NQR, NSV_DOF, NV, NXV, QFRC_ACTUATOR,
-    QFRC_BIAS, QFRC_PASSIVE, QFRC_SMOOTH, S_ANG, S_LIN, X_IPOS, XB_ANG, XB_LIN,
+    B_LASTDOF,
+    D_PARENT,
+    L_ANG,
+    LB_ANG,
+    LB_LIN,
+    NBAR,
+    NBI,
+    NBODY,
+    NDI,
+    NQR,
+    NSV_DOF,
+    NV,
+    NXV,
+    QFRC_ACTUATOR,
+    QFRC_BIAS,
+    QFRC_PASSIVE,
+    QFRC_SMOOTH,
+    S_ANG,
+    S_LIN,
+    X_IPOS,
+    XB_ANG,
+    XB_LIN,
 )  # fmt: skip
 
 
-@outline("md", "w")
 @ti.func
 def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
     """QFRC_SMOOTH: everything but constraints."""
@@ -37,7 +55,6 @@ def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
                 i = m.dof_i[i * NDI + D_PARENT]
 
 
-@outline("mdg", "w")
 @ti.func
 def xfrc_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T xfrc): the point of attack moves with the body, the force stays."""

@@ -4,14 +4,32 @@ import taichi as ti
 
 from engine.dynamics.kinematics import origin
 from engine.math.types import mat3
-from engine.outline import outline
 from engine.schema import (
-    B_DOFADR, B_DOFNUM, B_PARENT, B_ROOT, D_PARENT, H_COM, I_COM, I_CRB, M_M, NBI, NBODY, NDI, NMAT, NSV_DOF, NV, NXM,
-    NXV, S_ANG, S_LIN, T_ARMATURE, T_MASS, X_IPOS,
+    B_DOFADR,
+    B_DOFNUM,
+    B_PARENT,
+    B_ROOT,
+    D_PARENT,
+    H_COM,
+    I_COM,
+    I_CRB,
+    M_M,
+    NBI,
+    NBODY,
+    NDI,
+    NMAT,
+    NSV_DOF,
+    NV,
+    NXM,
+    NXV,
+    S_ANG,
+    S_LIN,
+    T_ARMATURE,
+    T_MASS,
+    X_IPOS,
 )  # fmt: skip
 
 
-@outline("md", "w")
 @ti.func
 def crba(m: ti.template(), d: ti.template(), w: ti.i32):
     nbody = m.dims[NBODY]

@@ -2,26 +2,60 @@
 "Numerical integration"), and the position update shared with RK4.
 
     (M + h D) a_eff = M a         D = diag(damping); implicitfast adds the actuators' velocity derivatives
+                                                       and, for lone free bodies, that of the bias (free_body.py)
     v' = v + h a_eff,  q' = q + h v'
-Adjoint of the first line: mu = -(M + h D)^-1 a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and
+Adjoint of the first line: mu = -(M + h D)^-T a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and
 h mu^T dD a_eff, goes through rnea_vjp (columns P, Q) and `damping_vjp`.
 """
 
 import taichi as ti
 
 from engine.dynamics.actuation import (
-    act_dot_vjp, actuator_input, clamped_force, next_act, transmission,
+    act_dot_vjp,
+    actuator_input,
+    clamped_force,
+    next_act,
+    transmission,
+    unwound,
 )  # fmt: skip
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import factor, solve
+from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.quat import jr_transpose, quat_exp, quat_mul, quat_normalize, rotate
 from engine.math.types import real
 from engine.model.constants import BALL, EULER, FREE, IMPLICITFAST
-from engine.outline import outline
 from engine.schema import (
-    A_ACTADR, A_BAR, D_PARENT, EULERDAMP, INTEGRATOR, J_DOFADR, J_QPOSADR, J_TYPE, M_M, M_MH, MA, MU, NA, NAI, NDI, NJI,
-    NJNT, NMAT, NQ, NQR, NTHETA, NU, NV, QACC, QACC_EFF, T_BIAS, T_DAMPING, T_GAIN, T_GEAR, TIMESTEP,
+    A_ACTADR,
+    A_BAR,
+    D_PARENT,
+    EULERDAMP,
+    INTEGRATOR,
+    J_DOFADR,
+    J_QPOSADR,
+    J_TYPE,
+    M_M,
+    M_MH,
+    MA,
+    MU,
+    NA,
+    NAI,
+    NDI,
+    NJI,
+    NJNT,
+    NMAT,
+    NQ,
+    NQR,
+    NTHETA,
+    NU,
+    NV,
+    QACC,
+    QACC_EFF,
+    T_BIAS,
+    T_DAMPING,
+    T_GAIN,
+    T_GEAR,
+    TIMESTEP,
 )  # fmt: skip
 
 
@@ -86,6 +120,7 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """d force / d velocity of actuator u (0 while its force is clamped), its input, first dof and number of dofs."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     x, slope, a = actuator_input(m, d, w, u)
+    x = unwound(m, u, x, length)
     k = m.dims[T_GAIN] + 3 * u
     b = m.dims[T_BIAS] + 3 * u
     gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
@@ -114,16 +149,18 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
                 for i in range(k + 1):
                     e = oh + (da + k) * nv + da + i
                     d.mat[e] = d.mat[e] - h * s * m.theta[gear + k] * m.theta[gear + i]
+        factor_lone(m, d, w)
     factor(d.mat, oh, nv, m.dof_i, D_PARENT, NDI)
 
 
 @ti.func
-def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
+def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
     nv = m.dims[NV]
     solve(d.mat, w * nv * nv * NMAT + M_MH * nv * nv, nv, m.dof_i, D_PARENT, NDI, d.dofr, xo)
+    if m.dims[INTEGRATOR] == IMPLICITFAST:
+        solve_lone(m, d, w, xo, transposed)
 
 
-@outline("md", "w implicit")
 @ti.func
 def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     """QACC_EFF: what the velocity update uses; expects QACC and M."""
@@ -132,13 +169,12 @@ def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implic
     if implicit:
         mass_mul(m, d, w, o + QACC * nv, o + QACC_EFF * nv)
         factor_implicit(m, d, w)
-        solve_implicit(m, d, w, o + QACC_EFF * nv)
+        solve_implicit(m, d, w, o + QACC_EFF * nv, 0)
     else:
         for i in range(nv):
             d.dofr[o + QACC_EFF * nv + i] = d.dofr[o + QACC * nv + i]
 
 
-@outline("md", "w implicit")
 @ti.func
 def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     """Euler and implicitfast: new act, qvel, qpos from QACC and act_dot."""
@@ -155,7 +191,6 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     integrate_pos(m, d, w, d.qvel, w * nv, h)
 
 
-@outline("mdg", "w implicit")
 @ti.func
 def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """From the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to A_BAR, MU and the direct parts before it.
@@ -183,7 +218,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     if implicit:
         for i in range(nv):
             d.dofr[o + MU * nv + i] = -d.dofr[o + A_BAR * nv + i]
-        solve_implicit(m, d, w, o + MU * nv)
+        solve_implicit(m, d, w, o + MU * nv, 1)
         mass_mul(m, d, w, o + MU * nv, o + A_BAR * nv)
         for i in range(nv):
             d.dofr[o + A_BAR * nv + i] = -d.dofr[o + A_BAR * nv + i]
@@ -193,7 +228,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         for i in range(nv):
             d.dofr[o + MU * nv + i] = -d.dofr[o + A_BAR * nv + i]
         factor_implicit(m, d, w)
-        solve_implicit(m, d, w, o + MU * nv)
+        solve_implicit(m, d, w, o + MU * nv, 1)
         damping_vjp(m, d, g, w)
         for i in range(nv):
             d.dofr[o + MU * nv + i] = 0.0
@@ -210,6 +245,7 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         k = th + m.dims[T_DAMPING] + i
         g.theta_bar[k] = g.theta_bar[k] + h * d.dofr[o + MU * nv + i] * d.dofr[o + QACC_EFF * nv + i]
     if m.dims[INTEGRATOR] == IMPLICITFAST:
+        lone_vjp(m, d, g, w)
         for u in range(m.dims[NU]):
             s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
             gear = m.dims[T_GEAR] + 6 * u

@@ -9,10 +9,37 @@ import taichi as ti
 from engine.math.quat import axis_angle, quat_mul, quat_normalize, quat_to_mat, rotate
 from engine.math.types import mat3, vec3, vec4
 from engine.model.constants import BALL, FREE, HINGE, SLIDE
-from engine.outline import outline
 from engine.schema import (
-    B_IPOS, B_IQUAT, B_JNTADR, B_JNTNUM, B_PARENT, B_POS, B_QUAT, B_ROOT, I_COM, J_AXIS, J_DOFADR, J_POS, J_QPOSADR,
-    J_TYPE, NBI, NBODY, NBQ, NBV, NJI, NJV, NQ, NSV_DOF, NV, NXM, NXV, S_ANG, S_LIN, T_INERTIA, X_IPOS, X_POS,
+    B_IPOS,
+    B_IQUAT,
+    B_JNTADR,
+    B_JNTNUM,
+    B_PARENT,
+    B_POS,
+    B_QUAT,
+    B_ROOT,
+    I_COM,
+    J_AXIS,
+    J_DOFADR,
+    J_POS,
+    J_QPOSADR,
+    J_TYPE,
+    NBI,
+    NBODY,
+    NBQ,
+    NBV,
+    NJI,
+    NJV,
+    NQ,
+    NSV_DOF,
+    NV,
+    NXM,
+    NXV,
+    S_ANG,
+    S_LIN,
+    T_INERTIA,
+    X_IPOS,
+    X_POS,
 )  # fmt: skip
 
 
@@ -101,7 +128,6 @@ def finish_axes(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, c: vec
             d.dof[a + S_LIN] = (d.dof[a + S_LIN] - c).cross(d.dof[a + S_ANG])
 
 
-@outline("md", "w")
 @ti.func
 def kinematics(m: ti.template(), d: ti.template(), w: ti.i32):
     ob = w * m.dims[NBODY]

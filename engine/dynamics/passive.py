@@ -6,9 +6,20 @@ from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
-from engine.outline import outline
 from engine.schema import (
-    J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NQR, NTHETA, NV, QFRC_PASSIVE, T_DAMPING, T_STIFFNESS, Z,
+    J_DOFADR,
+    J_QPOSADR,
+    J_TYPE,
+    NJI,
+    NJNT,
+    NQ,
+    NQR,
+    NTHETA,
+    NV,
+    QFRC_PASSIVE,
+    T_DAMPING,
+    T_STIFFNESS,
+    Z,
 )  # fmt: skip
 
 
@@ -22,7 +33,6 @@ def ball_spring(m: ti.template(), d: ti.template(), q: ti.i32, ref: ti.i32):
     )
 
 
-@outline("md", "w")
 @ti.func
 def passive(m: ti.template(), d: ti.template(), w: ti.i32):
     nq = m.dims[NQ]
@@ -51,7 +61,6 @@ def passive(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.dofr[i] = d.dofr[i] - k * (d.qpos[q] - m.qpos_r[ref])
 
 
-@outline("mdg", "w")
 @ti.func
 def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_passive) to the adjoints of q, v, stiffness and damping."""

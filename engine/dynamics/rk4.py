@@ -16,9 +16,23 @@ from engine.dynamics.kinematics import read_vec
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
 from engine.model.constants import BALL, FREE
-from engine.outline import outline
 from engine.schema import (
-    A_ACTADR, A_BAR, J_DOFADR, J_TYPE, NA, NAI, NJI, NJNT, NQ, NQR, NSTAGE, NU, NV, QACC, TIMESTEP, V_STAGE,
+    A_ACTADR,
+    A_BAR,
+    J_DOFADR,
+    J_TYPE,
+    NA,
+    NAI,
+    NJI,
+    NJNT,
+    NQ,
+    NQR,
+    NSTAGE,
+    NU,
+    NV,
+    QACC,
+    TIMESTEP,
+    V_STAGE,
 )  # fmt: skip
 
 
@@ -59,7 +73,6 @@ def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
         d.stage[o + nq + nv + k] = d.act[w * m.dims[NA] + k]
 
 
-@outline("md", "w i")
 @ti.func
 def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     """State of stage i from the start state and stage i - 1; keeps the stage's k."""
@@ -149,7 +162,6 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
         d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
 
 
-@outline("md", "w")
 @ti.func
 def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
@@ -168,7 +180,6 @@ def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
     integrate_pos(m, d, w, d.dofr, w * nv * NQR + V_STAGE * nv, h)
 
 
-@outline("mdg", "w")
 @ti.func
 def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot."""
@@ -200,7 +211,6 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
 
 
-@outline("mdg", "w i")
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """Before the stage's dynamics adjoint: A_BAR, and v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
@@ -232,7 +242,6 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
 
 
-@outline("mdg", "w i")
 @ti.func
 def leave_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """After it: hand q_bar, v_bar, act_bar of the stage's state to the start and to stage i - 1."""

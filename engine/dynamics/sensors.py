@@ -12,17 +12,90 @@ from engine.dynamics.kinematics import origin
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.constants import (
-    OBJ_BODY, OBJ_GEOM, OBJ_SITE, SENS_ACCELEROMETER, SENS_ACTUATORFRC, SENS_FRAMEANGVEL, SENS_FRAMELINVEL,
-    SENS_FRAMEPOS, SENS_FRAMEQUAT, SENS_GYRO, SENS_JOINTPOS, SENS_JOINTVEL, SENS_SUBTREECOM, SENS_SUBTREELINVEL,
-    SENS_TOUCH, SENS_VELOCIMETER,
+    OBJ_BODY,
+    OBJ_GEOM,
+    OBJ_SITE,
+    SENS_ACCELEROMETER,
+    SENS_ACTUATORFRC,
+    SENS_FRAMEANGVEL,
+    SENS_FRAMELINVEL,
+    SENS_FRAMEPOS,
+    SENS_FRAMEQUAT,
+    SENS_GYRO,
+    SENS_JOINTPOS,
+    SENS_JOINTVEL,
+    SENS_SUBTREECOM,
+    SENS_SUBTREELINVEL,
+    SENS_TOUCH,
+    SENS_VELOCIMETER,
 )  # fmt: skip
-from engine.outline import outline
 from engine.schema import (
-    A_ANG, A_BAR, A_LIN, AB_ANG, AB_LIN, B_IPOS, B_IQUAT, B_LASTDOF, B_PARENT, C_BODY1, C_BODY2, C_F, C_FBAR, C_N,
-    C_PAIR, C_POS, D_PARENT, G_BODY, G_POS, J_DOFADR, J_QPOSADR, N_ADR, N_DIM, N_OBJ, N_OBJTYPE, N_TYPE, NBAR, NBI,
-    NBODY, NBQ, NBV, NCI, NCONMAX, NCV, NDI, NGI, NGV, NJI, NNI, NQ, NQR, NSENSOR, NSENSORDATA, NSI, NSV, NSV_DOF, NTHETA,
-    NU, NV, NWI, NXV, QACC, S_ANG, S_BODY, S_LIN, S_POS, S_SIZE, S_TYPE, T_MASS, UB_ANG, UB_LIN, V_ANG, V_LIN, VB_ANG,
-    VB_LIN, W_NCON, X_IPOS, X_POS, XB_ANG, XB_LIN,
+    A_ANG,
+    A_BAR,
+    A_LIN,
+    AB_ANG,
+    B_IPOS,
+    B_IQUAT,
+    B_LASTDOF,
+    B_PARENT,
+    C_BODY1,
+    C_BODY2,
+    C_F,
+    C_FBAR,
+    C_N,
+    C_PAIR,
+    C_POS,
+    D_PARENT,
+    G_BODY,
+    G_POS,
+    J_DOFADR,
+    J_QPOSADR,
+    N_ADR,
+    N_DIM,
+    N_OBJ,
+    N_OBJTYPE,
+    N_TYPE,
+    NBAR,
+    NBI,
+    NBODY,
+    NBQ,
+    NBV,
+    NCI,
+    NCONMAX,
+    NCV,
+    NDI,
+    NGI,
+    NGV,
+    NJI,
+    NNI,
+    NQ,
+    NQR,
+    NSENSOR,
+    NSENSORDATA,
+    NSI,
+    NSV,
+    NSV_DOF,
+    NTHETA,
+    NU,
+    NV,
+    NWI,
+    NXV,
+    QACC,
+    S_ANG,
+    S_BODY,
+    S_LIN,
+    S_POS,
+    S_SIZE,
+    S_TYPE,
+    T_MASS,
+    UB_ANG,
+    V_ANG,
+    V_LIN,
+    VB_ANG,
+    W_NCON,
+    X_IPOS,
+    X_POS,
+    XB_ANG,
 )  # fmt: skip
 
 
@@ -63,7 +136,7 @@ def touches(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, site: ti.i
     if d.con_i[c * NCI + C_PAIR] >= 0 and d.con_v[c * NCV + C_F][0] > 0:
         n = d.con_v[c * NCV + C_N]
         if d.con_i[c * NCI + C_BODY2] == b:
-            n = -n
+            n = -1.0 * n
         if d.con_i[c * NCI + C_BODY1] == b or d.con_i[c * NCI + C_BODY2] == b:
             hit = ray_hits(
                 m.site_i[site * NSI + S_TYPE],
@@ -132,7 +205,6 @@ def spatial_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i3
     return aa, al
 
 
-@outline("md", "w")
 @ti.func
 def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
     """sensordata at the state and acceleration of this step."""

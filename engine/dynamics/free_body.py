@@ -1,0 +1,194 @@
+"""Implicitfast's velocity derivative of the bias force of a free body that carries no other joint (MuJoCo 4.0 has it).
+
+Its six dofs are solved with the full, unsymmetric A = M + h (D + C), C = d qfrc_bias / d v. With the first moment c and
+the inertia J about the body's origin (what is fixed to the body included), W the angular velocity and R its axes:
+
+    C a = (alpha x (W x c) + W x (alpha x c),  R^T (alpha x J W + W x J alpha)),   alpha = R a_w
+
+A's factors lie in the solver's Hessian, which is free between the acceleration and its adjoint; in M_MH the block is
+the identity. The adjoint of h mu^T C a (lambda = R mu_w, p the linear part of C a) is
+
+    W_bar = h (c x (mu_l x alpha) + (alpha x c) x mu_l + J (lambda x alpha) + (J alpha) x lambda),  torque = -h mu_l x p
+"""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import origin
+from engine.math.quat import quat_mul, rotate_back
+from engine.math.types import vec3
+from engine.model.constants import FREE
+from engine.schema import (
+    B_IQUAT,
+    B_ROOT,
+    D_PARENT,
+    H_COM,
+    I_CRB,
+    J_BODY,
+    J_DOFADR,
+    J_TYPE,
+    M_H,
+    M_MH,
+    MU,
+    NBI,
+    NBODY,
+    NBQ,
+    NDI,
+    NJI,
+    NJNT,
+    NMAT,
+    NQR,
+    NSV_DOF,
+    NTHETA,
+    NV,
+    NXM,
+    NXV,
+    QACC_EFF,
+    S_ANG,
+    T_INERTIA,
+    T_MASS,
+    TIMESTEP,
+    V_ANG,
+    X_IPOS,
+)  # fmt: skip
+
+
+@ti.func
+def lone_dof(m: ti.template(), j: ti.i32):
+    """First dof of joint j if it is free and the only joint of its tree, else -1."""
+    i = -1
+    if m.jnt_i[j * NJI + J_TYPE] == FREE:
+        i = m.jnt_i[j * NJI + J_DOFADR]
+        if i + 6 < m.dims[NV]:
+            if m.dof_i[(i + 6) * NDI + D_PARENT] == i + 5:
+                i = -1
+    return i
+
+
+@ti.func
+def block(m: ti.template(), w: ti.i32, which: ti.i32, i: ti.i32):
+    """Where the entry (i, i) of a matrix lies."""
+    nv = m.dims[NV]
+    return (w * NMAT + which) * nv * nv + i * (nv + 1)
+
+
+@ti.func
+def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti.i32):
+    """R a_w: the angular part, in world axes, of the dofs at dofr[x:] of the free joint with first dof i."""
+    a = vec3(0.0, 0.0, 0.0)
+    for k in range(3):
+        a = a + d.dofr[x + i + 3 + k] * d.dof[(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
+    return a
+
+
+@ti.func
+def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Take the blocks of lone free bodies out of M_MH (lower triangle of M + h D), add h C, factor A = L U."""
+    nv = m.dims[NV]
+    h = m.opt[TIMESTEP]
+    for j in range(m.dims[NJNT]):
+        i0 = lone_dof(m, j)
+        if i0 >= 0:
+            src = block(m, w, M_MH, i0)
+            dst = block(m, w, M_H, i0)
+            for i in range(6):
+                for k in range(i + 1):
+                    x = d.mat[src + i * nv + k]
+                    d.mat[dst + i * nv + k] = x
+                    d.mat[dst + k * nv + i] = x
+                    d.mat[src + i * nv + k] = 0.0
+                d.mat[src + i * (nv + 1)] = 1.0
+            b = w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY]
+            c = d.body[b * NXV + H_COM]
+            J = d.inertia[b * NXM + I_CRB]
+            W = d.body[b * NXV + V_ANG]
+            for k in range(3):
+                alpha = d.dof[(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
+                f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
+                torque = h * (alpha.cross(J @ W) + W.cross(J @ alpha))
+                for i in ti.static(range(3)):
+                    e = dst + i * nv + 3 + k
+                    d.mat[e] = d.mat[e] + f[i]
+                    e = dst + (3 + i) * nv + 3 + k
+                    d.mat[e] = d.mat[e] + torque.dot(d.dof[(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
+            for k in range(6):
+                for i in range(k + 1, 6):
+                    x = d.mat[dst + i * nv + k] / d.mat[dst + k * (nv + 1)]
+                    d.mat[dst + i * nv + k] = x
+                    for n in range(k + 1, 6):
+                        d.mat[dst + i * nv + n] = d.mat[dst + i * nv + n] - x * d.mat[dst + k * nv + n]
+
+
+@ti.func
+def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
+    """dofr[xo:] of lone free bodies becomes A^-1 x or A^-T x."""
+    nv = m.dims[NV]
+    for j in range(m.dims[NJNT]):
+        i0 = lone_dof(m, j)
+        if i0 >= 0:
+            o = block(m, w, M_H, i0)
+            # A = L U, A^T = U^T L^T; the diagonal is U's
+            row = nv
+            column = 1
+            if transposed:
+                row = 1
+                column = nv
+            for i in range(6):
+                x = d.dofr[xo + i0 + i]
+                for k in range(i):
+                    x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                if transposed:
+                    x = x / d.mat[o + i * (nv + 1)]
+                d.dofr[xo + i0 + i] = x
+            for r in range(6):
+                i = 5 - r
+                x = d.dofr[xo + i0 + i]
+                for k in range(i + 1, 6):
+                    x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                if not transposed:
+                    x = x / d.mat[o + i * (nv + 1)]
+                d.dofr[xo + i0 + i] = x
+
+
+@ti.func
+def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds h mu^T dC a_eff to the adjoints of q, v, masses and inertias."""
+    nv = m.dims[NV]
+    h = m.opt[TIMESTEP]
+    o = w * nv * NQR
+    for j in range(m.dims[NJNT]):
+        i0 = lone_dof(m, j)
+        if i0 >= 0:
+            b = m.jnt_i[j * NJI + J_BODY]
+            ob = w * m.dims[NBODY] + b
+            c = d.body[ob * NXV + H_COM]
+            J = d.inertia[ob * NXM + I_CRB]
+            W = d.body[ob * NXV + V_ANG]
+            alpha = lone_angular(m, d, w, i0, o + QACC_EFF * nv)
+            lam = h * lone_angular(m, d, w, i0, o + MU * nv)
+            mu = o + MU * nv + i0
+            nu = h * vec3(d.dofr[mu], d.dofr[mu + 1], d.dofr[mu + 2])
+            w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu) + J @ lam.cross(alpha) + (J @ alpha).cross(lam)
+            torque = -nu.cross(alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
+            for k in range(3):
+                i = w * nv + i0 + 3 + k
+                s = d.dof[i * NSV_DOF + S_ANG]
+                g.qvel_bar[i] = g.qvel_bar[i] + s.dot(w_bar)
+                g.qpos_bar[i] = g.qpos_bar[i] + s.dot(torque)
+            for body in range(b, m.dims[NBODY]):
+                if m.body_i[body * NBI + B_ROOT] == b:
+                    lone_inertia_vjp(m, d, g, w, body, nu, lam, alpha, W)
+
+
+@ti.func
+def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, nu: vec3, lam: vec3,
+                     alpha: vec3, W: vec3):  # fmt: skip
+    th = w * m.dims[NTHETA]
+    r = d.body[(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
+    p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
+    k = th + m.dims[T_MASS] + b
+    g.theta_bar[k] = g.theta_bar[k] + (nu + lam.cross(r)).dot(p)
+    q = quat_mul(d.xquat[w * m.dims[NBODY] + b], m.body_q[b * NBQ + B_IQUAT])
+    bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
+    for i in ti.static(range(3)):
+        k = th + m.dims[T_INERTIA] + 3 * b + i
+        g.theta_bar[k] = g.theta_bar[k] + bar[i]

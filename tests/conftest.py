@@ -1,0 +1,33 @@
+"""Simulators are made once per model and session; all of them share the kernels, which compile once per process."""
+
+import mujoco
+import pytest
+
+from engine.model import load
+
+
+@pytest.fixture(scope="session")
+def simulators():
+    """simulators(xml, integrator=None, worlds=1) -> (MjModel, Simulator), MuJoCo solving as exactly as it can."""
+    from engine.simulator import Simulator
+
+    cache = {}
+
+    def make(xml, integrator=None, worlds=1):
+        key = (xml, integrator, worlds)
+        if key not in cache:
+            mj = mujoco.MjModel.from_xml_string(xml) if xml.lstrip().startswith("<") else mujoco.MjModel.from_xml_path(xml)
+            mj.opt.solver, mj.opt.jacobian = mujoco.mjtSolver.mjSOL_NEWTON, mujoco.mjtJacobian.mjJAC_DENSE
+            mj.opt.tolerance, mj.opt.ls_tolerance = 1e-14, 1e-9
+            mj.opt.iterations, mj.opt.ls_iterations = 500, 200
+            mj.opt.density = mj.opt.viscosity = 0.0
+            if integrator is not None:
+                mj.opt.integrator = integrator
+            model = load(mj)
+            model.opt.tolerance, model.opt.iterations = 1e-14, 100
+            cache[key] = mj, Simulator(model, worlds)
+        mj, sim = cache[key]
+        sim.reset()
+        return mj, sim
+
+    return make

@@ -1,0 +1,196 @@
+"""linearize against MuJoCo's own finite differences of a step, and against the engine's laws."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+from engine import Simulator
+
+mujoco = pytest.importorskip("mujoco")
+gymnasium = pytest.importorskip("gymnasium")
+
+ASSETS = Path(gymnasium.__file__).parent / "envs/mujoco/assets"
+ROBOTS = (
+    "half_cheetah", "hopper", "walker2d_v5", "ant", "inverted_pendulum", "inverted_double_pendulum", "reacher",
+)  # fmt: skip
+# MuJoCo steps from the start to each state of a robot: falling, landing, lying
+STEPS = (0, 5, 20, 60, 120, 200)
+
+# activation states, ball and slide joints, damping that the integrator takes implicitly
+ARM = """
+<mujoco>
+  <compiler angle="radian"/>
+  <option timestep="0.005" integrator="implicitfast"/>
+  <worldbody>
+    <geom name="floor" type="plane" size="1 1 1"/>
+    <body name="a" pos="0 0 0.6">
+      <joint name="shoulder" type="ball" damping="0.1" stiffness="2"/>
+      <geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.05"/>
+      <body name="b" pos="0.3 0 0">
+        <joint name="rail" type="slide" axis="1 0.5 0" damping="0.5" range="-0.1 0.1" limited="true"/>
+        <joint name="elbow" axis="0 1 0" damping="0.2" frictionloss="0.05"/>
+        <geom type="capsule" fromto="0 0 0 0.4 0 0" size="0.04"/>
+      </body>
+    </body>
+    <body name="ball" pos="0.2 0.1 0.099">
+      <freejoint/>
+      <geom size="0.1"/>
+    </body>
+  </worldbody>
+  <actuator>
+    <general joint="elbow" dyntype="filter" dynprm="0.05" gainprm="5" biastype="affine" biasprm="0 -1 -0.3"/>
+    <general joint="rail" dyntype="integrator" gainprm="3"/>
+    <motor joint="shoulder" gear="1 2 3"/>
+    <position joint="elbow" kp="4" kv="0.7"/>
+  </actuator>
+</mujoco>
+"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """MuJoCo writes its warnings to a file where it runs."""
+    monkeypatch.chdir(tmp_path)
+
+
+def exact(mj):
+    mj.opt.tolerance, mj.opt.iterations, mj.opt.ls_tolerance, mj.opt.ls_iterations = 1e-15, 200, 1e-8, 200
+    return mj
+
+
+def states(mj, seed):
+    """(qpos, qvel, act, ctrl) of a flailing robot, rows."""
+    rng, d, rows = np.random.default_rng(seed), mujoco.MjData(mj), []
+    for n in STEPS:
+        mujoco.mj_resetData(mj, d)
+        qpos = d.qpos.copy()
+        mujoco.mj_integratePos(mj, qpos, 0.1 * rng.normal(size=mj.nv), 1.0)
+        d.qpos[:], d.qvel[:] = qpos, 0.5 * rng.normal(size=mj.nv)
+        for _ in range(n):
+            d.ctrl[:] = rng.uniform(-0.8, 0.8, size=mj.nu)
+            mujoco.mj_step(mj, d)
+        rows.append([d.qpos.copy(), d.qvel.copy(), d.act.copy(), rng.uniform(-0.8, 0.8, size=mj.nu)])
+    return [np.array(x) for x in zip(*rows, strict=True)]
+
+
+def after(mj, d, state, dx, du):
+    """State one MuJoCo step after `state` moved by the tangent vector dx and the controls by du."""
+    nv = mj.nv
+    mujoco.mj_resetData(mj, d)
+    qpos = state[0].copy()
+    mujoco.mj_integratePos(mj, qpos, dx[:nv], 1.0)
+    d.qpos[:], d.qvel[:], d.ctrl[:] = qpos, state[1] + dx[nv : 2 * nv], state[3] + du
+    d.act[:] = state[2] + dx[2 * nv :]
+    mujoco.mj_step(mj, d)
+    return d.qpos.copy(), d.qvel.copy(), d.act.copy()
+
+
+def differences(mj, d, state, eps=1e-6):
+    """A and B of one MuJoCo step, central; the same as mjd_transitionFD, which has no RK4."""
+    nv, n = mj.nv, 2 * mj.nv + mj.na
+    columns = []
+    for e in np.eye(n + mj.nu):
+        plus, minus = (after(mj, d, state, s * eps * e[:n], s * eps * e[n:]) for s in (1, -1))
+        dq = np.zeros(nv)
+        mujoco.mj_differentiatePos(mj, dq, 2 * eps, minus[0], plus[0])
+        columns.append(np.concatenate([dq, *((p - q) / (2 * eps) for p, q in zip(plus[1:], minus[1:], strict=True))]))
+    J = np.array(columns).T
+    return J[:, :n], J[:, n:]
+
+
+def mujocos(mj, d, state, eps=1e-6):
+    if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4:
+        return differences(mj, d, state, eps)
+    n = 2 * mj.nv + mj.na
+    A, B = np.zeros((n, n)), np.zeros((n, mj.nu))
+    mujoco.mj_resetData(mj, d)
+    d.qpos[:], d.qvel[:], d.ctrl[:] = state[0], state[1], state[3]
+    d.act[:] = state[2]
+    mujoco.mjd_transitionFD(mj, d, eps, 1, A, B, None, None)
+    return A, B
+
+
+def put(sim, rows):
+    for name, value in zip(("qpos", "qvel", "act", "ctrl"), rows, strict=True):
+        getattr(sim.data, name)[:] = value
+
+
+def relative(x, reference):
+    return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
+
+
+@pytest.mark.parametrize("name", [*ROBOTS, "arm"])
+def test_against_mujoco(name):
+    read = mujoco.MjModel.from_xml_string, ARM
+    if name != "arm":
+        read = mujoco.MjModel.from_xml_path, str(ASSETS / f"{name}.xml")
+    mj = exact(read[0](read[1]))
+    rows, d = states(mj, seed=3), mujoco.MjData(mj)
+    sim = Simulator(engine.load(mj), worlds=len(STEPS))
+    put(sim, rows)
+    A, B = sim.linearize()
+    contacts = 0
+    for k in range(len(STEPS)):
+        state = [x[k] for x in rows]
+        RA, RB = mujocos(mj, d, state)
+        contacts += d.ncon > 0
+        assert relative(A[k], RA) < 1e-5, k
+        assert relative(B[k], RB) < 1e-5, k
+    if name in ("half_cheetah", "hopper", "walker2d_v5", "ant", "arm"):
+        assert contacts >= 2
+
+
+@pytest.fixture(scope="module")
+def ant():
+    mj = exact(mujoco.MjModel.from_xml_path(str(ASSETS / "ant.xml")))
+    sim = Simulator(engine.load(mj), worlds=2)
+    return sim, [x[3:5] for x in states(mj, seed=7)]
+
+
+def test_several_steps_are_a_product(ant):
+    sim, rows = ant
+    sim.reset()
+    put(sim, rows)
+    A, B = sim.linearize(frame_skip=3)
+    n = 2 * sim.model.nv
+    product, total = np.eye(n), np.zeros((n, sim.model.nu))
+    for _ in range(3):
+        Ak, Bk = sim.linearize()
+        product, total = Ak @ product, Ak @ total + Bk
+        sim.step()
+    np.testing.assert_allclose(A, product, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(B, total, rtol=1e-9, atol=1e-9)
+
+
+def test_the_simulator_does_not_move_and_its_parameters_count(ant):
+    sim, rows = ant
+    sim.reset()
+    put(sim, rows)
+    before = {n: a.copy() for n, a in sim.pack.buffers.items()}
+    A, B = sim.linearize()
+    assert all(np.array_equal(before[n], a) for n, a in sim.pack.buffers.items())
+    again = engine.linearize(sim)
+    assert np.array_equal(A, again[0]) and np.array_equal(B, again[1])
+    other = sim.model.copy()
+    other.actuator_gear *= 2
+    strong = Simulator(other, worlds=2)
+    put(strong, rows)
+    sim.params.actuator_gear[...] *= 2
+    assert np.array_equal(sim.linearize()[1], strong.linearize()[1])
+    sim.params.actuator_gear[...] /= 2
+    sim.data.xfrc_applied[:, 1, :3] = 500.0
+    assert np.abs(sim.linearize()[0] - A).max() > 1e-3
+    sim.data.xfrc_applied[:] = 0
+    assert np.array_equal(sim.linearize()[0], A)
+
+
+def test_mistakes_are_named(ant):
+    sim, _ = ant
+    with pytest.raises(ValueError, match="frame_skip: got 0"):
+        sim.linearize(0)
+    sim.data.qvel[1, 2] = np.nan
+    with pytest.raises(ValueError, match="data.qvel"):
+        sim.linearize()
+    sim.reset()

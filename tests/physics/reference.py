@@ -1,0 +1,90 @@
+"""MuJoCo's results at a state, and the errors of ours against them."""
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+SMOOTH = (
+    "qfrc_bias", "qfrc_passive", "qfrc_actuator", "qfrc_smooth", "xpos", "xipos", "act_dot", "actuator_force",
+)  # fmt: skip
+POISONED = ("body", "xquat", "inertia", "dof", "dofr", "mat", "con_v", "con_r", "con_J", "row_r", "act_dot", "sensordata")
+RNG_FORCE = 1.0
+
+
+def gymnasium_asset(name):
+    import gymnasium
+
+    return str(Path(gymnasium.__file__).parent / "envs/mujoco/assets" / f"{name}.xml")
+
+
+def relative(ours, theirs, floor=1e-9):
+    if not np.size(theirs):
+        return 0.0
+    return float(np.abs(ours - theirs).max() / max(floor, np.abs(theirs).max()))
+
+
+def set_reference(mj, data, state, rng=None, warm=None):
+    """MuJoCo at a state, with random applied forces if rng is given, solved and then solved again from its solution."""
+    mujoco.mj_resetData(mj, data)
+    data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = state
+    if rng is not None:
+        data.qfrc_applied[:] = rng.normal(size=mj.nv) * RNG_FORCE
+        data.xfrc_applied[1:] = rng.normal(size=(mj.nbody - 1, 6)) * RNG_FORCE
+    for _ in range(3):
+        mujoco.mj_forward(mj, data)
+        data.qacc_warmstart[:] = data.qacc
+
+
+def copy_state(sim, data):
+    sim.reset(data.qpos, data.qvel)
+    for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied"):
+        getattr(sim.data, name)[0] = getattr(data, name)
+
+
+def poison(sim):
+    """No result of an earlier call survives in the work buffers."""
+    for name in POISONED:
+        sim.pack[name][...] = np.nan
+
+
+def errors(mj, sim, data):
+    """{quantity: relative error} of `sim.forward()` at MuJoCo's state."""
+    copy_state(sim, data)
+    poison(sim)
+    sim.forward()
+    d = sim.data
+    out = {name: relative(getattr(d, name)[0], getattr(data, name)) for name in SMOOTH}
+    sign = np.sign((d.xquat[0] * data.xquat).sum(axis=1, keepdims=True))
+    out["xquat"] = float(np.abs(d.xquat[0] * sign - data.xquat).max())
+    mass = np.zeros((mj.nv, mj.nv))
+    mujoco.mj_fullM(mj, data, mass)
+    out["mass_matrix"] = relative(d.mass_matrix(), mass)
+    out["qacc"] = relative(d.qacc[0], data.qacc)
+    scale = np.abs(data.qfrc_smooth).max()
+    out["qfrc_constraint"] = relative(d.qfrc_constraint[0], data.qfrc_constraint, scale)
+    out["sensordata"] = relative(d.sensordata[0], data.sensordata, 1e-3)
+    return out | contact_errors(d, data)
+
+
+def contact_errors(d, data):
+    """Contacts one to one; MuJoCo also lists those within the gap, which exert no force."""
+    ours, theirs = d.contacts(), data.contact
+    real = np.asarray(theirs.exclude) == 0
+    out = {"ncon": float(abs(len(ours["dist"]) - real.sum()))}
+    if not out["ncon"] and real.any():
+        out["dist"] = float(np.abs(ours["dist"] - theirs.dist[real]).max())
+        out["pos"] = float(np.abs(ours["pos"] - theirs.pos[real]).max())
+        out["frame"] = float(np.abs(ours["frame"].reshape(-1, 9) - theirs.frame[real]).max())
+    return out
+
+
+def worst(mj, sim, states, seed=0):
+    """Largest error of every quantity over states; a state is what zoo.random_state returns."""
+    data, rng = mujoco.MjData(mj), np.random.default_rng(seed)
+    out = {}
+    for state in states:
+        set_reference(mj, data, state, rng)
+        for name, error in errors(mj, sim, data).items():
+            out[name] = max(out.get(name, 0.0), error if np.isfinite(error) else np.inf)
+    return out

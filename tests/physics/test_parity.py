@@ -1,0 +1,125 @@
+"""Forward dynamics against MuJoCo, on models that isolate one feature each, at random kicked states."""
+
+import mujoco
+import numpy as np
+import pytest
+from tests import zoo
+from tests.physics.reference import gymnasium_asset, worst
+
+CONTACT = 1e-8  # MuJoCo's own residual in elliptic cones is about 1e-9
+GEOMETRY = ("dist", "pos", "frame", "xpos", "xipos", "xquat", "mass_matrix", "qfrc_bias", "qfrc_passive", "qfrc_actuator")
+
+
+def assert_close(found, qacc):
+    print({k: float(f"{v:.1e}") for k, v in found.items()})
+    loose = {"qacc", "qfrc_constraint", "sensordata"}
+    assert found.pop("ncon") == 0
+    bad = {k: v for k, v in found.items() if not v < (qacc if k in loose else 1e-10)}
+    assert not bad, bad
+
+
+def random_states(mj, count, kick=1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return [zoo.random_state(mujoco, mj, rng, kick) for _ in range(count)]
+
+
+def touching_states(mj, count, seed=0):
+    rng, data = np.random.default_rng(seed), mujoco.MjData(mj)
+    return [zoo.touching_state(mujoco, mj, data, rng) for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", zoo.SMOOTH)
+def test_unconstrained(simulators, name):
+    mj, sim = simulators(zoo.SMOOTH[name])
+    assert_close(worst(mj, sim, random_states(mj, 30)), 1e-10)
+
+
+@pytest.mark.parametrize("name", zoo.ROWS)
+def test_limits_and_dry_friction(simulators, name):
+    mj, sim = simulators(zoo.ROWS[name])
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("condim", (1, 3))
+@pytest.mark.parametrize("kinds", zoo.PAIRS, ids="-".join)
+def test_pairs_of_geoms(simulators, kinds, condim, cone):
+    mj, sim = simulators(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
+    assert_close(worst(mj, sim, touching_states(mj, 60)), CONTACT)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("name", zoo.PARAMETERS)
+@pytest.mark.parametrize("kinds", (("plane", "capsule"), ("capsule", "capsule")), ids="-".join)
+def test_contact_parameters(simulators, kinds, name, cone):
+    attributes, option = zoo.PARAMETERS[name]
+    mj, sim = simulators(zoo.touching(*kinds, attributes, f'cone="{cone}" {option}'))
+    assert_close(worst(mj, sim, touching_states(mj, 20)), CONTACT)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("name", zoo.FRICTIONS)
+def test_explicit_pairs(simulators, name, cone):
+    mj, sim = simulators(zoo.explicit_pair(zoo.FRICTIONS[name], f'cone="{cone}"'))
+    assert_close(worst(mj, sim, touching_states(mj, 40)), CONTACT)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contacts_that_couple_branches(simulators, cone):
+    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"'))
+    assert_close(worst(mj, sim, random_states(mj, 100, kick=0.3)), CONTACT)
+
+
+CAPSULE_ON_BOX = {  # axis and position of the capsule's centre, box of half size (.2, .15, .12)
+    "flat on a face": ((1, 0.2, 0), (0.01, 0.02, 0.19)),
+    "tilted over a face": ((1, 0.2, 0.3), (0.05, 0.02, 0.2)),
+    "end on a face": ((0.1, 0.2, 1), (0.05, 0.02, 0.39)),
+    "across an edge": ((0.7, 0, -0.7), (0.24, 0.02, 0.16)),
+    "along an edge": ((0.02, 1, 0.01), (0.24, 0.01, 0.16)),
+    "along a longer edge": ((1, 0.01, 0.03), (0.1, 0.19, 0.16)),
+    "at a corner": ((1, -1, 0.1), (0.23, 0.18, 0.14)),
+    "pointing at a corner": ((1, 1, 1), (0.34, 0.28, 0.25)),
+    "sticking out over a face": ((1, 0.1, 0), (0.25, 0.1, 0.18)),
+    "passing through": ((0.3, 0.1, 1), (0.02, 0.03, 0.01)),
+    "passing through a corner": ((1, -1, 0.2), (0.15, 0.1, 0.1)),
+    "one end inside": ((1, 0.1, 0.3), (0.25, 0.02, 0.03)),
+}
+
+
+@pytest.mark.parametrize("region", CAPSULE_ON_BOX)
+def test_regions_of_capsule_and_box(simulators, region):
+    mj, sim = simulators(zoo.touching("capsule", "box", "", 'cone="pyramidal"'))
+    rng = np.random.default_rng(3)
+    axis, centre = (np.array(x) for x in CAPSULE_ON_BOX[region])
+    states, kinds = [], set()
+    data = mujoco.MjData(mj)
+    for _ in range(40):
+        quat = np.zeros(4)
+        mujoco.mju_quatZ2Vec(quat, (axis + 0.02 * rng.normal(size=3)) / np.linalg.norm(axis))
+        mirror = rng.choice((-1, 1), size=3)
+        quat = quat * np.array([1, mirror[1] * mirror[2], mirror[0] * mirror[2], mirror[0] * mirror[1]])
+        box = rng.normal(size=4)
+        box /= np.linalg.norm(box)
+        pos, turned = np.zeros(3), np.zeros(4)
+        mujoco.mju_rotVecQuat(pos, mirror * centre + 0.002 * rng.normal(size=3), box)
+        mujoco.mju_mulQuat(turned, box, quat)
+        qpos = np.concatenate([pos + [0, 0, 0.5], turned, [0, 0, 0.5], box])
+        states.append((qpos, rng.normal(size=mj.nv), np.zeros(0), np.zeros(0)))
+        data.qpos[:] = qpos
+        mujoco.mj_fwdPosition(mj, data)
+        kinds.add(data.ncon)
+    assert kinds - {0}, "no contact at all"
+    assert_close(worst(mj, sim, states), CONTACT)
+
+
+@pytest.mark.parametrize("cone", (0, 1), ids=zoo.CONES)
+@pytest.mark.parametrize("name", ("half_cheetah", "hopper", "walker2d", "ant", "humanoid"))
+def test_robots(simulators, name, cone):
+    mj, sim = simulators(zoo.with_cone(gymnasium_asset(name), cone))
+    rng = np.random.default_rng(0)
+    states = []
+    for k in range(60):
+        qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, rng, 0.3)
+        qpos[min(2, mj.nq - 1)] -= 0.3 * (k % 3)
+        states.append((qpos, qvel, act, ctrl))
+    assert_close(worst(mj, sim, states), CONTACT)

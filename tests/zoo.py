@@ -90,7 +90,7 @@ SMOOTH = {
         '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'
     ),
     "servo on ball": actuated(
-        BALL, '<position joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/><position joint="j" kp="1" timeconst=".05" gear="0 0 .2"/>'
+        BALL, '<position joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/><position joint="j" kp="1" gear="0 0 .2"/>'
         '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -2 0" gear=".3 0 0" ctrlrange="-2 2"/>'
         '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -1 0" gear=".3 0 0"/>'
     ),

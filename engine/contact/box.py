@@ -73,6 +73,10 @@ def capsule_box_params(q: vec3, a: vec3, size: vec3):
             mb = -size[j] * a[j]
             if ti.abs(ma * mc - mb * mb) >= MINVAL:
                 x1, x2 = nearest_params(ma, mb, mc, -size[j] * dif[j], a.dot(dif))
+                # MuJoCo still calls it a corner where only the unclipped segment came nearest there
+                side = (-mc * size[j] * dif[j] - mb * a.dot(dif)) / (ma * mc - mb * mb)
+                if ti.abs(x1) >= 1:
+                    side = x1
                 gap = dif - x2 * a
                 gap[j] = gap[j] + size[j] * x1
                 dist = gap.dot(gap)
@@ -83,9 +87,9 @@ def capsule_box_params(q: vec3, a: vec3, size: vec3):
                     axis = j
                     corner = ((c & 1) << ((j + 1) % 3)) + (((c >> 1) & 1) << ((j + 2) % 3))
                     region = 3
-                    if ti.abs(x1) >= 1:
+                    if ti.abs(side) >= 1:
                         region = 2
-                        if x1 > 0:
+                        if side > 0:
                             corner = corner + (1 << j)
     near = -1
     if ti.abs(t) < 1:

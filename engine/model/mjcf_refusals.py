@@ -5,7 +5,7 @@ Everything here looks at the compiled MjModel, so it holds for MJCF, URDF, and m
 
 import numpy as np
 
-from .constants import HINGE, OBJ_BODY, OBJ_GEOM, OBJ_SITE, OBJ_XBODY, SENSOR_NAMES, SLIDE
+from .constants import BALL, HINGE, OBJ_BODY, OBJ_GEOM, OBJ_SITE, OBJ_XBODY, SENSOR_NAMES, SLIDE
 
 # Arrays that must be zero: array, MjModel's object type, element, attribute.
 _MUST_BE_ZERO = (
@@ -136,6 +136,10 @@ def _actuators(mujoco, mj):
             word = kind.name.split("_")[1].lower()
             if word not in allowed:
                 yield f"{who}: {part}type = {word}; allowed: {', '.join(allowed)}"
+        fixed = mj.actuator_gaintype[a] == mujoco.mjtGain.mjGAIN_FIXED and mj.actuator_dyntype[a] != 0
+        servo = fixed and mj.actuator_gainprm[a, 0] and mj.actuator_biasprm[a, 1] == -mj.actuator_gainprm[a, 0]
+        if servo and "joint" in trn and mj.jnt_type[mj.actuator_trnid[a, 0]] == BALL:
+            yield f"{who}: position servo of a ball joint with an activation state; allowed: dyntype none"
         if mj.actuator_history[a].any() and not mj.actuator_delay[a]:
             yield f"{who}: history of {mj.actuator_history[a, 0]} samples; allowed: none"
 

@@ -1,8 +1,13 @@
 """Controllers in the kernel: equal to their NumPy twins, with gradients equal to differences, on robots in contact."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import controllers
 import engine
 import scenes
 from controllers import CPG, MLP, PD, OpenLoop, Spline, load
@@ -298,3 +303,10 @@ def test_mistakes_at_the_tape(hopper, ant):
         tape.rollout(wide)
     with pytest.raises(ValueError, match="t: got 30, allowed: 0 to 29"):
         OpenLoop(30, 3).control(30, 0.0, np.zeros(6), np.zeros(6))
+
+
+def test_importing_controllers_does_not_start_taichi():
+    """So that `engine.init` can still come after the imports."""
+    code = "import controllers, sys; assert not any(n.split('.')[0] == 'taichi' for n in sys.modules)"
+    root = Path(controllers.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)

@@ -265,7 +265,7 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
         if not final and nstage > 1:
             advance_rk4_vjp(m, d, g, w)
         while stage >= 0:
-            if nstage > 1 and not final:
+            if nstage > 1:
                 enter_stage(m, d, w, stage)
             load_qacc(m, d, r, w, o, stage)
             act_rates(m, d, w)

@@ -218,7 +218,7 @@ def sensing(option=""):
         ROD, ROD.replace("<geom", '<geom name="g"') + '<site name="s" pos=".1 .05 -.1" euler="20 30 40"/>', 2
     )
     body = body.replace('name="g"', "", 1).replace('<site name="s"', '<site name="r"', 1)
-    extra = '<actuator><motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp="3" gear="1 2 3"/></actuator>'
+    extra = '<actuator><motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp=".1" gear="1 .2 .3"/></actuator>'
     return model('<site name="w" pos="1 2 3"/>' + body, extra + SENSORS, option=option)
 
 

@@ -49,7 +49,7 @@ class ModelGradients:
             raise KeyError(f"no gradient with respect to {name!r}; there are: {', '.join(self._layout)}")
         at, _ = self._layout[name]
         shape = np.shape(parameter(self._model, name))
-        return self._bar[:, at : at + int(np.prod(shape))].reshape(-1, *shape)
+        return self._bar[:, at : at + int(np.prod(shape))].reshape(len(self._bar), *shape)
 
     def __iter__(self):
         return iter(self._layout)

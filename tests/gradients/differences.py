@@ -30,7 +30,10 @@ class Rollout:
         if np.ndim(ctrl) == 1:
             self.inputs["ctrl"] += 0.1 * self.rng.normal(size=(steps, mj.nu))
         self.params = {n: sim.params[n].copy() for n in sim.params}
-        self.applied = (self.rng.normal(size=mj.nv), self.rng.normal(size=(mj.nbody, 6))) if applied else (0.0, 0.0)
+        self.applied = 0.0, 0.0
+        if applied:  # in proportion to the masses, so that light bodies do not fly off
+            force = mj.body_mass[:, None] * self.rng.normal(size=(mj.nbody, 6)) * [1, 1, 1, 0.1, 0.1, 0.1]
+            self.applied = 0.05 * mj.dof_M0 * self.rng.normal(size=mj.nv), force
         rows = self.tape.rows
         size = {"qpos": mj.nq, "qvel": mj.nv, "act": mj.na, "sensordata": mj.nsensordata}
         scale = {"qpos": 1.0, "qvel": 0.1, "act": 1.0, "sensordata": 0.03}
@@ -79,10 +82,8 @@ class Rollout:
     def adjoint(self, grads, name, direction):
         """The tape's derivative along the direction, and the size that errors are measured against."""
         if name == "qpos0":
-            q = self.inputs["qpos0"]
             dq = (self.moved(name, direction, 1e-6) - self.moved(name, direction, -1e-6)) / 2e-6
             g, direction = grads.qpos0[0], dq
-            del q
         elif name == "ctrl":
             g = grads.ctrl[:, 0]
         elif name in self.inputs:

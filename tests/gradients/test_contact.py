@@ -1,0 +1,147 @@
+"""Gradients of rollouts with contact against differences: every pair of geoms, cone, dimension and contact parameter."""
+
+import mujoco
+import numpy as np
+import pytest
+from tests import zoo
+from tests.gradients.differences import Rollout
+from tests.gradients.test_smooth import assert_gradients
+
+CONES = pytest.mark.parametrize("cone", zoo.CONES)
+
+
+def touching(simulators, xml, seed, integrator=None):
+    mj, sim = simulators(xml, integrator)
+    return mj, sim, zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(seed))
+
+
+@CONES
+@pytest.mark.parametrize("condim", (1, 3))
+@pytest.mark.parametrize("kinds", zoo.PAIRS, ids="-".join)
+def test_pairs_of_geoms(simulators, kinds, condim, cone):
+    xml = zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"')
+    for seed, steps in ((0, 1), (1, 3), (4, 1), (5, 2)):
+        mj, sim, state = touching(simulators, xml, seed)
+        rollout = Rollout(sim, mj, state, steps, seed=seed)
+        assert_gradients(rollout.errors())
+
+
+@CONES
+@pytest.mark.parametrize("name", zoo.PARAMETERS)
+@pytest.mark.parametrize("kinds", (("plane", "capsule"), ("capsule", "capsule")), ids="-".join)
+def test_contact_parameters(simulators, kinds, name, cone):
+    attributes, option = zoo.PARAMETERS[name]
+    xml = zoo.touching(*kinds, attributes, f'cone="{cone}" {option}')
+    mj, sim, state = touching(simulators, xml, 1)
+    assert_gradients(Rollout(sim, mj, state, 3).errors())
+
+
+@CONES
+@pytest.mark.parametrize("name", zoo.FRICTIONS)
+def test_explicit_pairs(simulators, name, cone):
+    xml = zoo.explicit_pair(zoo.FRICTIONS[name], f'cone="{cone}"')
+    for seed in (0, 3):
+        mj, sim, state = touching(simulators, xml, seed)
+        assert_gradients(Rollout(sim, mj, state, 3, seed=seed).errors())
+
+
+@CONES
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+def test_contacts_that_couple_branches(simulators, integrator, cone):
+    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"'), integrator)
+    for seed, steps in ((0, 1), (1, 20)):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        assert_gradients(Rollout(sim, mj, state, steps, seed=seed, applied=True).errors())
+
+
+def plain(body, cone, option=""):
+    return zoo.model(body, default="", option=f'cone="{cone}" {option}').replace("0.3 -0.2 -9.81", "0 0 -9.81")
+
+
+FLOOR = '<geom type="plane" size="3 3 .1"/>'
+SPHERE = FLOOR + '<body><freejoint/><geom type="sphere" size=".1" mass="1" {}/></body>'
+BOX = FLOOR + '<body><freejoint/><geom type="box" size=".2 .15 .12" mass="1"/></body>'
+UPRIGHT = FLOOR + '<body><freejoint/><geom type="capsule" size=".08 .2" mass="1"/></body>'
+SLIDES = '<joint type="slide" axis="0 0 1"/><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/>'
+PARALLEL = (
+    '<geom type="capsule" size=".08 .2" euler="0 90 0"/><body pos="0 0 .16">' + SLIDES
+    + '<joint axis="1 0 0"/><geom type="capsule" size=".08 .2" euler="0 90 0" mass="1"/></body>'
+)  # fmt: skip
+ON_BOX = (
+    '<geom type="box" size=".2 .15 .12"/><body pos="0 0 .2">' + SLIDES
+    + '<joint axis="0 0 1"/><geom type="capsule" size=".08 .15" euler="0 90 0" mass="1"/></body>'
+)  # fmt: skip
+STACK = BOX + '<body><freejoint/><geom type="sphere" size=".1" mass="1"/></body>'
+POSE = [1.0, 0.0, 0.0, 0.0]
+# model, start (qpos, qvel), steps, contacts at the end
+DEGENERATE = {
+    "sphere at rest": (SPHERE.format(""), [0, 0, 0.0993, *POSE], [0.0] * 6, 5, 1),
+    "sphere lands": (SPHERE.format(""), [0, 0, 0.11, *POSE], [0.5, 0, -1, 0, 1, 0], 40, 1),
+    "sphere bounces": (SPHERE.format('solref="-4000 -5"'), [0, 0, 0.11, *POSE], [0.5, 0, -1, 0, 1, 0], 60, 0),
+    "sphere slides": (SPHERE.format('friction=".2 .005 .001"'), [0, 0, 0.0993, *POSE], [2.0, 1, 0, 0, 0, 1], 30, 1),
+    "sphere spins in place": (SPHERE.format(""), [0, 0, 0.0993, *POSE], [0, 0, 0, 0, 0, 3.0], 5, 1),
+    "box flat": (BOX, [0, 0, 0.1193, *POSE], [0.0] * 6, 10, 4),
+    "box slides flat": (BOX, [0, 0, 0.1193, *POSE], [0.2, 0.1, 0, 0, 0, 0.1], 2, 4),
+    "box on an edge": (BOX, [0, 0, 0.1899, np.cos(np.pi / 8), np.sin(np.pi / 8), 0, 0], [0.0] * 6, 5, 2),
+    "capsule upright": (UPRIGHT, [0, 0, 0.2793, *POSE], [0.0] * 6, 3, 1),
+    "capsule upright spins": (UPRIGHT, [0, 0, 0.2793, *POSE], [0, 0, 0, 0, 0, 2.0], 3, 1),
+    "parallel capsules": (PARALLEL, [-0.0007, 0.05, 0.01, 0], [-0.1, 0.2, 0.1, 0.5], 5, 2),
+    "capsule flat on a box": (ON_BOX, [-0.0007, 0.02, 0.01, 0.2], [-0.1, 0.2, 0.1, 0.5], 5, 2),
+    "sphere on box": (STACK, [0, 0, 0.1193, *POSE, 0, 0, 0.3386, *POSE], [0.0] * 12, 10, 5),
+    "centre inside the box": (STACK, [0, 0, 0.5, *POSE, 0.02, 0.03, 0.58, *POSE], [0.0] * 12, 3, 1),
+}
+
+
+@CONES
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_and_changing_contact(simulators, name, cone):
+    body, qpos, qvel, steps, ncon = DEGENERATE[name]
+    mj, sim = simulators(plain(body, cone))
+    state = np.array(qpos, float), np.array(qvel, float), np.zeros(0), np.zeros((steps, 0))
+    rollout = Rollout(sim, mj, state, steps)
+    names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
+    assert_gradients(rollout.errors(names))
+    rollout.loss(rollout.inputs)
+    assert sim.data.ncon[0] == ncon
+    assert np.isfinite(rollout.gradients().model["dof_frictionloss"]).all()
+
+
+@CONES
+def test_just_touching(simulators, cone):
+    """dist = 0 is not yet contact: the gradient is that of the side without."""
+    mj, sim = simulators(plain(SPHERE.format(""), cone))
+    state = np.array([0, 0, 0.1, *POSE]), np.array([0.3, 0.2, 0.5, 0.1, 0.2, 0.3]), np.zeros(0), np.zeros((1, 0))
+    rollout = Rollout(sim, mj, state, 1)
+    assert sim.data.ncon[0] == 0
+    rollout.direction = lambda name, tangent=None: np.array([0.3, -0.2, 1.0, 0.4, 0.5, -0.3])
+    assert_gradients(rollout.errors(["qpos0"], one_sided=1))
+
+
+LIMITED = '<body><joint axis="0 1 0" range="-20 20"/><geom type="capsule" size=".04" fromto="0 0 0 0 0 -.5" mass="1"/></body>'
+
+
+@pytest.mark.parametrize("case", ((21.0, 0.0, 10), (19.0, 2.0, 40), (-22.0, -1.0, 20)), ids=("rests", "returns", "deep"))
+def test_joint_limit(simulators, case):
+    angle, speed, steps = case
+    mj, sim = simulators(plain(LIMITED, "pyramidal"))
+    state = np.deg2rad([angle]), np.array([speed]), np.zeros(0), np.zeros((steps, 0))
+    assert_gradients(Rollout(sim, mj, state, steps).errors())
+
+
+@pytest.mark.parametrize("side", (-1, 1))
+def test_exactly_at_a_joint_limit(simulators, side):
+    """At the limit the gradient is that of the inner side."""
+    mj, sim = simulators(plain(LIMITED, "pyramidal"))
+    state = side * np.abs(mj.jnt_range[0, :1]), np.array([side * 0.3]), np.zeros(0), np.zeros((1, 0))
+    rollout = Rollout(sim, mj, state, 1)
+    rollout.direction = lambda name, tangent=None: np.ones(1)
+    assert_gradients(rollout.errors(["qpos0"], one_sided=-side))
+
+
+@pytest.mark.slow
+@CONES
+@pytest.mark.parametrize("seed", range(6))
+def test_long_rollouts(simulators, seed, cone):
+    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"'))
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1, 0.3)
+    assert_gradients(Rollout(sim, mj, state, 200, seed=seed).errors(), 1e-4)

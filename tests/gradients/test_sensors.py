@@ -1,0 +1,50 @@
+"""Gradients of sensor readings against differences, each sensor by itself so that none hides behind another."""
+
+import mujoco
+import numpy as np
+import pytest
+from tests import zoo
+from tests.gradients.differences import Rollout
+from tests.gradients.test_smooth import assert_gradients
+
+
+def only(rollout, mj, k):
+    """Leave the weights of sensor k alone."""
+    rows = slice(mj.sensor_adr[k], mj.sensor_adr[k] + mj.sensor_dim[k])
+    kept = rollout.weights["sensordata"][..., rows].copy()
+    rollout.weights["sensordata"][:] = 0
+    rollout.weights["sensordata"][..., rows] = kept / 0.03
+    return rollout
+
+
+COUNT = mujoco.MjModel.from_xml_string(zoo.sensing()).nsensor
+
+
+@pytest.mark.parametrize("k", range(COUNT))
+def test_each_sensor(simulators, k):
+    mj, sim = simulators(zoo.sensing())
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(5), 0.3)
+    rollout = Rollout(sim, mj, state, 3, seed=1, applied=True, outputs=("sensordata",))
+    assert_gradients(only(rollout, mj, k).errors())
+
+
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+def test_all_sensors_together(simulators, integrator):
+    mj, sim = simulators(zoo.sensing(), integrator)
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(2), 0.3)
+    for steps in (1, 20):
+        assert_gradients(Rollout(sim, mj, state, steps, applied=True).errors())
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+def test_touch(simulators, integrator, cone):
+    mj, sim = simulators(zoo.touch(f'cone="{cone}"'), integrator)
+    touched = np.zeros(mj.nsensordata)
+    for seed in range(8):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+        rollout = Rollout(sim, mj, state, 3, seed=seed)
+        assert_gradients(rollout.errors())
+        rollout.loss(rollout.inputs)
+        touched += (rollout.tape.trajectory.sensordata > 0).sum(axis=(0, 1))
+    assert (touched > 0).sum() >= 5

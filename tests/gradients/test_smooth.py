@@ -1,0 +1,56 @@
+"""Gradients of rollouts without contact against differences: every joint, spring, actuator, limit, integrator."""
+
+import mujoco
+import numpy as np
+import pytest
+from tests import zoo
+from tests.gradients.differences import Rollout
+from tests.physics.test_integrators import LONE
+
+INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+MODELS = {**zoo.SMOOTH, **zoo.ROWS, "lone free bodies": LONE}
+
+
+def assert_gradients(errors, tolerance=1e-6):
+    print({k: f"{v:.1e}" for k, v in errors.items()})
+    bad = {k: v for k, v in errors.items() if not v < tolerance}
+    assert not bad, bad
+
+
+@INTEGRATORS
+@pytest.mark.parametrize("name", MODELS)
+def test_random_start(simulators, name, integrator):
+    mj, sim = simulators(MODELS[name], integrator)
+    for steps in (1, 20):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.4)
+        assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors())
+
+
+@INTEGRATORS
+@pytest.mark.parametrize("name", MODELS)
+def test_from_exact_rest(simulators, name, integrator):
+    """qpos0, no velocity, no control. Dry friction of zero on a dof that does not accelerate has no derivative."""
+    mj, sim = simulators(MODELS[name], integrator)
+    state = mj.qpos0, np.zeros(mj.nv), np.zeros(mj.na), np.zeros((3, mj.nu))
+    rollout = Rollout(sim, mj, state, 3)
+    names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
+    assert_gradients(rollout.errors(names))
+    assert np.isfinite(rollout.gradients().model["dof_frictionloss"]).all()
+
+
+@INTEGRATORS
+def test_long_rollout(simulators, integrator):
+    mj, sim = simulators(zoo.SMOOTH["chain"], integrator)
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.3, 0.5)
+    assert_gradients(Rollout(sim, mj, state, 200).errors())
+
+
+@pytest.mark.parametrize("angle", (0.0, 1e-9, 1e-4, 0.3, 1.5, 3.0, 3.14))
+def test_angles_of_a_ball_joint(simulators, angle):
+    """Rotation vectors of springs, actuators and limits near zero and near half a turn."""
+    axis = np.array([0.6, 0.0, 0.8])
+    qpos = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * axis])
+    for xml in (zoo.SMOOTH["ball spring"], zoo.ROWS["ball limit"], zoo.SMOOTH["motor on ball"]):
+        mj, sim = simulators(xml)
+        state = np.concatenate([qpos, np.zeros(mj.nq - 4)]), np.full(mj.nv, 0.2), np.zeros(0), np.full(mj.nu, 0.1)
+        assert_gradients(Rollout(sim, mj, state, 2).errors(["qpos0", "qvel0", "ctrl", "jnt_stiffness"]))

@@ -4,6 +4,8 @@ Taichi's own call path costs tens of microseconds for a kernel with packs and re
 launch context, made once, takes microseconds. This is the only file that touches Taichi's internals.
 """
 
+import gc
+
 import numpy as np
 import taichi as ti
 
@@ -29,8 +31,15 @@ def compile_kernel(kernel, names, nints):
     if key not in _compiled:
         primal = kernel._primal
         program = ti.lang.impl.get_runtime().prog
-        traced = primal.compiled_kernels[primal.ensure_compiled(*_packs(names), *([0] * nints))]
-        data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
+        # Tracing makes a million objects that live until it ends; collecting in between finds nothing.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            traced = primal.compiled_kernels[primal.ensure_compiled(*_packs(names), *([0] * nints))]
+            data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
+        finally:
+            if collecting:
+                gc.enable()
         _compiled[key] = (traced, data)
     return _compiled[key]
 

@@ -16,7 +16,8 @@ def simulators():
     def make(xml, integrator=None, worlds=1):
         key = (xml, integrator, worlds)
         if key not in cache:
-            mj = mujoco.MjModel.from_xml_string(xml) if xml.lstrip().startswith("<") else mujoco.MjModel.from_xml_path(xml)
+            text = xml.lstrip().startswith("<")
+            mj = mujoco.MjModel.from_xml_string(xml) if text else mujoco.MjModel.from_xml_path(xml)
             mj.opt.solver, mj.opt.jacobian = mujoco.mjtSolver.mjSOL_NEWTON, mujoco.mjtJacobian.mjJAC_DENSE
             mj.opt.tolerance, mj.opt.ls_tolerance = 1e-14, 1e-9
             mj.opt.iterations, mj.opt.ls_iterations = 500, 200
@@ -25,8 +26,11 @@ def simulators():
                 mj.opt.integrator = integrator
             model = load(mj)
             model.opt.tolerance, model.opt.iterations = 1e-14, 100
-            cache[key] = mj, Simulator(model, worlds)
-        mj, sim = cache[key]
+            sim = Simulator(model, worlds)
+            cache[key] = mj, sim, {name: sim.params[name].copy() for name in sim.params}
+        mj, sim, params = cache[key]
+        for name, value in params.items():
+            sim.params[name][...] = value
         sim.reset()
         return mj, sim
 

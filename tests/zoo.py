@@ -30,14 +30,16 @@ CHAIN = f"""
       </body>
     </body>
   </body>
-  <body name="e" pos="-.1 .1 -.2"><joint name="e1" type="slide" axis="0 1 1"/><joint name="e2" axis="1 0 0"/>{BRICK}</body>
+  <body name="e" pos="-.1 .1 -.2">
+    <joint name="e1" type="slide" axis="0 1 1"/><joint name="e2" axis="1 0 0"/>{BRICK}</body>
 </body>"""
 
 FLOATER = f"""
 <body name="t" pos="0 0 1"><freejoint name="f"/>{BRICK}
   <body name="t1" pos=".2 0 0"><joint name="t1" axis="0 1 0"/>{ROD}
     <body name="t2" pos=".2 0 0"><joint name="t2" type="ball"/>{ROD}</body></body>
-  <body name="t3" pos="-.2 0 0" euler="0 0 20"><joint name="t3" axis="1 1 0"/><joint name="t4" axis="0 0 1"/>{BRICK}</body>
+  <body name="t3" pos="-.2 0 0" euler="0 0 20">
+    <joint name="t3" axis="1 1 0"/><joint name="t4" axis="0 0 1"/>{BRICK}</body>
 </body>
 <body name="u" pos="1 0 1"><joint name="u1" type="slide" axis="1 0 0"/><joint name="u2" type="slide" axis="0 1 .2"/>
   <joint name="u3" axis="0 0 1"/>{ROD}</body>
@@ -46,7 +48,8 @@ FLOATER = f"""
 
 def actuated(joint, actuator):
     extra = f"<actuator>{actuator}</actuator>"
-    return model(f'<body pos=".1 .2 .5">{joint}{BRICK}<body pos="0 0 .3"><joint name="k" axis="0 1 0"/>{ROD}</body></body>', extra)
+    child = f'<body pos="0 0 .3"><joint name="k" axis="0 1 0"/>{ROD}</body>'
+    return model(f'<body pos=".1 .2 .5">{joint}{BRICK}{child}</body>', extra)
 
 
 HINGE = '<joint name="j" axis="1 .4 0" damping=".2"/>'
@@ -59,22 +62,33 @@ SMOOTH = {
     "slide": single('<joint type="slide" axis="1 -1 .5" ref=".3"/>'),
     "ball": single('<joint type="ball" pos=".1 .05 0"/>'),
     "free": single("<freejoint/>"),
-    "several joints": single('<joint type="slide" axis="1 0 0"/><joint axis="0 1 0"/><joint axis="1 0 1" pos="0 .1 0"/>'),
+    "several joints": single(
+        '<joint type="slide" axis="1 0 0"/><joint axis="0 1 0"/><joint axis="1 0 1" pos="0 .1 0"/>'
+    ),
     "slides and ball": single('<joint type="slide" axis="1 0 0"/><joint type="ball" pos="0 .1 .1"/>'),
     "hinge then slide": single('<joint axis="0 1 0"/><joint type="slide" axis="1 0 0" pos=".1 .2 .3"/>'),
     "chain": model(CHAIN),
     "trees": model(FLOATER),
     "hinge spring": single('<joint axis="1 2 3" stiffness="7" springref="30" damping=".4" armature=".05" ref="10"/>'),
-    "slide spring": single('<joint type="slide" axis="0 1 1" stiffness="60" springref=".2" damping="3" armature=".4"/>'),
+    "slide spring": single(
+        '<joint type="slide" axis="0 1 1" stiffness="60" springref=".2" damping="3" armature=".4"/>'
+    ),
     "ball spring": single('<joint type="ball" stiffness="5" damping=".4" armature=".05"/>'),
     "free spring": single('<joint type="free" stiffness="5" damping=".4" armature=".05"/>'),
-    "motor": actuated(HINGE, '<motor joint="j" gear="3"/><motor joint="k" ctrlrange="-.5 .5" forcerange="-.4 .4" gear="-2"/>'),
-    "position": actuated(HINGE, '<position joint="j" kp="20" kv="2" gear="1.5"/><position joint="k" kp="3" ctrlrange="-1 1"/>'),
-    "velocity": actuated(HINGE, '<velocity joint="j" kv="2" gear="1.5"/><velocity joint="k" kv=".3" forcerange="-1 1"/>'),
+    "motor": actuated(
+        HINGE, '<motor joint="j" gear="3"/><motor joint="k" ctrlrange="-.5 .5" forcerange="-.4 .4" gear="-2"/>'
+    ),
+    "position": actuated(
+        HINGE, '<position joint="j" kp="20" kv="2" gear="1.5"/><position joint="k" kp="3" ctrlrange="-1 1"/>'
+    ),
+    "velocity": actuated(
+        HINGE, '<velocity joint="j" kv="2" gear="1.5"/><velocity joint="k" kv=".3" forcerange="-1 1"/>'
+    ),
     "affine": actuated(
         HINGE,
         '<general joint="j" gaintype="affine" gainprm="2 .5 .3" biastype="affine" biasprm=".4 -1.5 -.2" gear="1.3"/>'
-        '<general joint="k" gaintype="affine" gainprm="1 -.5 .2" biastype="affine" biasprm="-.4 1 -.2" ctrlrange="-1 1"/>',
+        '<general joint="k" gaintype="affine" gainprm="1 -.5 .2" biastype="affine" biasprm="-.4 1 -.2" '
+        'ctrlrange="-1 1"/>',
     ),
     "activation": actuated(
         HINGE,
@@ -90,7 +104,8 @@ SMOOTH = {
         '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'
     ),
     "servo on ball": actuated(
-        BALL, '<position joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/><position joint="j" kp="1" gear="0 0 .2"/>'
+        BALL,
+        '<position joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/><position joint="j" kp="1" gear="0 0 .2"/>'
         '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -2 0" gear=".3 0 0" ctrlrange="-2 2"/>'
         '<general joint="j" gainprm="2" biastype="affine" biasprm=".3 -1 0" gear=".3 0 0"/>'
     ),
@@ -114,8 +129,12 @@ ROWS = {
     "slide limit": limited('<joint type="slide" axis="1 0 1" range="-.1 .15" solimplimit=".8 .9 .1 .6 2.5"/>'),
     "ball limit": limited('<joint type="ball" range="0 .5" damping=".1"/>'),
     "ball limit margin": limited('<joint type="ball" range="0 .5" margin=".3" solimplimit=".3 .9 .4 .5 2"/>'),
-    "frictionloss": limited('<joint axis="1 2 3" frictionloss="1.5"/><joint type="slide" axis="1 0 0" frictionloss="8"/>'),
-    "friction direct": limited('<joint axis="1 2 3" frictionloss="4" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"/>'),
+    "frictionloss": limited(
+        '<joint axis="1 2 3" frictionloss="1.5"/><joint type="slide" axis="1 0 0" frictionloss="8"/>'
+    ),
+    "friction direct": limited(
+        '<joint axis="1 2 3" frictionloss="4" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"/>'
+    ),
     "ball friction": limited('<joint type="ball" frictionloss=".7"/>'),
     "free friction": limited('<joint type="free" frictionloss="2"/>'),
     "friction and limits": model(
@@ -193,7 +212,8 @@ PARAMETERS = {
 }
 FRICTIONS = {
     "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',
-    "pair solimp": 'condim="3" friction=".3 1.1 .005 .0001 .0001" solref="-2000 -30" solimp=".4 .9 .05 .5 3" margin=".02"',
+    "pair solimp": 'condim="3" friction=".3 1.1 .005 .0001 .0001" solref="-2000 -30" solimp=".4 .9 .05 .5 3" '
+    'margin=".02"',
     "pair frictionless": 'condim="1" friction=".9 .2 .005 .0001 .0001" gap=".01" margin=".01"',
 }
 
@@ -208,7 +228,8 @@ SENSORS = """<sensor>
 <subtreecom body="t"/><subtreecom body="t1"/><subtreelinvel body="t"/><subtreelinvel body="t1"/>
 <gyro site="s"/><velocimeter site="s"/><accelerometer site="s"/><gyro site="s" cutoff=".5"/>
 <accelerometer site="s" cutoff="3"/><accelerometer site="w"/><framepos objtype="site" objname="w"/>
-<framepos objtype="site" objname="s" cutoff=".9"/><actuatorfrc actuator="m" cutoff=".2"/><jointvel joint="t1" cutoff=".4"/>
+<framepos objtype="site" objname="s" cutoff=".9"/><actuatorfrc actuator="m" cutoff=".2"/>
+<jointvel joint="t1" cutoff=".4"/>
 <subtreelinvel body="t1" cutoff=".3"/><velocimeter site="r"/><accelerometer site="r"/></sensor>"""
 
 
@@ -218,7 +239,8 @@ def sensing(option=""):
         ROD, ROD.replace("<geom", '<geom name="g"') + '<site name="s" pos=".1 .05 -.1" euler="20 30 40"/>', 2
     )
     body = body.replace('name="g"', "", 1).replace('<site name="s"', '<site name="r"', 1)
-    extra = '<actuator><motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp=".1" gear="1 .2 .3"/></actuator>'
+    motors = '<motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp=".1" gear="1 .2 .3"/>'
+    extra = f"<actuator>{motors}</actuator>"
     return model('<site name="w" pos="1 2 3"/>' + body, extra + SENSORS, option=option)
 
 

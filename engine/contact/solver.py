@@ -13,7 +13,7 @@ from engine.contact.constraint import add_transpose, chain_mul, constraint_bar, 
 from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import factor, solve
-from engine.math.types import EPS, real
+from engine.math.types import EPS, HUGE, real
 from engine.schema import (
     A_BAR,
     C_F,
@@ -203,7 +203,8 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
             f2 = real(0.0)
             if not (exact or small or iteration >= m.dims[ITERATIONS]):
                 g2, f2 = gradient(m, d, w)
-            if g2 <= tol * tol * f2:
+            # an overflow is no convergence: it goes on, to an acceleration that the caller recognises
+            if g2 <= tol * tol * f2 and f2 < HUGE:
                 done = 1
             else:
                 iteration = iteration + 1

@@ -1,7 +1,7 @@
 """Actuators on joints: activation dynamics, affine gain and bias, force (MuJoCo documentation, "Actuation model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
-A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, nearest to l.
+A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
 """
 

@@ -3,7 +3,7 @@
     stage i at  q_i = q + c_i h k_{i-1},  v_i = v + c_i h a_{i-1},  c = (0, 1/2, 1/2, 1)
     v' = v + h sum b_i a_i,  q' = q + h sum b_i k_i,                b = (1/6, 1/3, 1/3, 1/6)
 k_i = v_i but for rotations, where the sums take place in the rotation vector u from the start, u' = Jr(u)^-1 v, and
-k_i = Jr(u_i)^-1 v_i, u_i = c_i h k_{i-1} (Munthe-Kaas, Applied Numerical Mathematics 29(1), 1999; fourth order on SO(3)).
+k_i = Jr(u_i)^-1 v_i, u_i = c_i h k_{i-1}: fourth order on SO(3) (Munthe-Kaas, Appl. Numer. Math. 29(1), 1999).
 `d.stage` of a world: q, v, act at the start, then k_i, a_i, act_dot_i of the four stages.
 In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_bar_i, a_bar_i, act_dot_bar_i.
 """
@@ -213,7 +213,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
-    """Before the stage's dynamics adjoint: A_BAR, and v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
+    """Before the stage's dynamics adjoint: A_BAR, v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
     nv = m.dims[NV]
     na = m.dims[NA]
     s = stage_at(m, w, i)

@@ -12,3 +12,5 @@ mat3 = ti.types.matrix(3, 3, real)
 # The smallest length that is normalised, as in MuJoCo (mjMINVAL), and relative rounding.
 MINVAL = 1e-15
 EPS = 2.3e-16 if settings().precision == "f64" else 1.2e-7
+# Beyond this a sum of squares has overflowed, or is about to.
+HUGE = 1e300 if settings().precision == "f64" else 1e37

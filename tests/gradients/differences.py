@@ -48,7 +48,9 @@ class Rollout:
         sim.data.act[0] = inputs["act0"]
         sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.applied
         traj = self.tape.rollout(inputs["ctrl"])
-        return sum(float((getattr(traj, n) * w).sum()) for n, w in self.weights.items())
+        terms = [getattr(traj, n) * w for n, w in self.weights.items()]
+        self.size = sum(float(np.abs(t).sum()) for t in terms)  # what the differences' rounding errors grow with
+        return sum(float(t.sum()) for t in terms)
 
     def gradients(self):
         self.loss(self.inputs)
@@ -108,7 +110,7 @@ class Rollout:
                 adjoint, size = self.adjoint(grads, name, direction)
                 f = self.along(name, direction)
             estimates = np.array([difference(f, eps, side) for eps in STEPS])
-            scale = max(abs(adjoint), 0.1 * size, 1e-6 * max(1.0, abs(f(0.0))))
+            scale = max(abs(adjoint), 0.1 * size, 1e-6 * max(1.0, self.size))
             if np.isnan(adjoint):
                 out[name] = np.inf
             else:

@@ -3,10 +3,14 @@
 import mujoco
 import numpy as np
 import pytest
+
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
 
+XML = pytest.mark.parametrize(
+    "xml", (zoo.one_tree(), zoo.SMOOTH["activation"], zoo.sensing()), ids=("contact", "act", "sensors")
+)
 INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
 
 
@@ -16,16 +20,18 @@ def flat(grads):
 
 
 @INTEGRATORS
-@pytest.mark.parametrize("xml", (zoo.one_tree(), zoo.SMOOTH["activation"], zoo.sensing()), ids=("contact", "act", "sensors"))
+@XML
 def test_memory_does_not_matter(simulators, xml, integrator):
     mj, sim = simulators(xml, integrator)
     state = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.2, 0.3)
     rich = Rollout(sim, mj, state, 24, frame_skip=2, record_every=3)
     stored = flat(rich.gradients())
-    fixed = rich.tape.bytes - rich.tape.traj["record"].nbytes - sum(a.nbytes for s in rich.tape.slots for a in s.values())
+    tape = rich.tape
+    fixed = tape.bytes - tape.traj["record"].nbytes - sum(a.nbytes for s in tape.slots for a in s.values())
     plans = {str(rich.tape.schedule)}
     for extra in (0.5, 0.25, 0.12):
-        poor = Rollout(sim, mj, state, 24, frame_skip=2, record_every=3, memory=int(fixed + extra * (rich.tape.bytes - fixed)))
+        memory = int(fixed + extra * (tape.bytes - fixed))
+        poor = Rollout(sim, mj, state, 24, frame_skip=2, record_every=3, memory=memory)
         again = flat(poor.gradients())
         plans.add(str(poor.tape.schedule))
         assert np.array_equal(stored, again)
@@ -35,7 +41,7 @@ def test_memory_does_not_matter(simulators, xml, integrator):
 
 
 @INTEGRATORS
-@pytest.mark.parametrize("xml", (zoo.one_tree(), zoo.SMOOTH["activation"], zoo.sensing()), ids=("contact", "act", "sensors"))
+@XML
 def test_frame_skip_and_sparse_outputs(simulators, xml, integrator):
     mj, sim = simulators(xml, integrator)
     state = zoo.random_state(mujoco, mj, np.random.default_rng(1), 0.2, 0.3)

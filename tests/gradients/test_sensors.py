@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 import pytest
+
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients

@@ -3,13 +3,15 @@
 import mujoco
 import numpy as np
 import pytest
+
 from tests import zoo
 from tests.physics.reference import gymnasium_asset
 
 EULER, RK4, IMPLICITFAST = 0, 1, 3
 LONE = zoo.model(
-    f'<body pos="0 0 1"><joint name="j" type="free" damping=".5"/>{zoo.BRICK}<body pos=".1 0 0" euler="10 20 30">{zoo.ROD}'
-    f"</body></body>{zoo.FLOATER}<body pos='0 3 1'><freejoint/>{zoo.BRICK}</body>",
+    f'<body pos="0 0 1"><joint name="j" type="free" damping=".5"/>{zoo.BRICK}'
+    f'<body pos=".1 0 0" euler="10 20 30">{zoo.ROD}</body></body>'
+    f"{zoo.FLOATER}<body pos='0 3 1'><freejoint/>{zoo.BRICK}</body>",
     '<actuator><velocity joint="j" kv="1.4" gear=".3 .5 -1 .4 -.2 1"/></actuator>',
 )
 MODELS = {**zoo.SMOOTH, **zoo.ROWS, "lone free bodies": LONE}

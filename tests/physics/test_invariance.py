@@ -8,9 +8,9 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
-from tests import zoo
 
 from engine.errors import ContactOverflowError, DivergenceError
+from tests import zoo
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """

@@ -3,11 +3,11 @@
 import mujoco
 import numpy as np
 import pytest
+
 from tests import zoo
 from tests.physics.reference import gymnasium_asset, worst
 
 CONTACT = 1e-8  # MuJoCo's own residual in elliptic cones is about 1e-9
-GEOMETRY = ("dist", "pos", "frame", "xpos", "xipos", "xquat", "mass_matrix", "qfrc_bias", "qfrc_passive", "qfrc_actuator")
 
 
 def assert_close(found, qacc):

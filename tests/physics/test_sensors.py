@@ -3,10 +3,10 @@
 import mujoco
 import numpy as np
 import pytest
-from tests import zoo
-from tests.physics.reference import errors, set_reference, worst
 
 from engine.model.constants import SENSOR_NAMES
+from tests import zoo
+from tests.physics.reference import errors, set_reference, worst
 
 
 def test_every_kind_is_covered():

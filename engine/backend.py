@@ -117,7 +117,6 @@ def _speed_up_tracing():
         function = tree.body[0]
         if any(a.arg == "m" for a in function.args.args) and isinstance(self, kernel_impl.Func):
             _Guard().visit(function)
-            ast.fix_missing_locations(tree)
         return tree, ctx
 
     kernel_impl._get_tree_and_ctx = guarded
@@ -133,5 +132,9 @@ class _Guard(ast.NodeTransformer):
     def visit_For(self, node):
         self.generic_visit(node)
         if isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", "") == "range":
-            node.body.insert(0, ast.parse("if m.dims[0] < 0:\n    break").body[0])
+            exit_ = ast.parse("if m.dims[0] < 0:\n    break").body[0]
+            for part in ast.walk(exit_):
+                if hasattr(part, "lineno"):
+                    ast.copy_location(part, node)
+            node.body.insert(0, exit_)
         return node

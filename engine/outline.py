@@ -12,6 +12,7 @@ compiled once, but takes arrays one by one, so this decorator writes the passing
 nothing. Inside, the packs are objects with the same attributes, so the code of a stage does not know the difference.
 """
 
+import functools
 import inspect
 import linecache
 import re
@@ -93,19 +94,25 @@ def array_type(letter, name):
     return ti.types.ndarray(dtype=DTYPES[buffer.dtype], ndim=1)
 
 
-def arrays_of(function, seen=None):
-    """(letter, array) pairs that a ti.func reads or writes, its callees included."""
-    seen = set() if seen is None else seen
-    if function in seen:
-        return set()
-    seen.add(function)
-    function = function.function if isinstance(function, Stage) else function
-    plain = inspect.unwrap(function)
-    source = inspect.getsource(plain)
+def arrays_of(function):
+    """(letter, array) pairs that a ti.func or stage reads or writes, its callees included."""
+    found, open_, seen = set(), [function], set()
+    while open_:
+        f = open_.pop()
+        f = inspect.unwrap(f.function if isinstance(f, Stage) else f)
+        if f not in seen:
+            seen.add(f)
+            uses, callees = _read(f)
+            found |= uses
+            open_ += callees
+    return found
+
+
+@functools.cache
+def _read(function):
+    """The arrays that a function's own text names, and the ti.funcs and stages that it calls."""
+    source = inspect.getsource(function)
     known = {letter: {b.name for b in schema.PACKS[pack]} for letter, pack in LETTERS.items()}
     uses = {(p, n) for p, n in re.findall(r"\b([mdcrgb])\.(\w+)", source) if n in known[p]}
-    for callee in re.findall(r"\b(\w+)\(", source):
-        target = plain.__globals__.get(callee)
-        if isinstance(target, Stage) or getattr(target, "_is_taichi_function", False):
-            uses |= arrays_of(target, seen)
-    return uses
+    called = {function.__globals__.get(name) for name in re.findall(r"\b(\w+)\(", source)}
+    return uses, [f for f in called if isinstance(f, Stage) or getattr(f, "_is_taichi_function", False)]

@@ -166,7 +166,7 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-qfrc_actuator), plus what sensors of the force ask (g.force_bar), to q, v, act, ctrl and parameters."""
+    """Adds z^T d(-qfrc_actuator) and what sensors of the force ask (g.force_bar) to q, v, act, ctrl and parameters."""
     nv = m.dims[NV]
     oz = w * nv * NQR + Z * nv
     th = w * m.dims[NTHETA]

@@ -4,9 +4,10 @@ import mujoco
 import numpy as np
 
 from engine.diff.tape import Tape
+from engine.errors import DivergenceError
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
-STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
+STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7)
 # What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
 ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")
 # Where such a parameter is zero its derivative is that to the right.
@@ -109,13 +110,21 @@ class Rollout:
                 direction, side = np.where(self.params[name] == 0, direction, np.abs(direction)), 1
                 adjoint, size = self.adjoint(grads, name, direction)
                 f = self.along(name, direction)
-            estimates = np.array([difference(f, eps, side) for eps in STEPS])
+            estimates = np.array([quotient(f, eps, side) for eps in STEPS])
             scale = max(abs(adjoint), 0.1 * size, 1e-6 * max(1.0, self.size))
             if np.isnan(adjoint):
                 out[name] = np.inf
             else:
-                out[name] = float(np.min(np.abs(estimates - adjoint)) / scale)
+                out[name] = float(np.nanmin(np.abs(estimates - adjoint)) / scale)
         return out
+
+
+def quotient(f, h, side):
+    """`difference`, or NaN where a step that large leads to a rollout that diverges."""
+    try:
+        return difference(f, h, side)
+    except DivergenceError:
+        return np.nan
 
 
 def difference(f, h, side=0):

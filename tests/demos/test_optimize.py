@@ -1,0 +1,60 @@
+"""The main job, end to end: its files, stopping and resuming, refusals, and (slow) what it must reach."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from engine.cli import main
+
+TINY = ["--worlds", "2", "--seconds", "0.4", "--window", "0.2"]
+
+
+def run(folder, *more):
+    return main(["optimize", "half_cheetah", "--out", str(folder), *TINY, *more])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    assert run(out, "--iterations", "4") == 0
+    return out
+
+
+def test_the_folder_holds_parameters_metrics_plots_and_animation(folder):
+    for name in ("controller.npz", "metrics.csv", "loss.png", "joints.png", "animation.gif", "settings.json"):
+        assert (folder / name).stat().st_size > 50, name
+    with open(folder / "metrics.csv") as f:
+        rows = list(csv.DictReader(f))
+    assert [int(r["iteration"]) for r in rows] == [1, 2, 3, 4]
+    best = [float(r["best_loss"]) for r in rows]
+    assert best == sorted(best, reverse=True) and best[-1] < best[0]
+
+
+def test_a_resumed_run_ends_with_the_same_numbers(folder, tmp_path):
+    assert run(tmp_path, "--iterations", "2") == 0
+    assert run(tmp_path, "--iterations", "4", "--resume") == 0
+    with np.load(folder / "checkpoint.npz") as a, np.load(tmp_path / "checkpoint.npz") as b:
+        for name in set(a.files) - {"rows"}:
+            np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def test_resuming_with_other_settings_is_refused(folder, capsys):
+    assert run(folder, "--iterations", "5", "--resume", "--seed", "3") == 2
+    assert "seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"), [(["no_such_robot"], "half_cheetah"), (["half_cheetah", "--worlds", "0"], "--worlds")]
+)
+def test_bad_input_is_named_before_anything_runs(arguments, named, tmp_path, capsys):
+    assert main(["optimize", *arguments, "--out", str(tmp_path / "x")]) == 2
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.slow
+def test_the_cheetah_runs_five_metres(tmp_path):
+    assert main(["optimize", "half_cheetah", "--out", str(tmp_path)]) == 0
+    with open(tmp_path / "metrics.csv") as f:
+        assert float(list(csv.DictReader(f))[-1]["best_distance"]) > 5.0

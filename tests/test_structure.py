@@ -1,0 +1,378 @@
+"""Rules of the code that a machine can check: who imports whom, what kernels may not contain, one table of arrays."""
+
+import ast
+import graphlib
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import schema
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10, where pytest brings it
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("engine", "scenes", "controllers", "demos")
+
+# From the bottom up. A file imports from its own unit and from lower layers; only `_ONE_LAYER` may import each other.
+LAYERS = (
+    ("engine.backend", "engine.errors", "engine.model", "engine.parts", "engine.schema"),
+    ("engine.math",),
+    ("engine.arrays",),
+    ("engine.launch", "engine.outline", "engine.views"),
+    ("engine.dynamics", "engine.contact"),
+    ("engine.feedback", "engine.step"),
+    ("engine.kernels",),
+    ("engine.simulator",),
+    ("engine.diff", "engine.replay", "engine.view"),
+    ("engine",),
+    ("controllers", "scenes"),
+    ("engine.cli",),
+    ("demos",),
+)
+_ONE_LAYER = {"engine.dynamics", "engine.contact"}  # sensors read contact forces, contact reads kinematics
+RANK = {unit: i for i, layer in enumerate(LAYERS) for unit in layer}
+# The only imports upwards, inside functions: Simulator.linearize is public, and built on Simulator.
+UPWARD = {("engine.simulator", "engine.diff.linearize")}
+
+# Packages beyond the standard library: who may import them at the top of a file, and who inside functions.
+# Pillow comes with matplotlib, which requires it.
+KERNEL_UNITS = {
+    "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
+    "engine.feedback", "engine.step", "engine.kernels",
+}  # fmt: skip
+THIRD_PARTY = {
+    "numpy": (set(RANK), set(RANK)),
+    "taichi": (KERNEL_UNITS, {"engine.backend"}),
+    "matplotlib": ({"engine.view"}, set()),
+    "PIL": ({"engine.view"}, set()),
+    "mujoco": (set(), {"engine.model"}),
+}
+INTERNALS = {"engine.backend", "engine.launch", "engine.outline"}  # who may touch taichi.lang
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_of(p): p for package in PACKAGES for p in sorted((ROOT / package).rglob("*.py"))}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in SOURCES.items()}
+
+
+def unit_of(module):
+    return next(m for m in prefixes(module) if m in RANK)
+
+
+def prefixes(module):
+    parts = module.split(".")
+    return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+def imports(module):
+    """(imported module, inside a function) of every import in a file."""
+    inside = {
+        id(node)
+        for function in ast.walk(TREES[module]) if isinstance(function, (ast.FunctionDef, ast.Lambda))
+        for node in ast.walk(function)
+    }  # fmt: skip
+    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
+                base = f"{above}.{base}" if base else above
+            names = [f"{base}.{alias.name}" for alias in node.names]
+            found = [name if name in SOURCES else base for name in names]
+        else:
+            continue
+        yield from ((name, id(node) in inside) for name in found)
+
+
+def own(name):
+    return name.split(".")[0] in (*PACKAGES, "tests")
+
+
+def test_every_file_has_a_layer():
+    for module in SOURCES:
+        if module.split(".")[0] == "engine" and module != "engine":
+            assert unit_of(module) != "engine", f"{module}: give it a place in LAYERS"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_point_down(module):
+    here = unit_of(module)
+    for name, inside in imports(module):
+        if not own(name) or (module, name) in UPWARD and inside:
+            continue
+        there = unit_of(name) if name.split(".")[0] != "tests" else "tests"
+        assert there in RANK, f"{module} imports {name}"
+        together = there == here or {here, there} <= _ONE_LAYER
+        assert together or RANK[there] < RANK[here], f"{module} imports {name}, which is not below it"
+
+
+def test_imports_upwards_are_used():
+    for module, name in UPWARD:
+        assert (name, True) in imports(module)
+
+
+def test_files_do_not_import_in_circles():
+    graph = {m: {name for name, inside in imports(m) if own(name) and not inside} - {m} for m in SOURCES}
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_only_the_command_line_reaches_scenes_and_controllers():
+    for module in SOURCES:
+        for name, inside in imports(module):
+            if module.split(".")[0] == "engine" and name.split(".")[0] in ("scenes", "controllers"):
+                assert module == "engine.cli" and inside, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [m for m in SOURCES if not m.startswith("demos")])
+def test_other_packages(module):
+    for name, inside in imports(module):
+        package = name.split(".")[0]
+        if own(name) or package in sys.stdlib_module_names:
+            continue
+        assert package in THIRD_PARTY, f"{module} imports {name}"
+        top, functions = THIRD_PARTY[package]
+        allowed = top | functions if inside else top
+        assert unit_of(module) in allowed, f"{module} imports {name}{' in a function' if inside else ''}"
+
+
+def test_importing_starts_nothing():
+    """Neither the base import nor building every scene needs Taichi, MuJoCo or pictures."""
+    code = (
+        "import sys, engine, scenes, controllers\n"
+        "[scenes.load(name) for name in scenes.names()]\n"
+        "bad = {'taichi', 'mujoco', 'matplotlib', 'torch', 'jax', 'engine.kernels'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {sorted(bad)}' if bad else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# -------------------------------------------------------------------------------------------------------- kernels
+
+
+def device_functions(module):
+    """Functions of a file that Taichi compiles, with the texts of their decorators."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.FunctionDef):
+            marks = [ast.unparse(d) for d in node.decorator_list]
+            if {"ti.func", "ti.kernel", "ti.real_func"} & set(marks):
+                yield node, marks
+
+
+KERNEL_FILES = [m for m in SOURCES if next(device_functions(m), None)]
+LETTERS = next(
+    ast.literal_eval(node.value) for node in TREES["engine.outline"].body
+    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LETTERS"
+)  # fmt: skip
+
+
+def test_kernel_files_are_found():
+    assert {"engine.kernels", "engine.step", "engine.contact.solver", "engine.dynamics.rnea"} <= set(KERNEL_FILES)
+    assert set(LETTERS.values()) == set(schema.PACKS)
+
+
+@pytest.mark.parametrize("module", KERNEL_FILES)
+def test_no_atomics(module):
+    """`x[i] += y` on an array is an atomic add: slow, and its order depends on threads."""
+    for function, _ in device_functions(module):
+        for node in ast.walk(function):
+            where = f"{SOURCES[module]}:{getattr(node, 'lineno', 0)}"
+            assert not (isinstance(node, ast.AugAssign) and not isinstance(node.target, ast.Name)), where
+            assert not (isinstance(node, ast.Attribute) and node.attr.startswith("atomic_")), where
+
+
+@pytest.mark.parametrize("module", KERNEL_FILES)
+def test_annotations_are_objects(module):
+    assert not any(name == "__future__" for name, _ in imports(module))
+
+
+@pytest.mark.parametrize("module", KERNEL_FILES)
+def test_packs_have_their_letters(module):
+    """outline.py finds the arrays that a stage reads by these letters."""
+    letter = {b.name: x for x, pack in LETTERS.items() for b in schema.PACKS[pack]}
+    for function, _ in device_functions(module):
+        templates = {a.arg for a in function.args.args if a.annotation and ast.unparse(a.annotation) == "ti.template()"}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in templates:
+                where = f"{SOURCES[module]}:{node.lineno}: {node.value.id}.{node.attr}"
+                assert letter.get(node.attr) == node.value.id, where
+
+
+def stages():
+    """{name: (function, packs, ints)} of the functions that outline.py compiles by themselves."""
+    found = {}
+    for module in KERNEL_FILES:
+        for function, marks in device_functions(module):
+            for mark in marks:
+                if mark.startswith("outline("):
+                    found[function.name] = (function, *map(ast.literal_eval, ast.parse(mark, mode="eval").body.args))
+    return found
+
+
+def test_stages_state_their_parameters():
+    for name, (function, packs, ints) in stages().items():
+        assert [a.arg for a in function.args.args] == [*packs, *ints.split()], name
+
+
+def test_a_function_calls_at_most_one_stage():
+    """Otherwise the key of the kernel in the cache on disk changes from process to process (engine/step.py)."""
+    names = set(stages())
+    assert len(names) > 5
+    for module in KERNEL_FILES:
+        for function, _ in device_functions(module):
+            calls = [n.func.id for n in ast.walk(function) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+            assert len([c for c in calls if c in names]) <= 1, f"{module}.{function.name}"
+
+
+def test_internals_of_taichi_stay_in_three_files():
+    for module, tree in TREES.items():
+        touches = any(name.startswith("taichi.lang") for name, _ in imports(module)) or any(
+            isinstance(n, ast.Attribute) and ast.unparse(n) == "ti.lang" for n in ast.walk(tree)
+        )
+        assert not touches or module in INTERNALS, module
+
+
+def defined(module):
+    return {n.name: n for n in ast.walk(TREES[module]) if isinstance(n, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("module", KERNEL_FILES)
+def test_an_adjoint_stands_beside_its_primal(module):
+    """x_vjp is in the file of x; where no function is called x, its docstring says what it is the adjoint of."""
+    here = defined(module)
+    elsewhere = {name for other in KERNEL_FILES if other != module for name in defined(other)}
+    for name, function in here.items():
+        stem = name.removesuffix("_vjp")
+        if stem != name and stem not in here:
+            assert stem not in elsewhere, f"{module}.{name}: its primal is in another file"
+            assert ast.get_docstring(function), f"{module}: {name} has neither a primal nor a docstring"
+
+
+# --------------------------------------------------------------------------------------------------------- schema
+
+# Columns of every buffer that has names for them, in order; NAME:3 is three columns wide.
+COLUMNS = {
+    "dims": " ".join(schema.DIMS),
+    "opt": " ".join(schema.OPT),
+    "body_i": "B_PARENT B_ROOT B_JNTADR B_JNTNUM B_DOFADR B_DOFNUM B_LASTDOF",
+    "body_v": "B_POS B_IPOS",
+    "body_q": "B_QUAT B_IQUAT",
+    "jnt_i": "J_TYPE J_QPOSADR J_DOFADR J_BODY J_LIMITED",
+    "jnt_v": "J_POS J_AXIS",
+    "jnt_r": "J_LO J_HI J_MARGIN J_SOLREF:2 J_DIAGA J_SOLIMP:5",
+    "dof_i": "D_PARENT D_BODY D_JNT D_GROUP",
+    "dof_r": "D_DIAGA D_SOLREF:2 D_SOLIMP:5",
+    "geom_i": "G_TYPE G_BODY",
+    "geom_v": "G_POS G_SIZE",
+    "pair_i": "P_GEOM1 P_GEOM2 P_DIM",
+    "pair_r": "P_SOLREF:2 P_SOLREFFRICTION:2 P_SOLIMP:5 P_MARGIN P_GAP P_DIAGA P_RBOUND",
+    "site_i": "S_BODY S_TYPE",
+    "site_v": "S_POS S_SIZE",
+    "act_i": "A_JNT A_DYN A_ACTADR A_CTRLLIMITED A_FORCELIMITED A_ACTLIMITED A_WRAP",
+    "act_r": "A_TAU A_CTRLLO A_CTRLHI A_FORCELO A_FORCEHI A_ACTLO A_ACTHI",
+    "sensor_i": "N_TYPE N_OBJTYPE N_OBJ N_DIM N_ADR",
+    "world_i": "W_NCON W_NROW W_STATUS W_STEP W_INDEX W_NITER W_NEED W_ID",
+    "body": "X_POS X_IPOS V_ANG V_LIN A_ANG A_LIN F_ANG F_LIN H_COM U_ANG U_LIN L_ANG L_LIN P_ANG P_LIN Q_ANG Q_LIN",
+    "inertia": "I_COM I_CRB",
+    "dof": "S_ANG S_LIN G_ANG G_LIN",
+    "dofr": "QFRC_BIAS QFRC_PASSIVE QFRC_ACTUATOR QFRC_SMOOTH QFRC_CONSTRAINT QACC MA SEARCH MSEARCH QACC_EFF V_STAGE Z "
+    "MU A_BAR",
+    "mat": "M_M M_H M_MH",
+    "con_i": "C_PAIR C_K C_FREE1 C_FREE2 C_AXIS C_BODY1 C_BODY2 C_TOP C_ZONE C_DIM",
+    "con_v": "C_POS C_N C_T1 C_T2 C_Y C_JAR C_JV C_F C_KD C_KO C_FBAR",
+    "con_r": "C_DIST C_X1 C_X2 C_D C_B C_KP C_IMP C_IMPP",
+    "row_i": "R_DOF R_KIND R_ZONE",
+    "row_r": "R_SIGN R_AREF R_D R_FLOSS R_JAR R_JV R_F R_K R_DIST R_B R_KP R_IMP R_IMPP",
+    "body_bar": "LB_ANG LB_LIN AB_ANG AB_LIN UB_ANG UB_LIN VB_ANG VB_LIN XB_ANG XB_LIN PB_ANG PB_LIN QB_ANG QB_LIN",
+}
+UNNAMED = {"qpos_r": 2, "xfrc_applied": 2, "part": 8}  # wide buffers without names for their columns
+BUFFERS = {b.name: b for pack in schema.PACKS.values() for b in pack}
+STATUS = {"OK", "DIVERGED", "OVERFLOW"}
+
+
+def test_names_of_buffers_are_unique():
+    names = [b.name for pack in schema.PACKS.values() for b in pack]
+    assert len(names) == len(set(names))
+    assert {b.dtype for b in BUFFERS.values()} <= {"real", "int", "vec3", "vec4", "mat3"}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_fill_the_width(name):
+    at = 0
+    for column in COLUMNS[name].split():
+        column, _, width = column.partition(":")
+        assert getattr(schema, column) == at, f"{name}: {column}"
+        at += int(width or 1)
+    assert at == BUFFERS[name].width
+
+
+def test_every_column_belongs_to_a_buffer():
+    wide = {n: b.width for n, b in BUFFERS.items() if b.width > 1 and n not in COLUMNS}
+    assert wide == UNNAMED
+    named = {c.partition(":")[0] for columns in COLUMNS.values() for c in columns.split()}
+    constants = {n for n, v in vars(schema).items() if n.isupper() and isinstance(v, int)}
+    widths = {n for n in constants - named - STATUS if re.fullmatch(r"N[A-Z]{2,3}(_DOF)?", n)}
+    assert constants - named - STATUS - widths == set()
+
+
+def test_linear_parts_follow_angular_ones():
+    """Functions that take a column of a spatial vector find its linear part in the next."""
+    for name in vars(schema):
+        if name.endswith("_ANG"):
+            assert getattr(schema, name.replace("_ANG", "_LIN")) == getattr(schema, name) + 1, name
+
+
+def test_orders_that_code_relies_on():
+    assert schema.W_ID == schema.NWI - 1  # resets clear what stands before it
+    assert schema.TRAJECTORY[-1].name == "record"  # sized by the tape's schedule
+    assert [b.name for b in schema.ADJOINT[-2:]] == ["params_bar", "scratch_bar"]  # sized by the controller
+    offsets = [p.offset for p in schema.THETA]
+    assert offsets == sorted(set(offsets)) and all(schema.DIMS[o].startswith("T_") for o in offsets)
+
+
+# ------------------------------------------------------------------------------------------------------ the tree
+
+
+def files_of_the_project():
+    """Files under version control and new ones that are not ignored; where there is no git, the sources."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        return [*SOURCES.values(), ROOT / "pyproject.toml", ROOT / "README.md"]
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def test_no_paths_of_one_machine():
+    machine = re.compile(rb"(?<![\w.\-])(/(home|root|Users|work|tmp|opt|mnt)/|[A-Z]:\\\\?Users)")
+    for path in files_of_the_project():
+        data = path.read_bytes()
+        if b"\0" not in data:
+            for number, line in enumerate(data.splitlines(), 1):
+                assert not machine.search(line), f"{path.relative_to(ROOT)}:{number}: {line.decode(errors='replace')}"
+
+
+def test_dependencies():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {re.match(r"[\w\-]+", d).group() for d in project["dependencies"]} == {"numpy", "taichi", "matplotlib"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")
+def test_ruff():
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -150,8 +150,10 @@ class GaitSearch:
         distance = sim.data.qpos[:, root.x] - self.start[0][root.x]
         i = int(np.argmin(loss))
         if loss[i] < self.best["loss"]:
-            self.best = {"loss": float(loss[i]), "params": self.controller.params[i].copy(), "first": self.first[i].copy(),
-                         "distance": float(distance[i])}  # fmt: skip
+            self.best = {
+                "loss": float(loss[i]), "distance": float(distance[i]), "params": self.controller.params[i].copy(),
+                "first": self.first[i].copy(),
+            }  # fmt: skip
         self._move(loss, grad)
         self.iteration += 1
         return {

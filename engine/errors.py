@@ -2,7 +2,7 @@
 
 
 class DivergenceError(RuntimeError):
-    """A world's state stopped being finite. Attributes: world, step (control step), dof (index). Data stays readable."""
+    """A world's state stopped being finite. Attributes: world, control step, dof. Data stays readable."""
 
     def __init__(self, message, world, step, dof):
         super().__init__(message)

@@ -286,6 +286,11 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
 
 
 @ti.func
+def read_bar(g: ti.template(), i: ti.i32):
+    return vec4(g.scratch_bar[i], g.scratch_bar[i + 1], g.scratch_bar[i + 2], g.scratch_bar[i + 3])
+
+
+@ti.func
 def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
     """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
     for j in range(m.dims[NJNT]):
@@ -301,7 +306,7 @@ def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             x = read_quat(d.qpos, w * m.dims[NQ] + q)
             y = quat_mul(
                 vec4(x[0], -x[1], -x[2], -x[3]),
-                vec4(g.scratch_bar[o + q], g.scratch_bar[o + q + 1], g.scratch_bar[o + q + 2], g.scratch_bar[o + q + 3]),
+                read_bar(g, o + q),
             )
             for k in ti.static(range(3)):
                 g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]

@@ -301,7 +301,8 @@ def rollout_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPa
 
 @ti.kernel
 def rollout_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, nworld: ti.i32, nchunk: ti.i32,
-                     t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
+                     t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32,
+                     every: ti.i32):  # fmt: skip
     ti.loop_config(block_dim=1)
     for chunk in range(nchunk):
         for w in range(chunk * nworld // nchunk, (chunk + 1) * nworld // nchunk):

@@ -65,9 +65,10 @@ class Stage:
         uses = sorted((u for u in arrays_of(self.function) if u[0] in self.packs), key=_order)
         inner = [f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs]
         passed = ", ".join([f"{p}.{n}" for p, n in uses] + names)
+        typed = [f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names]
         text = (
             f"@ti.real_func\n"
-            f"def {name}_body({', '.join([f'{p}_{n}: {p}_{n}_t' for p, n in uses] + [f'{i}: ti.i32' for i in names])}):\n"
+            f"def {name}_body({', '.join(typed)}):\n"
             f"    inlined_stage({', '.join(inner + names)})\n\n"
             f"@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"

@@ -33,7 +33,7 @@ class Parameters:
     def __init__(self, pack, model):
         layout, _ = theta_layout(model)
         views = {}
-        for name, (at, shape) in layout.items():
+        for name, (at, _) in layout.items():
             real_shape = np.shape(parameter(model, name))
             n = int(np.prod(real_shape))
             views[name] = pack["theta"][at : at + n].reshape(real_shape)
@@ -119,7 +119,7 @@ class Simulator:
         self._run(0, 1)
 
     def linearize(self, frame_skip=1):
-        """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from the present state; see engine.linearize."""
+        """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from here; see engine.linearize."""
         from engine.diff.linearize import linearize  # which is built on this class
 
         return linearize(self, frame_skip)

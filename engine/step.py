@@ -11,7 +11,7 @@ from engine.contact.constraint import constraint, constraint_vjp, evaluate
 from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import actuation, actuation_vjp
 from engine.dynamics.applied import smooth_forces, xfrc_vjp
-from engine.dynamics.crba import crba
+from engine.dynamics.crba import crba, mass_mul
 from engine.dynamics.integrate import advance_vjp, effective_acceleration
 from engine.dynamics.kinematics import kinematics
 from engine.dynamics.passive import passive, passive_vjp
@@ -99,11 +99,12 @@ def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32)
 @outline("md", "w implicit")
 @ti.func
 def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """What the adjoint reads, recomputed at the state and the recorded solution QACC, without iterating: the law too."""
+    """What the adjoint reads, recomputed at the state and the recorded solution QACC without iterating."""
     nv = m.dims[NV]
     o = w * nv * NQR
     constraint_terms(m, d, w, 0)
     evaluate(m, d, w, 0.0, o + QACC * nv)
+    mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
     effective_acceleration(m, d, w, implicit)
     motion(m, d, w, U_ANG, o + QACC * nv)
 

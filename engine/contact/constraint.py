@@ -193,7 +193,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def merge_chains(m: ti.template(), d: ti.template(), o: ti.i32, last1: ti.i32, last2: ti.i32):
-    """Make the ancestors of two dofs one chain of the elimination tree at eparent[o:], for a contact that couples them."""
+    """One chain of the elimination tree at eparent[o:] from the ancestors of two dofs that a contact couples."""
     a = ti.max(last1, last2)
     b = ti.min(last1, last2)
     while a >= 0 and a != b:

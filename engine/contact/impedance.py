@@ -1,4 +1,4 @@
-"""Impedance d(r), reference stiffness and damping of a constraint (MuJoCo documentation, Modeling, "Solver parameters")."""
+"""Impedance, reference stiffness and damping of a constraint (MuJoCo documentation, "Solver parameters")."""
 
 import taichi as ti
 

@@ -1,6 +1,6 @@
 """Newton's method for the constrained acceleration, and its implicit adjoint.
 
-    a minimises  1/2 (a - a0)^T M (a - a0) + s(J a - aref);   gradient  M a - qfrc_smooth - J^T f,   Hessian  H = M + J^T K J
+    a minimises 1/2 (a - a0)^T M (a - a0) + s(J a - aref);  gradient M a - qfrc_smooth - J^T f,  Hessian H = M + J^T K J
 (MuJoCo documentation, Computation, "Constraint model"). The line search is exact: it finds the root of the derivative
 along the direction by a bracketed Newton iteration. Constraints and line search share one evaluation per trial.
 

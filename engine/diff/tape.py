@@ -145,8 +145,8 @@ class Tape:
     @property
     def fixed_bytes(self):
         """Bytes of everything but records and snapshots."""
-        record = self.traj.buffers.get("record")
-        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) - (record.nbytes if record is not None else 0)
+        record = self.traj.buffers.get("record", np.zeros(0))
+        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) - record.nbytes
 
     @property
     def bytes(self):
@@ -254,7 +254,7 @@ class Tape:
         self._check_fresh()
         bars = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl, "sensordata": sensordata}
         bars = {n: self._cotangent(n, a) for n, a in bars.items()}
-        sim, m = self.sim, self.sim.model
+        sim = self.sim
         self._load_cotangents(bars)
         if self._reverse is None:
             kernel = reverse_parallel if sim.parallel else reverse_serial

@@ -2,7 +2,7 @@
 
 A row's pattern is its chain of ancestors in `parent`. For the mass matrix this is the kinematic tree; contacts that
 couple two branches merge their chains first (`contact/constraint.py`), which is exactly the fill that elimination
-from the tips makes (Liu, SIAM J. Matrix Anal. 11(1), 1990), so one algorithm serves M, M + h D and the solver's Hessian.
+from the tips makes (Liu, SIAM J. Matrix Anal. 11(1), 1990), so one algorithm serves M, M + h D and the solver's H.
 A solve has no adjoint of its own: the engine differentiates what it solves, never how.
 """
 

@@ -163,16 +163,17 @@ def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, tr
 
 @ti.func
 def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """QACC_EFF: what the velocity update uses; expects QACC and M."""
+    """QACC_EFF: what the velocity update uses; expects QACC, M and MA = M QACC."""
     nv = m.dims[NV]
     o = w * nv * NQR
+    source = QACC
     if implicit:
-        mass_mul(m, d, w, o + QACC * nv, o + QACC_EFF * nv)
+        source = MA
+    for i in range(nv):
+        d.dofr[o + QACC_EFF * nv + i] = d.dofr[o + source * nv + i]
+    if implicit:
         factor_implicit(m, d, w)
         solve_implicit(m, d, w, o + QACC_EFF * nv, 0)
-    else:
-        for i in range(nv):
-            d.dofr[o + QACC_EFF * nv + i] = d.dofr[o + QACC * nv + i]
 
 
 @ti.func

@@ -6,7 +6,7 @@
 
 Adjoint. z is the test vector, L_b = sum of S z, U_b = sum of S a, so that  phi = z^T RNEA(q, v, a) = sum_b L_b . f_b.
 Everything is a vector fixed to a body and seen from the world frame, so a motion xi of a body changes what is attached
-to it by xi x (.), and each attached quantity y with adjoint y_bar adds  y x* y_bar  (or its dual) to the pose adjoint X:
+to it by xi x (.), and each attached quantity y with adjoint y_bar adds y x* y_bar (or its dual) to the pose adjoint X:
 
     own parts   L_bar = f,  A_bar = I L,  V_bar = I (L x V) - L x* (I V)
                 X_bar = -[L x* I A + A x* I L + (L x V) x* I V + V x* I (L x V)]

@@ -2,7 +2,7 @@
 
 Tangent vectors of a quaternion q are local: q * exp(delta) with delta in the rotated frame, as MuJoCo's qvel of ball
 and free joints. Jr is the right Jacobian of SO(3), d exp(r): exp(r + dr) = exp(r) exp(Jr(r) dr)
-(Chirikjian, Stochastic Models, Information Theory, and Lie Groups, vol. 2, 2012; Sola et al., arXiv:1812.01537, eq. 143).
+(Chirikjian, Stochastic Models, Information Theory, and Lie Groups, vol. 2, 2012; Sola, arXiv:1812.01537, eq. 143).
 """
 
 import taichi as ti

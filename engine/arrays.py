@@ -9,7 +9,7 @@ import taichi as ti
 
 from engine import schema as s
 from engine.math.types import mat3, real, vec3, vec4
-from engine.model.constants import BALL, FREE, NQ, NV, PLANE
+from engine.model.constants import BALL, FREE, NV, PLANE
 
 DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4, "mat3": mat3}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,), "mat3": (3, 3)}
@@ -224,11 +224,3 @@ def data_pack(model, worlds, nconmax):
         pack.allocate(b, worlds * sizes[b.count] * b.width)
     pack["world_i"].reshape(worlds, s.NWI)[:, s.W_ID] = np.arange(worlds)
     return pack
-
-
-def coordinates(model):
-    """Per joint (type, first coordinate, first dof, coordinates, dofs)."""
-    return [
-        (int(t), int(q), int(v), NQ[int(t)], NV[int(t)])
-        for t, q, v in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True)
-    ]

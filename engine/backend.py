@@ -9,6 +9,9 @@ import textwrap
 import time
 from types import SimpleNamespace
 
+# Taichi greets on import; any module of the engine may be the first to import it.
+os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
+
 PRECISIONS = ("f32", "f64")
 ARCHS = ("cpu", "cuda")
 
@@ -60,7 +63,6 @@ def settings():
 
 
 def _start(arch, precision, threads):
-    os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
     import taichi as ti
 
     _remove_stale_lock()

@@ -303,10 +303,11 @@ def rollout_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPa
 def rollout_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, nworld: ti.i32, nchunk: ti.i32,
                      t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32,
                      every: ti.i32):  # fmt: skip
-    ti.loop_config(block_dim=1)
-    for chunk in range(nchunk):
-        for w in range(chunk * nworld // nchunk, (chunk + 1) * nworld // nchunk):
-            run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
+    # the CPU backend hands out blocks of 512 iterations
+    for k in range(nchunk * 512):
+        if k % 512 == 0:
+            for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
+                run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
 
 
 @ti.kernel
@@ -322,7 +323,9 @@ def reverse_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPa
 def reverse_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: AdjointPack, b: CotangentPack,
                      nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32,
                      row0: ti.i32, every: ti.i32):  # fmt: skip
-    ti.loop_config(block_dim=1)
-    for chunk in range(nchunk):
-        for w in range(chunk * nworld // nchunk, (chunk + 1) * nworld // nchunk):
-            reverse_world(m, d, c, r, g, b, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
+    # the CPU backend hands out blocks of 512 iterations
+    for k in range(nchunk * 512):
+        if k % 512 == 0:
+            for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
+                world = d.world_i[w * NWI + W_ID]
+                reverse_world(m, d, c, r, g, b, world, nworld, t0, t1, frame_skip, last, row0, every)

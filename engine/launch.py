@@ -1,7 +1,8 @@
 """Bound kernel launches: compile a kernel once, bind its buffers once, then launch with nothing but new integers.
 
 Taichi's own call path costs tens of microseconds for a kernel with packs and refuses more than 64 array arguments. A
-launch context, made once, takes microseconds. This is the only file that touches Taichi's internals.
+launch context, made once, takes microseconds. With backend.py and outline.py, one of the three files that touch
+Taichi's internals.
 """
 
 import gc

@@ -427,6 +427,7 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
 
 @ti.func
 def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """The adjoint of row i (`add_row` and `row_law`), to q, v and dry friction."""
     nv = m.dims[NV]
     o = i * NRR
     dof = d.row_i[i * NRI + R_DOF]
@@ -491,6 +492,7 @@ def add_wrench(g: ti.template(), h: ti.i32, r: vec3, f: vec3):
 
 @ti.func
 def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
+    """The adjoint of contact c's block, to its bodies' motions and poses and to friction."""
     nv = m.dims[NV]
     o = w * nv * NQR
     pair = d.con_i[c * NCI + C_PAIR]

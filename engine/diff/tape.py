@@ -18,6 +18,8 @@ from engine.simulator import checked, qpos_to_tangent, tangent_to_qpos
 
 # What a snapshot holds: the part of State that a step changes.
 SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
+# Forces that a rollout holds: the reverse pass takes them as they were at its start.
+APPLIED = ("qfrc_applied", "xfrc_applied")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 
 
@@ -183,6 +185,7 @@ class Tape:
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
+            **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
         self._bar_ready = False
@@ -262,8 +265,8 @@ class Tape:
             self._reverse = BoundKernel(kernel, packs, 8)
         for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
             self.adj[n][:] = 0
-        for n in ("qfrc_applied", "xfrc_applied"):
-            self.pack[n][:] = sim.pack[n]
+        for n in APPLIED:
+            self.pack[n][:] = self._start[n]
         self.data._status[:, : s.W_ID] = 0
         for action in self.schedule.reverse:
             self._act(action, self.pack, self._replay, 0)

@@ -182,6 +182,7 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
 @ti.func
 def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, nu: vec3, lam: vec3,
                      alpha: vec3, W: vec3):  # fmt: skip
+    """The part of that adjoint that goes to body b's mass and inertia."""
     th = w * m.dims[NTHETA]
     r = d.body[(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))

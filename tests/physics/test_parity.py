@@ -7,7 +7,7 @@ import pytest
 from tests import zoo
 from tests.physics.reference import gymnasium_asset, worst
 
-CONTACT = 1e-8  # MuJoCo's own residual in elliptic cones is about 1e-9
+CONTACT = 1e-10
 
 
 def assert_close(found, qacc):

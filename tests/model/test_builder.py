@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from model_zoo import CHEETAH, MENAGERIE, assert_same_model, cheetah, menagerie
 
 from engine.model import ModelBuilder, ModelError, UnsupportedError, load
+from tests.model.model_zoo import CHEETAH, MENAGERIE, assert_same_model, cheetah, menagerie
 
 
 @pytest.mark.parametrize("xml, build", [(CHEETAH, cheetah), (MENAGERIE, menagerie)], ids=["cheetah", "menagerie"])

@@ -5,11 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from model_zoo import CHEETAH, MENAGERIE
 
 from engine.model import UnsupportedError, load
 from engine.model import constants as c
 from engine.model.fields import FIELDS
+from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
 

@@ -4,10 +4,10 @@ import os
 
 import numpy as np
 import pytest
-from model_zoo import CHEETAH, MENAGERIE
 
 from engine.model import load, set_const
 from engine.model.setconst import com_jacobians, set_topology
+from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
 gymnasium = pytest.importorskip("gymnasium")

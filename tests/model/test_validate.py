@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from model_zoo import menagerie
 
 from engine.model import ModelBuilder, ModelError, validate
 from engine.model import constants as c
+from tests.model.model_zoo import menagerie
 
 BROKEN = [
     ("body_mass", 3, -1, "body 'pod': body_mass = -1.*zero or more"),

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scene_references import BALL_TOSS, GYMNASIUM, PENDULUM, SEED, assert_same_motion, asset, environment
 
 import scenes
 from engine.model import load
 from engine.model.constants import FREE
 from engine.view.camera import Camera
 from scenes.scene import Scene, displace
+from tests.scenes.scene_references import BALL_TOSS, GYMNASIUM, PENDULUM, SEED, assert_same_motion, asset, environment
 
 
 @pytest.fixture(params=scenes.names())

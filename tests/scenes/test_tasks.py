@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scene_references import GYMNASIUM, environment
 
 import scenes
 from scenes.task import Locomotion, Task
+from tests.scenes.scene_references import GYMNASIUM, environment
 
 CONTACT_FREE = {"ant": {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0}}
 TERM_NAMES = {"forward": "reward_forward", "ctrl": "reward_ctrl", "survive": "reward_survive"}

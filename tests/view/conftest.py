@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from walker import HULL_RADIUS, LEG_HALF, LEG_RADIUS
 
 from engine.model.constants import CAPSULE, HINGE, PLANE, SLIDE, SPHERE
+from tests.view.walker import HULL_RADIUS, LEG_HALF, LEG_RADIUS
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import matplotlib.image
 import numpy as np
 import pytest
 from PIL import Image
-from walker import HULL_RADIUS, walk
 
 from engine.model.constants import BOX, HFIELD, MESH, PLANE
 from engine.view import Camera, save_animation, save_frame, save_strobe
 from engine.view.painter import paint, shapes_of
 from engine.view.panel import BACKGROUND, metres
 from engine.view.take import takes_of
+from tests.view.walker import HULL_RADIUS, walk
 
 
 def red(picture):

@@ -167,8 +167,11 @@ def _fill_joints(pack, m):
     for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
         if t in (FREE, BALL):
             group[a : a + NV[int(t)]] = np.repeat(np.arange(a, a + NV[int(t)], 3), 3)
+    run = np.arange(m.nv, dtype=np.int32)
+    for k in range(1, m.nv):
+        run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
     _columns(pack["dof_i"], s.NDI, {
-        s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group,
+        s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group, s.D_RUN: run,
     })  # fmt: skip
     _columns(pack["dof_r"], s.NDR, {
         s.D_DIAGA: m.dof_invweight0, s.D_SOLREF: m.dof_solref, s.D_SOLIMP: m.dof_solimp,

@@ -62,8 +62,8 @@ NJV = 2
 J_LO, J_HI, J_MARGIN, J_SOLREF, J_DIAGA, J_SOLIMP = 0, 1, 2, 3, 5, 6
 NJR = 11
 
-D_PARENT, D_BODY, D_JNT, D_GROUP = range(4)  # D_GROUP: first dof of the quaternion's or translation's triple
-NDI = 4
+D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN = range(5)  # D_GROUP: first dof of the quaternion's or translation's triple
+NDI = 5
 D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
 NDR = 8
 
@@ -188,7 +188,8 @@ WORK = (
     Buffer("dof", "vec3", "nv", NSV_DOF),
     Buffer("dofr", "real", "nv", NQR),
     Buffer("mat", "real", "nvv", NMAT),
-    Buffer("eparent", "int", "nv", 1),
+    Buffer("eparent", "int", "nv", 1),  # elimination tree of the Hessian, and where each dof's unbroken run begins
+    Buffer("erun", "int", "nv", 1),
     Buffer("con_i", "int", "nconmax", NCI),
     Buffer("con_v", "vec3", "nconmax", NCV),
     Buffer("con_r", "real", "nconmax", NCR),

@@ -323,6 +323,10 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
                 m, d, w * nv, m.body_i[d.con_i[c * NCI + C_BODY1] * NBI + B_LASTDOF],
                 m.body_i[d.con_i[c * NCI + C_BODY2] * NBI + B_LASTDOF],
             )  # fmt: skip
+    for k in range(nv):
+        d.erun[w * nv + k] = k
+        if k > 0 and d.eparent[w * nv + k] == k - 1:
+            d.erun[w * nv + k] = d.erun[w * nv + k - 1]
     for k in range(ncon):
         c = w * m.dims[NCONMAX] + k
         jacobian(m, d, w, c)

@@ -93,13 +93,13 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.mat[e] = d.mat[e] + kj.dot(d.con_J[c * nv + i])
                     i = d.eparent[oe + i]
                 j = d.eparent[oe + j]
-    factor(d.mat, oh, nv, d.eparent, oe, 1)
+    factor(d.mat, oh, nv, d.eparent, oe, d.erun, oe, 1)
 
 
 @ti.func
 def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
     nv = m.dims[NV]
-    solve(d.mat, w * nv * nv * NMAT + M_H * nv * nv, nv, d.eparent, w * nv, 1, d.dofr, xo)
+    solve(d.mat, w * nv * nv * NMAT + M_H * nv * nv, nv, d.eparent, w * nv, d.erun, w * nv, 1, d.dofr, xo)
 
 
 @ti.func

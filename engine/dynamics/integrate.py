@@ -29,6 +29,7 @@ from engine.schema import (
     A_ACTADR,
     A_BAR,
     D_PARENT,
+    D_RUN,
     EULERDAMP,
     INTEGRATOR,
     J_DOFADR,
@@ -150,13 +151,13 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
                     e = oh + (da + k) * nv + da + i
                     d.mat[e] = d.mat[e] - h * s * m.theta[gear + k] * m.theta[gear + i]
         factor_lone(m, d, w)
-    factor(d.mat, oh, nv, m.dof_i, D_PARENT, NDI)
+    factor(d.mat, oh, nv, m.dof_i, D_PARENT, m.dof_i, D_RUN, NDI)
 
 
 @ti.func
 def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
     nv = m.dims[NV]
-    solve(d.mat, w * nv * nv * NMAT + M_MH * nv * nv, nv, m.dof_i, D_PARENT, NDI, d.dofr, xo)
+    solve(d.mat, w * nv * nv * NMAT + M_MH * nv * nv, nv, m.dof_i, D_PARENT, m.dof_i, D_RUN, NDI, d.dofr, xo)
     if m.dims[INTEGRATOR] == IMPLICITFAST:
         solve_lone(m, d, w, xo, transposed)
 

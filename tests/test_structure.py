@@ -274,7 +274,7 @@ COLUMNS = {
     "jnt_i": "J_TYPE J_QPOSADR J_DOFADR J_BODY J_LIMITED",
     "jnt_v": "J_POS J_AXIS",
     "jnt_r": "J_LO J_HI J_MARGIN J_SOLREF:2 J_DIAGA J_SOLIMP:5",
-    "dof_i": "D_PARENT D_BODY D_JNT D_GROUP",
+    "dof_i": "D_PARENT D_BODY D_JNT D_GROUP D_RUN",
     "dof_r": "D_DIAGA D_SOLREF:2 D_SOLIMP:5",
     "geom_i": "G_TYPE G_BODY",
     "geom_v": "G_POS G_SIZE",

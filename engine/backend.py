@@ -1,13 +1,9 @@
 """Taichi, set up once per process: architecture, precision, threads and the compile options that the kernels need."""
 
-import ast
 import contextlib
-import functools
 import os
 import sys
-import textwrap
 import time
-from types import SimpleNamespace
 
 # Taichi greets on import; any module of the engine may be the first to import it.
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
@@ -65,6 +61,8 @@ def settings():
 def _start(arch, precision, threads):
     import taichi as ti
 
+    from engine import tracing
+
     _remove_stale_lock()
     real = ti.f64 if precision == "f64" else ti.f32
     # Taichi prints "Starting on arch" unconditionally.
@@ -79,7 +77,7 @@ def _start(arch, precision, threads):
             # Indices are checked on the host before a launch; checks in the kernel would triple its size.
             debug=False,
         )
-    _speed_up_tracing()
+    tracing.set_up()
     return Settings(arch, precision, threads, real)
 
 
@@ -91,52 +89,3 @@ def _remove_stale_lock():
     with contextlib.suppress(OSError):
         if time.time() - os.path.getmtime(lock) > 60:
             os.remove(lock)
-
-
-def _speed_up_tracing():
-    """Taichi retraces the Python source of every kernel in every process, also when the binary is cached.
-
-    Half of that time goes into wrapping source text for error positions, and much of the rest into reading, wrapping
-    and parsing the source of a function again at each of its call sites. A plain "file, line, function" and a cache of
-    the source lines do the same work once.
-    """
-    from taichi.lang import kernel_impl
-    from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext
-
-    def position(self, node):
-        return f'File "{self.file}", line {node.lineno + self.lineno_offset}, in {self.func.func.__name__}:\n'
-
-    ASTTransformerContext.get_pos_info = position
-    if hasattr(kernel_impl.getsourcelines, "cache_info"):
-        return
-    kernel_impl.getsourcelines = functools.lru_cache(maxsize=None)(kernel_impl.getsourcelines)
-    kernel_impl.getsourcefile = functools.lru_cache(maxsize=None)(kernel_impl.getsourcefile)
-    kernel_impl.textwrap = SimpleNamespace(fill=lambda line, **_: line.rstrip(), dedent=textwrap.dedent)
-    original = kernel_impl._get_tree_and_ctx
-
-    def guarded(self, *args, **kwargs):
-        tree, ctx = original(self, *args, **kwargs)
-        function = tree.body[0]
-        if any(a.arg == "m" for a in function.args.args) and isinstance(self, kernel_impl.Func):
-            _Guard().visit(function)
-        return tree, ctx
-
-    kernel_impl._get_tree_and_ctx = guarded
-
-
-class _Guard(ast.NodeTransformer):
-    """Gives every run-time loop of an engine function an exit that never happens, so that LLVM does not unroll it.
-
-    These loops have a handful of iterations. LLVM unrolls each eightfold, with what is left over behind it: measured,
-    that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed.
-    """
-
-    def visit_For(self, node):
-        self.generic_visit(node)
-        if isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", "") == "range":
-            exit_ = ast.parse("if m.dims[0] < 0:\n    break").body[0]
-            for part in ast.walk(exit_):
-                if hasattr(part, "lineno"):
-                    ast.copy_location(part, node)
-            node.body.insert(0, exit_)
-        return node

@@ -68,8 +68,11 @@ class Stage:
         typed = [f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names]
         text = (
             f"@ti.real_func\n"
-            f"def {name}_body({', '.join(typed)}):\n"
+            f"def {name}_core({', '.join(typed)}):\n"
             f"    inlined_stage({', '.join(inner + names)})\n\n"
+            f"@ti.real_func\n"
+            f"def {name}_body({', '.join(typed)}):\n"
+            f"    {name}_core({', '.join([f'{p}_{n}' for p, n in uses] + names)})\n\n"
             f"@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
             f"    {name}_body({passed})\n"

@@ -53,7 +53,8 @@ def sizes_of(model, nconmax):
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
-        "nsensordata": model.nsensordata, "nvv": model.nv * model.nv, "nconmax": nconmax, "nconnv": nconmax * model.nv,
+        "nsensordata": model.nsensordata, "ld": (model.nv + 3) // 4 * 4,
+        "nvld": model.nv * ((model.nv + 3) // 4 * 4), "nconmax": nconmax, "nconnv": nconmax * model.nv,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1],
     }  # fmt: skip
@@ -106,7 +107,7 @@ def model_pack(model, nconmax):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE").split():
+    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD").split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
     d[s.CONE] = model.opt.cone

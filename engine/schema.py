@@ -16,12 +16,12 @@ from collections import namedtuple
 DIMS = (
     "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA INTEGRATOR CONE ITERATIONS LS_ITERATIONS EULERDAMP "
     "NCONMAX NROWMAX NTHETA T_GRAVITY T_MASS T_INERTIA T_ARMATURE T_DAMPING T_FRICTIONLOSS T_STIFFNESS T_GEAR "
-    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE"
+    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD"
 ).split()
 (
     NBODY, NJNT, NQ, NV, NU, NA, NGEOM, NPAIR, NSITE, NSENSOR, NSENSORDATA, INTEGRATOR, CONE, ITERATIONS,
     LS_ITERATIONS, EULERDAMP, NCONMAX, NROWMAX, NTHETA, T_GRAVITY, T_MASS, T_INERTIA, T_ARMATURE, T_DAMPING,
-    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE,
+    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD,
 ) = range(len(DIMS))  # fmt: skip
 
 # Differentiable physical parameters, one flat vector `m.theta`; the k-th group starts at m.dims[T_...].
@@ -105,7 +105,8 @@ NSV_DOF = 4
  Z, MU, A_BAR) = range(14)  # fmt: skip
 NQR = 14
 
-M_M, M_H, M_MH = range(3)  # mass matrix, solver's Hessian (factored in place), M + h D (factored in place)
+# mass matrix, solver's Hessian (factored in place), M + h D (factored in place); rows of LD entries (factor.py)
+M_M, M_H, M_MH = range(3)
 NMAT = 3
 
 C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_TOP, C_ZONE, C_DIM = range(10)
@@ -187,7 +188,7 @@ WORK = (
     Buffer("crb_mass", "real", "nbody", 1),
     Buffer("dof", "vec3", "nv", NSV_DOF),
     Buffer("dofr", "real", "nv", NQR),
-    Buffer("mat", "real", "nvv", NMAT),
+    Buffer("mat", "real", "nvld", NMAT),
     Buffer("eparent", "int", "nv", 1),  # elimination tree of the Hessian, and where each dof's unbroken run begins
     Buffer("erun", "int", "nv", 1),
     Buffer("con_i", "int", "nconmax", NCI),

@@ -7,44 +7,63 @@ which is the same in every process only where a function calls at most one other
 
 import taichi as ti
 
-from engine.contact.constraint import constraint, constraint_vjp, evaluate
+from engine.contact.constraint import constraint, constraint_vjp, detect, evaluate
 from engine.contact.solver import acceleration, acceleration_vjp
-from engine.dynamics.actuation import actuation, actuation_vjp
+from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
+from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import smooth_forces, xfrc_vjp
 from engine.dynamics.crba import crba, mass_mul
-from engine.dynamics.integrate import advance_vjp, effective_acceleration
+from engine.dynamics.implicit import effective_acceleration, has_implicit
 from engine.dynamics.kinematics import kinematics
 from engine.dynamics.passive import passive, passive_vjp
-from engine.dynamics.rk4 import enter_stage_vjp
+from engine.dynamics.rk4 import (
+    advance_rk4_vjp,
+    enter_stage,
+    enter_stage_vjp,
+    leave_stage,
+    leave_stage_vjp,
+    start_stages,
+)  # fmt: skip
 from engine.dynamics.rnea import bias, motion, rnea_vjp, rnea_vjp_own, velocity
 from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.math.types import vec3
 from engine.outline import outline
+from engine.records import load_qacc, load_record, record_qacc, stages
 from engine.schema import (
     A_BAR,
     AB_ANG,
+    DIVERGED,
     L_ANG,
     LB_ANG,
     MA,
     MU,
     NBAR,
     NBODY,
+    NCONMAX,
     NQR,
     NSENSORDATA,
     NU,
     NV,
+    NWI,
+    OVERFLOW,
     P_ANG,
     Q_ANG,
     QACC,
     QACC_EFF,
+    TIMESTEP,
     U_ANG,
     UB_ANG,
     VB_ANG,
+    W_INDEX,
+    W_NEED,
+    W_STATUS,
+    W_STEP,
     XB_ANG,
     Z,
 )  # fmt: skip
 
 EULER_STAGE, FINAL_STAGE = -1, -2
+MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)
 
 
 @outline("md", "w")
@@ -69,8 +88,15 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
 
 @outline("md", "w forces")
 @ti.func
-def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     smooth_terms(m, d, w, forces)
+    detect(m, d, w)
+
+
+@outline("md", "w forces")
+@ti.func
+def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    contact_terms(m, d, w, forces)
     constraint(m, d, w)
 
 
@@ -96,6 +122,47 @@ def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32)
         sensors(m, d, w)
 
 
+@outline("mdr", "w t o final read row")
+@ti.func
+def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
+              read: ti.i32, row: ti.i32):  # fmt: skip
+    """The accelerations of physics step at control step t: one, or for RK4 those of its stages.
+
+    o: the step's record, or -1. final: only the first, since no step follows. read: sensors are asked, and written to
+    output row `row` if that is not negative.
+    """
+    nstage = stages(m)
+    if final:
+        nstage = 1
+    if nstage > 1:
+        start_stages(m, d, w)
+    for i in range(nstage):
+        if nstage > 1:
+            enter_stage(m, d, w, i)
+        forward(m, d, w, ti.cast(read and i == 0, ti.i32))
+        check_capacity(m, d, w, t)
+        if row >= 0 and i == 0:
+            n = m.dims[NSENSORDATA]
+            for x in range(n):
+                r.traj_sensordata[row * n + x] = d.sensordata[w * n + x]
+        if o >= 0:
+            record_qacc(m, d, r, w, o, i)
+        if nstage > 1:
+            leave_stage(m, d, w, i)
+
+
+@outline("mdr", "w t o final read row")
+@ti.func
+def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
+            read: ti.i32, row: ti.i32):  # fmt: skip
+    """A whole physics step: `evaluated`, and the state after it."""
+    evaluated(m, d, r, w, t, o, final, read, row)
+    if not final:
+        advance(m, d, w, has_implicit(m, 0))
+        d.time[w] = d.time[w] + m.opt[TIMESTEP]
+        check(m, d, w, t)
+
+
 @outline("md", "w implicit")
 @ti.func
 def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
@@ -109,11 +176,10 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     motion(m, d, w, U_ANG, o + QACC * nv)
 
 
-@outline("mdrgb", "w implicit stage row")
+@outline("mdg", "w implicit stage")
 @ti.func
-def integrator_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
-                       w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """A_BAR and MU, from the integrator and from the sensors of output row `row` (none for row < 0).
+def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
+    """A_BAR and MU, from the integrator.
 
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
@@ -128,6 +194,14 @@ def integrator_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: 
         advance_vjp(m, d, g, w, implicit)
     else:
         enter_stage_vjp(m, d, g, w, stage)
+
+
+@outline("mdrgb", "w implicit stage row")
+@ti.func
+def sensor_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """Adds what the sensors of output row `row` ask, if it is not negative."""
+    advance_adjoint(m, d, g, w, implicit, stage)
     for u in range(m.dims[NU]):
         g.force_bar[w * m.dims[NU] + u] = 0.0
     if row >= 0:
@@ -136,12 +210,12 @@ def integrator_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: 
 
 @outline("mdrgb", "w implicit stage row")
 @ti.func
-def constraint_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
-                       w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """Z from A_BAR, the motions of the test vectors, and the adjoint of contacts, limits and dry friction."""
+def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """Z from A_BAR, and the motions of the test vectors."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    integrator_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    sensor_adjoint(m, d, r, g, b, w, implicit, stage, row)
     acceleration_vjp(m, d, w)
     for i in range(nv):
         d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
@@ -155,7 +229,26 @@ def constraint_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: 
             column = Q_ANG
             source = MA
         motion(m, d, w, column, o + source * nv)
+
+
+@outline("mdrgb", "w implicit stage row")
+@ti.func
+def constraint_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                       w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of contacts, limits and dry friction."""
+    solver_adjoint(m, d, r, g, b, w, implicit, stage, row)
     constraint_vjp(m, d, g, w)
+
+
+@outline("mdrgb", "w implicit stage row")
+@ti.func
+def force_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                  implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of applied, actuator and passive forces."""
+    constraint_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    xfrc_vjp(m, d, g, w)
+    actuation_vjp(m, d, g, w)
+    passive_vjp(m, d, g, w)
 
 
 @outline("mdrgb", "w implicit stage row")
@@ -163,12 +256,54 @@ def constraint_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: 
 def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                 implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
     """The adjoint of `forward` and of the integrator: adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
-    constraint_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    xfrc_vjp(m, d, g, w)
-    actuation_vjp(m, d, g, w)
-    passive_vjp(m, d, g, w)
+    force_adjoint(m, d, r, g, b, w, implicit, stage, row)
     rnea_vjp_own(m, d, g, w, implicit)
     rnea_vjp(m, d, g, w, implicit)
+
+
+@outline("mdrgb", "w o final row")
+@ti.func
+def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                o: ti.i32, final: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of `stepped` at the record o; `final` that of the sensors where no step follows.
+
+    row: the output row whose sensors were read in the step, or -1.
+    """
+    load_record(m, d, r, w, o)
+    nstage = stages(m)
+    if final:
+        nstage = 1
+    if nstage > 1:
+        start_stages(m, d, w)
+    # RK4's stages once forwards, for what each leaves to the next, then backwards
+    turns = 1
+    if nstage > 1:
+        turns = 2 * nstage
+    for turn in range(turns):
+        stage = turn
+        backwards = turns == 1 or turn >= nstage
+        if backwards:
+            stage = turns - 1 - turn
+        if nstage > 1:
+            enter_stage(m, d, w, stage)
+        load_qacc(m, d, r, w, o, stage)
+        act_rates(m, d, w)
+        if backwards:
+            kind = stage
+            if final:
+                kind = FINAL_STAGE
+            elif nstage == 1:
+                kind = EULER_STAGE
+            asked = -1
+            if stage == 0:
+                asked = row
+            forward_vjp(m, d, r, g, b, w, has_implicit(m, 1), kind, asked)
+            if nstage > 1:
+                leave_stage_vjp(m, d, g, w, stage)
+        else:
+            leave_stage(m, d, w, stage)
+            if stage == nstage - 1:
+                advance_rk4_vjp(m, d, g, w)
 
 
 @ti.func
@@ -180,3 +315,23 @@ def clear_bodies(m: ti.template(), g: ti.template(), w: ti.i32):
         for k in ti.static((LB_ANG, AB_ANG, UB_ANG, VB_ANG, XB_ANG)):
             g.body_bar[h + k] = zero
             g.body_bar[h + k + 1] = zero
+
+
+@ti.func
+def check(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
+    """Stop the world where the state is not finite, naming the first bad dof."""
+    nv = m.dims[NV]
+    for k in range(nv):
+        i = nv - 1 - k
+        good = ti.abs(d.qvel[w * nv + i]) < MAXVAL and ti.abs(d.dofr[w * nv * NQR + QACC * nv + i]) < MAXVAL
+        if not good:
+            d.world_i[w * NWI + W_STATUS] = DIVERGED
+            d.world_i[w * NWI + W_STEP] = t
+            d.world_i[w * NWI + W_INDEX] = i
+
+
+@ti.func
+def check_capacity(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
+    if d.world_i[w * NWI + W_NEED] > m.dims[NCONMAX]:
+        d.world_i[w * NWI + W_STATUS] = OVERFLOW
+        d.world_i[w * NWI + W_STEP] = t

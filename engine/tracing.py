@@ -40,7 +40,9 @@ def _parsed_once(self, excluded_parameters=(), is_kernel=True, arg_features=None
                  is_real_function=False):  # fmt: skip
     tree = None if is_kernel or is_real_function else function_tree(self.func)
     if tree is None:
-        return _get_tree_and_ctx(self, excluded_parameters, is_kernel, arg_features, args, ast_builder, is_real_function)
+        return _get_tree_and_ctx(
+            self, excluded_parameters, is_kernel, arg_features, args, ast_builder, is_real_function
+        )
     return tree, ASTTransformerContext(
         excluded_parameters=excluded_parameters, is_kernel=False, func=self, arg_features=arg_features,
         global_vars=kernel_impl._get_global_vars(self.func), argument_data=args, src=[""], start_lineno=1,

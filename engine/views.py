@@ -97,7 +97,8 @@ class DataViews:
     def mass_matrix(self, world=0):
         """Dense joint-space mass matrix of one world, (nv, nv)."""
         nv = self._sizes["nv"]
-        block = self._pack["mat"][world * nv * nv * s.NMAT :][: nv * nv].reshape(nv, nv)
+        ld = self._sizes["ld"]
+        block = self._pack["mat"][world * nv * ld * s.NMAT :][: nv * ld].reshape(nv, ld)
         parent = np.asarray(self._parents)
         full = np.zeros((nv, nv))
         for k in range(nv):

@@ -25,9 +25,10 @@ LAYERS = (
     ("engine.backend", "engine.errors", "engine.model", "engine.parts", "engine.schema"),
     ("engine.math",),
     ("engine.arrays",),
-    ("engine.launch", "engine.outline", "engine.views"),
+    ("engine.launch", "engine.outline", "engine.tracing", "engine.views"),
     ("engine.dynamics", "engine.contact"),
-    ("engine.feedback", "engine.step"),
+    ("engine.feedback", "engine.records"),
+    ("engine.step",),
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
@@ -45,7 +46,7 @@ UPWARD = {("engine.simulator", "engine.diff.linearize")}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
-    "engine.feedback", "engine.step", "engine.kernels",
+    "engine.feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),
@@ -54,7 +55,7 @@ THIRD_PARTY = {
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model"}),
 }
-INTERNALS = {"engine.backend", "engine.launch", "engine.outline"}  # who may touch taichi.lang
+INTERNALS = {"engine.launch", "engine.outline", "engine.tracing"}  # who may touch taichi.lang
 
 
 def module_of(path):

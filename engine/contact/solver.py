@@ -9,10 +9,11 @@ The adjoint never sees an iteration: at the solution, z = -H^-1 a_bar (implicit 
 
 import taichi as ti
 
-from engine.contact.constraint import add_transpose, chain_mul, constraint_bar, evaluate
+from engine.contact.constraint import constraint_bar, evaluate
+from engine.contact.jacobian import add_transpose, chain_mul
 from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
-from engine.dynamics.factor import factor, solve
+from engine.dynamics.factor import copy_row, factor, matrix_at, solve
 from engine.math.types import EPS, HUGE, real
 from engine.schema import (
     A_BAR,
@@ -22,8 +23,8 @@ from engine.schema import (
     C_KD,
     C_KO,
     C_TOP,
-    D_PARENT,
     ITERATIONS,
+    LD,
     LS_ITERATIONS,
     M_H,
     M_M,
@@ -32,8 +33,6 @@ from engine.schema import (
     NCI,
     NCONMAX,
     NCV,
-    NDI,
-    NMAT,
     NQR,
     NRI,
     NROWMAX,
@@ -61,22 +60,14 @@ from engine.schema import (
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor H = M + J^T K J into M_H, on the elimination tree."""
     nv = m.dims[NV]
-    om = w * nv * nv * NMAT + M_M * nv * nv
-    oh = w * nv * nv * NMAT + M_H * nv * nv
+    ld = m.dims[LD]
+    oh = matrix_at(m, w, M_H)
     oe = w * nv
     for j in range(nv):
-        i = d.eparent[oe + j]
-        while i >= 0:
-            d.mat[oh + j * nv + i] = 0.0
-            i = d.eparent[oe + i]
-        d.mat[oh + j * nv + j] = d.mat[om + j * nv + j]
-        i = m.dof_i[j * NDI + D_PARENT]
-        while i >= 0:
-            d.mat[oh + j * nv + i] = d.mat[om + j * nv + i]
-            i = m.dof_i[i * NDI + D_PARENT]
+        copy_row(m, d.mat, matrix_at(m, w, M_M), oh, j)
     for r in range(d.world_i[w * NWI + W_NROW]):
         i = w * m.dims[NROWMAX] + r
-        e = oh + d.row_i[i * NRI + R_DOF] * (nv + 1)
+        e = oh + d.row_i[i * NRI + R_DOF] * (ld + 1)
         d.mat[e] = d.mat[e] + d.row_r[i * NRR + R_K]
     for r in range(d.world_i[w * NWI + W_NCON]):
         c = w * m.dims[NCONMAX] + r
@@ -89,17 +80,17 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
                 kj = sym_mul(kd, ko, d.con_J[c * nv + j])
                 i = j
                 while i >= 0:
-                    e = oh + j * nv + i
+                    e = oh + j * ld + i
                     d.mat[e] = d.mat[e] + kj.dot(d.con_J[c * nv + i])
                     i = d.eparent[oe + i]
                 j = d.eparent[oe + j]
-    factor(d.mat, oh, nv, d.eparent, oe, d.erun, oe, 1)
+    factor(m, d.mat, oh, d.eparent, oe, d.erun, oe, 1)
 
 
 @ti.func
 def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
     nv = m.dims[NV]
-    solve(d.mat, w * nv * nv * NMAT + M_H * nv * nv, nv, d.eparent, w * nv, d.erun, w * nv, 1, d.dofr, xo)
+    solve(m, d.mat, matrix_at(m, w, M_H), d.eparent, w * nv, d.erun, w * nv, 1, d.dofr, xo)
 
 
 @ti.func
@@ -107,7 +98,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     """-gradient into SEARCH, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    om = w * nv * nv * NMAT + M_M * nv * nv
+    om = matrix_at(m, w, M_M)
     for i in range(nv):
         d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
     for r in range(d.world_i[w * NWI + W_NROW]):
@@ -124,7 +115,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
         fs = d.dofr[o + QFRC_SMOOTH * nv + i]
         fc = d.dofr[o + QFRC_CONSTRAINT * nv + i]
         s = fs + fc - ma
-        weight = 1.0 / d.mat[om + i * nv + i]
+        weight = 1.0 / d.mat[om + i * (m.dims[LD] + 1)]
         d.dofr[o + SEARCH * nv + i] = s
         g2 = g2 + s * s * weight
         f2 = f2 + (ma * ma + fs * fs + fc * fc) * weight

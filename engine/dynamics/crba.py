@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from engine.dynamics.factor import clear_row, matrix_at
 from engine.dynamics.kinematics import origin
 from engine.math.types import mat3
 from engine.schema import (
@@ -13,11 +14,11 @@ from engine.schema import (
     H_COM,
     I_COM,
     I_CRB,
+    LD,
     M_M,
     NBI,
     NBODY,
     NDI,
-    NMAT,
     NSV_DOF,
     NV,
     NXM,
@@ -36,7 +37,8 @@ def crba(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
     ob = w * nbody
     od = w * nv
-    om = w * nv * nv * NMAT + M_M * nv * nv
+    ld = m.dims[LD]
+    om = matrix_at(m, w, M_M)
     for b in range(1, nbody):
         mass = m.theta[m.dims[T_MASS] + b]
         r = d.body[(ob + b) * NXV + X_IPOS] - origin(m, d, w, b)
@@ -56,11 +58,12 @@ def crba(m: ti.template(), d: ti.template(), w: ti.i32):
             sl = d.dof[(od + j) * NSV_DOF + S_LIN]
             fl = mass * sl + sa.cross(h)
             fa = J @ sa + h.cross(sl)
-            d.mat[om + j * nv + j] = sa.dot(fa) + sl.dot(fl) + m.theta[m.dims[T_ARMATURE] + j]
+            clear_row(m, d.mat, om, j)
+            d.mat[om + j * (ld + 1)] = sa.dot(fa) + sl.dot(fl) + m.theta[m.dims[T_ARMATURE] + j]
             i = m.dof_i[j * NDI + D_PARENT]
             while i >= 0:
                 a = (od + i) * NSV_DOF
-                d.mat[om + j * nv + i] = fa.dot(d.dof[a + S_ANG]) + fl.dot(d.dof[a + S_LIN])
+                d.mat[om + j * ld + i] = fa.dot(d.dof[a + S_ANG]) + fl.dot(d.dof[a + S_LIN])
                 i = m.dof_i[i * NDI + D_PARENT]
         if b != m.body_i[b * NBI + B_ROOT]:
             p = ob + m.body_i[b * NBI + B_PARENT]
@@ -73,13 +76,14 @@ def crba(m: ti.template(), d: ti.template(), w: ti.i32):
 def mass_mul(m: ti.template(), d: ti.template(), w: ti.i32, src: ti.i32, dst: ti.i32):
     """dofr[dst] = M dofr[src] (positions of the first element), by the tree's sparsity."""
     nv = m.dims[NV]
-    om = w * nv * nv * NMAT + M_M * nv * nv
+    ld = m.dims[LD]
+    om = matrix_at(m, w, M_M)
     for j in range(nv):
         x = d.dofr[src + j]
-        y = d.mat[om + j * nv + j] * x
+        y = d.mat[om + j * (ld + 1)] * x
         i = m.dof_i[j * NDI + D_PARENT]
         while i >= 0:
-            e = d.mat[om + j * nv + i]
+            e = d.mat[om + j * ld + i]
             y = y + e * d.dofr[src + i]
             d.dofr[dst + i] = d.dofr[dst + i] + e * x
             i = m.dof_i[i * NDI + D_PARENT]

@@ -13,11 +13,13 @@ the identity. The adjoint of h mu^T C a (lambda = R mu_w, p the linear part of C
 
 import taichi as ti
 
+from engine.dynamics.factor import matrix_at
 from engine.dynamics.kinematics import origin
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.types import vec3
 from engine.model.constants import FREE
 from engine.schema import (
+    B_DOFNUM,
     B_IQUAT,
     B_ROOT,
     D_PARENT,
@@ -26,6 +28,7 @@ from engine.schema import (
     J_BODY,
     J_DOFADR,
     J_TYPE,
+    LD,
     M_H,
     M_MH,
     MU,
@@ -35,7 +38,6 @@ from engine.schema import (
     NDI,
     NJI,
     NJNT,
-    NMAT,
     NQR,
     NSV_DOF,
     NTHETA,
@@ -67,8 +69,7 @@ def lone_dof(m: ti.template(), j: ti.i32):
 @ti.func
 def block(m: ti.template(), w: ti.i32, which: ti.i32, i: ti.i32):
     """Where the entry (i, i) of a matrix lies."""
-    nv = m.dims[NV]
-    return (w * NMAT + which) * nv * nv + i * (nv + 1)
+    return matrix_at(m, w, which) + i * (m.dims[LD] + 1)
 
 
 @ti.func
@@ -84,19 +85,22 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
 def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     """Take the blocks of lone free bodies out of M_MH (lower triangle of M + h D), add h C, factor A = L U."""
     nv = m.dims[NV]
+    ld = m.dims[LD]
     h = m.opt[TIMESTEP]
     for j in range(m.dims[NJNT]):
         i0 = lone_dof(m, j)
         if i0 >= 0:
+            # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
+            n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
             src = block(m, w, M_MH, i0)
             dst = block(m, w, M_H, i0)
-            for i in range(6):
+            for i in range(n6):
                 for k in range(i + 1):
-                    x = d.mat[src + i * nv + k]
-                    d.mat[dst + i * nv + k] = x
-                    d.mat[dst + k * nv + i] = x
-                    d.mat[src + i * nv + k] = 0.0
-                d.mat[src + i * (nv + 1)] = 1.0
+                    x = d.mat[src + i * ld + k]
+                    d.mat[dst + i * ld + k] = x
+                    d.mat[dst + k * ld + i] = x
+                    d.mat[src + i * ld + k] = 0.0
+                d.mat[src + i * (ld + 1)] = 1.0
             b = w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY]
             c = d.body[b * NXV + H_COM]
             J = d.inertia[b * NXM + I_CRB]
@@ -106,46 +110,51 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
                 torque = h * (alpha.cross(J @ W) + W.cross(J @ alpha))
                 for i in ti.static(range(3)):
-                    e = dst + i * nv + 3 + k
+                    e = dst + i * ld + 3 + k
                     d.mat[e] = d.mat[e] + f[i]
-                    e = dst + (3 + i) * nv + 3 + k
+                    e = dst + (3 + i) * ld + 3 + k
                     d.mat[e] = d.mat[e] + torque.dot(d.dof[(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
-            for k in range(6):
-                for i in range(k + 1, 6):
-                    x = d.mat[dst + i * nv + k] / d.mat[dst + k * (nv + 1)]
-                    d.mat[dst + i * nv + k] = x
-                    for n in range(k + 1, 6):
-                        d.mat[dst + i * nv + n] = d.mat[dst + i * nv + n] - x * d.mat[dst + k * nv + n]
+            for k in range(n6):
+                for i in range(k + 1, n6):
+                    x = d.mat[dst + i * ld + k] / d.mat[dst + k * (ld + 1)]
+                    d.mat[dst + i * ld + k] = x
+                    for n in range(k + 1, n6):
+                        d.mat[dst + i * ld + n] = d.mat[dst + i * ld + n] - x * d.mat[dst + k * ld + n]
 
 
 @ti.func
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
     """dofr[xo:] of lone free bodies becomes A^-1 x or A^-T x."""
-    nv = m.dims[NV]
+    ld = m.dims[LD]
     for j in range(m.dims[NJNT]):
         i0 = lone_dof(m, j)
         if i0 >= 0:
+            n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
             o = block(m, w, M_H, i0)
             # A = L U, A^T = U^T L^T; the diagonal is U's
-            row = nv
+            row = ld
             column = 1
             if transposed:
                 row = 1
-                column = nv
-            for i in range(6):
+                column = ld
+            for i in range(n6):
                 x = d.dofr[xo + i0 + i]
                 for k in range(i):
                     x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    # a store keeps LLVM from vectorising so short a loop
+                    d.dofr[xo + i0 + i] = x
                 if transposed:
-                    x = x / d.mat[o + i * (nv + 1)]
+                    x = x / d.mat[o + i * (ld + 1)]
                 d.dofr[xo + i0 + i] = x
-            for r in range(6):
+            for r in range(n6):
                 i = 5 - r
                 x = d.dofr[xo + i0 + i]
-                for k in range(i + 1, 6):
+                for k in range(i + 1, n6):
                     x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    # a store keeps LLVM from vectorising so short a loop
+                    d.dofr[xo + i0 + i] = x
                 if not transposed:
-                    x = x / d.mat[o + i * (nv + 1)]
+                    x = x / d.mat[o + i * (ld + 1)]
                 d.dofr[xo + i0 + i] = x
 
 

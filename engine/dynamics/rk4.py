@@ -31,6 +31,7 @@ from engine.schema import (
     NU,
     NV,
     QACC,
+    QACC_EFF,
     TIMESTEP,
     V_STAGE,
 )  # fmt: skip
@@ -132,21 +133,25 @@ def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
 
 @ti.func
 def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
-    """The weighted velocity into V_STAGE, the weighted act_dot into act_dot; the state is the start's again."""
+    """Weighted velocity into V_STAGE, acceleration into QACC_EFF, act_dot into act_dot; the state is the start's."""
     nv = m.dims[NV]
     na = m.dims[NA]
     enter_start(m, d, w)
-    o = w * nv * NQR + V_STAGE * nv
+    o = w * nv * NQR
     for k in range(nv):
-        d.dofr[o + k] = 0.0
+        v = real(0.0)
+        a = real(0.0)
+        for i in range(4):
+            s = stage_at(m, w, i) + k
+            v = v + weight(i) * d.stage[s]
+            a = a + weight(i) * d.stage[s + nv]
+        d.dofr[o + V_STAGE * nv + k] = v
+        d.dofr[o + QACC_EFF * nv + k] = a
     for k in range(na):
-        d.act_dot[w * na + k] = 0.0
-    for i in range(4):
-        s = stage_at(m, w, i)
-        for k in range(nv):
-            d.dofr[o + k] = d.dofr[o + k] + weight(i) * d.stage[s + k]
-        for k in range(na):
-            d.act_dot[w * na + k] = d.act_dot[w * na + k] + weight(i) * d.stage[s + 2 * nv + k]
+        x = real(0.0)
+        for i in range(4):
+            x = x + weight(i) * d.stage[stage_at(m, w, i) + 2 * nv + k]
+        d.act_dot[w * na + k] = x
 
 
 @ti.func
@@ -160,24 +165,6 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
         d.qvel[w * nv + k] = d.stage[o + nq + k]
     for k in range(m.dims[NA]):
         d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
-
-
-@ti.func
-def advance_rk4(m: ti.template(), d: ti.template(), w: ti.i32):
-    nv = m.dims[NV]
-    na = m.dims[NA]
-    h = m.opt[TIMESTEP]
-    combine_stages(m, d, w)
-    for u in range(m.dims[NU]):
-        a = m.act_i[u * NAI + A_ACTADR]
-        if a >= 0:
-            x, sa, sd = next_act(m, d, w, u, w * na + a, h)
-            d.act[w * na + a] = x
-    for i in range(4):
-        s = stage_at(m, w, i) + nv
-        for k in range(nv):
-            d.qvel[w * nv + k] = d.qvel[w * nv + k] + h * weight(i) * d.stage[s + k]
-    integrate_pos(m, d, w, d.dofr, w * nv * NQR + V_STAGE * nv, h)
 
 
 @ti.func

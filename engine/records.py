@@ -1,0 +1,102 @@
+"""What a rollout leaves behind: output rows for people, and records for its adjoint.
+
+Outputs, when asked for, hold row t of the trajectory (state before control step t) for t = 0, every, 2 every ...
+Records hold what the reverse of a physics step reads: qpos, qvel, act, the acceleration of every stage, and the time.
+"""
+
+import taichi as ti
+
+from engine.model.constants import RK4
+from engine.schema import (
+    INTEGRATOR,
+    NA,
+    NQ,
+    NQR,
+    NV,
+    QACC,
+)  # fmt: skip
+
+
+@ti.func
+def stages(m: ti.template()):
+    n = 1
+    if m.dims[INTEGRATOR] == RK4:
+        n = 4
+    return n
+
+
+@ti.func
+def record_size(m: ti.template()):
+    """Numbers in the record of a physics step: qpos, qvel, act, the acceleration of every stage, the time."""
+    return m.dims[NQ] + m.dims[NV] + m.dims[NA] + stages(m) * m.dims[NV] + 1
+
+
+@ti.func
+def record_state(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32):
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    for k in range(nq):
+        r.record[o + k] = d.qpos[w * nq + k]
+    for k in range(nv):
+        r.record[o + nq + k] = d.qvel[w * nv + k]
+    for k in range(na):
+        r.record[o + nq + nv + k] = d.act[w * na + k]
+    r.record[o + record_size(m) - 1] = d.time[w]
+
+
+@ti.func
+def record_qacc(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, stage: ti.i32):
+    nv = m.dims[NV]
+    k = o + m.dims[NQ] + nv + m.dims[NA] + stage * nv
+    for i in range(nv):
+        r.record[k + i] = d.dofr[w * nv * NQR + QACC * nv + i]
+
+
+@ti.func
+def write_outputs(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, row: ti.i32):
+    """Row `row * worlds + w` of the state outputs."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    for k in range(nq):
+        r.traj_qpos[row * nq + k] = d.qpos[w * nq + k]
+    for k in range(nv):
+        r.traj_qvel[row * nv + k] = d.qvel[w * nv + k]
+    for k in range(na):
+        r.traj_act[row * na + k] = d.act[w * na + k]
+
+
+@ti.func
+def load_record(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32):
+    """The state of a record."""
+    nq = m.dims[NQ]
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    for k in range(nq):
+        d.qpos[w * nq + k] = r.record[o + k]
+    for k in range(nv):
+        d.qvel[w * nv + k] = r.record[o + nq + k]
+    for k in range(na):
+        d.act[w * na + k] = r.record[o + nq + nv + k]
+    d.time[w] = r.record[o + record_size(m) - 1]
+
+
+@ti.func
+def load_qacc(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, stage: ti.i32):
+    nv = m.dims[NV]
+    k = o + m.dims[NQ] + nv + m.dims[NA] + stage * nv
+    for i in range(nv):
+        d.dofr[w * nv * NQR + QACC * nv + i] = r.record[k + i]
+
+
+@ti.func
+def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    """Add the cotangents of an output row of the state (qpos already in the tangent space)."""
+    nv = m.dims[NV]
+    na = m.dims[NA]
+    for k in range(nv):
+        g.qpos_bar[w * nv + k] = g.qpos_bar[w * nv + k] + b.cot_qpos[row * nv + k]
+        g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + b.cot_qvel[row * nv + k]
+    for k in range(na):
+        g.act_bar[w * na + k] = g.act_bar[w * na + k] + b.cot_act[row * na + k]

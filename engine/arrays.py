@@ -155,7 +155,7 @@ def _fill_joints(pack, m):
     dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
     _columns(pack["jnt_i"], s.NJI, {
         s.J_TYPE: m.jnt_type, s.J_QPOSADR: m.jnt_qposadr, s.J_DOFADR: m.jnt_dofadr, s.J_BODY: m.jnt_bodyid,
-        s.J_LIMITED: m.jnt_limited,
+        s.J_LIMITED: m.jnt_limited, s.J_OFF: (m.jnt_pos != 0).any(axis=1),
     })  # fmt: skip
     _columns(pack["jnt_v"], s.NJV, {s.J_POS: m.jnt_pos, s.J_AXIS: m.jnt_axis})
     _columns(pack["jnt_r"], s.NJR, {
@@ -180,7 +180,8 @@ def _fill_joints(pack, m):
 
 
 def _fill_geoms(pack, m):
-    _columns(pack["geom_i"], s.NGI, {s.G_TYPE: m.geom_type, s.G_BODY: m.geom_bodyid})
+    collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
+    _columns(pack["geom_i"], s.NGI, {s.G_TYPE: m.geom_type, s.G_BODY: m.geom_bodyid, s.G_COLLIDES: collides})
     _columns(pack["geom_v"], s.NGV, {s.G_POS: m.geom_pos, s.G_SIZE: m.geom_size})
     _columns(pack["geom_q"], 1, {0: m.geom_quat})
     b1, b2 = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]

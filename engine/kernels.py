@@ -7,6 +7,7 @@ What a rollout leaves behind is described in records.py.
 import taichi as ti
 
 from engine.arrays import pack_type
+from engine.contact.collide import geom_poses
 from engine.feedback import act_controller, act_controller_vjp
 from engine.outline import outline
 from engine.records import inject, record_size, record_state, write_outputs
@@ -49,6 +50,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
         read = ti.cast(first and every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
         stepped(m, d, r, w, t, o, final, read, row)
         k = k + 1
+    geom_poses(m, d, w, 0)
     if every > 0 and last == 0 and t1 % every == 0 and d.world_i[w * NWI + W_STATUS] == OK:
         write_outputs(m, d, r, w, (t1 // every) * nworld + w)
 

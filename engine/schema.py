@@ -54,8 +54,8 @@ NBV = 2
 B_QUAT, B_IQUAT = range(2)
 NBQ = 2
 
-J_TYPE, J_QPOSADR, J_DOFADR, J_BODY, J_LIMITED = range(5)
-NJI = 5
+J_TYPE, J_QPOSADR, J_DOFADR, J_BODY, J_LIMITED, J_OFF = range(6)  # J_OFF: not at its body's origin
+NJI = 6
 J_POS, J_AXIS = range(2)
 NJV = 2
 # limit parameters: range, margin, stiffness K and damping B of the reference, diagonal of A, solimp
@@ -67,8 +67,8 @@ NDI = 5
 D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
 NDR = 8
 
-G_TYPE, G_BODY = range(2)
-NGI = 2
+G_TYPE, G_BODY, G_COLLIDES = range(3)
+NGI = 3
 G_POS, G_SIZE = range(2)
 NGV = 2
 

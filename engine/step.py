@@ -78,7 +78,7 @@ def position_terms(m: ti.template(), d: ti.template(), w: ti.i32):
 def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Velocities and, with `forces`, everything that acts but constraints."""
     position_terms(m, d, w)
-    velocity(m, d, w)
+    velocity(m, d, w, forces)
     if forces:
         bias(m, d, w)
         passive(m, d, w)

@@ -29,6 +29,7 @@ from engine.schema import (
     C_Y,
     C_ZONE,
     G_BODY,
+    G_COLLIDES,
     G_POS,
     G_SIZE,
     G_TYPE,
@@ -60,13 +61,15 @@ from engine.schema import (
 
 
 @ti.func
-def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32):
+def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32, colliding: ti.i32):
+    """Poses of the geoms that can collide, which every step reads, or (colliding = 0) of the others, for people."""
     for i in range(m.dims[NGEOM]):
-        b = w * m.dims[NBODY] + m.geom_i[i * NGI + G_BODY]
-        d.geom_xpos[w * m.dims[NGEOM] + i] = d.body[b * NXV + X_POS] + rotate(
-            d.xquat[b], m.geom_v[i * NGV + G_POS]
-        )
-        d.geom_xquat[w * m.dims[NGEOM] + i] = quat_mul(d.xquat[b], m.geom_q[i])
+        if m.geom_i[i * NGI + G_COLLIDES] == colliding:
+            b = w * m.dims[NBODY] + m.geom_i[i * NGI + G_BODY]
+            d.geom_xpos[w * m.dims[NGEOM] + i] = d.body[b * NXV + X_POS] + rotate(
+                d.xquat[b], m.geom_v[i * NGV + G_POS]
+            )
+            d.geom_xquat[w * m.dims[NGEOM] + i] = quat_mul(d.xquat[b], m.geom_q[i])
 
 
 @ti.func

@@ -134,7 +134,7 @@ def detect(m: ti.template(), d: ti.template(), w: ti.i32):
 
     More contacts than the capacity leave their number in W_NEED; the caller stops the world.
     """
-    geom_poses(m, d, w)
+    geom_poses(m, d, w, 1)
     rows(m, d, w)
     collide(m, d, w)
     ball_limits(m, d, w)

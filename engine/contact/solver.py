@@ -154,9 +154,13 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
         d.dofr[o + MSEARCH * nv + i] = 0.0
     lin = real(0.0)
     while done == 0:
-        d1, d2, changed = evaluate(m, d, w, alpha, o + SEARCH * nv)
-        d1 = d1 + lin + alpha * quad
-        d2 = d2 + quad
+        d1 = lin + alpha * quad
+        d2 = quad
+        changed = 0
+        if not free:
+            e1, e2, changed = evaluate(m, d, w, alpha, o + SEARCH * nv)
+            d1 = d1 + e1
+            d2 = d2 + e2
         if moved and ti.abs(d1) > 1e-3 * ti.abs(slope0) and trials < m.dims[LS_ITERATIONS]:
             # not yet at the line's minimum
             trials = trials + 1
@@ -192,7 +196,11 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
             exact = moved and trials == 0 and changed == 0
             g2 = real(0.0)
             f2 = real(0.0)
-            if not (exact or small or iteration >= m.dims[ITERATIONS]):
+            if free:
+                for i in range(nv):
+                    d.dofr[o + SEARCH * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
+                f2 = g2 + HUGE
+            elif not (exact or small or iteration >= m.dims[ITERATIONS]):
                 g2, f2 = gradient(m, d, w)
             # an overflow is no convergence: it goes on, to an acceleration that the caller recognises
             if g2 <= tol * tol * f2 and f2 < HUGE:

@@ -4,7 +4,7 @@ import taichi as ti
 
 from engine.dynamics.factor import clear_row, matrix_at
 from engine.dynamics.kinematics import origin
-from engine.math.types import mat3
+from engine.math.spatial import point_inertia
 from engine.schema import (
     B_DOFADR,
     B_DOFNUM,
@@ -44,9 +44,7 @@ def crba(m: ti.template(), d: ti.template(), w: ti.i32):
         r = d.body[(ob + b) * NXV + X_IPOS] - origin(m, d, w, b)
         d.crb_mass[ob + b] = mass
         d.body[(ob + b) * NXV + H_COM] = mass * r
-        d.inertia[(ob + b) * NXM + I_CRB] = d.inertia[(ob + b) * NXM + I_COM] + mass * (
-            r.dot(r) * mat3([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) - r.outer_product(r)
-        )
+        d.inertia[(ob + b) * NXM + I_CRB] = d.inertia[(ob + b) * NXM + I_COM] + point_inertia(mass, r)
     for k in range(1, nbody):
         b = nbody - k
         mass = d.crb_mass[ob + b]

@@ -6,8 +6,9 @@ at this instant. Every scalar that the engine differentiates is independent of t
 
 import taichi as ti
 
-from engine.math.quat import axis_angle, quat_mul, quat_normalize, quat_to_mat, rotate
-from engine.math.types import mat3, vec3, vec4
+from engine.math.quat import axis_angle, quat_mul, quat_normalize, quat_renormalize, quat_to_mat, rotate
+from engine.math.spatial import rotated_inertia
+from engine.math.types import vec3, vec4
 from engine.model.constants import BALL, FREE, HINGE, SLIDE
 from engine.schema import (
     B_IPOS,
@@ -21,6 +22,7 @@ from engine.schema import (
     I_COM,
     J_AXIS,
     J_DOFADR,
+    J_OFF,
     J_POS,
     J_QPOSADR,
     J_TYPE,
@@ -66,14 +68,19 @@ def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, po
     t = m.jnt_i[j * NJI + J_TYPE]
     p = pos
     q = quat
-    axis = rotate(quat, m.jnt_v[j * NJV + J_AXIS])
-    anchor = pos + rotate(quat, m.jnt_v[j * NJV + J_POS])
+    axis = vec3(0.0, 0.0, 0.0)
+    anchor = pos
+    off = m.jnt_i[j * NJI + J_OFF]
+    if off:
+        anchor = pos + rotate(quat, m.jnt_v[j * NJV + J_POS])
     if t == FREE:
         p = read_vec(d.qpos, qa)
         q = read_quat(d.qpos, qa + 3)
         anchor = p
     else:
         x = d.qpos[qa] - m.qpos_r[m.jnt_i[j * NJI + J_QPOSADR]]
+        if t != BALL:
+            axis = rotate(quat, m.jnt_v[j * NJV + J_AXIS])
         if t == SLIDE:
             p = pos + x * axis
         else:
@@ -81,7 +88,8 @@ def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, po
                 q = quat_mul(quat, axis_angle(m.jnt_v[j * NJV + J_AXIS], x))
             else:
                 q = quat_mul(quat, read_quat(d.qpos, qa))
-            p = anchor - rotate(q, m.jnt_v[j * NJV + J_POS])
+            if off:
+                p = anchor - rotate(q, m.jnt_v[j * NJV + J_POS])
     return p, q, anchor, axis
 
 
@@ -143,24 +151,14 @@ def kinematics(m: ti.template(), d: ti.template(), w: ti.i32):
         for j in range(j0, jn):
             pos, quat, anchor, axis = joint_transform(m, d, w, j, pos, quat)
             write_axes(m, d, w, j, quat, anchor, axis)
-        quat = quat_normalize(quat)
+        quat = quat_renormalize(quat)
         d.body[(ob + b) * NXV + X_POS] = pos
         d.xquat[ob + b] = quat
         c = d.body[(ob + m.body_i[b * NBI + B_ROOT]) * NXV + X_POS]
         for j in range(j0, jn):
             finish_axes(m, d, w, j, c)
         d.body[(ob + b) * NXV + X_IPOS] = pos + rotate(quat, m.body_v[b * NBV + B_IPOS])
-        d.inertia[(ob + b) * NXM + I_COM] = world_inertia(m, b, quat)
-
-
-@ti.func
-def world_inertia(m: ti.template(), b: ti.i32, quat: vec4):
-    """R diag(I) R^T of body b about its centre of mass."""
-    R = quat_to_mat(quat_mul(quat, m.body_q[b * NBQ + B_IQUAT]))
-    i = m.dims[T_INERTIA] + 3 * b
-    S = mat3(0.0)
-    for r in ti.static(range(3)):
-        for k in ti.static(range(3)):
-            S[r, k] = R[r, k] * m.theta[i + k]
-    return S @ R.transpose()
-
+        i = m.dims[T_INERTIA] + 3 * b
+        d.inertia[(ob + b) * NXM + I_COM] = rotated_inertia(
+            quat_mul(quat, m.body_q[b * NBQ + B_IQUAT]), vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2])
+        )

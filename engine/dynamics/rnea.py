@@ -88,8 +88,12 @@ from engine.schema import (
 
 
 @ti.func
-def velocity(m: ti.template(), d: ti.template(), w: ti.i32):
-    """V and the bias part of A of every body, G of every dof."""
+def velocity(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Base to tip: V and the bias part of A of every body, G of every dof; with `forces` also each body's own force.
+
+    f = I A + V x* (I V) is taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
+    torque is J alpha + omega x J omega + r x F.
+    """
     nbody = m.dims[NBODY]
     nv = m.dims[NV]
     g = m.dims[T_GRAVITY]
@@ -128,23 +132,19 @@ def velocity(m: ti.template(), d: ti.template(), w: ti.i32):
         d.body[o + V_LIN] = vl
         d.body[o + A_ANG] = aa
         d.body[o + A_LIN] = al
+        if forces:
+            r = d.body[o + X_IPOS] - origin(m, d, w, b)
+            inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
+            f = m.theta[m.dims[T_MASS] + b] * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
+            d.body[o + F_ANG] = inertia @ aa + va.cross(inertia @ va) + r.cross(f)
+            d.body[o + F_LIN] = f
 
 
 @ti.func
 def bias(m: ti.template(), d: ti.template(), w: ti.i32):
-    """qfrc_bias = c(q, v): forces of the bias accelerations, tip to base."""
+    """Tip to base: qfrc_bias = c(q, v) from the bodies' own forces, which it sums."""
     nbody = m.dims[NBODY]
     nv = m.dims[NV]
-    for b in range(1, nbody):
-        o = (w * nbody + b) * NXV
-        mass = m.theta[m.dims[T_MASS] + b]
-        r = d.body[o + X_IPOS] - origin(m, d, w, b)
-        inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
-        pa, pl = inertia_mul(mass, r, inertia, d.body[o + V_ANG], d.body[o + V_LIN])
-        fa, fl = inertia_mul(mass, r, inertia, d.body[o + A_ANG], d.body[o + A_LIN])
-        ca, cl = cross_force(d.body[o + V_ANG], d.body[o + V_LIN], pa, pl)
-        d.body[o + F_ANG] = fa + ca
-        d.body[o + F_LIN] = fl + cl
     for k in range(1, nbody):
         b = nbody - k
         o = (w * nbody + b) * NXV

@@ -5,7 +5,38 @@ Rigid inertia about that origin: mass m, centre of mass r, rotational inertia I 
 
 import taichi as ti
 
-from engine.math.types import mat3, real, vec3
+from engine.math.types import mat3, real, vec3, vec4
+
+
+@ti.func
+def symmetric(xx: real, yy: real, zz: real, xy: real, xz: real, yz: real):
+    return mat3([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+
+
+@ti.func
+def point_inertia(m: real, r: vec3):
+    """Rotational inertia about the origin of a mass m at r: m (r.r 1 - r r^T)."""
+    p = m * r
+    xx = p[0] * r[0]
+    yy = p[1] * r[1]
+    zz = p[2] * r[2]
+    return symmetric(yy + zz, xx + zz, xx + yy, -p[0] * r[1], -p[0] * r[2], -p[1] * r[2])
+
+
+@ti.func
+def rotated_inertia(q: vec4, i: vec3):
+    """R diag(i) R^T = i_2 1 + (i_0 - i_2) a a^T + (i_1 - i_2) b b^T with R's first two columns a and b."""
+    x = q[1]
+    y = q[2]
+    z = q[3]
+    a = vec3(1 - 2 * (y * y + z * z), 2 * (x * y + q[0] * z), 2 * (x * z - q[0] * y))
+    b = vec3(2 * (x * y - q[0] * z), 1 - 2 * (x * x + z * z), 2 * (y * z + q[0] * x))
+    u = (i[0] - i[2]) * a
+    v = (i[1] - i[2]) * b
+    return symmetric(
+        i[2] + u[0] * a[0] + v[0] * b[0], i[2] + u[1] * a[1] + v[1] * b[1], i[2] + u[2] * a[2] + v[2] * b[2],
+        u[0] * a[1] + v[0] * b[1], u[0] * a[2] + v[0] * b[2], u[1] * a[2] + v[1] * b[2],
+    )  # fmt: skip
 
 
 @ti.func

@@ -35,7 +35,7 @@ def test_floating_chain_keeps_energy_and_momentum(simulators):
 
 
 def incline(angle, friction, cone):
-    default = f'<default><geom friction="{friction} .005 .0001" condim="3" solref=".004 1"/></default>'
+    default = f'<default><geom friction="{friction} .005 .0001" condim="3" solref=".02 1"/></default>'
     return zoo.model(
         f'<geom type="plane" size="5 5 .1" euler="0 {angle} 0"/>'
         '<body><freejoint/><geom type="box" size=".2 .2 .05" mass="1"/></body>',
@@ -54,10 +54,11 @@ def test_block_slides_on_a_steep_incline_and_sticks_on_a_flat_one(simulators, co
         pos = 0.05 * np.array([np.sin(angle), 0, np.cos(angle)])
         quat = np.array([np.cos(angle / 2), 0, np.sin(angle / 2), 0])
         sim.reset(np.concatenate([pos, quat]))
-        sim.step(50)
+        # the block hops and rocks while it slides, so the mean over a second counts
+        sim.step(250)
         first = sim.data.qvel[0, :3] @ down
-        sim.step(200)
-        speeds.append((sim.data.qvel[0, :3] @ down - first) / (200 * mj.opt.timestep))
+        sim.step(500)
+        speeds.append((sim.data.qvel[0, :3] @ down - first) / (500 * mj.opt.timestep))
     assert speeds[0] == pytest.approx(9.81 * (np.sin(angle) - 0.2 * np.cos(angle)), rel=0.02)
     assert abs(speeds[1]) < 0.02
 

@@ -75,6 +75,20 @@ def subtract_block(m: ti.template(), A: ti.template(), y: ti.i32, a: real, x: ti
 
 
 @ti.func
+def scale_block(m: ti.template(), A: ti.template(), y: ti.i32, a: real):
+    """Four entries from 4 y on times a."""
+    j = block_at(m, y)
+    y0 = A[j] * a
+    y1 = A[j + 1] * a
+    y2 = A[j + 2] * a
+    y3 = A[j + 3] * a
+    A[j] = y0
+    A[j + 1] = y1
+    A[j + 2] = y2
+    A[j + 3] = y3
+
+
+@ti.func
 def factor(m: ti.template(), A: ti.template(), o: ti.i32, parent: ti.template(), po: ti.i32, run: ti.template(),
            ro: ti.i32, stride: ti.i32):  # fmt: skip
     """In place: A[o + k ld + i], i <= k, of order nv; the diagonal becomes 1 / D.
@@ -88,7 +102,6 @@ def factor(m: ti.template(), A: ti.template(), o: ti.i32, parent: ti.template(),
         k = n - 1 - kk
         row = o4 + k * ld
         inv = 1.0 / A[4 * row + k]
-        A[4 * row + k] = inv
         i = parent[po + k * stride]
         while i >= 0:
             a = A[4 * row + i] * inv
@@ -101,8 +114,11 @@ def factor(m: ti.template(), A: ti.template(), o: ti.i32, parent: ti.template(),
                     subtract_block(m, A, other + q, a, row + q)
                 j = parent[po + first * stride]
                 top = ti.min(j >> 2, (first >> 2) - 1)
-            A[4 * row + i] = a
             i = parent[po + i * stride]
+        # only now, since a processor stalls that reads four entries together of which it has just written one
+        for q in range((k >> 2) + 1):
+            scale_block(m, A, row + q, inv)
+        A[4 * row + k] = inv
 
 
 @ti.func

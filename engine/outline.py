@@ -12,16 +12,18 @@ compiled once, but takes arrays one by one, so this decorator writes the passing
 nothing. Inside, the packs are objects with the same attributes, so the code of a stage does not know the difference.
 """
 
+import ast
 import functools
 import inspect
 import linecache
-import re
+import textwrap
 
 import taichi as ti
 from taichi.lang import impl, kernel_impl
 
 from engine import schema
 from engine.arrays import DTYPES
+from engine.tracing import function_tree
 
 # Which pack a letter stands for, everywhere in the engine.
 LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
@@ -115,8 +117,11 @@ def arrays_of(function):
 @functools.cache
 def _read(function):
     """The arrays that a function's own text names, and the ti.funcs and stages that it calls."""
-    source = inspect.getsource(function)
-    known = {letter: {b.name for b in schema.PACKS[pack]} for letter, pack in LETTERS.items()}
-    uses = {(p, n) for p, n in re.findall(r"\b([mdcrgb])\.(\w+)", source) if n in known[p]}
-    called = {function.__globals__.get(name) for name in re.findall(r"\b(\w+)\(", source)}
-    return uses, [f for f in called if isinstance(f, Stage) or getattr(f, "_is_taichi_function", False)]
+    known = {(letter, b.name) for letter, pack in LETTERS.items() for b in schema.PACKS[pack]}
+    uses, called = set(), set()
+    for node in ast.walk(function_tree(function) or ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            uses.add((node.value.id, node.attr))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called.add(function.__globals__.get(node.func.id))
+    return uses & known, [f for f in called if isinstance(f, Stage) or getattr(f, "_is_taichi_function", False)]

@@ -9,21 +9,24 @@ what keeps LLVM from unrolling them. With outline.py and launch.py, one of the f
 import ast
 import functools
 import linecache
+import sys
 
 from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl, matrix_ops
 from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext
 from taichi.lang.expr import Expr, make_expr_group
+from taichi.lang.matrix import Vector
 
-_get_tree_and_ctx = kernel_impl._get_tree_and_ctx
-_dot, _cross = matrix_ops.dot, matrix_ops.cross
+_get_tree_and_ctx, _inside_class = kernel_impl._get_tree_and_ctx, kernel_impl._inside_class
+_dot, _cross, _matmul = matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul
 
 
 def set_up():
     """Put the replacements in place; once or more often."""
     ASTTransformerContext.get_pos_info = _position
     kernel_impl._get_tree_and_ctx = _parsed_once
-    matrix_ops.dot, matrix_ops.cross = dot, cross
+    kernel_impl._inside_class = _in_class_body
+    matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul = dot, cross, matmul
     # the tracer warns of calls to functions that it does not know
     dot._is_wrapped_kernel = cross._is_wrapped_kernel = False
 
@@ -67,11 +70,17 @@ def function_tree(function):
 def _functions_of(file):
     """{first line, decorators included: function} of a file."""
     functions = {}
-    for node in ast.walk(ast.parse("".join(linecache.getlines(file)))):
+    for node in ast.parse("".join(linecache.getlines(file))).body:
         if isinstance(node, ast.FunctionDef):
             functions[min(d.lineno for d in [*node.decorator_list, node])] = node
             node.decorator_list = []
     return functions
+
+
+def _in_class_body(level_of_class_stackframe):
+    """Taichi asks at every decorator whether it stands in a class, and searches source files; mostly it does not."""
+    frame = sys._getframe(level_of_class_stackframe)
+    return "__qualname__" in frame.f_locals and _inside_class(level_of_class_stackframe + 1)
 
 
 class Guard(ast.NodeTransformer):
@@ -113,6 +122,24 @@ def cross(x, y):
     x, y = impl.expr_init(x), impl.expr_init(y)
     one, two = (1, 2, 0), (2, 0, 1)
     return impl.expr_init(_swizzle(x, one) * _swizzle(y, two) - _swizzle(x, two) * _swizzle(y, one))
+
+
+def matmul(x, y):
+    """Matrix times vector in Taichi's scope."""
+    if not (isinstance(x, Expr) and x.is_tensor() and isinstance(y, Expr) and y.is_tensor()):
+        return _matmul(x, y)
+    shape = x.get_shape()
+    if len(shape) != 2 or tuple(y.get_shape()) != (shape[1],):
+        return _matmul(x, y)
+    x, y = impl.expr_init(x), impl.expr_init(y)
+    v = [impl.subscript(_builder(), y, j) for j in range(shape[1])]
+    rows = []
+    for i in range(shape[0]):
+        row = impl.subscript(_builder(), x, i, 0) * v[0]
+        for j in range(1, shape[1]):
+            row = row + impl.subscript(_builder(), x, i, j) * v[j]
+        rows.append(row)
+    return impl.expr_init(Vector(rows))
 
 
 def _length(x, y):

@@ -8,6 +8,7 @@ import taichi as ti
 
 from engine.arrays import pack_type
 from engine.contact.collide import geom_poses
+from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.outline import outline
 from engine.records import inject, record_size, record_state, write_outputs
@@ -30,6 +31,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
 
     row0: first physics step's row in the records, or -1. every: control steps per output row, or 0 for none.
     """
+    implicit = has_implicit(m, 0)
     k = 0
     end = (t1 - t0) * frame_skip + last
     while k < end and d.world_i[w * NWI + W_STATUS] == OK:
@@ -48,7 +50,8 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
             o = ((row0 + k) * nworld + w) * record_size(m)
             record_state(m, d, r, w, o)
         read = ti.cast(first and every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
-        stepped(m, d, r, w, t, o, final, read, row)
+        passing = ti.cast(o < 0 and not read and k < end - 1, ti.i32)
+        stepped(m, d, r, w, t, o, final, read, row, implicit, passing)
         k = k + 1
     geom_poses(m, d, w, 0)
     if every > 0 and last == 0 and t1 % every == 0 and d.world_i[w * NWI + W_STATUS] == OK:

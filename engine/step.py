@@ -55,7 +55,9 @@ from engine.schema import (
     UB_ANG,
     VB_ANG,
     W_INDEX,
+    W_NCON,
     W_NEED,
+    W_NROW,
     W_STATUS,
     W_STEP,
     XB_ANG,
@@ -100,32 +102,32 @@ def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i
     constraint(m, d, w)
 
 
-@outline("md", "w")
+@outline("md", "w passing")
 @ti.func
-def solved(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Everything up to the acceleration QACC, warm-started with d.qacc_warmstart."""
+def solved(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32):
+    """Everything up to the acceleration QACC, warm-started with d.qacc_warmstart; `passing`: see `acceleration`."""
     nv = m.dims[NV]
     for i in range(nv):
         d.dofr[w * nv * NQR + QACC * nv + i] = d.qacc_warmstart[w * nv + i]
     constraint_terms(m, d, w, 1)
-    acceleration(m, d, w)
+    acceleration(m, d, w, passing)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.dofr[w * nv * NQR + QACC * nv + i]
 
 
-@outline("md", "w read_sensors")
+@outline("md", "w read_sensors passing")
 @ti.func
-def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
+def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32, passing: ti.i32):
     """The forward pipeline: acceleration and, if asked, sensors at the current state."""
-    solved(m, d, w)
+    solved(m, d, w, passing)
     if read_sensors:
         sensors(m, d, w)
 
 
-@outline("mdr", "w t o final read row")
+@outline("mdr", "w t o final read row passing")
 @ti.func
 def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
-              read: ti.i32, row: ti.i32):  # fmt: skip
+              read: ti.i32, row: ti.i32, passing: ti.i32):  # fmt: skip
     """The accelerations of physics step at control step t: one, or for RK4 those of its stages.
 
     o: the step's record, or -1. final: only the first, since no step follows. read: sensors are asked, and written to
@@ -139,7 +141,7 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t
     for i in range(nstage):
         if nstage > 1:
             enter_stage(m, d, w, i)
-        forward(m, d, w, ti.cast(read and i == 0, ti.i32))
+        forward(m, d, w, ti.cast(read and i == 0, ti.i32), passing)
         check_capacity(m, d, w, t)
         if row >= 0 and i == 0:
             n = m.dims[NSENSORDATA]
@@ -151,14 +153,21 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t
             leave_stage(m, d, w, i)
 
 
-@outline("mdr", "w t o final read row")
+@outline("mdr", "w t o final read row implicit passing")
 @ti.func
 def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
-            read: ti.i32, row: ti.i32):  # fmt: skip
-    """A whole physics step: `evaluated`, and the state after it."""
-    evaluated(m, d, r, w, t, o, final, read, row)
+            read: ti.i32, row: ti.i32, implicit: ti.i32, passing: ti.i32):  # fmt: skip
+    """A whole physics step: `evaluated`, and the state after it. passing: nobody looks at the acceleration QACC."""
+    nv = m.dims[NV]
+    evaluated(m, d, r, w, t, o, final, read, row, ti.cast(implicit and passing, ti.i32))
     if not final:
-        advance(m, d, w, has_implicit(m, 0))
+        advance(m, d, w, implicit)
+        if implicit and d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0:
+            for i in range(nv):
+                a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
+                d.qacc_warmstart[w * nv + i] = a
+                if passing:
+                    d.dofr[w * nv * NQR + QACC * nv + i] = a
         d.time[w] = d.time[w] + m.opt[TIMESTEP]
         check(m, d, w, t)
 

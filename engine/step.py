@@ -124,7 +124,6 @@ def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32,
         sensors(m, d, w)
 
 
-@outline("mdr", "w t o final read row passing")
 @ti.func
 def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
               read: ti.i32, row: ti.i32, passing: ti.i32):  # fmt: skip

@@ -68,7 +68,6 @@ EULER_STAGE, FINAL_STAGE = -1, -2
 MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)
 
 
-@outline("md", "w")
 @ti.func
 def position_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     kinematics(m, d, w)
@@ -95,7 +94,6 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32)
     detect(m, d, w)
 
 
-@outline("md", "w forces")
 @ti.func
 def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     contact_terms(m, d, w, forces)

@@ -7,7 +7,7 @@ which is the same in every process only where a function calls at most one other
 
 import taichi as ti
 
-from engine.contact.constraint import constraint, constraint_vjp, detect, evaluate
+from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate, rows_vjp
 from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
@@ -239,19 +239,20 @@ def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.t
 
 @outline("mdrgb", "w implicit stage row")
 @ti.func
-def constraint_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
-                       w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of contacts, limits and dry friction."""
+def contact_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                    w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of contacts and of ball limits."""
     solver_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    constraint_vjp(m, d, g, w)
+    contacts_vjp(m, d, g, w)
 
 
 @outline("mdrgb", "w implicit stage row")
 @ti.func
 def force_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of applied, actuator and passive forces."""
-    constraint_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    """The adjoint of dry friction and scalar limits, and of applied, actuator and passive forces."""
+    contact_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    rows_vjp(m, d, g, w)
     xfrc_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)

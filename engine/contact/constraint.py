@@ -304,10 +304,16 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
 
 
 @ti.func
-def constraint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) and what sensors ask of f; expects the motions L, U, V and the law at the solution."""
+def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of the scalar rows; expects the law at the solution."""
     frictionless_vjp(m, d, g, w)
     for r in range(d.world_i[w * NWI + W_NROW]):
         row_vjp(m, d, g, w, w * m.dims[NROWMAX] + r)
+
+
+@ti.func
+def contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the
+    solution."""
     for r in range(d.world_i[w * NWI + W_NCON]):
         contact_vjp(m, d, g, w, w * m.dims[NCONMAX] + r)

@@ -120,6 +120,21 @@ class Rollout:
         return out
 
 
+def derivative(f, steps, noise, side=0):
+    """(estimate, uncertainty) of df/dt at 0, from the two neighbouring steps whose difference quotients agree best.
+
+    Nothing here knows what the derivative should be (Ridders, Adv. Eng. Software 4(2), 1982, chooses alike). steps:
+    falling. noise: rounding error of a value of f, without which the quotients of steps too small to change f would
+    agree on zero. A quotient is NaN where f is or diverges.
+    """
+    quotients = np.array([quotient(f, h, side) for h in steps])
+    spreads = np.abs(np.diff(quotients)) + noise / np.asarray(steps)[1:]
+    if np.isnan(spreads).all():
+        return np.nan, np.inf
+    i = int(np.nanargmin(spreads))
+    return float(quotients[i : i + 2].mean()), float(spreads[i])
+
+
 def quotient(f, h, side):
     """`difference`, or NaN where a step that large leads to a rollout that diverges."""
     try:

@@ -181,22 +181,20 @@ class Tape:
         if program.controls is not None:
             self._shape(self.traj["traj_ctrl"], self.steps, sim.model.nu)[:] = program.controls
         self._use(program)
-        self._start = {
+        self._start = None  # until the rollout is finished: one that is broken off has no gradient
+        start = {
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
-        self._bar_ready = False
         time = float(sim.data.time[0])
         for action in self.schedule.primal:
             self._act(action, sim.pack, self._rollout, self.every)
-            if sim.data._status[:, s.W_STATUS].any():
-                self._start = None
-                sim.raise_status(sim.data)
-        if sim.worlds:
-            self.trajectory = Trajectory(self._outputs(), time + self._times())
+            sim.raise_status(sim.data)
+        self.trajectory = Trajectory(self._outputs(), time + self._times())
+        self._start, self._spent = start, False
         return self.trajectory
 
     def _times(self):
@@ -268,9 +266,22 @@ class Tape:
         for n in APPLIED:
             self.pack[n][:] = self._start[n]
         self.data._status[:, : s.W_ID] = 0
+        if self._spent:
+            self._record_again()
+        self._spent = self.schedule.slots > 0
         for action in self.schedule.reverse:
             self._act(action, self.pack, self._replay, 0)
         return self._collect(bars)
+
+    def _record_again(self):
+        """Records and snapshots as the rollout left them: a reverse pass that computes again overwrites them.
+
+        The snapshot of the start is the one that every schedule keeps to the end.
+        """
+        start = next(a for a in self.schedule.primal if isinstance(a, Save) and a.step == 0)
+        self._act(Restore(start.slot, 0), self.pack, self._replay, 0)
+        for action in self.schedule.primal:
+            self._act(action, self.pack, self._replay, 0)
 
     def _check_fresh(self):
         if self._start is None:

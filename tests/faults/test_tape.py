@@ -1,0 +1,129 @@
+"""A tape that is broken off, misused or shared: it raises by name, and what it returns is never of another rollout."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from controllers import PD
+from engine import Simulator, Tape
+from engine.errors import DivergenceError, StaleTapeError
+
+STEPS = 20
+
+
+@pytest.fixture(scope="module")
+def model():
+    return scenes.load("hopper").model
+
+
+def controls(model, seed=0, worlds=1, steps=STEPS):
+    return 0.3 * np.random.default_rng(seed).normal(size=(steps, worlds, model.nu))
+
+
+def weights(tape, seed=1):
+    m = tape.sim.model
+    return np.random.default_rng(seed).normal(size=(tape.rows, tape.sim.worlds, m.nq))
+
+
+def gradient(tape, u):
+    tape.sim.reset()
+    tape.rollout(u)
+    return flat(tape.backward(qpos=weights(tape)))
+
+
+def flat(grads):
+    parts = [grads.ctrl, grads.qpos0, grads.qvel0, *(grads.model[n] for n in grads.model)]
+    return np.concatenate([np.ravel(part) for part in parts])
+
+
+def smallest(sim, steps=STEPS):
+    """A tape with the least memory, so that its schedule has many actions."""
+    try:
+        Tape(sim, steps, memory=1)
+    except ValueError:
+        rich = Tape(sim, steps)
+    fixed = rich.bytes - rich.traj["record"].nbytes - sum(a.nbytes for s in rich.slots for a in s.values())
+    record = rich.traj["record"].nbytes
+    for part in np.linspace(0.05, 1, 20):
+        try:
+            return Tape(sim, steps, memory=int(fixed + part * record))
+        except ValueError:
+            continue
+    raise AssertionError("no schedule with little memory")
+
+
+# ---------------------------------------------------------------------------------------------------- broken off
+
+
+class Interrupted:
+    """A bound kernel that is interrupted at its n-th launch."""
+
+    def __init__(self, kernel, n):
+        self.kernel, self.n = kernel, n
+
+    def launch(self, *ints):
+        self.n -= 1
+        if self.n < 0:
+            raise KeyboardInterrupt
+        self.kernel.launch(*ints)
+
+
+def test_no_gradient_of_an_interrupted_rollout(model):
+    sim = Simulator(model)
+    tape = smallest(sim)
+    u = controls(model)
+    expected = gradient(tape, u)
+    for n in (0, 1):
+        kernel, tape._rollout = tape._rollout, Interrupted(tape._rollout, n)
+        with pytest.raises(KeyboardInterrupt):
+            tape.rollout(controls(model, 3))
+        tape._rollout = kernel
+        with pytest.raises(StaleTapeError, match="no finished rollout"):
+            tape.backward(qpos=weights(tape))
+        assert np.array_equal(gradient(tape, u), expected)
+
+
+def test_an_interrupted_backward_leaves_the_next_one_right(model):
+    sim = Simulator(model)
+    tape = smallest(sim)
+    expected = gradient(tape, controls(model))
+    for n in (0, 1, 2):
+        kernel, tape._reverse = tape._reverse, Interrupted(tape._reverse, n)
+        with pytest.raises(KeyboardInterrupt):
+            tape.backward(qpos=weights(tape))
+        tape._reverse = kernel
+        assert np.array_equal(flat(tape.backward(qpos=weights(tape))), expected)
+
+
+def test_no_gradient_of_a_rollout_that_diverged(model):
+    sim = Simulator(model)
+    tape = Tape(sim, STEPS)
+    expected = gradient(tape, controls(model))
+    sim.reset()
+    sim.data.qvel[:] = 1e9
+    with pytest.raises(DivergenceError):
+        tape.rollout(controls(model))
+    with pytest.raises(StaleTapeError, match="no finished rollout"):
+        tape.backward(qpos=weights(tape))
+    assert np.array_equal(gradient(tape, controls(model)), expected)
+
+
+# ------------------------------------------------------------------------------------------------------ used again
+
+
+def test_backward_twice(model):
+    """Another loss of the same rollout, and the first one again, whatever is stored and whatever computed again."""
+    sim = Simulator(model)
+    u = controls(model)
+    for tape in (Tape(sim, STEPS), smallest(sim)):
+        first = gradient(tape, u)
+        other = flat(tape.backward(qpos=weights(tape, 7)))
+        again = flat(tape.backward(qpos=weights(tape)))
+        assert np.array_equal(first, again)
+        assert not np.allclose(first, other)
+        sim.reset()
+        tape.rollout(u)
+        assert np.array_equal(other, flat(tape.backward(qpos=weights(tape, 7))))

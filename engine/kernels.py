@@ -22,10 +22,15 @@ from engine.dynamics.rk4 import (
 from engine.feedback import act_controller, act_controller_vjp
 from engine.model.constants import RK4
 from engine.schema import (
+    D_JNT,
     DIVERGED,
     INTEGRATOR,
+    J_DOFADR,
+    J_QPOSADR,
     NA,
     NCONMAX,
+    NDI,
+    NJI,
     NQ,
     NQR,
     NSENSORDATA,
@@ -104,6 +109,9 @@ def check(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
     for k in range(nv):
         i = nv - 1 - k
         good = ti.abs(d.qvel[w * nv + i]) < MAXVAL and ti.abs(d.dofr[w * nv * NQR + QACC * nv + i]) < MAXVAL
+        j = m.dof_i[i * NDI + D_JNT]
+        k_q = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR] + i - m.jnt_i[j * NJI + J_DOFADR]
+        good = good and ti.abs(d.qpos[k_q]) < MAXVAL
         if not good:
             d.world_i[w * NWI + W_STATUS] = DIVERGED
             d.world_i[w * NWI + W_STEP] = t

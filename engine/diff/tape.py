@@ -14,7 +14,7 @@ from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose
 from engine.errors import StaleTapeError
 from engine.kernels import reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
-from engine.simulator import checked, qpos_to_tangent, tangent_to_qpos
+from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
 # What a snapshot holds: the part of State that a step changes.
 SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
@@ -72,12 +72,6 @@ class Gradients:
         self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
 
 
-def positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
-    return int(value)
-
-
 class Tape:
     """Rollouts of `steps` control steps of a simulator, and their gradients.
 
@@ -88,10 +82,12 @@ class Tape:
     """
 
     def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
+        if not isinstance(sim, Simulator):
+            raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
         self.sim = sim
-        self.steps = positive("steps", steps)
-        self.frame_skip = positive("frame_skip", frame_skip)
-        self.every = positive("record_every", record_every)
+        self.steps = whole("steps", steps)
+        self.frame_skip = whole("frame_skip", frame_skip)
+        self.every = whole("record_every", record_every)
         if self.steps % self.every:
             raise ValueError(f"record_every: got {self.every}, allowed: a divisor of steps = {self.steps}")
         self.memory = parse_bytes(memory)
@@ -296,13 +292,12 @@ class Tape:
         shape = (rows, self.sim.worlds, self._width(name))
         if value is None:
             return None
-        a = np.asarray(value, NP_REAL)
+        a = numbers(f"backward: cotangent of {name}", value, shape)
         if a.ndim == 2 and self.sim.worlds == 1:
             a = a[:, None]
         if a.shape != shape:
             raise ValueError(f"backward: cotangent of {name} has shape {np.shape(value)}, allowed: {shape}")
-        if not np.isfinite(a).all():
-            raise ValueError(f"backward: cotangent of {name} is not finite")
+        require_finite(f"backward: cotangent of {name}", a)
         return a
 
     def _load_cotangents(self, bars):

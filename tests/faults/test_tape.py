@@ -1,11 +1,8 @@
 """A tape that is broken off, misused or shared: it raises by name, and what it returns is never of another rollout."""
 
-import threading
-
 import numpy as np
 import pytest
 
-import engine
 import scenes
 from controllers import PD
 from engine import Simulator, Tape
@@ -127,3 +124,94 @@ def test_backward_twice(model):
         sim.reset()
         tape.rollout(u)
         assert np.array_equal(other, flat(tape.backward(qpos=weights(tape, 7))))
+
+
+def test_stale(model):
+    """Parameters of the model or of the controller that are no longer those of the rollout, or arrays put in place."""
+    sim = Simulator(model)
+    tape = Tape(sim, STEPS)
+    controller = PD(model)
+    sim.reset()
+    tape.rollout(controller)
+    ones = np.ones((STEPS + 1, 1, model.nq))
+    expected = flat(tape.backward(qpos=ones))
+    for array in (controller.params, sim.params.body_mass, sim.params.gravity):
+        kept = array.copy()
+        array[-1] += 1e-9
+        with pytest.raises(StaleTapeError, match="changed since the rollout; call rollout again"):
+            tape.backward(qpos=ones)
+        array[...] = kept
+    theta = sim.model_pack["theta"]
+    sim.model_pack.set("theta", theta * 1.01)
+    with pytest.raises(StaleTapeError, match="parameter of the model changed"):
+        tape.backward(qpos=ones)
+    sim.model_pack.set("theta", theta)
+    assert np.array_equal(flat(tape.backward(qpos=ones)), expected)
+
+
+def test_the_state_after_the_rollout_does_not_matter(model):
+    """Neither moving the simulator on, nor other controls, nor applied forces, nor another tape."""
+    sim = Simulator(model)
+    tape, other = Tape(sim, STEPS), Tape(sim, STEPS)
+    u = controls(model)
+    expected = gradient(tape, u)
+    sim.step(10)
+    sim.data.ctrl[:] = 0.7
+    sim.data.qfrc_applied[:] = 3.0
+    sim.data.qpos[:] += 0.1
+    other.rollout(2 * u)
+    u[:] = 0
+    assert np.array_equal(flat(tape.backward(qpos=weights(tape))), expected)
+
+
+BAD = {
+    "too few": (lambda m: np.zeros((STEPS - 1, m.nu)), r"controls: got shape \(19, 3\), allowed: \(20, 1, 3\)"),
+    "nan": (lambda m: np.full((STEPS, m.nu), np.nan), r"controls: entry \(0, 0, 0\) is nan"),
+    "words": (lambda m: "walk", "controls: got .*allowed: real numbers"),
+    "complex": (lambda m: 1j * np.zeros((STEPS, m.nu)), "controls: got .*allowed: real numbers"),
+    "nothing": (lambda m: None, "controls: got None, allowed: an array"),
+    "a class": (lambda m: PD, "controls: got <class .*PD.*allowed: an array .* or a controller"),
+    "a spoilt controller": (lambda m: spoilt(PD(m)), "controller: parameter 4 is not finite"),
+}
+
+
+def spoilt(controller):
+    controller.params[4] = np.inf
+    return controller
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_controls(model, what):
+    """Refused before anything moves; the rollout before them keeps its gradient."""
+    bad, match = BAD[what]
+    sim = Simulator(model)
+    tape = Tape(sim, STEPS)
+    expected = gradient(tape, controls(model))
+    end = sim.data.qpos.copy()
+    with pytest.raises(ValueError, match=match):
+        tape.rollout(bad(model))
+    assert np.array_equal(sim.data.qpos, end)
+    assert np.array_equal(flat(tape.backward(qpos=weights(tape))), expected)
+
+
+def test_bad_cotangents(model):
+    sim = Simulator(model)
+    tape = Tape(sim, STEPS)
+    with pytest.raises(StaleTapeError, match="no finished rollout; call rollout first"):
+        tape.backward()
+    expected = gradient(tape, controls(model))
+    ones = np.ones((STEPS + 1, 1, model.nq))
+    for bad, match in (
+        (ones[:-1], r"cotangent of qpos has shape \(20, 1, 6\), allowed: \(21, 1, 6\)"),
+        (ones * np.inf, r"cotangent of qpos: entry \(0, 0, 0\) is inf, allowed: finite"),
+        ("up", "cotangent of qpos: got 'up', allowed: real numbers"),
+        (ones * 1j, "cotangent of qpos: got .* allowed: real numbers"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            tape.backward(qpos=bad)
+    with pytest.raises(TypeError, match="velocity"):
+        tape.backward(velocity=ones)
+    with pytest.raises(KeyError, match="no gradient with respect to 'geom_size'; there are: gravity"):
+        _ = tape.backward().model["geom_size"]
+    assert np.array_equal(flat(tape.backward(qpos=weights(tape))), expected)
+    assert not flat(tape.backward()).any()

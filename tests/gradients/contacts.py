@@ -31,7 +31,8 @@ def model(joint, kinds, cone, condim):
     if kinds[0] == "plane":
         lower += 'euler="4 -6 0"/>'
     else:
-        lower = f'<body><joint type="slide" axis="0 .1 1" stiffness="300" damping="6"/>{lower} mass="2"/></body>'
+        spring = '<joint type="slide" axis="0 .1 1" stiffness="3000" damping="60" springref=".011"/>'  # bears both
+        lower = f'<body>{spring}{lower} mass="2"/></body>'
     extra = '<geom type="sphere" size=".02" pos=".04 .06 .05" mass=".2" contype="0" conaffinity="0"/>'
     body = f'<body pos="0 0 .3">{JOINTS[joint][0]}{upper}{extra}</body>'
     return zoo.model(lower + body, default="", option=f'cone="{cone}"')
@@ -90,7 +91,7 @@ def happened(sim, state, steps):
     return "broken" if touching[0] and not touching[-1] else "none"
 
 
-def starts(mj, sim, joint, event, seed, steps=STEPS, tries=60):
+def starts(mj, sim, joint, event, seed, steps=STEPS, tries=300):
     """Start states from which the event happens within `steps` steps."""
     data, rng = mujoco.MjData(mj), np.random.default_rng(seed)
     gap, speed = EVENTS[event]

@@ -17,11 +17,15 @@ from engine.backend import settings
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
+from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
 from engine.views import DataViews
 
 # Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
 PARALLEL_FROM = 2
+# Parameters that mean nothing below zero; the friction cone needs more than zero.
+NOT_NEGATIVE = ("body_mass", "body_inertia", "dof_damping", "dof_frictionloss")
+ABOVE_ZERO = ("pair_friction",)
 
 
 class Parameters:
@@ -40,10 +44,11 @@ class Parameters:
         self.__dict__["_views"] = views
 
     def __getattr__(self, name):
+        views = self.__dict__.get("_views", {})  # absent while a copy is being made
         try:
-            return self._views[name]
+            return views[name]
         except KeyError:
-            raise AttributeError(f"no differentiable parameter {name!r}; there are: {', '.join(self._views)}") from None
+            raise AttributeError(f"no differentiable parameter {name!r}; there are: {', '.join(views)}") from None
 
     def __getitem__(self, name):
         return getattr(self, name)
@@ -55,10 +60,10 @@ class Parameters:
         return iter(self._views)
 
 
-def worlds_number(worlds):
-    if isinstance(worlds, bool) or not isinstance(worlds, (int, np.integer)) or worlds < 1:
-        raise ValueError(f"worlds: got {worlds!r}, allowed: a whole number from 1")
-    return int(worlds)
+def whole(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
+    return int(value)
 
 
 class Simulator:
@@ -71,15 +76,21 @@ class Simulator:
     """
 
     def __init__(self, model, worlds=1, ncon=None):
-        self.model = model
-        self.worlds = worlds_number(worlds)
-        self.ncon_max = max(contact_capacity(model) if ncon is None else worlds_number(ncon), 1)
+        if not isinstance(model, Model):
+            raise TypeError(
+                f"model: got {type(model).__name__}, allowed: a Model (engine.load, ModelBuilder.compile, "
+                "scenes.load(name).model)"
+            )
+        self.model = validate(model)  # a program may have changed its arrays since it was made
+        self.worlds = whole("worlds", worlds)
+        self.ncon_max = max(contact_capacity(model) if ncon is None else whole("ncon", ncon), 1)
         self.sizes = sizes_of(model, self.ncon_max)
         self.model_pack = model_pack(model, self.ncon_max)
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
         self._kernel = None
+        self._checked = None
         self.reset()
 
     def views(self, pack):
@@ -92,11 +103,7 @@ class Simulator:
 
         qpos: (nq,) or (n, nq); qvel: (nv,) or (n, nv), n the number of reset worlds; worlds: indices, default all.
         """
-        rows = np.arange(self.worlds) if worlds is None else np.atleast_1d(np.asarray(worlds))
-        if rows.dtype == bool:
-            rows = np.flatnonzero(rows)
-        if rows.size and (rows.min() < -self.worlds or rows.max() >= self.worlds):
-            raise ValueError(f"worlds: got {rows}, allowed: 0 to {self.worlds - 1}")
+        rows = self._rows(worlds)
         n, m = len(rows), self.model
         start = checked("qpos", m.qpos0 if qpos is None else qpos, (n, m.nq))
         speed = checked("qvel", np.zeros(m.nv) if qvel is None else qvel, (n, m.nv))
@@ -107,6 +114,20 @@ class Simulator:
         d.qvel[rows] = speed
         d._status[rows, : s.W_ID] = 0
         return self
+
+    def _rows(self, worlds):
+        """Numbers of the chosen worlds: all, indices, or a mask."""
+        if worlds is None:
+            return np.arange(self.worlds)
+        rows = np.atleast_1d(np.asarray(worlds))
+        if rows.dtype == bool and rows.shape == (self.worlds,):
+            return np.flatnonzero(rows)
+        rows = rows.astype(int) if rows.size == 0 else rows
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or (rows < -self.worlds).any() or (rows >= self.worlds).any():
+            raise ValueError(
+                f"worlds: got {worlds!r}, allowed: numbers from 0 to {self.worlds - 1}, or a mask of {self.worlds}"
+            )
+        return rows
 
     def step(self, n=1):
         """Advance every world by n physics steps with the controls in data.ctrl."""
@@ -149,9 +170,23 @@ class Simulator:
         return BoundKernel(kernel, [self.model_pack, data, controller, trajectory], 8)
 
     def check_state(self):
-        """Refuse a state or controls that are not finite, before anything moves."""
-        for name in ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied"):
+        """Refuse a state, controls or parameters that mean nothing, before anything moves."""
+        for name in ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time"):
             require_finite(f"data.{name}", getattr(self.data, name))
+        theta = self.model_pack["theta"]
+        if not np.array_equal(theta, self._checked):  # never equal with a NaN
+            self._check_params()
+            self._checked = theta.copy()
+
+    def _check_params(self):
+        for name in self.params:
+            value = self.params[name]
+            require_finite(f"params.{name}", value)
+            bad = value < 0 if name in NOT_NEGATIVE else value <= 0 if name in ABOVE_ZERO else None
+            if bad is not None and bad.any():
+                at = tuple(int(i) for i in np.argwhere(bad)[0])
+                allowed = "zero or more" if name in NOT_NEGATIVE else "more than zero"
+                raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {allowed}")
 
     def raise_status(self, data):
         """Raise what a launch left in the worlds' status."""
@@ -190,14 +225,24 @@ def hold_controls(sim):
 
 def checked(name, value, shape):
     """A finite array of the engine's precision, broadcast over the first axis; errors name what is allowed."""
-    try:
-        a = np.asarray(value, dtype=NP_REAL)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: got {value!r}, allowed: numbers of shape {shape}") from None
+    a = numbers(name, value, shape)
     if a.shape not in (shape, shape[1:]):
         raise ValueError(f"{name}: got shape {a.shape}, allowed: {shape} or {shape[1:]}")
     require_finite(name, a)
     return np.broadcast_to(a, shape)
+
+
+def numbers(name, value, shape):
+    """An array of the engine's precision, of any shape; what is not made of real numbers is refused."""
+    got = type(value).__name__
+    try:
+        a = np.asarray(value)
+        got = f"an array of {a.dtype}" if a.ndim else repr(value)
+        if a.dtype.kind == "c":
+            raise TypeError
+        return a.astype(NP_REAL, copy=False)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: got {got}, allowed: real numbers of shape {shape}") from None
 
 
 def require_finite(name, a):

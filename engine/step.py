@@ -7,7 +7,8 @@ which is the same in every process only where a function calls at most one other
 
 import taichi as ti
 
-from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate, rows_vjp
+from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate
+from engine.contact.rows import rows_vjp
 from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
@@ -32,7 +33,10 @@ from engine.records import load_qacc, load_record, record_qacc, stages
 from engine.schema import (
     A_BAR,
     AB_ANG,
+    D_JNT,
     DIVERGED,
+    J_DOFADR,
+    J_QPOSADR,
     L_ANG,
     LB_ANG,
     MA,
@@ -40,6 +44,9 @@ from engine.schema import (
     NBAR,
     NBODY,
     NCONMAX,
+    NDI,
+    NJI,
+    NQ,
     NQR,
     NSENSORDATA,
     NU,
@@ -331,6 +338,9 @@ def check(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
     for k in range(nv):
         i = nv - 1 - k
         good = ti.abs(d.qvel[w * nv + i]) < MAXVAL and ti.abs(d.dofr[w * nv * NQR + QACC * nv + i]) < MAXVAL
+        j = m.dof_i[i * NDI + D_JNT]
+        k_q = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR] + i - m.jnt_i[j * NJI + J_DOFADR]
+        good = good and ti.abs(d.qpos[k_q]) < MAXVAL
         if not good:
             d.world_i[w * NWI + W_STATUS] = DIVERGED
             d.world_i[w * NWI + W_STEP] = t

@@ -50,7 +50,7 @@ class DataViews:
 
     def __getattr__(self, name):
         try:
-            return self.__dict__["_views"][name]
+            return self.__dict__.get("_views", {})[name]  # absent while a copy is being made
         except KeyError:
             raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied") from None
 

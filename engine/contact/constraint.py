@@ -16,7 +16,7 @@ from engine.contact.collide import collide, collide_vjp, geom_poses
 from engine.contact.impedance import impedance, reference
 from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, jacobian
 from engine.contact.law import contact_law, friction_vjp, sym_mul
-from engine.contact.rows import frictionless_vjp, row_law, row_vjp, rows
+from engine.contact.rows import row_law, rows
 from engine.dynamics.kinematics import origin
 from engine.math.types import MINVAL, real, vec3
 from engine.schema import (
@@ -301,14 +301,6 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             th = w * m.dims[NTHETA] + fr
             g.theta_bar[th] = g.theta_bar[th] - bar0
             g.theta_bar[th + 1] = g.theta_bar[th + 1] - bar1
-
-
-@ti.func
-def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) of the scalar rows; expects the law at the solution."""
-    frictionless_vjp(m, d, g, w)
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        row_vjp(m, d, g, w, w * m.dims[NROWMAX] + r)
 
 
 @ti.func

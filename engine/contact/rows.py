@@ -176,3 +176,11 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             if ti.abs(jar) > 1e4 * EPS * size:
                 th = w * m.dims[NTHETA] + k
                 g.theta_bar[th] = g.theta_bar[th] + ti.math.sign(jar) * d.dofr[o + Z * nv + i]
+
+
+@ti.func
+def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of the scalar rows; expects the law at the solution."""
+    frictionless_vjp(m, d, g, w)
+    for r in range(d.world_i[w * NWI + W_NROW]):
+        row_vjp(m, d, g, w, w * m.dims[NROWMAX] + r)

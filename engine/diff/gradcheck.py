@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import NP_REAL
-from engine.diff.tape import OUTPUTS, positive
+from engine.diff.tape import OUTPUTS
 from engine.model.constants import BALL, FREE
 from engine.model.displace import direction, displace
 from engine.parts import OPEN, TO_CTRL, Part
+from engine.simulator import NOT_NEGATIVE, whole
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"
 LADDER = np.array([10.0, 1.0, 0.1, 0.01])
@@ -83,12 +84,13 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
     input's size and smaller where the loss is steep. rtol: relative error that is "ok"; differences known worse than
     that widen it.
 
+    Damping of zero, and dry friction where all of it is zero, only increase: their derivative is the one-sided one.
     qpos0 moves in the tangent space, and separately in the length of its quaternions. The simulator, its parameters and
     the controller are put back afterwards; the tape then holds the unperturbed rollout.
     """
     if np.dtype(NP_REAL) != np.float64:
         raise RuntimeError("gradcheck: differences need engine.init(precision='f64'); f32 has too few digits for them")
-    positive("directions", directions)
+    whole("directions", directions)
     steps = LADDER * (np.finfo(float).eps ** (1 / 3) if eps is None else eps)
     case = _Case(tape, loss, controls, qpos0, qvel0)
     wrt = (wrt,) if isinstance(wrt, str) else wrt
@@ -101,14 +103,22 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
             for probe in _probes(case, name, grads, rng, directions):
                 # a step should change the loss by a small part of itself, so that fewer events lie in between
                 t = steps * min(1.0, terms / max(probe.size, 1e-300))
-                plus = np.array([case.value(probe, x) for x in t])
-                minus = np.array([case.value(probe, -x) for x in t])
-                judged = judge(probe.slope, probe.size, t, plus, minus, here, ROUNDING * terms, rtol)
+                plus, minus, noise = _values(case, probe, t, here, ROUNDING * terms)
+                judged = judge(probe.slope, probe.size, t, plus, minus, here, noise, rtol)
                 entries.append(Entry(probe.input, probe.slope, *judged))
         case.value(None, 0.0)
     finally:
         case.restore()
     return Report(entries)
+
+
+def _values(case, probe, t, here, noise):
+    """Values at +t and -t, and their rounding error; where -t means nothing, what continues the right side smoothly."""
+    plus = np.array([case.value(probe, x) for x in t])
+    if not probe.to_the_right:
+        return plus, np.array([case.value(probe, -x) for x in t]), noise
+    twice = np.array([case.value(probe, 2 * x) for x in t])
+    return plus, 3 * here - 3 * plus + twice, 7 * noise  # a parabola through the values at 0, t and 2 t
 
 
 def judge(slope, size, steps, plus, minus, here, noise, rtol):
@@ -141,12 +151,16 @@ def judge(slope, size, steps, plus, minus, here, noise, rtol):
 
 
 class _Probe(NamedTuple):
-    """One direction of one input: the gradient along it, its typical magnitude, and how to move (t -> None)."""
+    """One direction of one input: the gradient along it, its typical magnitude, and how to move (t -> None).
+
+    to_the_right: the derivative is one-sided, since the other side means nothing.
+    """
 
     input: str
     slope: float
     size: float
     move: object
+    to_the_right: bool = False
 
 
 class _Case:
@@ -244,23 +258,26 @@ def _probes(case, name, grads, rng, directions):
         yield _probe_length(case, grads)
 
 
-def _probe(name, gradient, along, move):
-    return _Probe(name, float((gradient * along).sum()), float(np.linalg.norm(gradient * along)), move)
+def _probe(name, gradient, along, move, to_the_right=False):
+    slope, size = float((gradient * along).sum()), float(np.linalg.norm(gradient * along))
+    return _Probe(name, slope, size, move, to_the_right)
 
 
 def _probe_array(name, gradient, base, rng, live):
     along = rng.normal(size=base.shape)
+    scale = np.sqrt(np.mean(base**2)) if base.any() else 1.0
+    one_sided = name in NOT_NEGATIVE and not (name in POSITIVE and base.any()) and (base == 0).any()
     if name in POSITIVE and base.any():
         along = along * np.abs(base)
+    elif name in NOT_NEGATIVE:
+        along = np.where(base > 0, along * base, np.abs(along) * scale)
     else:
-        along = along * (np.sqrt(np.mean(base**2)) if base.any() else 1.0)
-    if not base.any() and name in (*POSITIVE, "dof_damping"):
-        along = np.abs(along)
+        along = along * scale
 
     def move(t):
         live[...] = base + t * along
 
-    return _probe(name, gradient, along, move)
+    return _probe(name, gradient, along, move, bool(one_sided))
 
 
 def _probe_qpos(case, grads, rng):

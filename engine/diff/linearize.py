@@ -6,8 +6,8 @@ the unit cotangent of entry k, and one backward pass over one control step retur
 
 import numpy as np
 
-from engine.diff.tape import Tape, positive
-from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos
+from engine.diff.tape import Tape
+from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
 _COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "time")
 
@@ -19,7 +19,7 @@ def linearize(sim, frame_skip=1):
     physics steps. The simulator does not move. Where a contact or a limit is just being made or broken the derivative
     is one-sided, that of the present contacts.
     """
-    frame_skip = positive("frame_skip", frame_skip)
+    frame_skip = whole("frame_skip", frame_skip)
     m, n = sim.model, 2 * sim.model.nv + sim.model.na
     sim.check_state()
     tape = _tape(sim, frame_skip, n)

@@ -48,6 +48,10 @@ class Program:
 
 def bind_program(tape, controls):
     """The Program of what `rollout` was given; a controller's is kept on the tape and gets its new parameters."""
+    if controls is None or isinstance(controls, type):
+        raise ValueError(
+            f"controls: got {controls!r}, allowed: an array (steps, worlds, nu) or (steps, nu), or a controller"
+        )
     if not hasattr(controls, "parts"):
         program = getattr(tape, "_plain", None) or Program(nu=tape.sim.model.nu)
         tape._plain = program

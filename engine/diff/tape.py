@@ -14,7 +14,7 @@ from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose
 from engine.errors import StaleTapeError
 from engine.kernels import reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
-from engine.simulator import checked, qpos_to_tangent, tangent_to_qpos
+from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
 # What a snapshot holds: the part of State that a step changes.
 SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
@@ -72,12 +72,6 @@ class Gradients:
         self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
 
 
-def positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
-    return int(value)
-
-
 class Tape:
     """Rollouts of `steps` control steps of a simulator, and their gradients.
 
@@ -88,10 +82,12 @@ class Tape:
     """
 
     def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
+        if not isinstance(sim, Simulator):
+            raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
         self.sim = sim
-        self.steps = positive("steps", steps)
-        self.frame_skip = positive("frame_skip", frame_skip)
-        self.every = positive("record_every", record_every)
+        self.steps = whole("steps", steps)
+        self.frame_skip = whole("frame_skip", frame_skip)
+        self.every = whole("record_every", record_every)
         if self.steps % self.every:
             raise ValueError(f"record_every: got {self.every}, allowed: a divisor of steps = {self.steps}")
         self.memory = parse_bytes(memory)
@@ -181,22 +177,20 @@ class Tape:
         if program.controls is not None:
             self._shape(self.traj["traj_ctrl"], self.steps, sim.model.nu)[:] = program.controls
         self._use(program)
-        self._start = {
+        self._start = None  # until the rollout is finished: one that is broken off has no gradient
+        start = {
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
-        self._bar_ready = False
         time = float(sim.data.time[0])
         for action in self.schedule.primal:
             self._act(action, sim.pack, self._rollout, self.every)
-            if sim.data._status[:, s.W_STATUS].any():
-                self._start = None
-                sim.raise_status(sim.data)
-        if sim.worlds:
-            self.trajectory = Trajectory(self._outputs(), time + self._times())
+            sim.raise_status(sim.data)
+        self.trajectory = Trajectory(self._outputs(), time + self._times())
+        self._start, self._spent = start, False
         return self.trajectory
 
     def _times(self):
@@ -268,9 +262,22 @@ class Tape:
         for n in APPLIED:
             self.pack[n][:] = self._start[n]
         self.data._status[:, : s.W_ID] = 0
+        if self._spent:
+            self._record_again()
+        self._spent = self.schedule.slots > 0
         for action in self.schedule.reverse:
             self._act(action, self.pack, self._replay, 0)
         return self._collect(bars)
+
+    def _record_again(self):
+        """Records and snapshots as the rollout left them: a reverse pass that computes again overwrites them.
+
+        The snapshot of the start is the one that every schedule keeps to the end.
+        """
+        start = next(a for a in self.schedule.primal if isinstance(a, Save) and a.step == 0)
+        self._act(Restore(start.slot, 0), self.pack, self._replay, 0)
+        for action in self.schedule.primal:
+            self._act(action, self.pack, self._replay, 0)
 
     def _check_fresh(self):
         if self._start is None:
@@ -285,13 +292,12 @@ class Tape:
         shape = (rows, self.sim.worlds, self._width(name))
         if value is None:
             return None
-        a = np.asarray(value, NP_REAL)
+        a = numbers(f"backward: cotangent of {name}", value, shape)
         if a.ndim == 2 and self.sim.worlds == 1:
             a = a[:, None]
         if a.shape != shape:
             raise ValueError(f"backward: cotangent of {name} has shape {np.shape(value)}, allowed: {shape}")
-        if not np.isfinite(a).all():
-            raise ValueError(f"backward: cotangent of {name} is not finite")
+        require_finite(f"backward: cotangent of {name}", a)
         return a
 
     def _load_cotangents(self, bars):

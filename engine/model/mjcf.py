@@ -13,7 +13,7 @@ import numpy as np
 from . import constants as c
 from .errors import UnsupportedError
 from .fields import FIELDS
-from .mjcf_refusals import frame_object, inert_tendon, refusals
+from .mjcf_refusals import frame_object, inert_force_range, inert_tendon, refusals
 from .model import Keyframes, Model, Option
 from .pairs import PARAMETERS, Pair, find_pairs, pair_arrays, pair_refusals
 from .report import ImportReport
@@ -223,6 +223,9 @@ def _left_out(mujoco, mj):
         if inert_tendon(mj, t):
             name = mujoco.mj_id2name(mj, mujoco.mjtObj.mjOBJ_TENDON, t) or t
             yield f"tendon {name!r} exerts no force: left out"
+    idle = sum(inert_force_range(mj, j) for j in np.flatnonzero(mj.jnt_actfrclimited))
+    if idle:
+        yield f"actuatorfrcrange (effort) of {idle} joints without an actuator: left out"
     if mj.neq:
         yield f"{mj.neq} equality constraints are switched off: left out"
     weld1, weld2 = (mj.body_weldid[mj.geom_bodyid[geoms]] for geoms in (mj.pair_geom1, mj.pair_geom2))

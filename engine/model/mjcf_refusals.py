@@ -12,7 +12,6 @@ _MUST_BE_ZERO = (
     ("body_gravcomp", "BODY", "body", "gravcomp"),
     ("jnt_stiffnesspoly", "JOINT", "joint", "second and third stiffness"),
     ("jnt_springyield", "JOINT", "joint", "springyield"),
-    ("jnt_actfrclimited", "JOINT", "joint", "actuatorfrclimited"),
     ("geom_surfacevel", "GEOM", "geom", "surfacevel"),
     ("geom_adhesion", "GEOM", "geom", "adhesion"),
     ("pair_adhesion", "PAIR", "contact pair", "adhesion"),
@@ -46,6 +45,12 @@ def name_of(mujoco, mj, kind, index, element=None):
 def frame_object(mujoco, objtype):
     """Our OBJ_ number of what a frame sensor looks at, or None."""
     return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k}")): v for k, v in _FRAME_OBJECTS.items()}.get(int(objtype))
+
+
+def inert_force_range(mj, j):
+    """Whether the limit on actuator forces at joint `j` (a URDF's effort) limits none, since no actuator acts there."""
+    low, high = mj.jnt_actfrcrange[j]
+    return low <= 0 <= high and j not in mj.actuator_trnid[:, 0]
 
 
 def inert_tendon(mj, t):
@@ -105,6 +110,12 @@ def _joints(mujoco, mj):
         poly = mj.dof_dampingpoly[mj.jnt_dofadr[j]]
         if poly.any():
             yield f"{name_of(mujoco, mj, 'JOINT', j)}: second and third damping = {poly}; allowed: 0"
+    for j in np.flatnonzero(mj.jnt_actfrclimited):
+        if not inert_force_range(mj, j):
+            yield (
+                f"{name_of(mujoco, mj, 'JOINT', j)}: actuatorfrcrange = {mj.jnt_actfrcrange[j]}; "
+                "allowed: none where an actuator acts (give the actuator a forcerange)"
+            )
     for j in np.flatnonzero(np.asarray(mj.jnt_plasticadr) >= 0):
         if not mj.jnt_springyield[j]:  # otherwise named above
             yield f"{name_of(mujoco, mj, 'JOINT', j)}: plastic spring; allowed: an elastic one"

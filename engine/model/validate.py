@@ -23,7 +23,9 @@ _USED_SIZES = {c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 
 
 def validate(m):
     """Raise ModelError at the first thing in Model `m` that no robot can have; return `m`."""
-    for check in (_numbers, _options, _tree, _masses, _joints, _geoms, _solver_parameters, _actuators, _regular):
+    for check in (
+        _shapes, _numbers, _options, _tree, _masses, _joints, _geoms, _solver_parameters, _actuators, _regular,
+    ):  # fmt: skip
         check(m)
     return m
 
@@ -48,6 +50,15 @@ def _first(mask):
     mask = np.asarray(mask)
     rows = np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1)) if mask.size else ()
     return int(rows[0]) if len(rows) else None
+
+
+def _shapes(m):
+    for array, (size, entry, _) in FIELDS.items():
+        value, want = getattr(m, array), (getattr(m, size), *entry)
+        if not isinstance(value, np.ndarray):
+            raise ModelError(f"{array} is a {type(value).__name__}; allowed: a NumPy array of shape {want}")
+        if value.shape != want or value.dtype.kind not in "biuf":
+            raise ModelError(f"{array} has shape {value.shape} of {value.dtype}; allowed: numbers of shape {want}")
 
 
 def _numbers(m):

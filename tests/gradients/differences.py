@@ -9,6 +9,7 @@ from engine.errors import DivergenceError
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
 STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
 # What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
 ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")
 # Where such a parameter is zero its derivative is that to the right.
@@ -24,6 +25,7 @@ class Rollout:
     def __init__(self, sim, mj, state, steps, seed=0, outputs=OUTPUTS, applied=False, **tape):
         self.sim, self.mj, self.rng = sim, mj, np.random.default_rng(seed)
         self.tape = Tape(sim, steps, **tape)
+        self.known = {}  # how well `errors` knew the derivatives, relative as the errors are
         qpos, qvel, act, ctrl = state
         self.inputs = {
             "qpos0": np.array(qpos), "qvel0": np.array(qvel), "act0": np.array(act),
@@ -97,7 +99,7 @@ class Rollout:
         return float((g * direction).sum()), float(np.abs(g * direction).max(initial=0.0))
 
     def errors(self, names=None, tangent=None, one_sided=0):
-        """{input: relative error}, the best of a ladder of steps. one_sided: only differences to that side."""
+        """{input: relative error against `derivative`}. one_sided: only differences to that side."""
         grads = self.gradients()
         out = {}
         for name in names or [*self.inputs, *self.params]:
@@ -111,13 +113,27 @@ class Rollout:
                 direction, side = np.where(self.params[name] == 0, direction, np.abs(direction)), 1
                 adjoint, size = self.adjoint(grads, name, direction)
                 f = self.along(name, direction)
-            estimates = np.array([quotient(f, eps, side) for eps in STEPS])
+            estimate, known = derivative(f, STEPS, ROUNDING * self.size, side)
             scale = max(abs(adjoint), 0.1 * size, 1e-6 * max(1.0, self.size))
-            if np.isnan(adjoint):
-                out[name] = np.inf
-            else:
-                out[name] = float(np.nanmin(np.abs(estimates - adjoint)) / scale)
+            self.known[name] = known / scale
+            error = abs(estimate - adjoint) / scale
+            out[name] = float(error) if np.isfinite(error) else np.inf
         return out
+
+
+def derivative(f, steps, noise, side=0):
+    """(estimate, uncertainty) of df/dt at 0, from the two neighbouring steps whose difference quotients agree best.
+
+    Nothing here knows what the derivative should be (Ridders, Adv. Eng. Software 4(2), 1982, chooses alike). steps:
+    falling. noise: rounding error of a value of f, without which the quotients of steps too small to change f would
+    agree on zero. A quotient is NaN where f is or diverges.
+    """
+    quotients = np.array([quotient(f, h, side) for h in steps])
+    spreads = np.abs(np.diff(quotients)) + noise / np.asarray(steps)[1:]
+    if np.isnan(spreads).all():
+        return np.nan, np.inf
+    i = int(np.nanargmin(spreads))
+    return float(quotients[i : i + 2].mean()), float(spreads[i])
 
 
 def quotient(f, h, side):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +90,30 @@ def test_urdf(tmp_path):
         np.testing.assert_array_equal(m.jnt_range, [[-1, 1]])
 
 
+def test_effort_of_a_urdf_limits_no_actuator(tmp_path):
+    """A URDF has effort limits and no actuators: nothing is limited, and the report says so."""
+    link = "<link name='{}'><inertial><mass value='2'/><inertia ixx='1' iyy='1' izz='1' ixy='0' ixz='0' iyz='0'/>" \
+           "</inertial></link>"  # fmt: skip
+    joint = "<joint name='elbow' type='revolute'><parent link='a'/><child link='b'/><axis xyz='0 1 0'/>" \
+            "<limit lower='-1' upper='1' effort='5'/></joint>"  # fmt: skip
+    m = load(f"<robot name='arm'>{link.format('a')}{link.format('b')}{joint}</robot>")
+    assert m.nv == 1
+    assert any("effort) of 1 joints without an actuator: left out" in line for line in m.report.changed)
+
+
+@pytest.mark.parametrize("path", sorted(Path(CHEETAH).parent.glob("*.xml")), ids=lambda path: path.stem)
+def test_every_file_of_gymnasium(path):
+    """Loads, or says line by line what is in the way and what is allowed."""
+    try:
+        m = load(path)
+    except UnsupportedError as error:
+        assert error.refused
+        for line in error.refused:
+            assert "allowed" in line, line
+    else:
+        assert m.nv > 0 and m.report.used and not m.report.refused
+
+
 def test_mesh_is_kept_for_drawing():
     mesh = "<asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset>"
     body = "<body><freejoint/><geom type='mesh' mesh='m' contype='0' conaffinity='0'/></body>"
@@ -133,7 +158,8 @@ REFUSED = [
     ({"joint": "stiffness='1 2 0'"}, "joint 'j': second and third stiffness"),
     ({"joint": "damping='1 2 0'"}, "joint 'j': second and third damping"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
-    ({"joint": "actuatorfrcrange='-1 1'"}, "joint 'j': actuatorfrclimited"),
+    ({"joint": "actuatorfrcrange='-1 1'", **actuator("<motor joint='j'/>")}, "joint 'j': actuatorfrcrange = [-1.  1.]"),
+    ({"joint": "actuatorfrcrange='1 2'"}, "joint 'j': actuatorfrcrange = [1. 2.]; allowed: none where an actuator"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
     ({"geom": "surfacevel='1 0 0'"}, "geom 'g': surfacevel"),
     ({"geom": "condim='4'"}, "geom 'ground' with geom 'g': condim 4"),
@@ -216,6 +242,24 @@ def test_missing_file_and_wrong_type():
         load("nowhere.xml")
     with pytest.raises(TypeError, match="not int"):
         load(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    (
+        ("<mujoco><worldbody><body></worldbody></mujoco>", "XML parse error"),
+        ("<mujoco><worldbody><bode/></worldbody></mujoco>", "unrecognized element"),
+        ("<mujoco><worldbody><geom size='1' colour='red'/></worldbody></mujoco>", "unrecognized attribute: 'colour'"),
+        ("<mujoco><worldbody><body name='a'/><body name='a'/></worldbody></mujoco>", "repeated name 'a'"),
+        ("<mujoco><worldbody><body><joint axis='0 0 0'/><geom size='1'/></body></worldbody></mujoco>", "axis"),
+        ("<mujoco><worldbody><body><joint/><geom size='1' mass='-1'/></body></worldbody></mujoco>", "mass"),
+    ),
+    ids=("broken", "element", "attribute", "twice", "axis", "mass"),
+)
+def test_xml_that_is_no_robot(text, words):
+    """The compiler's own words reach the caller."""
+    with pytest.raises(ValueError, match=words):
+        load(text)
 
 
 def test_missing_mujoco_names_the_extra(monkeypatch):

@@ -1,0 +1,272 @@
+"""Kernels that run the engine's functions on plain vectors, primal and adjoint side by side, for many inputs at once.
+
+Each takes a table of inputs x (n, width in), of cotangents bar (n, width out) and integers k (n, anything), and fills
+y (n, width out) and x_bar (n, width in). `check` compares x_bar with differences of y.
+"""
+
+import numpy as np
+import taichi as ti
+
+from engine.contact.box import (
+    FIXED,
+    NEAREST,
+    ball_box,
+    ball_box_vjp,
+    capsule_box_params,
+    param_vjp,
+)  # fmt: skip
+from engine.contact.frame import contact_frame, contact_frame_vjp
+from engine.contact.impedance import impedance
+from engine.contact.law import contact_law, friction_vjp, sym_mul
+from engine.contact.plane import plane_point, plane_point_vjp
+from engine.contact.rows import row_law
+from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
+from engine.math.quat import (
+    jr_inverse_slope,
+    jr_inverse_transpose,
+    jr_transpose,
+    quat_exp,
+    quat_log,
+    quat_mul,
+)  # fmt: skip
+from engine.math.types import real, vec3, vec4
+
+Table = ti.types.ndarray(dtype=real, ndim=2)
+Integers = ti.types.ndarray(dtype=ti.i32, ndim=2)
+
+
+@ti.func
+def read(a: ti.template(), i: ti.i32, k: ti.i32):
+    return vec3(a[i, k], a[i, k + 1], a[i, k + 2])
+
+
+@ti.func
+def write(a: ti.template(), i: ti.i32, k: ti.i32, x: vec3):
+    for e in ti.static(range(3)):
+        a[i, k + e] = x[e]
+
+
+@ti.kernel
+def frame(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """n, y -> t1, t2"""
+    for i in range(x.shape[0]):
+        n = read(x, i, 0)
+        hint = read(x, i, 3)
+        t1, t2 = contact_frame(n, hint)
+        write(y, i, 0, t1)
+        write(y, i, 3, t2)
+        n_bar, y_bar = contact_frame_vjp(n, hint, t1, vec3(0.0, 0.0, 0.0), read(bar, i, 0), read(bar, i, 3))
+        write(x_bar, i, 0, n_bar)
+        write(x_bar, i, 3, y_bar)
+
+
+@ti.kernel
+def plane(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """n, x1, c -> dist, pos; radius 0.3"""
+    for i in range(x.shape[0]):
+        n = read(x, i, 0)
+        x1 = read(x, i, 3)
+        c = read(x, i, 6)
+        dist, pos = plane_point(n, x1, c, 0.3)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        n_bar, c_bar, s = plane_point_vjp(n, x1, c, 0.3, dist, bar[i, 0], read(bar, i, 1))
+        write(x_bar, i, 0, n_bar)
+        write(x_bar, i, 3, -s * n)
+        write(x_bar, i, 6, c_bar)
+
+
+@ti.kernel
+def spheres(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """c1, c2 -> dist, pos, n; radii 0.3 and 0.2"""
+    for i in range(x.shape[0]):
+        c1 = read(x, i, 0)
+        c2 = read(x, i, 3)
+        dist, pos, n = sphere_sphere(c1, 0.3, c2, 0.2, vec3(0.0, 0.0, 1.0), vec3(1.0, 0.0, 0.0))
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, c2_bar = sphere_sphere_vjp(c1, 0.3, c2, 0.2, n, bar[i, 0], read(bar, i, 1), read(bar, i, 4))
+        write(x_bar, i, 0, c1_bar)
+        write(x_bar, i, 3, c2_bar)
+
+
+@ti.kernel
+def segments(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """x1, s1, x2, s2 -> c1, c2 of candidate k[0]; k[1:] receives which parameters are free and how many candidates"""
+    for i in range(x.shape[0]):
+        x1 = read(x, i, 0)
+        s1 = read(x, i, 3)
+        x2 = read(x, i, 6)
+        s2 = read(x, i, 9)
+        t1, t2, free1, free2, n = segment_params(x1, s1, x2, s2, k[i, 0])
+        c1 = x1 + t1 * s1
+        c2 = x2 + t2 * s2
+        write(y, i, 0, c1)
+        write(y, i, 3, c2)
+        k[i, 1] = free1
+        k[i, 2] = free2
+        k[i, 3] = n
+        x1_bar, s1_bar, x2_bar, s2_bar = segment_vjp(
+            s1, t1, free1, s2, t2, free2, c1 - c2, read(bar, i, 0), read(bar, i, 3)
+        )
+        write(x_bar, i, 0, x1_bar)
+        write(x_bar, i, 3, s1_bar)
+        write(x_bar, i, 6, x2_bar)
+        write(x_bar, i, 9, s2_bar)
+
+
+@ti.kernel
+def ball_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """q -> dist, pos, n in the frame of a box of half size (.5, .4, .3); radius 0.1"""
+    for i in range(x.shape[0]):
+        q = read(x, i, 0)
+        size = vec3(0.5, 0.4, 0.3)
+        dist, pos, n = ball_box(q, 0.1, size)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        write(x_bar, i, 0, ball_box_vjp(q, 0.1, size, n, bar[i, 0], read(bar, i, 1), read(bar, i, 4)))
+
+
+@ti.kernel
+def capsule_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """q, a -> t of the first and of the second point; k receives (near, kind of the second, its axis)"""
+    for i in range(x.shape[0]):
+        q = read(x, i, 0)
+        a = read(x, i, 3)
+        size = vec3(0.5, 0.4, 0.3)
+        t1, near, t2, kind, axis = capsule_box_params(q, a, size)
+        y[i, 0] = t1
+        y[i, 1] = t2
+        k[i, 0] = near
+        k[i, 1] = kind
+        k[i, 2] = axis
+        first = FIXED
+        if near >= 0:
+            first = NEAREST
+        q_bar, a_bar = param_vjp(q, a, size, t1, first, 0, t1, near, bar[i, 0])
+        if kind >= 0:
+            q2, a2 = param_vjp(q, a, size, t2, kind, axis, t1, near, bar[i, 1])
+            q_bar = q_bar + q2
+            a_bar = a_bar + a2
+        else:
+            y[i, 1] = 0.0
+        write(x_bar, i, 0, q_bar)
+        write(x_bar, i, 3, a_bar)
+
+
+@ti.kernel
+def law(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """jar, fr0, fr1, D, impratio -> force; k: condim, elliptic, and receives the zone"""
+    for i in range(x.shape[0]):
+        jar = read(x, i, 0)
+        f, kd, ko, zone = contact_law(jar, k[i, 0], k[i, 1], x[i, 5], x[i, 3], x[i, 4], x[i, 6])
+        write(y, i, 0, f)
+        k[i, 2] = zone
+        f_bar = read(bar, i, 0)
+        write(x_bar, i, 0, -sym_mul(kd, ko, f_bar))
+        x_bar[i, 3] = 0.0
+        x_bar[i, 4] = 0.0
+        if k[i, 0] > 1:
+            b0, b1 = friction_vjp(jar, f_bar, k[i, 1], x[i, 5], x[i, 3], x[i, 4], x[i, 6])
+            x_bar[i, 3] = b0
+            x_bar[i, 4] = b1
+        x_bar[i, 5] = f.dot(f_bar) / x[i, 5]
+
+
+@ti.kernel
+def scalar_row(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """jar, D, floss -> force; k: kind (0 dry friction, 1 limit), and receives the zone"""
+    for i in range(x.shape[0]):
+        f, stiffness, zone = row_law(k[i, 0], x[i, 0], x[i, 1], x[i, 2])
+        y[i, 0] = f
+        k[i, 1] = zone
+        x_bar[i, 0] = -stiffness * bar[i, 0]
+
+
+@ti.kernel
+def impedances(a: ti.types.ndarray(dtype=real, ndim=1), x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """penetration -> impedance, with solimp a"""
+    for i in range(x.shape[0]):
+        imp, slope = impedance(a, 0, x[i, 0])
+        y[i, 0] = imp
+        x_bar[i, 0] = slope * bar[i, 0]
+
+
+@ti.kernel
+def exponential(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """r -> rotation vector from exp(r at the first row of its group) to exp(r): jr_transpose"""
+    for i in range(x.shape[0]):
+        r = read(x, i, 0)
+        base = quat_exp(read(x, i - k[i, 0], 0))
+        write(y, i, 0, quat_log(quat_mul(vec4(base[0], -base[1], -base[2], -base[3]), quat_exp(r))))
+        write(x_bar, i, 0, jr_transpose(r, read(bar, i, 0)))
+
+
+@ti.kernel
+def logarithm(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """r, delta -> log(exp(r) exp(delta)) at delta = 0: jr_inverse_transpose"""
+    for i in range(x.shape[0]):
+        r = read(x, i, 0)
+        write(y, i, 0, quat_log(quat_mul(quat_exp(r), quat_exp(read(x, i, 3)))))
+        write(x_bar, i, 3, jr_inverse_transpose(r, read(bar, i, 0)))
+
+
+@ti.kernel
+def tangent_map(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """r, v -> Jr(r)^-1 v: jr_inverse_slope for r, jr_inverse_transpose for v"""
+    for i in range(x.shape[0]):
+        r = read(x, i, 0)
+        v = read(x, i, 3)
+        y_bar = read(bar, i, 0)
+        write(y, i, 0, jr_inverse_transpose(-r, v))
+        write(x_bar, i, 0, jr_inverse_slope(r, v, y_bar))
+        write(x_bar, i, 3, jr_inverse_transpose(r, y_bar))
+
+
+STENCIL = np.array([-2.0, -1.0, 1.0, 2.0]), np.array([1.0, -8.0, 8.0, -1.0]) / 12
+
+
+def run(kernel, x, bar, k, *before):
+    """(y, x_bar, k)"""
+    y, x_bar, k = np.full(bar.shape, np.nan), np.zeros(x.shape), np.array(k, np.int32)
+    kernel(*before, np.ascontiguousarray(x), np.ascontiguousarray(bar), k, y, x_bar)
+    return y, x_bar, k
+
+
+def check(kernel, x, width, k=None, columns=None, h=1e-4, side=0, tolerance=1e-8, before=(), group=None):
+    """Compare the adjoint with fourth-order differences of the primal, one input column at a time.
+
+    x: (n, inputs); width: number of outputs; k: (n, integers); columns: inputs that have an adjoint, default all.
+    side: 1 or -1 for differences to that side. group: (column of k) receives how far a row is from its group's first.
+    Rows whose integers (which the kernel fills in) change within the stencil are left out. Returns their mask and k.
+    """
+    x = np.atleast_2d(np.asarray(x, float))
+    n, inputs = x.shape
+    k = np.zeros((n, 4), np.int32) if k is None else np.atleast_2d(np.asarray(k, np.int32))
+    bar = np.random.default_rng(1).normal(size=(n, width))
+    y, x_bar, filled = run(kernel, x, bar, k, *before)
+    steps, weights = (np.arange(5.0) * side, np.array([-25, 48, -36, 16, -3]) / 12 * side) if side else STENCIL
+    smooth = np.ones(n, bool)
+    found = np.zeros(x.shape)
+    columns = list(range(inputs)) if columns is None else list(columns)
+    for column in columns:
+        moved = np.repeat(x[None], len(steps) + 1, axis=0)
+        moved[1:, :, column] += h * steps[:, None]
+        kk = np.repeat(k[None], len(steps) + 1, axis=0)
+        if group is not None:
+            kk[:, :, group] = np.arange(len(steps) + 1)[:, None] * n
+        out, _, after = run(kernel, moved.reshape(-1, inputs), np.tile(bar, (len(steps) + 1, 1)),
+                            kk.reshape(-1, k.shape[1]), *before)  # fmt: skip
+        out = out.reshape(len(steps) + 1, n, width)[1:]
+        if group is None:
+            smooth &= (after.reshape(len(steps) + 1, n, -1) == filled).all(axis=(0, 2))
+        found[:, column] = np.einsum("s,snw,nw->n", weights, out, bar) / h
+    assert np.isfinite(y).all()
+    assert np.isfinite(x_bar[:, columns]).all()
+    scale = np.maximum(np.abs(found).max(axis=1, keepdims=True), np.abs(bar).max(axis=1, keepdims=True))
+    error = (np.abs(found - x_bar) / scale)[:, columns]
+    bad = smooth & (error > tolerance).any(axis=1)
+    assert not bad.any(), (kernel.__name__, x[bad][0], filled[bad][0], found[bad][0], x_bar[bad][0])
+    return smooth, filled

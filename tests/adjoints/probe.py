@@ -1,0 +1,258 @@
+"""One stage of the step at a time, primal or adjoint, on the packs of a small model with one world.
+
+A single kernel holds every stage that is tested (so it compiles once); `Probe.run(NAME, i)` executes one of them. The
+stages' inputs and results are the packs' own arrays, as NumPy views.
+"""
+
+import numpy as np
+import taichi as ti
+
+from engine import schema as s
+from engine.arrays import theta_layout
+from engine.contact.constraint import contacts_vjp, evaluate
+from engine.contact.rows import rows_vjp
+from engine.contact.solver import acceleration_vjp, gradient
+from engine.diff.program import bind_program
+from engine.diff.tape import Tape
+from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
+from engine.dynamics.advance import advance, advance_vjp
+from engine.dynamics.applied import xfrc_vjp
+from engine.dynamics.crba import mass_mul
+from engine.dynamics.implicit import effective_acceleration
+from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.dynamics.passive import passive_vjp
+from engine.dynamics.rk4 import (
+    advance_rk4_vjp,
+    enter_stage,
+    enter_stage_vjp,
+    leave_stage,
+    leave_stage_vjp,
+    start_stages,
+)  # fmt: skip
+from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.sensors import sensors, sensors_vjp
+from engine.feedback import act_controller, act_controller_vjp
+from engine.kernels import AdjointPack, ControllerPack, CotangentPack, DataPack, ModelPack, TrajectoryPack
+from engine.launch import BoundKernel
+from engine.math.types import real
+from engine.model.displace import displace
+from engine.step import clear_bodies, constraint_terms
+from tests.gradients.differences import derivative
+
+STAGES = (
+    "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
+    "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP XFRC_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
+    "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP ACCELERATION_VJP"
+).split()
+(
+    TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
+    CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, XFRC_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
+    ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
+    ACCELERATION_VJP,
+) = range(len(STAGES))  # fmt: skip
+
+
+@ti.kernel
+def stage(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: AdjointPack, b: CotangentPack,
+          what: ti.i32, i: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for _ in range(1):
+        w = d.world_i[s.W_ID]
+        nv = m.dims[s.NV]
+        h = m.opt[s.TIMESTEP]
+        if what == TERMS:
+            # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
+            constraint_terms(m, d, w, 1)
+            evaluate(m, d, w, 0.0, s.QACC * nv)
+            mass_mul(m, d, w, s.QACC * nv, s.MA * nv)
+            gradient(m, d, w)
+            motion(m, d, w, s.U_ANG, s.QACC * nv)
+        elif what == EFFECTIVE:
+            effective_acceleration(m, d, w, i)
+        elif what == SENSORS:
+            sensors(m, d, w)
+        elif what == ADVANCE:
+            advance(m, d, w, i)
+        elif what == INTEGRATE_POS:
+            integrate_pos(m, d, w, d.qvel, 0, h)
+        elif what == START_STAGES:
+            start_stages(m, d, w)
+        elif what == ENTER_STAGE:
+            enter_stage(m, d, w, i)
+        elif what == LEAVE_STAGE:
+            leave_stage(m, d, w, i)
+        elif what == ADVANCE_RK4:
+            advance(m, d, w, 0)
+        elif what == ACT_RATES:
+            act_rates(m, d, w)
+        elif what == CONTROLLER:
+            act_controller(m, d, c, r, w, 1, i)
+        elif what == MOTIONS:
+            # test motions L of Z and, with i, P of MU and Q of QACC_EFF - QACC; no adjoints of bodies yet
+            clear_bodies(m, g, w)
+            for k in range(nv):
+                d.dofr[s.MA * nv + k] = d.dofr[s.QACC_EFF * nv + k] - d.dofr[s.QACC * nv + k]
+            for k in range(1 + 2 * i):
+                column = s.L_ANG
+                source = s.Z
+                if k == 1:
+                    column = s.P_ANG
+                    source = s.MU
+                if k == 2:
+                    column = s.Q_ANG
+                    source = s.MA
+                motion(m, d, w, column, source * nv)
+        elif what == PASSIVE_VJP:
+            passive_vjp(m, d, g, w)
+        elif what == ACTUATION_VJP:
+            actuation_vjp(m, d, g, w)
+        elif what == ACT_DOT_VJP:
+            # the cotangents of act_dot are in act_dot itself
+            for u in range(m.dims[s.NU]):
+                k = m.act_i[u * s.NAI + s.A_ACTADR]
+                if k >= 0:
+                    act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
+        elif what == XFRC_VJP:
+            xfrc_vjp(m, d, g, w)
+        elif what == CONSTRAINT_VJP:
+            rows_vjp(m, d, g, w)
+            contacts_vjp(m, d, g, w)
+        elif what == RNEA_VJP:
+            rnea_vjp_own(m, d, g, w, i)
+            rnea_vjp(m, d, g, w, i)
+        elif what == SENSORS_VJP:
+            sensors_vjp(m, d, r, g, b, w, 0)
+        elif what == ADVANCE_VJP:
+            advance_vjp(m, d, g, w, i)
+        elif what == INTEGRATE_POS_VJP:
+            integrate_pos_vjp(m, w, d.qvel, 0, h, g.qpos_bar, 0, g.qvel_bar, 0)
+        elif what == ADVANCE_RK4_VJP:
+            advance_rk4_vjp(m, d, g, w)
+        elif what == ENTER_STAGE_VJP:
+            enter_stage_vjp(m, d, g, w, i)
+        elif what == LEAVE_STAGE_VJP:
+            leave_stage_vjp(m, d, g, w, i)
+        elif what == CONTROLLER_VJP:
+            act_controller_vjp(m, d, c, g, w, i)
+        else:
+            acceleration_vjp(m, d, w)
+
+
+STEPS = 10.0 ** -np.arange(2.0, 8.0)
+# Parameters that make no sense below zero: changed in proportion to themselves.
+POSITIVE = ("body_mass", "body_inertia", "dof_frictionloss", "dof_damping", "pair_friction")
+BARS = ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "force_bar", "stage_bar", "params_bar")
+
+
+class Probe:
+    """The packs of a simulator with one world, and the kernel bound to them. Keep one for each simulator."""
+
+    def __init__(self, sim, controller=None, steps=1):
+        assert real == ti.f64
+        assert sim.worlds == 1
+        self.sim, self.model = sim, sim.model
+        self.tape = Tape(sim, steps=steps)
+        held = np.zeros((steps, 1, sim.model.nu))
+        self.program = bind_program(self.tape, held if controller is None else controller)
+        adjoint = self.tape.adj
+        nq = sim.model.nq
+        adjoint.set("params_bar", np.zeros(max(self.program.nparam, 1)))
+        adjoint.set("scratch_bar", np.zeros(max(self.program.nscratch + nq, 1)))
+        self.g, self.b, self.traj = adjoint, self.tape.cot, self.tape.traj
+        packs = [sim.model_pack, sim.pack, self.program.pack, self.traj, self.g, self.b]
+        self.kernel = BoundKernel(stage, packs, 2)
+
+    def run(self, what, i=0):
+        self.kernel.launch(what, i)
+
+    def column(self, number):
+        """Vector `number` (QACC, Z, ...) over the dofs."""
+        nv = self.model.nv
+        return self.sim.pack["dofr"][number * nv : (number + 1) * nv]
+
+    def clear(self):
+        for name in BARS:
+            self.g[name][:] = 0
+
+    def bar(self, name):
+        """Adjoint of a state, a parameter, or the controls."""
+        m = self.model
+        if name in self.sim.params:
+            at, live = theta_layout(m)[0][name][0], self.sim.params[name]
+            return self.g["theta_bar"][at : at + live.size].copy().reshape(live.shape)
+        count = {"qpos": m.nv, "qvel": m.nv, "act": m.na, "ctrl": m.nu}[name]
+        return self.g[f"{name}_bar"][:count].copy()
+
+
+class Case:
+    """A scalar made of stages' results at a state, and its derivatives.
+
+    inputs: qpos, qvel, act, ctrl, every parameter, and qacc (the acceleration that the stages are given).
+    """
+
+    def __init__(self, probe, state, seed=0, qacc=None, applied=False):
+        self.probe, self.sim, self.model = probe, probe.sim, probe.model
+        self.rng = rng = np.random.default_rng(seed)
+        qpos, qvel, act, ctrl = (np.array(a, float) for a in state)
+        m = self.model
+        self.x = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
+        self.x["qacc"] = rng.normal(size=m.nv) if qacc is None else np.array(qacc)
+        self.x |= {n: self.sim.params[n].copy() for n in self.sim.params}
+        self.applied = np.zeros(m.nv), np.zeros((m.nbody, 6))
+        if applied:
+            self.applied = rng.normal(size=m.nv), rng.normal(size=(m.nbody, 6))
+
+    def set(self, **changed):
+        """The whole state and all parameters, those of `changed` instead of the case's own."""
+        x = {**self.x, **changed}
+        sim = self.sim
+        sim.reset(x["qpos"], x["qvel"])
+        sim.data.act[0], sim.data.ctrl[0] = x["act"], x["ctrl"]
+        sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.applied
+        for name in sim.params:
+            sim.params[name][...] = x[name]
+        self.probe.column(s.QACC)[:] = x["qacc"]
+
+    def run(self, *stages):
+        for what in stages:
+            self.probe.run(*(what if isinstance(what, tuple) else (what,)))
+
+    def direction(self, name):
+        x = self.x[name]
+        d = self.rng.normal(size=self.model.nv if name == "qpos" else x.shape)
+        if name in self.sim.params:
+            d = d * (np.abs(x) if name in POSITIVE else np.where(x != 0, np.abs(x), 0.1))
+        return d
+
+    def moved(self, name, direction, t):
+        x = self.x[name]
+        return displace(self.model, x, t * direction) if name == "qpos" else x + t * direction
+
+    def compare(self, forward, bars, tolerance=1e-7, side=0, skip=(), steps=STEPS):
+        """bars: {input: adjoint}; forward() -> scalar, after `set`; NaN where a difference may not go."""
+
+        def value(name, direction, t):
+            self.set(**{name: self.moved(name, direction, t)})
+            return forward()
+
+        self.set()
+        here = abs(forward())
+        errors = {}
+        for name, bar in bars.items():
+            if name in skip or not np.size(bar):
+                continue
+            assert np.isfinite(bar).all(), name
+            for _ in range(2):
+                direction = self.direction(name)
+                if not np.any(direction):
+                    continue
+                found, known = derivative(lambda t, n=name, d=direction: value(n, d, t), steps, 3e-15 * here, side)
+                adjoint = float((bar * direction).sum())
+                # what rounding leaves of a difference is in proportion to the value
+                scale = max(abs(found), abs(adjoint), 0.1 * np.abs(bar * direction).max(), 1e-3 * here, 1e-9)
+                assert known < 100 * tolerance * scale, f"{name}: differences do not settle"
+                errors[name] = max(errors.get(name, 0.0), (abs(found - adjoint) - known) / scale)
+        print({k: f"{v:.1e}" for k, v in errors.items()})
+        assert errors
+        assert all(e <= tolerance for e in errors.values()), errors
+        return errors

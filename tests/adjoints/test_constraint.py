@@ -1,0 +1,225 @@
+"""Adjoint of the constraint forces at a given acceleration: z . (M a + bias - J^T f) and what sensors ask of f, for
+limits (row, ball_limit), dry friction (frictionless), every pair of geoms (collide, contact) and parameter; and the
+solver's implicit adjoint, acceleration, against forces applied to the dofs."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine import schema as s
+from tests import zoo
+from tests.adjoints import probe as p
+
+CONES = pytest.mark.parametrize("cone", zoo.CONES)
+NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "pair_friction", "body_mass", "gravity")
+
+
+def contacts(probe, column):
+    """Live view of a vector of all contacts, (ncon, 3)."""
+    n = int(probe.sim.data.ncon[0])
+    return probe.sim.pack["con_v"].reshape(-1, s.NCV, 3)[:n, column]
+
+
+def solve(case):
+    """The acceleration of the case's state."""
+    case.set()
+    case.sim.forward()
+    return case.sim.data.qacc[0].copy()
+
+
+def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **options):
+    """Returns the number of contacts and of rows."""
+    case = p.Case(probe, state)
+    if direction is not None:
+        case.direction = lambda name: direction
+    case.x["qacc"] = solve(case)
+    case.x["qacc"] = case.x["qacc"] + kick * np.abs(case.x["qacc"]).max() * case.rng.normal(size=case.model.nv)
+    m = case.model
+    z = case.rng.normal(size=m.nv)
+    case.set()
+    case.run(p.TERMS)
+    ncon, nrow = int(case.sim.data.ncon[0]), int(case.sim.pack["world_i"][s.W_NROW])
+    f_bar = 0.1 * case.rng.normal(size=(ncon, 3)) * (probe.sim.pack["con_i"].reshape(-1, s.NCI)[:ncon, s.C_PAIR] >= 0)[
+        :, None
+    ]
+
+    def forward():
+        case.run(p.TERMS)
+        total = float(z @ (probe.column(s.MA) + case.sim.data.qfrc_bias[0] - probe.column(s.QFRC_CONSTRAINT)))
+        if side == 0:
+            if int(case.sim.data.ncon[0]) != ncon:
+                return np.nan  # a contact is made or broken: not within a difference
+            total += float((f_bar * contacts(probe, s.C_F)).sum())
+        return total
+
+    probe.clear()
+    probe.column(s.Z)[:] = z
+    case.run((p.MOTIONS, 0))
+    if side == 0:
+        contacts(probe, s.C_FBAR)[:] = f_bar
+    case.run(p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
+    bars = {n: probe.bar(n) for n in names if n != "qacc"}
+    if "qacc" in names:
+        bars["qacc"] = slope_by_acceleration(probe, z, f_bar)
+    frictionless = (case.x["dof_frictionloss"] == 0).any()
+    options = {"tolerance": 1e-6, **options}
+    case.compare(forward, bars, side=side, skip=("dof_frictionloss",) if frictionless else (), **options)
+    return ncon, nrow
+
+
+def slope_by_acceleration(probe, z, f_bar):
+    """H z - J^T K f_bar, with the Hessian that the solver factors: what acceleration_vjp inverts."""
+    nv = probe.model.nv
+    probe.column(s.A_BAR)[:] = 0
+    contacts(probe, s.C_FBAR)[:] = f_bar
+    probe.run(p.ACCELERATION_VJP)  # A_BAR becomes -J^T K f_bar, the Hessian is factored
+    inverse = np.empty((nv, nv))
+    contacts(probe, s.C_FBAR)[:] = 0
+    asked = probe.column(s.A_BAR).copy()
+    for k in range(nv):
+        probe.column(s.A_BAR)[:] = np.arange(nv) == k
+        probe.run(p.ACCELERATION_VJP)
+        inverse[k] = -probe.column(s.Z)
+    return np.linalg.solve(inverse, z) + asked
+
+
+@pytest.mark.parametrize("name", zoo.ROWS)
+def test_rows_and_ball_limits(probes, name):
+    mj, probe = probes(zoo.ROWS[name])
+    found = np.zeros(2, int)
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.5)
+        found += constraint(probe, state)
+    assert found.any()
+
+
+@CONES
+@pytest.mark.parametrize("condim", (1, 3))
+@pytest.mark.parametrize("kinds", zoo.PAIRS, ids="-".join)
+def test_collide_and_contact(probes, kinds, condim, cone):
+    mj, probe = probes(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
+    data = mujoco.MjData(mj)
+    for seed in range(6):
+        state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
+        ncon, _ = constraint(probe, state)
+        assert ncon
+
+
+@CONES
+@pytest.mark.parametrize("name", zoo.PARAMETERS)
+def test_parameters_of_contact(probes, name, cone):
+    attributes, option = zoo.PARAMETERS[name]
+    mj, probe = probes(zoo.touching("capsule", "capsule", attributes, f'cone="{cone}" {option}'))
+    state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(1))
+    assert constraint(probe, state)[0]
+
+
+@CONES
+def test_contacts_that_couple_branches(probes, cone):
+    mj, probe = probes(zoo.one_tree(f'cone="{cone}"'))
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        assert constraint(probe, state)[0]
+
+
+@CONES
+@pytest.mark.parametrize("name", ("contact", "ball limit", "friction and limits"))
+def test_acceleration(probes, name, cone):
+    """da/d(qfrc_applied) = H^-1 at the solution, and the same through the forces for sensors that read them."""
+    mj, probe = probes(zoo.one_tree(f'cone="{cone}"') if name == "contact" else zoo.ROWS[name])
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        case = p.Case(probe, state)
+        m = case.model
+        case.x["qacc"] = solve(case)
+        case.x["applied"] = np.zeros(m.nv)
+        case.run(p.TERMS)
+        ncon = int(case.sim.data.ncon[0])
+        a_bar, f_bar = case.rng.normal(size=m.nv), case.rng.normal(size=(ncon, 3))
+
+        def forward(case=case, a_bar=a_bar, f_bar=f_bar):
+            case.sim.data.qfrc_applied[0] = case.now
+            case.sim.data.qacc_warmstart[0] = case.x["qacc"]
+            case.sim.forward()
+            return float(a_bar @ case.sim.data.qacc[0] + (f_bar * contacts(case.probe, s.C_F)).sum())
+
+        def set_(case=case, applied=None):
+            case.now = case.x["applied"] if applied is None else applied
+            p.Case.set(case)
+
+        probe.column(s.A_BAR)[:] = a_bar
+        contacts(probe, s.C_FBAR)[:] = f_bar
+        case.run(p.ACCELERATION_VJP)
+        bar = -probe.column(s.Z)
+        case.set = set_
+        case.compare(forward, {"applied": bar.copy()}, tolerance=1e-6)
+
+
+HINGE_LIMIT = zoo.limited('<joint axis="1 2 3" range="-.2 .3"/>')
+BALL_LIMIT = zoo.limited('<joint type="ball" range="0 .5"/>')
+
+
+@pytest.mark.parametrize("end", (0, 1), ids=("lower", "upper"))
+def test_exactly_at_a_limit(probes, end):
+    """No row yet: the derivative is that of the free side."""
+    mj, probe = probes(HINGE_LIMIT)
+    state = mj.jnt_range[0, [end]], np.array([0.3]), [], []
+    _, nrow = constraint(probe, state, names=("qpos",), side=(1, -1)[end], direction=np.ones(1))
+    assert nrow == 0
+
+
+@pytest.mark.parametrize("past", (1e-7, 1e-5, 2e-4))
+def test_just_beyond_a_limit(probes, past):
+    mj, probe = probes(HINGE_LIMIT)
+    state = mj.jnt_range[0, [1]] + past, np.array([0.3]), [], []
+    steps = past * np.array([0.1, 0.03])
+    assert constraint(probe, state, names=("qpos",), steps=steps, direction=np.ones(1), tolerance=1e-5)[1] == 1
+    constraint(probe, state, names=("qvel", "qacc"))
+
+
+@pytest.mark.parametrize("angle", (0.5, 0.6, 3.1))
+def test_ball_limit(probes, angle):
+    mj, probe = probes(BALL_LIMIT)
+    qpos = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * np.array([0.6, 0, -0.8])])
+    state = qpos, np.array([0.1, -0.2, 0.3]), [], []
+    inwards = -np.array([0.6, 0, -0.8])
+    ncon, _ = constraint(
+        probe, state, names=("qpos",), **({"side": 1, "direction": inwards} if angle == 0.5 else {})
+    )
+    assert ncon == (angle > 0.5)
+
+
+def test_ball_limit_of_zero_at_angle_zero(probes):
+    """A ball joint that may not turn, not turned: nothing is NaN."""
+    mj, probe = probes(zoo.limited('<joint type="ball" range="0 .01" margin=".02"/>'))
+    case = p.Case(probe, (np.array([1.0, 0, 0, 0]), np.zeros(3), [], []))
+    case.set()
+    case.run(p.TERMS)
+    assert case.sim.data.ncon[0] == 1
+    probe.clear()
+    probe.column(s.Z)[:] = 1
+    case.run((p.MOTIONS, 0), p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
+    assert np.isfinite(probe.bar("qpos")).all()
+    assert np.isfinite(probe.bar("qvel")).all()
+
+
+def test_frictionless_dofs(probes):
+    """Dry friction of zero has the derivative to the right, and none where the dof's jar is zero but for rounding."""
+    mj, probe = probes(zoo.limited('<joint axis="1 2 3"/><joint type="slide" axis="1 0 0"/>'))
+    state = np.array([0.2, 0.1]), np.array([0.4, -0.7]), [], []
+    case = p.Case(probe, state)
+    z = np.array([0.7, -1.3])
+    case.set()
+    case.run(p.TERMS)
+    probe.clear()
+    probe.column(s.Z)[:] = z
+    case.run((p.MOTIONS, 0), p.CONSTRAINT_VJP)
+    bar = probe.bar("dof_frictionloss")
+
+    def forward():
+        case.run(p.TERMS)
+        return float(-z @ probe.column(s.QFRC_CONSTRAINT))
+
+    case.direction = lambda name: np.abs(case.rng.normal(size=2))
+    case.compare(forward, {"dof_frictionloss": bar}, side=1)
+    assert np.abs(bar).min() > 0.1

@@ -1,0 +1,102 @@
+"""contact_law and its friction_vjp, row_law and impedance against differences, in every zone and at the corners."""
+
+import numpy as np
+import pytest
+
+from tests.adjoints import leaves
+
+RNG = np.random.default_rng(0)
+ELLIPTIC = pytest.mark.parametrize("elliptic", (0, 1), ids=("pyramidal", "elliptic"))
+
+
+def table(jar, fr0=0.8, fr1=0.8, D=2.5, impratio=1.0):
+    jar = np.atleast_2d(np.asarray(jar, float))
+    return np.concatenate([jar, np.tile([fr0, fr1, D, impratio], (len(jar), 1))], axis=1)
+
+
+def check(x, condim, elliptic, h=1e-5):
+    k = np.tile([condim, elliptic, 0, 0], (len(x), 1))
+    return leaves.check(leaves.law, x, 3, k=k, columns=range(6 if condim == 3 else 3), h=h)
+
+
+@ELLIPTIC
+@pytest.mark.parametrize("frictions", ((0.8, 0.8), (0.3, 1.4), (1.0, 1e-3)), ids=str)
+@pytest.mark.parametrize("impratio", (1.0, 5.0, 0.3))
+def test_contact_law(elliptic, frictions, impratio):
+    """Force, Hessian, friction's adjoint: every zone is met."""
+    jar = np.random.default_rng(0).normal(size=(600, 3))
+    jar[:300, 1:] *= 0.02
+    x = table(jar, *frictions, impratio=impratio)
+    smooth, k = check(x, 3, elliptic)
+    assert smooth.sum() > 580
+    zones = set(k[smooth, 2])
+    if elliptic:
+        assert zones == {0, 1, 64}
+    else:  # one bit for each of the four edges that push
+        assert {0, 15} <= zones
+        assert len(zones) >= (9 if min(frictions) > 0.1 else 4)
+
+
+def test_without_friction():
+    smooth, k = check(table(RNG.normal(size=(50, 3))), 1, 0)
+    assert set(k[smooth, 2]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "jar", ((-1, 0, 0), (-1, 1e-9, 0), (-1, 1e-3, 1e-3), (-1e-9, 0, 0)), ids=("axis", "beside it", "near it", "tip")
+)
+def test_elliptic_axis(jar):
+    """No tangential part: within the polar cone, where the law is linear."""
+    jar = np.array([jar], float)
+    _, k = check(table(jar), 3, 1, h=1e-11 if jar[0, 0] > -1e-6 else 1e-5)
+    assert k[0, 2] == 1
+
+
+@ELLIPTIC
+@pytest.mark.parametrize("jar", ((0, 0, 0), (1, 0, 0), (0.8, 1.0, 0.0)), ids=("apex", "open", "on the cone"))
+def test_no_force_at_and_above_the_cone(elliptic, jar):
+    """Where the force vanishes its derivatives do, exactly at the apex too; nothing is NaN."""
+    f, x_bar, _ = leaves.run(leaves.law, table(jar), np.ones((1, 3)), [[3, elliptic, 0, 0]])
+    assert np.abs(f).max() < 1e-15
+    assert np.isfinite(x_bar).all()
+    assert np.abs(x_bar[0, 3:]).max() < 1e-12
+
+
+@pytest.mark.parametrize("jar", ((-1.0, 0.8, 0.0), (-0.5, 0.4, 0.0)))
+def test_edge_of_the_polar_cone(jar):
+    """Where the elliptic zones meet, force and Hessian of both sides agree in what is continuous: the force."""
+    near = table(np.array(jar) * [[1 - 1e-9, 1, 1], [1 + 1e-9, 1, 1]])
+    f, _, k = leaves.run(leaves.law, near, np.ones((2, 3)), np.tile([3, 1, 0, 0], (2, 1)))
+    assert set(k[:, 2]) == {1, 64}
+    assert np.allclose(f[0], f[1], rtol=1e-7)
+
+
+def test_scalar_rows():
+    jar = RNG.normal(size=(200, 1))
+    x = np.concatenate([jar, np.full((200, 1), 2.5), np.full((200, 1), 1.2)], axis=1)
+    for kind, zones in ((0, {0, 2, 3}), (1, {0, 1})):
+        k = np.tile([kind, 0, 0, 0], (200, 1))
+        smooth, k = leaves.check(leaves.scalar_row, x, 1, k=k, columns=(0,), h=1e-5)
+        assert set(k[smooth, 1]) == zones
+
+
+@pytest.mark.parametrize("solimp", (
+    (0.9, 0.95, 0.001, 0.5, 2), (0.3, 0.9, 0.1, 0.3, 3.5), (0.3, 0.9, 0.1, 0.5, 1), (0.8, 0.8, 0.1, 0.5, 2),
+    (0.3, 0.9, 0.0, 0.5, 2), (0.0, 1.0, 0.1, 0.5, 2), (0.9, 0.3, 0.1, 0.4, 2.5),
+), ids=str)  # fmt: skip
+def test_impedance(solimp):
+    a = np.array(solimp, float)
+    width = a[2] or 0.1
+    x = RNG.uniform(-1.3, 1.3, size=(200, 1)) * width
+    # left out: the ends of the width and, for a power of one, the kink in the middle
+    clear = (np.abs(np.abs(x) - width) > 0.02 * width) & (np.abs(x) > 0.02 * width)
+    clear &= np.abs(np.abs(x) - a[3] * width) > 0.02 * width
+    leaves.check(leaves.impedances, x[clear[:, 0]], 1, before=(a,), h=1e-4 * width, tolerance=1e-7)
+
+
+def test_impedance_at_zero_penetration():
+    """A power above one is flat there, a power of one has the slope of the inner side."""
+    for power, slope in ((2.0, 0.0), (1.0, (0.9 - 0.3) / 0.1)):
+        a = np.array([0.3, 0.9, 0.1, 0.5, power])
+        _, x_bar, _ = leaves.run(leaves.impedances, np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 4)), a)
+        assert abs(x_bar[0, 0]) == pytest.approx(slope)

@@ -1,0 +1,44 @@
+"""Adjoint of the sensors at a given acceleration (frame_sensor, subtree and the rest), each sensor alone."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine import schema as s
+from tests import zoo
+from tests.adjoints import probe as p
+
+COUNT = mujoco.MjModel.from_xml_string(zoo.sensing()).nsensor
+
+
+def sensor(probe, state, weights):
+    case = p.Case(probe, state)
+
+    def forward():
+        case.run(p.TERMS, p.SENSORS)
+        return float(weights @ case.sim.data.sensordata[0])
+
+    case.set()
+    forward()
+    n = case.model.nsensordata
+    probe.traj["traj_sensordata"][:n] = case.sim.data.sensordata[0]
+    probe.b["cot_sensordata"][:n] = weights
+    probe.clear()
+    probe.column(s.Z)[:] = 0
+    probe.column(s.A_BAR)[:] = 0
+    case.run((p.MOTIONS, 0), p.SENSORS_VJP, p.ACTUATION_VJP, (p.RNEA_VJP, 0))
+    names = ("qpos", "qvel", "ctrl", "body_mass", "gravity", "actuator_gear", "actuator_gainprm", "actuator_biasprm")
+    bars = {n: probe.bar(n) for n in names} | {"qacc": probe.column(s.A_BAR).copy()}
+    return case.compare(forward, bars)
+
+
+@pytest.mark.parametrize("k", range(COUNT))
+def test_sensors(probes, k):
+    mj, probe = probes(zoo.sensing())
+    rng = np.random.default_rng(0)
+    weights = np.zeros(mj.nsensordata)
+    weights[mj.sensor_adr[k] : mj.sensor_adr[k] + mj.sensor_dim[k]] = rng.normal(size=mj.sensor_dim[k])
+    moving = zoo.random_state(mujoco, mj, rng, 0.4)
+    sensor(probe, moving, weights)
+    if not mj.sensor_cutoff[k]:  # which one reading reaches exactly, at rest
+        sensor(probe, (mj.qpos0, np.zeros(mj.nv), np.zeros(mj.na), np.zeros(mj.nu)), weights)

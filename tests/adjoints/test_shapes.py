@@ -1,0 +1,166 @@
+"""Narrow phase: contact_frame, plane_point, sphere_sphere, segment_params, ball_box and the points of a capsule on a
+box, each adjoint against differences, at random and at degenerate places."""
+
+import numpy as np
+import pytest
+
+from tests.adjoints import leaves
+
+RNG = np.random.default_rng(0)
+X, Y, Z = np.eye(3)
+
+
+def unit(*v):
+    v = np.array(v, float)
+    return v / np.linalg.norm(v, axis=-1, keepdims=True)
+
+
+def rows(*vectors):
+    return np.concatenate(vectors)[None]
+
+
+# ------------------------------------------------------------------------------------------------ contact_frame
+
+
+def test_contact_frame():
+    n, y = unit(*RNG.normal(size=(50, 3))), unit(*RNG.normal(size=(50, 3)))
+    leaves.check(leaves.frame, np.concatenate([n, y], axis=1), 6)
+
+
+@pytest.mark.parametrize("y", (X, Y, unit(1, 0, 1e-3), unit(1, 0, 0.9)), ids=str)
+def test_contact_frame_degenerate(y):
+    """A hint that is a tangent already, and hints close to the normal."""
+    leaves.check(leaves.frame, rows(Z, y), 6)
+    leaves.check(leaves.frame, rows(Z, unit(*(Z + 0.05 * y))), 6, h=1e-5)
+
+
+# -------------------------------------------------------------------------------------------- plane, balls
+
+
+def test_plane_point():
+    x = np.concatenate([unit(*RNG.normal(size=(50, 3))), RNG.normal(size=(50, 6))], axis=1)
+    leaves.check(leaves.plane, x, 4)
+
+
+@pytest.mark.parametrize("height", (0.3, 0.3 + 1e-12, 0.0, -1.0))
+def test_plane_point_touching(height):
+    leaves.check(leaves.plane, rows(Z, [0, 0, 0], [0.1, 0.2, height]), 4)
+
+
+def test_sphere_sphere():
+    leaves.check(leaves.spheres, RNG.normal(size=(50, 6)), 7, h=1e-4)
+
+
+@pytest.mark.parametrize("distance", (0.5, 0.2, 1e-2), ids=("touching", "deep", "nearly concentric"))
+def test_sphere_sphere_degenerate(distance):
+    leaves.check(leaves.spheres, rows(np.zeros(3), distance * Z), 7, h=1e-3 * distance, tolerance=1e-7)
+
+
+def test_concentric_spheres():
+    """No direction is preferred: the normal is held, the adjoint finite."""
+    y, x_bar, _ = leaves.run(leaves.spheres, np.zeros((1, 6)), np.ones((1, 7)), np.zeros((1, 4)))
+    assert np.allclose(y[0], [-0.5, 0, 0.05, 0, 0, 1, 0])
+    assert np.isfinite(x_bar).all()
+
+
+# --------------------------------------------------------------------------------------------- segments
+
+
+def test_segment_params():
+    """All combinations of a free parameter and an end, for two capsules."""
+    x = RNG.normal(size=(400, 12)) * np.repeat([1.0, 0.7, 1.0, 0.7], 3)
+    smooth, k = leaves.check(leaves.segments, x, 6, tolerance=1e-7)
+    assert smooth.sum() > 350
+    assert {tuple(row) for row in k[smooth, 1:]} == {(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)}
+
+
+@pytest.mark.parametrize("ball", (3, 9), ids=("first", "second"))
+def test_segment_params_of_a_ball(ball):
+    """A ball is a segment without length; its half axis has no adjoint."""
+    x = RNG.normal(size=(100, 12))
+    x[:, ball : ball + 3] = 0
+    columns = [i for i in range(12) if not ball <= i < ball + 3]
+    smooth, k = leaves.check(leaves.segments, x, 6, columns=columns)
+    assert {tuple(row) for row in k[smooth, 1:]} == ({(0, 0, 1), (0, 1, 1)} if ball == 3 else {(0, 0, 1), (1, 0, 1)})
+
+
+def test_segment_params_of_two_balls():
+    x = np.zeros((10, 12))
+    x[:, 0:3], x[:, 6:9] = RNG.normal(size=(2, 10, 3))
+    leaves.check(leaves.segments, x, 6, columns=(0, 1, 2, 6, 7, 8))
+
+
+@pytest.mark.parametrize("candidate", range(4))
+def test_parallel_segments(candidate):
+    """Exactly parallel capsules: the candidates are ends, moved along with their own capsule."""
+    x1, s1, s2 = np.zeros(3), 0.2 * X, 0.3 * X
+    k = [[candidate, 0, 0, 0]]
+    along = rows(x1, s1, [0.05, 0.0, 0.3], s2)
+    # only what keeps them parallel: translations and lengths
+    _, filled = leaves.check(leaves.segments, along, 6, k=k, columns=(0, 1, 2, 3, 6, 7, 8, 9), h=1e-5)
+    assert filled[0, 3] == 4
+    y, x_bar, _ = leaves.run(leaves.segments, along, np.ones((1, 6)), k)
+    assert np.isfinite(x_bar).all()
+
+
+def test_crossing_segments():
+    """Perpendicular, meeting in their middles: distance zero, both parameters free."""
+    leaves.check(leaves.segments, rows(np.zeros(3), 0.2 * X, np.zeros(3), 0.3 * Y), 6)
+    leaves.check(leaves.segments, rows(np.zeros(3), 0.2 * X, 0.1 * Z, 0.3 * Y), 6)
+
+
+def test_nearly_parallel_segments():
+    x = rows(np.zeros(3), 0.2 * X, [0.01, 0.0, 0.1], 0.3 * unit(1, 1e-2, 0))
+    leaves.check(leaves.segments, x, 6, h=1e-6, tolerance=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------- boxes
+
+
+def test_ball_box():
+    """Outside near faces, edges and corners, and inside."""
+    smooth = 0
+    for spread in (0.3, 0.6, 1.0):
+        x = RNG.normal(size=(300, 3)) * spread
+        size = np.array([0.5, 0.4, 0.3])
+        clear = np.abs(np.abs(x) - size).min(axis=1) > 1e-2
+        sides = np.sort(size - np.abs(x), axis=1)
+        clear &= (sides[:, 0] < 0) | (sides[:, 1] - sides[:, 0] > 1e-2)  # inside: one nearest face
+        leaves.check(leaves.ball_and_box, x[clear], 7, h=1e-4)
+        smooth += clear.sum()
+    assert smooth > 500
+
+
+def test_ball_box_touching():
+    for q in ((0, 0, 0.4), (0, 0, -0.4), (0.6, 0, 0), (0, 0.1, 0.4 + 1e-13)):
+        leaves.check(leaves.ball_and_box, np.array([q]), 7)
+
+
+def test_ball_centre_on_the_surface():
+    """The normal is that of the face from both sides, so the adjoint is too."""
+    q = np.array([[0.1, 0.1, 0.3]])
+    for shift in (0.0, 1e-9, -1e-9):
+        y, x_bar, _ = leaves.run(leaves.ball_and_box, q + [0, 0, shift], np.array([[1.0, 0, 0, 0, 0, 0, 0]]), [[0] * 4])
+        assert np.allclose(y[0], [-0.1, 0.1, 0.1, 0.25, 0, 0, -1], atol=1e-8)
+        assert np.allclose(x_bar, [[0, 0, 1]])
+
+
+def test_points_of_a_capsule_on_a_box():
+    """Every way in which a point's parameter follows the poses (FIXED, NEAREST, CROSSING, OFFSET)."""
+    size = np.array([0.5, 0.4, 0.3])
+    q = RNG.uniform(-1, 1, size=(6000, 3)) * (size + 0.3)
+    a = unit(*RNG.normal(size=(6000, 3))) * RNG.uniform(0.05, 1.0, size=(6000, 1))
+    a[::3] *= [1, 1, 0.05]
+    smooth, k = leaves.check(leaves.capsule_and_box, np.concatenate([q, a], axis=1), 2, h=1e-6, tolerance=1e-5)
+    found = {(near >= 0, kind) for near, kind, _, _ in k[smooth]}
+    assert {kind for _, kind in found} == {-1, 0, 2, 3}
+    assert {(True, 0), (True, 2), (True, 3), (False, 0), (False, 2), (False, -1)} <= found
+
+
+@pytest.mark.parametrize("a", (0.2 * X, 0.2 * Y, 0.2 * Z, 0.9 * X), ids=("x", "y", "z", "longer than the box"))
+def test_capsule_along_an_axis_of_the_box(a):
+    """Flat on a face, exactly: finite, and the place follows translations."""
+    x = rows([0.05, 0.02, 0.35], a)
+    y, x_bar, _ = leaves.run(leaves.capsule_and_box, x, np.ones((1, 2)), [[0] * 4])
+    assert np.isfinite(x_bar).all()
+    leaves.check(leaves.capsule_and_box, x, 2, columns=(0, 1, 2), h=1e-6, tolerance=1e-7)

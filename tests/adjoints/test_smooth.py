@@ -1,0 +1,131 @@
+"""Adjoints of smooth forces, each alone: passive, actuation with act_dot, and z . (M a + bias - J^T xfrc) by rnea."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine import schema as s
+from tests import zoo
+from tests.adjoints import probe as p
+
+SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
+DRIVEN = [n for n in zoo.SMOOTH if n in ("motor", "position", "velocity", "affine", "activation") or " on " in n]
+
+
+def states(mj, seeds):
+    """Kicked states, rest exactly, and the rest position in motion."""
+    for seed in seeds:
+        yield zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.7)
+    rng = np.random.default_rng(0)
+    yield mj.qpos0, np.zeros(mj.nv), np.zeros(mj.na), np.zeros(mj.nu)
+    yield mj.qpos0, rng.normal(size=mj.nv), 0.3 * rng.normal(size=mj.na), 0.3 * rng.normal(size=mj.nu)
+
+
+def passive(probe, state):
+    case = p.Case(probe, state)
+    z = case.rng.normal(size=case.model.nv)
+
+    def forward():
+        case.run(p.TERMS)
+        return float(-z @ case.sim.data.qfrc_passive[0])
+
+    case.set()
+    probe.clear()
+    probe.column(s.Z)[:] = z
+    case.run(p.PASSIVE_VJP)
+    case.compare(forward, {n: probe.bar(n) for n in ("qpos", "qvel", "dof_damping", "jnt_stiffness")})
+
+
+@pytest.mark.parametrize("name", SPRINGS)
+def test_passive(probes, name):
+    mj, probe = probes(zoo.SMOOTH[name])
+    for state in states(mj, (0, 1)):
+        passive(probe, state)
+
+
+@pytest.mark.parametrize("angle", (0.0, 1e-14, 1e-9, 1e-4, 1.001e-3, 1.5, 3.1, 3.14))
+def test_passive_of_a_ball_at_an_angle(probes, angle):
+    mj, probe = probes(zoo.SMOOTH["ball spring"])
+    qpos = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * np.array([0.6, 0, -0.8])])
+    passive(probe, (qpos, np.zeros(3), [], []))
+
+
+def actuation(probe, state, side=0, names=None):
+    case = p.Case(probe, state)
+    m = case.model
+    z, force_bar, dot_bar = (case.rng.normal(size=n) for n in (m.nv, m.nu, m.na))
+
+    def forward():
+        case.run(p.TERMS)
+        d = case.sim.data
+        return float(-z @ d.qfrc_actuator[0] + force_bar @ d.actuator_force[0] + dot_bar @ d.act_dot[0])
+
+    case.set()
+    probe.clear()
+    probe.column(s.Z)[:] = z
+    probe.g["force_bar"][: m.nu] = force_bar
+    case.run(p.ACTUATION_VJP)
+    case.sim.data.act_dot[0] = dot_bar
+    case.run(p.ACT_DOT_VJP)
+    names = names or ("qpos", "qvel", "act", "ctrl", "actuator_gear", "actuator_gainprm", "actuator_biasprm")
+    return case.compare(forward, {n: probe.bar(n) for n in names}, side=side)
+
+
+@pytest.mark.parametrize("name", DRIVEN)
+def test_actuation(probes, name):
+    mj, probe = probes(zoo.SMOOTH[name])
+    for state in states(mj, (0, 1, 2)):
+        actuation(probe, state)
+
+
+@pytest.mark.parametrize("end", (0, 1), ids=("lower", "upper"))
+def test_control_exactly_at_its_limit(probes, end):
+    """The derivative there is that of the inner side."""
+    mj, probe = probes(zoo.actuated(zoo.HINGE, '<motor joint="k" ctrlrange="-1 2" gear="1.5"/>'))
+    state = mj.qpos0, np.zeros(mj.nv), np.zeros(0), mj.actuator_ctrlrange[:, end]
+    case = p.Case(probe, state)
+    case.direction = lambda name: np.ones(1)
+    case.set()
+    case.run(p.TERMS)
+    case.set()
+    probe.clear()
+    probe.column(s.Z)[:] = 1
+    case.run(p.ACTUATION_VJP)
+
+    def forward():
+        case.run(p.TERMS)
+        return float(-case.sim.data.qfrc_actuator[0].sum())
+
+    case.compare(forward, {"ctrl": probe.bar("ctrl")}, side=(1, -1)[end])
+
+
+def rnea(probe, state, applied):
+    case = p.Case(probe, state, applied=applied)
+    m = case.model
+    z = case.rng.normal(size=m.nv)
+
+    def forward():
+        case.run(p.TERMS)
+        d = case.sim.data
+        xfrc = d.qfrc_smooth[0] - (d.qfrc_passive[0] - d.qfrc_bias[0] + d.qfrc_actuator[0] + d.qfrc_applied[0])
+        return float(z @ (probe.column(s.MA) + d.qfrc_bias[0] - xfrc))
+
+    case.set()
+    case.run(p.TERMS)
+    probe.clear()
+    probe.column(s.Z)[:] = z
+    case.run((p.MOTIONS, 0))
+    if applied:
+        case.run(p.XFRC_VJP)
+    case.run((p.RNEA_VJP, 0))
+    names = ("qpos", "qvel", "body_mass", "body_inertia", "dof_armature", "gravity")
+    case.compare(forward, {n: probe.bar(n) for n in names})
+
+
+@pytest.mark.parametrize("applied", (False, True), ids=("rnea", "xfrc"))
+@pytest.mark.parametrize("name", zoo.SMOOTH)
+def test_rnea_and_xfrc(probes, name, applied):
+    """z . (M a + bias) and, with applied wrenches, - z . J^T xfrc."""
+    mj, probe = probes(zoo.SMOOTH[name])
+    for state in states(mj, (0,)):
+        rnea(probe, state, applied)

@@ -14,7 +14,9 @@ from .pd import PD, Tracking
 from .sgd import SGD
 from .spline import Spline
 
-_HOME = {"lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc"}  # these start Taichi
+_HOME = {  # modules that start Taichi
+    "lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc",
+}  # fmt: skip
 __all__ = [
     "CPG", "MLP", "PD", "SGD", "Adam", "Controller", "LinearFeedback", "OpenLoop", "Own", "Spline", "Sum", "Tracking",
     "load", *_HOME,

@@ -9,10 +9,10 @@ import numpy as np
 
 from controllers.box_qp import box_qp
 from controllers.linear_feedback import LinearFeedback, control_limits
-from controllers.riccati import linearization
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
+from controllers.riccati import linearization
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.simulator import Simulator

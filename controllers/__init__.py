@@ -7,7 +7,7 @@ from .add import Sum
 from .controller import Controller, load
 from .cpg import CPG
 from .linear_feedback import LinearFeedback
-from .mlp import MLP
+from .mlp import MLP, FeaturePolicy
 from .open_loop import OpenLoop
 from .own import Own
 from .pd import PD, Tracking
@@ -18,8 +18,8 @@ _HOME = {  # modules that start Taichi
     "lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc",
 }  # fmt: skip
 __all__ = [
-    "CPG", "MLP", "PD", "SGD", "Adam", "Controller", "LinearFeedback", "OpenLoop", "Own", "Spline", "Sum", "Tracking",
-    "load", *_HOME,
+    "CPG", "MLP", "PD", "SGD", "Adam", "Controller", "FeaturePolicy", "LinearFeedback", "OpenLoop", "Own", "Spline",
+    "Sum", "Tracking", "load", *_HOME,
 ]  # fmt: skip
 
 

@@ -30,10 +30,13 @@ from engine.parts import (
     MLP,
     NPART,
     OBS_COS,
+    OBS_COS_QPOS,
     OBS_QPOS,
     OBS_QUAT,
     OBS_QVEL,
     OBS_SIN,
+    OBS_SIN_QPOS,
+    OBS_UP,
     OPEN,
     OWN,
     PD,
@@ -81,12 +84,51 @@ def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32,
         x = ti.sin(6.283185307179586e6 * d.time[w] / k)
     elif kind == OBS_COS:
         x = ti.cos(6.283185307179586e6 * d.time[w] / k)
+    elif kind == OBS_SIN_QPOS:
+        x = ti.sin(d.qpos[w * m.dims[NQ] + k])
+    elif kind == OBS_COS_QPOS:
+        x = ti.cos(d.qpos[w * m.dims[NQ] + k])
+    elif kind >= OBS_UP:
+        q = read_quat(d.qpos, w * m.dims[NQ] + k)
+        x = 2.0 * (q[1] * q[3] - q[0] * q[2])
+        if kind == OBS_UP + 1:
+            x = 2.0 * (q[2] * q[3] + q[0] * q[1])
+        elif kind == OBS_UP + 2:
+            x = 1.0 - 2.0 * (q[1] * q[1] + q[2] * q[2])
     else:
         o = w * m.dims[NQ] + k
         for e in ti.static(range(4)):
             x = x + d.qpos[o + e] * d.qpos[o + e]
         x = d.qpos[o + kind - OBS_QUAT] / ti.sqrt(x)
     return x
+
+
+@ti.func
+def observation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, kind: ti.i32, k: ti.i32, o: ti.i32,
+                    bar: real):  # fmt: skip
+    """From the adjoint of an entry to that of qpos, in its own coordinates at g.scratch_bar[o:], and of qvel."""
+    i = w * m.dims[NQ] + k
+    if kind == OBS_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar
+    elif kind == OBS_QVEL:
+        v = k + w * m.dims[NV]
+        g.qvel_bar[v] = g.qvel_bar[v] + bar
+    elif kind == OBS_SIN_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar * ti.cos(d.qpos[i])
+    elif kind == OBS_COS_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] - bar * ti.sin(d.qpos[i])
+    elif kind >= OBS_UP:
+        q = read_quat(d.qpos, i)
+        y = vec4(-q[2], q[3], -q[0], q[1])
+        if kind == OBS_UP + 1:
+            y = vec4(q[1], q[0], q[3], q[2])
+        elif kind == OBS_UP + 2:
+            y = vec4(0.0, -2.0 * q[1], -2.0 * q[2], 0.0)
+        for e in ti.static(range(4)):
+            g.scratch_bar[o + k + e] = g.scratch_bar[o + k + e] + 2.0 * bar * y[e]
+    elif kind >= OBS_QUAT:
+        e = o + k + kind - OBS_QUAT
+        g.scratch_bar[e] = g.scratch_bar[e] + bar
 
 
 @ti.func
@@ -297,16 +339,8 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
                 g.scratch_bar[b + x - n + i] = g.scratch_bar[b + x - n + i] + bar * c.params[p0 + p + r * n + i]
         x = x - n
     for i in range(c.ints[i0 + 1]):
-        kind = c.ints[i0 + layers + 2 + 2 * i]
-        k = c.ints[i0 + layers + 3 + 2 * i]
-        if kind == OBS_QPOS:
-            g.scratch_bar[s + nu + k] = g.scratch_bar[s + nu + k] + g.scratch_bar[b + i]
-        elif kind == OBS_QVEL:
-            k = k + w * m.dims[NV]
-            g.qvel_bar[k] = g.qvel_bar[k] + g.scratch_bar[b + i]
-        elif kind >= OBS_QUAT:
-            k = s + nu + k + kind - OBS_QUAT
-            g.scratch_bar[k] = g.scratch_bar[k] + g.scratch_bar[b + i]
+        k = i0 + layers + 2 + 2 * i
+        observation_vjp(m, d, g, w, c.ints[k], c.ints[k + 1], s + nu, g.scratch_bar[b + i])
 
 
 @ti.func

@@ -52,7 +52,7 @@ class Job:
         if self.task == "scene":
             return self.robot.scene.objective
         if self.task == "stand":
-            return Stand(m, q0, last=0.1 if self.method_name in PLANS else 0.0)
+            return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0)
         if self.task == "reach":
             if o.site is None or o.target is None:
                 raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
@@ -70,7 +70,7 @@ class Job:
         horizon = max(2, round(o.horizon / self.dt))
         every = max(1, horizon // 10)
         first = np.resize(first, (horizon, m.nu))
-        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 1, self.start, first,
+        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start, first,
                    measure=self.measure)  # fmt: skip
 
     def _search(self):

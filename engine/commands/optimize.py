@@ -23,7 +23,7 @@ def add(commands):
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
     o.add_argument("--seconds", type=float, default=None, help="simulated seconds (default 5, or the scene's if less)")
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
-    o.add_argument("--horizon", type=float, default=0.5, help="simulated seconds that mpc plans ahead (default 0.5)")
+    o.add_argument("--horizon", type=float, default=0.6, help="simulated seconds that mpc plans ahead (default 0.6)")
     o.add_argument("--speed", type=float, default=1.5, help="m/s that plans of --task run aim at (default 1.5)")
     o.add_argument("--site", help="--task reach: the site to bring to the target; it needs a framepos sensor")
     o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")

@@ -157,8 +157,8 @@ class Walk(Stand):
     `crouch` times the start's height, and `velocity` counts the joints below the root only.
     """
 
-    def __init__(self, model, qpos0=None, speed=1.5, *, forward=0.5, crouch=0.95, height=20.0, tilt=5.0, pose=0.1,
-                 velocity=0.001, effort=0.05, last=0.1):  # fmt: skip
+    def __init__(self, model, qpos0=None, speed=1.5, *, forward=1.0, crouch=0.95, height=20.0, tilt=5.0, pose=0.3,
+                 velocity=0.003, effort=0.05, last=0.2):  # fmt: skip
         super().__init__(model, qpos0, height=height, tilt=tilt, pose=pose, velocity=velocity, effort=effort, last=last)
         if self.root.z >= 0:
             self.target[self.root.z] *= crouch

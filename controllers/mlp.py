@@ -3,12 +3,13 @@
 import numpy as np
 
 from engine import parts
-from engine.model.constants import BALL, FREE
+from engine.model.constants import BALL, FREE, HINGE
 
 from .controller import Controller, whole
 from .pd import same_robot
 
 _CLOCKS = {"sin": parts.OBS_SIN, "cos": parts.OBS_COS}
+_ANGLES = {"sin_qpos": parts.OBS_SIN_QPOS, "cos_qpos": parts.OBS_COS_QPOS}
 LAST_SCALE = 0.1  # of the last layer's start weights: a new network hardly moves the robot
 
 
@@ -19,6 +20,8 @@ class MLP(Controller):
         "qpos", "qvel"      all entries
         ("qpos", i)         one entry, also "qvel"; entries of quaternions are seen as of the unit quaternion
         ("sin", period)     the clock, sin(2 pi time / period), also "cos"; the period in s, to the microsecond
+        ("sin_qpos", i)     sine of a hinge's angle, also "cos_qpos": smooth where the angle wraps around
+        ("up", joint)       the world's z axis as the body of a ball or free joint sees it, 3 entries
     seed: of the start weights, normal with variance 1 / inputs (the last layer a tenth of that); biases are zero.
     """
 
@@ -76,6 +79,13 @@ class MLP(Controller):
         return x
 
 
+class FeaturePolicy(MLP):
+    """A policy of features that you choose (MLP's `observe`): linear, u = W f + b, or with `hidden` tanh layers."""
+
+    def __init__(self, model, features, hidden=(), seed=0):
+        super().__init__(model, hidden, features, seed)
+
+
 def _items(observe):
     if isinstance(observe, str) or not len(observe):
         raise ValueError(f"MLP: observe: got {observe!r}, allowed: a list with at least one entry")
@@ -91,6 +101,17 @@ def _entries(model, item):
         if len(rest) and chosen[0] >= size:
             raise ValueError(f"MLP: observe {name}: got {chosen[0]}, allowed: 0 to {size - 1}")
         return [_coordinate(model, i) if name == "qpos" else (parts.OBS_QVEL, i) for i in chosen]
+    if name in _ANGLES and len(rest) == 1:
+        i = whole(f"MLP: observe {name}", rest[0], 0)
+        if i not in model.jnt_qposadr[model.jnt_type == HINGE]:
+            raise ValueError(f"MLP: observe {name}: got {i}, allowed: the index of a hinge's angle in qpos")
+        return [(_ANGLES[name], i)]
+    if name == "up" and len(rest) == 1:
+        j = model.joint(rest[0]) if isinstance(rest[0], str) else whole("MLP: observe up", rest[0], 0)
+        if j >= model.njnt or model.jnt_type[j] not in (FREE, BALL):
+            raise ValueError(f"MLP: observe up: got {rest[0]!r}, allowed: a free or ball joint, its name or index")
+        adr = int(model.jnt_qposadr[j]) + 3 * int(model.jnt_type[j] == FREE)
+        return [(parts.OBS_UP + e, adr) for e in range(3)]
     if name in _CLOCKS and len(rest) == 1:
         micro = round(float(rest[0]) * 1e6) if np.isfinite(rest[0]) else 0
         if not 1 <= micro < 2**31:
@@ -98,7 +119,7 @@ def _entries(model, item):
         return [(_CLOCKS[name], micro)]
     raise ValueError(
         f"MLP: observe: got {item!r}, allowed: 'qpos', 'qvel', ('qpos', index), ('qvel', index), ('sin', period), "
-        f"('cos', period)"
+        f"('cos', period), ('sin_qpos', index), ('cos_qpos', index), ('up', joint)"
     )
 
 
@@ -117,6 +138,12 @@ def _observe(entry, time, qpos, qvel):
         return qpos[..., i]
     if kind == parts.OBS_QVEL:
         return qvel[..., i]
+    if kind in _ANGLES.values():
+        return (np.sin if kind == parts.OBS_SIN_QPOS else np.cos)(qpos[..., i])
+    if kind >= parts.OBS_UP:
+        q = qpos[..., i : i + 4]
+        w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
+        return (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y))[kind - parts.OBS_UP]
     if kind >= parts.OBS_QUAT:
         return qpos[..., i + kind - parts.OBS_QUAT] / np.linalg.norm(qpos[..., i : i + 4], axis=-1)
     wave = np.sin if kind == parts.OBS_SIN else np.cos

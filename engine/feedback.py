@@ -9,11 +9,14 @@ make its target. Without parts the control is what the host wrote into the traje
     CPG     u_i += offset_i + amplitude_i sin(omega time + phase_i)            P = omega, amplitude, phase, offset
     PD      u_i += kp_i (target_i - q_i) - kd_i v_i                            P = kp, kd, target
     MLP     u += W_L tanh(... tanh(W_1 o + b_1) ...) + b_L                     o: chosen entries of qpos, qvel, time
+    LINEAR  u += clip(u0 + K (x* - x), lo, hi), P a row for every `size 2` control steps        (linear_feedback.py)
+    OWN     u += what the user's function `own.act` leaves in scratch                                   (variant.py)
 """
 
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat
+from engine.linear_feedback import linear, linear_vjp
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
@@ -23,19 +26,25 @@ from engine.parts import (
     H_PARTS,
     H_SCRATCH,
     H_STRIDE,
+    LINEAR,
     MLP,
     NPART,
     OBS_COS,
+    OBS_COS_QPOS,
     OBS_QPOS,
     OBS_QUAT,
     OBS_QVEL,
     OBS_SIN,
+    OBS_SIN_QPOS,
+    OBS_UP,
     OPEN,
+    OWN,
     PD,
     SPLINE,
     TO_TARGET,
 )  # fmt: skip
-from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NU, NV
+from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NA, NJI, NJNT, NQ, NU, NV
+from engine.variant import own
 
 
 @ti.func
@@ -75,12 +84,51 @@ def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32,
         x = ti.sin(6.283185307179586e6 * d.time[w] / k)
     elif kind == OBS_COS:
         x = ti.cos(6.283185307179586e6 * d.time[w] / k)
+    elif kind == OBS_SIN_QPOS:
+        x = ti.sin(d.qpos[w * m.dims[NQ] + k])
+    elif kind == OBS_COS_QPOS:
+        x = ti.cos(d.qpos[w * m.dims[NQ] + k])
+    elif kind >= OBS_UP:
+        q = read_quat(d.qpos, w * m.dims[NQ] + k)
+        x = 2.0 * (q[1] * q[3] - q[0] * q[2])
+        if kind == OBS_UP + 1:
+            x = 2.0 * (q[2] * q[3] + q[0] * q[1])
+        elif kind == OBS_UP + 2:
+            x = 1.0 - 2.0 * (q[1] * q[1] + q[2] * q[2])
     else:
         o = w * m.dims[NQ] + k
         for e in ti.static(range(4)):
             x = x + d.qpos[o + e] * d.qpos[o + e]
         x = d.qpos[o + kind - OBS_QUAT] / ti.sqrt(x)
     return x
+
+
+@ti.func
+def observation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, kind: ti.i32, k: ti.i32, o: ti.i32,
+                    bar: real):  # fmt: skip
+    """From the adjoint of an entry to that of qpos, in its own coordinates at g.scratch_bar[o:], and of qvel."""
+    i = w * m.dims[NQ] + k
+    if kind == OBS_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar
+    elif kind == OBS_QVEL:
+        v = k + w * m.dims[NV]
+        g.qvel_bar[v] = g.qvel_bar[v] + bar
+    elif kind == OBS_SIN_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar * ti.cos(d.qpos[i])
+    elif kind == OBS_COS_QPOS:
+        g.scratch_bar[o + k] = g.scratch_bar[o + k] - bar * ti.sin(d.qpos[i])
+    elif kind >= OBS_UP:
+        q = read_quat(d.qpos, i)
+        y = vec4(-q[2], q[3], -q[0], q[1])
+        if kind == OBS_UP + 1:
+            y = vec4(q[1], q[0], q[3], q[2])
+        elif kind == OBS_UP + 2:
+            y = vec4(0.0, -2.0 * q[1], -2.0 * q[2], 0.0)
+        for e in ti.static(range(4)):
+            g.scratch_bar[o + k + e] = g.scratch_bar[o + k + e] + 2.0 * bar * y[e]
+    elif kind >= OBS_QUAT:
+        e = o + k + kind - OBS_QUAT
+        g.scratch_bar[e] = g.scratch_bar[e] + bar
 
 
 @ti.func
@@ -143,6 +191,11 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
     y0 = 0
     if kind == MLP:
         y0 = mlp(m, d, c, w, target + nu, p, i0)
+    elif kind == LINEAR:
+        y0 = linear(m, d, c, w, target + nu, p, i0, ti.min(t // step, n - 1), n)
+    elif kind == OWN:
+        y0 = target + nu
+        own.act(m, d, c, w, t, p, i0, y0)
     for i in range(nu):
         u = real(0.0)
         if kind == OPEN:
@@ -170,7 +223,7 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
 
 @ti.func
 def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
-    """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar.
+    """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar; d.ctrl does not survive.
 
     g.scratch_bar: adjoint of the target, of qpos, and of the MLP's values.
     """
@@ -183,12 +236,16 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
             g.scratch_bar[s + i] = 0.0
         for k in range(c.ints[H_PARTS]):
             part = c.ints[H_PARTS] - 1 - k
+            # the values in scratch once more: the part's own, or for PD its target, made by the parts just before it
+            first = part
+            end = part + 1
             if c.part[part * NPART] == PD:
-                # its target, made again by the parts just before it
+                first = part - c.part[part * NPART + 4]
+                end = part
                 for i in range(nu):
                     c.scratch[target + i] = 0.0
-                for before in range(part - c.part[part * NPART + 4], part):
-                    add_part(m, d, c, w, t, before, target)
+            for again in range(first, end):
+                add_part(m, d, c, w, t, again, target)
             add_part_vjp(m, d, c, g, w, t, part, target, s)
         add_qpos_bar(m, d, g, w, s + nu)
 
@@ -207,6 +264,19 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
     step = c.part[part * NPART + 5]
     if kind == MLP:
         mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
+    elif kind == LINEAR or kind == OWN:
+        b = s + nu + nq  # adjoints of the values, laid out as they are
+        y = b
+        if kind == LINEAR:
+            y = b + 2 * m.dims[NV] + m.dims[NA] + nu
+        for i in range(nu):
+            g.scratch_bar[y + i] = g.ctrl_bar[w * nu + i]
+            if to_target:
+                g.scratch_bar[y + i] = g.scratch_bar[s + i]
+        if kind == LINEAR:
+            linear_vjp(m, d, c, g, w, target + nu, p, i0, pb, ti.min(t // step, n - 1), n, b)
+        else:
+            own.act_vjp(m, d, c, g, w, t, p, i0, target + nu, pb, s + nu, b)
     for i in range(nu):
         u_bar = g.ctrl_bar[w * nu + i]
         if to_target:
@@ -245,9 +315,10 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
     nu = m.dims[NU]
     b = s + nu + m.dims[NQ]  # adjoints of the values, laid out as they are
     layers = c.ints[i0]
-    x = mlp(m, d, c, w, o, p0, i0) - o
+    x = 0
     p = 0
     for layer in range(layers):
+        x = x + c.ints[i0 + 1 + layer]
         p = p + c.ints[i0 + 2 + layer] * (c.ints[i0 + 1 + layer] + 1)
     for i in range(nu):
         g.scratch_bar[b + x + i] = g.ctrl_bar[w * nu + i]
@@ -273,16 +344,8 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
                 g.scratch_bar[b + x - n + i] = g.scratch_bar[b + x - n + i] + bar * c.params[p0 + p + r * n + i]
         x = x - n
     for i in range(c.ints[i0 + 1]):
-        kind = c.ints[i0 + layers + 2 + 2 * i]
-        k = c.ints[i0 + layers + 3 + 2 * i]
-        if kind == OBS_QPOS:
-            g.scratch_bar[s + nu + k] = g.scratch_bar[s + nu + k] + g.scratch_bar[b + i]
-        elif kind == OBS_QVEL:
-            k = k + w * m.dims[NV]
-            g.qvel_bar[k] = g.qvel_bar[k] + g.scratch_bar[b + i]
-        elif kind >= OBS_QUAT:
-            k = s + nu + k + kind - OBS_QUAT
-            g.scratch_bar[k] = g.scratch_bar[k] + g.scratch_bar[b + i]
+        k = i0 + layers + 2 + 2 * i
+        observation_vjp(m, d, g, w, c.ints[k], c.ints[k + 1], s + nu, g.scratch_bar[b + i])
 
 
 @ti.func

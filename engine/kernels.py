@@ -12,8 +12,8 @@ from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.outline import outline
 from engine.records import inject, record_size, record_state, write_outputs
-from engine.schema import NSENSORDATA, NU, NWI, OK, W_ID, W_STATUS
-from engine.step import stepped, stepped_vjp
+from engine.schema import NSENSORDATA, NU, NWI, OK, TIMESTEP, W_ID, W_STATUS
+from engine.step import check, check_capacity, stepped, stepped_vjp
 
 ModelPack = pack_type("model")
 DataPack = pack_type("data")
@@ -51,7 +51,11 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
             record_state(m, d, r, w, o)
         read = ti.cast(first and every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
         passing = ti.cast(o < 0 and not read and k < end - 1, ti.i32)
-        stepped(m, d, r, w, t, o, final, read, row, implicit, passing)
+        stepped(m, d, r, w, o, final, read, row, implicit, passing)
+        check_capacity(m, d, w, t)
+        if not final:
+            d.time[w] = d.time[w] + m.opt[TIMESTEP]
+            check(m, d, w, t)
         k = k + 1
     geom_poses(m, d, w, 0)
     if every > 0 and last == 0 and t1 % every == 0 and d.world_i[w * NWI + W_STATUS] == OK:

@@ -24,6 +24,7 @@ from taichi.lang import impl, kernel_impl
 from engine import schema
 from engine.arrays import DTYPES
 from engine.tracing import function_tree
+from engine.variant import own
 
 # Which pack a letter stands for, everywhere in the engine.
 LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
@@ -55,12 +56,14 @@ class Stage:
         self.function, self.packs, self.ints = function, packs, ints
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self._call = None
+        self._calls = {}
 
     def __call__(self, *args):
-        if self._call is None:
-            self._call = self._build()
-        return self._call(*args)
+        # a kernel with a user's controller inside has functions of its own
+        key = own.act, own.act_vjp
+        if key not in self._calls:
+            self._calls[key] = self._build()
+        return self._calls[key](*args)
 
     def _build(self):
         name, names = self.function.__name__, self.ints

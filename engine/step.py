@@ -57,7 +57,6 @@ from engine.schema import (
     Q_ANG,
     QACC,
     QACC_EFF,
-    TIMESTEP,
     U_ANG,
     UB_ANG,
     VB_ANG,
@@ -130,9 +129,9 @@ def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32,
 
 
 @ti.func
-def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
+def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, final: ti.i32,
               read: ti.i32, row: ti.i32, passing: ti.i32):  # fmt: skip
-    """The accelerations of physics step at control step t: one, or for RK4 those of its stages.
+    """The accelerations of a physics step: one, or for RK4 those of its stages.
 
     o: the step's record, or -1. final: only the first, since no step follows. read: sensors are asked, and written to
     output row `row` if that is not negative.
@@ -146,7 +145,6 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t
         if nstage > 1:
             enter_stage(m, d, w, i)
         forward(m, d, w, ti.cast(read and i == 0, ti.i32), passing)
-        check_capacity(m, d, w, t)
         if row >= 0 and i == 0:
             n = m.dims[NSENSORDATA]
             for x in range(n):
@@ -157,13 +155,13 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t
             leave_stage(m, d, w, i)
 
 
-@outline("mdr", "w t o final read row implicit passing")
+@outline("mdr", "w o final read row implicit passing")
 @ti.func
-def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, o: ti.i32, final: ti.i32,
-            read: ti.i32, row: ti.i32, implicit: ti.i32, passing: ti.i32):  # fmt: skip
+def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, final: ti.i32, read: ti.i32,
+            row: ti.i32, implicit: ti.i32, passing: ti.i32):  # fmt: skip
     """A whole physics step: `evaluated`, and the state after it. passing: nobody looks at the acceleration QACC."""
     nv = m.dims[NV]
-    evaluated(m, d, r, w, t, o, final, read, row, ti.cast(implicit and passing, ti.i32))
+    evaluated(m, d, r, w, o, final, read, row, ti.cast(implicit and passing, ti.i32))
     if not final:
         advance(m, d, w, implicit)
         if implicit and d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0:
@@ -172,8 +170,6 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
                 d.qacc_warmstart[w * nv + i] = a
                 if passing:
                     d.dofr[w * nv * NQR + QACC * nv + i] = a
-        d.time[w] = d.time[w] + m.opt[TIMESTEP]
-        check(m, d, w, t)
 
 
 @outline("md", "w implicit")

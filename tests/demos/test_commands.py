@@ -1,0 +1,128 @@
+"""The other commands, and what `optimize` does on files, tasks and bad input."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from controllers.optimize.job import METHODS, TASKS
+from engine.cli import main
+from engine.commands import common, optimize
+
+ARM = """<mujoco model="arm"><option timestep="0.01"/><worldbody><body pos="0 0 1">
+  <joint name="shoulder" axis="0 1 0" damping="0.5"/><geom type="capsule" fromto="0 0 0 0 0 -0.4" size="0.03"/>
+  <body pos="0 0 -0.4"><joint name="elbow" axis="0 1 0" damping="0.5"/>
+  <geom type="capsule" fromto="0 0 0 0 0 -0.3" size="0.03"/><site name="hand" pos="0 0 -0.3"/></body></body></worldbody>
+  <actuator><motor joint="shoulder" ctrlrange="-5 5"/><motor joint="elbow" ctrlrange="-5 5"/></actuator>
+  <sensor><framepos objtype="site" objname="hand"/></sensor></mujoco>"""
+
+
+def lines(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+
+
+def test_the_command_offers_what_the_searches_have():
+    assert set(optimize.METHODS) == set(METHODS) and set(optimize.TASKS) == set(TASKS)
+
+
+def test_an_arm_from_a_file_reaches(tmp_path, capsys):
+    """By iLQR, for machines, to a stated cost; the exit code says whether it was reached."""
+    path = tmp_path / "arm.xml"
+    path.write_text(ARM)
+    command = ["optimize", str(path), "--task", "reach", "--site", "hand", "--target", "0.4", "0", "0.7", "--seconds",
+               "0.8", "--iterations", "25", "--json", "--out"]  # fmt: skip
+    assert main([*command, str(tmp_path / "run")]) == 0
+    events = lines(capsys)
+    result = events[-1]
+    assert result["event"] == "result" and result["cost"] < 0.5 * events[0]["cost"]
+    assert events[0]["event"] == "iteration" and result["iterations"] == len(events) - 1
+    import controllers
+
+    table = controllers.load(tmp_path / "run" / "controller.npz")
+    assert table.K.shape == (80, 2, 4) and np.abs(table.ctrl).max() <= 5.0
+    assert main([*command, str(tmp_path / "again"), "--cost", "1e-9"]) == common.NOT_REACHED
+
+
+def test_a_robot_that_can_fall_is_planned(tmp_path, capsys):
+    """The default of the hopper is MPC; a moment of it, with its folder."""
+    assert main(["optimize", "hopper", "--seconds", "0.12", "--json", "--out", str(tmp_path)]) == 0
+    events = lines(capsys)
+    assert "plan" in events[0] and events[-1]["distance"] > -0.1
+    assert (tmp_path / "animation.gif").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("method", ["random", "es", "gradient"])
+def test_other_methods_run(method, tmp_path, capsys):
+    command = ["optimize", "half_cheetah", "--method", method, "--worlds", "4", "--seconds", "0.2", "--iterations", "2"]
+    assert main([*command, "--json", "--out", str(tmp_path)]) == 0
+    assert lines(capsys)[-1]["iterations"] == 2
+
+
+def test_interrupting_leaves_a_folder_that_goes_on(tmp_path, monkeypatch, capsys):
+    options = ["--worlds", "2", "--seconds", "0.2", "--iterations", "3", "--out", str(tmp_path)]
+    command = ["optimize", "half_cheetah", *options]
+    shown = optimize.Show.__call__
+
+    def stop_after_two(self, row):
+        shown(self, row)
+        if row["iteration"] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimize.Show, "__call__", stop_after_two)
+    assert main(command) == common.INTERRUPTED
+    assert "--resume" in capsys.readouterr().out
+    monkeypatch.setattr(optimize.Show, "__call__", shown)
+    assert main([*command, "--resume"]) == 0
+    with np.load(tmp_path / "checkpoint.npz") as state:
+        assert int(state["iteration"]) == 3
+
+
+def test_check_says_ok_and_wrong(capsys, monkeypatch):
+    assert main(["check", "pendulum", "--steps", "10", "--json"]) == 0
+    assert {e["verdict"] for e in lines(capsys)} == {"ok"}
+    import engine
+
+    real = engine.Tape.backward
+
+    def broken(self, **bars):
+        grads = real(self, **bars)
+        grads.ctrl *= 1.01
+        return grads
+
+    monkeypatch.setattr(engine.Tape, "backward", broken)
+    assert main(["check", "pendulum", "--steps", "10", "--wrt", "ctrl"]) == common.NOT_REACHED
+    assert "wrong: ctrl" in capsys.readouterr().out
+
+
+def test_bench_and_info(tmp_path, capsys):
+    path = tmp_path / "arm.xml"
+    path.write_text(ARM)
+    assert main(["bench", str(path), "--steps", "20", "--worlds", "1", "2", "--json"]) == 0
+    events = lines(capsys)
+    assert [e["worlds"] for e in events[:2]] == [1, 2] and all(e["gradient_us"] > e["forward_us"] for e in events[:2])
+    assert events[2]["event"] == "mujoco" and events[2]["forward_us"] > 0
+    assert main(["info", str(path), "--json"]) == 0
+    assert lines(capsys)[0]["nv"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["pendulum", "--task", "run"], "slide joint along x"), (["pendulum", "--task", "reach"], "--site"),
+        (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(arguments, named, tmp_path, capsys):
+    assert main(["optimize", *arguments, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_no_bar_without_a_person():
+    """Standard error of a test is no terminal: plain lines, whether tqdm is installed or not."""
+    assert not sys.stderr.isatty()
+    with common.progress(3, "x") as bar:
+        bar.update(1)
+        bar.set_postfix_str("y")
+        assert not hasattr(bar, "n")

@@ -31,6 +31,7 @@ LAYERS = (
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
+    ("engine.recording",),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.cli",),

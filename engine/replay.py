@@ -57,7 +57,7 @@ def replay(model, trajectory, world=0, every=1):
         contact = sim.data.contacts()
         for geoms in (model.pair_geom1, model.pair_geom2):
             np.add.at(forces[i], geoms[contact["pair"]], contact["force"][:, 0])
-        contacts.append(_in_world_axes(model, contact))
+        contacts.append(in_world_axes(model, contact))
         masses.append(sim.data.mass_matrix())
         energies.append((0.5 * sim.data.qvel[0] @ masses[-1] @ sim.data.qvel[0], _potential(model, sim.data)))
     moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0
@@ -99,8 +99,11 @@ def pushes(model, seen, qvel_bar):
     return out
 
 
-def _in_world_axes(model, contact):
-    """The force acts on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents."""
+def in_world_axes(model, contact):
+    """Contacts of a world (`data.contacts()`) as a Replay keeps them.
+
+    The force acts on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
+    """
     force = np.einsum("ni,nij->nj", contact["force"], contact["frame"])
     pair = contact["pair"]
     return {"pos": contact["pos"], "force": force, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}

@@ -30,7 +30,8 @@ LAYERS = (
     ("engine.feedback", "engine.step"),
     ("engine.kernels",),
     ("engine.simulator",),
-    ("engine.diff", "engine.replay", "engine.view"),
+    ("engine.diff", "engine.replay"),
+    ("engine.view",),
     ("engine.recording",),
     ("engine",),
     ("controllers", "scenes"),
@@ -54,6 +55,8 @@ THIRD_PARTY = {
     "matplotlib": ({"engine.view"}, set()),
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model"}),
+    "viser": (set(), {"engine.view"}),
+    "imageio_ffmpeg": (set(), {"engine.view"}),
 }
 INTERNALS = {"engine.backend", "engine.launch", "engine.outline"}  # who may touch taichi.lang
 

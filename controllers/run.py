@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from controllers.gait import GaitSearch, gait_controller
+from engine.recording import Recording
 from engine.replay import replay
 from engine.simulator import Simulator
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, save_animation
@@ -21,6 +22,7 @@ class Run:
 
     checkpoint.npz  the search after its last iteration; `resume` goes on from it with the same result
     metrics.csv     a row per iteration      controller.npz  the best controller (`controllers.load`)
+    run.npz         the rollouts before and after (`engine.Recording`), for `pullback view` and `pullback plot`
     loss.png joints.png contact_forces.png animation.gif  before and after
     """
 
@@ -37,7 +39,7 @@ class Run:
         self.sim = Simulator(model, worlds=options.worlds)
         self.tape = Tape(self.sim, window, frame_skip=self.frame_skip)
         self.search_state = GaitSearch(self.tape, self.windows, self.start, seed=options.seed)
-        self.rows = []
+        self.rows, self.seed = [], options.seed
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = {"robot": name, "worlds": options.worlds, "window": window, "windows": self.windows,
                     "seed": options.seed}  # fmt: skip
@@ -97,8 +99,11 @@ class Run:
             "gradient norm": [r["gradient_norm"] for r in self.rows],
         }, title=f"{self.name}: optimisation")  # fmt: skip
         best = self.search_state.best
-        before, _ = self._play(best["first"])
-        after, controller = self._play(best["params"])
+        first, _ = self._play(best["first"])
+        last, controller = self._play(best["params"])
+        before, after = first.trajectory, last.trajectory
+        recorded = Recording.of([first, last], name=self.name, labels=["before", "after"], seed=self.seed)
+        recorded.save(self.folder / "run.npz")
         controller.save(self.folder / "controller.npz")
         plot_joints(self.folder / "joints.png", self.model, after.time, before.qpos[:, 0], after.qpos[:, 0],
                     title=f"{self.name}: joints")  # fmt: skip
@@ -119,7 +124,7 @@ class Run:
               f"{time.perf_counter() - self.began:.0f} s in all. Look at {self.folder / 'animation.gif'}")  # fmt: skip
 
     def _play(self, params):
-        """The whole rollout of one world with these parameters."""
+        """A tape with the whole rollout of one world with these parameters, and its controller."""
         from engine.diff.tape import Tape
 
         sim = Simulator(self.model)
@@ -127,4 +132,5 @@ class Run:
         controller, _ = gait_controller(self.model, 1, np.random.default_rng(0))
         controller.params = np.asarray(params)[None]
         tape = Tape(sim, self.windows * self.tape.steps, frame_skip=self.frame_skip)
-        return tape.rollout(controller), controller
+        tape.rollout(controller)
+        return tape, controller

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model.constants import PLANE
-from engine.replay import Replay
 from engine.view.browser.frames import frames_of, robot_size
 from engine.view.camera import follow
 
@@ -42,7 +41,7 @@ def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=
     labels: a word for each. pushes: (rows, nbody, 3) of each (`engine.replay.pushes`), or None. camera: keywords of
     engine.view.Camera. followed: the world that the camera goes with. A shorter replay stays at its end.
     """
-    seen = [seen] if isinstance(seen, Replay) else list(seen)
+    seen = list(seen) if isinstance(seen, (list, tuple)) else [seen]
     labels = labels or ([""] if len(seen) == 1 else [f"world {w}" for w in range(len(seen))])
     pushes = [None] * len(seen) if pushes is None else pushes
     if not len(seen) == len(labels) == len(pushes) > 0:

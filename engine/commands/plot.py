@@ -138,7 +138,8 @@ class Plots:
         for k in words:
             if k not in metrics:
                 raise ValueError(f"loss: no column {k!r}; there are: {', '.join(metrics)}")
-        return plot_loss(self.folder / "loss.png", {k: metrics[k] for k in words or metrics}, title=self.run.name)
+        shown = {f"{k} (m)" if k.endswith("distance") else k: metrics[k] for k in words or metrics}
+        return plot_loss(self.folder / "loss.png", shown, title=self.run.name)
 
     def camera(self):
         from engine.commands.view import camera_of

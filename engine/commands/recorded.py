@@ -35,8 +35,8 @@ def world_of(run, label):
 
 def along(model):
     """(index into qpos or None for all, words) of what is differentiated: the distance along x, where there is one."""
-    from controllers.gait import find_root
     from engine.model import ModelError
+    from engine.objectives.locomotion import find_root
 
     try:
         return find_root(model).x, "distance along x"

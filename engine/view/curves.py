@@ -12,7 +12,7 @@ _MOST_LINES = 7  # in one plot, as many as there are colours: more would not be 
 
 
 def plot_columns(path, columns, title="") -> Path:
-    """Columns over time: a plot for each unit, and a new one after seven curves; labelled with names and units.
+    """Columns over time: a plot for each unit, and a new one where it would hold too many curves; labelled with names and units.
 
     `columns` is a list of Column, or {label: list}, whose runs are drawn in one plot each curve, the labels as styles.
     """
@@ -20,7 +20,7 @@ def plot_columns(path, columns, title="") -> Path:
     first = next(iter(runs.values()))
     if not first:
         raise ValueError("columns is empty: there is nothing to plot")
-    groups = _groups(first)
+    groups = _groups(first, max(2, _MOST_LINES // len(runs)))
     figure, panels = figure_of(len(groups), height=0.9 + 2.3 * len(groups), title=title)
     for axes, members in zip(panels, groups, strict=True):
         for i, k in enumerate(members):
@@ -84,12 +84,11 @@ def plot_gradient_norms(path, times, norms: Mapping[str, np.ndarray], title="", 
         raise ValueError("norms is empty or zero: the loss does not depend on the state")
     figure, (above, below) = figure_of(2, height=5.6, title=title)
     for i, (name, values) in enumerate(norms.items()):
-        values = np.where(values > 0.0, values, np.nan)
         t = np.asarray(times)[: len(values)]
         label = f"{name} ({units.get(name, '1')})"
-        above.plot(t, np.nanmedian(values, axis=1), color=COLOURS[i % len(COLOURS)], label=label, linewidth=1.3)
+        above.plot(t, _positive(np.median(values, axis=1)), color=COLOURS[i % len(COLOURS)], label=label, linewidth=1.3)
         if values.shape[1] > 1:
-            low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
+            low, high = _positive(values.min(axis=1)), _positive(values.max(axis=1))
             above.fill_between(t, low, high, color=COLOURS[i % len(COLOURS)], alpha=0.15, linewidth=0)
     above.set_yscale("log")
     above.set_ylabel(f"|d {loss} / d state|")
@@ -99,7 +98,7 @@ def plot_gradient_norms(path, times, norms: Mapping[str, np.ndarray], title="", 
     with np.errstate(divide="ignore", invalid="ignore"):
         growth = values[:-1] / values[1:]
     below.axhline(1.0, color="#6b7680", linewidth=0.9)
-    below.plot(np.asarray(times)[: len(growth)], growth, color=COLOURS[0], linewidth=1.1)
+    below.plot(np.asarray(times)[: len(growth)], _positive(growth), color=COLOURS[0], linewidth=1.1)
     below.set_yscale("log")
     below.set_ylabel(f"growth of {name}'s\nper step backwards")
     below.set_xlabel("time (s)")
@@ -107,12 +106,17 @@ def plot_gradient_norms(path, times, norms: Mapping[str, np.ndarray], title="", 
     return save_figure(figure, path)
 
 
-def _groups(columns):
-    """Indices of the columns of one plot each: neighbours of one group and unit, at most seven."""
+def _positive(values):
+    """Without zeros, which have no place on a logarithmic axis."""
+    return np.where(values > 0.0, values, np.nan)
+
+
+def _groups(columns, most):
+    """Indices of the columns of one plot each: neighbours of one group and unit, at most `most`."""
     groups = []
     for k, c in enumerate(columns):
         last = columns[groups[-1][0]] if groups else None
-        if last is None or (c.group, c.unit) != (last.group, last.unit) or len(groups[-1]) == _MOST_LINES:
+        if last is None or (c.group, c.unit) != (last.group, last.unit) or len(groups[-1]) == most:
             groups.append([])
         groups[-1].append(k)
     return groups

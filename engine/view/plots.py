@@ -56,7 +56,7 @@ def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[st
             axes.set_yscale("log")
     figure.align_ylabels()
     panels[-1].set_xlabel("iteration")
-    panels[-1].xaxis.get_major_locator().set_params(integer=True)
+    panels[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     panels[-1].set_xlim(0.5, len(next(iter(metrics.values()))) + 0.5)
     return save_figure(figure, path)
 

@@ -12,7 +12,7 @@ _MOST_LINES = 7  # in one plot, as many as there are colours: more would not be 
 
 
 def plot_columns(path, columns, title="") -> Path:
-_MOST_LINES = 7  # in one plot, as many as there are colours
+    """Columns over time: a plot for each unit, and a new one where it would hold too many curves.
 
     `columns` is a list of Column, or {label: list}, whose runs are drawn in one plot each curve, the labels as styles.
     """

@@ -112,3 +112,19 @@ def _wait(attempt, seconds):
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)
+
+
+READY = "[...document.querySelectorAll('canvas')].some(c => c.style.opacity == 1)"
+_SCRUB = """(seconds => {
+    const field = document.querySelector('input');
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, seconds);
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+})"""
+
+
+def scrub(page, seconds):
+    """Write a time into the field of viser's playback bar, which also pauses, and wait until it is drawn."""
+    page.evaluate(f"{_SCRUB}('{seconds}')")
+    frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 600))))"
+    for _ in range(2):
+        page.evaluate(frames)

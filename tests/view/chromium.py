@@ -55,7 +55,7 @@ class Page:
         number = next(self.ids)
         self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            message = json.loads(self.socket.recv(timeout=120))
+            message = json.loads(self.socket.recv(timeout=300))
             if message.get("id") == number:
                 assert "error" not in message, (method, message["error"])
                 return message["result"]

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.model.constants import PLANE
-from engine.view.browser.frames import frames_of, robot_size
+from engine.view.browser.frames import frames_of, leading_body, robot_size
 from engine.view.camera import follow
 
 
@@ -53,7 +52,7 @@ def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=
     worlds = [frames_of(model, s, p) for s, p in zip(seen, pushes, strict=True)]
     frames = [[w[min(k, len(w) - 1)] for w in worlds] for k in rows]
     low, high = bounds(model, np.concatenate([s.xpos for s in seen]))
-    body = first_moving_body(model)
+    body = leading_body(model)
     lead = seen[followed].xpos
     track = np.stack([lead[min(k, len(lead) - 1), body] for k in rows])
     track = smooth(track, robot_size(model), fps)
@@ -64,12 +63,6 @@ def smooth(track, size, fps):
     """The path (T, 3) of a camera after a body: along the ground, smoothed, at rest if the body stays in place."""
     level = track * [1.0, 1.0, 0.0]
     return np.array(follow(level, size, max(2, round(0.4 * fps))))
-
-
-def first_moving_body(model):
-    """The body that a camera follows: the first that moves and has a geom, else the first."""
-    moving = np.unique(model.geom_bodyid[(model.geom_type != PLANE) & (model.body_weldid[model.geom_bodyid] != 0)])
-    return int(moving[0]) if len(moving) else min(1, model.nbody - 1)
 
 
 def bounds(model, xpos):

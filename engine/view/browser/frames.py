@@ -54,6 +54,12 @@ def robot_size(model):
     return float(np.max(reach[model.geom_bodyid[moving]] + np.linalg.norm(model.geom_pos[moving], axis=1) + radius))
 
 
+def leading_body(model):
+    """The body that a camera follows: the first that moves and has a geom, else the first."""
+    moving = np.unique(model.geom_bodyid[(model.geom_type != PLANE) & (model.body_weldid[model.geom_bodyid] != 0)])
+    return int(moving[0]) if len(moving) else min(1, model.nbody - 1)
+
+
 def _extent(model, g):
     if model.geom_type[g] == MESH:
         return np.linalg.norm(model.mesh_vert[model.geom_dataid[g]], axis=1).max()

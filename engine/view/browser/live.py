@@ -6,8 +6,8 @@ import time
 import numpy as np
 
 from engine.replay import in_world_axes, replay
-from engine.view.browser.film import bounds, film, first_moving_body
-from engine.view.browser.frames import frame
+from engine.view.browser.film import bounds, film
+from engine.view.browser.frames import frame, leading_body
 from engine.view.browser.player import layer_switches
 from engine.view.browser.server import address, stop, viser_server
 from engine.view.browser.stage import Stage
@@ -44,7 +44,7 @@ class Live:
         sim.forward()
         self.server = viser_server(host, port)
         self.address = address(self.server)
-        self._body = first_moving_body(self.model)
+        self._body = leading_body(self.model)
         low, high = bounds(self.model, sim.data.xpos[self.worlds])
         self.stage = Stage(self.server.scene, self.model, self.labels, low, high)
         self._start = self._place()

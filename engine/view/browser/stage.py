@@ -5,20 +5,24 @@ The scene tree, which the reader of a page can switch on and off:
     /scene                  moves against the robot that the camera follows
     /scene/ground           planes
     /scene/robots/LABEL/BODY/GEOM
-    /scene/contacts, /scene/contact forces, /scene/joint ranges, /scene/joints at a limit, /scene/wanted pushes
+    /scene/labels
+    /scene/LAYER            one for each of LAYERS
 """
 
 import numpy as np
 
 from engine.model.constants import PLANE
-from engine.view.browser.frames import Frame, robot_size, visible_geoms
+from engine.view.browser.frames import Frame, leading_body, robot_size, visible_geoms
 from engine.view.browser.shapes import add_geom, add_ground
 from engine.view.camera import Camera
 
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
 CONTACT, FORCE, RANGE, LIMIT, PUSH = (230, 159, 0), (213, 94, 0), (110, 120, 130), (214, 39, 40), (0, 158, 115)
-LAYERS = ("contacts", "contact forces", "joint ranges", "joints at a limit", "wanted pushes")
-HIDDEN_AT_FIRST = ("joint ranges",)
+CONTACTS, FORCES, RANGES, LIMITS, PUSHES = LAYERS = (
+    "contacts (yellow)", "contact forces (orange)", "joint ranges (grey)", "joints at a limit (red)",
+    "wanted pushes (green)",
+)  # fmt: skip
+HIDDEN_AT_FIRST = (RANGES,)
 _FORCE_LENGTH = 0.6  # robots' lengths of the arrow of a force as large as the robot's weight
 _FORCE_LIMIT = 1.8  # longer arrows are cut off here
 _FIELD_OF_VIEW = np.radians(40.0)
@@ -36,11 +40,13 @@ class Stage:
         self.offsets = np.zeros((len(labels), 3))
         self.offsets[:, 1] = self.gap * (len(labels) - 1 - np.arange(len(labels)))
         self.shown = dict.fromkeys(LAYERS, True) | dict.fromkeys(HIDDEN_AT_FIRST, False)
+        self._leader = leading_body(model)
         self._atmosphere()
         self.root = scene.add_frame("/scene", show_axes=False)
         self.bodies = [self._robot(label, offset) for label, offset in zip(labels, self.offsets, strict=True)]
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
         self.nodes = self._overlays()
+        self.texts = {w: self._text(label) for w, label in enumerate(labels) if label}
         self._grounded, self._moved = False, np.zeros(3)
 
     def move_ground(self, moved):
@@ -58,6 +64,9 @@ class Stage:
                 if not np.allclose(pose, poses[b], rtol=0.0, atol=1e-6):  # also the first time, when it is NaN
                     poses[b] = pose
                     node.position, node.wxyz = pose[:3], pose[3:]
+        for w, text in self.texts.items():
+            above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.45 * self.size]
+            text.position = above
         self._show_overlays(frames)
 
     def aim(self, server, camera: dict):
@@ -100,6 +109,9 @@ class Stage:
             add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
         return bodies
 
+    def _text(self, label):
+        return self.scene.add_label(f"/scene/labels/{_word(label)}", label, anchor="bottom-center")
+
     def _ground(self, first: Frame):
         """Planes; a level one serves all worlds, a tilted one is drawn for each."""
         self._grounded = True
@@ -118,15 +130,13 @@ class Stage:
         none = np.zeros((1, 2, 3))
         arrow = {"shaft_radius": thin, "head_radius": 2.4 * thin, "head_length": 5.0 * thin}
         line = {"thickness": 0.8 * thin}
+        dot = {"point_size": 2.6 * thin, "point_shape": "circle", "precision": "float32"}
         nodes = {
-            "contacts": scene.add_point_cloud(
-                "/scene/contacts", np.zeros((1, 3)), CONTACT, point_size=2.6 * thin, point_shape="circle",
-                precision="float32",
-            ),
-            "contact forces": scene.add_arrows("/scene/contact forces", none, FORCE, **arrow),
-            "joint ranges": scene.add_line_segments("/scene/joint ranges", none, RANGE, **line),
-            "joints at a limit": scene.add_line_segments("/scene/joints at a limit", none, LIMIT, thickness=1.6 * thin),
-            "wanted pushes": scene.add_arrows("/scene/wanted pushes", none, PUSH, **arrow),
+            CONTACTS: scene.add_point_cloud(f"/scene/{CONTACTS}", np.zeros((1, 3)), CONTACT, **dot),
+            FORCES: scene.add_arrows(f"/scene/{FORCES}", none, FORCE, **arrow),
+            RANGES: scene.add_line_segments(f"/scene/{RANGES}", none, RANGE, **line),
+            LIMITS: scene.add_line_segments(f"/scene/{LIMITS}", none, LIMIT, thickness=1.6 * thin),
+            PUSHES: scene.add_arrows(f"/scene/{PUSHES}", none, PUSH, **arrow),
         }
         for node in nodes.values():
             node.visible = False
@@ -135,12 +145,12 @@ class Stage:
     def _show_overlays(self, frames):
         cat = {name: [] for name in LAYERS}
         for frame, offset in zip(frames, self.offsets, strict=True):
-            cat["contacts"].append(frame.contact_pos + offset)
+            cat[CONTACTS].append(frame.contact_pos + offset)
             force = frame.contact_force * (_FORCE_LENGTH * self.size / self.weight)
-            cat["contact forces"].append(_arrows(frame.contact_pos + offset, force, _FORCE_LIMIT * self.size))
-            cat["joint ranges"].append(frame.range_lines + offset)
-            cat["joints at a limit"].append(frame.limit_lines + offset)
-            cat["wanted pushes"].append(_arrows(frame.push_pos + offset, 0.5 * self.size * frame.push, self.size))
+            cat[FORCES].append(_arrows(frame.contact_pos + offset, force, _FORCE_LIMIT * self.size))
+            cat[RANGES].append(frame.range_lines + offset)
+            cat[LIMITS].append(frame.limit_lines + offset)
+            cat[PUSHES].append(_arrows(frame.push_pos + offset, 0.5 * self.size * frame.push, self.size))
         for name, parts in cat.items():
             points, node = np.concatenate(parts).astype(np.float32), self.nodes[name]
             visible = bool(len(points)) and self.shown[name]

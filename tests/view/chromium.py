@@ -30,12 +30,19 @@ class Page:
     """One page: its console, its requests, its pictures."""
 
     def __init__(self, profile, size=(1000, 640), offline=False):
-        from websockets.sync.client import connect
-
         self.process = subprocess.Popen(
             [executable(), *FLAGS, f"--user-data-dir={profile}", f"--window-size={size[0]},{size[1]}", "about:blank"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        try:
+            self._attach(profile, size, offline)
+        except BaseException:
+            self.process.kill()  # nobody else would
+            raise
+
+    def _attach(self, profile, size, offline):
+        from websockets.sync.client import connect
+
         port = _wait(lambda: (profile / "DevToolsActivePort").read_text().split()[0], 60)
         pages = _wait(lambda: json.loads(urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10).read()), 30)
         target = next(p for p in pages if p["type"] == "page")
@@ -97,9 +104,15 @@ class Page:
         return np.asarray(Image.open(BytesIO(data)).convert("RGB"))
 
     def close(self):
-        self.socket.close()
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def _wait(attempt, seconds):

@@ -211,8 +211,7 @@ def test_the_html_file_shows_a_robot_that_moves_without_a_network(tmp_path, seen
     model, s = seen
     path = save_html(tmp_path / "run.html", model, s, fps=20.0, camera=scenes.load("half_cheetah").camera)
     (tmp_path / "profile").mkdir()
-    page = Page(tmp_path / "profile", size=(480, 360), offline=True)
-    try:
+    with Page(tmp_path / "profile", size=(480, 360), offline=True) as page:
         page.open(path.as_uri())
         page.wait_for(READY, 240)
         pictures = []
@@ -224,8 +223,6 @@ def test_the_html_file_shows_a_robot_that_moves_without_a_network(tmp_path, seen
         assert [url for url in page.requests if url.startswith("file")] == [path.as_uri()]
         assert pictures[0].std() > 5.0  # not an empty page
         assert difference(pictures[0], pictures[1]) > 5.0 * difference(pictures[0], pictures[2]) + 0.05
-    finally:
-        page.close()
 
 
 @needs_chromium
@@ -236,11 +233,10 @@ def test_the_pages_of_the_player_and_of_a_simulator(tmp_path, seen):
     scene = scenes.load("hopper")
     sim = engine.Simulator(scene.model)
     (tmp_path / "profile").mkdir()
-    page = Page(tmp_path / "profile", size=(480, 360))
     player = play(model, s, port=8193)
-    with live(sim, port=8194) as shown:
-        try:
-            player.playing.value = False
+    player.playing.value = False
+    try:
+        with live(sim, port=8194) as shown, Page(tmp_path / "profile", size=(480, 360)) as page:
             for address, change in (
                 (player.address, lambda: player.show(player.film.last)), (shown.address, lambda: sim.step(150))
             ):  # fmt: skip
@@ -255,6 +251,5 @@ def test_the_pages_of_the_player_and_of_a_simulator(tmp_path, seen):
             assert page.errors == []
             own = (player.address, shown.address, "data:", "blob:")
             assert all(url.startswith(own) for url in page.requests), page.requests
-        finally:
-            page.close()
-            player.close()
+    finally:
+        player.close()

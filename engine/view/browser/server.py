@@ -11,7 +11,10 @@ def viser_server(host="127.0.0.1", port=0):
     except ImportError:
         raise ImportError('pictures in the browser need viser: pip install "pullback[view]"') from None
     with contextlib.redirect_stdout(io.StringIO()):
-        return viser.ViserServer(host=host, port=port or 8080, label="Pullback", verbose=False)
+        server = viser.ViserServer(host=host, port=port or 8080, label="Pullback", verbose=False)
+    # without the button that would send the scene through a server on the internet
+    server.gui.configure_theme(control_width="small", show_logo=False, show_share_button=False)
+    return server
 
 
 def stop(server):

@@ -65,7 +65,7 @@ class Stage:
                     poses[b] = pose
                     node.position, node.wxyz = pose[:3], pose[3:]
         for w, text in self.texts.items():
-            above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.45 * self.size]
+            above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.3 * self.size]
             text.position = above
         self._show_overlays(frames)
 

@@ -91,6 +91,13 @@ def test_runs_are_compared_by_style(drawn):
     assert lines[0].get_color() == lines[1].get_color() and lines[0].get_linestyle() != lines[1].get_linestyle()
 
 
+def test_more_runs_than_styles_or_other_columns_are_refused():
+    a, b = ([Column(name, "speed", "m/s", T, T)] for name in "ab")
+    for runs in ({str(i): a for i in range(4)}, {"one": a, "two": b}):
+        with pytest.raises(ValueError, match="at most 3 runs with columns of the same names"):
+            plot_columns("x", runs)
+
+
 def test_many_columns_get_more_plots(drawn):
     plot_columns("x", [Column(f"c{i}", "speed", "m/s", T, i * T) for i in range(16)])
     assert [len(axes.lines) for axes in drawn[0].axes] == [7, 7, 2]

@@ -13,7 +13,7 @@ from engine.view.browser.stage import Stage
 
 
 def save_html(path, model, seen, *, labels=None, pushes=None, camera=None, fps=30.0, follow=True) -> Path:
-    """Write a replay as one HTML file (about 0.9 MB and 1 to 3 kB for each frame); returns its path.
+    """Write a replay as one HTML file (about 0.8 MB, and 1 kB for each robot and frame); returns its path.
 
     seen: a Replay (`engine.replay.replay`) or a list of them, which stand side by side. labels: a word for each.
     pushes: (rows, nbody, 3) of each (`engine.replay.pushes`). camera: keywords of engine.view.Camera. follow: whether

@@ -21,7 +21,8 @@ def plot_columns(path, columns, title="") -> Path:
     if not first:
         raise ValueError("columns is empty: there is nothing to plot")
     if len(runs) > len(STYLES) or any([c.name for c in run] != [c.name for c in first] for run in runs.values()):
-        raise ValueError(f"columns: got {list(runs)}, allowed: at most {len(STYLES)} runs with columns of the same names")
+        allowed = f"at most {len(STYLES)} runs with columns of the same names"
+        raise ValueError(f"columns: got {list(runs)}, allowed: {allowed}")
     groups = _groups(first, max(2, _MOST_LINES // len(runs)))
     figure, panels = figure_of(len(groups), height=0.9 + 2.3 * len(groups), title=title)
     for axes, members in zip(panels, groups, strict=True):

@@ -119,10 +119,10 @@ class Panel:
 
 def served(args, page, wait):
     """Until Ctrl-C, which is how a person ends it."""
-    print(f"look at {page.address} (Ctrl-C ends)", flush=True)
-    if not args.no_browser:
-        webbrowser.open(page.address)
     try:
+        print(f"look at {page.address} (Ctrl-C ends)", flush=True)
+        if not args.no_browser:
+            webbrowser.open(page.address)
         while True:
             wait()
     except KeyboardInterrupt:

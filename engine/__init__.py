@@ -9,7 +9,7 @@ from engine.model import ImportReport, Model, ModelBuilder, ModelError, Unsuppor
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
 _LAZY = {
     "Simulator": "engine.simulator", "Tape": "engine.diff.tape", "gradcheck": "engine.diff.gradcheck",
-    "linearize": "engine.diff.linearize",
+    "linearize": "engine.diff.linearize", "adjoint": "engine.diff.adjoint", "Recording": "engine.recording",
 }  # fmt: skip
 
 __all__ = [

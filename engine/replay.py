@@ -1,26 +1,50 @@
-"""Replay of a recorded trajectory: poses of all geoms and contact forces at every row, for pictures."""
+"""Replay of a recorded trajectory: what can be seen and measured at every row, for pictures and plots."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator
 
 
+@dataclass
 class Replay:
-    """Poses and contact forces of one world of a trajectory.
+    """One world of a trajectory at `rows` instants.
 
-    time (rows,): s. geom_xpos (rows, ngeom, 3), geom_xquat (rows, ngeom, 4). normal_force {geom name: (rows,)}: sum of
-    the normal forces on each geom that ever touched something, N.
+    time (rows,): s. geom_xpos (rows, ngeom, 3), geom_xquat (rows, ngeom, 4); xpos, xquat: the same of the bodies; xipos
+    (rows, nbody, 3): their centres of mass. dof_ang, dof_lin (rows, nv, 3): the motion that each dof makes, about the
+    root body's position. mass_matrix (rows, nv, nv). qpos (rows, nq). normal_force {geom name: (rows,)}: sum of the
+    normal forces on each geom that ever touched something, N. contacts: for each row the arrays pos (n, 3), m, force
+    (n, 3), N, on the second geom in world axes, geom1 (n,) and geom2 (n,). kinetic, potential (rows,): J, the
+    potential of gravity and of the joints' springs.
     """
 
-    def __init__(self, time, geom_xpos, geom_xquat, normal_force):
-        self.time, self.geom_xpos, self.geom_xquat, self.normal_force = time, geom_xpos, geom_xquat, normal_force
+    time: np.ndarray
+    geom_xpos: np.ndarray
+    geom_xquat: np.ndarray
+    normal_force: dict
+    xpos: np.ndarray
+    xquat: np.ndarray
+    xipos: np.ndarray
+    dof_ang: np.ndarray
+    dof_lin: np.ndarray
+    mass_matrix: np.ndarray
+    qpos: np.ndarray
+    contacts: list
+    kinetic: np.ndarray
+    potential: np.ndarray
+
+
+_PER_ROW = ("geom_xpos", "geom_xquat", "xpos", "xquat", "xipos", "dof_ang", "dof_lin")
 
 
 def replay(model, trajectory, world=0, every=1):
-    """Evaluate every `every`-th row of one world of a Trajectory of this model."""
+    """Evaluate every `every`-th row of one world of a Trajectory, or of a Recording, of this model."""
     sim = Simulator(model)
     rows = range(0, len(trajectory.qpos), every)
-    xpos, xquat, forces = [], [], np.zeros((len(rows), model.ngeom))
+    found = {name: [] for name in _PER_ROW}
+    masses, contacts, energies, forces = [], [], [], np.zeros((len(rows), model.ngeom))
     stride = max(len(trajectory.ctrl) // max(len(trajectory.qpos) - 1, 1), 1)
     for i, row in enumerate(rows):
         sim.reset(trajectory.qpos[row, world], trajectory.qvel[row, world])
@@ -28,12 +52,80 @@ def replay(model, trajectory, world=0, every=1):
         if model.nu:
             sim.data.ctrl[0] = trajectory.ctrl[min(row * stride, len(trajectory.ctrl) - 1), world]
         sim.forward()
-        xpos.append(sim.data.geom_xpos[0].copy())
-        xquat.append(sim.data.geom_xquat[0].copy())
+        for name in _PER_ROW:
+            found[name].append(getattr(sim.data, name)[0].copy())
         contact = sim.data.contacts()
         for geoms in (model.pair_geom1, model.pair_geom2):
             np.add.at(forces[i], geoms[contact["pair"]], contact["force"][:, 0])
+        contacts.append(in_world_axes(model, contact))
+        masses.append(sim.data.mass_matrix())
+        energies.append((0.5 * sim.data.qvel[0] @ masses[-1] @ sim.data.qvel[0], _potential(model, sim.data)))
     moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0
     touched = np.flatnonzero(forces.any(axis=0) & moving)
     named = {model.geom_names[g] or f"geom {g}": forces[:, g] for g in touched}
-    return Replay(trajectory.time[list(rows)], np.array(xpos), np.array(xquat), named)
+    kinetic, potential = np.array(energies).T
+    return Replay(
+        time=trajectory.time[list(rows)], normal_force=named, mass_matrix=np.array(masses), contacts=contacts,
+        qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
+        **{name: np.array(values) for name, values in found.items()},
+    )  # fmt: skip
+
+
+def body_jacobian(model, seen, row, body):
+    """Velocity of a body's centre of mass for a unit of each velocity, (3, nv), at one row of a Replay."""
+    jacobian = np.zeros((3, model.nv))
+    arm = seen.xipos[row, body] - seen.xpos[row, model.body_rootid[body]]
+    b = body
+    while b > 0 and not model.body_dofnum[b]:
+        b = model.body_parentid[b]
+    i = model.body_dofadr[b] + model.body_dofnum[b] - 1 if b > 0 else -1
+    while i >= 0:
+        jacobian[:, i] = seen.dof_lin[row, i] + np.cross(seen.dof_ang[row, i], arm)
+        i = model.dof_parentid[i]
+    return jacobian
+
+
+def pushes(model, seen, qvel_bar):
+    """Which push at each body lowers the loss: (rows, nbody, 3), loss per N s, at the centres of mass.
+
+    qvel_bar (rows, nv) is the adjoint of the velocity at these rows (`engine.adjoint`). An impulse p at a body changes
+    the velocity by M^-1 J^T p, and so the loss by (J M^-1 qvel_bar) . p: the push is minus that derivative.
+    """
+    out = np.zeros(seen.xipos.shape)
+    for row, bar in enumerate(qvel_bar):
+        wanted = -np.linalg.solve(seen.mass_matrix[row], bar)
+        for body in range(1, model.nbody):
+            out[row, body] = body_jacobian(model, seen, row, body) @ wanted
+    return out
+
+
+def in_world_axes(model, contact):
+    """Contacts of a world (`data.contacts()`) as a Replay keeps them.
+
+    The force acts on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
+    """
+    force = np.einsum("ni,nij->nj", contact["force"], contact["frame"])
+    pair = contact["pair"]
+    return {"pos": contact["pos"], "force": force, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}
+
+
+def _potential(model, data):
+    """Energy of gravity (zero at the origin) and of the joints' springs, J. A spring of a ball turns by its angle."""
+    energy = -np.sum(model.body_mass * (data.xipos[0] @ model.opt.gravity))
+    for j, stiffness in enumerate(model.jnt_stiffness):
+        if stiffness:
+            energy += 0.5 * stiffness * _stretch(model, j, data.qpos[0]) ** 2
+    return energy
+
+
+def _stretch(model, j, qpos):
+    """How far a joint is from its spring's rest: m, rad, or for a free joint the length of both (MuJoCo adds them)."""
+    a, kind = model.jnt_qposadr[j], model.jnt_type[j]
+    rest, moved = 0.0, 0
+    if kind == FREE:
+        rest, moved = np.linalg.norm(qpos[a : a + 3] - model.qpos_spring[a : a + 3]), 3
+    if kind in (FREE, BALL):
+        q, s = qpos[a + moved : a + moved + 4], model.qpos_spring[a + moved : a + moved + 4]
+        angle = 2.0 * np.arccos(min(abs(q @ s) / np.linalg.norm(q), 1.0))
+        return np.hypot(rest, angle)
+    return qpos[a] - model.qpos_spring[a]

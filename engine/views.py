@@ -22,6 +22,8 @@ _DATA = {
     "xquat": ("xquat", "nbody", 1, None, _ROWS),
     "geom_xpos": ("geom_xpos", "ngeom", 1, None, _ROWS),
     "geom_xquat": ("geom_xquat", "ngeom", 1, None, _ROWS),
+    "dof_ang": ("dof", "nv", s.NSV_DOF, s.S_ANG, _ROWS),
+    "dof_lin": ("dof", "nv", s.NSV_DOF, s.S_LIN, _ROWS),
     "qacc": ("dofr", "nv", s.NQR, s.QACC, _BLOCKS),
     "qfrc_bias": ("dofr", "nv", s.NQR, s.QFRC_BIAS, _BLOCKS),
     "qfrc_passive": ("dofr", "nv", s.NQR, s.QFRC_PASSIVE, _BLOCKS),

@@ -32,8 +32,9 @@ LAYERS = (
     ("engine.feedback", "engine.step"),
     ("engine.kernels",),
     ("engine.simulator",),
-    ("engine.diff", "engine.replay", "engine.view"),
-    ("engine.objectives",),
+    ("engine.diff", "engine.replay"),
+    ("engine.view",),
+    ("engine.recording", "engine.objectives"),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.commands",),
@@ -60,6 +61,8 @@ THIRD_PARTY = {
     "mujoco": (set(), {"engine.model", "engine.commands"}),
     "tqdm": (set(), {"engine.commands"}),
     "scipy": (set(), {"controllers"}),
+    "viser": (set(), {"engine.view"}),
+    "imageio_ffmpeg": (set(), {"engine.view"}),
 }
 INTERNALS = {"engine.launch", "engine.outline", "engine.tracing"}  # who may touch taichi.lang
 

@@ -1,6 +1,5 @@
 """What `pullback optimize` searches: a robot, a task and a method made into a search that can be run and replayed."""
 
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -98,13 +97,13 @@ class Job:
         return make[self.method_name]()
 
     def before(self):
-        """The rollout that the search began with, one world."""
+        """A tape with the rollout that the search began with, one world."""
         if self.method_name in PLANS:
             return self._play(np.zeros((self.steps, self.robot.model.nu)))
         return self._play(self._with(self.search.problem.first))
 
     def after(self):
-        """(trajectory, controller) of the best that was found."""
+        """(tape with the rollout, controller) of the best that was found."""
         if self.method_name in PLANS:
             controller = self.search.controller()
             return self._play(controller, len(controller.K)), controller
@@ -119,9 +118,9 @@ class Job:
     def _play(self, controls, steps=None):
         sim = Simulator(self.robot.model)
         sim.reset(*self.start)
-        t = Tape(sim, steps or self.steps, frame_skip=self.frame_skip).rollout(controls)
-        return SimpleNamespace(**{n: np.array(getattr(t, n)) for n in
-                                  ("time", "qpos", "qvel", "act", "ctrl", "sensordata")})  # fmt: skip
+        tape = Tape(sim, steps or self.steps, frame_skip=self.frame_skip)
+        tape.rollout(controls)
+        return tape
 
 
 def start_controller(robot, task, steps, dt, worlds, rng):

@@ -1,7 +1,9 @@
-"""Pictures and files of what a search found: parameters, loss, joints, contact forces, animation before and after."""
+"""Pictures and files of what a search found: parameters, the run file (`engine.Recording`, for `pullback view` and
+`pullback plot`), loss, joints, contact forces, animation before and after."""
 
 import numpy as np
 
+from engine.recording import Recording
 from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, save_animation
 
@@ -9,9 +11,13 @@ from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, sav
 def write_report(job, folder, title):
     """Write everything into a Folder's path; returns (trajectory before, trajectory after)."""
     path, rows, model = folder.path, folder.rows, job.robot.model
-    before = job.before()
-    after, controller = job.after()
+    first = job.before()
+    last, controller = job.after()
+    before, after = first.trajectory, last.trajectory
     controller.save(path / "controller.npz")
+    # worlds of one file are of the same length
+    tapes, labels = ([first, last], ["before", "after"]) if first.steps == last.steps else ([last], ["after"])
+    Recording.of(tapes, name=title, labels=labels, seed=job.options.seed).save(path / "run.npz")
     curves = {"best cost": [r["best"] for r in rows], "cost": [r["cost"] for r in rows]}
     if job.measure is not None:
         curves["distance (m)"] = [r["measured"] for r in rows]

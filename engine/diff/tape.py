@@ -157,6 +157,13 @@ class Tape:
         """The schedule in words: what is stored, how much is computed twice, and all bytes."""
         return f"{self.schedule}\ntape buffers in all: {format_bytes(self.bytes)} of {format_bytes(self.memory)}"
 
+    @property
+    def start(self):
+        """The state before the last rollout, {name: (worlds, ...)}: all that decides it, with model and controls."""
+        if self._start is None:
+            raise StaleTapeError("start: this tape has no finished rollout; call rollout first")
+        return {name: a.copy() for name, a in self._start["state"].items()}
+
     # -------------------------------------------------------------------------------------------------- rollout
 
     def rollout(self, controls):
@@ -182,6 +189,7 @@ class Tape:
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
+            "state": {n: getattr(sim.data, n).copy() for n in (*SNAPSHOT, *APPLIED)},
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
@@ -235,10 +243,12 @@ class Tape:
             row = 0 if isinstance(action, Record) else -1
             kernel.launch(sim.worlds, sim.chunks, action.start, action.stop, self.frame_skip, last, row, every)
         elif isinstance(action, Reverse):
-            self._reverse.launch(
-                sim.worlds, sim.chunks, action.start, action.stop, self.frame_skip, int(action.stop == self.steps), 0,
-                self.every,
-            )  # fmt: skip
+            self.reverse(action.start, action.stop, 0)
+
+    def reverse(self, start, stop, row):
+        """The adjoint of control steps stop - 1 down to start, whose records begin at `row`; one launch."""
+        sim, last = self.sim, int(stop == self.steps)
+        self._reverse.launch(sim.worlds, sim.chunks, start, stop, self.frame_skip, last, row, self.every)
 
     # -------------------------------------------------------------------------------------------------- backward
 
@@ -248,8 +258,18 @@ class Tape:
         qpos' cotangent is in its own coordinates (nq). May be called again for another loss of the same rollout.
         Raises StaleTapeError when parameters of the model or of the controller changed since the rollout.
         """
+        bars = self.begin_backward({"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl, "sensordata": sensordata})
+        for action in self.schedule.reverse:
+            self.carry_out(action)
+        return self.collect(bars)
+
+    def carry_out(self, action):
+        """One action of the reverse pass, on the tape's own state."""
+        self._act(action, self.pack, self._replay, 0)
+
+    def begin_backward(self, bars):
+        """Check and load the cotangents {output: array or None}, and clear what the reverse pass adds to."""
         self._check_fresh()
-        bars = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl, "sensordata": sensordata}
         bars = {n: self._cotangent(n, a) for n, a in bars.items()}
         sim = self.sim
         self._load_cotangents(bars)
@@ -257,17 +277,18 @@ class Tape:
             kernel = reverse_parallel if sim.parallel else reverse_serial
             packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
             self._reverse = BoundKernel(kernel, packs, 8)
-        for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
-            self.adj[n][:] = 0
+        self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]
         self.data._status[:, : s.W_ID] = 0
         if self._spent:
             self._record_again()
         self._spent = self.schedule.slots > 0
-        for action in self.schedule.reverse:
-            self._act(action, self.pack, self._replay, 0)
-        return self._collect(bars)
+        return bars
+
+    def clear_adjoint(self):
+        for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
+            self.adj[n][:] = 0
 
     def _record_again(self):
         """Records and snapshots as the rollout left them: a reverse pass that computes again overwrites them.
@@ -312,7 +333,7 @@ class Tape:
             else:
                 buffer[: bar.size] = bar.ravel()
 
-    def _collect(self, bars):
+    def collect(self, bars):
         sim, m, w = self.sim, self.sim.model, self.sim.worlds
         qpos0 = tangent_to_qpos(m, self._start["qpos0"], self.adj["qpos_bar"][: w * m.nv].reshape(w, m.nv))
         if bars["qpos"] is not None:

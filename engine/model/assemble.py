@@ -142,8 +142,8 @@ def _dofs(order):
 
 def _geoms(order):
     geoms = order.geoms
-    same = ("type", "pos", "quat", "size", "rgba", "contype", "conaffinity", "condim", "priority", "solmix", "solref",
-            "solimp", "friction", "margin", "gap")  # fmt: skip
+    same = ("type", "pos", "quat", "size", "rgba", "group", "contype", "conaffinity", "condim", "priority", "solmix",
+            "solref", "solimp", "friction", "margin", "gap")  # fmt: skip
     return {"geom_bodyid": order.owners("geoms"), "geom_dataid": [-1] * len(geoms)} | {
         f"geom_{name}": _column(geoms, name) for name in same
     }

@@ -158,6 +158,7 @@ ELEMENTS = {
         "priority": _whole(0),
         "solmix": _number(1.0, 0),
         "rgba": _vector(_RGBA, 4),
+        "group": _whole(0),
     },
     "site": {
         **_POSE,

@@ -25,9 +25,9 @@ _TABLE = {
     },
     "ngeom": {
         "geom_type": N, "geom_bodyid": N, "geom_dataid": N, "geom_pos": (F, 3), "geom_quat": (F, 4),
-        "geom_size": (F, 3), "geom_rbound": F, "geom_rgba": (F, 4), "geom_contype": N, "geom_conaffinity": N,
-        "geom_condim": N, "geom_priority": N, "geom_solmix": F, "geom_solref": (F, 2), "geom_solimp": (F, 5),
-        "geom_friction": (F, 3), "geom_margin": F, "geom_gap": F,
+        "geom_size": (F, 3), "geom_rbound": F, "geom_rgba": (F, 4), "geom_group": N, "geom_contype": N,
+        "geom_conaffinity": N, "geom_condim": N, "geom_priority": N, "geom_solmix": F, "geom_solref": (F, 2),
+        "geom_solimp": (F, 5), "geom_friction": (F, 3), "geom_margin": F, "geom_gap": F,
     },
     "nsite": {
         "site_bodyid": N, "site_pos": (F, 3), "site_quat": (F, 4), "site_type": N, "site_size": (F, 3),

@@ -18,6 +18,7 @@ from engine.view.gif import save_gif
 from engine.view.ground import Window
 from engine.view.panel import INK, Panel, metres
 from engine.view.take import Take, bounds_of, camera_path, resting_path, takes_of
+from engine.view.video import save_mp4
 
 WIDTH = 9.0  # inches; at 100 dots per inch
 PANEL_HEIGHT = {1: 4.2, 2: 2.9}  # inches of one of so many robots
@@ -30,21 +31,22 @@ SIDES = 1.12  # the least width of the window, in widths of what it holds
 def save_animation(
     path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None
 ) -> Path:
-    """Write an animated GIF with `fps` frames a second.
+    """Write an animation with `fps` frames a second: a GIF, or an MP4 (extra `video`).
 
     `times` are the simulated seconds of the frames; by default they pass as in reality. `model` may be a list with a
     model for each trajectory. A trajectory shorter than the others stays at its last frame.
     """
     if not 0 < fps <= 50:
         raise ValueError(f"fps={fps} must lie above 0 and not above 50, the fastest that GIF viewers show")
-    path = _checked_path(path, (".gif",))
+    path = _checked_path(path, (".gif", ".mp4"))
     camera = camera or Camera()
     takes = takes_of(model, geom_xpos, geom_xquat, camera)
     frames = max(len(take.xpos) for take in takes)
     times = _checked_times(times, frames, fps)
     paths = [camera_path(take, camera, window=max(2, round(0.4 * fps))) for take in takes]
     _, panels = _figure(takes, paths, camera, title, labels, animated=True)
-    return save_gif(path, _draw(panels, takes, paths, times), frames, fps)
+    save = save_gif if path.suffix.lower() == ".gif" else save_mp4
+    return save(path, _draw(panels, takes, paths, times), frames, fps)
 
 
 def save_frame(

@@ -24,14 +24,14 @@ def plot_series(path, t, series: Mapping[str, np.ndarray], ylabel: str, title: s
     t = np.asarray(t, dtype=float)
     if not series:
         raise ValueError("series is empty: there is nothing to plot")
-    figure, (axes,) = _figure(1, height=4.0, title=title)
+    figure, (axes,) = figure_of(1, height=4.0, title=title)
     for i, (name, values) in enumerate(series.items()):
         style = STYLES[i // len(COLOURS) % len(STYLES)]
         axes.plot(t, _values(f"series[{name!r}]", values, t), style, color=COLOURS[i % len(COLOURS)], label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if len(series) > 1:
         figure.legend(loc="outside right upper", frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[str, float]], title: str = "") -> Path:
@@ -44,19 +44,21 @@ def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[st
         metrics = {name: [row[name] for row in metrics] for name in (metrics[0] if len(metrics) else ())}
     if not metrics or not all(len(values) for values in metrics.values()):
         raise ValueError("metrics is empty: there is nothing to plot")
-    figure, panels = _figure(len(metrics), height=0.6 + (3.2 if len(metrics) == 1 else 2.0 * len(metrics)), title=title)
+    height = 0.6 + (3.2 if len(metrics) == 1 else 2.0 * len(metrics))
+    figure, panels = figure_of(len(metrics), height=height, title=title)
     for i, (axes, (name, values)) in enumerate(zip(panels, metrics.items(), strict=True)):
         values = np.asarray(values, dtype=float)
         marker = "o" if len(values) <= 40 else None
-        axes.plot(np.arange(len(values)), values, color=COLOURS[i % len(COLOURS)], marker=marker, markersize=3.5)
+        axes.plot(1 + np.arange(len(values)), values, color=COLOURS[i % len(COLOURS)], marker=marker, markersize=3.5)
         axes.set_ylabel(name.replace("_", " "))
         finite = values[np.isfinite(values)]
         if len(finite) and finite.min() > 0.0 and finite.max() > 50.0 * finite.min():
             axes.set_yscale("log")
     figure.align_ylabels()
     panels[-1].set_xlabel("iteration")
-    panels[-1].xaxis.get_major_locator().set_params(integer=True)
-    return _save(figure, path)
+    panels[-1].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    panels[-1].set_xlim(0.5, len(next(iter(metrics.values()))) + 0.5)
+    return save_figure(figure, path)
 
 
 def plot_joints(
@@ -78,7 +80,7 @@ def plot_joints(
     curves = [curve for joint in curves for curve in joint]
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
-    figure, panels = _figure(rows, columns, height=0.9 + 1.75 * rows, title=title)
+    figure, panels = figure_of(rows, columns, height=0.9 + 1.75 * rows, title=title)
     for axes, (name, ylabel, lines, limits) in zip(panels, curves, strict=False):
         for line, colour, label in zip(lines, COLOURS, labels, strict=False):
             axes.plot(t, line, color=colour, label=label if len(runs) == 2 else None)
@@ -92,7 +94,7 @@ def plot_joints(
         axes.set_xlabel("time (s)")
         axes.tick_params(labelbottom=True)
     _legend(figure, panels[0], any(len(limits) for *_, limits in curves))
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_contact_forces(path, t, forces, names: Sequence[str], title: str = "") -> Path:
@@ -101,7 +103,7 @@ def plot_contact_forces(path, t, forces, names: Sequence[str], title: str = "") 
     forces = np.asarray(forces, dtype=float)
     if forces.shape != (len(t), len(names)) or forces.size == 0:
         raise ValueError(f"forces has the shape {forces.shape}, but must have ({len(t)}, {len(names)}): times, names")
-    figure, panels = _figure(len(names), height=0.8 + 1.35 * len(names), title=title)
+    figure, panels = figure_of(len(names), height=0.8 + 1.35 * len(names), title=title)
     low, high = min(0.0, np.nanmin(forces)), max(np.nanmax(forces), 1e-9)
     for i, (axes, name) in enumerate(zip(panels, names, strict=True)):
         colour = COLOURS[i % len(COLOURS)]
@@ -111,7 +113,7 @@ def plot_contact_forces(path, t, forces, names: Sequence[str], title: str = "") 
         axes.set_title(name, fontsize=10, loc="left")
     figure.supylabel("contact force (N)", fontsize=11)
     panels[-1].set_xlabel("time (s)")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _joint_curves(model, j: int, name: str, runs: list[np.ndarray]):
@@ -129,12 +131,12 @@ def _joint_curves(model, j: int, name: str, runs: list[np.ndarray]):
     return curves + [(f"{name}, rotation", "angle (deg)", [np.degrees(angle) for angle in angles], ())]
 
 
-def _figure(rows: int, columns: int = 1, *, height: float, title: str):
+def figure_of(rows: int, columns: int = 1, *, height: float, title: str, sharex: bool = True):
     """A figure with rows x columns axes of one look, and these axes in reading order."""
     figure = Figure(figsize=(9.0, height), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
-    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, sharex=sharex, squeeze=False).ravel()
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#dfe4e8", linewidth=0.7)
@@ -168,7 +170,7 @@ def _trajectory(name: str, qpos, t: np.ndarray) -> np.ndarray:
     return qpos
 
 
-def _save(figure: Figure, path) -> Path:
+def save_figure(figure: Figure, path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         raise ValueError(f"path={str(path)!r} must end in one of {', '.join(_SUFFIXES)}")

@@ -1,0 +1,149 @@
+"""`pullback view`: a run, a scene or a robot file in the browser, live, as a replay, or as one HTML file."""
+
+import time
+import webbrowser
+from pathlib import Path
+
+import numpy as np
+
+from engine.commands.common import DONE, positive, robot
+from engine.commands.recorded import end_adjoint, is_recorded, recording, world_of
+
+_FRAME = 1.0 / 60.0
+
+
+def add(commands):
+    p = commands.add_parser("view", help="look at a run, a scene or a robot file in the browser")
+    p.add_argument("what", help="run folder, run file (.npz), built-in scene, or an MJCF or URDF file")
+    p.add_argument("--html", type=Path, help="write one HTML file that needs neither server nor network, and end")
+    p.add_argument("--world", help="of a run: only the world of this label (default all, side by side)")
+    p.add_argument("--pushes", action="store_true", help="of a run: which push at each body gains distance")
+    p.add_argument("--seconds", type=float, default=5.0, help="with --html, of a scene or file (default 5)")
+    p.add_argument("--still", action="store_true", help="with --html: the camera does not follow the robot")
+    p.add_argument("--host", default="127.0.0.1", help="address to serve at (default 127.0.0.1, this machine only)")
+    p.add_argument("--port", type=int, default=8080, help="port to serve at, or the next free one (default 8080)")
+    p.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    p.set_defaults(run=run)
+
+
+def run(args):
+    positive(args, "seconds")
+    return replayed(args) if is_recorded(args.what) else lively(args)
+
+
+def replayed(args):
+    """A recorded run: to a file, or served until Ctrl-C."""
+    from engine.replay import pushes, replay
+    from engine.view import play, save_html
+
+    found = recording(args.what)
+    worlds = range(found.worlds) if args.world is None else [world_of(found, args.world)]
+    seen = [replay(found.model, found, world=w) for w in worlds]
+    arrows = None
+    if args.pushes:
+        # the gradient of the distance: what would gain, not what would lose
+        rows = found.record_every
+        bars = [-end_adjoint(found, w)[0].qvel[::rows, 0] for w in worlds]
+        arrows = [pushes(found.model, s, bar) for s, bar in zip(seen, bars, strict=True)]
+    look = {"labels": [found.labels[w] for w in worlds], "pushes": arrows, "camera": camera_of(found.name)}
+    if args.html:
+        return written(save_html(args.html, found.model, seen, follow=not args.still, **look))
+    page = play(found.model, seen, host=args.host, port=args.port, **look)
+    return served(args, page, lambda: time.sleep(0.2))
+
+
+def lively(args):
+    """A scene or a robot file: a passive rollout to a file, or the simulation itself, in real time, until Ctrl-C."""
+    from engine.simulator import Simulator
+    from engine.view import live
+
+    subject = robot(args.what)
+    sim = Simulator(subject.model)
+    sim.reset(subject.qpos0, subject.qvel0)
+    camera = view_of(subject.camera)
+    if args.html:
+        return written(_passive(args, sim, camera))
+    page = live(sim, camera=camera, host=args.host, port=args.port)
+    panel = Panel(page.server.gui, sim, subject)
+    return served(args, page, panel.advance)
+
+
+def _passive(args, sim, camera):
+    from engine.diff.tape import Tape
+    from engine.replay import replay
+    from engine.view import save_html
+
+    skip = max(1, round(_FRAME / sim.model.opt.timestep))
+    steps = max(1, round(args.seconds / (skip * sim.model.opt.timestep)))
+    path = Tape(sim, steps, frame_skip=skip).rollout(np.zeros((steps, sim.model.nu)))
+    return save_html(args.html, sim.model, replay(sim.model, path), camera=camera, follow=not args.still)
+
+
+class Panel:
+    """Buttons and a slider for each control; `advance` runs the simulation in real time."""
+
+    def __init__(self, gui, sim, subject):
+        self.sim, self.subject, self.again = sim, subject, False
+        self.running = gui.add_checkbox("run", True)
+        gui.add_button("reset").on_click(self._reset)
+        with gui.add_folder("controls"):
+            for i, name in enumerate(sim.model.actuator_names):
+                self._slider(gui, i, name or f"actuator {i}")
+        self.clock = time.perf_counter()
+
+    def _slider(self, gui, i, name):
+        model = self.sim.model
+        low, high = model.actuator_ctrlrange[i] if model.actuator_ctrllimited[i] else (-1.0, 1.0)
+        rest, step = float(np.clip(0.0, low, high)), float(high - low) / 200.0
+        slider = gui.add_slider(name, float(low), float(high), step, rest)
+
+        def moved(_):
+            self.sim.data.ctrl[:, i] = slider.value
+
+        slider.on_update(moved)
+
+    def _reset(self, _):
+        self.again = True  # the thread that steps does it, between two steps
+
+    def advance(self):
+        if self.again:
+            controls = self.sim.data.ctrl.copy()
+            self.sim.reset(self.subject.qpos0, self.subject.qvel0)
+            self.sim.data.ctrl[:] = controls
+            self.again = False
+        time.sleep(max(0.0, self.clock + _FRAME - time.perf_counter()))
+        passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
+        if self.running.value:  # never more than a tenth of a second at once, on a slow machine
+            self.sim.step(max(1, round(min(passed, 0.1) / self.sim.model.opt.timestep)))
+
+
+def served(args, page, wait):
+    """Until Ctrl-C, which is how a person ends it."""
+    try:
+        print(f"look at {page.address} (Ctrl-C ends)", flush=True)
+        if not args.no_browser:
+            webbrowser.open(page.address)
+        while True:
+            wait()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        page.close()
+    return DONE
+
+
+def written(path):
+    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return DONE
+
+
+def view_of(camera):
+    """The keywords of engine.view.Camera among a scene's."""
+    return {k: v for k, v in camera.items() if k in ("azimuth", "elevation", "width", "lookat")}
+
+
+def camera_of(name):
+    """A built-in scene's camera, for a run of it."""
+    import scenes
+
+    return view_of(scenes.load(name).camera) if name in scenes.names() else {}

@@ -1,0 +1,163 @@
+"""Recording: a rollout in one portable file, with all that it takes to look at it and to compute it again, bit for bit.
+
+    tape.rollout(controls)
+    engine.Recording.of(tape, name="hop", seed=3).save("hop.npz")
+    r = engine.Recording.load("hop.npz")
+    r.differences(r.replay())        # [] : not a bit is different
+
+The file is a NumPy archive without pickled objects: the model (every array, its meshes and options), the start state,
+the controls that acted, the recorded outputs, and a JSON text with seed, labels, sizes and versions.
+"""
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from engine.model.portable import model_from_arrays, model_to_arrays
+
+FORMAT = 1
+OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
+_INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "memory", "ncon", "versions")
+
+
+class Recording:
+    """A rollout of one or several worlds of one model.
+
+    model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
+    (rows, worlds, nq), qvel, act, sensordata, time (rows,) and ctrl (steps, worlds, nu): as in a Trajectory. labels:
+    a word for each world. seed: what the caller's random numbers began with. frame_skip: physics steps with one
+    control. record_every: control steps between rows. versions: programs and machine that made it.
+    """
+
+    def __init__(self, model, start, outputs, info):
+        self.model, self.start = model, start
+        self.__dict__.update(outputs)
+        self.__dict__.update({name: info[name] for name in _INFO})
+        self.worlds = self.qpos.shape[1]
+
+    @classmethod
+    def of(cls, tapes, name="", labels=None, seed=None):
+        """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side."""
+        from engine.backend import settings
+
+        tapes = list(tapes) if isinstance(tapes, (list, tuple)) else [tapes]
+        first = tapes[0]
+        for tape in tapes[1:]:
+            _same(tape, first)
+        parts, starts = [t.trajectory for t in tapes], [t.start for t in tapes]
+        outputs = {n: np.concatenate([getattr(p, n) for p in parts], axis=1) for n in OUTPUTS if n != "time"}
+        worlds = outputs["qpos"].shape[1]
+        labels = [f"world {w}" for w in range(worlds)] if labels is None else list(labels)
+        if len(labels) != worlds:
+            raise ValueError(f"labels: got {labels}, allowed: one for each of {worlds} worlds")
+        info = {
+            "name": name or first.sim.model.name, "labels": labels, "seed": seed, "frame_skip": first.frame_skip,
+            "record_every": first.every, "precision": settings().precision, "memory": first.memory,
+            "ncon": max(t.sim.ncon_max for t in tapes), "versions": versions(),
+        }  # fmt: skip
+        start = {n: np.concatenate([s[n] for s in starts]) for n in starts[0]}
+        return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].time.copy()}, info)
+
+    @property
+    def steps(self):
+        """Control steps."""
+        return len(self.ctrl)
+
+    def save(self, path):
+        """Write the file; its name must end in .npz. Returns the path."""
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"path={str(path)!r} must end in .npz")
+        info = {name: getattr(self, name) for name in _INFO} | {"format": FORMAT}
+        arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
+        arrays |= {f"start.{n}": a for n, a in self.start.items()}
+        arrays |= {n: getattr(self, n) for n in OUTPUTS}
+        beside = path.with_suffix(".tmp.npz")
+        np.savez_compressed(beside, info=np.array(json.dumps(info)), **arrays)
+        beside.replace(path)
+        return path
+
+    @classmethod
+    def load(cls, path):
+        """Read a file. Starts neither Taichi nor a simulation. Raises ValueError where it is not such a file."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path}")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            info = json.loads(str(arrays["info"]))
+        except (ValueError, KeyError, OSError) as error:
+            raise ValueError(f"{path} is not a run file of this program ({error})") from None
+        if info.get("format") != FORMAT:
+            raise ValueError(f"{path} has format {info.get('format')!r}; this version reads {FORMAT}")
+        missing = {*OUTPUTS, "start.qpos"} - set(arrays)
+        if missing:
+            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
+        return cls(
+            model_from_arrays(_under("model.", arrays)), _under("start.", arrays), {n: arrays[n] for n in OUTPUTS}, info
+        )
+
+    def tape(self, worlds=None):
+        """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
+        from engine.backend import settings
+        from engine.diff.tape import Tape
+        from engine.simulator import Simulator
+
+        if settings().precision != self.precision:
+            raise ValueError(
+                f"the run was made in {self.precision}, this process computes in {settings().precision}; "
+                f'call engine.init(precision="{self.precision}") first'
+            )
+        rows = np.arange(self.worlds) if worlds is None else np.asarray(worlds)
+        sim = Simulator(self.model, worlds=len(rows), ncon=self.ncon)
+        for name, value in self.start.items():
+            getattr(sim.data, name)[...] = value[rows]
+        tape = Tape(sim, self.steps, self.frame_skip, memory=self.memory, record_every=self.record_every)
+        tape.rollout(self.ctrl[:, rows])
+        return tape
+
+    def replay(self):
+        """Compute the rollout again from start state and controls; a Trajectory."""
+        return self.tape().trajectory
+
+    def differences(self, trajectory):
+        """Names of the outputs of a Trajectory whose bits differ from the recorded ones."""
+        return [n for n in OUTPUTS if not np.array_equal(getattr(self, n), getattr(trajectory, n), equal_nan=True)]
+
+
+def versions():
+    """{program: version} of what decides the bits of a rollout, and the machine."""
+    found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    for package in ("pullback", "taichi", "numpy"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _model_in_force(sim):
+    """A copy of the model that holds the simulator's parameters, which may have been changed since it was made."""
+    from engine.arrays import parameter
+
+    model = sim.model.copy()
+    for name in sim.params:
+        parameter(model, name)[...] = sim.params[name]
+    model.report = None
+    return model
+
+
+def _same(tape, first):
+    for name in ("steps", "frame_skip", "every"):
+        if getattr(tape, name) != getattr(first, name):
+            raise ValueError(f"tapes: {name} is {getattr(tape, name)} and {getattr(first, name)}; allowed: one value")
+    if not np.array_equal(tape.sim.model_pack["theta"], first.sim.model_pack["theta"]):
+        raise ValueError("tapes: their simulators have different parameters; allowed: the same model")
+
+
+def _under(prefix, arrays):
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,154 @@
+"""What is drawn at one instant of one world, as plain arrays: poses, contacts, limits of joints, pushes.
+
+Nothing here knows the browser. Lengths are metres in the axes of the world.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.model.constants import BALL, HINGE, MESH, PLANE, SLIDE
+
+_ARC_STEP = np.radians(12.0)
+_LIMIT_TOLERANCE = 1e-3  # a joint that rests on its limit gives by about this, rad or m
+FIRST_HIDDEN_GROUP = 3  # MuJoCo's viewer shows geom groups 0 to 2; files keep what only collides in 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One instant of one world.
+
+    xpos (nbody, 3), xquat (nbody, 4): poses of the bodies. contact_pos (n, 3). contact_force (n, 3): N, on the robot.
+    range_lines (m, 2, 3): the ranges of the limited joints; limit_lines (k, 2, 3): those of joints at a limit.
+    push_pos, push (b, 3): centres of mass, and the pushes wanted there, as long as the longest is 1.
+    """
+
+    xpos: np.ndarray
+    xquat: np.ndarray
+    contact_pos: np.ndarray
+    contact_force: np.ndarray
+    range_lines: np.ndarray
+    limit_lines: np.ndarray
+    push_pos: np.ndarray
+    push: np.ndarray
+
+
+def visible_geoms(model):
+    """Ids of the geoms other than planes that MuJoCo's viewer would show; all, where that leaves nothing."""
+    solid = (model.geom_type != PLANE) & (model.geom_rgba[:, 3] > 0)
+    shown = solid & (model.geom_group < FIRST_HIDDEN_GROUP)
+    return np.flatnonzero(shown if shown.any() else solid)
+
+
+def robot_size(model):
+    """About the length of the robot, m: across the middles of its moving geoms at rest, and their sizes."""
+    moving = np.flatnonzero((model.body_weldid[model.geom_bodyid] != 0) & (model.geom_type != PLANE))
+    if not len(moving):
+        return 1.0
+    # without poses: how far a geom can be from its root is at most the sum of the offsets on the way
+    reach = np.zeros(model.nbody)
+    for b in range(1, model.nbody):
+        parent = model.body_parentid[b]
+        reach[b] = 0.0 if model.body_weldid[parent] == 0 else reach[parent] + np.linalg.norm(model.body_pos[b])
+    radius = np.array([_extent(model, g) for g in moving])
+    return float(np.max(reach[model.geom_bodyid[moving]] + np.linalg.norm(model.geom_pos[moving], axis=1) + radius))
+
+
+def leading_body(model):
+    """The body that a camera follows: the first that moves and has a geom, else the first."""
+    moving = np.unique(model.geom_bodyid[(model.geom_type != PLANE) & (model.body_weldid[model.geom_bodyid] != 0)])
+    return int(moving[0]) if len(moving) else min(1, model.nbody - 1)
+
+
+def _extent(model, g):
+    if model.geom_type[g] == MESH:
+        return np.linalg.norm(model.mesh_vert[model.geom_dataid[g]], axis=1).max()
+    return model.geom_rbound[g]
+
+
+def frames_of(model, seen, pushes=None):
+    """Frames of every row of a Replay; `pushes` (rows, nbody, 3) as `engine.replay.pushes` gives them."""
+    size = robot_size(model)
+    return [
+        frame(
+            model, size, seen.xpos[k], seen.xquat[k], seen.xipos[k], seen.dof_ang[k], seen.dof_lin[k], seen.qpos[k],
+            seen.contacts[k], None if pushes is None else pushes[k],
+        )
+        for k in range(len(seen.time))
+    ]  # fmt: skip
+
+
+def frame(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos, contacts, push=None):
+    """A Frame from the poses, axes, coordinates and contacts of one world (those of a Replay's row)."""
+    ranges, limits = joint_limits(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos)
+    on_robot = np.where(model.body_weldid[model.geom_bodyid[contacts["geom2"]]] != 0, 1.0, -1.0)
+    push_pos, push = _largest_first(model, xipos, push)
+    return Frame(
+        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push
+    )
+
+
+def joint_limits(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos):
+    """Lines (n, 2, 3) of the ranges of limited hinges and slides, and those of the joints at a limit.
+
+    A hinge has an arc about its axis, and a spoke where the joint is now: at a limit the spoke is at the arc's end.
+    """
+    ranges, limits = [], []
+    for j in np.flatnonzero(model.jnt_limited):
+        dof, body, x = model.jnt_dofadr[j], model.jnt_bodyid[j], qpos[model.jnt_qposadr[j]]
+        anchor = xpos[body] + _rotate(xquat[body], model.jnt_pos[j])
+        low, high = model.jnt_range[j]
+        kind = model.jnt_type[j]
+        if kind == HINGE:
+            spoke = _across(dof_ang[dof], xipos[body] - anchor) * 0.12 * size
+            lines = _arc(anchor, dof_ang[dof], spoke, low - x, high - x)
+        elif kind == SLIDE:
+            axis = dof_lin[dof]
+            ends = np.stack([anchor + axis * (low - x), anchor + axis * (high - x)])
+            tick = _across(axis, np.array([0.0, 0.0, 1.0])) * 0.04 * size
+            lines = np.concatenate([ends[None], np.stack([ends - tick, ends + tick], axis=1)])
+        elif kind == BALL:
+            x, low = 2.0 * np.arccos(min(abs(qpos[model.jnt_qposadr[j]]), 1.0)), -np.inf
+            axis = dof_ang[dof + 2]
+            lines = _arc(anchor, axis, _across(axis, np.ones(3)) * 0.12 * size, -np.pi, np.pi)
+        else:
+            continue
+        tolerance = model.jnt_margin[j] + _LIMIT_TOLERANCE
+        (limits if x < low + tolerance or x > high - tolerance else ranges).append(lines)
+    return tuple(np.concatenate(lines) if lines else np.zeros((0, 2, 3)) for lines in (ranges, limits))
+
+
+def _largest_first(model, xipos, push):
+    """Pushes at moving bodies of more than a twentieth of the largest, in units of the largest."""
+    if push is None:
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    length = np.linalg.norm(push, axis=1) * (model.body_weldid != 0)
+    largest = length.max()
+    if not largest > 0.0:
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    shown = np.flatnonzero(length > 0.05 * largest)
+    return xipos[shown], push[shown] / largest
+
+
+def _arc(anchor, axis, spoke, start, stop):
+    """Lines along spoke turned about a unit axis from angle start to stop, with the spoke itself and the two ends."""
+    start, stop = max(start, -2.0 * np.pi), min(stop, 2.0 * np.pi)
+    angles = np.linspace(start, stop, max(2, int(np.ceil((stop - start) / _ARC_STEP)) + 1))
+    turned = spoke * np.cos(angles)[:, None] + np.cross(axis, spoke) * np.sin(angles)[:, None]
+    rim = anchor + turned
+    ends = np.stack([anchor + 0.75 * turned[[0, -1]], rim[[0, -1]]], axis=1)
+    return np.concatenate([np.stack([rim[:-1], rim[1:]], axis=1), ends, [[anchor, anchor + spoke]]])
+
+
+def _across(axis, towards):
+    """Unit vector across a unit axis, as near as can be to `towards`."""
+    across = towards - axis * (axis @ towards)
+    if np.linalg.norm(across) < 1e-6 * (1.0 + np.linalg.norm(towards)):
+        other = np.eye(3)[np.argmin(np.abs(axis))]
+        across = other - axis * (axis @ other)
+    return across / np.linalg.norm(across)
+
+
+def _rotate(quat, v):
+    t = 2.0 * np.cross(quat[1:], v)
+    return v + quat[0] * t + np.cross(quat[1:], t)

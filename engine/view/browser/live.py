@@ -1,0 +1,127 @@
+"""The live viewer: a page that shows a simulator while something else runs it."""
+
+import threading
+import time
+
+import numpy as np
+
+from engine.replay import in_world_axes, replay
+from engine.view.browser.film import bounds, film
+from engine.view.browser.frames import frame, leading_body
+from engine.view.browser.player import layer_switches
+from engine.view.browser.server import address, stop, viser_server
+from engine.view.browser.stage import Stage
+
+_TICK = 1.0 / 30.0
+_WORLDS = 8  # more would neither fit the page nor keep up
+
+
+def live(sim, *, worlds=None, labels=None, camera=None, host="127.0.0.1", port=0):
+    """Serve a page that follows `sim` from now on, and return the Live, whose `address` is where to look.
+
+    A thread looks at the simulator's arrays 30 times a second: nothing has to be called. A whole rollout of a tape is
+    one launch, of which only the end would be seen; `Live.play(trajectory)` shows it all, again and again, until the
+    next one: call it after each iteration of an optimisation. worlds: indices of those shown, by default the first 8.
+
+        with engine.view.live(sim) as page:
+            print(page.address)
+            for _ in range(10_000):
+                sim.step()
+    """
+    return Live(sim, worlds, labels, camera, host, port)
+
+
+class Live:
+    """A page about a running simulator, until `close()`; also a context manager."""
+
+    def __init__(self, sim, worlds=None, labels=None, camera=None, host="127.0.0.1", port=0):
+        self.sim, self.model = sim, sim.model
+        self.worlds = list(range(min(sim.worlds, _WORLDS))) if worlds is None else [int(w) for w in worlds]
+        if not self.worlds or min(self.worlds) < 0 or max(self.worlds) >= sim.worlds:
+            raise ValueError(f"worlds={worlds!r}; allowed: a list of indices from 0 to {sim.worlds - 1}")
+        alone = len(self.worlds) == 1
+        self.labels = list(labels) if labels else [""] if alone else [f"world {w}" for w in self.worlds]
+        sim.forward()
+        self.server = viser_server(host, port)
+        self.address = address(self.server)
+        self._body = leading_body(self.model)
+        low, high = bounds(self.model, sim.data.xpos[self.worlds])
+        self.stage = Stage(self.server.scene, self.model, self.labels, low, high)
+        self._start = self._place()
+        self.stage.start_at(self._start * [1.0, 1.0, 0.0] + [0.0, 0.0, (low[2] + high[2]) / 2.0])
+        self.stage.aim(self.server, camera or {})
+        self._film, self._began, self._seen, self._floor = None, 0.0, None, self._start
+        self._switches()
+        self._show(self._frames(), self._start)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _switches(self):
+        self.clock = self.server.gui.add_number("time (s)", 0.0, disabled=True)
+        self.follow = self.server.gui.add_checkbox("camera follows", True)
+        layer_switches(self.server.gui, self.stage, lambda: None)
+
+    def play(self, trajectory, worlds=(0,), labels=None):
+        """Show worlds of a Trajectory in a loop, in real time, until the next call; None: the simulator itself again.
+
+        The poses are computed here and now, about a tenth of a millisecond a row. The number of worlds must be that
+        of the page.
+        """
+        if trajectory is None:
+            self._film = None
+            return
+        if len(worlds) != len(self.worlds):
+            raise ValueError(f"worlds={worlds!r}; allowed: {len(self.worlds)} of them, as many as the page shows")
+        every = max(1, int(round(_TICK / (trajectory.time[1] - trajectory.time[0]))))
+        seen = [replay(self.model, trajectory, world=w, every=every) for w in worlds]
+        self._film, self._began = film(self.model, seen, labels or self.labels, fps=1.0 / _TICK), time.perf_counter()
+
+    def _run(self):
+        while not self._closed.wait(_TICK):
+            shown = self._film
+            if shown is not None:
+                seconds = (time.perf_counter() - self._began) % (shown.duration + 0.3)
+                k = shown.index(seconds)
+                self.clock.value = float(shown.times[k])
+                self._show(shown.frames[k], shown.track[k])
+                continue
+            now = self.sim.data.qpos[self.worlds].tobytes()
+            if now != self._seen:
+                self._seen = now
+                self.clock.value = round(float(self.sim.data.time[self.worlds[0]]), 3)
+                self._show(self._frames(), self._place())
+
+    def _frames(self):
+        data, size = self.sim.data, self.stage.size
+        return [
+            frame(
+                self.model, size, data.xpos[w].copy(), data.xquat[w].copy(), data.xipos[w].copy(), data.dof_ang[w],
+                data.dof_lin[w], data.qpos[w], in_world_axes(self.model, data.contacts(w)),
+            )
+            for w in self.worlds
+        ]  # fmt: skip
+
+    def _place(self):
+        return self.sim.data.xpos[self.worlds[-1], self._body].copy()
+
+    def _show(self, frames, place):
+        moved = (np.asarray(place) - self._start) * [1.0, 1.0, 0.0]
+        if not np.isfinite(moved).all():
+            return  # a simulation that diverged: its own error says so
+        if np.linalg.norm((place - self._floor)[:2]) > 5.0 * self.stage.size:
+            self._floor = np.asarray(place)
+            self.stage.move_ground(self._floor - self._start)
+        with self.server.atomic():
+            self.stage.show(frames, moved if self.follow.value else None)
+
+    def close(self):
+        self._closed.set()
+        self._thread.join()
+        stop(self.server)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

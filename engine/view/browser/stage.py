@@ -1,0 +1,186 @@
+"""Stage: the robots of several worlds side by side in a viser scene, and all that is drawn about them.
+
+The scene tree, which the reader of a page can switch on and off:
+
+    /scene                  moves against the robot that the camera follows
+    /scene/ground           planes
+    /scene/robots/LABEL/BODY/GEOM
+    /scene/labels
+    /scene/LAYER            one for each of LAYERS
+"""
+
+import numpy as np
+
+from engine.model.constants import PLANE
+from engine.view.browser.frames import Frame, leading_body, robot_size, visible_geoms
+from engine.view.browser.shapes import add_geom, add_ground
+from engine.view.camera import Camera
+
+SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
+CONTACT, FORCE, RANGE, LIMIT, PUSH = (230, 159, 0), (213, 94, 0), (110, 120, 130), (214, 39, 40), (0, 158, 115)
+CONTACTS, FORCES, RANGES, LIMITS, PUSHES = LAYERS = (
+    "contacts (yellow)", "contact forces (orange)", "joint ranges (grey)", "joints at a limit (red)",
+    "wanted pushes (green)",
+)  # fmt: skip
+HIDDEN_AT_FIRST = (RANGES,)
+_FORCE_LENGTH = 0.6  # robots' lengths of the arrow of a force as large as the robot's weight
+_FORCE_LIMIT = 1.8  # longer arrows are cut off here
+_FIELD_OF_VIEW = np.radians(40.0)
+
+
+class Stage:
+    """labels: one for each world. low, high (3,): the part of the world that the robots visit, m."""
+
+    def __init__(self, scene, model, labels, low, high):
+        self.scene, self.model, self.size = scene, model, robot_size(model)
+        self.weight = max(np.sum(model.body_mass[1:]) * np.linalg.norm(model.opt.gravity), 1e-9)
+        self.low, self.high = np.asarray(low, float), np.asarray(high, float)
+        # side by side in the depth of the picture, the last one in front
+        self.gap = (self.high - self.low)[1] + 1.3 * self.size
+        self.offsets = np.zeros((len(labels), 3))
+        self.offsets[:, 1] = self.gap * (len(labels) - 1 - np.arange(len(labels)))
+        self.shown = dict.fromkeys(LAYERS, True) | dict.fromkeys(HIDDEN_AT_FIRST, False)
+        self._leader = leading_body(model)
+        self._atmosphere()
+        self.root = scene.add_frame("/scene", show_axes=False)
+        self.bodies = [self._robot(label, offset) for label, offset in zip(labels, self.offsets, strict=True)]
+        self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
+        self.nodes = self._overlays()
+        self.texts = {w: self._text(label) for w, label in enumerate(labels) if label}
+        self._grounded, self._moved = False, np.zeros(3)
+
+    def move_ground(self, moved):
+        """Draw the ground again at the next frame, about the robots' first place and `moved` (3,) from there."""
+        self._grounded, self._moved = False, np.asarray(moved) * [1.0, 1.0, 0.0]
+
+    def show(self, frames: list[Frame], follow=None):
+        """Draw one Frame for each world; `follow` (3,) is where the followed robot has moved since the start."""
+        if not self._grounded:
+            self._ground(frames[0])
+        self.root.position = np.zeros(3) if follow is None else -np.asarray(follow)
+        for bodies, offset, poses, frame in zip(self.bodies, self.offsets, self._poses, frames, strict=True):
+            for b, node in bodies.items():
+                pose = np.concatenate([frame.xpos[b] + offset, frame.xquat[b]])
+                if not np.allclose(pose, poses[b], rtol=0.0, atol=1e-6):  # also the first time, when it is NaN
+                    poses[b] = pose
+                    node.position, node.wxyz = pose[:3], pose[3:]
+        for w, text in self.texts.items():
+            above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.3 * self.size]
+            text.position = above
+        self._show_overlays(frames)
+
+    def aim(self, server, camera: dict):
+        """Set where a page is seen from at first; `camera` has the keywords of engine.view.Camera."""
+        seen = Camera(**camera)
+        right, up, forward = seen.axes
+        across = (self.high - self.low)[:2].max() if seen.width is None else 0.0
+        middle = (self.low + self.high) / 2.0 if across < 4.0 * self.size else self._start
+        look = np.asarray(middle if seen.lookat is None else seen.lookat) + self.offsets.mean(axis=0)
+        wide = seen.width or (2.4 * self.size + min(across, 1.5 * self.size))
+        # the field of view is that of the height; a page is about 1.6 times as wide
+        distance = 0.5 * wide / (1.6 * np.tan(_FIELD_OF_VIEW / 2.0)) + np.ptp(self.offsets[:, 1]) * 0.8
+        server.initial_camera.fov = float(_FIELD_OF_VIEW)
+        server.initial_camera.look_at = tuple(look)
+        lifted = -forward * distance + up * 0.12 * distance + right * 0.25 * distance
+        server.initial_camera.position = tuple(look + lifted)
+
+    def start_at(self, place):
+        """Where the followed robot starts, for the camera."""
+        self._start = np.asarray(place)
+
+    def _atmosphere(self):
+        scene = self.scene
+        scene.set_up_direction("+z")
+        height = np.clip(np.linspace(0.0, 6.0, 64), 0.0, 1.0)[:, None, None]  # the horizon is high in the picture
+        sky = SKY_TOP + height * (SKY_LOW - SKY_TOP)
+        scene.set_background_image(np.broadcast_to(sky, (64, 4, 3)).astype(np.uint8), format="png")
+        scene.configure_fog(near=6.0 * self.size, far=_fog(self.size), color=tuple(int(c) for c in SKY_LOW))
+        scene.configure_default_lights(True, cast_shadow=True)
+
+    def _robot(self, label, offset):
+        """{body: node} of the bodies that have something to show."""
+        model, scene = self.model, self.scene
+        bodies = {}
+        for g in visible_geoms(model):
+            b = int(model.geom_bodyid[g])
+            path = f"/scene/robots/{_word(label)}/{_word(model.body_names[b] or f'body {b}')}"
+            if b not in bodies:
+                bodies[b] = scene.add_frame(path, show_axes=False, position=offset)
+            add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
+        return bodies
+
+    def _text(self, label):
+        return self.scene.add_label(f"/scene/labels/{_word(label)}", label, anchor="bottom-center")
+
+    def _ground(self, first: Frame):
+        """Planes; a level one serves all worlds, a tilted one is drawn for each."""
+        self._grounded = True
+        low, high = self.low + self._moved, self.high + self._moved + self.offsets.max(axis=0)
+        for g in np.flatnonzero((self.model.geom_type == PLANE) & (self.model.geom_rgba[:, 3] > 0)):
+            b = self.model.geom_bodyid[g]
+            pos = first.xpos[b] + _rotated(first.xquat[b], self.model.geom_pos[g])
+            quat = _product(first.xquat[b], self.model.geom_quat[g])
+            name = f"/scene/ground/{_word(self.model.geom_names[g] or f'plane {g}')}"
+            offsets = self.offsets[:1] * 0.0 if abs(quat[0]) > 1.0 - 1e-9 else self.offsets
+            for w, offset in enumerate(offsets):
+                add_ground(self.scene, f"{name} {w}", self.model, g, (pos + offset, quat), low, high, self.size)
+
+    def _overlays(self):
+        scene, thin = self.scene, 0.012 * self.size
+        none = np.zeros((1, 2, 3))
+        arrow = {"shaft_radius": thin, "head_radius": 2.4 * thin, "head_length": 5.0 * thin}
+        line = {"thickness": 0.8 * thin}
+        dot = {"point_size": 2.6 * thin, "point_shape": "circle", "precision": "float32"}
+        nodes = {
+            CONTACTS: scene.add_point_cloud(f"/scene/{CONTACTS}", np.zeros((1, 3)), CONTACT, **dot),
+            FORCES: scene.add_arrows(f"/scene/{FORCES}", none, FORCE, **arrow),
+            RANGES: scene.add_line_segments(f"/scene/{RANGES}", none, RANGE, **line),
+            LIMITS: scene.add_line_segments(f"/scene/{LIMITS}", none, LIMIT, thickness=1.6 * thin),
+            PUSHES: scene.add_arrows(f"/scene/{PUSHES}", none, PUSH, **arrow),
+        }
+        for node in nodes.values():
+            node.visible = False
+        return nodes
+
+    def _show_overlays(self, frames):
+        cat = {name: [] for name in LAYERS}
+        for frame, offset in zip(frames, self.offsets, strict=True):
+            cat[CONTACTS].append(frame.contact_pos + offset)
+            force = frame.contact_force * (_FORCE_LENGTH * self.size / self.weight)
+            cat[FORCES].append(_arrows(frame.contact_pos + offset, force, _FORCE_LIMIT * self.size))
+            cat[RANGES].append(frame.range_lines + offset)
+            cat[LIMITS].append(frame.limit_lines + offset)
+            cat[PUSHES].append(_arrows(frame.push_pos + offset, 0.5 * self.size * frame.push, self.size))
+        for name, parts in cat.items():
+            points, node = np.concatenate(parts).astype(np.float32), self.nodes[name]
+            visible = bool(len(points)) and self.shown[name]
+            if visible and not np.array_equal(node.points, points):
+                node.points = points
+            if node.visible != visible:
+                node.visible = visible
+
+
+def _arrows(start, vector, longest):
+    """(n, 2, 3) from start along vectors, cut off at a length; without those too short to be seen."""
+    length = np.linalg.norm(vector, axis=1)
+    seen = length > 0.02 * longest
+    start, vector, length = start[seen], vector[seen], length[seen]
+    return np.stack([start, start + vector * np.minimum(1.0, longest / length)[:, None]], axis=1)
+
+
+def _fog(size):
+    return 13.0 * size
+
+
+def _word(name):
+    """A name that is one level of the scene tree."""
+    return name.replace("/", "_")
+
+
+def _rotated(quat, v):
+    t = 2.0 * np.cross(quat[1:], v)
+    return v + quat[0] * t + np.cross(quat[1:], t)
+
+
+def _product(p, q):
+    return np.concatenate([[p[0] * q[0] - p[1:] @ q[1:]], p[0] * q[1:] + q[0] * p[1:] + np.cross(p[1:], q[1:])])

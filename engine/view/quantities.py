@@ -1,0 +1,144 @@
+"""The recorded quantities as named columns with units, for plots: what a column of `qpos` is depends on its joint."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.model import constants as c
+
+NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
+_SENSOR_UNITS = {
+    c.SENS_FRAMEPOS: "m",
+    c.SENS_FRAMEQUAT: "1",
+    c.SENS_FRAMELINVEL: "m/s",
+    c.SENS_FRAMEANGVEL: "rad/s",
+    c.SENS_SUBTREECOM: "m",
+    c.SENS_SUBTREELINVEL: "m/s",
+    c.SENS_GYRO: "rad/s",
+    c.SENS_VELOCIMETER: "m/s",
+    c.SENS_ACCELEROMETER: "m/s\N{SUPERSCRIPT TWO}",
+    c.SENS_TOUCH: "N",
+}
+_AXES = {1: ("",), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One curve: values (T,) at times (T,), s. `group` is the word on the axis, e.g. "velocity"."""
+
+    name: str
+    group: str
+    unit: str
+    times: np.ndarray
+    values: np.ndarray
+
+
+def columns(model, name, trajectory, seen=None, world=0):
+    """Columns of one quantity of `NAMES`, of one world of a Trajectory or a Recording.
+
+    "energy" and "contact" read the Replay `seen` of that world. Raises ValueError for a name that does not exist.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no quantity {name!r}; there are: {', '.join(NAMES)}")
+    if name in ("energy", "contact"):
+        if seen is None:
+            raise ValueError(f"{name}: needs a Replay of the trajectory (engine.replay.replay)")
+        return _energy(seen) if name == "energy" else _contact(seen)
+    values = np.asarray(getattr(trajectory, name))[:, world]
+    times = np.asarray(trajectory.time)
+    if name == "ctrl":  # held over a control step, of which rows may skip some
+        times = times[0] + (times[-1] - times[0]) / max(len(values), 1) * np.arange(len(values))
+    labels = {"qpos": qpos_labels, "qvel": qvel_labels, "act": act_labels, "ctrl": ctrl_labels,
+              "sensordata": sensor_labels}[name](model)  # fmt: skip
+    return [Column(*label, times, values[:, i]) for i, label in enumerate(labels)]
+
+
+def chosen(found, words):
+    """The columns whose names are, or begin with, one of `words`; all of them without words."""
+    if not words:
+        return list(found)
+    for word in words:
+        if not any(_is(f.name, word) for f in found):
+            raise ValueError(f"no column {word!r}; there are: {', '.join(f.name for f in found)}")
+    return [f for word in words for f in found if _is(f.name, word)]
+
+
+def _is(name, word):
+    return name == word or name.startswith(f"{word} ")
+
+
+def qpos_labels(model):
+    """(name, group, unit) of every entry of qpos."""
+    labels = []
+    for j, kind in enumerate(model.jnt_type):
+        name = _joint(model, j)
+        if kind == c.FREE:
+            labels += [(f"{name} {a}", "position", "m") for a in "xyz"]
+        if kind in (c.FREE, c.BALL):
+            labels += [(f"{name} q{a}", "quaternion", "1") for a in "wxyz"]
+        elif kind == c.SLIDE:
+            labels.append((name, "position", "m"))
+        elif kind == c.HINGE:
+            labels.append((name, "angle", "rad"))
+    return labels
+
+
+def qvel_labels(model):
+    """(name, group, unit) of every entry of qvel."""
+    labels = []
+    for j, kind in enumerate(model.jnt_type):
+        name = _joint(model, j)
+        if kind == c.FREE:
+            labels += [(f"{name} v{a}", "velocity", "m/s") for a in "xyz"]
+        if kind in (c.FREE, c.BALL):
+            labels += [(f"{name} \N{GREEK SMALL LETTER OMEGA}{a}", "angular velocity", "rad/s") for a in "xyz"]
+        elif kind == c.SLIDE:
+            labels.append((name, "velocity", "m/s"))
+        elif kind == c.HINGE:
+            labels.append((name, "angular velocity", "rad/s"))
+    return labels
+
+
+def ctrl_labels(model):
+    """A control's unit depends on its actuator: it is that of the actuator's input."""
+    names = enumerate(model.actuator_names)
+    return [(name or f"actuator {i}", "control", "input of the actuator") for i, name in names]
+
+
+def act_labels(model):
+    stateful = np.flatnonzero(np.asarray(model.actuator_actadr) >= 0)
+    return [(model.actuator_names[i] or f"actuator {i}", "activation", "input of the actuator") for i in stateful]
+
+
+def sensor_labels(model):
+    labels = []
+    for s, kind in enumerate(model.sensor_type):
+        name = model.sensor_names[s] or f"sensor {s}"
+        word = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator"}.get(int(model.sensor_objtype[s]), "")
+        group = f"{c.SENSOR_NAMES[kind]}{' of ' + word if word else ''}"
+        labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[int(model.sensor_dim[s])]]
+    return labels
+
+
+def _sensor_unit(model, s):
+    kind, j = int(model.sensor_type[s]), int(model.sensor_objid[s])
+    if kind in (c.SENS_JOINTPOS, c.SENS_JOINTVEL):
+        unit = "rad" if model.jnt_type[j] == c.HINGE else "m"
+        return unit + ("/s" if kind == c.SENS_JOINTVEL else "")
+    if kind == c.SENS_ACTUATORFRC:  # before the gear turns it into the joint's force
+        return "N m" if model.jnt_type[model.actuator_trnid[j]] != c.SLIDE else "N"
+    return _SENSOR_UNITS[kind]
+
+
+def _energy(seen):
+    total = seen.kinetic + seen.potential
+    curves = {"kinetic": seen.kinetic, "potential": seen.potential, "total": total}
+    return [Column(name, "energy", "J", seen.time, values) for name, values in curves.items()]
+
+
+def _contact(seen):
+    return [Column(name, "normal force", "N", seen.time, force) for name, force in seen.normal_force.items()]
+
+
+def _joint(model, j):
+    return model.joint_names[j] or f"joint {j}"

@@ -1,0 +1,255 @@
+"""The viewer in the browser: what a frame holds, what the scene holds, and (with a Chromium) what a person sees."""
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from engine.replay import replay
+from tests.view.chromium import READY, Page, executable, scrub
+
+pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
+
+from engine.view import live, play, save_html  # noqa: E402
+from engine.view.browser.film import film  # noqa: E402
+from engine.view.browser.frames import frames_of, joint_limits, robot_size, visible_geoms  # noqa: E402
+from engine.view.browser.server import stop, viser_server  # noqa: E402
+from engine.view.browser.shapes import capsule  # noqa: E402
+from engine.view.browser.stage import CONTACTS, FORCES, LIMITS, RANGES, Stage  # noqa: E402
+
+needs_chromium = pytest.mark.skipif(
+    executable() is None, reason="no Chromium here (Debian package chromium, or name one in CHROMIUM)"
+)
+MESH = """<mujoco><asset><mesh name='wedge' vertex='0 0 0 .3 0 0 0 .3 0 0 0 .4'/></asset><worldbody>
+<geom type='plane' size='5 5 1' rgba='.2 .4 .6 1'/>
+<body pos='0 0 1'><freejoint/><geom type='mesh' mesh='wedge' rgba='.9 .1 .1 1' contype='0' conaffinity='0'/>
+<geom type='sphere' size='.05' rgba='0 1 0 .5'/><geom name='hull' type='sphere' size='.3' group='3'/></body>
+</worldbody></mujoco>"""
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Half a second of a cheetah that falls on its feet and kicks, and its model."""
+    scene = scenes.load("half_cheetah")
+    sim = engine.Simulator(scene.model)
+    tape = engine.Tape(sim, 50)
+    run = tape.rollout(np.sin(np.arange(50)[:, None] * 0.3 + np.arange(scene.model.nu)))
+    return scene.model, replay(scene.model, run)
+
+
+@pytest.fixture
+def server():
+    made = viser_server(port=8190)
+    yield made
+    stop(made)
+
+
+def test_a_frame_holds_the_forces_on_the_robot(seen):
+    model, s = seen
+    frames = frames_of(model, s)
+    weight = model.body_mass.sum() * 9.81
+    forces = [f.contact_force.sum(axis=0)[2] for f in frames]
+    assert min(forces) >= 0.0 and max(forces) > weight  # the ground pushes upwards, and stops the fall
+    touched = sum(s.normal_force.values())
+    np.testing.assert_allclose(forces, touched, atol=1e-9)
+
+
+def test_a_hinge_at_its_limit_is_marked(seen):
+    model, s = seen
+    size = robot_size(model)
+    j = model.joint("bthigh")
+    for x, at_limit in ((model.jnt_range[j, 1], True), (0.0, False)):
+        qpos = s.qpos[0].copy()
+        qpos[model.jnt_qposadr[j]] = x
+        ranges, limits = joint_limits(
+            model, size, s.xpos[0], s.xquat[0], s.xipos[0], s.dof_ang[0], s.dof_lin[0], qpos
+        )  # fmt: skip
+        assert bool(len(limits)) == at_limit and len(ranges)
+    # the arc lies in the plane across the axis, about the joint, as wide as the range
+    anchor = s.xpos[0, model.jnt_bodyid[j]]
+    arms = limits_of(model, s, j) - anchor
+    assert np.abs(arms @ s.dof_ang[0, model.jnt_dofadr[j]]).max() < 1e-9
+
+
+def limits_of(model, s, j):
+    only = model.copy()
+    only.jnt_limited[:] = False
+    only.jnt_limited[j] = True
+    ranges, _ = joint_limits(only, 1.0, s.xpos[0], s.xquat[0], s.xipos[0], s.dof_ang[0], s.dof_lin[0], s.qpos[0])
+    return ranges.reshape(-1, 3)
+
+
+def test_a_capsule_is_closed_and_faces_outwards():
+    vert, face = capsule(0.2, 0.5)
+    np.testing.assert_allclose(np.ptp(vert, axis=0), [0.4, 0.4, 1.4], atol=1e-12)
+    a, b, c = (vert[face[:, k]] for k in range(3))
+    volume = np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6.0
+    exact = np.pi * 0.04 * 1.0 + 4.0 / 3.0 * np.pi * 0.008
+    assert 0.95 * exact < volume < exact
+
+
+def test_shapes_colours_and_meshes_are_those_of_the_file(server):
+    model = engine.load(MESH)
+    assert [model.geom_names[g] for g in visible_geoms(model)] == ["", ""]  # what only collides is hidden
+    sim = engine.Simulator(model)
+    sim.forward()
+    s = replay(model, engine.Tape(sim, 2).rollout(np.zeros((2, 0))))
+    stage = Stage(server.scene, model, ["one"], *film(model, s).low[None].repeat(2, axis=0))
+    stage.show([frames_of(model, s)[0]])
+    node = server.scene.get_handle_by_name("/scene/robots/one/body 1/geom 1 1")
+    np.testing.assert_allclose(node.vertices, model.mesh_vert[0], atol=1e-6)
+    np.testing.assert_array_equal(node.faces, model.mesh_face[0])
+    assert tuple(node.color) == (229, 25, 25)  # 0.9 0.1 0.1
+    np.testing.assert_allclose(node.position, model.geom_pos[1], atol=1e-6)
+    ball = server.scene.get_handle_by_name("/scene/robots/one/body 1/geom 2 2")
+    assert ball.radius == pytest.approx(0.05) and ball.opacity == pytest.approx(0.5)
+    floor = server.scene.get_handle_by_name("/scene/ground/plane 0 0/light")
+    assert tuple(floor.color) == (51, 102, 153) and floor.position[2] == 0.0
+    assert len(floor.vertices) and np.all(floor.vertices[:, 2] == 0.0)
+
+
+def test_worlds_stand_side_by_side_and_follow_moves_the_scene(server, seen):
+    model, s = seen
+    shown = film(model, [s, s], labels=["before", "after"])
+    stage = Stage(server.scene, model, shown.labels, shown.low, shown.high)
+    stage.show(shown.frames[-1], follow=np.array([0.5, 0.0, 0.0]))
+    body = model.body("torso")
+    first, second = (stage.bodies[w][body].position for w in (0, 1))
+    np.testing.assert_allclose(second, s.xpos[-1, body], atol=1e-6)
+    assert first[1] - second[1] == pytest.approx(stage.gap) and stage.gap > robot_size(model)
+    np.testing.assert_allclose(stage.root.position, [-0.5, 0.0, 0.0])
+
+
+def test_layers_appear_when_there_is_something_to_show(server, seen):
+    model, s = seen
+    shown = film(model, s)
+    stage = Stage(server.scene, model, shown.labels, shown.low, shown.high)
+    stage.show(shown.frames[0])
+    assert not stage.nodes[FORCES].visible and not stage.nodes[CONTACTS].visible  # it falls
+    touching = next(k for k, (f,) in enumerate(shown.frames) if len(f.contact_pos))
+    stage.show(shown.frames[touching])
+    assert stage.nodes[FORCES].visible
+    np.testing.assert_allclose(stage.nodes[CONTACTS].points, shown.frames[touching][0].contact_pos, atol=1e-6)
+    assert not stage.nodes[RANGES].visible
+    stage.shown.update({RANGES: True, FORCES: False})
+    stage.show(shown.frames[touching])
+    assert stage.nodes[RANGES].visible and not stage.nodes[FORCES].visible and LIMITS in stage.nodes
+
+
+def test_a_film_is_thinned_to_its_rate_and_checked(seen):
+    model, s = seen
+    assert len(film(model, s, fps=25.0).times) == 14  # 0.5 s, every fourth row, and the last
+    with pytest.raises(ValueError, match="1 replays, 2 labels"):
+        film(model, s, labels=["a", "b"])
+    with pytest.raises(ValueError, match="fps=0"):
+        film(model, s, fps=0)
+
+
+def test_what_is_missing_or_wrong_is_named(tmp_path, seen, monkeypatch):
+    model, s = seen
+    with pytest.raises(ValueError, match="must end in .html"):
+        save_html(tmp_path / "a.txt", model, s)
+    monkeypatch.setitem(sys.modules, "viser", None)
+    with pytest.raises(ImportError, match=r'pip install "pullback\[view\]"'):
+        save_html(tmp_path / "a.html", model, s)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_player_plays_pauses_and_changes_speed(seen):
+    model, s = seen
+    player = play(model, s, port=8191)
+    try:
+        assert wait_until(lambda: player.frame > 0)
+        player.playing.value = False
+        time.sleep(0.3)
+        at = player.frame
+        time.sleep(0.3)
+        assert player.frame == at
+        player.show(player.film.index(0.25))
+        np.testing.assert_allclose(player.film.times[player.frame] - s.time[0], 0.25, atol=0.011)
+    finally:
+        player.close()
+
+
+def test_the_live_page_follows_the_simulator():
+    scene = scenes.load("hopper")
+    sim = engine.Simulator(scene.model, worlds=2)
+    sim.reset(scene.qpos0)
+    with live(sim, worlds=[1], port=8192) as page:
+        body = scene.model.body("torso")
+        before = page.stage.bodies[0][body].position[2]
+        sim.step(100)
+        assert wait_until(lambda: page.stage.bodies[0][body].position[2] < before - 0.005)
+        assert page.clock.value == pytest.approx(100 * scene.model.opt.timestep, abs=1e-3)
+        tape = engine.Tape(sim, 30)
+        sim.reset(scene.qpos0)
+        page.play(tape.rollout(np.zeros((30, scene.model.nu))), worlds=[0])
+        assert wait_until(lambda: 0.0 < page.clock.value < 31 * scene.model.opt.timestep)
+        with pytest.raises(ValueError, match="allowed: 1 of them"):
+            page.play(tape.trajectory, worlds=[0, 1])
+    with pytest.raises(ValueError, match="worlds="):
+        live(sim, worlds=[2])
+
+
+def wait_until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def difference(a, b):
+    """Mean difference of two pictures, without the bars and notes of the page."""
+    return np.abs(a[120:300].astype(float) - b[120:300]).mean()
+
+
+@needs_chromium
+def test_the_html_file_shows_a_robot_that_moves_without_a_network(tmp_path, seen):
+    model, s = seen
+    path = save_html(tmp_path / "run.html", model, s, fps=20.0, camera=scenes.load("half_cheetah").camera)
+    (tmp_path / "profile").mkdir()
+    with Page(tmp_path / "profile", size=(480, 360), offline=True) as page:
+        page.open(path.as_uri())
+        page.wait_for(READY, 240)
+        pictures = []
+        for seconds in (0.1, 0.5, 0.1):
+            scrub(page, seconds)
+            pictures.append(page.picture())
+        assert page.errors == []
+        assert {url.partition(":")[0] for url in page.requests} <= {"file", "data", "blob"}, page.requests
+        assert [url for url in page.requests if url.startswith("file")] == [path.as_uri()]
+        assert pictures[0].std() > 5.0  # not an empty page
+        assert difference(pictures[0], pictures[1]) > 5.0 * difference(pictures[0], pictures[2]) + 0.05
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_the_pages_of_the_player_and_of_a_simulator(tmp_path, seen):
+    """Served: they load, move while something runs, stay while nothing does, and call nobody else."""
+    model, s = seen
+    scene = scenes.load("hopper")
+    sim = engine.Simulator(scene.model)
+    (tmp_path / "profile").mkdir()
+    player = play(model, s, port=8193)
+    player.playing.value = False
+    try:
+        with live(sim, port=8194) as shown, Page(tmp_path / "profile", size=(480, 360)) as page:
+            for address, change in (
+                (player.address, lambda: player.show(player.film.last)), (shown.address, lambda: sim.step(150))
+            ):  # fmt: skip
+                page.open(address)
+                page.wait_for(READY, 240)
+                time.sleep(5)
+                first, still = page.picture(), page.picture()
+                change()
+                time.sleep(8)
+                moved = page.picture()
+                assert difference(first, moved) > 3.0 * difference(first, still) + 0.05
+            assert page.errors == []
+            own = (player.address, shown.address, "data:", "blob:")
+            assert all(url.startswith(own) for url in page.requests), page.requests
+    finally:
+        player.close()

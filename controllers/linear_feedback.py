@@ -35,8 +35,6 @@ class LinearFeedback(Controller):
             raise ValueError(f"LinearFeedback: K: got shape {K.shape}, allowed: (rows, {m.nu}, {nx}) or ({m.nu}, {nx})")
         limited, lo, hi = control_limits(m, limits)
         self._make({"nq": m.nq, "nv": m.nv, "na": m.na, "nu": m.nu, "rows": len(K), "every": whole("every", every),
-                    "quats": [int(a) + 3 * (k == FREE) for k, a in zip(m.jnt_type, m.jnt_qposadr, strict=True)
-                              if k in (FREE, BALL)],
                     "qposadr": m.jnt_qposadr.tolist(), "dofadr": m.jnt_dofadr.tolist(),
                     "jnt_type": m.jnt_type.tolist(), "limited": limited.astype(int).tolist()})  # fmt: skip
         self.K = K

@@ -67,7 +67,7 @@ class Job:
         if self.method_name == "ilqr":
             return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure)
         horizon = max(2, round(o.horizon / self.dt))
-        every = max(1, horizon // 10)
+        every = max(1, horizon // 12)
         first = np.resize(first, (horizon, m.nu))
         return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start, first,
                    measure=self.measure)  # fmt: skip

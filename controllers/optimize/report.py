@@ -18,7 +18,10 @@ def write_report(job, folder, title):
     # worlds of one file are of the same length
     tapes, labels = ([first, last], ["before", "after"]) if first.steps == last.steps else ([last], ["after"])
     Recording.of(tapes, name=title, labels=labels, seed=job.options.seed).save(path / "run.npz")
-    curves = {"best cost": [r["best"] for r in rows], "cost": [r["cost"] for r in rows]}
+    if "plan" in rows[0]:
+        curves = {"cost of the run so far": [r["cost"] for r in rows], "cost of the plan": [r["plan"] for r in rows]}
+    else:
+        curves = {"best cost": [r["best"] for r in rows], "cost": [r["cost"] for r in rows]}
     if job.measure is not None:
         curves["distance (m)"] = [r["measured"] for r in rows]
     if "gradient_norm" in rows[0]:

@@ -90,7 +90,9 @@ def search(args, chosen, task, method):
     if args.resume:
         folder.load(job.search)
     out.say(f"{title}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
-    stop = Stop(iterations, args.cost, args.plateau, args.budget, args.max_steps)
+    # the cost of a run that goes on grows with its time: it says nothing before the end
+    target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
+    stop = Stop(iterations, target, plateau, args.budget, args.max_steps)
     total = iterations or -(-job.steps // job.search.every)
     try:
         with progress(total, title, args.json) as bar:

@@ -5,7 +5,7 @@ import pytest
 
 import engine
 import scenes
-from controllers import LinearFeedback, OpenLoop, lqr, tvlqr
+from controllers import LinearFeedback, OpenLoop, load, lqr, tvlqr
 from controllers.linear_feedback import tangent_difference
 from engine.model import ModelBuilder
 from engine.model.displace import displace
@@ -46,6 +46,18 @@ def test_twin_and_gradients(robots, name, rows, every, limited):
     verdicts = list(report.verdicts.values())
     # limits are kinks, and one of them may lie within the smallest step of a difference
     assert "wrong" not in verdicts and verdicts.count("ok") >= len(verdicts) - limited, f"\n{report}"
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_saved_and_loaded(name, tmp_path):
+    m = scenes.load(name).model
+    rng = np.random.default_rng(0)
+    controller = LinearFeedback(m, rng.normal(size=(3, m.nu, 2 * m.nv)), every=2)
+    controller.save(tmp_path / "c.npz")
+    again = load(tmp_path / "c.npz")
+    at = 3, 0.1, m.qpos0, rng.normal(size=m.nv)
+    assert np.array_equal(again.params, controller.params)
+    assert np.array_equal(again.control(*at), controller.control(*at))
 
 
 def test_activations_are_part_of_the_state():

@@ -16,7 +16,7 @@ from engine.arrays import (
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
-from engine.cfrc_ext import cfrc_ext
+from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
@@ -86,7 +86,7 @@ class Simulator:
         self.data = self.views(self.pack)
         self._status = self.data._status[:, s.W_STATUS]
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
-        self._kernel = None
+        self._kernel = self._external = None
         self.reset()
 
     def views(self, pack):
@@ -149,7 +149,9 @@ class Simulator:
         Torque (N m) about the centre of mass of the body's tree, then force (N), in world axes. After a step the last
         evaluation is the one in that step: for RK4 its last stage, not the state in which the step ended.
         """
-        return cfrc_ext(self)
+        if self._external is None:
+            self._external = ExternalForces(self)
+        return self._external()
 
     def _run(self, n, last):
         self._launch(n, last)

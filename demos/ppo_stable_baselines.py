@@ -26,7 +26,7 @@ import engine.rl
 
 # threshold: cartpole's is Gymnasium's own; a hopper with 1000 can stand for its 8 s, with 2000 it hops all the way
 SCENES = {"cartpole": {"threshold": 950.0, "steps": 100_000}, "hopper": {"threshold": 2000.0, "steps": 2_000_000}}
-ENVS, HORIZON = 16, 128
+ENVS, HORIZON = 32, 128
 
 
 def make(scene, num_envs):
@@ -78,7 +78,7 @@ def learn(scene, steps, threshold, seed=0, every=50_000):
     torch.set_num_threads(1)
     envs = make(scene, ENVS)
     model = PPO(
-        "MlpPolicy", envs, n_steps=HORIZON, batch_size=128, n_epochs=10, gamma=0.99, gae_lambda=0.95,
+        "MlpPolicy", envs, n_steps=HORIZON, batch_size=512, n_epochs=10, gamma=0.99, gae_lambda=0.95,
         learning_rate=lambda left: 3e-4 * left, seed=seed, device="cpu",
     )  # fmt: skip
     curve = Curve(scene, threshold, every)

@@ -31,6 +31,7 @@ LAYERS = (
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
+    ("engine.distributed",),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.cli", "engine.rl"),
@@ -57,6 +58,8 @@ THIRD_PARTY = {
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model"}),
     "gymnasium": ({"engine.rl"}, set()),
+    "stable_baselines3": ({"engine.rl"}, set()),
+    "ray": (set(), {"engine.distributed"}),
 }
 INTERNALS = {"engine.backend", "engine.launch", "engine.outline"}  # who may touch taichi.lang
 

@@ -38,8 +38,9 @@ class SB3VecEnv(VecEnv):
         observations, rewards, terminations, truncations, infos = self.envs.step(self._actions)
         ends = terminations | truncations
         each = _apart(infos, self.num_envs)
+        last = _apart(infos.get("final_info", {}), self.num_envs)
         for k in np.flatnonzero(ends):
-            each[k] = _apart(infos["final_info"], self.num_envs)[k]
+            each[k] = last[k]
             each[k]["terminal_observation"] = infos["final_obs"][k]
             each[k]["TimeLimit.truncated"] = bool(truncations[k] and not terminations[k])
         return observations, rewards.astype(np.float32), ends, each

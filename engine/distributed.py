@@ -15,13 +15,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from engine.arrays import parameter, theta_layout
 from engine.backend import init, settings
-from engine.diff.tape import OUTPUTS, Gradients, ModelGradients, Tape, positive
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.simulator import Simulator, checked
 
+# What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.
 STARTS = ("qpos", "qvel")
+OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl")
 
 
 def started_ray(cpus):
@@ -49,6 +48,8 @@ class Workers:
     def __init__(
         self, model, worlds, steps, workers=2, frame_skip=1, memory="1GiB", record_every=1, threads=1, retries=3
     ):
+        from engine.diff.tape import positive
+
         self.model, self.worlds, self.retries = model, positive("worlds", worlds), retries
         count, threads = positive("workers", workers), positive("threads", threads)
         if count > self.worlds:
@@ -82,7 +83,7 @@ class Workers:
         model's. params: {name: array} of the model's differentiable parameters that differ from the model's own.
         """
         done = self._all("rollout", controls, qpos0, qvel0, params)
-        outputs = {n: np.concatenate([d[n] for d in done], axis=1) for n in (*OUTPUTS, "ctrl")}
+        outputs = {n: np.concatenate([d[n] for d in done], axis=1) for n in OUTPUTS}
         return SimpleNamespace(time=done[0]["time"], **outputs)
 
     def gradient(self, loss, controls, qpos0=None, qvel0=None, params=None):
@@ -91,6 +92,8 @@ class Workers:
         loss(trajectory) -> (value, {output: cotangent}) sees the worlds of one worker, as `trajectory.worlds` (a range)
         of all. It goes to the workers by pickle. The other arguments are those of `rollout`.
         """
+        from engine.diff.tape import Gradients, ModelGradients
+
         done = self._all("gradient", controls, qpos0, qvel0, params, loss)
         shared = done[0]["params"] is None or done[0]["params"].ndim == 1
         join = {"ctrl": 1, "qpos0": 0, "qvel0": 0, "act0": 0, "theta": 0} | ({} if shared else {"params": 0})
@@ -123,6 +126,8 @@ class Workers:
         return done
 
     def _call(self, part, controls, qpos0, qvel0, params):
+        from engine.simulator import checked
+
         m, start = self.model, {}
         for name, value, n in zip(STARTS, (qpos0, qvel0), (m.nq, m.nv), strict=True):
             if value is not None:
@@ -137,6 +142,9 @@ class Workers:
         return part.start, start, controls, self._params(params or {})
 
     def _params(self, params):
+        from engine.arrays import parameter, theta_layout
+        from engine.simulator import checked
+
         there = theta_layout(self.model)[0]
         unknown = sorted(set(params) - set(there))
         if unknown:
@@ -156,7 +164,7 @@ class _Worker:
         trajectory, stopped = self._roll(first, start, controls, params)
         if stopped:
             return {"stopped": stopped}
-        return {n: getattr(trajectory, n).copy() for n in (*OUTPUTS, "ctrl", "time")}
+        return {n: getattr(trajectory, n).copy() for n in (*OUTPUTS, "time")}
 
     def gradient(self, first, start, controls, params, loss):
         trajectory, stopped = self._roll(first, start, controls, params)
@@ -171,6 +179,9 @@ class _Worker:
     def _roll(self, first, start, controls, params):
         if self.tape is None:
             init(**self.engine)
+            from engine.diff.tape import Tape
+            from engine.simulator import Simulator
+
             self.tape = Tape(Simulator(self.model, self.worlds), **self.options)
             self.params = {n: self.tape.sim.params[n].copy() for n in self.tape.sim.params}
         sim = self.tape.sim

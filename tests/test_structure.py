@@ -31,7 +31,7 @@ LAYERS = (
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
-    ("engine.distributed",),
+    ("engine.distributed", "engine.population"),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.cli", "engine.rl"),

@@ -5,8 +5,11 @@ in turn, with the same random actions and resets where an episode ends; all core
 
 One environment: what `step` costs beyond the simulation, and beyond what Gymnasium's base class and wrappers cost,
 which an environment that does nothing shows. "bare" is the time of a control step inside one long launch; "one launch"
-is Simulator.step from Python.
+is Simulator.step from Python. The ant's step also sums up the contact forces that its observation has.
 """
+
+import contextlib
+import os
 
 import common
 import gymnasium
@@ -33,29 +36,39 @@ class Nothing(gymnasium.Env):
         return self.seen, 0.0, False, False, {}
 
 
+@contextlib.contextmanager
+def quiet():
+    """Without what MuJoCo's C code writes, once for each robot file that it loads."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept), os.close(nowhere)
+
+
 def stepping(envs, steps, seed=0):
-    """A function that takes `steps` steps of an environment with random actions and resets, and returns its seconds."""
+    """A function that takes `steps` steps of a vector environment with random actions, and returns its seconds."""
     envs.action_space.seed(seed)
     actions = [envs.action_space.sample() for _ in range(64)]
     envs.reset(seed=seed)
-    vector = isinstance(envs, gymnasium.vector.VectorEnv)
 
     def run():
         for k in range(steps):
-            _, _, terminated, truncated, _ = envs.step(actions[k % 64])
-            if not vector and (terminated or truncated):
-                envs.reset()
+            envs.step(actions[k % 64])
 
     return lambda: common.seconds(run)
 
 
 def batch(name, num_envs, steps, repetitions):
     ours, theirs = engine.rl.env_id(ENVS[name]), f"{name}-v5"
-    envs = [
-        gymnasium.make_vec(ours, num_envs),
-        gymnasium.make_vec(theirs, num_envs, vectorization_mode="sync"),
-        gymnasium.make_vec(theirs, num_envs, vectorization_mode="async"),
-    ]
+    with quiet():
+        envs = [
+            gymnasium.make_vec(ours, num_envs),
+            gymnasium.make_vec(theirs, num_envs, vectorization_mode="sync"),
+            gymnasium.make_vec(theirs, num_envs, vectorization_mode="async"),
+        ]
     times = common.interleave(repetitions, *(stepping(e, steps) for e in envs))
     for e in envs:
         e.close()
@@ -73,31 +86,33 @@ def batch(name, num_envs, steps, repetitions):
 
 
 def one(name, steps, repetitions):
-    env = gymnasium.make(engine.rl.env_id(ENVS[name]))
-    theirs = gymnasium.make(f"{name}-v5")
+    """At rest, without controls, so that every measure simulates the same: a robot that lies or stands."""
+    env = gymnasium.make(engine.rl.env_id(ENVS[name]), max_episode_steps=10**9)
+    sim, skip = env.unwrapped.sim, env.unwrapped.scene.frame_skip
     nothing = gymnasium.wrappers.TimeLimit(gymnasium.wrappers.OrderEnforcing(gymnasium.wrappers.PassiveEnvChecker(
         Nothing())), 10**9)  # fmt: skip
-    simulated, sim = stepping(env, steps), env.unwrapped.sim
-    skip = env.unwrapped.scene.frame_skip
+    nothing.reset()
+    env.reset(seed=0)
+    action = np.zeros(env.action_space.shape, np.float32)
+    for _ in range(300):
+        env.step(action)
 
-    def again(f):
-        """From the state that the environment is in, which therefore moves as in its own steps."""
-        state = {n: getattr(sim.data, n).copy() for n in ("qpos", "qvel", "ctrl", "qacc_warmstart")}
-        seconds = common.seconds(f)
-        for n, value in state.items():
-            getattr(sim.data, n)[:] = value
-        return seconds
+    def times(f):
+        def run():
+            for _ in range(steps):
+                f()
 
-    def launches():
-        for _ in range(20):
-            sim.step(skip)
+        return lambda: common.seconds(run)
 
+    with quiet():
+        theirs = gymnasium.make(f"{name}-v5", max_episode_steps=10**9)
+    theirs.reset(seed=0)
     measures = (
-        simulated, lambda: again(lambda: sim.step(20 * skip)), lambda: again(launches), stepping(nothing, steps),
-        stepping(theirs, steps),
+        times(lambda: env.step(action)), lambda: common.seconds(lambda: sim.step(steps * skip)),
+        times(lambda: sim.step(skip)), times(lambda: nothing.step(np.zeros(6, np.float32))),
+        times(lambda: theirs.step(action)),
     )  # fmt: skip
-    counts = np.array([steps, 20, 20, steps, steps])
-    us = np.median(common.interleave(repetitions, *measures) / counts, axis=0) * 1e6
+    us = np.median(common.interleave(repetitions, *measures) / steps, axis=0) * 1e6
     return {
         "environment": name,
         "step us": us[0],

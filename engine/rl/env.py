@@ -43,7 +43,7 @@ class Env(gymnasium.Env):
         return self.worlds.observe(), position_info(self.worlds)
 
     def step(self, action):
-        observation, reward, terms, terminated, diverged = self.worlds.step(action)
+        observation, reward, terms, terminated, diverged = self.worlds.step(self.worlds.controls(action))
         info = step_info(self.worlds, terms)
         if diverged:
             info["diverged"] = True

@@ -118,8 +118,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     def step(self, actions):
         """One control step of every environment; actions (num_envs, nu). Returns what gymnasium's VectorEnv does."""
+        controls = self.worlds.controls(actions)
         held = self._before_step()
-        observations, rewards, terms, terminations, diverged = self.worlds.step(actions, held)
+        observations, rewards, terms, terminations, diverged = self.worlds.step(controls, held)
         self._elapsed += 1
         if held is not None:
             rewards, terminations = np.where(held, 0.0, rewards), terminations & ~held

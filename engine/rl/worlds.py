@@ -14,7 +14,7 @@ from gymnasium import spaces
 from engine.arrays import NP_REAL
 from engine.kernels import MAXVAL
 from engine.rl.registration import find_scene
-from engine.simulator import Simulator, checked
+from engine.simulator import Simulator, checked, require_finite
 
 OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
 
@@ -64,15 +64,20 @@ class Worlds:
         if self.extra:
             self.workspace[rows] = self.task.start_workspace(self.sim, self.sim.data.qpos)[rows]
 
+    def controls(self, action):
+        """An action as numbers, or an error that names what is wrong with it."""
+        action = np.asarray(action, float)
+        if action.shape != self.ctrl.shape:
+            raise ValueError(f"action: got shape {action.shape}, allowed: {self.ctrl.shape}")
+        require_finite("action", action)
+        return action
+
     def step(self, action, held=None):
-        """Hold the controls for one control step: (observation, reward, its terms, terminated, diverged or None).
+        """Hold `controls` for one control step: (observation, reward, its terms, terminated, diverged or None).
 
         held: worlds that do not move, booleans (worlds,); what is returned for them means nothing. A world that
         diverges ends there, with the reward 0, and is left in the last state that was finite.
         """
-        action = np.asarray(action, float)
-        if action.shape != self.ctrl.shape:
-            raise ValueError(f"action: got shape {action.shape}, allowed: {self.ctrl.shape}")
         np.copyto(self.ctrl, action)
         if held is not None:
             self.ctrl[held] = 0.0

@@ -195,15 +195,17 @@ def arrays(*parts):
 
 
 def test_bad_arguments_are_named():
-    envs = vector(FALLS, 2)
+    envs = vector(FALLS, 2, max_episode_steps=1)
     with pytest.raises(gymnasium.error.ResetNeeded):
         envs.step(envs.action_space.sample())
     envs.reset(seed=0)
-    before = envs.unwrapped.sim.data.qpos.copy()
-    for actions, named in ((np.zeros(3), "action"), (np.full((2, 3), np.nan), "ctrl")):
-        with pytest.raises(ValueError, match=named):
-            envs.step(actions)
-    np.testing.assert_array_equal(envs.unwrapped.sim.data.qpos, before)
+    for over in (False, True):  # also when environments are about to start again
+        before = envs.unwrapped.sim.data.qpos.copy()
+        for actions in (np.zeros(3), np.full((2, 3), np.nan)):
+            with pytest.raises(ValueError, match="action"):
+                envs.step(actions)
+        np.testing.assert_array_equal(envs.unwrapped.sim.data.qpos, before)
+        assert (envs.step(np.zeros((2, 3)))[1] == 0.0).all() == over
     for arguments, named in (
         ({"num_envs": 0}, "worlds"), ({"max_episode_steps": 0}, "max_episode_steps"), ({"width": 0}, "width"),
         ({"render_mode": "tv"}, "rgb_array"), ({"autoreset_mode": "never"}, "never"), ({"scene": "x"}, "half_cheetah"),
@@ -235,3 +237,16 @@ def test_a_scene_of_ones_own():
     scene.task = None
     with pytest.raises(ValueError, match="no task"):
         engine.rl.VectorEnv(scene)
+
+
+def test_gymnasiums_wrappers_work():
+    from gymnasium.wrappers.vector import NormalizeObservation, RecordEpisodeStatistics
+
+    envs = NormalizeObservation(RecordEpisodeStatistics(vector(FALLS, 4, max_episode_steps=10)))
+    envs.reset(seed=0)
+    lengths = []
+    for _ in range(25):
+        observations, *_, infos = envs.step(np.zeros((4, 3), np.float32))
+        assert observations.shape == (4, 11)
+        lengths += infos["episode"]["l"][infos["_episode"]].tolist() if "episode" in infos else []
+    assert lengths == [10] * 8

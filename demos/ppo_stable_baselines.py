@@ -96,10 +96,12 @@ def save(folder, scene, model, envs, rows, threshold):
         csv.writer(f).writerows([("steps", "seconds", "return"), *rows])
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, column, label in zip(axes, (0, 1), ("simulator control steps", "time, s"), strict=True):
-        ax.plot([row[column] for row in rows], [row[2] for row in rows], marker="o", markersize=3)
+    figure.suptitle(f"PPO of Stable-Baselines3, {scene}; dashed: the threshold")
+    labels = {"thousands of control steps": 1e3, "time, s": 1.0}
+    for column, (ax, (label, unit)) in enumerate(zip(axes, labels.items(), strict=True)):
+        ax.plot([row[column] / unit for row in rows], [row[2] for row in rows], marker="o", markersize=3)
         ax.axhline(threshold, color="0.6", linestyle="--", linewidth=1)
-        ax.set(xlabel=label, title=f"PPO (Stable-Baselines3), {scene}" if column == 0 else None)
+        ax.set_xlabel(label)
     axes[0].set_ylabel("return of an episode")
     figure.savefig(folder / "curve.png")
 

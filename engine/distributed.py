@@ -55,6 +55,10 @@ class Workers:
         if count > self.worlds:
             raise ValueError(f"workers: got {count}, allowed: 1 to {self.worlds}, the number of worlds")
         self._ray = started_ray(count * threads)
+        errors = self._ray.exceptions
+        self._deaths = (  # of the process, of its machine, of the memory with its result, or for want of memory
+            errors.RayActorError, errors.NodeDiedError, errors.ObjectLostError, errors.OutOfMemoryError,
+        )  # fmt: skip
         bounds = [k * self.worlds // count for k in range(count + 1)]
         self.parts = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
         tape = {"steps": steps, "frame_skip": frame_skip, "memory": memory, "record_every": record_every}
@@ -114,10 +118,11 @@ class Workers:
             k = pending.pop(ready)
             try:
                 done[k] = self._ray.get(ready)
-            except self._ray.exceptions.RayActorError as e:
+            except self._deaths as e:
                 if left == 0:
                     raise RuntimeError(f"{self.retries + 1} workers died in one call; the last one: {e}") from e
                 left -= 1
+                self._ray.kill(self._workers[k])
                 self._workers[k] = self._make(self.parts[k])
                 pending[submit(k)] = k
         for part, result in zip(self.parts, done, strict=True):

@@ -141,12 +141,16 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(scene, start, worker
     assert_equal(again, grads, rtol=0.0)
 
 
-def test_workers_that_always_die_are_an_error(scene, start):
-    def fatal(trajectory):
-        os.kill(os.getpid(), 9)
+class Fatal:
+    """Ends the process that unpickles it, before its engine starts."""
 
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_workers_that_always_die_are_an_error(scene):
     with Workers(scene.model, 2, 2, workers=1, retries=1) as few, pytest.raises(RuntimeError, match="2 workers died"):
-        few.gradient(fatal, np.zeros((2, 3)))
+        few.gradient(Fatal(), np.zeros((2, 3)))
 
 
 def test_errors_name_the_world_among_all(scene, workers):

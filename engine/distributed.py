@@ -11,6 +11,7 @@ worker that died is computed again by its replacement, with the same result. Wit
 import copy
 import os
 import re
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,6 +36,9 @@ def started_ray(cpus):
     have = ray.cluster_resources().get("CPU", 0)
     if have < cpus:
         raise ValueError(f"workers: {cpus} cores are needed, and the Ray cluster has {have:g}")
+    free = ray.available_resources().get("CPU", 0)
+    if free < cpus:
+        warnings.warn(f"{cpus} cores are needed, {free:g} of the Ray cluster are free: waiting for more", stacklevel=3)
     return ray
 
 

@@ -18,7 +18,9 @@ WORLDS, STEPS = 5, 30
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shut_down():
+def cluster():
+    """One of this machine, with a place for a third worker beside the two of most tests."""
+    ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 

@@ -36,9 +36,6 @@ def started_ray(cpus):
     have = ray.cluster_resources().get("CPU", 0)
     if have < cpus:
         raise ValueError(f"workers: {cpus} cores are needed, and the Ray cluster has {have:g}")
-    free = ray.available_resources().get("CPU", 0)
-    if free < cpus:
-        warnings.warn(f"{cpus} cores are needed, {free:g} of the Ray cluster are free: waiting for more", stacklevel=3)
     return ray
 
 
@@ -59,6 +56,9 @@ class Workers:
         if count > self.worlds:
             raise ValueError(f"workers: got {count}, allowed: 1 to {self.worlds}, the number of worlds")
         self._ray = started_ray(count * threads)
+        free = self._ray.available_resources().get("CPU", 0)
+        if free < count * threads:
+            warnings.warn(f"{count * threads} cores are needed, {free:g} are free: waiting for more", stacklevel=2)
         errors = self._ray.exceptions
         self._deaths = (  # of the process, of its machine, of the memory with its result, or for want of memory
             errors.RayActorError, errors.NodeDiedError, errors.ObjectLostError, errors.OutOfMemoryError,

@@ -1,5 +1,7 @@
 """Simulator: many worlds of one model, stepped by one kernel."""
 
+import math
+
 import numpy as np
 
 from engine import schema as s
@@ -14,6 +16,7 @@ from engine.arrays import (
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
+from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
@@ -26,6 +29,8 @@ PARALLEL_FROM = 2
 # Parameters that mean nothing below zero; the friction cone needs more than zero.
 NOT_NEGATIVE = ("body_mass", "body_inertia", "dof_damping", "dof_frictionloss")
 ABOVE_ZERO = ("pair_friction",)
+# What a user may write before a step, and must be finite.
+CHECKED = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time")
 
 
 class Parameters:
@@ -89,8 +94,10 @@ class Simulator:
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
-        self._kernel = None
-        self._checked = None
+        self._status = self.data._status[:, s.W_STATUS]
+        self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
+        self._checked_theta = None
+        self._kernel = self._external = None
         self.reset()
 
     def views(self, pack):
@@ -131,9 +138,21 @@ class Simulator:
 
     def step(self, n=1):
         """Advance every world by n physics steps with the controls in data.ctrl."""
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-            raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
-        self._run(int(n), 0)
+        self._run(steps_number(n), 0)
+
+    def advance(self, n=1, held=None):
+        """As `step`, but a world that diverges ends nobody else's step: the others finish, and nothing is raised.
+
+        held: worlds that stay as they are, booleans (worlds,). Returns which worlds diverged, booleans (worlds,), or
+        None where none did; their state is not finite, so they must be reset before the next step.
+        """
+        self._launch(steps_number(n), 0, held)
+        status = self._status
+        if not status.any():
+            return None
+        if (status == s.OVERFLOW).any():
+            self.raise_status(self.data)
+        return status == s.DIVERGED
 
     def forward(self):
         """Compute everything up to the acceleration and the sensors at the current state, without moving."""
@@ -145,16 +164,33 @@ class Simulator:
 
         return linearize(self, frame_skip)
 
+    def cfrc_ext(self):
+        """Contact forces and applied forces on every body in the last evaluation, shape (worlds, nbody, 6).
+
+        Torque (N m) about the centre of mass of the body's tree, then force (N), in world axes. After a step the last
+        evaluation is the one in that step: for RK4 its last stage, not the state in which the step ended.
+        """
+        if self._external is None:
+            self._external = ExternalForces(self)
+        return self._external()
+
     def _run(self, n, last):
+        self._launch(n, last)
+        self.raise_status(self.data)
+
+    def _launch(self, n, last, held=None):
         if self._kernel is None:
             self._held = hold_controls(self)
             self._kernel = self.bind_rollout(self.pack, *self._held)
         self.check_state()
-        self.data._status[:, s.W_STATUS] = s.OK
+        self._status[:] = s.OK
+        if held is not None:
+            self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
         self._held[1]["traj_ctrl"][: self.worlds * self.model.nu] = self.pack["ctrl"][: self.worlds * self.model.nu]
         self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
-        self.raise_status(self.data)
+        if held is not None:
+            self._status[held] = s.OK
 
     @property
     def chunks(self):
@@ -171,12 +207,12 @@ class Simulator:
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
-        for name in ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time"):
-            require_finite(f"data.{name}", getattr(self.data, name))
+        for name, array in self._checked:
+            require_finite(name, array)
         theta = self.model_pack["theta"]
-        if not np.array_equal(theta, self._checked):  # never equal with a NaN
+        if not np.array_equal(theta, self._checked_theta):  # never equal with a NaN
             self._check_params()
-            self._checked = theta.copy()
+            self._checked_theta = theta.copy()
 
     def _check_params(self):
         for name in self.params:
@@ -245,8 +281,15 @@ def numbers(name, value, shape):
         raise ValueError(f"{name}: got {got}, allowed: real numbers of shape {shape}") from None
 
 
+def steps_number(n):
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
+    return int(n)
+
+
 def require_finite(name, a):
-    if not np.isfinite(a).all():
+    # A sum of squares that is finite has finite terms, and costs a fifth of looking at each of a few numbers.
+    if not math.isfinite(np.vdot(a, a)) and not np.isfinite(a).all():
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
         raise ValueError(f"{name}: entry {bad} is {a[bad]}, allowed: finite numbers")
 

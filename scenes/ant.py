@@ -1,10 +1,12 @@
 """A four-legged robot runs in three dimensions: the robot and the task of Gymnasium's Ant-v5.
 
-Two things that Gymnasium reads from MuJoCo's workspace are no functions of the state, and not here: the clipped contact
-forces, in its observation (after the 27 numbers that are also ours) and as a cost (`contact_cost_weight`); and, in the
-forward reward, the torso's place in the last stage of the Runge-Kutta step, up to some 0.1 mm from where the step ends.
+Two things that Gymnasium reads from MuJoCo's workspace are no functions of the state: the clipped contact forces, in
+its observation (after the 27 numbers of the state) and as a cost; and, in the forward reward, the torso's place in the
+last stage of the Runge-Kutta step, up to some 0.1 mm from where the step ends. Environments have a simulator and take
+them from it (`Run.workspace`); for everybody else the task is that of the state, without them.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -32,13 +34,46 @@ LEGS = (Leg(1, 1, 1), Leg(2, -1, 1), Leg(3, -1, -1), Leg(4, 1, -1))
 MOTOR_ORDER = (4, 1, 2, 3)  # Gymnasium's actions begin with the last leg
 
 
+@dataclass(frozen=True)
+class Run(Locomotion):
+    """Gymnasium's task, with a cost of the squared external forces on the bodies, each clipped to `contact_range`."""
+
+    contact_weight: float = 5e-4
+    contact_range: tuple[float, float] = (-1.0, 1.0)
+
+    def workspace(self, sim):
+        """What the state does not hold, after the simulator's last evaluation: (worlds, 1 + 6 bodies).
+
+        The torso's x, then `cfrc_ext` of all bodies, clipped.
+        """
+        forces = np.clip(sim.cfrc_ext()[:, 1:], *self.contact_range)
+        return np.concatenate([sim.data.xpos[:, 1, :1], forces.reshape(sim.worlds, -1)], axis=1)
+
+    def start_workspace(self, sim, qpos):
+        """The same after a reset: no contact has been evaluated, and Gymnasium's forces are zero."""
+        return np.concatenate([qpos[:, :1], np.zeros((len(qpos), 6 * (sim.model.nbody - 1)))], axis=1)
+
+    def observation_with(self, observation, workspace):
+        """The observation of the state, followed by the forces."""
+        return np.concatenate([observation, workspace[..., 1:]], axis=-1)
+
+    def reward_with(self, terms, workspace_before, workspace_after, dt):
+        """(reward, its terms) from those of the state and the workspace."""
+        velocity = (workspace_after[..., 0] - workspace_before[..., 0]) / dt
+        terms = terms | {
+            "forward": self.forward_weight * velocity,
+            "contact": -self.contact_weight * np.square(workspace_after[..., 1:]).sum(axis=-1),
+        }
+        return sum(terms.values()), terms
+
+
 def build() -> Scene:
     """The ant with its legs stretched out, a little above the ground; key "stand" of the model stands on four feet."""
     return Scene(
         name="ant",
         description="a four-legged robot runs forward as fast as it can without falling",
         model=_model(),
-        task=Locomotion(horizontal=2, ctrl_weight=0.5, healthy_reward=1.0, healthy_z=(0.2, 1.0)),
+        task=Run(horizontal=2, ctrl_weight=0.5, healthy_reward=1.0, healthy_z=(0.2, 1.0)),
         frame_skip=5,
         duration=50.0,
         reset_noise=0.1,

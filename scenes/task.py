@@ -25,6 +25,10 @@ class Task:
         """Does the episode end here, before its time is over? Booleans (...)."""
         return ~(np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1))
 
+    def position(self, qpos):
+        """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Locomotion(Task):
@@ -50,8 +54,9 @@ class Locomotion(Task):
     velocity_clip: float = np.inf
 
     def observation(self, qpos, qvel):
-        clipped = np.clip(qvel, -self.velocity_clip, self.velocity_clip)
-        return np.concatenate([np.asarray(qpos)[..., self.horizontal :], clipped], axis=-1)
+        if self.velocity_clip < np.inf:
+            qvel = np.clip(qvel, -self.velocity_clip, self.velocity_clip)
+        return np.concatenate([np.asarray(qpos)[..., self.horizontal :], qvel], axis=-1)
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         velocity = (np.asarray(qpos_after)[..., 0] - np.asarray(qpos_before)[..., 0]) / dt
@@ -66,15 +71,20 @@ class Locomotion(Task):
     def healthy(self, qpos, qvel):
         """Is the robot still on its feet? Booleans (...); never in a state that is not finite."""
         qpos, state = np.asarray(qpos), np.concatenate([qpos, qvel], axis=-1)
-        return (
-            np.isfinite(state).all(axis=-1)
-            & _within(qpos[..., self.horizontal], self.healthy_z)
-            & _within(qpos[..., 2], self.healthy_angle)
-            & _within(state[..., 2:], self.healthy_state).all(axis=-1)
-        )
+        healthy = np.isfinite(state).all(axis=-1)
+        for value, bounds in ((qpos[..., self.horizontal], self.healthy_z), (qpos[..., 2], self.healthy_angle)):
+            if bounds != _ANY:
+                healthy = healthy & _within(value, bounds)
+        if self.healthy_state != _ANY:
+            healthy = healthy & _within(state[..., 2:], self.healthy_state).all(axis=-1)
+        return healthy
 
     def terminated(self, qpos, qvel):
         return ~self.healthy(qpos, qvel)
+
+    def position(self, qpos):
+        qpos = np.asarray(qpos)
+        return {axis: qpos[..., i] for i, axis in enumerate("xy"[: self.horizontal])}
 
 
 def _within(value, bounds):

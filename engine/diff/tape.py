@@ -36,10 +36,13 @@ class Trajectory:
 
 
 class ModelGradients:
-    """Gradients with respect to the model's differentiable parameters: `[name]` summed over worlds."""
+    """Gradients with respect to the model's differentiable parameters: `[name]` summed over worlds.
+
+    theta_bar: all of them, (worlds, ntheta), in the order of `arrays.theta_layout`.
+    """
 
     def __init__(self, model, theta_bar):
-        self._model, self._bar = model, theta_bar
+        self._model, self.theta_bar = model, theta_bar
         self._layout = theta_layout(model)[0]
 
     def __getitem__(self, name):
@@ -51,7 +54,7 @@ class ModelGradients:
             raise KeyError(f"no gradient with respect to {name!r}; there are: {', '.join(self._layout)}")
         at, _ = self._layout[name]
         shape = np.shape(parameter(self._model, name))
-        return self._bar[:, at : at + int(np.prod(shape))].reshape(len(self._bar), *shape)
+        return self.theta_bar[:, at : at + int(np.prod(shape))].reshape(len(self.theta_bar), *shape)
 
     def __iter__(self):
         return iter(self._layout)

@@ -1,0 +1,86 @@
+"""Search with a population over seeds as Ray tasks: all improve apart, then the best take the places of the worst.
+
+The exploiting half of population based training (Jaderberg et al. 2017, arXiv:1711.09846, "truncation selection"); the
+exploring half is up to `improve`, which gets random numbers of its own. Whose worker dies is improved again, from the
+same state with the same random numbers: neither that nor the number of workers changes the result.
+"""
+
+import os
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from engine.distributed import started_ray
+
+
+def population(start, improve, seeds, rounds, replace=0.25, folder=None, cpus=1, retries=3, report=None):
+    """Improve a member for every seed, `rounds` times.
+
+    start(rng) -> state            of a new member; anything that pickle takes
+    improve(state, rng) -> (state, score), a higher score being better; rng is the member's own of this round
+    seeds: whole numbers, one for each member. replace: share of the members (at most a half) whose places are taken by
+    copies of as many best ones after each round. folder: every round is kept there, and a search that was stopped goes
+    on from it with the same result. cpus: cores of a member's task. retries: how often Ray tries a task again whose
+    worker died. report(round, scores): called after every round.
+
+    Returns state, score and seed of the best member of all rounds, and `scores` (rounds, members).
+    """
+    seeds = [int(seed) for seed in seeds]
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds: got {seeds}, allowed: one or more, all different")
+    if not 0.0 <= replace <= 0.5:
+        raise ValueError(f"replace: got {replace!r}, allowed: 0 to 0.5")
+    ray = started_ray(cpus)
+    task = ray.remote(num_cpus=cpus, max_retries=retries)(_improved)
+    settings = {"seeds": seeds, "replace": replace}
+    fresh = SimpleNamespace(settings=settings, states=[None] * len(seeds), scores=[], best=None)
+    at = _resumed(folder, settings) or fresh
+    while len(at.scores) < rounds:
+        k = len(at.scores)
+        done = ray.get([
+            task.remote(start, improve, state, seed, k) for state, seed in zip(at.states, seeds, strict=True)
+        ])  # fmt: skip
+        at.states, scores = [state for state, _ in done], np.array([score for _, score in done], float)
+        top = int(np.argmax(scores))
+        if at.best is None or scores[top] > at.best[1]:
+            at.best = at.states[top], float(scores[top]), seeds[top]
+        order, n = np.argsort(-scores, kind="stable"), int(replace * len(seeds))
+        for better, worse in zip(order[:n], order[len(order) - n :], strict=True):
+            at.states[worse] = at.states[better]
+        at.scores.append(scores)
+        if folder is not None:
+            _keep(folder, at)
+        if report is not None:
+            report(k, scores)
+    state, score, seed = at.best
+    return SimpleNamespace(state=state, score=score, seed=seed, scores=np.array(at.scores[:rounds]))
+
+
+def _improved(start, improve, state, seed, k):
+    if k == 0:
+        state = start(np.random.default_rng([seed, 0]))
+    state, score = improve(state, np.random.default_rng([seed, k + 1]))
+    if np.isnan(score):
+        raise ValueError(f"population: improve gave the score {score} to the member of seed {seed} in round {k}")
+    return state, float(score)
+
+
+def _keep(folder, at):
+    """Written beside and renamed, so that a kill leaves the last whole one."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = folder / "population.tmp"
+    beside.write_bytes(pickle.dumps(at))
+    os.replace(beside, folder / "population.pkl")
+
+
+def _resumed(folder, settings):
+    path = None if folder is None else Path(folder) / "population.pkl"
+    if path is None or not path.exists():
+        return None
+    at = pickle.loads(path.read_bytes())
+    if at.settings != settings:
+        raise ValueError(f"folder: {path} was made with {at.settings}, asked for {settings}")
+    return at

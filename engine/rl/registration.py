@@ -1,0 +1,42 @@
+"""Gymnasium ids of the built-in scenes: Pullback/HalfCheetah-v0 and so on, one for each scene that has a task."""
+
+import gymnasium
+
+VERSION = 0
+
+
+def env_id(name):
+    """The id of a scene: half_cheetah is Pullback/HalfCheetah-v0."""
+    return f"Pullback/{''.join(part[:1].upper() + part[1:] for part in name.split('_'))}-v{VERSION}"
+
+
+def register_scenes():
+    """Register every built-in scene that has a task and is not registered yet; returns their ids."""
+    import scenes
+
+    ids = []
+    for name in scenes.names():
+        scene = scenes.load(name)  # milliseconds: no kernels
+        if scene.task is None:
+            continue
+        ids.append(env_id(name))
+        if ids[-1] not in gymnasium.registry:
+            gymnasium.register(
+                ids[-1],
+                entry_point="engine.rl.env:Env",
+                vector_entry_point="engine.rl.vector_env:VectorEnv",
+                max_episode_steps=scene.steps,
+                kwargs={"scene": name},
+            )
+    return ids
+
+
+def find_scene(scene):
+    """A Scene with a task, from its name or as it is."""
+    import scenes
+
+    if isinstance(scene, str):
+        scene = scenes.load(scene)
+    if getattr(scene, "task", None) is None:
+        raise ValueError(f"scene: got {getattr(scene, 'name', scene)!r}, which has no task; allowed: one that has")
+    return scene

@@ -1,0 +1,119 @@
+"""Worlds of one scene as environments need them: stepped together, judged by the scene's task, reset one by one.
+
+Observations, rewards and their terms are arrays with the worlds first; with `worlds=None` there is one world and no
+such axis, which spares a single environment time.
+
+A task may also use what a step leaves in the simulator and the state does not hold (contact forces). It then has
+`workspace(sim)` (worlds, n), `start_workspace(sim, qpos)` for the state after a reset, `observation_with` and
+`reward_with`; scenes/ant.py is an example.
+"""
+
+import numpy as np
+from gymnasium import spaces
+
+from engine.arrays import NP_REAL
+from engine.rl.registration import find_scene
+from engine.simulator import Simulator, checked, require_finite
+from engine.step import MAXVAL
+
+OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
+
+
+class Worlds:
+    """The simulator, the task and the spaces behind an environment."""
+
+    def __init__(self, scene, worlds=None):
+        self.scene = find_scene(scene)
+        self.task, self.model = self.scene.task, self.scene.model
+        self.sim = Simulator(self.model, worlds or 1)
+        self.row = 0 if worlds is None else slice(None)
+        data = self.sim.data
+        self.qpos, self.qvel, self.ctrl = (a[self.row] for a in (data.qpos, data.qvel, data.ctrl))
+        self._before = data.qpos.copy(), data.qvel.copy()
+        self.before = tuple(a[self.row] for a in self._before)
+        self.extra = hasattr(self.task, "workspace")
+        self.workspace = self.task.start_workspace(self.sim, data.qpos) if self.extra else None
+        self.single_action_space = _action_space(self.model)
+        size = self.observe().shape[-1]
+        self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), NP_REAL)
+
+    def observe(self):
+        observation = self.task.observation(self.qpos, self.qvel)
+        if self.extra:
+            observation = self.task.observation_with(observation, self.workspace[self.row])
+        # users keep what they are given: never a view of the live state
+        return observation if observation.base is None else observation.copy()
+
+    def reset(self, rows, rngs, options=None):
+        """Start the worlds `rows` again, each from its own random numbers or from options' "qpos" and "qvel".
+
+        Options are (nq,) or (all worlds, nq), likewise qvel.
+        """
+        options = options or {}
+        unknown = set(options) - set(OPTIONS)
+        if unknown:
+            raise ValueError(f"reset options: got {sorted(unknown)}, allowed: {', '.join(OPTIONS)}")
+        starts = [self.scene.start(rng) for rng in rngs]
+        state = []
+        for k, name in enumerate(OPTIONS):
+            value = np.concatenate([start[k] for start in starts])
+            if name in options:
+                value = checked(f"reset options: {name}", options[name], getattr(self.sim.data, name).shape)[rows]
+            state.append(value)
+        self.sim.reset(*state, worlds=rows)
+        if self.extra:
+            self.workspace[rows] = self.task.start_workspace(self.sim, self.sim.data.qpos)[rows]
+
+    def controls(self, action):
+        """An action as numbers, or an error that names what is wrong with it."""
+        action = np.asarray(action, float)
+        if action.shape != self.ctrl.shape:
+            raise ValueError(f"action: got shape {action.shape}, allowed: {self.ctrl.shape}")
+        require_finite("action", action)
+        return action
+
+    def step(self, action, held=None):
+        """Hold `controls` for one control step: (observation, reward, its terms, terminated, diverged or None).
+
+        held: worlds that do not move, booleans (worlds,); what is returned for them means nothing. A world that
+        diverges ends there, with the reward 0, and is left in the last state that was finite.
+        """
+        np.copyto(self.ctrl, action)
+        if held is not None:
+            self.ctrl[held] = 0.0
+        np.copyto(self.before[0], self.qpos)
+        np.copyto(self.before[1], self.qvel)
+        diverged = self.sim.advance(self.scene.frame_skip, held)
+        if diverged is not None:
+            self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
+        if self.extra:
+            workspace, self.workspace = self.workspace, self.task.workspace(self.sim)
+            for stopped in (held, diverged):
+                if stopped is not None:
+                    self.workspace[stopped] = workspace[stopped]
+        observation = self.observe()
+        # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
+        if not np.vdot(observation, observation) < MAXVAL**2:
+            diverged = self._outside(observation, diverged)
+        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.scene.dt)
+        if self.extra:
+            around = workspace[self.row], self.workspace[self.row]
+            reward, terms = self.task.reward_with(terms, *around, self.scene.dt)
+        terminated = self.task.terminated(self.qpos, self.qvel)
+        if diverged is not None:
+            diverged = diverged[self.row]
+            reward, terminated = np.where(diverged, 0.0, reward), terminated | diverged
+            terms = {name: np.where(diverged, 0.0, value) for name, value in terms.items()}
+        return observation, reward, terms, terminated, diverged
+
+    def _outside(self, observation, diverged):
+        outside = (np.abs(observation) > MAXVAL).reshape(self.sim.worlds, -1).any(axis=1)
+        np.clip(observation, -MAXVAL, MAXVAL, out=observation)
+        return outside if diverged is None else outside | diverged
+
+
+def _action_space(model):
+    """The controls within their ranges; those without one are unbounded."""
+    limited = np.asarray(model.actuator_ctrllimited, bool)[:, None]
+    low, high = np.where(limited, model.actuator_ctrlrange, (-np.inf, np.inf)).T.astype(np.float32)
+    return spaces.Box(low, high, dtype=np.float32)

@@ -1,0 +1,139 @@
+"""Environment steps per second of a batch, and microseconds of one step of one environment, against Gymnasium's own.
+
+The batch: our vector environment against Gymnasium's SyncVectorEnv and AsyncVectorEnv over its own MuJoCo environment,
+in turn, with the same random actions and resets where an episode ends; all cores.
+
+One environment: what `step` costs beyond the simulation, and beyond what Gymnasium's base class and wrappers cost,
+which an environment that does nothing shows. "bare" is the time of a control step inside one long launch; "one launch"
+is Simulator.step from Python. The ant's step also sums up the contact forces that its observation has.
+"""
+
+import contextlib
+import os
+
+import common
+import gymnasium
+import numpy as np
+
+import engine.rl
+
+ENVS = {"HalfCheetah": "half_cheetah", "Hopper": "hopper", "Ant": "ant"}
+
+
+class Nothing(gymnasium.Env):
+    """An environment whose step costs nothing: what remains is Gymnasium."""
+
+    action_space = gymnasium.spaces.Box(-1, 1, (6,), np.float32)
+    observation_space = gymnasium.spaces.Box(-1, 1, (17,), np.float64)
+    metadata = {"render_modes": []}
+    seen = np.zeros(17)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.seen, {}
+
+    def step(self, action):
+        return self.seen, 0.0, False, False, {}
+
+
+@contextlib.contextmanager
+def quiet():
+    """Without what MuJoCo's C code writes, once for each robot file that it loads."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept), os.close(nowhere)
+
+
+def stepping(envs, steps, seed=0):
+    """A function that takes `steps` steps of a vector environment with random actions, and returns its seconds."""
+    envs.action_space.seed(seed)
+    actions = [envs.action_space.sample() for _ in range(64)]
+    envs.reset(seed=seed)
+
+    def run():
+        for k in range(steps):
+            envs.step(actions[k % 64])
+
+    return lambda: common.seconds(run)
+
+
+def batch(name, num_envs, steps, repetitions):
+    ours, theirs = engine.rl.env_id(ENVS[name]), f"{name}-v5"
+    with quiet():
+        envs = [
+            gymnasium.make_vec(ours, num_envs),
+            gymnasium.make_vec(theirs, num_envs, vectorization_mode="sync"),
+            gymnasium.make_vec(theirs, num_envs, vectorization_mode="async"),
+        ]
+    times = common.interleave(repetitions, *(stepping(e, steps) for e in envs))
+    for e in envs:
+        e.close()
+    rates = num_envs * steps / np.median(times, axis=0)
+    ratio = times[:, 1:].min(axis=1) / times[:, 0]
+    return {
+        "environment": name,
+        "worlds": num_envs,
+        "ours /s": float(rates[0]),
+        "Sync /s": float(rates[1]),
+        "Async /s": float(rates[2]),
+        "ours/faster": float(np.median(ratio)),
+        "spread": common.spread(ratio),
+    }
+
+
+def one(name, steps, repetitions):
+    """At rest, without controls, so that every measure simulates the same: a robot that lies or stands."""
+    env = gymnasium.make(engine.rl.env_id(ENVS[name]), max_episode_steps=10**9)
+    sim, skip = env.unwrapped.sim, env.unwrapped.scene.frame_skip
+    nothing = gymnasium.wrappers.TimeLimit(gymnasium.wrappers.OrderEnforcing(gymnasium.wrappers.PassiveEnvChecker(
+        Nothing())), 10**9)  # fmt: skip
+    nothing.reset()
+    env.reset(seed=0)
+    action = np.zeros(env.action_space.shape, np.float32)
+    for _ in range(300):
+        env.step(action)
+
+    def times(f):
+        def run():
+            for _ in range(steps):
+                f()
+
+        return lambda: common.seconds(run)
+
+    with quiet():
+        theirs = gymnasium.make(f"{name}-v5", max_episode_steps=10**9)
+    theirs.reset(seed=0)
+    measures = (
+        times(lambda: env.step(action)), lambda: common.seconds(lambda: sim.step(steps * skip)),
+        times(lambda: sim.step(skip)), times(lambda: nothing.step(np.zeros(6, np.float32))),
+        times(lambda: theirs.step(action)),
+    )  # fmt: skip
+    us = np.median(common.interleave(repetitions, *measures) / steps, axis=0) * 1e6
+    return {
+        "environment": name,
+        "step us": us[0],
+        "bare us": us[1],
+        "one launch us": us[2],
+        "Gymnasium us": us[3],
+        "step - bare - Gymnasium": us[0] - us[1] - us[3],
+        "step - launch - Gymnasium": us[0] - us[2] - us[3],
+        "its own env us": us[4],
+    }
+
+
+def main():
+    args = common.arguments(__doc__, worlds=64, steps=100, repetitions=9)
+    rows = [batch(name, args.worlds, args.steps, args.repetitions) for name in ENVS]
+    notes = ("Environment steps per second; ours/faster: over the faster of the two, median within a repetition.",)
+    common.report("Vector environments", rows, notes, args.json and args.json.with_stem(f"{args.json.stem}_vector"))
+    rows = [one(name, 3 * args.steps, args.repetitions) for name in ENVS]
+    notes = ("Microseconds. The bar: step - bare - Gymnasium at most 60.",)
+    common.report("One environment", rows, notes, args.json)
+
+
+if __name__ == "__main__":
+    main()

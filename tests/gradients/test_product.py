@@ -67,13 +67,19 @@ def test_whole_product(simulators, case):
     product(simulators, case)
 
 
-ROLLING = ("plane-sphere", "plane-capsule", "sphere-sphere", "sphere-box")
+# In their plane ("several") a tilted capsule and a box on a ball pivot and slide, but do not roll.
+MOVING = [
+    (joint, pair, way)
+    for joint, pair, way in itertools.product(
+        ("free", "several", "slides and ball"), ("plane-sphere", "plane-capsule", "sphere-sphere", "sphere-box"),
+        ("sliding", "rolling"),
+    )
+    if (joint, way) != ("several", "rolling") or pair.endswith("-sphere")
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)
-@pytest.mark.parametrize("way", ("sliding", "rolling"))
-@pytest.mark.parametrize("pair", ROLLING)
-@pytest.mark.parametrize("joint", ("free", "several", "slides and ball"))
+@pytest.mark.parametrize(("joint", "pair", "way"), MOVING)
 def test_sliding_and_rolling(simulators, joint, pair, way, cone):
     """Kept contact that slides, or turns with hardly any sliding (20 steps)."""
     mj, sim = simulators(c.model(joint, tuple(pair.split("-")), cone, 3), 0)

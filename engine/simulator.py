@@ -75,7 +75,8 @@ class Simulator:
     """`worlds` independent copies of a model's state, advanced together.
 
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
-    pairs can make at most. Exceeding it raises ContactOverflowError.
+    pairs can make at most. Exceeding it raises ContactOverflowError. The model is checked and read here, once: what is
+    changed in it later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters.
     """

@@ -50,7 +50,9 @@ def placed(mj, data, joint, rng, target):
     dof = np.zeros(mj.nv)
     dof[first + JOINTS[joint][1]] = 1
     base = mj.qpos0.copy()
-    mujoco.mj_integratePos(mj, base, 0.3 * rng.normal(size=mj.nv) * (1 - dof), 1.0)
+    turned = 0.3 * rng.normal(size=mj.nv) * (1 - dof)
+    turned[:first] *= 0.01
+    mujoco.mj_integratePos(mj, base, turned, 1.0)
 
     def at(s):
         qpos = base.copy()
@@ -62,8 +64,9 @@ def placed(mj, data, joint, rng, target):
     crossings = np.flatnonzero((values[:-1] > 0) != (values[1:] > 0))
     if not crossings.size:
         return None
-    lo, hi = grid[crossings[0]], grid[crossings[0] + 1]
-    sign = np.sign(values[crossings[0] + 1])
+    last = crossings[-1]  # from above
+    lo, hi = grid[last], grid[last + 1]
+    sign = np.sign(values[last + 1])
     for _ in range(40):
         mid = 0.5 * (lo + hi)
         lo, hi = (lo, mid) if sign * (distance(mj, data, at(mid)) - target) > 0 else (mid, hi)

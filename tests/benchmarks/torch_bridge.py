@@ -83,8 +83,8 @@ def main():
     args = common.arguments(__doc__, repetitions=9, steps=100, worlds=64)
     rows = [measure(frame_skip, args) for frame_skip in (1, 5)]
     notes = (
-        "ratio: together / (MLP alone + simulator alone), forward and backward, f64, median of the repetitions; best: of "
-        f"the fastest of each. Bar: at most {BAR:g}. frame_skip 5 is the scene's own.",
+        "ratio: together / (MLP alone + simulator alone), forward and backward, f64, median of the repetitions; best: "
+        f"of the fastest of each. Bar: at most {BAR:g}. frame_skip 5 is the scene's own.",
     )
     common.report(f"half_cheetah, {args.worlds} worlds, {args.steps} steps, torch {torch.__version__}", rows, notes,
                   args.json)  # fmt: skip

@@ -2,7 +2,7 @@
 Parallel Differentiable Simulation", ICLR 2022).
 
     python -m demos.shac hopper
-    python -m demos.shac ant --seed 1 --iterations 800
+    python -m demos.shac ant --seed 1 --iterations 500
     python -m demos.shac hopper --resume
 
 Many worlds run through a window of `horizon` control steps. The actor ascends the window's discounted reward plus what
@@ -124,8 +124,9 @@ class Shac:
         self.actor = Actor(nobs, scene.model.nu, settings.actor_hidden)
         self.critic, self.target = (mlp((nobs, *settings.critic_hidden, 1), last=1.0) for _ in range(2))
         self.target.load_state_dict(self.critic.state_dict())
-        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), settings.actor_lr, betas=(0.7, 0.95), fused=True)
-        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), settings.critic_lr, betas=(0.7, 0.95), fused=True)
+        adam = {"betas": (0.7, 0.95), "fused": True}
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), settings.actor_lr, **adam)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), settings.critic_lr, **adam)
 
     def starts(self, worlds):
         seed = int(torch.randint(2**31, (), generator=self.rng))
@@ -259,8 +260,11 @@ def evaluated(shac, table, clocks, folder):
     print("  ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
 
 
-def train(scene_name, folder, settings, iterations, seed=0, every=25, resume=False):
-    """Learn, evaluating every so many iterations; returns the rows of metrics.csv."""
+def train(scene_name, folder, settings, iterations, seed=0, every=25, resume=False, stop=None):
+    """Learn, evaluating every so many iterations; returns the rows of metrics.csv.
+
+    iterations: of the whole run, along which the learning rates fall. stop: leave after this many, to be resumed.
+    """
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)  # small layers: a second thread only waits, and takes a core from the simulator
     folder.mkdir(parents=True, exist_ok=True)
@@ -274,13 +278,14 @@ def train(scene_name, folder, settings, iterations, seed=0, every=25, resume=Fal
     clocks = [table[-1]["seconds"], table[-1]["cpu_seconds"]] if table else [0.0, 0.0]
     if not table:
         evaluated(shac, table, clocks, folder)
-    while shac.iteration < iterations:
+    stop = iterations if stop is None else stop
+    while shac.iteration < stop:
         began = time.perf_counter(), time.process_time()
         shac.anneal(shac.iteration / iterations)
         found = shac.iterate()
         clocks[0] += time.perf_counter() - began[0]
         clocks[1] += time.process_time() - began[1]
-        if shac.iteration % every == 0 or shac.iteration == iterations:
+        if shac.iteration % every == 0 or shac.iteration == stop:
             print("  ".join(f"{k} {v:.4g}" for k, v in found.items()), flush=True)
             evaluated(shac, table, clocks, folder)
     return table
@@ -290,7 +295,7 @@ def main(arguments=None):
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("scene", nargs="?", default="hopper", choices=("hopper", "ant", "half_cheetah", "walker2d"))
     p.add_argument("--out", type=Path, help="run folder, default runs/shac_SCENE_SEED")
-    p.add_argument("--iterations", type=int, default=1000)
+    p.add_argument("--iterations", type=int, default=300)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint, with the same settings")
     for name, value in asdict(Settings()).items():

@@ -5,8 +5,8 @@
         return t.qpos[-1, 0]
     jax.jit(jax.vmap(jax.grad(loss)))(controls)
 
-`jax.custom_vjp` functions that work under `jit`, `grad`, `vmap` and `lax.scan`; what is vmapped becomes worlds of one
-launch (parameters that are vmapped: one launch for each). They are pure: the simulator gives the model, its parameters
+`jax.custom_vjp` functions that work under `jit`, `grad`, `vmap` and `lax.scan`; what is vmapped becomes worlds of
+one launch (parameters that are vmapped: one launch for each). They are pure: the simulator gives the model, its parameters
 and the contact capacity, and its own state is neither read nor moved. Parameters that are not in `params` are taken
 from `sim.params` when a function is traced, so under `jit` they are constants.
 
@@ -66,7 +66,8 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, 
     if ctrl is None:
         raise TypeError("ctrl: got None, allowed: an array (steps, ..., nu); nu may be 0")
     steps = jnp.shape(ctrl)[0] if jnp.ndim(ctrl) else 0
-    return _call(sim, (qpos, qvel, act, ctrl), params, steps, (steps, frame_skip, record_every, bool(sensordata), memory))
+    options = steps, frame_skip, record_every, bool(sensordata), memory
+    return _call(sim, (qpos, qvel, act, ctrl), params, steps, options)
 
 
 def _call(sim, arguments, params, steps, options):
@@ -137,10 +138,13 @@ class _Function:
         memory = self.options["memory"] * (worlds // int(np.prod(self.batch)))
         return pure_rollout(self.sim, worlds, **{**self.options, "memory": memory})
 
-    # ------------------------------------------------------------------ on the host; mapped axes come before the others
+    # -------------------------------------------------------------- on the host; mapped axes come before the others
 
     def primal(self, *args):
-        return self.launches(args, self.inner(), lambda pure, *a: list(pure(*a, record=False)[0])[: len(self.widths)])
+        def launch(pure, *a):
+            return list(pure(*a, record=False)[0])[: len(self.widths)]
+
+        return self.launches(args, self.inner(), launch)
 
     def recorded(self, *args):
         def launch(pure, *a):

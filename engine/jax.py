@@ -6,13 +6,13 @@
     jax.jit(jax.vmap(jax.grad(loss)))(controls)
 
 `jax.custom_vjp` functions that work under `jit`, `grad`, `vmap` and `lax.scan`; what is vmapped becomes worlds of
-one launch (parameters that are vmapped: one launch for each). They are pure: the simulator gives the model, its parameters
-and the contact capacity, and its own state is neither read nor moved. Parameters that are not in `params` are taken
-from `sim.params` when a function is traced, so under `jit` they are constants.
+one launch (parameters that are vmapped: one launch for each). They are pure: the simulator gives the model, its
+parameters and the contact capacity, and its own state is neither read nor moved. Parameters that are not in `params`
+are taken from `sim.params` when a function is traced, so under `jit` they are constants.
 
 Arrays are converted to the engine's precision, which is float64 by default, and that needs
-`jax.config.update("jax_enable_x64", True)`. Where qpos holds quaternions, gradients are in its own coordinates, as those
-of `engine.Tape`. The solver starts every call afresh, so the same arguments give the same numbers, bit for bit.
+`jax.config.update("jax_enable_x64", True)`. Where qpos holds quaternions, gradients are in its own coordinates, as
+those of `engine.Tape`. The solver starts every call afresh, so the same arguments give the same numbers, bit for bit.
 Forward-mode and second derivatives do not exist and raise. An error inside a call (a value that is not finite,
 DivergenceError) reaches the caller as JAX's own error with its message.
 """
@@ -158,7 +158,8 @@ class _Function:
         def launch(pure, qpos, qvel, act, ctrl, theta, out, record, *bars):
             start = np.concatenate([qpos, qvel, act], axis=1) if pure.repeats else np.zeros(0)
             ctrl = ctrl.reshape(pure.steps, pure.worlds, ctrl.shape[-1])
-            gradient = pure.reverse(Saved(ctrl, theta, out, record.ravel(), start), Values(*bars, *([None] * (4 - len(bars)))))
+            saved = Saved(ctrl, theta, out, record.ravel(), start)
+            gradient = pure.reverse(saved, Values(*bars, *([None] * (4 - len(bars)))))
             return [*gradient[:3], gradient.ctrl if self.steps else gradient.ctrl[0], gradient.theta]
 
         rows, s = len(self.rows), len(self.steps)

@@ -2,8 +2,8 @@
 
     python -m demos.learning_curve curves.png SHAC=runs/shac_hopper_0 PPO=runs/ppo_hopper_0 --title hopper --bar 2000
 
-A run is a folder with metrics.csv, or that file; its columns `steps` (control steps of all worlds together), `seconds`
-and `return` are read. Runs of one label get one colour.
+A run is a folder with metrics.csv (SHAC) or curve.csv (the PPO demos), or such a file; its columns `steps` (control steps
+of all worlds together), `seconds` and `return` are read. Runs of one label get one colour.
 """
 
 import argparse
@@ -17,9 +17,11 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 
 def read(path):
-    """{column: list of numbers} of a metrics.csv."""
+    """{column: list of numbers} of a run."""
     path = Path(path)
-    with open(path / "metrics.csv" if path.is_dir() else path, newline="") as f:
+    if path.is_dir():
+        path = next((path / n for n in ("metrics.csv", "curve.csv") if (path / n).exists()), path / "metrics.csv")
+    with open(path, newline="") as f:
         rows = list(csv.DictReader(f))
     missing = {"steps", "seconds", "return"} - set(rows[0] if rows else ())
     if missing:

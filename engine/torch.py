@@ -12,6 +12,9 @@ Tensors are on the CPU. Those of another floating type than the engine's precisi
 engine's (`torch.float64` by default), gradients that of their tensor. Where qpos holds quaternions, gradients are in
 its own coordinates, without a part along a quaternion's length, as those of `engine.Tape`.
 
+With small networks call `torch.set_num_threads(1)`: torch's second thread is no help there, and while it waits for work
+it takes a core from the simulator.
+
 The solver's warm start is no argument: every call starts the solver afresh, so that the same arguments give the same
 numbers, bit for bit, whatever ran before. Second derivatives do not exist and raise.
 """

@@ -1,7 +1,8 @@
 """A torch MLP in the loop of 64 half cheetahs: 100 steps and back, against the MLP alone plus the simulator alone.
 
 The three run in turn. MLP alone: the same 100 calls on recorded observations, and back. Simulator alone: a Tape's
-rollout of the recorded controls and its backward. Needs the extra `torch`.
+rollout of the recorded controls and its backward. Needs the extra `torch`. Torch gets one thread, as a user of small
+networks should give it: a second one is no faster at these layers and takes a core from the simulator while it waits.
 """
 
 import common
@@ -24,6 +25,7 @@ class Bridge:
         self.sim, self.steps, self.frame_skip = engine.Simulator(m, worlds), steps, frame_skip
         self.tape = engine.Tape(self.sim, steps, frame_skip)
         torch.manual_seed(0)
+        torch.set_num_threads(1)
         layers = torch.nn.Linear(m.nq + m.nv, hidden), torch.nn.Linear(hidden, hidden), torch.nn.Linear(hidden, m.nu)
         tanh = torch.nn.Tanh()
         self.mlp = torch.nn.Sequential(layers[0], tanh, layers[1], tanh, layers[2], tanh).double()

@@ -95,9 +95,9 @@ def test_the_demo_runs_and_resumes_with_the_same_numbers(tmp_path):
 
 
 def test_curves_of_two_methods_share_their_axes(tmp_path):
-    for label, scale in (("SHAC", 1), ("PPO", 10)):
+    for label, name, scale in (("SHAC", "metrics.csv", 1), ("PPO", "curve.csv", 10)):
         (tmp_path / label).mkdir()
-        with open(tmp_path / label / "metrics.csv", "w", newline="") as f:
+        with open(tmp_path / label / name, "w", newline="") as f:
             table = csv.writer(f)
             table.writerow(["steps", "seconds", "return", "more"])
             table.writerows([k * 1000 * scale, k * scale, k * k, 0] for k in range(5))

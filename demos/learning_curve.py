@@ -2,8 +2,8 @@
 
     python -m demos.learning_curve curves.png SHAC=runs/shac_hopper_0 PPO=runs/ppo_hopper_0 --title hopper --bar 2000
 
-A run is a folder with metrics.csv (SHAC) or curve.csv (the PPO demos), or such a file; its columns `steps` (control steps
-of all worlds together), `seconds` and `return` are read. Runs of one label get one colour.
+A run is a folder with metrics.csv (SHAC) or curve.csv (the PPO demos), or such a file; its columns `steps` (control
+steps of all worlds together), `seconds` and `return` are read. Runs of one label get one colour.
 """
 
 import argparse

@@ -107,7 +107,7 @@ def _call(sim, arguments, params, steps, options):
     """One launch, as a node of the graph where somebody wants gradients."""
     check_simulator(sim)
     m, params = sim.model, params or {}
-    slots = theta_slots(m, params)
+    slots = theta_slots(m, params) if params else {}
     qpos = arguments[0]
     if not isinstance(qpos, torch.Tensor):
         raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")

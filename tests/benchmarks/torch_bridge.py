@@ -5,6 +5,8 @@ rollout of the recorded controls and its backward. Needs the extra `torch`. Torc
 networks should give it: a second one is no faster at these layers and takes a core from the simulator while it waits.
 """
 
+import time
+
 import common
 import numpy as np
 import torch
@@ -12,8 +14,14 @@ import torch
 BAR = 2.0
 
 
+def clocks(f):
+    """Wall-clock seconds of a call, and the CPU seconds that all threads of the process spent in it."""
+    cpu = time.process_time()
+    return common.seconds(f), time.process_time() - cpu
+
+
 class Bridge:
-    """The three measures of one frame_skip; each returns seconds."""
+    """The three measures of one frame_skip; each returns `clocks`."""
 
     def __init__(self, steps, worlds, frame_skip, hidden=64):
         import engine
@@ -45,13 +53,13 @@ class Bridge:
         def both():
             (self.roll().qvel * self.weights).sum().backward()
 
-        return common.seconds(both)
+        return clocks(both)
 
     def mlp_alone(self):
         def both():
             torch.stack([self.mlp(x) for x in self.observations]).sum().backward()
 
-        return common.seconds(both)
+        return clocks(both)
 
     def simulator_alone(self):
         controls, bar = self.controls.numpy(), self.weights.numpy()
@@ -61,15 +69,15 @@ class Bridge:
             self.tape.rollout(controls)
             self.tape.backward(qvel=bar)
 
-        return common.seconds(both)
+        return clocks(both)
 
 
 def measure(frame_skip, args):
     bridge = Bridge(args.steps, args.worlds, frame_skip)
-    times = common.interleave(args.repetitions, bridge.together, bridge.mlp_alone, bridge.simulator_alone)
-    ratios = times[:, 0] / (times[:, 1] + times[:, 2])
+    both = common.interleave(args.repetitions, bridge.together, bridge.mlp_alone, bridge.simulator_alone)
+    times, cpu = both[..., 0], both[..., 1]
+    ratios, best = times[:, 0] / (times[:, 1] + times[:, 2]), times.min(axis=0)
     together, mlp, simulator = 1e3 * np.median(times, axis=0)
-    best = times.min(axis=0)
     return {
         "frame_skip": frame_skip,
         "together ms": float(together),
@@ -78,6 +86,7 @@ def measure(frame_skip, args):
         "ratio": float(np.median(ratios)),
         "best": float(best[0] / (best[1] + best[2])),
         "spread": common.spread(ratios),
+        "CPU ratio": float(np.median(cpu[:, 0] / (cpu[:, 1] + cpu[:, 2]))),
     }
 
 
@@ -86,7 +95,8 @@ def main():
     rows = [measure(frame_skip, args) for frame_skip in (1, 5)]
     notes = (
         "ratio: together / (MLP alone + simulator alone), forward and backward, f64, median of the repetitions; best: "
-        f"of the fastest of each. Bar: at most {BAR:g}. frame_skip 5 is the scene's own.",
+        f"of the fastest of each. CPU ratio: of CPU seconds, which a busy machine distorts less. Bar: at most {BAR:g}. "
+        "frame_skip 5 is the scene's own.",
     )
     common.report(f"half_cheetah, {args.worlds} worlds, {args.steps} steps, torch {torch.__version__}", rows, notes,
                   args.json)  # fmt: skip

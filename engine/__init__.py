@@ -12,6 +12,9 @@ _LAZY = {
     "linearize": "engine.diff.linearize", "adjoint": "engine.diff.adjoint", "Recording": "engine.recording",
 }  # fmt: skip
 
+# Doors to other ecosystems, each behind an extra of that name.
+_DOORS = ("jax", "torch")
+
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",
     "UnsupportedError", "init", "load", *_LAZY,
@@ -23,6 +26,8 @@ def __getattr__(name):
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
+    if name in _DOORS:
+        return import_module(f"engine.{name}")
     raise AttributeError(f"module 'engine' has no attribute {name!r}; it has: {', '.join(__all__)}")
 
 

@@ -34,7 +34,7 @@ LAYERS = (
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
     ("engine.view",),
-    ("engine.recording", "engine.objectives", "engine.distributed"),
+    ("engine.recording", "engine.objectives", "engine.distributed", "engine.jax", "engine.torch"),
     ("engine.population",),
     ("engine",),
     ("controllers", "scenes"),
@@ -70,6 +70,8 @@ THIRD_PARTY = {
     "gymnasium": ({"engine.rl"}, set()),
     "stable_baselines3": ({"engine.rl"}, set()),
     "ray": (set(), {"engine.distributed"}),
+    "jax": ({"engine.jax"}, set()),
+    "torch": ({"engine.torch"}, set()),
 }
 INTERNALS = {"engine.launch", "engine.outline", "engine.tracing"}  # who may touch taichi.lang
 

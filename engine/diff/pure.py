@@ -1,0 +1,292 @@
+"""A rollout as a pure function of its arguments, and its reverse: what the doors to torch and JAX stand on.
+
+A Tape records what its simulator does and is good for one rollout at a time. Here every call returns the little that
+its own reverse reads (the record: per physics step qpos, qvel, act, qacc of every stage, time), so any number of calls
+may wait for their reverse at once, in any order. Buffers and bound kernels are made once for each size of call; values
+are copied in and out, which for these sizes is cheaper than binding other arrays (some 80 us for all of a launch).
+
+The Newton solver starts every call from a zero acceleration instead of the last step's. This costs a few per cent of a
+single step and makes the result depend on the arguments alone, bit for bit.
+"""
+
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import NP_REAL, Pack, parameter, theta_layout
+from engine.diff.program import Program
+from engine.diff.schedule import parse_bytes
+from engine.diff.tape import Tape, positive
+from engine.kernels import reverse_parallel, reverse_serial
+from engine.launch import BoundKernel
+from engine.model.constants import BALL, FREE
+from engine.simulator import Simulator, qpos_to_tangent, require_finite, tangent_to_qpos
+
+KEPT = 8  # sizes of calls whose buffers a simulator keeps
+
+
+class Values(NamedTuple):
+    """State outputs, or their cotangents, (worlds, .) of the end or (rows, worlds, .) of a trajectory."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    sensordata: np.ndarray | None
+
+
+class Saved(NamedTuple):
+    """What a call's reverse reads. `qpos`: its outputs, where the robot has quaternions; `record` is empty where the
+    reverse repeats the rollout from `start` (memory budget), and `start` is empty where it does not."""
+
+    ctrl: np.ndarray
+    theta: np.ndarray
+    qpos: np.ndarray
+    record: np.ndarray
+    start: np.ndarray
+
+
+class Gradient(NamedTuple):
+    """dloss/d(argument): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (worlds, ntheta)."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    ctrl: np.ndarray
+    theta: np.ndarray
+
+
+def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB"):
+    """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator."""
+    key = (worlds, steps, frame_skip, record_every, sensors, memory)
+    kept = sim.__dict__.setdefault("_pure", OrderedDict())
+    with _lock:
+        if key not in kept:
+            kept[key] = PureRollout(sim, *key)
+        kept.move_to_end(key)
+        while len(kept) > KEPT:
+            kept.popitem(last=False)
+        return kept[key]
+
+
+_lock = threading.Lock()
+
+
+class PureRollout:
+    """`steps` control steps of `worlds` worlds of a simulator's model. The simulator's own data is not touched.
+
+    record_every: control steps between output rows, row 0 being the start; 0: the final state is the only output.
+    sensors: sensor values are an output too, at the last row those of the final state under the last control.
+    memory: bytes that the record of one call may take. A longer one is not kept: the reverse then repeats the rollout
+    on a Tape with this budget. Raises ValueError for numbers that are not allowed.
+
+    Calls may come from any thread; they wait for each other.
+    """
+
+    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory):
+        self.steps, self.frame_skip = positive("steps", steps), positive("frame_skip", frame_skip)
+        self.sensors, self.output_every = bool(sensors), record_every
+        if record_every and self.steps % positive("record_every", record_every):
+            raise ValueError(f"record_every: got {record_every}, allowed: a divisor of steps = {self.steps}")
+        if sensors and not sim.model.nsensordata:
+            raise ValueError("sensordata: this model has no sensors")
+        self.every = record_every or (self.steps if sensors else 0)
+        self.rows = self.steps // self.every + 1 if self.every else 1
+        self.worlds, self.model = worlds, sim.model
+        self.sim = Simulator(sim.model, worlds, sim.ncon_max)  # its pack is the state and work of both directions
+        for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
+            if b.name != "theta":
+                self.sim.model_pack.set(b.name, sim.model_pack[b.name])
+        self.quaternions = bool(np.isin(sim.model.jnt_type, (BALL, FREE)).any())
+        self._lock = threading.Lock()
+        stages = 4 if sim.model.opt.integrator == 1 else 1
+        width = sim.model.nq + sim.model.nv + sim.model.na + stages * sim.model.nv + 1
+        self.record_shape = (self.steps * self.frame_skip + int(self.sensors), worlds, width)
+        self.budget = parse_bytes(memory)
+        self.repeats = int(np.prod(self.record_shape)) * np.dtype(NP_REAL).itemsize > self.budget
+        self._tape = None
+        if self.repeats:
+            rows = {"record_every": self.every or self.steps}
+            self._tape = Tape(self.sim, self.steps, self.frame_skip, memory=self.budget, **rows)
+        self._allocate()
+
+    def _allocate(self):
+        sim, w = self.sim, self.worlds
+        self._traj, self._cot, self._adj = Pack("trajectory"), Pack("cotangent"), Pack("adjoint")
+        for b in s.TRAJECTORY[:-1]:
+            self._traj.allocate(b, (self.steps if b.name == "traj_ctrl" else self.rows) * w * sim.sizes[b.count])
+        self._traj.allocate(s.TRAJECTORY[-1], 1 if self.repeats else int(np.prod(self.record_shape)))
+        for b in s.COTANGENT:
+            self._cot.allocate(b, (self.steps if "ctrl" in b.name else self.rows) * w * sim.sizes[b.count])
+        program = Program(nu=self.model.nu)
+        extra = {"nparam": 1, "nscratch": program.nscratch + self.model.nq}
+        for b in s.ADJOINT:
+            self._adj.allocate(b, w * {**sim.sizes, **extra}[b.count] * b.width)
+        self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
+        kernel = reverse_parallel if sim.parallel else reverse_serial
+        packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
+        self._reverse = BoundKernel(kernel, packs, 8)
+
+    def _launch(self, kernel, row0):
+        last = int(self.sensors)
+        kernel.launch(self.worlds, self.sim.chunks, 0, self.steps, self.frame_skip, last, row0, self.every)
+
+    def _view(self, pack, name, rows, width):
+        return pack[name][: rows * self.worlds * width].reshape(rows, self.worlds, width)
+
+    def _load(self, theta):
+        """The start of a call, forward or back, but for the state."""
+        sim = self.sim
+        sim.model_pack["theta"][: theta.size] = theta
+        sim.data._status[:, : s.W_ID] = 0
+        for name in ("time", "qacc_warmstart"):
+            sim.pack[name][:] = 0
+
+    # --------------------------------------------------------------------------------------------------- forward
+
+    def __call__(self, qpos, qvel, act, ctrl, theta, record=True):
+        """(Values, Saved or None): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,).
+
+        record=False: without what the reverse needs. Raises ValueError for a value that is not finite, DivergenceError
+        and ContactOverflowError as Simulator does.
+        """
+        given = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
+        check_finite(given)
+        m, d = self.model, self.sim.data
+        with self._lock:
+            self._load(theta)
+            d.qpos[:], d.qvel[:], d.act[:] = qpos, qvel, act
+            self._view(self._traj, "traj_ctrl", self.steps, m.nu)[:] = ctrl
+            self._launch(self._forward, 0 if record and not self.repeats else -1)
+            self.sim.raise_status(d)
+            values = self._outputs()
+            return values, self._saved(given, theta, values) if record else None
+
+    def _outputs(self):
+        m, d = self.model, self.sim.data
+        if self.output_every:
+            sizes = {"qpos": m.nq, "qvel": m.nv, "act": m.na}
+            state = [self._view(self._traj, f"traj_{n}", self.rows, size).copy() for n, size in sizes.items()]
+        else:
+            state = [d.qpos.copy(), d.qvel.copy(), d.act.copy()]
+        sensors = None
+        if self.sensors:
+            sensors = self._view(self._traj, "traj_sensordata", self.rows, m.nsensordata).copy()
+            sensors = sensors if self.output_every else sensors[-1]
+        return Values(*state, sensors)
+
+    def _saved(self, given, theta, values):
+        none = np.zeros(0, NP_REAL)
+        start = none
+        if self.repeats:
+            start = np.concatenate([given[n] for n in ("qpos", "qvel", "act")], axis=1, dtype=NP_REAL)
+        return Saved(
+            ctrl=self._view(self._traj, "traj_ctrl", self.steps, self.model.nu).copy(),
+            theta=np.array(theta, NP_REAL),
+            qpos=values.qpos.copy() if self.quaternions else none,
+            record=none if self.repeats else self._traj["record"].copy(),
+            start=start,
+        )
+
+    # --------------------------------------------------------------------------------------------------- reverse
+
+    def reverse(self, saved, bars):
+        """Gradient of a loss with cotangents `bars` (Values; None for zero) of what the call that saved returned."""
+        check_finite({f"cotangent of {n}": bar for n, bar in zip(Values._fields, bars, strict=True) if bar is not None})
+        with self._lock:
+            self._load(saved.theta)
+            if self.repeats:
+                return self._repeat(saved, bars)
+            self._traj["record"][:] = saved.record
+            self._view(self._traj, "traj_ctrl", self.steps, self.model.nu)[:] = saved.ctrl
+            direct = self._load_cotangents(saved, bars)
+            self._launch(self._reverse, 0)
+            return self._collect(saved.record.reshape(self.record_shape)[0, :, : self.model.nq], direct)
+
+    def _load_cotangents(self, saved, bars):
+        """Into the kernel's rows; the final row goes where the reverse begins. Returns that of the start's own row."""
+        m = self.model
+        for name in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar"):
+            self._adj[name][:] = 0
+        rows = {"qpos": bars.qpos, "qvel": bars.qvel, "act": bars.act}
+        if rows["qpos"] is not None and self.quaternions:
+            rows["qpos"] = qpos_to_tangent(m, saved.qpos, np.asarray(bars.qpos, NP_REAL))
+        for name, bar in rows.items():
+            width = m.na if name == "act" else m.nv
+            end = self._adj[f"{name}_bar"][: self.worlds * width].reshape(self.worlds, width)
+            if self.output_every:
+                cot = self._view(self._cot, f"cot_{name}", self.rows, width)
+                cot[:] = 0 if bar is None else bar
+                end[:] = cot[-1]
+                cot[-1] = 0
+                if name == "qpos":
+                    cot[0] = 0  # the start's own is not that of its tangent space alone
+            elif bar is not None:
+                end[:] = bar
+        if self.every and m.nsensordata:
+            cot = self._view(self._cot, "cot_sensordata", self.rows, m.nsensordata)
+            cot[:] = 0
+            if bars.sensordata is not None:
+                cot[slice(None) if self.output_every else -1] = bars.sensordata
+        return bars.qpos[0] if self.output_every and bars.qpos is not None else None
+
+    def _collect(self, qpos, direct):
+        m, w, adj = self.model, self.worlds, self._adj
+        bar = adj["qpos_bar"][: w * m.nv].reshape(w, m.nv)
+        start = tangent_to_qpos(m, qpos, bar) if self.quaternions else bar.copy()
+        if direct is not None:
+            start += direct
+        return Gradient(
+            qpos=start,
+            qvel=adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
+            act=adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
+            ctrl=self._view(self._cot, "ctrl_total", self.steps, m.nu).copy(),
+            theta=adj["theta_bar"][: w * self.sim.sizes["ntheta"]].reshape(w, -1).copy(),
+        )
+
+    def _repeat(self, saved, bars):
+        """The whole rollout again, on a tape whose schedule keeps to the budget."""
+        m, d = self.model, self.sim.data
+        d.qpos[:], d.qvel[:], d.act[:] = np.split(saved.start, (m.nq, m.nq + m.nv), axis=1)
+        self._tape.rollout(saved.ctrl)
+        if not self.output_every:
+            bars = Values(*(None if b is None else np.stack([np.zeros_like(b), b]) for b in bars))
+        grads = self._tape.backward(**bars._asdict())
+        theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), NP_REAL)
+        for name, (where, _) in theta_slots(m, theta_layout(m)[0]).items():
+            theta[:, where] = grads.model.per_world(name).reshape(self.worlds, -1)
+        return Gradient(grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)
+
+
+# ------------------------------------------------------------------------------------------------- parameters
+
+
+def theta_slots(model, names):
+    """{name: (slice of theta, shape)} of the named parameters; raises ValueError for one that has no gradient."""
+    layout, slots = theta_layout(model)[0], {}
+    for name in names:
+        if name not in layout:
+            raise ValueError(f"params: no differentiable parameter {name!r}; there are: {', '.join(layout)}")
+        shape = np.shape(parameter(model, name))
+        at = layout[name][0]
+        slots[name] = (slice(at, at + int(np.prod(shape))), shape)
+    return slots
+
+
+def check_finite(arrays):
+    """Raise ValueError for the first entry that is not finite. A product says in a microsecond that there is none."""
+    for name, a in arrays.items():
+        flat = a.ravel()
+        if not np.isfinite(np.dot(flat, flat)):
+            require_finite(name, a)
+
+
+def check_simulator(sim):
+    """A simulator whose data holds no forces: these functions know no such argument, and would leave them out."""
+    if not isinstance(sim, Simulator):
+        raise TypeError(f"sim: got {type(sim).__name__}, allowed: an engine.Simulator")
+    for name in ("qfrc_applied", "xfrc_applied"):
+        if sim.pack[name].any():
+            raise ValueError(f"sim.data.{name} is not zero; it is no argument of this function, so it must be")

@@ -1,0 +1,212 @@
+"""PyTorch: steps and rollouts as differentiable functions of tensors (extra `torch`).
+
+    qpos, qvel, act, _ = engine.torch.step(sim, qpos, qvel, act, policy(observation(qpos, qvel)), frame_skip=5)
+    loss(qpos).backward()
+
+Both are pure functions of their arguments. The simulator gives the model, its parameters (`sim.params`) and the contact
+capacity; its own state is neither read nor moved. The number of worlds is that of the tensors, whose leading axes are
+worlds. What a step's backward reads is kept in the graph (a few hundred bytes per world), so it does not matter what
+happened since; `detach()` cuts the graph as everywhere in torch, which is how windows are made.
+
+Tensors are on the CPU. Those of another floating type than the engine's precision are converted; outputs have the
+engine's (`torch.float64` by default), gradients that of their tensor. Where qpos holds quaternions, gradients are in
+its own coordinates, without a part along a quaternion's length, as those of `engine.Tape`.
+
+With small networks call `torch.set_num_threads(1)`: torch's second thread is no help there, and while it waits for work
+it takes a core from the simulator.
+
+The solver's warm start is no argument: every call starts the solver afresh, so that the same arguments give the same
+numbers, bit for bit, whatever ran before. Second derivatives do not exist and raise.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.diff.pure import Gradient, Saved, Values, check_simulator, pure_rollout, theta_slots
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError('engine.torch needs PyTorch: pip install "pullback[torch]"') from error
+
+
+class State(NamedTuple):
+    """What `step` returns: qpos (..., nq), qvel (..., nv), act (..., na), sensordata (..., nsensordata) or None."""
+
+    qpos: torch.Tensor
+    qvel: torch.Tensor
+    act: torch.Tensor
+    sensordata: torch.Tensor | None
+
+
+class Trajectory(NamedTuple):
+    """What `rollout` returns: as State with rows first, steps // record_every + 1 of them, row 0 being the start.
+
+    ctrl: (steps, ..., nu), the controls that acted.
+    """
+
+    qpos: torch.Tensor
+    qvel: torch.Tensor
+    act: torch.Tensor
+    sensordata: torch.Tensor | None
+    ctrl: torch.Tensor
+
+
+def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sensordata=False):
+    """The state after one control step: `frame_skip` physics steps under the same control. Returns a State.
+
+    qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
+    may be None where the model has none. params: {name: tensor} of differentiable parameters of the model (the names
+    of `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds.
+    sensordata: also return the sensors of the new state, under the same control.
+
+    Raises ValueError for shapes, devices, names or values that are not allowed, and DivergenceError and
+    ContactOverflowError as Simulator.step does; a world's number in them counts the leading axes row by row.
+    """
+    options = {"frame_skip": frame_skip, "sensors": sensordata}
+    return State(*_call(sim, (qpos, qvel, act, ctrl), params, None, options))
+
+
+def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, frame_skip=1, record_every=1,
+            sensordata=False, memory="1GiB"):  # fmt: skip
+    """Many control steps from a state. Returns a Trajectory.
+
+    ctrl: controls (steps, ..., nu), all steps in one launch; or a function ctrl(t, qpos, qvel, act) -> (..., nu) of
+    torch, called before each of `steps` steps. Other arguments are as in `step`. record_every: control steps between
+    output rows (controls only). memory: bytes of what is kept for backward; a longer rollout is repeated there, on a
+    checkpointed tape of this size (controls only). The sensors of a row are those of its state and its control, at the
+    last row of the last control.
+    """
+    if not callable(ctrl):
+        if steps is not None and ctrl is not None and steps != len(ctrl):
+            raise ValueError(f"steps: got {steps}, but ctrl has {len(ctrl)} rows")
+        count = steps if ctrl is None else len(ctrl)
+        options = {"frame_skip": frame_skip, "record_every": record_every, "sensors": sensordata, "memory": memory}
+        values = _call(sim, (qpos, qvel, act, ctrl), params, count, options)
+        if ctrl is None:
+            ctrl = qpos.new_zeros((count, *qpos.shape[:-1], 0))
+        return Trajectory(*values, ctrl)
+    if record_every != 1 or sensordata:
+        raise ValueError("record_every, sensordata: not with a function as ctrl; call `step` in a loop of your own")
+    state, rows, controls = State(qpos, qvel, _or_empty(act, qpos), None), [], []
+    for t in range(steps):
+        rows.append(state)
+        controls.append(ctrl(t, *state[:3]))
+        state = step(sim, *state[:3], controls[-1], params=params, frame_skip=frame_skip)
+    rows.append(state)
+    return Trajectory(*(torch.stack([r[i].to(state.qpos.dtype) for r in rows]) for i in range(3)), None,
+                      torch.stack(controls))  # fmt: skip
+
+
+def _or_empty(value, qpos):
+    return qpos.new_zeros((*qpos.shape[:-1], 0)) if value is None else value
+
+
+def _call(sim, arguments, params, steps, options):
+    """One launch, as a node of the graph where somebody wants gradients."""
+    check_simulator(sim)
+    m, params = sim.model, params or {}
+    slots = theta_slots(m, params) if params else {}
+    qpos = arguments[0]
+    if not isinstance(qpos, torch.Tensor):
+        raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
+    batch, tensors = tuple(qpos.shape[:-1]), []
+    for name, value, size in zip(("qpos", "qvel", "act", "ctrl"), arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
+        shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)
+        if value is None and size == 0:
+            value = qpos.new_zeros(shape)
+        tensors.append(_checked(name, value, shape))
+    tensors += [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
+    worlds = int(np.prod(batch))
+    if worlds == 0:
+        raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
+    pure = pure_rollout(sim, worlds, steps=1 if steps is None else steps, **options)
+    theta = sim.model_pack["theta"].copy()
+    for tensor, (where, _) in zip(tensors[4:], slots.values(), strict=True):
+        theta[where] = tensor.detach().numpy().ravel()
+    slots = tuple(where for where, _ in slots.values())
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        values = _PureRollout.apply(pure, theta, slots, *tensors)
+    else:
+        values = pure(*_arrays(pure, tensors), theta, record=False)[0]
+        values = tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
+    return values if len(values) == 4 else (*values, None)
+
+
+def _checked(name, value, shape):
+    if not isinstance(value, torch.Tensor):
+        raise TypeError(f"{name}: got {type(value).__name__}, allowed: a torch.Tensor of shape {shape}")
+    if tuple(value.shape) != shape:
+        raise ValueError(f"{name}: got shape {tuple(value.shape)}, allowed: {shape}")
+    if value.device.type != "cpu":
+        raise ValueError(f"{name}: got a tensor on {value.device}, allowed: tensors on the CPU")
+    if not value.is_floating_point():
+        raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
+    return value
+
+
+def _arrays(pure, tensors):
+    """qpos, qvel, act (worlds, .) and ctrl (steps, worlds, nu) as NumPy arrays on the tensors' memory."""
+    qpos, qvel, act, ctrl = (t.detach().numpy() for t in tensors[:4])
+    m, w = pure.model, pure.worlds
+    return (qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act.reshape(w, m.na), ctrl.reshape(pure.steps, w, m.nu))
+
+
+def _tensor(array, pure, qpos):
+    """An output: worlds back to the leading axes of the tensors."""
+    rows = array.shape[:1] if pure.output_every else ()
+    # reshaped before torch sees it: a view made inside a node could not be changed in place outside
+    return torch.from_numpy(array.reshape(*rows, *qpos.shape[:-1], array.shape[-1]))
+
+
+class _PureRollout(torch.autograd.Function):
+    """The node of one call. Its record is saved as tensors, so torch frees it with the graph."""
+
+    @staticmethod
+    def forward(ctx, pure, theta, slots, *tensors):
+        values, saved = pure(*_arrays(pure, tensors), theta)
+        ctx.pure, ctx.slots = pure, slots
+        ctx.shapes = [t.shape for t in tensors]
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, *(torch.from_numpy(a) for a in saved))
+        return tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
+
+    @staticmethod
+    def backward(ctx, *bars):
+        pure, n = ctx.pure, len(ctx.shapes)
+        saved = ctx.saved_tensors
+        tensors, saved = saved[:n], Saved(*(t.numpy() for t in saved[n:]))
+        rows = (pure.rows,) if pure.output_every else ()
+        arrays = [b if b is None else b.detach().numpy().reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
+        gradient = pure.reverse(saved, Values(*arrays, *([None] * (4 - len(arrays)))))
+        found = _gradients(ctx, gradient)
+        if torch.is_grad_enabled():  # create_graph=True
+            asked = [t for t in (*tensors, *bars) if t is not None]
+            found = _FirstDerivative.apply(len(found), *found, *asked)
+        needed = ctx.needs_input_grad[3:]
+        return (None, None, None, *(g if need else None for g, need in zip(found, needed, strict=True)))
+
+
+def _gradients(ctx, gradient: Gradient):
+    """Of every tensor argument, in its shape."""
+    arrays = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
+    if ctx.slots:
+        total = gradient.theta.sum(axis=0)
+        arrays += [total[where] for where in ctx.slots]
+    return [torch.from_numpy(a.reshape(shape)) for a, shape in zip(arrays, ctx.shapes, strict=True)]
+
+
+class _FirstDerivative(torch.autograd.Function):
+    """Gradients as they are, but whoever differentiates them again is told that this does not exist."""
+
+    @staticmethod
+    def forward(ctx, n, *tensors):
+        return tuple(t.clone() for t in tensors[:n])
+
+    @staticmethod
+    def backward(ctx, *bars):
+        raise RuntimeError(
+            "engine.torch: second derivatives of the simulator do not exist; a gradient that passed through a step or "
+            "a rollout was differentiated again (create_graph=True)"
+        )

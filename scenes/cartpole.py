@@ -8,7 +8,7 @@ from engine.model import ModelBuilder
 
 from .parts import ORANGE, SLATE, STEEL, TEAL, UNTOUCHED, ground
 from .scene import Scene
-from .task import Task
+from .task import Goal, Task
 
 GROUND_HEIGHT = -0.35  # of the floor, which nothing touches
 
@@ -18,6 +18,13 @@ class Balance(Task):
     """One unit of reward for each control step that ends with the pole within `max_angle` of upright."""
 
     max_angle: float = 0.2
+
+    @property
+    def goals(self):
+        return (Goal("largest angle of the pole", "rad", high=self.max_angle),)
+
+    def measure(self, trajectory):
+        return np.abs(trajectory.qpos[:, :, 1]).max(axis=0)[:, None]
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         survive = np.where(self.terminated(qpos_after, qvel_after), 0.0, 1.0)

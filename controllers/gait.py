@@ -7,8 +7,6 @@ end as what the rest is worth (truncated backpropagation), and every window's gr
 all, found with its own parameters, is the result.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from controllers.adam import Adam
@@ -16,39 +14,8 @@ from controllers.cpg import CPG
 from controllers.pd import PD
 from engine.errors import DivergenceError
 from engine.model import ModelError
-from engine.model.constants import FREE, HINGE, SLIDE
-
-
-@dataclass
-class Root:
-    """Where the state keeps what running is about: indices into qpos and qvel, -1 where the robot has none."""
-
-    x: int
-    vx: int
-    z: int
-    tilt: list = field(default_factory=list)  # entries of qpos that are 0 when the trunk is as it started
-
-
-def find_root(model):
-    """The forward, height and tilt coordinates of the first moving body (a free joint, or slides and hinges)."""
-    for b in range(1, model.nbody):
-        j0, n = model.body_jntadr[b], model.body_jntnum[b]
-        joints = range(j0, j0 + n)
-        if n and model.jnt_type[j0] == FREE:
-            q, v = int(model.jnt_qposadr[j0]), int(model.jnt_dofadr[j0])
-            return Root(q, v, q + 2, [q + 4, q + 5])
-        root = Root(-1, -1, -1)
-        for j in joints:
-            axis, q = model.jnt_axis[j], int(model.jnt_qposadr[j])
-            if model.jnt_type[j] == SLIDE and abs(axis[0]) > 0.99:
-                root.x, root.vx = q, int(model.jnt_dofadr[j])
-            elif model.jnt_type[j] == SLIDE and abs(axis[2]) > 0.99:
-                root.z = q
-            elif model.jnt_type[j] == HINGE:
-                root.tilt.append(q)
-        if root.x >= 0:
-            return root
-    raise ModelError("running needs a body with a free joint or a slide joint along x; this model has none")
+from engine.model.constants import HINGE, SLIDE
+from engine.objectives import RunForward
 
 
 def gait_controller(model, worlds, rng, kp=1.0, kd=0.1):
@@ -68,36 +35,6 @@ def gait_controller(model, worlds, rng, kp=1.0, kd=0.1):
     scale = np.ones(rows.shape[1])
     scale[0] = scale[1 + nu : 1 + 2 * nu] = 2.0  # frequency and phase move further than angles
     return controller, scale
-
-
-class RunForward:
-    """Cost of a window: minus the distance, tilting more than 0.3, sinking below 60 % of the start's height, effort."""
-
-    def __init__(self, model, qpos0, tilt=3.0, height=10.0, effort=0.02, speed=0.3):
-        self.root = find_root(model)
-        self.qpos0 = np.asarray(qpos0)
-        self.tilt, self.height, self.effort, self.speed = tilt, height, effort, speed
-
-    def __call__(self, trajectory):
-        """Cost of every world (worlds,) without the end's worth, and cotangents of the outputs."""
-        q, u, root = trajectory.qpos, trajectory.ctrl, self.root
-        n = len(q)
-        q_bar, v_bar = np.zeros_like(q), np.zeros_like(trajectory.qvel)
-        cost = q[0, :, root.x] - q[-1, :, root.x]
-        q_bar[-1, :, root.x] -= 1.0
-        q_bar[0, :, root.x] += 1.0
-        v_bar[-1, :, root.vx] -= self.speed
-        for i in root.tilt:
-            over = np.maximum(np.abs(q[:, :, i] - self.qpos0[i]) - 0.3, 0.0)
-            cost = cost + self.tilt * np.mean(over**2, axis=0)
-            q_bar[:, :, i] += 2 * self.tilt / n * over * np.sign(q[:, :, i] - self.qpos0[i])
-        if root.z >= 0:
-            drop = max(0.4 * abs(self.qpos0[root.z]), 0.25)
-            low = np.maximum(self.qpos0[root.z] - drop - q[:, :, root.z], 0.0)
-            cost = cost + self.height * np.mean(low**2, axis=0)
-            q_bar[:, :, root.z] -= 2 * self.height / n * low
-        cost = cost + self.effort * np.mean(u**2, axis=0).sum(axis=-1)
-        return cost, {"qpos": q_bar, "qvel": v_bar, "ctrl": 2 * self.effort / len(u) * u}
 
 
 class GaitSearch:

@@ -31,6 +31,7 @@ LAYERS = (
     ("engine.kernels",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay", "engine.view"),
+    ("engine.objectives",),
     ("engine",),
     ("controllers", "scenes"),
     ("engine.cli",),
@@ -45,7 +46,7 @@ UPWARD = {("engine.simulator", "engine.diff.linearize")}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
-    "engine.feedback", "engine.step", "engine.kernels",
+    "engine.feedback", "engine.step", "engine.kernels", "engine.objectives",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

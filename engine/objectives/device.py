@@ -1,0 +1,108 @@
+"""A cost written as Taichi functions, differentiated once by Taichi and checked once against differences."""
+
+import numpy as np
+import taichi as ti
+
+from engine.arrays import NP_REAL
+from engine.backend import settings
+from engine.math.types import real
+from engine.objectives.check import check_objective
+from engine.objectives.objective import Objective, durations
+from engine.objectives.refusals import refuse
+
+INPUTS = ("qpos", "qvel", "ctrl", "sensordata", "time")
+
+
+class TaichiCost(Objective):
+    """Running and terminal cost as `@ti.func`s of one recorded row:
+
+        @ti.func
+        def running(qpos, qvel, ctrl, sensordata, time):
+            return (qpos[0] - 1.0) ** 2 + 0.01 * ctrl[0] ** 2
+
+    cost = integral of running dt + terminal at the last row. The arguments are vectors of the row (nq, nv, nu,
+    nsensordata entries, one 0 where the model has none) and the time in s; indices are constants. `ctrl` is the control
+    of the step that begins at the row (with record_every > 1: of the first one); terminal sees a control of zeros.
+    The first call compiles for a second or two, once for a model's sizes; Taichi keeps the result on disk.
+
+    Refused with file and line: what Taichi's reverse mode gets wrong (refusals.py). The gradient is compared with
+    central differences at three random trajectories when the cost is made (f64 only; f32 has too few digits for it).
+    Raises ValueError for both.
+    """
+
+    def __init__(self, model, running=None, terminal=None):
+        given = {"running": running, "terminal": terminal}
+        if running is None and terminal is None:
+            raise ValueError("TaichiCost: got neither running nor terminal, allowed: one or both")
+        for name, f in given.items():
+            if f is not None and not getattr(f, "_is_taichi_function", False):
+                raise ValueError(f"TaichiCost: {name}: got {f!r}, allowed: a function decorated with @ti.func")
+            if f is not None:
+                refuse(f, f"TaichiCost: {name}")
+        settings()  # starts the engine, if nobody has
+        sizes = [max(n, 1) for n in (model.nq, model.nv, model.nu, model.nsensordata)]
+        self.sizes = dict(zip(INPUTS[:4], sizes, strict=True))
+        self.kernels = [_kernel(f, *sizes) if f else None for f in given.values()]
+        if NP_REAL is np.float64:
+            check_objective(self, model)
+
+    def evaluate(self, trajectory):
+        rows, worlds = trajectory.qpos.shape[:2]
+        stride = len(trajectory.ctrl) // (rows - 1)
+        inputs = {
+            "qpos": trajectory.qpos, "qvel": trajectory.qvel, "sensordata": trajectory.sensordata,
+            "ctrl": trajectory.ctrl[::stride][: rows - 1], "time": np.tile(trajectory.time[:, None, None], (worlds, 1)),
+        }  # fmt: skip
+        bars = {n: np.zeros_like(getattr(trajectory, n)) for n in INPUTS[:4]}
+        cost = np.zeros(worlds)
+        running, terminal = self.kernels
+        if running:
+            rows_ = slice(0, rows - 1)
+            cost += self._launch(running, inputs, rows_, rows_, durations(trajectory)[:-1], bars, stride)
+        if terminal:
+            cost += self._launch(terminal, inputs, slice(rows - 1, rows), None, np.ones((1, 1)), bars, stride)
+        return cost, bars
+
+    def _launch(self, kernel, inputs, rows, ctrl_rows, weight, bars, stride):
+        """Weighted cost of some rows, summed; adds its cotangents."""
+        worlds = inputs["qpos"].shape[1]
+        n = len(weight)
+        arrays = {}
+        for name in INPUTS:
+            size = self.sizes.get(name, 1)
+            a = np.zeros((n, worlds, size), NP_REAL)
+            chosen = ctrl_rows if name == "ctrl" else rows
+            if chosen is not None:
+                source = inputs[name][chosen]
+                a[..., : source.shape[-1]] = source
+            arrays[name] = ti.ndarray(real, a.shape, needs_grad=True)
+            arrays[name].from_numpy(a)
+        out = ti.ndarray(real, (n, worlds), needs_grad=True)
+        kernel(*arrays.values(), out)
+        out.grad.from_numpy(np.broadcast_to(weight, (n, worlds)).astype(NP_REAL))
+        kernel.grad(*arrays.values(), out)
+        for name, bar in bars.items():
+            if bar.shape[-1] and (name != "ctrl" or ctrl_rows is not None):
+                grad = arrays[name].grad.to_numpy()[..., : bar.shape[-1]]
+                if name == "ctrl":
+                    bar[::stride][:n] += grad
+                else:
+                    bar[rows] += grad
+        return (weight * out.to_numpy()).sum(axis=0)
+
+
+def _kernel(function, nq, nv, nu, ns):
+    """A kernel that evaluates `function` at every row of every world."""
+    array = ti.types.ndarray(dtype=real, ndim=3)
+
+    @ti.kernel
+    def evaluate(qpos: array, qvel: array, ctrl: array, sensordata: array, time: array,
+                 out: ti.types.ndarray(dtype=real, ndim=2)):  # fmt: skip
+        for t, w in out:
+            out[t, w] = function(
+                ti.Vector([qpos[t, w, i] for i in range(nq)]), ti.Vector([qvel[t, w, i] for i in range(nv)]),
+                ti.Vector([ctrl[t, w, i] for i in range(nu)]), ti.Vector([sensordata[t, w, i] for i in range(ns)]),
+                time[t, w, 0],
+            )  # fmt: skip
+
+    return evaluate

@@ -1,0 +1,149 @@
+"""Costs of robots on legs: run forward, stand."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.model import ModelError
+from engine.model.constants import FREE, HINGE, SLIDE
+from engine.objectives.objective import Objective, durations, step_duration
+
+
+@dataclass
+class Root:
+    """Where the state keeps what running is about: indices into qpos and qvel, -1 where the robot has none."""
+
+    x: int
+    vx: int
+    z: int
+    tilt: list = field(default_factory=list)  # entries of qpos that are 0 when the trunk is as it started
+
+
+def find_root(model):
+    """The forward, height and tilt coordinates of the first moving body (a free joint, or slides and hinges)."""
+    for b in range(1, model.nbody):
+        j0, n = model.body_jntadr[b], model.body_jntnum[b]
+        joints = range(j0, j0 + n)
+        if n and model.jnt_type[j0] == FREE:
+            q, v = int(model.jnt_qposadr[j0]), int(model.jnt_dofadr[j0])
+            return Root(q, v, q + 2, [q + 4, q + 5])
+        root = Root(-1, -1, -1)
+        for j in joints:
+            axis, q = model.jnt_axis[j], int(model.jnt_qposadr[j])
+            if model.jnt_type[j] == SLIDE and abs(axis[0]) > 0.99:
+                root.x, root.vx = q, int(model.jnt_dofadr[j])
+            elif model.jnt_type[j] == SLIDE and abs(axis[2]) > 0.99:
+                root.z = q
+            elif model.jnt_type[j] == HINGE:
+                root.tilt.append(q)
+        if root.x >= 0:
+            return root
+    raise ModelError("running needs a body with a free joint or a slide joint along x; this model has none")
+
+
+class RunForward(Objective):
+    """Run along +x on one's feet. Cost of a rollout, in metres where the weights are 1:
+
+        - distance, or with `speed` (m/s) the integral of speed (vx / speed - 1)^2 dt
+        + integral of  tilt max(|tilt| - 0.3, 0)^2 + height max(low - z, 0)^2 + effort sum u^2  dt
+        - momentum vx at the end (what the rest of the run is worth; for windows of a longer rollout)
+
+    low is 60 % of the start's height, or 0.25 below it where that is more. `fall` = (angle, drop, price): a world
+    whose tilt went beyond `angle` or whose height sank by more than `drop` (share of the start's height) has fallen;
+    from that row on it earns nothing and pays `price` per second, so that toppling forward is worth no more than the
+    way until then. A world that has fallen at row 0 pays for all of the window. tilt: a planar robot's pitch, rad, or
+    of a free joint the quaternion's x and y (sin of half the angle) from the start's; units of the weights follow.
+    """
+
+    def __init__(self, model, qpos0=None, *, speed=None, tilt=6.0, height=20.0, effort=0.04, momentum=0.3, fall=None):
+        self.root = find_root(model)
+        self.qpos0 = np.array(model.qpos0 if qpos0 is None else qpos0, float)
+        self.tilt, self.height, self.effort, self.momentum = tilt, height, effort, momentum
+        if speed is not None and not speed > 0:
+            raise ValueError(f"RunForward: speed: got {speed!r}, allowed: a positive number, or None")
+        self.speed, self.fall = speed, fall
+
+    def evaluate(self, trajectory):
+        q, v, root = trajectory.qpos, trajectory.qvel, self.root
+        bars = {"qpos": np.zeros_like(q), "qvel": np.zeros_like(v)}
+        up = self.upright(q)
+        cost = self._advance(trajectory, up, bars)
+        last = up[-1] * self.momentum
+        cost = cost - last * v[-1, :, root.vx]
+        bars["qvel"][-1, :, root.vx] -= last
+        weight = durations(trajectory) * up
+        for i in root.tilt:
+            tilt = q[:, :, i] - self.qpos0[i]
+            over = np.maximum(np.abs(tilt) - 0.3, 0.0)
+            cost = cost + self.tilt * (weight * over**2).sum(axis=0)
+            bars["qpos"][:, :, i] += 2 * self.tilt * weight * over * np.sign(tilt)
+        if root.z >= 0:
+            z0 = self.qpos0[root.z]
+            low = np.maximum(z0 - max(0.4 * abs(z0), 0.25) - q[:, :, root.z], 0.0)
+            cost = cost + self.height * (weight * low**2).sum(axis=0)
+            bars["qpos"][:, :, root.z] -= 2 * self.height * weight * low
+        if self.fall:
+            cost = cost + self.fall[2] * (durations(trajectory) - weight).sum(axis=0)
+        effort = self.effort * step_duration(trajectory)
+        bars["ctrl"] = 2 * effort * trajectory.ctrl
+        return cost + effort * np.square(trajectory.ctrl).sum(axis=(0, 2)), bars
+
+    def _advance(self, trajectory, up, bars):
+        """Cost of the way made on one's feet; adds its cotangents."""
+        x, vx = trajectory.qpos[:, :, self.root.x], trajectory.qvel[:, :, self.root.vx]
+        if self.speed is None:
+            bars["qpos"][1:, :, self.root.x] -= up[:-1]
+            bars["qpos"][:-1, :, self.root.x] += up[:-1]
+            return -(up[:-1] * np.diff(x, axis=0)).sum(axis=0)
+        weight = durations(trajectory) * up
+        short = vx / self.speed - 1.0
+        bars["qvel"][:, :, self.root.vx] += 2 * weight * short
+        return (self.speed * weight * short**2).sum(axis=0)
+
+    def upright(self, qpos):
+        """1 where a world has not fallen until then, else 0; (rows, worlds) from qpos (rows, worlds, nq)."""
+        up = np.ones(qpos.shape[:2], bool)
+        if self.fall:
+            angle, drop, _ = self.fall
+            for i in self.root.tilt:
+                up &= np.abs(qpos[:, :, i] - self.qpos0[i]) < angle
+            if self.root.z >= 0:
+                z0 = self.qpos0[self.root.z]
+                up &= z0 - qpos[:, :, self.root.z] < drop * max(abs(z0), 0.25)
+        return np.logical_and.accumulate(up, axis=0).astype(float)
+
+    def distance(self, trajectory):
+        """Way made on one's feet, m, (worlds,)."""
+        up = self.upright(trajectory.qpos)
+        return (up[:-1] * np.diff(trajectory.qpos[:, :, self.root.x], axis=0)).sum(axis=0)
+
+
+class Stand(Objective):
+    """Stand still in a pose: integral over time of
+
+        height (z - z0)^2 + tilt (tilt - tilt0)^2 + pose sum (q - q0)^2 + velocity sum v^2 + effort sum u^2
+
+    pose: over the hinge and slide joints but the root's own (rad, m). z, tilt: as in RunForward. Where the robot
+    stands along x and y, and its heading, are free. qpos0: the pose, default the model's.
+    """
+
+    def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001):
+        root = find_root(model)
+        q0 = np.array(model.qpos0 if qpos0 is None else qpos0, float)
+        self.target, self.weight = q0, np.zeros(model.nq)
+        joints = model.jnt_qposadr[np.isin(model.jnt_type, (HINGE, SLIDE))]
+        self.weight[joints] = pose
+        self.weight[[root.x, *root.tilt]] = 0.0
+        self.weight[root.tilt] = tilt
+        if root.z >= 0:
+            self.weight[root.z] = height
+        self.velocity, self.effort = velocity, effort
+
+    def evaluate(self, trajectory):
+        dt, step = durations(trajectory)[..., None], step_duration(trajectory)
+        error, v, u = trajectory.qpos - self.target, trajectory.qvel, trajectory.ctrl
+        cost = (dt * (self.weight * error**2)).sum(axis=(0, 2)) + self.velocity * (dt * v**2).sum(axis=(0, 2))
+        cost = cost + self.effort * step * np.square(u).sum(axis=(0, 2))
+        bars = {"qpos": 2 * dt * self.weight * error, "qvel": 2 * self.velocity * dt * v,
+                "ctrl": 2 * self.effort * step * u}  # fmt: skip
+        return cost, bars

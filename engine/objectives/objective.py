@@ -1,0 +1,78 @@
+"""Objective: a cost of every world of a recorded rollout, with its cotangents; sums and multiples of them."""
+
+import numpy as np
+
+OUTPUTS = ("qpos", "qvel", "act", "ctrl", "sensordata")
+
+
+class Objective:
+    """Base of all costs. A subclass gives `evaluate(trajectory) -> (cost, bars)`.
+
+    cost: (worlds,). bars: {output: d(cost.sum())/d(output)} in the shape of trajectory.output (rows, worlds, .), for
+    any subset of qpos, qvel, act, ctrl, sensordata. Cost of world k must depend on world k alone.
+
+    Costs over time are integrals (each row weighs the time to the next one, the last row nothing), so the cost of a
+    rollout is the sum of the costs of its windows.
+    """
+
+    def evaluate(self, trajectory):
+        raise NotImplementedError
+
+    def __call__(self, trajectory):
+        """(cost (worlds,), {output: bar}) of a Trajectory."""
+        return self.evaluate(trajectory)
+
+    def total(self, trajectory):
+        """(sum over worlds, bars): what `engine.gradcheck` takes as its loss."""
+        cost, bars = self(trajectory)
+        return float(np.sum(cost)), bars
+
+    def __add__(self, other):
+        return Sum(self, other) if isinstance(other, Objective) else NotImplemented
+
+    def __mul__(self, weight):
+        return Scaled(self, weight) if np.isscalar(weight) else NotImplemented
+
+    __rmul__ = __mul__
+
+
+class Sum(Objective):
+    """The sum of its members' costs; a sum of sums is one sum of all."""
+
+    def __init__(self, *members):
+        for i, m in enumerate(members):
+            if not isinstance(m, Objective):
+                raise ValueError(f"Sum: member {i} is {m!r}, allowed: objectives")
+        self.members = [x for m in members for x in (m.members if isinstance(m, Sum) else [m])]
+
+    def evaluate(self, trajectory):
+        cost, total = 0.0, {}
+        for m in self.members:
+            c, bars = m(trajectory)
+            cost = cost + c
+            for name, bar in bars.items():
+                total[name] = total[name] + bar if name in total else np.asarray(bar)
+        return cost, total
+
+
+class Scaled(Objective):
+    """`weight` times an objective."""
+
+    def __init__(self, objective, weight):
+        if not np.isfinite(weight):
+            raise ValueError(f"weight of an objective: got {weight!r}, allowed: a finite number")
+        self.objective, self.weight = objective, float(weight)
+
+    def evaluate(self, trajectory):
+        cost, bars = self.objective(trajectory)
+        return self.weight * cost, {n: self.weight * np.asarray(bar) for n, bar in bars.items()}
+
+
+def durations(trajectory):
+    """Seconds that each row stands for, (rows, 1): until the next one, and none for the last."""
+    return np.append(np.diff(trajectory.time), 0.0)[:, None]
+
+
+def step_duration(trajectory):
+    """Seconds of one control step."""
+    return float(trajectory.time[-1] - trajectory.time[0]) / len(trajectory.ctrl)

@@ -1,0 +1,195 @@
+"""Ready costs of what a robot reaches, follows, spends and presses on."""
+
+import numpy as np
+
+from engine.model import ModelError
+from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, SENS_ACTUATORFRC, SENS_FRAMEPOS, SENS_TOUCH
+from engine.objectives.objective import Objective, durations, step_duration
+
+
+class Quantity:
+    """Which recorded numbers a cost looks at: columns of one output."""
+
+    def __init__(self, model, qpos=None, qvel=None, sensor=None, site=None, body=None):
+        given = {"qpos": qpos, "qvel": qvel, "sensor": sensor, "site": site, "body": body}
+        given = {k: v for k, v in given.items() if v is not None}
+        if len(given) != 1:
+            raise ValueError(f"got {sorted(given) or 'nothing'}, allowed: one of qpos, qvel, sensor, site, body")
+        (kind, value), = given.items()
+        if kind in ("qpos", "qvel"):
+            size = model.nq if kind == "qpos" else model.nv
+            self.output = kind
+            self.columns = np.arange(size)[value if isinstance(value, slice) else np.atleast_1d(value)]
+            return
+        self.output = "sensordata"
+        k = model.sensor(value) if kind == "sensor" else _frame_sensor(model, kind, value)
+        self.columns = model.sensor_adr[k] + np.arange(model.sensor_dim[k])
+
+    def of(self, trajectory):
+        return getattr(trajectory, self.output)[..., self.columns]
+
+    def bars(self, trajectory, bar):
+        """{output: cotangent} from that of the columns."""
+        out = np.zeros_like(getattr(trajectory, self.output))
+        np.add.at(out, (..., self.columns), bar)
+        return {self.output: out}
+
+
+def _frame_sensor(model, kind, name):
+    """The framepos sensor of a site or body."""
+    wanted = OBJ_SITE if kind == "site" else OBJ_XBODY
+    index = model.site(name) if kind == "site" else model.body(name)
+    for k in range(model.nsensor):
+        if (model.sensor_type[k], model.sensor_objtype[k], model.sensor_objid[k]) == (SENS_FRAMEPOS, wanted, index):
+            return k
+    objtype = "site" if kind == "site" else "xbody"
+    raise ModelError(
+        f"{kind} {name!r} has no framepos sensor, through which its place is differentiated; add one: "
+        f'b.sensor("framepos", "{name}_pos", objtype="{objtype}", objname="{name}") or <framepos> in the file'
+    )
+
+
+class Reach(Objective):
+    """Bring a quantity to a target: terminal |x(T) - target|^2 + running * integral |x - target|^2 dt.
+
+    One of qpos, qvel (indices), sensor (name), site or body (names; their place, m, through a framepos sensor) says
+    which quantity. target: its numbers. Units: those of the quantity squared, times s for `running`.
+    """
+
+    def __init__(self, model, target, *, qpos=None, qvel=None, sensor=None, site=None, body=None, terminal=1.0,
+                 running=1.0):  # fmt: skip
+        self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
+        self.target = _numbers("Reach: target", target, (len(self.quantity.columns),))
+        self.terminal, self.running = float(terminal), float(running)
+
+    def evaluate(self, trajectory):
+        error = self.quantity.of(trajectory) - self.target
+        weight = self.running * durations(trajectory)
+        weight[-1] += self.terminal
+        cost = (weight * np.square(error).sum(axis=-1)).sum(axis=0)
+        return cost, self.quantity.bars(trajectory, 2 * weight[..., None] * error)
+
+
+class Track(Objective):
+    """Follow a reference: integral of |x - reference|^2 dt, quantities as in Reach.
+
+    reference: (rows, n) with a row for every recorded row of the trajectory, or a function of the time (s) that
+    returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
+    """
+
+    def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, weight=1.0):
+        self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
+        n = len(self.quantity.columns)
+        self.weight = np.broadcast_to(np.asarray(weight, float), (n,))
+        self.reference = reference
+        if not callable(reference):
+            self.reference = _numbers("Track: reference", reference, (np.shape(reference)[0], n))
+
+    def evaluate(self, trajectory):
+        x, time = self.quantity.of(trajectory), trajectory.time
+        if callable(self.reference):
+            wanted = np.array([self.reference(float(t)) for t in time])
+        else:
+            wanted = self.reference
+        if wanted.shape != (len(x), x.shape[-1]):
+            raise ValueError(f"Track: reference has shape {wanted.shape}, the trajectory needs {(len(x), x.shape[-1])}")
+        error = x - wanted[:, None]
+        weight = durations(trajectory)[..., None] * self.weight
+        return (weight * error**2).sum(axis=(0, 2)), self.quantity.bars(trajectory, 2 * weight * error)
+
+
+class Effort(Objective):
+    """Integral of the squared controls, sum u^2 dt; unit: control^2 s."""
+
+    def evaluate(self, trajectory):
+        u, dt = trajectory.ctrl, step_duration(trajectory)
+        return dt * np.square(u).sum(axis=(0, 2)), {"ctrl": 2 * dt * u}
+
+
+class Energy(Objective):
+    """Work that actuators put in, J: integral of sum max(force velocity, 0) dt; braking gives nothing back.
+
+    The force is that of an `actuatorfrc` sensor where the actuator has one, else gain * ctrl, which is right for a
+    motor without activation, bias and force range (others are refused by name). The control is taken as it is
+    recorded, also beyond its range. Control steps and recorded rows must be the same (record_every=1).
+    """
+
+    def __init__(self, model):
+        self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
+        self.gain = model.actuator_gainprm[:, 0].copy()
+        self.sensor = np.full(model.nu, -1)
+        for k in range(model.nsensor):
+            if model.sensor_type[k] == SENS_ACTUATORFRC:
+                self.sensor[model.sensor_objid[k]] = model.sensor_adr[k]
+        for i in np.flatnonzero(self.sensor < 0):
+            plain = (
+                model.actuator_dyntype[i] == DYN_NONE and not model.actuator_biasprm[i].any()
+                and not model.actuator_gainprm[i, 1:].any() and not model.actuator_forcelimited[i]
+            )  # fmt: skip
+            if not plain:
+                raise ModelError(f"Energy: {model.label('actuator', i)} is no plain motor: give it an actuatorfrc")
+        if (model.jnt_type[model.actuator_trnid] < 2).any():
+            raise ModelError("Energy: actuators on ball and free joints are not supported, allowed: hinge and slide")
+
+    def evaluate(self, trajectory):
+        u, v, s = trajectory.ctrl, trajectory.qvel[:-1][..., self.dof], trajectory.sensordata
+        if len(u) != len(v):
+            raise ValueError(f"Energy: {len(u)} control steps but {len(v) + 1} recorded rows; record_every must be 1")
+        sensed = self.sensor >= 0
+        force = self.gain * u
+        force[..., sensed] = s[:-1][..., self.sensor[sensed]]
+        dt = step_duration(trajectory)
+        power = self.gear * force * v
+        on = dt * (power > 0)
+        bars = {"qvel": np.zeros_like(trajectory.qvel), "ctrl": on * self.gear * self.gain * v * ~sensed}
+        np.add.at(bars["qvel"][:-1], (..., self.dof), on * self.gear * force)
+        if sensed.any():
+            bars["sensordata"] = np.zeros_like(s)
+            np.add.at(bars["sensordata"][:-1], (..., self.sensor[sensed]), (on * self.gear * v)[..., sensed])
+        return (on * power).sum(axis=(0, 2)), bars
+
+
+class Smoothness(Objective):
+    """Integral of the squared rate of the controls, sum ((u_t - u_(t-1)) / dt)^2 dt; unit: control^2 / s.
+
+    The jump from one window of a rollout to the next is in neither.
+    """
+
+    def evaluate(self, trajectory):
+        u, dt = trajectory.ctrl, step_duration(trajectory)
+        rate = np.diff(u, axis=0) / dt
+        bar = np.zeros_like(u)
+        bar[1:] += 2 * rate
+        bar[:-1] -= 2 * rate
+        return dt * np.square(rate).sum(axis=(0, 2)), {"ctrl": bar}
+
+
+class ContactForceLimit(Objective):
+    """Spare the feet: integral of sum max(f - limit, 0)^2 dt over touch sensors; limit in N, unit N^2 s.
+
+    sensors: names of touch sensors, default all of the model.
+    """
+
+    def __init__(self, model, limit, sensors=None):
+        touch = np.flatnonzero(model.sensor_type == SENS_TOUCH)
+        chosen = touch if sensors is None else np.array([model.sensor(n) for n in sensors], int)
+        for k in chosen:
+            if k not in touch:
+                raise ModelError(f"ContactForceLimit: {model.label('sensor', k)} is no touch sensor")
+        if not len(chosen):
+            raise ModelError("ContactForceLimit: the model has no touch sensor; add one to a site around the contact")
+        self.columns, self.limit = model.sensor_adr[chosen], float(limit)
+
+    def evaluate(self, trajectory):
+        over = np.maximum(trajectory.sensordata[..., self.columns] - self.limit, 0.0)
+        weight = durations(trajectory)[..., None]
+        bar = np.zeros_like(trajectory.sensordata)
+        bar[..., self.columns] = 2 * weight * over
+        return (weight * over**2).sum(axis=(0, 2)), {"sensordata": bar}
+
+
+def _numbers(what, value, shape):
+    a = np.asarray(value, float)
+    if a.shape != shape or not np.isfinite(a).all():
+        raise ValueError(f"{what}: got {value!r}, allowed: finite numbers of shape {shape}")
+    return a

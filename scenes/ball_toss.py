@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Effort, Objective
 
 from .parts import BLUE, GROUND, ORANGE, RED, SKY, SLATE, STEEL, UNTOUCHED, ground
 from .scene import Scene
@@ -57,6 +58,9 @@ class Toss(Task):
         distance = np.take_along_axis(missed, first[None], axis=0)[0]
         return np.where(falls.any(axis=0), distance, np.inf)[:, None]
 
+    def objective(self, scene):
+        return PassBy(self) + 1e-3 * Effort()
+
     def observation(self, qpos, qvel):
         """Angles of the arm, the way from the ball to the target, and all velocities without the ball's spin."""
         qpos, qvel = np.asarray(qpos), np.asarray(qvel)
@@ -84,6 +88,42 @@ class Toss(Task):
     def place(self, qpos):
         """Middle of the ball, (..., 3)."""
         return np.asarray(qpos)[..., self.ball : self.ball + 3]
+
+
+class PassBy(Objective):
+    """Squared horizontal distance (m^2) at which the falling ball first passes the target's height.
+
+    A ball that never does so is a throw too low: it costs the squared distance of its highest place to the target, and
+    MISSED. The step in which it passes is held; where within the step depends on the places before and after.
+    """
+
+    MISSED = 10.0
+
+    def __init__(self, toss):
+        self.toss = toss
+
+    def evaluate(self, trajectory):
+        place, n = self.toss.place(trajectory.qpos), self.toss.ball
+        worlds = np.arange(place.shape[1])
+        _, falls = self.toss.pass_by(place[:-1], place[1:])
+        k, passes = np.argmax(falls, axis=0), falls.any(axis=0)
+        a, b = place[k, worlds], place[k + 1, worlds]
+        drop = np.where(passes, a[:, 2] - b[:, 2], 1.0)
+        share = (a[:, 2] - self.toss.target[2]) / drop
+        step = b - a
+        away = (a + share[:, None] * step - self.toss.target) * (1, 1, 0)
+        along = (2 * away * step).sum(axis=-1) / drop  # d(cost)/d(share) / drop
+        bar = np.zeros_like(trajectory.qpos)
+        ball = bar[:, :, n : n + 3]
+        a_bar, b_bar = 2 * away * (1 - share)[:, None], 2 * away * share[:, None]
+        a_bar[:, 2], b_bar[:, 2] = along * (1 - share), along * share
+        top = np.argmax(place[:, :, 2], axis=0)
+        low = place[top, worlds] - self.toss.target
+        cost = np.where(passes, np.square(away).sum(axis=-1), self.MISSED + np.square(low).sum(axis=-1))
+        ball[k, worlds] += np.where(passes[:, None], a_bar, 0.0)
+        ball[k + 1, worlds] += np.where(passes[:, None], b_bar, 0.0)
+        ball[top, worlds] += np.where(passes[:, None], 0.0, 2 * low)
+        return cost, {"qpos": bar}
 
 
 def build() -> Scene:

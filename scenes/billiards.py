@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Reach
 
 from .parts import APRICOT, GROUND, ORANGE, RED, STEEL, TEAL, UNTOUCHED, ground
 from .scene import Scene
@@ -43,6 +44,9 @@ class Pot(Task):
 
     def measure(self, trajectory):
         return np.stack(self._at(trajectory.qpos[-1], trajectory.qvel[-1]), axis=-1)
+
+    def objective(self, scene):
+        return Reach(scene.model, self.spot, qpos=slice(self.ball, self.ball + 2), running=0.0)
 
     def observation(self, qpos, qvel):
         """The cue, the places of the balls, the way from the coloured one to the spot, and the velocities."""

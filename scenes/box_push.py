@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Effort, Reach
 
 from .parts import BLUE, ORANGE, RED, SLATE, UNTOUCHED, ground
 from .scene import Scene
@@ -40,6 +41,15 @@ class Push(Task):
         qpos, qvel = trajectory.qpos[-1], trajectory.qvel[-1]
         speed = np.linalg.norm(qvel[:, self.box : self.box + 3], axis=-1)
         return np.stack([self.distance(qpos), np.abs(self.angle(qpos)), speed], axis=-1)
+
+    def objective(self, scene):
+        """Squared distance (m) and angle (half of it, through the quaternion's w and z), speed at the end, effort."""
+        m, k = scene.model, self.box
+        place = Reach(m, self.place, qpos=[k, k + 1], terminal=4.0, running=0.2)
+        half = 0.5 * self.turn
+        turn = Reach(m, (np.cos(half), np.sin(half)), qpos=[k + 3, k + 6], terminal=1.0, running=0.05)
+        still = Reach(m, np.zeros(3), qvel=[k, k + 1, k + 5], terminal=0.05, running=0.0)
+        return place + turn + still + 1e-4 * Effort()
 
     def observation(self, qpos, qvel):
         """The finger, the way from the box to its place, the angle left to turn, and the planar velocities."""

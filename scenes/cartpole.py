@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Effort, Reach
 
 from .parts import ORANGE, SLATE, STEEL, TEAL, UNTOUCHED, ground
 from .scene import Scene
@@ -25,6 +26,9 @@ class Balance(Task):
 
     def measure(self, trajectory):
         return np.abs(trajectory.qpos[:, :, 1]).max(axis=0)[:, None]
+
+    def objective(self, scene):
+        return Reach(scene.model, (0.0, 0.0), qpos=slice(0, 2)) + 1e-3 * Effort()
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         survive = np.where(self.terminated(qpos_after, qvel_after), 0.0, 1.0)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine import objectives
 from engine.model import ModelBuilder
 
 from .parts import APRICOT, BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, link, trunk_sensors
@@ -43,6 +44,9 @@ class Stand(Task):
         way = np.linalg.norm(q[:, :, :2] - q[0, :, :2], axis=-1).max(axis=0)
         speed = np.linalg.norm(trajectory.qvel[-1, :, :3], axis=-1)
         return np.stack([q[:, :, 2].min(axis=0), tilt(q, 2).max(axis=0), way, speed], axis=-1)
+
+    def objective(self, scene):
+        return objectives.Stand(scene.model, scene.qpos0)
 
     def observation(self, qpos, qvel):
         """Height, orientation and joint angles, and all velocities."""

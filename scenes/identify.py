@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.model import Model
+from engine.objectives import Sum, Track
 
 from .task import Goal, Task
 
@@ -75,6 +76,17 @@ class Identification(Task):
             errors.append(abs(np.mean(trajectory.params[u.array][u.entries]) / true - 1.0))
         return np.tile(errors, (worlds, 1))
 
+    def objective(self, scene):
+        """Squared errors of the sensors in units of their noise, integrated over the time of the recording."""
+        r = self.recording
+        sensors = [Track(scene.model, r.sensordata[:, k : k + n], sensor=name) for name, k, n in _columns(scene.model)]
+        return 1.0 / self.noise**2 * Sum(*sensors)
+
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         nothing = np.zeros(np.shape(qpos_after)[:-1])
         return nothing, {"none": nothing}
+
+
+def _columns(model):
+    """(name, first column, number of columns) of every sensor."""
+    return zip(model.sensor_names, model.sensor_adr, model.sensor_dim, strict=True)

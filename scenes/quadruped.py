@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Reach, RunForward
 
 from .parts import BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, link, trunk_sensors
 from .scene import Scene
@@ -56,6 +57,11 @@ class Trot(Task):
         alike = 0.5 * ((fl == fr).mean(axis=0) + (rl == rr).mean(axis=0))
         drift = np.abs(q[:, :, 1]).max(axis=0)
         return np.stack([speed - self.command, together, alike, tilt(q, 2).max(axis=0), drift], axis=-1)
+
+    def objective(self, scene):
+        m = scene.model
+        drift = Reach(m, (0.0,), qvel=[1], terminal=0.0) + Reach(m, (0.0,), qpos=[1], terminal=0.0)
+        return RunForward(m, scene.qpos0, speed=self.command, effort=0.0, momentum=0.0) + drift
 
     def observation(self, qpos, qvel):
         """The command, height, orientation and joint angles, and all velocities; not where it is."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine import objectives
+
 from .task import Goal, Task, last_seconds
 
 
@@ -56,6 +58,12 @@ class Reach(Task):
         hand = trajectory.sensordata[last_seconds(trajectory, self.staying) :, :, self.sensor : self.sensor + 3]
         return np.linalg.norm(hand - self.target, axis=-1).max(axis=0)[:, None]
 
+    def objective(self, scene):
+        m = scene.model
+        hand = objectives.Reach(m, self.target, site="hand", terminal=1.0, running=2.0)
+        still = objectives.Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.02, running=0.0)
+        return hand + still + 1e-4 * objectives.Effort()
+
     def observation(self, qpos, qvel):
         """Angles, the way from the hand to the target, and velocities."""
         return np.concatenate([qpos, self.target - self.chain.place(np.asarray(qpos)), qvel], axis=-1)
@@ -102,6 +110,9 @@ class Track(Task):
         hand = trajectory.sensordata[k:, :, self.sensor : self.sensor + 3]
         away = hand - self.target(trajectory.time[k:] - trajectory.time[0])[:, None]
         return np.linalg.norm(away, axis=-1).max(axis=0)[:, None]
+
+    def objective(self, scene):
+        return 10.0 * objectives.Track(scene.model, self.target, site="hand") + 1e-4 * objectives.Effort()
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         path = self.target(self.period * np.arange(80) / 80)

@@ -70,6 +70,10 @@ class Scene:
         """In words and numbers, what counts as solved."""
         return f"{self.trial:g} s: " + "; ".join(str(goal) for goal in self.task.goals)
 
+    def objective(self):
+        """A cost of recorded rollouts with its cotangents (engine.objectives), lower where the task is done better."""
+        return self.task.objective(self)
+
     def solved(self, trajectory) -> np.ndarray:
         """Would a person call this recorded trial solved? Booleans (worlds,); see `threshold`."""
         return self.task.solved(trajectory)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.objectives import RunForward
+
 _ANY = (-np.inf, np.inf)
 
 
@@ -36,6 +38,10 @@ class Task:
 
     def measure(self, trajectory):
         """The numbers that `goals` are about, (worlds, goals), of a recorded episode from the scene's start state."""
+        raise NotImplementedError
+
+    def objective(self, scene):
+        """What a gradient follows: an engine.objectives.Objective of recorded rollouts of this scene."""
         raise NotImplementedError
 
     def solved(self, trajectory):
@@ -104,6 +110,12 @@ class Locomotion(Task):
         speed = (q[-1, :, 0] - q[k, :, 0]) / (time[-1] - time[k])
         measured = [speed, tilt(q, self.horizontal).max(axis=0), q[:, :, self.horizontal].min(axis=0)]
         return np.stack(measured[: len(self.goals)], axis=-1)
+
+    def objective(self, scene):
+        """Speed along x while the robot is on its feet; one that has fallen pays for the time that is left."""
+        drop = 0.6 if np.isinf(self.least_height) else 1.0 - self.least_height / scene.qpos0[self.horizontal]
+        fall = (self.most_tilt if self.horizontal == 1 else np.sin(self.most_tilt / 2), drop, 1.0)
+        return RunForward(scene.model, scene.qpos0, fall=fall)
 
     def observation(self, qpos, qvel):
         clipped = np.clip(qvel, -self.velocity_clip, self.velocity_clip)

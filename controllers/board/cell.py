@@ -1,0 +1,91 @@
+"""One cell of the board: a task with a method, from fixed seeds, until a world is solved or the budget is spent."""
+
+import time
+
+import numpy as np
+
+from controllers.board.identification import IdentificationProblem
+from controllers.board.judge import Judge
+from controllers.optimize import Descent, Problem, Restarts
+from engine.errors import DivergenceError
+
+
+class Cell:
+    """A task's search by one method; `run` returns a row of the board.
+
+    scene, recipe: what and how. method: gradient, windows, ilqr or random.
+    """
+
+    def __init__(self, scene, recipe, method, seed=0):
+        self.scene, self.recipe, self.method = scene, recipe, method
+        build = {"gradient": _gradient, "windows": _windows, "random": _random}[method]
+        self.search, self.verdict = build(scene, recipe, np.random.default_rng(seed), seed)
+
+    def run(self, seconds, limit=np.inf, progress=None):
+        """Iterate for at most so many seconds and physics steps; returns the row (a dict that JSON can hold).
+
+        progress: called with (iteration, steps, cost, measured) after each iteration.
+        """
+        wall, cpu = time.perf_counter(), time.process_time()
+        curve, nearest, solved, reason = [], None, False, "budget"
+        while not solved:
+            try:
+                row = self.search.iterate()
+            except DivergenceError as e:
+                reason = str(e)
+                break
+            passed, numbers = self.verdict()
+            solved = bool(passed.all() if self.recipe.policy else passed.any())
+            curve.append([row["steps"], row["reversed"], row["best"]])
+            nearest = _nearest(self.scene.task.goals, numbers, self.recipe.policy)
+            if progress:
+                progress(row["iteration"], row["steps"] + row["reversed"], row["best"], nearest)
+            if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit or self.search.finished:
+                break
+        return {
+            "task": self.scene.name, "method": self.method, "solved": solved,
+            "reason": "" if solved else reason, "measured": nearest, "iterations": self.search.iteration,
+            "steps": curve[-1][0] if curve else 0, "reversed": curve[-1][1] if curve else 0,
+            "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "curve": curve,
+        }  # fmt: skip
+
+
+def _nearest(goals, numbers, worst):
+    """The goals' numbers of the world that misses them by least (with `worst`: by most), as a list."""
+    low, high = np.array([g.low for g in goals]), np.array([g.high for g in goals])
+    size = np.maximum(np.where(np.isfinite(low), np.abs(low), 0), np.where(np.isfinite(high), np.abs(high), 0)) + 1e-12
+    miss = np.nan_to_num(np.maximum(np.maximum(low - numbers, numbers - high), 0) / size, posinf=1e9).sum(axis=-1)
+    return [float(x) for x in numbers[int(np.argmax(miss) if worst else np.argmin(miss))]]
+
+
+def _problem(scene, recipe, rng, worlds, windows, clip):
+    """(problem, start rows, verdict) of this many worlds."""
+    from engine.diff.tape import Tape
+    from engine.simulator import Simulator
+
+    judge = Judge(scene)
+    if hasattr(scene.task, "unknowns"):
+        tape = Tape(Simulator(scene.model), len(scene.task.ctrl), scene.frame_skip)
+        problem = IdentificationProblem(tape, judge, scene, worlds)
+        return problem, recipe.sigma * rng.normal(size=(worlds, problem.n)), problem.verdict
+    controller, rows, scale = recipe.make(scene, worlds, rng)
+    controller.params = rows
+    tape = Tape(Simulator(scene.model, worlds), scene.trial_steps // windows, scene.frame_skip)
+    start = scene.start(rng, worlds) if recipe.policy else (scene.qpos0, scene.qvel0)
+    problem = Problem(tape, judge, controller, start, windows, clip=clip, scale=scale)
+    return problem, rows, judge.verdict
+
+
+def _gradient(scene, recipe, rng, seed, windows=1):
+    problem, rows, verdict = _problem(scene, recipe, rng, recipe.worlds, windows, recipe.clip)
+    if recipe.policy:
+        return Descent(problem, rows, lr=recipe.lr, seed=seed), verdict
+    return Restarts(problem, rows, lr=recipe.lr, seed=seed, **recipe.options), verdict
+
+
+def _windows(scene, recipe, rng, seed):
+    return _gradient(scene, recipe, rng, seed, recipe.windows)
+
+
+def _random(scene, recipe, rng, seed):
+    raise NotImplementedError

@@ -1,0 +1,103 @@
+"""How each task of the board is gone about: a controller, where its parameters start, and how far steps go.
+
+Every method of a task searches the same parameters from the same random starts.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from controllers.cpg import CPG
+from controllers.mlp import MLP
+from controllers.pd import PD
+from controllers.spline import Spline
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """make(scene, worlds, rng) -> (controller, start rows (worlds, n), scale): what is searched, and from where.
+
+    methods   those that apply, of gradient, windows, ilqr, random
+    worlds    starts that a gradient method tries at once
+    windows   pieces into which method `windows` cuts a rollout
+    policy    one set of parameters for all worlds, which start in different noisy states and must all be solved
+    lr, clip, options  of optimize.Restarts, optimize.Problem and optimize.Restarts
+    sigma     spread of the random search, in units of scale
+    """
+
+    make: object
+    methods: tuple = ("gradient", "random")
+    worlds: int = 4
+    windows: int = 1
+    policy: bool = False
+    lr: float = 0.05
+    clip: float | None = None
+    sigma: float = 0.1
+    options: dict = field(default_factory=dict)
+
+
+def splines(every, spread, mean=0.0, scale=1.0):
+    """Controls from smooth curves with a knot every `every` control steps, around `mean` (number or (nu,))."""
+
+    def make(scene, worlds, rng):
+        nu = scene.model.nu
+        controller = Spline(nu, Spline.knots_for(scene.trial_steps, every), every)
+        noise = rng.normal(size=(worlds, controller.knots, nu)) * np.broadcast_to(spread, nu)
+        rows = (np.broadcast_to(mean, nu) + noise).reshape(worlds, -1)
+        return controller, rows, np.tile(np.broadcast_to(scale, nu), controller.knots)
+
+    return make
+
+
+def servos(every, spread, kp, kd):
+    """A PD around the start's angles whose targets move along smooth curves; the gains stay."""
+
+    def make(scene, worlds, rng):
+        m = scene.model
+        curve = Spline(m.nu, Spline.knots_for(scene.trial_steps, every), every)
+        target = scene.qpos0[m.jnt_qposadr[m.actuator_trnid]]
+        controller = PD(m, kp=kp, kd=kd, target=target).tracking(curve)
+        rows = np.tile(controller.params, (worlds, 1))
+        rows[:, : curve.nparam] += spread * rng.normal(size=(worlds, curve.nparam))
+        scale = np.ones(controller.nparam)
+        scale[curve.nparam :] = FIXED
+        return controller, rows, scale
+
+    return make
+
+
+FIXED = 1e-9  # scale of a parameter that is not searched
+
+
+def gait(kp=1.0, kd=0.1, hertz=(1.5, 3.5), swing=(0.1, 0.4), feel=None):
+    """A PD on a CPG from random frequencies, swings and phases; `feel`: entries of the state fed back linearly."""
+
+    def make(scene, worlds, rng):
+        m, nu = scene.model, scene.model.nu
+        target = scene.qpos0[m.jnt_qposadr[m.actuator_trnid]]
+        controller = PD(m, kp=kp, kd=kd, target=target).tracking(CPG(nu))
+        plain = controller.nparam
+        if feel:
+            controller = controller + MLP(m, hidden=(), observe=feel)
+        rows = np.tile(controller.params, (worlds, 1))
+        rows[:, 0] = 2 * np.pi * rng.uniform(*hertz, worlds)
+        rows[:, 1 : 1 + nu] = rng.uniform(*swing, (worlds, nu))
+        rows[:, 1 + nu : 1 + 2 * nu] = rng.uniform(-np.pi, np.pi, (worlds, nu))
+        rows[:, 1 + 2 * nu : 1 + 3 * nu] = rng.uniform(-0.1, 0.1, (worlds, nu))
+        rows[:, plain:] = 0.05 * rng.normal(size=rows[:, plain:].shape)
+        scale = np.ones(rows.shape[1])
+        scale[0] = scale[1 + nu : 1 + 2 * nu] = 2.0  # frequency and phase move further than angles
+        return controller, rows, scale
+
+    return make
+
+
+def linear_policy(spread):
+    """Controls linear in the whole state, from small random weights."""
+
+    def make(scene, worlds, rng):
+        controller = MLP(scene.model, hidden=())
+        rows = spread * rng.normal(size=controller.nparam)
+        return controller, rows, 1.0
+
+    return make

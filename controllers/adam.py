@@ -45,6 +45,11 @@ class Adam:
         params -= self.lr * mean / (np.sqrt(square) + self.eps)
         return norm
 
+    def forget(self, row):
+        """Start anew for one row of the parameters: its means are those of a zero gradient."""
+        if self._mean is not None:
+            self._mean[row], self._square[row] = 0.0, 0.0
+
     def state(self):
         """Everything that the next step depends on, as a dict of copies; `np.savez(path, **state)` keeps it."""
         empty = np.zeros(0)

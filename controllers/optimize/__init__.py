@@ -1,0 +1,20 @@
+"""Searches for a controller's parameters, all with one protocol: `iterate()`, `state()`, `load_state()`.
+
+    problem = Problem(tape, objective, controller, (qpos0, qvel0), windows=10, clip=3.0)
+    method = Restarts(problem, rows)
+    run(method, "runs/mine", Stop(iterations=50))          # checkpoints; started again, it goes on where it stopped
+"""
+
+from importlib import import_module
+
+_HOME = {
+    "Problem": "problem", "Counter": "problem", "Method": "method", "Restarts": "gradient", "Descent": "gradient",
+    "clip_rows": "clip", "clip_global": "clip",
+}  # fmt: skip
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(import_module(f"controllers.optimize.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'controllers.optimize' has no attribute {name!r}; it has: {', '.join(__all__)}")

@@ -1,0 +1,74 @@
+"""Method: a search, one `iterate()` at a time, that can be stopped anywhere between two and resumed bit for bit."""
+
+import json
+
+import numpy as np
+
+
+class Method:
+    """Base of all searches.
+
+    A subclass sets `kept`, names of the attributes (arrays, numbers) that the next iteration depends on, and gives
+    `_iterate() -> dict` of what it measured. `best` = lowest cost of any rollout so far, `best_params` what made it.
+    """
+
+    kept = ()
+
+    def __init__(self, problem, seed=0):
+        self.problem = problem
+        self.rng = np.random.default_rng(seed)
+        self.iteration = 0
+        self.best, self.best_measured = np.inf, np.nan
+        self.best_params = problem.first.copy()
+
+    def iterate(self):
+        """One iteration; returns its metrics: iteration, cost (of the best world now), best, measured, steps, ..."""
+        row = self._iterate()
+        self.iteration += 1
+        counter = self.problem.counter
+        return {"iteration": self.iteration, **row, "best": float(self.best),
+                "best_measured": float(self.best_measured), "steps": counter.steps,
+                "reversed": counter.reversed}  # fmt: skip
+
+    def _iterate(self):
+        raise NotImplementedError
+
+    @property
+    def finished(self):
+        """No further iteration would change anything."""
+        return False
+
+    def note(self, rows, cost):
+        """Remember the best of some rows (in units of scale); returns metrics of this evaluation."""
+        i = int(np.argmin(cost))
+        if cost[i] < self.best:
+            self.best = float(cost[i])
+            self.best_params = np.array(np.broadcast_to(rows, (len(cost), self.problem.n))[i] * self.problem.scale)
+            self.best_measured = float(self.problem.measured[i])
+        return {"cost": float(cost[i]), "median": float(np.median(cost)),
+                "measured": float(self.problem.measured[i])}  # fmt: skip
+
+    def state(self):
+        """Everything that the next iteration depends on, as arrays for `np.savez`."""
+        counter = self.problem.counter
+        own = {name: np.asarray(getattr(self, name)) for name in self.kept}
+        return {
+            "iteration": np.asarray(self.iteration), "best": np.asarray(self.best),
+            "best_measured": np.asarray(self.best_measured), "best_params": self.best_params,
+            "work": np.array([counter.steps, counter.reversed]),
+            "rng": np.asarray(json.dumps(self.rng.bit_generator.state)), **own,
+        }  # fmt: skip
+
+    def load_state(self, state):
+        """Go on exactly where `state` was taken; returns self."""
+        missing = set(self.state()) - set(state)
+        if missing:
+            raise ValueError(f"{type(self).__name__}: the state lacks {sorted(missing)}")
+        self.iteration, self.best = int(state["iteration"]), float(state["best"])
+        self.best_measured, self.best_params = float(state["best_measured"]), np.array(state["best_params"])
+        self.problem.counter.steps, self.problem.counter.reversed = (int(x) for x in state["work"])
+        self.rng.bit_generator.state = json.loads(str(state["rng"]))
+        for name in self.kept:
+            value = np.array(state[name])
+            setattr(self, name, value.item() if value.ndim == 0 else value)
+        return self

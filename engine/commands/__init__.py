@@ -1,0 +1,5 @@
+"""The commands of `pullback`, one file each: `add(commands)` declares the arguments, `run(args)` does it."""
+
+from engine.commands import bench, check, info, optimize
+
+COMMANDS = (optimize, check, bench, info)

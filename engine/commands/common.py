@@ -1,0 +1,97 @@
+"""What several commands share: finding a robot, writing for machines, exit codes."""
+
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+# 0 is success; argparse ends with 2 itself
+DONE, NOT_REACHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_CODES = (
+    "exit codes: 0 done; 1 done, but the result falls short (a wrong gradient, a target not reached); 2 bad input; "
+    "3 the simulation diverged; 130 interrupted (a run folder can be resumed)"
+)
+
+
+class Robot(NamedTuple):
+    """A built-in scene or a robot file. scene is None for a file."""
+
+    name: str
+    model: object
+    qpos0: np.ndarray
+    qvel0: np.ndarray
+    camera: dict
+    scene: object = None
+
+
+def robot(name):
+    """The Robot called `name`: a built-in scene, or the path of an MJCF or URDF file."""
+    import scenes
+    from engine.model import load
+
+    if name in scenes.names():
+        scene = scenes.load(name)
+        return Robot(name, scene.model, scene.qpos0, scene.qvel0, scene.camera, scene)
+    if not Path(name).exists():
+        raise ValueError(f"{name!r} is neither a file nor a built-in scene; scenes: {', '.join(scenes.names())}")
+    model = load(name)
+    return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+
+
+def positive(args, *names):
+    """Refuse options that are not positive."""
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"--{name.replace('_', '-')}: got {value}, allowed: a positive number")
+
+
+class Output:
+    """Lines for people, or one JSON object a line for machines (`--json`); both on standard output."""
+
+    def __init__(self, machine):
+        self.machine = machine
+
+    def say(self, text):
+        if not self.machine:
+            print(text, flush=True)
+
+    def record(self, kind, **values):
+        if self.machine:
+            print(json.dumps({"event": kind, **values}, default=_plain), flush=True)
+
+
+def _plain(value):
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def progress(total, title, machine=False):
+    """A progress bar on standard error: tqdm's where it is installed and a person looks on, else nothing.
+
+    Use as `with progress(n, "title") as bar: bar.update(1)`.
+    """
+    if not machine and sys.stderr.isatty():
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return _Quiet()
+        return tqdm(total=total, desc=title, leave=False, dynamic_ncols=True)
+    return _Quiet()
+
+
+class _Quiet:
+    """A bar that shows nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return False
+
+    def update(self, n=1):
+        pass
+
+    def set_postfix_str(self, text):
+        pass

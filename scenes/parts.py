@@ -95,7 +95,7 @@ def arm(b):
     It touches nothing. Sensors: hand_pos (m) and hand_velocity (m/s).
     """
     b.default("geom", **UNTOUCHED)
-    b.default("joint", damping=0.5, armature=0.05)
+    b.default("joint", damping=1.0, armature=0.05)
     b.default("actuator", ctrlrange=(-1, 1))
     about_y, about_z = {"axis": (0, 1, 0), "range": (-2.2, 2.2)}, {"axis": (0, 0, 1), "range": (-2.9, 2.9)}
     b.geom("world", "column", type="capsule", fromto=(0, 0, 0, 0, 0, 0.3), size=0.07, rgba=STEEL)

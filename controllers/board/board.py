@@ -1,4 +1,4 @@
-"""Board: runs cells one after the other, keeps each in a file, and writes the table. Killed, it goes on where it was."""
+"""Board: runs cells one after the other, keeps each in a file, and writes the table. A killed one goes on."""
 
 import csv
 import json
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from controllers.board.cell import Cell
+from controllers.board.cell import METHODS, Cell
 from controllers.board.recipes import RECIPES
 from engine.view import plot_board
 
-METHODS = ("gradient", "windows", "ilqr", "random")
 RANDOM_LIMIT = 30  # random search may use so many times the steps of the best gradient method that solved the task
-COLUMNS = ("task", "method", "solved", "wall", "cpu", "start", "iterations", "steps", "reversed", "measured", "threshold")
+COLUMNS = (
+    "task", "method", "solved", "wall", "cpu", "start", "iterations", "steps", "reversed", "measured", "threshold",
+)  # fmt: skip
 
 
 class Board:
@@ -24,8 +25,8 @@ class Board:
     process takes to its first gradient, which the table adds to the wall time of every cell.
     """
 
-    def __init__(self, folder, load, tasks=None, methods=None, seconds=60.0, seed=0, say=print):
-        self.folder, self.load, self.seconds, self.seed, self.say = Path(folder), load, seconds, seed, say
+    def __init__(self, folder, load, tasks=None, methods=None, seconds=60.0, seed=0, out=None):
+        self.folder, self.load, self.seconds, self.seed, self.out = Path(folder), load, seconds, seed, out
         self.tasks = _chosen("task", tasks, tuple(RECIPES))
         self.methods = _chosen("method", methods, METHODS)
         if not seconds > 0:
@@ -53,10 +54,10 @@ class Board:
         start = _start_up() if todo else 0.0
         for k, (task, method) in enumerate(todo, 1):
             self.say(f"[{k}/{len(todo)}] {task}, {method}")
-            row = self._cell(task, method)
-            row["start"] = start
+            row = {**self._cell(task, method), "start": start}
             _write(self.path(task, method), json.dumps(row))
-            self.say(f"    {self._line(row)}")
+            self.say(f"    {_line(row)}")
+            self._record("cell", **{name: row[name] for name in COLUMNS if name in row})
             self.write()
         return self.write()
 
@@ -99,9 +100,18 @@ class Board:
         paths = [self.path(task, m) for m in METHODS if m != "random"]
         return [json.loads(p.read_text()) for p in paths if p.exists()]
 
-    def _line(self, row):
-        verdict = "solved" if row["solved"] else f"not solved ({row['reason']})"
-        return f"{verdict} in {row['wall']:.1f} s, {row['iterations']} iterations, {_work(row):,} steps"
+    def unsolved(self, rows):
+        """Tasks of this board that no gradient method has solved, where one was asked for."""
+        solved = {r["task"] for r in rows if r["solved"] and r["method"] != "random"}
+        return [t for t, m in dict(self.cells()[::-1]).items() if t not in solved and set(self.methods) - {"random"}]
+
+    def say(self, text):
+        if self.out:
+            self.out.say(text)
+
+    def _record(self, kind, **values):
+        if self.out:
+            self.out.record(kind, **values)
 
     def _check_settings(self, settings):
         path = self.folder / "settings.json"
@@ -109,6 +119,11 @@ class Board:
             raise ValueError(f"{self.folder} holds a board with {path.read_text()}, asked for {json.dumps(settings)}; "
                              f"choose another folder with --out")  # fmt: skip
         _write(path, json.dumps(settings))
+
+
+def _line(row):
+    verdict = "solved" if row["solved"] else f"not solved ({row['reason']})"
+    return f"{verdict} in {row['wall']:.1f} s, {row['iterations']} iterations, {_work(row):,} steps"
 
 
 def _work(row):
@@ -150,14 +165,16 @@ def markdown(rows):
 
 def _ratios(rows):
     """Random search's steps over those of the task's cheapest gradient method."""
-    lines = ["| task | cheapest gradient method | its steps, reversed ones included | random search / it |", "|---|---|---|---|"]
+    head = ("task", "cheapest gradient method", "its steps, reversed ones included", "steps of random search / its")
+    lines = [f"| {' | '.join(head)} |", "|---|---|---|---|"]
     for task in dict.fromkeys(r["task"] for r in rows):
         of = [r for r in rows if r["task"] == task]
         best = min((r for r in of if r["solved"] and r["method"] != "random"), key=_work, default=None)
         random = next((r for r in of if r["method"] == "random"), None)
         if best and random:
             ratio = _work(random) / _work(best)
-            lines.append(f"| {task} | {best['method']} | {_work(best):,} | {'' if random['solved'] else 'more than '}{ratio:.1f} |")
+            more = "" if random["solved"] else "more than "
+            lines.append(f"| {task} | {best['method']} | {_work(best):,} | {more}{ratio:.1f} |")
     return lines
 
 

@@ -4,10 +4,14 @@ import time
 
 import numpy as np
 
+from controllers.adam import Adam
 from controllers.board.identification import IdentificationProblem
 from controllers.board.judge import Judge
+from controllers.board.random_search import RandomSearch
 from controllers.optimize import Descent, Problem, Restarts
 from engine.errors import DivergenceError
+
+POPULATION = 8  # candidates of the random search in one iteration
 
 
 class Cell:
@@ -18,8 +22,7 @@ class Cell:
 
     def __init__(self, scene, recipe, method, seed=0):
         self.scene, self.recipe, self.method = scene, recipe, method
-        build = {"gradient": _gradient, "windows": _windows, "random": _random}[method]
-        self.search, self.verdict = build(scene, recipe, np.random.default_rng(seed), seed)
+        self.search, self.verdict = _BUILD[method](scene, recipe, np.random.default_rng(seed), seed)
 
     def run(self, seconds, limit=np.inf, progress=None):
         """Iterate for at most so many seconds and physics steps; returns the row (a dict that JSON can hold).
@@ -79,7 +82,7 @@ def _problem(scene, recipe, rng, worlds, windows, clip):
 def _gradient(scene, recipe, rng, seed, windows=1):
     problem, rows, verdict = _problem(scene, recipe, rng, recipe.worlds, windows, recipe.clip)
     if recipe.policy:
-        return Descent(problem, rows, lr=recipe.lr, seed=seed), verdict
+        return Descent(problem, rows, optimizer=Adam(recipe.lr), clip=recipe.clip, seed=seed), verdict
     return Restarts(problem, rows, lr=recipe.lr, seed=seed, **recipe.options), verdict
 
 
@@ -88,4 +91,10 @@ def _windows(scene, recipe, rng, seed):
 
 
 def _random(scene, recipe, rng, seed):
-    raise NotImplementedError
+    worlds = recipe.worlds if recipe.policy else POPULATION
+    problem, rows, verdict = _problem(scene, recipe, rng, worlds, 1, None)
+    return RandomSearch(problem, rows, sigma=recipe.sigma, policy=recipe.policy, seed=seed), verdict
+
+
+_BUILD = {"gradient": _gradient, "windows": _windows, "random": _random}
+METHODS = tuple(_BUILD)

@@ -1,4 +1,4 @@
-"""Judge: an objective that keeps the rollouts it sees, so that a whole one can be held against the scene's threshold."""
+"""Judge: an objective that keeps the rollouts it sees, so that whole ones can be held against a scene's threshold."""
 
 from types import SimpleNamespace
 

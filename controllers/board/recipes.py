@@ -101,3 +101,26 @@ def linear_policy(spread):
         return controller, rows, 1.0
 
     return make
+
+
+RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
+PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
+
+RECIPES = {
+    "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.3, sigma=0.3),
+    "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.1, sigma=0.3),
+    "acrobot": Recipe(splines(10, 0.5), lr=0.1, sigma=0.3),
+    "cartpole": Recipe(linear_policy(0.01), policy=True, worlds=4, lr=0.1, sigma=0.3),
+    "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), worlds=1, lr=0.1, sigma=0.1),
+    "arm_reach": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.1, sigma=0.1, options={"patience": 0.2}),
+    "arm_track": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.05, sigma=0.1, options={"patience": 0.2}),
+    "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), worlds=1, lr=0.02),
+    "billiards": Recipe(splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), worlds=4, lr=0.05),
+    "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), worlds=4, lr=0.03),
+    "sysid_pendulum": Recipe(None, worlds=1, lr=0.1, sigma=0.1),
+    "sysid_box": Recipe(None, worlds=1, lr=0.1, sigma=0.1),
+    "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
+    "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, **RUN),
+    "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, **RUN),
+    "ant": Recipe(gait(), lr=0.02, **RUN),
+}

@@ -1,5 +1,5 @@
 """The commands of `pullback`, one file each: `add(commands)` declares the arguments, `run(args)` does it."""
 
-from engine.commands import bench, check, info, optimize
+from engine.commands import bench, board, check, info, optimize
 
-COMMANDS = (optimize, check, bench, info)
+COMMANDS = (optimize, board, check, bench, info)

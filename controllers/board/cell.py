@@ -30,7 +30,7 @@ class Cell:
         progress: called with (iteration, steps, cost, measured) after each iteration.
         """
         wall, cpu = time.perf_counter(), time.process_time()
-        curve, nearest, solved, reason = [], None, False, "budget"
+        curve, nearest, solved, reason = [], (np.inf, []), False, "budget"
         while not solved:
             try:
                 row = self.search.iterate()
@@ -40,25 +40,27 @@ class Cell:
             passed, numbers = self.verdict()
             solved = bool(passed.all() if self.recipe.policy else passed.any())
             curve.append([row["steps"], row["reversed"], row["best"]])
-            nearest = _nearest(self.scene.task.goals, numbers, self.recipe.policy)
+            now = _nearest(self.scene.task.goals, numbers, self.recipe.policy)
+            nearest = now if solved else min(nearest, now)
             if progress:
-                progress(row["iteration"], row["steps"] + row["reversed"], row["best"], nearest)
+                progress(row["iteration"], row["steps"] + row["reversed"], row["best"], now[1])
             if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit or self.search.finished:
                 break
         return {
             "task": self.scene.name, "method": self.method, "solved": solved,
-            "reason": "" if solved else reason, "measured": nearest, "iterations": self.search.iteration,
+            "reason": "" if solved else reason, "measured": nearest[1], "iterations": self.search.iteration,
             "steps": curve[-1][0] if curve else 0, "reversed": curve[-1][1] if curve else 0,
             "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "curve": curve,
         }  # fmt: skip
 
 
 def _nearest(goals, numbers, worst):
-    """The goals' numbers of the world that misses them by least (with `worst`: by most), as a list."""
+    """(miss, numbers) of the world that misses its goals by least (with `worst`: by most), in units of the goals."""
     low, high = np.array([g.low for g in goals]), np.array([g.high for g in goals])
     size = np.maximum(np.where(np.isfinite(low), np.abs(low), 0), np.where(np.isfinite(high), np.abs(high), 0)) + 1e-12
     miss = np.nan_to_num(np.maximum(np.maximum(low - numbers, numbers - high), 0) / size, posinf=1e9).sum(axis=-1)
-    return [float(x) for x in numbers[int(np.argmax(miss) if worst else np.argmin(miss))]]
+    world = int(np.argmax(miss) if worst else np.argmin(miss))
+    return float(miss[world]), [float(x) for x in numbers[world]]
 
 
 def _problem(scene, recipe, rng, worlds, windows, clip):

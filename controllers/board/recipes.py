@@ -103,6 +103,40 @@ def linear_policy(spread):
     return make
 
 
+def stance(spread):
+    """A PD around the start's angles with random gains, and the trunk's motion fed back linearly to every motor."""
+
+    def make(scene, worlds, rng):
+        m, nu = scene.model, scene.model.nu
+        servo = PD(m, kp=1.5, kd=0.15, target=scene.qpos0[m.jnt_qposadr[m.actuator_trnid]])
+        feel = [("qpos", 0), ("qpos", 4), ("qpos", 5), ("qvel", 0), ("qvel", 1), ("qvel", 3), ("qvel", 4)]
+        controller = servo + MLP(m, hidden=(), observe=feel)
+        rows = np.tile(controller.params, (worlds, 1))
+        rows[:, :nu] *= rng.uniform(0.7, 2.0, (worlds, 1))
+        rows[:, nu : 2 * nu] *= rng.uniform(0.7, 2.0, (worlds, 1))
+        rows[:, 3 * nu :] = spread * rng.normal(size=rows[:, 3 * nu :].shape)
+        scale = np.ones(rows.shape[1])
+        scale[nu : 2 * nu], scale[2 * nu : 3 * nu] = 0.1, 0.2
+        return controller, rows, scale
+
+    return make
+
+
+def trot(scene, worlds, rng):
+    """Sines for the servos around the standing robot's angles, the legs of a diagonal together, hardly any swing."""
+    nu = scene.model.nu
+    controller = CPG(nu)
+    rows = np.tile(controller.params, (worlds, 1))
+    rows[:, 0] = 2 * np.pi * rng.uniform(1.5, 2.5, worlds)
+    rows[:, 1 : 1 + nu] = np.tile((0.0, 0.05, 0.12), 4) * rng.uniform(0.5, 1.5, (worlds, 1))
+    knees = np.tile((0, 0, 1), 4) * rng.uniform(-np.pi, np.pi, (worlds, 1))
+    rows[:, 1 + nu : 1 + 2 * nu] = np.repeat((0.0, np.pi, np.pi, 0.0), 3) + knees
+    rows[:, 1 + 2 * nu :] = scene.task.home
+    scale = np.ones(rows.shape[1])
+    scale[0], scale[1 : 1 + nu], scale[1 + 2 * nu :] = 2.0, 0.5, 0.3
+    return controller, rows, scale
+
+
 RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
 PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
 
@@ -110,17 +144,21 @@ RECIPES = {
     "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.3, sigma=0.3),
     "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.1, sigma=0.3),
     "acrobot": Recipe(splines(10, 0.5), lr=0.1, sigma=0.3),
-    "cartpole": Recipe(linear_policy(0.01), policy=True, worlds=4, lr=0.1, sigma=0.3),
+    "cartpole": Recipe(
+        linear_policy(0.1), ("windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3
+    ),
     "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), worlds=1, lr=0.1, sigma=0.1),
     "arm_reach": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.1, sigma=0.1, options={"patience": 0.2}),
     "arm_track": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.05, sigma=0.1, options={"patience": 0.2}),
     "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), worlds=1, lr=0.02),
     "billiards": Recipe(splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), worlds=4, lr=0.05),
     "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), worlds=4, lr=0.03),
-    "sysid_pendulum": Recipe(None, worlds=1, lr=0.1, sigma=0.1),
-    "sysid_box": Recipe(None, worlds=1, lr=0.1, sigma=0.1),
+    "sysid_pendulum": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
+    "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
     "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, **RUN),
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, **RUN),
     "ant": Recipe(gait(), lr=0.02, **RUN),
+    "quadruped": Recipe(trot, lr=0.02, **{**RUN, "windows": 8, "clip": 1.0, "worlds": 8}),
+    "humanoid": Recipe(stance(0.02), lr=0.03, **{**RUN, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
 }

@@ -93,12 +93,13 @@ def gait(kp=1.0, kd=0.1, hertz=(1.5, 3.5), swing=(0.1, 0.4), feel=None):
 
 
 def linear_policy(spread):
-    """Controls linear in the whole state, from small random weights."""
+    """Controls linear in the whole state, from random weights."""
 
     def make(scene, worlds, rng):
         controller = MLP(scene.model, hidden=())
-        rows = spread * rng.normal(size=controller.nparam)
-        return controller, rows, 1.0
+        rows, scale = spread * rng.normal(size=controller.nparam), np.ones(controller.nparam)
+        rows[-scene.model.nu :], scale[-scene.model.nu :] = 0.0, FIXED  # no bias
+        return controller, rows, scale
 
     return make
 

@@ -9,11 +9,14 @@ make its target. Without parts the control is what the host wrote into the traje
     CPG     u_i += offset_i + amplitude_i sin(omega time + phase_i)            P = omega, amplitude, phase, offset
     PD      u_i += kp_i (target_i - q_i) - kd_i v_i                            P = kp, kd, target
     MLP     u += W_L tanh(... tanh(W_1 o + b_1) ...) + b_L                     o: chosen entries of qpos, qvel, time
+    LINEAR  u += clip(u0 + K (x* - x), lo, hi), P a row for every `size 2` control steps        (linear_feedback.py)
+    OWN     u += what the user's function `own.act` leaves in scratch                                   (variant.py)
 """
 
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat
+from engine.linear_feedback import linear, linear_vjp
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
@@ -23,6 +26,7 @@ from engine.parts import (
     H_PARTS,
     H_SCRATCH,
     H_STRIDE,
+    LINEAR,
     MLP,
     NPART,
     OBS_COS,
@@ -31,11 +35,13 @@ from engine.parts import (
     OBS_QVEL,
     OBS_SIN,
     OPEN,
+    OWN,
     PD,
     SPLINE,
     TO_TARGET,
 )  # fmt: skip
-from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NJI, NJNT, NQ, NU, NV
+from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NA, NJI, NJNT, NQ, NU, NV
+from engine.variant import own
 
 
 @ti.func
@@ -143,6 +149,11 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
     y0 = 0
     if kind == MLP:
         y0 = mlp(m, d, c, w, target + nu, p, i0)
+    elif kind == LINEAR:
+        y0 = linear(m, d, c, w, target + nu, p, i0, ti.min(t // step, n - 1), n)
+    elif kind == OWN:
+        y0 = target + nu
+        own.act(m, d, c, w, t, p, i0, y0)
     for i in range(nu):
         u = real(0.0)
         if kind == OPEN:
@@ -207,6 +218,19 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
     step = c.part[part * NPART + 5]
     if kind == MLP:
         mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
+    elif kind == LINEAR or kind == OWN:
+        b = s + nu + nq  # adjoints of the values, laid out as they are
+        y = b
+        if kind == LINEAR:
+            y = b + 2 * m.dims[NV] + m.dims[NA] + nu
+        for i in range(nu):
+            g.scratch_bar[y + i] = g.ctrl_bar[w * nu + i]
+            if to_target:
+                g.scratch_bar[y + i] = g.scratch_bar[s + i]
+        if kind == LINEAR:
+            linear_vjp(m, d, c, g, w, target + nu, p, i0, pb, ti.min(t // step, n - 1), n, b)
+        else:
+            own.act_vjp(m, d, c, g, w, t, p, i0, target + nu, pb, s + nu, b)
     for i in range(nu):
         u_bar = g.ctrl_bar[w * nu + i]
         if to_target:

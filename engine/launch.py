@@ -12,6 +12,7 @@ import taichi as ti
 
 from engine import schema
 from engine.arrays import DTYPES, pack_type
+from engine.variant import variant
 
 _types = {}
 _compiled = {}
@@ -56,7 +57,8 @@ class BoundKernel:
         self.nints = nints
         self.names = [p.name for p in packs]
         self.program = ti.lang.impl.get_runtime().prog
-        self.traced, self.data = compile_kernel(kernel, self.names, nints)
+        with variant(kernel, packs) as kernel:
+            self.traced, self.data = compile_kernel(kernel, self.names, nints)
         self.versions = None
 
     def _bind(self):

@@ -1,6 +1,6 @@
 """Parts of controllers: the numbers that the kernel (feedback.py) branches on and controllers write. No Taichi here."""
 
-OPEN, SPLINE, CPG, PD, MLP = range(5)  # kind
+OPEN, SPLINE, CPG, PD, MLP, LINEAR, OWN = range(7)  # kind
 TO_CTRL, TO_TARGET = range(2)  # output
 # kinds of observed entries; OBS_QUAT + e is entry e of the quaternion that begins at the index
 OBS_QPOS, OBS_QVEL, OBS_SIN, OBS_COS, OBS_QUAT = range(5)
@@ -10,8 +10,12 @@ H_PARTS, H_PARAMS, H_STRIDE, H_SCRATCH = range(4)
 
 
 class Part:
-    """One part: kind and output, its number of parameters, its integers, two sizes, scratch values it needs."""
+    """One part: kind and output, its number of parameters, its integers, two sizes, scratch values it needs.
 
-    def __init__(self, kind, output, nparam, ints=(), size=0, step=0, scratch=0):
+    own: of the kind OWN, the user's pair of ti.funcs (act, act_vjp).
+    """
+
+    def __init__(self, kind, output, nparam, ints=(), size=0, step=0, scratch=0, own=None):
+        self.own = own
         self.kind, self.output, self.nparam = kind, output, nparam
         self.ints, self.size, self.step, self.scratch = list(ints), size, step, scratch

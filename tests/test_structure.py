@@ -23,10 +23,11 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 # From the bottom up. A file imports from its own unit and from lower layers; only `_ONE_LAYER` may import each other.
 LAYERS = (
     ("engine.backend", "engine.errors", "engine.model", "engine.parts", "engine.schema"),
-    ("engine.math",),
+    ("engine.math", "engine.variant"),
     ("engine.arrays",),
     ("engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
+    ("engine.linear_feedback",),
     ("engine.feedback", "engine.step"),
     ("engine.kernels",),
     ("engine.simulator",),
@@ -47,7 +48,7 @@ UPWARD = {("engine.simulator", "engine.diff.linearize")}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
-    "engine.feedback", "engine.step", "engine.kernels", "engine.objectives",
+    "engine.feedback", "engine.linear_feedback", "engine.variant", "engine.step", "engine.kernels", "engine.objectives",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

@@ -25,6 +25,10 @@ class Program:
         ints[H_STRIDE] = self.nparam if self.per_world else 0
         sizes = {"npart": len(parts), "nint": len(ints), "nparam": np.size(params) if parts else 0,
                  "nscratch": worlds * self.nscratch}  # fmt: skip
+        pairs = {p.own for p in parts if p.own}
+        if len(pairs) > 1:
+            raise ValueError(f"controller: {len(pairs)} different pairs of functions of one's own, allowed: one")
+        self.pack.own = pairs.pop() if pairs else None
         for b in s.CONTROLLER:
             self.pack.allocate(b, sizes[b.count] * b.width)
         self.pack["ints"][:] = ints

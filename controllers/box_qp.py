@@ -1,0 +1,41 @@
+"""Box-constrained quadratic program by projected Newton steps (Tassa, Mansard, Todorov: Control-limited differential
+dynamic programming, ICRA 2014, section IV and algorithm 1)."""
+
+import numpy as np
+
+ITERATIONS, ARMIJO, STEP, LEAST = 100, 0.1, 0.6, 1e-20
+
+
+def box_qp(H, g, lo, hi, x0):
+    """(x, free): minimises x'Hx / 2 + g'x with lo <= x <= hi; `free`, booleans, says which entries no bound holds.
+
+    H (n, n) positive definite, else numpy.linalg.LinAlgError; infinite bounds are allowed. x0: where to start.
+    """
+    np.linalg.cholesky(H)
+    inside = np.linalg.solve(H, -g)
+    if (inside >= lo).all() and (inside <= hi).all():
+        return inside, np.ones(len(g), bool)
+    x = np.clip(x0, lo, hi)
+    value = g @ x + 0.5 * x @ H @ x
+    free = np.ones(len(g), bool)
+    for _ in range(ITERATIONS):
+        slope = g + H @ x
+        free = ~((x <= lo) & (slope > 0) | (x >= hi) & (slope < 0))
+        if not free.any() or np.linalg.norm(slope[free]) < 1e-9 * (1 + np.linalg.norm(g)):
+            break
+        newton = np.zeros_like(x)
+        newton[free] = -np.linalg.solve(H[np.ix_(free, free)], slope[free])
+        step = 1.0
+        while step > LEAST:
+            there = np.clip(x + step * newton, lo, hi)
+            new = g @ there + 0.5 * there @ H @ there
+            if new <= value + ARMIJO * slope @ (there - x):
+                break
+            step *= STEP
+        gain, value = value - new, min(new, value)
+        x = there
+        if gain < 1e-12 * (1 + abs(value)):
+            slope = g + H @ x
+            free = ~((x <= lo) & (slope > 0) | (x >= hi) & (slope < 0))
+            break
+    return x, free

@@ -1,0 +1,200 @@
+"""ILQR: trajectory optimisation with control limits (box-DDP).
+
+Tassa, Mansard, Todorov: Control-limited differential dynamic programming, ICRA 2014; regularisation and its schedule
+from Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IROS 2012, sections II.F and II.G. The
+dynamics enter by their first derivatives (`linearize`), the objective by its Gauss-Newton quadratic model.
+"""
+
+import numpy as np
+
+from controllers.box_qp import box_qp
+from controllers.linear_feedback import LinearFeedback, control_limits
+from controllers.optimize.method import Method
+from controllers.optimize.problem import Counter
+from controllers.quadratic import Quadratic
+from controllers.riccati import linearization
+from engine.diff.tape import Tape
+from engine.errors import ContactOverflowError, DivergenceError
+from engine.simulator import Simulator
+
+ALPHAS = 10.0 ** np.linspace(0.3, -3.0, 8)  # line search: one world each, the first beyond the full step
+MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
+
+
+class Ledger:
+    """What Method wants of a problem, for searches of one trajectory: work, and controls as the parameters."""
+
+    def __init__(self, controls):
+        self.first, self.n, self.scale = controls.ravel().copy(), controls.size, 1.0
+        self.counter = Counter()
+        self.measured = np.zeros(1)
+
+
+class ILQR(Method):
+    """Controls of one rollout that minimise an objective, and the feedback around them.
+
+    model, objective; steps: control steps; frame_skip: physics steps with one control; start: (qpos, qvel).
+    controls: to start from, (steps, nu), default zero. limits: as in LinearFeedback. tolerance: relative gain
+    below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
+
+    One iteration linearises every step in a world of its own, makes one backward pass and tries all step sizes at
+    once, a world each; each counts in `steps` and `reversed` (see Counter; linearising a step costs 2 nv + na forward
+    and reverse steps).
+    """
+
+    kept = ("controls", "K", "mu", "delta", "cost", "done")
+
+    def __init__(self, model, objective, steps, frame_skip=1, start=None, controls=None, limits="model",
+                 tolerance=1e-6, measure=None):  # fmt: skip
+        m = self.model = model
+        self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
+        self.measure = measure
+        self.start = (m.qpos0, np.zeros(m.nv)) if start is None else start
+        self.act, self.time = np.zeros(m.na), 0.0
+        self.controls = np.array(np.zeros((steps, m.nu)) if controls is None else controls, float)
+        if self.controls.shape != (steps, m.nu):
+            raise ValueError(f"ILQR: controls: got shape {self.controls.shape}, allowed: {(steps, m.nu)}")
+        limited, lo, hi = control_limits(m, limits)
+        self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
+        self.K = np.zeros((steps, m.nu, 2 * m.nv + m.na))
+        self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
+        self.tape = Tape(Simulator(m, len(ALPHAS)), steps, frame_skip)
+        self.lines = Simulator(m, steps)
+        self.quadratic = Quadratic(m, objective, steps)
+        self.feedback = LinearFeedback(m, self.K, limits=self.limits).spread(len(ALPHAS))
+        self.trajectory = None
+        super().__init__(Ledger(self.controls))
+
+    @property
+    def finished(self):
+        return bool(self.done)
+
+    def controller(self):
+        """The plan with its feedback: LinearFeedback along the trajectory."""
+        if self.trajectory is None:
+            self.rollout()
+        t = self.trajectory
+        return LinearFeedback(self.model, -self.K, t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0], self.controls,
+                              limits=self.limits)  # fmt: skip
+
+    def rollout(self):
+        """The rollout of the present controls: sets `trajectory` and `cost`."""
+        self.controls = np.clip(self.controls, self.lo, self.hi)
+        cost = self._try(np.broadcast_to(self.controls, (len(ALPHAS), *self.controls.shape)), None)
+        if not np.isfinite(cost[0]):
+            raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
+        self._take(0, cost)
+
+    def _iterate(self):
+        if self.trajectory is None or not np.isfinite(self.cost):
+            self.rollout()
+        m, T = self.model, self.steps
+        A, B = linearization(m, self.trajectory, self.frame_skip, sim=self.lines)
+        work = T * (2 * m.nv + m.na) * self.frame_skip
+        self.problem.counter.steps += work
+        self.problem.counter.reversed += work
+        expansion = self.quadratic.expand(self.trajectory)
+        before, taken = self.cost, False
+        while not taken and self.mu < MU_MAX:
+            plan = self._backward(A, B, expansion)
+            if plan is not None:
+                k, K, expected = plan
+                if np.abs(k).max() < 1e-9 * (1 + np.abs(self.controls).max()):
+                    break
+                taken = self._line_search(k, K, expected)
+            self._regularise(taken)
+        gain = before - self.cost
+        self.done = not taken or gain < self.tolerance * (abs(self.cost) + 1e-9)
+        row = self.note(self.controls.ravel()[None], np.array([self.cost]))
+        return {**row, "gain": float(gain), "mu": float(self.mu)}
+
+    def _regularise(self, taken):
+        if taken:
+            self.delta = min(1 / FACTOR, self.delta / FACTOR)
+            self.mu = self.mu * self.delta if self.mu * self.delta > MU_MIN else 0.0
+        else:
+            self.delta = max(FACTOR, self.delta * FACTOR)
+            self.mu = max(MU_MIN, self.mu * self.delta)
+
+    def _backward(self, A, B, expansion):
+        """(k, K, expected change for a full step) or None where a control Hessian is not positive definite."""
+        lx, lu, lxx, luu, lux = expansion
+        T, nu = self.steps, self.model.nu
+        k, K = np.zeros((T, nu)), np.zeros_like(self.K)
+        Vx, Vxx = lx[T], lxx[T]
+        expected = np.zeros(2)
+        guess = np.zeros(nu)
+        for t in reversed(range(T)):
+            At, Bt = A[t], B[t]
+            Qx, Qu = lx[t] + At.T @ Vx, lu[t] + Bt.T @ Vx
+            VA, VB = Vxx @ At, Vxx @ Bt
+            Qxx, Qux, Quu = lxx[t] + At.T @ VA, lux[t] + VB.T @ At, luu[t] + Bt.T @ VB
+            Hux, Huu = Qux + self.mu * Bt.T @ At, Quu + self.mu * Bt.T @ Bt + 1e-9 * np.eye(nu)
+            try:
+                guess, free = box_qp(Huu, Qu, self.lo - self.controls[t], self.hi - self.controls[t], guess)
+            except np.linalg.LinAlgError:
+                return None
+            k[t] = guess
+            if free.any():
+                K[t, free] = -np.linalg.solve(Huu[np.ix_(free, free)], Hux[free])
+            expected += k[t] @ Qu, 0.5 * k[t] @ Quu @ k[t]
+            Vx = Qx + K[t].T @ (Quu @ k[t] + Qu) + Qux.T @ k[t]
+            Vxx = Qxx + K[t].T @ Quu @ K[t] + K[t].T @ Qux + Qux.T @ K[t]
+            Vxx = 0.5 * (Vxx + Vxx.T)
+        return k, K, expected
+
+    def _line_search(self, k, K, expected):
+        """Roll out all step sizes at once; take the best if it gains enough of what was expected."""
+        cost = self._try(self.controls + ALPHAS[:, None, None] * k, K)
+        promised = -(ALPHAS * expected[0] + ALPHAS**2 * expected[1])
+        enough = (self.cost - cost) > 1e-4 * np.maximum(promised, 0.0)
+        cost = np.where(enough & (self.cost - cost > 0), cost, np.inf)
+        i = int(np.argmin(cost))
+        if not np.isfinite(cost[i]):
+            return False
+        self.K = K
+        self._take(i, cost)
+        return True
+
+    def _take(self, i, cost):
+        """World i of the last rollouts is the new trajectory, and what acted in it the new controls."""
+        t = self.tape.trajectory
+        arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
+        self.trajectory = type(t)(arrays, t.time)
+        self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
+        if self.measure is not None:
+            self.problem.measured = self.measure(self.trajectory)
+
+    def _try(self, controls, K):
+        """Costs (worlds,) of rollouts with feedforward `controls` (worlds, T, nu) and gains K about the trajectory."""
+        f, t, worlds = self.feedback, self.trajectory, len(ALPHAS)
+        if K is None:
+            f.K = 0.0
+        else:
+            f.K[:] = -K
+            f.qpos[:], f.qvel[:], f.act[:] = t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0]
+        f.ctrl[:] = controls
+        lost = np.zeros(worlds, bool)
+        while not lost.all():
+            sim = self.tape.sim
+            sim.reset(*self.start)
+            sim.data.act[:], sim.data.time[:] = self.act, self.time
+            try:
+                trajectory = self.tape.rollout(f)
+            except (DivergenceError, ContactOverflowError) as e:
+                lost[e.world] = True
+                if not lost.all():
+                    f.params[lost] = f.params[np.flatnonzero(~lost)[-1]]  # the shortest step that still runs
+                continue
+            self.problem.counter.steps += worlds * self.steps * self.frame_skip
+            return np.where(lost, np.inf, self.objective(trajectory)[0])
+        return np.full(worlds, np.inf)
+
+    def load_state(self, state):
+        super().load_state(state)
+        self.trajectory = None
+        if np.isfinite(self.cost):
+            counted = self.problem.counter.steps
+            self.rollout()
+            self.problem.counter.steps = counted
+        return self

@@ -1,0 +1,134 @@
+"""LinearFeedback: gains times the way from the state to a reference, in the tangent space."""
+
+import numpy as np
+
+from engine import parts
+from engine.model.constants import BALL, FREE
+
+from .controller import Controller, Named, numbers, whole
+from .pd import same_robot
+
+
+class LinearFeedback(Controller):
+    """u = clip(u0[k] + K[k] (x*[k] - x), lo, hi), k = min(t // every, rows - 1) at control step t.
+
+    x* - x = (dq, dv, dact), (2 nv + na,), in the tangent space, as `linearize` has it: dq of a ball or free joint is
+    a rotation vector in its own axes. K: (nu, 2 nv + na) or (rows, nu, 2 nv + na). qpos, qvel, act: the reference,
+    default the model's qpos0 at rest; ctrl: u0, default zero; each with or without rows. every: control steps between
+    rows. limits: "model" (ctrlrange of actuators that have one), None, or (lo, hi) of (nu,). A clipped control passes
+    no gradient on but to its limit.
+    """
+
+    K = Named("gains, (rows, nu, 2 nv + na)")
+    qpos = Named("reference, (rows, nq)")
+    qvel = Named("reference, (rows, nv)")
+    act = Named("reference, (rows, na)")
+    ctrl = Named("controls at the reference, (rows, nu)")
+    lo = Named("lower limit of the controls that have one, (nu,)")
+    hi = Named("upper limit, (nu,)")
+
+    def __init__(self, model, K, qpos=None, qvel=None, act=None, ctrl=None, every=1, limits="model"):
+        m, K = model, np.asarray(K, float)
+        nx = 2 * m.nv + m.na
+        K = K[None] if K.ndim == 2 else K
+        if K.ndim != 3 or K.shape[1:] != (m.nu, nx):
+            raise ValueError(f"LinearFeedback: K: got shape {K.shape}, allowed: (rows, {m.nu}, {nx}) or ({m.nu}, {nx})")
+        limited, lo, hi = control_limits(m, limits)
+        self._make({"nq": m.nq, "nv": m.nv, "na": m.na, "nu": m.nu, "rows": len(K), "every": whole("every", every),
+                    "quats": [int(a) + 3 * (k == FREE) for k, a in zip(m.jnt_type, m.jnt_qposadr, strict=True)
+                              if k in (FREE, BALL)],
+                    "qposadr": m.jnt_qposadr.tolist(), "dofadr": m.jnt_dofadr.tolist(),
+                    "jnt_type": m.jnt_type.tolist(), "limited": limited.astype(int).tolist()})  # fmt: skip
+        self.K = K
+        given = {"qpos": m.qpos0 if qpos is None else qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
+        for name, value in given.items():
+            if value is not None:
+                view = self.view(name)
+                shapes = [view.shape, view.shape[1:], (1, *view.shape[1:])]
+                view[...] = numbers(f"LinearFeedback: {name}", value, shapes, broadcast=True)
+        self.lo, self.hi = lo, hi
+
+    def _make(self, config):
+        nq, nv, na, nu, rows = (config[n] for n in ("nq", "nv", "na", "nu", "rows"))
+        # one row of the kernel's table after the other: K, x*, u0
+        self._row = {"K": (nu, 2 * nv + na), "qpos": (nq,), "qvel": (nv,), "act": (na,), "ctrl": (nu,)}
+        self._width = sum(int(np.prod(s)) for s in self._row.values())
+        super().__init__(config, {"table": (rows, self._width), "lo": (nu,), "hi": (nu,)}, nu)
+
+    @classmethod
+    def from_config(cls, config):
+        made = cls.__new__(cls)
+        made._make(config)
+        return made
+
+    def names(self):
+        return (*self._row, "lo", "hi")
+
+    def view(self, name):
+        if name not in self._row:
+            return super().view(name)
+        table, at = super().view("table"), 0
+        for other, shape in self._row.items():
+            n = int(np.prod(shape))
+            if other == name:
+                view = table[..., at : at + n]
+                return view.reshape((*view.shape[:-1], *shape))
+            at += n
+
+    def _parts(self, tape):
+        same_robot(self, tape.sim.model)
+        c = self._config
+        nx = 2 * c["nv"] + c["na"]
+        return [parts.Part(parts.LINEAR, parts.TO_CTRL, self.nparam, c["limited"], size=c["rows"], step=c["every"],
+                           scratch=nx + 2 * c["nu"])]  # fmt: skip
+
+    def _control(self, t, time, qpos, qvel, act=None):
+        c = self._config
+        k = min(t // c["every"], c["rows"] - 1)
+        K, goal, v, u0 = (getattr(self, n)[..., k, :] for n in ("qpos", "qpos", "qvel", "ctrl"))
+        K = self.K[..., k, :, :]
+        act = np.zeros((*qpos.shape[:-1], c["na"])) if act is None else act
+        x = np.concatenate([np.broadcast_arrays(tangent_difference(c, qpos, goal), qvel * 0)[0], v - qvel,
+                            self.act[..., k, :] - act], axis=-1)  # fmt: skip
+        u = u0 + (K @ x[..., None])[..., 0]
+        return np.where(c["limited"], np.clip(u, self.lo, self.hi), u)
+
+
+def control_limits(model, limits="model"):
+    """(limited, lo, hi), (nu,) each: "model": ctrlrange where there is one; None: no limits; or (lo, hi)."""
+    limited = np.asarray(model.actuator_ctrllimited, bool)
+    if limits is None:
+        return limited & False, np.zeros(model.nu), np.zeros(model.nu)
+    if isinstance(limits, str):
+        return limited, *np.where(limited[:, None], model.actuator_ctrlrange, 0.0).T
+    lo, hi = (numbers("limits", x, [(model.nu,), ()], broadcast=True) for x in limits)
+    if (lo >= hi).any():
+        raise ValueError(f"limits: got {limits!r}, allowed: lower ones below upper ones")
+    return limited | True, lo, hi
+
+
+def tangent_difference(joints, qpos, goal):
+    """The tangent vector (..., nv) that moves `qpos` to `goal`; joints: a dict with jnt_type, qposadr, dofadr, nv."""
+    lead = np.broadcast_shapes(qpos.shape[:-1], goal.shape[:-1])
+    out = np.empty((*lead, joints["nv"]))
+    for kind, q, v in zip(joints["jnt_type"], joints["qposadr"], joints["dofadr"], strict=True):
+        if kind == FREE:
+            out[..., v : v + 3] = goal[..., q : q + 3] - qpos[..., q : q + 3]
+            q, v = q + 3, v + 3
+        if kind in (FREE, BALL):
+            out[..., v : v + 3] = _log(qpos[..., q : q + 4], goal[..., q : q + 4])
+        else:
+            out[..., v] = goal[..., q] - qpos[..., q]
+    return out
+
+
+def _log(a, b):
+    """log(a^-1 b) of quaternions of any length, the shorter way round."""
+    a = a / np.linalg.norm(a, axis=-1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=-1, keepdims=True)
+    w = (a * b).sum(axis=-1, keepdims=True)
+    u = a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - np.cross(a[..., 1:], b[..., 1:])
+    sign = np.where(w < 0, -1.0, 1.0)
+    w, u = sign * w, sign * u
+    s = np.linalg.norm(u, axis=-1, keepdims=True)
+    return u * np.where(s > 1e-12, 2 * np.arctan2(s, w) / np.maximum(s, 1e-300), 2.0)

@@ -1,0 +1,97 @@
+"""MPC: receding-horizon control: plan ahead with iLQR, act for a moment, plan again from there.
+
+Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors through online trajectory optimization,
+IROS 2012.
+"""
+
+import numpy as np
+
+from controllers.ilqr import ILQR
+from controllers.linear_feedback import LinearFeedback
+from controllers.optimize.method import Method
+from engine.diff.tape import Tape
+from engine.simulator import Simulator
+
+
+class MPC(Method):
+    """Runs a robot for `steps` control steps, planning `horizon` control steps ahead.
+
+    objective: of every plan (its terminal part stands for what lies beyond the horizon); it sees the time of the run.
+    every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
+    next plan starts from the rest of the last one (warm start), followed by its last control.
+    One `iterate()` is one plan and what is carried out of it; `trajectory()` is the run so far, `controller()` the
+    LinearFeedback that makes the same run again. The cost is the objective's over what was carried out.
+    """
+
+    kept = ("controls", "mu", "qpos", "qvel", "act", "warm", "done_ctrl", "done_gains", "done_qpos", "done_qvel",
+            "done_act", "done_sensordata", "spent", "way")  # fmt: skip
+
+    def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
+                 limits="model", measure=None):  # fmt: skip
+        m = self.model = model
+        if every > horizon:
+            raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
+        self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
+        qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
+        self.planner = ILQR(m, objective, horizon, frame_skip, (qpos, qvel), controls, limits, tolerance=0.0)
+        self.sim = Simulator(m)
+        self.tape = Tape(self.sim, every, frame_skip)
+        self.qpos, self.qvel = np.array(qpos, float)[None], np.array(qvel, float)[None]
+        self.act, self.warm = np.zeros((1, m.na)), np.zeros((1, m.nv))
+        self.mu, self.controls, self.spent, self.way = self.planner.mu, self.planner.controls, 0.0, 0.0
+        nx = 2 * m.nv + m.na
+        self.done_ctrl, self.done_gains = np.zeros((0, m.nu)), np.zeros((0, m.nu, nx))
+        self.done_qpos, self.done_qvel = self.qpos.copy(), self.qvel.copy()
+        self.done_act, self.done_sensordata = self.act.copy(), np.zeros((0, m.nsensordata))
+        super().__init__(self.planner.problem)
+        self.dt = frame_skip * m.opt.timestep
+
+    @property
+    def finished(self):
+        return len(self.done_ctrl) >= self.steps
+
+    def plan(self, qpos, qvel, act=None, time=0.0):
+        """Plan from this state, starting from the last plan; returns (u (nu,), K (nu, nx)) for now."""
+        p = self.planner
+        p.start, p.act, p.time = (qpos, qvel), self.act[0] * 0 if act is None else act, time
+        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self.controls, self.mu, 1.0, False, None, np.inf
+        for _ in range(self.per_plan):
+            p.iterate()
+            if p.finished:
+                break
+        self.controls, self.mu = p.controls, min(max(p.mu, 1e-6), 1.0)
+        return p.controls[0], p.K[0]
+
+    def _iterate(self):
+        done, n, p = len(self.done_ctrl), self.every, self.planner
+        time = done * self.dt
+        self.plan(self.qpos[0], self.qvel[0], self.act[0], time)
+        feedback = p.controller()
+        sim = self.sim
+        sim.reset(self.qpos, self.qvel)
+        sim.data.act[:], sim.data.qacc_warmstart[:], sim.data.time[:] = self.act, self.warm, time
+        t = self.tape.rollout(feedback)
+        self.problem.counter.steps += n * self.tape.frame_skip
+        self.qpos, self.qvel, self.act = t.qpos[-1].copy(), t.qvel[-1].copy(), t.act[-1].copy()
+        self.warm = sim.data.qacc_warmstart.copy()
+        for name in ("qpos", "qvel", "act"):
+            self._append(name, getattr(t, name)[1:, 0])
+        self._append("ctrl", t.ctrl[:, 0])
+        self._append("gains", p.K[:n])
+        self._append("sensordata", t.sensordata[:-1, 0])
+        self.spent += float(p.objective(t)[0][0])
+        self.problem.measured = np.array([np.nan if self.measure is None else self.way + self.measure(t)[0]])
+        self.way = float(self.problem.measured[0])
+        self.controls = np.concatenate([p.controls[n:], np.repeat(p.controls[-1:], n, axis=0)])
+        self.best, self.best_measured = self.spent, self.way
+        self.best_params = self.done_ctrl.ravel().copy()
+        return {"cost": self.spent, "median": self.spent, "measured": self.way, "plan": float(p.cost),
+                "seconds_simulated": (done + n) * self.dt}  # fmt: skip
+
+    def _append(self, name, rows):
+        setattr(self, f"done_{name}", np.concatenate([getattr(self, f"done_{name}"), rows]))
+
+    def controller(self):
+        """The run so far as a controller: its controls, with the plans' feedback about its states."""
+        return LinearFeedback(self.model, -self.done_gains, self.done_qpos[:-1], self.done_qvel[:-1],
+                              self.done_act[:-1], self.done_ctrl, limits=self.planner.limits)  # fmt: skip

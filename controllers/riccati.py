@@ -1,0 +1,92 @@
+"""Linear-quadratic regulators: at a point, and along a trajectory.
+
+Anderson and Moore, Optimal Control: Linear Quadratic Methods (1990), chapter 2 and section 2.4. With
+x_(t+1) = A x_t + B u_t the gain that minimises sum x'Qx + u'Ru is K = (R + B'PB)^-1 B'PA, u = -K x.
+"""
+
+import numpy as np
+
+from controllers.linear_feedback import LinearFeedback
+from engine.simulator import Simulator
+
+
+def lqr(A, B, Q, R):
+    """(K (nu, nx), P (nx, nx)): u = -K x minimises sum x'Qx + u'Ru for ever; P solves the discrete Riccati equation.
+
+    A (nx, nx), B (nx, nu) of one control step (`sim.linearize(frame_skip)`), Q positive semidefinite, R positive
+    definite; numbers stand for multiples of the identity. Needs SciPy (extra `scipy`). Raises ValueError when there is
+    no stabilising solution, which is so when something unstable cannot be controlled.
+    """
+    A, B, Q, R = _checked(A, B, Q, R)
+    try:
+        from scipy.linalg import LinAlgError, solve_discrete_are
+    except ImportError as e:
+        raise ImportError('lqr needs SciPy: pip install "pullback[scipy]"') from e
+    try:
+        P = solve_discrete_are(A, B, Q, R)
+    except (LinAlgError, ValueError) as e:
+        raise ValueError(f"lqr: no stabilising solution ({e}); is what is unstable controllable?") from None
+    return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A), P
+
+
+def riccati(A, B, Q, R, last):
+    """Gains (T, nu, nx) of the time-varying problem by the Riccati recursion from P_T = `last` backwards.
+
+    A (T, nx, nx), B (T, nx, nu); Q, R as in `lqr`, the same at every step.
+    """
+    P, gains = np.array(last, float), np.zeros((len(A), B.shape[2], A.shape[1]))
+    for t in reversed(range(len(A))):
+        G = B[t].T @ P
+        gains[t] = np.linalg.solve(R + G @ B[t], G @ A[t])
+        P = Q + A[t].T @ P @ (A[t] - B[t] @ gains[t])
+        P = 0.5 * (P + P.T)
+    return gains
+
+
+def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
+    """A (T, nx, nx), B (T, nx, nu) of every control step along one world of a recorded trajectory (record_every=1).
+
+    Every step is linearised in a world of its own, all at once. sim: a Simulator of `model` with T worlds to use again.
+    """
+    steps = len(trajectory.ctrl)
+    if len(trajectory.qpos) != steps + 1:
+        raise ValueError(f"linearization: {steps} steps but {len(trajectory.qpos)} rows; record with record_every=1")
+    sim = sim or Simulator(model, steps)
+    sim.reset(trajectory.qpos[:-1, world], trajectory.qvel[:-1, world])
+    sim.data.act[:] = trajectory.act[:-1, world]
+    sim.data.ctrl[:] = trajectory.ctrl[:, world]
+    return sim.linearize(frame_skip)
+
+
+def tvlqr(model, trajectory, Q, R, last=None, frame_skip=1, world=0, limits="model"):
+    """LinearFeedback that keeps the robot on one world of a recorded trajectory, by time-varying LQR.
+
+    Q (nx, nx), R (nu, nu) or numbers; last: weight of the final state, default Q. Returns the controller; after its
+    last step it holds the last gain and reference.
+    """
+    A, B = linearization(model, trajectory, frame_skip, world)
+    _, _, Q, R = _checked(A[0], B[0], Q, R)
+    K = riccati(A, B, Q, R, Q if last is None else _matrix("last", last, len(Q)))
+    steps = slice(0, len(K))
+    return LinearFeedback(
+        model, K, trajectory.qpos[steps, world], trajectory.qvel[steps, world], trajectory.act[steps, world],
+        trajectory.ctrl[:, world], limits=limits,
+    )  # fmt: skip
+
+
+def _checked(A, B, Q, R):
+    A, B = np.asarray(A, float), np.asarray(B, float)
+    if A.ndim != 2 or A.shape[0] != A.shape[1] or B.ndim != 2 or len(B) != len(A):
+        raise ValueError(f"A, B: got shapes {A.shape}, {B.shape}, allowed: (nx, nx), (nx, nu) of one world")
+    R = _matrix("R", R, B.shape[1])
+    if np.linalg.eigvalsh(R).min() <= 0:
+        raise ValueError("R: allowed: a positive definite matrix")
+    return A, B, _matrix("Q", Q, len(A)), R
+
+
+def _matrix(name, value, n):
+    a = np.asarray(value, float)
+    a = a * np.eye(n) if a.ndim == 0 else np.diag(a) if a.ndim == 1 else a
+    if a.shape != (n, n) or not np.allclose(a, a.T):
+        raise ValueError(f"{name}: got shape {np.shape(value)}, allowed: a number, ({n},) or a symmetric ({n}, {n})")
+    return a

@@ -1,0 +1,103 @@
+"""A controller of one's own: the example of controllers/README.md, word for word, with its gradient checked."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import taichi as ti
+
+import engine
+from controllers import CPG, Own
+from engine.errors import StaleTapeError
+from tests.controllers.test_controllers import Robot, check_twin
+
+README = Path(__file__).parents[2] / "controllers" / "README.md"
+
+
+def example(folder, name, edit=lambda text: text):
+    """The example as a module from a file, which Taichi needs."""
+    text = README.read_text().split("<!-- own controller -->\n```python\n")[1].split("```\n<!-- end -->")[0]
+    path = folder / f"{name}.py"
+    path.write_text(edit(text))
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def robot():
+    return Robot("hopper")
+
+
+@pytest.fixture(scope="module")
+def pump(tmp_path_factory):
+    return example(tmp_path_factory.mktemp("own"), "swing").Pump
+
+
+def test_twin_and_gradients(robot, pump):
+    for controller in (pump(3), pump(3) + CPG(3)):
+        controller.params += 0.3
+        tape = robot.start().tape(2)
+        check_twin(tape, controller)
+        robot.start()
+        report = engine.gradcheck(tape, robot.loss, ("params", "ctrl", "qpos0", "qvel0"), controller, directions=1)
+        assert report.ok and set(report.verdicts.values()) == {"ok"}, f"\n{report}"
+
+
+def test_the_ordinary_kernel_stays_itself(robot, pump):
+    """A rollout without the user's functions is the same before and after one with them, bit for bit."""
+    tape, cpg = robot.tape(), CPG(3)
+    cpg.params += 0.2
+    robot.start()
+    before = tape.rollout(cpg).qpos.copy()
+    mine = pump(3)
+    mine.params = [0.5, 0.4, 0.3]
+    robot.start()
+    other = tape.rollout(mine).qpos.copy()
+    robot.start()
+    assert np.array_equal(tape.rollout(cpg).qpos, before) and not np.array_equal(other, before)
+
+
+def test_a_wrong_adjoint_is_found(robot, tmp_path):
+    wrong = example(tmp_path, "wrong", lambda t: t.replace("(1.0 - th * th)", "(1.0 + th * th)"))
+    controller = wrong.Pump(3)
+    controller.params = [0.5, 0.4, 0.3]
+    tape = robot.start().tape(2)
+    report = engine.gradcheck(tape, robot.loss, ("qvel0",), controller, directions=1)
+    assert report.verdicts["qvel0"] == "wrong"
+
+
+def test_saved_and_loaded(pump, tmp_path):
+    import controllers
+
+    mine = pump(2)
+    mine.params = [0.25, 0.5]
+    mine.save(tmp_path / "c.npz")
+    assert np.array_equal(controllers.load(tmp_path / "c.npz").params, mine.params)
+
+
+@ti.func
+def nothing():
+    pass
+
+
+def test_mistakes_are_named(robot, pump):
+    class NoFunctions(Own):
+        act = act_vjp = None
+
+    with pytest.raises(ValueError, match="act: got None, allowed: a function decorated with @ti.func"):
+        NoFunctions(2, {})
+
+    class Other(pump):
+        act = staticmethod(nothing)
+
+    with pytest.raises(ValueError, match="2 different pairs"):
+        robot.start().tape().rollout(pump(3) + Other(3))
+    with pytest.raises(NotImplementedError, match="no NumPy twin"):
+        type("Twinless", (pump,), {"_control": Own._control})(3).control(0, 0.0, np.zeros(6), np.zeros(6))
+    with pytest.raises(StaleTapeError):
+        engine.Tape(robot.sim, 3).backward()

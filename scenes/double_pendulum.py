@@ -8,7 +8,7 @@ from .swing_up import SwingUp
 
 LENGTH = 0.45  # of each rod, m
 PIVOT = 1.2  # height of the upper hinge, m
-SHOULDER, ELBOW = 3.0, 2.0  # N m, against 9.3 and 2.6 N m of gravity when the rods are level
+SHOULDER, ELBOW = 5.0, 2.0  # N m, against 8.4 and 2.6 N m of gravity when the rods are level
 
 
 def build() -> Scene:

@@ -1,6 +1,7 @@
 """One cell of the board: a task with a method, from fixed seeds, until a world is solved or the budget is spent."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from controllers.adam import Adam
 from controllers.board.identification import IdentificationProblem
 from controllers.board.judge import Judge
 from controllers.board.random_search import RandomSearch
+from controllers.ilqr import ILQR
+from controllers.mpc import MPC
 from controllers.optimize import Descent, Problem, Restarts
 from engine.errors import DivergenceError
 
@@ -17,7 +20,7 @@ POPULATION = 8  # candidates of the random search in one iteration
 class Cell:
     """A task's search by one method; `run` returns a row of the board.
 
-    scene, recipe: what and how. method: gradient, windows, ilqr or random.
+    scene, recipe: what and how. method: one of METHODS.
     """
 
     def __init__(self, scene, recipe, method, seed=0):
@@ -98,5 +101,33 @@ def _random(scene, recipe, rng, seed):
     return RandomSearch(problem, rows, sigma=recipe.sigma, policy=recipe.policy, seed=seed), verdict
 
 
-_BUILD = {"gradient": _gradient, "windows": _windows, "random": _random}
+def _ilqr(scene, recipe, rng, seed):
+    controls = recipe.spark * rng.normal(size=(scene.trial_steps, scene.model.nu))
+    start = scene.qpos0, scene.qvel0
+    search = ILQR(scene.model, scene.objective(), scene.trial_steps, scene.frame_skip, start, controls)
+
+    def verdict():
+        return scene.solved(search.trajectory), scene.task.measure(search.trajectory)
+
+    return search, verdict
+
+
+def _mpc(scene, recipe, rng, seed):
+    plan, m = recipe.plan, scene.model
+    dt = plan.frame_skip * m.opt.timestep
+    horizon, steps = round(plan.horizon / dt), round(scene.trial / dt)
+    controls = recipe.spark * rng.normal(size=(horizon, m.nu))
+    search = MPC(m, plan.objective(scene), horizon, steps, plan.frame_skip, plan.every, plan.iterations,
+                 (scene.qpos0, scene.qvel0), controls)  # fmt: skip
+
+    def verdict():
+        """Of the run so far; one that is not over is not solved."""
+        run = SimpleNamespace(qpos=search.done_qpos[:, None], qvel=search.done_qvel[:, None],
+                              time=dt * np.arange(len(search.done_qpos)))  # fmt: skip
+        return scene.solved(run) & search.finished, scene.task.measure(run)
+
+    return search, verdict
+
+
+_BUILD = {"gradient": _gradient, "windows": _windows, "ilqr": _ilqr, "mpc": _mpc, "random": _random}
 METHODS = tuple(_BUILD)

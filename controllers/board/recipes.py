@@ -11,18 +11,36 @@ from controllers.cpg import CPG
 from controllers.mlp import MLP
 from controllers.pd import PD
 from controllers.spline import Spline
+from engine import objectives
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Receding-horizon control by iLQR: plan `horizon` seconds, carry out `every` control steps, plan again.
+
+    objective(scene) -> what a plan minimises: smooth, and rewarding where the plan ends. frame_skip: physics steps
+    with one control.
+    """
+
+    objective: object
+    horizon: float
+    frame_skip: int
+    every: int
+    iterations: int
 
 
 @dataclass(frozen=True)
 class Recipe:
     """make(scene, worlds, rng) -> (controller, start rows (worlds, n), scale): what is searched, and from where.
 
-    methods   those that apply, of gradient, windows, ilqr, random
+    methods   those that apply, of gradient, windows, ilqr, mpc, random
     worlds    starts that a gradient method tries at once
     windows   pieces into which method `windows` cuts a rollout
     policy    one set of parameters for all worlds, which start in different noisy states and must all be solved
     lr, clip, options  of optimize.Restarts, optimize.Problem and optimize.Restarts
     sigma     spread of the random search, in units of scale
+    spark     standard deviation of the first controls of ilqr and mpc
+    plan      how mpc plans
     """
 
     make: object
@@ -33,6 +51,8 @@ class Recipe:
     lr: float = 0.05
     clip: float | None = None
     sigma: float = 0.1
+    spark: float = 0.05
+    plan: object = None
     options: dict = field(default_factory=dict)
 
 
@@ -138,19 +158,31 @@ def trot(scene, worlds, rng):
     return controller, rows, scale
 
 
+def hop(scene):
+    """What a plan of hopper and walker2d minimises: off 1.5 m/s, off the standing height, pitch and its rate, effort."""
+    m = scene.model
+    speed = objectives.Reach(m, (1.5,), qvel=[0], terminal=0.5)
+    height = objectives.Reach(m, (1.2,), qpos=[1], terminal=4.0, running=5.0)
+    pitch = objectives.Reach(m, (0.0,), qpos=[2], terminal=2.0, running=5.0)
+    turning = objectives.Reach(m, (0.0,), qvel=[2], terminal=0.2, running=0.1)
+    return speed + height + pitch + turning + 0.02 * objectives.Effort()
+
+
+ARM = servos(20, 0.02, kp=0.5, kd=0.05)
+SMOOTH = ("gradient", "ilqr", "random")
 RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
 PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
 
 RECIPES = {
-    "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.3, sigma=0.3),
-    "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), lr=0.1, sigma=0.3),
-    "acrobot": Recipe(splines(10, 0.5), lr=0.1, sigma=0.3),
+    "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.3, sigma=0.3),
+    "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.1, sigma=0.3),
+    "acrobot": Recipe(splines(10, 0.5), SMOOTH, lr=0.1, sigma=0.3),
     "cartpole": Recipe(
         linear_policy(0.1), ("windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3
     ),
-    "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), worlds=1, lr=0.1, sigma=0.1),
-    "arm_reach": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.1, sigma=0.1, options={"patience": 0.2}),
-    "arm_track": Recipe(servos(20, 0.02, kp=0.5, kd=0.05), worlds=1, lr=0.05, sigma=0.1, options={"patience": 0.2}),
+    "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), SMOOTH, worlds=1, lr=0.1, sigma=0.1),
+    "arm_reach": Recipe(ARM, SMOOTH, worlds=1, lr=0.1, options={"patience": 0.2}),
+    "arm_track": Recipe(ARM, SMOOTH, worlds=1, lr=0.05, options={"patience": 0.2}),
     "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), worlds=1, lr=0.02),
     "billiards": Recipe(splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), worlds=4, lr=0.05),
     "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), worlds=4, lr=0.03),

@@ -8,7 +8,7 @@ from engine.view.plots import COLOURS
 
 LOOKS = {
     "gradient": (COLOURS[0], "-"), "windows": (COLOURS[2], "-"), "ilqr": (COLOURS[3], "-"),
-    "random": (COLOURS[1], "--"),
+    "mpc": (COLOURS[4], "-"), "random": (COLOURS[1], "--"),
 }  # fmt: skip
 
 

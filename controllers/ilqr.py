@@ -17,7 +17,7 @@ from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.simulator import Simulator
 
-ALPHAS = 10.0 ** np.linspace(0.3, -3.0, 8)  # line search: one world each, the first beyond the full step
+ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
 

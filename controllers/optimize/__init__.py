@@ -9,7 +9,9 @@ from importlib import import_module
 
 _HOME = {
     "Problem": "problem", "Counter": "problem", "Method": "method", "Restarts": "gradient", "Descent": "gradient",
-    "clip_rows": "clip", "clip_global": "clip",
+    "RandomSearch": "population", "CEM": "population", "EvolutionStrategy": "population", "AlphaOrder": "alpha_order",
+    "LBFGS": "lbfgs", "Annealed": "anneal", "soften": "anneal", "FittedValue": "value", "Stop": "folder",
+    "Folder": "folder", "run": "folder", "clip_rows": "clip", "clip_global": "clip",
 }  # fmt: skip
 __all__ = list(_HOME)
 

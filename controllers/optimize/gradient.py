@@ -15,7 +15,7 @@ class Restarts(Method):
     better half, moved by normal noise of size `spread` (in units of scale): a population with gradients.
     """
 
-    kept = ("rows", "own", "own_cost", "pace")
+    kept, members = ("rows", "own", "own_cost", "pace"), ("adam",)
 
     def __init__(self, problem, rows, *, lr=0.012, betas=(0.9, 0.98), patience=0.5, exchange=0, share=0.25, spread=0.1,
                  seed=0):  # fmt: skip
@@ -54,14 +54,6 @@ class Restarts(Method):
             self.own[child], self.own_cost[child], self.pace[child] = self.own[parent], self.own_cost[parent], 1.0
             self.adam.forget(child)
 
-    def state(self):
-        return {**super().state(), **{f"adam_{k}": np.asarray(v) for k, v in self.adam.state().items()}}
-
-    def load_state(self, state):
-        super().load_state(state)
-        self.adam.load_state({k[5:]: np.array(state[k]) for k in state if k.startswith("adam_")})
-        return self
-
 
 class Descent(Method):
     """One set of parameters, whose cost is the mean over the worlds (which differ in their start, say).
@@ -69,7 +61,7 @@ class Descent(Method):
     optimizer: Adam or SGD. clip: of the mean gradient's norm.
     """
 
-    kept = ("params",)
+    kept, members = ("params",), ("optimizer",)
 
     def __init__(self, problem, params=None, *, optimizer=None, clip=None, seed=0):
         super().__init__(problem, seed)
@@ -84,11 +76,3 @@ class Descent(Method):
         row["gradient_norm"] = float(np.linalg.norm(grad))
         self.optimizer.step(self.params, clip_global(grad, self.clip))
         return row
-
-    def state(self):
-        return {**super().state(), **{f"optimizer_{k}": np.asarray(v) for k, v in self.optimizer.state().items()}}
-
-    def load_state(self, state):
-        super().load_state(state)
-        self.optimizer.load_state({k[10:]: np.array(state[k]) for k in state if k.startswith("optimizer_")})
-        return self

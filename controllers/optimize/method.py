@@ -8,11 +8,12 @@ import numpy as np
 class Method:
     """Base of all searches.
 
-    A subclass sets `kept`, names of the attributes (arrays, numbers) that the next iteration depends on, and gives
-    `_iterate() -> dict` of what it measured. `best` = lowest cost of any rollout so far, `best_params` what made it.
+    A subclass sets `kept`, names of the attributes (arrays, numbers) that the next iteration depends on, `members`,
+    names of those that have a state of their own, and gives `_iterate() -> dict` of what it measured.
+    `best` = lowest cost of any rollout so far, `best_params` what made it.
     """
 
-    kept = ()
+    kept, members = (), ()
 
     def __init__(self, problem, seed=0):
         self.problem = problem
@@ -57,7 +58,14 @@ class Method:
             "best_measured": np.asarray(self.best_measured), "best_params": self.best_params,
             "work": np.array([counter.steps, counter.reversed]),
             "rng": np.asarray(json.dumps(self.rng.bit_generator.state)), **own,
+            **{f"{name}_{k}": np.asarray(v) for name, x in self._members() for k, v in x.state().items()},
         }  # fmt: skip
+
+    def _members(self):
+        """(name, object) of everything inside that has a state of its own."""
+        value = getattr(self.problem, "value", None)
+        learned = [("value", value)] if hasattr(value, "load_state") else []
+        return [(name, getattr(self, name)) for name in self.members] + learned
 
     def load_state(self, state):
         """Go on exactly where `state` was taken; returns self."""
@@ -71,4 +79,6 @@ class Method:
         for name in self.kept:
             value = np.array(state[name])
             setattr(self, name, value.item() if value.ndim == 0 else value)
+        for name, member in self._members():
+            member.load_state({k[len(name) + 1 :]: state[k] for k in state if k.startswith(f"{name}_")})
         return self

@@ -25,7 +25,8 @@ class Problem:
     controller: its parameters are what is searched. start: (qpos, qvel), of one world or of every world.
     clip: largest norm of a world's gradient of one window, in units of 1 / scale; None: never.
     value: objective of what a window's end is worth to the rest, whose cotangents enter the gradient of every window
-    but the last and whose cost is not counted (truncated backpropagation with a terminal value). measure:
+    but the last and whose cost is not counted (truncated backpropagation with a terminal value); a FittedValue learns
+    after every rollout. measure:
     trajectory -> (worlds,), summed over windows into `measured` (a distance, say). scale: size of a usual change of
     every parameter; searches work on params / scale.
     """
@@ -80,13 +81,15 @@ class Problem:
         self.controller.params = rows * self.scale
         sim.reset(*self.start)
         cost, grad = np.zeros(self.worlds), np.zeros((self.worlds, self.n))
-        self.measured, norms = np.zeros(self.worlds), []
+        self.measured, norms, ends, costs = np.zeros(self.worlds), [], [], []
         work = self.worlds * self.tape.steps * self.tape.frame_skip
         for k in range(self.windows):
             trajectory = self.tape.rollout(self.controller)
             self.counter.steps += work
             c, bars = self.objective(trajectory)
             cost += c
+            costs.append(c)
+            ends.append(np.concatenate([trajectory.qpos[-1], trajectory.qvel[-1]], axis=-1))
             if self.measure is not None:
                 self.measured += self.measure(trajectory)
             if reverse:
@@ -98,4 +101,7 @@ class Problem:
                 norms.append(np.linalg.norm(g, axis=1))
                 grad += clip_rows(g, self.clip)
         self.window_norms = np.array(norms)
+        if reverse and self.windows > 1 and hasattr(self.value, "fit"):
+            togo = np.cumsum(costs[::-1], axis=0)[::-1]  # from the start of a window on
+            self.value.fit(np.concatenate(ends[:-1]), np.concatenate(togo[1:]))
         return cost, grad

@@ -1,34 +1,147 @@
-"""`pullback optimize`: find a controller for a robot, in a folder that can be resumed."""
+"""`pullback optimize`: find a controller for a robot and a task, in a folder that can be resumed."""
 
+import time
 from pathlib import Path
 
-from engine.commands.common import DONE, INTERRUPTED, positive, robot
+from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive, progress, robot
+
+# duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
+METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "ilqr", "mpc")
+TASKS = ("run", "stand", "reach", "scene")
 
 
 def add(commands):
-    o = commands.add_parser("optimize", help="find a controller that makes a robot run, by gradient")
+    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, reach")
     o.add_argument("robot", nargs="?", default="half_cheetah", help="built-in scene, or an MJCF or URDF file")
+    o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
+                   "what the scene itself asks for")  # fmt: skip
+    o.add_argument("--method", choices=METHODS, default=None,
+                   help="default: mpc for a robot that can fall and for files, windows for one that cannot, ilqr for "
+                   "other tasks")  # fmt: skip
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
-    o.add_argument("--iterations", type=int, default=50)
-    o.add_argument("--worlds", type=int, default=16, help="starts tried at once (default 16)")
-    o.add_argument("--seconds", type=float, default=5.0, help="simulated seconds of a rollout (default 5)")
+    o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
+    o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
+    o.add_argument("--seconds", type=float, default=None, help="simulated seconds (default 5, or the scene's if less)")
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
+    o.add_argument("--horizon", type=float, default=0.5, help="simulated seconds that mpc plans ahead (default 0.5)")
+    o.add_argument("--speed", type=float, default=1.5, help="m/s that plans of --task run aim at (default 1.5)")
+    o.add_argument("--site", help="--task reach: the site to bring to the target; it needs a framepos sensor")
+    o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
     o.add_argument("--budget", type=float, default=75.0, help="wall-clock seconds to iterate for at most (default 75)")
+    o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
+    o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain")
+    o.add_argument("--max-steps", type=int, default=None, help="stop after this many physics steps, over all worlds")
     o.add_argument("--seed", type=int, default=0)
     o.add_argument("--resume", action="store_true", help="go on from the run folder")
+    o.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
     o.set_defaults(run=run)
 
 
 def run(args):
-    from controllers.run import Run
+    chosen = robot(args.robot)
+    positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "plateau", "max_steps")
+    task = args.task or default_task(chosen)
+    method = args.method or default_method(chosen, task)
+    if task == "scene" and getattr(chosen.scene, "objective", None) is None:
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: run, stand, reach")
+    if args.seconds is None:
+        args.seconds = min(chosen.scene.duration, 5.0) if chosen.scene is not None else 5.0
+    return search(args, chosen, task, method)
 
-    name, model, qpos0, qvel0, camera, _ = robot(args.robot)
-    positive(args, "iterations", "worlds", "seconds", "window", "budget")
-    job = Run(args.out or Path("runs") / name, name, model, qpos0, qvel0, camera, args)
+
+def default_task(chosen):
+    """Run, where there is something to run with."""
+    from engine.model import ModelError
+    from engine.objectives import find_root
+
     try:
-        job.search(args.iterations, args.budget)
+        find_root(chosen.model)
+    except ModelError:
+        if getattr(chosen.scene, "objective", None) is None:
+            raise ValueError(f"{chosen.name} has no root to run with; say what to do: --task stand or reach") from None
+        return "scene"
+    return "scene" if chosen.scene is not None and not hasattr(chosen.scene.task, "forward_weight") and getattr(
+        chosen.scene, "objective", None) is not None else "run"  # fmt: skip
+
+
+def default_method(chosen, task):
+    if task != "run":
+        return "ilqr"
+    # a scene whose episode never ends early is a robot that cannot fall
+    steady = chosen.scene is not None and not getattr(chosen.scene.task, "healthy_reward", 1.0)
+    return "windows" if steady else "mpc"
+
+
+def search(args, chosen, task, method):
+    from controllers.optimize.folder import Folder, Stop
+    from controllers.optimize.folder import run as iterate
+    from controllers.optimize.job import Job
+    from controllers.optimize.report import write_report
+
+    out, began = Output(args.json), time.perf_counter()
+    planned = method in ("ilqr", "mpc")
+    iterations = args.iterations or (None if method == "mpc" else 200 if planned else 50)
+    title = f"{chosen.name}, {task} by {method}"
+    settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
+                "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
+                "target": args.target, "seed": args.seed}  # fmt: skip
+    job = Job(chosen, task, method, args)
+    folder = Folder(args.out or Path("runs") / chosen.name, settings, args.resume)
+    if args.resume:
+        folder.load(job.search)
+    out.say(f"{title}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
+    stop = Stop(iterations, args.cost, args.plateau, args.budget, args.max_steps)
+    total = iterations or -(-job.steps // job.search.every)
+    try:
+        with progress(total, title, args.json) as bar:
+            reason = iterate(job.search, folder, stop, Show(out, bar, total, args.budget))
     except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with: pullback optimize {args.robot} --out {job.folder} --resume")
+        out.say(f"\ninterrupted; go on with: pullback optimize {args.robot} --out {folder.path} --resume, and the same "
+                "options")  # fmt: skip
+        out.record("interrupted", folder=folder.path)
         return INTERRUPTED
-    job.report()
-    return DONE
+    if not folder.rows:
+        raise ValueError(f"nothing was iterated ({reason})")
+    out.say(f"stopped: {reason}; writing pictures")
+    before, after = write_report(job, folder, title)
+    summary = {"reason": reason, "cost": job.search.best, "iterations": job.search.iteration,
+               "steps": job.search.problem.counter.steps, "reversed": job.search.problem.counter.reversed,
+               "seconds": time.perf_counter() - began, "folder": folder.path}  # fmt: skip
+    if job.measure is not None:
+        summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
+        way = summary["distance_before"], summary["distance"]
+        out.say(f"before: {way[0]:.2f} m, after: {way[1]:.2f} m in {after.time[-1]:.1f} s")
+    out.say(f"cost {job.search.best:.4g} after {summary['steps']:,} physics steps forward and "
+            f"{summary['reversed']:,} reversed; {summary['seconds']:.0f} s in all. "
+            f"Look at {folder.path / 'animation.gif'}")  # fmt: skip
+    out.record("result", **summary)
+    return NOT_REACHED if args.cost is not None and job.search.best > args.cost else DONE
+
+
+class Show:
+    """One line an iteration, at most two a second, or a bar; or JSON."""
+
+    def __init__(self, out, bar, total, budget):
+        self.out, self.bar, self.total, self.budget = out, bar, total, budget
+        self.began = self.last = time.perf_counter()
+        self.done = 0
+
+    def __call__(self, row):
+        self.out.record("iteration", **row)
+        self.bar.update(1)
+        self.done += 1
+        now = time.perf_counter()
+        took = now - self.began
+        left = min((self.total - row["iteration"]) * took / self.done, max(self.budget - took, 0.0))
+        text = f"cost {row['cost']:9.3f}  best {row['best']:9.3f}"
+        if row["measured"] == row["measured"] and row["measured"]:
+            text += f"  distance {row['measured']:6.2f} m"
+        if "gradient_norm" in row:
+            text += f"  |gradient| {row['gradient_norm']:8.2e}"
+        self.bar.set_postfix_str(text)
+        if hasattr(self.bar, "n"):  # a real bar
+            return
+        if self.done == 1 or now - self.last > 0.5 or row["iteration"] == self.total:
+            self.last = now
+            speed = row["steps_per_second"]
+            self.out.say(f"{row['iteration']:4d}/{self.total}  {text}  {speed:9.0f} steps/s  left {left:5.1f} s")

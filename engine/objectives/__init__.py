@@ -5,13 +5,13 @@ d(sum of costs)/d(output) in the outputs' shapes; `tape.backward(**bars)` takes 
 """
 
 from engine.objectives.host import HostCost
-from engine.objectives.locomotion import Root, RunForward, Stand, find_root
+from engine.objectives.locomotion import Root, RunForward, Stand, Walk, find_root
 from engine.objectives.objective import Objective, Scaled, Sum
 from engine.objectives.ready import ContactForceLimit, Effort, Energy, Reach, Smoothness, Track
 
 __all__ = [
     "ContactForceLimit", "Effort", "Energy", "HostCost", "Objective", "Reach", "Root", "RunForward", "Scaled",
-    "Smoothness", "Stand", "Sum", "TaichiCost", "Track", "find_root",
+    "Smoothness", "Stand", "Sum", "TaichiCost", "Track", "Walk", "find_root",
 ]  # fmt: skip
 
 

@@ -124,26 +124,44 @@ class Stand(Objective):
         height (z - z0)^2 + tilt (tilt - tilt0)^2 + pose sum (q - q0)^2 + velocity sum v^2 + effort sum u^2
 
     pose: over the hinge and slide joints but the root's own (rad, m). z, tilt: as in RunForward. Where the robot
-    stands along x and y, and its heading, are free. qpos0: the pose, default the model's.
+    stands along x and y, and its heading, are free. qpos0: the pose, default the model's. last: seconds that the final
+    state counts for, in place of what comes after (for plans).
     """
 
-    def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001):
-        root = find_root(model)
-        q0 = np.array(model.qpos0 if qpos0 is None else qpos0, float)
-        self.target, self.weight = q0, np.zeros(model.nq)
-        joints = model.jnt_qposadr[np.isin(model.jnt_type, (HINGE, SLIDE))]
-        self.weight[joints] = pose
+    def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001, last=0.0):
+        self.root = root = find_root(model)
+        self.target = np.array(model.qpos0 if qpos0 is None else qpos0, float)
+        self.weight, self.v_target = np.zeros(model.nq), np.zeros(model.nv)
+        self.weight[model.jnt_qposadr[np.isin(model.jnt_type, (HINGE, SLIDE))]] = pose
         self.weight[[root.x, *root.tilt]] = 0.0
         self.weight[root.tilt] = tilt
         if root.z >= 0:
             self.weight[root.z] = height
-        self.velocity, self.effort = velocity, effort
+        self.v_weight, self.effort, self.last = np.full(model.nv, float(velocity)), effort, last
 
     def evaluate(self, trajectory):
         dt, step = durations(trajectory)[..., None], step_duration(trajectory)
-        error, v, u = trajectory.qpos - self.target, trajectory.qvel, trajectory.ctrl
-        cost = (dt * (self.weight * error**2)).sum(axis=(0, 2)) + self.velocity * (dt * v**2).sum(axis=(0, 2))
+        dt[-1] = self.last
+        error, off, u = trajectory.qpos - self.target, trajectory.qvel - self.v_target, trajectory.ctrl
+        cost = (dt * (self.weight * error**2)).sum(axis=(0, 2)) + (dt * (self.v_weight * off**2)).sum(axis=(0, 2))
         cost = cost + self.effort * step * np.square(u).sum(axis=(0, 2))
-        bars = {"qpos": 2 * dt * self.weight * error, "qvel": 2 * self.velocity * dt * v,
+        bars = {"qpos": 2 * dt * self.weight * error, "qvel": 2 * dt * self.v_weight * off,
                 "ctrl": 2 * self.effort * step * u}  # fmt: skip
         return cost, bars
+
+
+class Walk(Stand):
+    """Go along +x at `speed` (m/s), upright: Stand's cost, with `forward` (vx - speed)^2 in place of the root's v^2.
+
+    Quadratic, so iLQR and MPC can follow it; how the legs do it is left to them. Weights as in Stand; z is wanted at
+    `crouch` times the start's height, and `velocity` counts the joints below the root only.
+    """
+
+    def __init__(self, model, qpos0=None, speed=1.5, *, forward=0.5, crouch=0.95, height=20.0, tilt=5.0, pose=0.1,
+                 velocity=0.001, effort=0.05, last=0.1):  # fmt: skip
+        super().__init__(model, qpos0, height=height, tilt=tilt, pose=pose, velocity=velocity, effort=effort, last=last)
+        if self.root.z >= 0:
+            self.target[self.root.z] *= crouch
+        body = model.dof_bodyid[self.root.vx]
+        self.v_weight[model.dof_bodyid == body] = 0.0
+        self.v_weight[self.root.vx], self.v_target[self.root.vx] = forward, speed

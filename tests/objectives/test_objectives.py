@@ -18,6 +18,7 @@ from engine.objectives import (
     Stand,
     TaichiCost,
     Track,
+    Walk,
 )
 from engine.objectives.check import Sample, check_objective
 from tests.objectives import costs
@@ -38,6 +39,8 @@ READY = {
     "run at a speed": lambda: (HOPPER, RunForward(HOPPER, speed=2.0)),
     "run without falling": lambda: (HOPPER, RunForward(HOPPER, fall=(1.5, 1.2, 3.0))),
     "stand": lambda: (ANT, Stand(ANT)),
+    "walk": lambda: (ANT, Walk(ANT, speed=1.2)),
+    "walk in a plane": lambda: (HOPPER, Walk(HOPPER)),
     "effort": lambda: (ANT, Effort()),
     "energy of motors": lambda: (HOPPER, Energy(HOPPER)),
     "energy by sensors": lambda: (servo(), Energy(servo())),

@@ -1,0 +1,150 @@
+"""What `pullback optimize` searches: a robot, a task and a method made into a search that can be run and replayed."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from controllers.add import Sum
+from controllers.gait import gait_controller
+from controllers.ilqr import ILQR
+from controllers.mlp import MLP
+from controllers.mpc import MPC
+from controllers.optimize.alpha_order import AlphaOrder
+from controllers.optimize.gradient import Restarts
+from controllers.optimize.lbfgs import LBFGS
+from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
+from controllers.optimize.problem import Problem
+from controllers.pd import PD
+from controllers.spline import Spline
+from engine.diff.tape import Tape
+from engine.objectives import Effort, Reach, RunForward, Stand, Walk
+from engine.simulator import Simulator
+
+CONTROL_PERIOD = 0.01  # s, at least; a robot's timestep divides it as far as possible
+KNOT_PERIOD = 0.1  # s between the knots of a spline
+PLANS = {"ilqr", "mpc"}
+SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
+METHODS = (*SEARCHES, *sorted(PLANS))
+TASKS = ("run", "stand", "reach", "scene")
+
+
+class Job:
+    """A search and how to play what it found.
+
+    robot: name, model, qpos0, qvel0 and, of a built-in scene, scene. task: one of TASKS ("scene": the objective that
+    the scene itself states). method: one of METHODS. options: seconds, window, worlds, seed, speed, horizon, site,
+    target.
+    """
+
+    def __init__(self, robot, task, method, options):
+        self.robot, self.task, self.method_name, self.options = robot, task, method, options
+        m, o = robot.model, options
+        self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
+        own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
+        self.frame_skip, self.dt = own, own * m.opt.timestep
+        self.steps = max(1, round(o.seconds / self.dt))
+        self.objective = self._objective()
+        self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
+        self.search = self._plan() if method in PLANS else self._search()
+
+    def _objective(self):
+        m, o, q0 = self.robot.model, self.options, self.robot.qpos0
+        if self.task == "scene":
+            return self.robot.scene.objective
+        if self.task == "stand":
+            return Stand(m, q0, last=0.1 if self.method_name in PLANS else 0.0)
+        if self.task == "reach":
+            if o.site is None or o.target is None:
+                raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
+            still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
+            return 10.0 * Reach(m, o.target, site=o.site, terminal=1.0, running=1.0) + still + 1e-3 * Effort()
+        if self.method_name in PLANS:
+            return Walk(m, q0, o.speed)
+        return RunForward(m, q0)
+
+    def _plan(self):
+        m, o = self.robot.model, self.options
+        first = 0.2 * np.random.default_rng(o.seed).normal(size=(self.steps, m.nu))
+        if self.method_name == "ilqr":
+            return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure)
+        horizon = max(2, round(o.horizon / self.dt))
+        every = max(1, horizon // 10)
+        first = np.resize(first, (horizon, m.nu))
+        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 1, self.start, first,
+                   measure=self.measure)  # fmt: skip
+
+    def _search(self):
+        m, o = self.robot.model, self.options
+        window = max(1, round(o.window / self.dt)) if self.method_name == "windows" else self.steps
+        windows = max(1, round(self.steps / window))
+        self.steps = window * windows
+        worlds = 1 if self.method_name == "lbfgs" else o.worlds
+        rng = np.random.default_rng(o.seed)
+        controller, rows, scale = start_controller(self.robot, self.task, self.steps, self.dt, worlds, rng)
+        self.controller = controller
+        tape = Tape(Simulator(m, worlds), window, frame_skip=self.frame_skip)
+        clip = 3.0 if self.method_name in ("windows", "gradient", "alpha") else None
+        problem = Problem(tape, self.objective, controller, self.start, windows, clip=clip, measure=self.measure,
+                          scale=scale)  # fmt: skip
+        problem.first = rows[0].copy()
+        seed = o.seed
+        make = {
+            "gradient": lambda: Restarts(problem, rows, seed=seed),
+            "windows": lambda: Restarts(problem, rows, seed=seed),
+            "lbfgs": lambda: LBFGS(problem, seed=seed), "alpha": lambda: AlphaOrder(problem, seed=seed),
+            "es": lambda: EvolutionStrategy(problem, seed=seed), "cem": lambda: CEM(problem, seed=seed),
+            "random": lambda: RandomSearch(problem, rows, seed=seed),
+        }  # fmt: skip
+        return make[self.method_name]()
+
+    def before(self):
+        """The rollout that the search began with, one world."""
+        if self.method_name in PLANS:
+            return self._play(np.zeros((self.steps, self.robot.model.nu)))
+        return self._play(self._with(self.search.problem.first))
+
+    def after(self):
+        """(trajectory, controller) of the best that was found."""
+        if self.method_name in PLANS:
+            controller = self.search.controller()
+            return self._play(controller, len(controller.K)), controller
+        controller = self._with(self.search.best_params)
+        return self._play(controller), controller
+
+    def _with(self, params):
+        controller, _, _ = start_controller(self.robot, self.task, self.steps, self.dt, 1, np.random.default_rng(0))
+        controller.params = np.asarray(params)
+        return controller
+
+    def _play(self, controls, steps=None):
+        sim = Simulator(self.robot.model)
+        sim.reset(*self.start)
+        t = Tape(sim, steps or self.steps, frame_skip=self.frame_skip).rollout(controls)
+        return SimpleNamespace(**{n: np.array(getattr(t, n)) for n in
+                                  ("time", "qpos", "qvel", "act", "ctrl", "sensordata")})  # fmt: skip
+
+
+def start_controller(robot, task, steps, dt, worlds, rng):
+    """(controller, start rows (worlds, n), scale (n,)) that searches of a task begin with.
+
+    run: a PD on a CPG, drawn around small smooth motions. stand: a PD with a linear policy added. Else spline knots.
+    """
+    m = robot.model
+    if task == "run":
+        controller, scale = gait_controller(m, worlds, rng)
+        rows = controller.params.copy()
+        if worlds == 1:
+            controller.params = rows[0]
+        return controller, rows, scale
+    if task == "stand":
+        policy = MLP(m, ())
+        policy.params[:] = 0.0
+        controller = Sum(PD(m), policy)
+        scale = np.concatenate([np.full(controller.members[0].nparam, 0.3), np.full(policy.nparam, 0.1)])
+        noise = 0.1
+    else:
+        every = max(1, round(KNOT_PERIOD / dt))
+        controller = Spline(m.nu, Spline.knots_for(steps, every), every)
+        scale, noise = np.ones(controller.nparam), 0.3
+    rows = controller.params + noise * scale * rng.normal(size=(worlds, controller.nparam))
+    return controller, rows, scale

@@ -1,0 +1,108 @@
+"""Searches without gradients: random search, the cross-entropy method, antithetic evolution strategies."""
+
+import numpy as np
+
+from controllers.adam import Adam
+from controllers.optimize.method import Method
+
+
+class RandomSearch(Method):
+    """Worlds try normal steps of size `sigma` (in units of scale) around the best parameters so far; the best stays.
+
+    The first iteration tries `rows`, or the start itself. sigma is halved, down to a hundredth of it, after `patience`
+    iterations without a gain, and is back in full after that.
+    """
+
+    kept = ("center", "step", "without")
+
+    def __init__(self, problem, rows=None, *, sigma=0.3, patience=10, seed=0):
+        super().__init__(problem, seed)
+        first = problem.first if rows is None else rows
+        self._rows = np.broadcast_to(np.asarray(first, float) / problem.scale, (problem.worlds, problem.n))
+        self.center = np.array(self._rows[0])
+        self.sigma, self.patience, self.step, self.without = sigma, patience, sigma, 0
+
+    def _iterate(self):
+        rows = self._rows if self.iteration == 0 else self.center + self.step * self._noise()
+        cost = self.problem.cost(rows)
+        gained = cost.min() < self.best
+        row = self.note(rows, cost)
+        if gained:
+            self.center, self.without = np.array(rows[np.argmin(cost)]), 0
+        else:
+            self.without += 1
+        if self.without >= self.patience:
+            self.without = 0
+            self.step = self.step / 2 if self.step > self.sigma / 100 else self.sigma
+        return {**row, "sigma": float(self.step)}
+
+    def _noise(self):
+        return self.rng.normal(size=(self.problem.worlds, self.problem.n))
+
+
+class CEM(Method):
+    """Cross-entropy method: the worlds sample a normal distribution that moves to their elite.
+
+    Rubinstein and Kroese, The Cross-Entropy Method (2004), with a diagonal covariance. sigma: start deviation in units
+    of scale; elite: share of the worlds (2 at least); smoothing: how much of the old distribution stays; least: the
+    deviation never falls below it.
+    """
+
+    kept = ("mean", "deviation")
+
+    def __init__(self, problem, params=None, *, sigma=0.3, elite=0.25, smoothing=0.1, least=0.01, seed=0):
+        super().__init__(problem, seed)
+        if problem.worlds < 4:
+            raise ValueError(f"CEM: worlds: got {problem.worlds}, allowed: 4 or more")
+        self.mean = np.array(problem.first if params is None else params, float) / problem.scale
+        self.deviation = np.full(problem.n, float(sigma))
+        self.elite, self.smoothing, self.least = max(2, round(elite * problem.worlds)), smoothing, least
+
+    def _iterate(self):
+        rows = self.mean + self.deviation * self.rng.normal(size=(self.problem.worlds, self.problem.n))
+        rows[0] = self.mean
+        cost = self.problem.cost(rows)
+        row = self.note(rows, cost)
+        chosen = rows[np.argsort(cost)[: self.elite]]
+        s = self.smoothing
+        self.mean = s * self.mean + (1 - s) * chosen.mean(axis=0)
+        self.deviation = np.maximum(s * self.deviation + (1 - s) * chosen.std(axis=0), self.least)
+        return {**row, "sigma": float(self.deviation.mean())}
+
+
+class EvolutionStrategy(Method):
+    """Zeroth-order gradients: antithetic pairs of worlds at params +- sigma e, followed by Adam.
+
+    Salimans et al. (arXiv:1703.03864); costs are replaced by their ranks, from -0.5 to 0.5, so that single
+    catastrophes do not decide. The number of worlds must be even.
+    """
+
+    kept, members = ("params",), ("adam",)
+
+    def __init__(self, problem, params=None, *, sigma=0.1, lr=0.05, seed=0):
+        super().__init__(problem, seed)
+        even(problem, "EvolutionStrategy")
+        self.params = np.array(problem.first if params is None else params, float) / problem.scale
+        self.sigma, self.adam = sigma, Adam(lr=lr, betas=(0.9, 0.98))
+
+    def _iterate(self):
+        noise, rows = antithetic(self.rng, self.problem, self.params, self.sigma)
+        cost = self.problem.cost(rows)
+        row = self.note(rows, cost)
+        rank = np.argsort(np.argsort(cost)) / (len(cost) - 1) - 0.5
+        n = len(noise)
+        grad = (rank[:n] - rank[n:]) @ noise / (2 * n * self.sigma)
+        row["gradient_norm"] = float(np.linalg.norm(grad))
+        self.adam.step(self.params, grad)
+        return row
+
+
+def antithetic(rng, problem, params, sigma):
+    """(noise (worlds / 2, n), rows (worlds, n)): the pairs params + sigma e, then params - sigma e."""
+    noise = rng.normal(size=(problem.worlds // 2, problem.n))
+    return noise, np.concatenate([params + sigma * noise, params - sigma * noise])
+
+
+def even(problem, who):
+    if problem.worlds < 2 or problem.worlds % 2:
+        raise ValueError(f"{who}: worlds: got {problem.worlds}, allowed: an even number, for antithetic pairs")

@@ -1,0 +1,128 @@
+"""iLQR and MPC: box QP and plans by their optimality conditions, a linear problem by its known solution."""
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from controllers import ILQR, MPC
+from controllers.box_qp import box_qp
+from controllers.quadratic import Quadratic
+from controllers.riccati import riccati
+from engine.model import ModelBuilder
+from engine.objectives import ContactForceLimit, Effort, Reach, Smoothness, Walk
+
+PENDULUM = scenes.load("pendulum")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_box_qp_meets_its_optimality_conditions(seed):
+    rng = np.random.default_rng(seed)
+    n = rng.integers(1, 7)
+    L = rng.normal(size=(n, n))
+    H, g = L @ L.T + 0.1 * np.eye(n), 3 * rng.normal(size=n)
+    lo, hi = -rng.uniform(0.05, 1, n), rng.uniform(0.05, 1, n)
+    x, free = box_qp(H, g, lo, hi, np.zeros(n))
+    slope = g + H @ x
+    at_lo, at_hi = x <= lo, x >= hi
+    assert (lo <= x).all() and (x <= hi).all()
+    assert np.abs(slope[~at_lo & ~at_hi]).max(initial=0.0) < 1e-6
+    assert (slope[at_lo & ~free] > -1e-9).all() and (slope[at_hi & ~free] < 1e-9).all()
+    with pytest.raises(np.linalg.LinAlgError):
+        box_qp(-H, g, lo, hi, np.zeros(n))
+
+
+def slider():
+    b = ModelBuilder("slider", gravity=(0, 0, 0), timestep=0.02)
+    b.body("cart")
+    b.joint("cart", "x", type="slide", axis=(1, 0, 0))
+    b.geom("cart", "cart", size=0.1, mass=1.0)
+    b.motor("x", "force")
+    return b.compile()
+
+
+def test_a_linear_problem_is_solved_in_one_iteration_by_the_riccati_gains():
+    m, T, dt = slider(), 30, 0.02
+    objective = Reach(m, [0.0], qpos=[0]) + Effort()
+    plan = ILQR(m, objective, T, 1, ([1.0], [0.5]), limits=None)
+    plan.mu = 0.0
+    plan.iterate()
+    A, B = np.array([[1.0, dt], [0.0, 1.0]]), np.array([[dt * dt], [dt]])
+    gains = riccati(np.tile(A, (T, 1, 1)), np.tile(B, (T, 1, 1)), np.diag([dt, 0.0]), dt * np.eye(1), np.diag([1.0, 0]))
+    np.testing.assert_allclose(plan.K, -gains, atol=1e-5)
+    x = np.array([1.0, 0.5])
+    for t in range(T):
+        u = -gains[t] @ x
+        np.testing.assert_allclose(plan.controls[t], u, atol=1e-5)
+        x = A @ x + B @ u
+
+
+def test_a_finished_plan_is_optimal_within_its_limits():
+    """The tape's own gradient of the objective: zero inside the limits, pushing outwards at them."""
+    m, T = PENDULUM.model, 40
+    objective = Reach(m, [2.0], qpos=[0], terminal=5.0) + Effort() * 0.01
+    plan = ILQR(m, objective, T, 4, (PENDULUM.qpos0, PENDULUM.qvel0), tolerance=1e-12)
+    for _ in range(60):
+        plan.iterate()
+        if plan.finished:
+            break
+    sim = engine.Simulator(m)
+    sim.reset(PENDULUM.qpos0)
+    tape = engine.Tape(sim, T, frame_skip=4)
+    cost, bars = objective(tape.rollout(plan.controls))
+    np.testing.assert_allclose(cost[0], plan.cost, rtol=1e-12)
+    grad = tape.backward(**bars).ctrl[:, 0, 0]
+    u = plan.controls[:, 0]
+    at_lo, at_hi = u <= -1.0, u >= 1.0
+    assert (at_lo | at_hi).any() and np.abs(u).max() <= 1.0
+    size = np.abs(grad).max()
+    assert (grad[at_lo] > -1e-3 * size).all() and (grad[at_hi] < 1e-3 * size).all()
+    assert np.abs(grad[~at_lo & ~at_hi]).max(initial=0.0) < 0.02 * size
+
+
+def test_the_quadratic_model_has_the_objectives_gradient():
+    """lx, lu against the gradient that the engine returns for a rollout of no steps beyond a row: sensors included."""
+    scene = scenes.load("hopper")
+    m, T = scene.model, 6
+    rng = np.random.default_rng(0)
+    q0 = scene.qpos0.copy()
+    q0[3:] = -0.3
+    q0[1] -= 0.12
+    sim = engine.Simulator(m)
+    sim.reset(q0, 0.2 * rng.normal(size=m.nv))
+    tape = engine.Tape(sim, T, frame_skip=2)
+    objective = Walk(m, q0) + 1e-6 * ContactForceLimit(m, 10.0) + Reach(m, [1.0, 0, 1.0], sensor="com")
+    t = tape.rollout(0.2 * rng.normal(size=(T, m.nu)))
+    lx, lu, lxx, luu, lux = Quadratic(m, objective, T).expand(t)
+    bars = objective(t)[1]
+    first = {n: np.zeros_like(b) for n, b in bars.items()}
+    for n in first:
+        first[n][0] = bars[n][0]
+    grads = tape.backward(**first)
+    np.testing.assert_allclose(lx[0, : m.nv], grads.qpos0[0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(lx[0, m.nv :], grads.qvel0[0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(lu[0], grads.ctrl[0, 0], rtol=1e-5, atol=1e-7)
+    assert np.linalg.eigvalsh(lxx).min() > -1e-9 and np.linalg.eigvalsh(luu).min() > -1e-9
+    assert lux.shape == (T, m.nu, 2 * m.nv)
+
+
+def test_mpc_runs_and_its_controller_runs_the_same_again():
+    m = PENDULUM.model
+    objective = Reach(m, [0.25], qpos=[0], running=5.0) + 0.1 * Reach(m, [0.0], qvel=[0]) + Effort() * 0.01
+    mpc = MPC(m, objective, 20, 48, 2, every=4, start=(PENDULUM.qpos0, PENDULUM.qvel0))
+    while not mpc.finished:
+        mpc.iterate()
+    assert mpc.done_qpos.shape == (49, 1) and len(mpc.controller().K) == 48
+    assert abs(mpc.done_qpos[-1, 0] - 0.25) < 0.05
+    sim = engine.Simulator(m)
+    sim.reset(PENDULUM.qpos0)
+    again = engine.Tape(sim, 48, frame_skip=2).rollout(mpc.controller())
+    np.testing.assert_allclose(again.qpos[:, 0], mpc.done_qpos, atol=1e-9)
+
+
+def test_mistakes_are_named():
+    m = PENDULUM.model
+    with pytest.raises(ValueError, match="controls: got shape"):
+        ILQR(m, Effort() + Smoothness(), 5, controls=np.zeros((4, 1)))
+    with pytest.raises(ValueError, match="every: got 9"):
+        MPC(m, Effort(), 5, 20, every=9)

@@ -8,7 +8,7 @@ from .swing_up import SwingUp
 
 LENGTH = 0.5  # of each rod, m
 PIVOT = 1.3  # height of the upper hinge, m
-ELBOW = 4.0  # N m
+ELBOW = 6.0  # N m
 
 
 def build() -> Scene:
@@ -17,7 +17,7 @@ def build() -> Scene:
         name="acrobot",
         description="two rods swing up and stand, with a motor between them alone",
         model=_model(),
-        task=SwingUp(most_speed=0.5),
+        task=SwingUp(most_speed=0.5, weight=100.0, power=60),
         frame_skip=4,
         duration=5.0,
         reset_noise=0.05,

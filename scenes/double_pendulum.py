@@ -17,7 +17,7 @@ def build() -> Scene:
         name="double_pendulum",
         description="a double pendulum swings up and stands, with motors too weak to lift it at once",
         model=_model(),
-        task=SwingUp(),
+        task=SwingUp(weight=100.0, power=60),
         frame_skip=4,
         duration=5.0,
         reset_noise=0.05,

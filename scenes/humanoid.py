@@ -15,7 +15,7 @@ THIGH, SHANK = 0.42, 0.40  # m
 ANKLE = 0.07  # height of the ankle, m
 BEND = 0.25  # rad at hip and ankle of the start, twice as much at the knee
 HEIGHT = (THIGH + SHANK) * np.cos(BEND) + ANKLE  # of the hips when it stands
-PUSH = 0.4  # m/s, forward
+PUSH = 0.25  # m/s, forward
 HIP, KNEE, FOOT, BACK, ARM = 120, 120, 70, 100, 30  # N m
 
 

@@ -24,6 +24,8 @@ class SwingUp(Task):
     ctrl_weight: float = 0.001
     most_angle: float = 0.1
     most_speed: float = 0.3
+    weight: float = 50.0  # how much standing at the end matters in the objective, against standing early
+    power: int = 6  # and how suddenly it begins to
 
     @property
     def goals(self):
@@ -38,7 +40,7 @@ class SwingUp(Task):
         return np.stack([angle.max(axis=(0, 2)), speed.max(axis=(0, 2))], axis=-1)
 
     def objective(self, scene):
-        return Upright(scene.trial - 1.2 * STANDING) + 1e-3 * Effort()
+        return Upright(scene.trial - 1.2 * STANDING, self.weight, self.power) + 1e-3 * Effort()
 
     def observation(self, qpos, qvel):
         angle = self.angle(qpos)
@@ -59,20 +61,20 @@ class SwingUp(Task):
 
 
 class Upright(Objective):
-    """Integral of sum (1 + cos angle) (1 + 50 w^6) + sum v^2 w^30 over all links and joints, w(t) = min(t / begin, 1).
+    """Integral of sum (1 + cos angle) (1 + weight w) + sum v^2 w^5 over links and joints, w = min(t / begin, 1)^power.
 
     The closer to the time (s) at which it must stand, the more it matters; speed only matters then. (1 + cos) is zero
     upright and smooth all around. What the end is like counts for another 0.2 s.
     """
 
-    def __init__(self, begin):
-        self.begin = begin
+    def __init__(self, begin, weight, power):
+        self.begin, self.weight, self.power = begin, weight, power
 
     def evaluate(self, trajectory):
-        late = np.minimum(trajectory.time[:, None, None] / self.begin, 1.0)
+        late = np.minimum(trajectory.time[:, None, None] / self.begin, 1.0) ** self.power
         dt = np.append(np.diff(trajectory.time), 0.2)[:, None, None]
         angle, v = np.cumsum(trajectory.qpos, axis=-1), trajectory.qvel
-        weight, still = dt * (1.0 + 50.0 * late**6), dt * late**30
+        weight, still = dt * (1.0 + self.weight * late), dt * late**5
         cost = (weight * (1.0 + np.cos(angle)) + still * v**2).sum(axis=(0, 2))
         angle_bar = -weight * np.sin(angle)
         qpos_bar = np.flip(np.cumsum(np.flip(angle_bar, axis=-1), axis=-1), axis=-1)

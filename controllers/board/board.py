@@ -13,6 +13,7 @@ from controllers.board.recipes import RECIPES
 from engine.view import plot_board
 
 RANDOM_LIMIT = 30  # random search may use so many times the steps of the best gradient method that solved the task
+RANDOM_SHARE = 0.5  # of a cell's seconds
 COLUMNS = (
     "task", "method", "solved", "wall", "cpu", "start", "iterations", "steps", "reversed", "measured", "threshold",
 )  # fmt: skip
@@ -25,7 +26,7 @@ class Board:
     process takes to its first gradient, which the table adds to the wall time of every cell.
     """
 
-    def __init__(self, folder, load, tasks=None, methods=None, seconds=60.0, seed=0, out=None):
+    def __init__(self, folder, load, tasks=None, methods=None, seconds=100.0, seed=0, out=None):
         self.folder, self.load, self.seconds, self.seed, self.out = Path(folder), load, seconds, seed, out
         self.tasks = _chosen("task", tasks, tuple(RECIPES))
         self.methods = _chosen("method", methods, METHODS)
@@ -83,8 +84,9 @@ class Board:
 
     def _cell(self, task, method):
         scene = self.load(task)
-        limit = np.inf
+        seconds, limit = self.seconds, np.inf
         if method == "random":
+            seconds = RANDOM_SHARE * self.seconds
             limit = RANDOM_LIMIT * min((_work(r) for r in self._gradients(task) if r["solved"]), default=np.inf)
         clock = [time.perf_counter()]
 
@@ -94,7 +96,7 @@ class Board:
                 numbers = ", ".join(f"{x:.3g}" for x in measured)
                 self.say(f"    iteration {iteration}, {steps:,} steps, best cost {cost:.4g}, measured {numbers}")
 
-        return Cell(scene, RECIPES[task], method, self.seed).run(self.seconds, limit, progress)
+        return Cell(scene, RECIPES[task], method, self.seed).run(seconds, limit, progress)
 
     def _gradients(self, task):
         paths = [self.path(task, m) for m in METHODS if m != "random"]

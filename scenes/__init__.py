@@ -3,11 +3,14 @@
 from importlib import import_module
 
 from .scene import Scene
-from .task import Locomotion, Task
+from .task import Goal, Locomotion, Task
 
-_NAMES = ("pendulum", "cartpole", "hopper", "half_cheetah", "walker2d", "ant", "ball_toss")
+_NAMES = (
+    "pendulum", "double_pendulum", "acrobot", "cartpole", "reacher", "arm_reach", "arm_track", "ball_toss", "billiards",
+    "box_push", "sysid_pendulum", "sysid_box", "half_cheetah", "hopper", "walker2d", "ant", "quadruped", "humanoid",
+)  # fmt: skip
 
-__all__ = ["Locomotion", "Scene", "Task", "load", "names"]
+__all__ = ["Goal", "Locomotion", "Scene", "Task", "load", "names"]
 
 
 def names() -> tuple[str, ...]:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Effort, Objective
 
 from .parts import BLUE, GROUND, ORANGE, RED, SKY, SLATE, STEEL, UNTOUCHED, ground
 from .scene import Scene
-from .task import Task
+from .task import Goal, Task
 
 HOOP = np.array([2.4, 0.0, 0.5])
 HOOP_RADIUS = 0.2
+HOOP_BAR = 0.012  # radius of the ring, m
 SHOULDER = np.array([0.0, 0.0, 0.8])
 ARM = 0.55  # from shoulder to wrist, m
 BALL_RADIUS = 0.05
@@ -42,6 +44,22 @@ class Toss(Task):
     width: float = 0.5
     ctrl_weight: float = 1e-4
     ball: int = 2  # first coordinate of the ball in qpos, and in qvel
+    opening: float = HOOP_RADIUS - HOOP_BAR - BALL_RADIUS  # m within which the ball's middle passes clear of the ring
+
+    @property
+    def goals(self):
+        return (Goal("distance of the falling ball to the middle of the hoop", "m", high=self.opening),)
+
+    def measure(self, trajectory):
+        """Infinite for a ball that never falls through the hoop's height."""
+        place = self.place(trajectory.qpos)
+        missed, falls = self.pass_by(place[:-1], place[1:])
+        first = np.argmax(falls, axis=0)
+        distance = np.take_along_axis(missed, first[None], axis=0)[0]
+        return np.where(falls.any(axis=0), distance, np.inf)[:, None]
+
+    def objective(self, scene):
+        return PassBy(self) + 1e-3 * Effort()
 
     def observation(self, qpos, qvel):
         """Angles of the arm, the way from the ball to the target, and all velocities without the ball's spin."""
@@ -49,12 +67,7 @@ class Toss(Task):
         return np.concatenate([qpos[..., : self.ball], self.target - self.place(qpos), qvel[..., : self.ball + 3]], -1)
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
-        before, after = self.place(qpos_before), self.place(qpos_after)
-        height = self.target[2]
-        falls = (before[..., 2] >= height) & (after[..., 2] < height)
-        drop = np.where(falls, before[..., 2] - after[..., 2], 1.0)
-        share = ((before[..., 2] - height) / drop)[..., None]
-        missed = np.linalg.norm(before + share * (after - before) - self.target, axis=-1)
+        missed, falls = self.pass_by(self.place(qpos_before), self.place(qpos_after))
         terms = {
             "toss": np.where(falls, 1.0 / (1.0 + np.square(missed / self.width)), 0.0),
             "ctrl": -self.ctrl_weight * np.square(ctrl).sum(axis=-1),
@@ -64,9 +77,53 @@ class Toss(Task):
     def terminated(self, qpos, qvel):
         return super().terminated(qpos, qvel) | (self.place(qpos)[..., 2] < self.target[2])
 
+    def pass_by(self, before, after):
+        """At what distance (m) the ball passes the target on its way down, and whether it does so on this step."""
+        height = self.target[2]
+        falls = (before[..., 2] >= height) & (after[..., 2] < height)
+        drop = np.where(falls, before[..., 2] - after[..., 2], 1.0)
+        share = ((before[..., 2] - height) / drop)[..., None]
+        return np.linalg.norm(before + share * (after - before) - self.target, axis=-1), falls
+
     def place(self, qpos):
         """Middle of the ball, (..., 3)."""
         return np.asarray(qpos)[..., self.ball : self.ball + 3]
+
+
+class PassBy(Objective):
+    """Squared horizontal distance (m^2) at which the falling ball first passes the target's height.
+
+    A ball that never does so is a throw too low: it costs the squared distance of its highest place to the target, and
+    MISSED. The step in which it passes is held; where within the step depends on the places before and after.
+    """
+
+    MISSED = 10.0
+
+    def __init__(self, toss):
+        self.toss = toss
+
+    def evaluate(self, trajectory):
+        place, n = self.toss.place(trajectory.qpos), self.toss.ball
+        worlds = np.arange(place.shape[1])
+        _, falls = self.toss.pass_by(place[:-1], place[1:])
+        k, passes = np.argmax(falls, axis=0), falls.any(axis=0)
+        a, b = place[k, worlds], place[k + 1, worlds]
+        drop = np.where(passes, a[:, 2] - b[:, 2], 1.0)
+        share = (a[:, 2] - self.toss.target[2]) / drop
+        step = b - a
+        away = (a + share[:, None] * step - self.toss.target) * (1, 1, 0)
+        along = (2 * away * step).sum(axis=-1) / drop  # d(cost)/d(share) / drop
+        bar = np.zeros_like(trajectory.qpos)
+        ball = bar[:, :, n : n + 3]
+        a_bar, b_bar = 2 * away * (1 - share)[:, None], 2 * away * share[:, None]
+        a_bar[:, 2], b_bar[:, 2] = along * (1 - share), along * share
+        top = np.argmax(place[:, :, 2], axis=0)
+        low = place[top, worlds] - self.toss.target
+        cost = np.where(passes, np.square(away).sum(axis=-1), self.MISSED + np.square(low).sum(axis=-1))
+        ball[k, worlds] += np.where(passes[:, None], a_bar, 0.0)
+        ball[k + 1, worlds] += np.where(passes[:, None], b_bar, 0.0)
+        ball[top, worlds] += np.where(passes[:, None], 0.0, 2 * low)
+        return cost, {"qpos": bar}
 
 
 def build() -> Scene:
@@ -135,7 +192,7 @@ def _hoop(b, sides=14):
     corner = 2 * np.pi * np.arange(sides + 1) / sides
     ring = HOOP + HOOP_RADIUS * np.stack([np.cos(corner), np.sin(corner), 0 * corner], axis=-1)
     for start, end in zip(ring[:-1], ring[1:], strict=True):
-        b.geom("world", fromto=(*start, *end), size=0.012, rgba=RED)
+        b.geom("world", fromto=(*start, *end), size=HOOP_BAR, rgba=RED)
     foot = HOOP + (HOOP_RADIUS, 0, 0)
     b.geom("world", "post", fromto=(*(foot * (1, 1, 0)), *foot), size=0.018, rgba=STEEL)
     b.site("world", "target", pos=HOOP, size=0.03, rgba=GROUND)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model import ModelBuilder
+from engine.objectives import Effort, Objective
 
 from .parts import ORANGE, SLATE, STEEL, TEAL, UNTOUCHED, ground
 from .scene import Scene
-from .task import Task
+from .task import Goal, Task
 
 GROUND_HEIGHT = -0.35  # of the floor, which nothing touches
 
@@ -19,12 +20,40 @@ class Balance(Task):
 
     max_angle: float = 0.2
 
+    @property
+    def goals(self):
+        return (Goal("largest angle of the pole", "rad", high=self.max_angle),)
+
+    def measure(self, trajectory):
+        return np.abs(trajectory.qpos[:, :, 1]).max(axis=0)[:, None]
+
+    def objective(self, scene):
+        return UntilItFalls(self.max_angle) + 1e-3 * Effort()
+
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
         survive = np.where(self.terminated(qpos_after, qvel_after), 0.0, 1.0)
         return survive, {"survive": survive}
 
     def terminated(self, qpos, qvel):
         return super().terminated(qpos, qvel) | (np.abs(np.asarray(qpos)[..., 1]) > self.max_angle)
+
+
+class UntilItFalls(Objective):
+    """Integral of x^2 + (10 angle)^2 while the pole is within `max_angle`; afterwards every second costs 10.
+
+    x is the cart's place, m. What happens after a fall says nothing about how to prevent it, and has no gradient.
+    """
+
+    def __init__(self, max_angle):
+        self.max_angle = max_angle
+
+    def evaluate(self, trajectory):
+        q = trajectory.qpos
+        up = np.logical_and.accumulate(np.abs(q[:, :, 1:]) < self.max_angle, axis=0)
+        dt = np.append(np.diff(trajectory.time), 0.0)[:, None, None]
+        weight = dt * up * (1.0, 100.0)
+        cost = (weight * q**2).sum(axis=(0, 2)) + (10.0 * dt * ~up).sum(axis=(0, 2))
+        return cost, {"qpos": 2 * weight * q}
 
 
 def build() -> Scene:

@@ -4,13 +4,11 @@ import numpy as np
 
 from engine.model import ModelBuilder
 
-from .parts import BLUE, ORANGE, SKY, SLATE, foot_sensors, ground, planar_root, trunk_sensors
+from .parts import BLUE, ORANGE, SKY, SLATE, foot_sensors, ground, planar_leg, planar_root, trunk_sensors
 from .scene import Scene
 from .task import Locomotion
 
 HEIGHT = 1.25  # of the torso's middle when the leg is straight
-FLEXION = np.radians((-150, 0))
-ANKLE = np.radians((-45, 45))
 
 
 def build() -> Scene:
@@ -22,6 +20,9 @@ def build() -> Scene:
         healthy_angle=(-0.2, 0.2),
         healthy_state=(-100.0, 100.0),
         velocity_clip=10.0,
+        most_tilt=0.5,
+        least_height=0.7,
+        settle=1.0,
     )
     return Scene(
         name="hopper",
@@ -30,6 +31,7 @@ def build() -> Scene:
         task=task,
         frame_skip=4,
         duration=8.0,
+        trial=5.0,
         reset_noise=5e-3,
         camera={"azimuth": 90.0, "elevation": -10.0},
     )
@@ -44,24 +46,7 @@ def _model():
     b.body("torso", pos=(0, 0, HEIGHT))
     planar_root(b, "torso", HEIGHT)
     b.geom("torso", "torso_geom", size=(0.05, 0.2), rgba=BLUE)
-    _leg(b)
-    for joint in ("thigh_joint", "leg_joint", "foot_joint"):
-        b.motor(joint, joint)
+    planar_leg(b, "", (SKY, ORANGE, SLATE), toe=0.13, half=0.195, friction=2.0)
     trunk_sensors(b, "torso")
     foot_sensors(b, "foot_site")
     return b.compile()
-
-
-def _leg(b):
-    """Thigh, leg and foot; every joint bends with a negative angle."""
-    b.body("thigh", "torso", pos=(0, 0, -0.2))
-    b.joint("thigh", "thigh_joint", range=FLEXION)
-    b.geom("thigh", "thigh_geom", pos=(0, 0, -0.225), size=(0.05, 0.225), rgba=SKY)
-    b.body("leg", "thigh", pos=(0, 0, -0.7))
-    b.joint("leg", "leg_joint", pos=(0, 0, 0.25), range=FLEXION)
-    b.geom("leg", "leg_geom", size=(0.04, 0.25), rgba=ORANGE)
-    b.body("foot", "leg", pos=(0.13, 0, -0.35))
-    b.joint("foot", "foot_joint", pos=(-0.13, 0, 0.1), range=ANKLE)
-    along = {"pos": (-0.065, 0, 0.1), "euler": (0, -np.pi / 2, 0), "type": "capsule"}
-    b.geom("foot", "foot_geom", size=(0.06, 0.195), friction=2.0, rgba=SLATE, **along)
-    b.site("foot", "foot_site", size=(0.07, 0.195), **along)

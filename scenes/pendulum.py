@@ -1,47 +1,14 @@
 """A pendulum swings up with a motor too weak to lift it at once."""
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from engine.model import ModelBuilder
 
 from .parts import BLUE, ORANGE, SLATE, STEEL, UNTOUCHED, ground
 from .scene import Scene
-from .task import Task
+from .swing_up import SwingUp
 
 LENGTH = 0.6  # of the rod, m
 PIVOT = 0.9  # height of the hinge, m
 TORQUE = 1.2  # N m, against 3.5 N m of gravity when the rod is level
-
-
-@dataclass(frozen=True)
-class SwingUp(Task):
-    """Stand upright and still: quadratic costs of the angle to upright (rad), the velocity (rad/s) and the control.
-
-    What a policy sees is smooth where the angle wraps around: its cosine (1 when upright) and sine, and the velocity.
-    """
-
-    angle_weight: float = 1.0
-    velocity_weight: float = 0.1
-    ctrl_weight: float = 0.001
-
-    def observation(self, qpos, qvel):
-        angle = self.angle(qpos)
-        return np.concatenate([np.cos(angle), np.sin(angle), qvel], axis=-1)
-
-    def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
-        terms = {
-            "upright": -self.angle_weight * np.square(self.angle(qpos_after)).sum(axis=-1),
-            "still": -self.velocity_weight * np.square(qvel_after).sum(axis=-1),
-            "ctrl": -self.ctrl_weight * np.square(ctrl).sum(axis=-1),
-        }
-        return sum(terms.values()), terms
-
-    @staticmethod
-    def angle(qpos):
-        """From upright, in [-pi, pi): the model's own angle is zero when the pendulum hangs."""
-        return np.mod(np.asarray(qpos), 2.0 * np.pi) - np.pi
 
 
 def build() -> Scene:

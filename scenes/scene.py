@@ -18,6 +18,7 @@ class Scene:
 
     frame_skip      physics steps during which one control is held
     duration        length of an episode in simulated seconds
+    trial           seconds of the episode that `solved` judges; by default all of it
     qpos0, qvel0    the start state; by default the model's rest position, not moving
     reset_noise     positions start within +- this of qpos0 (m, rad), velocities see velocity_noise
     velocity_noise  "uniform" within +- reset_noise, or "normal" with this standard deviation (m/s, rad/s)
@@ -35,10 +36,14 @@ class Scene:
     reset_noise: float = 0.0
     velocity_noise: str = "uniform"
     camera: dict = field(default_factory=dict)
+    trial: float | None = None
 
     def __post_init__(self):
         self.qpos0 = _state(self.name, "qpos0", self.qpos0, self.model.qpos0)
         self.qvel0 = _state(self.name, "qvel0", self.qvel0, np.zeros(self.model.nv))
+        self.trial = self.duration if self.trial is None else self.trial
+        if not 0.0 < self.trial <= self.duration:
+            raise ValueError(f"{self.name}: trial={self.trial!r}; allowed: seconds up to the duration {self.duration}")
         if not self.reset_noise >= 0.0:
             raise ValueError(f"{self.name}: reset_noise={self.reset_noise!r}; allowed: zero or more")
         if self.velocity_noise not in _VELOCITY_NOISES:
@@ -54,6 +59,24 @@ class Scene:
     def steps(self) -> int:
         """Controls in one episode."""
         return round(self.duration / self.dt)
+
+    @property
+    def trial_steps(self) -> int:
+        """Controls in the part of an episode that is judged."""
+        return round(self.trial / self.dt)
+
+    @property
+    def threshold(self) -> str:
+        """In words and numbers, what counts as solved."""
+        return f"{self.trial:g} s: " + "; ".join(str(goal) for goal in self.task.goals)
+
+    def objective(self):
+        """A cost of recorded rollouts with its cotangents (engine.objectives), lower where the task is done better."""
+        return self.task.objective(self)
+
+    def solved(self, trajectory) -> np.ndarray:
+        """Would a person call this recorded trial solved? Booleans (worlds,); see `threshold`."""
+        return self.task.solved(trajectory)
 
     def start(self, rng=None, worlds: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Start states (qpos, qvel) of shapes (worlds, nq) and (worlds, nv).

@@ -1,17 +1,54 @@
-"""Tasks: what a robot sees, what it is paid for, and when its episode is over. NumPy, for any number of worlds at once.
+"""Tasks: what a robot sees, what it is paid for, when its episode is over, and what counts as solved.
 
-All arrays may have leading axes (worlds, steps, ...) before the last one; results have the same leading axes.
+NumPy, for any number of worlds at once: arrays may have leading axes (worlds, steps, ...) before the last one, and
+results have the same. `measure` and `solved` judge a whole recorded episode, (rows, worlds, ...), of engine.Tape.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+from engine.objectives import RunForward
 
 _ANY = (-np.inf, np.inf)
 
 
+class Goal(NamedTuple):
+    """One number of an episode that must lie within [low, high] for the task to count as solved."""
+
+    name: str
+    unit: str
+    low: float = -np.inf
+    high: float = np.inf
+
+    def __str__(self):
+        ends = [f"at least {self.low:g}"] if np.isfinite(self.low) else []
+        ends += [f"at most {self.high:g}"] if np.isfinite(self.high) else []
+        return f"{self.name} {' and '.join(ends)} {self.unit}".strip()
+
+
 class Task:
-    """Base of all tasks: sees the whole state and goes on as long as it is finite; `reward` is up to the task."""
+    """Base of all tasks: sees the whole state and goes on as long as it is finite; `reward` is up to the task.
+
+    goals   what `measure` returns must keep all of these
+    """
+
+    goals: tuple[Goal, ...] = ()
+
+    def measure(self, trajectory):
+        """The numbers that `goals` are about, (worlds, goals), of a recorded episode from the scene's start state."""
+        raise NotImplementedError
+
+    def objective(self, scene):
+        """What a gradient follows: an engine.objectives.Objective of recorded rollouts of this scene."""
+        raise NotImplementedError
+
+    def solved(self, trajectory):
+        """Would a person call this episode solved? Booleans (worlds,): every goal is kept."""
+        low, high = (np.array([getattr(g, end) for g in self.goals]) for end in ("low", "high"))
+        measured = self.measure(trajectory)
+        return ((low <= measured) & (measured <= high)).all(axis=-1)
 
     def observation(self, qpos, qvel):
         """What a policy sees, (..., size)."""
@@ -42,6 +79,10 @@ class Locomotion(Task):
     healthy_angle   range of the trunk's pitch qpos[2] there, for planar robots
     healthy_state   range of every coordinate and velocity but the first two there
     velocity_clip   velocities are seen within +- this
+    least_speed     of a solved episode along x, m/s, on average from second `settle` to the end
+    most_tilt       of the trunk at any time of a solved episode, rad
+    least_height    of the trunk, the coordinate after the horizontal ones, at any time of a solved episode
+    settle          seconds in which a solved episode may gather speed
     """
 
     horizontal: int = 1
@@ -52,6 +93,33 @@ class Locomotion(Task):
     healthy_angle: tuple[float, float] = _ANY
     healthy_state: tuple[float, float] = _ANY
     velocity_clip: float = np.inf
+    least_speed: float = 1.0
+    most_tilt: float = 1.0
+    least_height: float = -np.inf
+    settle: float = 0.0
+
+    @property
+    def goals(self):
+        since = f" after {self.settle:g} s" if self.settle else ""
+        height = (Goal("lowest trunk", "m", low=self.least_height),) if np.isfinite(self.least_height) else ()
+        return (
+            Goal(f"mean speed{since}", "m/s", low=self.least_speed),
+            Goal("largest tilt of the trunk", "rad", high=self.most_tilt),
+            *height,
+        )
+
+    def measure(self, trajectory):
+        q, time = trajectory.qpos, trajectory.time - trajectory.time[0]
+        k = int(np.searchsorted(time, self.settle - 1e-9))
+        speed = (q[-1, :, 0] - q[k, :, 0]) / (time[-1] - time[k])
+        measured = [speed, tilt(q, self.horizontal).max(axis=0), q[:, :, self.horizontal].min(axis=0)]
+        return np.stack(measured[: len(self.goals)], axis=-1)
+
+    def objective(self, scene):
+        """Speed along x while the robot is on its feet; one that has fallen pays for the time that is left."""
+        drop = 0.6 if np.isinf(self.least_height) else 1.0 - self.least_height / scene.qpos0[self.horizontal]
+        fall = (self.most_tilt if self.horizontal == 1 else np.sin(self.most_tilt / 2), drop, 1.0)
+        return RunForward(scene.model, scene.qpos0, fall=fall)
 
     def observation(self, qpos, qvel):
         if self.velocity_clip < np.inf:
@@ -85,6 +153,19 @@ class Locomotion(Task):
     def position(self, qpos):
         qpos = np.asarray(qpos)
         return {axis: qpos[..., i] for i, axis in enumerate("xy"[: self.horizontal])}
+
+
+def tilt(qpos, horizontal):
+    """Angle (rad) of a trunk to upright, (...): of the pitch in qpos[2], or of the quaternion in qpos[3:7]."""
+    if horizontal == 1:
+        return np.abs(qpos[..., 2])
+    quat = qpos[..., 3:7] / np.linalg.norm(qpos[..., 3:7], axis=-1, keepdims=True)
+    return np.arccos(np.clip(1.0 - 2.0 * (quat[..., 1] ** 2 + quat[..., 2] ** 2), -1.0, 1.0))
+
+
+def last_seconds(trajectory, seconds):
+    """Index of the first row that lies within the last `seconds` of the episode."""
+    return int(np.searchsorted(trajectory.time, trajectory.time[-1] - seconds - 1e-9))
 
 
 def _within(value, bounds):

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from engine.view.animation import save_animation, save_frame, save_strobe
+from engine.view.board import plot_board
 from engine.view.camera import Camera
 from engine.view.curves import phase_pairs, plot_columns, plot_gradient_norms, plot_phase
 from engine.view.plots import plot_contact_forces, plot_joints, plot_loss, plot_series
@@ -17,6 +18,7 @@ __all__ = [
     "live",
     "phase_pairs",
     "play",
+    "plot_board",
     "plot_columns",
     "plot_contact_forces",
     "plot_gradient_norms",

@@ -1,0 +1,60 @@
+"""The board's plot: for every task the best cost against simulator steps, of every method, on one page."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from engine.view.plots import COLOURS
+
+LOOKS = {
+    "gradient": (COLOURS[0], "-"), "windows": (COLOURS[2], "-"), "ilqr": (COLOURS[3], "-"),
+    "mpc": (COLOURS[4], "-"), "random": (COLOURS[1], "--"),
+}  # fmt: skip
+
+
+def plot_board(path, rows, columns=4):
+    """Write a picture (PNG, SVG or PDF). rows: dicts with task, method, solved and curve.
+
+    curve: [forward steps, reversed steps, best cost so far] after each iteration. A dot marks where a search met the
+    task's threshold; a cross where it gave up.
+    """
+    tasks = list(dict.fromkeys(r["task"] for r in rows))
+    if not tasks:
+        raise ValueError("rows is empty: there is nothing to plot")
+    columns = min(columns, len(tasks))
+    lines = -(-len(tasks) // columns)
+    figure = Figure(figsize=(3.1 * columns, 0.9 + 2.15 * lines), dpi=110, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axes, task in zip(panels, tasks, strict=False):
+        _panel(axes, task, [r for r in rows if r["task"] == task])
+    for axes in panels[len(tasks) :]:
+        axes.remove()
+    figure.supxlabel("simulator steps, forward and reversed", fontsize=11)
+    figure.supylabel("best cost so far", fontsize=11)
+    known = [m for m in LOOKS if any(r["method"] == m for r in rows)]
+    handles = [panels[0].plot([], [], color=LOOKS[m][0], linestyle=LOOKS[m][1])[0] for m in known]
+    handles += [panels[0].plot([], [], "o", color="#39434d")[0], panels[0].plot([], [], "x", color="#39434d")[0]]
+    figure.legend(handles, [*known, "solved", "gave up"], loc="outside upper center", ncols=6, frameon=False)
+    figure.savefig(path)
+    return path
+
+
+def _panel(axes, task, rows):
+    for r in rows:
+        curve = np.array(r["curve"], float).reshape(-1, 3)
+        if not len(curve):
+            continue
+        colour, style = LOOKS[r["method"]]
+        steps, cost = curve[:, 0] + curve[:, 1], curve[:, 2]
+        axes.plot(steps, cost, color=colour, linestyle=style, linewidth=1.4)
+        axes.plot(steps[-1], cost[-1], "o" if r["solved"] else "x", color=colour, markersize=6)
+    costs = [c[2] for r in rows for c in r["curve"] if np.isfinite(c[2])]
+    if costs and min(costs) > 0 and max(costs) > 20 * min(costs):
+        axes.set_yscale("log")
+    axes.set_xscale("log")
+    axes.set_title(task.replace("_", " "), fontsize=10)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#dfe4e8", linewidth=0.7)
+    axes.set_axisbelow(True)

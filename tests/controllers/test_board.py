@@ -1,0 +1,126 @@
+"""The board: it judges whole rollouts, its identification gradients are right, and a killed one goes on."""
+
+import json
+
+import numpy as np
+import pytest
+
+import scenes
+from controllers.board import RECIPES, Board
+from controllers.board.board import markdown
+from controllers.board.cell import METHODS, Cell
+from controllers.board.identification import IdentificationProblem
+from controllers.board.judge import Judge
+from controllers.board.random_search import RandomSearch
+from engine import Simulator, Tape
+
+
+def test_every_task_has_a_recipe_with_a_gradient_method_and_the_baseline():
+    assert set(RECIPES) == set(scenes.names())
+    for recipe in RECIPES.values():
+        assert set(recipe.methods) <= set(METHODS)
+        assert "random" in recipe.methods and len(recipe.methods) > 1
+
+
+def test_judge_joins_windows_into_the_rollout_that_one_window_gives():
+    scene = scenes.load("reacher")
+    controls = np.random.default_rng(0).uniform(-1, 1, (scene.trial_steps, 2, scene.model.nu))
+    trials = []
+    for windows in (1, 4):
+        judge, sim = Judge(scene), Simulator(scene.model, worlds=2)
+        steps = scene.trial_steps // windows
+        tape = Tape(sim, steps, scene.frame_skip)
+        for _ in range(2):  # a second rollout must not see the first
+            sim.reset(scene.qpos0)
+            cost = sum(judge(tape.rollout(controls[k * steps : (k + 1) * steps]))[0] for k in range(windows))
+        trials.append(judge.trial())
+        assert cost.shape == (2,)
+    for name in ("time", "qpos", "qvel", "ctrl", "sensordata"):
+        np.testing.assert_allclose(getattr(trials[1], name), getattr(trials[0], name), atol=1e-12, err_msg=name)
+    assert len(trials[0].time) == scene.trial_steps + 1
+
+
+@pytest.mark.parametrize("name", ["sysid_pendulum", "sysid_box"])
+def test_gradients_of_an_identification_agree_with_differences(name):
+    scene = scenes.load(name)
+    tape = Tape(Simulator(scene.model), len(scene.task.ctrl), scene.frame_skip)
+    problem = IdentificationProblem(tape, Judge(scene), scene, 1)
+    at = np.full(problem.n, 0.1)
+    cost, grad = problem.gradient(at)
+    for k in range(problem.n):
+        slopes = []
+        for h in (1e-4, 1e-5, 1e-6):
+            e = h * np.eye(problem.n)[k]
+            slopes.append((problem.cost(at + e) - problem.cost(at - e))[0] / (2 * h))
+        assert min(abs(np.array(slopes) / grad[0, k] - 1)) < 1e-5
+    real = [np.log(np.mean(getattr(scene.task.real, u.array)[u.entries]) / u.guess) for u in scene.task.unknowns]
+    assert problem.cost(np.array(real))[0] < 0.01 * cost[0]
+    assert problem.verdict()[0].all()
+
+
+def test_random_search_descends_and_repeats():
+    runs = []
+    for _ in range(2):
+        cell = Cell(scenes.load("reacher"), RECIPES["reacher"], "random", seed=3)
+        assert isinstance(cell.search, RandomSearch)
+        runs.append([cell.search.iterate()["best"] for _ in range(8)])
+    assert runs[0] == runs[1]
+    assert runs[0][-1] < 0.8 * runs[0][0] and np.all(np.diff(runs[0]) <= 0)
+
+
+def test_a_cell_is_solved_by_gradient_and_says_what_it_measured():
+    scene = scenes.load("ball_toss")
+    row = Cell(scene, RECIPES["ball_toss"], "gradient").run(60.0)
+    assert row["solved"] and row["iterations"] == len(row["curve"])
+    assert row["measured"][0] <= scene.task.opening
+    assert row["steps"] == row["iterations"] * RECIPES["ball_toss"].worlds * scene.trial_steps * scene.frame_skip
+
+
+def test_a_cell_stops_at_its_limit_unsolved():
+    row = Cell(scenes.load("reacher"), RECIPES["reacher"], "random").run(60.0, limit=4000)
+    assert not row["solved"] and row["reason"] == "budget" and row["steps"] <= 8000
+
+
+def test_a_killed_board_goes_on_where_it_was(tmp_path, monkeypatch):
+    board = Board(tmp_path, scenes.load, ["ball_toss", "reacher"], ["gradient", "random"], seconds=2.0)
+    ran, run = [], Cell.run
+
+    def killed(cell, *args):
+        ran.append((cell.scene.name, cell.method))
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        return run(cell, *args)
+
+    monkeypatch.setattr(Cell, "run", killed)
+    with pytest.raises(KeyboardInterrupt):
+        board.run()
+    rows = board.run()
+    first, *rest = board.cells()
+    assert ran == [first, rest[0], *rest]  # the second one again, the first one not
+    assert [(r["task"], r["method"]) for r in rows] == [(t, m) for t in board.tasks for m in board.methods]
+    assert board.run() == rows and len(ran) == 5
+    table = json.loads((tmp_path / "table.json").read_text())
+    assert [r["solved"] for r in table] == [r["solved"] for r in rows]
+    assert (tmp_path / "board.png").stat().st_size > 5000
+    assert "| ball_toss | gradient | yes |" in (tmp_path / "table.md").read_text()
+
+
+def test_a_board_refuses_what_it_does_not_know(tmp_path):
+    with pytest.raises(ValueError, match="task 'hoper'; allowed: .*hopper"):
+        Board(tmp_path, scenes.load, ["hoper"])
+    with pytest.raises(ValueError, match="method 'magic'; allowed: gradient"):
+        Board(tmp_path, scenes.load, methods=["magic"])
+    with pytest.raises(ValueError, match="budget"):
+        Board(tmp_path, scenes.load, seconds=0)
+    Board(tmp_path, scenes.load, ["reacher"], ["random"], seconds=0.1).run()
+    with pytest.raises(ValueError, match="--out"):
+        Board(tmp_path, scenes.load, ["reacher"], ["random"], seconds=0.2).run()
+
+
+def test_the_table_compares_with_the_cheapest_gradient_method():
+    def row(method, solved, steps):
+        return {"task": "t", "method": method, "solved": solved, "steps": steps, "reversed": 0, "wall": 1.0, "cpu": 1.0,
+                "start": 1.0, "iterations": 1, "threshold": "still"}  # fmt: skip
+
+    text = markdown([row("gradient", True, 100), row("windows", False, 10), row("random", False, 1000)])
+    assert "| t | gradient | 100 | more than 10.0 |" in text and "* t: still" in text

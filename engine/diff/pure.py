@@ -19,11 +19,11 @@ from engine import schema as s
 from engine.arrays import NP_REAL, Pack, parameter, theta_layout
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
-from engine.diff.tape import Tape, positive
+from engine.diff.tape import Tape
 from engine.kernels import reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
 from engine.model.constants import BALL, FREE
-from engine.simulator import Simulator, qpos_to_tangent, require_finite, tangent_to_qpos
+from engine.simulator import Simulator, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
 KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
@@ -86,9 +86,9 @@ class PureRollout:
     """
 
     def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory):
-        self.steps, self.frame_skip = positive("steps", steps), positive("frame_skip", frame_skip)
+        self.steps, self.frame_skip = whole("steps", steps), whole("frame_skip", frame_skip)
         self.sensors, self.output_every = bool(sensors), record_every
-        if record_every and self.steps % positive("record_every", record_every):
+        if record_every and self.steps % whole("record_every", record_every):
             raise ValueError(f"record_every: got {record_every}, allowed: a divisor of steps = {self.steps}")
         if sensors and not sim.model.nsensordata:
             raise ValueError("sensordata: this model has no sensors")

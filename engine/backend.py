@@ -74,6 +74,9 @@ def _start(arch, precision, threads):
             advanced_optimization=False,
             cpu_max_num_threads=threads,
             offline_cache=True,
+            # Kernels of one setting take some 45 MB, those with a user's controller the same again; beyond its limit of
+            # 100 MB Taichi would drop the least used ones, and the next start would compile.
+            offline_cache_max_size_of_files=2**30,
             # Indices are checked on the host before a launch; checks in the kernel would triple its size.
             debug=False,
         )

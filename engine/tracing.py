@@ -13,10 +13,11 @@ import sys
 
 from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl, matrix_ops
-from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext
+from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext, Builder
 from taichi.lang.expr import Expr, make_expr_group
 from taichi.lang.matrix import Vector
 
+_build = Builder.__call__
 _get_tree_and_ctx, _inside_class = kernel_impl._get_tree_and_ctx, kernel_impl._inside_class
 _dot, _cross, _matmul = matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul
 
@@ -24,6 +25,7 @@ _dot, _cross, _matmul = matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul
 def set_up():
     """Put the replacements in place; once or more often."""
     ASTTransformerContext.get_pos_info = _position
+    Builder.__call__ = _built
     kernel_impl._get_tree_and_ctx = _parsed_once
     kernel_impl._inside_class = _in_class_body
     matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul = dot, cross, matmul
@@ -34,6 +36,19 @@ def set_up():
 def _position(self, node):
     """Where an error is, without the wrapped text of its line."""
     return f'File "{self.file}", line {node.lineno + self.lineno_offset}, in {self.func.func.__name__}:\n'
+
+
+def _built(self, ctx, node):
+    """Trace a node. Taichi writes down where it is before each one; here only functions do, and a node that fails is
+    traced once more, Taichi's way, for its message."""
+    if isinstance(node, (ast.Module, ast.FunctionDef)):
+        return _build(self, ctx, node)
+    try:
+        return getattr(self, f"build_{type(node).__name__}")(ctx, node)
+    except Exception:
+        if ctx.raised:
+            raise
+        return _build(self, ctx, node)
 
 
 # ------------------------------------------------------------------------------------------- source, parsed once
@@ -79,8 +94,8 @@ def _functions_of(file):
 
 def _in_class_body(level_of_class_stackframe):
     """Taichi asks at every decorator whether it stands in a class, and searches source files; mostly it does not."""
-    frame = sys._getframe(level_of_class_stackframe)
-    return "__qualname__" in frame.f_locals and _inside_class(level_of_class_stackframe + 1)
+    body = sys._getframe(level_of_class_stackframe - 1)  # the level is that of the code around the class
+    return "__qualname__" in body.f_locals and _inside_class(level_of_class_stackframe + 1)
 
 
 class Guard(ast.NodeTransformer):

@@ -1,0 +1,78 @@
+"""What engine/tracing.py replaces in Taichi does the same: products of vectors, errors with their place, classes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import taichi as ti
+
+from engine.math.types import mat3, real, vec3, vec4
+
+
+@ti.kernel
+def products(x: ti.types.ndarray(dtype=real, ndim=1), y: ti.types.ndarray(dtype=real, ndim=1)):
+    a = vec3(x[0], x[1], x[2])
+    b = vec3(x[3], x[4], x[5])
+    p = vec4(x[0], x[1], x[2], x[3])
+    m = mat3([[x[0], x[1], x[2]], [x[3], x[4], x[5]], [x[6], x[7], x[8]]])
+    y[0] = (a + b).dot(b)
+    y[1] = p.dot(p)
+    for i in ti.static(range(3)):
+        y[2 + i] = (a - b).cross(2 * b)[i]
+        y[5 + i] = (m @ (a + b))[i]
+        for j in ti.static(range(3)):
+            y[8 + 3 * i + j] = (m @ m)[i, j]
+
+
+def test_products_are_numpys():
+    x, y = np.random.default_rng(0).normal(size=9), np.zeros(17)
+    products(x, y)
+    a, b, m = x[:3], x[3:6], x.reshape(3, 3)
+    expected = [(a + b) @ b, x[:4] @ x[:4], *np.cross(a - b, 2 * b), *(m @ (a + b)), *(m @ m).ravel()]
+    np.testing.assert_allclose(y, expected, rtol=1e-14, atol=1e-14)
+
+
+def test_an_error_names_its_place():
+    @ti.func
+    def wrong(x):
+        return x + nowhere  # noqa: F821
+
+    @ti.kernel
+    def caller() -> real:
+        return wrong(1.0)
+
+    with pytest.raises(ti.TaichiNameError, match="nowhere") as e:
+        caller()
+    assert "test_tracing.py" in str(e.value) and "in wrong" in str(e.value)
+
+
+SCRIPT = """
+import engine
+engine.init(threads=1)
+import taichi as ti
+
+@ti.func
+def twice(x):
+    return 2 * x
+
+@ti.data_oriented
+class Adder:
+    def __init__(self):
+        self.more = 3
+
+    @ti.kernel
+    def add(self, x: ti.i32) -> ti.i32:
+        return twice(x) + self.more
+
+print(Adder().add(5))
+"""
+
+
+def test_scripts_and_classes_of_a_user(tmp_path):
+    """Decorators at the top of a script, where no frame is above, and in a class."""
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "13"

@@ -47,7 +47,10 @@ class Cell:
             nearest = now if solved else min(nearest, now)
             if progress:
                 progress(row["iteration"], row["steps"] + row["reversed"], row["best"], now[1])
-            if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit or self.search.finished:
+            if self.search.finished:
+                reason = "the search ended"
+                break
+            if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit:
                 break
         return {
             "task": self.scene.name, "method": self.method, "solved": solved,
@@ -121,10 +124,12 @@ def _mpc(scene, recipe, rng, seed):
                  (scene.qpos0, scene.qvel0), controls)  # fmt: skip
 
     def verdict():
-        """Of the run so far; one that is not over is not solved."""
+        """A run that is not over has not been judged: it is not solved, and measures infinity."""
+        if not search.finished:
+            return np.zeros(1, bool), np.full((1, len(scene.task.goals)), np.inf)
         run = SimpleNamespace(qpos=search.done_qpos[:, None], qvel=search.done_qvel[:, None],
                               time=dt * np.arange(len(search.done_qpos)))  # fmt: skip
-        return scene.solved(run) & search.finished, scene.task.measure(run)
+        return scene.solved(run), scene.task.measure(run)
 
     return search, verdict
 

@@ -47,7 +47,10 @@ class Cell:
             nearest = now if solved else min(nearest, now)
             if progress:
                 progress(row["iteration"], row["steps"] + row["reversed"], row["best"], now[1])
-            if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit or self.search.finished:
+            if self.search.finished:
+                reason = "the search ended"
+                break
+            if time.perf_counter() - wall > seconds or row["steps"] + row["reversed"] > limit:
                 break
         return {
             "task": self.scene.name, "method": self.method, "solved": solved,
@@ -61,7 +64,8 @@ def _nearest(goals, numbers, worst):
     """(miss, numbers) of the world that misses its goals by least (with `worst`: by most), in units of the goals."""
     low, high = np.array([g.low for g in goals]), np.array([g.high for g in goals])
     size = np.maximum(np.where(np.isfinite(low), np.abs(low), 0), np.where(np.isfinite(high), np.abs(high), 0)) + 1e-12
-    miss = np.nan_to_num(np.maximum(np.maximum(low - numbers, numbers - high), 0) / size, posinf=1e9).sum(axis=-1)
+    short = np.maximum(np.maximum(low - numbers, numbers - high), 0) / size
+    miss = np.nan_to_num(short, nan=1e9, posinf=1e9).sum(axis=-1)
     world = int(np.argmax(miss) if worst else np.argmin(miss))
     return float(miss[world]), [float(x) for x in numbers[world]]
 
@@ -121,10 +125,12 @@ def _mpc(scene, recipe, rng, seed):
                  (scene.qpos0, scene.qvel0), controls)  # fmt: skip
 
     def verdict():
-        """Of the run so far; one that is not over is not solved."""
+        """A run that is not over has not been judged: it is not solved, and measures nothing."""
+        if not search.finished:
+            return np.zeros(1, bool), np.full((1, len(scene.task.goals)), np.nan)
         run = SimpleNamespace(qpos=search.done_qpos[:, None], qvel=search.done_qvel[:, None],
                               time=dt * np.arange(len(search.done_qpos)))  # fmt: skip
-        return scene.solved(run) & search.finished, scene.task.measure(run)
+        return scene.solved(run), scene.task.measure(run)
 
     return search, verdict
 

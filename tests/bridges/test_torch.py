@@ -344,7 +344,7 @@ def test_no_growth_over_ten_thousand_steps():
         return sum(issubclass(type(o), torch.Tensor) for o in gc.get_objects())
 
     def least_growth(work, blocks=3):
-        """Of several blocks of work, how the one grew that grew least: a leak shows in each, an allocator's hoard does not."""
+        """Of several blocks of work the smallest growth: a leak shows in each block, an allocator's hoard does not."""
         sizes = [resident()]
         for _ in range(blocks):
             work()

@@ -205,7 +205,7 @@ RECIPES = {
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
     "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(hop, 0.8, 8, 4, 3), **LEGS),
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),
-    "ant": Recipe(gait(), lr=0.02, **RUN),
+    "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, **RUN),
     "quadruped": Recipe(trot, lr=0.02, **{**RUN, "windows": 8, "clip": 1.0, "worlds": 8}),
     "humanoid": Recipe(stance(0.02), lr=0.03, **{**RUN, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
 }

@@ -8,7 +8,7 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack, data_pack, parameter, theta_layout
+from engine.arrays import NP_REAL, Pack, data_pack, parameter, theta_layout, zeros
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
@@ -140,7 +140,7 @@ class Tape:
             )
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
-        self.traj.set("record", np.zeros(max(rows * sim.worlds * self.record_width, 1), NP_REAL))
+        self.traj.set("record", zeros(max(rows * sim.worlds * self.record_width, 1)))
         self.slots = [{n: np.empty_like(sim.pack[n]) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
@@ -226,8 +226,8 @@ class Tape:
             return
         self._program = program
         sim, w = self.sim, self.sim.worlds
-        self.adj.set("params_bar", np.zeros(max(w * program.nparam, 1), NP_REAL))
-        self.adj.set("scratch_bar", np.zeros(max(w * (program.nscratch + sim.model.nq), 1), NP_REAL))
+        self.adj.set("params_bar", zeros(max(w * program.nparam, 1)))
+        self.adj.set("scratch_bar", zeros(max(w * (program.nscratch + sim.model.nq), 1)))
         self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
         self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
         self._reverse = None

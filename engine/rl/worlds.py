@@ -93,7 +93,7 @@ class Worlds:
                     self.workspace[stopped] = workspace[stopped]
         observation = self.observe()
         # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
-        if not np.vdot(observation, observation) < MAXVAL**2:
+        if not (observation.size and np.abs(observation).max() < MAXVAL):
             diverged = self._outside(observation, diverged)
         reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.scene.dt)
         if self.extra:

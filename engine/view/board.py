@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from engine.view.plots import COLOURS
 
@@ -53,6 +54,9 @@ def _panel(axes, task, rows):
     if costs and min(costs) > 0 and max(costs) > 20 * min(costs):
         axes.set_yscale("log")
     axes.set_xscale("log")
+    # over less than a decade matplotlib names the ticks in between, and their names overlap
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter(NullFormatter())
     axes.set_title(task.replace("_", " "), fontsize=10)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -68,24 +68,31 @@ class Stage:
     def _build(self):
         name, names = self.function.__name__, self.ints
         uses = sorted((u for u in arrays_of(self.function) if u[0] in self.packs), key=_order)
-        inner = [f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs]
-        passed = ", ".join([f"{p}.{n}" for p, n in uses] + names)
-        typed = [f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names]
+        packs = {
+            letter: f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs
+        }
+        arrays, typed = [f"{p}_{n}" for p, n in uses], [f"{p}_{n}: {p}_{n}_t" for p, n in uses]
+        typed = ", ".join(typed + [f"{i}: ti.i32" for i in names])
+        called = stages_of(self.function)
+        again = "".join(
+            f"        {stage.__name__}({', '.join([packs[p] for p in stage.packs] + ['0'] * len(stage.ints))})\n"
+            for stage in called
+        )
         text = (
             f"@ti.real_func\n"
-            f"def {name}_core({', '.join(typed)}):\n"
-            f"    inlined_stage({', '.join(inner + names)})\n\n"
+            f"def {name}_core({typed}):\n"
+            f"    inlined_stage({', '.join([*packs.values(), *names])})\n\n"
             f"@ti.real_func\n"
-            f"def {name}_body({', '.join(typed)}):\n"
-            f"    {name}_core({', '.join([f'{p}_{n}' for p, n in uses] + names)})\n\n"
-            f"@ti.func\n"
+            f"def {name}_body({typed}):\n"
+            f"    {name}_core({', '.join(arrays + names)})\n"
+            # A second call of each stage, which never happens, keeps LLVM from inlining the only one.
+            + (f"    if m_dims[0] < 0:\n{again}" if called else "")
+            + f"\n@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
-            f"    {name}_body({passed})\n"
-            # A second call that never happens keeps LLVM from inlining the only one.
-            f"    if m.dims[0] < 0:\n"
-            f"        {name}_body({passed})\n"
+            f"    {name}_body({', '.join([f'{p}.{n}' for p, n in uses] + names)})\n"
         )
         scope = {"ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
+        scope.update({stage.__name__: stage for stage in called})
         scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
         file = f"<stage {self.function.__module__}.{name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
@@ -105,16 +112,25 @@ def array_type(letter, name):
 
 def arrays_of(function):
     """(letter, array) pairs that a ti.func or stage reads or writes, its callees included."""
-    found, open_, seen = set(), [function], set()
+    return _reached(function, lambda f: True)[0]
+
+
+def stages_of(function):
+    """The stages that a ti.func calls, not those that these call, in a fixed order."""
+    found = _reached(function, lambda f: not isinstance(f, Stage))[1]
+    return sorted((f for f in found if isinstance(f, Stage)), key=lambda stage: stage.__name__)
+
+
+def _reached(function, enter):
+    """The arrays that a function reads through the callees that `enter` lets in, and all callees met."""
+    found, met, open_ = set(), set(), [function]
     while open_:
         f = open_.pop()
-        f = inspect.unwrap(f.function if isinstance(f, Stage) else f)
-        if f not in seen:
-            seen.add(f)
-            uses, callees = _read(f)
-            found |= uses
-            open_ += callees
-    return found
+        uses, callees = _read(inspect.unwrap(f.function if isinstance(f, Stage) else f))
+        found |= uses
+        open_ += [f for f in callees if f not in met and enter(f)]
+        met |= set(callees)
+    return found, met
 
 
 @functools.cache

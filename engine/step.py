@@ -1,8 +1,10 @@
 """The forward pipeline of a step, and under it the same list reversed for the adjoint.
 
-Stages are compiled as functions of their own (outline.py), and each begins by calling the one before it. The chain is
-needed: Taichi makes a kernel's key for the cache on disk from its functions in the order of a hash table of addresses,
-which is the same in every process only where a function calls at most one other.
+Stages are compiled as functions of their own (outline.py). Forward, a stage is entered only where the state needs it:
+without pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver. Backward,
+each begins by calling the one before it. A stage may call two others at most: Taichi makes a kernel's key for the cache
+on disk from a function's callees in the order of a hash table of addresses, which for three is not the same in every
+process.
 """
 
 import taichi as ti
@@ -36,6 +38,7 @@ from engine.schema import (
     D_JNT,
     DIVERGED,
     J_DOFADR,
+    J_LIMITED,
     J_QPOSADR,
     L_ANG,
     LB_ANG,
@@ -46,6 +49,8 @@ from engine.schema import (
     NCONMAX,
     NDI,
     NJI,
+    NJNT,
+    NPAIR,
     NQ,
     NQR,
     NSENSORDATA,
@@ -57,6 +62,8 @@ from engine.schema import (
     Q_ANG,
     QACC,
     QACC_EFF,
+    QFRC_SMOOTH,
+    T_FRICTIONLOSS,
     U_ANG,
     UB_ANG,
     VB_ANG,
@@ -75,57 +82,66 @@ MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a fi
 
 
 @ti.func
-def position_terms(m: ti.template(), d: ti.template(), w: ti.i32):
-    kinematics(m, d, w)
-    crba(m, d, w)
+def constrained(m: ti.template()):
+    """Whether the model has anything that can constrain: pairs, limits, dry friction."""
+    r = m.dims[NPAIR] > 0
+    for i in range(m.dims[NV]):
+        r = r or m.theta[m.dims[T_FRICTIONLOSS] + i] > 0
+    for j in range(m.dims[NJNT]):
+        r = r or m.jnt_i[j * NJI + J_LIMITED] != 0
+    return r
+
+
+@outline("md", "w")
+@ti.func
+def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    detect(m, d, w)
 
 
 @outline("md", "w forces")
 @ti.func
 def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Velocities and, with `forces`, everything that acts but constraints."""
-    position_terms(m, d, w)
+    """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
+    kinematics(m, d, w)
+    crba(m, d, w)
     velocity(m, d, w, forces)
     if forces:
         bias(m, d, w)
         passive(m, d, w)
         actuation(m, d, w)
         smooth_forces(m, d, w)
+    if constrained(m):
+        contact_terms(m, d, w)
+    else:
+        for k in ti.static((W_NCON, W_NROW, W_NEED)):
+            d.world_i[w * NWI + k] = 0
 
 
-@outline("md", "w forces")
+@outline("md", "w")
 @ti.func
-def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    smooth_terms(m, d, w, forces)
-    detect(m, d, w)
+def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
+    sensors(m, d, w)
 
 
+@outline("md", "w read_sensors")
 @ti.func
-def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    contact_terms(m, d, w, forces)
-    constraint(m, d, w)
-
-
-@outline("md", "w passing")
-@ti.func
-def solved(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32):
-    """Everything up to the acceleration QACC, warm-started with d.qacc_warmstart; `passing`: see `acceleration`."""
+def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
+    """The acceleration QACC, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
     nv = m.dims[NV]
     for i in range(nv):
         d.dofr[w * nv * NQR + QACC * nv + i] = d.qacc_warmstart[w * nv + i]
-    constraint_terms(m, d, w, 1)
-    acceleration(m, d, w, passing)
+    constraint(m, d, w)
+    acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.dofr[w * nv * NQR + QACC * nv + i]
-
-
-@outline("md", "w read_sensors passing")
-@ti.func
-def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32, passing: ti.i32):
-    """The forward pipeline: acceleration and, if asked, sensors at the current state."""
-    solved(m, d, w, passing)
     if read_sensors:
-        sensors(m, d, w)
+        sensed(m, d, w)
+
+
+@ti.func
+def unconstrained(d: ti.template(), w: ti.i32):
+    """Whether nothing constrains at this state."""
+    return d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0
 
 
 @ti.func
@@ -134,7 +150,7 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
     """The accelerations of a physics step: one, or for RK4 those of its stages.
 
     o: the step's record, or -1. final: only the first, since no step follows. read: sensors are asked, and written to
-    output row `row` if that is not negative.
+    output row `row` if that is not negative. passing: no acceleration where nothing constrains.
     """
     nstage = stages(m)
     if final:
@@ -144,7 +160,9 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
     for i in range(nstage):
         if nstage > 1:
             enter_stage(m, d, w, i)
-        forward(m, d, w, ti.cast(read and i == 0, ti.i32), passing)
+        smooth_terms(m, d, w, 1)
+        if not (passing and unconstrained(d, w)):
+            solved(m, d, w, ti.cast(read and i == 0, ti.i32))
         if row >= 0 and i == 0:
             n = m.dims[NSENSORDATA]
             for x in range(n):
@@ -163,8 +181,12 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: 
     nv = m.dims[NV]
     evaluated(m, d, r, w, o, final, read, row, ti.cast(implicit and passing, ti.i32))
     if not final:
-        advance(m, d, w, implicit)
-        if implicit and d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0:
+        # implicit integrators read M a alone; where nothing constrains it is the smooth force
+        force = MA
+        if unconstrained(d, w):
+            force = QFRC_SMOOTH
+        advance(m, d, w, implicit, force)
+        if implicit and unconstrained(d, w):
             for i in range(nv):
                 a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
                 d.qacc_warmstart[w * nv + i] = a
@@ -178,10 +200,11 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     """What the adjoint reads, recomputed at the state and the recorded solution QACC without iterating."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    constraint_terms(m, d, w, 0)
+    smooth_terms(m, d, w, 0)
+    constraint(m, d, w)
     evaluate(m, d, w, 0.0, o + QACC * nv)
     mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
-    effective_acceleration(m, d, w, implicit)
+    effective_acceleration(m, d, w, implicit, MA)
     motion(m, d, w, U_ANG, o + QACC * nv)
 
 

@@ -123,10 +123,8 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32):
+def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given, and MA = M QACC.
-
-    `passing`: where nothing constrains, only MA, which is all that an implicit integrator reads.
 
     Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
     no longer moves a in the precision at hand.
@@ -155,10 +153,6 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32)
         d.dofr[o + SEARCH * nv + i] = 0.0
         d.dofr[o + MSEARCH * nv + i] = 0.0
     lin = real(0.0)
-    if free and passing:
-        for i in range(nv):
-            d.dofr[o + MA * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
-        done = 1
     while done == 0:
         d1 = lin + alpha * quad
         d2 = quad

@@ -47,8 +47,9 @@ TIMESTEP, IMPRATIO, TOLERANCE, REFSAFE = range(4)
 
 # -------------------------------------------------------------------------------------------- columns of the buffers
 
-B_PARENT, B_ROOT, B_JNTADR, B_JNTNUM, B_DOFADR, B_DOFNUM, B_LASTDOF = range(7)
-NBI = 7
+# B_TURNED, B_ITURNED: the frame, the inertia's frame is turned in the body's parent, in the body
+B_PARENT, B_ROOT, B_JNTADR, B_JNTNUM, B_DOFADR, B_DOFNUM, B_LASTDOF, B_TURNED, B_ITURNED = range(9)
+NBI = 9
 B_POS, B_IPOS = range(2)
 NBV = 2
 B_QUAT, B_IQUAT = range(2)
@@ -62,8 +63,9 @@ NJV = 2
 J_LO, J_HI, J_MARGIN, J_SOLREF, J_DIAGA, J_SOLIMP = 0, 1, 2, 3, 5, 6
 NJR = 11
 
-D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN = range(5)  # D_GROUP: first dof of the quaternion's or translation's triple
-NDI = 5
+# D_GROUP: first dof of the quaternion's or translation's triple; D_TURNS: a rotation, not a translation
+D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN, D_TURNS = range(6)
+NDI = 6
 D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
 NDR = 8
 

@@ -15,9 +15,8 @@ from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import smooth_forces, xfrc_vjp
-from engine.dynamics.crba import crba, mass_mul
+from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import effective_acceleration, has_implicit
-from engine.dynamics.kinematics import kinematics
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -27,8 +26,9 @@ from engine.dynamics.rk4 import (
     leave_stage_vjp,
     start_stages,
 )  # fmt: skip
-from engine.dynamics.rnea import bias, motion, rnea_vjp, rnea_vjp_own, velocity
+from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sensors import sensors, sensors_vjp
+from engine.dynamics.sweeps import inwards, outwards
 from engine.math.types import vec3
 from engine.outline import outline
 from engine.records import load_qacc, load_record, record_qacc, stages
@@ -102,11 +102,9 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
-    kinematics(m, d, w)
-    crba(m, d, w)
-    velocity(m, d, w, forces)
+    outwards(m, d, w, forces)
+    inwards(m, d, w, forces)
     if forces:
-        bias(m, d, w)
         passive(m, d, w)
         actuation(m, d, w)
         smooth_forces(m, d, w)

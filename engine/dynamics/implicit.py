@@ -21,7 +21,6 @@ from engine.schema import (
     LD,
     M_M,
     M_MH,
-    MA,
     MU,
     NDI,
     NQR,

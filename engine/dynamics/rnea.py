@@ -19,10 +19,10 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 
 import taichi as ti
 
-from engine.dynamics.kinematics import origin
+from engine.dynamics.kinematics import finish_axis, origin
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul
-from engine.math.types import vec3
+from engine.math.types import mat3, real, vec3
 from engine.schema import (
     A_ANG,
     A_LIN,
@@ -34,8 +34,6 @@ from engine.schema import (
     B_PARENT,
     B_ROOT,
     D_GROUP,
-    F_ANG,
-    F_LIN,
     G_ANG,
     G_LIN,
     I_COM,
@@ -65,7 +63,6 @@ from engine.schema import (
     QACC_EFF,
     QB_ANG,
     QB_LIN,
-    QFRC_BIAS,
     S_ANG,
     S_LIN,
     T_ARMATURE,
@@ -88,76 +85,59 @@ from engine.schema import (
 
 
 @ti.func
-def velocity(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Base to tip: V and the bias part of A of every body, G of every dof; with `forces` also each body's own force.
-
-    f = I A + V x* (I V) is taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
-    torque is J alpha + omega x J omega + r x F.
-    """
-    nbody = m.dims[NBODY]
-    nv = m.dims[NV]
+def still_world(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Motion of the world body: it stands, and gravity is an acceleration of it."""
     g = m.dims[T_GRAVITY]
-    world = w * nbody * NXV
+    world = w * m.dims[NBODY] * NXV
     zero = vec3(0.0, 0.0, 0.0)
     d.body[world + V_ANG] = zero
     d.body[world + V_LIN] = zero
     d.body[world + A_ANG] = zero
     d.body[world + A_LIN] = -1.0 * vec3(m.theta[g], m.theta[g + 1], m.theta[g + 2])
-    for b in range(1, nbody):
-        o = (w * nbody + b) * NXV
-        p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV
-        va = d.body[p + V_ANG]
-        vl = d.body[p + V_LIN]
-        aa = d.body[p + A_ANG]
-        al = d.body[p + A_LIN]
-        ga = va
-        gl = vl
-        j0 = m.body_i[b * NBI + B_DOFADR]
-        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            if m.dof_i[j * NDI + D_GROUP] == j:
-                ga = va
-                gl = vl
-            s = (w * nv + j) * NSV_DOF
-            d.dof[s + G_ANG] = ga
-            d.dof[s + G_LIN] = gl
-            v = d.qvel[w * nv + j]
-            sa = d.dof[s + S_ANG] * v
-            sl = d.dof[s + S_LIN] * v
-            ca, cl = cross_motion(ga, gl, sa, sl)
-            aa = aa + ca
-            al = al + cl
-            va = va + sa
-            vl = vl + sl
-        d.body[o + V_ANG] = va
-        d.body[o + V_LIN] = vl
-        d.body[o + A_ANG] = aa
-        d.body[o + A_LIN] = al
-        if forces:
-            r = d.body[o + X_IPOS] - origin(m, d, w, b)
-            inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
-            f = m.theta[m.dims[T_MASS] + b] * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
-            d.body[o + F_ANG] = inertia @ aa + va.cross(inertia @ va) + r.cross(f)
-            d.body[o + F_LIN] = f
 
 
 @ti.func
-def bias(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Tip to base: qfrc_bias = c(q, v) from the bodies' own forces, which it sums."""
-    nbody = m.dims[NBODY]
+def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
+    """V and the bias part of A of body b from its parent's, S and G of its dofs; c is the origin."""
     nv = m.dims[NV]
-    for k in range(1, nbody):
-        b = nbody - k
-        o = (w * nbody + b) * NXV
-        fa = d.body[o + F_ANG]
-        fl = d.body[o + F_LIN]
-        j0 = m.body_i[b * NBI + B_DOFADR]
-        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            s = (w * nv + j) * NSV_DOF
-            d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(d.dof[s + S_ANG]) + fl.dot(d.dof[s + S_LIN])
-        if b != m.body_i[b * NBI + B_ROOT]:
-            p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV
-            d.body[p + F_ANG] = d.body[p + F_ANG] + fa
-            d.body[p + F_LIN] = d.body[p + F_LIN] + fl
+    o = (w * m.dims[NBODY] + b) * NXV
+    p = (w * m.dims[NBODY] + m.body_i[b * NBI + B_PARENT]) * NXV
+    va = d.body[p + V_ANG]
+    vl = d.body[p + V_LIN]
+    aa = d.body[p + A_ANG]
+    al = d.body[p + A_LIN]
+    ga = va
+    gl = vl
+    j0 = m.body_i[b * NBI + B_DOFADR]
+    for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+        if m.dof_i[j * NDI + D_GROUP] == j:
+            ga = va
+            gl = vl
+        s = (w * nv + j) * NSV_DOF
+        d.dof[s + G_ANG] = ga
+        d.dof[s + G_LIN] = gl
+        sa, sl = finish_axis(m, d, w, j, c)
+        v = d.qvel[w * nv + j]
+        sa = sa * v
+        sl = sl * v
+        ca, cl = cross_motion(ga, gl, sa, sl)
+        aa = aa + ca
+        al = al + cl
+        va = va + sa
+        vl = vl + sl
+    d.body[o + V_ANG] = va
+    d.body[o + V_LIN] = vl
+    d.body[o + A_ANG] = aa
+    d.body[o + A_LIN] = al
+    return va, vl, aa, al
+
+
+@ti.func
+def own_force(mass: real, r: vec3, inertia: mat3, va: vec3, vl: vec3, aa: vec3, al: vec3):
+    """f = I A + V x* (I V), taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
+    torque is J alpha + omega x J omega + r x F."""
+    f = mass * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
+    return inertia @ aa + va.cross(inertia @ va) + r.cross(f), f
 
 
 @ti.func

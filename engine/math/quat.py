@@ -7,6 +7,7 @@ and free joints. Jr is the right Jacobian of SO(3), d exp(r): exp(r + dr) = exp(
 
 import taichi as ti
 
+from engine.math.trig import sin_cos
 from engine.math.types import mat3, real, vec3, vec4
 
 
@@ -55,15 +56,9 @@ def quat_normalize(q: vec4):
 
 
 @ti.func
-def quat_renormalize(q: vec4):
-    """A quaternion whose length is off by rounding alone: one Newton step of 1 / |q|, without root or division."""
-    return (1.5 - 0.5 * (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])) * q
-
-
-@ti.func
 def axis_angle(axis: vec3, angle: real):
-    s = ti.sin(0.5 * angle)
-    return vec4(ti.cos(0.5 * angle), s * axis[0], s * axis[1], s * axis[2])
+    s, c = sin_cos(0.5 * angle)
+    return vec4(c, s * axis[0], s * axis[1], s * axis[2])
 
 
 @ti.func

@@ -1,0 +1,85 @@
+"""The two sweeps over the bodies that every step makes: kinematics and velocities outwards, forces and M inwards.
+
+Each algorithm's part of a body stands in its own file; sweeping once for all of them keeps what they share in
+registers.
+"""
+
+import taichi as ti
+
+from engine.dynamics.crba import mass_row
+from engine.dynamics.kinematics import place, place_world
+from engine.dynamics.rnea import own_force, still_world, velocity
+from engine.math.spatial import point_inertia
+from engine.schema import (
+    B_DOFADR,
+    B_DOFNUM,
+    B_PARENT,
+    B_ROOT,
+    F_ANG,
+    F_LIN,
+    H_COM,
+    I_CRB,
+    NBI,
+    NBODY,
+    NQR,
+    NSV_DOF,
+    NV,
+    NXM,
+    NXV,
+    QFRC_BIAS,
+    S_ANG,
+    S_LIN,
+    T_MASS,
+)  # fmt: skip
+
+
+@ti.func
+def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Base to tip: pose, S, V and the bias part of A; each body's own inertia and, with `forces`, its own force."""
+    ob = w * m.dims[NBODY]
+    place_world(d, ob)
+    still_world(m, d, w)
+    for b in range(1, m.dims[NBODY]):
+        o = ob + b
+        c, r, inertia = place(m, d, w, b)
+        mass = m.theta[m.dims[T_MASS] + b]
+        d.crb_mass[o] = mass
+        d.body[o * NXV + H_COM] = mass * r
+        d.inertia[o * NXM + I_CRB] = inertia + point_inertia(mass, r)
+        va, vl, aa, al = velocity(m, d, w, b, c)
+        if forces:
+            fa, fl = own_force(mass, r, inertia, va, vl, aa, al)
+            d.body[o * NXV + F_ANG] = fa
+            d.body[o * NXV + F_LIN] = fl
+
+
+@ti.func
+def inwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Tip to base: M from the composite inertias and, with `forces`, qfrc_bias = c(q, v) from the bodies' own forces,
+    all of which it sums."""
+    nbody = m.dims[NBODY]
+    nv = m.dims[NV]
+    for k in range(1, nbody):
+        b = nbody - k
+        o = w * nbody + b
+        mass = d.crb_mass[o]
+        h = d.body[o * NXV + H_COM]
+        J = d.inertia[o * NXM + I_CRB]
+        fa = d.body[o * NXV + F_ANG]
+        fl = d.body[o * NXV + F_LIN]
+        j0 = m.body_i[b * NBI + B_DOFADR]
+        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+            s = (w * nv + j) * NSV_DOF
+            sa = d.dof[s + S_ANG]
+            sl = d.dof[s + S_LIN]
+            mass_row(m, d, w, j, sa, sl, mass, h, J)
+            if forces:
+                d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(sa) + fl.dot(sl)
+        if b != m.body_i[b * NBI + B_ROOT]:
+            p = w * nbody + m.body_i[b * NBI + B_PARENT]
+            d.crb_mass[p] = d.crb_mass[p] + mass
+            d.body[p * NXV + H_COM] = d.body[p * NXV + H_COM] + h
+            d.inertia[p * NXM + I_CRB] = d.inertia[p * NXM + I_CRB] + J
+            if forces:
+                d.body[p * NXV + F_ANG] = d.body[p * NXV + F_ANG] + fa
+                d.body[p * NXV + F_LIN] = d.body[p * NXV + F_LIN] + fl

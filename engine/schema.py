@@ -104,8 +104,8 @@ S_ANG, S_LIN, G_ANG, G_LIN = range(4)  # motion subspace; velocity of the frame 
 NSV_DOF = 4
 
 (QFRC_BIAS, QFRC_PASSIVE, QFRC_ACTUATOR, QFRC_SMOOTH, QFRC_CONSTRAINT, QACC, MA, SEARCH, MSEARCH, QACC_EFF, V_STAGE,
- Z, MU, A_BAR) = range(14)  # fmt: skip
-NQR = 14
+ Z, MU, A_BAR, SIN, COS) = range(16)  # fmt: skip
+NQR = 16
 
 # mass matrix, solver's Hessian (factored in place), M + h D (factored in place); rows of LD entries (factor.py)
 M_M, M_H, M_MH = range(3)

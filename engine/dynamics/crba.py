@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.factor import clear_row, matrix_at
+from engine.math.index import bounded
 from engine.math.types import mat3, real, vec3
 from engine.schema import (
     D_PARENT,
@@ -29,7 +30,7 @@ def mass_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, sa: vec3,
     d.mat[om + j * (ld + 1)] = sa.dot(fa) + sl.dot(fl) + m.theta[m.dims[T_ARMATURE] + j]
     i = m.dof_i[j * NDI + D_PARENT]
     while i >= 0:
-        a = (w * m.dims[NV] + i) * NSV_DOF
+        a = bounded(w * m.dims[NV] + i) * NSV_DOF
         d.mat[om + j * ld + i] = fa.dot(d.dof[a + S_ANG]) + fl.dot(d.dof[a + S_LIN])
         i = m.dof_i[i * NDI + D_PARENT]
 

@@ -20,6 +20,7 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 import taichi as ti
 
 from engine.dynamics.kinematics import finish_axis, origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul
 from engine.math.types import mat3, real, vec3
@@ -100,8 +101,8 @@ def still_world(m: ti.template(), d: ti.template(), w: ti.i32):
 def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
     """V and the bias part of A of body b from its parent's, S and G of its dofs; c is the origin."""
     nv = m.dims[NV]
-    o = (w * m.dims[NBODY] + b) * NXV
-    p = (w * m.dims[NBODY] + m.body_i[b * NBI + B_PARENT]) * NXV
+    o = bounded(w * m.dims[NBODY] + b) * NXV
+    p = bounded(w * m.dims[NBODY] + m.body_i[b * NBI + B_PARENT]) * NXV
     va = d.body[p + V_ANG]
     vl = d.body[p + V_LIN]
     aa = d.body[p + A_ANG]
@@ -109,15 +110,17 @@ def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
     ga = va
     gl = vl
     j0 = m.body_i[b * NBI + B_DOFADR]
-    for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+    for k in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+        j = bounded(k)
         if m.dof_i[j * NDI + D_GROUP] == j:
             ga = va
             gl = vl
-        s = (w * nv + j) * NSV_DOF
+        i = bounded(w * nv + j)
+        s = i * NSV_DOF
         d.dof[s + G_ANG] = ga
         d.dof[s + G_LIN] = gl
         sa, sl = finish_axis(m, d, w, j, c)
-        v = d.qvel[w * nv + j]
+        v = d.qvel[i]
         sa = sa * v
         sl = sl * v
         ca, cl = cross_motion(ga, gl, sa, sl)

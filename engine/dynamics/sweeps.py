@@ -7,8 +7,9 @@ registers.
 import taichi as ti
 
 from engine.dynamics.crba import mass_row
-from engine.dynamics.kinematics import place, place_world
+from engine.dynamics.kinematics import half_angles, place, place_world
 from engine.dynamics.rnea import own_force, still_world, velocity
+from engine.math.index import bounded
 from engine.math.spatial import point_inertia
 from engine.schema import (
     B_DOFADR,
@@ -37,10 +38,12 @@ from engine.schema import (
 def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Base to tip: pose, S, V and the bias part of A; each body's own inertia and, with `forces`, its own force."""
     ob = w * m.dims[NBODY]
+    half_angles(m, d, w)
     place_world(d, ob)
     still_world(m, d, w)
-    for b in range(1, m.dims[NBODY]):
-        o = ob + b
+    for k in range(1, m.dims[NBODY]):
+        b = bounded(k)
+        o = bounded(ob + b)
         c, r, inertia = place(m, d, w, b)
         mass = m.theta[m.dims[T_MASS] + b]
         d.crb_mass[o] = mass
@@ -60,23 +63,24 @@ def inwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     nbody = m.dims[NBODY]
     nv = m.dims[NV]
     for k in range(1, nbody):
-        b = nbody - k
-        o = w * nbody + b
+        b = bounded(nbody - k)
+        o = bounded(w * nbody + b)
         mass = d.crb_mass[o]
         h = d.body[o * NXV + H_COM]
         J = d.inertia[o * NXM + I_CRB]
         fa = d.body[o * NXV + F_ANG]
         fl = d.body[o * NXV + F_LIN]
         j0 = m.body_i[b * NBI + B_DOFADR]
-        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            s = (w * nv + j) * NSV_DOF
+        for i in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+            j = bounded(i)
+            s = bounded(w * nv + j) * NSV_DOF
             sa = d.dof[s + S_ANG]
             sl = d.dof[s + S_LIN]
             mass_row(m, d, w, j, sa, sl, mass, h, J)
             if forces:
                 d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(sa) + fl.dot(sl)
         if b != m.body_i[b * NBI + B_ROOT]:
-            p = w * nbody + m.body_i[b * NBI + B_PARENT]
+            p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT])
             d.crb_mass[p] = d.crb_mass[p] + mass
             d.body[p * NXV + H_COM] = d.body[p * NXV + H_COM] + h
             d.inertia[p * NXM + I_CRB] = d.inertia[p * NXM + I_CRB] + J

@@ -7,7 +7,6 @@ and free joints. Jr is the right Jacobian of SO(3), d exp(r): exp(r + dr) = exp(
 
 import taichi as ti
 
-from engine.math.trig import sin_cos
 from engine.math.types import mat3, real, vec3, vec4
 
 
@@ -53,12 +52,6 @@ def quat_normalize(q: vec4):
     if n > 1e-15:
         r = q / n
     return r
-
-
-@ti.func
-def axis_angle(axis: vec3, angle: real):
-    s, c = sin_cos(0.5 * angle)
-    return vec4(c, s * axis[0], s * axis[1], s * axis[2])
 
 
 @ti.func

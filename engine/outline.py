@@ -71,28 +71,26 @@ class Stage:
         packs = {
             letter: f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs
         }
-        arrays, typed = [f"{p}_{n}" for p, n in uses], [f"{p}_{n}: {p}_{n}_t" for p, n in uses]
-        typed = ", ".join(typed + [f"{i}: ti.i32" for i in names])
-        called = stages_of(self.function)
-        again = "".join(
-            f"        {stage.__name__}({', '.join([packs[p] for p in stage.packs] + ['0'] * len(stage.ints))})\n"
-            for stage in called
-        )
+        arrays = [f"{p}_{n}" for p, n in uses]
+        passed = ", ".join(arrays + names)
+        typed = ", ".join([f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names])
+        call = f"{name}_body({', '.join([f'{p}.{n}' for p, n in uses] + names)})"
+        # A second call, which never happens, keeps LLVM from inlining the only one. It makes the function that holds it
+        # longer: the stage itself, where it passes few arrays, as a caller of two stages has no room; else the caller.
+        inside = set(self.packs) <= {"m", "d"}
         text = (
             f"@ti.real_func\n"
             f"def {name}_core({typed}):\n"
-            f"    inlined_stage({', '.join([*packs.values(), *names])})\n\n"
-            f"@ti.real_func\n"
+            f"    inlined_stage({', '.join([*packs.values(), *names])})\n"
+            + (f"    if m_dims[0] < 0:\n        {name}_body({passed})\n" if inside else "")
+            + f"\n@ti.real_func\n"
             f"def {name}_body({typed}):\n"
-            f"    {name}_core({', '.join(arrays + names)})\n"
-            # A second call of each stage, which never happens, keeps LLVM from inlining the only one.
-            + (f"    if m_dims[0] < 0:\n{again}" if called else "")
-            + f"\n@ti.func\n"
+            f"    {name}_core({passed})\n\n"
+            f"@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
-            f"    {name}_body({', '.join([f'{p}.{n}' for p, n in uses] + names)})\n"
+            f"    {call}\n" + ("" if inside else f"    if m.dims[0] < 0:\n        {call}\n")
         )
         scope = {"ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
-        scope.update({stage.__name__: stage for stage in called})
         scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
         file = f"<stage {self.function.__module__}.{name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)

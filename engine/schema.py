@@ -11,6 +11,9 @@ Buffers of Data and Adjoint hold one such array per world, worlds one after the 
 
 from collections import namedtuple
 
+# Entities of a kind (bodies, dofs, contacts, ...) over all worlds are fewer than this (math/index.py).
+MOST = 1 << 23
+
 # ---------------------------------------------------------------------------------------------- sizes (m.dims)
 
 DIMS = (

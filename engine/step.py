@@ -29,6 +29,7 @@ from engine.dynamics.rk4 import (
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.dynamics.sweeps import inwards, outwards
+from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.outline import outline
 from engine.records import load_qacc, load_record, record_qacc, stages
@@ -342,7 +343,7 @@ def clear_bodies(m: ti.template(), g: ti.template(), w: ti.i32):
     """Zero the bodies' adjoints that sensors and contact add to."""
     zero = vec3(0.0, 0.0, 0.0)
     for b in range(m.dims[NBODY]):
-        h = (w * m.dims[NBODY] + b) * NBAR
+        h = bounded(w * m.dims[NBODY] + b) * NBAR
         for k in ti.static((LB_ANG, AB_ANG, UB_ANG, VB_ANG, XB_ANG)):
             g.body_bar[h + k] = zero
             g.body_bar[h + k + 1] = zero

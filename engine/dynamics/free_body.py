@@ -15,6 +15,7 @@ import taichi as ti
 
 from engine.dynamics.factor import matrix_at
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.types import vec3
 from engine.model.constants import FREE
@@ -77,7 +78,7 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
     """R a_w: the angular part, in world axes, of the dofs at dofr[x:] of the free joint with first dof i."""
     a = vec3(0.0, 0.0, 0.0)
     for k in range(3):
-        a = a + d.dofr[x + i + 3 + k] * d.dof[(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
+        a = a + d.dofr[x + i + 3 + k] * d.dof[bounded(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
     return a
 
 
@@ -101,19 +102,19 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.mat[dst + k * ld + i] = x
                     d.mat[src + i * ld + k] = 0.0
                 d.mat[src + i * (ld + 1)] = 1.0
-            b = w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY]
+            b = bounded(w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY])
             c = d.body[b * NXV + H_COM]
             J = d.inertia[b * NXM + I_CRB]
             W = d.body[b * NXV + V_ANG]
             for k in range(3):
-                alpha = d.dof[(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
+                alpha = d.dof[bounded(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
                 torque = h * (alpha.cross(J @ W) + W.cross(J @ alpha))
                 for i in ti.static(range(3)):
                     e = dst + i * ld + 3 + k
                     d.mat[e] = d.mat[e] + f[i]
                     e = dst + (3 + i) * ld + 3 + k
-                    d.mat[e] = d.mat[e] + torque.dot(d.dof[(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
+                    d.mat[e] = d.mat[e] + torque.dot(d.dof[bounded(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
             for k in range(n6):
                 for i in range(k + 1, n6):
                     x = d.mat[dst + i * ld + k] / d.mat[dst + k * (ld + 1)]
@@ -168,7 +169,7 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
         i0 = lone_dof(m, j)
         if i0 >= 0:
             b = m.jnt_i[j * NJI + J_BODY]
-            ob = w * m.dims[NBODY] + b
+            ob = bounded(w * m.dims[NBODY] + b)
             c = d.body[ob * NXV + H_COM]
             J = d.inertia[ob * NXM + I_CRB]
             W = d.body[ob * NXV + V_ANG]
@@ -193,11 +194,11 @@ def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      alpha: vec3, W: vec3):  # fmt: skip
     """The part of that adjoint that goes to body b's mass and inertia."""
     th = w * m.dims[NTHETA]
-    r = d.body[(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
+    r = d.body[bounded(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
     k = th + m.dims[T_MASS] + b
     g.theta_bar[k] = g.theta_bar[k] + (nu + lam.cross(r)).dot(p)
-    q = quat_mul(d.xquat[w * m.dims[NBODY] + b], m.body_q[b * NBQ + B_IQUAT])
+    q = quat_mul(d.xquat[bounded(w * m.dims[NBODY] + b)], m.body_q[b * NBQ + B_IQUAT])
     bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
     for i in ti.static(range(3)):
         k = th + m.dims[T_INERTIA] + 3 * b + i

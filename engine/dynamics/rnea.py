@@ -152,13 +152,13 @@ def motion(m: ti.template(), d: ti.template(), w: ti.i32, column: ti.i32, x: ti.
     d.body[w * nbody * NXV + column] = zero
     d.body[w * nbody * NXV + column + 1] = zero
     for b in range(1, nbody):
-        o = (w * nbody + b) * NXV + column
-        p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV + column
+        o = bounded(w * nbody + b) * NXV + column
+        p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV + column
         ang = d.body[p]
         lin = d.body[p + 1]
         j0 = m.body_i[b * NBI + B_DOFADR]
         for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            s = (w * nv + j) * NSV_DOF
+            s = bounded(w * nv + j) * NSV_DOF
             ang = ang + d.dof[s + S_ANG] * d.dofr[x + j]
             lin = lin + d.dof[s + S_LIN] * d.dofr[x + j]
         d.body[o] = ang
@@ -173,11 +173,11 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     """
     nbody = m.dims[NBODY]
     for b in range(1, nbody):
-        o = (w * nbody + b) * NXV
-        h = (w * nbody + b) * NBAR
+        o = bounded(w * nbody + b) * NXV
+        h = bounded(w * nbody + b) * NBAR
         mass = m.theta[m.dims[T_MASS] + b]
         r = d.body[o + X_IPOS] - origin(m, d, w, b)
-        inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
+        inertia = d.inertia[bounded(w * nbody + b) * NXM + I_COM]
         va = d.body[o + V_ANG]
         vl = d.body[o + V_LIN]
         aa = d.body[o + A_ANG] + d.body[o + U_ANG]
@@ -205,7 +205,7 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         p4a, p4l = cross_force(va, vl, ixa, ixl)
         ba = p1a + p2a + p3a + p4a
         bl = p1l + p2l + p3l + p4l
-        q = quat_mul(d.xquat[w * nbody + b], m.body_q[b * NBQ + B_IQUAT])
+        q = quat_mul(d.xquat[bounded(w * nbody + b)], m.body_q[b * NBQ + B_IQUAT])
         mass_bar = (ll + la.cross(r)).dot(al + aa.cross(r)) + (xl + xa.cross(r)).dot(vl + va.cross(r))
         inertia_bar = rotate_back(q, la) * rotate_back(q, aa) + rotate_back(q, xa) * rotate_back(q, va)
         if damped:
@@ -249,7 +249,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
     od = w * nv * NQR
     for kb in range(1, nbody):
         b = nbody - kb
-        h = (w * nbody + b) * NBAR
+        h = bounded(w * nbody + b) * NBAR
         lba = g.body_bar[h + LB_ANG]
         lbl = g.body_bar[h + LB_LIN]
         aba = g.body_bar[h + AB_ANG]
@@ -268,7 +268,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
             for k in range(first, j + 1):
-                s = (w * nv + k) * NSV_DOF
+                s = bounded(w * nv + k) * NSV_DOF
                 sa = d.dof[s + S_ANG]
                 sl = d.dof[s + S_LIN]
                 ga = d.dof[s + G_ANG]
@@ -302,14 +302,14 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                     xba = xba + xa
                     xbl = xbl + xl
             for k in range(first, j + 1):
-                s = (w * nv + k) * NSV_DOF
+                s = bounded(w * nv + k) * NSV_DOF
                 k_q = w * nv + k
                 g.qpos_bar[k_q] = g.qpos_bar[k_q] + d.dof[s + S_ANG].dot(xba) + d.dof[s + S_LIN].dot(xbl)
             vba = vba + wa
             vbl = vbl + wl
             j = first - 1
         if b != m.body_i[b * NBI + B_ROOT]:
-            p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NBAR
+            p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT]) * NBAR
             g.body_bar[p + LB_ANG] = g.body_bar[p + LB_ANG] + lba
             g.body_bar[p + LB_LIN] = g.body_bar[p + LB_LIN] + lbl
             g.body_bar[p + AB_ANG] = g.body_bar[p + AB_ANG] + aba

@@ -8,11 +8,11 @@ import numpy as np
 import taichi as ti
 
 from engine import schema as s
-from engine.math.types import mat3, real, vec3, vec4
+from engine.math.types import real, vec3, vec4
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
-DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4, "mat3": mat3}
-INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,), "mat3": (3, 3)}
+DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
+INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
 LINES = 128  # bytes
 

@@ -98,10 +98,10 @@ NNI = 5
 # Data, per world ----------------------------------------------------------------------------------------------
 # body vectors; spatial vectors are (ang, lin) about the position of the tree's root body, in world axes
 (X_POS, X_IPOS, V_ANG, V_LIN, A_ANG, A_LIN, F_ANG, F_LIN, H_COM, U_ANG, U_LIN, L_ANG, L_LIN, P_ANG, P_LIN, Q_ANG,
- Q_LIN) = range(17)  # fmt: skip
-NXV = 17
-I_COM, I_CRB = range(2)  # inertia about the centre of mass; composite inertia about the origin
-NXM = 2
+ Q_LIN, ID_COM, IO_COM, ID_CRB, IO_CRB) = range(21)  # fmt: skip
+# inertia about the centre of mass (where the adjoint needs it); composite inertia about the origin: the diagonal D and
+# what is off it, O (01, 02, 12)
+NXV = 21
 
 S_ANG, S_LIN, G_ANG, G_LIN = range(4)  # motion subspace; velocity of the frame that the axis is attached to
 NSV_DOF = 4
@@ -141,7 +141,7 @@ NBAR = 14
 # ---------------------------------------------------------------------------------------------------- the buffers
 
 Buffer = namedtuple("Buffer", "name dtype count width")
-"""dtype: real, int, vec3, vec4, mat3. count: the symbol counted (a function of the sizes). width: columns."""
+"""dtype: real, int, vec3, vec4. count: the symbol counted (a function of the sizes). width: columns."""
 
 MODEL = (
     Buffer("dims", "int", "one", len(DIMS)),
@@ -189,7 +189,6 @@ WORK = (
     Buffer("xquat", "vec4", "nbody", 1),
     Buffer("geom_xpos", "vec3", "ngeom", 1),
     Buffer("geom_xquat", "vec4", "ngeom", 1),
-    Buffer("inertia", "mat3", "nbody", NXM),
     Buffer("crb_mass", "real", "nbody", 1),
     Buffer("dof", "vec3", "nv", NSV_DOF),
     Buffer("dofr", "real", "nv", NQR),

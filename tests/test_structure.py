@@ -259,7 +259,8 @@ def test_a_stage_calls_at_most_two_others():
     import engine.step
     from engine.outline import Stage, stages_of
 
-    found = {s.__name__: s for module in (engine.step, engine.kernels) for s in vars(module).values() if isinstance(s, Stage)}
+    modules = vars(engine.step), vars(engine.kernels)
+    found = {s.__name__: s for names in modules for s in names.values() if isinstance(s, Stage)}
     assert set(found) == set(stages())
     for name, stage in found.items():
         assert len(stages_of(stage.function)) <= 2, name
@@ -295,13 +296,13 @@ def test_an_adjoint_stands_beside_its_primal(module):
 COLUMNS = {
     "dims": " ".join(schema.DIMS),
     "opt": " ".join(schema.OPT),
-    "body_i": "B_PARENT B_ROOT B_JNTADR B_JNTNUM B_DOFADR B_DOFNUM B_LASTDOF",
+    "body_i": "B_PARENT B_ROOT B_JNTADR B_JNTNUM B_DOFADR B_DOFNUM B_LASTDOF B_TURNED B_ITURNED",
     "body_v": "B_POS B_IPOS",
     "body_q": "B_QUAT B_IQUAT",
     "jnt_i": "J_TYPE J_QPOSADR J_DOFADR J_BODY J_LIMITED J_OFF",
     "jnt_v": "J_POS J_AXIS",
     "jnt_r": "J_LO J_HI J_MARGIN J_SOLREF:2 J_DIAGA J_SOLIMP:5",
-    "dof_i": "D_PARENT D_BODY D_JNT D_GROUP D_RUN",
+    "dof_i": "D_PARENT D_BODY D_JNT D_GROUP D_RUN D_TURNS",
     "dof_r": "D_DIAGA D_SOLREF:2 D_SOLIMP:5",
     "geom_i": "G_TYPE G_BODY G_COLLIDES",
     "geom_v": "G_POS G_SIZE",
@@ -313,11 +314,11 @@ COLUMNS = {
     "act_r": "A_TAU A_CTRLLO A_CTRLHI A_FORCELO A_FORCEHI A_ACTLO A_ACTHI",
     "sensor_i": "N_TYPE N_OBJTYPE N_OBJ N_DIM N_ADR",
     "world_i": "W_NCON W_NROW W_STATUS W_STEP W_INDEX W_NITER W_NEED W_ID",
-    "body": "X_POS X_IPOS V_ANG V_LIN A_ANG A_LIN F_ANG F_LIN H_COM U_ANG U_LIN L_ANG L_LIN P_ANG P_LIN Q_ANG Q_LIN",
-    "inertia": "I_COM I_CRB",
+    "body": "X_POS X_IPOS V_ANG V_LIN A_ANG A_LIN F_ANG F_LIN H_COM U_ANG U_LIN L_ANG L_LIN P_ANG P_LIN Q_ANG Q_LIN "
+    "ID_COM IO_COM ID_CRB IO_CRB",
     "dof": "S_ANG S_LIN G_ANG G_LIN",
     "dofr": "QFRC_BIAS QFRC_PASSIVE QFRC_ACTUATOR QFRC_SMOOTH QFRC_CONSTRAINT QACC MA SEARCH MSEARCH QACC_EFF V_STAGE "
-    "Z MU A_BAR",
+    "Z MU A_BAR SIN COS",
     "mat": "M_M M_H M_MH",
     "con_i": "C_PAIR C_K C_FREE1 C_FREE2 C_AXIS C_BODY1 C_BODY2 C_TOP C_ZONE C_DIM",
     "con_v": "C_POS C_N C_T1 C_T2 C_Y C_JAR C_JV C_F C_KD C_KO C_FBAR",
@@ -334,7 +335,7 @@ STATUS = {"OK", "DIVERGED", "OVERFLOW"}
 def test_names_of_buffers_are_unique():
     names = [b.name for pack in schema.PACKS.values() for b in pack]
     assert len(names) == len(set(names))
-    assert {b.dtype for b in BUFFERS.values()} <= {"real", "int", "vec3", "vec4", "mat3"}
+    assert {b.dtype for b in BUFFERS.values()} <= {"real", "int", "vec3", "vec4"}
 
 
 @pytest.mark.parametrize("name", COLUMNS)

@@ -173,7 +173,8 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
             t1, t2, free1, free2, cand = segment_params(x1, s1, x2, s2, k)
             z = vec3(0.0, 0.0, 1.0)
             dist, pos, n = sphere_sphere(
-                x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0], rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
+                x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0],
+                rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
                 rotate(q2, z),
             )  # fmt: skip
         if not skip and dist <= margin:

@@ -15,10 +15,11 @@ from engine.contact.ball_limit import ball_limit_vjp, ball_limits
 from engine.contact.collide import collide, collide_vjp, geom_poses
 from engine.contact.impedance import impedance, reference
 from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, jacobian
-from engine.contact.law import contact_law, friction_vjp, sym_mul
+from engine.contact.law import contact_law, friction_vjp
 from engine.contact.rows import row_law, rows
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
+from engine.math.spatial import sym_mul
 from engine.math.types import MINVAL, real, vec3
 from engine.schema import (
     C_B,

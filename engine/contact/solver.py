@@ -11,10 +11,10 @@ import taichi as ti
 
 from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
-from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import copy_row, factor, matrix_at, solve
 from engine.math.index import bounded, vector_at
+from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
 from engine.schema import (
     A_BAR,

@@ -4,7 +4,8 @@ import taichi as ti
 
 from engine.dynamics.factor import clear_row, matrix_at
 from engine.math.index import bounded
-from engine.math.types import mat3, real, vec3
+from engine.math.spatial import sym_mul
+from engine.math.types import real, vec3
 from engine.schema import (
     D_PARENT,
     LD,
@@ -19,13 +20,13 @@ from engine.schema import (
 
 
 @ti.func
-def mass_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, sa: vec3, sl: vec3, mass: real, h: vec3,
-             J: mat3):  # fmt: skip
-    """Row j of M, of the axis (sa, sl), from the composite inertia that it moves: mass, mass times centre, J."""
+def mass_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, sa: vec3, sl: vec3, mass: real,
+             h: vec3, idiag: vec3, ioff: vec3):  # fmt: skip
+    """Row j of M, of the axis (sa, sl), from the composite that it moves: mass, mass times centre h, inertia."""
     ld = m.dims[LD]
     om = matrix_at(m, w, M_M)
     fl = mass * sl + sa.cross(h)
-    fa = J @ sa + h.cross(sl)
+    fa = sym_mul(idiag, ioff, sa) + h.cross(sl)
     clear_row(m, d.mat, om, j)
     d.mat[om + j * (ld + 1)] = sa.dot(fa) + sl.dot(fl) + m.theta[m.dims[T_ARMATURE] + j]
     i = m.dof_i[j * NDI + D_PARENT]

@@ -17,6 +17,7 @@ from engine.dynamics.factor import matrix_at
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
+from engine.math.spatial import sym_mul
 from engine.math.types import vec3
 from engine.model.constants import FREE
 from engine.schema import (
@@ -25,7 +26,8 @@ from engine.schema import (
     B_ROOT,
     D_PARENT,
     H_COM,
-    I_CRB,
+    ID_CRB,
+    IO_CRB,
     J_BODY,
     J_DOFADR,
     J_TYPE,
@@ -43,7 +45,6 @@ from engine.schema import (
     NSV_DOF,
     NTHETA,
     NV,
-    NXM,
     NXV,
     QACC_EFF,
     S_ANG,
@@ -104,12 +105,13 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.mat[src + i * (ld + 1)] = 1.0
             b = bounded(w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY])
             c = d.body[b * NXV + H_COM]
-            J = d.inertia[b * NXM + I_CRB]
+            jd = d.body[b * NXV + ID_CRB]
+            jo = d.body[b * NXV + IO_CRB]
             W = d.body[b * NXV + V_ANG]
             for k in range(3):
                 alpha = d.dof[bounded(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
-                torque = h * (alpha.cross(J @ W) + W.cross(J @ alpha))
+                torque = h * (alpha.cross(sym_mul(jd, jo, W)) + W.cross(sym_mul(jd, jo, alpha)))
                 for i in ti.static(range(3)):
                     e = dst + i * ld + 3 + k
                     d.mat[e] = d.mat[e] + f[i]
@@ -171,13 +173,15 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
             b = m.jnt_i[j * NJI + J_BODY]
             ob = bounded(w * m.dims[NBODY] + b)
             c = d.body[ob * NXV + H_COM]
-            J = d.inertia[ob * NXM + I_CRB]
+            jd = d.body[ob * NXV + ID_CRB]
+            jo = d.body[ob * NXV + IO_CRB]
             W = d.body[ob * NXV + V_ANG]
             alpha = lone_angular(m, d, w, i0, o + QACC_EFF * nv)
             lam = h * lone_angular(m, d, w, i0, o + MU * nv)
             mu = o + MU * nv + i0
             nu = h * vec3(d.dofr[mu], d.dofr[mu + 1], d.dofr[mu + 2])
-            w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu) + J @ lam.cross(alpha) + (J @ alpha).cross(lam)
+            w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu)
+            w_bar = w_bar + sym_mul(jd, jo, lam.cross(alpha)) + sym_mul(jd, jo, alpha).cross(lam)
             torque = -nu.cross(alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
             for k in range(3):
                 i = w * nv + i0 + 3 + k

@@ -25,7 +25,6 @@ from engine.schema import (
     B_TURNED,
     COS,
     D_TURNS,
-    I_COM,
     J_AXIS,
     J_DOFADR,
     J_OFF,
@@ -44,7 +43,6 @@ from engine.schema import (
     NQR,
     NSV_DOF,
     NV,
-    NXM,
     NXV,
     S_ANG,
     S_LIN,
@@ -187,7 +185,6 @@ def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     if m.body_i[b * NBI + B_ITURNED]:
         quat = quat_mul(quat, m.body_q[b * NBQ + B_IQUAT])
     i = m.dims[T_INERTIA] + 3 * b
-    inertia = rotated_inertia(quat, vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2]))
-    d.inertia[o * NXM + I_COM] = inertia
+    idiag, ioff = rotated_inertia(quat, vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2]))
     c = origin(m, d, w, b)
-    return c, com - c, inertia
+    return c, com - c, idiag, ioff

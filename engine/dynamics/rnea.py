@@ -22,8 +22,8 @@ import taichi as ti
 from engine.dynamics.kinematics import finish_axis, origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
-from engine.math.spatial import cross_force, cross_motion, inertia_mul
-from engine.math.types import mat3, real, vec3
+from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
+from engine.math.types import real, vec3
 from engine.schema import (
     A_ANG,
     A_LIN,
@@ -37,7 +37,8 @@ from engine.schema import (
     D_GROUP,
     G_ANG,
     G_LIN,
-    I_COM,
+    ID_COM,
+    IO_COM,
     L_ANG,
     L_LIN,
     LB_ANG,
@@ -52,7 +53,6 @@ from engine.schema import (
     NSV_DOF,
     NTHETA,
     NV,
-    NXM,
     NXV,
     P_ANG,
     P_LIN,
@@ -98,8 +98,8 @@ def still_world(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
-    """V and the bias part of A of body b from its parent's, S and G of its dofs; c is the origin."""
+def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3, keep: ti.i32):
+    """V and the bias part of A of body b from its parent's, and S of its dofs; c is the origin. keep: G, too."""
     nv = m.dims[NV]
     o = bounded(w * m.dims[NBODY] + b) * NXV
     p = bounded(w * m.dims[NBODY] + m.body_i[b * NBI + B_PARENT]) * NXV
@@ -117,8 +117,9 @@ def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
             gl = vl
         i = bounded(w * nv + j)
         s = i * NSV_DOF
-        d.dof[s + G_ANG] = ga
-        d.dof[s + G_LIN] = gl
+        if keep:
+            d.dof[s + G_ANG] = ga
+            d.dof[s + G_LIN] = gl
         sa, sl = finish_axis(m, d, w, j, c)
         v = d.qvel[i]
         sa = sa * v
@@ -136,11 +137,11 @@ def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3):
 
 
 @ti.func
-def own_force(mass: real, r: vec3, inertia: mat3, va: vec3, vl: vec3, aa: vec3, al: vec3):
+def own_force(mass: real, r: vec3, idiag: vec3, ioff: vec3, va: vec3, vl: vec3, aa: vec3, al: vec3):
     """f = I A + V x* (I V), taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
     torque is J alpha + omega x J omega + r x F."""
     f = mass * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
-    return inertia @ aa + va.cross(inertia @ va) + r.cross(f), f
+    return sym_mul(idiag, ioff, aa) + va.cross(sym_mul(idiag, ioff, va)) + r.cross(f), f
 
 
 @ti.func
@@ -177,7 +178,8 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         h = bounded(w * nbody + b) * NBAR
         mass = m.theta[m.dims[T_MASS] + b]
         r = d.body[o + X_IPOS] - origin(m, d, w, b)
-        inertia = d.inertia[bounded(w * nbody + b) * NXM + I_COM]
+        idiag = d.body[o + ID_COM]
+        ioff = d.body[o + IO_COM]
         va = d.body[o + V_ANG]
         vl = d.body[o + V_LIN]
         aa = d.body[o + A_ANG] + d.body[o + U_ANG]
@@ -185,10 +187,10 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         la = d.body[o + L_ANG]
         ll = d.body[o + L_LIN]
         xa, xl = cross_motion(la, ll, va, vl)
-        iva, ivl = inertia_mul(mass, r, inertia, va, vl)
-        iaa, ial = inertia_mul(mass, r, inertia, aa, al)
-        ila, ill = inertia_mul(mass, r, inertia, la, ll)
-        ixa, ixl = inertia_mul(mass, r, inertia, xa, xl)
+        iva, ivl = inertia_mul(mass, r, idiag, ioff, va, vl)
+        iaa, ial = inertia_mul(mass, r, idiag, ioff, aa, al)
+        ila, ill = inertia_mul(mass, r, idiag, ioff, la, ll)
+        ixa, ixl = inertia_mul(mass, r, idiag, ioff, xa, xl)
         ta, tl = cross_force(va, vl, iva, ivl)
         g.body_bar[h + LB_ANG] = g.body_bar[h + LB_ANG] + iaa + ta
         g.body_bar[h + LB_LIN] = g.body_bar[h + LB_LIN] + ial + tl
@@ -213,8 +215,8 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             pl = d.body[o + P_LIN]
             qa = d.body[o + Q_ANG]
             ql = d.body[o + Q_LIN]
-            ipa, ipl = inertia_mul(mass, r, inertia, pa, pl)
-            iqa, iql = inertia_mul(mass, r, inertia, qa, ql)
+            ipa, ipl = inertia_mul(mass, r, idiag, ioff, pa, pl)
+            iqa, iql = inertia_mul(mass, r, idiag, ioff, qa, ql)
             g.body_bar[h + PB_ANG] = iqa
             g.body_bar[h + PB_LIN] = iql
             g.body_bar[h + QB_ANG] = ipa

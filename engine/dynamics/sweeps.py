@@ -19,13 +19,15 @@ from engine.schema import (
     F_ANG,
     F_LIN,
     H_COM,
-    I_CRB,
+    ID_COM,
+    ID_CRB,
+    IO_COM,
+    IO_CRB,
     NBI,
     NBODY,
     NQR,
     NSV_DOF,
     NV,
-    NXM,
     NXV,
     QFRC_BIAS,
     S_ANG,
@@ -36,7 +38,8 @@ from engine.schema import (
 
 @ti.func
 def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Base to tip: pose, S, V and the bias part of A; each body's own inertia and, with `forces`, its own force."""
+    """Base to tip: pose, S, V and the bias part of A; each body's own inertia; with `forces` its own force. Without,
+    the adjoint asks: then its inertia about the centre of mass, and G, are kept, too."""
     ob = w * m.dims[NBODY]
     half_angles(m, d, w)
     place_world(d, ob)
@@ -44,16 +47,21 @@ def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     for k in range(1, m.dims[NBODY]):
         b = bounded(k)
         o = bounded(ob + b)
-        c, r, inertia = place(m, d, w, b)
+        c, r, idiag, ioff = place(m, d, w, b)
         mass = m.theta[m.dims[T_MASS] + b]
         d.crb_mass[o] = mass
         d.body[o * NXV + H_COM] = mass * r
-        d.inertia[o * NXM + I_CRB] = inertia + point_inertia(mass, r)
-        va, vl, aa, al = velocity(m, d, w, b, c)
+        pdiag, poff = point_inertia(mass, r)
+        d.body[o * NXV + ID_CRB] = idiag + pdiag
+        d.body[o * NXV + IO_CRB] = ioff + poff
+        va, vl, aa, al = velocity(m, d, w, b, c, not forces)
         if forces:
-            fa, fl = own_force(mass, r, inertia, va, vl, aa, al)
+            fa, fl = own_force(mass, r, idiag, ioff, va, vl, aa, al)
             d.body[o * NXV + F_ANG] = fa
             d.body[o * NXV + F_LIN] = fl
+        else:
+            d.body[o * NXV + ID_COM] = idiag
+            d.body[o * NXV + IO_COM] = ioff
 
 
 @ti.func
@@ -67,7 +75,8 @@ def inwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         o = bounded(w * nbody + b)
         mass = d.crb_mass[o]
         h = d.body[o * NXV + H_COM]
-        J = d.inertia[o * NXM + I_CRB]
+        idiag = d.body[o * NXV + ID_CRB]
+        ioff = d.body[o * NXV + IO_CRB]
         fa = d.body[o * NXV + F_ANG]
         fl = d.body[o * NXV + F_LIN]
         j0 = m.body_i[b * NBI + B_DOFADR]
@@ -76,14 +85,15 @@ def inwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
             s = bounded(w * nv + j) * NSV_DOF
             sa = d.dof[s + S_ANG]
             sl = d.dof[s + S_LIN]
-            mass_row(m, d, w, j, sa, sl, mass, h, J)
+            mass_row(m, d, w, j, sa, sl, mass, h, idiag, ioff)
             if forces:
                 d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(sa) + fl.dot(sl)
         if b != m.body_i[b * NBI + B_ROOT]:
             p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT])
             d.crb_mass[p] = d.crb_mass[p] + mass
             d.body[p * NXV + H_COM] = d.body[p * NXV + H_COM] + h
-            d.inertia[p * NXM + I_CRB] = d.inertia[p * NXM + I_CRB] + J
+            d.body[p * NXV + ID_CRB] = d.body[p * NXV + ID_CRB] + idiag
+            d.body[p * NXV + IO_CRB] = d.body[p * NXV + IO_CRB] + ioff
             if forces:
                 d.body[p * NXV + F_ANG] = d.body[p * NXV + F_ANG] + fa
                 d.body[p * NXV + F_LIN] = d.body[p * NXV + F_LIN] + fl

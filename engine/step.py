@@ -32,7 +32,7 @@ from engine.dynamics.sweeps import inwards, outwards
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.outline import outline
-from engine.records import load_qacc, load_record, record_qacc, stages
+from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import (
     A_BAR,
     AB_ANG,
@@ -58,6 +58,7 @@ from engine.schema import (
     NU,
     NV,
     NWI,
+    OK,
     OVERFLOW,
     P_ANG,
     Q_ANG,
@@ -65,6 +66,7 @@ from engine.schema import (
     QACC_EFF,
     QFRC_SMOOTH,
     T_FRICTIONLOSS,
+    TIMESTEP,
     U_ANG,
     UB_ANG,
     VB_ANG,
@@ -172,25 +174,42 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
             leave_stage(m, d, w, i)
 
 
-@outline("mdr", "w o final read row implicit passing")
+@outline("mdr", "w t count o stride final read row implicit closing")
 @ti.func
-def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, final: ti.i32, read: ti.i32,
-            row: ti.i32, implicit: ti.i32, passing: ti.i32):  # fmt: skip
-    """A whole physics step: `evaluated`, and the state after it. passing: nobody looks at the acceleration QACC."""
+def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, count: ti.i32, o: ti.i32,
+            stride: ti.i32, final: ti.i32, read: ti.i32, row: ti.i32, implicit: ti.i32, closing: ti.i32):  # fmt: skip
+    """The `count` physics steps of control step t: of each `evaluated`, and the state after it.
+
+    o: the first one's record, or -1, `stride` before the second one's. final: no step follows, so no state. read: the
+    first one's sensors are asked. row: the output row that they go to, or -1. closing: the last one is the launch's.
+    """
     nv = m.dims[NV]
-    evaluated(m, d, r, w, o, final, read, row, ti.cast(implicit and passing, ti.i32))
-    if not final:
-        # implicit integrators read M a alone; where nothing constrains it is the smooth force
-        force = MA
-        if unconstrained(d, w):
-            force = QFRC_SMOOTH
-        advance(m, d, w, implicit, force)
-        if implicit and unconstrained(d, w):
-            for i in range(nv):
-                a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
-                d.qacc_warmstart[w * nv + i] = a
-                if passing:
-                    d.dofr[w * nv * NQR + QACC * nv + i] = a
+    k = 0
+    while k < count and d.world_i[w * NWI + W_STATUS] == OK:
+        here = -1
+        if o >= 0:
+            here = o + k * stride
+            record_state(m, d, r, w, here)
+        first = k == 0
+        # a step in passing: nobody looks at its acceleration QACC
+        passing = ti.cast(implicit and o < 0 and not (read and first) and not (closing and k == count - 1), ti.i32)
+        evaluated(m, d, r, w, here, final, ti.cast(read and first, ti.i32), row if first else -1, passing)
+        check_capacity(m, d, w, t)
+        if not final:
+            # implicit integrators read M a alone; where nothing constrains it is the smooth force
+            force = MA
+            if unconstrained(d, w):
+                force = QFRC_SMOOTH
+            advance(m, d, w, implicit, force)
+            if implicit and unconstrained(d, w):
+                for i in range(nv):
+                    a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
+                    d.qacc_warmstart[w * nv + i] = a
+                    if passing:
+                        d.dofr[w * nv * NQR + QACC * nv + i] = a
+            d.time[w] = d.time[w] + m.opt[TIMESTEP]
+            check(m, d, w, t)
+        k = k + 1
 
 
 @outline("md", "w implicit")

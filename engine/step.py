@@ -1,10 +1,8 @@
 """The forward pipeline of a step, and under it the same list reversed for the adjoint.
 
-Stages are compiled as functions of their own (outline.py). Forward, a stage is entered only where the state needs it:
-without pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver. Backward,
-each begins by calling the one before it. A stage may call two others at most: Taichi makes a kernel's key for the cache
-on disk from a function's callees in the order of a hash table of addresses, which for three is not the same in every
-process.
+Stages are compiled as functions of their own (outline.py). A stage is entered only where the state needs it: without
+pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver, without a contact
+no adjoint of one.
 """
 
 import taichi as ti
@@ -246,26 +244,41 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
 
 
+@outline("mdrgb", "w row")
+@ti.func
+def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+               row: ti.i32):  # fmt: skip
+    sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
+
+
+@outline("mdg", "w")
+@ti.func
+def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoint of contacts and of ball limits."""
+    contacts_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit")
+@ti.func
+def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of RNEA and kinematics, to which all others have added."""
+    rnea_vjp_own(m, d, g, w, implicit)
+    rnea_vjp(m, d, g, w, implicit)
+
+
 @outline("mdrgb", "w implicit stage row")
 @ti.func
-def sensor_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """Adds what the sensors of output row `row` ask, if it is not negative."""
+def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of an evaluation, of the sensors in output row `row` if it is not negative, and of the integrator:
+    adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
     advance_adjoint(m, d, g, w, implicit, stage)
     for u in range(m.dims[NU]):
         g.force_bar[w * m.dims[NU] + u] = 0.0
     if row >= 0:
-        sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """Z from A_BAR, and the motions of the test vectors."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    sensor_adjoint(m, d, r, g, b, w, implicit, stage, row)
+        sensed_vjp(m, d, r, g, b, w, row)
     acceleration_vjp(m, d, w)
     for i in range(nv):
         d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
@@ -279,37 +292,13 @@ def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.t
             column = Q_ANG
             source = MA
         motion(m, d, w, column, o + source * nv)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def contact_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
-                    w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of contacts and of ball limits."""
-    solver_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    contacts_vjp(m, d, g, w)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def force_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                  implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of dry friction and scalar limits, and of applied, actuator and passive forces."""
-    contact_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    if d.world_i[w * NWI + W_NCON] > 0:
+        contact_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     xfrc_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of `forward` and of the integrator: adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
-    force_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    rnea_vjp_own(m, d, g, w, implicit)
-    rnea_vjp(m, d, g, w, implicit)
+    motion_adjoint(m, d, g, w, implicit)
 
 
 @outline("mdrgb", "w o final row")

@@ -154,25 +154,16 @@ def array_type(letter, name):
 
 def arrays_of(function):
     """(letter, array) pairs that a ti.func or stage reads or writes, its callees included."""
-    return _reached(function, lambda f: True)[0]
-
-
-def stages_of(function):
-    """The stages that a ti.func calls, not those that these call, in a fixed order."""
-    found = _reached(function, lambda f: not isinstance(f, Stage))[1]
-    return sorted((f for f in found if isinstance(f, Stage)), key=lambda stage: stage.__name__)
-
-
-def _reached(function, enter):
-    """The arrays that a function reads through the callees that `enter` lets in, and all callees met."""
-    found, met, open_ = set(), set(), [function]
+    found, open_, seen = set(), [function], set()
     while open_:
         f = open_.pop()
-        uses, callees = _read(inspect.unwrap(f.function if isinstance(f, Stage) else f))
-        found |= uses
-        open_ += [f for f in callees if f not in met and enter(f)]
-        met |= set(callees)
-    return found, met
+        f = inspect.unwrap(f.function if isinstance(f, Stage) else f)
+        if f not in seen:
+            seen.add(f)
+            uses, callees = _read(f)
+            found |= uses
+            open_ += callees
+    return found
 
 
 @functools.cache

@@ -63,6 +63,8 @@ def stage(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: Ad
         if what == TERMS:
             # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
             smooth_terms(m, d, w, 1)
+            # what the adjoints alone read
+            smooth_terms(m, d, w, 0)
             constraint(m, d, w)
             evaluate(m, d, w, 0.0, s.QACC * nv)
             mass_mul(m, d, w, s.QACC * nv, s.MA * nv)

@@ -244,10 +244,19 @@ def _fill_actuators(pack, m):
     _columns(pack["sensor_r"], 1, {0: m.sensor_cutoff})
 
 
+def most_worlds(sizes):
+    """How many worlds the indices of the kernels reach (math/index.py)."""
+    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
+    numbers = [sizes[b.count] * b.width * int(np.prod(INNER[b.dtype])) for b in s.STATE + s.WORK]
+    return min((s.MOST - 1) // max(entities), (2**31 - 1) // max(numbers), (2**29 - 1) // max(sizes["nconnv"], 1))
+
+
 def data_pack(model, worlds, nconmax):
-    """State and work of `worlds` worlds."""
+    """State and work of `worlds` worlds. Raises ValueError where the kernels' indices do not reach."""
     pack = Pack("data")
     sizes = sizes_of(model, nconmax)
+    if worlds > most_worlds(sizes):
+        raise ValueError(f"worlds: got {worlds}, allowed: at most {most_worlds(sizes)} of this model")
     for b in s.STATE + s.WORK:
         pack.allocate(b, worlds * sizes[b.count] * b.width)
     pack["world_i"].reshape(worlds, s.NWI)[:, s.W_ID] = np.arange(worlds)

@@ -22,17 +22,19 @@ def impedance(a: ti.template(), o: ti.i32, x: real):
     else:
         s = ti.abs(x) / width
         if s < 1:
-            y = s
-            dy = real(1.0)
-            if power > 1:
-                if s <= mid:
-                    c = 1.0 / ti.pow(mid, power - 1)
-                    y = c * ti.pow(s, power)
-                    dy = c * power * ti.pow(s, power - 1)
-                else:
-                    c = 1.0 / ti.pow(1 - mid, power - 1)
-                    y = 1 - c * ti.pow(1 - s, power)
-                    dy = c * power * ti.pow(1 - s, power - 1)
+            # up to the midpoint and beyond it the same power, of what is left on that side
+            side = mid
+            u = s / mid
+            if s > mid:
+                side = 1 - mid
+                u = (1 - s) / side
+            t = u
+            if power != 2:
+                t = ti.pow(u, power - 1)
+            y = side * u * t
+            if s > mid:
+                y = 1 - y
+            dy = power * t
             imp = dmin + y * (dmax - dmin)
             slope = dy * (dmax - dmin) / width
             if x < 0:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.finite import within
 from engine.objectives import RunForward
 
 _ANY = (-np.inf, np.inf)
@@ -60,7 +61,7 @@ class Task:
 
     def terminated(self, qpos, qvel):
         """Does the episode end here, before its time is over? Booleans (...)."""
-        return ~(np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1))
+        return ~finite(qpos, qvel)
 
     def position(self, qpos):
         """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
@@ -138,13 +139,13 @@ class Locomotion(Task):
 
     def healthy(self, qpos, qvel):
         """Is the robot still on its feet? Booleans (...); never in a state that is not finite."""
-        qpos, state = np.asarray(qpos), np.concatenate([qpos, qvel], axis=-1)
-        healthy = np.isfinite(state).all(axis=-1)
+        qpos, healthy = np.asarray(qpos), finite(qpos, qvel)
         for value, bounds in ((qpos[..., self.horizontal], self.healthy_z), (qpos[..., 2], self.healthy_angle)):
             if bounds != _ANY:
                 healthy = healthy & _within(value, bounds)
         if self.healthy_state != _ANY:
-            healthy = healthy & _within(state[..., 2:], self.healthy_state).all(axis=-1)
+            state = np.concatenate([qpos[..., 2:], qvel], axis=-1)
+            healthy = healthy & _within(state, self.healthy_state).all(axis=-1)
         return healthy
 
     def terminated(self, qpos, qvel):
@@ -166,6 +167,13 @@ def tilt(qpos, horizontal):
 def last_seconds(trajectory, seconds):
     """Index of the first row that lies within the last `seconds` of the episode."""
     return int(np.searchsorted(trajectory.time, trajectory.time[-1] - seconds - 1e-9))
+
+
+def finite(qpos, qvel):
+    """Which states are finite, booleans (...)."""
+    if within(np.asarray(qpos)) and within(np.asarray(qvel)):  # all of them, as nearly always
+        return np.ones(np.shape(qpos)[:-1], bool)[()]
+    return np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1)
 
 
 def _within(value, bounds):

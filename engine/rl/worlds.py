@@ -12,8 +12,9 @@ import numpy as np
 from gymnasium import spaces
 
 from engine.arrays import NP_REAL
+from engine.finite import require_finite, within
 from engine.rl.registration import find_scene
-from engine.simulator import Simulator, checked, require_finite
+from engine.simulator import Simulator, checked
 from engine.step import MAXVAL
 
 OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
@@ -78,11 +79,11 @@ class Worlds:
         held: worlds that do not move, booleans (worlds,); what is returned for them means nothing. A world that
         diverges ends there, with the reward 0, and is left in the last state that was finite.
         """
-        np.copyto(self.ctrl, action)
+        self.ctrl[...] = action
         if held is not None:
             self.ctrl[held] = 0.0
-        np.copyto(self.before[0], self.qpos)
-        np.copyto(self.before[1], self.qvel)
+        for before, now in zip(self.before, (self.qpos, self.qvel), strict=True):
+            before[...] = now
         diverged = self.sim.advance(self.scene.frame_skip, held)
         if diverged is not None:
             self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
@@ -93,7 +94,7 @@ class Worlds:
                     self.workspace[stopped] = workspace[stopped]
         observation = self.observe()
         # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
-        if not (observation.size and np.abs(observation).max() < MAXVAL):
+        if not within(observation, MAXVAL):
             diverged = self._outside(observation, diverged)
         reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.scene.dt)
         if self.extra:
@@ -108,6 +109,8 @@ class Worlds:
 
     def _outside(self, observation, diverged):
         outside = (np.abs(observation) > MAXVAL).reshape(self.sim.worlds, -1).any(axis=1)
+        if not outside.any():
+            return diverged
         np.clip(observation, -MAXVAL, MAXVAL, out=observation)
         return outside if diverged is None else outside | diverged
 

@@ -20,8 +20,10 @@ def within(a, limit=math.inf):
 
     No entry is larger than the root of the sum of all squares, which costs a fifth of a look at each of a few numbers.
     """
-    bound = limit * limit
-    return all(piece.dot(piece) < bound for piece in pieces(a))
+    if a.size <= FEW:
+        flat = a.reshape(-1)
+        return flat.dot(flat) < limit * limit
+    return all([piece.dot(piece) < limit * limit for piece in pieces(a)])
 
 
 def require_finite(name, a):

@@ -237,7 +237,7 @@ class Simulator:
     def raise_status(self, data):
         """Raise what a launch left in the worlds' status."""
         status = data._status[:, s.W_STATUS]
-        if not status.any():
+        if status.tobytes() == self._all_ok:
             return
         w = int(np.flatnonzero(status)[0])
         row = data._status[w]

@@ -19,11 +19,13 @@ The solver's warm start is no argument: every call starts the solver afresh, so 
 numbers, bit for bit, whatever ran before. Second derivatives do not exist and raise.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.diff.pure import Gradient, Saved, Values, check_simulator, pure_rollout, theta_slots
+from engine.arrays import NP_REAL
+from engine.diff.pure import ARGUMENTS, Values, check_simulator, pure_rollout, theta_slots
 
 try:
     import torch
@@ -95,12 +97,18 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, fr
         controls.append(ctrl(t, *state[:3]))
         state = step(sim, *state[:3], controls[-1], params=params, frame_skip=frame_skip)
     rows.append(state)
-    return Trajectory(*(torch.stack([r[i].to(state.qpos.dtype) for r in rows]) for i in range(3)), None,
-                      torch.stack(controls))  # fmt: skip
+    if rows[0].qpos.dtype != state.qpos.dtype or rows[0].qvel.dtype != state.qvel.dtype:  # the caller's start
+        rows[0] = State(*(x.to(state.qpos.dtype) for x in rows[0][:3]), None)
+    return Trajectory(*(torch.stack([r[i] for r in rows]) for i in range(3)), None, torch.stack(controls))
 
 
 def _or_empty(value, qpos):
-    return qpos.new_zeros((*qpos.shape[:-1], 0)) if value is None else value
+    return _empty(qpos.shape[:-1]) if value is None else value
+
+
+def _empty(batch):
+    """Numbers of the kind of which the model has none, (..., 0): made by NumPy, which takes a fifth of torch's time."""
+    return torch.from_numpy(np.empty((*batch, 0), NP_REAL))
 
 
 def _call(sim, arguments, params, steps, options):
@@ -111,39 +119,39 @@ def _call(sim, arguments, params, steps, options):
     qpos = arguments[0]
     if not isinstance(qpos, torch.Tensor):
         raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
-    batch, tensors = tuple(qpos.shape[:-1]), []
-    for name, value, size in zip(("qpos", "qvel", "act", "ctrl"), arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
+    batch, tensors = qpos.shape[:-1], []
+    for name, value, size in zip(ARGUMENTS, arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
         shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)
         if value is None and size == 0:
-            value = qpos.new_zeros(shape)
+            value = _empty(shape[:-1])
         tensors.append(_checked(name, value, shape))
-    tensors += [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
-    worlds = int(np.prod(batch))
+    for name, (_, shape) in slots.items():
+        tensors.append(_checked(f"params[{name!r}]", params[name], shape))
+    worlds = math.prod(batch)
     if worlds == 0:
         raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
     pure = pure_rollout(sim, worlds, steps=1 if steps is None else steps, **options)
     theta = sim.model_pack["theta"].copy()
     for tensor, (where, _) in zip(tensors[4:], slots.values(), strict=True):
         theta[where] = tensor.detach().numpy().ravel()
-    slots = tuple(where for where, _ in slots.values())
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        values = _PureRollout.apply(pure, theta, slots, *tensors)
+    if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
+        slots = [where for where, _ in slots.values()]
+        values = _PureRollout.apply((pure, theta, slots), *tensors)
     else:
-        values = pure(*_arrays(pure, tensors), theta, record=False)[0]
-        values = tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
+        values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], batch)
     return values if len(values) == 4 else (*values, None)
 
 
 def _checked(name, value, shape):
+    if isinstance(value, torch.Tensor) and value.shape == shape and value.is_cpu and value.is_floating_point():
+        return value
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name}: got {type(value).__name__}, allowed: a torch.Tensor of shape {shape}")
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: got shape {tuple(value.shape)}, allowed: {shape}")
     if value.device.type != "cpu":
         raise ValueError(f"{name}: got a tensor on {value.device}, allowed: tensors on the CPU")
-    if not value.is_floating_point():
-        raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
-    return value
+    raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
 
 
 def _arrays(pure, tensors):
@@ -153,48 +161,49 @@ def _arrays(pure, tensors):
     return (qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act.reshape(w, m.na), ctrl.reshape(pure.steps, w, m.nu))
 
 
-def _tensor(array, pure, qpos):
-    """An output: worlds back to the leading axes of the tensors."""
-    rows = array.shape[:1] if pure.output_every else ()
+def _outputs(pure, values, batch):
+    """Tensors of a call's outputs: worlds back to the leading axes of the arguments."""
+    rows = (pure.rows,) if pure.output_every else ()
     # reshaped before torch sees it: a view made inside a node could not be changed in place outside
-    return torch.from_numpy(array.reshape(*rows, *qpos.shape[:-1], array.shape[-1]))
+    return tuple([torch.from_numpy(a.reshape(*rows, *batch, a.shape[-1])) for a in values if a is not None])
 
 
 class _PureRollout(torch.autograd.Function):
-    """The node of one call. Its record is saved as tensors, so torch frees it with the graph."""
+    """The node of one call. Its record is saved as a tensor, so torch frees it with the graph."""
 
     @staticmethod
-    def forward(ctx, pure, theta, slots, *tensors):
-        values, saved = pure(*_arrays(pure, tensors), theta)
-        ctx.pure, ctx.slots = pure, slots
-        ctx.shapes = [t.shape for t in tensors]
+    def forward(ctx, call, *tensors):
+        pure, theta, ctx.slots = call
+        values, kept = pure(*_arrays(pure, tensors), theta)
+        ctx.pure = pure
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *(torch.from_numpy(a) for a in saved))
-        return tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
+        ctx.save_for_backward(torch.from_numpy(kept), *tensors)
+        return _outputs(pure, values, tensors[0].shape[:-1])
 
     @staticmethod
     def backward(ctx, *bars):
-        pure, n = ctx.pure, len(ctx.shapes)
-        saved = ctx.saved_tensors
-        tensors, saved = saved[:n], Saved(*(t.numpy() for t in saved[n:]))
+        pure, (kept, *tensors) = ctx.pure, ctx.saved_tensors
         rows = (pure.rows,) if pure.output_every else ()
         arrays = [b if b is None else b.detach().numpy().reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
-        gradient = pure.reverse(saved, Values(*arrays, *([None] * (4 - len(arrays)))))
-        found = _gradients(ctx, gradient)
+        saved = pure.saved(kept.numpy())
+        gradient = pure.reverse(saved, Values(*arrays, *([None] * (4 - len(arrays)))), theta=bool(ctx.slots))
+        found = list(gradient[:4])
+        if ctx.slots:
+            total = gradient.theta.sum(axis=0)
+            found += [total[where] for where in ctx.slots]
+        needed = ctx.needs_input_grad[1:]
+        found = [torch.from_numpy(a.reshape(t.shape)) if need else None
+                 for a, t, need in zip(found, tensors, needed, strict=True)]  # fmt: skip
         if torch.is_grad_enabled():  # create_graph=True
-            asked = [t for t in (*tensors, *bars) if t is not None]
-            found = _FirstDerivative.apply(len(found), *found, *asked)
-        needed = ctx.needs_input_grad[3:]
-        return (None, None, None, *(g if need else None for g, need in zip(found, needed, strict=True)))
+            found = _once(found, [t for t in (*tensors, *bars) if t is not None])
+        return None, *found
 
 
-def _gradients(ctx, gradient: Gradient):
-    """Of every tensor argument, in its shape."""
-    arrays = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
-    if ctx.slots:
-        total = gradient.theta.sum(axis=0)
-        arrays += [total[where] for where in ctx.slots]
-    return [torch.from_numpy(a.reshape(shape)) for a, shape in zip(arrays, ctx.shapes, strict=True)]
+def _once(gradients, asked):
+    """The gradients, as functions of all that they depend on, which cannot be differentiated again."""
+    there = [g for g in gradients if g is not None]
+    marked = iter(_FirstDerivative.apply(len(there), *there, *asked))
+    return [g if g is None else next(marked) for g in gradients]
 
 
 class _FirstDerivative(torch.autograd.Function):

@@ -172,7 +172,7 @@ def last_seconds(trajectory, seconds):
 def finite(qpos, qvel):
     """Which states are finite, booleans (...)."""
     if within(np.asarray(qpos)) and within(np.asarray(qvel)):  # all of them, as nearly always
-        return np.ones(np.shape(qpos)[:-1], bool)[()]
+        return ~np.zeros(np.shape(qpos)[:-1], bool)
     return np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1)
 
 

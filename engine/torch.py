@@ -67,7 +67,7 @@ def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sen
     ContactOverflowError as Simulator.step does; a world's number in them counts the leading axes row by row.
     """
     options = {"frame_skip": frame_skip, "sensors": sensordata}
-    return State(*_call(sim, (qpos, qvel, act, ctrl), params, None, options))
+    return State(*_Call(sim, qpos, params, None, options)(qpos, qvel, act, ctrl))
 
 
 def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, frame_skip=1, record_every=1,
@@ -85,61 +85,66 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, fr
             raise ValueError(f"steps: got {steps}, but ctrl has {len(ctrl)} rows")
         count = steps if ctrl is None else len(ctrl)
         options = {"frame_skip": frame_skip, "record_every": record_every, "sensors": sensordata, "memory": memory}
-        values = _call(sim, (qpos, qvel, act, ctrl), params, count, options)
-        if ctrl is None:
-            ctrl = qpos.new_zeros((count, *qpos.shape[:-1], 0))
-        return Trajectory(*values, ctrl)
+        values = _Call(sim, qpos, params, count, options)(qpos, qvel, act, ctrl)
+        return Trajectory(*values, _empty((count, *qpos.shape[:-1])) if ctrl is None else ctrl)
     if record_every != 1 or sensordata:
         raise ValueError("record_every, sensordata: not with a function as ctrl; call `step` in a loop of your own")
-    state, rows, controls = State(qpos, qvel, _or_empty(act, qpos), None), [], []
+    call = _Call(sim, qpos, params, None, {"frame_skip": frame_skip})
+    state, rows, controls = State(qpos, qvel, _empty(qpos.shape[:-1]) if act is None else act, None), [], []
     for t in range(steps):
         rows.append(state)
         controls.append(ctrl(t, *state[:3]))
-        state = step(sim, *state[:3], controls[-1], params=params, frame_skip=frame_skip)
+        state = State(*call(*state[:3], controls[-1]))
     rows.append(state)
-    if rows[0].qpos.dtype != state.qpos.dtype or rows[0].qvel.dtype != state.qvel.dtype:  # the caller's start
-        rows[0] = State(*(x.to(state.qpos.dtype) for x in rows[0][:3]), None)
+    rows[0] = [x.to(state.qpos.dtype) for x in rows[0][:3]]  # the caller's may be others
     return Trajectory(*(torch.stack([r[i] for r in rows]) for i in range(3)), None, torch.stack(controls))
 
 
-def _or_empty(value, qpos):
-    return _empty(qpos.shape[:-1]) if value is None else value
-
-
 def _empty(batch):
-    """Numbers of the kind of which the model has none, (..., 0): made by NumPy, which takes a fifth of torch's time."""
+    """Numbers of a kind of which the model has none, (..., 0): made by NumPy, which takes a fifth of torch's time."""
     return torch.from_numpy(np.empty((*batch, 0), NP_REAL))
 
 
-def _call(sim, arguments, params, steps, options):
-    """One launch, as a node of the graph where somebody wants gradients."""
-    check_simulator(sim)
-    m, params = sim.model, params or {}
-    slots = theta_slots(m, params) if params else {}
-    qpos = arguments[0]
-    if not isinstance(qpos, torch.Tensor):
-        raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
-    batch, tensors = qpos.shape[:-1], []
-    for name, value, size in zip(ARGUMENTS, arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
-        shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)
-        if value is None and size == 0:
-            value = _empty(shape[:-1])
-        tensors.append(_checked(name, value, shape))
-    for name, (_, shape) in slots.items():
-        tensors.append(_checked(f"params[{name!r}]", params[name], shape))
-    worlds = math.prod(batch)
-    if worlds == 0:
-        raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
-    pure = pure_rollout(sim, worlds, steps=1 if steps is None else steps, **options)
-    theta = sim.model_pack["theta"].copy()
-    for tensor, (where, _) in zip(tensors[4:], slots.values(), strict=True):
-        theta[where] = tensor.detach().numpy().ravel()
-    if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
-        slots = [where for where, _ in slots.values()]
-        values = _PureRollout.apply((pure, theta, slots), *tensors)
-    else:
-        values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], batch)
-    return values if len(values) == 4 else (*values, None)
+class _Call:
+    """Size, parameters and buffers, found out once: of one launch, or of each launch of a loop."""
+
+    def __init__(self, sim, qpos, params, steps, options):
+        check_simulator(sim)
+        if not isinstance(qpos, torch.Tensor):
+            raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
+        m, batch = sim.model, tuple(qpos.shape[:-1])
+        steps = () if steps is None else (steps,)
+        self.sim, self.batch = sim, batch
+        self.shapes = (*batch, m.nq), (*batch, m.nv), (*batch, m.na), (*steps, *batch, m.nu)
+        slots = theta_slots(m, params or {})
+        self.params = [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
+        self.slots = [where for where, _ in slots.values()]
+        worlds = math.prod(batch)
+        if worlds == 0:
+            raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
+        self.pure = pure_rollout(sim, worlds, steps=steps[0] if steps else 1, **options)
+
+    def __call__(self, *arguments):
+        """qpos, qvel, act, sensordata (or None); a node of the graph where somebody wants gradients."""
+        check_simulator(self.sim)
+        pure, tensors = self.pure, []
+        for name, value, shape in zip(ARGUMENTS, arguments, self.shapes, strict=True):
+            if value is None and shape[-1] == 0:
+                value = _empty(shape[:-1])
+            tensors.append(_checked(name, value, shape))
+        if not pure.model.na:
+            del tensors[2]
+        tensors += self.params
+        theta = self.sim.model_pack["theta"].copy()
+        for tensor, where in zip(self.params, self.slots, strict=True):
+            theta[where] = tensor.detach().numpy().ravel()
+        if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
+            values = _PureRollout.apply((pure, theta, self.slots), *tensors)
+        else:
+            values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], self.batch)
+        qpos, qvel, *others = values
+        act = others.pop(0) if pure.model.na else _empty(qpos.shape[:-1])
+        return qpos, qvel, act, others[0] if others else None
 
 
 def _checked(name, value, shape):
@@ -156,16 +161,18 @@ def _checked(name, value, shape):
 
 def _arrays(pure, tensors):
     """qpos, qvel, act (worlds, .) and ctrl (steps, worlds, nu) as NumPy arrays on the tensors' memory."""
-    qpos, qvel, act, ctrl = (t.detach().numpy() for t in tensors[:4])
     m, w = pure.model, pure.worlds
-    return (qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act.reshape(w, m.na), ctrl.reshape(pure.steps, w, m.nu))
+    qpos, qvel, *act, ctrl = [t.detach().numpy() for t in tensors[: 4 if m.na else 3]]
+    act = act[0].reshape(w, m.na) if act else np.empty((w, 0), NP_REAL)
+    return qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act, ctrl.reshape(pure.steps, w, m.nu)
 
 
 def _outputs(pure, values, batch):
-    """Tensors of a call's outputs: worlds back to the leading axes of the arguments."""
+    """Tensors of what a call returned and the model has: worlds back to the leading axes of the arguments."""
     rows = (pure.rows,) if pure.output_every else ()
+    there = [a for a in (*values[:2], values.act if pure.model.na else None, values.sensordata) if a is not None]
     # reshaped before torch sees it: a view made inside a node could not be changed in place outside
-    return tuple([torch.from_numpy(a.reshape(*rows, *batch, a.shape[-1])) for a in values if a is not None])
+    return tuple([torch.from_numpy(a.reshape(*rows, *batch, a.shape[-1])) for a in there])
 
 
 class _PureRollout(torch.autograd.Function):
@@ -182,12 +189,16 @@ class _PureRollout(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *bars):
-        pure, (kept, *tensors) = ctx.pure, ctx.saved_tensors
+        pure, (kept, *tensors), na = ctx.pure, ctx.saved_tensors, ctx.pure.model.na
         rows = (pure.rows,) if pure.output_every else ()
         arrays = [b if b is None else b.detach().numpy().reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
-        saved = pure.saved(kept.numpy())
-        gradient = pure.reverse(saved, Values(*arrays, *([None] * (4 - len(arrays)))), theta=bool(ctx.slots))
-        found = list(gradient[:4])
+        if not na:
+            arrays.insert(2, None)
+        bar = Values(*arrays, *([None] * (4 - len(arrays))))
+        gradient = pure.reverse(pure.saved(kept.numpy()), bar, theta=bool(ctx.slots))
+        found = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
+        if not na:
+            del found[2]
         if ctx.slots:
             total = gradient.theta.sum(axis=0)
             found += [total[where] for where in ctx.slots]

@@ -159,6 +159,9 @@ class PureRollout:
         ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
         self._layout = [(slice(*ends[i : i + 2]), shape) for i, shape in enumerate(shapes)]
         self._kept = ends[-1]
+        self._sources = [(self._layout[0][0], self._given[3].reshape(-1)), (self._layout[1][0], self._theta)]
+        if not self.repeats:
+            self._sources.append((self._layout[3][0], self._record.reshape(-1)))
 
     def saved(self, kept):
         """The parts, views, of the array that a call kept for its reverse."""
@@ -212,14 +215,12 @@ class PureRollout:
 
     def _keep(self, given, values):
         kept = np.empty(self._kept, NP_REAL)
-        saved = self.saved(kept)
-        saved.ctrl[:], saved.theta[:] = self._given[3], self._theta
+        for where, source in self._sources:
+            kept[where] = source
         if self.quaternions:
-            saved.qpos[:] = values.qpos
+            self.saved(kept).qpos[:] = values.qpos
         if self.repeats:
-            np.concatenate(given[:3], axis=1, out=saved.start)
-        else:
-            saved.record[:] = self._record
+            np.concatenate(given[:3], axis=1, out=self.saved(kept).start)
         return kept
 
     # --------------------------------------------------------------------------------------------------- reverse

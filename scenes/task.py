@@ -131,7 +131,7 @@ class Locomotion(Task):
         velocity = (np.asarray(qpos_after)[..., 0] - np.asarray(qpos_before)[..., 0]) / dt
         terms = {
             "forward": self.forward_weight * velocity,
-            "ctrl": -self.ctrl_weight * np.square(ctrl).sum(axis=-1),
+            "ctrl": -self.ctrl_weight * np.add.reduce(np.square(ctrl), axis=-1),
         }
         if self.healthy_reward:
             terms["survive"] = self.healthy_reward * self.healthy(qpos_after, qvel_after)

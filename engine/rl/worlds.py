@@ -25,7 +25,7 @@ class Worlds:
 
     def __init__(self, scene, worlds=None):
         self.scene = find_scene(scene)
-        self.task, self.model = self.scene.task, self.scene.model
+        self.task, self.model, self.dt = self.scene.task, self.scene.model, self.scene.dt
         self.sim = Simulator(self.model, worlds or 1)
         self.row = 0 if worlds is None else slice(None)
         data = self.sim.data
@@ -82,8 +82,7 @@ class Worlds:
         self.ctrl[...] = action
         if held is not None:
             self.ctrl[held] = 0.0
-        for before, now in zip(self.before, (self.qpos, self.qvel), strict=True):
-            before[...] = now
+        self.before[0][...], self.before[1][...] = self.qpos, self.qvel
         diverged = self.sim.advance(self.scene.frame_skip, held)
         if diverged is not None:
             self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
@@ -96,10 +95,10 @@ class Worlds:
         # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
         if not within(observation, MAXVAL):
             diverged = self._outside(observation, diverged)
-        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.scene.dt)
+        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.dt)
         if self.extra:
             around = workspace[self.row], self.workspace[self.row]
-            reward, terms = self.task.reward_with(terms, *around, self.scene.dt)
+            reward, terms = self.task.reward_with(terms, *around, self.dt)
         terminated = self.task.terminated(self.qpos, self.qvel)
         if diverged is not None:
             diverged = diverged[self.row]

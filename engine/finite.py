@@ -21,9 +21,8 @@ def within(a, limit=math.inf):
     No entry is larger than the root of the sum of all squares, which costs a fifth of a look at each of a few numbers.
     """
     if a.size <= FEW:
-        flat = a.reshape(-1)
-        return flat.dot(flat) < limit * limit
-    return all([piece.dot(piece) < limit * limit for piece in pieces(a)])
+        return np.vdot(a, a) < limit * limit  # unlike dot, silent about an overflow
+    return all([np.vdot(piece, piece) < limit * limit for piece in pieces(a)])
 
 
 def require_finite(name, a):

@@ -1,7 +1,5 @@
 """Simulator: many worlds of one model, stepped by one kernel."""
 
-import math
-
 import numpy as np
 
 from engine import schema as s
@@ -18,7 +16,7 @@ from engine.arrays import (
 from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.finite import pieces, require_finite
+from engine.finite import pieces, require_finite, within
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
@@ -215,7 +213,7 @@ class Simulator:
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
         for piece in self._pieces:
-            if not math.isfinite(piece.dot(piece)):
+            if not within(piece):
                 for name, array in self._checked:
                     require_finite(name, array)
                 break

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.finite import within
 from engine.objectives import RunForward
 
 _ANY = (-np.inf, np.inf)
+_FEW = 4000  # numbers; longer sums of squares BLAS makes with threads, which then wait by spinning
 
 
 class Goal(NamedTuple):
@@ -171,7 +171,8 @@ def last_seconds(trajectory, seconds):
 
 def finite(qpos, qvel):
     """Which states are finite, booleans (...)."""
-    if within(np.asarray(qpos)) and within(np.asarray(qvel)):  # all of them, as nearly always
+    # nearly always all of them, which a finite sum of squares tells in a fifth of the time
+    if all([np.size(a) <= _FEW and np.vdot(a, a) < np.inf for a in (qpos, qvel)]):
         return ~np.zeros(np.shape(qpos)[:-1], bool)
     return np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1)
 

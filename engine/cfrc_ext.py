@@ -13,40 +13,52 @@ class ExternalForces:
 
     def __init__(self, sim):
         m, n = sim.model, sim.worlds
-        self.data, self.worlds, self.nbody = sim.data, n, m.nbody
+        self.data, self.worlds, self.nbody, self.capacity = sim.data, n, m.nbody, sim.ncon_max
         pack, cap = sim.pack, sim.ncon_max
-        self.pair = pack["con_i"].reshape(n, cap, s.NCI)[..., s.C_PAIR]
-        self.vectors = pack["con_v"].reshape(n, cap, s.NCV, 3)
+        self.ints = pack["con_i"].reshape(n * cap, s.NCI)
+        self.pair = self.ints.reshape(n, cap, s.NCI)[..., s.C_PAIR]
+        self.vectors = pack["con_v"].reshape(n * cap, s.NCV, 3)
         self.slots = np.arange(cap)
+        self.columns = np.arange(6)
         body = np.asarray(m.geom_bodyid)
-        self.bodies = body[m.pair_geom1], body[m.pair_geom2]
-        # com = weights @ xipos: of the tree that each body belongs to
-        root = np.asarray(m.body_rootid)
-        mass = (root[:, None] == root) * np.asarray(m.body_mass)
+        sides = (body[m.pair_geom1], -1.0), (body[m.pair_geom2], 1.0)  # a contact pushes its second body
+        self.sides = [(bodies, sign, bool((bodies > 0).all())) for bodies, sign in sides if (bodies > 0).any()]
+        # centres of mass = weights @ xipos, one for each tree
+        roots, self.tree = np.unique(m.body_rootid, return_inverse=True)
+        mass = (roots[:, None] == np.asarray(m.body_rootid)) * np.asarray(m.body_mass)
         total = mass.sum(axis=1, keepdims=True)
         self.weights = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0.0)
 
     def __call__(self):
-        wrench = np.zeros((self.worlds, self.nbody, 6))
-        world, slot = np.nonzero((self.slots < self.data.ncon[:, None]) & (self.pair >= 0))
-        pushed = self.data.xfrc_applied.any()
-        if not pushed and not len(world):
-            return wrench
-        com = self.weights @ self.data.xipos
+        data, shape = self.data, (self.worlds, self.nbody, 6)
+        pushed, ncon = data.xfrc_applied.any(), data.ncon
+        if not pushed and not np.count_nonzero(ncon):
+            return np.zeros(shape)
+        com = self.weights @ data.xipos
+        wrench = self._contacts(com, ncon)
         if pushed:
-            force, torque = self.data.xfrc_applied[..., :3], self.data.xfrc_applied[..., 3:]
-            wrench[..., :3] = torque + cross(self.data.xipos - com, force)
-            wrench[..., 3:] = force
+            force, torque = data.xfrc_applied[..., :3], data.xfrc_applied[..., 3:]
+            wrench[..., :3] += torque + cross(data.xipos - com[:, self.tree], force)
+            wrench[..., 3:] += force
             wrench[:, 0] = 0.0
-        vectors, pair = self.vectors[world, slot], self.pair[world, slot]
-        force = np.einsum("cr,crk->ck", vectors[:, s.C_F], vectors[:, (s.C_N, s.C_T1, s.C_T2)])
-        for bodies, sign in zip(self.bodies, (-1.0, 1.0), strict=True):  # a contact pushes its second body
-            body = bodies[pair]
-            moving = body > 0
-            if moving.any():
-                at, body, push = world[moving], body[moving], sign * force[moving]
-                arm = vectors[moving, s.C_POS] - com[at, body]
-                np.add.at(wrench, (at, body), np.concatenate([cross(arm, push), push], axis=1))
+        return wrench
+
+    def _contacts(self, com, ncon):
+        """The part of the contacts; `com` of the trees."""
+        at = np.flatnonzero((self.slots < ncon[:, None]) & (self.pair >= 0))
+        vectors, pair, world = self.vectors[at], self.ints[at, s.C_PAIR], at // self.capacity
+        force = (vectors[:, s.C_F, None] @ vectors[:, s.C_N : s.C_T2 + 1])[:, 0]  # the frame's rows are N, T1, T2
+        place, wrench = vectors[:, s.C_POS], np.zeros((self.worlds, self.nbody, 6))
+        for bodies, sign, all_move in self.sides:
+            body, push, point, w = bodies[pair], sign * force, place, world
+            if not all_move:
+                moving = body > 0
+                body, push, point, w = body[moving], push[moving], point[moving], w[moving]
+            each = np.empty((len(body), 6))
+            each[:, :3], each[:, 3:] = cross(point - com[w, self.tree[body]], push), push
+            entry = 6 * (w * self.nbody + body)[:, None] + self.columns
+            # sums where contacts share a body, in a third of the time of np.add.at
+            wrench += np.bincount(entry.ravel(), each.ravel(), wrench.size).reshape(wrench.shape)
         return wrench
 
 

@@ -148,8 +148,8 @@ class _Function:
 
     def recorded(self, *args):
         def launch(pure, *a):
-            values, saved = pure(*a)
-            record = saved.record.reshape(-1, pure.worlds, self.record[-1])
+            values, kept = pure(*a)
+            record = pure.saved(kept).record.reshape(-1, pure.worlds, self.record[-1])
             return [*values[: len(self.widths)], record]
 
         return self.launches(args, self.inner(), launch, rows=[len(self.rows)] * len(self.widths) + [1])
@@ -158,7 +158,7 @@ class _Function:
         def launch(pure, qpos, qvel, act, ctrl, theta, out, record, *bars):
             start = np.concatenate([qpos, qvel, act], axis=1) if pure.repeats else np.zeros(0)
             ctrl = ctrl.reshape(pure.steps, pure.worlds, ctrl.shape[-1])
-            saved = Saved(ctrl, theta, out, record.ravel(), start)
+            saved = Saved(ctrl, theta, out, record, start)
             gradient = pure.reverse(saved, Values(*bars, *([None] * (4 - len(bars)))))
             return [*gradient[:3], gradient.ctrl if self.steps else gradient.ctrl[0], gradient.theta]
 

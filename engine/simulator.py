@@ -1,7 +1,5 @@
 """Simulator: many worlds of one model, stepped by one kernel."""
 
-import math
-
 import numpy as np
 
 from engine import schema as s
@@ -18,6 +16,7 @@ from engine.arrays import (
 from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.finite import pieces, require_finite
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
@@ -29,7 +28,6 @@ PARALLEL_FROM = 2
 # Parameters that mean nothing below zero; the friction cone needs more than zero.
 NOT_NEGATIVE = ("body_mass", "body_inertia", "dof_damping", "dof_frictionloss")
 ABOVE_ZERO = ("pair_friction",)
-FEW = 1000
 # What a user may write before a step, and must be finite.
 CHECKED = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time")
 
@@ -97,7 +95,9 @@ class Simulator:
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
         self._status = self.data._status[:, s.W_STATUS]
+        self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
+        self._pieces = [piece for _, a in self._checked for piece in pieces(a)]
         self._checked_theta = None
         self._kernel = self._external = None
         self.reset()
@@ -150,7 +150,7 @@ class Simulator:
         """
         self._launch(steps_number(n), 0, held)
         status = self._status
-        if not status.any():
+        if status.tobytes() == self._all_ok:  # a tenth of the time of any()
             return None
         if (status == s.OVERFLOW).any():
             self.raise_status(self.data)
@@ -184,12 +184,15 @@ class Simulator:
         if self._kernel is None:
             self._held = hold_controls(self)
             self._kernel = self.bind_rollout(self.pack, *self._held)
+            count = self.worlds * self.model.nu
+            self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
         self.check_state()
         self._status[:] = s.OK
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        self._held[1]["traj_ctrl"][: self.worlds * self.model.nu] = self.pack["ctrl"][: self.worlds * self.model.nu]
+        acting, given = self._controls
+        acting[:] = given
         self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
@@ -209,12 +212,15 @@ class Simulator:
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
-        for name, array in self._checked:
-            require_finite(name, array)
-        theta = self.model_pack["theta"]
-        if not np.array_equal(theta, self._checked_theta):  # never equal with a NaN
+        for piece in self._pieces:
+            if not np.vdot(piece, piece) < np.inf:  # as finite.within, without the call
+                for name, array in self._checked:
+                    require_finite(name, array)
+                break
+        theta = self.model_pack["theta"].tobytes()
+        if theta != self._checked_theta:
             self._check_params()
-            self._checked_theta = theta.copy()
+            self._checked_theta = theta
 
     def _check_params(self):
         for name in self.params:
@@ -229,7 +235,7 @@ class Simulator:
     def raise_status(self, data):
         """Raise what a launch left in the worlds' status."""
         status = data._status[:, s.W_STATUS]
-        if not status.any():
+        if status.tobytes() == self._all_ok:
             return
         w = int(np.flatnonzero(status)[0])
         row = data._status[w]
@@ -287,16 +293,6 @@ def steps_number(n):
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
     return int(n)
-
-
-def require_finite(name, a):
-    # A sum of squares that is finite has finite terms, and costs a fifth of looking at each of a few numbers. Of many
-    # numbers BLAS makes it with threads, which then wait for more by spinning on the cores that the worlds need.
-    if a.size <= FEW and math.isfinite(np.vdot(a, a)):
-        return
-    if not np.isfinite(a).all():
-        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
-        raise ValueError(f"{name}: entry {bad} is {a[bad]}, allowed: finite numbers")
 
 
 def qpos_to_tangent(model, qpos, bar):

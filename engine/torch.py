@@ -19,11 +19,13 @@ The solver's warm start is no argument: every call starts the solver afresh, so 
 numbers, bit for bit, whatever ran before. Second derivatives do not exist and raise.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.diff.pure import Gradient, Saved, Values, check_simulator, pure_rollout, theta_slots
+from engine.arrays import NP_REAL
+from engine.diff.pure import ARGUMENTS, Values, check_simulator, pure_rollout, theta_slots
 
 try:
     import torch
@@ -65,7 +67,7 @@ def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sen
     ContactOverflowError as Simulator.step does; a world's number in them counts the leading axes row by row.
     """
     options = {"frame_skip": frame_skip, "sensors": sensordata}
-    return State(*_call(sim, (qpos, qvel, act, ctrl), params, None, options))
+    return State(*_Call(sim, qpos, params, None, options)(qpos, qvel, act, ctrl))
 
 
 def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, frame_skip=1, record_every=1,
@@ -83,118 +85,136 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, fr
             raise ValueError(f"steps: got {steps}, but ctrl has {len(ctrl)} rows")
         count = steps if ctrl is None else len(ctrl)
         options = {"frame_skip": frame_skip, "record_every": record_every, "sensors": sensordata, "memory": memory}
-        values = _call(sim, (qpos, qvel, act, ctrl), params, count, options)
-        if ctrl is None:
-            ctrl = qpos.new_zeros((count, *qpos.shape[:-1], 0))
-        return Trajectory(*values, ctrl)
+        values = _Call(sim, qpos, params, count, options)(qpos, qvel, act, ctrl)
+        return Trajectory(*values, _empty((count, *qpos.shape[:-1])) if ctrl is None else ctrl)
     if record_every != 1 or sensordata:
         raise ValueError("record_every, sensordata: not with a function as ctrl; call `step` in a loop of your own")
-    state, rows, controls = State(qpos, qvel, _or_empty(act, qpos), None), [], []
+    call = _Call(sim, qpos, params, None, {"frame_skip": frame_skip})
+    state, rows, controls = State(qpos, qvel, _empty(qpos.shape[:-1]) if act is None else act, None), [], []
     for t in range(steps):
         rows.append(state)
         controls.append(ctrl(t, *state[:3]))
-        state = step(sim, *state[:3], controls[-1], params=params, frame_skip=frame_skip)
+        state = State(*call(*state[:3], controls[-1]))
     rows.append(state)
-    return Trajectory(*(torch.stack([r[i].to(state.qpos.dtype) for r in rows]) for i in range(3)), None,
-                      torch.stack(controls))  # fmt: skip
+    rows[0] = [x.to(state.qpos.dtype) for x in rows[0][:3]]  # the caller's may be others
+    return Trajectory(*(torch.stack([r[i] for r in rows]) for i in range(3)), None, torch.stack(controls))
 
 
-def _or_empty(value, qpos):
-    return qpos.new_zeros((*qpos.shape[:-1], 0)) if value is None else value
+def _empty(batch):
+    """Numbers of a kind of which the model has none, (..., 0): made by NumPy, which takes a fifth of torch's time."""
+    return torch.from_numpy(np.empty((*batch, 0), NP_REAL))
 
 
-def _call(sim, arguments, params, steps, options):
-    """One launch, as a node of the graph where somebody wants gradients."""
-    check_simulator(sim)
-    m, params = sim.model, params or {}
-    slots = theta_slots(m, params) if params else {}
-    qpos = arguments[0]
-    if not isinstance(qpos, torch.Tensor):
-        raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
-    batch, tensors = tuple(qpos.shape[:-1]), []
-    for name, value, size in zip(("qpos", "qvel", "act", "ctrl"), arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
-        shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)
-        if value is None and size == 0:
-            value = qpos.new_zeros(shape)
-        tensors.append(_checked(name, value, shape))
-    tensors += [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
-    worlds = int(np.prod(batch))
-    if worlds == 0:
-        raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
-    pure = pure_rollout(sim, worlds, steps=1 if steps is None else steps, **options)
-    theta = sim.model_pack["theta"].copy()
-    for tensor, (where, _) in zip(tensors[4:], slots.values(), strict=True):
-        theta[where] = tensor.detach().numpy().ravel()
-    slots = tuple(where for where, _ in slots.values())
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        values = _PureRollout.apply(pure, theta, slots, *tensors)
-    else:
-        values = pure(*_arrays(pure, tensors), theta, record=False)[0]
-        values = tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
-    return values if len(values) == 4 else (*values, None)
+class _Call:
+    """Size, parameters and buffers, found out once: of one launch, or of each launch of a loop."""
+
+    def __init__(self, sim, qpos, params, steps, options):
+        check_simulator(sim)
+        if not isinstance(qpos, torch.Tensor):
+            raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
+        m, batch = sim.model, tuple(qpos.shape[:-1])
+        steps = () if steps is None else (steps,)
+        self.sim, self.batch = sim, batch
+        self.shapes = (*batch, m.nq), (*batch, m.nv), (*batch, m.na), (*steps, *batch, m.nu)
+        slots = theta_slots(m, params or {})
+        self.params = [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
+        self.slots = [where for where, _ in slots.values()]
+        worlds = math.prod(batch)
+        if worlds == 0:
+            raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
+        self.pure = pure_rollout(sim, worlds, steps=steps[0] if steps else 1, **options)
+
+    def __call__(self, *arguments):
+        """qpos, qvel, act, sensordata (or None); a node of the graph where somebody wants gradients."""
+        check_simulator(self.sim)
+        pure, tensors = self.pure, []
+        for name, value, shape in zip(ARGUMENTS, arguments, self.shapes, strict=True):
+            if value is None and shape[-1] == 0:
+                value = _empty(shape[:-1])
+            tensors.append(_checked(name, value, shape))
+        if not pure.model.na:
+            del tensors[2]
+        tensors += self.params
+        theta = self.sim.model_pack["theta"].copy()
+        for tensor, where in zip(self.params, self.slots, strict=True):
+            theta[where] = tensor.detach().numpy().ravel()
+        if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
+            values = _PureRollout.apply((pure, theta, self.slots), *tensors)
+        else:
+            values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], self.batch)
+        qpos, qvel, *others = values
+        act = others.pop(0) if pure.model.na else _empty(qpos.shape[:-1])
+        return qpos, qvel, act, others[0] if others else None
 
 
 def _checked(name, value, shape):
+    if isinstance(value, torch.Tensor) and value.shape == shape and value.is_cpu and value.is_floating_point():
+        return value
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name}: got {type(value).__name__}, allowed: a torch.Tensor of shape {shape}")
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: got shape {tuple(value.shape)}, allowed: {shape}")
     if value.device.type != "cpu":
         raise ValueError(f"{name}: got a tensor on {value.device}, allowed: tensors on the CPU")
-    if not value.is_floating_point():
-        raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
-    return value
+    raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
 
 
 def _arrays(pure, tensors):
     """qpos, qvel, act (worlds, .) and ctrl (steps, worlds, nu) as NumPy arrays on the tensors' memory."""
-    qpos, qvel, act, ctrl = (t.detach().numpy() for t in tensors[:4])
     m, w = pure.model, pure.worlds
-    return (qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act.reshape(w, m.na), ctrl.reshape(pure.steps, w, m.nu))
+    qpos, qvel, *act, ctrl = [t.detach().numpy() for t in tensors[: 4 if m.na else 3]]
+    act = act[0].reshape(w, m.na) if act else np.empty((w, 0), NP_REAL)
+    return qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act, ctrl.reshape(pure.steps, w, m.nu)
 
 
-def _tensor(array, pure, qpos):
-    """An output: worlds back to the leading axes of the tensors."""
-    rows = array.shape[:1] if pure.output_every else ()
+def _outputs(pure, values, batch):
+    """Tensors of what a call returned and the model has: worlds back to the leading axes of the arguments."""
+    rows = (pure.rows,) if pure.output_every else ()
+    there = [a for a in (*values[:2], values.act if pure.model.na else None, values.sensordata) if a is not None]
     # reshaped before torch sees it: a view made inside a node could not be changed in place outside
-    return torch.from_numpy(array.reshape(*rows, *qpos.shape[:-1], array.shape[-1]))
+    return tuple([torch.from_numpy(a.reshape(*rows, *batch, a.shape[-1])) for a in there])
 
 
 class _PureRollout(torch.autograd.Function):
-    """The node of one call. Its record is saved as tensors, so torch frees it with the graph."""
+    """The node of one call. Its record is saved as a tensor, so torch frees it with the graph."""
 
     @staticmethod
-    def forward(ctx, pure, theta, slots, *tensors):
-        values, saved = pure(*_arrays(pure, tensors), theta)
-        ctx.pure, ctx.slots = pure, slots
-        ctx.shapes = [t.shape for t in tensors]
+    def forward(ctx, call, *tensors):
+        pure, theta, ctx.slots = call
+        values, kept = pure(*_arrays(pure, tensors), theta)
+        ctx.pure = pure
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *(torch.from_numpy(a) for a in saved))
-        return tuple(_tensor(a, pure, tensors[0]) for a in values if a is not None)
+        ctx.save_for_backward(torch.from_numpy(kept), *tensors)
+        return _outputs(pure, values, tensors[0].shape[:-1])
 
     @staticmethod
     def backward(ctx, *bars):
-        pure, n = ctx.pure, len(ctx.shapes)
-        saved = ctx.saved_tensors
-        tensors, saved = saved[:n], Saved(*(t.numpy() for t in saved[n:]))
+        pure, (kept, *tensors), na = ctx.pure, ctx.saved_tensors, ctx.pure.model.na
         rows = (pure.rows,) if pure.output_every else ()
         arrays = [b if b is None else b.detach().numpy().reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
-        gradient = pure.reverse(saved, Values(*arrays, *([None] * (4 - len(arrays)))))
-        found = _gradients(ctx, gradient)
+        if not na:
+            arrays.insert(2, None)
+        bar = Values(*arrays, *([None] * (4 - len(arrays))))
+        gradient = pure.reverse(pure.saved(kept.numpy()), bar, theta=bool(ctx.slots))
+        found = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
+        if not na:
+            del found[2]
+        if ctx.slots:
+            total = gradient.theta.sum(axis=0)
+            found += [total[where] for where in ctx.slots]
+        needed = ctx.needs_input_grad[1:]
+        found = [torch.from_numpy(a.reshape(t.shape)) if need else None
+                 for a, t, need in zip(found, tensors, needed, strict=True)]  # fmt: skip
         if torch.is_grad_enabled():  # create_graph=True
-            asked = [t for t in (*tensors, *bars) if t is not None]
-            found = _FirstDerivative.apply(len(found), *found, *asked)
-        needed = ctx.needs_input_grad[3:]
-        return (None, None, None, *(g if need else None for g, need in zip(found, needed, strict=True)))
+            found = _once(found, [t for t in (*tensors, *bars) if t is not None])
+        return None, *found
 
 
-def _gradients(ctx, gradient: Gradient):
-    """Of every tensor argument, in its shape."""
-    arrays = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
-    if ctx.slots:
-        total = gradient.theta.sum(axis=0)
-        arrays += [total[where] for where in ctx.slots]
-    return [torch.from_numpy(a.reshape(shape)) for a, shape in zip(arrays, ctx.shapes, strict=True)]
+def _once(gradients, asked):
+    """The gradients, as functions of all that they depend on, which cannot be differentiated again."""
+    there = [g for g in gradients if g is not None]
+    marked = iter(_FirstDerivative.apply(len(there), *there, *asked))
+    return [g if g is None else next(marked) for g in gradients]
 
 
 class _FirstDerivative(torch.autograd.Function):

@@ -46,7 +46,7 @@ class Run(Locomotion):
 
         The torso's x, then `cfrc_ext` of all bodies, clipped.
         """
-        forces = np.clip(sim.cfrc_ext()[:, 1:], *self.contact_range)
+        forces = sim.cfrc_ext()[:, 1:].clip(*self.contact_range)
         return np.concatenate([sim.data.xpos[:, 1, :1], forces.reshape(sim.worlds, -1)], axis=1)
 
     def start_workspace(self, sim, qpos):

@@ -12,6 +12,7 @@ import numpy as np
 from engine.objectives import RunForward
 
 _ANY = (-np.inf, np.inf)
+_FEW = 4000  # numbers; longer sums of squares BLAS makes with threads, which then wait by spinning
 
 
 class Goal(NamedTuple):
@@ -60,7 +61,7 @@ class Task:
 
     def terminated(self, qpos, qvel):
         """Does the episode end here, before its time is over? Booleans (...)."""
-        return ~(np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1))
+        return ~finite(qpos, qvel)
 
     def position(self, qpos):
         """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
@@ -130,7 +131,7 @@ class Locomotion(Task):
         velocity = (np.asarray(qpos_after)[..., 0] - np.asarray(qpos_before)[..., 0]) / dt
         terms = {
             "forward": self.forward_weight * velocity,
-            "ctrl": -self.ctrl_weight * np.square(ctrl).sum(axis=-1),
+            "ctrl": -self.ctrl_weight * np.add.reduce(np.square(ctrl), axis=-1),
         }
         if self.healthy_reward:
             terms["survive"] = self.healthy_reward * self.healthy(qpos_after, qvel_after)
@@ -138,13 +139,13 @@ class Locomotion(Task):
 
     def healthy(self, qpos, qvel):
         """Is the robot still on its feet? Booleans (...); never in a state that is not finite."""
-        qpos, state = np.asarray(qpos), np.concatenate([qpos, qvel], axis=-1)
-        healthy = np.isfinite(state).all(axis=-1)
+        qpos, healthy = np.asarray(qpos), finite(qpos, qvel)
         for value, bounds in ((qpos[..., self.horizontal], self.healthy_z), (qpos[..., 2], self.healthy_angle)):
             if bounds != _ANY:
                 healthy = healthy & _within(value, bounds)
         if self.healthy_state != _ANY:
-            healthy = healthy & _within(state[..., 2:], self.healthy_state).all(axis=-1)
+            state = np.concatenate([qpos[..., 2:], qvel], axis=-1)
+            healthy = healthy & _within(state, self.healthy_state).all(axis=-1)
         return healthy
 
     def terminated(self, qpos, qvel):
@@ -166,6 +167,14 @@ def tilt(qpos, horizontal):
 def last_seconds(trajectory, seconds):
     """Index of the first row that lies within the last `seconds` of the episode."""
     return int(np.searchsorted(trajectory.time, trajectory.time[-1] - seconds - 1e-9))
+
+
+def finite(qpos, qvel):
+    """Which states are finite, booleans (...)."""
+    # nearly always all of them, which a finite sum of squares tells in a fifth of the time
+    if all([np.size(a) <= _FEW and np.vdot(a, a) < np.inf for a in (qpos, qvel)]):
+        return ~np.zeros(np.shape(qpos)[:-1], bool)
+    return np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1)
 
 
 def _within(value, bounds):

@@ -4,11 +4,13 @@ A Tape records what its simulator does and is good for one rollout at a time. He
 its own reverse reads (the record: per physics step qpos, qvel, act, qacc of every stage, time), so any number of calls
 may wait for their reverse at once, in any order. Buffers and bound kernels are made once for each size of call; values
 are copied in and out, which for these sizes is cheaper than binding other arrays (some 80 us for all of a launch).
+What a call keeps for its reverse is one array, since a door to another program takes time for each.
 
 The Newton solver starts every call from a zero acceleration instead of the last step's. This costs a few per cent of a
 single step and makes the result depend on the arguments alone, bit for bit.
 """
 
+import math
 import threading
 from collections import OrderedDict
 from typing import NamedTuple
@@ -20,11 +22,15 @@ from engine.arrays import NP_REAL, Pack, parameter, theta_layout
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.tape import Tape
+from engine.finite import require_finite, within
 from engine.kernels import reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
 from engine.model.constants import BALL, FREE
-from engine.simulator import Simulator, qpos_to_tangent, require_finite, tangent_to_qpos, whole
+from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
+ARGUMENTS = ("qpos", "qvel", "act", "ctrl")
+COTANGENTS = tuple(f"cotangent of {name}" for name in ("qpos", "qvel", "act", "sensordata"))
+NEGLIGIBLE = 1e-20  # N and N m
 KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
 
@@ -49,13 +55,13 @@ class Saved(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """dloss/d(argument): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (worlds, ntheta)."""
+    """dloss/d(argument): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (worlds, ntheta) or None."""
 
     qpos: np.ndarray
     qvel: np.ndarray
     act: np.ndarray
     ctrl: np.ndarray
-    theta: np.ndarray
+    theta: np.ndarray | None
 
 
 def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB"):
@@ -128,6 +134,38 @@ class PureRollout:
         kernel = reverse_parallel if sim.parallel else reverse_serial
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
         self._reverse = BoundKernel(kernel, packs, 8)
+        self._name_parts()
+
+    def _name_parts(self):
+        """Views of what every call reads or writes in the buffers, and the layout of what it keeps."""
+        sim, w, m, d, adj = self.sim, self.worlds, self.model, self.sim.data, self._adj
+        self._theta = sim.model_pack["theta"]
+        self._cleared = d._status[:, : s.W_ID], sim.pack["time"], sim.pack["qacc_warmstart"]
+        self._given = d.qpos, d.qvel, d.act, self._view(self._traj, "traj_ctrl", self.steps, m.nu)
+        if not self.repeats:
+            self._record = self._traj["record"].reshape(self.record_shape)
+        widths = {"qpos": m.nv, "qvel": m.nv, "act": m.na}
+        self._bars = {n: adj[f"{n}_bar"][: w * width].reshape(w, width) for n, width in widths.items()}
+        self._summed = [adj[f"{n}_bar"] for n in (*widths, "ctrl", "theta")]
+        self._ctrl_total = self._view(self._cot, "ctrl_total", self.steps, m.nu)
+        rows = (self.rows,) if self.output_every else ()
+        shapes = Saved(
+            ctrl=(self.steps, w, m.nu),
+            theta=self._theta.shape,
+            qpos=(*rows, w, m.nq) if self.quaternions else (0,),
+            record=(0,) if self.repeats else self.record_shape,
+            start=(w, m.nq + m.nv + m.na) if self.repeats else (0,),
+        )
+        ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
+        self._layout = [(slice(*ends[i : i + 2]), shape) for i, shape in enumerate(shapes)]
+        self._kept = ends[-1]
+        self._sources = [(self._layout[0][0], self._given[3].reshape(-1)), (self._layout[1][0], self._theta)]
+        if not self.repeats:
+            self._sources.append((self._layout[3][0], self._record.reshape(-1)))
+
+    def saved(self, kept):
+        """The parts, views, of the array that a call kept for its reverse."""
+        return Saved(*[kept[where].reshape(shape) for where, shape in self._layout])
 
     def _launch(self, kernel, row0):
         last = int(self.sensors)
@@ -138,31 +176,29 @@ class PureRollout:
 
     def _load(self, theta):
         """The start of a call, forward or back, but for the state."""
-        sim = self.sim
-        sim.model_pack["theta"][: theta.size] = theta
-        sim.data._status[:, : s.W_ID] = 0
-        for name in ("time", "qacc_warmstart"):
-            sim.pack[name][:] = 0
+        self._theta[: theta.size] = theta
+        for a in self._cleared:
+            a[:] = 0
 
     # --------------------------------------------------------------------------------------------------- forward
 
     def __call__(self, qpos, qvel, act, ctrl, theta, record=True):
-        """(Values, Saved or None): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,).
+        """(Values, kept or None): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,).
 
-        record=False: without what the reverse needs. Raises ValueError for a value that is not finite, DivergenceError
-        and ContactOverflowError as Simulator does.
+        kept: one array with all that `reverse` reads, see `saved`; None with record=False. Raises ValueError for a
+        value that is not finite, DivergenceError and ContactOverflowError as Simulator does.
         """
-        given = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
-        check_finite(given)
-        m, d = self.model, self.sim.data
+        given = qpos, qvel, act, ctrl
+        for name, a in zip(ARGUMENTS, given, strict=True):
+            require_finite(name, a)
         with self._lock:
             self._load(theta)
-            d.qpos[:], d.qvel[:], d.act[:] = qpos, qvel, act
-            self._view(self._traj, "traj_ctrl", self.steps, m.nu)[:] = ctrl
+            for buffer, a in zip(self._given, given, strict=True):
+                buffer[:] = a
             self._launch(self._forward, 0 if record and not self.repeats else -1)
-            self.sim.raise_status(d)
+            self.sim.raise_status(self.sim.data)
             values = self._outputs()
-            return values, self._saved(given, theta, values) if record else None
+            return values, self._keep(given, values) if record else None
 
     def _outputs(self):
         m, d = self.model, self.sim.data
@@ -177,47 +213,47 @@ class PureRollout:
             sensors = sensors if self.output_every else sensors[-1]
         return Values(*state, sensors)
 
-    def _saved(self, given, theta, values):
-        none = np.zeros(0, NP_REAL)
-        start = none
+    def _keep(self, given, values):
+        kept = np.empty(self._kept, NP_REAL)
+        for where, source in self._sources:
+            kept[where] = source
+        if self.quaternions:
+            self.saved(kept).qpos[:] = values.qpos
         if self.repeats:
-            start = np.concatenate([given[n] for n in ("qpos", "qvel", "act")], axis=1, dtype=NP_REAL)
-        return Saved(
-            ctrl=self._view(self._traj, "traj_ctrl", self.steps, self.model.nu).copy(),
-            theta=np.array(theta, NP_REAL),
-            qpos=values.qpos.copy() if self.quaternions else none,
-            record=none if self.repeats else self._traj["record"].copy(),
-            start=start,
-        )
+            np.concatenate(given[:3], axis=1, out=self.saved(kept).start)
+        return kept
 
     # --------------------------------------------------------------------------------------------------- reverse
 
-    def reverse(self, saved, bars):
-        """Gradient of a loss with cotangents `bars` (Values; None for zero) of what the call that saved returned."""
-        check_finite({f"cotangent of {n}": bar for n, bar in zip(Values._fields, bars, strict=True) if bar is not None})
+    def reverse(self, saved, bars, theta=True):
+        """Gradient of a loss with cotangents `bars` (Values; None for zero) of what the call that saved returned.
+
+        theta=False: without that of the parameters, which is as large as all the others together.
+        """
+        for name, bar in zip(COTANGENTS, bars, strict=True):
+            if bar is not None:
+                require_finite(name, bar)
         with self._lock:
             self._load(saved.theta)
             if self.repeats:
                 return self._repeat(saved, bars)
-            self._traj["record"][:] = saved.record
-            self._view(self._traj, "traj_ctrl", self.steps, self.model.nu)[:] = saved.ctrl
+            self._record[:], self._given[3][:] = saved.record, saved.ctrl
             direct = self._load_cotangents(saved, bars)
             self._launch(self._reverse, 0)
-            return self._collect(saved.record.reshape(self.record_shape)[0, :, : self.model.nq], direct)
+            return self._collect(saved.record[0, :, : self.model.nq], direct, theta)
 
     def _load_cotangents(self, saved, bars):
         """Into the kernel's rows; the final row goes where the reverse begins. Returns that of the start's own row."""
         m = self.model
-        for name in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar"):
-            self._adj[name][:] = 0
+        for a in self._summed:
+            a[:] = 0
         rows = {"qpos": bars.qpos, "qvel": bars.qvel, "act": bars.act}
         if rows["qpos"] is not None and self.quaternions:
             rows["qpos"] = qpos_to_tangent(m, saved.qpos, np.asarray(bars.qpos, NP_REAL))
         for name, bar in rows.items():
-            width = m.na if name == "act" else m.nv
-            end = self._adj[f"{name}_bar"][: self.worlds * width].reshape(self.worlds, width)
+            end = self._bars[name]
             if self.output_every:
-                cot = self._view(self._cot, f"cot_{name}", self.rows, width)
+                cot = self._view(self._cot, f"cot_{name}", self.rows, end.shape[1])
                 cot[:] = 0 if bar is None else bar
                 end[:] = cot[-1]
                 cot[-1] = 0
@@ -232,18 +268,17 @@ class PureRollout:
                 cot[slice(None) if self.output_every else -1] = bars.sensordata
         return bars.qpos[0] if self.output_every and bars.qpos is not None else None
 
-    def _collect(self, qpos, direct):
-        m, w, adj = self.model, self.worlds, self._adj
-        bar = adj["qpos_bar"][: w * m.nv].reshape(w, m.nv)
-        start = tangent_to_qpos(m, qpos, bar) if self.quaternions else bar.copy()
+    def _collect(self, qpos, direct, theta):
+        bar, w = self._bars["qpos"], self.worlds
+        start = tangent_to_qpos(self.model, qpos, bar) if self.quaternions else bar.copy()
         if direct is not None:
             start += direct
         return Gradient(
             qpos=start,
-            qvel=adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
-            act=adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
-            ctrl=self._view(self._cot, "ctrl_total", self.steps, m.nu).copy(),
-            theta=adj["theta_bar"][: w * self.sim.sizes["ntheta"]].reshape(w, -1).copy(),
+            qvel=self._bars["qvel"].copy(),
+            act=self._bars["act"].copy(),
+            ctrl=self._ctrl_total.copy(),
+            theta=self._adj["theta_bar"][: w * self.sim.sizes["ntheta"]].reshape(w, -1).copy() if theta else None,
         )
 
     def _repeat(self, saved, bars):
@@ -275,16 +310,10 @@ def theta_slots(model, names):
     return slots
 
 
-def check_finite(arrays):
-    """Raise ValueError for the first entry that is not finite."""
-    for name, a in arrays.items():
-        require_finite(name, a)
-
-
 def check_simulator(sim):
     """A simulator whose data holds no forces: these functions know no such argument, and would leave them out."""
     if not isinstance(sim, Simulator):
         raise TypeError(f"sim: got {type(sim).__name__}, allowed: an engine.Simulator")
     for name in ("qfrc_applied", "xfrc_applied"):
-        if sim.pack[name].any():
+        if not within(sim.pack[name], NEGLIGIBLE) and sim.pack[name].any():
             raise ValueError(f"sim.data.{name} is not zero; it is no argument of this function, so it must be")

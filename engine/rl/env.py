@@ -83,10 +83,10 @@ def step_info(worlds, terms):
     before = worlds.task.position(worlds.before[0])
     for axis, value in worlds.task.position(worlds.qpos).items():
         info[f"{axis}_position"] = copied(value)
-        info[f"{axis}_velocity"] = (value - before[axis]) / worlds.scene.dt
+        info[f"{axis}_velocity"] = (value - before[axis]) / worlds.dt
     return info
 
 
 def copied(value):
     """An array of the caller's own, or a scalar: what is given away must not change with the state."""
-    return np.array(value)[()]
+    return value if isinstance(value, np.generic) else np.array(value)[()]

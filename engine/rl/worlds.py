@@ -12,8 +12,9 @@ import numpy as np
 from gymnasium import spaces
 
 from engine.arrays import NP_REAL
+from engine.finite import require_finite, within
 from engine.rl.registration import find_scene
-from engine.simulator import Simulator, checked, require_finite
+from engine.simulator import Simulator, checked
 from engine.step import MAXVAL
 
 OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
@@ -24,7 +25,7 @@ class Worlds:
 
     def __init__(self, scene, worlds=None):
         self.scene = find_scene(scene)
-        self.task, self.model = self.scene.task, self.scene.model
+        self.task, self.model, self.dt = self.scene.task, self.scene.model, self.scene.dt
         self.sim = Simulator(self.model, worlds or 1)
         self.row = 0 if worlds is None else slice(None)
         data = self.sim.data
@@ -78,11 +79,10 @@ class Worlds:
         held: worlds that do not move, booleans (worlds,); what is returned for them means nothing. A world that
         diverges ends there, with the reward 0, and is left in the last state that was finite.
         """
-        np.copyto(self.ctrl, action)
+        self.ctrl[...] = action
         if held is not None:
             self.ctrl[held] = 0.0
-        np.copyto(self.before[0], self.qpos)
-        np.copyto(self.before[1], self.qvel)
+        self.before[0][...], self.before[1][...] = self.qpos, self.qvel
         diverged = self.sim.advance(self.scene.frame_skip, held)
         if diverged is not None:
             self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
@@ -93,12 +93,12 @@ class Worlds:
                     self.workspace[stopped] = workspace[stopped]
         observation = self.observe()
         # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
-        if not (observation.size and np.abs(observation).max() < MAXVAL):
+        if not within(observation, MAXVAL):
             diverged = self._outside(observation, diverged)
-        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.scene.dt)
+        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.dt)
         if self.extra:
             around = workspace[self.row], self.workspace[self.row]
-            reward, terms = self.task.reward_with(terms, *around, self.scene.dt)
+            reward, terms = self.task.reward_with(terms, *around, self.dt)
         terminated = self.task.terminated(self.qpos, self.qvel)
         if diverged is not None:
             diverged = diverged[self.row]
@@ -108,6 +108,8 @@ class Worlds:
 
     def _outside(self, observation, diverged):
         outside = (np.abs(observation) > MAXVAL).reshape(self.sim.worlds, -1).any(axis=1)
+        if not outside.any():
+            return diverged
         np.clip(observation, -MAXVAL, MAXVAL, out=observation)
         return outside if diverged is None else outside | diverged
 

@@ -43,11 +43,17 @@ def test_one_step_of_fast_motion(simulators, name, integrator):
     assert worst < 1e-12
 
 
-def run(mj, sim, steps, controls):
-    """Errors of the free-running trajectory before the first contact, and of each step from MuJoCo's own state."""
+def run(mj, sim, steps, controls, start=None):
+    """Errors of the free-running trajectory before the first contact, and of each step from MuJoCo's own state.
+
+    start: (qpos, qvel); by default qpos0, at rest.
+    """
     data = mujoco.MjData(mj)
     free, stepwise, untouched = 0.0, 0.0, 0
     running = type(sim)(sim.model)
+    if start is not None:
+        data.qpos[:], data.qvel[:] = start
+        running.reset(*start)
     touched = False
     for t in range(steps):
         data.ctrl[:] = running.data.ctrl[0] = controls[t]

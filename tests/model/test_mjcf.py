@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.model import UnsupportedError, load
+from engine.model import ModelError, UnsupportedError, load
 from engine.model import constants as c
 from engine.model.fields import FIELDS
 from tests.model.model_zoo import CHEETAH, MENAGERIE
@@ -272,3 +272,12 @@ def test_old_mujoco_is_refused(monkeypatch):
     monkeypatch.setattr(mujoco, "__version__", "3.2.0")
     with pytest.raises(ImportError, match="mujoco 3.2.0 is older than 4.0"):
         load(CHEETAH)
+
+
+def test_touch_of_a_mesh_is_refused():
+    """MuJoCo's own program ends there; the engine would have felt nothing."""
+    site = "<asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset><worldbody><body name='b'><freejoint/>" \
+           "<geom size='.1'/><site name='skin' type='mesh' mesh='m'/></body></worldbody>"  # fmt: skip
+    load(f"<mujoco>{site}</mujoco>")
+    with pytest.raises(ModelError, match="site 'skin': mesh of a touch sensor; allowed: sphere, capsule"):
+        load(f"<mujoco>{site}<sensor><touch site='skin'/></sensor></mujoco>")

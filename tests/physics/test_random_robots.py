@@ -8,7 +8,7 @@ from tests import zoo
 from tests.diff.test_linearize import differences, relative
 from tests.gradients.differences import Rollout
 from tests.physics.random_robots import Robot
-from tests.physics.reference import worst
+from tests.physics.reference import skip_older_rk4, worst
 from tests.physics.test_integrators import run
 
 QUICK, SLOW = range(12), range(12, 300)
@@ -62,6 +62,7 @@ def check_gradient(mj, sim, seed):
 
 def check(simulators, seed):
     mj, sim = simulators(Robot(seed).xml)
+    skip_older_rk4(mj)
     check_motion(mj, sim, seed)
     check_linearize(mj, sim, seed)
     check_gradient(mj, sim, seed)

@@ -178,16 +178,13 @@ def _geoms(m):
 
 
 def _solver_parameters(m):
-    used = {"jnt_solref": m.jnt_limited, "dof_solref": m.dof_frictionloss > 0, "pair_solref": np.ones(m.npair, bool)}
+    used = {"jnt_solref": m.jnt_limited, "dof_solref": m.dof_frictionloss > 0, "pair_solref": np.ones(m.npair, bool),
+            "pair_solreffriction": m.pair_solreffriction.any(axis=1)}  # fmt: skip
     for array, rows in used.items():
         first, second = getattr(m, array).T
         bad = _first(rows & ((first > 0) != (second > 0)))
         if bad is not None:
             _refuse(m, array, bad, "both positive (time constant, damping ratio) or neither (-stiffness, -damping)")
-    other = m.pair_solreffriction.any(axis=1) & (m.pair_solreffriction != m.pair_solref).any(axis=1)
-    bad = _first(other & (m.pair_dim > 1) & (m.opt.cone == c.ELLIPTIC))  # a pyramidal cone does not read it
-    if bad is not None:
-        _refuse(m, "pair_solreffriction", bad, "zeros, or what pair_solref says, with the elliptic cone")
 
 
 def _actuators(m):

@@ -89,20 +89,3 @@ def test_a_jointed_child_does_not():
     b.geom("arm", size=0.1)
     with pytest.raises(ModelError, match="body 'axle' has a joint, mass 0.0"):
         b.compile()
-
-
-@pytest.mark.parametrize("cone, own, refused", [("elliptic", (0.05, 1), True), ("elliptic", (0.02, 1), False),
-                                                ("pyramidal", (0.05, 1), False)])  # fmt: skip
-def test_friction_rows_with_a_reference_of_their_own(cone, own, refused):
-    """An elliptic cone would need it; MuJoCo's pyramidal one does not read it."""
-    b = ModelBuilder("slider", cone=cone)
-    b.geom("world", "floor", type="plane", size=(1, 1, 1))
-    b.body("puck", pos=(0, 0, 0.1))
-    b.freejoint("puck")
-    b.geom("puck", "puck", size=0.1)
-    b.pair("floor", "puck", solreffriction=own)
-    if refused:
-        with pytest.raises(ModelError, match="pair of geom 'floor' and geom 'puck': pair_solreffriction = .*allowed"):
-            b.compile()
-    else:
-        b.compile()

@@ -220,8 +220,7 @@ class Robot:
             seen.add(frozenset((a[0], b[0])))
             text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 3))}"'
             text += self.solref(0.4, "solref") + self.solimp(0.4, "solimp")
-            if self.cone == "pyramidal":  # the elliptic cone would need it
-                text += self.solref(0.4, "solreffriction")
+            text += self.solref(0.4, "solreffriction")
             text += self.given(0.6, "friction", f"{self.numbers(2, 0.1, 1)} .01 .001 .001")
             text += self.given(0.3, "margin", ".01") + self.given(0.3, "gap", ".01") + "/>"
         if len(self.bodies) > 3 and self.chance(0.5):

@@ -8,7 +8,7 @@ from tests import zoo
 from tests.diff.test_linearize import differences, relative
 from tests.gradients.differences import Rollout
 from tests.physics.random_robots import Robot
-from tests.physics.reference import skip_older_rk4, worst
+from tests.physics.reference import resting_accelerometer, skip_older_rk4, worst
 from tests.physics.test_integrators import run
 
 QUICK, SLOW = range(12), range(12, 300)
@@ -68,12 +68,14 @@ def check(simulators, seed):
     check_gradient(mj, sim, seed)
 
 
+@resting_accelerometer
 @pytest.mark.parametrize("seed", QUICK)
 def test_robot(simulators, seed):
     check(simulators, seed)
 
 
 @pytest.mark.slow
+@resting_accelerometer
 @pytest.mark.parametrize("seed", SLOW)
 def test_many_robots(simulators, seed):
     check(simulators, seed)

@@ -84,6 +84,8 @@ def after(mj, d, state, dx, du):
     mujoco.mj_integratePos(mj, qpos, dx[:nv], 1.0)
     d.qpos[:], d.qvel[:], d.ctrl[:] = qpos, state[1] + dx[nv : 2 * nv], state[3] + du
     d.act[:] = state[2] + dx[2 * nv :]
+    mujoco.mj_forward(mj, d)  # from a cold start MuJoCo's solver may stop too early for differences
+    d.qacc_warmstart[:] = d.qacc
     mujoco.mj_step(mj, d)
     return d.qpos.copy(), d.qvel.copy(), d.act.copy()
 

@@ -189,7 +189,8 @@ class Robot:
         common = f'name="{name}" joint="{joint}" gear="{self.numbers(n, -2, 2)}"'
         common += self.given(0.4, "ctrlrange", "-.7 .6") + self.given(0.3, "forcerange", "-1.5 1.2")
         lone = kind in ("hinge", "slide")
-        gains = f'gaintype="affine" gainprm="{self.numbers(3, -1, 2)}" biastype="affine"'
+        gain = f"{self.number(-1, 2)} {self.number(-0.5, 0.5)} {self.number(-0.1, 0.1)}"  # hardly drives itself
+        gains = f'gaintype="affine" gainprm="{gain}" biastype="affine"'
         gains += f' biasprm="{self.numbers(3, -1, 0)}"'
         ways = [
             f"<motor {common}/>", f'<velocity {common} kv="{self.number(0, 1)}"/>',

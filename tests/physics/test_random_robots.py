@@ -8,7 +8,7 @@ from tests import zoo
 from tests.diff.test_linearize import differences, relative
 from tests.gradients.differences import Rollout
 from tests.physics.random_robots import Robot
-from tests.physics.reference import skip_older_rk4, worst
+from tests.physics.reference import resting_accelerometer, skip_older_rk4, worst
 from tests.physics.test_integrators import run
 
 QUICK, SLOW = range(12), range(12, 300)
@@ -48,14 +48,16 @@ def check_linearize(mj, sim, seed):
 
 
 def check_gradient(mj, sim, seed):
-    rng = np.random.default_rng(seed)
-    for _ in range(4):
-        rollout = Rollout(sim, mj, kicked(mj, rng, 0.1, 0.5), 12, seed=seed)
+    """Judged where the differences are known to a tenth of the tolerance: deep contacts magnify rounding errors."""
+    rng, settled = np.random.default_rng(seed), set()
+    for _ in range(6):
+        rollout = Rollout(sim, mj, kicked(mj, rng, 0.1, 0.3), 12, seed=seed)
         names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
-        errors = {k: v for k, v in rollout.errors(names).items() if rollout.known[k] < 1e-6}
+        errors = {k: v for k, v in rollout.errors(names).items() if rollout.known[k] < 1e-7}
         bad = {k: v for k, v in errors.items() if not v < 1e-6}
         assert not bad, bad
-        if len(errors) > 6:
+        settled |= set(errors)
+        if len(settled) > 6:
             return
     raise AssertionError("no start along which the loss is smooth")
 
@@ -68,12 +70,14 @@ def check(simulators, seed):
     check_gradient(mj, sim, seed)
 
 
+@resting_accelerometer
 @pytest.mark.parametrize("seed", QUICK)
 def test_robot(simulators, seed):
     check(simulators, seed)
 
 
 @pytest.mark.slow
+@resting_accelerometer
 @pytest.mark.parametrize("seed", SLOW)
 def test_many_robots(simulators, seed):
     check(simulators, seed)

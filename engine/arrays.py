@@ -8,11 +8,11 @@ import numpy as np
 import taichi as ti
 
 from engine import schema as s
-from engine.math.types import mat3, real, vec3, vec4
-from engine.model.constants import BALL, FREE, NV, PLANE
+from engine.math.types import real, vec3, vec4
+from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
-DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4, "mat3": mat3}
-INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,), "mat3": (3, 3)}
+DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
+INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
 LINES = 128  # bytes
 
@@ -155,10 +155,16 @@ def last_dof(model):
     return last
 
 
+def turned(quat):
+    """Which unit quaternions (n, 4) are a rotation."""
+    return (quat[:, 1:] != 0).any(axis=1)
+
+
 def _fill_bodies(pack, m):
     _columns(pack["body_i"], s.NBI, {
         s.B_PARENT: m.body_parentid, s.B_ROOT: m.body_rootid, s.B_JNTADR: m.body_jntadr, s.B_JNTNUM: m.body_jntnum,
         s.B_DOFADR: m.body_dofadr, s.B_DOFNUM: m.body_dofnum, s.B_LASTDOF: last_dof(m),
+        s.B_TURNED: turned(m.body_quat), s.B_ITURNED: turned(m.body_iquat),
     })  # fmt: skip
     _columns(pack["body_v"], s.NBV, {s.B_POS: m.body_pos, s.B_IPOS: m.body_ipos})
     _columns(pack["body_q"], s.NBQ, {s.B_QUAT: m.body_quat, s.B_IQUAT: m.body_iquat})
@@ -178,7 +184,10 @@ def _fill_joints(pack, m):
     if m.nq:
         pack["qpos_r"][:] = np.concatenate([m.qpos0, m.qpos_spring])
     group = np.arange(m.nv, dtype=np.int32)
+    turns = m.jnt_type[m.dof_jntid] != SLIDE
     for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
+        if t == FREE:
+            turns[a : a + 3] = False
         if t in (FREE, BALL):
             group[a : a + NV[int(t)]] = np.repeat(np.arange(a, a + NV[int(t)], 3), 3)
     run = np.arange(m.nv, dtype=np.int32)
@@ -186,6 +195,7 @@ def _fill_joints(pack, m):
         run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
     _columns(pack["dof_i"], s.NDI, {
         s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group, s.D_RUN: run,
+        s.D_TURNS: turns,
     })  # fmt: skip
     _columns(pack["dof_r"], s.NDR, {
         s.D_DIAGA: m.dof_invweight0, s.D_SOLREF: m.dof_solref, s.D_SOLIMP: m.dof_solimp,
@@ -234,10 +244,19 @@ def _fill_actuators(pack, m):
     _columns(pack["sensor_r"], 1, {0: m.sensor_cutoff})
 
 
+def most_worlds(sizes):
+    """How many worlds the indices of the kernels reach (math/index.py)."""
+    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
+    numbers = [sizes[b.count] * b.width * int(np.prod(INNER[b.dtype])) for b in s.STATE + s.WORK]
+    return min((s.MOST - 1) // max(entities), (2**31 - 1) // max(numbers), (2**29 - 1) // max(sizes["nconnv"], 1))
+
+
 def data_pack(model, worlds, nconmax):
-    """State and work of `worlds` worlds."""
+    """State and work of `worlds` worlds. Raises ValueError where the kernels' indices do not reach."""
     pack = Pack("data")
     sizes = sizes_of(model, nconmax)
+    if worlds > most_worlds(sizes):
+        raise ValueError(f"worlds: got {worlds}, allowed: at most {most_worlds(sizes)} of this model")
     for b in s.STATE + s.WORK:
         pack.allocate(b, worlds * sizes[b.count] * b.width)
     pack["world_i"].reshape(worlds, s.NWI)[:, s.W_ID] = np.arange(worlds)

@@ -11,9 +11,9 @@ from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.outline import outline
-from engine.records import inject, record_size, record_state, write_outputs
-from engine.schema import NSENSORDATA, NU, NWI, OK, TIMESTEP, W_ID, W_STATUS
-from engine.step import check, check_capacity, stepped, stepped_vjp
+from engine.records import inject, record_size, write_outputs
+from engine.schema import NSENSORDATA, NU, NWI, OK, W_ID, W_STATUS
+from engine.step import stepped, stepped_vjp
 
 ModelPack = pack_type("model")
 DataPack = pack_type("data")
@@ -32,31 +32,26 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
     row0: first physics step's row in the records, or -1. every: control steps per output row, or 0 for none.
     """
     implicit = has_implicit(m, 0)
-    k = 0
-    end = (t1 - t0) * frame_skip + last
-    while k < end and d.world_i[w * NWI + W_STATUS] == OK:
-        t = t0 + k // frame_skip
-        first = k % frame_skip == 0
+    t = t0
+    while t < t1 + last and d.world_i[w * NWI + W_STATUS] == OK:
         final = ti.cast(t == t1, ti.i32)
+        output = every > 0 and t % every == 0
         row = -1
-        if first:
-            if every > 0 and t % every == 0:
-                row = (t // every) * nworld + w
-                write_outputs(m, d, r, w, row)
-            if not final:
-                act_controller(m, d, c, r, w, nworld, t)
+        if output:
+            row = (t // every) * nworld + w
+            write_outputs(m, d, r, w, row)
+        if not final:
+            act_controller(m, d, c, r, w, nworld, t)
         o = -1
         if row0 >= 0:
-            o = ((row0 + k) * nworld + w) * record_size(m)
-            record_state(m, d, r, w, o)
-        read = ti.cast(first and every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
-        passing = ti.cast(o < 0 and not read and k < end - 1, ti.i32)
-        stepped(m, d, r, w, o, final, read, row, implicit, passing)
-        check_capacity(m, d, w, t)
-        if not final:
-            d.time[w] = d.time[w] + m.opt[TIMESTEP]
-            check(m, d, w, t)
-        k = k + 1
+            o = ((row0 + (t - t0) * frame_skip) * nworld + w) * record_size(m)
+        count = frame_skip
+        if final:
+            count = 1
+        read = ti.cast(every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
+        closing = ti.cast(t == t1 + last - 1, ti.i32)
+        stepped(m, d, r, w, t, count, o, nworld * record_size(m), final, read, row, implicit, closing)
+        t = t + 1
     geom_poses(m, d, w, 0)
     if every > 0 and last == 0 and t1 % every == 0 and d.world_i[w * NWI + W_STATUS] == OK:
         write_outputs(m, d, r, w, (t1 // every) * nworld + w)

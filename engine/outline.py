@@ -13,12 +13,14 @@ nothing. Inside, the packs are objects with the same attributes, so the code of 
 """
 
 import ast
+import ctypes
 import functools
 import inspect
 import linecache
 import textwrap
 
 import taichi as ti
+from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl
 
 from engine import schema
@@ -28,6 +30,48 @@ from engine.variant import own
 
 # Which pack a letter stands for, everywhere in the engine.
 LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
+
+_youngest = [0]  # address of the youngest `_body`
+TRIES = 100_000
+
+
+def _compile_in_order(self, key, args, arg_features):
+    """Func.do_compile, with a stage's Function behind all older ones in memory.
+
+    Taichi computes a kernel's key for the cache on disk from the functions that each function calls, in the order of
+    their addresses. Where a stage calls two, the key would be another one in every process that has used its memory
+    in another way.
+    """
+    tree, ctx = kernel_impl._get_tree_and_ctx(
+        self, is_kernel=False, args=args, arg_features=arg_features, is_real_function=self.is_real_function
+    )
+    name = self.func.__name__
+    for again in range(TRIES if name.endswith("_body") else 1):
+        names = ti_core.FunctionKey(name, self.func_id, key.instance_id + 1000 * again)
+        function = impl.get_runtime().prog.create_function(names)
+        if _address(function) > _youngest[0]:
+            break
+    if name.endswith("_body"):
+        _youngest[0] = _address(function)
+
+    def body():
+        outer = impl.get_runtime().compiling_callable
+        impl.get_runtime().compiling_callable = function
+        ctx.ast_builder = function.ast_builder()
+        kernel_impl.transform_tree(tree, ctx)
+        impl.get_runtime().compiling_callable = outer
+
+    self.taichi_functions[key.instance_id] = function
+    self.compiled[key.instance_id] = body
+    function.set_function_body(body)
+
+
+def _address(function):
+    """Where the C++ object of a pybind11 object lies: the pointer behind Python's own header."""
+    return ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
+
+
+kernel_impl.Func.do_compile = _compile_in_order
 
 # Loops of a function inlined into a real function must go into that function's code, not into the kernel's.
 kernel_impl.Kernel.ast_builder = lambda self: impl.get_runtime().compiling_callable.ast_builder()
@@ -68,22 +112,27 @@ class Stage:
     def _build(self):
         name, names = self.function.__name__, self.ints
         uses = sorted((u for u in arrays_of(self.function) if u[0] in self.packs), key=_order)
-        inner = [f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs]
-        passed = ", ".join([f"{p}.{n}" for p, n in uses] + names)
-        typed = [f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names]
+        packs = {
+            letter: f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs
+        }
+        arrays = [f"{p}_{n}" for p, n in uses]
+        passed = ", ".join(arrays + names)
+        typed = ", ".join([f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names])
+        call = f"{name}_body({', '.join([f'{p}.{n}' for p, n in uses] + names)})"
+        # A second call, which never happens, keeps LLVM from inlining the only one. It makes the function that holds it
+        # longer: the stage itself, as a caller of several has no room; but the caller of those that pass the most.
+        inside = "r" not in self.packs
         text = (
             f"@ti.real_func\n"
-            f"def {name}_core({', '.join(typed)}):\n"
-            f"    inlined_stage({', '.join(inner + names)})\n\n"
-            f"@ti.real_func\n"
-            f"def {name}_body({', '.join(typed)}):\n"
-            f"    {name}_core({', '.join([f'{p}_{n}' for p, n in uses] + names)})\n\n"
+            f"def {name}_core({typed}):\n"
+            f"    inlined_stage({', '.join([*packs.values(), *names])})\n"
+            + (f"    if m_dims[0] < 0:\n        {name}_body({passed})\n" if inside else "")
+            + f"\n@ti.real_func\n"
+            f"def {name}_body({typed}):\n"
+            f"    {name}_core({passed})\n\n"
             f"@ti.func\n"
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
-            f"    {name}_body({passed})\n"
-            # A second call that never happens keeps LLVM from inlining the only one.
-            f"    if m.dims[0] < 0:\n"
-            f"        {name}_body({passed})\n"
+            f"    {call}\n" + ("" if inside else f"    if m.dims[0] < 0:\n        {call}\n")
         )
         scope = {"ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
         scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})

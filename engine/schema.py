@@ -11,6 +11,9 @@ Buffers of Data and Adjoint hold one such array per world, worlds one after the 
 
 from collections import namedtuple
 
+# Entities of a kind (bodies, dofs, contacts, ...) over all worlds are fewer than this (math/index.py).
+MOST = 1 << 23
+
 # ---------------------------------------------------------------------------------------------- sizes (m.dims)
 
 DIMS = (
@@ -47,8 +50,9 @@ TIMESTEP, IMPRATIO, TOLERANCE, REFSAFE = range(4)
 
 # -------------------------------------------------------------------------------------------- columns of the buffers
 
-B_PARENT, B_ROOT, B_JNTADR, B_JNTNUM, B_DOFADR, B_DOFNUM, B_LASTDOF = range(7)
-NBI = 7
+# B_TURNED, B_ITURNED: the frame, the inertia's frame is turned in the body's parent, in the body
+B_PARENT, B_ROOT, B_JNTADR, B_JNTNUM, B_DOFADR, B_DOFNUM, B_LASTDOF, B_TURNED, B_ITURNED = range(9)
+NBI = 9
 B_POS, B_IPOS = range(2)
 NBV = 2
 B_QUAT, B_IQUAT = range(2)
@@ -62,8 +66,9 @@ NJV = 2
 J_LO, J_HI, J_MARGIN, J_SOLREF, J_DIAGA, J_SOLIMP = 0, 1, 2, 3, 5, 6
 NJR = 11
 
-D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN = range(5)  # D_GROUP: first dof of the quaternion's or translation's triple
-NDI = 5
+# D_GROUP: first dof of the quaternion's or translation's triple; D_TURNS: a rotation, not a translation
+D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN, D_TURNS = range(6)
+NDI = 6
 D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
 NDR = 8
 
@@ -93,17 +98,17 @@ NNI = 5
 # Data, per world ----------------------------------------------------------------------------------------------
 # body vectors; spatial vectors are (ang, lin) about the position of the tree's root body, in world axes
 (X_POS, X_IPOS, V_ANG, V_LIN, A_ANG, A_LIN, F_ANG, F_LIN, H_COM, U_ANG, U_LIN, L_ANG, L_LIN, P_ANG, P_LIN, Q_ANG,
- Q_LIN) = range(17)  # fmt: skip
-NXV = 17
-I_COM, I_CRB = range(2)  # inertia about the centre of mass; composite inertia about the origin
-NXM = 2
+ Q_LIN, ID_COM, IO_COM, ID_CRB, IO_CRB) = range(21)  # fmt: skip
+# inertia about the centre of mass (where the adjoint needs it); composite inertia about the origin: the diagonal D and
+# what is off it, O (01, 02, 12)
+NXV = 21
 
 S_ANG, S_LIN, G_ANG, G_LIN = range(4)  # motion subspace; velocity of the frame that the axis is attached to
 NSV_DOF = 4
 
 (QFRC_BIAS, QFRC_PASSIVE, QFRC_ACTUATOR, QFRC_SMOOTH, QFRC_CONSTRAINT, QACC, MA, SEARCH, MSEARCH, QACC_EFF, V_STAGE,
- Z, MU, A_BAR) = range(14)  # fmt: skip
-NQR = 14
+ Z, MU, A_BAR, SIN, COS) = range(16)  # fmt: skip
+NQR = 16
 
 # mass matrix, solver's Hessian (factored in place), M + h D (factored in place); rows of LD entries (factor.py)
 M_M, M_H, M_MH = range(3)
@@ -136,7 +141,7 @@ NBAR = 14
 # ---------------------------------------------------------------------------------------------------- the buffers
 
 Buffer = namedtuple("Buffer", "name dtype count width")
-"""dtype: real, int, vec3, vec4, mat3. count: the symbol counted (a function of the sizes). width: columns."""
+"""dtype: real, int, vec3, vec4. count: the symbol counted (a function of the sizes). width: columns."""
 
 MODEL = (
     Buffer("dims", "int", "one", len(DIMS)),
@@ -184,7 +189,6 @@ WORK = (
     Buffer("xquat", "vec4", "nbody", 1),
     Buffer("geom_xpos", "vec3", "ngeom", 1),
     Buffer("geom_xquat", "vec4", "ngeom", 1),
-    Buffer("inertia", "mat3", "nbody", NXM),
     Buffer("crb_mass", "real", "nbody", 1),
     Buffer("dof", "vec3", "nv", NSV_DOF),
     Buffer("dofr", "real", "nv", NQR),

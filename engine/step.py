@@ -1,8 +1,8 @@
 """The forward pipeline of a step, and under it the same list reversed for the adjoint.
 
-Stages are compiled as functions of their own (outline.py), and each begins by calling the one before it. The chain is
-needed: Taichi makes a kernel's key for the cache on disk from its functions in the order of a hash table of addresses,
-which is the same in every process only where a function calls at most one other.
+Stages are compiled as functions of their own (outline.py). A stage is entered only where the state needs it: without
+pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver, without a contact
+no adjoint of one.
 """
 
 import taichi as ti
@@ -13,9 +13,8 @@ from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import smooth_forces, xfrc_vjp
-from engine.dynamics.crba import crba, mass_mul
+from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import effective_acceleration, has_implicit
-from engine.dynamics.kinematics import kinematics
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -25,17 +24,20 @@ from engine.dynamics.rk4 import (
     leave_stage_vjp,
     start_stages,
 )  # fmt: skip
-from engine.dynamics.rnea import bias, motion, rnea_vjp, rnea_vjp_own, velocity
+from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sensors import sensors, sensors_vjp
+from engine.dynamics.sweeps import inwards, outwards
+from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.outline import outline
-from engine.records import load_qacc, load_record, record_qacc, stages
+from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import (
     A_BAR,
     AB_ANG,
     D_JNT,
     DIVERGED,
     J_DOFADR,
+    J_LIMITED,
     J_QPOSADR,
     L_ANG,
     LB_ANG,
@@ -46,17 +48,23 @@ from engine.schema import (
     NCONMAX,
     NDI,
     NJI,
+    NJNT,
+    NPAIR,
     NQ,
     NQR,
     NSENSORDATA,
     NU,
     NV,
     NWI,
+    OK,
     OVERFLOW,
     P_ANG,
     Q_ANG,
     QACC,
     QACC_EFF,
+    QFRC_SMOOTH,
+    T_FRICTIONLOSS,
+    TIMESTEP,
     U_ANG,
     UB_ANG,
     VB_ANG,
@@ -75,57 +83,64 @@ MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a fi
 
 
 @ti.func
-def position_terms(m: ti.template(), d: ti.template(), w: ti.i32):
-    kinematics(m, d, w)
-    crba(m, d, w)
+def constrained(m: ti.template()):
+    """Whether the model has anything that can constrain: pairs, limits, dry friction."""
+    r = m.dims[NPAIR] > 0
+    for i in range(m.dims[NV]):
+        r = r or m.theta[m.dims[T_FRICTIONLOSS] + i] > 0
+    for j in range(m.dims[NJNT]):
+        r = r or m.jnt_i[j * NJI + J_LIMITED] != 0
+    return r
+
+
+@outline("md", "w")
+@ti.func
+def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    detect(m, d, w)
 
 
 @outline("md", "w forces")
 @ti.func
 def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Velocities and, with `forces`, everything that acts but constraints."""
-    position_terms(m, d, w)
-    velocity(m, d, w, forces)
+    """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
+    outwards(m, d, w, forces)
+    inwards(m, d, w, forces)
     if forces:
-        bias(m, d, w)
         passive(m, d, w)
         actuation(m, d, w)
         smooth_forces(m, d, w)
+    if constrained(m):
+        contact_terms(m, d, w)
+    else:
+        for k in ti.static((W_NCON, W_NROW, W_NEED)):
+            d.world_i[w * NWI + k] = 0
 
 
-@outline("md", "w forces")
+@outline("md", "w")
 @ti.func
-def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    smooth_terms(m, d, w, forces)
-    detect(m, d, w)
+def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
+    sensors(m, d, w)
 
 
+@outline("md", "w read_sensors")
 @ti.func
-def constraint_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    contact_terms(m, d, w, forces)
-    constraint(m, d, w)
-
-
-@outline("md", "w passing")
-@ti.func
-def solved(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32):
-    """Everything up to the acceleration QACC, warm-started with d.qacc_warmstart; `passing`: see `acceleration`."""
+def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
+    """The acceleration QACC, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
     nv = m.dims[NV]
     for i in range(nv):
         d.dofr[w * nv * NQR + QACC * nv + i] = d.qacc_warmstart[w * nv + i]
-    constraint_terms(m, d, w, 1)
-    acceleration(m, d, w, passing)
+    constraint(m, d, w)
+    acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.dofr[w * nv * NQR + QACC * nv + i]
-
-
-@outline("md", "w read_sensors passing")
-@ti.func
-def forward(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32, passing: ti.i32):
-    """The forward pipeline: acceleration and, if asked, sensors at the current state."""
-    solved(m, d, w, passing)
     if read_sensors:
-        sensors(m, d, w)
+        sensed(m, d, w)
+
+
+@ti.func
+def unconstrained(d: ti.template(), w: ti.i32):
+    """Whether nothing constrains at this state."""
+    return d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0
 
 
 @ti.func
@@ -134,7 +149,7 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
     """The accelerations of a physics step: one, or for RK4 those of its stages.
 
     o: the step's record, or -1. final: only the first, since no step follows. read: sensors are asked, and written to
-    output row `row` if that is not negative.
+    output row `row` if that is not negative. passing: no acceleration where nothing constrains.
     """
     nstage = stages(m)
     if final:
@@ -144,7 +159,9 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
     for i in range(nstage):
         if nstage > 1:
             enter_stage(m, d, w, i)
-        forward(m, d, w, ti.cast(read and i == 0, ti.i32), passing)
+        smooth_terms(m, d, w, 1)
+        if not (passing and unconstrained(d, w)):
+            solved(m, d, w, ti.cast(read and i == 0, ti.i32))
         if row >= 0 and i == 0:
             n = m.dims[NSENSORDATA]
             for x in range(n):
@@ -155,21 +172,42 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
             leave_stage(m, d, w, i)
 
 
-@outline("mdr", "w o final read row implicit passing")
+@outline("mdr", "w t count o stride final read row implicit closing")
 @ti.func
-def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, final: ti.i32, read: ti.i32,
-            row: ti.i32, implicit: ti.i32, passing: ti.i32):  # fmt: skip
-    """A whole physics step: `evaluated`, and the state after it. passing: nobody looks at the acceleration QACC."""
+def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: ti.i32, count: ti.i32, o: ti.i32,
+            stride: ti.i32, final: ti.i32, read: ti.i32, row: ti.i32, implicit: ti.i32, closing: ti.i32):  # fmt: skip
+    """The `count` physics steps of control step t: of each `evaluated`, and the state after it.
+
+    o: the first one's record, or -1, `stride` before the second one's. final: no step follows, so no state. read: the
+    first one's sensors are asked. row: the output row that they go to, or -1. closing: the last one is the launch's.
+    """
     nv = m.dims[NV]
-    evaluated(m, d, r, w, o, final, read, row, ti.cast(implicit and passing, ti.i32))
-    if not final:
-        advance(m, d, w, implicit)
-        if implicit and d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0:
-            for i in range(nv):
-                a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
-                d.qacc_warmstart[w * nv + i] = a
-                if passing:
-                    d.dofr[w * nv * NQR + QACC * nv + i] = a
+    k = 0
+    while k < count and d.world_i[w * NWI + W_STATUS] == OK:
+        here = -1
+        if o >= 0:
+            here = o + k * stride
+            record_state(m, d, r, w, here)
+        first = k == 0
+        # a step in passing: nobody looks at its acceleration QACC
+        passing = ti.cast(implicit and o < 0 and not (read and first) and not (closing and k == count - 1), ti.i32)
+        evaluated(m, d, r, w, here, final, ti.cast(read and first, ti.i32), row if first else -1, passing)
+        check_capacity(m, d, w, t)
+        if not final:
+            # implicit integrators read M a alone; where nothing constrains it is the smooth force
+            force = MA
+            if unconstrained(d, w):
+                force = QFRC_SMOOTH
+            advance(m, d, w, implicit, force)
+            if implicit and unconstrained(d, w):
+                for i in range(nv):
+                    a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
+                    d.qacc_warmstart[w * nv + i] = a
+                    if passing:
+                        d.dofr[w * nv * NQR + QACC * nv + i] = a
+            d.time[w] = d.time[w] + m.opt[TIMESTEP]
+            check(m, d, w, t)
+        k = k + 1
 
 
 @outline("md", "w implicit")
@@ -178,10 +216,11 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     """What the adjoint reads, recomputed at the state and the recorded solution QACC without iterating."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    constraint_terms(m, d, w, 0)
+    smooth_terms(m, d, w, 0)
+    constraint(m, d, w)
     evaluate(m, d, w, 0.0, o + QACC * nv)
     mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
-    effective_acceleration(m, d, w, implicit)
+    effective_acceleration(m, d, w, implicit, MA)
     motion(m, d, w, U_ANG, o + QACC * nv)
 
 
@@ -205,26 +244,41 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
 
 
+@outline("mdrgb", "w row")
+@ti.func
+def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+               row: ti.i32):  # fmt: skip
+    sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
+
+
+@outline("mdg", "w")
+@ti.func
+def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoint of contacts and of ball limits."""
+    contacts_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit")
+@ti.func
+def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of RNEA and kinematics, to which all others have added."""
+    rnea_vjp_own(m, d, g, w, implicit)
+    rnea_vjp(m, d, g, w, implicit)
+
+
 @outline("mdrgb", "w implicit stage row")
 @ti.func
-def sensor_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """Adds what the sensors of output row `row` ask, if it is not negative."""
+def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """The adjoint of an evaluation, of the sensors in output row `row` if it is not negative, and of the integrator:
+    adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
+    nv = m.dims[NV]
+    o = w * nv * NQR
     advance_adjoint(m, d, g, w, implicit, stage)
     for u in range(m.dims[NU]):
         g.force_bar[w * m.dims[NU] + u] = 0.0
     if row >= 0:
-        sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                   implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """Z from A_BAR, and the motions of the test vectors."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    sensor_adjoint(m, d, r, g, b, w, implicit, stage, row)
+        sensed_vjp(m, d, r, g, b, w, row)
     acceleration_vjp(m, d, w)
     for i in range(nv):
         d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
@@ -238,37 +292,13 @@ def solver_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.t
             column = Q_ANG
             source = MA
         motion(m, d, w, column, o + source * nv)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def contact_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
-                    w: ti.i32, implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of contacts and of ball limits."""
-    solver_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    contacts_vjp(m, d, g, w)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def force_adjoint(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                  implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of dry friction and scalar limits, and of applied, actuator and passive forces."""
-    contact_adjoint(m, d, r, g, b, w, implicit, stage, row)
+    if d.world_i[w * NWI + W_NCON] > 0:
+        contact_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     xfrc_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)
-
-
-@outline("mdrgb", "w implicit stage row")
-@ti.func
-def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of `forward` and of the integrator: adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
-    force_adjoint(m, d, r, g, b, w, implicit, stage, row)
-    rnea_vjp_own(m, d, g, w, implicit)
-    rnea_vjp(m, d, g, w, implicit)
+    motion_adjoint(m, d, g, w, implicit)
 
 
 @outline("mdrgb", "w o final row")
@@ -321,7 +351,7 @@ def clear_bodies(m: ti.template(), g: ti.template(), w: ti.i32):
     """Zero the bodies' adjoints that sensors and contact add to."""
     zero = vec3(0.0, 0.0, 0.0)
     for b in range(m.dims[NBODY]):
-        h = (w * m.dims[NBODY] + b) * NBAR
+        h = bounded(w * m.dims[NBODY] + b) * NBAR
         for k in ti.static((LB_ANG, AB_ANG, UB_ANG, VB_ANG, XB_ANG)):
             g.body_bar[h + k] = zero
             g.body_bar[h + k + 1] = zero

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real
 from engine.model.constants import BALL
@@ -47,7 +48,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
             angle = ti.sqrt(r.dot(r))
             if most - angle < m.jnt_r[j * NJR + J_MARGIN]:
                 if ncon < m.dims[NCONMAX]:
-                    c = w * m.dims[NCONMAX] + ncon
+                    c = bounded(w * m.dims[NCONMAX] + ncon)
                     d.con_v[c * NCV + C_N] = (-1.0 / ti.max(angle, MINVAL)) * r
                     d.con_r[c * NCR + C_DIST] = most - angle
                     d.con_i[c * NCI + C_PAIR] = -1 - j

@@ -7,6 +7,7 @@ from engine.contact.frame import contact_frame, contact_frame_vjp, has_hint, tan
 from engine.contact.plane import plane_count, plane_offset, plane_point, plane_point_vjp
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, PLANE
@@ -65,11 +66,11 @@ def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32, colliding: ti.i32)
     """Poses of the geoms that can collide, which every step reads, or (colliding = 0) of the others, for people."""
     for i in range(m.dims[NGEOM]):
         if m.geom_i[i * NGI + G_COLLIDES] == colliding:
-            b = w * m.dims[NBODY] + m.geom_i[i * NGI + G_BODY]
-            d.geom_xpos[w * m.dims[NGEOM] + i] = d.body[b * NXV + X_POS] + rotate(
+            b = bounded(w * m.dims[NBODY] + m.geom_i[i * NGI + G_BODY])
+            d.geom_xpos[bounded(w * m.dims[NGEOM] + i)] = d.body[b * NXV + X_POS] + rotate(
                 d.xquat[b], m.geom_v[i * NGV + G_POS]
             )
-            d.geom_xquat[w * m.dims[NGEOM] + i] = quat_mul(d.xquat[b], m.geom_q[i])
+            d.geom_xquat[bounded(w * m.dims[NGEOM] + i)] = quat_mul(d.xquat[b], m.geom_q[i])
 
 
 @ti.func
@@ -78,7 +79,7 @@ def half_axis(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
     h = real(0.0)
     if m.geom_i[g * NGI + G_TYPE] == CAPSULE:
         h = m.geom_v[g * NGV + G_SIZE][1]
-    return rotate(d.geom_xquat[w * m.dims[NGEOM] + g], vec3(0.0, 0.0, h))
+    return rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g)], vec3(0.0, 0.0, h))
 
 
 @ti.func
@@ -89,8 +90,8 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
     for p in range(m.dims[NPAIR]):
         g1 = m.pair_i[p * NPI + P_GEOM1]
         g2 = m.pair_i[p * NPI + P_GEOM2]
-        x1 = d.geom_xpos[og + g1]
-        x2 = d.geom_xpos[og + g2]
+        x1 = d.geom_xpos[bounded(og + g1)]
+        x2 = d.geom_xpos[bounded(og + g2)]
         type1 = m.geom_i[g1 * NGI + G_TYPE]
         type2 = m.geom_i[g2 * NGI + G_TYPE]
         margin = m.pair_r[p * NPR + P_MARGIN] + m.pair_r[p * NPR + P_GAP]
@@ -98,7 +99,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
         near = (x2 - x1).dot(x2 - x1) <= reach * reach
         n = vec3(0.0, 0.0, 0.0)
         if type1 == PLANE:
-            n = rotate(d.geom_xquat[og + g1], vec3(0.0, 0.0, 1.0))
+            n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
             near = n.dot(x2 - x1) <= reach
         if near:
             ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
@@ -112,7 +113,7 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     ncon = first
     size1 = m.geom_v[g1 * NGV + G_SIZE]
     size2 = m.geom_v[g2 * NGV + G_SIZE]
-    q2 = d.geom_xquat[w * m.dims[NGEOM] + g2]
+    q2 = d.geom_xquat[bounded(w * m.dims[NGEOM] + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
     cand = 1
@@ -172,14 +173,15 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
             t1, t2, free1, free2, cand = segment_params(x1, s1, x2, s2, k)
             z = vec3(0.0, 0.0, 1.0)
             dist, pos, n = sphere_sphere(
-                x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0], rotate(d.geom_xquat[w * m.dims[NGEOM] + g1], z),
+                x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0],
+                rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
                 rotate(q2, z),
             )  # fmt: skip
         if not skip and dist <= margin:
             found = found + 1
             if dist < m.pair_r[p * NPR + P_MARGIN]:
                 if ncon < m.dims[NCONMAX]:
-                    c = w * m.dims[NCONMAX] + ncon
+                    c = bounded(w * m.dims[NCONMAX] + ncon)
                     # a capsule that stands upright on the plane gives no hint
                     if not has_hint(n, y):
                         y = tangent_hint(n)
@@ -210,7 +212,7 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
 def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, x: vec3, x_bar: vec3,
                  torque: vec3):  # fmt: skip
     """Adds the adjoint of a point x and of an orientation, both fixed to body b, to the body's pose adjoint."""
-    h = (w * m.dims[NBODY] + b) * NBAR
+    h = bounded(w * m.dims[NBODY] + b) * NBAR
     g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + torque + (x - origin(m, d, w, b)).cross(x_bar)
     g.body_bar[h + XB_LIN] = g.body_bar[h + XB_LIN] + x_bar
 
@@ -228,9 +230,9 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     type2 = m.geom_i[g2 * NGI + G_TYPE]
     size1 = m.geom_v[g1 * NGV + G_SIZE]
     size2 = m.geom_v[g2 * NGV + G_SIZE]
-    x1 = d.geom_xpos[w * m.dims[NGEOM] + g1]
-    x2 = d.geom_xpos[w * m.dims[NGEOM] + g2]
-    q2 = d.geom_xquat[w * m.dims[NGEOM] + g2]
+    x1 = d.geom_xpos[bounded(w * m.dims[NGEOM] + g1)]
+    x2 = d.geom_xpos[bounded(w * m.dims[NGEOM] + g2)]
+    q2 = d.geom_xquat[bounded(w * m.dims[NGEOM] + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
     t1 = d.con_r[c * NCR + C_X1]

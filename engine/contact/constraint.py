@@ -15,9 +15,11 @@ from engine.contact.ball_limit import ball_limit_vjp, ball_limits
 from engine.contact.collide import collide, collide_vjp, geom_poses
 from engine.contact.impedance import impedance, reference
 from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, jacobian
-from engine.contact.law import contact_law, friction_vjp, sym_mul
+from engine.contact.law import contact_law, friction_vjp
 from engine.contact.rows import row_law, rows
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
+from engine.math.spatial import sym_mul
 from engine.math.types import MINVAL, real, vec3
 from engine.schema import (
     C_B,
@@ -164,7 +166,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
     ao = w * nv * NQR + QACC * nv
     elimination_tree(m, d, w)
     for k in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + k
+        c = bounded(w * m.dims[NCONMAX] + k)
         jacobian(m, d, w, c)
         push = contact_params(m, d, c)
         jar = chain_mul(m, d, w, c, d.dofr, ao) + contact_damping(d, c) * chain_mul(m, d, w, c, d.qvel, w * nv)
@@ -173,7 +175,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
         d.con_v[c * NCV + C_JV] = vec3(0.0, 0.0, 0.0)
         d.con_v[c * NCV + C_FBAR] = vec3(0.0, 0.0, 0.0)
     for k in range(d.world_i[w * NWI + W_NROW]):
-        i = w * m.dims[NROWMAX] + k
+        i = bounded(w * m.dims[NROWMAX] + k)
         o = i * NRR
         d.row_r[o + R_JAR] = d.row_r[o + R_SIGN] * d.dofr[ao + d.row_i[i * NRI + R_DOF]] - d.row_r[o + R_AREF]
 
@@ -189,7 +191,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
     changed = 0
     impratio = m.opt[IMPRATIO]
     for r in range(d.world_i[w * NWI + W_NROW]):
-        i = w * m.dims[NROWMAX] + r
+        i = bounded(w * m.dims[NROWMAX] + r)
         o = i * NRR
         jv = d.row_r[o + R_SIGN] * d.dofr[search + d.row_i[i * NRI + R_DOF]]
         f, k, zone = row_law(
@@ -203,7 +205,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
         d1 = d1 - f * jv
         d2 = d2 + k * jv * jv
     for r in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + r
+        c = bounded(w * m.dims[NCONMAX] + r)
         pair = d.con_i[c * NCI + C_PAIR]
         fr = m.dims[T_PAIRFRICTION] + 5 * ti.max(pair, 0)
         jv = d.con_v[c * NCV + C_JV]
@@ -226,7 +228,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
 def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
     """Before the solve: dofr[bar:] gains J^T (-K f_bar), what sensors of contact forces ask of the acceleration."""
     for r in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + r
+        c = bounded(w * m.dims[NCONMAX] + r)
         f_bar = d.con_v[c * NCV + C_FBAR]
         if f_bar.dot(f_bar) > 0:
             add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], f_bar), bar)
@@ -235,8 +237,8 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
 @ti.func
 def relative_velocity(m: ti.template(), d: ti.template(), w: ti.i32, column: ti.i32, b1: ti.i32, b2: ti.i32, pos: vec3):
     """Of body 2 against body 1 at pos, for the motion in columns (column, column + 1): linear and angular."""
-    o1 = (w * m.dims[NBODY] + b1) * NXV + column
-    o2 = (w * m.dims[NBODY] + b2) * NXV + column
+    o1 = bounded(w * m.dims[NBODY] + b1) * NXV + column
+    o2 = bounded(w * m.dims[NBODY] + b2) * NXV + column
     w1 = d.body[o1]
     w2 = d.body[o2]
     v1 = d.body[o1 + 1] + w1.cross(pos - origin(m, d, w, b1))
@@ -282,8 +284,8 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         b2 = d.con_i[c * NCI + C_BODY2]
         r1 = pos - origin(m, d, w, b1)
         r2 = pos - origin(m, d, w, b2)
-        h1 = (w * m.dims[NBODY] + b1) * NBAR
-        h2 = (w * m.dims[NBODY] + b2) * NBAR
+        h1 = bounded(w * m.dims[NBODY] + b1) * NBAR
+        h2 = bounded(w * m.dims[NBODY] + b2) * NBAR
         p_bar = vec3(0.0, 0.0, 0.0)
         n_bar = vec3(0.0, 0.0, 0.0)
         t1_bar = vec3(0.0, 0.0, 0.0)

@@ -7,6 +7,7 @@ its C_TOP down the elimination tree.
 import taichi as ti
 
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded, vector_at
 from engine.math.types import vec3
 from engine.schema import (
     B_LASTDOF,
@@ -45,7 +46,7 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
         d.erun[w * nv + i] = m.dof_i[i * NDI + D_RUN]
     merged = 0
     for k in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + k
+        c = bounded(w * m.dims[NCONMAX] + k)
         if d.con_i[c * NCI + C_PAIR] >= 0:
             last1 = m.body_i[d.con_i[c * NCI + C_BODY1] * NBI + B_LASTDOF]
             last2 = m.body_i[d.con_i[c * NCI + C_BODY2] * NBI + B_LASTDOF]
@@ -90,9 +91,9 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
         d.con_i[c * NCI + C_TOP] = dof + 2
         k = dof + 2
         while k >= 0:
-            d.con_J[c * nv + k] = vec3(0.0, 0.0, 0.0)
+            d.con_J[vector_at(c * nv + k)] = vec3(0.0, 0.0, 0.0)
             if k >= dof:
-                d.con_J[c * nv + k][0] = n[k - dof]
+                d.con_J[vector_at(c * nv + k)][0] = n[k - dof]
             k = d.eparent[oe + k]
     else:
         b1 = d.con_i[c * NCI + C_BODY1]
@@ -117,7 +118,7 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
             elif k == i1:
                 u = -1.0 * (lin + ang.cross(r1))
                 i1 = m.dof_i[k * NDI + D_PARENT]
-            d.con_J[c * nv + k] = vec3(n.dot(u), t1.dot(u), t2.dot(u))
+            d.con_J[vector_at(c * nv + k)] = vec3(n.dot(u), t1.dot(u), t2.dot(u))
             k = d.eparent[oe + k]
 
 
@@ -128,7 +129,7 @@ def chain_mul(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, x: ti.te
     y = vec3(0.0, 0.0, 0.0)
     k = d.con_i[c * NCI + C_TOP]
     while k >= 0:
-        y = y + x[xo + k] * d.con_J[c * nv + k]
+        y = y + x[xo + k] * d.con_J[vector_at(c * nv + k)]
         k = d.eparent[w * nv + k]
     return y
 
@@ -139,5 +140,5 @@ def add_transpose(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, f: v
     nv = m.dims[NV]
     k = d.con_i[c * NCI + C_TOP]
     while k >= 0:
-        d.dofr[xo + k] = d.dofr[xo + k] + d.con_J[c * nv + k].dot(f)
+        d.dofr[xo + k] = d.dofr[xo + k] + d.con_J[vector_at(c * nv + k)].dot(f)
         k = d.eparent[w * nv + k]

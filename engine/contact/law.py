@@ -71,15 +71,6 @@ def elliptic_stiffness(D: real, fr0: real, fr1: real, impratio: real):
 
 
 @ti.func
-def sym_mul(kd: vec3, ko: vec3, x: vec3):
-    return vec3(
-        kd[0] * x[0] + ko[0] * x[1] + ko[1] * x[2],
-        ko[0] * x[0] + kd[1] * x[1] + ko[2] * x[2],
-        ko[1] * x[0] + ko[2] * x[1] + kd[2] * x[2],
-    )
-
-
-@ti.func
 def friction_vjp(jar: vec3, y: vec3, elliptic: ti.i32, D: real, fr0: real, fr1: real, impratio: real):
     """(y . df/dfr0, y . df/dfr1) at fixed jar and D."""
     b0 = real(0.0)

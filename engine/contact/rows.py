@@ -7,6 +7,7 @@ stands in constraint.py.
 import taichi as ti
 
 from engine.contact.impedance import impedance, reference
+from engine.math.index import bounded
 from engine.math.types import EPS, MINVAL, real
 from engine.model.constants import HINGE, SLIDE
 from engine.schema import (
@@ -62,7 +63,7 @@ from engine.schema import (
 def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i32, dof: ti.i32, sign: real, dist: real,
             floss: real, a: ti.template(), ref: ti.i32, simp: ti.i32, diag: real):  # fmt: skip
     """Row n: J = sign at dof; dist is pos - margin (0 for dry friction). Parameters at a[ref], a[simp]."""
-    i = w * m.dims[NROWMAX] + n
+    i = bounded(w * m.dims[NROWMAX] + n)
     imp, slope = impedance(a, simp, dist)
     k, b = reference(a, ref, simp, m.opt[TIMESTEP], m.opt[REFSAFE])
     if kind == 0:

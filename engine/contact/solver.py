@@ -11,9 +11,10 @@ import taichi as ti
 
 from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
-from engine.contact.law import sym_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import copy_row, factor, matrix_at, solve
+from engine.math.index import bounded, vector_at
+from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
 from engine.schema import (
     A_BAR,
@@ -66,22 +67,22 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     for j in range(nv):
         copy_row(m, d.mat, matrix_at(m, w, M_M), oh, j)
     for r in range(d.world_i[w * NWI + W_NROW]):
-        i = w * m.dims[NROWMAX] + r
+        i = bounded(w * m.dims[NROWMAX] + r)
         e = oh + d.row_i[i * NRI + R_DOF] * (ld + 1)
         d.mat[e] = d.mat[e] + d.row_r[i * NRR + R_K]
     for r in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + r
+        c = bounded(w * m.dims[NCONMAX] + r)
         kd = d.con_v[c * NCV + C_KD]
         ko = d.con_v[c * NCV + C_KO]
         # every active zone stiffens the normal
         if kd[0] > 0:
             j = d.con_i[c * NCI + C_TOP]
             while j >= 0:
-                kj = sym_mul(kd, ko, d.con_J[c * nv + j])
+                kj = sym_mul(kd, ko, d.con_J[vector_at(c * nv + j)])
                 i = j
                 while i >= 0:
                     e = oh + j * ld + i
-                    d.mat[e] = d.mat[e] + kj.dot(d.con_J[c * nv + i])
+                    d.mat[e] = d.mat[e] + kj.dot(d.con_J[vector_at(c * nv + i)])
                     i = d.eparent[oe + i]
                 j = d.eparent[oe + j]
     factor(m, d.mat, oh, d.eparent, oe, d.erun, oe, 1)
@@ -102,11 +103,11 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(nv):
         d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
     for r in range(d.world_i[w * NWI + W_NROW]):
-        i = w * m.dims[NROWMAX] + r
+        i = bounded(w * m.dims[NROWMAX] + r)
         e = o + QFRC_CONSTRAINT * nv + d.row_i[i * NRI + R_DOF]
         d.dofr[e] = d.dofr[e] + d.row_r[i * NRR + R_SIGN] * d.row_r[i * NRR + R_F]
     for r in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + r
+        c = bounded(w * m.dims[NCONMAX] + r)
         add_transpose(m, d, w, c, d.con_v[c * NCV + C_F], o + QFRC_CONSTRAINT * nv)
     g2 = real(0.0)
     f2 = real(0.0)
@@ -123,10 +124,8 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32):
+def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given, and MA = M QACC.
-
-    `passing`: where nothing constrains, only MA, which is all that an implicit integrator reads.
 
     Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
     no longer moves a in the precision at hand.
@@ -155,10 +154,6 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32)
         d.dofr[o + SEARCH * nv + i] = 0.0
         d.dofr[o + MSEARCH * nv + i] = 0.0
     lin = real(0.0)
-    if free and passing:
-        for i in range(nv):
-            d.dofr[o + MA * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
-        done = 1
     while done == 0:
         d1 = lin + alpha * quad
         d2 = quad
@@ -193,11 +188,11 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32)
                     xx = ti.max(xx, ti.abs(d.dofr[o + QACC * nv + i]))
                 small = dx <= 4 * EPS * xx
                 for r in range(d.world_i[w * NWI + W_NROW]):
-                    i = w * m.dims[NROWMAX] + r
+                    i = bounded(w * m.dims[NROWMAX] + r)
                     jv = d.row_r[i * NRR + R_SIGN] * d.dofr[o + SEARCH * nv + d.row_i[i * NRI + R_DOF]]
                     d.row_r[i * NRR + R_JAR] = d.row_r[i * NRR + R_JAR] + alpha * jv
                 for r in range(d.world_i[w * NWI + W_NCON]):
-                    c = w * m.dims[NCONMAX] + r
+                    c = bounded(w * m.dims[NCONMAX] + r)
                     d.con_v[c * NCV + C_JAR] = d.con_v[c * NCV + C_JAR] + alpha * d.con_v[c * NCV + C_JV]
             exact = moved and trials == 0 and changed == 0
             g2 = real(0.0)
@@ -232,7 +227,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32, passing: ti.i32)
                     lin = lin + s * (d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i])
                     quad = quad + s * d.dofr[o + MSEARCH * nv + i]
                 for r in range(d.world_i[w * NWI + W_NCON]):
-                    c = w * m.dims[NCONMAX] + r
+                    c = bounded(w * m.dims[NCONMAX] + r)
                     d.con_v[c * NCV + C_JV] = chain_mul(m, d, w, c, d.dofr, o + SEARCH * nv)
                 alpha = 1.0
                 lo = 0.0

@@ -30,15 +30,16 @@ from engine.schema import (
 
 
 @ti.func
-def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """New act, qvel, qpos from QACC and act_dot; for RK4 from what its stages left."""
+def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, force: ti.i32):
+    """New act, qvel, qpos from act_dot and QACC or, with `implicit`, from M QACC in the column `force`; for RK4 from
+    what its stages left."""
     nv = m.dims[NV]
     h = m.opt[TIMESTEP]
     o = w * nv * NQR
     if m.dims[INTEGRATOR] == RK4:
         combine_stages(m, d, w)
     else:
-        effective_acceleration(m, d, w, implicit)
+        effective_acceleration(m, d, w, implicit, force)
     for u in range(m.dims[NU]):
         a = m.act_i[u * NAI + A_ACTADR]
         if a >= 0:

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
 from engine.schema import (
     B_LASTDOF,
     D_PARENT,
@@ -42,14 +43,14 @@ def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
             + d.qfrc_applied[w * nv + i]
         )
     for b in range(1, m.dims[NBODY]):
-        k = w * m.dims[NBODY] + b
+        k = bounded(w * m.dims[NBODY] + b)
         f = d.xfrc_applied[2 * k]
         torque = d.xfrc_applied[2 * k + 1]
         if f.dot(f) + torque.dot(torque) > 0:
             ang = torque + (d.body[k * NXV + X_IPOS] - origin(m, d, w, b)).cross(f)
             i = m.body_i[b * NBI + B_LASTDOF]
             while i >= 0:
-                s = (w * nv + i) * NSV_DOF
+                s = bounded(w * nv + i) * NSV_DOF
                 e = o + QFRC_SMOOTH * nv + i
                 d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
                 i = m.dof_i[i * NDI + D_PARENT]
@@ -59,7 +60,7 @@ def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
 def xfrc_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T xfrc): the point of attack moves with the body, the force stays."""
     for b in range(1, m.dims[NBODY]):
-        k = w * m.dims[NBODY] + b
+        k = bounded(w * m.dims[NBODY] + b)
         f = d.xfrc_applied[2 * k]
         torque = d.xfrc_applied[2 * k + 1]
         if f.dot(f) + torque.dot(torque) > 0:

@@ -15,7 +15,9 @@ import taichi as ti
 
 from engine.dynamics.factor import matrix_at
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
+from engine.math.spatial import sym_mul
 from engine.math.types import vec3
 from engine.model.constants import FREE
 from engine.schema import (
@@ -24,7 +26,8 @@ from engine.schema import (
     B_ROOT,
     D_PARENT,
     H_COM,
-    I_CRB,
+    ID_CRB,
+    IO_CRB,
     J_BODY,
     J_DOFADR,
     J_TYPE,
@@ -42,7 +45,6 @@ from engine.schema import (
     NSV_DOF,
     NTHETA,
     NV,
-    NXM,
     NXV,
     QACC_EFF,
     S_ANG,
@@ -77,7 +79,7 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
     """R a_w: the angular part, in world axes, of the dofs at dofr[x:] of the free joint with first dof i."""
     a = vec3(0.0, 0.0, 0.0)
     for k in range(3):
-        a = a + d.dofr[x + i + 3 + k] * d.dof[(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
+        a = a + d.dofr[x + i + 3 + k] * d.dof[bounded(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
     return a
 
 
@@ -101,19 +103,20 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.mat[dst + k * ld + i] = x
                     d.mat[src + i * ld + k] = 0.0
                 d.mat[src + i * (ld + 1)] = 1.0
-            b = w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY]
+            b = bounded(w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY])
             c = d.body[b * NXV + H_COM]
-            J = d.inertia[b * NXM + I_CRB]
+            jd = d.body[b * NXV + ID_CRB]
+            jo = d.body[b * NXV + IO_CRB]
             W = d.body[b * NXV + V_ANG]
             for k in range(3):
-                alpha = d.dof[(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
+                alpha = d.dof[bounded(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
-                torque = h * (alpha.cross(J @ W) + W.cross(J @ alpha))
+                torque = h * (alpha.cross(sym_mul(jd, jo, W)) + W.cross(sym_mul(jd, jo, alpha)))
                 for i in ti.static(range(3)):
                     e = dst + i * ld + 3 + k
                     d.mat[e] = d.mat[e] + f[i]
                     e = dst + (3 + i) * ld + 3 + k
-                    d.mat[e] = d.mat[e] + torque.dot(d.dof[(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
+                    d.mat[e] = d.mat[e] + torque.dot(d.dof[bounded(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
             for k in range(n6):
                 for i in range(k + 1, n6):
                     x = d.mat[dst + i * ld + k] / d.mat[dst + k * (ld + 1)]
@@ -168,15 +171,17 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
         i0 = lone_dof(m, j)
         if i0 >= 0:
             b = m.jnt_i[j * NJI + J_BODY]
-            ob = w * m.dims[NBODY] + b
+            ob = bounded(w * m.dims[NBODY] + b)
             c = d.body[ob * NXV + H_COM]
-            J = d.inertia[ob * NXM + I_CRB]
+            jd = d.body[ob * NXV + ID_CRB]
+            jo = d.body[ob * NXV + IO_CRB]
             W = d.body[ob * NXV + V_ANG]
             alpha = lone_angular(m, d, w, i0, o + QACC_EFF * nv)
             lam = h * lone_angular(m, d, w, i0, o + MU * nv)
             mu = o + MU * nv + i0
             nu = h * vec3(d.dofr[mu], d.dofr[mu + 1], d.dofr[mu + 2])
-            w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu) + J @ lam.cross(alpha) + (J @ alpha).cross(lam)
+            w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu)
+            w_bar = w_bar + sym_mul(jd, jo, lam.cross(alpha)) + sym_mul(jd, jo, alpha).cross(lam)
             torque = -nu.cross(alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
             for k in range(3):
                 i = w * nv + i0 + 3 + k
@@ -193,11 +198,11 @@ def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      alpha: vec3, W: vec3):  # fmt: skip
     """The part of that adjoint that goes to body b's mass and inertia."""
     th = w * m.dims[NTHETA]
-    r = d.body[(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
+    r = d.body[bounded(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
     k = th + m.dims[T_MASS] + b
     g.theta_bar[k] = g.theta_bar[k] + (nu + lam.cross(r)).dot(p)
-    q = quat_mul(d.xquat[w * m.dims[NBODY] + b], m.body_q[b * NBQ + B_IQUAT])
+    q = quat_mul(d.xquat[bounded(w * m.dims[NBODY] + b)], m.body_q[b * NBQ + B_IQUAT])
     bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
     for i in ti.static(range(3)):
         k = th + m.dims[T_INERTIA] + 3 * b + i

@@ -21,7 +21,6 @@ from engine.schema import (
     LD,
     M_M,
     M_MH,
-    MA,
     MU,
     NDI,
     NQR,
@@ -99,13 +98,13 @@ def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, tr
 
 
 @ti.func
-def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """QACC_EFF: what the velocity update uses; expects QACC, M and MA = M QACC."""
+def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, force: ti.i32):
+    """QACC_EFF: what the velocity update uses; expects QACC or, with `implicit`, M and M QACC in the column `force`."""
     nv = m.dims[NV]
     o = w * nv * NQR
     source = QACC
     if implicit:
-        source = MA
+        source = force
     for i in range(nv):
         d.dofr[o + QACC_EFF * nv + i] = d.dofr[o + source * nv + i]
     if implicit:

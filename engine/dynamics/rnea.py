@@ -19,10 +19,11 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 
 import taichi as ti
 
-from engine.dynamics.kinematics import origin
+from engine.dynamics.kinematics import finish_axis, origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
-from engine.math.spatial import cross_force, cross_motion, inertia_mul
-from engine.math.types import vec3
+from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
+from engine.math.types import real, vec3
 from engine.schema import (
     A_ANG,
     A_LIN,
@@ -34,11 +35,10 @@ from engine.schema import (
     B_PARENT,
     B_ROOT,
     D_GROUP,
-    F_ANG,
-    F_LIN,
     G_ANG,
     G_LIN,
-    I_COM,
+    ID_COM,
+    IO_COM,
     L_ANG,
     L_LIN,
     LB_ANG,
@@ -53,7 +53,6 @@ from engine.schema import (
     NSV_DOF,
     NTHETA,
     NV,
-    NXM,
     NXV,
     P_ANG,
     P_LIN,
@@ -65,7 +64,6 @@ from engine.schema import (
     QACC_EFF,
     QB_ANG,
     QB_LIN,
-    QFRC_BIAS,
     S_ANG,
     S_LIN,
     T_ARMATURE,
@@ -88,76 +86,62 @@ from engine.schema import (
 
 
 @ti.func
-def velocity(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Base to tip: V and the bias part of A of every body, G of every dof; with `forces` also each body's own force.
-
-    f = I A + V x* (I V) is taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
-    torque is J alpha + omega x J omega + r x F.
-    """
-    nbody = m.dims[NBODY]
-    nv = m.dims[NV]
+def still_world(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Motion of the world body: it stands, and gravity is an acceleration of it."""
     g = m.dims[T_GRAVITY]
-    world = w * nbody * NXV
+    world = w * m.dims[NBODY] * NXV
     zero = vec3(0.0, 0.0, 0.0)
     d.body[world + V_ANG] = zero
     d.body[world + V_LIN] = zero
     d.body[world + A_ANG] = zero
     d.body[world + A_LIN] = -1.0 * vec3(m.theta[g], m.theta[g + 1], m.theta[g + 2])
-    for b in range(1, nbody):
-        o = (w * nbody + b) * NXV
-        p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV
-        va = d.body[p + V_ANG]
-        vl = d.body[p + V_LIN]
-        aa = d.body[p + A_ANG]
-        al = d.body[p + A_LIN]
-        ga = va
-        gl = vl
-        j0 = m.body_i[b * NBI + B_DOFADR]
-        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            if m.dof_i[j * NDI + D_GROUP] == j:
-                ga = va
-                gl = vl
-            s = (w * nv + j) * NSV_DOF
-            d.dof[s + G_ANG] = ga
-            d.dof[s + G_LIN] = gl
-            v = d.qvel[w * nv + j]
-            sa = d.dof[s + S_ANG] * v
-            sl = d.dof[s + S_LIN] * v
-            ca, cl = cross_motion(ga, gl, sa, sl)
-            aa = aa + ca
-            al = al + cl
-            va = va + sa
-            vl = vl + sl
-        d.body[o + V_ANG] = va
-        d.body[o + V_LIN] = vl
-        d.body[o + A_ANG] = aa
-        d.body[o + A_LIN] = al
-        if forces:
-            r = d.body[o + X_IPOS] - origin(m, d, w, b)
-            inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
-            f = m.theta[m.dims[T_MASS] + b] * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
-            d.body[o + F_ANG] = inertia @ aa + va.cross(inertia @ va) + r.cross(f)
-            d.body[o + F_LIN] = f
 
 
 @ti.func
-def bias(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Tip to base: qfrc_bias = c(q, v) from the bodies' own forces, which it sums."""
-    nbody = m.dims[NBODY]
+def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3, keep: ti.i32):
+    """V and the bias part of A of body b from its parent's, and S of its dofs; c is the origin. keep: G, too."""
     nv = m.dims[NV]
-    for k in range(1, nbody):
-        b = nbody - k
-        o = (w * nbody + b) * NXV
-        fa = d.body[o + F_ANG]
-        fl = d.body[o + F_LIN]
-        j0 = m.body_i[b * NBI + B_DOFADR]
-        for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            s = (w * nv + j) * NSV_DOF
-            d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(d.dof[s + S_ANG]) + fl.dot(d.dof[s + S_LIN])
-        if b != m.body_i[b * NBI + B_ROOT]:
-            p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV
-            d.body[p + F_ANG] = d.body[p + F_ANG] + fa
-            d.body[p + F_LIN] = d.body[p + F_LIN] + fl
+    o = bounded(w * m.dims[NBODY] + b) * NXV
+    p = bounded(w * m.dims[NBODY] + m.body_i[b * NBI + B_PARENT]) * NXV
+    va = d.body[p + V_ANG]
+    vl = d.body[p + V_LIN]
+    aa = d.body[p + A_ANG]
+    al = d.body[p + A_LIN]
+    ga = va
+    gl = vl
+    j0 = m.body_i[b * NBI + B_DOFADR]
+    for k in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+        j = bounded(k)
+        if m.dof_i[j * NDI + D_GROUP] == j:
+            ga = va
+            gl = vl
+        i = bounded(w * nv + j)
+        s = i * NSV_DOF
+        if keep:
+            d.dof[s + G_ANG] = ga
+            d.dof[s + G_LIN] = gl
+        sa, sl = finish_axis(m, d, w, j, c)
+        v = d.qvel[i]
+        sa = sa * v
+        sl = sl * v
+        ca, cl = cross_motion(ga, gl, sa, sl)
+        aa = aa + ca
+        al = al + cl
+        va = va + sa
+        vl = vl + sl
+    d.body[o + V_ANG] = va
+    d.body[o + V_LIN] = vl
+    d.body[o + A_ANG] = aa
+    d.body[o + A_LIN] = al
+    return va, vl, aa, al
+
+
+@ti.func
+def own_force(mass: real, r: vec3, idiag: vec3, ioff: vec3, va: vec3, vl: vec3, aa: vec3, al: vec3):
+    """f = I A + V x* (I V), taken at the centre of mass r: there F = m (A + omega x u), with u its velocity, and the
+    torque is J alpha + omega x J omega + r x F."""
+    f = mass * (al + aa.cross(r) + va.cross(vl + va.cross(r)))
+    return sym_mul(idiag, ioff, aa) + va.cross(sym_mul(idiag, ioff, va)) + r.cross(f), f
 
 
 @ti.func
@@ -169,13 +153,13 @@ def motion(m: ti.template(), d: ti.template(), w: ti.i32, column: ti.i32, x: ti.
     d.body[w * nbody * NXV + column] = zero
     d.body[w * nbody * NXV + column + 1] = zero
     for b in range(1, nbody):
-        o = (w * nbody + b) * NXV + column
-        p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV + column
+        o = bounded(w * nbody + b) * NXV + column
+        p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT]) * NXV + column
         ang = d.body[p]
         lin = d.body[p + 1]
         j0 = m.body_i[b * NBI + B_DOFADR]
         for j in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
-            s = (w * nv + j) * NSV_DOF
+            s = bounded(w * nv + j) * NSV_DOF
             ang = ang + d.dof[s + S_ANG] * d.dofr[x + j]
             lin = lin + d.dof[s + S_LIN] * d.dofr[x + j]
         d.body[o] = ang
@@ -190,11 +174,12 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     """
     nbody = m.dims[NBODY]
     for b in range(1, nbody):
-        o = (w * nbody + b) * NXV
-        h = (w * nbody + b) * NBAR
+        o = bounded(w * nbody + b) * NXV
+        h = bounded(w * nbody + b) * NBAR
         mass = m.theta[m.dims[T_MASS] + b]
         r = d.body[o + X_IPOS] - origin(m, d, w, b)
-        inertia = d.inertia[(w * nbody + b) * NXM + I_COM]
+        idiag = d.body[o + ID_COM]
+        ioff = d.body[o + IO_COM]
         va = d.body[o + V_ANG]
         vl = d.body[o + V_LIN]
         aa = d.body[o + A_ANG] + d.body[o + U_ANG]
@@ -202,10 +187,10 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         la = d.body[o + L_ANG]
         ll = d.body[o + L_LIN]
         xa, xl = cross_motion(la, ll, va, vl)
-        iva, ivl = inertia_mul(mass, r, inertia, va, vl)
-        iaa, ial = inertia_mul(mass, r, inertia, aa, al)
-        ila, ill = inertia_mul(mass, r, inertia, la, ll)
-        ixa, ixl = inertia_mul(mass, r, inertia, xa, xl)
+        iva, ivl = inertia_mul(mass, r, idiag, ioff, va, vl)
+        iaa, ial = inertia_mul(mass, r, idiag, ioff, aa, al)
+        ila, ill = inertia_mul(mass, r, idiag, ioff, la, ll)
+        ixa, ixl = inertia_mul(mass, r, idiag, ioff, xa, xl)
         ta, tl = cross_force(va, vl, iva, ivl)
         g.body_bar[h + LB_ANG] = g.body_bar[h + LB_ANG] + iaa + ta
         g.body_bar[h + LB_LIN] = g.body_bar[h + LB_LIN] + ial + tl
@@ -222,7 +207,7 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         p4a, p4l = cross_force(va, vl, ixa, ixl)
         ba = p1a + p2a + p3a + p4a
         bl = p1l + p2l + p3l + p4l
-        q = quat_mul(d.xquat[w * nbody + b], m.body_q[b * NBQ + B_IQUAT])
+        q = quat_mul(d.xquat[bounded(w * nbody + b)], m.body_q[b * NBQ + B_IQUAT])
         mass_bar = (ll + la.cross(r)).dot(al + aa.cross(r)) + (xl + xa.cross(r)).dot(vl + va.cross(r))
         inertia_bar = rotate_back(q, la) * rotate_back(q, aa) + rotate_back(q, xa) * rotate_back(q, va)
         if damped:
@@ -230,8 +215,8 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             pl = d.body[o + P_LIN]
             qa = d.body[o + Q_ANG]
             ql = d.body[o + Q_LIN]
-            ipa, ipl = inertia_mul(mass, r, inertia, pa, pl)
-            iqa, iql = inertia_mul(mass, r, inertia, qa, ql)
+            ipa, ipl = inertia_mul(mass, r, idiag, ioff, pa, pl)
+            iqa, iql = inertia_mul(mass, r, idiag, ioff, qa, ql)
             g.body_bar[h + PB_ANG] = iqa
             g.body_bar[h + PB_LIN] = iql
             g.body_bar[h + QB_ANG] = ipa
@@ -266,7 +251,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
     od = w * nv * NQR
     for kb in range(1, nbody):
         b = nbody - kb
-        h = (w * nbody + b) * NBAR
+        h = bounded(w * nbody + b) * NBAR
         lba = g.body_bar[h + LB_ANG]
         lbl = g.body_bar[h + LB_LIN]
         aba = g.body_bar[h + AB_ANG]
@@ -285,7 +270,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
             for k in range(first, j + 1):
-                s = (w * nv + k) * NSV_DOF
+                s = bounded(w * nv + k) * NSV_DOF
                 sa = d.dof[s + S_ANG]
                 sl = d.dof[s + S_LIN]
                 ga = d.dof[s + G_ANG]
@@ -319,14 +304,14 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                     xba = xba + xa
                     xbl = xbl + xl
             for k in range(first, j + 1):
-                s = (w * nv + k) * NSV_DOF
+                s = bounded(w * nv + k) * NSV_DOF
                 k_q = w * nv + k
                 g.qpos_bar[k_q] = g.qpos_bar[k_q] + d.dof[s + S_ANG].dot(xba) + d.dof[s + S_LIN].dot(xbl)
             vba = vba + wa
             vbl = vbl + wl
             j = first - 1
         if b != m.body_i[b * NBI + B_ROOT]:
-            p = (w * nbody + m.body_i[b * NBI + B_PARENT]) * NBAR
+            p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT]) * NBAR
             g.body_bar[p + LB_ANG] = g.body_bar[p + LB_ANG] + lba
             g.body_bar[p + LB_LIN] = g.body_bar[p + LB_LIN] + lbl
             g.body_bar[p + AB_ANG] = g.body_bar[p + AB_ANG] + aba

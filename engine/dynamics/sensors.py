@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.contact.ray import ray_hits
 from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.constants import (
@@ -116,7 +117,7 @@ def object_frame(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, ob
     elif kind == OBJ_BODY:
         p = m.body_v[obj * NBV + B_IPOS]
         q = m.body_q[obj * NBQ + B_IQUAT]
-    o = w * m.dims[NBODY] + b
+    o = bounded(w * m.dims[NBODY] + b)
     return b, d.body[o * NXV + X_POS] + rotate(d.xquat[o], p), quat_mul(d.xquat[o], q)
 
 
@@ -155,7 +156,7 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
     vel = vec3(0.0, 0.0, 0.0)
     for b in range(top, m.dims[NBODY]):
         if in_subtree(m, b, top):
-            o = (w * m.dims[NBODY] + b) * NXV
+            o = bounded(w * m.dims[NBODY] + b) * NXV
             x = d.body[o + X_IPOS]
             mb = m.theta[m.dims[T_MASS] + b]
             mass = mass + mb
@@ -169,7 +170,7 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
 def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32, kind: ti.i32, obj: ti.i32):
     """Value of a sensor with three numbers that reads the motion of a frame."""
     b, p, q = object_frame(m, d, w, kind, obj)
-    o = (w * m.dims[NBODY] + b) * NXV
+    o = bounded(w * m.dims[NBODY] + b) * NXV
     r = p - origin(m, d, w, b)
     omega = d.body[o + V_ANG]
     v = d.body[o + V_LIN] + omega.cross(r)
@@ -192,12 +193,12 @@ def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32, kind:
 def spatial_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """A of body b with S a included; minus gravity at the root, so a body at rest reads upward acceleration."""
     nv = m.dims[NV]
-    o = (w * m.dims[NBODY] + b) * NXV
+    o = bounded(w * m.dims[NBODY] + b) * NXV
     aa = d.body[o + A_ANG]
     al = d.body[o + A_LIN]
     i = m.body_i[b * NBI + B_LASTDOF]
     while i >= 0:
-        s = (w * nv + i) * NSV_DOF
+        s = bounded(w * nv + i) * NSV_DOF
         a = d.dofr[w * nv * NQR + QACC * nv + i]
         aa = aa + d.dof[s + S_ANG] * a
         al = al + d.dof[s + S_LIN] * a
@@ -222,7 +223,7 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
         elif t == SENS_TOUCH:
             total = real(0.0)
             for k in range(d.world_i[w * NWI + W_NCON]):
-                c = w * m.dims[NCONMAX] + k
+                c = bounded(w * m.dims[NCONMAX] + k)
                 if touches(m, d, w, c, obj):
                     total = total + d.con_v[c * NCV + C_F][0]
             d.sensordata[o] = total
@@ -259,8 +260,8 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      obj: ti.i32, bar: vec3):  # fmt: skip
     nv = m.dims[NV]
     b, p, q = object_frame(m, d, w, kind, obj)
-    o = (w * m.dims[NBODY] + b) * NXV
-    h = (w * m.dims[NBODY] + b) * NBAR
+    o = bounded(w * m.dims[NBODY] + b) * NXV
+    h = bounded(w * m.dims[NBODY] + b) * NBAR
     r = p - origin(m, d, w, b)
     omega = d.body[o + V_ANG]
     v = d.body[o + V_LIN] + omega.cross(r)
@@ -295,7 +296,7 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             ang = r.cross(f)
             i = m.body_i[b * NBI + B_LASTDOF]
             while i >= 0:
-                s = (w * nv + i) * NSV_DOF
+                s = bounded(w * nv + i) * NSV_DOF
                 e = w * nv * NQR + A_BAR * nv + i
                 d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
                 i = m.dof_i[i * NDI + D_PARENT]
@@ -312,8 +313,8 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     zero = vec3(0.0, 0.0, 0.0)
     for b in range(top, m.dims[NBODY]):
         if in_subtree(m, b, top):
-            o = (w * m.dims[NBODY] + b) * NXV
-            h = (w * m.dims[NBODY] + b) * NBAR
+            o = bounded(w * m.dims[NBODY] + b) * NXV
+            h = bounded(w * m.dims[NBODY] + b) * NBAR
             k = m.dims[T_MASS] + b
             x = d.body[o + X_IPOS]
             r = x - origin(m, d, w, b)
@@ -353,13 +354,13 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             g.force_bar[k] = g.force_bar[k] + f[0]
         elif t == SENS_TOUCH:
             for k in range(d.world_i[w * NWI + W_NCON]):
-                c = w * m.dims[NCONMAX] + k
+                c = bounded(w * m.dims[NCONMAX] + k)
                 if touches(m, d, w, c, obj):
                     d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
         elif t == SENS_FRAMEQUAT:
             body, p, q = object_frame(m, d, w, kind, obj)
             torque = quat_mul(f, vec4(q[0], -q[1], -q[2], -q[3]))
-            h = (w * m.dims[NBODY] + body) * NBAR
+            h = bounded(w * m.dims[NBODY] + body) * NBAR
             g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + 0.5 * vec3(torque[1], torque[2], torque[3])
         else:
             x = vec3(f[0], f[1], f[2])

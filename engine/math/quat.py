@@ -55,18 +55,6 @@ def quat_normalize(q: vec4):
 
 
 @ti.func
-def quat_renormalize(q: vec4):
-    """A quaternion whose length is off by rounding alone: one Newton step of 1 / |q|, without root or division."""
-    return (1.5 - 0.5 * (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])) * q
-
-
-@ti.func
-def axis_angle(axis: vec3, angle: real):
-    s = ti.sin(0.5 * angle)
-    return vec4(ti.cos(0.5 * angle), s * axis[0], s * axis[1], s * axis[2])
-
-
-@ti.func
 def quat_exp(r: vec3):
     """The quaternion of a rotation vector."""
     angle = ti.sqrt(r.dot(r))

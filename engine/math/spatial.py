@@ -1,16 +1,21 @@
 """Spatial vectors as pairs (ang, lin) about one origin (Featherstone, Rigid Body Dynamics Algorithms, 2008, ch. 2).
 
-Rigid inertia about that origin: mass m, centre of mass r, rotational inertia I about the centre of mass.
+Rigid inertia about that origin: mass m, centre of mass r, rotational inertia about the centre of mass. A symmetric
+matrix is two vectors, the diagonal d and what is off it, o (01, 02, 12).
 """
 
 import taichi as ti
 
-from engine.math.types import mat3, real, vec3, vec4
+from engine.math.types import real, vec3, vec4
 
 
 @ti.func
-def symmetric(xx: real, yy: real, zz: real, xy: real, xz: real, yz: real):
-    return mat3([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+def sym_mul(d: vec3, o: vec3, x: vec3):
+    return vec3(
+        d[0] * x[0] + o[0] * x[1] + o[1] * x[2],
+        o[0] * x[0] + d[1] * x[1] + o[2] * x[2],
+        o[1] * x[0] + o[2] * x[1] + d[2] * x[2],
+    )
 
 
 @ti.func
@@ -20,7 +25,7 @@ def point_inertia(m: real, r: vec3):
     xx = p[0] * r[0]
     yy = p[1] * r[1]
     zz = p[2] * r[2]
-    return symmetric(yy + zz, xx + zz, xx + yy, -p[0] * r[1], -p[0] * r[2], -p[1] * r[2])
+    return vec3(yy + zz, xx + zz, xx + yy), vec3(-p[0] * r[1], -p[0] * r[2], -p[1] * r[2])
 
 
 @ti.func
@@ -33,17 +38,17 @@ def rotated_inertia(q: vec4, i: vec3):
     b = vec3(2 * (x * y - q[0] * z), 1 - 2 * (x * x + z * z), 2 * (y * z + q[0] * x))
     u = (i[0] - i[2]) * a
     v = (i[1] - i[2]) * b
-    return symmetric(
-        i[2] + u[0] * a[0] + v[0] * b[0], i[2] + u[1] * a[1] + v[1] * b[1], i[2] + u[2] * a[2] + v[2] * b[2],
-        u[0] * a[1] + v[0] * b[1], u[0] * a[2] + v[0] * b[2], u[1] * a[2] + v[1] * b[2],
-    )  # fmt: skip
+    return (
+        vec3(i[2] + u[0] * a[0] + v[0] * b[0], i[2] + u[1] * a[1] + v[1] * b[1], i[2] + u[2] * a[2] + v[2] * b[2]),
+        vec3(u[0] * a[1] + v[0] * b[1], u[0] * a[2] + v[0] * b[2], u[1] * a[2] + v[1] * b[2]),
+    )
 
 
 @ti.func
-def inertia_mul(m: real, r: vec3, I: mat3, ang: vec3, lin: vec3):  # noqa: E741
+def inertia_mul(m: real, r: vec3, d: vec3, o: vec3, ang: vec3, lin: vec3):
     """Momentum (ang, lin) of the motion (ang, lin)."""
     f = m * (lin + ang.cross(r))
-    return I @ ang + r.cross(f), f
+    return sym_mul(d, o, ang) + r.cross(f), f
 
 
 @ti.func

@@ -17,7 +17,7 @@ from engine.contact.box import (
 )  # fmt: skip
 from engine.contact.frame import contact_frame, contact_frame_vjp
 from engine.contact.impedance import impedance
-from engine.contact.law import contact_law, friction_vjp, sym_mul
+from engine.contact.law import contact_law, friction_vjp
 from engine.contact.plane import plane_point, plane_point_vjp
 from engine.contact.rows import row_law
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
@@ -29,6 +29,7 @@ from engine.math.quat import (
     quat_log,
     quat_mul,
 )  # fmt: skip
+from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3, vec4
 
 Table = ti.types.ndarray(dtype=real, ndim=2)

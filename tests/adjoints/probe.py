@@ -9,7 +9,7 @@ import taichi as ti
 
 from engine import schema as s
 from engine.arrays import theta_layout
-from engine.contact.constraint import contacts_vjp, evaluate
+from engine.contact.constraint import constraint, contacts_vjp, evaluate
 from engine.contact.rows import rows_vjp
 from engine.contact.solver import acceleration_vjp, gradient
 from engine.diff.program import bind_program
@@ -36,7 +36,7 @@ from engine.kernels import AdjointPack, ControllerPack, CotangentPack, DataPack,
 from engine.launch import BoundKernel
 from engine.math.types import real
 from engine.model.displace import displace
-from engine.step import clear_bodies, constraint_terms
+from engine.step import clear_bodies, smooth_terms
 from tests.gradients.differences import derivative
 
 STAGES = (
@@ -62,17 +62,20 @@ def stage(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: Ad
         h = m.opt[s.TIMESTEP]
         if what == TERMS:
             # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
-            constraint_terms(m, d, w, 1)
+            smooth_terms(m, d, w, 1)
+            # what the adjoints alone read
+            smooth_terms(m, d, w, 0)
+            constraint(m, d, w)
             evaluate(m, d, w, 0.0, s.QACC * nv)
             mass_mul(m, d, w, s.QACC * nv, s.MA * nv)
             gradient(m, d, w)
             motion(m, d, w, s.U_ANG, s.QACC * nv)
         elif what == EFFECTIVE:
-            effective_acceleration(m, d, w, i)
+            effective_acceleration(m, d, w, i, s.MA)
         elif what == SENSORS:
             sensors(m, d, w)
         elif what == ADVANCE:
-            advance(m, d, w, i)
+            advance(m, d, w, i, s.MA)
         elif what == INTEGRATE_POS:
             integrate_pos(m, d, w, d.qvel, 0, h)
         elif what == START_STAGES:
@@ -82,7 +85,7 @@ def stage(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: Ad
         elif what == LEAVE_STAGE:
             leave_stage(m, d, w, i)
         elif what == ADVANCE_RK4:
-            advance(m, d, w, 0)
+            advance(m, d, w, 0, s.MA)
         elif what == ACT_RATES:
             act_rates(m, d, w)
         elif what == CONTROLLER:

@@ -112,6 +112,7 @@ ARGUMENTS = {
     "a name": (lambda m, s: Simulator("hopper"), TypeError, "model: got str, allowed: a Model"),
     "a scene": (lambda m, s: Simulator(scenes.load("hopper")), TypeError, "allowed: a Model"),
     "worlds 0": (lambda m, s: Simulator(m, 0), ValueError, "worlds: got 0, allowed: a whole number from 1"),
+    "worlds 10**9": (lambda m, s: Simulator(m, 10**9), ValueError, "worlds: got 1000000000, allowed: at most"),
     "worlds True": (lambda m, s: Simulator(m, True), ValueError, "worlds: got True"),
     "ncon": (lambda m, s: Simulator(m, ncon=-1), ValueError, "ncon: got -1, allowed: a whole number from 1"),
     "steps back": (lambda m, s: s.step(-1), ValueError, "n: got -1, allowed: a whole number from 0"),

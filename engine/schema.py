@@ -118,8 +118,8 @@ C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_TOP, C_ZONE, C_DIM = 
 NCI = 10
 C_POS, C_N, C_T1, C_T2, C_Y, C_JAR, C_JV, C_F, C_KD, C_KO, C_FBAR = range(11)  # K: diagonal, off-diagonal (01,02,12)
 NCV = 11
-C_DIST, C_X1, C_X2, C_D, C_B, C_KP, C_IMP, C_IMPP = range(8)
-NCR = 8
+C_DIST, C_X1, C_X2, C_D, C_B, C_BT, C_KP, C_IMP, C_IMPP = range(9)  # B, BT: of the normal and of the tangents
+NCR = 9
 
 R_DOF, R_KIND, R_ZONE = range(3)  # kind: 0 dry friction, 1 limit
 NRI = 3

@@ -319,7 +319,7 @@ COLUMNS = {
     "mat": "M_M M_H M_MH",
     "con_i": "C_PAIR C_K C_FREE1 C_FREE2 C_AXIS C_BODY1 C_BODY2 C_TOP C_ZONE C_DIM",
     "con_v": "C_POS C_N C_T1 C_T2 C_Y C_JAR C_JV C_F C_KD C_KO C_FBAR",
-    "con_r": "C_DIST C_X1 C_X2 C_D C_B C_KP C_IMP C_IMPP",
+    "con_r": "C_DIST C_X1 C_X2 C_D C_B C_BT C_KP C_IMP C_IMPP",
     "row_i": "R_DOF R_KIND R_ZONE",
     "row_r": "R_SIGN R_AREF R_D R_FLOSS R_JAR R_JV R_F R_K R_DIST R_B R_KP R_IMP R_IMPP",
     "body_bar": "LB_ANG LB_LIN AB_ANG AB_LIN UB_ANG UB_LIN VB_ANG VB_LIN XB_ANG XB_LIN PB_ANG PB_LIN QB_ANG QB_LIN",

@@ -214,6 +214,9 @@ FRICTIONS = {
     "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',
     "pair solimp": 'condim="3" friction=".3 1.1 .005 .0001 .0001" solref="-2000 -30" solimp=".4 .9 .05 .5 3" '
     'margin=".02"',
+    "pair solreffriction": 'condim="3" friction=".9 .2 .005 .0001 .0001" solreffriction=".06 1.2"',
+    "pair solreffriction direct": 'condim="3" friction=".5 .6 .005 .0001 .0001" solref="-2000 -30" '
+    'solreffriction="-100 -20" solimp=".4 .9 .05 .5 3"',
     "pair frictionless": 'condim="1" friction=".9 .2 .005 .0001 .0001" gap=".01" margin=".01"',
 }
 

@@ -3,7 +3,7 @@
 Dry friction and scalar limits are rows with one nonzero (rows.py). A contact is a block of up to three rows
 (normal, two tangents) whose columns are one 3-vector per dof of the two bodies' chains. A limited ball joint is a block
 with one row (ball_limit.py). Reference acceleration: aref = -B J v - K imp (pos - margin), the second part for the
-normal row alone.
+normal row alone; an elliptic cone's tangents have the B of solreffriction, where the pair has one.
 
 Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everything evaluated at the solution:
     z^T d(-J^T f) + f_bar . df = -f . d(J z) + K y . (d(J a) + B d(J v)) + K y_n d(K imp (pos - margin)) - y . f dD / D
@@ -25,6 +25,7 @@ from engine.schema import (
     C_B,
     C_BODY1,
     C_BODY2,
+    C_BT,
     C_D,
     C_DIM,
     C_DIST,
@@ -71,6 +72,7 @@ from engine.schema import (
     P_MARGIN,
     P_SOLIMP,
     P_SOLREF,
+    P_SOLREFFRICTION,
     QACC,
     R_AREF,
     R_D,
@@ -105,6 +107,7 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
     slope = real(0.0)
     k = real(0.0)
     b = real(0.0)
+    bt = real(0.0)
     R = real(0.0)
     if pair < 0:
         o = (-1 - pair) * NJR
@@ -117,6 +120,10 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
         dist = dist - m.pair_r[o + P_MARGIN]
         imp, slope = impedance(m.pair_r, o + P_SOLIMP, dist)
         k, b = reference(m.pair_r, o + P_SOLREF, o + P_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
+        bt = b
+        t = o + P_SOLREFFRICTION
+        if m.dims[CONE] == 1 and (m.pair_r[t] != 0 or m.pair_r[t + 1] != 0):
+            _, bt = reference(m.pair_r, t, o + P_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
         R = (1 - imp) / imp * m.pair_r[o + P_DIAGA]
         if d.con_i[c * NCI + C_DIM] > 1 and m.dims[CONE] == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
@@ -124,10 +131,18 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
             R = R * (1 + mu * mu) * 2 * mu * mu / m.opt[IMPRATIO]
     d.con_r[c * NCR + C_D] = 1.0 / ti.max(MINVAL, R)
     d.con_r[c * NCR + C_B] = b
+    d.con_r[c * NCR + C_BT] = bt
     d.con_r[c * NCR + C_KP] = k
     d.con_r[c * NCR + C_IMP] = imp
     d.con_r[c * NCR + C_IMPP] = slope
     return k * imp * dist
+
+
+@ti.func
+def contact_damping(d: ti.template(), c: ti.i32):
+    """B of contact c's three rows."""
+    bt = d.con_r[c * NCR + C_BT]
+    return vec3(d.con_r[c * NCR + C_B], bt, bt)
 
 
 @ti.func
@@ -154,7 +169,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
         c = bounded(w * m.dims[NCONMAX] + k)
         jacobian(m, d, w, c)
         push = contact_params(m, d, c)
-        jar = chain_mul(m, d, w, c, d.dofr, ao) + d.con_r[c * NCR + C_B] * chain_mul(m, d, w, c, d.qvel, w * nv)
+        jar = chain_mul(m, d, w, c, d.dofr, ao) + contact_damping(d, c) * chain_mul(m, d, w, c, d.qvel, w * nv)
         jar[0] = jar[0] + push
         d.con_v[c * NCV + C_JAR] = jar
         d.con_v[c * NCV + C_JV] = vec3(0.0, 0.0, 0.0)
@@ -247,7 +262,7 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     f = d.con_v[c * NCV + C_F]
     y = chain_mul(m, d, w, c, d.dofr, o + Z * nv) - d.con_v[c * NCV + C_FBAR]
     ky = sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], y)
-    B = d.con_r[c * NCR + C_B]
+    B = contact_damping(d, c)
     imp = d.con_r[c * NCR + C_IMP]
     slope = d.con_r[c * NCR + C_IMPP]
     margin = real(0.0)
@@ -259,7 +274,7 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         f
     ) * slope / (imp * (1 - imp))
     if pair < 0:
-        ball_limit_vjp(m, d, g, w, c, -1 - pair, f[0], ky[0], B * ky[0], dist_bar)
+        ball_limit_vjp(m, d, g, w, c, -1 - pair, f[0], ky[0], B[0] * ky[0], dist_bar)
     else:
         pos = d.con_v[c * NCV + C_POS]
         n = d.con_v[c * NCV + C_N]

@@ -19,7 +19,7 @@ from .pairs import PARAMETERS, Pair, find_pairs, pair_arrays, pair_refusals
 from .report import ImportReport
 from .validate import validate
 
-OLDEST = (4, 0)  # before, margins and gaps of two geoms meant something else and half the refused arrays were missing
+OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant something else, and refused arrays were missing
 
 _OBJECTS = {"body": "BODY", "joint": "JOINT", "geom": "GEOM", "site": "SITE", "actuator": "ACTUATOR",
             "sensor": "SENSOR"}  # fmt: skip

@@ -80,7 +80,7 @@ def _flags(mujoco, mj):
     if mj.opt.disableflags & disable.mjDSBL_SENSOR and mj.nsensor:
         yield "option flag sensor = disable; allowed: enable (leave the sensors out)"
     for bit, words in _REFUSED_ENABLE.items():
-        if mj.opt.enableflags & getattr(enable, f"mjENBL_{bit}"):
+        if mj.opt.enableflags & getattr(enable, f"mjENBL_{bit}", 0):
             yield f"option flag {words} = enable; allowed: disable"
 
 
@@ -99,7 +99,7 @@ def _elements(mujoco, mj):
 
 def _zeros(mujoco, mj):
     for array, kind, element, attribute in _MUST_BE_ZERO:
-        value = np.asarray(getattr(mj, array))
+        value = np.asarray(getattr(mj, array, ()))  # MuJoCo 3.17 has not all of them
         for i in np.flatnonzero(value.reshape(len(value), -1).any(axis=1)) if value.size else ():
             allowed = "false" if value.dtype == bool else "0"
             yield f"{name_of(mujoco, mj, kind, i, element)}: {attribute} = {value[i]}; allowed: {allowed}"
@@ -116,7 +116,7 @@ def _joints(mujoco, mj):
                 f"{name_of(mujoco, mj, 'JOINT', j)}: actuatorfrcrange = {mj.jnt_actfrcrange[j]}; "
                 "allowed: none where an actuator acts (give the actuator a forcerange)"
             )
-    for j in np.flatnonzero(np.asarray(mj.jnt_plasticadr) >= 0):
+    for j in np.flatnonzero(np.asarray(getattr(mj, "jnt_plasticadr", ())) >= 0):
         if not mj.jnt_springyield[j]:  # otherwise named above
             yield f"{name_of(mujoco, mj, 'JOINT', j)}: plastic spring; allowed: an elastic one"
 

@@ -24,7 +24,8 @@ _USED_SIZES = {c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 
 def validate(m):
     """Raise ModelError at the first thing in Model `m` that no robot can have; return `m`."""
     for check in (
-        _shapes, _numbers, _options, _tree, _masses, _joints, _geoms, _solver_parameters, _actuators, _regular,
+        _shapes, _numbers, _options, _tree, _masses, _joints, _geoms, _solver_parameters, _actuators, _sensors,
+        _regular,
     ):  # fmt: skip
         check(m)
     return m
@@ -177,7 +178,8 @@ def _geoms(m):
 
 
 def _solver_parameters(m):
-    used = {"jnt_solref": m.jnt_limited, "dof_solref": m.dof_frictionloss > 0, "pair_solref": np.ones(m.npair, bool)}
+    used = {"jnt_solref": m.jnt_limited, "dof_solref": m.dof_frictionloss > 0, "pair_solref": np.ones(m.npair, bool),
+            "pair_solreffriction": m.pair_solreffriction.any(axis=1)}  # fmt: skip
     for array, rows in used.items():
         first, second = getattr(m, array).T
         bad = _first(rows & ((first > 0) != (second > 0)))
@@ -196,6 +198,15 @@ def _actuators(m):
     bad = _first(filtered & (m.actuator_dynprm[:, 0] <= 0))
     if bad is not None:
         _refuse(m, "actuator_dynprm", bad, "a positive time constant first")
+
+
+def _sensors(m):
+    touched = m.sensor_objid[m.sensor_type == c.SENS_TOUCH]
+    bad = touched[~np.isin(m.site_type[touched], list(_USED_SIZES))]
+    if len(bad):
+        allowed = ", ".join(c.GEOM_NAMES[kind] for kind in _USED_SIZES)
+        found = c.GEOM_NAMES.get(int(m.site_type[bad[0]]), m.site_type[bad[0]])
+        raise ModelError(f"{m.label('site', bad[0])}: {found} of a touch sensor; allowed: {allowed}")
 
 
 def _regular(m):

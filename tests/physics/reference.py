@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+import pytest
 
 SMOOTH = (
     "qfrc_bias", "qfrc_passive", "qfrc_actuator", "qfrc_smooth", "xpos", "xipos", "act_dot", "actuator_force",
@@ -18,6 +19,18 @@ def gymnasium_asset(name):
     import gymnasium
 
     return str(Path(gymnasium.__file__).parent / "envs/mujoco/assets" / f"{name}.xml")
+
+
+# Python 3.10 has no later one than 3.17, which loads the same robots and does two things otherwise.
+BEFORE_4 = mujoco.__version__ < "4"
+resting_accelerometer = pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0: what cannot move measures no gravity")
+
+
+def skip_older_rk4(mj):
+    """MuJoCo before 4.0 adds up the turns of Runge-Kutta's stages otherwise; the engine does as 4.0."""
+    turning = {int(mujoco.mjtJoint.mjJNT_FREE), int(mujoco.mjtJoint.mjJNT_BALL)} & set(mj.jnt_type.tolist())
+    if BEFORE_4 and mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4 and turning:
+        pytest.skip("RK4 on ball and free joints is compared with MuJoCo 4.0 or later")
 
 
 def relative(ours, theirs, floor=1e-9):

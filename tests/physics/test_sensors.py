@@ -6,7 +6,7 @@ import pytest
 
 from engine.model.constants import SENSOR_NAMES
 from tests import zoo
-from tests.physics.reference import errors, set_reference, worst
+from tests.physics.reference import errors, resting_accelerometer, set_reference, worst
 
 
 def test_every_kind_is_covered():
@@ -14,6 +14,7 @@ def test_every_kind_is_covered():
     assert [name for name in SENSOR_NAMES if f"<{name} " not in xml] == []
 
 
+@resting_accelerometer
 def test_values(simulators):
     mj, sim = simulators(zoo.sensing())
     rng = np.random.default_rng(0)

@@ -5,6 +5,7 @@ import pytest
 
 import scenes
 from scenes.task import Locomotion, Task
+from tests.physics.reference import skip_older_rk4
 from tests.scenes.scene_references import GYMNASIUM, environment
 
 CONTACT_FREE = {"ant": {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0}}
@@ -26,6 +27,7 @@ def record(name, steps=60):
 
 @pytest.mark.parametrize("name", GYMNASIUM)
 def test_task_is_gymnasiums(name):
+    skip_older_rk4(environment(name).model)
     scene = scenes.load(name)
     task, ended = scene.task, []
     for step, observation, reward, terminated, info in record(name):

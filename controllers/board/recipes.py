@@ -30,17 +30,30 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Where a regulator keeps the robot (PlanAndHold): goal (nq,), None: where it starts. seconds: of the plan that
+    brings it there, 0: none. options: of PlanAndHold.
+    """
+
+    goal: tuple | None = None
+    seconds: float = 0.0
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """make(scene, worlds, rng) -> (controller, start rows (worlds, n), scale): what is searched, and from where.
 
-    methods   those that apply, of gradient, windows, ilqr, mpc, random
-    worlds    starts that a gradient method tries at once
+    methods   those that apply, of lqr, ilqr, mpc, lbfgs, gradient, windows, random
+    worlds    starts that gradient and windows try at once; lbfgs takes the first of them alone
     windows   pieces into which method `windows` cuts a rollout
     policy    one set of parameters for all worlds, which start in different noisy states and must all be solved
     lr, clip, options  of optimize.Restarts, optimize.Problem and optimize.Restarts
     sigma     spread of the random search, in units of scale
     spark     standard deviation of the first controls of ilqr and mpc
     plan      how mpc plans
+    hold      where lqr regulates, and what ilqr plans the way to; without it ilqr plans the whole trial
+    bounds    (lo, hi) within which lbfgs keeps the parameters, or None
     """
 
     make: object
@@ -53,6 +66,8 @@ class Recipe:
     sigma: float = 0.1
     spark: float = 0.1
     plan: object = None
+    hold: object = None
+    bounds: tuple | None = None
     options: dict = field(default_factory=dict)
 
 
@@ -182,26 +197,34 @@ def hop(scene):
 
 
 ARM = servos(20, 0.02, kp=0.5, kd=0.05)
-SMOOTH = ("gradient", "ilqr", "random")
+SMOOTH = ("ilqr", "gradient", "random")
+CURVES = ("lbfgs", "gradient", "random")
 RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
 LEGS = {**RUN, "methods": ("windows", "mpc", "random")}
 PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
 
 RECIPES = {
-    "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.3, sigma=0.3),
-    "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.1, sigma=0.3),
-    "acrobot": Recipe(splines(10, 0.5), SMOOTH, lr=0.1, sigma=0.3),
+    "pendulum": Recipe(
+        servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.3, sigma=0.3, hold=Hold((np.pi,), 3.0)
+    ),
+    "double_pendulum": Recipe(
+        servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.1, sigma=0.3, hold=Hold((np.pi, 0.0), 3.0)
+    ),
+    "acrobot": Recipe(splines(10, 0.5), SMOOTH, lr=0.1, sigma=0.3, hold=Hold((np.pi, 0.0), 3.0)),
     "cartpole": Recipe(
-        linear_policy(0.1), ("windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3
+        linear_policy(0.1), ("lqr", "windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3,
+        hold=Hold(),
     ),
     "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), SMOOTH, worlds=1, lr=0.1, sigma=0.1),
-    "arm_reach": Recipe(ARM, SMOOTH, worlds=1, lr=0.1, options={"patience": 0.2}),
-    "arm_track": Recipe(ARM, SMOOTH, worlds=1, lr=0.05, options={"patience": 0.2}),
-    "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), worlds=1, lr=0.02),
-    "billiards": Recipe(splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), worlds=4, lr=0.05),
-    "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), worlds=4, lr=0.03),
-    "sysid_pendulum": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
-    "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
+    "arm_reach": Recipe(ARM, ("lbfgs", *SMOOTH), worlds=1, lr=0.1, options={"patience": 0.2}),
+    "arm_track": Recipe(ARM, ("lbfgs", *SMOOTH), worlds=1, lr=0.05, options={"patience": 0.2}),
+    "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), CURVES, worlds=1, lr=0.02),
+    "billiards": Recipe(
+        splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), ("gradient", "random"), worlds=1, lr=0.05
+    ),
+    "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), CURVES, worlds=1, lr=0.03),
+    "sysid_pendulum": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
+    "sysid_box": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
     "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(hop, 0.8, 8, 4, 3), **LEGS),
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),

@@ -11,7 +11,7 @@ from controllers.board.board import markdown
 from controllers.board.cell import METHODS, Cell
 from controllers.board.identification import IdentificationProblem
 from controllers.board.judge import Judge
-from controllers.board.random_search import RandomSearch
+from controllers.optimize import RandomSearch
 from engine import Simulator, Tape
 
 

@@ -53,7 +53,7 @@ SEARCHES = {
     "alpha": lambda: AlphaOrder(problem(), lr=0.1),
     "evolution": lambda: EvolutionStrategy(problem(), lr=0.1),
     "cem": lambda: CEM(problem()),
-    "random": lambda: RandomSearch(problem(), patience=3),
+    "random": lambda: RandomSearch(problem()),
     "annealed": lambda: Annealed(
         [problem(model=soften(MODEL, f)) for f in (4.0, 1.0)],
         lambda p, x: Descent(p, x, optimizer=Adam(lr=0.1)), each=3,

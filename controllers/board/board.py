@@ -11,7 +11,7 @@ import numpy as np
 
 from controllers.board.cell import METHODS, Cell
 from controllers.board.recipes import RECIPES
-from controllers.board.table import best, markdown, work
+from controllers.board.table import best, markdown, ratios, times, work
 from engine.view import plot_board
 
 # A search gives up when it has spent so many times the steps of the cheapest gradient method that solved the task
@@ -73,7 +73,8 @@ class Board:
             self.write()
         rows = self.write()
         if rows:
-            plot_board(self.folder / "board.png", rows)
+            notes = {task: f"{times(random, ratio)} times" for task, (_, random, ratio) in ratios(rows).items()}
+            plot_board(self.folder / "board.png", rows, notes)
         return rows
 
     def rows(self):
@@ -95,8 +96,8 @@ class Board:
     def _cell(self, scene, method):
         task = scene.name
         cheapest = best(self._cells_of(task))
-        times = RANDOM_TIMES if method == "random" else GRADIENT_TIMES
-        limit = np.inf if cheapest is None else times * work(cheapest)
+        much = RANDOM_TIMES if method == "random" else GRADIENT_TIMES
+        limit = np.inf if cheapest is None else much * work(cheapest)
         clock = [time.perf_counter()]
 
         def progress(iteration, steps, cost, measured):

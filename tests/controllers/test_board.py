@@ -7,10 +7,10 @@ import pytest
 
 import scenes
 from controllers.board import RECIPES, Board
-from controllers.board.board import markdown
 from controllers.board.cell import METHODS, Cell
 from controllers.board.identification import IdentificationProblem
 from controllers.board.judge import Judge
+from controllers.board.table import markdown, ratios
 from controllers.optimize import RandomSearch
 from engine import Simulator, Tape
 
@@ -78,7 +78,7 @@ def test_a_cell_is_solved_by_gradient_and_says_what_it_measured():
 
 def test_a_cell_stops_at_its_limit_unsolved():
     row = Cell(scenes.load("reacher"), RECIPES["reacher"], "random").run(60.0, limit=4000)
-    assert not row["solved"] and row["reason"] == "budget" and row["steps"] <= 8000
+    assert not row["solved"] and row["reason"] == "budget of 4,000 steps" and row["steps"] <= 8000
 
 
 def test_a_killed_board_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_killed_board_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_a_board_refuses_what_it_does_not_know(tmp_path):
     with pytest.raises(ValueError, match="task 'hoper'; allowed: .*hopper"):
         Board(tmp_path, scenes.load, ["hoper"])
-    with pytest.raises(ValueError, match="method 'magic'; allowed: gradient"):
+    with pytest.raises(ValueError, match="method 'magic'; allowed: lqr, ilqr"):
         Board(tmp_path, scenes.load, methods=["magic"])
     with pytest.raises(ValueError, match="budget"):
         Board(tmp_path, scenes.load, seconds=0)
@@ -117,10 +117,78 @@ def test_a_board_refuses_what_it_does_not_know(tmp_path):
         Board(tmp_path, scenes.load, ["reacher"], ["random"], seconds=0.2).run()
 
 
-def test_the_table_compares_with_the_cheapest_gradient_method():
-    def row(method, solved, steps):
-        return {"task": "t", "method": method, "solved": solved, "steps": steps, "reversed": 0, "wall": 1.0, "cpu": 1.0,
-                "start": 1.0, "iterations": 1, "threshold": "still"}  # fmt: skip
+def row(task, method, solved, steps):
+    return {"task": task, "method": method, "solved": solved, "steps": steps, "reversed": 0, "wall": 1.0, "cpu": 1.0,
+            "start": 1.0, "iterations": 1, "threshold": "still", "reason": "" if solved else "budget",
+            "curve": [[1, 0, 2.0], [steps, 0, 1.0]]}  # fmt: skip
 
-    text = markdown([row("gradient", True, 100), row("windows", False, 10), row("random", False, 1000)])
-    assert "| t | gradient | 100 | more than 10.0 |" in text and "* t: still" in text
+
+def test_the_table_compares_with_the_cheapest_gradient_method():
+    rows = [
+        row("a", "gradient", True, 100), row("a", "windows", False, 10), row("a", "random", False, 1000),
+        row("b", "lqr", True, 200), row("b", "gradient", True, 400), row("b", "random", True, 100),
+        row("c", "gradient", False, 100), row("c", "random", True, 100), row("d", "gradient", True, 100),
+    ]  # fmt: skip
+    assert {task: ratio for task, (*_, ratio) in ratios(rows).items()} == {"a": 10.0, "b": 0.5}
+    text = markdown(rows)
+    assert "| a | gradient | 100 | 1,000, unsolved | >= 10.0 |" in text
+    assert "| b | lqr | 200 | 100 | 0.5 |" in text
+    assert "at least 10 times fewer steps on 1 of these 2 tasks" in text
+    assert "Random search needs fewer on: b." in text
+    assert "* c, gradient: budget" in text and "* a: still" in text
+
+
+def test_a_search_is_bounded_by_what_the_cheapest_gradient_method_needed(tmp_path, monkeypatch):
+    """Random search by ten times its steps, another gradient method by a hundred times; without one, by time alone."""
+    board, limits = Board(tmp_path, scenes.load, ["reacher"], seconds=3.0), []
+
+    def ran(cell, seconds, limit, progress):
+        limits.append((cell.method, seconds, limit))
+        return row("reacher", cell.method, cell.method == "ilqr", 700)
+
+    monkeypatch.setattr(Cell, "run", ran)
+    board.run()
+    assert limits == [("ilqr", 3.0, np.inf), ("gradient", 3.0, 70_000), ("random", 3.0, 7_000)]
+
+
+def test_without_scipy_there_is_no_lbfgs(tmp_path, monkeypatch):
+    board = Board(tmp_path, scenes.load, ["arm_reach"])
+    assert ("arm_reach", "lbfgs") in board.cells()
+    board.scipy = False
+    assert {method for _, method in board.cells()} == {"ilqr", "gradient", "random"}
+
+
+def test_a_cell_that_fails_says_why_and_does_not_stop_the_board():
+    cell = Cell(scenes.load("reacher"), RECIPES["reacher"], "random")
+
+    def fails():
+        raise np.linalg.LinAlgError("singular")
+
+    cell.search.iterate = fails
+    result = cell.run(10.0)
+    assert not result["solved"] and result["reason"] == "LinAlgError: singular" and result["curve"] == []
+
+
+@pytest.mark.parametrize("task, most", [("pendulum", 60_000), ("double_pendulum", 400_000), ("cartpole", 10_000)])
+def test_regulators_solve_what_has_to_stand(task, most):
+    method = "lqr" if task == "cartpole" else "ilqr"
+    result = Cell(scenes.load(task), RECIPES[task], method).run(120.0)
+    assert result["solved"] and result["steps"] + result["reversed"] < most
+
+
+@pytest.mark.slow
+def test_acrobot_swings_up():
+    result = Cell(scenes.load("acrobot"), RECIPES["acrobot"], "ilqr").run(170.0)
+    assert result["solved"] and result["wall"] < 170.0
+
+
+def test_a_plan_has_a_cost_only_when_its_run_is_over():
+    """The curve of mpc is that of whole trials, so it is no cost that grows with time."""
+    scene, recipe = scenes.load("walker2d"), RECIPES["walker2d"]
+    cell = Cell(scene, recipe, "mpc")
+    cell.search.steps = 2 * recipe.plan.every
+    result = cell.run(0.0)
+    assert result["curve"] == [] and result["iterations"] == 1
+    result = cell.run(0.0)
+    assert len(result["curve"]) == 1 and result["reason"] == "the search ended"
+    assert np.isfinite(result["curve"][0][2])

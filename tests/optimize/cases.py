@@ -4,7 +4,7 @@ import numpy as np
 
 import engine
 import scenes
-from controllers import ILQR, MPC, SGD, Adam, Spline
+from controllers import ILQR, MPC, SGD, Adam, PlanAndHold, Spline
 from controllers.optimize import (
     CEM,
     LBFGS,
@@ -59,5 +59,8 @@ SEARCHES = {
         lambda p, x: Descent(p, x, optimizer=Adam(lr=0.1)), each=3,
     ),
     "ilqr": lambda: ILQR(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), tolerance=0.0),
+    "plan and hold": lambda: PlanAndHold(
+        MODEL, [np.pi], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=3
+    ),
     "mpc": lambda: MPC(MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0)),
 }  # fmt: skip

@@ -14,9 +14,9 @@ from controllers.board.recipes import RECIPES
 from controllers.board.table import best, markdown, ratios, times, work
 from engine.view import plot_board
 
-# A search gives up when it has spent so many times the steps of the cheapest gradient method that solved the task
-# before it: for random search the ratio is then established, another gradient method is then beyond hope.
-RANDOM_TIMES, GRADIENT_TIMES = 10, 100
+# Random search goes on until it has spent so many times the steps of the cheapest gradient method that solved the task,
+# so that the ratio is established, and for so many seconds at least.
+RANDOM_TIMES, RANDOM_SECONDS = 10, 10.0
 COLUMNS = (
     "task", "method", "solved", "wall", "cpu", "start", "iterations", "steps", "reversed", "measured", "threshold",
 )  # fmt: skip
@@ -25,9 +25,9 @@ COLUMNS = (
 class Board:
     """Folder of a board: cells/<task>-<method>.json, table.md, table.csv, table.json, board.png.
 
-    load: name -> Scene (scenes.load). tasks, methods: those to run. seconds: budget of a cell, wall time; it ends
-    earlier where other methods solved its task with far fewer steps (RANDOM_TIMES). The table adds to the wall time of
-    every cell the seconds that a process takes to its first gradient.
+    load: name -> Scene (scenes.load). tasks, methods: those to run. seconds: budget of a cell, wall time; random
+    search may end earlier (RANDOM_TIMES). The table adds to the wall time of every cell the seconds that a process
+    takes to its first gradient.
     """
 
     def __init__(self, folder, load, tasks=None, methods=None, seconds=100.0, seed=0, out=None):
@@ -94,10 +94,8 @@ class Board:
         return rows
 
     def _cell(self, scene, method):
-        task = scene.name
-        cheapest = best(self._cells_of(task))
-        much = RANDOM_TIMES if method == "random" else GRADIENT_TIMES
-        limit = np.inf if cheapest is None else much * work(cheapest)
+        cheapest = best(self._cells_of(scene.name)) if method == "random" else None
+        limit = RANDOM_TIMES * work(cheapest) if cheapest else np.inf
         clock = [time.perf_counter()]
 
         def progress(iteration, steps, cost, measured):
@@ -106,7 +104,8 @@ class Board:
                 numbers = ", ".join(f"{x:.3g}" for x in measured)
                 self.say(f"    iteration {iteration}, {steps:,} steps, best cost {cost:.4g}, measured {numbers}")
 
-        return Cell(scene, RECIPES[task], method, self.seed).run(self.seconds, limit, progress)
+        cell = Cell(scene, RECIPES[scene.name], method, self.seed)
+        return cell.run(self.seconds, limit, progress, min(RANDOM_SECONDS, self.seconds))
 
     def _cells_of(self, task):
         paths = [self.path(task, m) for m in METHODS]

@@ -28,11 +28,12 @@ class Cell:
         self.scene, self.recipe, self.method = scene, recipe, method
         self.search, self.verdict = _BUILD[method](scene, recipe, np.random.default_rng(seed), seed)
 
-    def run(self, seconds, limit=np.inf, progress=None):
-        """Iterate until solved, for at most so many seconds and physics steps; returns the row (a dict for JSON).
+    def run(self, seconds, limit=np.inf, progress=None, least=0.0):
+        """Iterate until solved, for at most so many seconds; returns the row (a dict for JSON).
 
-        limit: of forward and reversed steps together. progress: called with (iteration, steps, cost, measured) after
-        each iteration. What was begun is always finished: a cell ends with the iteration that goes beyond its budget.
+        limit: of forward and reversed steps together, which holds after `least` seconds. progress: called with
+        (iteration, steps, cost, measured) after each iteration. A cell ends with the iteration that goes beyond its
+        budget.
         """
         wall, cpu, work = time.perf_counter(), time.process_time(), self.search.problem.counter
         curve, nearest, solved, reason = [], (np.inf, []), False, ""
@@ -53,7 +54,7 @@ class Cell:
                 progress(row["iteration"], work.steps + work.reversed, cost, now[1])
             if self.search.finished:
                 reason = "the search ended"
-            elif work.steps + work.reversed >= limit:
+            elif work.steps + work.reversed >= limit and time.perf_counter() - wall >= least:
                 reason = f"budget of {limit:,.0f} steps"
             elif time.perf_counter() - wall > seconds:
                 reason = f"budget of {seconds:g} s"

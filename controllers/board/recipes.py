@@ -200,6 +200,7 @@ ARM = servos(20, 0.02, kp=0.5, kd=0.05)
 SMOOTH = ("ilqr", "gradient", "random")
 CURVES = ("lbfgs", "gradient", "random")
 RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
+STAND = {**RUN, "methods": ("lqr", "windows", "random"), "hold": Hold()}
 LEGS = {**RUN, "methods": ("windows", "mpc", "random")}
 PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
 
@@ -216,8 +217,8 @@ RECIPES = {
         hold=Hold(),
     ),
     "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), SMOOTH, worlds=1, lr=0.1, sigma=0.1),
-    "arm_reach": Recipe(ARM, ("lbfgs", *SMOOTH), worlds=1, lr=0.1, options={"patience": 0.2}),
-    "arm_track": Recipe(ARM, ("lbfgs", *SMOOTH), worlds=1, lr=0.05, options={"patience": 0.2}),
+    "arm_reach": Recipe(ARM, CURVES, worlds=1, lr=0.1, options={"patience": 0.2}),
+    "arm_track": Recipe(ARM, CURVES, worlds=1, lr=0.05, options={"patience": 0.2}),
     "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), CURVES, worlds=1, lr=0.02),
     "billiards": Recipe(
         splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), ("gradient", "random"), worlds=1, lr=0.05
@@ -230,5 +231,5 @@ RECIPES = {
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),
     "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, **RUN),
     "quadruped": Recipe(trot, lr=0.02, **{**RUN, "windows": 8, "clip": 1.0, "worlds": 8}),
-    "humanoid": Recipe(stance(0.02), lr=0.03, **{**RUN, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
+    "humanoid": Recipe(stance(0.02), lr=0.03, **{**STAND, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
 }

@@ -218,14 +218,14 @@ RECIPES = {
     ),
     "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), SMOOTH, worlds=1, lr=0.1, sigma=0.1),
     "arm_reach": Recipe(ARM, CURVES, worlds=1, lr=0.1, options={"patience": 0.2}),
-    "arm_track": Recipe(ARM, CURVES, worlds=1, lr=0.05, options={"patience": 0.2}),
+    "arm_track": Recipe(ARM, worlds=1, lr=0.05, options={"patience": 0.2}),
     "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), CURVES, worlds=1, lr=0.02),
     "billiards": Recipe(
         splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), ("gradient", "random"), worlds=1, lr=0.05
     ),
     "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), CURVES, worlds=1, lr=0.03),
     "sysid_pendulum": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
-    "sysid_box": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
+    "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf, "betas": (0.5, 0.9)}),
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
     "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(hop, 0.8, 8, 4, 3), **LEGS),
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),

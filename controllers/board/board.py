@@ -73,7 +73,7 @@ class Board:
             self.write()
         rows = self.write()
         if rows:
-            notes = {task: f"{times(random, ratio)} times" for task, (_, random, ratio) in ratios(rows).items()}
+            notes = {task: f"{times(random, x)} times" for task, (_, random, x) in ratios(rows).items()}
             plot_board(self.folder / "board.png", rows, notes)
         return rows
 

@@ -34,7 +34,8 @@ def plot_board(path, rows, notes=None, columns=4):
         axes.set_title(task.replace("_", " ") + (f": {note}" if note else ""), fontsize=10)
     for axes in panels[len(tasks) :]:
         axes.remove()
-    figure.supxlabel("simulator steps, forward and reversed", fontsize=11)
+    counted = "simulator steps, forward and reversed (in a title: those of random search over the fewest)"
+    figure.supxlabel(counted, fontsize=11)
     figure.supylabel("lowest cost of a trial so far", fontsize=11)
     known = [m for m in LOOKS if any(r["method"] == m for r in rows)]
     handles = [panels[0].plot([], [], color=LOOKS[m][0], linestyle=LOOKS[m][1])[0] for m in known]

@@ -188,9 +188,8 @@ def test_acrobot_swings_up():
 
 def test_a_plan_has_a_cost_only_when_its_run_is_over():
     """The curve of mpc is that of whole trials, so it is no cost that grows with time."""
-    scene, recipe = scenes.load("walker2d"), RECIPES["walker2d"]
-    cell = Cell(scene, recipe, "mpc")
-    cell.search.steps = 2 * recipe.plan.every
+    cell = Cell(scenes.load("walker2d"), RECIPES["walker2d"], "mpc")
+    cell.search.steps = 2 * cell.search.every
     result = cell.run(0.0)
     assert result["curve"] == [] and result["iterations"] == 1
     result = cell.run(0.0)

@@ -4,7 +4,7 @@ import numpy as np
 
 import engine
 import scenes
-from controllers import ILQR, MPC, SGD, Adam, Spline
+from controllers import ILQR, MPC, SGD, Adam, BacktrackingMPC, Spline
 from controllers.optimize import (
     CEM,
     LBFGS,
@@ -60,4 +60,8 @@ SEARCHES = {
     ),
     "ilqr": lambda: ILQR(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), tolerance=0.0),
     "mpc": lambda: MPC(MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0)),
+    "backtracking": lambda: BacktrackingMPC(
+        MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0),
+        upright=lambda qpos: np.logical_and.accumulate(qpos[:, :, 0] < 0.05, axis=0),
+    ),
 }  # fmt: skip

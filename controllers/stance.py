@@ -7,7 +7,7 @@ from engine.objectives import find_root
 from engine.simulator import Simulator
 
 SETTLING = 2.0  # s
-UPRIGHT = 0.3  # rad, about: a robot that tilts more than this while it settles does not stand by itself
+UPRIGHT = 0.3  # rad: a robot that tilts more than this while it settles does not stand by itself
 GRAVITY = 9.81
 
 
@@ -18,8 +18,9 @@ class Stance:
     the start's angles) stands as it then does; any other one stands in the pose of its start, lowered or lifted until
     it touches the ground (a plane).
 
-    qpos (nq,): standing. height: of the root above the ground then, m, at least 0.05. ctrl (nu,): what holds servos
-    there, zero for motors. scale (nu,): half the range of the controls, 1 where there is none.
+    qpos (nq,): standing. steady: whether it does so by itself. height: of the root above the ground then, m, at least
+    0.05. ctrl (nu,): what holds servos there, zero for motors. scale (nu,): half the range of the controls, 1 where
+    there is none.
     """
 
     def __init__(self, model, qpos0=None, angle=0.7, drop=0.3):
@@ -32,7 +33,8 @@ class Stance:
         self.ctrl = holding(m, self.qpos0)
         self.qpos = self._lowered(m)
         settled = self._settled(m)
-        if settled is not None:
+        self.steady = settled is not None
+        if self.steady:
             self.qpos, self.ctrl = settled, holding(m, settled)
         self.height = max(self._trunk(m, self.qpos), 0.05)
 
@@ -42,18 +44,24 @@ class Stance:
         It has where its trunk is lower than it stands by more than `drop` times its height, or tilts by more than
         `angle` (rad) from how it stands.
         """
-        root, up = self.root, np.ones(qpos.shape[:2], bool)
-        most = np.sin(self.angle / 2) if self.free else self.angle  # entries of a quaternion, or angles
-        for i in root.tilt:
-            up &= np.abs(qpos[:, :, i] - self.qpos[i]) < most
+        root, up = self.root, self._tilt(qpos) < self.angle
         if root.z >= 0:
             up &= self.qpos[root.z] - qpos[:, :, root.z] < self.drop * self.height
         return np.logical_and.accumulate(up, axis=0)
 
+    def _tilt(self, qpos):
+        """Angle (...) of the trunk to how it stands, however it is turned about the vertical."""
+        root = self.root
+        if not self.free:
+            return np.abs(qpos[..., root.tilt] - self.qpos[root.tilt]).max(axis=-1, initial=0.0)
+        at = slice(root.x + 3, root.x + 7)
+        up, stood = (_up(q / np.linalg.norm(q, axis=-1, keepdims=True)) for q in (qpos[..., at], self.qpos[at]))
+        return np.arccos(np.clip((up * stood).sum(axis=-1), -1.0, 1.0))
+
     def walking_speed(self):
-        """m/s: a Froude number v^2 / (g height) of 0.2, at which animals of any size walk or trot comfortably
-        (Alexander: The gaits of bipedal and quadrupedal animals, IJRR 1984)."""
-        return float(np.sqrt(0.2 * GRAVITY * self.height))
+        """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of a
+        robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal animals, IJRR 1984)."""
+        return float(np.sqrt((0.4 if self.steady else 0.2) * GRAVITY * self.height))
 
     def _lowered(self, m):
         """The start, its lowest point moved to the plane that it can touch; as it is where there is none."""
@@ -71,8 +79,7 @@ class Stance:
         qpos, qvel = sim.data.qpos[0].copy(), sim.data.qvel[0]
         if not np.isfinite(qpos).all() or np.abs(qvel).max() > 0.1:
             return None
-        turned = np.abs(qpos[root.tilt] - self.qpos[root.tilt]).max(initial=0.0)
-        if turned > (np.sin(UPRIGHT / 2) if self.free else UPRIGHT):
+        if self._tilt(qpos) > UPRIGHT:
             return None
         kept = [root.x, *((root.x + 1, *range(root.x + 3, root.x + 7)) if self.free else root.tilt)]
         qpos[kept] = self.qpos[kept]
@@ -124,9 +131,13 @@ def _gap(m, qpos):
 
 def _reach_down(m, g, quat):
     """How far a geom reaches below its centre."""
-    w, x, y, z = quat
-    down = np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])  # world z in its axes
-    size = m.geom_size[g]
+    down, size = _up(quat), m.geom_size[g]
     if m.geom_type[g] == BOX:
         return float(np.abs(down) @ size)
     return float(size[0] + (abs(down[2]) * size[1] if m.geom_type[g] == CAPSULE else 0.0))
+
+
+def _up(quat):
+    """The world's z axis in the axes of unit quaternions (..., 4)."""
+    w, x, y, z = np.moveaxis(quat, -1, 0)
+    return np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)

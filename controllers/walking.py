@@ -4,6 +4,7 @@ import numpy as np
 
 from controllers.backtracking import BacktrackingMPC
 from controllers.stance import Stance
+from engine.model import ModelError
 from engine.objectives import Walk
 
 PERIOD = 0.02  # s, of one control, as far as the robot's timestep allows
@@ -24,8 +25,10 @@ def walk_plan(model, start, seconds, speed=None, *, horizon=HORIZON, seed=0, mea
 
     start: (qpos, qvel). speed: m/s, default what suits the robot's size. horizon: s. seed: of all noise. measure: as in
     MPC. stance: the robot's Stance, default that under its start. The robot needs a root to walk with
-    (`engine.objectives.find_root`), else ModelError.
+    (`engine.objectives.find_root`) and actuators, else ModelError.
     """
+    if not model.nu:
+        raise ModelError("walking needs actuators; this model has none")
     s = stance or Stance(model, start[0])
     speed = speed or s.walking_speed()
     frame_skip = plan_period(model)

@@ -92,7 +92,8 @@ def search(args, chosen, task, method):
     folder = Folder(args.out or Path("runs") / chosen.name, settings, args.resume)
     if args.resume:
         folder.load(job.search)
-    out.say(f"{title}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
+    aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
+    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
     stop = Stop(iterations, target, plateau, budget, args.max_steps)
@@ -116,6 +117,9 @@ def search(args, chosen, task, method):
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
         out.say(f"before: {way[0]:.2f} m, after: {way[1]:.2f} m in {after.time[-1]:.1f} s")
+    if hasattr(job.search, "gave_up"):
+        summary["upright"] = bool(job.stance.upright(after.qpos).all())
+        out.say("upright all the way" if summary["upright"] else "it fell, and no plan that was tried avoids it")
     out.say(f"cost {job.search.best:.4g} after {summary['steps']:,} physics steps forward and "
             f"{summary['reversed']:,} reversed; {summary['seconds']:.0f} s in all. "
             f"Look at {folder.path / 'animation.gif'}")  # fmt: skip

@@ -19,17 +19,19 @@ class MPC(Method):
     objective: of every plan (its terminal part stands for what lies beyond the horizon); it sees the time of the run.
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
     next plan starts from the rest of the last one (warm start), followed by its last control.
-    One `iterate()` is one plan and what is carried out of it; `trajectory()` is the run so far, `controller()` the
-    LinearFeedback that makes the same run again. The cost is the objective's over what was carried out.
+    One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
+    `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
+    carried out.
     """
 
     kept = ("controls", "mu", "qpos", "qvel", "act", "warm", "done_ctrl", "done_gains", "done_qpos", "done_qvel",
             "done_act", "done_sensordata", "spent", "way")  # fmt: skip
+    ending = "the run is complete"
 
     def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
                  limits="model", measure=None):  # fmt: skip
-        m, self.objective = model, objective
-        self.model = m
+        m = self.model = model
+        self.objective = objective
         if every > horizon:
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure

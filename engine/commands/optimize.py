@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+
 from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive, progress, robot
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
@@ -29,7 +31,7 @@ def add(commands):
     o.add_argument("--site", help="--task reach: the site to bring to the target; it needs a framepos sensor")
     o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
     o.add_argument("--budget", type=float, default=None,
-                   help="wall-clock seconds to iterate for at most (default 75, of mpc 150)")
+                   help="wall-clock seconds to iterate for at most (default 75; mpc goes on to the end)")
     o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
     o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain")
     o.add_argument("--max-steps", type=int, default=None, help="stop after this many physics steps, over all worlds")
@@ -87,7 +89,7 @@ def search(args, chosen, task, method):
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
                 "target": args.target, "seed": args.seed}  # fmt: skip
-    budget = args.budget or (150.0 if method == "mpc" else 75.0)
+    budget = args.budget or (np.inf if method == "mpc" else 75.0)
     job = Job(chosen, task, method, args)
     folder = Folder(args.out or Path("runs") / chosen.name, settings, args.resume)
     if args.resume:

@@ -54,7 +54,7 @@ class Job:
     def _objective(self):
         m, o, q0 = self.robot.model, self.options, self.robot.qpos0
         if self.task == "scene":
-            return self.robot.scene.objective
+            return self.robot.scene.objective()
         if self.task == "stand":
             return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0)
         if self.task == "reach":
@@ -69,10 +69,10 @@ class Job:
 
     @property
     def speed(self):
-        """What plans of a run aim at, m/s: the option, or what suits the robot."""
+        """What plans of a run aim at, m/s: the option, what the scene asks for, or what suits the robot."""
         task = getattr(self.robot.scene, "task", None)
-        wanted = 1.5 * getattr(task, "least_speed", 0.0) or self.stance.walking_speed()
-        return self.options.speed or wanted
+        asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
+        return self.options.speed or asked or self.stance.walking_speed()
 
     def _plan(self):
         m, o = self.robot.model, self.options

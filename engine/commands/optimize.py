@@ -64,8 +64,10 @@ def default_task(chosen):
         if getattr(chosen.scene, "objective", None) is None:
             raise ValueError(f"{chosen.name} has no root to run with; say what to do: --task stand or reach") from None
         return "scene"
-    return "scene" if chosen.scene is not None and not hasattr(chosen.scene.task, "forward_weight") and getattr(
-        chosen.scene, "objective", None) is not None else "run"  # fmt: skip
+    if getattr(chosen.scene, "objective", None) is None:
+        return "run"
+    walks = hasattr(chosen.scene.task, "forward_weight") or hasattr(chosen.scene.task, "command")
+    return "run" if walks else "scene"
 
 
 def default_method(chosen, task):

@@ -161,7 +161,7 @@ class Walk(Stand):
     """Go along +x at `speed` (m/s), upright: Stand's cost, with these in place of those of the root's velocities and of
     the controls:
 
-        forward ((vx - speed)^2 + vy^2) + root sum (the root's other velocities)^2 + barrier max(low - z, 0)^2
+        forward (vx - speed)^2 + root sum (the root's other velocities)^2 + barrier max(low - z, 0)^2
         + effort sum ((u - ctrl0) / ctrl_scale)^2
 
     Quadratic, so iLQR and MPC can follow it; how the legs do it is left to them. qpos0: the pose in which it stands on
@@ -188,8 +188,6 @@ class Walk(Stand):
         body = model.dof_bodyid[self.root.vx]
         self.v_weight[model.dof_bodyid == body] = root
         self.v_weight[self.root.vx], self.v_target[self.root.vx] = forward * small, speed
-        if model.jnt_type[model.dof_jntid[self.root.vx]] == FREE:
-            self.v_weight[self.root.vx + 1] = forward * small
 
     def controls(self, ctrl):
         return (ctrl - self.ctrl0) / self.ctrl_scale, 1 / self.ctrl_scale

@@ -9,7 +9,6 @@ from controllers.adam import Adam
 from controllers.board.identification import IdentificationProblem
 from controllers.board.judge import Judge
 from controllers.ilqr import ILQR
-from controllers.mpc import MPC
 from controllers.optimize import LBFGS, Descent, Problem, RandomSearch, Restarts
 from controllers.plan_and_hold import PlanAndHold
 from engine.errors import ContactOverflowError, DivergenceError
@@ -146,12 +145,8 @@ def _hold(scene, recipe, rng, seed):
 
 
 def _mpc(scene, recipe, rng, seed):
-    plan, m = recipe.plan, scene.model
-    dt = plan.frame_skip * m.opt.timestep
-    horizon, steps = round(plan.horizon / dt), round(scene.trial / dt)
-    controls = recipe.spark * rng.normal(size=(horizon, m.nu))
-    search = MPC(m, plan.objective(scene), horizon, steps, plan.frame_skip, plan.every, plan.iterations,
-                 (scene.qpos0, scene.qvel0), controls)  # fmt: skip
+    search = recipe.plan.search(scene, seed)
+    dt = search.dt
 
     def verdict():
         """A run that is not over has not been judged: it is not solved, measures nothing and has no cost."""

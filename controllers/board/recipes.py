@@ -11,22 +11,18 @@ from controllers.cpg import CPG
 from controllers.mlp import MLP
 from controllers.pd import PD
 from controllers.spline import Spline
-from engine import objectives
+from controllers.walking import walk_plan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Receding-horizon control by iLQR: plan `horizon` seconds, carry out `every` control steps, plan again.
+    """Receding-horizon control by iLQR that makes the robot walk at `speed` (m/s) and takes falls back
+    (controllers.walking)."""
 
-    objective(scene) -> what a plan minimises: smooth, and rewarding where the plan ends. frame_skip: physics steps
-    with one control.
-    """
+    speed: float
 
-    objective: object
-    horizon: float
-    frame_skip: int
-    every: int
-    iterations: int
+    def search(self, scene, seed):
+        return walk_plan(scene.model, (scene.qpos0, scene.qvel0), scene.trial, self.speed, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -173,29 +169,6 @@ def trot(scene, worlds, rng):
     return controller, rows, scale
 
 
-def walk(scene):
-    """What a plan of walker2d minimises: off 1.3 m/s, off the standing height, pitch, its rate, effort."""
-    m = scene.model
-    speed = objectives.Reach(m, (1.3,), qvel=[0], terminal=0.5)
-    height = objectives.Reach(m, (1.2,), qpos=[1], terminal=10.0, running=20.0)
-    pitch = objectives.Reach(m, (0.0,), qpos=[2], terminal=5.0, running=10.0)
-    turning = objectives.Reach(m, (0.0,), qvel=[2], terminal=0.2, running=0.1)
-    pose = objectives.Reach(m, np.zeros(m.nu), qpos=slice(3, 3 + m.nu), terminal=0.0, running=0.05)
-    return speed + height + pitch + turning + pose + 0.02 * objectives.Effort()
-
-
-def hop(scene):
-    """The same of hopper, slower, higher, with a bent leg to land on and no speed up or down at the end."""
-    m = scene.model
-    speed = objectives.Reach(m, (1.05,), qvel=[0], terminal=0.3)
-    height = objectives.Reach(m, (1.2,), qpos=[1], terminal=20.0, running=60.0)
-    pitch = objectives.Reach(m, (0.0,), qpos=[2], terminal=4.0, running=5.0)
-    turning = objectives.Reach(m, (0.0,), qvel=[2], terminal=0.2, running=0.1)
-    pose = objectives.Reach(m, (-0.2, -0.4, 0.2), qpos=[3, 4, 5], terminal=1.0, running=0.5)
-    rising = objectives.Reach(m, (0.0,), qvel=[1], terminal=0.3, running=0.1)
-    return speed + height + pitch + turning + pose + rising + 0.02 * objectives.Effort()
-
-
 ARM = servos(20, 0.02, kp=0.5, kd=0.05)
 SMOOTH = ("ilqr", "gradient", "random")
 CURVES = ("lbfgs", "gradient", "random")
@@ -227,9 +200,9 @@ RECIPES = {
     "sysid_pendulum": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
     "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf, "betas": (0.5, 0.9)}),
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
-    "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(hop, 0.8, 8, 4, 3), **LEGS),
-    "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),
-    "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, **RUN),
+    "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
+    "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
+    "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
     "quadruped": Recipe(trot, lr=0.02, **{**RUN, "windows": 8, "clip": 1.0, "worlds": 8}),
     "humanoid": Recipe(stance(0.02), lr=0.03, **{**STAND, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
 }

@@ -4,7 +4,7 @@ import numpy as np
 
 import engine
 import scenes
-from controllers import ILQR, MPC, SGD, Adam, PlanAndHold, Spline
+from controllers import ILQR, MPC, SGD, Adam, BacktrackingMPC, PlanAndHold, Spline
 from controllers.optimize import (
     CEM,
     LBFGS,
@@ -63,4 +63,8 @@ SEARCHES = {
         MODEL, [np.pi], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=3
     ),
     "mpc": lambda: MPC(MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0)),
+    "backtracking": lambda: BacktrackingMPC(
+        MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0),
+        upright=lambda qpos: np.logical_and.accumulate(qpos[:, :, 0] < 0.05, axis=0),
+    ),
 }  # fmt: skip

@@ -16,6 +16,8 @@ from .spline import Spline
 
 _HOME = {  # modules that start Taichi
     "lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc",
+    "PlanAndHold": "plan_and_hold",
+    "BacktrackingMPC": "backtracking", "Stance": "stance", "walk_plan": "walking",
 }  # fmt: skip
 __all__ = [
     "CPG", "MLP", "PD", "SGD", "Adam", "Controller", "FeaturePolicy", "LinearFeedback", "OpenLoop", "Own", "Spline",

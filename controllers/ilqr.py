@@ -77,13 +77,22 @@ class ILQR(Method):
         return LinearFeedback(self.model, -self.K, t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0], self.controls,
                               limits=self.limits)  # fmt: skip
 
-    def rollout(self):
-        """The rollout of the present controls: sets `trajectory` and `cost`."""
-        self.controls = np.clip(self.controls, self.lo, self.hi)
-        cost = self._try(np.broadcast_to(self.controls, (len(ALPHAS), *self.controls.shape)), None)
-        if not np.isfinite(cost[0]):
+    def aim_at(self, objective):
+        """Minimise this from now on."""
+        self.objective = self.quadratic.objective = objective
+
+    def rollout(self, others=None):
+        """The rollout of the present controls: sets `trajectory` and `cost`.
+
+        others: (len(ALPHAS) - 1, steps, nu), further controls to try; those that cost least are taken.
+        """
+        shape = len(ALPHAS), *self.controls.shape
+        tried = np.broadcast_to(self.controls, shape) if others is None else np.stack([self.controls, *others])
+        cost = self._try(np.clip(tried, self.lo, self.hi), None)
+        i = int(np.argmin(cost))
+        if not np.isfinite(cost[i]):
             raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
-        self._take(0, cost)
+        self._take(i, cost)
 
     def _iterate(self):
         if self.trajectory is None or not np.isfinite(self.cost):

@@ -19,16 +19,19 @@ class MPC(Method):
     objective: of every plan (its terminal part stands for what lies beyond the horizon); it sees the time of the run.
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
     next plan starts from the rest of the last one (warm start), followed by its last control.
-    One `iterate()` is one plan and what is carried out of it; `trajectory()` is the run so far, `controller()` the
-    LinearFeedback that makes the same run again. The cost is the objective's over what was carried out.
+    One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
+    `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
+    carried out.
     """
 
     kept = ("controls", "mu", "qpos", "qvel", "act", "warm", "done_ctrl", "done_gains", "done_qpos", "done_qvel",
             "done_act", "done_sensordata", "spent", "way")  # fmt: skip
+    ending = "the run is complete"
 
     def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
                  limits="model", measure=None):  # fmt: skip
         m = self.model = model
+        self.objective = objective
         if every > horizon:
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
@@ -50,11 +53,15 @@ class MPC(Method):
     def finished(self):
         return len(self.done_ctrl) >= self.steps
 
-    def plan(self, qpos, qvel, act=None, time=0.0):
-        """Plan from this state, starting from the last plan; returns (u (nu,), K (nu, nx)) for now."""
+    def plan(self, qpos, qvel, act=None, time=0.0, others=None):
+        """Plan from this state, starting from the last plan; returns (u (nu,), K (nu, nx)) for now.
+
+        others: further controls to start from, as in `ILQR.rollout`.
+        """
         p = self.planner
         p.start, p.act, p.time = (qpos, qvel), self.act[0] * 0 if act is None else act, time
-        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self.controls, self.mu, 1.0, False, None, np.inf
+        p.controls, p.mu, p.delta, p.done = self.controls, self.mu, 1.0, False
+        p.rollout(others)
         for _ in range(self.per_plan):
             p.iterate()
             if p.finished:
@@ -63,11 +70,22 @@ class MPC(Method):
         return p.controls[0], p.K[0]
 
     def _iterate(self):
-        done, n, p = len(self.done_ctrl), self.every, self.planner
-        time = done * self.dt
-        self.plan(self.qpos[0], self.qvel[0], self.act[0], time)
-        feedback = p.controller()
-        sim = self.sim
+        self.plan(self.qpos[0], self.qvel[0], self.act[0], len(self.done_ctrl) * self.dt)
+        self._carry_out()
+        return self._row()
+
+    def _row(self):
+        """Metrics of the run so far."""
+        self.best, self.best_measured = self.spent, self.way
+        self.best_params = self.done_ctrl.ravel().copy()
+        self.problem.measured = np.array([self.way])
+        return {"cost": self.spent, "median": self.spent, "measured": self.way, "plan": float(self.planner.cost),
+                "seconds_simulated": len(self.done_ctrl) * self.dt}  # fmt: skip
+
+    def _carry_out(self):
+        """The next `every` control steps of the plan."""
+        n, p, sim = self.every, self.planner, self.sim
+        time, feedback = len(self.done_ctrl) * self.dt, p.controller()
         sim.reset(self.qpos, self.qvel)
         sim.data.act[:], sim.data.qacc_warmstart[:], sim.data.time[:] = self.act, self.warm, time
         t = self.tape.rollout(feedback)
@@ -79,14 +97,9 @@ class MPC(Method):
         self._append("ctrl", t.ctrl[:, 0])
         self._append("gains", p.K[:n])
         self._append("sensordata", t.sensordata[:-1, 0])
-        self.spent += float(p.objective(t)[0][0])
-        self.problem.measured = np.array([np.nan if self.measure is None else self.way + self.measure(t)[0]])
-        self.way = float(self.problem.measured[0])
+        self.spent += float(self.objective(t)[0][0])
+        self.way = np.nan if self.measure is None else self.way + float(self.measure(t)[0])
         self.controls = np.concatenate([p.controls[n:], np.repeat(p.controls[-1:], n, axis=0)])
-        self.best, self.best_measured = self.spent, self.way
-        self.best_params = self.done_ctrl.ravel().copy()
-        return {"cost": self.spent, "median": self.spent, "measured": self.way, "plan": float(p.cost),
-                "seconds_simulated": (done + n) * self.dt}  # fmt: skip
 
     def _append(self, name, rows):
         setattr(self, f"done_{name}", np.concatenate([getattr(self, f"done_{name}"), rows]))

@@ -51,6 +51,20 @@ def riccati(A, B, Q, R, last):
     return gains
 
 
+def settled(A, B, Q, R, steps=2000):
+    """(K (nu, nx), P (nx, nx)) that the Riccati recursion has come to after so many steps, without SciPy.
+
+    As `lqr`, which also tells whether there is anything to come to.
+    """
+    P = np.array(Q, float)
+    for _ in range(steps):
+        G = B.T @ P
+        K = np.linalg.solve(R + G @ B, G @ A)
+        P = Q + A.T @ P @ (A - B @ K)
+        P = 0.5 * (P + P.T)
+    return K, P
+
+
 def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
     """A (T, nx, nx), B (T, nx, nu) of every control step along one world of a recorded trajectory (record_every=1).
 

@@ -11,36 +11,45 @@ from controllers.cpg import CPG
 from controllers.mlp import MLP
 from controllers.pd import PD
 from controllers.spline import Spline
-from engine import objectives
+from controllers.walking import walk_plan
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Receding-horizon control by iLQR: plan `horizon` seconds, carry out `every` control steps, plan again.
+    """Receding-horizon control by iLQR that makes the robot walk at `speed` (m/s) and takes falls back
+    (controllers.walking)."""
 
-    objective(scene) -> what a plan minimises: smooth, and rewarding where the plan ends. frame_skip: physics steps
-    with one control.
+    speed: float
+
+    def search(self, scene, seed):
+        return walk_plan(scene.model, (scene.qpos0, scene.qvel0), scene.trial, self.speed, seed=seed)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Where a regulator keeps the robot (PlanAndHold): goal (nq,), None: where it starts. seconds: of the plan that
+    brings it there, 0: none. options: of PlanAndHold.
     """
 
-    objective: object
-    horizon: float
-    frame_skip: int
-    every: int
-    iterations: int
+    goal: tuple | None = None
+    seconds: float = 0.0
+    options: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """make(scene, worlds, rng) -> (controller, start rows (worlds, n), scale): what is searched, and from where.
 
-    methods   those that apply, of gradient, windows, ilqr, mpc, random
-    worlds    starts that a gradient method tries at once
+    methods   those that apply, of lqr, ilqr, mpc, lbfgs, gradient, windows, random
+    worlds    starts that gradient and windows try at once; lbfgs takes the first of them alone
     windows   pieces into which method `windows` cuts a rollout
     policy    one set of parameters for all worlds, which start in different noisy states and must all be solved
     lr, clip, options  of optimize.Restarts, optimize.Problem and optimize.Restarts
     sigma     spread of the random search, in units of scale
     spark     standard deviation of the first controls of ilqr and mpc
     plan      how mpc plans
+    hold      where lqr regulates, and what ilqr plans the way to; without it ilqr plans the whole trial
+    bounds    (lo, hi) within which lbfgs keeps the parameters, or None
     """
 
     make: object
@@ -53,6 +62,8 @@ class Recipe:
     sigma: float = 0.1
     spark: float = 0.1
     plan: object = None
+    hold: object = None
+    bounds: tuple | None = None
     options: dict = field(default_factory=dict)
 
 
@@ -158,54 +169,40 @@ def trot(scene, worlds, rng):
     return controller, rows, scale
 
 
-def walk(scene):
-    """What a plan of walker2d minimises: off 1.3 m/s, off the standing height, pitch, its rate, effort."""
-    m = scene.model
-    speed = objectives.Reach(m, (1.3,), qvel=[0], terminal=0.5)
-    height = objectives.Reach(m, (1.2,), qpos=[1], terminal=10.0, running=20.0)
-    pitch = objectives.Reach(m, (0.0,), qpos=[2], terminal=5.0, running=10.0)
-    turning = objectives.Reach(m, (0.0,), qvel=[2], terminal=0.2, running=0.1)
-    pose = objectives.Reach(m, np.zeros(m.nu), qpos=slice(3, 3 + m.nu), terminal=0.0, running=0.05)
-    return speed + height + pitch + turning + pose + 0.02 * objectives.Effort()
-
-
-def hop(scene):
-    """The same of hopper, slower, higher, with a bent leg to land on and no speed up or down at the end."""
-    m = scene.model
-    speed = objectives.Reach(m, (1.05,), qvel=[0], terminal=0.3)
-    height = objectives.Reach(m, (1.2,), qpos=[1], terminal=20.0, running=60.0)
-    pitch = objectives.Reach(m, (0.0,), qpos=[2], terminal=4.0, running=5.0)
-    turning = objectives.Reach(m, (0.0,), qvel=[2], terminal=0.2, running=0.1)
-    pose = objectives.Reach(m, (-0.2, -0.4, 0.2), qpos=[3, 4, 5], terminal=1.0, running=0.5)
-    rising = objectives.Reach(m, (0.0,), qvel=[1], terminal=0.3, running=0.1)
-    return speed + height + pitch + turning + pose + rising + 0.02 * objectives.Effort()
-
-
 ARM = servos(20, 0.02, kp=0.5, kd=0.05)
-SMOOTH = ("gradient", "ilqr", "random")
+SMOOTH = ("ilqr", "gradient", "random")
+CURVES = ("lbfgs", "gradient", "random")
 RUN = {"windows": 10, "clip": 3.0, "worlds": 16, "methods": ("windows", "random")}
+STAND = {**RUN, "methods": ("lqr", "windows", "random"), "hold": Hold()}
 LEGS = {**RUN, "methods": ("windows", "mpc", "random")}
 PITCH = (("qpos", 1), ("qpos", 2), ("qvel", 0), ("qvel", 1), ("qvel", 2))  # height, pitch, velocities
 
 RECIPES = {
-    "pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.3, sigma=0.3),
-    "double_pendulum": Recipe(servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.1, sigma=0.3),
-    "acrobot": Recipe(splines(10, 0.5), SMOOTH, lr=0.1, sigma=0.3),
+    "pendulum": Recipe(
+        servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.3, sigma=0.3, hold=Hold((np.pi,), 3.0)
+    ),
+    "double_pendulum": Recipe(
+        servos(10, 0.5, kp=3.0, kd=0.5), SMOOTH, lr=0.1, sigma=0.3, hold=Hold((np.pi, 0.0), 3.0)
+    ),
+    "acrobot": Recipe(splines(10, 0.5), SMOOTH, lr=0.1, sigma=0.3, hold=Hold((np.pi, 0.0), 3.0)),
     "cartpole": Recipe(
-        linear_policy(0.1), ("windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3
+        linear_policy(0.1), ("lqr", "windows", "random"), policy=True, windows=20, lr=0.1, clip=1.0, sigma=0.3,
+        hold=Hold(),
     ),
     "reacher": Recipe(servos(10, 0.1, kp=3.0, kd=0.5), SMOOTH, worlds=1, lr=0.1, sigma=0.1),
-    "arm_reach": Recipe(ARM, SMOOTH, worlds=1, lr=0.1, options={"patience": 0.2}),
-    "arm_track": Recipe(ARM, SMOOTH, worlds=1, lr=0.05, options={"patience": 0.2}),
-    "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), worlds=1, lr=0.02),
-    "billiards": Recipe(splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), worlds=4, lr=0.05),
-    "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), worlds=4, lr=0.03),
-    "sysid_pendulum": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
-    "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf}),
+    "arm_reach": Recipe(ARM, CURVES, worlds=1, lr=0.1, options={"patience": 0.2}),
+    "arm_track": Recipe(ARM, worlds=1, lr=0.05, options={"patience": 0.2}),
+    "ball_toss": Recipe(splines(10, 0.1, mean=(0.4, 0.0)), CURVES, worlds=1, lr=0.02),
+    "billiards": Recipe(
+        splines(20, (0.05, 0.0005), mean=(0.15, 0.0), scale=(1.0, 0.01)), ("gradient", "random"), worlds=1, lr=0.05
+    ),
+    "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), CURVES, worlds=1, lr=0.03),
+    "sysid_pendulum": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
+    "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf, "betas": (0.5, 0.9)}),
     "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
-    "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(hop, 0.8, 8, 4, 3), **LEGS),
-    "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(walk, 0.8, 8, 3, 3), **LEGS),
-    "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, **RUN),
+    "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
+    "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
+    "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
     "quadruped": Recipe(trot, lr=0.02, **{**RUN, "windows": 8, "clip": 1.0, "worlds": 8}),
-    "humanoid": Recipe(stance(0.02), lr=0.03, **{**RUN, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
+    "humanoid": Recipe(stance(0.02), lr=0.03, **{**STAND, "clip": 1.0, "worlds": 8}, options={"exchange": 8}),
 }

@@ -27,7 +27,7 @@ class Stop:
     def reason(self, method, rows, elapsed):
         """Why to stop now, in words; None to go on."""
         if method.finished:
-            return "finished: no further gain"
+            return method.ending
         if self.target is not None and method.best <= self.target:
             return f"target {self.target:g} reached"
         if self.iterations is not None and method.iteration >= self.iterations:

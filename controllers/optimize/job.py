@@ -15,6 +15,8 @@ from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Problem
 from controllers.pd import PD
 from controllers.spline import Spline
+from controllers.stance import Stance
+from controllers.walking import plan_period, walk_plan
 from engine.diff.tape import Tape
 from engine.objectives import Effort, Reach, RunForward, Stand, Walk
 from engine.simulator import Simulator
@@ -40,6 +42,9 @@ class Job:
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
+        self.stance = None
+        if task == "run" and method in PLANS:
+            self.stance, own = Stance(m, robot.qpos0), plan_period(m)
         self.frame_skip, self.dt = own, own * m.opt.timestep
         self.steps = max(1, round(o.seconds / self.dt))
         self.objective = self._objective()
@@ -49,7 +54,7 @@ class Job:
     def _objective(self):
         m, o, q0 = self.robot.model, self.options, self.robot.qpos0
         if self.task == "scene":
-            return self.robot.scene.objective
+            return self.robot.scene.objective()
         if self.task == "stand":
             return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0)
         if self.task == "reach":
@@ -58,19 +63,29 @@ class Job:
             still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
             return 10.0 * Reach(m, o.target, site=o.site, terminal=1.0, running=1.0) + still + 1e-3 * Effort()
         if self.method_name in PLANS:
-            return Walk(m, q0, o.speed)
+            k = self.stance
+            return Walk(m, k.qpos, self.speed, size=k.height, ctrl0=k.ctrl, ctrl_scale=k.scale)
         return RunForward(m, q0)
+
+    @property
+    def speed(self):
+        """What plans of a run aim at, m/s: the option, what the scene asks for, or what suits the robot."""
+        task = getattr(self.robot.scene, "task", None)
+        asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
+        return self.options.speed or asked or self.stance.walking_speed()
 
     def _plan(self):
         m, o = self.robot.model, self.options
+        if self.method_name == "mpc" and self.task == "run":
+            return walk_plan(m, self.start, self.steps * self.dt, self.speed, horizon=o.horizon, seed=o.seed,
+                             measure=self.measure, stance=self.stance)  # fmt: skip
         first = 0.2 * np.random.default_rng(o.seed).normal(size=(self.steps, m.nu))
         if self.method_name == "ilqr":
             return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure)
         horizon = max(2, round(o.horizon / self.dt))
         every = max(1, horizon // 12)
-        first = np.resize(first, (horizon, m.nu))
-        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start, first,
-                   measure=self.measure)  # fmt: skip
+        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start,
+                   np.resize(first, (horizon, m.nu)), measure=self.measure)  # fmt: skip
 
     def _search(self):
         m, o = self.robot.model, self.options
@@ -106,7 +121,7 @@ class Job:
         """(tape with the rollout, controller) of the best that was found."""
         if self.method_name in PLANS:
             controller = self.search.controller()
-            return self._play(controller, len(controller.K)), controller
+            return self._play(controller, min(len(controller.K), self.steps)), controller
         controller = self._with(self.search.best_params)
         return self._play(controller), controller
 

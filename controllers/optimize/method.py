@@ -14,6 +14,7 @@ class Method:
     """
 
     kept, members = (), ()
+    ending = "finished: no further gain"  # what is said when a search is `finished`
 
     def __init__(self, problem, seed=0):
         self.problem = problem

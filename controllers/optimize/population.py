@@ -7,37 +7,38 @@ from controllers.optimize.method import Method
 
 
 class RandomSearch(Method):
-    """Worlds try normal steps of size `sigma` (in units of scale) around the best parameters so far; the best stays.
+    """Every world tries the best parameters so far plus normal noise; the best of all stays. Uses costs alone.
 
-    The first iteration tries `rows`, or the start itself. sigma is halved, down to a hundredth of it, after `patience`
-    iterations without a gain, and is back in full after that.
+    An evolution strategy (1+worlds) whose step size follows the 1/5 success rule (Rechenberg 1973; with the constants
+    of Kern et al. 2004 it keeps one success in five candidates). rows: the first candidates, (worlds, n) or (n,),
+    default the start. sigma: first standard deviation of the noise, in units of scale; a step that has shrunk to a
+    thousandth of it begins anew. shared: all worlds try the same candidate, whose cost is the mean over the worlds
+    (which differ in their start states, say).
     """
 
-    kept = ("center", "step", "without")
+    kept = ("rows", "step")
 
-    def __init__(self, problem, rows=None, *, sigma=0.3, patience=10, seed=0):
+    def __init__(self, problem, rows=None, *, sigma=0.3, shared=False, seed=0):
         super().__init__(problem, seed)
         first = problem.first if rows is None else rows
-        self._rows = np.broadcast_to(np.asarray(first, float) / problem.scale, (problem.worlds, problem.n))
-        self.center = np.array(self._rows[0])
-        self.sigma, self.patience, self.step, self.without = sigma, patience, sigma, 0
+        self.rows = np.array(np.broadcast_to(first, (problem.worlds, problem.n)) / problem.scale, float)
+        if shared:
+            self.rows = self.rows[0]
+        self.sigma, self.shared, self.step = float(sigma), shared, float(sigma)
 
     def _iterate(self):
-        rows = self._rows if self.iteration == 0 else self.center + self.step * self._noise()
-        cost = self.problem.cost(rows)
-        gained = cost.min() < self.best
-        row = self.note(rows, cost)
-        if gained:
-            self.center, self.without = np.array(rows[np.argmin(cost)]), 0
-        else:
-            self.without += 1
-        if self.without >= self.patience:
-            self.without = 0
-            self.step = self.step / 2 if self.step > self.sigma / 100 else self.sigma
+        before = self.best
+        cost = self.problem.cost(self.rows)
+        if self.shared:
+            cost = np.full_like(cost, cost.mean())
+        row = self.note(self.rows, cost)
+        if self.iteration:
+            self.step *= np.exp((np.mean(cost < before) - 0.2) / 0.8 / 3.0)
+            if self.step < 1e-3 * self.sigma:
+                self.step = self.sigma
+        noise = self.step * self.rng.normal(size=self.rows.shape)
+        self.rows = self.best_params / self.problem.scale + noise
         return {**row, "sigma": float(self.step)}
-
-    def _noise(self):
-        return self.rng.normal(size=(self.problem.worlds, self.problem.n))
 
 
 class CEM(Method):

@@ -8,8 +8,9 @@ from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, posit
 def add(commands):
     o = commands.add_parser("board", help="all tasks with all methods from fixed seeds: solved, seconds, steps")
     o.add_argument("--tasks", nargs="+", default=None, help="default: all")
-    o.add_argument("--methods", nargs="+", default=None, help="of gradient, windows, ilqr, mpc, random; default: all")
-    o.add_argument("--budget", type=float, default=100.0, help="seconds of a cell at most (default 100), random half")
+    methods = "of lqr, ilqr, mpc, lbfgs, gradient, windows, random; default: all"
+    o.add_argument("--methods", nargs="+", default=None, help=methods)
+    o.add_argument("--budget", type=float, default=100.0, help="seconds of a cell at most (default 100)")
     o.add_argument("--seed", type=int, default=0)
     o.add_argument("--out", type=Path, default=Path("runs/board"), help="folder (default runs/board)")
     o.add_argument("--json", action="store_true", help="one JSON object a line")

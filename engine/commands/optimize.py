@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+
 from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive, progress, robot
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
@@ -23,11 +25,13 @@ def add(commands):
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
     o.add_argument("--seconds", type=float, default=None, help="simulated seconds (default 5, or the scene's if less)")
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
-    o.add_argument("--horizon", type=float, default=0.6, help="simulated seconds that mpc plans ahead (default 0.6)")
-    o.add_argument("--speed", type=float, default=1.5, help="m/s that plans of --task run aim at (default 1.5)")
+    o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
+    o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
+                   "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--site", help="--task reach: the site to bring to the target; it needs a framepos sensor")
     o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
-    o.add_argument("--budget", type=float, default=75.0, help="wall-clock seconds to iterate for at most (default 75)")
+    o.add_argument("--budget", type=float, default=None,
+                   help="wall-clock seconds to iterate for at most (default 75; mpc goes on to the end)")
     o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
     o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain")
     o.add_argument("--max-steps", type=int, default=None, help="stop after this many physics steps, over all worlds")
@@ -60,8 +64,10 @@ def default_task(chosen):
         if getattr(chosen.scene, "objective", None) is None:
             raise ValueError(f"{chosen.name} has no root to run with; say what to do: --task stand or reach") from None
         return "scene"
-    return "scene" if chosen.scene is not None and not hasattr(chosen.scene.task, "forward_weight") and getattr(
-        chosen.scene, "objective", None) is not None else "run"  # fmt: skip
+    if getattr(chosen.scene, "objective", None) is None:
+        return "run"
+    walks = hasattr(chosen.scene.task, "forward_weight") or hasattr(chosen.scene.task, "command")
+    return "run" if walks else "scene"
 
 
 def default_method(chosen, task):
@@ -85,18 +91,20 @@ def search(args, chosen, task, method):
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
                 "target": args.target, "seed": args.seed}  # fmt: skip
+    budget = args.budget or (np.inf if method == "mpc" else 75.0)
     job = Job(chosen, task, method, args)
     folder = Folder(args.out or Path("runs") / chosen.name, settings, args.resume)
     if args.resume:
         folder.load(job.search)
-    out.say(f"{title}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
+    aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
+    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
-    stop = Stop(iterations, target, plateau, args.budget, args.max_steps)
+    stop = Stop(iterations, target, plateau, budget, args.max_steps)
     total = iterations or -(-job.steps // job.search.every)
     try:
         with progress(total, title, args.json) as bar:
-            reason = iterate(job.search, folder, stop, Show(out, bar, total, args.budget))
+            reason = iterate(job.search, folder, stop, Show(out, bar, total, budget, job.steps * job.dt))
     except KeyboardInterrupt:
         out.say(f"\ninterrupted; go on with: pullback optimize {args.robot} --out {folder.path} --resume, and the same "
                 "options")  # fmt: skip
@@ -113,6 +121,9 @@ def search(args, chosen, task, method):
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
         out.say(f"before: {way[0]:.2f} m, after: {way[1]:.2f} m in {after.time[-1]:.1f} s")
+    if hasattr(job.search, "gave_up"):
+        summary["upright"] = bool(job.stance.upright(after.qpos).all())
+        out.say("upright all the way" if summary["upright"] else "it fell, and no plan that was tried avoids it")
     out.say(f"cost {job.search.best:.4g} after {summary['steps']:,} physics steps forward and "
             f"{summary['reversed']:,} reversed; {summary['seconds']:.0f} s in all. "
             f"Look at {folder.path / 'animation.gif'}")  # fmt: skip
@@ -123,27 +134,41 @@ def search(args, chosen, task, method):
 class Show:
     """One line an iteration, at most two a second, or a bar; or JSON."""
 
-    def __init__(self, out, bar, total, budget):
-        self.out, self.bar, self.total, self.budget = out, bar, total, budget
+    def __init__(self, out, bar, total, budget, seconds):
+        self.out, self.bar, self.total, self.budget, self.seconds = out, bar, total, budget, seconds
         self.began = self.last = time.perf_counter()
-        self.done = 0
+        self.start = None
 
     def __call__(self, row):
         self.out.record("iteration", **row)
         self.bar.update(1)
-        self.done += 1
         now = time.perf_counter()
+        done, total, label = self._progress(row)
         took = now - self.began
-        left = min((self.total - row["iteration"]) * took / self.done, max(self.budget - took, 0.0))
-        text = f"cost {row['cost']:9.3f}  best {row['best']:9.3f}"
+        self.start = done if self.start is None else self.start
+        # the first row took what there was to load; a run that goes on has not made what was there before
+        rate = took / (done - self.start) if done > self.start else took / max(done, 1e-9)
+        left = max(min((total - done) * rate, self.budget - took), 0.0)
+        text = f"cost {row['cost']:9.3f}"
+        if "back" not in row:
+            text += f"  best {row['best']:9.3f}"
         if row["measured"] == row["measured"] and row["measured"]:
             text += f"  distance {row['measured']:6.2f} m"
         if "gradient_norm" in row:
             text += f"  |gradient| {row['gradient_norm']:8.2e}"
+        if row.get("back"):
+            text += f"  fell: back by {row['back']:.1f} s"
         self.bar.set_postfix_str(text)
         if hasattr(self.bar, "n"):  # a real bar
             return
-        if self.done == 1 or now - self.last > 0.5 or row["iteration"] == self.total:
+        if row["iteration"] == 1 or now - self.last > 0.5 or done >= total or row.get("back"):
             self.last = now
             speed = row["steps_per_second"]
-            self.out.say(f"{row['iteration']:4d}/{self.total}  {text}  {speed:9.0f} steps/s  left {left:5.1f} s")
+            self.out.say(f"{label}  {text}  {speed:9.0f} steps/s  left {left:5.1f} s")
+
+    def _progress(self, row):
+        """(done, of how much, in words): iterations, or of a plan that is carried out seconds."""
+        if "seconds_simulated" in row:
+            done = row["seconds_simulated"]
+            return done, self.seconds, f"{done:5.2f}/{self.seconds:g} s"
+        return row["iteration"], self.total, f"{row['iteration']:4d}/{self.total}"

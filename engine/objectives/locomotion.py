@@ -8,6 +8,8 @@ from engine.model import ModelError
 from engine.model.constants import FREE, HINGE, SLIDE
 from engine.objectives.objective import Objective, durations, step_duration
 
+SIZE = 1.2  # m, the height of the robot that the weights of Walk are for
+
 
 @dataclass
 class Root:
@@ -142,26 +144,61 @@ class Stand(Objective):
     def evaluate(self, trajectory):
         dt, step = durations(trajectory)[..., None], step_duration(trajectory)
         dt[-1] = self.last
-        error, off, u = trajectory.qpos - self.target, trajectory.qvel - self.v_target, trajectory.ctrl
+        error, off = trajectory.qpos - self.target, trajectory.qvel - self.v_target
+        u, slope = self.controls(trajectory.ctrl)
         cost = (dt * (self.weight * error**2)).sum(axis=(0, 2)) + (dt * (self.v_weight * off**2)).sum(axis=(0, 2))
         cost = cost + self.effort * step * np.square(u).sum(axis=(0, 2))
         bars = {"qpos": 2 * dt * self.weight * error, "qvel": 2 * dt * self.v_weight * off,
-                "ctrl": 2 * self.effort * step * u}  # fmt: skip
+                "ctrl": 2 * self.effort * step * u * slope}  # fmt: skip
         return cost, bars
+
+    def controls(self, ctrl):
+        """What effort counts of the controls, and its slope."""
+        return ctrl, 1.0
 
 
 class Walk(Stand):
-    """Go along +x at `speed` (m/s), upright: Stand's cost, with `forward` (vx - speed)^2 in place of the root's v^2.
+    """Go along +x at `speed` (m/s), upright: Stand's cost, with these in place of those of the root's velocities and of
+    the controls:
 
-    Quadratic, so iLQR and MPC can follow it; how the legs do it is left to them. Weights as in Stand; z is wanted at
-    `crouch` times the start's height, and `velocity` counts the joints below the root only.
+        forward (vx - speed)^2 + root sum (the root's other velocities)^2 + barrier max(low - z, 0)^2
+        + effort sum ((u - ctrl0) / ctrl_scale)^2
+
+    Quadratic, so iLQR and MPC can follow it; how the legs do it is left to them. qpos0: the pose in which it stands on
+    the ground, `size` (m) the height of the root above the ground then, default the z of qpos0; ctrl0, ctrl_scale
+    (nu,): the controls that cost nothing, and their unit. z is wanted (1 - crouch) size lower than in qpos0, should not
+    be lower than by (1 - least) size, and may be higher, which costs `above` times as much as lower. `velocity` counts
+    the joints below the root only. Other weights as in Stand, for a robot of a size of 1.2 m: those of height and
+    barrier grow with 1 / size^2 and that of forward with 1 / size, so that small robots walk as large ones do.
     """
 
-    def __init__(self, model, qpos0=None, speed=1.5, *, forward=1.0, crouch=0.95, height=20.0, tilt=5.0, pose=0.3,
-                 velocity=0.003, effort=0.05, last=0.2):  # fmt: skip
+    def __init__(self, model, qpos0=None, speed=1.5, *, size=None, ctrl0=0.0, ctrl_scale=1.0, forward=2.0, crouch=0.95,
+                 height=20.0, tilt=5.0, pose=1.0, velocity=0.003, effort=0.05, last=0.2, root=0.1, barrier=200.0,
+                 least=0.85, above=0.1):  # fmt: skip
         super().__init__(model, qpos0, height=height, tilt=tilt, pose=pose, velocity=velocity, effort=effort, last=last)
-        if self.root.z >= 0:
-            self.target[self.root.z] *= crouch
+        z = self.root.z
+        size = size or (max(abs(self.target[z]), 0.05) if z >= 0 else SIZE)
+        small = SIZE / size
+        self.barrier, self.low, self.above = barrier * small**2, -np.inf, above
+        self.ctrl0, self.ctrl_scale = np.broadcast_to(ctrl0, model.nu), np.broadcast_to(ctrl_scale, model.nu)
+        if z >= 0:
+            self.low = self.target[z] - (1 - least) * size
+            self.target[z] -= (1 - crouch) * size
+            self.weight[z] *= small**2
         body = model.dof_bodyid[self.root.vx]
-        self.v_weight[model.dof_bodyid == body] = 0.0
-        self.v_weight[self.root.vx], self.v_target[self.root.vx] = forward, speed
+        self.v_weight[model.dof_bodyid == body] = root
+        self.v_weight[self.root.vx], self.v_target[self.root.vx] = forward * small, speed
+
+    def controls(self, ctrl):
+        return (ctrl - self.ctrl0) / self.ctrl_scale, 1 / self.ctrl_scale
+
+    def evaluate(self, trajectory):
+        cost, bars = super().evaluate(trajectory)
+        if self.root.z < 0:
+            return cost, bars
+        dt, z = durations(trajectory), trajectory.qpos[:, :, self.root.z]
+        dt[-1] = self.last
+        short, less = np.maximum(self.low - z, 0.0), (1.0 - self.above) * self.weight[self.root.z]
+        over = np.maximum(z - self.target[self.root.z], 0.0)
+        bars["qpos"][:, :, self.root.z] -= 2 * dt * (self.barrier * short + less * over)
+        return cost + (dt * (self.barrier * short**2 - less * over**2)).sum(axis=0), bars

@@ -8,16 +8,17 @@ from matplotlib.ticker import NullFormatter
 from engine.view.plots import COLOURS
 
 LOOKS = {
-    "gradient": (COLOURS[0], "-"), "windows": (COLOURS[2], "-"), "ilqr": (COLOURS[3], "-"),
-    "mpc": (COLOURS[4], "-"), "random": (COLOURS[1], "--"),
+    "gradient": (COLOURS[0], "-"), "windows": (COLOURS[2], "-"), "lbfgs": (COLOURS[5], "-"), "lqr": (COLOURS[6], "-"),
+    "ilqr": (COLOURS[3], "-"), "mpc": (COLOURS[4], "-"), "random": (COLOURS[1], "--"),
 }  # fmt: skip
 
 
-def plot_board(path, rows, columns=4):
-    """Write a picture (PNG, SVG or PDF). rows: dicts with task, method, solved and curve.
+def plot_board(path, rows, notes=None, columns=4):
+    """Write a picture (PNG, SVG or PDF). rows: dicts with task, method, solved, steps, reversed and curve.
 
-    curve: [forward steps, reversed steps, best cost so far] after each iteration. A dot marks where a search met the
-    task's threshold; a cross where it gave up.
+    curve: [forward steps, reversed steps, lowest cost of a trial so far] after each iteration; empty, or a single
+    entry, for a search that makes one trial only (mpc). A dot marks where a search met the task's threshold; a cross
+    where it gave up, at the top if its trial was not over. notes: {task: text} for the panels' titles.
     """
     tasks = list(dict.fromkeys(r["task"] for r in rows))
     if not tasks:
@@ -28,28 +29,34 @@ def plot_board(path, rows, columns=4):
     FigureCanvasAgg(figure)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, task in zip(panels, tasks, strict=False):
-        _panel(axes, task, [r for r in rows if r["task"] == task])
+        _panel(axes, [r for r in rows if r["task"] == task])
+        note = (notes or {}).get(task)
+        axes.set_title(task.replace("_", " ") + (f": {note}" if note else ""), fontsize=10)
     for axes in panels[len(tasks) :]:
         axes.remove()
-    figure.supxlabel("simulator steps, forward and reversed", fontsize=11)
-    figure.supylabel("best cost so far", fontsize=11)
+    counted = "simulator steps, forward and reversed (in a title: those of random search over the fewest)"
+    figure.supxlabel(counted, fontsize=11)
+    figure.supylabel("lowest cost of a trial so far", fontsize=11)
     known = [m for m in LOOKS if any(r["method"] == m for r in rows)]
     handles = [panels[0].plot([], [], color=LOOKS[m][0], linestyle=LOOKS[m][1])[0] for m in known]
     handles += [panels[0].plot([], [], "o", color="#39434d")[0], panels[0].plot([], [], "x", color="#39434d")[0]]
-    figure.legend(handles, [*known, "solved", "gave up"], loc="outside upper center", ncols=6, frameon=False)
+    figure.legend(handles, [*known, "solved", "gave up"], loc="outside upper center", ncols=9, frameon=False)
     figure.savefig(path)
     return path
 
 
-def _panel(axes, task, rows):
+def _panel(axes, rows):
     for r in rows:
-        curve = np.array(r["curve"], float).reshape(-1, 3)
-        if not len(curve):
-            continue
         colour, style = LOOKS[r["method"]]
-        steps, cost = curve[:, 0] + curve[:, 1], curve[:, 2]
-        axes.plot(steps, cost, color=colour, linestyle=style, linewidth=1.4)
-        axes.plot(steps[-1], cost[-1], "o" if r["solved"] else "x", color=colour, markersize=6)
+        mark = {"marker": "o" if r["solved"] else "x", "color": colour, "markersize": 6, "clip_on": False}
+        curve = np.array(r["curve"], float).reshape(-1, 3)
+        curve = curve[np.isfinite(curve[:, 2])]
+        if len(curve):
+            steps, cost = curve[:, 0] + curve[:, 1], curve[:, 2]
+            axes.plot(steps, cost, color=colour, linestyle=style, linewidth=1.4)
+            axes.plot(steps[-1], cost[-1], **mark)
+        elif r["steps"]:
+            axes.plot(r["steps"] + r["reversed"], 1.0, transform=axes.get_xaxis_transform(), **mark)
     costs = [c[2] for r in rows for c in r["curve"] if np.isfinite(c[2])]
     if costs and min(costs) > 0 and max(costs) > 20 * min(costs):
         axes.set_yscale("log")
@@ -57,7 +64,6 @@ def _panel(axes, task, rows):
     # over less than a decade matplotlib names the ticks in between, and their names overlap
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_formatter(NullFormatter())
-    axes.set_title(task.replace("_", " "), fontsize=10)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dfe4e8", linewidth=0.7)

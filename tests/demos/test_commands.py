@@ -44,11 +44,18 @@ def test_an_arm_from_a_file_reaches(tmp_path, capsys):
     assert main([*command, str(tmp_path / "again"), "--cost", "1e-9"]) == common.NOT_REACHED
 
 
+def test_a_scene_is_optimised_for_what_it_asks(tmp_path, capsys):
+    command = ["optimize", "pendulum", "--seconds", "0.5", "--iterations", "3", "--json", "--out", str(tmp_path)]
+    assert main(command) == 0
+    costs = [e["cost"] for e in lines(capsys) if e["event"] == "iteration"]
+    assert costs[-1] < costs[0]
+
+
 def test_a_robot_that_can_fall_is_planned(tmp_path, capsys):
     """The default of the hopper is MPC; a moment of it, with its folder."""
     assert main(["optimize", "hopper", "--seconds", "0.12", "--json", "--out", str(tmp_path)]) == 0
     events = lines(capsys)
-    assert "plan" in events[0] and events[-1]["distance"] > -0.1
+    assert "plan" in events[0] and events[-1]["distance"] > -0.1 and events[-1]["upright"]
     assert (tmp_path / "animation.gif").stat().st_size > 1000
 
 

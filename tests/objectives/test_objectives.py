@@ -41,6 +41,8 @@ READY = {
     "stand": lambda: (ANT, Stand(ANT)),
     "walk": lambda: (ANT, Walk(ANT, speed=1.2)),
     "walk in a plane": lambda: (HOPPER, Walk(HOPPER)),
+    "walk, low and with servos": lambda: (ANT, Walk(ANT, speed=0.5, size=0.4, ctrl0=0.2, ctrl_scale=2.0, above=0.1)),
+    "walk on a high place": lambda: (HOPPER, Walk(HOPPER, np.array([0, 9, 0, 0, 0, 0.0]), above=0.3)),
     "effort": lambda: (ANT, Effort()),
     "energy of motors": lambda: (HOPPER, Energy(HOPPER)),
     "energy by sensors": lambda: (servo(), Energy(servo())),

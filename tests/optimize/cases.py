@@ -4,7 +4,7 @@ import numpy as np
 
 import engine
 import scenes
-from controllers import ILQR, MPC, SGD, Adam, Spline
+from controllers import ILQR, MPC, SGD, Adam, BacktrackingMPC, PlanAndHold, Spline
 from controllers.optimize import (
     CEM,
     LBFGS,
@@ -53,11 +53,18 @@ SEARCHES = {
     "alpha": lambda: AlphaOrder(problem(), lr=0.1),
     "evolution": lambda: EvolutionStrategy(problem(), lr=0.1),
     "cem": lambda: CEM(problem()),
-    "random": lambda: RandomSearch(problem(), patience=3),
+    "random": lambda: RandomSearch(problem()),
     "annealed": lambda: Annealed(
         [problem(model=soften(MODEL, f)) for f in (4.0, 1.0)],
         lambda p, x: Descent(p, x, optimizer=Adam(lr=0.1)), each=3,
     ),
     "ilqr": lambda: ILQR(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), tolerance=0.0),
+    "plan and hold": lambda: PlanAndHold(
+        MODEL, [np.pi], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=3
+    ),
     "mpc": lambda: MPC(MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0)),
+    "backtracking": lambda: BacktrackingMPC(
+        MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0),
+        upright=lambda qpos: np.logical_and.accumulate(qpos[:, :, 0] < 0.05, axis=0),
+    ),
 }  # fmt: skip

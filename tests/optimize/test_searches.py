@@ -33,7 +33,7 @@ def test_lowers_the_cost_and_resumes_bit_for_bit(name, tmp_path):
         np.testing.assert_array_equal(a[key], b[key], err_msg=f"{name}: {key}")
     first = [json.loads(str(np.load(tmp_path / p / "checkpoint.npz")["metrics"]))[0] for p in ("whole", "parts")]
     assert first[0]["cost"] == first[1]["cost"]
-    if name != "mpc":  # whose cost grows with the time that it has run
+    if name not in ("mpc", "backtracking"):  # whose cost grows with the time that it has run
         assert whole.best < first[0]["cost"] or whole.best == first[0]["best"] and name == "random"
 
 

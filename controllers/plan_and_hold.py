@@ -1,0 +1,164 @@
+"""PlanAndHold: iLQR for the way to an equilibrium, LQR to stay there (dual-mode control).
+
+Michalska and Mayne: Robust receding horizon control of constrained nonlinear systems, IEEE TAC 38 (1993): a plan only
+has to end where a linear regulator takes over. A swing-up so becomes short, and what is unstable is never planned.
+"""
+
+import numpy as np
+
+from controllers.ilqr import ILQR, Ledger
+from controllers.linear_feedback import LinearFeedback, control_limits
+from controllers.optimize.method import Method
+from controllers.riccati import settled
+from engine.diff.tape import Tape
+from engine.errors import ContactOverflowError, DivergenceError
+from engine.model.constants import BALL, FREE
+from engine.objectives import Effort, Objective, Reach
+from engine.simulator import Simulator
+
+
+class CostToGo(Objective):
+    """x'Px at the end, x = (qpos - goal, qvel): what a regulator that starts there will spend. Hinges and slides only.
+
+    P: (2 nv, 2 nv), symmetric.
+    """
+
+    def __init__(self, model, goal, P):
+        for kind, label in zip(model.jnt_type, range(model.njnt), strict=True):
+            if kind in (FREE, BALL):
+                raise ValueError(f"CostToGo: {model.label('joint', label)}: allowed: hinge and slide joints")
+        self.goal, self.P, self.nq = np.asarray(goal, float), P, model.nq
+
+    def evaluate(self, trajectory):
+        x = np.concatenate([trajectory.qpos[-1] - self.goal, trajectory.qvel[-1]], axis=-1)
+        slope = x @ self.P
+        bars = {"qpos": np.zeros_like(trajectory.qpos), "qvel": np.zeros_like(trajectory.qvel)}
+        bars["qpos"][-1], bars["qvel"][-1] = 2 * slope[:, : self.nq], 2 * slope[:, self.nq :]
+        return (slope * x).sum(axis=-1), bars
+
+
+class PlanAndHold(Method):
+    """Brings a robot to the state (goal, at rest) within `steps` control steps, and holds it there.
+
+    goal: (nq,), an equilibrium under constant controls, which are found by `balance`. objective: what a run costs, of
+    which the lowest is kept. trial: control steps of a run; start: (qpos, qvel), of one world or of several, all of
+    which are run; the plan is made for the first. steps = 0: nothing is planned, the regulator alone must do.
+    Q (nx,), R: of the regulator, per control step.
+    weights: (near, place, still, effort) of what a plan minimises: `near` times the regulator's cost to go over its
+    largest eigenvalue, where x is off in ways that it can hardly correct; plain squares of the way to the goal (m, rad)
+    and of the velocity (per s), for ends that are far off; the integral of the squared controls.
+    spark: standard deviation of the random controls that a plan begins with, at knots a tenth of a second apart; a
+    plan of which the regulator has not made a success after `patience` iterations is dropped for another beginning.
+
+    One iteration is one of iLQR, and a run of plan and regulator: `trajectory` (worlds of `start`; None if it
+    diverged), `controller()`.
+    """
+
+    kept, members = ("attempt", "tried"), ("plan",)
+
+    def __init__(self, model, goal, objective, steps, trial, frame_skip=1, start=None, *, Q=1.0, R=1.0,
+                 weights=(100.0, 10.0, 1.0, 0.01), spark=0.3, patience=40, seed=0):  # fmt: skip
+        m = self.model = model
+        self.goal, self.steps, self.trial, self.frame_skip = np.array(goal, float), steps, trial, frame_skip
+        self.objective = objective
+        if self.goal.shape != (m.nq,):
+            raise ValueError(f"PlanAndHold: goal: got shape {self.goal.shape}, allowed: {(m.nq,)}")
+        if not 0 <= steps <= trial:
+            raise ValueError(f"PlanAndHold: steps: got {steps}, allowed: 0 to the trial's {trial}")
+        qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
+        self.start = np.atleast_2d(qpos), np.atleast_2d(qvel)
+        self.spark, self.patience, self.attempt, self.tried = spark, patience, 0, 0
+        self.tape = Tape(Simulator(m, len(self.start[0])), trial, frame_skip)
+        self.trajectory = None
+        super().__init__(Ledger(np.zeros((max(steps, 1), m.nu))), seed)
+        self.ctrl, self.K, P = self._regulator(Q, R)
+        self.plan = self._planner(weights, P) if steps else None
+        self.members = self.members if steps else ()
+
+    def _planner(self, weights, P):
+        m, (near, place, still, effort) = self.model, weights
+        end = near / np.linalg.eigvalsh(P)[-1] * CostToGo(m, self.goal, P)
+        way = Reach(m, self.goal, qpos=slice(None), terminal=place, running=0.0)
+        rest = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=still, running=0.0)
+        first = self.start[0][0], self.start[1][0]
+        plan = ILQR(m, end + way + rest + effort * Effort(), self.steps, self.frame_skip, first, self._noise())
+        plan.problem = self.problem
+        return plan
+
+    def _noise(self):
+        """Random controls along straight lines between knots, (steps, nu)."""
+        every = max(1, round(0.1 / (self.frame_skip * self.model.opt.timestep)))
+        knots = self.rng.normal(scale=self.spark, size=(self.steps // every + 2, self.model.nu))
+        at = np.arange(self.steps) / every
+        return np.stack([np.interp(at, np.arange(len(knots)), k) for k in knots.T], axis=1)
+
+    def _regulator(self, Q, R):
+        """Controls (nu,) that balance the goal, gain (nu, nx) and cost to go (nx, nx) of what keeps the robot there."""
+        ctrl, A, B, (steps, reverse) = balance(Simulator(self.model), self.goal, self.frame_skip)
+        self.problem.counter.steps += steps
+        self.problem.counter.reversed += reverse
+        Q, R = (np.broadcast_to(x, n) * np.eye(n) for x, n in ((Q, len(A)), (R, self.model.nu)))
+        return ctrl, *settled(A, B, Q, R)
+
+    @property
+    def finished(self):
+        return self.plan is None and self.iteration > 0
+
+    def controller(self):
+        """LinearFeedback along the plan, whose last row is the regulator at the goal."""
+        m = self.model
+        rows = hold = self.K[None], self.goal[None], np.zeros((1, m.nv)), np.zeros((1, m.na)), self.ctrl[None]
+        if self.plan is not None:
+            p, t = self.plan, self.plan.trajectory
+            plan = -p.K, t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0], p.controls
+            rows = [np.concatenate(pair) for pair in zip(plan, hold, strict=True)]
+        return LinearFeedback(m, *rows)
+
+    def _iterate(self):
+        row = {}
+        if self.plan is not None:
+            if self.plan.finished or self.tried >= self.patience:
+                self._again()
+            row = self.plan.iterate()
+            self.tried += 1
+        cost = self._run()
+        if cost < self.best:
+            self.best, self.best_params = cost, self.controller().params.copy()
+        return {**row, "cost": cost, "median": cost, "measured": np.nan}
+
+    def _again(self):
+        """Begin another plan."""
+        p = self.plan
+        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self._noise(), 1e-3, 1.0, False, None, np.inf
+        self.attempt, self.tried = self.attempt + 1, 0
+
+    def _run(self):
+        """Rolls out plan and regulator; the cost, a mean over the worlds, is infinite where one diverges."""
+        sim = self.tape.sim
+        sim.reset(*self.start)
+        try:
+            self.trajectory = self.tape.rollout(self.controller())
+        except (DivergenceError, ContactOverflowError):
+            self.trajectory = None
+            return np.inf
+        self.problem.counter.steps += sim.worlds * self.trial * self.frame_skip
+        return float(self.objective(self.trajectory)[0].mean())
+
+
+def balance(sim, goal, frame_skip=1, rounds=4):
+    """(ctrl, A, B, (steps, reversed)): controls (nu,) that keep a one-world simulator at rest in `goal`, and what a
+    control step does there.
+
+    Gauss-Newton on the velocity after one control step from rest, by `linearize`; controls stay in their ranges.
+    """
+    m, ctrl = sim.model, np.zeros(sim.model.nu)
+    limited, lo, hi = control_limits(m)
+    lo, hi = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf)
+    for _ in range(rounds):
+        sim.reset(goal)
+        sim.data.ctrl[:] = ctrl
+        A, B = (x[0] for x in sim.linearize(frame_skip))
+        sim.step(frame_skip)
+        ctrl = np.clip(ctrl - np.linalg.pinv(B[m.nv : 2 * m.nv]) @ sim.data.qvel[0], lo, hi)
+    lines = rounds * (2 * m.nv + m.na) * frame_skip
+    return ctrl, A, B, (lines + rounds * frame_skip, lines)

@@ -36,8 +36,9 @@ def plot(runs, out, title, bar=None):
         for i, path in enumerate(paths):
             data = read(path)
             for ax, name in zip(axes, ("steps", "seconds"), strict=True):
-                ax.plot(data[name], data["return"], f"C{k}", lw=1.4, label=label if i == 0 else None)
-    for ax, name in zip(axes, ("simulator steps (control steps)", "time in s"), strict=True):
+                scale = 1000 if name == "steps" else 1
+                ax.plot([x / scale for x in data[name]], data["return"], f"C{k}", lw=1.4, label=label if i == 0 else None)
+    for ax, name in zip(axes, ("simulator steps (thousand control steps)", "time in s"), strict=True):
         ax.set_xlabel(name)
         ax.grid(alpha=0.3)
         if bar is not None:

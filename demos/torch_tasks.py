@@ -29,10 +29,11 @@ class TorchLocomotion:
 
     def survival(self, qpos, width):
         """The probability of being healthy if the bounds of height (m) and pitch (rad) were blurred: logistic
-        distributions of scale `width` about them. Tends to `healthy` as width goes to zero. The bounds of single
-        coordinates, which are there to catch what is no longer a motion, stay out."""
+        distributions of scale `width`, centred 1.5 widths within each bound, so that what has learned to keep away from
+        the blur keeps within the bounds. Tends to `healthy` as width goes to zero. The bounds of single coordinates,
+        which are there to catch what is no longer a motion, stay out."""
         height, pitch, inside = qpos[..., self.task.horizontal], qpos[..., 2], []
         for value, (low, high) in ((height, self.task.healthy_z), (pitch, self.task.healthy_angle)):
             inside += [(value - low) / width] if math.isfinite(low) else []
             inside += [(high - value) / width] if math.isfinite(high) else []
-        return torch.sigmoid(torch.stack(inside)).prod(dim=0) if inside else torch.ones(qpos.shape[:-1])
+        return torch.sigmoid(torch.stack(inside) - 1.5).prod(dim=0) if inside else torch.ones(qpos.shape[:-1])

@@ -35,9 +35,9 @@ def plot(runs, out, title, bar=None):
     for k, (label, paths) in enumerate(runs.items()):
         for i, path in enumerate(paths):
             data = read(path)
-            for ax, name in zip(axes, ("steps", "seconds"), strict=True):
-                ax.plot(data[name], data["return"], f"C{k}", lw=1.4, label=label if i == 0 else None)
-    for ax, name in zip(axes, ("simulator steps (control steps)", "time in s"), strict=True):
+            axes[0].plot([x / 1000 for x in data["steps"]], data["return"], f"C{k}", lw=1.4, label="" if i else label)
+            axes[1].plot(data["seconds"], data["return"], f"C{k}", lw=1.4)
+    for ax, name in zip(axes, ("simulator steps (thousand control steps)", "time in s"), strict=True):
         ax.set_xlabel(name)
         ax.grid(alpha=0.3)
         if bar is not None:

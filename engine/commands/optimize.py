@@ -18,8 +18,7 @@ def add(commands):
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
     o.add_argument("--method", choices=METHODS, default=None,
-                   help="default: mpc for a robot that can fall and for files, windows for one that cannot, ilqr for "
-                   "other tasks")  # fmt: skip
+                   help="default: mpc for a robot that can fall, windows for one that cannot, ilqr for other tasks")
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
@@ -73,8 +72,15 @@ def default_task(chosen):
 def default_method(chosen, task):
     if task != "run":
         return "ilqr"
-    # a scene whose episode never ends early is a robot that cannot fall
-    steady = chosen.scene is not None and not getattr(chosen.scene.task, "healthy_reward", 1.0)
+    if chosen.scene is not None:
+        # a scene whose episode never ends early is a robot that cannot fall
+        steady = not getattr(chosen.scene.task, "healthy_reward", 1.0)
+    else:
+        from controllers.stance import Stance  # starts Taichi
+
+        # what moves in a plane and stands by itself does not fall either
+        stance = Stance(chosen.model, chosen.qpos0)
+        steady = stance.steady and not stance.free
     return "windows" if steady else "mpc"
 
 

@@ -60,7 +60,7 @@ SEARCHES = {
     ),
     "ilqr": lambda: ILQR(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), tolerance=0.0),
     "plan and hold": lambda: PlanAndHold(
-        MODEL, [np.pi], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=3
+        MODEL, [0.1], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=5
     ),
     "mpc": lambda: MPC(MODEL, objective(), 12, STEPS, SKIP, every=3, start=(SCENE.qpos0, SCENE.qvel0)),
     "backtracking": lambda: BacktrackingMPC(

@@ -134,7 +134,7 @@ class Stage:
             f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
             f"    {call}\n" + ("" if inside else f"    if m.dims[0] < 0:\n        {call}\n")
         )
-        scope = {"ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
+        scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
         scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
         file = f"<stage {self.function.__module__}.{name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
@@ -171,7 +171,8 @@ def _read(function):
     """The arrays that a function's own text names, and the ti.funcs and stages that it calls."""
     known = {(letter, b.name) for letter, pack in LETTERS.items() for b in schema.PACKS[pack]}
     uses, called = set(), set()
-    for node in ast.walk(function_tree(function) or ast.parse(textwrap.dedent(inspect.getsource(function)))):
+    tree = function_tree(function)
+    for node in tree.nodes if tree else ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             uses.add((node.value.id, node.attr))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

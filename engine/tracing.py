@@ -21,6 +21,7 @@ from engine.schema import MOST
 
 _build = Builder.__call__
 _get_tree_and_ctx, _inside_class = kernel_impl._get_tree_and_ctx, kernel_impl._inside_class
+_expr = Expr.__init__
 _dot, _cross, _matmul = matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul
 
 
@@ -30,6 +31,7 @@ def set_up():
     Builder.__call__ = _built
     kernel_impl._get_tree_and_ctx = _parsed_once
     kernel_impl._inside_class = _in_class_body
+    Expr.__init__ = _expression
     matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul = dot, cross, matmul
     # the tracer warns of calls to functions that it does not know
     dot._is_wrapped_kernel = cross._is_wrapped_kernel = False
@@ -58,7 +60,7 @@ def _built(self, ctx, node):
 
 def _parsed_once(self, excluded_parameters=(), is_kernel=True, arg_features=None, args=None, ast_builder=None,
                  is_real_function=False):  # fmt: skip
-    tree = None if is_kernel or is_real_function else function_tree(self.func)
+    tree = None if is_kernel or self.template_slot_locations and is_real_function else function_tree(self.func)
     if tree is None:
         return _get_tree_and_ctx(
             self, excluded_parameters, is_kernel, arg_features, args, ast_builder, is_real_function
@@ -66,21 +68,37 @@ def _parsed_once(self, excluded_parameters=(), is_kernel=True, arg_features=None
     return tree, ASTTransformerContext(
         excluded_parameters=excluded_parameters, is_kernel=False, func=self, arg_features=arg_features,
         global_vars=kernel_impl._get_global_vars(self.func), argument_data=args, src=[""], start_lineno=1,
-        file=self.func.__code__.co_filename, ast_builder=ast_builder, is_real_function=False,
+        file=self.func.__code__.co_filename, ast_builder=ast_builder, is_real_function=is_real_function,
     )  # fmt: skip
 
 
 @functools.cache
 def function_tree(function):
-    """The syntax tree of a function of the engine (its loops guarded) or of Taichi; None for anybody else's."""
+    """The syntax tree of a function of the engine (its loops guarded) or of Taichi, with all its nodes as they were in
+    `nodes`; None for anybody else's."""
     if not (function.__module__ or "").startswith(("engine.", "taichi.")):
         return None
     node = _functions_of(function.__code__.co_filename).get(function.__code__.co_firstlineno)
     if node is None:
         return None
+    tree = ast.Module(body=[node], type_ignores=[])
+    tree.nodes = _walk(node)
     if any(a.arg == "m" for a in node.args.args):
-        Guard().visit(node)
-    return ast.Module(body=[node], type_ignores=[])
+        _guard(tree.nodes)
+    return tree
+
+
+def _walk(node):
+    """A node and all below it: ast.walk in half the time."""
+    nodes = [node]
+    for n in nodes:
+        for field in n._fields:
+            child = getattr(n, field, None)
+            if isinstance(child, list):
+                nodes += [x for x in child if isinstance(x, ast.AST)]
+            elif isinstance(child, ast.AST) and field != "ctx":
+                nodes.append(child)
+    return nodes
 
 
 @functools.cache
@@ -100,35 +118,61 @@ def _in_class_body(level_of_class_stackframe):
     return "__qualname__" in body.f_locals and _inside_class(level_of_class_stackframe + 1)
 
 
-class Guard(ast.NodeTransformer):
+_EXIT = ast.parse("if m.dims[0] < 0:\n    break").body[0]
+
+
+def _guard(nodes):
     """Gives every run-time loop of an engine function an exit that never happens, so that LLVM does not unroll it, and
-    its counter a bound.
+    its counter a bound where it numbers entities.
 
     These loops have a handful of iterations. LLVM unrolls each eightfold, with what is left over behind it: measured,
-    that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed.
+    that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed. A counter that is
+    multiplied by a number of columns numbers entities; what its bound is good for, math/index.py says.
     """
-
-    def visit_For(self, node):
-        self.generic_visit(node)
-        if isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", "") == "range":
-            first = "if m.dims[0] < 0:\n    break"
-            name = node.target.id
-            if _numbers_entities(node, name):
-                node.target.id = f"{name}_"
-                first += f"\n{name} = {name}_ & {MOST - 1}"
-            inserted = ast.parse(first).body
-            for part in (p for statement in inserted for p in ast.walk(statement)):
-                ast.copy_location(part, node)
-            node.body[:0] = inserted
-        return node
+    multiplied = {
+        n.left.id for n in nodes
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) and isinstance(n.left, ast.Name)
+        and getattr(n.right, "id", "").isupper()
+    }  # fmt: skip
+    for n in nodes:
+        if isinstance(n, ast.For) and isinstance(n.iter, ast.Call) and getattr(n.iter.func, "id", "") == "range":
+            name = n.target.id
+            if name in multiplied:
+                n.target.id = f"{name}_"
+                n.body.insert(0, _bound(name))
+            n.body.insert(0, _EXIT)
 
 
-def _numbers_entities(loop, name):
-    """Whether a loop's counter is multiplied by a number of columns; then its bound (index.py) saves instructions."""
-    return any(
-        isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) and getattr(n.left, "id", "") == name
-        and getattr(n.right, "id", "").isupper() for n in ast.walk(loop)
-    )  # fmt: skip
+@functools.cache
+def _bound(name):
+    return ast.parse(f"{name} = {name}_ & {MOST - 1}").body[0]
+
+
+# --------------------------------------------------------------------------------------------------- expressions
+
+
+def _expression(self, *args, dbg_info=None, dtype=None):
+    """Expr.__init__, with a short way for what most expressions are made from: one of C++'s, or a number."""
+    x = args[0] if len(args) == 1 else None
+    if type(x) is ti_core.Expr:
+        self.ptr = x
+    elif type(x) is float and dtype is None:
+        self.ptr = ti_core.make_const_expr_fp(impl.pytaichi.default_fp, x)
+    elif type(x) is int and dtype is None and -(2**31) <= x < 2**31:
+        self.ptr = ti_core.make_const_expr_int(impl.pytaichi.default_ip, x)
+    else:
+        _expr(self, *args, dbg_info=dbg_info, dtype=dtype)
+        return
+    self.dbg_info = dbg_info
+    if dbg_info:
+        self.ptr.set_dbg_info(dbg_info)
+    self.ptr.type_check(_config_of(impl.pytaichi.prog))
+    self.ptr_type_checked = True
+
+
+@functools.lru_cache(maxsize=1)
+def _config_of(program):
+    return program.config()
 
 
 # ------------------------------------------------------------------------------------------- products of vectors

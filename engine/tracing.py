@@ -7,6 +7,7 @@ what keeps LLVM from unrolling them. With outline.py and launch.py, one of the f
 """
 
 import ast
+import copy
 import functools
 import linecache
 import sys
@@ -65,6 +66,11 @@ def _parsed_once(self, excluded_parameters=(), is_kernel=True, arg_features=None
         return _get_tree_and_ctx(
             self, excluded_parameters, is_kernel, arg_features, args, ast_builder, is_real_function
         )
+    if is_real_function:
+        # Taichi takes the arguments out of the tree of one
+        node = copy.copy(tree.body[0])
+        node.args = copy.copy(node.args)
+        tree = ast.Module(body=[node], type_ignores=[])
     return tree, ASTTransformerContext(
         excluded_parameters=excluded_parameters, is_kernel=False, func=self, arg_features=arg_features,
         global_vars=kernel_impl._get_global_vars(self.func), argument_data=args, src=[""], start_lineno=1,

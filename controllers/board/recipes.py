@@ -199,7 +199,7 @@ RECIPES = {
     "box_push": Recipe(splines(15, 0.05, mean=(0.1, 0.0)), CURVES, worlds=1, lr=0.03),
     "sysid_pendulum": Recipe(None, CURVES, worlds=1, lr=0.1, bounds=(-3.0, 3.0), options={"patience": np.inf}),
     "sysid_box": Recipe(None, worlds=1, lr=0.1, options={"patience": np.inf, "betas": (0.5, 0.9)}),
-    "half_cheetah": Recipe(gait(), lr=0.012, **RUN),
+    "half_cheetah": Recipe(gait(), lr=0.012, options={"exchange": 8}, **RUN),
     "hopper": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
     "walker2d": Recipe(gait(feel=PITCH), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),
     "ant": Recipe(gait(), lr=0.02, options={"exchange": 8}, plan=Plan(1.5), **LEGS),

@@ -126,27 +126,28 @@ def derivative(f, steps, noise, side=0):
 
     Nothing here knows what the derivative should be (Ridders, Adv. Eng. Software 4(2), 1982, chooses alike). steps:
     falling. noise: rounding error of a value of f, without which the quotients of steps too small to change f would
-    agree on zero. A quotient is NaN where f is or diverges.
+    agree on zero. A quotient is NaN where f is or diverges. Central quotients may agree on what holds beyond a jump to
+    either side of 0 only: then f bends the more, for its step, the smaller the step is, and the pair does not count.
     """
-    quotients = np.array([quotient(f, h, side) for h in steps])
-    spreads = np.abs(np.diff(quotients)) + noise / np.asarray(steps)[1:]
+    steps = np.asarray(steps)
+    quotients, bends = np.array([sample(f, h, side) for h in steps]).T
+    spreads = np.abs(np.diff(quotients)) + noise / steps[1:]
+    rounding = 10 * noise / steps[1:] + 1e-5 * np.abs(quotients[1:])
+    spreads[bends[1:] > 1.5 * bends[:-1] + rounding] = np.nan
     if np.isnan(spreads).all():
         return np.nan, np.inf
     i = int(np.nanargmin(spreads))
     return float(quotients[i : i + 2].mean()), float(spreads[i])
 
 
-def quotient(f, h, side):
-    """`difference`, or NaN where a step that large leads to a rollout that diverges."""
+def sample(f, h, side):
+    """Fourth-order difference quotient, central or to one side, and how far a central one's halves are apart; NaN where
+    a step that large leads to a rollout that diverges."""
     try:
-        return difference(f, h, side)
+        if side:
+            h = h * side
+            return (-25 * f(0) + 48 * f(h) - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h), 0.0
+        ahead, behind = f(h), f(-h)
+        return (8 * (ahead - behind) - (f(2 * h) - f(-2 * h))) / (12 * h), abs(ahead + behind - 2 * f(0)) / h
     except DivergenceError:
-        return np.nan
-
-
-def difference(f, h, side=0):
-    """Fourth-order difference quotient, central or to one side."""
-    if side:
-        h = h * side
-        return (-25 * f(0) + 48 * f(h) - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h)
-    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
+        return np.nan, np.nan

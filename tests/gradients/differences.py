@@ -9,6 +9,7 @@ from engine.errors import DivergenceError
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
 STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+TINY = 1e-8  # steps over which no loss here bends visibly
 ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
 # What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
 ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")
@@ -126,11 +127,15 @@ def derivative(f, steps, noise, side=0):
 
     Nothing here knows what the derivative should be (Ridders, Adv. Eng. Software 4(2), 1982, chooses alike). steps:
     falling. noise: rounding error of a value of f, without which the quotients of steps too small to change f would
-    agree on zero. A quotient is NaN where f is or diverges. Central quotients may agree on what holds beyond a jump to
-    either side of 0 only: then f bends the more, for its step, the smaller the step is, and the pair does not count.
+    agree on zero; a solver that stops at a tolerance makes more, which the bends at the smallest steps show. A quotient
+    is NaN where f is or diverges. Central quotients may agree on what holds beyond a jump to either side of 0 only:
+    then f bends the more, for its step, the smaller the step is, and the pair does not count.
     """
     steps = np.asarray(steps)
     quotients, bends = np.array([sample(f, h, side) for h in steps]).T
+    tiny = steps <= TINY
+    if tiny.any() and not np.isnan(bends[tiny]).all():
+        noise = max(noise, 0.5 * np.nanmax(bends[tiny] * steps[tiny]))
     spreads = np.abs(np.diff(quotients)) + noise / steps[1:]
     rounding = 10 * noise / steps[1:] + 1e-5 * np.abs(quotients[1:])
     spreads[bends[1:] > 1.5 * bends[:-1] + rounding] = np.nan

@@ -135,15 +135,15 @@ def _guard(nodes):
     that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed. A counter that is
     multiplied by a number of columns numbers entities; what its bound is good for, math/index.py says.
     """
-    multiplied = {
-        n.left.id for n in nodes
+    multiplied = [
+        (n.left.id, n.lineno) for n in nodes
         if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) and isinstance(n.left, ast.Name)
         and getattr(n.right, "id", "").isupper()
-    }  # fmt: skip
+    ]  # fmt: skip
     for n in nodes:
         if isinstance(n, ast.For) and isinstance(n.iter, ast.Call) and getattr(n.iter.func, "id", "") == "range":
             name = n.target.id
-            if name in multiplied:
+            if any(m == name and n.lineno < line <= n.end_lineno for m, line in multiplied):
                 n.target.id = f"{name}_"
                 n.body.insert(0, _bound(name))
             n.body.insert(0, _EXIT)

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("torch", reason='needs PyTorch: pip install "pullback[torch]"')
 SB3 = importlib.util.find_spec("stable_baselines3") is not None
 DEMOS = [
     pytest.param("demos.ppo_cleanrl_style"),

@@ -9,8 +9,8 @@ import engine
 from engine import Simulator
 from tests.physics.reference import skip_older_rk4
 
-mujoco = pytest.importorskip("mujoco")
-gymnasium = pytest.importorskip("gymnasium")
+mujoco = pytest.importorskip("mujoco", reason='needs MuJoCo: pip install "pullback[mjcf]"')
+gymnasium = pytest.importorskip("gymnasium", reason='needs Gymnasium: pip install "pullback[rl]"')
 
 ASSETS = Path(gymnasium.__file__).parent / "envs/mujoco/assets"
 ROBOTS = (

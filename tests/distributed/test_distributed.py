@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-ray = pytest.importorskip("ray")
+ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"')
 
 import engine  # noqa: E402
 import scenes  # noqa: E402

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-ray = pytest.importorskip("ray")
+ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"')
 
 from engine.population import population  # noqa: E402
 

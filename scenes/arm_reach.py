@@ -2,12 +2,11 @@
 
 from engine.model import ModelBuilder
 
-from .parts import RED, arm, ground
+from .parts import ARM_BENT, RED, arm, ground
 from .reach import Chain, Reach
 from .scene import Scene
 
 TARGET = (0.25, 0.5, 0.75)
-START = (0.0, 0.6, 0.0, 1.2, 0.0, 0.6, 0.0)  # rad: bent forward
 
 
 def build() -> Scene:
@@ -20,7 +19,7 @@ def build() -> Scene:
         task=Reach(Chain.of(model, "hand"), TARGET),
         frame_skip=2,
         duration=2.0,
-        qpos0=START,
+        qpos0=ARM_BENT,
         reset_noise=0.02,
         camera={"azimuth": 125.0, "elevation": -15.0, "width": 3.6, "lookat": (0.2, 0.2, 0.55)},
     )

@@ -4,12 +4,11 @@ import numpy as np
 
 from engine.model import ModelBuilder
 
-from .parts import RED, arm, ground
+from .parts import ARM_BENT, RED, arm, ground
 from .reach import Chain, Track
 from .scene import Scene
 
 MIDDLE = (0.5, 0.0, 0.7)
-START = (0.0, 0.6, 0.0, 1.2, 0.0, 0.6, 0.0)  # rad: bent forward
 
 
 def build() -> Scene:
@@ -22,7 +21,7 @@ def build() -> Scene:
         task=Track(Chain.of(model, "hand"), MIDDLE),
         frame_skip=2,
         duration=5.0,
-        qpos0=START,
+        qpos0=ARM_BENT,
         reset_noise=0.02,
         camera={"azimuth": 150.0, "elevation": -12.0, "width": 3.6, "lookat": (0.2, 0.0, 0.55)},
     )

@@ -87,6 +87,7 @@ def pole(b, name, parent, length, colours, pos=(0, 0, 0), bob=0.5):
 
 
 ARM_TORQUES = (120, 120, 60, 60, 20, 20, 8)  # N m
+ARM_BENT = (0.0, 0.6, 0.0, 1.2, 0.0, 0.6, 0.0)  # rad: bent forward
 
 
 def arm(b):

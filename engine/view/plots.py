@@ -38,7 +38,7 @@ def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[st
     """How an optimisation went: each metric over the iterations, one below another, in the order given.
 
     `metrics` holds a list for each name, or is a list with the metrics of each iteration. An axis is logarithmic
-    where all values are positive and span more than a factor of 50.
+    where all values are positive and fall, from the largest to the last, by more than a factor of 50.
     """
     if not isinstance(metrics, Mapping):
         metrics = {name: [row[name] for row in metrics] for name in (metrics[0] if len(metrics) else ())}
@@ -52,7 +52,7 @@ def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[st
         axes.plot(1 + np.arange(len(values)), values, color=COLOURS[i % len(COLOURS)], marker=marker, markersize=3.5)
         axes.set_ylabel(name.replace("_", " "))
         finite = values[np.isfinite(values)]
-        if len(finite) and finite.min() > 0.0 and finite.max() > 50.0 * finite.min():
+        if len(finite) and finite.min() > 0.0 and finite.max() > 50.0 * finite[-1]:
             axes.set_yscale("log")
     figure.align_ylabels()
     panels[-1].set_xlabel("iteration")

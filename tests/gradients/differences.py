@@ -9,7 +9,7 @@ from engine.errors import DivergenceError
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
 STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
-TINY = 1e-8  # steps over which no loss here bends visibly
+TINY = 1e-9  # steps over which no loss here bends visibly
 ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
 # What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
 ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")

@@ -121,7 +121,7 @@ class Simulator:
             getattr(d, name)[rows] = 0
         d.qpos[rows] = start
         d.qvel[rows] = speed
-        d._status[rows, : s.W_ID] = 0
+        d._status[rows] = 0
         return self
 
     def _rows(self, worlds):
@@ -260,13 +260,9 @@ class Simulator:
 
 def hold_controls(sim):
     """Controller and trajectory packs of a plain step: no parts, controls held, one output row for the sensors."""
-    controller = Pack("controller")
-    for b in s.CONTROLLER:
-        controller.allocate(b, 8)
-    trajectory = Pack("trajectory")
-    for b in s.TRAJECTORY:
-        trajectory.allocate(b, 2 * sim.worlds * sim.sizes.get(b.count, 0))
-    return controller, trajectory
+    controller = Pack("controller", {b.name: 8 for b in s.CONTROLLER})
+    rows = 2 * sim.worlds
+    return controller, Pack("trajectory", {b.name: rows * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY})
 
 
 def checked(name, value, shape):

@@ -104,7 +104,7 @@ class PureRollout:
         self.sim = Simulator(sim.model, worlds, sim.ncon_max)  # its pack is the state and work of both directions
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
-                self.sim.model_pack.set(b.name, sim.model_pack[b.name])
+                self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
         self.quaternions = bool(np.isin(sim.model.jnt_type, (BALL, FREE)).any())
         self._lock = threading.Lock()
         stages = 4 if sim.model.opt.integrator == 1 else 1
@@ -120,16 +120,13 @@ class PureRollout:
 
     def _allocate(self):
         sim, w = self.sim, self.worlds
-        self._traj, self._cot, self._adj = Pack("trajectory"), Pack("cotangent"), Pack("adjoint")
-        for b in s.TRAJECTORY[:-1]:
-            self._traj.allocate(b, (self.steps if b.name == "traj_ctrl" else self.rows) * w * sim.sizes[b.count])
-        self._traj.allocate(s.TRAJECTORY[-1], 1 if self.repeats else int(np.prod(self.record_shape)))
-        for b in s.COTANGENT:
-            self._cot.allocate(b, (self.steps if "ctrl" in b.name else self.rows) * w * sim.sizes[b.count])
+        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
+        rows |= {name: self.steps * w * self.model.nu for name in rows if "ctrl" in name}
+        rows["record"] = 1 if self.repeats else int(np.prod(self.record_shape))
+        self._traj, self._cot = Pack("trajectory", rows), Pack("cotangent", rows)
         program = Program(nu=self.model.nu)
-        extra = {"nparam": 1, "nscratch": program.nscratch + self.model.nq}
-        for b in s.ADJOINT:
-            self._adj.allocate(b, w * {**sim.sizes, **extra}[b.count] * b.width)
+        count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
+        self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
         kernel = reverse_parallel if sim.parallel else reverse_serial
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
@@ -140,7 +137,7 @@ class PureRollout:
         """Views of what every call reads or writes in the buffers, and the layout of what it keeps."""
         sim, w, m, d, adj = self.sim, self.worlds, self.model, self.sim.data, self._adj
         self._theta = sim.model_pack["theta"]
-        self._cleared = d._status[:, : s.W_ID], sim.pack["time"], sim.pack["qacc_warmstart"]
+        self._cleared = d._status, sim.pack["time"], sim.pack["qacc_warmstart"]
         self._given = d.qpos, d.qvel, d.act, self._view(self._traj, "traj_ctrl", self.steps, m.nu)
         if not self.repeats:
             self._record = self._traj["record"].reshape(self.record_shape)

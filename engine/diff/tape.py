@@ -8,7 +8,7 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack, data_pack, parameter, theta_layout, zeros
+from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta_layout
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
@@ -108,20 +108,15 @@ class Tape:
         sim, m, w = self.sim, self.sim.model, self.sim.worlds
         self.pack = data_pack(m, w, sim.ncon_max)  # state and work of the reverse pass
         self.data = sim.views(self.pack)
-        self.traj = Pack("trajectory")
-        self.cot = Pack("cotangent")
-        count = dict(sim.sizes)
-        for b in s.TRAJECTORY[:-1]:
-            rows = self.steps if b.name == "traj_ctrl" else self.rows
-            self.traj.allocate(b, rows * w * count[b.count])
-        for b in s.COTANGENT:
-            rows = self.steps if "ctrl" in b.name else self.rows
-            self.cot.allocate(b, rows * w * count[b.count])
-        self.adj = Pack("adjoint")
-        for b in s.ADJOINT[:-2]:
-            self.adj.allocate(b, w * count[b.count] * b.width)
-        for b in s.ADJOINT[-2:]:
-            self.adj.allocate(b, 1)  # a controller's, allocated when there is one
+        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
+        rows |= {name: self.steps * w * m.nu for name in rows if "ctrl" in name}
+        self._elements = rows
+        self.cot = Pack("cotangent", rows)
+        self.adj = self._adjoint(1, 1)  # made again for a controller
+
+    def _adjoint(self, nparam, nscratch):
+        w, count = self.sim.worlds, {**self.sim.sizes, "nparam": nparam, "nscratch": nscratch}
+        return Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
 
     def _plan(self):
         sim, m = self.sim, self.sim.model
@@ -140,14 +135,14 @@ class Tape:
             )
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
-        self.traj.set("record", zeros(max(rows * sim.worlds * self.record_width, 1)))
+        self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
         self.slots = [{n: np.empty_like(sim.pack[n]) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
     def fixed_bytes(self):
         """Bytes of everything but records and snapshots."""
-        record = self.traj.buffers.get("record", np.zeros(0))
-        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) - record.nbytes
+        outputs = pack_bytes("trajectory", {**self._elements, "record": 0})
+        return outputs + sum(p.nbytes for p in (self.pack, self.cot, self.adj))
 
     @property
     def bytes(self):
@@ -225,9 +220,8 @@ class Tape:
         if self._program is program:
             return
         self._program = program
-        sim, w = self.sim, self.sim.worlds
-        self.adj.set("params_bar", zeros(max(w * program.nparam, 1)))
-        self.adj.set("scratch_bar", zeros(max(w * (program.nscratch + sim.model.nq), 1)))
+        sim = self.sim
+        self.adj = self._adjoint(program.nparam, program.nscratch + sim.model.nq)
         self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
         self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
         self._reverse = None
@@ -283,7 +277,7 @@ class Tape:
         self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]
-        self.data._status[:, : s.W_ID] = 0
+        self.data._status[:] = 0
         if self._spent:
             self._record_again()
         self._spent = self.schedule.slots > 0

@@ -17,7 +17,7 @@ from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
-from engine.kernels import rollout_parallel, rollout_serial
+from engine.kernels import rollout_device, rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
@@ -205,11 +205,14 @@ class Simulator:
         return min(self.worlds, 8 * threads, max(threads, self.worlds // 4))
 
     @property
-    def parallel(self):
-        return settings().arch != "cpu" or (self.worlds >= PARALLEL_FROM and settings().threads > 1)
+    def form(self):
+        """Which form of the kernels steps these worlds (kernels.py)."""
+        if settings().arch != "cpu":
+            return "device"
+        return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
-        kernel = rollout_parallel if self.parallel else rollout_serial
+        kernel = {"serial": rollout_serial, "parallel": rollout_parallel, "device": rollout_device}[self.form]
         return BoundKernel(kernel, [self.model_pack, data, controller, trajectory], 8)
 
     def check_state(self):

@@ -23,7 +23,7 @@ from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.tape import Tape
 from engine.finite import require_finite, within
-from engine.kernels import reverse_parallel, reverse_serial
+from engine.kernels import reverse_device, reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
@@ -128,7 +128,7 @@ class PureRollout:
         count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
         self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
-        kernel = reverse_parallel if sim.parallel else reverse_serial
+        kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
         self._reverse = BoundKernel(kernel, packs, 8)
         self._name_parts()

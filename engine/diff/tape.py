@@ -12,7 +12,7 @@ from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
-from engine.kernels import reverse_parallel, reverse_serial
+from engine.kernels import reverse_device, reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
@@ -271,7 +271,7 @@ class Tape:
         sim = self.sim
         self._load_cotangents(bars)
         if self._reverse is None:
-            kernel = reverse_parallel if sim.parallel else reverse_serial
+            kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
             packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
             self._reverse = BoundKernel(kernel, packs, 8)
         self.clear_adjoint()

@@ -1,6 +1,6 @@
 """Allocation of packs from the schema, conversion of a Model to device buffers, and live NumPy views for people.
 
-On the CPU every buffer is a NumPy array that the kernels use in place, so a view written by the user is what the next
+Every buffer is a NumPy array that the kernels use in place (memory.py), so a view written by the user is what the next
 step reads.
 """
 
@@ -11,25 +11,13 @@ import taichi as ti
 
 from engine import schema as s
 from engine.math.types import real, vec3, vec4
+from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
 DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
-LINES = 128  # bytes
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
-
-
-def zeros(shape, dtype=NP_REAL):
-    """Like np.zeros, alone on its cache lines (and on the neighbours, which processors fetch along).
-
-    What one thread writes must not share a line with what all threads read, such as the sizes: measured, two threads
-    were then no faster than one.
-    """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + 2 * LINES, np.uint8)
-    start = -raw.ctypes.data % LINES
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 class Pack:
@@ -51,7 +39,8 @@ class Pack:
             length[kind] += -(-math.prod(sizes[b.name]) // APART) * APART
         if max(self.starts.values()) >= 2**31:
             raise ValueError(f"{name}: {max(length.values()):,} numbers in one pack, allowed: some {2**31:,}")
-        self.blocks = {"int": zeros(length["int"], np.int32), "real": zeros(length["real"])}
+        types = {"int": np.int32, "real": NP_REAL}
+        self.blocks = {kind: zeros(n, types[kind], constant=name == "model") for kind, n in length.items()}
         for b in s.PACKS[name]:
             at, shape = self.starts[b.name], sizes[b.name]
             self.buffers[b.name] = self.blocks[s.kind_of(b)][at : at + math.prod(shape)].reshape(shape)

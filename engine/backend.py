@@ -72,6 +72,8 @@ def _start(arch, precision, threads):
             default_fp=real,
             # With it on, compile time grows with the square of the kernel's size.
             advanced_optimization=False,
+            # On CUDA it means approximate division, roots and sines, and no subnormal numbers.
+            fast_math=arch == "cpu",
             cpu_max_num_threads=threads,
             offline_cache=True,
             # Kernels of one setting take some 45 MB, those with a user's controller the same again; beyond its limit of

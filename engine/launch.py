@@ -10,7 +10,9 @@ import gc
 import numpy as np
 import taichi as ti
 
-from engine.arrays import NP_REAL, zeros
+from engine.arrays import NP_REAL
+from engine.backend import settings
+from engine.memory import zeros
 from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
 from engine.variant import variant
 
@@ -40,11 +42,11 @@ def compile_kernel(kernel, narrays, nints):
 class BoundKernel:
     """A kernel bound to packs: `launch(*ints)`.
 
-    packs: Pack objects in the order of outline.LETTERS. The kernel takes the table of where their buffers begin, the
-    blocks of each pack, integers first, and then `nints` integers.
+    packs: Pack objects in the order of schema.LETTERS. The kernel takes the table of where their buffers begin, the
+    blocks of each pack, integers first, then the arrays `others` and `nints` integers.
     """
 
-    def __init__(self, kernel, packs, nints):
+    def __init__(self, kernel, packs, nints, others=()):
         self.packs = packs
         self.program = ti.lang.impl.get_runtime().prog
         letters = {pack: letter for letter, pack in LETTERS.items()}
@@ -55,12 +57,15 @@ class BoundKernel:
             for b in PACKS[pack.name]:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
             blocks += [pack.blocks[kind] for kind in kinds_of(letter)]
+        blocks += others
         with variant(kernel, packs) as kernel:
             traced, self.data = compile_kernel(kernel, len(blocks), nints)
         self.context = traced.make_launch_context()
         for at, a in enumerate(blocks):
             self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
+        self.blocks = blocks  # alive as long as they are bound
         self.first, self.ints = len(blocks), None
+        self.waits = settings().arch != "cpu"
 
     def launch(self, *ints):
         if self.ints != ints:  # half a microsecond each
@@ -68,3 +73,5 @@ class BoundKernel:
                 self.context.set_arg_int((i,), value)
             self.ints = ints
         self.program.launch_kernel(self.data, self.context)
+        if self.waits:  # NumPy reads the arrays without asking whether a device has finished with them
+            self.program.synchronize()

@@ -17,6 +17,7 @@ from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
+from engine.guard import Guard, Start
 from engine.kernels import rollout_device, rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
@@ -100,6 +101,7 @@ class Simulator:
         self._pieces = [piece for _, a in self._checked for piece in pieces(a)]
         self._checked_theta = None
         self._kernel = self._external = None
+        self._guard = Guard(self.pack, self.worlds) if self.form == "device" else None
         self.reset()
 
     def views(self, pack):
@@ -149,9 +151,9 @@ class Simulator:
         None where none did; their state is not finite, so they must be reset before the next step.
         """
         self._launch(steps_number(n), 0, held)
-        status = self._status
-        if status.tobytes() == self._all_ok:  # a tenth of the time of any()
+        if self._well():
             return None
+        status = self._status
         if (status == s.OVERFLOW).any():
             self.raise_status(self.data)
         return status == s.DIVERGED
@@ -186,13 +188,17 @@ class Simulator:
             self._kernel = self.bind_rollout(self.pack, *self._held)
             count = self.worlds * self.model.nu
             self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+            self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
         self.check_state()
-        self._status[:] = s.OK
+        if self._start:
+            self._start()
+        else:
+            self._status[:] = s.OK
+            acting, given = self._controls
+            acting[:] = given
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        acting, given = self._controls
-        acting[:] = given
         self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
@@ -217,11 +223,15 @@ class Simulator:
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
-        for piece in self._pieces:
-            if not np.vdot(piece, piece) < np.inf:  # as finite.within, without the call
-                for name, array in self._checked:
-                    require_finite(name, array)
-                break
+        if self._guard:
+            fit = self._guard.fit()
+        else:
+            fit = True
+            for piece in self._pieces:
+                fit = fit and np.vdot(piece, piece) < np.inf  # as finite.within, without the call
+        if not fit:
+            for name, array in self._checked:
+                require_finite(name, array)
         theta = self.model_pack["theta"].tobytes()
         if theta != self._checked_theta:
             self._check_params()
@@ -237,12 +247,17 @@ class Simulator:
                 allowed = "zero or more" if name in NOT_NEGATIVE else "more than zero"
                 raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {allowed}")
 
+    def _well(self):
+        """Has no world stopped?"""
+        if self._guard:
+            return self._guard.well()
+        return self._status.tobytes() == self._all_ok  # a tenth of the time of any()
+
     def raise_status(self, data):
         """Raise what a launch left in the worlds' status."""
-        status = data._status[:, s.W_STATUS]
-        if status.tobytes() == self._all_ok:
+        if self._well():
             return
-        w = int(np.flatnonzero(status)[0])
+        w = int(np.flatnonzero(data._status[:, s.W_STATUS])[0])
         row = data._status[w]
         step = int(row[s.W_STEP])
         if row[s.W_STATUS] == s.OVERFLOW:

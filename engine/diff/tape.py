@@ -14,6 +14,7 @@ from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose
 from engine.errors import StaleTapeError
 from engine.kernels import reverse_device, reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
+from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
 # What a snapshot holds: the part of State that a step changes.
@@ -136,7 +137,7 @@ class Tape:
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
-        self.slots = [{n: np.empty_like(sim.pack[n]) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+        self.slots = [{n: zeros(sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
     def fixed_bytes(self):
@@ -231,10 +232,10 @@ class Tape:
         sim = self.sim
         if isinstance(action, Save):
             for n, a in self.slots[action.slot].items():
-                a[:] = pack[n]
+                copy(a, pack[n])
         elif isinstance(action, Restore):
             for n, a in self.slots[action.slot].items():
-                pack[n][:] = a
+                copy(pack[n], a)
         elif isinstance(action, (Forward, Record)):
             last = int(self.extra and action.stop == self.steps)
             row = 0 if isinstance(action, Record) else -1
@@ -285,7 +286,7 @@ class Tape:
 
     def clear_adjoint(self):
         for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
-            self.adj[n][:] = 0
+            clear(self.adj[n])
 
     def _record_again(self):
         """Records and snapshots as the rollout left them: a reverse pass that computes again overwrites them.
@@ -322,7 +323,7 @@ class Tape:
         for name in ("qpos", "qvel", "act", "ctrl", "sensordata"):
             buffer, bar = self.cot[f"cot_{name}"], bars[name]
             if bar is None:
-                buffer[:] = 0
+                clear(buffer)
             elif name == "qpos":
                 tangent = qpos_to_tangent(self.sim.model, self.trajectory.qpos, bar)
                 tangent[0] = 0  # the start's own goes to qpos0 directly

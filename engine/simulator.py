@@ -311,9 +311,15 @@ def steps_number(n):
     return int(n)
 
 
-def qpos_to_tangent(model, qpos, bar):
-    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar)."""
-    out = np.zeros((*bar.shape[:-1], model.nv), bar.dtype)
+CYCLE = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+
+
+def qpos_to_tangent(model, qpos, bar, out=None):
+    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar).
+
+    out: where to write them; then the arrays may also be another library's.
+    """
+    out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out
     for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
         if t == FREE:
             out[..., va : va + 3] = bar[..., qa : qa + 3]
@@ -321,25 +327,31 @@ def qpos_to_tangent(model, qpos, bar):
         if t in (FREE, BALL):
             q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
             u, x = q[..., 1:], b[..., 1:]
-            out[..., va : va + 3] = 0.5 * (q[..., :1] * x - b[..., :1] * u - np.cross(u, x))
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., va + i] = 0.5 * (q[..., 0] * x[..., i] - b[..., 0] * u[..., i] - turn)
         else:
             out[..., va] = bar[..., qa]
     return out
 
 
-def tangent_to_qpos(model, qpos, bar):
-    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|."""
-    out = np.zeros((*bar.shape[:-1], model.nq), bar.dtype)
+def tangent_to_qpos(model, qpos, bar, out=None):
+    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|.
+
+    out: where to write them; then the arrays may also be another library's.
+    """
+    out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
     for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
         if t == FREE:
             out[..., qa : qa + 3] = bar[..., va : va + 3]
             qa, va = qa + 3, va + 3
         if t in (FREE, BALL):
             q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
-            n2 = np.sum(q * q, axis=-1, keepdims=True)
-            u = q[..., 1:]
-            out[..., qa : qa + 1] = -2 * np.sum(u * x, axis=-1, keepdims=True) / n2
-            out[..., qa + 1 : qa + 4] = 2 * (q[..., :1] * x + np.cross(u, x)) / n2
+            n2, u = (q * q).sum(-1), q[..., 1:]
+            out[..., qa] = -2 * (u * x).sum(-1) / n2
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., qa + 1 + i] = 2 * (q[..., 0] * x[..., i] + turn) / n2
         else:
             out[..., qa] = bar[..., va]
     return out

@@ -132,6 +132,8 @@ def rollout_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints
 def rollout_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
                    nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32,
                    row0: ti.i32, every: ti.i32):  # fmt: skip
+    # few threads in a block: a few thousand worlds then already reach all multiprocessors
+    ti.loop_config(block_dim=32)
     for w in range(nworld):
         run_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
                   w, nworld, t0, t1, frame_skip, last, row0, every)
@@ -163,6 +165,7 @@ def reverse_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints
 def reverse_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
                    gr: Reals, br: Reals, nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32,
                    last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
+    ti.loop_config(block_dim=32)
     for w in range(nworld):
         reverse_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
                       Block(s, None, gr), Block(s, None, br), w, nworld, t0, t1, frame_skip, last, row0, every)

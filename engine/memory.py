@@ -2,7 +2,7 @@
 
 On the CPU that is any memory. For CUDA it is managed memory of the driver, which both sides address alike: a page lies
 where it was last used, so what only kernels touch stays on the device, and what the host reads or writes comes over by
-itself. `copy` and `clear` leave it where it is.
+itself; views are as live as on the CPU. `copy` and `clear` leave it where it is.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from engine.backend import settings
+from engine.backend import cuda_driver, settings
 
 LINES = 128  # bytes
 ATTACH_GLOBAL, READ_MOSTLY = 1, 1  # CU_MEM_ATTACH_GLOBAL, CU_MEM_ADVISE_SET_READ_MOSTLY of the driver's interface
@@ -51,6 +51,11 @@ class Managed:
     """Managed memory as bytes that NumPy takes over without a copy, freed with the last array on it."""
 
     def __init__(self, size, constant):
+        # a device that is asked for more managed memory than it has begins to swap with the host
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        driver().call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+        if size > free.value:
+            raise MemoryError(f"CUDA: {size:,} bytes asked for, {free.value:,} of {total.value:,} are free")
         address = ctypes.c_void_p()
         driver().call("cuMemAllocManaged", ctypes.byref(address), size, ATTACH_GLOBAL)
         weakref.finalize(self, driver().free, address.value)
@@ -69,7 +74,7 @@ class Driver:
     """The CUDA driver's C interface, in the context of the device that Taichi uses (device 0)."""
 
     def __init__(self):
-        self.library = ctypes.CDLL("libcuda.so.1")
+        self.library = cuda_driver()
         self.context = ctypes.c_void_p()
         self._check("cuDevicePrimaryCtxRetain", ctypes.byref(self.context), 0)
 

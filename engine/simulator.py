@@ -16,7 +16,7 @@ from engine.arrays import (
 from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.finite import pieces, require_finite
+from engine.finite import FEW, pieces, require_finite
 from engine.kernels import rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
@@ -97,7 +97,7 @@ class Simulator:
         self._status = self.data._status[:, s.W_STATUS]
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
-        self._pieces = [piece for _, a in self._checked for piece in pieces(a)]
+        self._pieces, self._gather = _together([a for _, a in self._checked])
         self._checked_theta = None
         self._kernel = self._external = None
         self.reset()
@@ -182,20 +182,25 @@ class Simulator:
 
     def _launch(self, n, last, held=None):
         if self._kernel is None:
-            self._held = hold_controls(self)
-            self._kernel = self.bind_rollout(self.pack, *self._held)
-            count = self.worlds * self.model.nu
-            self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+            self._bind()
         self.check_state()
-        self._status[:] = s.OK
+        self._status.fill(s.OK)
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
         acting, given = self._controls
-        acting[:] = given
-        self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
+        acting[...] = given
+        self._kernel.launch(self.worlds, self._chunks, 0, 1 if n else 0, n or 1, last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
+
+    def _bind(self):
+        """Make ready what every launch of a step needs; the first one waits for the compiler."""
+        self._held = hold_controls(self)
+        self._kernel = self.bind_rollout(self.pack, *self._held)
+        count = self.worlds * self.model.nu
+        self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+        self._chunks = self.chunks
 
     @property
     def chunks(self):
@@ -214,6 +219,8 @@ class Simulator:
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
+        if self._gather:
+            np.concatenate(self._gather, out=self._pieces[0])
         for piece in self._pieces:
             if not np.vdot(piece, piece) < np.inf:  # as finite.within, without the call
                 for name, array in self._checked:
@@ -267,6 +274,17 @@ def hold_controls(sim):
     for b in s.TRAJECTORY:
         trajectory.allocate(b, 2 * sim.worlds * sim.sizes.get(b.count, 0))
     return controller, trajectory
+
+
+def _together(arrays):
+    """(pieces, arrays to fill the first piece from): all numbers of the arrays, to be asked for sums of squares.
+
+    Few numbers are copied into one piece, because each sum costs more than that; many are pieces of the arrays.
+    """
+    flat = [a.reshape(-1) for a in arrays if a.size]
+    if sum(a.size for a in flat) <= FEW:
+        return [np.concatenate(flat)], flat
+    return [piece for a in flat for piece in pieces(a)], []
 
 
 def checked(name, value, shape):

@@ -261,3 +261,9 @@ def data_pack(model, worlds, nconmax):
 
 def data_elements(sizes, worlds):
     return {b.name: worlds * sizes[b.count] * b.width for b in s.STATE + s.WORK}
+
+
+def state_of(pack):
+    """All numbers of the state of all worlds as one flat array (with zeros between the buffers)."""
+    end = s.STATE[-1].name
+    return pack.blocks["real"][: pack.starts[end] + pack[end].size]

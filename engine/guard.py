@@ -6,9 +6,10 @@ On the CPU NumPy answers this (simulator.py, finite.py). That of a GPU it would 
 import numpy as np
 import taichi as ti
 
+from engine.arrays import state_of
 from engine.launch import BoundKernel
 from engine.outline import INTS, REALS
-from engine.schema import NUMBERS, NWI, OK, STATE, W_STATUS
+from engine.schema import NUMBERS, NWI, OK, W_STATUS
 
 LARGE = 1e30  # within f32; what is larger is looked at on the host
 STATUS, CTRL, ACTING = NUMBERS["d", "world_i"], NUMBERS["d", "ctrl"], NUMBERS["r", "traj_ctrl"]
@@ -48,8 +49,7 @@ class Guard:
         self.worlds = worlds
         # the host's own memory: Taichi sends these few numbers there and back
         self.found = np.zeros(4, np.int32)
-        self.state = pack.starts["xfrc_applied"] + pack["xfrc_applied"].size
-        assert STATE[-1].name == "xfrc_applied" and STATE[0].name == "time"
+        self.state = state_of(pack).size
         self._unfit = BoundKernel(find_unfit, [pack], 1, [self.found])
         self._stopped = BoundKernel(find_stopped, [pack], 1, [self.found])
 

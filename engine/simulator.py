@@ -11,6 +11,7 @@ from engine.arrays import (
     model_pack,
     parameter,
     sizes_of,
+    state_of,
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
@@ -98,7 +99,7 @@ class Simulator:
         self._status = self.data._status[:, s.W_STATUS]
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
-        self._pieces = [piece for _, a in self._checked for piece in pieces(a)]
+        self._pieces = pieces(state_of(self.pack))
         self._checked_theta = None
         self._kernel = self._external = None
         self._guard = Guard(self.pack, self.worlds) if self.form == "device" else None
@@ -184,24 +185,29 @@ class Simulator:
 
     def _launch(self, n, last, held=None):
         if self._kernel is None:
-            self._held = hold_controls(self)
-            self._kernel = self.bind_rollout(self.pack, *self._held)
-            count = self.worlds * self.model.nu
-            self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
-            self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
+            self._bind()
         self.check_state()
         if self._start:
             self._start()
         else:
-            self._status[:] = s.OK
+            self._status.fill(s.OK)
             acting, given = self._controls
-            acting[:] = given
+            acting[...] = given
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        self._kernel.launch(self.worlds, self.chunks, 0, 1 if n else 0, max(n, 1), last, -1, 1)
+        self._kernel.launch(self.worlds, self._chunks, 0, 1 if n else 0, n or 1, last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
+
+    def _bind(self):
+        """Make ready what every launch of a step needs; the first one waits for the compiler."""
+        self._held = hold_controls(self)
+        self._kernel = self.bind_rollout(self.pack, *self._held)
+        count = self.worlds * self.model.nu
+        self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+        self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
+        self._chunks = self.chunks
 
     @property
     def chunks(self):

@@ -42,19 +42,17 @@ class DataViews:
 
     def __init__(self, pack, sizes, worlds):
         self._pack, self._sizes, self._worlds = pack, sizes, worlds
-        self._views = {}
+        views = {}
         for name, (buffer, symbol, width, column, layout) in _DATA.items():
-            self._views[name] = _view(pack[buffer], worlds, sizes[symbol], width, column, layout)
-        self._views["time"] = self._views["time"][:, 0]
+            views[name] = _view(pack[buffer], worlds, sizes[symbol], width, column, layout)
+        views["time"] = views["time"][:, 0]
         force = pack["xfrc_applied"][: worlds * sizes["nbody"] * 2]
-        self._views["xfrc_applied"] = force.reshape(worlds, sizes["nbody"], 6)
+        views["xfrc_applied"] = force.reshape(worlds, sizes["nbody"], 6)
+        self.__dict__.update(views)  # found without a call; __setattr__ keeps them
         self._status = pack["world_i"].reshape(worlds, s.NWI)
 
     def __getattr__(self, name):
-        try:
-            return self.__dict__.get("_views", {})[name]  # absent while a copy is being made
-        except KeyError:
-            raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied") from None
+        raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied")
 
     def arrays(self):
         """{name: array}, all of them."""
@@ -64,9 +62,6 @@ class DataViews:
         if not name.startswith("_"):
             raise AttributeError(f"data.{name}: assign into the array, data.{name}[...] = value")
         super().__setattr__(name, value)
-
-    def __dir__(self):
-        return [*super().__dir__(), *self._views]
 
     @property
     def ncon(self):

@@ -15,7 +15,7 @@ from engine.model import ModelBuilder
 
 from .parts import BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, trunk_sensors
 from .scene import Scene
-from .task import Locomotion
+from .task import Locomotion, coordinate
 
 RADIUS = 0.08  # of every capsule
 HIP = np.radians((-30, 30))
@@ -46,23 +46,24 @@ class Run(Locomotion):
 
         The torso's x, then `cfrc_ext` of all bodies, clipped.
         """
-        forces = sim.cfrc_ext()[:, 1:].clip(*self.contact_range)
-        return np.concatenate([sim.data.xpos[:, 1, :1], forces.reshape(sim.worlds, -1)], axis=1)
+        forces = sim.cfrc_ext().reshape(sim.worlds, -1).clip(*self.contact_range)
+        forces[:, 5] = sim.data.xpos[:, 1, 0]  # the world's own, which come first, are of no use
+        return forces[:, 5:]
 
     def start_workspace(self, sim, qpos):
         """The same after a reset: no contact has been evaluated, and Gymnasium's forces are zero."""
         return np.concatenate([qpos[:, :1], np.zeros((len(qpos), 6 * (sim.model.nbody - 1)))], axis=1)
 
-    def observation_with(self, observation, workspace):
-        """The observation of the state, followed by the forces."""
-        return np.concatenate([observation, workspace[..., 1:]], axis=-1)
+    def observation_with(self, qpos, qvel, workspace):
+        """What the observation of the state has, followed by the forces."""
+        return np.concatenate([qpos[..., self.horizontal :], qvel, workspace[..., 1:]], axis=-1)
 
     def reward_with(self, terms, workspace_before, workspace_after, dt):
         """(reward, its terms) from those of the state and the workspace."""
-        velocity = (workspace_after[..., 0] - workspace_before[..., 0]) / dt
+        velocity = (coordinate(workspace_after, 0) - coordinate(workspace_before, 0)) / dt
         terms = terms | {
             "forward": self.forward_weight * velocity,
-            "contact": -self.contact_weight * np.square(workspace_after[..., 1:]).sum(axis=-1),
+            "contact": -self.contact_weight * np.add.reduce(np.square(workspace_after[..., 1:]), axis=-1),
         }
         return sum(terms.values()), terms
 

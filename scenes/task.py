@@ -63,6 +63,11 @@ class Task:
         """Does the episode end here, before its time is over? Booleans (...)."""
         return ~finite(qpos, qvel)
 
+    def outcome(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+        """(reward, its terms, terminated) of a step, for those who need them all: they may have work in common."""
+        reward, terms = self.reward(qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt)
+        return reward, terms, self.terminated(qpos_after, qvel_after)
+
     def position(self, qpos):
         """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
         return {}
@@ -99,6 +104,12 @@ class Locomotion(Task):
     least_height: float = -np.inf
     settle: float = 0.0
 
+    def __init_subclass__(cls, **kwargs):
+        """A reward or an end of a task's own counts in its `outcome`."""
+        super().__init_subclass__(**kwargs)
+        if {"reward", "terminated"} & set(vars(cls)) and "outcome" not in vars(cls):
+            cls.outcome = Task.outcome
+
     @property
     def goals(self):
         since = f" after {self.settle:g} s" if self.settle else ""
@@ -124,36 +135,67 @@ class Locomotion(Task):
 
     def observation(self, qpos, qvel):
         if self.velocity_clip < np.inf:
-            qvel = np.clip(qvel, -self.velocity_clip, self.velocity_clip)
+            qvel = np.minimum(np.maximum(qvel, -self.velocity_clip), self.velocity_clip)  # half the time of np.clip
         return np.concatenate([np.asarray(qpos)[..., self.horizontal :], qvel], axis=-1)
 
     def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
-        velocity = (np.asarray(qpos_after)[..., 0] - np.asarray(qpos_before)[..., 0]) / dt
+        healthy = self.healthy(qpos_after, qvel_after) if self.healthy_reward else None
+        return self._paid(qpos_before, ctrl, qpos_after, dt, healthy)
+
+    def outcome(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+        healthy = self.healthy(qpos_after, qvel_after)
+        return *self._paid(qpos_before, ctrl, qpos_after, dt, healthy), ~healthy
+
+    def _paid(self, qpos_before, ctrl, qpos_after, dt, healthy):
+        velocity = (coordinate(qpos_after, 0) - coordinate(qpos_before, 0)) / dt
         terms = {
             "forward": self.forward_weight * velocity,
             "ctrl": -self.ctrl_weight * np.add.reduce(np.square(ctrl), axis=-1),
         }
         if self.healthy_reward:
-            terms["survive"] = self.healthy_reward * self.healthy(qpos_after, qvel_after)
+            # a float64 times a number is eight times as fast as a bool_ times a number
+            terms["survive"] = self.healthy_reward * healthy.astype(float)
         return sum(terms.values()), terms
 
     def healthy(self, qpos, qvel):
         """Is the robot still on its feet? Booleans (...); never in a state that is not finite."""
-        qpos, healthy = np.asarray(qpos), finite(qpos, qvel)
-        for value, bounds in ((qpos[..., self.horizontal], self.healthy_z), (qpos[..., 2], self.healthy_angle)):
+        qpos, qvel = np.asarray(qpos), np.asarray(qvel)
+        if qpos.ndim == 1:
+            return np.bool_(self._one_healthy(qpos.tolist(), qvel.tolist()))
+        size = squares(qpos, qvel)
+        healthy = finite(qpos, qvel, size)
+        for i, bounds in ((self.horizontal, self.healthy_z), (2, self.healthy_angle)):
             if bounds != _ANY:
-                healthy = healthy & _within(value, bounds)
-        if self.healthy_state != _ANY:
+                healthy = healthy & _within(qpos[..., i], bounds)
+        low, high = self.healthy_state
+        # nearly always the sum of all squares tells that each is small enough
+        if not size < min(-low, high) ** 2:
             state = np.concatenate([qpos[..., 2:], qvel], axis=-1)
-            healthy = healthy & _within(state, self.healthy_state).all(axis=-1)
+            healthy = healthy & _within(state, (low, high)).all(axis=-1)
         return healthy
+
+    def _one_healthy(self, qpos, qvel):
+        """The same of one state, as lists: ten numbers are compared in the time of one NumPy call."""
+        (z_low, z_high), (least, most) = self.healthy_z, self.healthy_angle
+        if not (z_low < qpos[self.horizontal] < z_high and least < qpos[2] < most):
+            return False
+        state = qpos[2:] + qvel
+        if not abs(qpos[0] + qpos[1] + sum(state)) < np.inf:  # as it is where one of them is not finite
+            return False
+        low, high = self.healthy_state
+        return self.healthy_state == _ANY or low < min(state) and max(state) < high
 
     def terminated(self, qpos, qvel):
         return ~self.healthy(qpos, qvel)
 
     def position(self, qpos):
-        qpos = np.asarray(qpos)
-        return {axis: qpos[..., i] for i, axis in enumerate("xy"[: self.horizontal])}
+        return {axis: coordinate(qpos, i) for i, axis in enumerate("xy"[: self.horizontal])}
+
+
+def coordinate(state, i):
+    """Entry i of states (..., n), (...); of one state a number, which NumPy calculates with faster than with arrays."""
+    state = np.asarray(state)
+    return state[i] if state.ndim == 1 else state[..., i]
 
 
 def tilt(qpos, horizontal):
@@ -169,11 +211,21 @@ def last_seconds(trajectory, seconds):
     return int(np.searchsorted(trajectory.time, trajectory.time[-1] - seconds - 1e-9))
 
 
-def finite(qpos, qvel):
-    """Which states are finite, booleans (...)."""
-    # nearly always all of them, which a finite sum of squares tells in a fifth of the time
-    if all([np.size(a) <= _FEW and np.vdot(a, a) < np.inf for a in (qpos, qvel)]):
-        return ~np.zeros(np.shape(qpos)[:-1], bool)
+def squares(qpos, qvel):
+    """Sum of the squares of all numbers. Not finite where one of them is not, or where there are too many to ask so.
+
+    Nearly always it tells that all are finite, or small, in a fifth of the time that a look at each takes.
+    """
+    if qpos.size > _FEW or qvel.size > _FEW:
+        return np.inf
+    return np.vdot(qpos, qpos) + np.vdot(qvel, qvel)  # unlike dot, silent about an overflow
+
+
+def finite(qpos, qvel, size=None):
+    """Which states are finite, booleans (...). size: their `squares`, where the caller has them."""
+    qpos, qvel = np.asarray(qpos), np.asarray(qvel)
+    if (squares(qpos, qvel) if size is None else size) < np.inf:
+        return ~np.zeros(qpos.shape[:-1], bool)
     return np.isfinite(qpos).all(axis=-1) & np.isfinite(qvel).all(axis=-1)
 
 

@@ -80,10 +80,11 @@ def position_info(worlds):
 def step_info(worlds, terms):
     """The terms of the reward, where the robot is, and its velocity over the control step."""
     info = {f"reward_{name}": copied(value) for name, value in terms.items()}
-    before = worlds.task.position(worlds.before[0])
-    for axis, value in worlds.task.position(worlds.qpos).items():
-        info[f"{axis}_position"] = copied(value)
-        info[f"{axis}_velocity"] = (value - before[axis]) / worlds.dt
+    position = worlds.task.position
+    before, after = position(worlds.before[0]), position(worlds.qpos)
+    for axis in after:
+        info[f"{axis}_position"] = copied(after[axis])
+        info[f"{axis}_velocity"] = (after[axis] - before[axis]) / worlds.dt
     return info
 
 

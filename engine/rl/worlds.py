@@ -39,9 +39,10 @@ class Worlds:
         self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), NP_REAL)
 
     def observe(self):
-        observation = self.task.observation(self.qpos, self.qvel)
         if self.extra:
-            observation = self.task.observation_with(observation, self.workspace[self.row])
+            observation = self.task.observation_with(self.qpos, self.qvel, self.workspace[self.row])
+        else:
+            observation = self.task.observation(self.qpos, self.qvel)
         # users keep what they are given: never a view of the live state
         return observation if observation.base is None else observation.copy()
 
@@ -95,11 +96,10 @@ class Worlds:
         # The engine stops at velocities beyond the observation space's limits; positions could creep past them.
         if not within(observation, MAXVAL):
             diverged = self._outside(observation, diverged)
-        reward, terms = self.task.reward(*self.before, action, self.qpos, self.qvel, self.dt)
+        reward, terms, terminated = self.task.outcome(*self.before, action, self.qpos, self.qvel, self.dt)
         if self.extra:
             around = workspace[self.row], self.workspace[self.row]
             reward, terms = self.task.reward_with(terms, *around, self.dt)
-        terminated = self.task.terminated(self.qpos, self.qvel)
         if diverged is not None:
             diverged = diverged[self.row]
             reward, terminated = np.where(diverged, 0.0, reward), terminated | diverged

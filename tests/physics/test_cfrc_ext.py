@@ -1,8 +1,12 @@
 """External forces on bodies against MuJoCo's cfrc_ext: contacts between bodies and with the world, applied forces."""
 
+import copy
+
 import mujoco
 import numpy as np
 import pytest
+
+from tests.physics.reference import gymnasium_asset
 
 XML = """
 <mujoco>
@@ -19,9 +23,38 @@ XML = """
 """
 
 
+# A ball rests on a massless block that is fixed to the world; a limited ball joint pushes nobody.
+STILL = """
+<mujoco>
+  <worldbody>
+    <body pos="1 1 0"> <geom type="box" size="0.3 0.3 0.2" pos="0.1 0 0" mass="0"/> </body>
+    <body pos="1.1 1 0.29"> <freejoint/> <geom size="0.1"/> </body>
+    <body pos="0 0 2">
+      <joint type="ball" range="0 10" limited="true"/>
+      <geom type="capsule" fromto="0 0 0 0 0 -0.5" size="0.05" contype="0" conaffinity="0"/>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def mujocos(mj, data, qpos, qvel, applied):
+    data.qpos, data.qvel, data.xfrc_applied = qpos, qvel, applied
+    mujoco.mj_forward(mj, data)
+    mujoco.mj_rnePostConstraint(mj, data)
+    return data.cfrc_ext[1:]
+
+
+@pytest.mark.parametrize("heavier", [False, True])
 @pytest.mark.parametrize("cone", ["pyramidal", "elliptic"])
-def test_cfrc_ext(cone, simulators):
+def test_cfrc_ext(cone, heavier, simulators):
+    """In both worlds, of which one is pushed; also with masses that were changed after the simulator was made."""
     mj, sim = simulators(XML.format(cone=cone), worlds=2)
+    if heavier:
+        mj = copy.copy(mj)
+        mj.body_subtreemass[:3] += 3.0 * mj.body_mass[2]
+        mj.body_mass[2] *= 4.0
+        sim.params.body_mass[2] *= 4.0
     rng = np.random.default_rng(0)
     md = mujoco.MjData(mj)
     sim.reset(qvel=0.3 * rng.normal(size=(2, mj.nv)))
@@ -33,10 +66,41 @@ def test_cfrc_ext(cone, simulators):
         sim.forward()
         ours = sim.cfrc_ext()
         for w in range(2):
-            md.qpos, md.qvel, md.xfrc_applied = before["qpos"][w], before["qvel"][w], sim.data.xfrc_applied[w]
-            mujoco.mj_forward(mj, md)
-            mujoco.mj_rnePostConstraint(mj, md)
-            theirs = md.cfrc_ext[1:]
+            theirs = mujocos(mj, md, before["qpos"][w], before["qvel"][w], sim.data.xfrc_applied[w])
             np.testing.assert_allclose(ours[w, 1:], theirs, rtol=0, atol=1e-6 * max(np.abs(theirs).max(), 1.0))
             touching += md.ncon
+        assert not ours[:, 0].any()
     assert touching > 100
+
+
+def test_fixed_bodies_and_limits(simulators):
+    """What is fixed to the world is pushed about its own centre, massless or not; a limit is no contact with a body."""
+    mj, sim = simulators(STILL)
+    angle = np.radians(8.0)
+    qpos = mj.qpos0.copy()
+    qpos[-4:] = np.cos(angle), np.sin(angle), 0.0, 0.0
+    sim.reset(qpos)
+    sim.forward()
+    theirs = mujocos(mj, mujoco.MjData(mj), qpos, np.zeros(mj.nv), np.zeros((mj.nbody, 6)))
+    assert sim.data.ncon[0] == 2 and np.abs(theirs[0]).max() > 1.0 and not theirs[2].any()
+    np.testing.assert_allclose(sim.cfrc_ext()[0, 1:], theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_a_world_does_not_depend_on_others(simulators):
+    """Bit for bit, with contacts of several bodies of one tree and with those of several trees."""
+    for xml in (XML.format(cone="elliptic"), gymnasium_asset("ant")):
+        (mj, many), (_, one) = simulators(xml, worlds=3), simulators(xml)
+        rng = np.random.default_rng(1)
+        many.reset(qvel=0.3 * rng.normal(size=(3, mj.nv)))
+        seen = 0
+        for _ in range(30):
+            many.step(5)
+            many.data.qacc_warmstart[:] = 0.0
+            state = many.data.qpos.copy(), many.data.qvel.copy()
+            many.forward()
+            for w in range(3):
+                one.reset(state[0][w], state[1][w])
+                one.forward()
+                np.testing.assert_array_equal(one.cfrc_ext()[0], many.cfrc_ext()[w])
+                seen += one.data.ncon[0]
+        assert seen > 100

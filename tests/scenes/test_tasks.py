@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import scenes
-from scenes.task import Locomotion, Task
+from scenes.task import Locomotion, Task, coordinate
 from tests.physics.reference import skip_older_rk4
 from tests.scenes.scene_references import GYMNASIUM, environment
 
@@ -68,6 +68,8 @@ def test_many_states_at_once(name):
         alone, alone_terms = task.reward(before[0][i], before[1][i], ctrl[i], after[0][i], after[1][i], scene.dt)
         np.testing.assert_allclose(alone, reward[i])
         np.testing.assert_allclose([alone_terms[k] for k in terms], [terms[k][i] for k in terms])
+        outcome = task.outcome(before[0][i], before[1][i], ctrl[i], after[0][i], after[1][i], scene.dt)
+        assert outcome == (alone, alone_terms, terminated[i])
 
 
 @pytest.mark.parametrize("name", scenes.names())
@@ -91,6 +93,51 @@ def test_healthy_state_range_leaves_out_the_first_two_coordinates():
     task = Locomotion(healthy_state=(-1, 1))
     assert task.healthy(np.array([9.0, 9.0, 0.5]), np.zeros(3))
     assert not task.healthy(np.zeros(3), np.array([0.0, 2.0, 0.0]))
+
+
+def test_a_reward_or_an_end_of_ones_own_counts():
+    """In `outcome` too, which a task of this kind otherwise works out at one go."""
+
+    class Slow(Locomotion):
+        def reward(self, *step):
+            return -super().reward(*step)[0], {}
+
+    class Short(Locomotion):
+        def terminated(self, qpos, qvel):
+            return coordinate(qpos, 0) > 0.5
+
+    class Both(Slow, Short):
+        pass
+
+    class Healthy(Locomotion):
+        def healthy(self, qpos, qvel):
+            return np.bool_(False)
+
+    step = np.zeros(3), np.zeros(3), np.zeros(2), np.ones(3), np.zeros(3), 0.5
+    expected = {Locomotion: (2.0, False), Slow: (-2.0, False), Short: (2.0, True), Both: (-2.0, True)}
+    for kind, (reward, terminated) in {**expected, Healthy: (2.0, True)}.items():
+        outcome = kind().outcome(*step)
+        assert (outcome[0], outcome[2]) == (reward, terminated), kind
+
+
+@pytest.mark.parametrize("name", ["half_cheetah", "hopper", "walker2d", "ant"])
+def test_one_state_is_as_healthy_as_among_many(name):
+    """Inside of every bound, on it, outside, and not finite: one state is judged by other code than many."""
+    scene = scenes.load(name)
+    task, (qpos, qvel) = scene.task, scene.start(worlds=1)
+    values = [np.nan, np.inf, -np.inf, 1e300, 99.99, 100.0, -100.0, 100.01]
+    values += [np.nextafter(end, end + by) for bounds in (task.healthy_z, task.healthy_angle) for end in bounds
+               for by in (-1, 0, 1)]  # fmt: skip
+    states = np.concatenate([qpos, qvel], axis=1)[0]
+    states = np.array([np.where(np.arange(states.size) == i, value, states)
+                       for i in range(states.size) for value in values])  # fmt: skip
+    states[::7] *= -1
+    states = np.concatenate([states, np.concatenate([qpos, qvel], axis=1)])
+    q, v = np.split(states, [qpos.size], axis=1)
+    many = task.healthy(q, v)
+    assert 0 < many.sum() < len(many)
+    for k in range(len(many)):
+        assert task.healthy(q[k], v[k]) == many[k] == task.healthy(q[k : k + 1], v[k : k + 1])[0], states[k]
 
 
 def test_swing_up_is_best_upright_and_wraps_around():

@@ -18,9 +18,8 @@ from engine.backend import settings
 from engine.cfrc_ext import ExternalForces
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
+from engine.forms import WorldsKernel
 from engine.guard import Guard, Start
-from engine.kernels import rollout_device, rollout_parallel, rollout_serial
-from engine.launch import BoundKernel
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
 from engine.views import DataViews
@@ -196,7 +195,7 @@ class Simulator:
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        self._kernel.launch(self.worlds, self._chunks, 0, 1 if n else 0, n or 1, last, -1, 1)
+        self._kernel.launch(0, 1 if n else 0, n or 1, last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
 
@@ -207,25 +206,16 @@ class Simulator:
         count = self.worlds * self.model.nu
         self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
         self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
-        self._chunks = self.chunks
-
-    @property
-    def chunks(self):
-        """Pieces that a parallel launch is cut into: enough to balance threads, of four worlds where that leaves every
-        thread one, since neighbours share cache lines."""
-        threads = settings().threads
-        return min(self.worlds, 8 * threads, max(threads, self.worlds // 4))
 
     @property
     def form(self):
-        """Which form of the kernels steps these worlds (kernels.py)."""
+        """Where these worlds are stepped: on a device, or by one thread or several (forms.py)."""
         if settings().arch != "cpu":
             return "device"
         return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
-        kernel = {"serial": rollout_serial, "parallel": rollout_parallel, "device": rollout_device}[self.form]
-        return BoundKernel(kernel, [self.model_pack, data, controller, trajectory], 8)
+        return WorldsKernel(self, [self.model_pack, data, controller, trajectory])
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""

@@ -32,6 +32,7 @@ LAYERS = (
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
     ("engine.guard", "engine.kernels"),
+    ("engine.forms",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
     ("engine.view",),

@@ -24,8 +24,7 @@ from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
 from engine.diff.tape import Tape
 from engine.finite import within
-from engine.kernels import reverse_device, reverse_parallel, reverse_serial
-from engine.launch import BoundKernel
+from engine.forms import WorldsKernel
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
@@ -131,9 +130,8 @@ class PureRollout:
         count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
         self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
-        kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
-        self._reverse = BoundKernel(kernel, packs, 8)
+        self._reverse = WorldsKernel(sim, packs)
         self._name_parts()
 
     def _name_parts(self):
@@ -178,7 +176,7 @@ class PureRollout:
 
     def _launch(self, kernel, row0):
         last = int(self.sensors)
-        kernel.launch(self.worlds, self.sim.chunks, 0, self.steps, self.frame_skip, last, row0, self.every)
+        kernel.launch(0, self.steps, self.frame_skip, last, row0, self.every)
 
     def _rows(self, pack, name, rows, width):
         return self.space.view(pack[name][: rows * self.worlds * width].reshape(rows, self.worlds, width))

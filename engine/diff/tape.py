@@ -12,8 +12,7 @@ from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
-from engine.kernels import reverse_device, reverse_parallel, reverse_serial
-from engine.launch import BoundKernel
+from engine.forms import WorldsKernel
 from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
@@ -229,7 +228,6 @@ class Tape:
 
     def _act(self, action, pack, kernel, every):
         """Carry out one action of the schedule on the state in `pack`."""
-        sim = self.sim
         if isinstance(action, Save):
             for n, a in self.slots[action.slot].items():
                 copy(a, pack[n])
@@ -239,14 +237,14 @@ class Tape:
         elif isinstance(action, (Forward, Record)):
             last = int(self.extra and action.stop == self.steps)
             row = 0 if isinstance(action, Record) else -1
-            kernel.launch(sim.worlds, sim.chunks, action.start, action.stop, self.frame_skip, last, row, every)
+            kernel.launch(action.start, action.stop, self.frame_skip, last, row, every)
         elif isinstance(action, Reverse):
             self.reverse(action.start, action.stop, 0)
 
     def reverse(self, start, stop, row):
         """The adjoint of control steps stop - 1 down to start, whose records begin at `row`; one launch."""
-        sim, last = self.sim, int(stop == self.steps)
-        self._reverse.launch(sim.worlds, sim.chunks, start, stop, self.frame_skip, last, row, self.every)
+        last = int(stop == self.steps)
+        self._reverse.launch(start, stop, self.frame_skip, last, row, self.every)
 
     # -------------------------------------------------------------------------------------------------- backward
 
@@ -272,9 +270,8 @@ class Tape:
         sim = self.sim
         self._load_cotangents(bars)
         if self._reverse is None:
-            kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
             packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
-            self._reverse = BoundKernel(kernel, packs, 8)
+            self._reverse = WorldsKernel(sim, packs)
         self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]

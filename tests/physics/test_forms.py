@@ -1,0 +1,58 @@
+"""Which form a launch takes changes nothing but its time; worker threads have a core each."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from engine.backend import cores, settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(len(cores()) < 2, reason="needs two cores")
+def test_little_work_wakes_no_threads_and_gives_the_same_bits():
+    assert settings().threads > 1
+    scene = scenes.load("hopper")
+    one, many = (engine.Simulator(scene.model, 5) for _ in range(2))
+    start, ctrl = scene.start(np.random.default_rng(0), 5), np.full((5, scene.model.nu), 0.3)
+    for sim in (one, many):
+        sim.reset(*start)
+        sim.data.ctrl[:] = ctrl
+    for _ in range(300):
+        one.step()
+    many.step(300)
+    assert set(one._kernel.bound) == {"serial"} and set(many._kernel.bound) == {"parallel"}
+    assert np.array_equal(one.data.qpos, many.data.qpos) and np.array_equal(one.data.qvel, many.data.qvel)
+    many.step()
+    one.step(1)
+    assert set(many._kernel.bound) == {"serial", "parallel"}
+    assert np.array_equal(one.data.qpos, many.data.qpos)
+
+
+def test_one_core_takes_no_threads():
+    sim = engine.Simulator(scenes.load("pendulum").model, 1)
+    sim.step(10_000)
+    assert set(sim._kernel.bound) == {"serial"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list threads")
+@pytest.mark.parametrize("other", (0, 1), ids=("as many as cores", "another number"))
+def test_threads_have_a_core_each(other):
+    code = f"""if True:
+        import os, engine
+        from engine.backend import cores
+        allowed = os.sched_getaffinity(0)
+        engine.init(threads=len(cores()) + {other})
+        assert os.sched_getaffinity(0) == allowed  # the calling thread goes where it likes
+        at = [os.sched_getaffinity(int(t)) for t in os.listdir("/proc/self/task")]
+        print(sorted(min(s) for s in at if len(s) == 1 < len(allowed)) == sorted(allowed))"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    expected = other == 0 and len(cores()) > 1
+    assert done.stdout.split() == [str(expected)], done.stderr

@@ -56,7 +56,7 @@ class DataViews:
 
     def arrays(self):
         """{name: array}, all of them."""
-        return dict(self._views)
+        return {name: a for name, a in self.__dict__.items() if not name.startswith("_")}
 
     def __setattr__(self, name, value):
         if not name.startswith("_"):

@@ -1,5 +1,7 @@
 """Simulator: many worlds of one model, stepped by one kernel."""
 
+from functools import cached_property
+
 import numpy as np
 
 from engine import schema as s
@@ -14,7 +16,7 @@ from engine.arrays import (
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
-from engine.cfrc_ext import ExternalForces
+from engine.com_based import ComBasedOf
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import FEW, pieces, require_finite
 from engine.kernels import rollout_parallel, rollout_serial
@@ -99,7 +101,7 @@ class Simulator:
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces, self._gather = _together([a for _, a in self._checked])
         self._checked_theta = None
-        self._kernel = self._external = None
+        self._kernel = None
         self.reset()
 
     def views(self, pack):
@@ -156,9 +158,12 @@ class Simulator:
             self.raise_status(self.data)
         return status == s.DIVERGED
 
-    def forward(self):
-        """Compute everything up to the acceleration and the sensors at the current state, without moving."""
-        self._run(0, 1)
+    def forward(self, held=None):
+        """Compute everything up to the acceleration and the sensors at the current state, without moving.
+
+        held: worlds in which nothing is computed, booleans (worlds,).
+        """
+        self._run(0, 1, held)
 
     def linearize(self, frame_skip=1):
         """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from here; see engine.linearize."""
@@ -172,12 +177,24 @@ class Simulator:
         Torque (N m) about the centre of mass of the body's tree, then force (N), in world axes. After a step the last
         evaluation is the one in that step: for RK4 its last stage, not the state in which the step ended.
         """
-        if self._external is None:
-            self._external = ExternalForces(self)
-        return self._external()
+        return self._com_based.cfrc_ext()
 
-    def _run(self, n, last):
-        self._launch(n, last)
+    def com_based(self):
+        """Quantities about centres of mass in the last evaluation, a named tuple: `com cinert cvel cfrc_ext`.
+
+        com (worlds, trees, 3): centre of mass of each tree of bodies, m. The others are of bodies, about the centre of
+        mass of the body's tree, in world axes. cinert (worlds, nbody, 10): inertia xx yy zz xy xz yz (kg m^2), mass
+        times place of the body's own centre (kg m), mass (kg). cvel (worlds, nbody, 6): angular velocity (rad/s), then
+        velocity (m/s). cfrc_ext: as above.
+        """
+        return self._com_based.all()
+
+    @cached_property
+    def _com_based(self):
+        return ComBasedOf(self)
+
+    def _run(self, n, last, held=None):
+        self._launch(n, last, held)
         self.raise_status(self.data)
 
     def _launch(self, n, last, held=None):

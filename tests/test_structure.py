@@ -27,7 +27,7 @@ LAYERS = (
     ("engine.backend",),
     ("engine.math", "engine.variant"),
     ("engine.arrays",),
-    ("engine.cfrc_ext", "engine.launch", "engine.outline", "engine.views"),
+    ("engine.com_based", "engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),

@@ -1,63 +1,65 @@
 """Allocation of packs from the schema, conversion of a Model to device buffers, and live NumPy views for people.
 
-On the CPU every buffer is a NumPy array that the kernels use in place, so a view written by the user is what the next
+Every buffer is a NumPy array that the kernels use in place (memory.py), so a view written by the user is what the next
 step reads.
 """
+
+import math
 
 import numpy as np
 import taichi as ti
 
 from engine import schema as s
 from engine.math.types import real, vec3, vec4
+from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
 DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
-LINES = 128  # bytes
-
-
-def pack_type(name):
-    """The argument pack of a group of buffers, in the schema's order."""
-    return ti.types.argpack(
-        **{b.name: ti.types.ndarray(dtype=DTYPES[b.dtype], ndim=1) for b in s.PACKS[name]}
-    )
-
-
-def zeros(shape, dtype=NP_REAL):
-    """Like np.zeros, alone on its cache lines (and on the neighbours, which processors fetch along).
-
-    What one thread writes must not share a line with what all threads read, such as the sizes: measured, two threads
-    were then no faster than one.
-    """
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + 2 * LINES, np.uint8)
-    start = -raw.ctypes.data % LINES
-    return raw[start : start + size].view(dtype).reshape(shape)
+APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
 class Pack:
-    """Buffers of one pack as NumPy arrays, by name. Every buffer has at least one element."""
+    """The buffers of one pack, by name: NumPy arrays in two blocks of memory, one of integers and one of real numbers.
 
-    def __init__(self, name):
+    A kernel binds the blocks; where each buffer begins in its block (`starts`, in numbers) is looked up when a launch
+    is bound (launch.py). elements: {buffer: entries}; every buffer has at least one. Raises ValueError where a buffer
+    would begin beyond what an index reaches.
+    """
+
+    def __init__(self, name, elements):
         self.name = name
-        self.buffers = {}
-        self.version = 0  # counts changes of the arrays themselves, for prebound launches
-
-    def allocate(self, buffer, elements):
-        dtype = np.int32 if buffer.dtype == "int" else NP_REAL
-        self.set(buffer.name, zeros((max(elements, 1), *INNER[buffer.dtype]), dtype))
-
-    def set(self, name, array):
-        self.buffers[name] = array
-        self.version += 1
+        self.starts, self.buffers = {}, {}
+        sizes, length = {}, {"int": 0, "real": 0}
+        for b in s.PACKS[name]:
+            kind = s.kind_of(b)
+            sizes[b.name] = (max(elements[b.name], 1), *INNER[b.dtype])
+            self.starts[b.name] = length[kind]
+            length[kind] += -(-math.prod(sizes[b.name]) // APART) * APART
+        if max(self.starts.values()) >= 2**31:
+            raise ValueError(f"{name}: {max(length.values()):,} numbers in one pack, allowed: some {2**31:,}")
+        types = {"int": np.int32, "real": NP_REAL}
+        self.blocks = {kind: zeros(n, types[kind], constant=name == "model") for kind, n in length.items()}
+        for b in s.PACKS[name]:
+            at, shape = self.starts[b.name], sizes[b.name]
+            self.buffers[b.name] = self.blocks[s.kind_of(b)][at : at + math.prod(shape)].reshape(shape)
 
     def __getitem__(self, name):
         return self.buffers[name]
 
     @property
     def nbytes(self):
-        return sum(a.nbytes for a in self.buffers.values())
+        return sum(a.nbytes for a in self.blocks.values())
+
+
+def pack_bytes(name, elements):
+    """Bytes of a pack, before it is made."""
+    total = 0
+    for b in s.PACKS[name]:
+        n = max(elements[b.name], 1) * math.prod(INNER[b.dtype])
+        total += -(-n // APART) * APART * (4 if b.dtype == "int" else np.dtype(NP_REAL).itemsize)
+    return total
 
 
 def sizes_of(model, nconmax):
@@ -102,10 +104,8 @@ def contact_capacity(model):
 
 def model_pack(model, nconmax):
     """Device buffers of a Model."""
-    pack = Pack("model")
     sizes = sizes_of(model, nconmax)
-    for b in s.MODEL:
-        pack.allocate(b, sizes[b.count] * b.width)
+    pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
     pack["opt"][:] = (model.opt.timestep, model.opt.impratio, 1e-2 * model.opt.tolerance, model.opt.refsafe)
     for name, (at, shape) in theta_layout(model)[0].items():
@@ -247,17 +247,23 @@ def _fill_actuators(pack, m):
 def most_worlds(sizes):
     """How many worlds the indices of the kernels reach (math/index.py)."""
     entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
-    numbers = [sizes[b.count] * b.width * int(np.prod(INNER[b.dtype])) for b in s.STATE + s.WORK]
-    return min((s.MOST - 1) // max(entities), (2**31 - 1) // max(numbers), (2**29 - 1) // max(sizes["nconnv"], 1))
+    numbers = sum(sizes[b.count] * b.width * math.prod(INNER[b.dtype]) for b in s.STATE + s.WORK)
+    return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // max(sizes["nconnv"], 1))
 
 
 def data_pack(model, worlds, nconmax):
     """State and work of `worlds` worlds. Raises ValueError where the kernels' indices do not reach."""
-    pack = Pack("data")
     sizes = sizes_of(model, nconmax)
     if worlds > most_worlds(sizes):
         raise ValueError(f"worlds: got {worlds}, allowed: at most {most_worlds(sizes)} of this model")
-    for b in s.STATE + s.WORK:
-        pack.allocate(b, worlds * sizes[b.count] * b.width)
-    pack["world_i"].reshape(worlds, s.NWI)[:, s.W_ID] = np.arange(worlds)
-    return pack
+    return Pack("data", data_elements(sizes, worlds))
+
+
+def data_elements(sizes, worlds):
+    return {b.name: worlds * sizes[b.count] * b.width for b in s.STATE + s.WORK}
+
+
+def state_of(pack):
+    """All numbers of the state of all worlds as one flat array (with zeros between the buffers)."""
+    end = s.STATE[-1].name
+    return pack.blocks["real"][: pack.starts[end] + pack[end].size]

@@ -1,6 +1,7 @@
 """Taichi, set up once per process: architecture, precision, threads and the compile options that the kernels need."""
 
 import contextlib
+import ctypes
 import os
 import sys
 import time
@@ -27,10 +28,11 @@ class Settings:
 def init(arch="cpu", precision=None, threads=None):
     """Set the engine up; optional, the first use calls it with the defaults.
 
-    arch: "cpu" or "cuda". precision: "f64" (default on the CPU) or "f32" (default on CUDA).
+    arch: "cpu" or "cuda" (an NVIDIA GPU; with several, CUDA_VISIBLE_DEVICES chooses).
+    precision: "f64" (default on the CPU) or "f32" (default on CUDA).
     threads: CPU threads for batches of worlds, default all cores.
     Raises ValueError for an unknown value and RuntimeError when the process already runs with other settings,
-    because compiled kernels hold their precision.
+    because compiled kernels hold their precision, or when there is no GPU.
     """
     global _settings
     if arch not in ARCHS:
@@ -49,8 +51,26 @@ def init(arch="cpu", precision=None, threads=None):
                 f"asked for {(arch, precision, threads)}. Call engine.init before the first simulator."
             )
         return _settings
+    if arch == "cuda" and not gpus():  # Taichi would fall back to the CPU
+        raise RuntimeError('arch: got "cuda", but the driver of NVIDIA finds no GPU here; allowed: "cpu"')
     _settings = _start(arch, precision, threads)
     return _settings
+
+
+def cuda_driver():
+    """The C library of NVIDIA's driver. Raises OSError where there is none."""
+    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+
+
+def gpus():
+    """How many NVIDIA GPUs there are."""
+    count = ctypes.c_int(0)
+    try:
+        driver = cuda_driver()
+    except OSError:
+        return 0
+    found = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if found else 0
 
 
 def settings():
@@ -72,6 +92,8 @@ def _start(arch, precision, threads):
             default_fp=real,
             # With it on, compile time grows with the square of the kernel's size.
             advanced_optimization=False,
+            # On CUDA it means approximate division, roots and sines, and no subnormal numbers.
+            fast_math=arch == "cpu",
             cpu_max_num_threads=threads,
             offline_cache=True,
             # Kernels of one setting take some 45 MB, those with a user's controller the same again; beyond its limit of

@@ -1,26 +1,23 @@
 """The two kernels of the engine: a rollout of many worlds, and its reverse. Everything else is called from here.
 
+Each comes in three forms: worlds one after the other, in chunks on the threads of a CPU, each on a thread of a GPU.
+They take the table `s` of where buffers begin and the packs' blocks (launch.py), of integers and of real numbers.
+
 One worker runs one world for a whole segment of steps. A control step is `frame_skip` physics steps with one control.
 What a rollout leaves behind is described in records.py.
 """
 
 import taichi as ti
 
-from engine.arrays import pack_type
 from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
-from engine.outline import outline
+from engine.outline import INTS as Ints
+from engine.outline import REALS as Reals
+from engine.outline import Block, outline
 from engine.records import inject, record_size, write_outputs
-from engine.schema import NSENSORDATA, NU, NWI, OK, W_ID, W_STATUS
+from engine.schema import NSENSORDATA, NU, NWI, OK, W_STATUS
 from engine.step import stepped, stepped_vjp
-
-ModelPack = pack_type("model")
-DataPack = pack_type("data")
-ControllerPack = pack_type("controller")
-TrajectoryPack = pack_type("trajectory")
-AdjointPack = pack_type("adjoint")
-CotangentPack = pack_type("cotangent")
 
 
 @outline("mdcr", "w nworld t0 t1 frame_skip last row0 every")
@@ -110,40 +107,65 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
 
 
 @ti.kernel
-def rollout_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, nworld: ti.i32, nchunk: ti.i32,
-                   t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
-    ti.loop_config(serialize=True)
-    for w in range(nworld):
-        run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
-
-
-@ti.kernel
-def rollout_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, nworld: ti.i32, nchunk: ti.i32,
-                     t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32,
-                     every: ti.i32):  # fmt: skip
-    # the CPU backend hands out blocks of 512 iterations
-    for k in range(nchunk * 512):
-        if k % 512 == 0:
-            for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
-                run_world(m, d, c, r, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
-
-
-@ti.kernel
-def reverse_serial(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: AdjointPack, b: CotangentPack,
+def rollout_serial(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
                    nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32,
                    row0: ti.i32, every: ti.i32):  # fmt: skip
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        reverse_world(m, d, c, r, g, b, d.world_i[w * NWI + W_ID], nworld, t0, t1, frame_skip, last, row0, every)
+        run_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                  w, nworld, t0, t1, frame_skip, last, row0, every)
 
 
 @ti.kernel
-def reverse_parallel(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: AdjointPack, b: CotangentPack,
+def rollout_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
                      nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32,
                      row0: ti.i32, every: ti.i32):  # fmt: skip
     # the CPU backend hands out blocks of 512 iterations
     for k in range(nchunk * 512):
         if k % 512 == 0:
             for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
-                world = d.world_i[w * NWI + W_ID]
-                reverse_world(m, d, c, r, g, b, world, nworld, t0, t1, frame_skip, last, row0, every)
+                run_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                          w, nworld, t0, t1, frame_skip, last, row0, every)
+
+
+@ti.kernel
+def rollout_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
+                   nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32,
+                   row0: ti.i32, every: ti.i32):  # fmt: skip
+    # few threads in a block: a few thousand worlds then already reach all multiprocessors
+    ti.loop_config(block_dim=32)
+    for w in range(nworld):
+        run_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                  w, nworld, t0, t1, frame_skip, last, row0, every)
+
+
+@ti.kernel
+def reverse_serial(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
+                   gr: Reals, br: Reals, nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32,
+                   last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        reverse_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                      Block(s, None, gr), Block(s, None, br), w, nworld, t0, t1, frame_skip, last, row0, every)
+
+
+@ti.kernel
+def reverse_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
+                     gr: Reals, br: Reals, nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32,
+                     last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
+    # the CPU backend hands out blocks of 512 iterations
+    for k in range(nchunk * 512):
+        if k % 512 == 0:
+            for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
+                reverse_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                              Block(s, None, gr), Block(s, None, br), w, nworld, t0, t1, frame_skip, last, row0, every)
+
+
+@ti.kernel
+def reverse_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, cr: Reals, rr: Reals,
+                   gr: Reals, br: Reals, nworld: ti.i32, nchunk: ti.i32, t0: ti.i32, t1: ti.i32, frame_skip: ti.i32,
+                   last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
+    ti.loop_config(block_dim=32)
+    for w in range(nworld):
+        reverse_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
+                      Block(s, None, gr), Block(s, None, br), w, nworld, t0, t1, frame_skip, last, row0, every)

@@ -2,14 +2,16 @@
 
 Taichi inlines every `ti.func` at each call site, and LLVM's time grows faster than the size of a function: the whole
 step as one function took 20 s to load from the cache, as a dozen functions a few. A Taichi "real function" is
-compiled once, but takes arrays one by one, so this decorator writes the passing of the arrays that the stage reads:
+compiled once, but takes arrays one by one. This decorator writes the functions that take the packs' blocks (two for a
+pack, whatever it holds) and find the arrays that the stage reads in them:
 
     @outline("md", "w")
     @ti.func
     def kinematics(m: ti.template(), d: ti.template(), w: ti.i32): ...
 
 `packs` are the letters of its pack parameters, `ints` the names of its integer parameters, in order. Stages return
-nothing. Inside, the packs are objects with the same attributes, so the code of a stage does not know the difference.
+nothing. Inside, the packs are objects with those arrays as attributes, so the code of a stage does not know the
+difference; only stages read arrays, kernels just hand on blocks.
 """
 
 import ast
@@ -21,15 +23,16 @@ import textwrap
 
 import taichi as ti
 from taichi._lib import core as ti_core
-from taichi.lang import impl, kernel_impl
+from taichi.lang import impl, kernel_impl, ops
+from taichi.lang.any_array import AnyArray
+from taichi.lang.expr import make_constant_expr, make_expr_group
+from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
 from engine.arrays import DTYPES
+from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
 from engine.tracing import function_tree
 from engine.variant import own
-
-# Which pack a letter stands for, everywhere in the engine.
-LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
 
 _youngest = [0]  # address of the youngest `_body`
 TRIES = 100_000
@@ -45,6 +48,8 @@ def _compile_in_order(self, key, args, arg_features):
     tree, ctx = kernel_impl._get_tree_and_ctx(
         self, is_kernel=False, args=args, arg_features=arg_features, is_real_function=self.is_real_function
     )
+    if hasattr(self, "broken"):
+        raise self.broken
     name = self.func.__name__
     for again in range(TRIES if name.endswith("_body") else 1):
         names = ti_core.FunctionKey(name, self.func_id, key.instance_id + 1000 * again)
@@ -63,7 +68,13 @@ def _compile_in_order(self, key, args, arg_features):
 
     self.taichi_functions[key.instance_id] = function
     self.compiled[key.instance_id] = body
-    function.set_function_body(body)
+    try:
+        function.set_function_body(body)
+    except Exception as error:
+        # the tracer calls once more for its message, and must not find the function done
+        del self.compiled[key.instance_id]
+        self.broken = error
+        raise
 
 
 def _address(function):
@@ -77,13 +88,61 @@ kernel_impl.Func.do_compile = _compile_in_order
 kernel_impl.Kernel.ast_builder = lambda self: impl.get_runtime().compiling_callable.ast_builder()
 
 
-class Arrays:
-    """The arrays of one pack that a stage reads, by name."""
+class Block:
+    """A pack as a kernel gets it: its two blocks of memory, and the table of where its buffers begin in them.
+
+    A name of a buffer is a Part, which only a stage can be given.
+    """
 
     _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
 
-    def __init__(self, **arrays):
+    def __init__(self, starts, ints, reals, /):
+        self._starts, self._ints, self._reals = starts, ints, reals
+
+
+class Arrays(Block):
+    """The same inside a stage, with the arrays that the stage itself reads, by name."""
+
+    def __init__(self, starts, ints, reals, /, **arrays):
+        super().__init__(starts, ints, reals)
         self.__dict__.update(arrays)
+
+
+class Part(AnyArray):
+    """The array that begins within a block at starts[k]: an argument for a real function."""
+
+    _is_wrapped_kernel = False
+    shape = (0,)  # one axis
+
+    def __init__(self, block, starts, k, dtype):
+        self.block, self.starts, self.k, self.dtype = block, starts, k, dtype
+
+    def get_type(self):
+        return NdarrayTypeMetadata(getattr(self.dtype, "tensor_type", self.dtype), None, False)
+
+    def arguments(self, info):
+        """What a real function takes for an array: its length, which nobody asks for, and its address."""
+        builder = impl.get_runtime().compiling_callable.ast_builder()
+        first = impl.subscript(builder, self.block, impl.subscript(builder, self.starts, self.k))
+        return [make_constant_expr(0, ti.i32), ti_core.make_reference(first.ptr, info)]
+
+
+def _call(self, key, args):
+    """Func.func_call_rvalue, for stages: arrays, parts of arrays and integers."""
+    info = ti_core.DebugInfo(impl.get_runtime().get_current_src_info())
+    passed = []
+    for parameter, value in zip(self.arguments, args, strict=True):
+        if isinstance(value, Part):
+            passed += value.arguments(info)
+        elif isinstance(value, AnyArray):
+            passed += ti_core.get_external_tensor_real_func_args(value.ptr, info)
+        else:
+            passed.append(ops.cast(value, parameter.annotation))
+    builder = impl.get_runtime().compiling_callable.ast_builder()
+    builder.insert_func_call(self.taichi_functions[key.instance_id], make_expr_group(passed), info)
+
+
+kernel_impl.Func.func_call_rvalue = _call
 
 
 def outline(packs, ints):
@@ -110,54 +169,73 @@ class Stage:
         return self._calls[key](*args)
 
     def _build(self):
-        name, names = self.function.__name__, self.ints
-        uses = sorted((u for u in arrays_of(self.function) if u[0] in self.packs), key=_order)
-        packs = {
-            letter: f"Arrays({', '.join(f'{n}={p}_{n}' for p, n in uses if p == letter)})" for letter in self.packs
-        }
-        arrays = [f"{p}_{n}" for p, n in uses]
-        passed = ", ".join(arrays + names)
-        typed = ", ".join([f"{p}_{n}: {p}_{n}_t" for p, n in uses] + [f"{i}: ti.i32" for i in names])
-        call = f"{name}_body({', '.join([f'{p}.{n}' for p, n in uses] + names)})"
+        """Three functions: `x` takes packs and calls `x_body`, which takes their blocks, finds in them the arrays that
+        the stage itself reads and calls `x_core`, where the stage's text is."""
+        name, ints = self.function.__name__, self.ints
+        read = {u for u in arrays_of(self.function) if u[0] in self.packs}
+        uses = sorted(read | {("m", "dims")}, key=NUMBERS.get)
+        blocks = [_block(p, kind) for p in self.packs for kind in kinds_of(p)]
+        typed = [f"starts: ints_t, {', '.join(f'{b}: {b[:-2]}s_t' for b in blocks)}", *(f"{i}: ti.i32" for i in ints)]
+        given = ", ".join(["starts", *blocks, *ints])
+        arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
+        parts = ", ".join(f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d)" for p, n in uses)
+        packs = ", ".join(
+            f"Arrays(starts, {_block(p, 'int')}, {_block(p, 'real')}"
+            + "".join(f", {n}={p}_{n}" for q, n in uses if q == p) + ")"
+            for p in self.packs
+        )  # fmt: skip
+        outer = ", ".join(["m._starts", *(f"{b[-1]}._{b[:-2]}s" for b in blocks), *ints])
         # A second call, which never happens, keeps LLVM from inlining the only one. It makes the function that holds it
         # longer: the stage itself, as a caller of several has no room; but the caller of those that pass the most.
         inside = "r" not in self.packs
         text = (
             f"@ti.real_func\n"
-            f"def {name}_core({typed}):\n"
-            f"    inlined_stage({', '.join([*packs.values(), *names])})\n"
-            + (f"    if m_dims[0] < 0:\n        {name}_body({passed})\n" if inside else "")
+            f"def {name}_core({', '.join(typed)}, {arrays}):\n"
+            f"    inlined_stage({', '.join([packs, *ints])})\n"
+            + (f"    if m_dims[0] < 0:\n        {name}_body({given})\n" if inside else "")
             + f"\n@ti.real_func\n"
-            f"def {name}_body({typed}):\n"
-            f"    {name}_core({passed})\n\n"
+            f"def {name}_body({', '.join(typed)}):\n"
+            f"    {name}_core({given}, {parts})\n\n"
             f"@ti.func\n"
-            f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in names])}):\n"
-            f"    {call}\n" + ("" if inside else f"    if m.dims[0] < 0:\n        {call}\n")
+            f"def {name}({', '.join([f'{p}: ti.template()' for p in self.packs] + [f'{i}: ti.i32' for i in ints])}):\n"
+            f"    {name}_body({outer})\n"
+            + ("" if inside else f"    if m._ints[0] < 0:\n        {name}_body({outer})\n")
         )
-        scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "Arrays": Arrays}
-        scope.update({f"{p}_{n}_t": array_type(p, n) for p, n in uses})
+        scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "Arrays": Arrays, "Part": Part}
+        scope |= {"ints_t": INTS, "reals_t": REALS}
+        scope |= {f"{p}_{n}_t": array_type(p, n) for p, n in uses}
+        scope |= {f"{p}_{n}_d": array_type(p, n).dtype for p, n in uses}
         file = f"<stage {self.function.__module__}.{name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
         exec(compile(text, file, "exec"), scope)
         return scope[name]
 
 
-def _order(use):
-    letter, name = use
-    return list(LETTERS).index(letter), [b.name for b in schema.PACKS[LETTERS[letter]]].index(name)
+INTS = ti.types.ndarray(dtype=ti.i32, ndim=1)
+REALS = ti.types.ndarray(dtype=DTYPES["real"], ndim=1)
+
+def _kind(letter, name):
+    return kind_of(_buffer(letter, name))
+
+
+def _block(letter, kind):
+    return f"{kind}_{letter}" if kind in kinds_of(letter) else "None"
 
 
 def array_type(letter, name):
-    buffer = next(b for b in schema.PACKS[LETTERS[letter]] if b.name == name)
-    return ti.types.ndarray(dtype=DTYPES[buffer.dtype], ndim=1)
+    return ti.types.ndarray(dtype=DTYPES[_buffer(letter, name).dtype], ndim=1)
+
+
+def _buffer(letter, name):
+    return next(b for b in schema.PACKS[LETTERS[letter]] if b.name == name)
 
 
 def arrays_of(function):
-    """(letter, array) pairs that a ti.func or stage reads or writes, its callees included."""
+    """(letter, array) pairs that a ti.func reads or writes, its callees included; stages among these find their own."""
     found, open_, seen = set(), [function], set()
     while open_:
         f = open_.pop()
-        f = inspect.unwrap(f.function if isinstance(f, Stage) else f)
+        f = inspect.unwrap(f)
         if f not in seen:
             seen.add(f)
             uses, callees = _read(f)
@@ -168,7 +246,7 @@ def arrays_of(function):
 
 @functools.cache
 def _read(function):
-    """The arrays that a function's own text names, and the ti.funcs and stages that it calls."""
+    """The arrays that a function's own text names, and the ti.funcs that it calls."""
     known = {(letter, b.name) for letter, pack in LETTERS.items() for b in schema.PACKS[pack]}
     uses, called = set(), set()
     tree = function_tree(function)
@@ -177,4 +255,4 @@ def _read(function):
             uses.add((node.value.id, node.attr))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called.add(function.__globals__.get(node.func.id))
-    return uses & known, [f for f in called if isinstance(f, Stage) or getattr(f, "_is_taichi_function", False)]
+    return uses & known, [f for f in called if getattr(f, "_is_taichi_function", False)]

@@ -1,7 +1,7 @@
 """One table of every device array: where it lies, its shape, unit and meaning, and whether gradients exist for it.
 
-A *buffer* is what a kernel binds: a flat array of one element type. Binding costs most of a launch, so quantities of
-the same entity and element type share a buffer. A *column* is one named quantity in it. Two ways to share:
+A *buffer* is a flat array of one element type; the buffers of a pack lie in two blocks of memory, which kernels bind.
+Quantities of the same entity and element type share a buffer. A *column* is one named quantity in it. Ways to share:
 
     rows     entity-major: element `entity * width + COLUMN` (what one body needs lies together)
     blocks   column-major: element `COLUMN * count + entity` (vectors over degrees of freedom stay contiguous)
@@ -126,10 +126,8 @@ NRI = 3
 R_SIGN, R_AREF, R_D, R_FLOSS, R_JAR, R_JV, R_F, R_K, R_DIST, R_B, R_KP, R_IMP, R_IMPP = range(13)
 NRR = 13
 
-# W_ID: the world's number. Kernels read it from here instead of using the loop's variable, because LLVM's loop passes
-# take most of the compile time over expressions in a loop's variable, and nearly every address is one in the world.
-W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED, W_ID = range(8)
-NWI = 8
+W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED = range(7)
+NWI = 7
 OK, DIVERGED, OVERFLOW = range(3)  # W_STATUS
 
 # Adjoint, per world: wrench-like adjoints of the motion vectors and of the pose (ang, lin)
@@ -257,3 +255,18 @@ PACKS = {
     "adjoint": ADJOINT,
     "cotangent": COTANGENT,
 }
+
+# Which pack a letter stands for, everywhere in device code.
+LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
+# (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, outline.py).
+NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
+
+
+def kind_of(buffer):
+    """Which block of its pack holds a buffer: that of integers or that of real numbers."""
+    return "int" if buffer.dtype == "int" else "real"
+
+
+def kinds_of(letter):
+    """The blocks that a pack has, in the order in which kernels take them."""
+    return sorted({kind_of(b) for b in PACKS[LETTERS[letter]]})

@@ -13,13 +13,15 @@ from engine.arrays import (
     model_pack,
     parameter,
     sizes_of,
+    state_of,
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
 from engine.com_based import ComBasedOf
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.finite import FEW, pieces, require_finite
-from engine.kernels import rollout_parallel, rollout_serial
+from engine.finite import pieces, require_finite
+from engine.guard import Guard, Start
+from engine.kernels import rollout_device, rollout_parallel, rollout_serial
 from engine.launch import BoundKernel
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
@@ -99,9 +101,10 @@ class Simulator:
         self._status = self.data._status[:, s.W_STATUS]
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
-        self._pieces, self._gather = _together([a for _, a in self._checked])
+        self._pieces = pieces(state_of(self.pack))
         self._checked_theta = None
         self._kernel = None
+        self._guard = Guard(self.pack, self.worlds) if self.form == "device" else None
         self.reset()
 
     def views(self, pack):
@@ -123,7 +126,7 @@ class Simulator:
             getattr(d, name)[rows] = 0
         d.qpos[rows] = start
         d.qvel[rows] = speed
-        d._status[rows, : s.W_ID] = 0
+        d._status[rows] = 0
         return self
 
     def _rows(self, worlds):
@@ -151,9 +154,9 @@ class Simulator:
         None where none did; their state is not finite, so they must be reset before the next step.
         """
         self._launch(steps_number(n), 0, held)
-        status = self._status
-        if status.tobytes() == self._all_ok:  # a tenth of the time of any()
+        if self._well():
             return None
+        status = self._status
         if (status == s.OVERFLOW).any():
             self.raise_status(self.data)
         return status == s.DIVERGED
@@ -201,12 +204,15 @@ class Simulator:
         if self._kernel is None:
             self._bind()
         self.check_state()
-        self._status.fill(s.OK)
+        if self._start:
+            self._start()
+        else:
+            self._status.fill(s.OK)
+            acting, given = self._controls
+            acting[...] = given
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        acting, given = self._controls
-        acting[...] = given
         self._kernel.launch(self.worlds, self._chunks, 0, 1 if n else 0, n or 1, last, -1, 1)
         if held is not None:
             self._status[held] = s.OK
@@ -217,6 +223,7 @@ class Simulator:
         self._kernel = self.bind_rollout(self.pack, *self._held)
         count = self.worlds * self.model.nu
         self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+        self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
         self._chunks = self.chunks
 
     @property
@@ -227,22 +234,27 @@ class Simulator:
         return min(self.worlds, 8 * threads, max(threads, self.worlds // 4))
 
     @property
-    def parallel(self):
-        return settings().arch != "cpu" or (self.worlds >= PARALLEL_FROM and settings().threads > 1)
+    def form(self):
+        """Which form of the kernels steps these worlds (kernels.py)."""
+        if settings().arch != "cpu":
+            return "device"
+        return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
-        kernel = rollout_parallel if self.parallel else rollout_serial
+        kernel = {"serial": rollout_serial, "parallel": rollout_parallel, "device": rollout_device}[self.form]
         return BoundKernel(kernel, [self.model_pack, data, controller, trajectory], 8)
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
-        if self._gather:
-            np.concatenate(self._gather, out=self._pieces[0])
-        for piece in self._pieces:
-            if not np.vdot(piece, piece) < np.inf:  # as finite.within, without the call
-                for name, array in self._checked:
-                    require_finite(name, array)
-                break
+        if self._guard:
+            fit = self._guard.fit()
+        else:
+            fit = True
+            for piece in self._pieces:
+                fit = fit and np.vdot(piece, piece) < np.inf  # as finite.within, without the call
+        if not fit:
+            for name, array in self._checked:
+                require_finite(name, array)
         theta = self.model_pack["theta"].tobytes()
         if theta != self._checked_theta:
             self._check_params()
@@ -258,12 +270,17 @@ class Simulator:
                 allowed = "zero or more" if name in NOT_NEGATIVE else "more than zero"
                 raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {allowed}")
 
+    def _well(self):
+        """Has no world stopped?"""
+        if self._guard:
+            return self._guard.well()
+        return self._status.tobytes() == self._all_ok  # a tenth of the time of any()
+
     def raise_status(self, data):
         """Raise what a launch left in the worlds' status."""
-        status = data._status[:, s.W_STATUS]
-        if status.tobytes() == self._all_ok:
+        if self._well():
             return
-        w = int(np.flatnonzero(status)[0])
+        w = int(np.flatnonzero(data._status[:, s.W_STATUS])[0])
         row = data._status[w]
         step = int(row[s.W_STEP])
         if row[s.W_STATUS] == s.OVERFLOW:
@@ -284,24 +301,9 @@ class Simulator:
 
 def hold_controls(sim):
     """Controller and trajectory packs of a plain step: no parts, controls held, one output row for the sensors."""
-    controller = Pack("controller")
-    for b in s.CONTROLLER:
-        controller.allocate(b, 8)
-    trajectory = Pack("trajectory")
-    for b in s.TRAJECTORY:
-        trajectory.allocate(b, 2 * sim.worlds * sim.sizes.get(b.count, 0))
-    return controller, trajectory
-
-
-def _together(arrays):
-    """(pieces, arrays to fill the first piece from): all numbers of the arrays, to be asked for sums of squares.
-
-    Few numbers are copied into one piece, because each sum costs more than that; many are pieces of the arrays.
-    """
-    flat = [a.reshape(-1) for a in arrays if a.size]
-    if sum(a.size for a in flat) <= FEW:
-        return [np.concatenate(flat)], flat
-    return [piece for a in flat for piece in pieces(a)], []
+    controller = Pack("controller", {b.name: 8 for b in s.CONTROLLER})
+    rows = 2 * sim.worlds
+    return controller, Pack("trajectory", {b.name: rows * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY})
 
 
 def checked(name, value, shape):
@@ -332,9 +334,15 @@ def steps_number(n):
     return int(n)
 
 
-def qpos_to_tangent(model, qpos, bar):
-    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar)."""
-    out = np.zeros((*bar.shape[:-1], model.nv), bar.dtype)
+CYCLE = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+
+
+def qpos_to_tangent(model, qpos, bar, out=None):
+    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar).
+
+    out: where to write them; then the arrays may also be another library's.
+    """
+    out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out
     for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
         if t == FREE:
             out[..., va : va + 3] = bar[..., qa : qa + 3]
@@ -342,25 +350,31 @@ def qpos_to_tangent(model, qpos, bar):
         if t in (FREE, BALL):
             q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
             u, x = q[..., 1:], b[..., 1:]
-            out[..., va : va + 3] = 0.5 * (q[..., :1] * x - b[..., :1] * u - np.cross(u, x))
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., va + i] = 0.5 * (q[..., 0] * x[..., i] - b[..., 0] * u[..., i] - turn)
         else:
             out[..., va] = bar[..., qa]
     return out
 
 
-def tangent_to_qpos(model, qpos, bar):
-    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|."""
-    out = np.zeros((*bar.shape[:-1], model.nq), bar.dtype)
+def tangent_to_qpos(model, qpos, bar, out=None):
+    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|.
+
+    out: where to write them; then the arrays may also be another library's.
+    """
+    out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
     for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
         if t == FREE:
             out[..., qa : qa + 3] = bar[..., va : va + 3]
             qa, va = qa + 3, va + 3
         if t in (FREE, BALL):
             q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
-            n2 = np.sum(q * q, axis=-1, keepdims=True)
-            u = q[..., 1:]
-            out[..., qa : qa + 1] = -2 * np.sum(u * x, axis=-1, keepdims=True) / n2
-            out[..., qa + 1 : qa + 4] = 2 * (q[..., :1] * x + np.cross(u, x)) / n2
+            n2, u = (q * q).sum(-1), q[..., 1:]
+            out[..., qa] = -2 * (u * x).sum(-1) / n2
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., qa + 1 + i] = 2 * (q[..., 0] * x[..., i] + turn) / n2
         else:
             out[..., qa] = bar[..., va]
     return out

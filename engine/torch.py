@@ -8,8 +8,10 @@ capacity; its own state is neither read nor moved. The number of worlds is that 
 worlds. What a step's backward reads is kept in the graph (a few hundred bytes per world), so it does not matter what
 happened since; `detach()` cuts the graph as everywhere in torch, which is how windows are made.
 
-Tensors are on the CPU. Those of another floating type than the engine's precision are converted; outputs have the
-engine's (`torch.float64` by default), gradients that of their tensor. Where qpos holds quaternions, gradients are in
+Tensors are on the CPU or, after `engine.init(arch="cuda")`, on the GPU, where nothing passes through the host:
+arguments are copied into the engine's buffers on the device, results out of them. Tensors of another floating type than
+the engine's precision are converted; outputs have the engine's (`torch.float64` by default, `torch.float32` on CUDA),
+gradients that of their tensor. Where qpos holds quaternions, gradients are in
 its own coordinates, without a part along a quaternion's length, as those of `engine.Tape`.
 
 With small networks call `torch.set_num_threads(1)`: torch's second thread is no help there, and while it waits for work
@@ -19,18 +21,104 @@ The solver's warm start is no argument: every call starts the solver afresh, so 
 numbers, bit for bit, whatever ran before. Second derivatives do not exist and raise.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import NP_REAL
+from engine.backend import settings
 from engine.diff.pure import ARGUMENTS, Values, check_simulator, pure_rollout, theta_slots
+from engine.diff.space import Host
+from engine.finite import require_finite
 
 try:
     import torch
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError('engine.torch needs PyTorch: pip install "pullback[torch]"') from error
+
+
+class CpuTensors(Host):
+    """Tensors on the CPU as NumPy arrays on the same memory, which take half of torch's time for each operation."""
+
+    def array(self, tensor):
+        """What a pure call takes for a tensor."""
+        return tensor.detach().numpy()
+
+    def tensor(self, a):
+        """What a pure call returned, as a tensor on the same memory."""
+        return torch.from_numpy(a)
+
+
+class DeviceTensors:
+    """Tensors on a device as they are, and the engine's buffers as tensors there: see space.Host."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def view(self, a):
+        return on_device(a, self.device)
+
+    def empty(self, shape):
+        return torch.empty(shape, dtype=PRECISION, device=self.device)
+
+    def copy(self, a):
+        return a.clone()
+
+    def host(self, a):
+        return a.cpu().numpy()
+
+    def ours(self, a):
+        return torch.from_numpy(a).to(self.device)
+
+    def array(self, tensor):
+        return tensor.detach()
+
+    def tensor(self, a):
+        return a
+
+    def require_finite(self, names, arrays):
+        there = [(name, a) for name, a in zip(names, arrays, strict=True) if a is not None]
+        # one question for all of them, since the host waits for its answer
+        if not torch.stack([torch.isfinite(a).all() for _, a in there]).all():
+            for name, a in there:
+                require_finite(name, a.cpu().numpy())
+
+
+class _CudaMemory:
+    """What `torch.as_tensor` asks of a NumPy array on memory that the GPU addresses too (engine/memory.py)."""
+
+    def __init__(self, a):
+        self.array = a  # alive as long as the tensor
+        described = {"shape": a.shape, "strides": a.strides, "typestr": a.dtype.str, "version": 3}
+        self.__cuda_array_interface__ = {**described, "data": (a.ctypes.data, False)}
+
+
+def on_device(a, device):
+    """A NumPy view of the engine's memory as a tensor on the same memory."""
+    if torch.device(device).type == "cpu" or a.size == 0:
+        return torch.from_numpy(a).to(device)
+    return torch.as_tensor(_CudaMemory(a), device=device)
+
+
+def data(sim):
+    """The simulator's own state and work as tensors that share its memory, {name: tensor (worlds, ...)}.
+
+    The names and shapes are those of `sim.data`; on CUDA the tensors are on the GPU, and a loop of writing `ctrl`,
+    `sim.step()` and reading `qpos` moves nothing to the host. Without gradients: those are for `step` and `rollout`.
+    """
+    device = "cpu" if settings().arch == "cpu" else torch.device("cuda", 0)
+    return {name: on_device(a, device) for name, a in sim.data.arrays().items()}
+
+
+CPU = CpuTensors()
+PRECISION = torch.float64 if NP_REAL == np.float64 else torch.float32
+
+
+@functools.cache
+def _space(device):
+    return CPU if device.type == "cpu" else DeviceTensors(device)
 
 
 class State(NamedTuple):
@@ -86,11 +174,12 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, fr
         count = steps if ctrl is None else len(ctrl)
         options = {"frame_skip": frame_skip, "record_every": record_every, "sensors": sensordata, "memory": memory}
         values = _Call(sim, qpos, params, count, options)(qpos, qvel, act, ctrl)
-        return Trajectory(*values, _empty((count, *qpos.shape[:-1])) if ctrl is None else ctrl)
+        return Trajectory(*values, _empty(_space(qpos.device), (count, *qpos.shape[:-1])) if ctrl is None else ctrl)
     if record_every != 1 or sensordata:
         raise ValueError("record_every, sensordata: not with a function as ctrl; call `step` in a loop of your own")
     call = _Call(sim, qpos, params, None, {"frame_skip": frame_skip})
-    state, rows, controls = State(qpos, qvel, _empty(qpos.shape[:-1]) if act is None else act, None), [], []
+    space, rows, controls = call.pure.space, [], []
+    state = State(qpos, qvel, _empty(space, qpos.shape[:-1]) if act is None else act, None)
     for t in range(steps):
         rows.append(state)
         controls.append(ctrl(t, *state[:3]))
@@ -100,9 +189,9 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, fr
     return Trajectory(*(torch.stack([r[i] for r in rows]) for i in range(3)), None, torch.stack(controls))
 
 
-def _empty(batch):
+def _empty(space, batch):
     """Numbers of a kind of which the model has none, (..., 0): made by NumPy, which takes a fifth of torch's time."""
-    return torch.from_numpy(np.empty((*batch, 0), NP_REAL))
+    return space.tensor(space.empty((*batch, 0)))
 
 
 class _Call:
@@ -114,15 +203,21 @@ class _Call:
             raise TypeError(f"qpos: got {type(qpos).__name__}, allowed: a torch.Tensor")
         m, batch = sim.model, tuple(qpos.shape[:-1])
         steps = () if steps is None else (steps,)
-        self.sim, self.batch = sim, batch
+        self.sim, self.batch, self.device = sim, batch, qpos.device
+        if self.device.type not in ("cpu", settings().arch):
+            raise ValueError(f"qpos: got a tensor on {self.device}, allowed: {_devices()}")
         self.shapes = (*batch, m.nq), (*batch, m.nv), (*batch, m.na), (*steps, *batch, m.nu)
         slots = theta_slots(m, params or {})
-        self.params = [_checked(f"params[{name!r}]", params[name], shape) for name, (_, shape) in slots.items()]
+        self.params = [
+            _checked(f"params[{name!r}]", params[name], shape, self.device) for name, (_, shape) in slots.items()
+        ]
         self.slots = [where for where, _ in slots.values()]
         worlds = math.prod(batch)
         if worlds == 0:
             raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
-        self.pure = pure_rollout(sim, worlds, steps=steps[0] if steps else 1, **options)
+        self.pure = pure_rollout(
+            sim, worlds, steps=steps[0] if steps else 1, space=_space(self.device), **options
+        )
 
     def __call__(self, *arguments):
         """qpos, qvel, act, sensordata (or None); a node of the graph where somebody wants gradients."""
@@ -130,40 +225,45 @@ class _Call:
         pure, tensors = self.pure, []
         for name, value, shape in zip(ARGUMENTS, arguments, self.shapes, strict=True):
             if value is None and shape[-1] == 0:
-                value = _empty(shape[:-1])
-            tensors.append(_checked(name, value, shape))
+                value = _empty(pure.space, shape[:-1])
+            tensors.append(_checked(name, value, shape, self.device))
         if not pure.model.na:
             del tensors[2]
         tensors += self.params
-        theta = self.sim.model_pack["theta"].copy()
+        theta = pure.space.ours(self.sim.model_pack["theta"].copy())
         for tensor, where in zip(self.params, self.slots, strict=True):
-            theta[where] = tensor.detach().numpy().ravel()
+            theta[where] = pure.space.array(tensor).reshape(-1)
         if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
             values = _PureRollout.apply((pure, theta, self.slots), *tensors)
         else:
             values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], self.batch)
         qpos, qvel, *others = values
-        act = others.pop(0) if pure.model.na else _empty(qpos.shape[:-1])
+        act = others.pop(0) if pure.model.na else _empty(pure.space, qpos.shape[:-1])
         return qpos, qvel, act, others[0] if others else None
 
 
-def _checked(name, value, shape):
-    if isinstance(value, torch.Tensor) and value.shape == shape and value.is_cpu and value.is_floating_point():
+def _devices():
+    return "tensors on the CPU" if settings().arch == "cpu" else "tensors on the CPU or, all of them, on the GPU"
+
+
+def _checked(name, value, shape, device):
+    known = isinstance(value, torch.Tensor) and value.shape == shape and value.is_floating_point()
+    if known and value.device == device:
         return value
     if not isinstance(value, torch.Tensor):
         raise TypeError(f"{name}: got {type(value).__name__}, allowed: a torch.Tensor of shape {shape}")
     if tuple(value.shape) != shape:
         raise ValueError(f"{name}: got shape {tuple(value.shape)}, allowed: {shape}")
-    if value.device.type != "cpu":
-        raise ValueError(f"{name}: got a tensor on {value.device}, allowed: tensors on the CPU")
+    if value.device != device:
+        raise ValueError(f"{name}: got a tensor on {value.device} beside qpos on {device}, allowed: {_devices()}")
     raise ValueError(f"{name}: got {value.dtype}, allowed: floating-point tensors")
 
 
 def _arrays(pure, tensors):
-    """qpos, qvel, act (worlds, .) and ctrl (steps, worlds, nu) as NumPy arrays on the tensors' memory."""
-    m, w = pure.model, pure.worlds
-    qpos, qvel, *act, ctrl = [t.detach().numpy() for t in tensors[: 4 if m.na else 3]]
-    act = act[0].reshape(w, m.na) if act else np.empty((w, 0), NP_REAL)
+    """qpos, qvel, act (worlds, .) and ctrl (steps, worlds, nu) as the call's arrays, on the tensors' memory."""
+    m, w, array = pure.model, pure.worlds, pure.space.array
+    qpos, qvel, *act, ctrl = [array(t) for t in tensors[: 4 if m.na else 3]]
+    act = act[0].reshape(w, m.na) if act else pure.space.empty((w, 0))
     return qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act, ctrl.reshape(pure.steps, w, m.nu)
 
 
@@ -172,7 +272,7 @@ def _outputs(pure, values, batch):
     rows = (pure.rows,) if pure.output_every else ()
     there = [a for a in (*values[:2], values.act if pure.model.na else None, values.sensordata) if a is not None]
     # reshaped before torch sees it: a view made inside a node could not be changed in place outside
-    return tuple([torch.from_numpy(a.reshape(*rows, *batch, a.shape[-1])) for a in there])
+    return tuple([pure.space.tensor(a.reshape(*rows, *batch, a.shape[-1])) for a in there])
 
 
 class _PureRollout(torch.autograd.Function):
@@ -184,26 +284,27 @@ class _PureRollout(torch.autograd.Function):
         values, kept = pure(*_arrays(pure, tensors), theta)
         ctx.pure = pure
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(torch.from_numpy(kept), *tensors)
+        ctx.save_for_backward(pure.space.tensor(kept), *tensors)
         return _outputs(pure, values, tensors[0].shape[:-1])
 
     @staticmethod
     def backward(ctx, *bars):
         pure, (kept, *tensors), na = ctx.pure, ctx.saved_tensors, ctx.pure.model.na
         rows = (pure.rows,) if pure.output_every else ()
-        arrays = [b if b is None else b.detach().numpy().reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
+        array, tensor = pure.space.array, pure.space.tensor
+        arrays = [b if b is None else array(b).reshape(*rows, pure.worlds, b.shape[-1]) for b in bars]
         if not na:
             arrays.insert(2, None)
         bar = Values(*arrays, *([None] * (4 - len(arrays))))
-        gradient = pure.reverse(pure.saved(kept.numpy()), bar, theta=bool(ctx.slots))
+        gradient = pure.reverse(pure.saved(array(kept)), bar, theta=bool(ctx.slots))
         found = [gradient.qpos, gradient.qvel, gradient.act, gradient.ctrl]
         if not na:
             del found[2]
         if ctx.slots:
-            total = gradient.theta.sum(axis=0)
+            total = gradient.theta.sum(0)
             found += [total[where] for where in ctx.slots]
         needed = ctx.needs_input_grad[1:]
-        found = [torch.from_numpy(a.reshape(t.shape)) if need else None
+        found = [tensor(a.reshape(t.shape)) if need else None
                  for a, t, need in zip(found, tensors, needed, strict=True)]  # fmt: skip
         if torch.is_grad_enabled():  # create_graph=True
             found = _once(found, [t for t in (*tensors, *bars) if t is not None])

@@ -54,6 +54,10 @@ class DataViews:
     def __getattr__(self, name):
         raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied")
 
+    def arrays(self):
+        """{name: array}, all of them."""
+        return dict(self._views)
+
     def __setattr__(self, name, value):
         if not name.startswith("_"):
             raise AttributeError(f"data.{name}: assign into the array, data.{name}[...] = value")

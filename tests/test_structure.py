@@ -25,13 +25,13 @@ LAYERS = (
     ("engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
     ("engine.tracing",),
     ("engine.backend",),
-    ("engine.math", "engine.variant"),
+    ("engine.math", "engine.memory", "engine.variant"),
     ("engine.arrays",),
     ("engine.com_based", "engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
-    ("engine.kernels",),
+    ("engine.guard", "engine.kernels"),
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
     ("engine.view",),
@@ -56,7 +56,7 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
     "engine.feedback", "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
-    "engine.variant", "engine.objectives",
+    "engine.guard", "engine.variant", "engine.objectives",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),
@@ -201,7 +201,7 @@ def device_functions(module):
 
 KERNEL_FILES = [m for m in SOURCES if next(device_functions(m), None)]
 LETTERS = next(
-    ast.literal_eval(node.value) for node in TREES["engine.outline"].body
+    ast.literal_eval(node.value) for node in TREES["engine.schema"].body
     if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LETTERS"
 )  # fmt: skip
 
@@ -310,7 +310,7 @@ COLUMNS = {
     "act_i": "A_JNT A_DYN A_ACTADR A_CTRLLIMITED A_FORCELIMITED A_ACTLIMITED A_WRAP",
     "act_r": "A_TAU A_CTRLLO A_CTRLHI A_FORCELO A_FORCEHI A_ACTLO A_ACTHI",
     "sensor_i": "N_TYPE N_OBJTYPE N_OBJ N_DIM N_ADR",
-    "world_i": "W_NCON W_NROW W_STATUS W_STEP W_INDEX W_NITER W_NEED W_ID",
+    "world_i": "W_NCON W_NROW W_STATUS W_STEP W_INDEX W_NITER W_NEED",
     "body": "X_POS X_IPOS V_ANG V_LIN A_ANG A_LIN F_ANG F_LIN H_COM U_ANG U_LIN L_ANG L_LIN P_ANG P_LIN Q_ANG Q_LIN "
     "ID_COM IO_COM ID_CRB IO_CRB",
     "dof": "S_ANG S_LIN G_ANG G_LIN",
@@ -363,7 +363,6 @@ def test_linear_parts_follow_angular_ones():
 
 
 def test_orders_that_code_relies_on():
-    assert schema.W_ID == schema.NWI - 1  # resets clear what stands before it
     assert schema.TRAJECTORY[-1].name == "record"  # sized by the tape's schedule
     assert [b.name for b in schema.ADJOINT[-2:]] == ["params_bar", "scratch_bar"]  # sized by the controller
     offsets = [p.offset for p in schema.THETA]

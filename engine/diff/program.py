@@ -15,7 +15,6 @@ class Program:
         self.nparam = sum(p.nparam for p in parts)
         self.nscratch = nu + max([p.scratch for p in parts], default=0)
         self.per_world = params is not None and np.ndim(params) == 2
-        self.pack = Pack("controller")
         ints, rows, at = [0] * 4, [], 0
         for p in parts:
             rows.append([p.kind, p.output, at, len(ints), p.size, p.step, 0, 0])
@@ -28,9 +27,8 @@ class Program:
         pairs = {p.own for p in parts if p.own}
         if len(pairs) > 1:
             raise ValueError(f"controller: {len(pairs)} different pairs of functions of one's own, allowed: one")
+        self.pack = Pack("controller", {b.name: sizes[b.count] * b.width for b in s.CONTROLLER})
         self.pack.own = pairs.pop() if pairs else None
-        for b in s.CONTROLLER:
-            self.pack.allocate(b, sizes[b.count] * b.width)
         self.pack["ints"][:] = ints
         if parts:
             self.pack["part"].reshape(-1, NPART)[:] = rows

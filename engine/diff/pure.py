@@ -21,9 +21,10 @@ from engine import schema as s
 from engine.arrays import NP_REAL, Pack, parameter, theta_layout
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
+from engine.diff.space import HOST
 from engine.diff.tape import Tape
-from engine.finite import require_finite, within
-from engine.kernels import reverse_parallel, reverse_serial
+from engine.finite import within
+from engine.kernels import reverse_device, reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
@@ -64,9 +65,9 @@ class Gradient(NamedTuple):
     theta: np.ndarray | None
 
 
-def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB"):
+def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB", space=HOST):
     """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator."""
-    key = (worlds, steps, frame_skip, record_every, sensors, memory)
+    key = (worlds, steps, frame_skip, record_every, sensors, memory, space)
     kept = sim.__dict__.setdefault("_pure", OrderedDict())
     with _lock:
         if key not in kept:
@@ -86,12 +87,14 @@ class PureRollout:
     record_every: control steps between output rows, row 0 being the start; 0: the final state is the only output.
     sensors: sensor values are an output too, at the last row those of the final state under the last control.
     memory: bytes that the record of one call may take. A longer one is not kept: the reverse then repeats the rollout
-    on a Tape with this budget. Raises ValueError for numbers that are not allowed.
+    on a Tape with this budget. space: where arguments and results live (space.py). Raises ValueError for numbers that
+    are not allowed.
 
     Calls may come from any thread; they wait for each other.
     """
 
-    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory):
+    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space):
+        self.space = space
         self.steps, self.frame_skip = whole("steps", steps), whole("frame_skip", frame_skip)
         self.sensors, self.output_every = bool(sensors), record_every
         if record_every and self.steps % whole("record_every", record_every):
@@ -104,7 +107,7 @@ class PureRollout:
         self.sim = Simulator(sim.model, worlds, sim.ncon_max)  # its pack is the state and work of both directions
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
-                self.sim.model_pack.set(b.name, sim.model_pack[b.name])
+                self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
         self.quaternions = bool(np.isin(sim.model.jnt_type, (BALL, FREE)).any())
         self._lock = threading.Lock()
         stages = 4 if sim.model.opt.integrator == 1 else 1
@@ -120,34 +123,40 @@ class PureRollout:
 
     def _allocate(self):
         sim, w = self.sim, self.worlds
-        self._traj, self._cot, self._adj = Pack("trajectory"), Pack("cotangent"), Pack("adjoint")
-        for b in s.TRAJECTORY[:-1]:
-            self._traj.allocate(b, (self.steps if b.name == "traj_ctrl" else self.rows) * w * sim.sizes[b.count])
-        self._traj.allocate(s.TRAJECTORY[-1], 1 if self.repeats else int(np.prod(self.record_shape)))
-        for b in s.COTANGENT:
-            self._cot.allocate(b, (self.steps if "ctrl" in b.name else self.rows) * w * sim.sizes[b.count])
+        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
+        rows |= {name: self.steps * w * self.model.nu for name in rows if "ctrl" in name}
+        rows["record"] = 1 if self.repeats else int(np.prod(self.record_shape))
+        self._traj, self._cot = Pack("trajectory", rows), Pack("cotangent", rows)
         program = Program(nu=self.model.nu)
-        extra = {"nparam": 1, "nscratch": program.nscratch + self.model.nq}
-        for b in s.ADJOINT:
-            self._adj.allocate(b, w * {**sim.sizes, **extra}[b.count] * b.width)
+        count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
+        self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
-        kernel = reverse_parallel if sim.parallel else reverse_serial
+        kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
         self._reverse = BoundKernel(kernel, packs, 8)
         self._name_parts()
 
     def _name_parts(self):
         """Views of what every call reads or writes in the buffers, and the layout of what it keeps."""
-        sim, w, m, d, adj = self.sim, self.worlds, self.model, self.sim.data, self._adj
-        self._theta = sim.model_pack["theta"]
-        self._cleared = d._status[:, : s.W_ID], sim.pack["time"], sim.pack["qacc_warmstart"]
-        self._given = d.qpos, d.qvel, d.act, self._view(self._traj, "traj_ctrl", self.steps, m.nu)
+        sim, w, m, d, adj, view = self.sim, self.worlds, self.model, self.sim.data, self._adj, self.space.view
+        self._theta = view(sim.model_pack["theta"])
+        self._cleared = [view(a) for a in (d._status, sim.pack["time"], sim.pack["qacc_warmstart"])]
+        self._state = [view(a) for a in (d.qpos, d.qvel, d.act)]
+        self._given = *self._state, self._rows(self._traj, "traj_ctrl", self.steps, m.nu)
         if not self.repeats:
-            self._record = self._traj["record"].reshape(self.record_shape)
+            self._record = view(self._traj["record"].reshape(self.record_shape))
         widths = {"qpos": m.nv, "qvel": m.nv, "act": m.na}
-        self._bars = {n: adj[f"{n}_bar"][: w * width].reshape(w, width) for n, width in widths.items()}
-        self._summed = [adj[f"{n}_bar"] for n in (*widths, "ctrl", "theta")]
-        self._ctrl_total = self._view(self._cot, "ctrl_total", self.steps, m.nu)
+        self._bars = {n: view(adj[f"{n}_bar"][: w * width].reshape(w, width)) for n, width in widths.items()}
+        self._summed = [view(adj[f"{n}_bar"]) for n in (*widths, "ctrl", "theta")]
+        self._theta_bar = view(adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1))
+        self._ctrl_total = self._rows(self._cot, "ctrl_total", self.steps, m.nu)
+        if self.output_every:
+            sizes = {"qpos": m.nq, "qvel": m.nv, "act": m.na}
+            self._traj_rows = [self._rows(self._traj, f"traj_{n}", self.rows, size) for n, size in sizes.items()]
+            self._cot_rows = {n: self._rows(self._cot, f"cot_{n}", self.rows, size) for n, size in widths.items()}
+        if self.every and m.nsensordata:
+            self._sensed = self._rows(self._traj, "traj_sensordata", self.rows, m.nsensordata)
+            self._cot_sensed = self._rows(self._cot, "cot_sensordata", self.rows, m.nsensordata)
         rows = (self.rows,) if self.output_every else ()
         shapes = Saved(
             ctrl=(self.steps, w, m.nu),
@@ -171,12 +180,12 @@ class PureRollout:
         last = int(self.sensors)
         kernel.launch(self.worlds, self.sim.chunks, 0, self.steps, self.frame_skip, last, row0, self.every)
 
-    def _view(self, pack, name, rows, width):
-        return pack[name][: rows * self.worlds * width].reshape(rows, self.worlds, width)
+    def _rows(self, pack, name, rows, width):
+        return self.space.view(pack[name][: rows * self.worlds * width].reshape(rows, self.worlds, width))
 
     def _load(self, theta):
         """The start of a call, forward or back, but for the state."""
-        self._theta[: theta.size] = theta
+        self._theta[: len(theta)] = theta
         for a in self._cleared:
             a[:] = 0
 
@@ -189,8 +198,7 @@ class PureRollout:
         value that is not finite, DivergenceError and ContactOverflowError as Simulator does.
         """
         given = qpos, qvel, act, ctrl
-        for name, a in zip(ARGUMENTS, given, strict=True):
-            require_finite(name, a)
+        self.space.require_finite(ARGUMENTS, given)
         with self._lock:
             self._load(theta)
             for buffer, a in zip(self._given, given, strict=True):
@@ -201,26 +209,24 @@ class PureRollout:
             return values, self._keep(given, values) if record else None
 
     def _outputs(self):
-        m, d = self.model, self.sim.data
-        if self.output_every:
-            sizes = {"qpos": m.nq, "qvel": m.nv, "act": m.na}
-            state = [self._view(self._traj, f"traj_{n}", self.rows, size).copy() for n, size in sizes.items()]
-        else:
-            state = [d.qpos.copy(), d.qvel.copy(), d.act.copy()]
+        copy = self.space.copy
+        state = [copy(a) for a in (self._traj_rows if self.output_every else self._state)]
         sensors = None
         if self.sensors:
-            sensors = self._view(self._traj, "traj_sensordata", self.rows, m.nsensordata).copy()
-            sensors = sensors if self.output_every else sensors[-1]
+            sensors = copy(self._sensed if self.output_every else self._sensed[-1])
         return Values(*state, sensors)
 
     def _keep(self, given, values):
-        kept = np.empty(self._kept, NP_REAL)
+        kept = self.space.empty(self._kept)
         for where, source in self._sources:
             kept[where] = source
         if self.quaternions:
             self.saved(kept).qpos[:] = values.qpos
         if self.repeats:
-            np.concatenate(given[:3], axis=1, out=self.saved(kept).start)
+            at = 0
+            for a in given[:3]:
+                self.saved(kept).start[:, at : at + a.shape[1]] = a
+                at += a.shape[1]
         return kept
 
     # --------------------------------------------------------------------------------------------------- reverse
@@ -230,9 +236,7 @@ class PureRollout:
 
         theta=False: without that of the parameters, which is as large as all the others together.
         """
-        for name, bar in zip(COTANGENTS, bars, strict=True):
-            if bar is not None:
-                require_finite(name, bar)
+        self.space.require_finite(COTANGENTS, bars)
         with self._lock:
             self._load(saved.theta)
             if self.repeats:
@@ -249,11 +253,12 @@ class PureRollout:
             a[:] = 0
         rows = {"qpos": bars.qpos, "qvel": bars.qvel, "act": bars.act}
         if rows["qpos"] is not None and self.quaternions:
-            rows["qpos"] = qpos_to_tangent(m, saved.qpos, np.asarray(bars.qpos, NP_REAL))
+            tangent = self.space.empty((*bars.qpos.shape[:-1], m.nv))
+            rows["qpos"] = qpos_to_tangent(m, saved.qpos, bars.qpos, tangent)
         for name, bar in rows.items():
             end = self._bars[name]
             if self.output_every:
-                cot = self._view(self._cot, f"cot_{name}", self.rows, end.shape[1])
+                cot = self._cot_rows[name]
                 cot[:] = 0 if bar is None else bar
                 end[:] = cot[-1]
                 cot[-1] = 0
@@ -262,37 +267,40 @@ class PureRollout:
             elif bar is not None:
                 end[:] = bar
         if self.every and m.nsensordata:
-            cot = self._view(self._cot, "cot_sensordata", self.rows, m.nsensordata)
+            cot = self._cot_sensed
             cot[:] = 0
             if bars.sensordata is not None:
                 cot[slice(None) if self.output_every else -1] = bars.sensordata
         return bars.qpos[0] if self.output_every and bars.qpos is not None else None
 
     def _collect(self, qpos, direct, theta):
-        bar, w = self._bars["qpos"], self.worlds
-        start = tangent_to_qpos(self.model, qpos, bar) if self.quaternions else bar.copy()
+        bar, copy = self._bars["qpos"], self.space.copy
+        start = copy(bar)
+        if self.quaternions:
+            start = tangent_to_qpos(self.model, qpos, bar, self.space.empty((self.worlds, self.model.nq)))
         if direct is not None:
             start += direct
         return Gradient(
             qpos=start,
-            qvel=self._bars["qvel"].copy(),
-            act=self._bars["act"].copy(),
-            ctrl=self._ctrl_total.copy(),
-            theta=self._adj["theta_bar"][: w * self.sim.sizes["ntheta"]].reshape(w, -1).copy() if theta else None,
+            qvel=copy(self._bars["qvel"]),
+            act=copy(self._bars["act"]),
+            ctrl=copy(self._ctrl_total),
+            theta=copy(self._theta_bar) if theta else None,
         )
 
     def _repeat(self, saved, bars):
         """The whole rollout again, on a tape whose schedule keeps to the budget."""
-        m, d = self.model, self.sim.data
-        d.qpos[:], d.qvel[:], d.act[:] = np.split(saved.start, (m.nq, m.nq + m.nv), axis=1)
-        self._tape.rollout(saved.ctrl)
+        m, d, host = self.model, self.sim.data, self.space.host
+        d.qpos[:], d.qvel[:], d.act[:] = np.split(host(saved.start), (m.nq, m.nq + m.nv), axis=1)
+        self._tape.rollout(host(saved.ctrl))
+        bars = Values(*(None if b is None else host(b) for b in bars))
         if not self.output_every:
             bars = Values(*(None if b is None else np.stack([np.zeros_like(b), b]) for b in bars))
         grads = self._tape.backward(**bars._asdict())
         theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), NP_REAL)
         for name, (where, _) in theta_slots(m, theta_layout(m)[0]).items():
             theta[:, where] = grads.model.per_world(name).reshape(self.worlds, -1)
-        return Gradient(grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)
+        return Gradient(*map(self.space.ours, (grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)))
 
 
 # ------------------------------------------------------------------------------------------------- parameters

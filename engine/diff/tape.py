@@ -8,12 +8,13 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack, data_pack, parameter, theta_layout, zeros
+from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta_layout
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
-from engine.kernels import reverse_parallel, reverse_serial
+from engine.kernels import reverse_device, reverse_parallel, reverse_serial
 from engine.launch import BoundKernel
+from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
 # What a snapshot holds: the part of State that a step changes.
@@ -108,20 +109,15 @@ class Tape:
         sim, m, w = self.sim, self.sim.model, self.sim.worlds
         self.pack = data_pack(m, w, sim.ncon_max)  # state and work of the reverse pass
         self.data = sim.views(self.pack)
-        self.traj = Pack("trajectory")
-        self.cot = Pack("cotangent")
-        count = dict(sim.sizes)
-        for b in s.TRAJECTORY[:-1]:
-            rows = self.steps if b.name == "traj_ctrl" else self.rows
-            self.traj.allocate(b, rows * w * count[b.count])
-        for b in s.COTANGENT:
-            rows = self.steps if "ctrl" in b.name else self.rows
-            self.cot.allocate(b, rows * w * count[b.count])
-        self.adj = Pack("adjoint")
-        for b in s.ADJOINT[:-2]:
-            self.adj.allocate(b, w * count[b.count] * b.width)
-        for b in s.ADJOINT[-2:]:
-            self.adj.allocate(b, 1)  # a controller's, allocated when there is one
+        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
+        rows |= {name: self.steps * w * m.nu for name in rows if "ctrl" in name}
+        self._elements = rows
+        self.cot = Pack("cotangent", rows)
+        self.adj = self._adjoint(1, 1)  # made again for a controller
+
+    def _adjoint(self, nparam, nscratch):
+        w, count = self.sim.worlds, {**self.sim.sizes, "nparam": nparam, "nscratch": nscratch}
+        return Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
 
     def _plan(self):
         sim, m = self.sim, self.sim.model
@@ -140,14 +136,14 @@ class Tape:
             )
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
-        self.traj.set("record", zeros(max(rows * sim.worlds * self.record_width, 1)))
-        self.slots = [{n: np.empty_like(sim.pack[n]) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+        self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
+        self.slots = [{n: zeros(sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
     def fixed_bytes(self):
         """Bytes of everything but records and snapshots."""
-        record = self.traj.buffers.get("record", np.zeros(0))
-        return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) - record.nbytes
+        outputs = pack_bytes("trajectory", {**self._elements, "record": 0})
+        return outputs + sum(p.nbytes for p in (self.pack, self.cot, self.adj))
 
     @property
     def bytes(self):
@@ -225,9 +221,8 @@ class Tape:
         if self._program is program:
             return
         self._program = program
-        sim, w = self.sim, self.sim.worlds
-        self.adj.set("params_bar", zeros(max(w * program.nparam, 1)))
-        self.adj.set("scratch_bar", zeros(max(w * (program.nscratch + sim.model.nq), 1)))
+        sim = self.sim
+        self.adj = self._adjoint(program.nparam, program.nscratch + sim.model.nq)
         self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
         self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
         self._reverse = None
@@ -237,10 +232,10 @@ class Tape:
         sim = self.sim
         if isinstance(action, Save):
             for n, a in self.slots[action.slot].items():
-                a[:] = pack[n]
+                copy(a, pack[n])
         elif isinstance(action, Restore):
             for n, a in self.slots[action.slot].items():
-                pack[n][:] = a
+                copy(pack[n], a)
         elif isinstance(action, (Forward, Record)):
             last = int(self.extra and action.stop == self.steps)
             row = 0 if isinstance(action, Record) else -1
@@ -277,13 +272,13 @@ class Tape:
         sim = self.sim
         self._load_cotangents(bars)
         if self._reverse is None:
-            kernel = reverse_parallel if sim.parallel else reverse_serial
+            kernel = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}[sim.form]
             packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
             self._reverse = BoundKernel(kernel, packs, 8)
         self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]
-        self.data._status[:, : s.W_ID] = 0
+        self.data._status[:] = 0
         if self._spent:
             self._record_again()
         self._spent = self.schedule.slots > 0
@@ -291,7 +286,7 @@ class Tape:
 
     def clear_adjoint(self):
         for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
-            self.adj[n][:] = 0
+            clear(self.adj[n])
 
     def _record_again(self):
         """Records and snapshots as the rollout left them: a reverse pass that computes again overwrites them.
@@ -328,7 +323,7 @@ class Tape:
         for name in ("qpos", "qvel", "act", "ctrl", "sensordata"):
             buffer, bar = self.cot[f"cot_{name}"], bars[name]
             if bar is None:
-                buffer[:] = 0
+                clear(buffer)
             elif name == "qpos":
                 tangent = qpos_to_tangent(self.sim.model, self.trajectory.qpos, bar)
                 tangent[0] = 0  # the start's own goes to qpos0 directly

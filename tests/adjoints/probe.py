@@ -32,10 +32,10 @@ from engine.dynamics.rk4 import (
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
-from engine.kernels import AdjointPack, ControllerPack, CotangentPack, DataPack, ModelPack, TrajectoryPack
 from engine.launch import BoundKernel
 from engine.math.types import real
 from engine.model.displace import displace
+from engine.outline import INTS, REALS, Block, outline
 from engine.step import clear_bodies, smooth_terms
 from tests.gradients.differences import derivative
 
@@ -52,93 +52,100 @@ STAGES = (
 ) = range(len(STAGES))  # fmt: skip
 
 
+@outline("mdcrgb", "w what i")
+@ti.func
+def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+          w: ti.i32, what: ti.i32, i: ti.i32):  # fmt: skip
+    nv = m.dims[s.NV]
+    h = m.opt[s.TIMESTEP]
+    if what == TERMS:
+        # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
+        smooth_terms(m, d, w, 1)
+        # what the adjoints alone read
+        smooth_terms(m, d, w, 0)
+        constraint(m, d, w)
+        evaluate(m, d, w, 0.0, s.QACC * nv)
+        mass_mul(m, d, w, s.QACC * nv, s.MA * nv)
+        gradient(m, d, w)
+        motion(m, d, w, s.U_ANG, s.QACC * nv)
+    elif what == EFFECTIVE:
+        effective_acceleration(m, d, w, i, s.MA)
+    elif what == SENSORS:
+        sensors(m, d, w)
+    elif what == ADVANCE:
+        advance(m, d, w, i, s.MA)
+    elif what == INTEGRATE_POS:
+        integrate_pos(m, d, w, d.qvel, 0, h)
+    elif what == START_STAGES:
+        start_stages(m, d, w)
+    elif what == ENTER_STAGE:
+        enter_stage(m, d, w, i)
+    elif what == LEAVE_STAGE:
+        leave_stage(m, d, w, i)
+    elif what == ADVANCE_RK4:
+        advance(m, d, w, 0, s.MA)
+    elif what == ACT_RATES:
+        act_rates(m, d, w)
+    elif what == CONTROLLER:
+        act_controller(m, d, c, r, w, 1, i)
+    elif what == MOTIONS:
+        # test motions L of Z and, with i, P of MU and Q of QACC_EFF - QACC; no adjoints of bodies yet
+        clear_bodies(m, g, w)
+        for k in range(nv):
+            d.dofr[s.MA * nv + k] = d.dofr[s.QACC_EFF * nv + k] - d.dofr[s.QACC * nv + k]
+        for k in range(1 + 2 * i):
+            column = s.L_ANG
+            source = s.Z
+            if k == 1:
+                column = s.P_ANG
+                source = s.MU
+            if k == 2:
+                column = s.Q_ANG
+                source = s.MA
+            motion(m, d, w, column, source * nv)
+    elif what == PASSIVE_VJP:
+        passive_vjp(m, d, g, w)
+    elif what == ACTUATION_VJP:
+        actuation_vjp(m, d, g, w)
+    elif what == ACT_DOT_VJP:
+        # the cotangents of act_dot are in act_dot itself
+        for u in range(m.dims[s.NU]):
+            k = m.act_i[u * s.NAI + s.A_ACTADR]
+            if k >= 0:
+                act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
+    elif what == XFRC_VJP:
+        xfrc_vjp(m, d, g, w)
+    elif what == CONSTRAINT_VJP:
+        rows_vjp(m, d, g, w)
+        contacts_vjp(m, d, g, w)
+    elif what == RNEA_VJP:
+        rnea_vjp_own(m, d, g, w, i)
+        rnea_vjp(m, d, g, w, i)
+    elif what == SENSORS_VJP:
+        sensors_vjp(m, d, r, g, b, w, 0)
+    elif what == ADVANCE_VJP:
+        advance_vjp(m, d, g, w, i)
+    elif what == INTEGRATE_POS_VJP:
+        integrate_pos_vjp(m, w, d.qvel, 0, h, g.qpos_bar, 0, g.qvel_bar, 0)
+    elif what == ADVANCE_RK4_VJP:
+        advance_rk4_vjp(m, d, g, w)
+    elif what == ENTER_STAGE_VJP:
+        enter_stage_vjp(m, d, g, w, i)
+    elif what == LEAVE_STAGE_VJP:
+        leave_stage_vjp(m, d, g, w, i)
+    elif what == CONTROLLER_VJP:
+        act_controller_vjp(m, d, c, g, w, i)
+    else:
+        acceleration_vjp(m, d, w)
+
+
 @ti.kernel
-def stage(m: ModelPack, d: DataPack, c: ControllerPack, r: TrajectoryPack, g: AdjointPack, b: CotangentPack,
+def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS, rr: REALS, gr: REALS, br: REALS,
           what: ti.i32, i: ti.i32):  # fmt: skip
     ti.loop_config(serialize=True)
-    for _ in range(1):
-        w = d.world_i[s.W_ID]
-        nv = m.dims[s.NV]
-        h = m.opt[s.TIMESTEP]
-        if what == TERMS:
-            # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
-            smooth_terms(m, d, w, 1)
-            # what the adjoints alone read
-            smooth_terms(m, d, w, 0)
-            constraint(m, d, w)
-            evaluate(m, d, w, 0.0, s.QACC * nv)
-            mass_mul(m, d, w, s.QACC * nv, s.MA * nv)
-            gradient(m, d, w)
-            motion(m, d, w, s.U_ANG, s.QACC * nv)
-        elif what == EFFECTIVE:
-            effective_acceleration(m, d, w, i, s.MA)
-        elif what == SENSORS:
-            sensors(m, d, w)
-        elif what == ADVANCE:
-            advance(m, d, w, i, s.MA)
-        elif what == INTEGRATE_POS:
-            integrate_pos(m, d, w, d.qvel, 0, h)
-        elif what == START_STAGES:
-            start_stages(m, d, w)
-        elif what == ENTER_STAGE:
-            enter_stage(m, d, w, i)
-        elif what == LEAVE_STAGE:
-            leave_stage(m, d, w, i)
-        elif what == ADVANCE_RK4:
-            advance(m, d, w, 0, s.MA)
-        elif what == ACT_RATES:
-            act_rates(m, d, w)
-        elif what == CONTROLLER:
-            act_controller(m, d, c, r, w, 1, i)
-        elif what == MOTIONS:
-            # test motions L of Z and, with i, P of MU and Q of QACC_EFF - QACC; no adjoints of bodies yet
-            clear_bodies(m, g, w)
-            for k in range(nv):
-                d.dofr[s.MA * nv + k] = d.dofr[s.QACC_EFF * nv + k] - d.dofr[s.QACC * nv + k]
-            for k in range(1 + 2 * i):
-                column = s.L_ANG
-                source = s.Z
-                if k == 1:
-                    column = s.P_ANG
-                    source = s.MU
-                if k == 2:
-                    column = s.Q_ANG
-                    source = s.MA
-                motion(m, d, w, column, source * nv)
-        elif what == PASSIVE_VJP:
-            passive_vjp(m, d, g, w)
-        elif what == ACTUATION_VJP:
-            actuation_vjp(m, d, g, w)
-        elif what == ACT_DOT_VJP:
-            # the cotangents of act_dot are in act_dot itself
-            for u in range(m.dims[s.NU]):
-                k = m.act_i[u * s.NAI + s.A_ACTADR]
-                if k >= 0:
-                    act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
-        elif what == XFRC_VJP:
-            xfrc_vjp(m, d, g, w)
-        elif what == CONSTRAINT_VJP:
-            rows_vjp(m, d, g, w)
-            contacts_vjp(m, d, g, w)
-        elif what == RNEA_VJP:
-            rnea_vjp_own(m, d, g, w, i)
-            rnea_vjp(m, d, g, w, i)
-        elif what == SENSORS_VJP:
-            sensors_vjp(m, d, r, g, b, w, 0)
-        elif what == ADVANCE_VJP:
-            advance_vjp(m, d, g, w, i)
-        elif what == INTEGRATE_POS_VJP:
-            integrate_pos_vjp(m, w, d.qvel, 0, h, g.qpos_bar, 0, g.qvel_bar, 0)
-        elif what == ADVANCE_RK4_VJP:
-            advance_rk4_vjp(m, d, g, w)
-        elif what == ENTER_STAGE_VJP:
-            enter_stage_vjp(m, d, g, w, i)
-        elif what == LEAVE_STAGE_VJP:
-            leave_stage_vjp(m, d, g, w, i)
-        elif what == CONTROLLER_VJP:
-            act_controller_vjp(m, d, c, g, w, i)
-        else:
-            acceleration_vjp(m, d, w)
+    for w in range(1):
+        stage(Block(o, mi, mr), Block(o, di, dr), Block(o, ci, cr), Block(o, None, rr), Block(o, None, gr),
+              Block(o, None, br), w, what, i)  # fmt: skip
 
 
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
@@ -157,13 +164,10 @@ class Probe:
         self.tape = Tape(sim, steps=steps)
         held = np.zeros((steps, 1, sim.model.nu))
         self.program = bind_program(self.tape, held if controller is None else controller)
-        adjoint = self.tape.adj
-        nq = sim.model.nq
-        adjoint.set("params_bar", np.zeros(max(self.program.nparam, 1)))
-        adjoint.set("scratch_bar", np.zeros(max(self.program.nscratch + nq, 1)))
-        self.g, self.b, self.traj = adjoint, self.tape.cot, self.tape.traj
+        self.tape._use(self.program)
+        self.g, self.b, self.traj = self.tape.adj, self.tape.cot, self.tape.traj
         packs = [sim.model_pack, sim.pack, self.program.pack, self.traj, self.g, self.b]
-        self.kernel = BoundKernel(stage, packs, 2)
+        self.kernel = BoundKernel(probe, packs, 2)
 
     def run(self, what, i=0):
         self.kernel.launch(what, i)

@@ -127,7 +127,7 @@ def test_backward_twice(model):
 
 
 def test_stale(model):
-    """Parameters of the model or of the controller that are no longer those of the rollout, or arrays put in place."""
+    """Parameters of the model or of the controller that are no longer those of the rollout."""
     sim = Simulator(model)
     tape = Tape(sim, STEPS)
     controller = PD(model)
@@ -141,11 +141,11 @@ def test_stale(model):
         with pytest.raises(StaleTapeError, match="changed since the rollout; call rollout again"):
             tape.backward(qpos=ones)
         array[...] = kept
-    theta = sim.model_pack["theta"]
-    sim.model_pack.set("theta", theta * 1.01)
+    theta = sim.model_pack["theta"].copy()
+    sim.model_pack["theta"][:] *= 1.01
     with pytest.raises(StaleTapeError, match="parameter of the model changed"):
         tape.backward(qpos=ones)
-    sim.model_pack.set("theta", theta)
+    sim.model_pack["theta"][:] = theta
     assert np.array_equal(flat(tape.backward(qpos=ones)), expected)
 
 

@@ -1,203 +1,176 @@
 """MuJoCo's quantities about the centre of mass of each body's tree: `cinert`, `cvel`, `cfrc_ext`.
 
-The engine keeps none of them. Its own spatial vectors are in world axes, too, but about the place of the tree's root
-body, and of the inertias it keeps composite ones; so inertias are differences of those of a body and its children, and
-with velocities moved to the other origin. External forces are a sum over contacts.
+Nothing in a step needs them, so the engine keeps none; a kernel of its own makes them from what the last evaluation
+left. The engine's spatial vectors are in world axes, too, but about the place of the tree's root body, and the inertias
+that it keeps are composite ones: a body's own is that less its children's. External forces are summed over contacts.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+import taichi as ti
 
-from engine import schema as s
+from engine.launch import BoundKernel
+from engine.math.types import real, vec3
+from engine.memory import zeros
+from engine.outline import INTS, REALS
+from engine.schema import (
+    B_PARENT,
+    B_ROOT,
+    C_F,
+    C_N,
+    C_PAIR,
+    C_POS,
+    C_T1,
+    C_T2,
+    G_BODY,
+    H_COM,
+    ID_CRB,
+    IO_CRB,
+    NBI,
+    NBODY,
+    NCI,
+    NCONMAX,
+    NCV,
+    NGI,
+    NPI,
+    NUMBERS,
+    NWI,
+    NXV,
+    P_GEOM1,
+    P_GEOM2,
+    T_MASS,
+    V_ANG,
+    V_LIN,
+    W_NCON,
+    X_IPOS,
+    X_POS,
+)  # fmt: skip
+
+DIMS, THETA, BODY_I, GEOM_I, PAIR_I = (NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i"))
+BODY, MASS, CON_I, CON_V, WORLD, XFRC = (
+    NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "world_i", "xfrc_applied")
+)
+# Numbers of a body: centre of mass of its tree, then the three
+COM, CINERT, CVEL, CFRC, WIDTH = 0, 3, 13, 19, 25
 
 
-class TreeCentres:
-    """Where each tree of bodies has its root and its centre of mass, as the last evaluation left them.
+@ti.func
+def read(a: ti.template(), i: ti.i32):
+    return vec3(a[i], a[i + 1], a[i + 2])
 
-    `tree` (nbody,): which row of the answers is a body's; the world's own is without meaning.
+
+@ti.func
+def write(a: ti.template(), i: ti.i32, x: vec3):
+    for k in ti.static(range(3)):
+        a[i + k] = x[k]
+
+
+@ti.func
+def add(a: ti.template(), i: ti.i32, x: vec3):
+    write(a, i, read(a, i) + x)
+
+
+@ti.func
+def of_world(s: ti.template(), mi: ti.template(), mr: ti.template(), di: ti.template(), dr: ti.template(),
+             out: ti.template(), w: ti.i32, motions: ti.i32):  # fmt: skip
+    """All of one world, without `motions` the forces alone. s: where each buffer begins in the blocks of model (mi, mr)
+    and data (di, dr); out: WIDTH numbers for each body, one quantity after the other."""
+    nbody = mi[s[DIMS] + NBODY]
+    body = s[BODY] + 3 * NXV * w * nbody
+    base = WIDTH * w * nbody
+    if motions:
+        own_inertias(s, mi, dr, out, base + CINERT * nbody, body, nbody)
+    for b in range(1, nbody):
+        at = body + 3 * NXV * b
+        root = mi[s[BODY_I] + NBI * b + B_ROOT]
+        top = body + 3 * NXV * root
+        place = read(dr, top + 3 * X_POS)
+        c = read(dr, top + 3 * X_IPOS) - place  # MuJoCo's centre of a tree without mass
+        mass = dr[s[MASS] + w * nbody + root]
+        if mass > 0.0:
+            c = read(dr, top + 3 * H_COM) / mass
+        write(out, base + COM * nbody + 3 * b, place + c)
+        if motions:
+            shift_inertia(out, base + CINERT * nbody + 10 * b, mr[s[THETA] + mi[s[DIMS] + T_MASS] + b], c)
+            turning = read(dr, at + 3 * V_ANG)
+            write(out, base + CVEL * nbody + 6 * b, turning)
+            write(out, base + CVEL * nbody + 6 * b + 3, read(dr, at + 3 * V_LIN) + turning.cross(c))
+        applied = s[XFRC] + 6 * (w * nbody + b)  # force, torque
+        force = read(dr, applied)
+        torque = read(dr, applied + 3) + (read(dr, at + 3 * X_IPOS) - place - c).cross(force)
+        write(out, base + CFRC * nbody + 6 * b, torque)
+        write(out, base + CFRC * nbody + 6 * b + 3, force)
+    contact_forces(s, mi, di, dr, out, base, nbody, w)
+
+
+@ti.func
+def own_inertias(s: ti.template(), mi: ti.template(), dr: ti.template(), out: ti.template(), cinert: ti.i32,
+                 body: ti.i32, nbody: ti.i32):  # fmt: skip
+    """Inertia about the root's place and first moment of each body: of its composite body, less its children's."""
+    for b in range(1, nbody):  # children come later
+        at = body + 3 * NXV * b
+        parent = mi[s[BODY_I] + NBI * b + B_PARENT]
+        for k, column in ti.static(enumerate((ID_CRB, IO_CRB, H_COM))):
+            x = read(dr, at + 3 * column)
+            write(out, cinert + 10 * b + 3 * k, x)
+            if parent > 0:
+                add(out, cinert + 10 * parent + 3 * k, -x)
+
+
+@ti.func
+def shift_inertia(out: ti.template(), i: ti.i32, mass: real, c: vec3):
+    """Parallel axes, to the origin c: with h' = h - m c and w = h + h',
+
+    I' = I - (c.w) 1 + (c w^T + w c^T) / 2.
     """
-
-    def __init__(self, sim):
-        m, n = sim.model, sim.worlds
-        root = np.asarray(m.body_rootid)
-        roots = np.unique(root[1:]) if m.nbody > 1 else np.zeros(1, int)
-        self.trees = len(roots)
-        self.tree = np.searchsorted(roots, root).clip(0, len(roots) - 1)
-        self.fixed = bool((np.bincount(self.tree, m.body_dofnum, len(roots)) == 0).any())
-        # a slice makes views, in a third of the time of indices
-        self.roots = slice(roots[0], roots[0] + 1) if len(roots) == 1 else roots
-        self.body, self.mass = sim.pack["body"].reshape(n, m.nbody, s.NXV, 3), sim.pack["crb_mass"].reshape(n, m.nbody)
-
-    def __call__(self):
-        """Places of the root bodies and, from there, of the centres of mass, (worlds, trees, 3) each, m."""
-        root = self.body[:, self.roots, s.X_POS]
-        # the composite body's first moment over its mass
-        mass, moment = self.mass[:, self.roots, None], self.body[:, self.roots, s.H_COM]
-        if self.fixed and not mass.all():
-            # only what does not move can be without mass; MuJoCo then takes the root body's own centre
-            own = self.body[:, self.roots, s.X_IPOS] - root
-            mass, moment = np.where(mass > 0.0, mass, 1.0), np.where(mass > 0.0, moment, own)
-        return root, moment / mass
+    h = read(out, i + 6)
+    moved = h - mass * c
+    w = h + moved
+    p = c * w
+    write(out, i, read(out, i) - vec3(p[1] + p[2], p[0] + p[2], p[0] + p[1]))
+    off = 0.5 * vec3(c[0] * w[1] + c[1] * w[0], c[0] * w[2] + c[2] * w[0], c[1] * w[2] + c[2] * w[1])
+    add(out, i + 3, off)
+    write(out, i + 6, moved)
+    out[i + 9] = mass
 
 
-# What moves with the origin, as one row of 16 numbers: inertia about the origin (xx yy zz, xy xz yz), mass times
-# place of the centre of mass, mass, angular velocity, velocity of the point at the origin
-_DIAGONAL, _OFF, _MOMENT, _MASS, _TURN, _SLIDE = (0, 1, 2), {(0, 1): 3, (0, 2): 4, (1, 2): 5}, 6, 9, 10, 13
-_ROW = 16
+@ti.func
+def contact_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr: ti.template(), out: ti.template(),
+                   base: ti.i32, nbody: ti.i32, w: ti.i32):  # fmt: skip
+    """A contact pushes its pair's second body, and the first one back, but not the world (mj_rnePostConstraint)."""
+    for k in range(di[s[WORLD] + NWI * w + W_NCON]):
+        contact = w * mi[s[DIMS] + NCONMAX] + k
+        pair = di[s[CON_I] + NCI * contact + C_PAIR]
+        if pair >= 0:  # else the limit of a ball joint
+            at = s[CON_V] + 3 * NCV * contact
+            f = read(dr, at + 3 * C_F)
+            force = f[0] * read(dr, at + 3 * C_N) + f[1] * read(dr, at + 3 * C_T1) + f[2] * read(dr, at + 3 * C_T2)
+            for side, sign in ti.static(((P_GEOM2, 1.0), (P_GEOM1, -1.0))):
+                b = mi[s[GEOM_I] + NGI * mi[s[PAIR_I] + NPI * pair + side] + G_BODY]
+                if b > 0:
+                    arm = read(dr, at + 3 * C_POS) - read(out, base + COM * nbody + 3 * b)
+                    add(out, base + CFRC * nbody + 6 * b, sign * arm.cross(force))
+                    add(out, base + CFRC * nbody + 6 * b + 3, sign * force)
 
 
-def _shifts():
-    """(13, 256): (1, c, c c^T) times it is the matrix X, of 16 x 16, that takes a row to the origin c: row @ X.
-
-    Parallel axes: I' = I - 2 (c.h) 1 + c h^T + h c^T + m (c.c 1 - c c^T), h' = h - m c, v' = v + w x c. Each entry of X
-    is one term or the sum of two, so that no order of summation matters.
-    """
-    one, first, second = 0, np.array([1, 2, 3]), 4 + np.arange(9).reshape(3, 3)
-    x = np.zeros((13, _ROW, _ROW))
-    x[one] = np.eye(_ROW)
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        for a in (j, k):
-            x[first[a], _MOMENT + a, _DIAGONAL[i]] = -2.0
-            x[second[a, a], _MASS, _DIAGONAL[i]] = 1.0
-        x[first[i], _MASS, _MOMENT + i] = -1.0
-        x[first[k], _TURN + j, _SLIDE + i], x[first[j], _TURN + k, _SLIDE + i] = 1.0, -1.0
-    for (i, j), off in _OFF.items():
-        x[first[i], _MOMENT + j, off] = x[first[j], _MOMENT + i, off] = 1.0
-        x[second[i, j], _MASS, off] = -1.0
-    return x.reshape(13, -1)
+@ti.kernel
+def serial(s: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, out: REALS, nworld: ti.i32,
+           motions: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        of_world(s, mi, mr, di, dr, out, w, motions)
 
 
-class BodyMotions:
-    """`cinert` and `cvel` of one simulator, made together."""
-
-    def __init__(self, sim, centres):
-        m, n = sim.model, sim.worlds
-        self.shape, self.tree, self.mass = (n, m.nbody), centres.tree, sim.params.body_mass
-        self.table = sim.pack["body"].reshape(n * m.nbody, 3 * s.NXV)
-        columns = [s.ID_CRB, s.IO_CRB, s.H_COM, s.V_ANG, s.V_LIN]
-        self.columns = (3 * np.array(columns)[:, None] + np.arange(3)).ravel()
-        self.alone = np.eye(m.nbody)  # bodies by themselves, of composite ones: less their children
-        children = np.flatnonzero(m.body_parentid > 0)
-        self.alone[np.asarray(m.body_parentid)[children], children] = -1.0
-        self.shifts, self.powers = _shifts(), np.ones((n * centres.trees, 13))
-        self.first, self.second = self.powers[:, 1:4], self.powers[:, 4:].reshape(-1, 3, 3)
-
-    def __call__(self, centre):
-        """(worlds, nbody, 16): of each body `cinert` (10) and `cvel` (6); the world's are zero.
-
-        centre: of mass of each tree, from the place of its root.
-        """
-        worlds, trees, _ = centre.shape
-        c = centre.reshape(-1, 3)
-        self.first[:] = c
-        np.multiply(c[:, :, None], c[:, None], out=self.second)
-        shift = self.powers.dot(self.shifts).reshape(worlds, trees, _ROW, _ROW)
-        found = self.table.take(self.columns, axis=1).reshape(*self.shape, 15)
-        rows = np.empty((*self.shape, _ROW))
-        np.matmul(self.alone, found[..., :9], out=rows[..., :9])
-        rows[..., 9], rows[..., 10:] = self.mass, found[..., 9:]
-        if trees == 1:
-            return rows @ shift[:, 0]
-        return (rows[:, :, None] @ shift[:, self.tree])[:, :, 0]
-
-
-class ExternalForces:
-    """`Simulator.cfrc_ext` of one simulator, with what does not change from step to step.
-
-    Follows the definition of mj_rnePostConstraint. NumPy calls of a few numbers cost some half a microsecond each, so
-    there are few: what depends on a contact's pair is looked up, and the world's own, which nobody asks for, is summed
-    like the others. No result depends on how many worlds there are.
-    """
-
-    def __init__(self, sim, centres):
-        m, n, cap = sim.model, sim.worlds, sim.ncon_max
-        self.shape, self.size, self.capacity = (n, m.nbody, 6), 6 * n * m.nbody, cap
-        self.applied, self.xipos, self.ncon = sim.data.xfrc_applied, sim.data.xipos, sim.data.ncon
-        vectors = sim.pack["con_v"].reshape(n * cap, s.NCV, 3)
-        pair = sim.pack["con_i"].reshape(n * cap, s.NCI)[:, s.C_PAIR]
-        # the frame's rows are N, T1, T2
-        self.contacts = vectors[:, s.C_POS], vectors[:, s.C_N : s.C_T2 + 1], vectors[:, s.C_F, None], pair
-        self.slots = np.arange(cap)
-        self.tree, self.trees = centres.tree, centres.trees
-        # of each pair its second body, which a contact pushes, and its first; a ball joint's limit is pair -1 - joint
-        body, limits = np.asarray(m.geom_bodyid), np.zeros(m.njnt, int)
-        sides = (np.append(body[m.pair_geom2], limits), True), (np.append(body[m.pair_geom1], limits), False)
-        sides = [(bodies, pushed) for bodies, pushed in sides if bodies.any()]
-        self.sides = [(self.tree[bodies], pushed) for bodies, pushed in sides]
-        entries = [6 * bodies + np.arange(6)[:, None] for bodies, _ in sides]
-        self.entries = np.concatenate(entries) if sides else np.zeros((0, 1), int)
-
-    def __call__(self, com):
-        """Torque about the tree's centre of mass and force, (worlds, nbody, 6); the world's own are zero.
-
-        com: the centres of mass, (worlds, trees, 3).
-        """
-        applied = np.count_nonzero(self.applied)
-        if not applied and not (self.sides and np.count_nonzero(self.ncon)):
-            return np.zeros(self.shape)
-        wrench = self._contacts(com).reshape(self.shape) if self.sides else np.zeros(self.shape)
-        if applied:
-            force, torque = self.applied[..., :3], self.applied[..., 3:]
-            wrench[..., :3] += torque + np.cross(self.xipos - com[:, self.tree], force)
-            wrench[..., 3:] += force
-        wrench[:, 0] = 0.0
-        return wrench
-
-    def _contacts(self, com):
-        """The part of the contacts, flat."""
-        if self.shape[0] == 1:
-            at, world = slice(self.ncon[0]), None
-        else:
-            at = np.flatnonzero(self.slots < self.ncon[:, None])
-            world = at // self.capacity
-        place, frame, force, pair = [a[at] for a in self.contacts]
-        entries, com = self.entries.take(pair, axis=1), com.reshape(-1, 3)
-        if world is not None:
-            entries += 6 * self.shape[1] * world
-        wrench = np.empty(entries.shape)
-        (tree, pushed), *others = self.sides
-        _wrenches(place, self._origin(com, tree, pair, world), frame, force, out=wrench[:6])
-        for tree, _ in others:
-            if self.trees > 1:
-                _wrenches(place, self._origin(com, tree, pair, world), frame, force, out=wrench[6:])
-                np.negative(wrench[6:], out=wrench[6:])
-            else:
-                np.negative(wrench[:6], out=wrench[6:])
-        if not pushed:
-            np.negative(wrench, out=wrench)
-        # sums where contacts share a body
-        return np.bincount(entries.ravel(), wrench.ravel(), self.size)
-
-    def _origin(self, com, tree, pair, world):
-        """Centres of mass of the trees that one of the contacts' bodies belongs to, (n, 3) or the same for all."""
-        if self.trees == 1:
-            return com if world is None else com.take(world, axis=0)
-        tree = tree.take(pair)
-        return com.take(tree if world is None else tree + self.trees * world, axis=0)
-
-
-# rows of (force, arm), (6, n), whose products make arm x force: the first three less the last three
-_CROSS = np.array([2, 0, 1, 1, 2, 0, 4, 5, 3, 5, 3, 4])
-
-
-def _wrenches(place, origin, frame, force, out):
-    """Torque and force, (6, n), of forces (n, 1, 3), given in frames (n, 3, 3), that act at places (n, 3).
-
-    origin: what the torque is about, (n, 3) or the same for all.
-    """
-    both = np.empty(out.shape)  # contacts come last, because NumPy takes thrice as long for pieces of rows
-    both[:3] = (force @ frame)[:, 0].T
-    np.subtract(place.T, origin.T, out=both[3:])
-    factors = both.take(_CROSS, axis=0)
-    products = factors[:6] * factors[6:]
-    np.subtract(products[:3], products[3:], out=out[:3])
-    out[3:] = both[:3]
+@ti.kernel
+def parallel(s: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, out: REALS, nworld: ti.i32,
+             motions: ti.i32):  # fmt: skip
+    for w in range(nworld):
+        of_world(s, mi, mr, di, dr, out, w, motions)
 
 
 class ComBased(NamedTuple):
-    """Of every tree its centre of mass, (worlds, trees, 3), by their roots; of every body the rest, (worlds, nbody, n),
-    by MuJoCo's names, about the centre of mass of its tree, in world axes."""
+    """By MuJoCo's names, (worlds, nbody, n); com: of the tree that the body belongs to."""
 
     com: np.ndarray
     cinert: np.ndarray
@@ -206,17 +179,21 @@ class ComBased(NamedTuple):
 
 
 class ComBasedOf:
-    """Makes them for one simulator."""
+    """Makes them for one simulator; calls return new arrays."""
 
     def __init__(self, sim):
-        self.centres = TreeCentres(sim)
-        self.motions, self.forces = BodyMotions(sim, self.centres), ExternalForces(sim, self.centres)
+        n, nbody = sim.worlds, sim.model.nbody
+        self.worlds, self.out = n, zeros(n * nbody * WIDTH, sim.pack["body"].dtype)
+        rows, ends = self.out.reshape(n, -1), [k * nbody for k in (COM, CINERT, CVEL, CFRC, WIDTH)]
+        # the world's own stay zero
+        self.parts = [rows[:, a:b].reshape(n, nbody, -1) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        kernel = parallel if sim.form == "device" else serial
+        self.kernel = BoundKernel(kernel, [sim.model_pack, sim.pack], 2, [self.out])
+
+    def __call__(self):
+        self.kernel.launch(self.worlds, 1)
+        return ComBased(*[part.copy() for part in self.parts])
 
     def cfrc_ext(self):
-        root, centre = self.centres()
-        return self.forces(root + centre)
-
-    def all(self):
-        root, centre = self.centres()
-        com, motions = root + centre, self.motions(centre)
-        return ComBased(com, motions[..., :10], motions[..., 10:], self.forces(com))
+        self.kernel.launch(self.worlds, 0)
+        return self.parts[3].copy()

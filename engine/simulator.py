@@ -185,12 +185,12 @@ class Simulator:
     def com_based(self):
         """Quantities about centres of mass in the last evaluation, a named tuple: `com cinert cvel cfrc_ext`.
 
-        com (worlds, trees, 3): centre of mass of each tree of bodies, m. The others are of bodies, about the centre of
-        mass of the body's tree, in world axes. cinert (worlds, nbody, 10): inertia xx yy zz xy xz yz (kg m^2), mass
+        Of bodies, about the centre of mass of the tree that a body belongs to, in world axes; the world's are zero.
+        com (worlds, nbody, 3): this centre, m. cinert (worlds, nbody, 10): inertia xx yy zz xy xz yz (kg m^2), mass
         times place of the body's own centre (kg m), mass (kg). cvel (worlds, nbody, 6): angular velocity (rad/s), then
         velocity (m/s). cfrc_ext: as above.
         """
-        return self._com_based.all()
+        return self._com_based()
 
     @cached_property
     def _com_based(self):

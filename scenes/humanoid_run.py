@@ -40,7 +40,7 @@ class Run(Locomotion):
         n, found = sim.worlds, sim.com_based()
         forces = found.cfrc_ext[:, 1:].reshape(n, -1)
         parts = (
-            found.com[:, 0, :1], np.add.reduce(np.square(forces), axis=1, keepdims=True),
+            found.com[:, 1, :1], np.add.reduce(np.square(forces), axis=1, keepdims=True),
             found.cinert[:, 1:].reshape(n, -1), found.cvel[:, 1:].reshape(n, -1), sim.data.qfrc_actuator[:, ROOT:],
             forces,
         )  # fmt: skip

@@ -27,11 +27,11 @@ LAYERS = (
     ("engine.backend",),
     ("engine.math", "engine.memory", "engine.variant"),
     ("engine.arrays",),
-    ("engine.com_based", "engine.launch", "engine.outline", "engine.views"),
+    ("engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
-    ("engine.guard", "engine.kernels"),
+    ("engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
     ("engine.view",),
@@ -56,7 +56,7 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
     "engine.feedback", "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
-    "engine.guard", "engine.variant", "engine.objectives",
+    "engine.com_based", "engine.guard", "engine.variant", "engine.objectives",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

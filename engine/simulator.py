@@ -1,5 +1,7 @@
 """Simulator: many worlds of one model, stepped by one kernel."""
 
+from functools import cached_property
+
 import numpy as np
 
 from engine import schema as s
@@ -15,7 +17,7 @@ from engine.arrays import (
     theta_layout,
 )  # fmt: skip
 from engine.backend import settings
-from engine.cfrc_ext import ExternalForces
+from engine.com_based import ComBasedOf
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
 from engine.forms import WorldsKernel
@@ -100,7 +102,7 @@ class Simulator:
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
         self._checked_theta = None
-        self._kernel = self._external = None
+        self._kernel = None
         self._guard = Guard(self.pack, self.worlds) if self.form == "device" else None
         self.reset()
 
@@ -158,9 +160,12 @@ class Simulator:
             self.raise_status(self.data)
         return status == s.DIVERGED
 
-    def forward(self):
-        """Compute everything up to the acceleration and the sensors at the current state, without moving."""
-        self._run(0, 1)
+    def forward(self, held=None):
+        """Compute everything up to the acceleration and the sensors at the current state, without moving.
+
+        held: worlds in which nothing is computed, booleans (worlds,).
+        """
+        self._run(0, 1, held)
 
     def linearize(self, frame_skip=1):
         """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from here; see engine.linearize."""
@@ -174,12 +179,24 @@ class Simulator:
         Torque (N m) about the centre of mass of the body's tree, then force (N), in world axes. After a step the last
         evaluation is the one in that step: for RK4 its last stage, not the state in which the step ended.
         """
-        if self._external is None:
-            self._external = ExternalForces(self)
-        return self._external()
+        return self._com_based.cfrc_ext()
 
-    def _run(self, n, last):
-        self._launch(n, last)
+    def com_based(self):
+        """Quantities about centres of mass in the last evaluation, a named tuple: `com cinert cvel cfrc_ext`.
+
+        Of bodies, about the centre of mass of the tree that a body belongs to, in world axes; the world's are zero.
+        com (worlds, nbody, 3): this centre, m. cinert (worlds, nbody, 10): inertia xx yy zz xy xz yz (kg m^2), mass
+        times place of the body's own centre (kg m), mass (kg). cvel (worlds, nbody, 6): angular velocity (rad/s), then
+        velocity (m/s). cfrc_ext: as above.
+        """
+        return self._com_based()
+
+    @cached_property
+    def _com_based(self):
+        return ComBasedOf(self)
+
+    def _run(self, n, last, held=None):
+        self._launch(n, last, held)
         self.raise_status(self.data)
 
     def _launch(self, n, last, held=None):

@@ -8,6 +8,7 @@ from .task import Goal, Locomotion, Task
 _NAMES = (
     "pendulum", "double_pendulum", "acrobot", "cartpole", "reacher", "arm_reach", "arm_track", "ball_toss", "billiards",
     "box_push", "sysid_pendulum", "sysid_box", "half_cheetah", "hopper", "walker2d", "ant", "quadruped", "humanoid",
+    "humanoid_run",
 )  # fmt: skip
 
 __all__ = ["Goal", "Locomotion", "Scene", "Task", "load", "names"]

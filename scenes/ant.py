@@ -15,7 +15,7 @@ from engine.model import ModelBuilder
 
 from .parts import BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, trunk_sensors
 from .scene import Scene
-from .task import Locomotion, coordinate
+from .task import Locomotion, coordinate, sum_of_squares
 
 RADIUS = 0.08  # of every capsule
 HIP = np.radians((-30, 30))
@@ -50,9 +50,11 @@ class Run(Locomotion):
         forces[:, 5] = sim.data.xpos[:, 1, 0]  # the world's own, which come first, are of no use
         return forces[:, 5:]
 
-    def start_workspace(self, sim, qpos):
-        """The same after a reset: no contact has been evaluated, and Gymnasium's forces are zero."""
-        return np.concatenate([qpos[:, :1], np.zeros((len(qpos), 6 * (sim.model.nbody - 1)))], axis=1)
+    def start_workspace(self, sim, rows):
+        """The same of worlds that were reset: no contact has been evaluated, and Gymnasium's forces are zero."""
+        start = np.zeros((len(rows), 1 + 6 * (sim.model.nbody - 1)))
+        start[:, 0] = sim.data.qpos[rows, 0]
+        return start
 
     def observation_with(self, qpos, qvel, workspace):
         """What the observation of the state has, followed by the forces."""
@@ -63,7 +65,7 @@ class Run(Locomotion):
         velocity = (coordinate(workspace_after, 0) - coordinate(workspace_before, 0)) / dt
         terms = terms | {
             "forward": self.forward_weight * velocity,
-            "contact": -self.contact_weight * np.add.reduce(np.square(workspace_after[..., 1:]), axis=-1),
+            "contact": -self.contact_weight * sum_of_squares(workspace_after[..., 1:]),
         }
         return sum(terms.values()), terms
 

@@ -73,6 +73,7 @@ def build() -> Scene:
     qvel0[0] = PUSH
     return Scene(
         name="humanoid",
+        env="HumanoidStand",  # Gymnasium's Humanoid is humanoid_run
         description="a humanoid is pushed while it stands, and keeps standing",
         model=model,
         task=Stand(),

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.model import Model
+from engine.model.constants import BALL, FREE
 from engine.model.displace import displace
 
 from .task import Task
 
-_VELOCITY_NOISES = ("uniform", "normal")
+_NOISES = {"velocity_noise": ("uniform", "normal"), "noise_of": ("tangent", "coordinates")}
 
 
 @dataclass
@@ -22,7 +23,10 @@ class Scene:
     qpos0, qvel0    the start state; by default the model's rest position, not moving
     reset_noise     positions start within +- this of qpos0 (m, rad), velocities see velocity_noise
     velocity_noise  "uniform" within +- reset_noise, or "normal" with this standard deviation (m/s, rad/s)
+    noise_of        "tangent": a quaternion is turned by the noise of positions; "coordinates": each of its entries has
+                    its own, as in Gymnasium, and then it is made a unit again
     camera          keyword arguments of engine.view.Camera from where the scene looks good
+    env             name of its Gymnasium environment, by default the scene's own in capitals: HalfCheetah
     """
 
     name: str
@@ -35,20 +39,23 @@ class Scene:
     qvel0: np.ndarray | None = None
     reset_noise: float = 0.0
     velocity_noise: str = "uniform"
+    noise_of: str = "tangent"
     camera: dict = field(default_factory=dict)
     trial: float | None = None
+    env: str | None = None
 
     def __post_init__(self):
         self.qpos0 = _state(self.name, "qpos0", self.qpos0, self.model.qpos0)
         self.qvel0 = _state(self.name, "qvel0", self.qvel0, np.zeros(self.model.nv))
         self.trial = self.duration if self.trial is None else self.trial
+        self.env = self.env or "".join(part[:1].upper() + part[1:] for part in self.name.split("_"))
         if not 0.0 < self.trial <= self.duration:
             raise ValueError(f"{self.name}: trial={self.trial!r}; allowed: seconds up to the duration {self.duration}")
         if not self.reset_noise >= 0.0:
             raise ValueError(f"{self.name}: reset_noise={self.reset_noise!r}; allowed: zero or more")
-        if self.velocity_noise not in _VELOCITY_NOISES:
-            allowed = ", ".join(_VELOCITY_NOISES)
-            raise ValueError(f"{self.name}: velocity_noise={self.velocity_noise!r}; allowed: {allowed}")
+        for name, allowed in _NOISES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{self.name}: {name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
     @property
     def dt(self) -> float:
@@ -89,10 +96,22 @@ class Scene:
         if rng is None:
             return qpos, qvel
         rng, scale = np.random.default_rng(rng), self.reset_noise
-        qpos = displace(self.model, qpos, rng.uniform(-scale, scale, qvel.shape))
+        if self.noise_of == "tangent":
+            qpos = displace(self.model, qpos, rng.uniform(-scale, scale, qvel.shape))
+        else:
+            qpos = with_unit_quaternions(self.model, qpos + rng.uniform(-scale, scale, qpos.shape))
         if self.velocity_noise == "normal":
             return qpos, qvel + scale * rng.standard_normal(qvel.shape)
         return qpos, qvel + rng.uniform(-scale, scale, qvel.shape)
+
+
+def with_unit_quaternions(model, qpos):
+    """The same states (..., nq), their quaternions divided by their lengths."""
+    for kind, before in ((FREE, 3), (BALL, 0)):
+        for at in model.jnt_qposadr[model.jnt_type == kind] + before:
+            quat = qpos[..., at : at + 4]
+            quat /= np.linalg.norm(quat, axis=-1, keepdims=True)
+    return qpos
 
 
 def _state(scene: str, what: str, value, default: np.ndarray) -> np.ndarray:

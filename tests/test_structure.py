@@ -27,11 +27,11 @@ LAYERS = (
     ("engine.backend",),
     ("engine.math", "engine.memory", "engine.variant"),
     ("engine.arrays",),
-    ("engine.cfrc_ext", "engine.launch", "engine.outline", "engine.views"),
+    ("engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
-    ("engine.guard", "engine.kernels"),
+    ("engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.forms",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
@@ -57,7 +57,7 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
     "engine.feedback", "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
-    "engine.guard", "engine.variant", "engine.objectives",
+    "engine.com_based", "engine.guard", "engine.variant", "engine.objectives",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

@@ -1,4 +1,7 @@
-"""Gymnasium ids of the built-in scenes: Pullback/HalfCheetah-v0 and so on, one for each scene that has a task."""
+"""Gymnasium ids of the built-in scenes: Pullback/HalfCheetah-v0 and so on, one for each scene that has a task.
+
+Scene.env is the name in the id: that of the scene in capitals, unless the scene says another.
+"""
 
 import gymnasium
 
@@ -6,8 +9,14 @@ VERSION = 0
 
 
 def env_id(name):
-    """The id of a scene: half_cheetah is Pullback/HalfCheetah-v0."""
-    return f"Pullback/{''.join(part[:1].upper() + part[1:] for part in name.split('_'))}-v{VERSION}"
+    """The id of a built-in scene: half_cheetah is Pullback/HalfCheetah-v0."""
+    import scenes
+
+    return _id(scenes.load(name))
+
+
+def _id(scene):
+    return f"Pullback/{scene.env}-v{VERSION}"
 
 
 def register_scenes():
@@ -19,7 +28,7 @@ def register_scenes():
         scene = scenes.load(name)  # milliseconds: no kernels
         if scene.task is None:
             continue
-        ids.append(env_id(name))
+        ids.append(_id(scene))
         if ids[-1] not in gymnasium.registry:
             gymnasium.register(
                 ids[-1],

@@ -4,8 +4,8 @@ Observations, rewards and their terms are arrays with the worlds first; with `wo
 such axis, which spares a single environment time.
 
 A task may also use what a step leaves in the simulator and the state does not hold (contact forces). It then has
-`workspace(sim)` (worlds, n), `start_workspace(sim, qpos)` for the state after a reset, `observation_with` and
-`reward_with`; scenes/ant.py is an example.
+`workspace(sim)` (worlds, n) after a step, `start_workspace(sim, rows)` (len(rows), n) of worlds that were just reset,
+`observation_with` and `reward_with`; scenes/ant.py is an example.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ class Worlds:
         self._before = data.qpos.copy(), data.qvel.copy()
         self.before = tuple(a[self.row] for a in self._before)
         self.extra = hasattr(self.task, "workspace")
-        self.workspace = self.task.start_workspace(self.sim, data.qpos) if self.extra else None
+        self.workspace = self.task.start_workspace(self.sim, np.arange(self.sim.worlds)) if self.extra else None
         self.single_action_space = _action_space(self.model)
         size = self.observe().shape[-1]
         self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), NP_REAL)
@@ -64,7 +64,7 @@ class Worlds:
             state.append(value)
         self.sim.reset(*state, worlds=rows)
         if self.extra:
-            self.workspace[rows] = self.task.start_workspace(self.sim, self.sim.data.qpos)[rows]
+            self.workspace[rows] = self.task.start_workspace(self.sim, np.asarray(rows))
 
     def controls(self, action):
         """An action as numbers, or an error that names what is wrong with it."""

@@ -6,7 +6,8 @@ AsyncVectorEnv take seconds a round, so the rounds end when --seconds are over, 
 
 One environment: what `step` costs beyond the simulation, and beyond what Gymnasium's base class and wrappers cost,
 which an environment that does nothing shows. "bare" is the time of a control step inside one long launch; "one launch"
-is Simulator.step from Python. The ant's step also sums up the contact forces that its observation has.
+is Simulator.step from Python. The steps of ant and humanoid also sum up the contact forces of their observations, that
+of the humanoid also makes the inertias and velocities about the centre of mass.
 """
 
 import contextlib
@@ -19,7 +20,9 @@ import numpy as np
 
 import engine.rl
 
-ENVS = {"HalfCheetah": "half_cheetah", "Hopper": "hopper", "Ant": "ant"}
+ENVS = {
+    "HalfCheetah": "half_cheetah", "Hopper": "hopper", "Walker2d": "walker2d", "Ant": "ant", "Humanoid": "humanoid_run",
+}  # fmt: skip
 
 
 class Nothing(gymnasium.Env):

@@ -121,12 +121,12 @@ def test_walking_suits_the_robots_size_and_needs_one():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["hopper", "ant"])
-def test_a_robot_walks_from_a_perturbed_start(name):
+@pytest.mark.parametrize("name, speed", [("hopper", 1.5), ("ant", 1.5), ("humanoid_run", 0.75)])
+def test_a_robot_walks_from_a_perturbed_start(name, speed):
     scene = scenes.load(name)
     rng = np.random.default_rng(3)
     q0 = scene.qpos0 + 1e-3 * rng.normal(size=scene.model.nq)
-    plan = walk_plan(scene.model, (q0, scene.qvel0), scene.trial, 1.5, seed=3)
+    plan = walk_plan(scene.model, (q0, scene.qvel0), scene.trial, speed, seed=3)
     run(plan)
 
     class Trial:

@@ -22,6 +22,8 @@ WIDE_CONTROLS = "recommend using a symmetric and normalized space"
 def test_every_scene_with_a_task_is_registered():
     assert {spec.kwargs["scene"] for name, spec in gymnasium.registry.items() if name in IDS} == set(scenes.names())
     assert "Pullback/HalfCheetah-v0" in IDS and "Pullback/Walker2d-v0" in IDS
+    named = {name: env_id for name, env_id in zip(scenes.names(), IDS, strict=True) if "Humanoid" in env_id}
+    assert named == {"humanoid": "Pullback/HumanoidStand-v0", "humanoid_run": "Pullback/Humanoid-v0"}
     for name in scenes.names():
         assert gymnasium.spec(engine.rl.env_id(name)).max_episode_steps == scenes.load(name).steps
     assert engine.rl.register_scenes() == IDS  # twice is once

@@ -11,6 +11,7 @@ from tests.physics.reference import skip_older_rk4  # noqa: E402
 from tests.scenes.scene_references import GYMNASIUM  # noqa: E402
 
 STEPS = 400
+WORKSPACE = {"ant": 27, "humanoid_run": 270}  # where contact forces begin in the observation
 INFO = {"reward_forward", "reward_ctrl", "reward_survive", "reward_contact", "x_position", "y_position", "x_velocity"}
 
 
@@ -56,26 +57,32 @@ def test_steps_are_gymnasiums(name):
         assert got[1] == pytest.approx(want[1], rel=1e-6, abs=1e-6), where
         assert got[2:4] == want[2:4], where
         for key in INFO & set(want[4]) & set(got[4]):
-            # the ant's is between torso places in the last Runge-Kutta stages, which only its reward has here
-            if (name, key) != ("ant", "x_velocity"):
+            # those of ant and humanoid are between places in the last Runge-Kutta stages, which only rewards have here
+            if key != "x_velocity" or name not in WORKSPACE:
                 assert got[4][key] == pytest.approx(want[4][key], rel=1e-6, abs=1e-6), f"{where}: {key}"
         assert {"reward_forward", "reward_ctrl"} & set(want[4]) <= set(got[4])
-        pushed |= name == "ant" and np.abs(want[0][27:]).max() > 0.1
+        pushed |= name in WORKSPACE and np.abs(want[0][WORKSPACE[name] :]).max() > 0.1
         over = want[2] or want[3]
         ends += over
         episode, seed = (0, seed + 1) if over else (episode + 1, seed)
         if not over and episode > 30:
             copy_state(ours, theirs)
     assert ends > 5 or name in ("half_cheetah", "ant")
-    assert pushed == (name == "ant")  # its contact forces were there to compare
+    assert pushed == (name in WORKSPACE)  # contact forces were there to compare
 
 
-@pytest.mark.parametrize("name", ["cartpole", "hopper", "half_cheetah", "walker2d"])
+@pytest.mark.parametrize("name", ["cartpole", "hopper", "half_cheetah", "walker2d", "humanoid_run"])
 def test_a_seed_starts_as_gymnasiums(name):
-    """The same random numbers in the same order (but not the ant, whose quaternion Gymnasium does not keep a unit)."""
+    """The same random numbers in the same order (but not the ant).
+
+    Gymnasium's humanoid starts with a quaternion that is no unit, ours with the same turn.
+    """
     ours, theirs = pair(name)
     for seed in (0, 7):
-        np.testing.assert_allclose(ours.reset(seed=seed)[0], theirs.reset(seed=seed)[0], rtol=0, atol=1e-12)
+        got, want = ours.reset(seed=seed)[0], theirs.reset(seed=seed)[0]
+        if name == "humanoid_run":
+            want[1:5] /= np.linalg.norm(want[1:5])
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
 
 
 def test_the_time_limit_is_gymnasiums():

@@ -115,7 +115,8 @@ SOLVED = {
     **dict.fromkeys(("pendulum", "double_pendulum", "acrobot"), swung_up), "cartpole": balanced,
     **dict.fromkeys(("reacher", "arm_reach"), reached), "arm_track": tracked, "ball_toss": tossed, "billiards": potted,
     "box_push": pushed, **dict.fromkeys(("sysid_pendulum", "sysid_box"), identified),
-    **dict.fromkeys(("half_cheetah", "hopper", "walker2d", "ant"), run), "quadruped": trotted, "humanoid": balanced,
+    **dict.fromkeys(("half_cheetah", "hopper", "walker2d", "ant", "humanoid_run"), run), "quadruped": trotted,
+    "humanoid": balanced,
 }  # fmt: skip
 
 # --------------------------------------------------------------------------------- what misses one goal: see MISSES
@@ -182,7 +183,7 @@ MISSES = {
     "sysid_pendulum": tuple(mistaken(k) for k in range(3)),
     "sysid_box": tuple(mistaken(k) for k in range(2)),
     "half_cheetah": (slow, leaned),
-    **dict.fromkeys(("hopper", "walker2d", "ant"), (slow, leaned, sank)),
+    **dict.fromkeys(("hopper", "walker2d", "ant", "humanoid_run"), (slow, leaned, sank)),
     "quadruped": (slow, legs_of_one_side, hopped, leaned, put("qpos", 9, 1, -0.51)),
     "humanoid": (sank, leaned, put("qpos", 9, 0, -0.26), put("qvel", -1, 2, 0.11)),
 }  # fmt: skip
@@ -203,4 +204,5 @@ def fell(scene, t):
             t.qpos[10:, 0, 3:7] = turned(1.5)
 
 
-FALLS = ("cartpole", "hopper", "walker2d", "ant", "quadruped", "humanoid")  # where a fall ends the episode
+# where a fall ends the episode
+FALLS = ("cartpole", "hopper", "walker2d", "ant", "quadruped", "humanoid", "humanoid_run")

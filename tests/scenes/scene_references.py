@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.model.fields import FIELDS
+from engine.model.rotation import quat_to_mat
 
 SEED = 5
 GYMNASIUM = {
@@ -14,6 +15,7 @@ GYMNASIUM = {
     "half_cheetah": ("HalfCheetah-v5", "half_cheetah.xml"),
     "walker2d": ("Walker2d-v5", "walker2d_v5.xml"),
     "ant": ("Ant-v5", "ant.xml"),
+    "humanoid_run": ("Humanoid-v5", "humanoid.xml"),
 }
 
 PENDULUM = """
@@ -86,15 +88,23 @@ def environment(name, **options):
     return env
 
 
+def inertias(model):
+    """Inertia matrices of the bodies in their own axes, (nbody, 3, 3)."""
+    turn = np.array([quat_to_mat(quat) for quat in model.body_iquat])
+    return turn @ (model.body_inertia[:, :, None] * turn.transpose(0, 2, 1))
+
+
 def assert_same_motion(model, reference, geoms, rtol=1e-9, atol=1e-12):
     """All that moves a robot is equal: every array but sites, sensors and colours, and every option.
 
-    Geoms that touch nothing need not be there: then `geoms` is false, and the pairs are compared without numbers.
+    Geoms that touch nothing need not be there: then `geoms` is false, and the pairs are compared without numbers. Of a
+    body with an axis of symmetry any principal axes will do, so inertias are compared as matrices.
     """
+    np.testing.assert_allclose(inertias(model), inertias(reference), rtol=rtol, atol=atol, err_msg="inertias")
     left_out = {"nsite", "nsensor"} | (set() if geoms else {"ngeom"})
     numbers = () if geoms else ("pair_geom1", "pair_geom2")
     for name, (size, _, _) in FIELDS.items():
-        if size not in left_out and not name.endswith("rgba") and name not in numbers:
+        if size not in left_out and not name.endswith("rgba") and name not in (*numbers, "body_iquat"):
             ours, theirs = getattr(model, name), getattr(reference, name)
             np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=name)
     for name, value in vars(reference.opt).items():

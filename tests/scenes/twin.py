@@ -45,7 +45,7 @@ def _option(opt):
     })  # fmt: skip
     return _element(
         "option", flag, timestep=opt.timestep, gravity=opt.gravity, integrator=c.INTEGRATOR_NAMES[opt.integrator],
-        cone=c.CONE_NAMES[opt.cone], impratio=opt.impratio,
+        cone=c.CONE_NAMES[opt.cone], impratio=opt.impratio, iterations=opt.iterations,
     )  # fmt: skip
 
 

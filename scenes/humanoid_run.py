@@ -68,7 +68,7 @@ class Run(Locomotion):
 
 
 def build() -> Scene:
-    """The humanoid upright with its arms spread, a hand's breadth above the ground."""
+    """The humanoid upright, its hands before it, a hand's breadth above the ground."""
     task = Run(
         horizontal=2,
         forward_weight=1.25,

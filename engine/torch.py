@@ -218,28 +218,33 @@ class _Call:
         self.pure = pure_rollout(
             sim, worlds, steps=steps[0] if steps else 1, space=_space(self.device), **options
         )
+        self.none = [_empty(self.pure.space, shape[:-1]) if shape[-1] == 0 else None for shape in self.shapes]
 
     def __call__(self, *arguments):
         """qpos, qvel, act, sensordata (or None); a node of the graph where somebody wants gradients."""
-        check_simulator(self.sim)
         pure, tensors = self.pure, []
-        for name, value, shape in zip(ARGUMENTS, arguments, self.shapes, strict=True):
-            if value is None and shape[-1] == 0:
-                value = _empty(pure.space, shape[:-1])
-            tensors.append(_checked(name, value, shape, self.device))
+        for name, value, shape, none in zip(ARGUMENTS, arguments, self.shapes, self.none, strict=True):
+            value = none if value is None else value
+            tensors.append(value if value is none is not None else _checked(name, value, shape, self.device))
         if not pure.model.na:
             del tensors[2]
         tensors += self.params
-        theta = pure.space.ours(self.sim.model_pack["theta"].copy())
-        for tensor, where in zip(self.params, self.slots, strict=True):
-            theta[where] = pure.space.array(tensor).reshape(-1)
+        theta = pure.space.ours(self.sim.model_pack["theta"])
+        if self.params:
+            theta = pure.space.copy(theta)
+            for tensor, where in zip(self.params, self.slots, strict=True):
+                theta[where] = pure.space.array(tensor).reshape(-1)
         if torch.is_grad_enabled() and any([t.requires_grad for t in tensors]):
             values = _PureRollout.apply((pure, theta, self.slots), *tensors)
         else:
             values = _outputs(pure, pure(*_arrays(pure, tensors), theta, record=False)[0], self.batch)
         qpos, qvel, *others = values
-        act = others.pop(0) if pure.model.na else _empty(pure.space, qpos.shape[:-1])
+        act = others.pop(0) if pure.model.na else self.acts(qpos)
         return qpos, qvel, act, others[0] if others else None
+
+    def acts(self, qpos):
+        """Activations of a model without any, for as many rows as qpos has."""
+        return self.none[2] if qpos.dim() == len(self.shapes[0]) else _empty(self.pure.space, qpos.shape[:-1])
 
 
 def _devices():

@@ -145,7 +145,9 @@ class PureRollout:
             self._record = view(self._traj["record"].reshape(self.record_shape))
         widths = {"qpos": m.nv, "qvel": m.nv, "act": m.na}
         self._bars = {n: view(adj[f"{n}_bar"][: w * width].reshape(w, width)) for n, width in widths.items()}
-        self._summed = [view(adj[f"{n}_bar"]) for n in (*widths, "ctrl", "theta")]
+        # what the reverse adds to lies together
+        first, last = adj.starts["qpos_bar"], adj.starts["theta_bar"] + adj["theta_bar"].size
+        self._summed = view(adj.blocks["real"][first:last])
         self._theta_bar = view(adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1))
         self._ctrl_total = self._rows(self._cot, "ctrl_total", self.steps, m.nu)
         if self.output_every:
@@ -247,8 +249,7 @@ class PureRollout:
     def _load_cotangents(self, saved, bars):
         """Into the kernel's rows; the final row goes where the reverse begins. Returns that of the start's own row."""
         m = self.model
-        for a in self._summed:
-            a[:] = 0
+        self._summed[:] = 0
         rows = {"qpos": bars.qpos, "qvel": bars.qvel, "act": bars.act}
         if rows["qpos"] is not None and self.quaternions:
             tangent = self.space.empty((*bars.qpos.shape[:-1], m.nv))

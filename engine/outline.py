@@ -89,10 +89,7 @@ kernel_impl.Kernel.ast_builder = lambda self: impl.get_runtime().compiling_calla
 
 
 class Block:
-    """A pack as a kernel gets it: its two blocks of memory, and the table of where its buffers begin in them.
-
-    A name of a buffer is a Part, which only a stage can be given.
-    """
+    """A pack as a kernel gets it: its two blocks of memory, and the table of where its buffers begin in them."""
 
     _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
 
@@ -127,8 +124,13 @@ class Part(AnyArray):
         return [make_constant_expr(0, ti.i32), ti_core.make_reference(first.ptr, info)]
 
 
+_rvalue = kernel_impl.Func.func_call_rvalue
+
+
 def _call(self, key, args):
-    """Func.func_call_rvalue, for stages: arrays, parts of arrays and integers."""
+    """Func.func_call_rvalue, which knows parts of arrays as well: a stage's core takes them, arrays and integers."""
+    if not any(isinstance(value, Part) for value in args):
+        return _rvalue(self, key, args)
     info = ti_core.DebugInfo(impl.get_runtime().get_current_src_info())
     passed = []
     for parameter, value in zip(self.arguments, args, strict=True):
@@ -139,7 +141,7 @@ def _call(self, key, args):
         else:
             passed.append(ops.cast(value, parameter.annotation))
     builder = impl.get_runtime().compiling_callable.ast_builder()
-    builder.insert_func_call(self.taichi_functions[key.instance_id], make_expr_group(passed), info)
+    return builder.insert_func_call(self.taichi_functions[key.instance_id], make_expr_group(passed), info)
 
 
 kernel_impl.Func.func_call_rvalue = _call

@@ -32,7 +32,8 @@ def states(name):
     sim.data.ctrl[:] = rng.uniform(-0.5, 0.5, sim.data.ctrl.shape)
     sim.step(max(1, round(0.5 / scene.model.opt.timestep)))
     sim.forward()
-    return {"qpos": sim.data.qpos, "qvel": sim.data.qvel, "ncon": sim.data.ncon, "sensordata": sim.data.sensordata}
+    found = {"qpos": sim.data.qpos, "qvel": sim.data.qvel, "ncon": sim.data.ncon, "sensordata": sim.data.sensordata}
+    return found | sim.com_based()._asdict()
 
 
 def gradients(name):

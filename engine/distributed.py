@@ -49,10 +49,10 @@ class Workers:
     def __init__(
         self, model, worlds, steps, workers=2, frame_skip=1, memory="1GiB", record_every=1, threads=1, retries=3
     ):
-        from engine.diff.tape import positive
+        from engine.simulator import whole
 
-        self.model, self.worlds, self.retries = model, positive("worlds", worlds), retries
-        count, threads = positive("workers", workers), positive("threads", threads)
+        self.model, self.worlds, self.retries = model, whole("worlds", worlds), retries
+        count, threads = whole("workers", workers), whole("threads", threads)
         if count > self.worlds:
             raise ValueError(f"workers: got {count}, allowed: 1 to {self.worlds}, the number of worlds")
         self._ray = started_ray(count * threads)

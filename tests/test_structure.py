@@ -96,6 +96,16 @@ def prefixes(module):
     return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
 
 
+def source_of(module, node):
+    """The module that a `from ... import` of a file names."""
+    base = node.module or ""
+    if not node.level:
+        return base
+    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
+    above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
+    return f"{above}.{base}" if base else above
+
+
 def imports(module):
     """(imported module, inside a function) of every import in a file."""
     inside = {
@@ -103,15 +113,11 @@ def imports(module):
         for function in ast.walk(TREES[module]) if isinstance(function, (ast.FunctionDef, ast.Lambda))
         for node in ast.walk(function)
     }  # fmt: skip
-    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1])
-                base = f"{above}.{base}" if base else above
+            base = source_of(module, node)
             names = [f"{base}.{alias.name}" for alias in node.names]
             found = [name if name in SOURCES else base for name in names]
         else:
@@ -127,6 +133,31 @@ def test_every_file_has_a_layer():
     for module in SOURCES:
         if module.split(".")[0] == "engine" and module != "engine":
             assert unit_of(module) != "engine", f"{module}: give it a place in LAYERS"
+
+
+def names_of(module):
+    """What a file of the project defines or imports at its top, whatever it does there under a condition; None where
+    names are made when they are asked for."""
+    found = set()
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return None if "__getattr__" in found else found
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imported_names_exist(module):
+    """Those inside functions, too, which only fail when somebody calls them."""
+    for node in ast.walk(TREES[module]):
+        source = source_of(module, node) if isinstance(node, ast.ImportFrom) else ""
+        names = names_of(source) if source in SOURCES else None
+        for alias in node.names if names is not None else ():
+            there = alias.name in names or f"{source}.{alias.name}" in SOURCES
+            assert there, f"{module} imports {alias.name} from {source}, which is not there"
 
 
 @pytest.mark.parametrize("module", SOURCES)

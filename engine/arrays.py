@@ -17,6 +17,7 @@ from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
+TYPES = {"int": np.int32, "real": NP_REAL}  # of a pack's blocks
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -30,19 +31,13 @@ class Pack:
 
     def __init__(self, name, elements):
         self.name = name
-        self.starts, self.buffers = {}, {}
-        sizes, length = {}, {"int": 0, "real": 0}
-        for b in s.PACKS[name]:
-            kind = s.kind_of(b)
-            sizes[b.name] = (max(elements[b.name], 1), *INNER[b.dtype])
-            self.starts[b.name] = length[kind]
-            length[kind] += -(-math.prod(sizes[b.name]) // APART) * APART
+        shapes, self.starts, lengths = pack_layout(name, elements)
         if max(self.starts.values()) >= 2**31:
-            raise ValueError(f"{name}: {max(length.values()):,} numbers in one pack, allowed: some {2**31:,}")
-        types = {"int": np.int32, "real": NP_REAL}
-        self.blocks = {kind: zeros(n, types[kind], constant=name == "model") for kind, n in length.items()}
+            raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {2**31:,}")
+        self.blocks = {kind: zeros(n, TYPES[kind], constant=name == "model") for kind, n in lengths.items()}
+        self.buffers = {}
         for b in s.PACKS[name]:
-            at, shape = self.starts[b.name], sizes[b.name]
+            at, shape = self.starts[b.name], shapes[b.name]
             self.buffers[b.name] = self.blocks[s.kind_of(b)][at : at + math.prod(shape)].reshape(shape)
 
     def __getitem__(self, name):
@@ -53,13 +48,20 @@ class Pack:
         return sum(a.nbytes for a in self.blocks.values())
 
 
+def pack_layout(name, elements):
+    """Shapes of a pack's buffers, where they begin in their blocks, and the blocks' lengths in numbers."""
+    shapes, starts, lengths = {}, {}, dict.fromkeys(TYPES, 0)
+    for b in s.PACKS[name]:
+        kind = s.kind_of(b)
+        shapes[b.name] = (max(elements[b.name], 1), *INNER[b.dtype])
+        starts[b.name] = lengths[kind]
+        lengths[kind] += -(-math.prod(shapes[b.name]) // APART) * APART
+    return shapes, starts, lengths
+
+
 def pack_bytes(name, elements):
     """Bytes of a pack, before it is made."""
-    total = 0
-    for b in s.PACKS[name]:
-        n = max(elements[b.name], 1) * math.prod(INNER[b.dtype])
-        total += -(-n // APART) * APART * (4 if b.dtype == "int" else np.dtype(NP_REAL).itemsize)
-    return total
+    return sum(n * np.dtype(TYPES[kind]).itemsize for kind, n in pack_layout(name, elements)[2].items())
 
 
 def sizes_of(model, nconmax):

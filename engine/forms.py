@@ -19,20 +19,20 @@ from engine.model.constants import RK4
 
 WAKING = 180e-6  # s
 STEP = 0.3e-6  # s of a physics step for each degree of freedom, roughly; RK4 takes four stages of most of it
-STAGES, REVERSE = 3.3, 1.5
+STAGES, BACKWARDS = 3.3, 1.5
 ROLLOUT = {"serial": rollout_serial, "parallel": rollout_parallel, "device": rollout_device}
-BACK = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}
+REVERSE = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}
 
 
 class WorldsKernel:
-    """A rollout, or its reverse, of all worlds of a simulator, bound to packs."""
+    """A rollout, or its reverse, of all worlds of a simulator, bound to packs. kernels: ROLLOUT or REVERSE."""
 
-    def __init__(self, sim, packs):
-        self.kernels, self.packs, self.worlds = BACK if len(packs) > 4 else ROLLOUT, packs, sim.worlds
+    def __init__(self, sim, kernels, packs):
+        self.kernels, self.packs, self.worlds = kernels, packs, sim.worlds
         self.bound, self.form = {}, sim.form
         m, threads = sim.model, settings().threads
         cost = sim.worlds * max(m.nv, 1) * STEP * (STAGES if m.opt.integrator == RK4 else 1.0)
-        cost *= REVERSE if self.kernels is BACK else 1.0
+        cost *= BACKWARDS if kernels is REVERSE else 1.0
         # spread over n threads, the time T of one becomes T / n + WAKING
         self.few = WAKING * threads / max(threads - 1, 1) / cost
         # pieces for the threads: enough to balance them, of four worlds where that leaves every thread one, since

@@ -20,7 +20,7 @@ from engine.backend import settings
 from engine.com_based import ComBasedOf
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
-from engine.forms import WorldsKernel
+from engine.forms import ROLLOUT, WorldsKernel
 from engine.guard import Guard, Start
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
@@ -232,7 +232,7 @@ class Simulator:
         return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
-        return WorldsKernel(self, [self.model_pack, data, controller, trajectory])
+        return WorldsKernel(self, ROLLOUT, [self.model_pack, data, controller, trajectory])
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""

@@ -24,7 +24,7 @@ from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
 from engine.diff.tape import Tape
 from engine.finite import within
-from engine.forms import WorldsKernel
+from engine.forms import REVERSE, WorldsKernel
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
@@ -131,7 +131,7 @@ class PureRollout:
         self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
         packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
-        self._reverse = WorldsKernel(sim, packs)
+        self._reverse = WorldsKernel(sim, REVERSE, packs)
         self._name_parts()
 
     def _name_parts(self):

@@ -12,7 +12,7 @@ from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
-from engine.forms import WorldsKernel
+from engine.forms import REVERSE, WorldsKernel
 from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
@@ -271,7 +271,7 @@ class Tape:
         self._load_cotangents(bars)
         if self._reverse is None:
             packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
-            self._reverse = WorldsKernel(sim, packs)
+            self._reverse = WorldsKernel(sim, REVERSE, packs)
         self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]

@@ -7,17 +7,13 @@ step reads.
 import math
 
 import numpy as np
-import taichi as ti
 
 from engine import schema as s
-from engine.math.types import real, vec3, vec4
+from engine.backend import np_real
 from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
-DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
-NP_REAL = np.float64 if real == ti.f64 else np.float32
-TYPES = {"int": np.int32, "real": NP_REAL}  # of a pack's blocks
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -34,7 +30,7 @@ class Pack:
         shapes, self.starts, lengths = pack_layout(name, elements)
         if max(self.starts.values()) >= 2**31:
             raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {2**31:,}")
-        self.blocks = {kind: zeros(n, TYPES[kind], constant=name == "model") for kind, n in lengths.items()}
+        self.blocks = {kind: zeros(n, block_type(kind), constant=name == "model") for kind, n in lengths.items()}
         self.buffers = {}
         for b in s.PACKS[name]:
             at, shape = self.starts[b.name], shapes[b.name]
@@ -48,9 +44,14 @@ class Pack:
         return sum(a.nbytes for a in self.blocks.values())
 
 
+def block_type(kind):
+    """NumPy's type of a pack's block."""
+    return np.int32 if kind == "int" else np_real()
+
+
 def pack_layout(name, elements):
     """Shapes of a pack's buffers, where they begin in their blocks, and the blocks' lengths in numbers."""
-    shapes, starts, lengths = {}, {}, dict.fromkeys(TYPES, 0)
+    shapes, starts, lengths = {}, {}, {"int": 0, "real": 0}
     for b in s.PACKS[name]:
         kind = s.kind_of(b)
         shapes[b.name] = (max(elements[b.name], 1), *INNER[b.dtype])
@@ -61,7 +62,7 @@ def pack_layout(name, elements):
 
 def pack_bytes(name, elements):
     """Bytes of a pack, before it is made."""
-    return sum(n * np.dtype(TYPES[kind]).itemsize for kind, n in pack_layout(name, elements)[2].items())
+    return sum(n * np.dtype(block_type(kind)).itemsize for kind, n in pack_layout(name, elements)[2].items())
 
 
 def sizes_of(model, nconmax):

@@ -1,13 +1,15 @@
-"""Taichi, set up once per process: architecture, precision, threads and the compile options that the kernels need."""
+"""What the engine runs on, decided once per process: architecture, precision, threads. session.py starts Taichi."""
 
-import contextlib
 import ctypes
 import os
-import sys
-import time
+import warnings
 
-# Taichi greets on import; any module of the engine may be the first to import it.
+import numpy as np
+
+# Any module of the engine may be the first to import Taichi, which greets, and asks for a locale in a way that Python
+# warns of.
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
+warnings.filterwarnings("ignore", "'locale.getdefaultlocale'", DeprecationWarning, r"taichi\._lib\.utils")
 
 PRECISIONS = ("f32", "f64")
 ARCHS = ("cpu", "cuda")
@@ -16,17 +18,25 @@ _settings = None
 
 
 class Settings:
-    """What `init` decided: `arch`, `precision`, `threads` and the Taichi scalar type `real`."""
+    """What `init` decided: `arch`, `precision`, `threads`."""
 
-    def __init__(self, arch, precision, threads, real):
-        self.arch, self.precision, self.threads, self.real = arch, precision, threads, real
+    def __init__(self, arch, precision, threads):
+        self.arch, self.precision, self.threads = arch, precision, threads
+        self.dtype = np.float64 if precision == "f64" else np.float32
 
     def key(self):
         return self.arch, self.precision, self.threads
 
+    @property
+    def real(self):
+        """Taichi's scalar type of real numbers."""
+        import taichi as ti
+
+        return ti.f64 if self.precision == "f64" else ti.f32
+
 
 def init(arch="cpu", precision=None, threads=None):
-    """Set the engine up; optional, the first use calls it with the defaults.
+    """Decide what the engine runs on; optional, the first simulator decides for the defaults.
 
     arch: "cpu" or "cuda" (an NVIDIA GPU; with several, CUDA_VISIBLE_DEVICES chooses).
     precision: "f64" (default on the CPU) or "f32" (default on CUDA).
@@ -53,7 +63,7 @@ def init(arch="cpu", precision=None, threads=None):
         return _settings
     if arch == "cuda" and not gpus():  # Taichi would fall back to the CPU
         raise RuntimeError('arch: got "cuda", but the driver of NVIDIA finds no GPU here; allowed: "cpu"')
-    _settings = _start(arch, precision, threads)
+    _settings = Settings(arch, precision, threads)
     return _settings
 
 
@@ -81,65 +91,10 @@ def gpus():
 
 
 def settings():
-    """The settings in force; starts the engine with the defaults if nobody has."""
+    """The settings in force; the defaults, from now on, if nobody has called `init`."""
     return _settings or init()
 
 
-def _start(arch, precision, threads):
-    import taichi as ti
-
-    from engine import tracing
-
-    _remove_stale_lock()
-    before = _threads_of_process()
-    real = ti.f64 if precision == "f64" else ti.f32
-    # Taichi prints "Starting on arch" unconditionally.
-    with contextlib.redirect_stdout(sys.stderr if os.environ.get("PULLBACK_DEBUG") else open(os.devnull, "w")):
-        ti.init(
-            arch=ti.cpu if arch == "cpu" else ti.cuda,
-            default_fp=real,
-            # With it on, compile time grows with the square of the kernel's size.
-            advanced_optimization=False,
-            # On CUDA it means approximate division, roots and sines, and no subnormal numbers.
-            fast_math=arch == "cpu",
-            cpu_max_num_threads=threads,
-            offline_cache=True,
-            # Kernels of one setting take some 45 MB, those with a user's controller the same again; beyond its limit of
-            # 100 MB Taichi would drop the least used ones, and the next start would compile.
-            offline_cache_max_size_of_files=2**30,
-            # Indices are checked on the host before a launch; checks in the kernel would triple its size.
-            debug=False,
-        )
-    if arch == "cpu" and threads == len(cores()):
-        _give_cores(sorted(_threads_of_process() - before)[-threads:])
-    tracing.set_up()
-    return Settings(arch, precision, threads, real)
-
-
-def _threads_of_process():
-    """The system's numbers of this process' threads; none where the system does not say."""
-    with contextlib.suppress(OSError):
-        return {int(number) for number in os.listdir("/proc/self/task")}
-    return set()
-
-
-def _give_cores(workers):
-    """A core for each of Taichi's worker threads, which are the last that its start makes.
-
-    A launch wakes them together, while the thread that launches is about to sleep. Linux then often puts two on one
-    core and leaves them there for a time slice: measured, a step of 64 worlds took on two cores as long as on one.
-    """
-    if len(workers) == len(cores()):
-        for thread, core in zip(workers, cores(), strict=True):
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(thread, {core})
-
-
-def _remove_stale_lock():
-    """Taichi guards its cache with a file that a killed process leaves behind; then nothing is ever cached again."""
-    path = os.environ.get("TI_OFFLINE_CACHE_FILE_PATH") or os.path.expanduser("~/.cache/taichi/ticache")
-    lock = os.path.join(path, "ticache.lock")
-    # a living process holds it for a moment only
-    with contextlib.suppress(OSError):
-        if time.time() - os.path.getmtime(lock) > 60:
-            os.remove(lock)
+def np_real():
+    """NumPy's type of real numbers in the precision in force."""
+    return settings().dtype

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import NP_REAL
+from engine.backend import np_real
 from engine.diff.pure import Saved, Values, check_simulator, pure_rollout, theta_slots
 from engine.diff.schedule import parse_bytes
 
@@ -72,7 +72,7 @@ def rollout(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, 
 
 def _call(sim, arguments, params, steps, options):
     check_simulator(sim)
-    if NP_REAL == np.float64 and not jax.config.jax_enable_x64:
+    if np_real() == np.float64 and not jax.config.jax_enable_x64:
         raise RuntimeError(
             "engine.jax: the engine computes in float64, and JAX is set to float32: call "
             'jax.config.update("jax_enable_x64", True), or engine.init(precision="f32") before the first simulator'
@@ -83,7 +83,7 @@ def _call(sim, arguments, params, steps, options):
     for name, value, size in zip(("qpos", "qvel", "act", "ctrl"), arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
         shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)
         if value is None and size == 0:
-            value = jnp.zeros(shape, NP_REAL)
+            value = jnp.zeros(shape, np_real())
         arrays.append(_checked(name, value, shape))
     theta = jnp.asarray(sim.model_pack["theta"].copy())
     for name, (where, shape) in slots.items():
@@ -102,7 +102,7 @@ def _checked(name, value, shape):
     if value is None or jnp.shape(value) != shape:
         got = "None" if value is None else f"shape {jnp.shape(value)}"
         raise ValueError(f"{name}: got {got}, allowed: shape {shape}")
-    return jnp.asarray(value, NP_REAL)
+    return jnp.asarray(value, np_real())
 
 
 class _Function:
@@ -226,4 +226,4 @@ def _callback(host, shapes):
 
 
 def _shape(*shape):
-    return jax.ShapeDtypeStruct(shape, NP_REAL)
+    return jax.ShapeDtypeStruct(shape, np_real())

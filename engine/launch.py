@@ -1,7 +1,7 @@
 """Bound kernel launches: compile a kernel once, bind its buffers once, then launch with nothing but new integers.
 
 Taichi's own call path costs tens of microseconds. A launch context, made once, takes a few: 0.4 us for each array, of
-which there are two for a pack (arrays.Pack) and a table of where the packs' buffers begin. With backend.py, tracing.py
+which there are two for a pack (arrays.Pack) and a table of where the packs' buffers begin. With session.py, tracing.py
 and outline.py, one of the files that touch Taichi's internals.
 """
 
@@ -9,34 +9,35 @@ import gc
 
 import numpy as np
 import taichi as ti
+from taichi.lang import impl
 
-from engine.arrays import NP_REAL
-from engine.backend import settings
+from engine.backend import np_real, settings
 from engine.memory import zeros
 from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
+from engine.session import adopted, entered, require_compiler, session
 from engine.variant import variant
-
-_compiled = {}
 
 
 def compile_kernel(kernel, narrays, nints):
     """Trace and compile (or load from the cache on disk) a kernel of `narrays` arrays and `nints` integers."""
-    if kernel not in _compiled:
-        primal = kernel._primal
-        program = ti.lang.impl.get_runtime().prog
-        types = [a.annotation.dtype for a in primal.arguments[:narrays]]
+    compiled = session().compiled
+    if kernel not in compiled:
+        require_compiler()
+        program = session().program
+        types = [a.annotation.dtype for a in kernel._primal.arguments[:narrays]]
         # Tracing makes a million objects that live until it ends; collecting in between finds nothing.
         collecting = gc.isenabled()
         gc.disable()
         try:
-            arrays = [np.zeros(1, np.int32 if t == ti.i32 else NP_REAL) for t in types]
-            traced = primal.compiled_kernels[primal.ensure_compiled(*arrays, *([0] * nints))]
+            arrays = [np.zeros(1, np.int32 if t == ti.i32 else np_real()) for t in types]
+            with adopted(kernel._primal) as primal:
+                traced = primal.compiled_kernels[primal.ensure_compiled(*arrays, *([0] * nints))]
             data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
         finally:
             if collecting:
                 gc.enable()
-        _compiled[kernel] = (traced, data)
-    return _compiled[kernel]
+        compiled[kernel] = (traced, data)
+    return compiled[kernel]
 
 
 class BoundKernel:
@@ -47,8 +48,8 @@ class BoundKernel:
     """
 
     def __init__(self, kernel, packs, nints, others=()):
-        self.packs = packs
-        self.program = ti.lang.impl.get_runtime().prog
+        self.kernel, self.packs = kernel, packs
+        self.program = False  # the one that the kernel is compiled in
         letters = {pack: letter for letter, pack in LETTERS.items()}
         self.starts = zeros(len(NUMBERS), np.int32)
         blocks = [self.starts]
@@ -58,16 +59,31 @@ class BoundKernel:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
             blocks += [pack.blocks[kind] for kind in kinds_of(letter)]
         blocks += others
-        with variant(kernel, packs) as kernel:
-            traced, self.data = compile_kernel(kernel, len(blocks), nints)
-        self.context = traced.make_launch_context()
-        for at, a in enumerate(blocks):
-            self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
         self.blocks = blocks  # alive as long as they are bound
-        self.first, self.ints = len(blocks), None
+        self.first, self.nints, self.ints = len(blocks), nints, None
         self.waits = settings().arch != "cpu"
 
+    def _bind(self):
+        """Compile the kernel in the program that runs, and give it its arrays."""
+        with variant(self.kernel, self.packs) as kernel:
+            traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
+        self.context = traced.make_launch_context()
+        for at, a in enumerate(self.blocks):
+            self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
+        self.ints = None
+
     def launch(self, *ints):
+        if self.program is impl.pytaichi.prog:
+            self._launch(ints)
+            return
+        # The first launch, or the first since the user started another program. Machine code is made only now, with the
+        # options of this moment.
+        with entered() as now:
+            self._bind()
+            self.program = now.program
+            self._launch(ints)
+
+    def _launch(self, ints):
         if self.ints != ints:  # half a microsecond each
             for i, value in enumerate(ints, self.first):
                 self.context.set_arg_int((i,), value)

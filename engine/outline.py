@@ -29,12 +29,12 @@ from taichi.lang.expr import make_constant_expr, make_expr_group
 from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
-from engine.arrays import DTYPES
+from engine.math.types import real, vec3, vec4
 from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
+from engine.session import replace, session
 from engine.tracing import function_tree
 from engine.variant import own
 
-_youngest = [0]  # address of the youngest `_body`
 TRIES = 100_000
 
 
@@ -50,14 +50,16 @@ def _compile_in_order(self, key, args, arg_features):
     )
     if hasattr(self, "broken"):
         raise self.broken
+    now = session()
     name = self.func.__name__
     for again in range(TRIES if name.endswith("_body") else 1):
         names = ti_core.FunctionKey(name, self.func_id, key.instance_id + 1000 * again)
         function = impl.get_runtime().prog.create_function(names)
-        if _address(function) > _youngest[0]:
+        if _address(function) > now.youngest:
             break
     if name.endswith("_body"):
-        _youngest[0] = _address(function)
+        now.youngest = _address(function)
+    now.real.append(self)
 
     def body():
         outer = impl.get_runtime().compiling_callable
@@ -80,12 +82,6 @@ def _compile_in_order(self, key, args, arg_features):
 def _address(function):
     """Where the C++ object of a pybind11 object lies: the pointer behind Python's own header."""
     return ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
-
-
-kernel_impl.Func.do_compile = _compile_in_order
-
-# Loops of a function inlined into a real function must go into that function's code, not into the kernel's.
-kernel_impl.Kernel.ast_builder = lambda self: impl.get_runtime().compiling_callable.ast_builder()
 
 
 class Block:
@@ -144,7 +140,10 @@ def _call(self, key, args):
     return builder.insert_func_call(self.taichi_functions[key.instance_id], make_expr_group(passed), info)
 
 
-kernel_impl.Func.func_call_rvalue = _call
+replace(kernel_impl.Func, "do_compile", _compile_in_order)
+replace(kernel_impl.Func, "func_call_rvalue", _call)
+# Loops of a function inlined into a real function must go into that function's code, not into the kernel's.
+replace(kernel_impl.Kernel, "ast_builder", lambda self: impl.get_runtime().compiling_callable.ast_builder())
 
 
 def outline(packs, ints):
@@ -161,14 +160,13 @@ class Stage:
         self.function, self.packs, self.ints = function, packs, ints
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
-        self._calls = {}
 
     def __call__(self, *args):
-        # a kernel with a user's controller inside has functions of its own
-        key = own.act, own.act_vjp
-        if key not in self._calls:
-            self._calls[key] = self._build()
-        return self._calls[key](*args)
+        # a kernel with a user's controller inside has functions of its own, as has every program
+        functions, key = session().functions, (self, own.act, own.act_vjp)
+        if key not in functions:
+            functions[key] = self._build()
+        return functions[key](*args)
 
     def _build(self):
         """Three functions: `x` takes packs and calls `x_body`, which takes their blocks, finds in them the arrays that
@@ -213,8 +211,10 @@ class Stage:
         return scope[name]
 
 
+DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INTS = ti.types.ndarray(dtype=ti.i32, ndim=1)
-REALS = ti.types.ndarray(dtype=DTYPES["real"], ndim=1)
+REALS = ti.types.ndarray(dtype=real, ndim=1)
+
 
 def _kind(letter, name):
     return kind_of(_buffer(letter, name))

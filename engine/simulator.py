@@ -1,4 +1,8 @@
-"""Simulator: many worlds of one model, stepped by one kernel."""
+"""Simulator: many worlds of one model, stepped by one kernel.
+
+Files with kernels are imported inside functions: their types have the precision that `engine.init` decides on, and
+that may come after this import.
+"""
 
 from functools import cached_property
 
@@ -6,7 +10,6 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import (
-    NP_REAL,
     Pack,
     contact_capacity,
     data_pack,
@@ -16,12 +19,9 @@ from engine.arrays import (
     state_of,
     theta_layout,
 )  # fmt: skip
-from engine.backend import settings
-from engine.com_based import ComBasedOf
+from engine.backend import np_real, settings
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
-from engine.forms import ROLLOUT, WorldsKernel
-from engine.guard import Guard, Start
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
 from engine.views import DataViews
@@ -102,8 +102,8 @@ class Simulator:
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
         self._checked_theta = None
-        self._kernel = None
-        self._guard = Guard(self.pack, self.worlds) if self.form == "device" else None
+        self._kernel = self._start = None
+        self._guard = self._device_guard() if self.form == "device" else None
         self.reset()
 
     def views(self, pack):
@@ -143,7 +143,10 @@ class Simulator:
         return rows
 
     def step(self, n=1):
-        """Advance every world by n physics steps with the controls in data.ctrl."""
+        """Advance every world by n physics steps with the controls in data.ctrl.
+
+        Ctrl-C ends a long call within a fraction of a second, with the worlds at some step on the way.
+        """
         self._run(steps_number(n), 0)
 
     def advance(self, n=1, held=None):
@@ -193,6 +196,8 @@ class Simulator:
 
     @cached_property
     def _com_based(self):
+        from engine.com_based import ComBasedOf
+
         return ComBasedOf(self)
 
     def _run(self, n, last, held=None):
@@ -211,8 +216,7 @@ class Simulator:
             acting[...] = given
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
-        # one control step of n physics steps; output row 0 asks for the sensors of the first one
-        self._kernel.launch(0, 1 if n else 0, n or 1, last, -1, 1)
+        self._kernel.hold(n, last)
         if held is not None:
             self._status[held] = s.OK
 
@@ -222,7 +226,15 @@ class Simulator:
         self._kernel = self.bind_rollout(self.pack, *self._held)
         count = self.worlds * self.model.nu
         self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
-        self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu) if self._guard else None
+        if self._guard:
+            from engine.guard import Start
+
+            self._start = Start(self.pack, self._held[1], self.worlds, self.model.nu)
+
+    def _device_guard(self):
+        from engine.guard import Guard
+
+        return Guard(self.pack, self.worlds)
 
     @property
     def form(self):
@@ -232,7 +244,14 @@ class Simulator:
         return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
+        from engine.forms import ROLLOUT, WorldsKernel
+
         return WorldsKernel(self, ROLLOUT, [self.model_pack, data, controller, trajectory])
+
+    def bind_reverse(self, data, controller, trajectory, adjoint, cotangent):
+        from engine.forms import REVERSE, WorldsKernel
+
+        return WorldsKernel(self, REVERSE, [self.model_pack, data, controller, trajectory, adjoint, cotangent])
 
     def check_state(self):
         """Refuse a state, controls or parameters that mean nothing, before anything moves."""
@@ -313,7 +332,7 @@ def numbers(name, value, shape):
         got = f"an array of {a.dtype}" if a.ndim else repr(value)
         if a.dtype.kind == "c":
             raise TypeError
-        return a.astype(NP_REAL, copy=False)
+        return a.astype(np_real(), copy=False)
     except (TypeError, ValueError):
         raise ValueError(f"{name}: got {got}, allowed: real numbers of shape {shape}") from None
 

@@ -29,6 +29,7 @@ from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.dynamics.sweeps import inwards, outwards
 from engine.math.index import bounded
 from engine.math.types import vec3
+from engine.model.constants import MAXVAL
 from engine.outline import outline
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import (
@@ -79,7 +80,6 @@ from engine.schema import (
 )  # fmt: skip
 
 EULER_STAGE, FINAL_STAGE = -1, -2
-MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)
 
 
 @ti.func

@@ -25,9 +25,6 @@ import functools
 import math
 from typing import NamedTuple
 
-import numpy as np
-
-from engine.arrays import NP_REAL
 from engine.backend import settings
 from engine.diff.pure import ARGUMENTS, Values, check_simulator, pure_rollout, theta_slots
 from engine.diff.space import Host
@@ -61,7 +58,7 @@ class DeviceTensors:
         return on_device(a, self.device)
 
     def empty(self, shape):
-        return torch.empty(shape, dtype=PRECISION, device=self.device)
+        return torch.empty(shape, dtype=precision(), device=self.device)
 
     def copy(self, a):
         return a.clone()
@@ -113,7 +110,11 @@ def data(sim):
 
 
 CPU = CpuTensors()
-PRECISION = torch.float64 if NP_REAL == np.float64 else torch.float32
+
+
+def precision():
+    """torch's type of real numbers in the engine's precision."""
+    return torch.float64 if settings().precision == "f64" else torch.float32
 
 
 @functools.cache

@@ -3,14 +3,14 @@
 Taichi traces every kernel again in every process, also when its binary is cached. Most of that time goes into things
 that need doing once (reading and parsing the source of a function at each of its call sites), into text for error
 messages, and into products of vectors, which Taichi writes out element by element in Python. Besides, the loops get
-what keeps LLVM from unrolling them. With outline.py and launch.py, one of the files that touch Taichi's internals.
+what keeps LLVM from unrolling them. All of it holds only while the engine is entered (session.py). With that file,
+outline.py and launch.py, one of the files that touch Taichi's internals.
 """
 
 import ast
 import copy
 import functools
 import linecache
-import sys
 
 from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl, matrix_ops
@@ -19,23 +19,12 @@ from taichi.lang.expr import Expr, make_expr_group
 from taichi.lang.matrix import Vector
 
 from engine.schema import MOST
+from engine.session import replace
 
 _build = Builder.__call__
-_get_tree_and_ctx, _inside_class = kernel_impl._get_tree_and_ctx, kernel_impl._inside_class
+_get_tree_and_ctx = kernel_impl._get_tree_and_ctx
 _expr = Expr.__init__
 _dot, _cross, _matmul = matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul
-
-
-def set_up():
-    """Put the replacements in place; once or more often."""
-    ASTTransformerContext.get_pos_info = _position
-    Builder.__call__ = _built
-    kernel_impl._get_tree_and_ctx = _parsed_once
-    kernel_impl._inside_class = _in_class_body
-    Expr.__init__ = _expression
-    matrix_ops.dot, matrix_ops.cross, matrix_ops.matmul = dot, cross, matmul
-    # the tracer warns of calls to functions that it does not know
-    dot._is_wrapped_kernel = cross._is_wrapped_kernel = False
 
 
 def _position(self, node):
@@ -118,12 +107,6 @@ def _functions_of(file):
     return functions
 
 
-def _in_class_body(level_of_class_stackframe):
-    """Taichi asks at every decorator whether it stands in a class, and searches source files; mostly it does not."""
-    body = sys._getframe(level_of_class_stackframe - 1)  # the level is that of the code around the class
-    return "__qualname__" in body.f_locals and _inside_class(level_of_class_stackframe + 1)
-
-
 _EXIT = ast.parse("if m.dims[0] < 0:\n    break").body[0]
 
 
@@ -172,13 +155,8 @@ def _expression(self, *args, dbg_info=None, dtype=None):
     self.dbg_info = dbg_info
     if dbg_info:
         self.ptr.set_dbg_info(dbg_info)
-    self.ptr.type_check(_config_of(impl.pytaichi.prog))
+    self.ptr.type_check(impl.pytaichi.config)
     self.ptr_type_checked = True
-
-
-@functools.lru_cache(maxsize=1)
-def _config_of(program):
-    return program.config()
 
 
 # ------------------------------------------------------------------------------------------- products of vectors
@@ -236,3 +214,14 @@ def _swizzle(x, order):
 
 def _builder():
     return impl.get_runtime().compiling_callable.ast_builder()
+
+
+# the tracer warns of calls to functions that it does not know
+dot._is_wrapped_kernel = cross._is_wrapped_kernel = False
+
+replace(ASTTransformerContext, "get_pos_info", _position)
+replace(Builder, "__call__", _built)
+replace(kernel_impl, "_get_tree_and_ctx", _parsed_once)
+replace(Expr, "__init__", _expression)
+for _product in (dot, cross, matmul):
+    replace(matrix_ops, _product.__name__, _product)

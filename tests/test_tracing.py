@@ -8,9 +8,10 @@ import pytest
 import taichi as ti
 
 from engine.math.types import mat3, real, vec3, vec4
+from tests.kernels import kernel
 
 
-@ti.kernel
+@kernel
 def products(x: ti.types.ndarray(dtype=real, ndim=1), y: ti.types.ndarray(dtype=real, ndim=1)):
     a = vec3(x[0], x[1], x[2])
     b = vec3(x[3], x[4], x[5])
@@ -38,7 +39,7 @@ def test_an_error_names_its_place():
     def wrong(x):
         return x + nowhere  # noqa: F821
 
-    @ti.kernel
+    @kernel
     def caller() -> real:
         return wrong(1.0)
 
@@ -49,8 +50,10 @@ def test_an_error_names_its_place():
 
 SCRIPT = """
 import engine
-engine.init(threads=1)
+import scenes
 import taichi as ti
+ti.init(arch=ti.cpu)
+engine.Simulator(scenes.load("pendulum").model).step()
 
 @ti.func
 def twice(x):

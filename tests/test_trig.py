@@ -5,9 +5,10 @@ import pytest
 import taichi as ti
 
 from engine.math.trig import sin_cos
+from tests.kernels import kernel
 
 
-@ti.kernel
+@kernel
 def both(x: ti.types.ndarray(), s: ti.types.ndarray(), c: ti.types.ndarray()):
     for i in range(x.shape[0]):
         a, b = sin_cos(x[i])

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import NP_REAL
+from engine.backend import np_real
 from engine.diff.tape import OUTPUTS
 from engine.model.constants import BALL, FREE
 from engine.model.displace import direction, displace
@@ -88,7 +88,7 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
     qpos0 moves in the tangent space, and separately in the length of its quaternions. The simulator, its parameters and
     the controller are put back afterwards; the tape then holds the unperturbed rollout.
     """
-    if np.dtype(NP_REAL) != np.float64:
+    if np_real() is not np.float64:
         raise RuntimeError("gradcheck: differences need engine.init(precision='f64'); f32 has too few digits for them")
     whole("directions", directions)
     steps = LADDER * (np.finfo(float).eps ** (1 / 3) if eps is None else eps)

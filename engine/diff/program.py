@@ -3,7 +3,8 @@
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack
+from engine.arrays import Pack
+from engine.backend import np_real
 from engine.parts import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
 
 
@@ -38,7 +39,7 @@ class Program:
         """The owner's parameters as they are now, flat."""
         if self.owner is None:
             return self.pack["params"]
-        return np.ravel(self.owner.params).astype(NP_REAL)
+        return np.ravel(self.owner.params).astype(np_real())
 
     def gradient(self, params_bar, worlds):
         """Adjoint of the parameters, in the controller's shape; None without a controller."""
@@ -59,7 +60,7 @@ def bind_program(tape, controls):
         tape._plain = program
         program.controls = controls
         return program
-    params = np.asarray(controls.params, NP_REAL)
+    params = np.asarray(controls.params, np_real())
     parts = controls.parts(tape)
     shape = (sum(p.nparam for p in parts),)
     if params.shape not in (shape, (tape.sim.worlds, *shape)):

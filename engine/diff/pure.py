@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack, parameter, theta_layout
+from engine.arrays import Pack, parameter, theta_layout
+from engine.backend import np_real
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
 from engine.diff.tape import Tape
 from engine.finite import within
-from engine.forms import REVERSE, WorldsKernel
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
@@ -113,7 +113,7 @@ class PureRollout:
         width = sim.model.nq + sim.model.nv + sim.model.na + stages * sim.model.nv + 1
         self.record_shape = (self.steps * self.frame_skip + int(self.sensors), worlds, width)
         self.budget = parse_bytes(memory)
-        self.repeats = int(np.prod(self.record_shape)) * np.dtype(NP_REAL).itemsize > self.budget
+        self.repeats = int(np.prod(self.record_shape)) * np.dtype(np_real()).itemsize > self.budget
         self._tape = None
         if self.repeats:
             rows = {"record_every": self.every or self.steps}
@@ -130,8 +130,7 @@ class PureRollout:
         count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
         self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
-        packs = [sim.model_pack, sim.pack, program.pack, self._traj, self._adj, self._cot]
-        self._reverse = WorldsKernel(sim, REVERSE, packs)
+        self._reverse = sim.bind_reverse(sim.pack, program.pack, self._traj, self._adj, self._cot)
         self._name_parts()
 
     def _name_parts(self):
@@ -296,7 +295,7 @@ class PureRollout:
         if not self.output_every:
             bars = Values(*(None if b is None else np.stack([np.zeros_like(b), b]) for b in bars))
         grads = self._tape.backward(**bars._asdict())
-        theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), NP_REAL)
+        theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), np_real())
         for name, (where, _) in theta_slots(m, theta_layout(m)[0]).items():
             theta[:, where] = grads.model.per_world(name).reshape(self.worlds, -1)
         return Gradient(*map(self.space.ours, (grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)))

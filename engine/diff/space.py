@@ -7,7 +7,7 @@ passes through the host.
 
 import numpy as np
 
-from engine.arrays import NP_REAL
+from engine.backend import np_real
 from engine.finite import require_finite
 
 
@@ -20,7 +20,7 @@ class Host:
 
     def empty(self, shape):
         """An array of the engine's precision, not filled."""
-        return np.empty(shape, NP_REAL)
+        return np.empty(shape, np_real())
 
     def copy(self, a):
         return a.copy()

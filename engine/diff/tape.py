@@ -8,11 +8,11 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta_layout
+from engine.arrays import Pack, data_pack, pack_bytes, parameter, theta_layout
+from engine.backend import np_real
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.errors import StaleTapeError
-from engine.forms import REVERSE, WorldsKernel
 from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
@@ -120,7 +120,7 @@ class Tape:
 
     def _plan(self):
         sim, m = self.sim, self.sim.model
-        item = np.dtype(NP_REAL).itemsize
+        item = np.dtype(np_real()).itemsize
         stages = 4 if m.opt.integrator == 1 else 1
         self.record_width = m.nq + m.nv + m.na + stages * m.nv + 1
         self.extra = 1 if m.nsensordata else 0  # the final state's record, for its sensors
@@ -136,7 +136,7 @@ class Tape:
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
-        self.slots = [{n: zeros(sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+        self.slots = [{n: zeros(sim.pack[n].shape, np_real()) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
     def fixed_bytes(self):
@@ -270,8 +270,7 @@ class Tape:
         sim = self.sim
         self._load_cotangents(bars)
         if self._reverse is None:
-            packs = [sim.model_pack, self.pack, self._program.pack, self.traj, self.adj, self.cot]
-            self._reverse = WorldsKernel(sim, REVERSE, packs)
+            self._reverse = sim.bind_reverse(self.pack, self._program.pack, self.traj, self.adj, self.cot)
         self.clear_adjoint()
         for n in APPLIED:
             self.pack[n][:] = self._start[n]

@@ -32,3 +32,5 @@ SENSOR_DIM = (1, 1, 3, 4, 3, 3, 3, 3, 3, 3, 3, 1, 1)
 # What a sensor is attached to: a joint, an actuator, a site, or a body frame.
 # BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").
 OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR = range(6)
+
+MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)

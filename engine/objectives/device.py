@@ -3,12 +3,11 @@
 import numpy as np
 import taichi as ti
 
-from engine.arrays import NP_REAL
-from engine.backend import settings
-from engine.math.types import real
+from engine.backend import np_real, settings
 from engine.objectives.check import check_objective
 from engine.objectives.objective import Objective, durations
 from engine.objectives.refusals import refuse
+from engine.session import entered
 
 INPUTS = ("qpos", "qvel", "ctrl", "sensordata", "time")
 
@@ -39,11 +38,10 @@ class TaichiCost(Objective):
                 raise ValueError(f"TaichiCost: {name}: got {f!r}, allowed: a function decorated with @ti.func")
             if f is not None:
                 refuse(f, f"TaichiCost: {name}")
-        settings()  # starts the engine, if nobody has
         sizes = [max(n, 1) for n in (model.nq, model.nv, model.nu, model.nsensordata)]
         self.sizes = dict(zip(INPUTS[:4], sizes, strict=True))
         self.kernels = [_kernel(f, *sizes) if f else None for f in given.values()]
-        if NP_REAL is np.float64:
+        if np_real() is np.float64:  # f32 has too few digits for it
             check_objective(self, model)
 
     def evaluate(self, trajectory):
@@ -65,12 +63,16 @@ class TaichiCost(Objective):
 
     def _launch(self, kernel, inputs, rows, ctrl_rows, weight, bars, stride):
         """Weighted cost of some rows, summed; adds its cotangents."""
-        worlds = inputs["qpos"].shape[1]
+        with entered():
+            return self._launched(kernel, inputs, rows, ctrl_rows, weight, bars, stride)
+
+    def _launched(self, kernel, inputs, rows, ctrl_rows, weight, bars, stride):
+        worlds, real = inputs["qpos"].shape[1], settings().real
         n = len(weight)
         arrays = {}
         for name in INPUTS:
             size = self.sizes.get(name, 1)
-            a = np.zeros((n, worlds, size), NP_REAL)
+            a = np.zeros((n, worlds, size), np_real())
             chosen = ctrl_rows if name == "ctrl" else rows
             if chosen is not None:
                 source = inputs[name][chosen]
@@ -79,7 +81,7 @@ class TaichiCost(Objective):
             arrays[name].from_numpy(a)
         out = ti.ndarray(real, (n, worlds), needs_grad=True)
         kernel(*arrays.values(), out)
-        out.grad.from_numpy(np.broadcast_to(weight, (n, worlds)).astype(NP_REAL))
+        out.grad.from_numpy(np.broadcast_to(weight, (n, worlds)).astype(np_real()))
         kernel.grad(*arrays.values(), out)
         for name, bar in bars.items():
             if bar.shape[-1] and (name != "ctrl" or ctrl_rows is not None):
@@ -93,6 +95,7 @@ class TaichiCost(Objective):
 
 def _kernel(function, nq, nv, nu, ns):
     """A kernel that evaluates `function` at every row of every world."""
+    real = settings().real
     array = ti.types.ndarray(dtype=real, ndim=3)
 
     @ti.kernel

@@ -11,11 +11,11 @@ A task may also use what a step leaves in the simulator and the state does not h
 import numpy as np
 from gymnasium import spaces
 
-from engine.arrays import NP_REAL
+from engine.backend import np_real
 from engine.finite import require_finite, within
+from engine.model.constants import MAXVAL
 from engine.rl.registration import find_scene
 from engine.simulator import Simulator, checked
-from engine.step import MAXVAL
 
 OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
 
@@ -36,7 +36,7 @@ class Worlds:
         self.workspace = self.task.start_workspace(self.sim, np.arange(self.sim.worlds)) if self.extra else None
         self.single_action_space = _action_space(self.model)
         size = self.observe().shape[-1]
-        self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), NP_REAL)
+        self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), np_real())
 
     def observe(self):
         if self.extra:

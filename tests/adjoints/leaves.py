@@ -31,6 +31,7 @@ from engine.math.quat import (
 )  # fmt: skip
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3, vec4
+from tests.kernels import kernel
 
 Table = ti.types.ndarray(dtype=real, ndim=2)
 Integers = ti.types.ndarray(dtype=ti.i32, ndim=2)
@@ -47,7 +48,7 @@ def write(a: ti.template(), i: ti.i32, k: ti.i32, x: vec3):
         a[i, k + e] = x[e]
 
 
-@ti.kernel
+@kernel
 def frame(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """n, y -> t1, t2"""
     for i in range(x.shape[0]):
@@ -61,7 +62,7 @@ def frame(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 3, y_bar)
 
 
-@ti.kernel
+@kernel
 def plane(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """n, x1, c -> dist, pos; radius 0.3"""
     for i in range(x.shape[0]):
@@ -77,7 +78,7 @@ def plane(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 6, c_bar)
 
 
-@ti.kernel
+@kernel
 def spheres(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """c1, c2 -> dist, pos, n; radii 0.3 and 0.2"""
     for i in range(x.shape[0]):
@@ -92,7 +93,7 @@ def spheres(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 3, c2_bar)
 
 
-@ti.kernel
+@kernel
 def segments(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """x1, s1, x2, s2 -> c1, c2 of candidate k[0]; k[1:] receives which parameters are free and how many candidates"""
     for i in range(x.shape[0]):
@@ -117,7 +118,7 @@ def segments(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 9, s2_bar)
 
 
-@ti.kernel
+@kernel
 def ball_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """q -> dist, pos, n in the frame of a box of half size (.5, .4, .3); radius 0.1"""
     for i in range(x.shape[0]):
@@ -130,7 +131,7 @@ def ball_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 0, ball_box_vjp(q, 0.1, size, n, bar[i, 0], read(bar, i, 1), read(bar, i, 4)))
 
 
-@ti.kernel
+@kernel
 def capsule_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """q, a -> t of the first and of the second point; k receives (near, kind of the second, its axis)"""
     for i in range(x.shape[0]):
@@ -157,7 +158,7 @@ def capsule_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 3, a_bar)
 
 
-@ti.kernel
+@kernel
 def law(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """jar, fr0, fr1, D, impratio -> force; k: condim, elliptic, and receives the zone"""
     for i in range(x.shape[0]):
@@ -176,7 +177,7 @@ def law(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         x_bar[i, 5] = f.dot(f_bar) / x[i, 5]
 
 
-@ti.kernel
+@kernel
 def scalar_row(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """jar, D, floss -> force; k: kind (0 dry friction, 1 limit), and receives the zone"""
     for i in range(x.shape[0]):
@@ -186,7 +187,7 @@ def scalar_row(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         x_bar[i, 0] = -stiffness * bar[i, 0]
 
 
-@ti.kernel
+@kernel
 def impedances(a: ti.types.ndarray(dtype=real, ndim=1), x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """penetration -> impedance, with solimp a"""
     for i in range(x.shape[0]):
@@ -195,7 +196,7 @@ def impedances(a: ti.types.ndarray(dtype=real, ndim=1), x: Table, bar: Table, k:
         x_bar[i, 0] = slope * bar[i, 0]
 
 
-@ti.kernel
+@kernel
 def exponential(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """r -> rotation vector from exp(r at the first row of its group) to exp(r): jr_transpose"""
     for i in range(x.shape[0]):
@@ -205,7 +206,7 @@ def exponential(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 0, jr_transpose(r, read(bar, i, 0)))
 
 
-@ti.kernel
+@kernel
 def logarithm(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """r, delta -> log(exp(r) exp(delta)) at delta = 0: jr_inverse_transpose"""
     for i in range(x.shape[0]):
@@ -214,7 +215,7 @@ def logarithm(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(x_bar, i, 3, jr_inverse_transpose(r, read(bar, i, 0)))
 
 
-@ti.kernel
+@kernel
 def tangent_map(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     """r, v -> Jr(r)^-1 v: jr_inverse_slope for r, jr_inverse_transpose for v"""
     for i in range(x.shape[0]):

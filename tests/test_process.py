@@ -1,0 +1,157 @@
+"""The engine in the life of a process: settings after imports, forks, warnings, pipes, interrupts."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+
+
+def run(code, *options, **more):
+    return subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, timeout=600, **more)
+
+
+def test_imports_decide_nothing():
+    """`engine.init` chooses after any import, and the choice holds."""
+    done = run("""
+import importlib, pkgutil
+import engine, scenes, controllers
+from engine import backend
+kernels = {"engine.math", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact", "engine.feedback",
+           "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.com_based",
+           "engine.guard", "engine.forms"}
+for package in (engine, scenes, controllers):
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):
+            try:
+                importlib.import_module(info.name)
+            except ImportError as e:  # an extra that is not installed
+                assert not (e.name or "").startswith(("engine", "scenes", "controllers")), e
+for name in engine.__all__:
+    getattr(engine, name)
+assert backend._settings is None
+engine.init(precision="f32", threads=1)
+sim = engine.Simulator(scenes.load("pendulum").model)
+sim.step()
+assert str(sim.data.qpos.dtype) == "float32"
+""")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork on this system")
+def test_a_forked_child_steps_many_worlds():
+    """With the parent's bits, in workers of multiprocessing and in a plain child that ends by itself."""
+    done = run("""
+import multiprocessing as mp, os, sys
+import engine, scenes
+m = scenes.load("pendulum").model
+parent = engine.Simulator(m, 512)
+def work(v):
+    s = engine.Simulator(m, 512)
+    s.data.qvel[:] = v
+    s.step(50)
+    parent.step(50)
+    return float(s.data.qpos.sum())
+right = work(0.1)
+with mp.get_context("fork").Pool(2) as pool:
+    assert pool.map_async(work, [0.1, 0.1]).get(300) == [right, right]
+child = os.fork()
+if child == 0:
+    assert work(0.1) == right
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert work(0.1) == right
+""")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork on this system")
+def test_a_fork_of_a_users_program_is_told_what_to_do():
+    """Its threads that compile are the parent's, and waiting for them would never end."""
+    done = run("""
+import os
+import taichi as ti
+ti.init(arch=ti.cpu)
+import engine, scenes
+sim = engine.Simulator(scenes.load("pendulum").model)
+sim.step()
+child = os.fork()
+if child == 0:
+    sim.step()  # compiled before the fork
+    try:
+        engine.Tape(sim, 3).rollout([[0.0]] * 3)
+        engine.linearize(sim)
+    except RuntimeError as e:
+        os._exit(7 if "spawn" in str(e) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+""")
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_is_printed_and_nobody_is_warned():
+    done = run("""
+import engine, scenes
+print(engine.Simulator(scenes.load("pendulum").model).step())
+""", "-W", "error")  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+
+
+@pytest.fixture
+def hopper():
+    sim = engine.Simulator(scenes.load("hopper").model, 3)
+    sim.data.qvel[:] = 0.1
+    return sim
+
+
+def test_ctrl_c_ends_a_long_step(hopper):
+    hopper.step()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        hopper.step(20_000_000)
+    assert time.perf_counter() - start < 20
+    assert 0 < hopper.data.time[0] < 20_000_000 * hopper.model.opt.timestep
+    hopper.step()
+
+
+def test_slices_give_the_bits_of_one_launch(hopper, monkeypatch):
+    """Of a step, of a rollout that keeps its records and one that repeats itself, and of their reverse."""
+    from engine.forms import WorldsKernel
+
+    make, launched = WorldsKernel.__init__, []
+    controls = np.sin(np.arange(40 * hopper.model.nu)).reshape(40, -1)
+
+    def results(most):
+        def init(self, *args):
+            make(self, *args)
+            self.guess = self.most = most
+
+        monkeypatch.setattr(WorldsKernel, "__init__", init)
+        hopper._kernel = None
+        hopper.reset()
+        hopper.data.qvel[:] = 0.1
+        hopper.step(50)
+        found = [a.copy() for a in hopper.data.arrays().values()]
+        for memory in ("1GiB", "300KiB"):
+            tape = engine.Tape(hopper, 40, frame_skip=2, memory=memory)
+            rows = tape.rollout(controls)
+            bars = {n: np.ones_like(getattr(rows, n)) for n in ("qpos", "qvel", "sensordata")}
+            grads = tape.backward(**bars)
+            found += [rows.qpos.copy(), rows.sensordata.copy(), grads.ctrl, grads.qpos0, grads.model.theta_bar]
+        return found
+
+    launch = WorldsKernel._launch
+    monkeypatch.setattr(WorldsKernel, "_launch", lambda self, *ints: (launched.append(ints), launch(self, *ints)))
+    whole, few = results(10**9), len(launched)
+    sliced = results(7)
+    assert len(launched) > 4 * few
+    for a, b in zip(whole, sliced, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -47,8 +47,10 @@ def test_threads_have_a_core_each(other):
     code = f"""if True:
         import os, engine
         from engine.backend import cores
+        from engine.session import session
         allowed = os.sched_getaffinity(0)
         engine.init(threads=len(cores()) + {other})
+        session()
         assert os.sched_getaffinity(0) == allowed  # the calling thread goes where it likes
         at = [os.sched_getaffinity(int(t)) for t in os.listdir("/proc/self/task")]
         print(sorted(min(s) for s in at if len(s) == 1 < len(allowed)) == sorted(allowed))"""

@@ -102,7 +102,7 @@ def require_compiler():
     if _forked and session().program.config().num_compile_threads > 0:
         raise RuntimeError(
             "this process is a fork of one in which ti.init started a Taichi program, whose compiling threads are not "
-            'here. Allowed: start processes with multiprocessing.get_context("spawn"), do the same once before the fork, '
+            'here. Allowed: start processes with multiprocessing.get_context("spawn"), do the same before the fork, '
             "or call ti.init(..., num_compile_threads=0) there"
         )
 

@@ -105,8 +105,8 @@ def contact_capacity(model):
     return total
 
 
-def model_pack(model, nconmax):
-    """Device buffers of a Model."""
+def model_pack(model, nconmax, features):
+    """Device buffers of a Model. features: those that its kernels are compiled for."""
     sizes = sizes_of(model, nconmax)
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
@@ -115,6 +115,7 @@ def model_pack(model, nconmax):
         value = parameter(model, name)
         if np.size(value):
             pack["theta"][at : at + int(np.prod(shape))] = np.ravel(value)
+    pack.features = features
     for fill in (_fill_bodies, _fill_joints, _fill_geoms, _fill_actuators):
         fill(pack, model)
     return pack

@@ -13,19 +13,20 @@ warnings.filterwarnings("ignore", "'locale.getdefaultlocale'", DeprecationWarnin
 
 PRECISIONS = ("f32", "f64")
 ARCHS = ("cpu", "cuda")
+FEATURES = ("robot", "all")
 
 _settings = None
 
 
 class Settings:
-    """What `init` decided: `arch`, `precision`, `threads`."""
+    """What `init` decided: `arch`, `precision`, `threads`, `features`."""
 
-    def __init__(self, arch, precision, threads):
-        self.arch, self.precision, self.threads = arch, precision, threads
+    def __init__(self, arch, precision, threads, features):
+        self.arch, self.precision, self.threads, self.features = arch, precision, threads, features
         self.dtype = np.float64 if precision == "f64" else np.float32
 
     def key(self):
-        return self.arch, self.precision, self.threads
+        return self.arch, self.precision, self.threads, self.features
 
     @property
     def real(self):
@@ -35,13 +36,15 @@ class Settings:
         return ti.f64 if self.precision == "f64" else ti.f32
 
 
-def init(arch="cpu", precision=None, threads=None):
+def init(arch="cpu", precision=None, threads=None, features="robot"):
     """Decide what the engine runs on; optional, the first simulator decides for the defaults.
 
     arch: "cpu" or "cuda" (an NVIDIA GPU; with several, CUDA_VISIBLE_DEVICES chooses).
     precision: "f64" (default on the CPU) or "f32" (default on CUDA).
     threads: CPU threads for batches of worlds, default all cores that the process may use; these are then given a core
     each (Linux), any other number is left to the system.
+    features: "robot" compiles for each robot what it needs (features.py), robots with the same needs sharing it; "all"
+    compiles once for whatever may come, which suits a process with many robots.
     Raises ValueError for an unknown value and RuntimeError when the process already runs with other settings,
     because compiled kernels hold their precision, or when there is no GPU.
     """
@@ -54,16 +57,18 @@ def init(arch="cpu", precision=None, threads=None):
     threads = len(cores()) if threads is None else threads
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise ValueError(f"threads: got {threads!r}, allowed: a whole number from 1")
+    if features not in FEATURES:
+        raise ValueError(f"features: got {features!r}, allowed: {', '.join(FEATURES)}")
     if _settings is not None:
-        if _settings.key() != (arch, precision, threads):
+        if _settings.key() != (arch, precision, threads, features):
             raise RuntimeError(
-                f"engine.init: this process already runs with arch, precision, threads = {_settings.key()}; "
-                f"asked for {(arch, precision, threads)}. Call engine.init before the first simulator."
+                f"engine.init: this process already runs with arch, precision, threads, features = {_settings.key()}; "
+                f"asked for {(arch, precision, threads, features)}. Call engine.init before the first simulator."
             )
         return _settings
     if arch == "cuda" and not gpus():  # Taichi would fall back to the CPU
         raise RuntimeError('arch: got "cuda", but the driver of NVIDIA finds no GPU here; allowed: "cpu"')
-    _settings = Settings(arch, precision, threads)
+    _settings = Settings(arch, precision, threads, features)
     return _settings
 
 

@@ -16,6 +16,7 @@ make its target. Without parts the control is what the host wrote into the traje
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat
+from engine.features import has, serves
 from engine.linear_feedback import linear, linear_vjp
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
@@ -168,7 +169,7 @@ def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.t
     if c.ints[H_PARTS] == 0:
         for i in range(nu):
             d.ctrl[out + i] = r.traj_ctrl[row + i]
-    else:
+    elif ti.static(has.part):
         target = w * c.ints[H_SCRATCH]
         for i in range(nu):
             d.ctrl[out + i] = 0.0
@@ -179,6 +180,7 @@ def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.t
             r.traj_ctrl[row + i] = d.ctrl[out + i]
 
 
+@serves("part")
 @ti.func
 def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t: ti.i32, part: ti.i32, target: ti.i32):
     nu = m.dims[NU]
@@ -189,30 +191,37 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
     n = c.part[part * NPART + 4]
     step = c.part[part * NPART + 5]
     y0 = 0
-    if kind == MLP:
-        y0 = mlp(m, d, c, w, target + nu, p, i0)
-    elif kind == LINEAR:
-        y0 = linear(m, d, c, w, target + nu, p, i0, ti.min(t // step, n - 1), n)
-    elif kind == OWN:
-        y0 = target + nu
-        own.act(m, d, c, w, t, p, i0, y0)
+    if ti.static(has.mlp):
+        if kind == MLP:
+            y0 = mlp(m, d, c, w, target + nu, p, i0)
+    if ti.static(has.linear):
+        if kind == LINEAR:
+            y0 = linear(m, d, c, w, target + nu, p, i0, ti.min(t // step, n - 1), n)
+    if ti.static(has.own):
+        if kind == OWN:
+            y0 = target + nu
+            own.act(m, d, c, w, t, p, i0, y0)
     for i in range(nu):
         u = real(0.0)
         if kind == OPEN:
-            u = c.params[p + t * nu + i]
+            if ti.static(has.open):
+                u = c.params[p + t * nu + i]
         elif kind == SPLINE:
-            k = t // step
-            for e in range(4):
-                u = u + spline_weight((t - k * step) / real(step), e) * c.params[p + knot(k - 1 + e, n) * nu + i]
+            if ti.static(has.spline):
+                k = t // step
+                for e in range(4):
+                    u = u + spline_weight((t - k * step) / real(step), e) * c.params[p + knot(k - 1 + e, n) * nu + i]
         elif kind == CPG:
-            u = c.params[p + 1 + 2 * nu + i] + c.params[p + 1 + i] * ti.sin(
-                c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
-            )
+            if ti.static(has.cpg):
+                u = c.params[p + 1 + 2 * nu + i] + c.params[p + 1 + i] * ti.sin(
+                    c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
+                )
         elif kind == PD:
-            goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
-            u = c.params[p + i] * (goal - d.qpos[w * m.dims[NQ] + c.ints[i0 + 2 * i]])
-            u = u - c.params[p + nu + i] * d.qvel[w * m.dims[NV] + c.ints[i0 + 2 * i + 1]]
-            c.scratch[target + i] = 0.0
+            if ti.static(has.pd):
+                goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
+                u = c.params[p + i] * (goal - d.qpos[w * m.dims[NQ] + c.ints[i0 + 2 * i]])
+                u = u - c.params[p + nu + i] * d.qvel[w * m.dims[NV] + c.ints[i0 + 2 * i + 1]]
+                c.scratch[target + i] = 0.0
         else:
             u = c.scratch[y0 + i]
         if to_target:
@@ -221,6 +230,7 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
             d.ctrl[w * nu + i] = d.ctrl[w * nu + i] + u
 
 
+@serves("part")
 @ti.func
 def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
     """From g.ctrl_bar to g.params_bar, g.qpos_bar, g.qvel_bar; d.ctrl does not survive.
@@ -250,6 +260,7 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
         add_qpos_bar(m, d, g, w, s + nu)
 
 
+@serves("part")
 @ti.func
 def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32,
                  part: ti.i32, target: ti.i32, s: ti.i32):  # fmt: skip
@@ -262,51 +273,59 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
     i0 = c.part[part * NPART + 3]
     n = c.part[part * NPART + 4]
     step = c.part[part * NPART + 5]
-    if kind == MLP:
-        mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
-    elif kind == LINEAR or kind == OWN:
-        b = s + nu + nq  # adjoints of the values, laid out as they are
-        y = b
-        if kind == LINEAR:
-            y = b + 2 * m.dims[NV] + m.dims[NA] + nu
-        for i in range(nu):
-            g.scratch_bar[y + i] = g.ctrl_bar[w * nu + i]
-            if to_target:
-                g.scratch_bar[y + i] = g.scratch_bar[s + i]
-        if kind == LINEAR:
-            linear_vjp(m, d, c, g, w, target + nu, p, i0, pb, ti.min(t // step, n - 1), n, b)
-        else:
-            own.act_vjp(m, d, c, g, w, t, p, i0, target + nu, pb, s + nu, b)
+    if ti.static(has.mlp):
+        if kind == MLP:
+            mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
+    if ti.static(has.linear or has.own):
+        if kind == LINEAR or kind == OWN:
+            b = s + nu + nq  # adjoints of the values, laid out as they are
+            y = b
+            if kind == LINEAR:
+                y = b + 2 * m.dims[NV] + m.dims[NA] + nu
+            for i in range(nu):
+                g.scratch_bar[y + i] = g.ctrl_bar[w * nu + i]
+                if to_target:
+                    g.scratch_bar[y + i] = g.scratch_bar[s + i]
+            if ti.static(has.linear):
+                if kind == LINEAR:
+                    linear_vjp(m, d, c, g, w, target + nu, p, i0, pb, ti.min(t // step, n - 1), n, b)
+            if ti.static(has.own):
+                if kind == OWN:
+                    own.act_vjp(m, d, c, g, w, t, p, i0, target + nu, pb, s + nu, b)
     for i in range(nu):
         u_bar = g.ctrl_bar[w * nu + i]
         if to_target:
             u_bar = g.scratch_bar[s + i]
         if kind == OPEN:
-            k = pb + t * nu + i
-            g.params_bar[k] = g.params_bar[k] + u_bar
+            if ti.static(has.open):
+                k = pb + t * nu + i
+                g.params_bar[k] = g.params_bar[k] + u_bar
         elif kind == SPLINE:
-            k = t // step
-            for e in range(4):
-                a = pb + knot(k - 1 + e, n) * nu + i
-                g.params_bar[a] = g.params_bar[a] + spline_weight((t - k * step) / real(step), e) * u_bar
+            if ti.static(has.spline):
+                k = t // step
+                for e in range(4):
+                    a = pb + knot(k - 1 + e, n) * nu + i
+                    g.params_bar[a] = g.params_bar[a] + spline_weight((t - k * step) / real(step), e) * u_bar
         elif kind == CPG:
-            angle = c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
-            slope = u_bar * c.params[p + 1 + i] * ti.cos(angle)
-            g.params_bar[pb] = g.params_bar[pb] + slope * d.time[w]
-            g.params_bar[pb + 1 + i] = g.params_bar[pb + 1 + i] + u_bar * ti.sin(angle)
-            g.params_bar[pb + 1 + nu + i] = g.params_bar[pb + 1 + nu + i] + slope
-            g.params_bar[pb + 1 + 2 * nu + i] = g.params_bar[pb + 1 + 2 * nu + i] + u_bar
+            if ti.static(has.cpg):
+                angle = c.params[p] * d.time[w] + c.params[p + 1 + nu + i]
+                slope = u_bar * c.params[p + 1 + i] * ti.cos(angle)
+                g.params_bar[pb] = g.params_bar[pb] + slope * d.time[w]
+                g.params_bar[pb + 1 + i] = g.params_bar[pb + 1 + i] + u_bar * ti.sin(angle)
+                g.params_bar[pb + 1 + nu + i] = g.params_bar[pb + 1 + nu + i] + slope
+                g.params_bar[pb + 1 + 2 * nu + i] = g.params_bar[pb + 1 + 2 * nu + i] + u_bar
         elif kind == PD:
-            iq = c.ints[i0 + 2 * i]
-            iv = w * m.dims[NV] + c.ints[i0 + 2 * i + 1]
-            goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
-            g.params_bar[pb + i] = g.params_bar[pb + i] + u_bar * (goal - d.qpos[w * nq + iq])
-            g.params_bar[pb + nu + i] = g.params_bar[pb + nu + i] - u_bar * d.qvel[iv]
-            goal_bar = c.params[p + i] * u_bar
-            g.params_bar[pb + 2 * nu + i] = g.params_bar[pb + 2 * nu + i] + goal_bar
-            g.scratch_bar[s + i] = goal_bar
-            g.scratch_bar[s + nu + iq] = g.scratch_bar[s + nu + iq] - goal_bar
-            g.qvel_bar[iv] = g.qvel_bar[iv] - c.params[p + nu + i] * u_bar
+            if ti.static(has.pd):
+                iq = c.ints[i0 + 2 * i]
+                iv = w * m.dims[NV] + c.ints[i0 + 2 * i + 1]
+                goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
+                g.params_bar[pb + i] = g.params_bar[pb + i] + u_bar * (goal - d.qpos[w * nq + iq])
+                g.params_bar[pb + nu + i] = g.params_bar[pb + nu + i] - u_bar * d.qvel[iv]
+                goal_bar = c.params[p + i] * u_bar
+                g.params_bar[pb + 2 * nu + i] = g.params_bar[pb + 2 * nu + i] + goal_bar
+                g.scratch_bar[s + i] = goal_bar
+                g.scratch_bar[s + nu + iq] = g.scratch_bar[s + nu + iq] - goal_bar
+                g.qvel_bar[iv] = g.qvel_bar[iv] - c.params[p + nu + i] * u_bar
 
 
 @ti.func
@@ -353,6 +372,7 @@ def read_bar(g: ti.template(), i: ti.i32):
     return vec4(g.scratch_bar[i], g.scratch_bar[i + 1], g.scratch_bar[i + 2], g.scratch_bar[i + 3])
 
 
+@serves("part")
 @ti.func
 def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
     """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
@@ -360,18 +380,20 @@ def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         t = m.jnt_i[j * NJI + J_TYPE]
         q = m.jnt_i[j * NJI + J_QPOSADR]
         v = w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]
-        if t == FREE:
-            for k in ti.static(range(3)):
-                g.qpos_bar[v + k] = g.qpos_bar[v + k] + g.scratch_bar[o + q + k]
-            q = q + 3
-            v = v + 3
+        if ti.static(has.quaternion):
+            if t == FREE:
+                for k in ti.static(range(3)):
+                    g.qpos_bar[v + k] = g.qpos_bar[v + k] + g.scratch_bar[o + q + k]
+                q = q + 3
+                v = v + 3
         if t == FREE or t == BALL:
-            x = read_quat(d.qpos, w * m.dims[NQ] + q)
-            y = quat_mul(
-                vec4(x[0], -x[1], -x[2], -x[3]),
-                read_bar(g, o + q),
-            )
-            for k in ti.static(range(3)):
-                g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]
+            if ti.static(has.quaternion):
+                x = read_quat(d.qpos, w * m.dims[NQ] + q)
+                y = quat_mul(
+                    vec4(x[0], -x[1], -x[2], -x[3]),
+                    read_bar(g, o + q),
+                )
+                for k in ti.static(range(3)):
+                    g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]
         else:
             g.qpos_bar[v] = g.qpos_bar[v] + g.scratch_bar[o + q]

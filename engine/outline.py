@@ -14,12 +14,9 @@ nothing. Inside, the packs are objects with those arrays as attributes, so the c
 difference; only stages read arrays, kernels just hand on blocks.
 """
 
-import ast
 import ctypes
-import functools
-import inspect
+import itertools
 import linecache
-import textwrap
 
 import taichi as ti
 from taichi._lib import core as ti_core
@@ -29,13 +26,15 @@ from taichi.lang.expr import make_constant_expr, make_expr_group
 from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
+from engine.features import has
 from engine.math.types import real, vec3, vec4
 from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
 from engine.session import replace, session
-from engine.tracing import function_tree
-from engine.variant import own
+from engine.tracing import names_in
+from engine.variant import reached, variant_of
 
 TRIES = 100_000
+_count = itertools.count()
 
 
 def _compile_in_order(self, key, args, arg_features):
@@ -146,27 +145,30 @@ replace(kernel_impl.Func, "func_call_rvalue", _call)
 replace(kernel_impl.Kernel, "ast_builder", lambda self: impl.get_runtime().compiling_callable.ast_builder())
 
 
-def outline(packs, ints):
-    """Decorator: see the module's text."""
-    return lambda stage: Stage(stage, packs, ints.split())
+def outline(packs, ints, when=None):
+    """Decorator: see the module's text. when: the feature that the stage serves; without it a call is nothing."""
+    return lambda stage: Stage(stage, packs, ints.split(), when)
 
 
 class Stage:
     """A stage; builds its functions when the first kernel that calls it is traced."""
 
     _is_wrapped_kernel = False
+    is_stage = True
 
-    def __init__(self, function, packs, ints):
-        self.function, self.packs, self.ints = function, packs, ints
+    def __init__(self, function, packs, ints, when):
+        self.function, self.packs, self.ints, self.serves = function, packs, ints, when
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
 
     def __call__(self, *args):
-        # a kernel with a user's controller inside has functions of its own, as has every program
-        functions, key = session().functions, (self, own.act, own.act_vjp)
+        if self.serves and not getattr(has, self.serves):
+            return
+        # robots share a stage whose code does not ask for what tells them apart; no two programs share any
+        functions, key = session().functions, (self, variant_of(self))
         if key not in functions:
             functions[key] = self._build()
-        return functions[key](*args)
+        functions[key](*args)
 
     def _build(self):
         """Three functions: `x` takes packs and calls `x_body`, which takes their blocks, finds in them the arrays that
@@ -205,7 +207,8 @@ class Stage:
         scope |= {"ints_t": INTS, "reals_t": REALS}
         scope |= {f"{p}_{n}_t": array_type(p, n) for p, n in uses}
         scope |= {f"{p}_{n}_d": array_type(p, n).dtype for p, n in uses}
-        file = f"<stage {self.function.__module__}.{name}>"
+        # what is read of a file is kept by its name
+        file = f"<stage {self.function.__module__}.{name} {next(_count)}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
         exec(compile(text, file, "exec"), scope)
         return scope[name]
@@ -234,27 +237,5 @@ def _buffer(letter, name):
 
 def arrays_of(function):
     """(letter, array) pairs that a ti.func reads or writes, its callees included; stages among these find their own."""
-    found, open_, seen = set(), [function], set()
-    while open_:
-        f = open_.pop()
-        f = inspect.unwrap(f)
-        if f not in seen:
-            seen.add(f)
-            uses, callees = _read(f)
-            found |= uses
-            open_ += callees
-    return found
-
-
-@functools.cache
-def _read(function):
-    """The arrays that a function's own text names, and the ti.funcs that it calls."""
     known = {(letter, b.name) for letter, pack in LETTERS.items() for b in schema.PACKS[pack]}
-    uses, called = set(), set()
-    tree = function_tree(function)
-    for node in tree.nodes if tree else ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            uses.add((node.value.id, node.attr))
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            called.add(function.__globals__.get(node.func.id))
-    return uses & known, [f for f in called if getattr(f, "_is_taichi_function", False)]
+    return {pair for f in reached(function) for pair in names_in(f)[0]} & known

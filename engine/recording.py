@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.features import NAMES
 from engine.model.portable import model_from_arrays, model_to_arrays
 
 FORMAT = 1
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
-_INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "memory", "ncon", "versions")
+_INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "memory", "ncon", "versions", "features")
 
 
 class Recording:
@@ -29,12 +30,14 @@ class Recording:
     model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
     (rows, worlds, nq), qvel, act, sensordata, time (rows,) and ctrl (steps, worlds, nu): as in a Trajectory. labels:
     a word for each world. seed: what the caller's random numbers began with. frame_skip: physics steps with one
-    control. record_every: control steps between rows. versions: programs and machine that made it.
+    control. record_every: control steps between rows. versions: programs and machine that made it. features: what the
+    kernels were compiled for.
     """
 
     def __init__(self, model, start, outputs, info):
         self.model, self.start = model, start
         self.__dict__.update(outputs)
+        info = {"features": NAMES} | info  # files from before features: compiled for everything
         self.__dict__.update({name: info[name] for name in _INFO})
         self.worlds = self.qpos.shape[1]
 
@@ -57,6 +60,7 @@ class Recording:
             "name": name or first.sim.model.name, "labels": labels, "seed": seed, "frame_skip": first.frame_skip,
             "record_every": first.every, "precision": settings().precision, "memory": first.memory,
             "ncon": max(t.sim.ncon_max for t in tapes), "versions": versions(),
+            "features": sorted(first.sim.features),
         }  # fmt: skip
         start = {n: np.concatenate([s[n] for s in starts]) for n in starts[0]}
         return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].time.copy()}, info)
@@ -113,7 +117,7 @@ class Recording:
                 f'call engine.init(precision="{self.precision}") first'
             )
         rows = np.arange(self.worlds) if worlds is None else np.asarray(worlds)
-        sim = Simulator(self.model, worlds=len(rows), ncon=self.ncon)
+        sim = Simulator(self.model, worlds=len(rows), ncon=self.ncon, features=self.features)
         for name, value in self.start.items():
             getattr(sim.data, name)[...] = value[rows]
         tape = Tape(sim, self.steps, self.frame_skip, memory=self.memory, record_every=self.record_every)

@@ -15,6 +15,7 @@ With tracing.py, outline.py and launch.py, one of the files that touch Taichi's 
 import contextlib
 import copy
 import ctypes
+import hashlib
 import os
 import sys
 import threading
@@ -105,6 +106,18 @@ def require_compiler():
             'here. Allowed: start processes with multiprocessing.get_context("spawn"), do the same before the fork, '
             "or call ti.init(..., num_compile_threads=0) there"
         )
+
+
+def first_time(what):
+    """Has this machine, as far as its cache of kernels shows, not yet compiled this?"""
+    config = session().program.config()
+    folder = os.path.join(config.offline_cache_file_path, "pullback")
+    path = os.path.join(folder, hashlib.sha1(what.encode()).hexdigest())
+    known = os.path.exists(path)
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
+        open(path, "a").close()
+    return not known
 
 
 def worker_threads():

@@ -21,6 +21,7 @@ from engine.arrays import (
 )  # fmt: skip
 from engine.backend import np_real, settings
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.features import chosen, features_of_parts
 from engine.finite import pieces, require_finite
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
@@ -77,13 +78,14 @@ class Simulator:
     """`worlds` independent copies of a model's state, advanced together.
 
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
-    pairs can make at most. Exceeding it raises ContactOverflowError. The model is checked and read here, once: what is
-    changed in it later has no effect.
+    pairs can make at most. Exceeding it raises ContactOverflowError. features: names of what to compile for; by default
+    what the model needs, or what `engine.init` says. The model is checked and read here, once: what is changed in it
+    later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters.
     """
 
-    def __init__(self, model, worlds=1, ncon=None):
+    def __init__(self, model, worlds=1, ncon=None, features=None):
         if not isinstance(model, Model):
             raise TypeError(
                 f"model: got {type(model).__name__}, allowed: a Model (engine.load, ModelBuilder.compile, "
@@ -93,7 +95,8 @@ class Simulator:
         self.worlds = whole("worlds", worlds)
         self.ncon_max = max(contact_capacity(model) if ncon is None else whole("ncon", ncon), 1)
         self.sizes = sizes_of(model, self.ncon_max)
-        self.model_pack = model_pack(model, self.ncon_max)
+        self.features = chosen(model, features)
+        self.model_pack = model_pack(model, self.ncon_max, self.features)
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
@@ -311,6 +314,7 @@ class Simulator:
 def hold_controls(sim):
     """Controller and trajectory packs of a plain step: no parts, controls held, one output row for the sensors."""
     controller = Pack("controller", {b.name: 8 for b in s.CONTROLLER})
+    controller.features = features_of_parts(())
     rows = 2 * sim.worlds
     return controller, Pack("trajectory", {b.name: rows * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY})
 

@@ -116,7 +116,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
             d.world_i[w * NWI + k] = 0
 
 
-@outline("md", "w")
+@outline("md", "w", when="sensor")
 @ti.func
 def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensors(m, d, w)
@@ -247,14 +247,14 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
 
 
-@outline("mdrgb", "w row")
+@outline("mdrgb", "w row", when="sensor")
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                row: ti.i32):  # fmt: skip
     sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
 
 
-@outline("mdg", "w")
+@outline("mdg", "w", when="block")
 @ti.func
 def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoint of contacts and of ball limits."""

@@ -10,7 +10,9 @@ outline.py and launch.py, one of the files that touch Taichi's internals.
 import ast
 import copy
 import functools
+import inspect
 import linecache
+import textwrap
 
 from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl, matrix_ops
@@ -18,6 +20,7 @@ from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext, Builder
 from taichi.lang.expr import Expr, make_expr_group
 from taichi.lang.matrix import Vector
 
+from engine.features import has, in_force
 from engine.schema import MOST
 from engine.session import replace
 
@@ -83,10 +86,41 @@ def function_tree(function):
     return tree
 
 
-def _walk(node):
+def names_in(function):
+    """What a text, with the features in force, asks for and calls: pairs (name, attribute), and objects."""
+    return _names_in(function, in_force())
+
+
+@functools.cache
+def _names_in(function, features):
+    tree = function_tree(function)
+    node = tree.body[0] if tree else ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    pairs, called = set(), []
+    for n in _walk(node, _taken):
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name):
+            pairs.add((n.value.id, n.attr))
+        elif isinstance(n, ast.Call) and isinstance(n.func, ast.Name):
+            called.append(function.__globals__.get(n.func.id))
+    return pairs, called
+
+
+def _taken(node):
+    """The parts of a node that are traced: of a branch on features, only the one that they decide for."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).startswith("ti.static(has."):
+        test = ast.Expression(node.test.args[0])
+        there = eval(compile(test, "<features>", "eval"), {"has": has})
+        return [node.test, *(node.body if there else node.orelse)]
+    return None
+
+
+def _walk(node, chosen=None):
     """A node and all below it: ast.walk in half the time."""
     nodes = [node]
     for n in nodes:
+        some = chosen(n) if chosen else None
+        if some is not None:
+            nodes += some
+            continue
         for field in n._fields:
             child = getattr(n, field, None)
             if isinstance(child, list):

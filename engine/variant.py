@@ -1,15 +1,23 @@
-"""Kernels with a controller of the user's own inside: the same kernel traced again with the user's functions called.
+"""Variants of a kernel: the same source traced for the features of a robot, and with a user's controller inside.
 
-`own.act` and `own.act_vjp` are what the part OWN calls (feedback.py). Usually they do nothing; while the kernels of a
-user's controller are traced they are the user's pair. Each pair costs one compile of the kernels that it is used in,
-announced on standard error; Taichi keeps the result on disk like any other kernel.
+`has` (features.py) answers for the robot's features while its kernels are traced. `own.act` and `own.act_vjp` are what
+the part OWN calls (feedback.py): usually they do nothing; for a user's controller they are the user's pair. A variant
+that is new to the machine costs a compile of the kernels that it is used in, announced on standard error; Taichi keeps
+the result on disk like any other kernel.
 """
 
 import contextlib
+import functools
+import inspect
 import sys
 from types import SimpleNamespace
 
 import taichi as ti
+
+from engine.backend import settings
+from engine.features import ALL, NAMES, compiled_for, has
+from engine.session import first_time
+from engine.tracing import names_in
 
 
 @ti.func
@@ -30,18 +38,66 @@ _variants = {}
 
 @contextlib.contextmanager
 def variant(kernel, packs):
-    """The kernel to compile for these packs: itself, or its variant for the user's pair in the controller's pack."""
-    pair = next((p.own for p in packs if getattr(p, "own", None)), None)
-    if pair is None:
-        yield kernel
-        return
-    key = (kernel, *pair)
-    if key not in _variants:
-        _variants[key] = ti.kernel(kernel._primal.func)
-        print(f"pullback: compiling {kernel._primal.func.__name__} with {pair[0].__name__} inside (kept on disk "
-              f"afterwards)", file=sys.stderr, flush=True)  # fmt: skip
-    own.act, own.act_vjp = pair
-    try:
-        yield _variants[key]
-    finally:
-        own.act, own.act_vjp = no_act, no_act_vjp
+    """The kernel to compile for these packs: of the robot's features and, where the controller's pack has one, with
+    the user's pair inside; and what tells it from others, for an announcement."""
+    pair = next((p.own for p in packs if getattr(p, "own", None)), (no_act, no_act_vjp))
+    sets = [p.features for p in packs if getattr(p, "features", None) is not None]
+    before = own.act, own.act_vjp
+    with compiled_for(frozenset().union(*sets) if sets else ALL):
+        own.act, own.act_vjp = pair
+        try:
+            key = kernel, variant_of(kernel._primal.func)
+            if key not in _variants:
+                _announce(kernel._primal.func.__name__, *key[1])
+                _variants[key] = ti.kernel(kernel._primal.func)
+            yield _variants[key]
+        finally:
+            own.act, own.act_vjp = before
+
+
+def _announce(name, features, pair):
+    """Say why the user is about to wait, once on a machine for a set of features, always for a user's functions."""
+    if pair and pair[0] is not no_act:
+        print(f"pullback: compiling {name} with {pair[0].__name__} inside (kept on disk afterwards)", file=sys.stderr,
+              flush=True)  # fmt: skip
+    elif features and first_time(f"{name} {' '.join(features)} {settings().key()}"):
+        print(f"pullback: compiling {name} for: {', '.join(features)} (kept on disk afterwards)", file=sys.stderr,
+              flush=True)  # fmt: skip
+
+
+def variant_of(function):
+    """What tells the code of a function or stage from that of other robots: those of the features in force that it asks
+    for, and the user's pair where it calls that."""
+    features, calls_own = asked_by(function)
+    found = tuple(name for name in NAMES if name in features and getattr(has, name))
+    return found, (own.act, own.act_vjp) if calls_own and has.own else None
+
+
+@functools.cache
+def asked_by(function):
+    """The features that a function, its callees and their stages ask for, and whether one calls a user's function."""
+    features, calls_own = set(), False
+    with compiled_for(ALL):
+        for f, serves in reached(function, stages=True).items():
+            pairs = names_in(f)[0]
+            features |= {name for base, name in pairs if base == "has"} | ({serves} if serves else set())
+            calls_own = calls_own or ("own", "act") in pairs or ("own", "act_vjp") in pairs
+    return frozenset(features), calls_own
+
+
+def reached(function, stages=False):
+    """{Python function: feature that it serves, or None} of a ti.func and all that it calls with the features in force;
+    with `stages` through stages, too."""
+    found, open_ = {}, [function]
+    while open_:
+        f = open_.pop()
+        plain = inspect.unwrap(getattr(f, "function", f))
+        if plain in found:
+            continue
+        found[plain] = getattr(f, "serves", None)
+        for callee in names_in(plain)[1]:
+            feature = getattr(callee, "serves", None)
+            ours = getattr(callee, "_is_taichi_function", False) or stages and getattr(callee, "is_stage", False)
+            if ours and (feature is None or getattr(has, feature)):
+                open_.append(callee)
+    return found

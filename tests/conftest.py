@@ -3,7 +3,11 @@
 import mujoco
 import pytest
 
+import engine
 from engine.model import load
+
+# One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own.
+engine.init(features="all")
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,9 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 LAYERS = (
     ("engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
     ("engine.backend",),
-    ("engine.session",),
-    ("engine.math", "engine.memory", "engine.tracing", "engine.variant"),
+    ("engine.features", "engine.session"),
+    ("engine.tracing",),
+    ("engine.math", "engine.memory", "engine.variant"),
     ("engine.arrays",),
     ("engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),

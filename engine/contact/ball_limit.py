@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.features import serves
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real
@@ -37,6 +38,7 @@ from engine.schema import (
 )  # fmt: skip
 
 
+@serves("ball_limit")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
@@ -58,6 +60,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     d.world_i[w * NWI + W_NCON] = ncon
 
 
+@serves("ball_limit")
 @ti.func
 def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, j: ti.i32, f: real,
                    ky: real, bky: real, dist_bar: real):  # fmt: skip

@@ -7,6 +7,7 @@ from engine.contact.frame import contact_frame, contact_frame_vjp, has_hint, tan
 from engine.contact.plane import plane_count, plane_offset, plane_point, plane_point_vjp
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
 from engine.dynamics.kinematics import origin
+from engine.features import has, serves
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3
@@ -82,6 +83,7 @@ def half_axis(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
     return rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g)], vec3(0.0, 0.0, h))
 
 
+@serves("contact")
 @ti.func
 def collide(m: ti.template(), d: ti.template(), w: ti.i32):
     """Writes the contacts closer than the margin (within margin + gap they count for a pair's limit, without force)."""
@@ -99,8 +101,9 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
         near = (x2 - x1).dot(x2 - x1) <= reach * reach
         n = vec3(0.0, 0.0, 0.0)
         if type1 == PLANE:
-            n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
-            near = n.dot(x2 - x1) <= reach
+            if ti.static(has.plane):
+                n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
+                near = n.dot(x2 - x1) <= reach
         if near:
             ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
     d.world_i[w * NWI + W_NCON] = ncon
@@ -126,14 +129,16 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     kind_second = -1
     axis_second = 0
     if type1 == PLANE:
-        cand, most = plane_count(type2)
+        if ti.static(has.plane):
+            cand, most = plane_count(type2)
     elif type2 == BOX:
-        q = rotate_back(q2, x1 - x2)
-        a = rotate_back(q2, s1)
-        if type1 == CAPSULE:
-            t_near, near, t_second, kind_second, axis_second = capsule_box_params(q, a, size2)
-            if kind_second >= 0:
-                cand = 2
+        if ti.static(has.box):
+            q = rotate_back(q2, x1 - x2)
+            a = rotate_back(q2, s1)
+            if type1 == CAPSULE:
+                t_near, near, t_second, kind_second, axis_second = capsule_box_params(q, a, size2)
+                if kind_second >= 0:
+                    cand = 2
     k = 0
     found = 0
     while k < cand and found < most:
@@ -148,35 +153,38 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
         axis = 0
         skip = 0
         if type1 == PLANE:
-            o, r = plane_offset(type2, size2, k)
-            o = rotate(q2, o)
-            dist, pos = plane_point(n, x1, x2 + o, r)
-            if type2 == CAPSULE:
-                y = s2 / size2[1]
-            if type2 == BOX and n.dot(o) > 0:
-                skip = 1
+            if ti.static(has.plane):
+                o, r = plane_offset(type2, size2, k)
+                o = rotate(q2, o)
+                dist, pos = plane_point(n, x1, x2 + o, r)
+                if type2 == CAPSULE:
+                    y = s2 / size2[1]
+                if type2 == BOX and n.dot(o) > 0:
+                    skip = 1
         elif type2 == BOX:
-            t1 = t_near
-            t2 = t_near
-            free1 = FIXED
-            if near >= 0:
-                free1 = NEAREST
-            free2 = near
-            if k == 1:
-                t1 = t_second
-                free1 = kind_second
-                axis = axis_second
-            dist, pos, n = ball_box(q + t1 * a, size1[0], size2)
-            pos = x2 + rotate(q2, pos)
-            n = rotate(q2, n)
+            if ti.static(has.box):
+                t1 = t_near
+                t2 = t_near
+                free1 = FIXED
+                if near >= 0:
+                    free1 = NEAREST
+                free2 = near
+                if k == 1:
+                    t1 = t_second
+                    free1 = kind_second
+                    axis = axis_second
+                dist, pos, n = ball_box(q + t1 * a, size1[0], size2)
+                pos = x2 + rotate(q2, pos)
+                n = rotate(q2, n)
         else:
-            t1, t2, free1, free2, cand = segment_params(x1, s1, x2, s2, k)
-            z = vec3(0.0, 0.0, 1.0)
-            dist, pos, n = sphere_sphere(
-                x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0],
-                rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
-                rotate(q2, z),
-            )  # fmt: skip
+            if ti.static(has.segment):
+                t1, t2, free1, free2, cand = segment_params(x1, s1, x2, s2, k)
+                z = vec3(0.0, 0.0, 1.0)
+                dist, pos, n = sphere_sphere(
+                    x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0],
+                    rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
+                    rotate(q2, z),
+                )  # fmt: skip
         if not skip and dist <= margin:
             found = found + 1
             if dist < m.pair_r[p * NPR + P_MARGIN]:
@@ -217,6 +225,7 @@ def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     g.body_bar[h + XB_LIN] = g.body_bar[h + XB_LIN] + x_bar
 
 
+@serves("contact")
 @ti.func
 def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, dist_bar: real,
                 p_bar: vec3, n_bar: vec3, t1_bar: vec3, t2_bar: vec3):  # fmt: skip
@@ -243,44 +252,47 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     torque1 = vec3(0.0, 0.0, 0.0)
     torque2 = vec3(0.0, 0.0, 0.0)
     if type1 == PLANE:
-        o, r = plane_offset(type2, size2, k)
-        o = rotate(q2, o)
-        n_add, x2_bar, s = plane_point_vjp(n, x1, x2 + o, r, d.con_r[c * NCR + C_DIST], dist_bar, p_bar)
-        x1_bar = -s * n
-        torque1 = n.cross(nb + n_add)
-        torque2 = o.cross(x2_bar)
-        if type2 == CAPSULE and has_hint(n, s2 / size2[1]):
-            torque2 = torque2 + (s2 / size2[1]).cross(y_bar)
+        if ti.static(has.plane):
+            o, r = plane_offset(type2, size2, k)
+            o = rotate(q2, o)
+            n_add, x2_bar, s = plane_point_vjp(n, x1, x2 + o, r, d.con_r[c * NCR + C_DIST], dist_bar, p_bar)
+            x1_bar = -s * n
+            torque1 = n.cross(nb + n_add)
+            torque2 = o.cross(x2_bar)
+            if type2 == CAPSULE and has_hint(n, s2 / size2[1]):
+                torque2 = torque2 + (s2 / size2[1]).cross(y_bar)
     elif type2 == BOX:
-        q0 = rotate_back(q2, x1 - x2)
-        a = rotate_back(q2, s1)
-        q = q0 + t1 * a
-        q_bar = ball_box_vjp(
-            q, size1[0], size2, rotate_back(q2, n), dist_bar, rotate_back(q2, p_bar), rotate_back(q2, nb)
-        )
-        kind = d.con_i[c * NCI + C_FREE1]
-        tq, ta = param_vjp(
-            q0, a, size2, t1, kind, d.con_i[c * NCI + C_AXIS], t2, d.con_i[c * NCI + C_FREE2], a.dot(q_bar)
-        )
-        # the box carries pos and n; q0 and a move against it
-        qw = rotate(q2, q_bar + tq)
-        aw = rotate(q2, t1 * q_bar + ta)
-        x1_bar = qw
-        torque1 = s1.cross(aw)
-        x2_bar = p_bar - qw
-        torque2 = (
-            n.cross(nb) + (d.con_v[c * NCV + C_POS] - x2).cross(p_bar) - (x1 - x2).cross(qw) - s1.cross(aw)
-        )
+        if ti.static(has.box):
+            q0 = rotate_back(q2, x1 - x2)
+            a = rotate_back(q2, s1)
+            q = q0 + t1 * a
+            q_bar = ball_box_vjp(
+                q, size1[0], size2, rotate_back(q2, n), dist_bar, rotate_back(q2, p_bar), rotate_back(q2, nb)
+            )
+            kind = d.con_i[c * NCI + C_FREE1]
+            tq, ta = param_vjp(
+                q0, a, size2, t1, kind, d.con_i[c * NCI + C_AXIS], t2, d.con_i[c * NCI + C_FREE2], a.dot(q_bar)
+            )
+            # the box carries pos and n; q0 and a move against it
+            qw = rotate(q2, q_bar + tq)
+            aw = rotate(q2, t1 * q_bar + ta)
+            x1_bar = qw
+            torque1 = s1.cross(aw)
+            x2_bar = p_bar - qw
+            torque2 = (
+                n.cross(nb) + (d.con_v[c * NCV + C_POS] - x2).cross(p_bar) - (x1 - x2).cross(qw) - s1.cross(aw)
+            )
     else:
-        c1 = x1 + t1 * s1
-        c2 = x2 + t2 * s2
-        c1_bar, c2_bar = sphere_sphere_vjp(c1, size1[0], c2, size2[0], n, dist_bar, p_bar, nb)
-        s1_bar = vec3(0.0, 0.0, 0.0)
-        s2_bar = vec3(0.0, 0.0, 0.0)
-        x1_bar, s1_bar, x2_bar, s2_bar = segment_vjp(
-            s1, t1, d.con_i[c * NCI + C_FREE1], s2, t2, d.con_i[c * NCI + C_FREE2], c1 - c2, c1_bar, c2_bar
-        )
-        torque1 = s1.cross(s1_bar)
-        torque2 = s2.cross(s2_bar)
+        if ti.static(has.segment):
+            c1 = x1 + t1 * s1
+            c2 = x2 + t2 * s2
+            c1_bar, c2_bar = sphere_sphere_vjp(c1, size1[0], c2, size2[0], n, dist_bar, p_bar, nb)
+            s1_bar = vec3(0.0, 0.0, 0.0)
+            s2_bar = vec3(0.0, 0.0, 0.0)
+            x1_bar, s1_bar, x2_bar, s2_bar = segment_vjp(
+                s1, t1, d.con_i[c * NCI + C_FREE1], s2, t2, d.con_i[c * NCI + C_FREE2], c1 - c2, c1_bar, c2_bar
+            )
+            torque1 = s1.cross(s1_bar)
+            torque2 = s2.cross(s2_bar)
     add_pose_bar(m, d, g, w, d.con_i[c * NCI + C_BODY1], x1, x1_bar, torque1)
     add_pose_bar(m, d, g, w, d.con_i[c * NCI + C_BODY2], x2, x2_bar, torque2)

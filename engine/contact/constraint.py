@@ -18,6 +18,7 @@ from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, 
 from engine.contact.law import contact_law, friction_vjp
 from engine.contact.rows import row_law, rows
 from engine.dynamics.kinematics import origin
+from engine.features import has, serves
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import MINVAL, real, vec3
@@ -110,11 +111,12 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
     bt = real(0.0)
     R = real(0.0)
     if pair < 0:
-        o = (-1 - pair) * NJR
-        dist = dist - m.jnt_r[o + J_MARGIN]
-        imp, slope = impedance(m.jnt_r, o + J_SOLIMP, dist)
-        k, b = reference(m.jnt_r, o + J_SOLREF, o + J_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
-        R = (1 - imp) / imp * m.jnt_r[o + J_DIAGA]
+        if ti.static(has.ball_limit):
+            o = (-1 - pair) * NJR
+            dist = dist - m.jnt_r[o + J_MARGIN]
+            imp, slope = impedance(m.jnt_r, o + J_SOLIMP, dist)
+            k, b = reference(m.jnt_r, o + J_SOLREF, o + J_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
+            R = (1 - imp) / imp * m.jnt_r[o + J_DIAGA]
     else:
         o = pair * NPR
         dist = dist - m.pair_r[o + P_MARGIN]
@@ -153,18 +155,18 @@ def detect(m: ti.template(), d: ti.template(), w: ti.i32):
     """
     geom_poses(m, d, w, 1)
     rows(m, d, w)
+    d.world_i[w * NWI + W_NCON] = 0
     collide(m, d, w)
     ball_limits(m, d, w)
     d.world_i[w * NWI + W_NEED] = d.world_i[w * NWI + W_NCON]
     d.world_i[w * NWI + W_NCON] = ti.min(d.world_i[w * NWI + W_NCON], m.dims[NCONMAX])
 
 
+@serves("block")
 @ti.func
-def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
-    """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration QACC."""
+def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32, ao: ti.i32):
+    """The blocks' share of `constraint`; the acceleration lies at dofr[ao:]."""
     nv = m.dims[NV]
-    ao = w * nv * NQR + QACC * nv
-    elimination_tree(m, d, w)
     for k in range(d.world_i[w * NWI + W_NCON]):
         c = bounded(w * m.dims[NCONMAX] + k)
         jacobian(m, d, w, c)
@@ -174,6 +176,15 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
         d.con_v[c * NCV + C_JAR] = jar
         d.con_v[c * NCV + C_JV] = vec3(0.0, 0.0, 0.0)
         d.con_v[c * NCV + C_FBAR] = vec3(0.0, 0.0, 0.0)
+
+
+@ti.func
+def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
+    """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration QACC."""
+    nv = m.dims[NV]
+    ao = w * nv * NQR + QACC * nv
+    elimination_tree(m, d, w)
+    constraint_blocks(m, d, w, ao)
     for k in range(d.world_i[w * NWI + W_NROW]):
         i = bounded(w * m.dims[NROWMAX] + k)
         o = i * NRR
@@ -204,26 +215,28 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
         d.row_i[i * NRI + R_ZONE] = zone
         d1 = d1 - f * jv
         d2 = d2 + k * jv * jv
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + r)
-        pair = d.con_i[c * NCI + C_PAIR]
-        fr = m.dims[T_PAIRFRICTION] + 5 * ti.max(pair, 0)
-        jv = d.con_v[c * NCV + C_JV]
-        f, kd, ko, zone = contact_law(
-            d.con_v[c * NCV + C_JAR] + alpha * jv, d.con_i[c * NCI + C_DIM], m.dims[CONE], d.con_r[c * NCR + C_D],
-            m.theta[fr], m.theta[fr + 1], impratio,
-        )  # fmt: skip
-        d.con_v[c * NCV + C_F] = f
-        d.con_v[c * NCV + C_KD] = kd
-        d.con_v[c * NCV + C_KO] = ko
-        if zone != d.con_i[c * NCI + C_ZONE] or zone == 64:
-            changed = 1
-        d.con_i[c * NCI + C_ZONE] = zone
-        d1 = d1 - f.dot(jv)
-        d2 = d2 + jv.dot(sym_mul(kd, ko, jv))
+    if ti.static(has.block):
+        for r in range(d.world_i[w * NWI + W_NCON]):
+            c = bounded(w * m.dims[NCONMAX] + r)
+            pair = d.con_i[c * NCI + C_PAIR]
+            fr = m.dims[T_PAIRFRICTION] + 5 * ti.max(pair, 0)
+            jv = d.con_v[c * NCV + C_JV]
+            f, kd, ko, zone = contact_law(
+                d.con_v[c * NCV + C_JAR] + alpha * jv, d.con_i[c * NCI + C_DIM], m.dims[CONE], d.con_r[c * NCR + C_D],
+                m.theta[fr], m.theta[fr + 1], impratio,
+            )  # fmt: skip
+            d.con_v[c * NCV + C_F] = f
+            d.con_v[c * NCV + C_KD] = kd
+            d.con_v[c * NCV + C_KO] = ko
+            if zone != d.con_i[c * NCI + C_ZONE] or zone == 64:
+                changed = 1
+            d.con_i[c * NCI + C_ZONE] = zone
+            d1 = d1 - f.dot(jv)
+            d2 = d2 + jv.dot(sym_mul(kd, ko, jv))
     return d1, d2, changed
 
 
+@serves("block")
 @ti.func
 def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
     """Before the solve: dofr[bar:] gains J^T (-K f_bar), what sensors of contact forces ask of the acceleration."""
@@ -276,50 +289,60 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     if pair < 0:
         ball_limit_vjp(m, d, g, w, c, -1 - pair, f[0], ky[0], B[0] * ky[0], dist_bar)
     else:
-        pos = d.con_v[c * NCV + C_POS]
-        n = d.con_v[c * NCV + C_N]
-        t1 = d.con_v[c * NCV + C_T1]
-        t2 = d.con_v[c * NCV + C_T2]
-        b1 = d.con_i[c * NCI + C_BODY1]
-        b2 = d.con_i[c * NCI + C_BODY2]
-        r1 = pos - origin(m, d, w, b1)
-        r2 = pos - origin(m, d, w, b2)
-        h1 = bounded(w * m.dims[NBODY] + b1) * NBAR
-        h2 = bounded(w * m.dims[NBODY] + b2) * NBAR
-        p_bar = vec3(0.0, 0.0, 0.0)
-        n_bar = vec3(0.0, 0.0, 0.0)
-        t1_bar = vec3(0.0, 0.0, 0.0)
-        t2_bar = vec3(0.0, 0.0, 0.0)
-        for x in ti.static(range(3)):
-            # the three motions that J multiplies: test vector, acceleration, velocity
-            e = ti.static((-1.0, 1.0, 1.0)[x]) * f
-            if ti.static(x == 1):
-                e = ky
-            if ti.static(x == 2):
-                e = B * ky
-            G = e[0] * n + e[1] * t1 + e[2] * t2
-            u, omega = relative_velocity(m, d, w, ti.static((L_ANG, U_ANG, V_ANG)[x]), b1, b2, pos)
-            p_bar = p_bar + G.cross(omega)
-            n_bar = n_bar + e[0] * u
-            t1_bar = t1_bar + e[1] * u
-            t2_bar = t2_bar + e[2] * u
-            add_wrench(g, h1 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r1, -1.0 * G)
-            add_wrench(g, h2 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r2, G)
-        collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
-        if d.con_i[c * NCI + C_DIM] > 1:
-            fr = m.dims[T_PAIRFRICTION] + 5 * pair
-            mu = m.theta[fr]
-            bar0, bar1 = friction_vjp(
-                d.con_v[c * NCV + C_JAR], y, m.dims[CONE], d.con_r[c * NCR + C_D], mu, m.theta[fr + 1], m.opt[IMPRATIO]
-            )
-            if m.dims[CONE] == 0:
-                # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
-                bar0 = bar0 - y.dot(f) * (2 / mu + 2 * mu / (1 + mu * mu))
-            th = w * m.dims[NTHETA] + fr
-            g.theta_bar[th] = g.theta_bar[th] - bar0
-            g.theta_bar[th + 1] = g.theta_bar[th + 1] - bar1
+        pair_contact_vjp(m, d, g, w, c, y, f, ky, B, dist_bar)
 
 
+@serves("contact")
+@ti.func
+def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3, f: vec3,
+                     ky: vec3, B: vec3, dist_bar: real):  # fmt: skip
+    """That of a pair's contact, from y, f, K y, B and the distance's own."""
+    pair = d.con_i[c * NCI + C_PAIR]
+    pos = d.con_v[c * NCV + C_POS]
+    n = d.con_v[c * NCV + C_N]
+    t1 = d.con_v[c * NCV + C_T1]
+    t2 = d.con_v[c * NCV + C_T2]
+    b1 = d.con_i[c * NCI + C_BODY1]
+    b2 = d.con_i[c * NCI + C_BODY2]
+    r1 = pos - origin(m, d, w, b1)
+    r2 = pos - origin(m, d, w, b2)
+    h1 = bounded(w * m.dims[NBODY] + b1) * NBAR
+    h2 = bounded(w * m.dims[NBODY] + b2) * NBAR
+    p_bar = vec3(0.0, 0.0, 0.0)
+    n_bar = vec3(0.0, 0.0, 0.0)
+    t1_bar = vec3(0.0, 0.0, 0.0)
+    t2_bar = vec3(0.0, 0.0, 0.0)
+    for x in ti.static(range(3)):
+        # the three motions that J multiplies: test vector, acceleration, velocity
+        e = ti.static((-1.0, 1.0, 1.0)[x]) * f
+        if ti.static(x == 1):
+            e = ky
+        if ti.static(x == 2):
+            e = B * ky
+        G = e[0] * n + e[1] * t1 + e[2] * t2
+        u, omega = relative_velocity(m, d, w, ti.static((L_ANG, U_ANG, V_ANG)[x]), b1, b2, pos)
+        p_bar = p_bar + G.cross(omega)
+        n_bar = n_bar + e[0] * u
+        t1_bar = t1_bar + e[1] * u
+        t2_bar = t2_bar + e[2] * u
+        add_wrench(g, h1 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r1, -1.0 * G)
+        add_wrench(g, h2 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r2, G)
+    collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
+    if d.con_i[c * NCI + C_DIM] > 1:
+        fr = m.dims[T_PAIRFRICTION] + 5 * pair
+        mu = m.theta[fr]
+        bar0, bar1 = friction_vjp(
+            d.con_v[c * NCV + C_JAR], y, m.dims[CONE], d.con_r[c * NCR + C_D], mu, m.theta[fr + 1], m.opt[IMPRATIO]
+        )
+        if m.dims[CONE] == 0:
+            # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
+            bar0 = bar0 - y.dot(f) * (2 / mu + 2 * mu / (1 + mu * mu))
+        th = w * m.dims[NTHETA] + fr
+        g.theta_bar[th] = g.theta_bar[th] - bar0
+        g.theta_bar[th + 1] = g.theta_bar[th + 1] - bar1
+
+
+@serves("block")
 @ti.func
 def contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the

@@ -7,6 +7,7 @@ its C_TOP down the elimination tree.
 import taichi as ti
 
 from engine.dynamics.kinematics import origin
+from engine.features import has
 from engine.math.index import bounded, vector_at
 from engine.math.types import vec3
 from engine.schema import (
@@ -45,14 +46,15 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
         d.eparent[w * nv + i] = m.dof_i[i * NDI + D_PARENT]
         d.erun[w * nv + i] = m.dof_i[i * NDI + D_RUN]
     merged = 0
-    for k in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + k)
-        if d.con_i[c * NCI + C_PAIR] >= 0:
-            last1 = m.body_i[d.con_i[c * NCI + C_BODY1] * NBI + B_LASTDOF]
-            last2 = m.body_i[d.con_i[c * NCI + C_BODY2] * NBI + B_LASTDOF]
-            if last1 >= 0 and last2 >= 0:
-                merge_chains(m, d, w * nv, last1, last2)
-                merged = 1
+    if ti.static(has.contact):
+        for k in range(d.world_i[w * NWI + W_NCON]):
+            c = bounded(w * m.dims[NCONMAX] + k)
+            if d.con_i[c * NCI + C_PAIR] >= 0:
+                last1 = m.body_i[d.con_i[c * NCI + C_BODY1] * NBI + B_LASTDOF]
+                last2 = m.body_i[d.con_i[c * NCI + C_BODY2] * NBI + B_LASTDOF]
+                if last1 >= 0 and last2 >= 0:
+                    merge_chains(m, d, w * nv, last1, last2)
+                    merged = 1
     if merged:
         for k in range(nv):
             d.erun[w * nv + k] = k
@@ -87,14 +89,15 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     t2 = d.con_v[c * NCV + C_T2]
     pair = d.con_i[c * NCI + C_PAIR]
     if pair < 0:
-        dof = m.jnt_i[(-1 - pair) * NJI + J_DOFADR]
-        d.con_i[c * NCI + C_TOP] = dof + 2
-        k = dof + 2
-        while k >= 0:
-            d.con_J[vector_at(c * nv + k)] = vec3(0.0, 0.0, 0.0)
-            if k >= dof:
-                d.con_J[vector_at(c * nv + k)][0] = n[k - dof]
-            k = d.eparent[oe + k]
+        if ti.static(has.ball_limit):
+            dof = m.jnt_i[(-1 - pair) * NJI + J_DOFADR]
+            d.con_i[c * NCI + C_TOP] = dof + 2
+            k = dof + 2
+            while k >= 0:
+                d.con_J[vector_at(c * nv + k)] = vec3(0.0, 0.0, 0.0)
+                if k >= dof:
+                    d.con_J[vector_at(c * nv + k)][0] = n[k - dof]
+                k = d.eparent[oe + k]
     else:
         b1 = d.con_i[c * NCI + C_BODY1]
         b2 = d.con_i[c * NCI + C_BODY2]

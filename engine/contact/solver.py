@@ -13,6 +13,7 @@ from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.factor import copy_row, factor, matrix_at, solve
+from engine.features import has
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
@@ -70,21 +71,22 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
         i = bounded(w * m.dims[NROWMAX] + r)
         e = oh + d.row_i[i * NRI + R_DOF] * (ld + 1)
         d.mat[e] = d.mat[e] + d.row_r[i * NRR + R_K]
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + r)
-        kd = d.con_v[c * NCV + C_KD]
-        ko = d.con_v[c * NCV + C_KO]
-        # every active zone stiffens the normal
-        if kd[0] > 0:
-            j = d.con_i[c * NCI + C_TOP]
-            while j >= 0:
-                kj = sym_mul(kd, ko, d.con_J[vector_at(c * nv + j)])
-                i = j
-                while i >= 0:
-                    e = oh + j * ld + i
-                    d.mat[e] = d.mat[e] + kj.dot(d.con_J[vector_at(c * nv + i)])
-                    i = d.eparent[oe + i]
-                j = d.eparent[oe + j]
+    if ti.static(has.block):
+        for r in range(d.world_i[w * NWI + W_NCON]):
+            c = bounded(w * m.dims[NCONMAX] + r)
+            kd = d.con_v[c * NCV + C_KD]
+            ko = d.con_v[c * NCV + C_KO]
+            # every active zone stiffens the normal
+            if kd[0] > 0:
+                j = d.con_i[c * NCI + C_TOP]
+                while j >= 0:
+                    kj = sym_mul(kd, ko, d.con_J[vector_at(c * nv + j)])
+                    i = j
+                    while i >= 0:
+                        e = oh + j * ld + i
+                        d.mat[e] = d.mat[e] + kj.dot(d.con_J[vector_at(c * nv + i)])
+                        i = d.eparent[oe + i]
+                    j = d.eparent[oe + j]
     factor(m, d.mat, oh, d.eparent, oe, d.erun, oe, 1)
 
 
@@ -106,9 +108,10 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
         i = bounded(w * m.dims[NROWMAX] + r)
         e = o + QFRC_CONSTRAINT * nv + d.row_i[i * NRI + R_DOF]
         d.dofr[e] = d.dofr[e] + d.row_r[i * NRR + R_SIGN] * d.row_r[i * NRR + R_F]
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + r)
-        add_transpose(m, d, w, c, d.con_v[c * NCV + C_F], o + QFRC_CONSTRAINT * nv)
+    if ti.static(has.block):
+        for r in range(d.world_i[w * NWI + W_NCON]):
+            c = bounded(w * m.dims[NCONMAX] + r)
+            add_transpose(m, d, w, c, d.con_v[c * NCV + C_F], o + QFRC_CONSTRAINT * nv)
     g2 = real(0.0)
     f2 = real(0.0)
     for i in range(nv):
@@ -191,9 +194,10 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     i = bounded(w * m.dims[NROWMAX] + r)
                     jv = d.row_r[i * NRR + R_SIGN] * d.dofr[o + SEARCH * nv + d.row_i[i * NRI + R_DOF]]
                     d.row_r[i * NRR + R_JAR] = d.row_r[i * NRR + R_JAR] + alpha * jv
-                for r in range(d.world_i[w * NWI + W_NCON]):
-                    c = bounded(w * m.dims[NCONMAX] + r)
-                    d.con_v[c * NCV + C_JAR] = d.con_v[c * NCV + C_JAR] + alpha * d.con_v[c * NCV + C_JV]
+                if ti.static(has.block):
+                    for r in range(d.world_i[w * NWI + W_NCON]):
+                        c = bounded(w * m.dims[NCONMAX] + r)
+                        d.con_v[c * NCV + C_JAR] = d.con_v[c * NCV + C_JAR] + alpha * d.con_v[c * NCV + C_JV]
             exact = moved and trials == 0 and changed == 0
             g2 = real(0.0)
             f2 = real(0.0)
@@ -226,9 +230,10 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     slope0 = slope0 + s * d.dofr[o + Z * nv + i]
                     lin = lin + s * (d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i])
                     quad = quad + s * d.dofr[o + MSEARCH * nv + i]
-                for r in range(d.world_i[w * NWI + W_NCON]):
-                    c = bounded(w * m.dims[NCONMAX] + r)
-                    d.con_v[c * NCV + C_JV] = chain_mul(m, d, w, c, d.dofr, o + SEARCH * nv)
+                if ti.static(has.block):
+                    for r in range(d.world_i[w * NWI + W_NCON]):
+                        c = bounded(w * m.dims[NCONMAX] + r)
+                        d.con_v[c * NCV + C_JV] = chain_mul(m, d, w, c, d.dofr, o + SEARCH * nv)
                 alpha = 1.0
                 lo = 0.0
                 hi = -1.0

@@ -5,6 +5,7 @@ import numpy as np
 from engine import schema as s
 from engine.arrays import Pack
 from engine.backend import np_real
+from engine.features import features_of_parts
 from engine.parts import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
 
 
@@ -30,6 +31,7 @@ class Program:
             raise ValueError(f"controller: {len(pairs)} different pairs of functions of one's own, allowed: one")
         self.pack = Pack("controller", {b.name: sizes[b.count] * b.width for b in s.CONTROLLER})
         self.pack.own = pairs.pop() if pairs else None
+        self.pack.features = features_of_parts({p.kind for p in parts})
         self.pack["ints"][:] = ints
         if parts:
             self.pack["part"].reshape(-1, NPART)[:] = rows

@@ -8,6 +8,7 @@ The input is ctrl, or act where the actuator has a state: act' = ctrl (integrato
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat
+from engine.features import has, serves
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
@@ -60,8 +61,9 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         n = 6
     elif t == BALL:
         n = 3
-        r = quat_log(read_quat(d.qpos, qa))
-        length = r[0] * m.theta[gear] + r[1] * m.theta[gear + 1] + r[2] * m.theta[gear + 2]
+        if ti.static(has.quaternion):
+            r = quat_log(read_quat(d.qpos, qa))
+            length = r[0] * m.theta[gear] + r[1] * m.theta[gear + 1] + r[2] * m.theta[gear + 2]
     else:
         length = m.theta[gear] * d.qpos[qa]
     velocity = real(0.0)
@@ -100,22 +102,26 @@ def turns(m: ti.template(), u: ti.i32, x: real, length: real):
     """Whole turns to take from the input x of a position servo on a ball joint, and 2 pi / |gear|; else zero."""
     k = real(0.0)
     rate = real(0.0)
-    if m.act_i[u * NAI + A_WRAP]:
-        g = m.dims[T_GEAR] + 6 * u
-        size = ti.sqrt(m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2])
-        if size > MINVAL:
-            rate = 6.283185307179586 / size
-            k = ti.round((x - length) / (rate * size * size))
+    if ti.static(has.quaternion):
+        if m.act_i[u * NAI + A_WRAP]:
+            g = m.dims[T_GEAR] + 6 * u
+            size = ti.sqrt(m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2])
+            if size > MINVAL:
+                rate = 6.283185307179586 / size
+                k = ti.round((x - length) / (rate * size * size))
     return k, rate
 
 
 @ti.func
 def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
     """The input x without whole turns."""
-    k, rate = turns(m, u, x, length)
-    g = m.dims[T_GEAR] + 6 * u
-    size2 = m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2]
-    return x - k * rate * size2
+    y = x
+    if ti.static(has.quaternion):
+        k, rate = turns(m, u, x, length)
+        g = m.dims[T_GEAR] + 6 * u
+        size2 = m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2]
+        y = x - k * rate * size2
+    return y
 
 
 @ti.func
@@ -131,6 +137,7 @@ def clamped_force(m: ti.template(), u: ti.i32, force: real):
     return f, slope
 
 
+@serves("activation")
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
     """act_dot of all actuators with a state."""
@@ -205,13 +212,14 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             g.qvel_bar[iv] = g.qvel_bar[iv] + v_bar * m.theta[gear + i]
             g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + v_bar * d.qvel[iv]
         if t == BALL:
-            r = quat_log(read_quat(d.qpos, qa))
-            r_bar = jr_inverse_transpose(r, l_bar * vec3(m.theta[gear], m.theta[gear + 1], m.theta[gear + 2]))
-            for i in ti.static(range(3)):
-                # a whole turn is 2 pi |gear|
-                x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.theta[gear + i]
-                g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + x_bar
-                g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
+            if ti.static(has.quaternion):
+                r = quat_log(read_quat(d.qpos, qa))
+                r_bar = jr_inverse_transpose(r, l_bar * vec3(m.theta[gear], m.theta[gear + 1], m.theta[gear + 2]))
+                for i in ti.static(range(3)):
+                    # a whole turn is 2 pi |gear|
+                    x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.theta[gear + i]
+                    g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + x_bar
+                    g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
         elif t != FREE:
             g.theta_bar[th + gear] = g.theta_bar[th + gear] + l_bar * d.qpos[qa]
             g.qpos_bar[w * nv + da] = g.qpos_bar[w * nv + da] + l_bar * m.theta[gear]
@@ -235,6 +243,7 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
     return x, slope, slope * scale
 
 
+@serves("activation")
 @ti.func
 def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
     """Adds bar * d(act_dot) to the adjoints of act and ctrl."""

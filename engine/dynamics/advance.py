@@ -11,6 +11,7 @@ from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.rk4 import combine_stages
+from engine.features import has
 from engine.model.constants import RK4
 from engine.schema import (
     A_ACTADR,
@@ -40,11 +41,12 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, for
         combine_stages(m, d, w)
     else:
         effective_acceleration(m, d, w, implicit, force)
-    for u in range(m.dims[NU]):
-        a = m.act_i[u * NAI + A_ACTADR]
-        if a >= 0:
-            x, sa, sd = next_act(m, d, w, u, w * m.dims[NA] + a, h)
-            d.act[w * m.dims[NA] + a] = x
+    if ti.static(has.activation):
+        for u in range(m.dims[NU]):
+            a = m.act_i[u * NAI + A_ACTADR]
+            if a >= 0:
+                x, sa, sd = next_act(m, d, w, u, w * m.dims[NA] + a, h)
+                d.act[w * m.dims[NA] + a] = x
     for i in range(nv):
         v = d.qvel[w * nv + i] + h * d.dofr[o + QACC_EFF * nv + i]
         d.qvel[w * nv + i] = v
@@ -70,14 +72,15 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     for i in range(nv):
         d.dofr[o + A_BAR * nv + i] = h * g.qvel_bar[w * nv + i]
         d.dofr[o + MU * nv + i] = 0.0
-    for u in range(m.dims[NU]):
-        k = m.act_i[u * NAI + A_ACTADR]
-        if k >= 0:
-            a = w * m.dims[NA] + k
-            x, sa, sd = next_act(m, d, w, u, a, h)
-            bar = g.act_bar[a]
-            g.act_bar[a] = bar * sa
-            act_dot_vjp(m, d, g, w, u, a, bar * sd)
+    if ti.static(has.activation):
+        for u in range(m.dims[NU]):
+            k = m.act_i[u * NAI + A_ACTADR]
+            if k >= 0:
+                a = w * m.dims[NA] + k
+                x, sa, sd = next_act(m, d, w, u, a, h)
+                bar = g.act_bar[a]
+                g.act_bar[a] = bar * sa
+                act_dot_vjp(m, d, g, w, u, a, bar * sd)
     if implicit:
         for i in range(nv):
             d.dofr[o + MU * nv + i] = -d.dofr[o + A_BAR * nv + i]

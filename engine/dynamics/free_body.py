@@ -15,6 +15,7 @@ import taichi as ti
 
 from engine.dynamics.factor import matrix_at
 from engine.dynamics.kinematics import origin
+from engine.features import serves
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
@@ -83,6 +84,7 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
     return a
 
 
+@serves("lone")
 @ti.func
 def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     """Take the blocks of lone free bodies out of M_MH (lower triangle of M + h D), add h C, factor A = L U."""
@@ -125,6 +127,7 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                         d.mat[dst + i * ld + n] = d.mat[dst + i * ld + n] - x * d.mat[dst + k * ld + n]
 
 
+@serves("lone")
 @ti.func
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
     """dofr[xo:] of lone free bodies becomes A^-1 x or A^-T x."""
@@ -161,6 +164,7 @@ def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transp
                 d.dofr[xo + i0 + i] = x
 
 
+@serves("lone")
 @ti.func
 def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds h mu^T dC a_eff to the adjoints of q, v, masses and inertias."""

@@ -11,6 +11,7 @@ import taichi as ti
 from engine.dynamics.actuation import actuator_input, clamped_force, transmission, unwound
 from engine.dynamics.factor import copy_row, factor, matrix_at, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
+from engine.features import serves
 from engine.math.types import real
 from engine.model.constants import EULER, IMPLICITFAST
 from engine.schema import (
@@ -66,6 +67,22 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     return (m.theta[b + 2] + m.theta[k + 2] * x) * fs, fs, x, slope, a, da, n
 
 
+@serves("implicitfast")
+@ti.func
+def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
+    """M_MH minus h times the actuators' velocity slopes."""
+    h = m.opt[TIMESTEP]
+    ld = m.dims[LD]
+    oh = matrix_at(m, w, M_MH)
+    for u in range(m.dims[NU]):
+        s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
+        gear = m.dims[T_GEAR] + 6 * u
+        for k in range(n):
+            for i in range(k + 1):
+                e = oh + (da + k) * ld + da + i
+                d.mat[e] = d.mat[e] - h * s * m.theta[gear + k] * m.theta[gear + i]
+
+
 @ti.func
 def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor M + h D into M_MH."""
@@ -79,13 +96,7 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
         e = oh + j * (ld + 1)
         d.mat[e] = d.mat[e] + h * m.theta[m.dims[T_DAMPING] + j]
     if m.dims[INTEGRATOR] == IMPLICITFAST:
-        for u in range(m.dims[NU]):
-            s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-            gear = m.dims[T_GEAR] + 6 * u
-            for k in range(n):
-                for i in range(k + 1):
-                    e = oh + (da + k) * ld + da + i
-                    d.mat[e] = d.mat[e] - h * s * m.theta[gear + k] * m.theta[gear + i]
+        actuator_slopes(m, d, w)
         factor_lone(m, d, w)
     factor(m, d.mat, oh, m.dof_i, D_PARENT, m.dof_i, D_RUN, NDI)
 
@@ -124,26 +135,36 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         g.theta_bar[k] = g.theta_bar[k] + h * d.dofr[o + MU * nv + i] * d.dofr[o + QACC_EFF * nv + i]
     if m.dims[INTEGRATOR] == IMPLICITFAST:
         lone_vjp(m, d, g, w)
-        for u in range(m.dims[NU]):
-            s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-            gear = m.dims[T_GEAR] + 6 * u
-            gm = real(0.0)
-            ga = real(0.0)
-            for k in range(n):
-                gm = gm + m.theta[gear + k] * d.dofr[o + MU * nv + da + k]
-                ga = ga + m.theta[gear + k] * d.dofr[o + QACC_EFF * nv + da + k]
-            s_bar = -h * gm * ga * fs
-            kb = th + m.dims[T_BIAS] + 3 * u + 2
-            kg = th + m.dims[T_GAIN] + 3 * u + 2
-            g.theta_bar[kb] = g.theta_bar[kb] + s_bar
-            g.theta_bar[kg] = g.theta_bar[kg] + s_bar * x
-            x_bar = s_bar * m.theta[m.dims[T_GAIN] + 3 * u + 2]
-            if a >= 0:
-                g.act_bar[a] = g.act_bar[a] + x_bar
-            else:
-                g.ctrl_bar[w * m.dims[NU] + u] = g.ctrl_bar[w * m.dims[NU] + u] + x_bar * slope
-            for k in range(n):
-                i = th + gear + k
-                g.theta_bar[i] = g.theta_bar[i] - h * s * (
-                    d.dofr[o + MU * nv + da + k] * ga + d.dofr[o + QACC_EFF * nv + da + k] * gm
-                )
+        actuator_slopes_vjp(m, d, g, w)
+
+
+@serves("implicitfast")
+@ti.func
+def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    nv = m.dims[NV]
+    h = m.opt[TIMESTEP]
+    o = w * nv * NQR
+    th = w * m.dims[NTHETA]
+    for u in range(m.dims[NU]):
+        s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
+        gear = m.dims[T_GEAR] + 6 * u
+        gm = real(0.0)
+        ga = real(0.0)
+        for k in range(n):
+            gm = gm + m.theta[gear + k] * d.dofr[o + MU * nv + da + k]
+            ga = ga + m.theta[gear + k] * d.dofr[o + QACC_EFF * nv + da + k]
+        s_bar = -h * gm * ga * fs
+        kb = th + m.dims[T_BIAS] + 3 * u + 2
+        kg = th + m.dims[T_GAIN] + 3 * u + 2
+        g.theta_bar[kb] = g.theta_bar[kb] + s_bar
+        g.theta_bar[kg] = g.theta_bar[kg] + s_bar * x
+        x_bar = s_bar * m.theta[m.dims[T_GAIN] + 3 * u + 2]
+        if a >= 0:
+            g.act_bar[a] = g.act_bar[a] + x_bar
+        else:
+            g.ctrl_bar[w * m.dims[NU] + u] = g.ctrl_bar[w * m.dims[NU] + u] + x_bar * slope
+        for k in range(n):
+            i = th + gear + k
+            g.theta_bar[i] = g.theta_bar[i] - h * s * (
+                d.dofr[o + MU * nv + da + k] * ga + d.dofr[o + QACC_EFF * nv + da + k] * gm
+            )

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.features import has
 from engine.math.quat import jr_transpose, quat_exp, quat_mul, quat_normalize, rotate
 from engine.math.types import real
 from engine.model.constants import BALL, FREE
@@ -23,15 +24,17 @@ def integrate_pos(m: ti.template(), d: ti.template(), w: ti.i32, v: ti.template(
         t = m.jnt_i[j * NJI + J_TYPE]
         q = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]
         i = vo + m.jnt_i[j * NJI + J_DOFADR]
-        if t == FREE:
-            for c in ti.static(range(3)):
-                d.qpos[q + c] = d.qpos[q + c] + h * v[i + c]
-            q = q + 3
-            i = i + 3
+        if ti.static(has.quaternion):
+            if t == FREE:
+                for c in ti.static(range(3)):
+                    d.qpos[q + c] = d.qpos[q + c] + h * v[i + c]
+                q = q + 3
+                i = i + 3
         if t == FREE or t == BALL:
-            x = quat_normalize(quat_mul(read_quat(d.qpos, q), quat_exp(h * read_vec(v, i))))
-            for c in ti.static(range(4)):
-                d.qpos[q + c] = x[c]
+            if ti.static(has.quaternion):
+                x = quat_normalize(quat_mul(read_quat(d.qpos, q), quat_exp(h * read_vec(v, i))))
+                for c in ti.static(range(4)):
+                    d.qpos[q + c] = x[c]
         else:
             d.qpos[q] = d.qpos[q] + h * v[i]
 
@@ -43,17 +46,19 @@ def integrate_pos_vjp(m: ti.template(), w: ti.i32, v: ti.template(), vo: ti.i32,
     for j in range(m.dims[NJNT]):
         t = m.jnt_i[j * NJI + J_TYPE]
         i = m.jnt_i[j * NJI + J_DOFADR]
-        if t == FREE:
-            for c in ti.static(range(3)):
-                v_bar[vbo + i + c] = v_bar[vbo + i + c] + h * q_bar[qo + i + c]
-            i = i + 3
+        if ti.static(has.quaternion):
+            if t == FREE:
+                for c in ti.static(range(3)):
+                    v_bar[vbo + i + c] = v_bar[vbo + i + c] + h * q_bar[qo + i + c]
+                i = i + 3
         if t == FREE or t == BALL:
-            r = h * read_vec(v, vo + i)
-            x = read_vec(q_bar, qo + i)
-            y = rotate(quat_exp(r), x)
-            z = h * jr_transpose(r, x)
-            for c in ti.static(range(3)):
-                q_bar[qo + i + c] = y[c]
-                v_bar[vbo + i + c] = v_bar[vbo + i + c] + z[c]
+            if ti.static(has.quaternion):
+                r = h * read_vec(v, vo + i)
+                x = read_vec(q_bar, qo + i)
+                y = rotate(quat_exp(r), x)
+                z = h * jr_transpose(r, x)
+                for c in ti.static(range(3)):
+                    q_bar[qo + i + c] = y[c]
+                    v_bar[vbo + i + c] = v_bar[vbo + i + c] + z[c]
         else:
             v_bar[vbo + i] = v_bar[vbo + i] + h * q_bar[qo + i]

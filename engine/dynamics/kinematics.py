@@ -6,6 +6,7 @@ at this instant. Every scalar that the engine differentiates is independent of t
 
 import taichi as ti
 
+from engine.features import has
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, quat_normalize, quat_to_mat, rotate
 from engine.math.spatial import rotated_inertia
@@ -95,9 +96,10 @@ def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, po
     if off:
         anchor = pos + rotate(quat, m.jnt_v[j * NJV + J_POS])
     if t == FREE:
-        p = read_vec(d.qpos, qa)
-        q = read_quat(d.qpos, qa + 3)
-        anchor = p
+        if ti.static(has.quaternion):
+            p = read_vec(d.qpos, qa)
+            q = read_quat(d.qpos, qa + 3)
+            anchor = p
     else:
         x = d.qpos[qa] - m.qpos_r[m.jnt_i[j * NJI + J_QPOSADR]]
         if t != BALL:
@@ -110,7 +112,8 @@ def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, po
                 sine = d.dofr[i + SIN * m.dims[NV]] * m.jnt_v[j * NJV + J_AXIS]
                 q = quat_mul(quat, vec4(d.dofr[i + COS * m.dims[NV]], sine[0], sine[1], sine[2]))
             else:
-                q = quat_mul(quat, read_quat(d.qpos, qa))
+                if ti.static(has.quaternion):
+                    q = quat_mul(quat, read_quat(d.qpos, qa))
             if off:
                 p = anchor - rotate(q, m.jnt_v[j * NJV + J_POS])
     return p, q, anchor, axis
@@ -129,17 +132,18 @@ def write_axes(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, quat: v
         d.dof[s + S_ANG] = axis
         d.dof[s + S_LIN] = anchor
     else:
-        if t == FREE:
+        if ti.static(has.quaternion):
+            if t == FREE:
+                for k in ti.static(range(3)):
+                    d.dof[s + k * NSV_DOF + S_ANG] = zero
+                    e = zero
+                    e[k] = 1.0
+                    d.dof[s + k * NSV_DOF + S_LIN] = e
+                s = s + 3 * NSV_DOF
+            R = quat_to_mat(quat)
             for k in ti.static(range(3)):
-                d.dof[s + k * NSV_DOF + S_ANG] = zero
-                e = zero
-                e[k] = 1.0
-                d.dof[s + k * NSV_DOF + S_LIN] = e
-            s = s + 3 * NSV_DOF
-        R = quat_to_mat(quat)
-        for k in ti.static(range(3)):
-            d.dof[s + k * NSV_DOF + S_ANG] = vec3(R[0, k], R[1, k], R[2, k])
-            d.dof[s + k * NSV_DOF + S_LIN] = anchor
+                d.dof[s + k * NSV_DOF + S_ANG] = vec3(R[0, k], R[1, k], R[2, k])
+                d.dof[s + k * NSV_DOF + S_LIN] = anchor
 
 
 @ti.func

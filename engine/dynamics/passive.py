@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.features import has
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import real, vec4
 from engine.model.constants import BALL, FREE
@@ -47,16 +48,18 @@ def passive(m: ti.template(), d: ti.template(), w: ti.i32):
             q = w * nq + m.jnt_i[j * NJI + J_QPOSADR]
             ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
             i = o + m.jnt_i[j * NJI + J_DOFADR]
-            if t == FREE:
-                for c in ti.static(range(3)):
-                    d.dofr[i + c] = d.dofr[i + c] - k * (d.qpos[q + c] - m.qpos_r[ref + c])
-                q = q + 3
-                ref = ref + 3
-                i = i + 3
+            if ti.static(has.quaternion):
+                if t == FREE:
+                    for c in ti.static(range(3)):
+                        d.dofr[i + c] = d.dofr[i + c] - k * (d.qpos[q + c] - m.qpos_r[ref + c])
+                    q = q + 3
+                    ref = ref + 3
+                    i = i + 3
             if t == FREE or t == BALL:
-                r = ball_spring(m, d, q, ref)
-                for c in ti.static(range(3)):
-                    d.dofr[i + c] = d.dofr[i + c] - k * r[c]
+                if ti.static(has.quaternion):
+                    r = ball_spring(m, d, q, ref)
+                    for c in ti.static(range(3)):
+                        d.dofr[i + c] = d.dofr[i + c] - k * r[c]
             else:
                 d.dofr[i] = d.dofr[i] - k * (d.qpos[q] - m.qpos_r[ref])
 
@@ -80,20 +83,22 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
         i = m.jnt_i[j * NJI + J_DOFADR]
         k_bar = real(0.0)
-        if t == FREE:
-            for c in ti.static(range(3)):
-                k_bar = k_bar + d.dofr[oz + i + c] * (d.qpos[q + c] - m.qpos_r[ref + c])
-                g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + k * d.dofr[oz + i + c]
-            q = q + 3
-            ref = ref + 3
-            i = i + 3
+        if ti.static(has.quaternion):
+            if t == FREE:
+                for c in ti.static(range(3)):
+                    k_bar = k_bar + d.dofr[oz + i + c] * (d.qpos[q + c] - m.qpos_r[ref + c])
+                    g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + k * d.dofr[oz + i + c]
+                q = q + 3
+                ref = ref + 3
+                i = i + 3
         if t == FREE or t == BALL:
-            r = ball_spring(m, d, q, ref)
-            z = read_vec(d.dofr, oz + i)
-            r_bar = jr_inverse_transpose(r, k * z)
-            k_bar = k_bar + z.dot(r)
-            for c in ti.static(range(3)):
-                g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + r_bar[c]
+            if ti.static(has.quaternion):
+                r = ball_spring(m, d, q, ref)
+                z = read_vec(d.dofr, oz + i)
+                r_bar = jr_inverse_transpose(r, k * z)
+                k_bar = k_bar + z.dot(r)
+                for c in ti.static(range(3)):
+                    g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + r_bar[c]
         else:
             k_bar = k_bar + d.dofr[oz + i] * (d.qpos[q] - m.qpos_r[ref])
             g.qpos_bar[w * nv + i] = g.qpos_bar[w * nv + i] + k * d.dofr[oz + i]

@@ -13,6 +13,7 @@ import taichi as ti
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
+from engine.features import serves
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
 from engine.model.constants import BALL, FREE
@@ -61,6 +62,7 @@ def stage_at(m: ti.template(), w: ti.i32, i: ti.i32):
     return w * m.dims[NSTAGE] + m.dims[NQ] + m.dims[NV] + m.dims[NA] + i * (2 * m.dims[NV] + m.dims[NA])
 
 
+@serves("rk4")
 @ti.func
 def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
     nq = m.dims[NQ]
@@ -74,6 +76,7 @@ def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
         d.stage[o + nq + nv + k] = d.act[w * m.dims[NA] + k]
 
 
+@serves("rk4")
 @ti.func
 def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     """State of stage i from the start state and stage i - 1; keeps the stage's k."""
@@ -120,6 +123,7 @@ def rotation_dof(m: ti.template(), j: ti.i32):
     return r
 
 
+@serves("rk4")
 @ti.func
 def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     """Keep the stage's acceleration and act_dot."""
@@ -131,6 +135,7 @@ def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
         d.stage[here + 2 * nv + k] = d.act_dot[w * m.dims[NA] + k]
 
 
+@serves("rk4")
 @ti.func
 def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
     """Weighted velocity into V_STAGE, acceleration into QACC_EFF, act_dot into act_dot; the state is the start's."""
@@ -167,6 +172,7 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
         d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
 
 
+@serves("rk4")
 @ti.func
 def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot."""
@@ -198,6 +204,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
 
 
+@serves("rk4")
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """Before the stage's dynamics adjoint: A_BAR, v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
@@ -229,6 +236,7 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
 
 
+@serves("rk4")
 @ti.func
 def leave_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """After it: hand q_bar, v_bar, act_bar of the stage's state to the start and to stage i - 1."""

@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.contact.ray import ray_hits
 from engine.dynamics.kinematics import origin
+from engine.features import has
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
@@ -222,10 +223,11 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
             d.sensordata[o] = d.actuator_force[w * m.dims[NU] + obj]
         elif t == SENS_TOUCH:
             total = real(0.0)
-            for k in range(d.world_i[w * NWI + W_NCON]):
-                c = bounded(w * m.dims[NCONMAX] + k)
-                if touches(m, d, w, c, obj):
-                    total = total + d.con_v[c * NCV + C_F][0]
+            if ti.static(has.contact):
+                for k in range(d.world_i[w * NWI + W_NCON]):
+                    c = bounded(w * m.dims[NCONMAX] + k)
+                    if touches(m, d, w, c, obj):
+                        total = total + d.con_v[c * NCV + C_F][0]
             d.sensordata[o] = total
         elif t == SENS_FRAMEQUAT:
             b, p, q = object_frame(m, d, w, kind, obj)
@@ -353,10 +355,11 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             k = w * m.dims[NU] + obj
             g.force_bar[k] = g.force_bar[k] + f[0]
         elif t == SENS_TOUCH:
-            for k in range(d.world_i[w * NWI + W_NCON]):
-                c = bounded(w * m.dims[NCONMAX] + k)
-                if touches(m, d, w, c, obj):
-                    d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
+            if ti.static(has.contact):
+                for k in range(d.world_i[w * NWI + W_NCON]):
+                    c = bounded(w * m.dims[NCONMAX] + k)
+                    if touches(m, d, w, c, obj):
+                        d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
         elif t == SENS_FRAMEQUAT:
             body, p, q = object_frame(m, d, w, kind, obj)
             torque = quat_mul(f, vec4(q[0], -q[1], -q[2], -q[3]))

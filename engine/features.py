@@ -1,0 +1,127 @@
+"""Features: what of the engine a robot needs compiled. A stage, or a branch of one, serves a feature; a robot without
+it neither traces nor compiles that, and never waits for it.
+
+Features follow from types and counts of a Model and from the kinds of a controller's parts, never from values, which
+change from step to step. Device code asks in two ways, answered while a kernel is traced:
+
+    @serves("box")                   a ti.func that is nothing without the feature (a stage: outline(..., when="box"))
+    if ti.static(has.box): ...       a branch
+
+What a function and its callees ask for decides which robots share its code (variant.py).
+"""
+
+import contextlib
+import functools
+from types import SimpleNamespace
+
+import numpy as np
+
+from engine import parts
+from engine.backend import settings
+from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
+
+KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
+
+# name: what it stands for
+FEATURES = {
+    "rk4": "the stages of Runge-Kutta",
+    "implicitfast": "velocity slopes of actuators and free bodies in the integrator",
+    "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
+    "quaternion": "free and ball joints",
+    "activation": "actuators with a state of their own",
+    "contact": "candidate pairs",
+    "plane": "pairs with a plane",
+    "segment": "pairs of spheres and capsules",
+    "box": "spheres and capsules against boxes",
+    "ball_limit": "limited ball joints",
+    "block": "contacts or ball limits",
+    "pyramidal": "the pyramidal cone",
+    "elliptic": "the elliptic cone",
+    "sensor": "sensors",
+    "part": "a controller inside the kernel",
+    **{name: f"a part of the kind {name.upper()}" for name in KINDS},
+}
+NAMES = tuple(FEATURES)
+ALL = frozenset(NAMES)
+
+has = SimpleNamespace(**dict.fromkeys(NAMES, True))
+
+
+def features_of(model):
+    """The features of a Model, a set of names."""
+    types = model.geom_type[np.stack([model.pair_geom1, model.pair_geom2])] if model.npair else np.zeros((2, 0), int)
+    planes, boxes = types[0] == PLANE, types[1] == BOX
+    ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
+    implicitfast = model.opt.integrator == IMPLICITFAST
+    contact = model.npair > 0
+    return _named(
+        rk4=model.opt.integrator == RK4,
+        implicitfast=implicitfast,
+        lone=implicitfast and (model.jnt_type == FREE).any(),
+        quaternion=np.isin(model.jnt_type, (FREE, BALL)).any(),
+        activation=model.na > 0,
+        contact=contact,
+        plane=planes.any(),
+        segment=(~planes & ~boxes).any(),
+        box=(~planes & boxes).any(),
+        ball_limit=ball_limit,
+        block=contact or ball_limit,
+        pyramidal=contact and model.opt.cone == 0,
+        elliptic=contact and model.opt.cone == 1,
+        sensor=model.nsensor > 0,
+    )
+
+
+def chosen(model, asked):
+    """The features to compile for: the robot's, all of them where `engine.init` says so, or those asked for.
+
+    Raises ValueError for names that do not exist, and where the robot needs one that is not among them.
+    """
+    need = features_of(model)
+    if asked is None:
+        return ALL if settings().features == "all" else need
+    asked = frozenset([asked] if isinstance(asked, str) else asked)
+    unknown, missing = asked - ALL, need - asked
+    if unknown or missing:
+        what = f"unknown {', '.join(sorted(unknown))}" if unknown else f"without {', '.join(sorted(missing))}"
+        raise ValueError(f"features: {what}, allowed: names of {', '.join(NAMES)}; this model needs {sorted(need)}")
+    return asked
+
+
+def features_of_parts(kinds):
+    """The features of a controller with these kinds of parts (engine/parts.py)."""
+    return _named(part=len(kinds) > 0, **{name: getattr(parts, name.upper()) in kinds for name in KINDS})
+
+
+def _named(**which):
+    return frozenset(name for name, there in which.items() if there)
+
+
+def serves(feature):
+    """Decorator, above @ti.func: calls of the function are nothing where the feature is not compiled for."""
+
+    def mark(function):
+        @functools.wraps(function)
+        def call(*args):
+            return function(*args) if getattr(has, feature) else None
+
+        call.serves = feature
+        return call
+
+    return mark
+
+
+def in_force():
+    """The features that `has` answers for now."""
+    return frozenset(name for name in NAMES if getattr(has, name))
+
+
+@contextlib.contextmanager
+def compiled_for(features):
+    """`has` answers for these features while kernels are traced."""
+    before = dict(vars(has))
+    vars(has).update({name: name in features for name in NAMES})
+    try:
+        yield
+    finally:
+        vars(has).update(before)

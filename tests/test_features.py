@@ -1,0 +1,183 @@
+"""What a robot needs compiled: features from its types and counts, stages and budgets in lines, the same results."""
+
+import ast
+import functools
+import inspect
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from engine import features
+from engine.features import ALL, FEATURES, NAMES, compiled_for, features_of, features_of_parts
+from engine.parts import MLP, OPEN
+
+SCENES = ("pendulum", "hopper", "half_cheetah", "humanoid", "billiards", "box_push")
+
+
+def of(name):
+    return features_of(scenes.load(name).model)
+
+
+def test_features_of_robots():
+    assert of("pendulum") == {"rk4", "sensor"}
+    assert of("hopper") == {"block", "contact", "plane", "pyramidal", "rk4", "segment", "sensor"}
+    assert "quaternion" in of("humanoid") and "quaternion" not in of("half_cheetah")
+    assert "box" in of("box_push") and "box" not in of("humanoid")
+    assert features_of_parts({OPEN, MLP}) == {"part", "open", "mlp"}
+    assert features_of_parts(()) == set()
+
+
+def test_every_feature_is_asked_for():
+    """By a stage or a branch; and nobody asks for one that does not exist."""
+    import engine.kernels as kernels
+    from engine.variant import asked_by
+
+    asked = asked_by(kernels.rollout_serial._primal.func)[0] | asked_by(kernels.reverse_serial._primal.func)[0]
+    assert asked == ALL, (ALL - asked, asked - ALL)
+    assert set(FEATURES) == set(vars(features.has))
+
+
+def test_values_of_parameters_decide_nothing():
+    model = scenes.load("hopper").model.copy()
+    before = features_of(model)
+    for name in ("dof_damping", "dof_frictionloss", "jnt_stiffness", "dof_armature"):
+        getattr(model, name)[...] += 1.0
+    assert features_of(model) == before
+
+
+def test_what_may_be_asked_for():
+    model = scenes.load("pendulum").model
+    assert engine.Simulator(model).features == ALL  # of this process
+    assert engine.Simulator(model, features={"rk4", "sensor", "box"}).features == {"rk4", "sensor", "box"}
+    with pytest.raises(ValueError, match="features: unknown wings, allowed: .*this model needs"):
+        engine.Simulator(model, features=["rk4", "sensor", "wings"])
+    with pytest.raises(ValueError, match="features: without sensor"):
+        engine.Simulator(model, features="rk4")
+    with pytest.raises(ValueError, match="features: got 'some', allowed: robot, all"):
+        engine.init(features="some")
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_robots_own_kernels_give_the_same(name, tmp_path):
+    """As those compiled for everything: steps and gradients to 1e-12, and a recording of either to the bit."""
+    model, found = scenes.load(name).model, []
+    controls = 0.3 * np.sin(np.arange(20 * model.nu)).reshape(20, model.nu)
+    for which in (None, features_of(model)):
+        sim = engine.Simulator(model, features=which)
+        sim.step(3)
+        tape = engine.Tape(sim, 20)
+        rows = tape.rollout(controls)
+        grads = tape.backward(qpos=np.ones_like(rows.qpos), sensordata=np.ones_like(rows.sensordata))
+        found.append([rows.qpos.copy(), rows.qvel.copy(), rows.sensordata.copy(), grads.ctrl, grads.qpos0,
+                      grads.model.theta_bar])  # fmt: skip
+        path = engine.Recording.of(tape).save(tmp_path / "run.npz")
+        again = engine.Recording.load(path)
+        assert set(again.features) == sim.features
+        assert again.differences(again.replay()) == []
+    for a, b in zip(*found, strict=True):
+        assert np.abs(a - b).max(initial=0) <= 1e-12 * max(np.abs(a).max(initial=0), 1)
+
+
+def test_a_controller_brings_its_own_parts():
+    from controllers import MLP as Network
+
+    model = scenes.load("pendulum").model
+    found = []
+    for which in (None, features_of(model)):
+        tape = engine.Tape(engine.Simulator(model, features=which), 10)
+        tape.sim.data.qpos[:] = 0.4
+        net = Network(model, hidden=(4,), seed=1)
+        rows = tape.rollout(net)
+        found.append((rows.qpos.copy(), tape.backward(qpos=np.ones_like(rows.qpos)).params))
+    assert all(np.abs(a).max() > 0 for a in found[0])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
+# ------------------------------------------------------------------------------------------------ lines, not seconds
+
+
+def traced_lines(model_features):
+    """{stage: lines that are traced for it} of the rollout and its reverse; a function counts at each of its calls."""
+    import engine.kernels as kernels
+    from engine.tracing import names_in
+
+    def lines(function, stages):
+        plain = inspect.unwrap(getattr(function, "function", function))
+        total = own_lines(plain)
+        for callee in names_in(plain)[1]:
+            feature = getattr(callee, "serves", None)
+            if feature is not None and feature not in model_features:
+                continue
+            if getattr(callee, "is_stage", False):
+                if callee.__name__ not in stages:
+                    stages[callee.__name__] = 0
+                    stages[callee.__name__] = lines(callee, stages)
+            elif getattr(callee, "_is_taichi_function", False):
+                total += lines(callee, stages)
+        return total
+
+    def own_lines(plain):
+        """Statements, without the branches that no feature in force takes."""
+        tree = ast.parse(textwrap.dedent(inspect.getsource(plain)))
+        gone = 0
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test).startswith("ti.static(has."):
+                names = [n.attr for n in ast.walk(node.test) if isinstance(n, ast.Attribute) and n.attr in NAMES]
+                if not any(name in model_features for name in names):
+                    gone += sum(b.end_lineno - b.lineno + 1 for b in node.body)
+        return len(inspect.getsource(plain).splitlines()) - gone
+
+    found = {}
+    with compiled_for(model_features):
+        for top in (kernels.run_world, kernels.reverse_world):
+            found[top.__name__] = 0
+            found[top.__name__] = lines(top, found)
+    return found
+
+
+@functools.cache
+def budget(name):
+    return traced_lines(ALL if name == "everything" else of(name))
+
+
+# What the features and stages of today take, and a little: whoever needs more says why here.
+MOST = {"pendulum": 4500, "hopper": 6300, "humanoid": 6850, "everything": 9400}
+
+
+@pytest.mark.parametrize("name", MOST)
+def test_traced_lines(name):
+    """Lines do not depend on how busy a machine is: an idle one takes about a millisecond for each, cold."""
+    lines = budget(name)
+    total = sum(lines.values())
+    print(name, total, dict(sorted(lines.items(), key=lambda x: -x[1])[:4]))
+    assert total <= MOST[name], total
+    assert max(lines.values()) <= 960, lines
+
+
+ABSENT = """
+import os, sys
+import numpy as np
+import engine, scenes
+from engine import outline
+built = []
+build = outline.Stage._build
+outline.Stage._build = lambda self: built.append(self.__name__) or build(self)
+sim = engine.Simulator(scenes.load("pendulum").model)
+tape = engine.Tape(sim, 2)
+rows = tape.rollout(np.zeros((2, 1)))
+tape.backward(qpos=np.ones_like(rows.qpos))
+print(*built)
+"""
+
+
+def test_a_stage_without_its_feature_is_not_traced():
+    done = subprocess.run([sys.executable, "-c", ABSENT], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    built = done.stdout.split()
+    assert "contact_adjoint" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)

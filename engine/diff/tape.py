@@ -5,12 +5,15 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 (diff/schedule.py) decides which stretches are stored and which are repeated.
 """
 
+import weakref
+
 import numpy as np
 
 from engine import schema as s
 from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta_layout
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
+from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
 from engine.forms import REVERSE, WorldsKernel
 from engine.memory import clear, copy, zeros
@@ -21,18 +24,6 @@ SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 # Forces that a rollout holds: the reverse pass takes them as they were at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
-
-
-class Trajectory:
-    """Recorded outputs of a rollout, as views of the tape's buffers: the next rollout overwrites them.
-
-    qpos (rows, worlds, nq), qvel, act, sensordata: rows = steps // record_every + 1; row 0 is the start.
-    ctrl (steps, worlds, nu). time (rows,): s.
-    """
-
-    def __init__(self, views, time):
-        self.__dict__.update(views)
-        self.time = time
 
 
 class ModelGradients:
@@ -100,7 +91,7 @@ class Tape:
         self._plan()
         self._rollout = self._reverse = self._replay = None
         self._program = None
-        self._start = None
+        self._start = self._trajectory = None
 
     # -------------------------------------------------------------------------------------------------- buffers
 
@@ -136,6 +127,7 @@ class Tape:
         self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
+        self.outputs = self._views()
         self.slots = [{n: zeros(sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
 
     @property
@@ -162,6 +154,16 @@ class Tape:
             raise StaleTapeError("start: this tape has no finished rollout; call rollout first")
         return {name: a.copy() for name, a in self._start["state"].items()}
 
+    @property
+    def trajectory(self):
+        """The Trajectory of the last rollout."""
+        if self._start is None:
+            raise StaleTapeError("trajectory: this tape has no finished rollout; call rollout first")
+        if self._trajectory is None:
+            seconds = self.every * self.frame_skip * self.sim.model.opt.timestep
+            self._trajectory = Trajectory.of_buffers(self.outputs, self._start["state"]["time"], self.rows, seconds)
+        return self._trajectory
+
     # -------------------------------------------------------------------------------------------------- rollout
 
     def rollout(self, controls):
@@ -179,10 +181,11 @@ class Tape:
                 a = np.broadcast_to(a[:, None], shape) if a.ndim == 2 else a
             program.controls = checked("controls", a, shape)
         sim.check_state()
-        if program.controls is not None:
-            self._shape(self.traj["traj_ctrl"], self.steps, sim.model.nu)[:] = program.controls
-        self._use(program)
+        self._let_go()
         self._start = None  # until the rollout is finished: one that is broken off has no gradient
+        if program.controls is not None:
+            self.outputs["ctrl"][:] = program.controls
+        self._use(program)
         start = {
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
@@ -191,22 +194,23 @@ class Tape:
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
-        time = float(sim.data.time[0])
         for action in self.schedule.primal:
             self._act(action, sim.pack, self._rollout, self.every)
             sim.raise_status(sim.data)
-        self.trajectory = Trajectory(self._outputs(), time + self._times())
         self._start, self._spent = start, False
         return self.trajectory
 
-    def _times(self):
-        return np.arange(self.rows) * (self.every * self.frame_skip * self.sim.model.opt.timestep)
+    def _let_go(self):
+        """The buffers are about to be used again: the last Trajectory, if anybody holds it, takes its outputs."""
+        if self._trajectory is not None:
+            held, self._trajectory = weakref.ref(self._trajectory), None
+            if held() is not None:
+                held().keep()
 
-    def _outputs(self):
-        m = self.sim.model
-        views = {n: self._shape(self.traj[f"traj_{n}"], self.rows, self._width(n)) for n in OUTPUTS}
-        views["ctrl"] = self._shape(self.traj["traj_ctrl"], self.steps, m.nu)
-        return views
+    def _views(self):
+        """Views of the outputs' buffers, which the reverse pass reads too."""
+        rows = dict.fromkeys(OUTPUTS, self.rows) | {"ctrl": self.steps}
+        return {n: self._shape(self.traj[f"traj_{n}"], count, self._width(n)) for n, count in rows.items()}
 
     def _width(self, name):
         m = self.sim.model
@@ -322,7 +326,7 @@ class Tape:
             if bar is None:
                 clear(buffer)
             elif name == "qpos":
-                tangent = qpos_to_tangent(self.sim.model, self.trajectory.qpos, bar)
+                tangent = qpos_to_tangent(self.sim.model, self.outputs["qpos"], bar)
                 tangent[0] = 0  # the start's own goes to qpos0 directly
                 buffer[: tangent.size] = tangent.ravel()
             else:

@@ -24,13 +24,14 @@ APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatev
 class Pack:
     """The buffers of one pack, by name: NumPy arrays in two blocks of memory, one of integers and one of real numbers.
 
-    A kernel binds the blocks; where each buffer begins in its block (`starts`, in numbers) is looked up when a launch
-    is bound (launch.py). elements: {buffer: entries}; every buffer has at least one. Raises ValueError where a buffer
-    would begin beyond what an index reaches.
+    A copy (also by pickle) has blocks of its own with the same numbers; ValueError where the process that unpickles it
+    computes in another precision. A kernel binds the blocks; where each buffer begins in its block (`starts`, in
+    numbers) is looked up when a launch is bound (launch.py). elements: {buffer: entries}; every buffer has at least
+    one. Raises ValueError where a buffer would begin beyond what an index reaches.
     """
 
     def __init__(self, name, elements):
-        self.name = name
+        self.name, self.elements = name, elements
         shapes, self.starts, lengths = pack_layout(name, elements)
         if max(self.starts.values()) >= 2**31:
             raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {2**31:,}")
@@ -43,9 +44,29 @@ class Pack:
     def __getitem__(self, name):
         return self.buffers[name]
 
+    def __getstate__(self):
+        return {n: a for n, a in self.__dict__.items() if n not in ("starts", "buffers")}
+
+    def __setstate__(self, state):
+        same_precision(f"the {state['name']} pack", state["blocks"]["real"])
+        self.__init__(state["name"], state["elements"])
+        for kind, block in self.blocks.items():
+            block[:] = state["blocks"][kind]
+        self.__dict__.update({n: a for n, a in state.items() if n not in self.__dict__})
+
     @property
     def nbytes(self):
         return sum(a.nbytes for a in self.blocks.values())
+
+
+def same_precision(what, a):
+    """Refuse real numbers that were pickled by a process of another precision than this one's."""
+    if a.dtype != NP_REAL:
+        got, here = ("f64" if d == np.float64 else "f32" for d in (a.dtype, NP_REAL))
+        raise ValueError(
+            f"{what}: was copied in {got}, this process computes in {here}; "
+            f'call engine.init(precision="{got}") before it is unpickled'
+        )
 
 
 def pack_layout(name, elements):

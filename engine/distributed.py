@@ -199,7 +199,7 @@ class _Worker:
         sim.reset(start.get("qpos"), start.get("qvel"))
         try:
             return self.tape.rollout(controls), None
-        except (DivergenceError, ContactOverflowError) as e:  # which pickle cannot carry
+        except (DivergenceError, ContactOverflowError) as e:  # raised by the caller, with the world's own number
             last = e.dof if isinstance(e, DivergenceError) else e.needed
             return None, (type(e), str(e), e.world, e.step, last)
 

@@ -6,6 +6,7 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 """
 
 import weakref
+from copy import deepcopy
 
 import numpy as np
 
@@ -72,6 +73,9 @@ class Tape:
     steps: control steps. frame_skip: physics steps with one control. memory: budget in bytes (int or "64MiB") of all
     buffers that the tape owns. record_every: control steps between recorded output rows; must divide steps.
 
+    A copy, also by pickle, has a simulator and buffers of its own, and goes on with the same bits: after a finished
+    rollout, also backward.
+
     Raises ValueError when the budget is too small, naming the smallest possible.
     """
 
@@ -90,7 +94,7 @@ class Tape:
         self._allocate_fixed()
         self._plan()
         self._rollout = self._reverse = self._replay = None
-        self._program = None
+        self._program = self._plain = None
         self._start = self._trajectory = None
 
     # -------------------------------------------------------------------------------------------------- buffers
@@ -128,7 +132,27 @@ class Tape:
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
         self.outputs = self._views()
-        self.slots = [{n: zeros(sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+        self.slots = self._slots()
+
+    def _slots(self):
+        return [{n: zeros(self.sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+
+    def __getstate__(self):
+        made_again = dict.fromkeys(("_rollout", "_replay", "_reverse", "_trajectory"))
+        return {n: a for n, a in self.__dict__.items() if n != "outputs"} | made_again
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.outputs = self._views()
+        self.slots = self._slots()
+        for slot, kept in zip(self.slots, state["slots"], strict=True):
+            for n, a in slot.items():
+                a[:] = kept[n]
+        if self._program is not None:
+            self._bind()
+
+    def __copy__(self):  # two tapes on one memory would spoil each other's gradients
+        return deepcopy(self)
 
     @property
     def fixed_bytes(self):
@@ -224,10 +248,13 @@ class Tape:
         if self._program is program:
             return
         self._program = program
-        sim = self.sim
-        self.adj = self._adjoint(program.nparam, program.nscratch + sim.model.nq)
-        self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
-        self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
+        self.adj = self._adjoint(program.nparam, program.nscratch + self.sim.model.nq)
+        self._bind()
+
+    def _bind(self):
+        sim, controller = self.sim, self._program.pack
+        self._rollout = sim.bind_rollout(sim.pack, controller, self.traj)
+        self._replay = sim.bind_rollout(self.pack, controller, self.traj)
         self._reverse = None
 
     def _act(self, action, pack, kernel, every):

@@ -18,6 +18,7 @@ DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 NP_REAL = np.float64 if real == ti.f64 else np.float32
 TYPES = {"int": np.int32, "real": NP_REAL}  # of a pack's blocks
+REACH = 2**31  # numbers in a block that the kernels' indices reach
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -27,14 +28,14 @@ class Pack:
     A copy (also by pickle) has blocks of its own with the same numbers; ValueError where the process that unpickles it
     computes in another precision. A kernel binds the blocks; where each buffer begins in its block (`starts`, in
     numbers) is looked up when a launch is bound (launch.py). elements: {buffer: entries}; every buffer has at least
-    one. Raises ValueError where a buffer would begin beyond what an index reaches.
+    one. Raises ValueError where a buffer would end beyond what an index reaches.
     """
 
     def __init__(self, name, elements):
         self.name, self.elements = name, elements
         shapes, self.starts, lengths = pack_layout(name, elements)
-        if max(self.starts.values()) >= 2**31:
-            raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {2**31:,}")
+        if pack_end(name, elements) > REACH:
+            raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {REACH:,}")
         self.blocks = {kind: zeros(n, TYPES[kind], constant=name == "model") for kind, n in lengths.items()}
         self.buffers = {}
         for b in s.PACKS[name]:
@@ -78,6 +79,12 @@ def pack_layout(name, elements):
         starts[b.name] = lengths[kind]
         lengths[kind] += -(-math.prod(shapes[b.name]) // APART) * APART
     return shapes, starts, lengths
+
+
+def pack_end(name, elements):
+    """Where the last buffer of a pack ends in its block, in numbers."""
+    shapes, starts, _ = pack_layout(name, elements)
+    return max(at + math.prod(shapes[buffer]) for buffer, at in starts.items())
 
 
 def pack_bytes(name, elements):

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import NP_REAL, Pack, data_pack, pack_bytes, parameter, theta_layout
+from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
@@ -20,8 +21,6 @@ from engine.forms import REVERSE, WorldsKernel
 from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
-# What a snapshot holds: the part of State that a step changes.
-SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 # Forces that a rollout holds: the reverse pass takes them as they were at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
@@ -76,7 +75,7 @@ class Tape:
     A copy, also by pickle, has a simulator and buffers of its own, and goes on with the same bits: after a finished
     rollout, also backward.
 
-    Raises ValueError when the budget is too small, naming the smallest possible.
+    Raises ValueError when the budget is too small, before anything is allocated, naming what is possible.
     """
 
     def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
@@ -91,48 +90,32 @@ class Tape:
         self.memory = parse_bytes(memory)
         self.rows = self.steps // self.every + 1
         self.bar = None
-        self._allocate_fixed()
-        self._plan()
+        self._allocate()
         self._rollout = self._reverse = self._replay = None
         self._program = self._plain = None
         self._start = self._trajectory = None
 
     # -------------------------------------------------------------------------------------------------- buffers
 
-    def _allocate_fixed(self):
-        sim, m, w = self.sim, self.sim.model, self.sim.worlds
-        self.pack = data_pack(m, w, sim.ncon_max)  # state and work of the reverse pass
+    def _allocate(self):
+        sim = self.sim
+        budget = Budget(sim, self.frame_skip, self.memory)
+        left = budget.for_schedule(self.steps, self.every)
+        self.schedule = choose(self.steps, budget.snapshot, budget.record, left)
+        self.record_width = record_numbers(sim.model)
+        self.extra = 1 if sim.model.nsensordata else 0  # the final state's record, for its sensors
+        self.pack = data_pack(sim.model, sim.worlds, sim.ncon_max)  # state and work of the reverse pass
         self.data = sim.views(self.pack)
-        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
-        rows |= {name: self.steps * w * m.nu for name in rows if "ctrl" in name}
-        self._elements = rows
-        self.cot = Pack("cotangent", rows)
+        self._elements = row_elements(sim, self.steps, self.every)
+        self.cot = Pack("cotangent", self._elements)
         self.adj = self._adjoint(1, 1)  # made again for a controller
-
-    def _adjoint(self, nparam, nscratch):
-        w, count = self.sim.worlds, {**self.sim.sizes, "nparam": nparam, "nscratch": nscratch}
-        return Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
-
-    def _plan(self):
-        sim, m = self.sim, self.sim.model
-        item = np.dtype(NP_REAL).itemsize
-        stages = 4 if m.opt.integrator == 1 else 1
-        self.record_width = m.nq + m.nv + m.na + stages * m.nv + 1
-        self.extra = 1 if m.nsensordata else 0  # the final state's record, for its sensors
-        snapshot = sum(sim.pack[n].nbytes for n in SNAPSHOT)
-        record = self.frame_skip * sim.worlds * self.record_width * item
-        fixed = self.fixed_bytes + self.extra * sim.worlds * self.record_width * item
-        if self.memory <= fixed:
-            raise ValueError(
-                f"memory: got {format_bytes(self.memory)}, but outputs, cotangents and work of this rollout alone take "
-                f"{format_bytes(fixed)}, and a schedule needs at least {format_bytes(snapshot + record)} more; "
-                f"a larger record_every makes outputs smaller"
-            )
-        self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
         self.outputs = self._views()
         self.slots = self._slots()
+
+    def _adjoint(self, nparam, nscratch):
+        return Pack("adjoint", adjoint_elements(self.sim, nparam, nscratch))
 
     def _slots(self):
         return [{n: zeros(self.sim.pack[n].shape, NP_REAL) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
@@ -157,7 +140,7 @@ class Tape:
     @property
     def fixed_bytes(self):
         """Bytes of everything but records and snapshots."""
-        outputs = pack_bytes("trajectory", {**self._elements, "record": 0})
+        outputs = pack_bytes("trajectory", self._elements)
         return outputs + sum(p.nbytes for p in (self.pack, self.cot, self.adj))
 
     @property

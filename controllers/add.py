@@ -36,6 +36,12 @@ class Composite(Controller):
             m._hold(params[..., at : at + m.nparam])
             at += m.nparam
 
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        for m in self.members:
+            m._within = self
+        self._hold(self._params)
+
     def view(self, name):
         raise KeyError(f"{type(self).__name__} has no named parameters; its members have: {list(self.members)}")
 

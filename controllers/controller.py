@@ -5,6 +5,7 @@ the same formula in NumPy in `_control`; engine/feedback.py has the formulas. `_
 the class is made from again.
 """
 
+import copy
 import json
 
 import numpy as np
@@ -70,6 +71,13 @@ class Controller:
     def _hold(self, params):
         """Use `params` itself as storage."""
         self._params = params
+
+    def __getstate__(self):
+        """A copy of a member is a controller of its own; a copied sum takes up its copied members (add.py)."""
+        return self.__dict__ | {"_within": None}
+
+    def __copy__(self):  # parameters belong to one controller
+        return copy.deepcopy(self)
 
     def view(self, name):
         """The parameters called `name`, without copying."""

@@ -169,7 +169,7 @@ class ILQR(Method):
         """World i of the last rollouts is the new trajectory, and what acted in it the new controls."""
         t = self.tape.trajectory
         arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
-        self.trajectory = type(t)(arrays, t.time)
+        self.trajectory = type(t)(arrays, t.times[:, i : i + 1])
         self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
         if self.measure is not None:
             self.problem.measured = self.measure(self.trajectory)

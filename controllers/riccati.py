@@ -100,6 +100,8 @@ def _checked(A, B, Q, R):
     A, B = np.asarray(A, float), np.asarray(B, float)
     if A.ndim != 2 or A.shape[0] != A.shape[1] or B.ndim != 2 or len(B) != len(A):
         raise ValueError(f"A, B: got shapes {A.shape}, {B.shape}, allowed: (nx, nx), (nx, nu) of one world")
+    if B.size == 0:
+        raise ValueError(f"B: got shape {B.shape}, allowed: (nx, nu) of a robot with joints and actuators")
     R = _matrix("R", R, B.shape[1])
     if np.linalg.eigvalsh(R).min() <= 0:
         raise ValueError("R: allowed: a positive definite matrix")

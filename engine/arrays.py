@@ -14,22 +14,24 @@ from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
+REACH = 2**31  # numbers in a block that the kernels' indices reach
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
 class Pack:
     """The buffers of one pack, by name: NumPy arrays in two blocks of memory, one of integers and one of real numbers.
 
-    A kernel binds the blocks; where each buffer begins in its block (`starts`, in numbers) is looked up when a launch
-    is bound (launch.py). elements: {buffer: entries}; every buffer has at least one. Raises ValueError where a buffer
-    would begin beyond what an index reaches.
+    A copy (also by pickle) has blocks of its own with the same numbers; ValueError where the process that unpickles it
+    computes in another precision. A kernel binds the blocks; where each buffer begins in its block (`starts`, in
+    numbers) is looked up when a launch is bound (launch.py). elements: {buffer: entries}; every buffer has at least
+    one. Raises ValueError where a buffer would end beyond what an index reaches.
     """
 
     def __init__(self, name, elements):
-        self.name = name
+        self.name, self.elements = name, elements
         shapes, self.starts, lengths = pack_layout(name, elements)
-        if max(self.starts.values()) >= 2**31:
-            raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {2**31:,}")
+        if pack_end(name, elements) > REACH:
+            raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {REACH:,}")
         self.blocks = {kind: zeros(n, block_type(kind), constant=name == "model") for kind, n in lengths.items()}
         self.buffers = {}
         for b in s.PACKS[name]:
@@ -38,6 +40,16 @@ class Pack:
 
     def __getitem__(self, name):
         return self.buffers[name]
+
+    def __getstate__(self):
+        return {n: a for n, a in self.__dict__.items() if n not in ("starts", "buffers")}
+
+    def __setstate__(self, state):
+        same_precision(f"the {state['name']} pack", state["blocks"]["real"])
+        self.__init__(state["name"], state["elements"])
+        for kind, block in self.blocks.items():
+            block[:] = state["blocks"][kind]
+        self.__dict__.update({n: a for n, a in state.items() if n not in self.__dict__})
 
     @property
     def nbytes(self):
@@ -49,6 +61,16 @@ def block_type(kind):
     return np.int32 if kind == "int" else np_real()
 
 
+def same_precision(what, a):
+    """Refuse real numbers that were pickled by a process of another precision than this one's."""
+    if a.dtype != np_real():
+        got, here = ("f64" if d == np.float64 else "f32" for d in (a.dtype, np_real()))
+        raise ValueError(
+            f"{what}: was copied in {got}, this process computes in {here}; "
+            f'call engine.init(precision="{got}") before it is unpickled'
+        )
+
+
 def pack_layout(name, elements):
     """Shapes of a pack's buffers, where they begin in their blocks, and the blocks' lengths in numbers."""
     shapes, starts, lengths = {}, {}, {"int": 0, "real": 0}
@@ -58,6 +80,12 @@ def pack_layout(name, elements):
         starts[b.name] = lengths[kind]
         lengths[kind] += -(-math.prod(shapes[b.name]) // APART) * APART
     return shapes, starts, lengths
+
+
+def pack_end(name, elements):
+    """Where the last buffer of a pack ends in its block, in numbers."""
+    shapes, starts, _ = pack_layout(name, elements)
+    return max(at + math.prod(shapes[buffer]) for buffer, at in starts.items())
 
 
 def pack_bytes(name, elements):

@@ -85,14 +85,14 @@ class Workers:
         self._workers = []
 
     def rollout(self, controls, qpos0=None, qvel0=None, params=None):
-        """Outputs of all worlds, as arrays of a Trajectory's shapes: qpos, qvel, act, sensordata, ctrl, time.
+        """Outputs of all worlds, as arrays of a Trajectory's shapes: qpos, qvel, act, sensordata, ctrl, times, time.
 
         controls: as for Tape.rollout. qpos0, qvel0: start states, one for all worlds or (worlds, ...); default the
         model's. params: {name: array} of the model's differentiable parameters that differ from the model's own.
         """
         done = self._all("rollout", controls, qpos0, qvel0, params)
-        outputs = {n: np.concatenate([d[n] for d in done], axis=1) for n in OUTPUTS}
-        return SimpleNamespace(time=done[0]["time"], **outputs)
+        outputs = {n: np.concatenate([d[n] for d in done], axis=1) for n in (*OUTPUTS, "times")}
+        return SimpleNamespace(time=outputs["times"][:, 0], **outputs)
 
     def gradient(self, loss, controls, qpos0=None, qvel0=None, params=None):
         """(value, Gradients) of a loss that is a sum over worlds: both as if one process had simulated all of them.
@@ -173,7 +173,7 @@ class _Worker:
         trajectory, stopped = self._roll(first, start, controls, params)
         if stopped:
             return {"stopped": stopped}
-        return {n: getattr(trajectory, n).copy() for n in (*OUTPUTS, "time")}
+        return {n: getattr(trajectory, n) for n in (*OUTPUTS, "times")}
 
     def gradient(self, first, start, controls, params, loss):
         trajectory, stopped = self._roll(first, start, controls, params)
@@ -199,7 +199,7 @@ class _Worker:
         sim.reset(start.get("qpos"), start.get("qvel"))
         try:
             return self.tape.rollout(controls), None
-        except (DivergenceError, ContactOverflowError) as e:  # which pickle cannot carry
+        except (DivergenceError, ContactOverflowError) as e:  # raised by the caller, with the world's own number
             last = e.dof if isinstance(e, DivergenceError) else e.needed
             return None, (type(e), str(e), e.world, e.step, last)
 

@@ -8,6 +8,9 @@ class DivergenceError(RuntimeError):
         super().__init__(message)
         self.world, self.step, self.dof = world, step, dof
 
+    def __reduce__(self):  # so that another process' error arrives
+        return type(self), (str(self), self.world, self.step, self.dof), self.__dict__
+
 
 class ContactOverflowError(RuntimeError):
     """A world needs more contacts than its capacity. Attributes: world, step, needed. Data stays readable."""
@@ -15,6 +18,9 @@ class ContactOverflowError(RuntimeError):
     def __init__(self, message, world, step, needed):
         super().__init__(message)
         self.world, self.step, self.needed = world, step, needed
+
+    def __reduce__(self):
+        return type(self), (str(self), self.world, self.step, self.needed), self.__dict__
 
 
 class StaleTapeError(RuntimeError):

@@ -39,6 +39,15 @@ def copy(to, source):
         driver().call("cuMemcpyDtoD_v2", to.ctypes.data, source.ctypes.data, to.nbytes)
 
 
+def duplicate(a):
+    """A contiguous copy of an array that `zeros` made, or of a contiguous part of one; it lies where that lies."""
+    if settings().arch == "cpu" or a.size == 0:
+        return a.copy()
+    made = zeros(a.shape, a.dtype)
+    copy(made, a)
+    return made
+
+
 def clear(a):
     """a[:] = 0, of a contiguous array that `zeros` made."""
     if settings().arch == "cpu":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.clocks import one_clock, row_times, times_of
 from engine.features import NAMES
 from engine.model.portable import model_from_arrays, model_to_arrays
 
@@ -28,7 +29,8 @@ class Recording:
     """A rollout of one or several worlds of one model.
 
     model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
-    (rows, worlds, nq), qvel, act, sensordata, time (rows,) and ctrl (steps, worlds, nu): as in a Trajectory. labels:
+    (rows, worlds, nq), qvel, act, sensordata, times (rows, worlds), time (rows,) and ctrl (steps, worlds, nu): as in a
+    Trajectory. labels:
     a word for each world. seed: what the caller's random numbers began with. frame_skip: physics steps with one
     control. record_every: control steps between rows. versions: programs and machine that made it. features: what the
     kernels were compiled for.
@@ -36,10 +38,19 @@ class Recording:
 
     def __init__(self, model, start, outputs, info):
         self.model, self.start = model, start
-        self.__dict__.update(outputs)
+        self.__dict__.update({n: a for n, a in outputs.items() if n != "time"})
         info = {"features": NAMES} | info  # files from before features: compiled for everything
         self.__dict__.update({name: info[name] for name in _INFO})
         self.worlds = self.qpos.shape[1]
+        self.times = np.repeat(np.asarray(outputs["time"])[:, None], self.worlds, axis=1)
+        clocks = start.get("time")
+        if clocks is not None and (clocks != clocks[0]).any():  # the file's `time` is that of the first world
+            seconds = self.record_every * self.frame_skip * model.opt.timestep
+            self.times = row_times(clocks, len(self.qpos), seconds)
+
+    @property
+    def time(self):
+        return one_clock(self.times)
 
     @classmethod
     def of(cls, tapes, name="", labels=None, seed=None):
@@ -63,7 +74,7 @@ class Recording:
             "features": sorted(first.sim.features),
         }  # fmt: skip
         start = {n: np.concatenate([s[n] for s in starts]) for n in starts[0]}
-        return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].time.copy()}, info)
+        return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info)
 
     @property
     def steps(self):
@@ -78,7 +89,7 @@ class Recording:
         info = {name: getattr(self, name) for name in _INFO} | {"format": FORMAT}
         arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
         arrays |= {f"start.{n}": a for n, a in self.start.items()}
-        arrays |= {n: getattr(self, n) for n in OUTPUTS}
+        arrays |= {n: getattr(self, n) for n in OUTPUTS if n != "time"} | {"time": self.times[:, 0]}
         beside = path.with_suffix(".tmp.npz")
         np.savez_compressed(beside, info=np.array(json.dumps(info)), **arrays)
         beside.replace(path)
@@ -130,7 +141,9 @@ class Recording:
 
     def differences(self, trajectory):
         """Names of the outputs of a Trajectory whose bits differ from the recorded ones."""
-        return [n for n in OUTPUTS if not np.array_equal(getattr(self, n), getattr(trajectory, n), equal_nan=True)]
+        pairs = {n: (getattr(self, n), getattr(trajectory, n)) for n in OUTPUTS if n != "time"}
+        pairs["time"] = self.times, times_of(trajectory)
+        return [n for n, (a, b) in pairs.items() if not np.array_equal(a, b, equal_nan=True)]
 
 
 def versions():

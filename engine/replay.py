@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator
 
@@ -65,8 +66,8 @@ def replay(model, trajectory, world=0, every=1):
     named = {model.geom_names[g] or f"geom {g}": forces[:, g] for g in touched}
     kinetic, potential = np.array(energies).T
     return Replay(
-        time=trajectory.time[list(rows)], normal_force=named, mass_matrix=np.array(masses), contacts=contacts,
-        qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
+        time=times_of(trajectory)[list(rows), world].copy(), normal_force=named, mass_matrix=np.array(masses),
+        contacts=contacts, qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
         **{name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ Files with kernels are imported inside functions: their types have the precision
 that may come after this import.
 """
 
+import copy
 from functools import cached_property
 
 import numpy as np
@@ -44,12 +45,18 @@ class Parameters:
 
     def __init__(self, pack, model):
         layout, _ = theta_layout(model)
-        views = {}
+        views, self.__dict__["_of"] = {}, (pack, model)
         for name, (at, _) in layout.items():
             real_shape = np.shape(parameter(model, name))
             n = int(np.prod(real_shape))
             views[name] = pack["theta"][at : at + n].reshape(real_shape)
         self.__dict__["_views"] = views
+
+    def __getstate__(self):
+        return self._of
+
+    def __setstate__(self, of):
+        self.__init__(*of)
 
     def __getattr__(self, name):
         views = self.__dict__.get("_views", {})  # absent while a copy is being made
@@ -83,6 +90,9 @@ class Simulator:
     later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters.
+
+    A copy, or what pickle makes in this process or another, has memory of its own and goes on with the same bits.
+    Unpickling raises ValueError in a process of another precision.
     """
 
     def __init__(self, model, worlds=1, ncon=None, features=None):
@@ -100,6 +110,11 @@ class Simulator:
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
+        self._derive()
+        self.reset()
+
+    def _derive(self):
+        """Everything that follows from model, packs and sizes, and is made again for a copy: what begins with _."""
         self._status = self.data._status[:, s.W_STATUS]
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
@@ -107,7 +122,16 @@ class Simulator:
         self._checked_theta = None
         self._kernel = self._start = None
         self._guard = self._device_guard() if self.form == "device" else None
-        self.reset()
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._derive()
+
+    def __copy__(self):  # two simulators on one memory would move each other
+        return copy.deepcopy(self)
 
     def views(self, pack):
         views = DataViews(pack, self.sizes, self.worlds)

@@ -37,7 +37,8 @@ class DataViews:
     """State and work of all worlds as arrays of shape (worlds, ...) that share the engine's memory.
 
     Writing to the state (`qpos qvel act ctrl qacc_warmstart qfrc_applied xfrc_applied time`) is how a simulation is
-    set; the other arrays are results of the last `forward` or `step`.
+    set; the other arrays are results of the last `forward` or `step`. A copy of it has memory of its own: the state as
+    it was. That of a simulator's copy is live there.
     """
 
     def __init__(self, pack, sizes, worlds):
@@ -50,6 +51,13 @@ class DataViews:
         views["xfrc_applied"] = force.reshape(worlds, sizes["nbody"], 6)
         self.__dict__.update(views)  # found without a call; __setattr__ keeps them
         self._status = pack["world_i"].reshape(worlds, s.NWI)
+
+    def __getstate__(self):
+        return {name: a for name, a in self.__dict__.items() if name in ("_pack", "_sizes", "_worlds", "_parents")}
+
+    def __setstate__(self, state):
+        self.__init__(state["_pack"], state["_sizes"], state["_worlds"])
+        self.__dict__.update(state)
 
     def __getattr__(self, name):
         raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied")

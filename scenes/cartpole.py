@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.model import ModelBuilder
 from engine.objectives import Effort, Objective
+from engine.objectives.objective import durations
 
 from .parts import ORANGE, SLATE, STEEL, TEAL, UNTOUCHED, ground
 from .scene import Scene
@@ -50,7 +51,7 @@ class UntilItFalls(Objective):
     def evaluate(self, trajectory):
         q = trajectory.qpos
         up = np.logical_and.accumulate(np.abs(q[:, :, 1:]) < self.max_angle, axis=0)
-        dt = np.append(np.diff(trajectory.time), 0.0)[:, None, None]
+        dt = durations(trajectory)[..., None]
         weight = dt * up * (1.0, 100.0)
         cost = (weight * q**2).sum(axis=(0, 2)) + (10.0 * dt * ~up).sum(axis=(0, 2))
         return cost, {"qpos": 2 * weight * q}

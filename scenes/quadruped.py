@@ -9,7 +9,7 @@ from engine.objectives import Reach, RunForward
 
 from .parts import BLUE, ORANGE, SKY, SLATE, TEAL, foot_sensors, ground, link, trunk_sensors
 from .scene import Scene
-from .task import Goal, Task, last_seconds, tilt
+from .task import Goal, Task, elapsed, last_seconds, tilt
 
 THIGH = SHANK = 0.2  # m
 FOOT = 0.025  # its radius, m
@@ -51,7 +51,8 @@ class Trot(Task):
 
     def measure(self, trajectory):
         k, q = last_seconds(trajectory, self.seconds), trajectory.qpos
-        speed = (q[-1, :, 0] - q[k, :, 0]) / (trajectory.time[-1] - trajectory.time[k])
+        time = elapsed(trajectory)
+        speed = (q[-1, :, 0] - q[k, :, 0]) / (time[-1] - time[k])
         fl, fr, rl, rr = (trajectory.sensordata[k:, :, i] > 1.0 for i in self.touch)  # N
         together = 0.5 * ((fl == rr).mean(axis=0) + (fr == rl).mean(axis=0))
         alike = 0.5 * ((fl == fr).mean(axis=0) + (rl == rr).mean(axis=0))

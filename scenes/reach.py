@@ -6,8 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from engine import objectives
+from engine.clocks import times_of
+from engine.objectives.objective import durations
 
-from .task import Goal, Task, last_seconds, sum_of_squares
+from .task import Goal, Task, elapsed, last_seconds, sum_of_squares
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Stay(objectives.Objective):
 
     def evaluate(self, trajectory):
         away = trajectory.sensordata[:, :, self.columns] - self.target
-        weight = np.append(np.diff(trajectory.time), 0.1) * np.where(trajectory.time >= self.begin, 10.0, 1.0)
+        weight = durations(trajectory)
+        weight[-1] = 0.1
+        weight *= np.where(times_of(trajectory) >= self.begin, 10.0, 1.0)
         bar = np.zeros_like(trajectory.sensordata)
-        bar[:, :, self.columns] = 2 * weight[:, None, None] * away
-        return (weight[:, None] * np.square(away).sum(axis=-1)).sum(axis=0), {"sensordata": bar}
+        bar[:, :, self.columns] = 2 * weight[..., None] * away
+        return (weight * np.square(away).sum(axis=-1)).sum(axis=0), {"sensordata": bar}
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,10 @@ class Track(Task):
         return self.target(self.period * np.arange(80) / 80)
 
     def measure(self, trajectory):
-        k = int(np.searchsorted(trajectory.time, trajectory.time[0] + self.settle - 1e-9))
+        time = elapsed(trajectory)
+        k = int(np.searchsorted(time, self.settle - 1e-9))
         hand = trajectory.sensordata[k:, :, self.sensor : self.sensor + 3]
-        away = hand - self.target(trajectory.time[k:] - trajectory.time[0])[:, None]
+        away = hand - self.target(time[k:])[:, None]
         return np.linalg.norm(away, axis=-1).max(axis=0)[:, None]
 
     def objective(self, scene):

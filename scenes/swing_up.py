@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.objectives import Effort, Objective
+from engine.objectives.objective import durations
 
 from .task import Goal, Task, last_seconds
 
@@ -71,8 +73,9 @@ class Upright(Objective):
         self.begin, self.weight, self.power = begin, weight, power
 
     def evaluate(self, trajectory):
-        late = np.minimum(trajectory.time[:, None, None] / self.begin, 1.0) ** self.power
-        dt = np.append(np.diff(trajectory.time), 0.2)[:, None, None]
+        late = np.minimum(times_of(trajectory)[..., None] / self.begin, 1.0) ** self.power
+        dt = durations(trajectory)[..., None]
+        dt[-1] = 0.2
         angle, v = np.cumsum(trajectory.qpos, axis=-1), trajectory.qvel
         weight, still = dt * (1.0 + self.weight * late), dt * late**5
         cost = (weight * (1.0 + np.cos(angle)) + still * v**2).sum(axis=(0, 2))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.objectives import RunForward
 
 _ANY = (-np.inf, np.inf)
@@ -121,7 +122,7 @@ class Locomotion(Task):
         )
 
     def measure(self, trajectory):
-        q, time = trajectory.qpos, trajectory.time - trajectory.time[0]
+        q, time = trajectory.qpos, elapsed(trajectory)
         k = int(np.searchsorted(time, self.settle - 1e-9))
         speed = (q[-1, :, 0] - q[k, :, 0]) / (time[-1] - time[k])
         measured = [speed, tilt(q, self.horizontal).max(axis=0), q[:, :, self.horizontal].min(axis=0)]
@@ -206,9 +207,16 @@ def tilt(qpos, horizontal):
     return np.arccos(np.clip(1.0 - 2.0 * (quat[..., 1] ** 2 + quat[..., 2] ** 2), -1.0, 1.0))
 
 
+def elapsed(trajectory):
+    """Seconds since the first row, (rows,): the same in all worlds, whatever their clocks."""
+    time = times_of(trajectory)[:, 0]
+    return time - time[0]
+
+
 def last_seconds(trajectory, seconds):
     """Index of the first row that lies within the last `seconds` of the episode."""
-    return int(np.searchsorted(trajectory.time, trajectory.time[-1] - seconds - 1e-9))
+    time = elapsed(trajectory)
+    return int(np.searchsorted(time, time[-1] - seconds - 1e-9))
 
 
 def sum_of_squares(a):

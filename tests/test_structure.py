@@ -22,7 +22,7 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 
 # From the bottom up. A file imports from its own unit and from lower layers; only `_ONE_LAYER` may import each other.
 LAYERS = (
-    ("engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
+    ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
     ("engine.backend",),
     ("engine.features", "engine.session"),
     ("engine.tracing",),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.clocks import one_clock, row_times
 from engine.diff.schedule import Reverse
 from engine.diff.tape import Gradients, Tape
 from engine.simulator import qpos_to_tangent
@@ -20,16 +21,21 @@ from engine.simulator import qpos_to_tangent
 class Adjoint:
     """Derivatives of the loss with respect to the state before each control step.
 
-    time (steps + 1,): s. qpos (steps + 1, worlds, nv): loss per m or rad, in the tangent space. qvel, the same shape:
-    loss per m/s or rad/s. act (steps + 1, worlds, na). ctrl (steps, worlds, nu): loss per unit of control.
+    times (steps + 1, worlds): s, each world's own clock; time (steps + 1,): the clock that all share, ValueError where
+    they do not. qpos (steps + 1, worlds, nv): loss per m or rad, in the tangent space. qvel, the same shape: loss per
+    m/s or rad/s. act (steps + 1, worlds, na). ctrl (steps, worlds, nu): loss per unit of control.
     gradients: what `Tape.backward` returns for the same cotangents.
     """
 
-    time: np.ndarray
+    times: np.ndarray
     qpos: np.ndarray
     qvel: np.ndarray
     act: np.ndarray
     gradients: Gradients
+
+    @property
+    def time(self):
+        return one_clock(self.times)
 
     @property
     def ctrl(self):
@@ -68,7 +74,6 @@ def adjoint(tape: Tape, qpos=None, qvel=None, act=None, ctrl=None, sensordata=No
             tape.reverse(step, step + 1, (step - action.start) * tape.frame_skip)
             keep(step)
     if bars["qpos"] is not None:  # the first row's own goes to gradients.qpos0 directly, not through the kernel
-        rows["qpos"][0] += qpos_to_tangent(model, tape.trajectory.qpos[0], bars["qpos"][0])
-    seconds = tape.frame_skip * model.opt.timestep
-    time = tape.trajectory.time[0] + seconds * np.arange(tape.steps + 1)
-    return Adjoint(time, gradients=tape.collect(bars), **rows)
+        rows["qpos"][0] += qpos_to_tangent(model, tape.start["qpos"], bars["qpos"][0])
+    times = row_times(tape.start["time"], tape.steps + 1, tape.frame_skip * model.opt.timestep)
+    return Adjoint(times, gradients=tape.collect(bars), **rows)

@@ -6,6 +6,7 @@ the unit cotangent of entry k, and one backward pass over one control step retur
 
 import numpy as np
 
+from engine.backend import np_real
 from engine.diff.tape import Tape
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
@@ -22,6 +23,8 @@ def linearize(sim, frame_skip=1):
     frame_skip = whole("frame_skip", frame_skip)
     m, n = sim.model, 2 * sim.model.nv + sim.model.na
     sim.check_state()
+    if n == 0:  # nothing can move: the matrices are there, and empty
+        return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, m.nu), np_real())
     tape = _tape(sim, frame_skip, n)
     copies = tape.sim
     for name in _COPIED:

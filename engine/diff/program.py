@@ -58,7 +58,7 @@ def bind_program(tape, controls):
             f"controls: got {controls!r}, allowed: an array (steps, worlds, nu) or (steps, nu), or a controller"
         )
     if not hasattr(controls, "parts"):
-        program = getattr(tape, "_plain", None) or Program(nu=tape.sim.model.nu)
+        program = tape._plain or Program(nu=tape.sim.model.nu)
         tape._plain = program
         program.controls = controls
         return program

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import Pack, parameter, theta_layout
+from engine.arrays import REACH, Pack, pack_end, parameter, theta_layout
 from engine.backend import np_real
+from engine.diff.budget import record_numbers
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
@@ -109,22 +110,29 @@ class PureRollout:
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
         self.quaternions = bool(np.isin(sim.model.jnt_type, (BALL, FREE)).any())
         self._lock = threading.Lock()
-        stages = 4 if sim.model.opt.integrator == 1 else 1
-        width = sim.model.nq + sim.model.nv + sim.model.na + stages * sim.model.nv + 1
-        self.record_shape = (self.steps * self.frame_skip + int(self.sensors), worlds, width)
+        self.record_shape = self.steps * self.frame_skip + int(self.sensors), worlds, record_numbers(sim.model)
         self.budget = parse_bytes(memory)
-        self.repeats = int(np.prod(self.record_shape)) * np.dtype(np_real()).itemsize > self.budget
+        rows = self._elements()
+        size = rows["record"] * np.dtype(np_real()).itemsize
+        self.repeats = size > self.budget or pack_end("trajectory", rows) > REACH
         self._tape = None
         if self.repeats:
             rows = {"record_every": self.every or self.steps}
             self._tape = Tape(self.sim, self.steps, self.frame_skip, memory=self.budget, **rows)
         self._allocate()
 
-    def _allocate(self):
+    def _elements(self):
+        """{buffer: entries} of the packs of outputs, records and cotangents."""
         sim, w = self.sim, self.worlds
         rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
         rows |= {name: self.steps * w * self.model.nu for name in rows if "ctrl" in name}
-        rows["record"] = 1 if self.repeats else int(np.prod(self.record_shape))
+        return rows | {"record": math.prod(self.record_shape)}
+
+    def _allocate(self):
+        sim, w = self.sim, self.worlds
+        rows = self._elements()
+        if self.repeats:
+            rows["record"] = 1
         self._traj, self._cot = Pack("trajectory", rows), Pack("cotangent", rows)
         program = Program(nu=self.model.nu)
         count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}

@@ -5,34 +5,25 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 (diff/schedule.py) decides which stretches are stored and which are repeated.
 """
 
+import weakref
+from copy import deepcopy
+
 import numpy as np
 
 from engine import schema as s
 from engine.arrays import Pack, data_pack, pack_bytes, parameter, theta_layout
 from engine.backend import np_real
+from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
+from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
 from engine.memory import clear, copy, zeros
 from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
 
-# What a snapshot holds: the part of State that a step changes.
-SNAPSHOT = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 # Forces that a rollout holds: the reverse pass takes them as they were at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
-
-
-class Trajectory:
-    """Recorded outputs of a rollout, as views of the tape's buffers: the next rollout overwrites them.
-
-    qpos (rows, worlds, nq), qvel, act, sensordata: rows = steps // record_every + 1; row 0 is the start.
-    ctrl (steps, worlds, nu). time (rows,): s.
-    """
-
-    def __init__(self, views, time):
-        self.__dict__.update(views)
-        self.time = time
 
 
 class ModelGradients:
@@ -81,7 +72,10 @@ class Tape:
     steps: control steps. frame_skip: physics steps with one control. memory: budget in bytes (int or "64MiB") of all
     buffers that the tape owns. record_every: control steps between recorded output rows; must divide steps.
 
-    Raises ValueError when the budget is too small, naming the smallest possible.
+    A copy, also by pickle, has a simulator and buffers of its own, and goes on with the same bits: after a finished
+    rollout, also backward.
+
+    Raises ValueError when the budget is too small, before anything is allocated, naming what is possible.
     """
 
     def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
@@ -96,52 +90,57 @@ class Tape:
         self.memory = parse_bytes(memory)
         self.rows = self.steps // self.every + 1
         self.bar = None
-        self._allocate_fixed()
-        self._plan()
+        self._allocate()
         self._rollout = self._reverse = self._replay = None
-        self._program = None
-        self._start = None
+        self._program = self._plain = None
+        self._start = self._trajectory = None
 
     # -------------------------------------------------------------------------------------------------- buffers
 
-    def _allocate_fixed(self):
-        sim, m, w = self.sim, self.sim.model, self.sim.worlds
-        self.pack = data_pack(m, w, sim.ncon_max)  # state and work of the reverse pass
+    def _allocate(self):
+        sim = self.sim
+        budget = Budget(sim, self.frame_skip, self.memory)
+        left = budget.for_schedule(self.steps, self.every)
+        self.schedule = choose(self.steps, budget.snapshot, budget.record, left)
+        self.record_width = record_numbers(sim.model)
+        self.extra = 1 if sim.model.nsensordata else 0  # the final state's record, for its sensors
+        self.pack = data_pack(sim.model, sim.worlds, sim.ncon_max)  # state and work of the reverse pass
         self.data = sim.views(self.pack)
-        rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
-        rows |= {name: self.steps * w * m.nu for name in rows if "ctrl" in name}
-        self._elements = rows
-        self.cot = Pack("cotangent", rows)
+        self._elements = row_elements(sim, self.steps, self.every)
+        self.cot = Pack("cotangent", self._elements)
         self.adj = self._adjoint(1, 1)  # made again for a controller
-
-    def _adjoint(self, nparam, nscratch):
-        w, count = self.sim.worlds, {**self.sim.sizes, "nparam": nparam, "nscratch": nscratch}
-        return Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})
-
-    def _plan(self):
-        sim, m = self.sim, self.sim.model
-        item = np.dtype(np_real()).itemsize
-        stages = 4 if m.opt.integrator == 1 else 1
-        self.record_width = m.nq + m.nv + m.na + stages * m.nv + 1
-        self.extra = 1 if m.nsensordata else 0  # the final state's record, for its sensors
-        snapshot = sum(sim.pack[n].nbytes for n in SNAPSHOT)
-        record = self.frame_skip * sim.worlds * self.record_width * item
-        fixed = self.fixed_bytes + self.extra * sim.worlds * self.record_width * item
-        if self.memory <= fixed:
-            raise ValueError(
-                f"memory: got {format_bytes(self.memory)}, but outputs, cotangents and work of this rollout alone take "
-                f"{format_bytes(fixed)}, and a schedule needs at least {format_bytes(snapshot + record)} more; "
-                f"a larger record_every makes outputs smaller"
-            )
-        self.schedule = choose(self.steps, snapshot, record, self.memory - fixed)
         rows = self.schedule.rows * self.frame_skip + self.extra
         self.traj = Pack("trajectory", {**self._elements, "record": rows * sim.worlds * self.record_width})
-        self.slots = [{n: zeros(sim.pack[n].shape, np_real()) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+        self.outputs = self._views()
+        self.slots = self._slots()
+
+    def _adjoint(self, nparam, nscratch):
+        return Pack("adjoint", adjoint_elements(self.sim, nparam, nscratch))
+
+    def _slots(self):
+        return [{n: zeros(self.sim.pack[n].shape, np_real()) for n in SNAPSHOT} for _ in range(self.schedule.slots)]
+
+    def __getstate__(self):
+        made_again = dict.fromkeys(("_rollout", "_replay", "_reverse", "_trajectory"))
+        return {n: a for n, a in self.__dict__.items() if n != "outputs"} | made_again
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.outputs = self._views()
+        self.slots = self._slots()
+        for slot, kept in zip(self.slots, state["slots"], strict=True):
+            for n, a in slot.items():
+                a[:] = kept[n]
+        if self._program is not None:
+            self._bind()
+
+    def __copy__(self):  # two tapes on one memory would spoil each other's gradients
+        return deepcopy(self)
 
     @property
     def fixed_bytes(self):
         """Bytes of everything but records and snapshots."""
-        outputs = pack_bytes("trajectory", {**self._elements, "record": 0})
+        outputs = pack_bytes("trajectory", self._elements)
         return outputs + sum(p.nbytes for p in (self.pack, self.cot, self.adj))
 
     @property
@@ -162,6 +161,16 @@ class Tape:
             raise StaleTapeError("start: this tape has no finished rollout; call rollout first")
         return {name: a.copy() for name, a in self._start["state"].items()}
 
+    @property
+    def trajectory(self):
+        """The Trajectory of the last rollout."""
+        if self._start is None:
+            raise StaleTapeError("trajectory: this tape has no finished rollout; call rollout first")
+        if self._trajectory is None:
+            seconds = self.every * self.frame_skip * self.sim.model.opt.timestep
+            self._trajectory = Trajectory.of_buffers(self.outputs, self._start["state"]["time"], self.rows, seconds)
+        return self._trajectory
+
     # -------------------------------------------------------------------------------------------------- rollout
 
     def rollout(self, controls):
@@ -179,10 +188,11 @@ class Tape:
                 a = np.broadcast_to(a[:, None], shape) if a.ndim == 2 else a
             program.controls = checked("controls", a, shape)
         sim.check_state()
-        if program.controls is not None:
-            self._shape(self.traj["traj_ctrl"], self.steps, sim.model.nu)[:] = program.controls
-        self._use(program)
+        self._let_go()
         self._start = None  # until the rollout is finished: one that is broken off has no gradient
+        if program.controls is not None:
+            self.outputs["ctrl"][:] = program.controls
+        self._use(program)
         start = {
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
@@ -191,22 +201,23 @@ class Tape:
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
         sim.data._status[:, s.W_STATUS] = s.OK
-        time = float(sim.data.time[0])
         for action in self.schedule.primal:
             self._act(action, sim.pack, self._rollout, self.every)
             sim.raise_status(sim.data)
-        self.trajectory = Trajectory(self._outputs(), time + self._times())
         self._start, self._spent = start, False
         return self.trajectory
 
-    def _times(self):
-        return np.arange(self.rows) * (self.every * self.frame_skip * self.sim.model.opt.timestep)
+    def _let_go(self):
+        """The buffers are about to be used again: the last Trajectory, if anybody holds it, takes its outputs."""
+        if self._trajectory is not None:
+            held, self._trajectory = weakref.ref(self._trajectory), None
+            if held() is not None:
+                held().keep()
 
-    def _outputs(self):
-        m = self.sim.model
-        views = {n: self._shape(self.traj[f"traj_{n}"], self.rows, self._width(n)) for n in OUTPUTS}
-        views["ctrl"] = self._shape(self.traj["traj_ctrl"], self.steps, m.nu)
-        return views
+    def _views(self):
+        """Views of the outputs' buffers, which the reverse pass reads too."""
+        rows = dict.fromkeys(OUTPUTS, self.rows) | {"ctrl": self.steps}
+        return {n: self._shape(self.traj[f"traj_{n}"], count, self._width(n)) for n, count in rows.items()}
 
     def _width(self, name):
         m = self.sim.model
@@ -220,10 +231,13 @@ class Tape:
         if self._program is program:
             return
         self._program = program
-        sim = self.sim
-        self.adj = self._adjoint(program.nparam, program.nscratch + sim.model.nq)
-        self._rollout = sim.bind_rollout(sim.pack, program.pack, self.traj)
-        self._replay = sim.bind_rollout(self.pack, program.pack, self.traj)
+        self.adj = self._adjoint(program.nparam, program.nscratch + self.sim.model.nq)
+        self._bind()
+
+    def _bind(self):
+        sim, controller = self.sim, self._program.pack
+        self._rollout = sim.bind_rollout(sim.pack, controller, self.traj)
+        self._replay = sim.bind_rollout(self.pack, controller, self.traj)
         self._reverse = None
 
     def _act(self, action, pack, kernel, every):
@@ -321,7 +335,7 @@ class Tape:
             if bar is None:
                 clear(buffer)
             elif name == "qpos":
-                tangent = qpos_to_tangent(self.sim.model, self.trajectory.qpos, bar)
+                tangent = qpos_to_tangent(self.sim.model, self.outputs["qpos"], bar)
                 tangent[0] = 0  # the start's own goes to qpos0 directly
                 buffer[: tangent.size] = tangent.ravel()
             else:

@@ -78,6 +78,8 @@ def _compile(mujoco, source, assets):
         raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
     if isinstance(source, str) and source.lstrip().startswith("<"):
         return "the XML text", mujoco.MjModel.from_xml_string(source, assets)
+    if isinstance(source, str) and not source.strip():
+        raise ValueError(f"source: got {source!r}, an empty text; allowed: a path of an MJCF or URDF file, or XML text")
     path = Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")

@@ -4,6 +4,7 @@ import numpy as np
 import taichi as ti
 
 from engine.backend import np_real, settings
+from engine.clocks import times_of
 from engine.objectives.check import check_objective
 from engine.objectives.objective import Objective, durations
 from engine.objectives.refusals import refuse
@@ -20,9 +21,10 @@ class TaichiCost(Objective):
             return (qpos[0] - 1.0) ** 2 + 0.01 * ctrl[0] ** 2
 
     cost = integral of running dt + terminal at the last row. The arguments are vectors of the row (nq, nv, nu,
-    nsensordata entries, one 0 where the model has none) and the time in s; indices are constants. `ctrl` is the control
-    of the step that begins at the row (with record_every > 1: of the first one); terminal sees a control of zeros.
-    The first call compiles for a second or two, once for a model's sizes; Taichi keeps the result on disk.
+    nsensordata entries, one 0 where the model has none) and the time in s, on the world's own clock; indices are
+    constants. `ctrl` is the control of the step that begins at the row (with record_every > 1: of the first one);
+    terminal sees a control of zeros. The first call compiles for a second or two, once for a model's sizes; Taichi
+    keeps the result on disk.
 
     Refused with file and line: what Taichi's reverse mode gets wrong (refusals.py). The gradient is compared with
     central differences at three random trajectories when the cost is made (f64 only; f32 has too few digits for it).
@@ -49,7 +51,7 @@ class TaichiCost(Objective):
         stride = len(trajectory.ctrl) // (rows - 1)
         inputs = {
             "qpos": trajectory.qpos, "qvel": trajectory.qvel, "sensordata": trajectory.sensordata,
-            "ctrl": trajectory.ctrl[::stride][: rows - 1], "time": np.tile(trajectory.time[:, None, None], (worlds, 1)),
+            "ctrl": trajectory.ctrl[::stride][: rows - 1], "time": times_of(trajectory)[..., None],
         }  # fmt: skip
         bars = {n: np.zeros_like(getattr(trajectory, n)) for n in INPUTS[:4]}
         cost = np.zeros(worlds)

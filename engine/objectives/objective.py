@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from engine.clocks import times_of
+
 OUTPUTS = ("qpos", "qvel", "act", "ctrl", "sensordata")
 
 
@@ -10,6 +12,9 @@ class Objective:
 
     cost: (worlds,). bars: {output: d(cost.sum())/d(output)} in the shape of trajectory.output (rows, worlds, .), for
     any subset of qpos, qvel, act, ctrl, sensordata. Cost of world k must depend on world k alone.
+
+    Worlds may have clocks of their own: what depends on the time takes it from `engine.clocks.times_of(trajectory)`,
+    (rows, worlds); `trajectory.time` (rows,) exists where all clocks agree.
 
     Costs over time are integrals (each row weighs the time to the next one, the last row nothing), so the cost of a
     rollout is the sum of the costs of its windows.
@@ -69,10 +74,12 @@ class Scaled(Objective):
 
 
 def durations(trajectory):
-    """Seconds that each row stands for, (rows, 1): until the next one, and none for the last."""
-    return np.append(np.diff(trajectory.time), 0.0)[:, None]
+    """Seconds that each row stands for, (rows, worlds): until the next one, and none for the last."""
+    steps = np.diff(times_of(trajectory), axis=0)
+    return np.concatenate([steps, np.zeros((1, steps.shape[1]))])
 
 
 def step_duration(trajectory):
     """Seconds of one control step."""
-    return float(trajectory.time[-1] - trajectory.time[0]) / len(trajectory.ctrl)
+    times = times_of(trajectory)[:, 0]  # the same for all worlds, whatever their clocks
+    return float(times[-1] - times[0]) / len(trajectory.ctrl)

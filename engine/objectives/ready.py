@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.model import ModelError
 from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, SENS_ACTUATORFRC, SENS_FRAMEPOS, SENS_TOUCH
 from engine.objectives.objective import Objective, durations, step_duration
@@ -73,8 +74,8 @@ class Reach(Objective):
 class Track(Objective):
     """Follow a reference: integral of |x - reference|^2 dt, quantities as in Reach.
 
-    reference: (rows, n) with a row for every recorded row of the trajectory, or a function of the time (s) that
-    returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
+    reference: (rows, n) with a row for every recorded row of the trajectory, or a function of the time (s, on each
+    world's own clock) that returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
     """
 
     def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, weight=1.0):
@@ -86,16 +87,28 @@ class Track(Objective):
             self.reference = _numbers("Track: reference", reference, (np.shape(reference)[0], n))
 
     def evaluate(self, trajectory):
-        x, time = self.quantity.of(trajectory), trajectory.time
-        if callable(self.reference):
-            wanted = np.array([self.reference(float(t)) for t in time])
-        else:
-            wanted = self.reference
-        if wanted.shape != (len(x), x.shape[-1]):
-            raise ValueError(f"Track: reference has shape {wanted.shape}, the trajectory needs {(len(x), x.shape[-1])}")
-        error = x - wanted[:, None]
+        x = self.quantity.of(trajectory)
+        error = x - (self._at(times_of(trajectory), x.shape) if callable(self.reference) else self._rows(x.shape))
         weight = durations(trajectory)[..., None] * self.weight
         return (weight * error**2).sum(axis=(0, 2)), self.quantity.bars(trajectory, 2 * weight * error)
+
+    def _rows(self, shape):
+        """The reference of rows, (rows, 1, n), for outputs of shape (rows, worlds, n)."""
+        if self.reference.shape != (shape[0], shape[2]):
+            raise ValueError(
+                f"Track: reference has shape {self.reference.shape}, the trajectory needs {(shape[0], shape[2])}"
+            )
+        return self.reference[:, None]
+
+    def _at(self, times, shape):
+        """The reference at each world's times, (rows, worlds or 1, n); worlds whose clocks agree share the calls."""
+        _, first, clock = np.unique(times[0], return_index=True, return_inverse=True)
+        wanted = np.array([[self.reference(float(t)) for t in row] for row in times[:, first]])
+        if wanted.shape != (shape[0], len(first), shape[2]):
+            raise ValueError(
+                f"Track: reference returns shape {wanted.shape[2:]} at a time, the trajectory needs {shape[2:]}"
+            )
+        return wanted if len(first) == 1 else wanted[:, clock]
 
 
 class Effort(Objective):

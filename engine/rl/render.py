@@ -25,6 +25,7 @@ class Screen:
         for name, value in (("width", width), ("height", height)):
             if not value >= 100:
                 raise ValueError(f"{name}: got {value!r}, allowed: 100 pixels or more")
+        self._given = scene, width, height
         self.title, self.model, self.sim = scene.name, scene.model, Simulator(scene.model)
         self.camera = Camera(**scene.camera)
         figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
@@ -35,6 +36,9 @@ class Screen:
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(figure.bbox)
         self.shown = None
+
+    def __reduce__(self):  # a canvas and a window are not copied: a copy draws into its own
+        return Screen, self._given
 
     def image(self, qpos, qvel, time):
         """A state as an array (height, width, 3) of bytes."""

@@ -28,15 +28,26 @@ class Worlds:
         self.task, self.model, self.dt = self.scene.task, self.scene.model, self.scene.dt
         self.sim = Simulator(self.model, worlds or 1)
         self.row = 0 if worlds is None else slice(None)
-        data = self.sim.data
-        self.qpos, self.qvel, self.ctrl = (a[self.row] for a in (data.qpos, data.qvel, data.ctrl))
-        self._before = data.qpos.copy(), data.qvel.copy()
-        self.before = tuple(a[self.row] for a in self._before)
+        self._before = self.sim.data.qpos.copy(), self.sim.data.qvel.copy()
+        self._look()
         self.extra = hasattr(self.task, "workspace")
         self.workspace = self.task.start_workspace(self.sim, np.arange(self.sim.worlds)) if self.extra else None
         self.single_action_space = _action_space(self.model)
         size = self.observe().shape[-1]
         self.single_observation_space = spaces.Box(-MAXVAL, MAXVAL, (size,), np_real())
+
+    def _look(self):
+        """Views of the simulator's memory and of the state before a step."""
+        data = self.sim.data
+        self.qpos, self.qvel, self.ctrl = (a[self.row] for a in (data.qpos, data.qvel, data.ctrl))
+        self.before = tuple(a[self.row] for a in self._before)
+
+    def __getstate__(self):
+        return {n: value for n, value in self.__dict__.items() if n not in ("qpos", "qvel", "ctrl", "before")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._look()
 
     def observe(self):
         if self.extra:

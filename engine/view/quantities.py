@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.model import constants as c
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
@@ -45,7 +46,7 @@ def columns(model, name, trajectory, seen=None, world=0):
             raise ValueError(f"{name}: needs a Replay of the trajectory (engine.replay.replay)")
         return _energy(seen) if name == "energy" else _contact(seen)
     values = np.asarray(getattr(trajectory, name))[:, world]
-    times = np.asarray(trajectory.time)
+    times = times_of(trajectory)[:, world]
     if name == "ctrl":  # held over a control step, of which rows may skip some
         times = times[0] + (times[-1] - times[0]) / max(len(values), 1) * np.arange(len(values))
     labels = {"qpos": qpos_labels, "qvel": qvel_labels, "act": act_labels, "ctrl": ctrl_labels,

@@ -224,12 +224,6 @@ def test_copies_of_a_model(model, how):
         assert model.body_mass[1] != 99.0
 
 
-@pytest.mark.parametrize("how", (copy.deepcopy, pickle.dumps))
-def test_a_simulator_is_not_copied(sim, how):
-    with pytest.raises(TypeError, match="pickle"):
-        how(sim.step() or sim)
-
-
 def rollouts(sim, tapes, u):
     out = []
     for tape in tapes:

@@ -241,6 +241,9 @@ def test_switches_of_the_integrator():
 
 
 def test_missing_file_and_wrong_type():
+    for empty in ("", " \n"):
+        with pytest.raises(ValueError, match="source: got '.*', an empty text; allowed: a path of an MJCF"):
+            load(empty)
     with pytest.raises(FileNotFoundError, match="no such file: nowhere.xml"):
         load("nowhere.xml")
     with pytest.raises(TypeError, match="not int"):

@@ -87,3 +87,8 @@ def through_a_callee(qpos, qvel, ctrl, sensordata, time):
 @ti.func
 def modulo(qpos, qvel, ctrl, sensordata, time):
     return (qpos[0] % 1.0) ** 2
+
+
+@ti.func
+def follow(qpos, qvel, ctrl, sensordata, time):
+    return (qpos[0] - ti.sin(3.0 * time)) ** 2

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.replay import in_world_axes, replay
 from engine.view.browser.film import bounds, film
 from engine.view.browser.frames import frame, leading_body
@@ -73,7 +74,8 @@ class Live:
             return
         if len(worlds) != len(self.worlds):
             raise ValueError(f"worlds={worlds!r}; allowed: {len(self.worlds)} of them, as many as the page shows")
-        every = max(1, int(round(_TICK / (trajectory.time[1] - trajectory.time[0]))))
+        first, second = times_of(trajectory)[:2, 0]
+        every = max(1, int(round(_TICK / (second - first))))
         seen = [replay(self.model, trajectory, world=w, every=every) for w in worlds]
         self._film, self._began = film(self.model, seen, labels or self.labels, fps=1.0 / _TICK), time.perf_counter()
 

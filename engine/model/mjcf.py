@@ -15,7 +15,7 @@ from .errors import UnsupportedError
 from .fields import FIELDS
 from .mjcf_refusals import frame_object, inert_force_range, inert_tendon, refusals
 from .model import Keyframes, Model, Option
-from .pairs import PARAMETERS, Pair, find_pairs, pair_arrays, pair_refusals
+from .pairs import PARAMETERS, Pair, find_pairs, no_pairs, pair_arrays, pair_refusals
 from .report import ImportReport
 from .validate import validate
 
@@ -162,7 +162,7 @@ def _view(arrays, names):
 def _pairs(mujoco, mj, arrays, names):
     disable, flags = mujoco.mjtDisableBit, mj.opt.disableflags
     if flags & (disable.mjDSBL_CONTACT | disable.mjDSBL_CONSTRAINT):
-        return []
+        return no_pairs(_view(arrays, names))
     explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in PARAMETERS}) for i in range(mj.npair)]
     exclude = [(signature >> 16, signature & 0xFFFF) for signature in mj.exclude_signature]
     return find_pairs(_view(arrays, names), explicit, exclude, not flags & disable.mjDSBL_FILTERPARENT)

@@ -24,7 +24,7 @@ class Stance:
     """
 
     def __init__(self, model, qpos0=None, angle=0.7, drop=0.3):
-        m, self.root = model, find_root(model)
+        m, self.root = model, find_root(model, "standing")
         self.qpos0 = np.array(m.qpos0 if qpos0 is None else qpos0, float)
         self.angle, self.drop = angle, drop
         self.free = m.jnt_type[m.dof_jntid[self.root.vx]] == FREE

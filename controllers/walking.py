@@ -5,7 +5,7 @@ import numpy as np
 from controllers.backtracking import BacktrackingMPC
 from controllers.stance import Stance
 from engine.model import ModelError
-from engine.objectives import Walk
+from engine.objectives import Walk, find_root
 
 PERIOD = 0.02  # s, of one control, as far as the robot's timestep allows
 CARRIED_OUT = 0.1  # s, of each plan
@@ -29,6 +29,7 @@ def walk_plan(model, start, seconds, speed=None, *, horizon=HORIZON, seed=0, mea
     """
     if not model.nu:
         raise ModelError("walking needs actuators; this model has none")
+    find_root(model, "walking")
     s = stance or Stance(model, start[0])
     speed = speed or s.walking_speed()
     frame_skip = plan_period(model)

@@ -107,6 +107,15 @@ def test_runs_of_several_tapes_stand_side_by_side(tape):
         Recording.of([tape, tape], labels=["a"])
 
 
+def test_a_run_file_with_an_index_that_leads_outside_is_refused(path, tmp_path):
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays["model.site_bodyid"] += 10**6
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(ValueError, match="site_bodyid = 100.*; allowed: a body, 0 to"):
+        Recording.load(tmp_path / "bad.npz")
+
+
 def test_what_is_not_a_run_file_is_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such file"):
         Recording.load(tmp_path / "none.npz")

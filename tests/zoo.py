@@ -145,6 +145,9 @@ ROWS = {
     ),
 }  # fmt: skip
 
+# Acts where the joint has not turned, so that no axis is that of its angle.
+AT_ZERO = limited('<joint type="ball" range="0 .5" margin=".6" damping=".1"/>')
+
 SHAPES = {
     "plane": 'type="plane" size="3 3 .1"',
     "sphere": 'type="sphere" size=".15"',

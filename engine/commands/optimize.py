@@ -44,9 +44,8 @@ def run(args):
     chosen = robot(args.robot)
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "plateau", "max_steps")
     task = args.task or default_task(chosen)
+    check_task(chosen, task)
     method = args.method or default_method(chosen, task)
-    if task == "scene" and getattr(chosen.scene, "objective", None) is None:
-        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: run, stand, reach")
     if args.seconds is None:
         args.seconds = min(chosen.scene.duration, 5.0) if chosen.scene is not None else 5.0
     return search(args, chosen, task, method)
@@ -54,19 +53,40 @@ def run(args):
 
 def default_task(chosen):
     """Run, where there is something to run with."""
+    if missing_root(chosen):
+        if not states_objective(chosen):
+            raise ValueError(f"{chosen.name} has no root to run with; say what to do: --task reach")
+        return "scene"
+    if not states_objective(chosen):
+        return "run"
+    walks = hasattr(chosen.scene.task, "forward_weight") or hasattr(chosen.scene.task, "command")
+    return "run" if walks else "scene"
+
+
+def states_objective(chosen):
+    return getattr(chosen.scene, "objective", None) is not None
+
+
+def missing_root(chosen):
+    """What a robot lacks that can neither run nor stand, in words; None where it lacks nothing."""
     from engine.model import ModelError
     from engine.objectives import find_root
 
     try:
         find_root(chosen.model)
-    except ModelError:
-        if getattr(chosen.scene, "objective", None) is None:
-            raise ValueError(f"{chosen.name} has no root to run with; say what to do: --task stand or reach") from None
-        return "scene"
-    if getattr(chosen.scene, "objective", None) is None:
-        return "run"
-    walks = hasattr(chosen.scene.task, "forward_weight") or hasattr(chosen.scene.task, "command")
-    return "run" if walks else "scene"
+    except ModelError as error:
+        return str(error).partition(" needs ")[2]
+    return None
+
+
+def check_task(chosen, task):
+    """Refuse a task that the robot cannot have, before anything is made for it."""
+    own = ", scene" if states_objective(chosen) else ""
+    if task == "scene" and not own:
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: run, stand, reach")
+    lacking = missing_root(chosen) if task in ("run", "stand") else None
+    if lacking:
+        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach{own}")
 
 
 def default_method(chosen, task):

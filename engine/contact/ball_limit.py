@@ -1,4 +1,9 @@
-"""Limited ball joints: a block with one row, -axis at the joint's three dofs, and its adjoint."""
+"""Limited ball joints: a block with one row, -axis at the joint's three dofs, and its adjoint.
+
+A margin as wide as the range lets a limit act at angle zero, where the joint has turned about no axis: it is x then, as
+in MuJoCo, and held. Along x, where the axis stays, this is the derivative to the right; to all other sides row and
+angle jump, and there is none.
+"""
 
 import taichi as ti
 
@@ -6,7 +11,7 @@ from engine.dynamics.kinematics import read_quat, read_vec
 from engine.features import serves
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
-from engine.math.types import MINVAL, real
+from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL
 from engine.schema import (
     C_DIM,
@@ -40,6 +45,16 @@ from engine.schema import (
 
 @serves("ball_limit")
 @ti.func
+def turned(r: vec3):
+    """Angle and axis of a rotation vector."""
+    angle = ti.sqrt(r.dot(r))
+    axis = vec3(1.0, 0.0, 0.0)
+    if angle >= MINVAL:
+        axis = r / angle
+    return angle, axis
+
+
+@ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
     ncon = d.world_i[w * NWI + W_NCON]
@@ -47,11 +62,11 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.jnt_i[j * NJI + J_LIMITED] and m.jnt_i[j * NJI + J_TYPE] == BALL:
             r = quat_log(read_quat(d.qpos, w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]))
             most = ti.max(m.jnt_r[j * NJR + J_LO], m.jnt_r[j * NJR + J_HI])
-            angle = ti.sqrt(r.dot(r))
+            angle, axis = turned(r)
             if most - angle < m.jnt_r[j * NJR + J_MARGIN]:
                 if ncon < m.dims[NCONMAX]:
                     c = bounded(w * m.dims[NCONMAX] + ncon)
-                    d.con_v[c * NCV + C_N] = (-1.0 / ti.max(angle, MINVAL)) * r
+                    d.con_v[c * NCV + C_N] = -1.0 * axis
                     d.con_r[c * NCR + C_DIST] = most - angle
                     d.con_i[c * NCI + C_PAIR] = -1 - j
                     d.con_i[c * NCI + C_DIM] = 1
@@ -69,10 +84,11 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     dof = m.jnt_i[j * NJI + J_DOFADR]
     o = w * nv * NQR + dof
     r = quat_log(read_quat(d.qpos, w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]))
-    angle = ti.max(ti.sqrt(r.dot(r)), MINVAL)
-    axis = r / angle
+    angle, axis = turned(r)
     x = -f * read_vec(d.dofr, o + Z * nv) + ky * read_vec(d.dofr, o + QACC * nv) + bky * read_vec(d.qvel, w * nv + dof)
-    q_bar = jr_inverse_transpose(r, (-1.0 / angle) * (x - axis.dot(x) * axis)) - dist_bar * axis
+    q_bar = -dist_bar * axis
+    if angle >= MINVAL:
+        q_bar = q_bar + jr_inverse_transpose(r, (-1.0 / angle) * (x - axis.dot(x) * axis))
     for k in ti.static(range(3)):
         g.qpos_bar[w * nv + dof + k] = g.qpos_bar[w * nv + dof + k] + q_bar[k]
         g.qvel_bar[w * nv + dof + k] = g.qvel_bar[w * nv + dof + k] - bky * axis[k]

@@ -14,7 +14,7 @@ In the box's frame: q the point, k the nearest point of the box, n from the ball
 
 import taichi as ti
 
-from engine.contact.segment import nearest_params
+from engine.contact.segment import clip_params, line_params
 from engine.math.types import MINVAL, real, vec3
 
 FIXED, NEAREST, CROSSING, OFFSET = range(4)
@@ -61,7 +61,6 @@ def capsule_box_params(q: vec3, a: vec3, size: vec3):
                 for i in ti.static(range(3)):
                     if k[i] != p[i]:
                         axis = i
-    mc = a.dot(a)
     for c in range(4):
         for j in ti.static(range(3)):
             mid = vec3(0.0, 0.0, 0.0)
@@ -69,12 +68,13 @@ def capsule_box_params(q: vec3, a: vec3, size: vec3):
             mid[(j + 1) % 3] = size[(j + 1) % 3] * (2 * (c & 1) - 1)
             mid[(j + 2) % 3] = size[(j + 2) % 3] * (c & 2) - size[(j + 2) % 3]
             dif = mid - q
-            ma = size[j] * size[j]
-            mb = -size[j] * a[j]
-            if ti.abs(ma * mc - mb * mb) >= MINVAL:
-                x1, x2 = nearest_params(ma, mb, mc, -size[j] * dif[j], a.dot(dif))
+            edge = vec3(0.0, 0.0, 0.0)
+            edge[j] = size[j]
+            across = edge.cross(a)
+            if across.dot(across) >= MINVAL:
                 # MuJoCo still calls it a corner where only the unclipped segment came nearest there
-                side = (-mc * size[j] * dif[j] - mb * a.dot(dif)) / (ma * mc - mb * mb)
+                side, x2 = line_params(edge, a, dif, across)
+                x1, x2 = clip_params(side, x2, edge, a, dif)
                 if ti.abs(x1) >= 1:
                     side = x1
                 gap = dif - x2 * a

@@ -2,11 +2,20 @@
 
     c1 = x1 + t1 s1,  c2 = x2 + t2 s2  (s: scaled half axis, |t| <= 1),  n = (c2 - c1) / |c2 - c1|
 The nearest parameters make |c1 - c2|^2 stationary where they are free; their derivative is that of these equations.
+
+    w = s1 x s2,  d = x1 - x2,  t1 = w.(s2 x d) / w.w,  t2 = w.(s1 x d) / w.w    (both free)
+This is the solution of the 2x2 system of s1.s1, s1.s2, s2.s2, in other words: the system's determinant is w.w, but as a
+difference of products it loses twice as many digits where the axes are nearly parallel.
+
+Capsules whose axes make an angle of less than 1e-4 count as parallel, as in MuJoCo 4.0, and touch at both ends of
+their overlap along the first: each is an end of one capsule and the nearest point of the other.
 """
 
 import taichi as ti
 
 from engine.math.types import MINVAL, real, vec3
+
+PARALLEL = 1e-8  # the square of the sine of an angle
 
 
 @ti.func
@@ -15,11 +24,20 @@ def clip(x: real):
 
 
 @ti.func
-def nearest_params(ma: real, mb: real, mc: real, u: real, v: real):
-    """Nearest parameters of two segments that are not parallel: ma = s1.s1, mb = -s1.s2, mc = s2.s2, u, v."""
-    det = ma * mc - mb * mb
-    t1 = (mc * u - mb * v) / det
-    t2 = (ma * v - mb * u) / det
+def line_params(s1: vec3, s2: vec3, d: vec3, w: vec3):
+    """Nearest parameters of two lines that are not parallel."""
+    ww = w.dot(w)
+    return w.dot(s2.cross(d)) / ww, w.dot(s1.cross(d)) / ww
+
+
+@ti.func
+def clip_params(t1: real, t2: real, s1: vec3, s2: vec3, d: vec3):
+    """Nearest parameters of two segments from those of their lines."""
+    ma = s1.dot(s1)
+    mb = -s1.dot(s2)
+    mc = s2.dot(s2)
+    u = -s1.dot(d)
+    v = s2.dot(d)
     if ti.abs(t1) > 1:
         t1 = clip(t1)
         t2 = (v - mb * t1) / mc
@@ -30,31 +48,45 @@ def nearest_params(ma: real, mb: real, mc: real, u: real, v: real):
 
 
 @ti.func
-def segment_params(x1: vec3, s1: vec3, x2: vec3, s2: vec3, k: ti.i32):
-    """Parameters of candidate k, whether each is free, and the number of candidates (4 for parallel capsules)."""
+def overlap_params(s1: vec3, s2: vec3, d: vec3, k: ti.i32):
+    """Parameters of the lower (k = 0) or upper end of what two parallel segments share along the first."""
     ma = s1.dot(s1)
     mb = -s1.dot(s2)
     mc = s2.dot(s2)
-    u = -s1.dot(x1 - x2)
-    v = s2.dot(x1 - x2)
+    u = -s1.dot(d)
+    v = s2.dot(d)
+    end = real(2 * k - 1)
+    t1 = end
+    # the second segment's end on that side, which lies the other way where the axes are opposed
+    t2 = end if mb < 0 else -end
+    if end * (u - mb * t2) < ma:
+        t1 = clip((u - mb * t2) / ma)
+    else:
+        t2 = clip((v - mb * t1) / mc)
+    return t1, t2
+
+
+@ti.func
+def segment_params(x1: vec3, s1: vec3, x2: vec3, s2: vec3, k: ti.i32):
+    """Parameters of candidate k, whether each is free, and the number of candidates (2 for parallel capsules)."""
+    ma = s1.dot(s1)
+    mc = s2.dot(s2)
+    d = x1 - x2
+    w = s1.cross(s2)
     t1 = real(0.0)
     t2 = real(0.0)
     n = 1
     if ma == 0 or mc == 0:
         if mc > 0:
-            t2 = clip(v / mc)
+            t2 = clip(s2.dot(d) / mc)
         if ma > 0:
-            t1 = clip(u / ma)
-    elif ti.abs(ma * mc - mb * mb) >= MINVAL:
-        t1, t2 = nearest_params(ma, mb, mc, u, v)
+            t1 = clip(-s1.dot(d) / ma)
+    elif w.dot(w) >= PARALLEL * ma * mc:
+        t1, t2 = line_params(s1, s2, d, w)
+        t1, t2 = clip_params(t1, t2, s1, s2, d)
     else:
-        n = 4
-        if k < 2:
-            t1 = real(1 - 2 * k)
-            t2 = clip((v - mb * t1) / mc)
-        else:
-            t2 = real(5 - 2 * k)
-            t1 = clip((u - mb * t2) / ma)
+        n = 2
+        t1, t2 = overlap_params(s1, s2, d, k)
     free1 = ti.cast(ma > 0 and ti.abs(t1) < 1, ti.i32)
     free2 = ti.cast(mc > 0 and ti.abs(t2) < 1, ti.i32)
     return t1, t2, free1, free2, n
@@ -93,24 +125,30 @@ def sphere_sphere_vjp(c1: vec3, r1: real, c2: vec3, r2: real, n: vec3, dist_bar:
 @ti.func
 def segment_vjp(s1: vec3, t1: real, free1: ti.i32, s2: vec3, t2: real, free2: ti.i32, d: vec3, c1_bar: vec3,
                 c2_bar: vec3):  # fmt: skip
-    """Adjoints of x1, s1, x2, s2 from those of c1 and c2; d = c1 - c2."""
+    """Adjoints of x1, s1, x2, s2 from those of c1 and c2; d = c1 - c2.
+
+    Both free: what moves c1 and c2 along the axes moves the crossing, but for the part w of c1_bar across both.
+    """
     w1 = real(0.0)
     w2 = real(0.0)
-    a = s1.dot(c1_bar)
-    b = s2.dot(c2_bar)
-    ma = s1.dot(s1)
-    mb = -s1.dot(s2)
-    mc = s2.dot(s2)
+    both = c1_bar + c2_bar
+    x1_bar = c1_bar
+    gap = d
     if free1 and free2:
-        det = ma * mc - mb * mb
-        if ti.abs(det) >= MINVAL:
-            w1 = (mc * a - mb * b) / det
-            w2 = (ma * b - mb * a) / det
+        w = s1.cross(s2)
+        ww = w.dot(w)
+        sigma = s1.dot(s2)
+        w1 = (w.dot(c1_bar.cross(s2)) + sigma * s2.dot(both)) / ww
+        w2 = (w.dot(s1.cross(c2_bar)) + sigma * s1.dot(both)) / ww
+        # c1_bar + w2 s2 - w1 s1, without the cancelling
+        x1_bar = (w.dot(c1_bar) * w - s2.dot(both) * s1.cross(w)) / ww
+        # which lies along w, but for the rounding of the parameters
+        gap = (w.dot(d) / ww) * w
     elif free1:
-        w1 = a / ma
+        w1 = s1.dot(c1_bar) / s1.dot(s1)
+        x1_bar = c1_bar - w1 * s1
     elif free2:
-        w2 = b / mc
-    e = w2 * s2 - w1 * s1
-    x1_bar = c1_bar + e
-    x2_bar = c2_bar - e
-    return x1_bar, t1 * x1_bar - w1 * d, x2_bar, t2 * x2_bar + w2 * d
+        w2 = s2.dot(c2_bar) / s2.dot(s2)
+        x1_bar = c1_bar + w2 * s2
+    x2_bar = both - x1_bar
+    return x1_bar, t1 * x1_bar - w1 * gap, x2_bar, t2 * x2_bar + w2 * gap

@@ -69,7 +69,7 @@ def quat_log(q: vec4):
     """The rotation vector of a unit quaternion, angle in [-pi, pi] (mju_quat2Vel)."""
     u = vec3(q[1], q[2], q[3])
     s = ti.sqrt(u.dot(u))
-    r = 2 * u
+    r = 2 * u if q[0] >= 0 else -2 * u
     if s > 1e-12:
         angle = 2 * ti.atan2(s, q[0])
         if angle > 3.141592653589793:

@@ -8,6 +8,7 @@ import numpy as np
 from . import constants as c
 from .errors import ModelError, UnsupportedError
 from .fields import FIELDS
+from .indices import addresses
 from .inertia import combine, unit_inertia, volume
 from .model import Keyframes, Model
 from .pairs import Pair, find_pairs, pair_arrays, pair_refusals
@@ -76,9 +77,9 @@ def _bodies(bodies, settotalmass):
     return {
         "body_parentid": [0] + [number[id(body.parent)] for body in bodies[1:]],
         "body_jntnum": jntnum,
-        "body_jntadr": _addresses(jntnum),
+        "body_jntadr": addresses(jntnum),
         "body_dofnum": nv,
-        "body_dofadr": _addresses(nv),
+        "body_dofadr": addresses(nv),
         "body_pos": _column(bodies, "pos"),
         "body_quat": _column(bodies, "quat"),
         "body_ipos": ipos,
@@ -110,18 +111,12 @@ def _counts(bodies, table):
     return np.array([sum(table[joint.type] for joint in body.joints) for body in bodies])
 
 
-def _addresses(counts):
-    """Where each group starts; -1 for an empty one."""
-    counts = np.asarray(counts, int)
-    return np.where(counts > 0, np.cumsum(counts) - counts, -1)
-
-
 def _joints(order):
     joints, types = order.joints, _column(order.joints, "type")
     return {
         "jnt_type": types,
-        "jnt_qposadr": _addresses([c.NQ[kind] for kind in types]),
-        "jnt_dofadr": _addresses([c.NV[kind] for kind in types]),
+        "jnt_qposadr": addresses([c.NQ[kind] for kind in types]),
+        "jnt_dofadr": addresses([c.NV[kind] for kind in types]),
         "jnt_bodyid": order.owners("joints"),
         "jnt_solref": _column(joints, "solreflimit"),
         "jnt_solimp": _column(joints, "solimplimit"),
@@ -160,7 +155,7 @@ def _actuators(order):
             "forcerange", "actlimited", "actrange")  # fmt: skip
     return {
         "actuator_trnid": [order.of(a.joint) for a in actuators],
-        "actuator_actadr": _addresses([a.dyntype != c.DYN_NONE for a in actuators]),
+        "actuator_actadr": addresses([a.dyntype != c.DYN_NONE for a in actuators]),
     } | {f"actuator_{name}": _column(actuators, name) for name in same}
 
 
@@ -172,7 +167,7 @@ def _sensors(order):
         "sensor_objtype": _column(sensors, "objtype"),
         "sensor_objid": [order.of(sensor.target) for sensor in sensors],
         "sensor_dim": dims,
-        "sensor_adr": _addresses(dims),
+        "sensor_adr": addresses(dims),
         "sensor_cutoff": _column(sensors, "cutoff"),
     }
 

@@ -24,14 +24,6 @@ from .model import Option
 from .shapes import place, quat_of
 
 _DEFAULTED = ("joint", "geom", "site", "actuator", "pair")
-_FRAME_OBJECTS = {"body": c.OBJ_BODY, "xbody": c.OBJ_XBODY, "geom": c.OBJ_GEOM, "site": c.OBJ_SITE}
-_SENSOR_OBJECTS = {
-    **dict.fromkeys(("jointpos", "jointvel"), {"joint": c.OBJ_JOINT}),
-    **dict.fromkeys(("framepos", "framequat", "framelinvel", "frameangvel"), _FRAME_OBJECTS),
-    **dict.fromkeys(("subtreecom", "subtreelinvel"), {"body": c.OBJ_BODY}),
-    **dict.fromkeys(("gyro", "velocimeter", "accelerometer", "touch"), {"site": c.OBJ_SITE}),
-    "actuatorfrc": {"actuator": c.OBJ_ACTUATOR},
-}
 
 
 def _body(name, parent, pos, quat):
@@ -168,9 +160,9 @@ class ModelBuilder:
     def sensor(self, type, name=None, *, objname, objtype=None, cutoff=0.0):
         """A sensor of constants.SENSOR_NAMES on the element `objname`; frame sensors need an objtype as well."""
         who = f"sensor {name or type!r}"
-        if type not in _SENSOR_OBJECTS:
-            raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(_SENSOR_OBJECTS)}")
-        allowed = _SENSOR_OBJECTS[type]
+        if type not in c.SENSOR_OBJECTS:
+            raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(c.SENSOR_OBJECTS)}")
+        allowed = c.SENSOR_OBJECTS[type]
         if objtype is None and len(allowed) == 1:
             objtype = next(iter(allowed))
         if objtype not in allowed:

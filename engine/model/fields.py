@@ -5,6 +5,8 @@ The builder, the importer and the Model's own shape check all read this one tabl
 
 import numpy as np
 
+from .errors import ModelError
+
 F, N, B = np.float64, np.int32, np.bool_
 
 _TABLE = {
@@ -56,6 +58,28 @@ FIELDS = {
 }
 # The array whose length defines each leading size.
 SIZED_BY = {size: next(iter(group)) for size, group in _TABLE.items()}
+
+
+# Of each dtype: what an array may hold, in words, and which kinds of NumPy's dtypes hold nothing else.
+HOLDS = {F: ("numbers", "biuf"), N: ("whole numbers", "iu"), B: ("booleans", "b")}
+
+
+def cast(name, value, dtype):
+    """A copy of `value` with a dtype of the table. Raises ModelError where that would change a number, or is none."""
+    words = HOLDS[dtype][0]
+    try:
+        value = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ModelError(f"{name}: {error}; allowed: an array of {words}") from None
+    if value.dtype.kind not in "biuf":
+        raise ModelError(f"{name} is an array of {value.dtype}; allowed: {words}")
+    with np.errstate(invalid="ignore"):
+        cast = np.array(value, dtype=dtype, order="C")
+    if dtype is not F and not np.array_equal(cast, value):
+        bad = value[cast != value].flat[0]
+        limits = f" of {np.dtype(dtype).itemsize * 8} bits" if dtype is N else " (0, 1)"
+        raise ModelError(f"{name} holds {bad}; allowed: {words}{limits}")
+    return cast
 
 
 def fields_of(size):

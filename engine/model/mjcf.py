@@ -11,20 +11,24 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import constants as c
-from .errors import UnsupportedError
+from .errors import ModelError, UnsupportedError
 from .fields import FIELDS
 from .mjcf_refusals import frame_object, inert_force_range, inert_tendon, refusals
 from .model import Keyframes, Model, Option
-from .pairs import PARAMETERS, Pair, find_pairs, pair_arrays, pair_refusals
+from .pairs import PARAMETERS, Pair, find_pairs, no_pairs, pair_arrays, pair_refusals
 from .report import ImportReport
+from .urdf import left_out, mimics, robot_of, unknown_address
 from .validate import validate
 
 OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant something else, and refused arrays were missing
 
 _OBJECTS = {"body": "BODY", "joint": "JOINT", "geom": "GEOM", "site": "SITE", "actuator": "ACTUATOR",
             "sensor": "SENSOR"}  # fmt: skip
+BYTE_ORDER_MARK = "\ufeff"  # what a text begins with that was read from a file of some editors
 _COUNTS = {"body": "nbody", "joint": "njnt", "geom": "ngeom", "site": "nsite", "actuator": "nactuator",
            "sensor": "nsensor", "key": "nkey"}  # fmt: skip
+# Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
+_STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
 _DEFAULT_RGBA = (0.5, 0.5, 0.5, 1.0)
 _JOINT_SENSORS = (c.SENS_JOINTPOS, c.SENS_JOINTVEL)
 _SUBTREE_SENSORS = (c.SENS_SUBTREECOM, c.SENS_SUBTREELINVEL)
@@ -35,14 +39,18 @@ def load(source, *, assets=None):
 
     `assets` maps file names to bytes for XML text that refers to meshes. What the engine lacks raises
     UnsupportedError, which lists every such use at once; `model.report` tells what was taken over and what changed.
+
+    An MjModel is taken as it is. Where masses, inertias, armature, sizes or frames of one were changed by hand, call
+    mujoco.mj_setConst(mj, mujoco.MjData(mj)) first: body_invweight0, dof_invweight0 and the like follow from them,
+    and nothing here recomputes them (nor does MuJoCo's own step).
     """
     mujoco = _mujoco()
-    title, mj = _compile(mujoco, source, assets)
+    title, mj, robot = _compile(mujoco, source, assets)
     report = ImportReport(title)
     arrays, names = _arrays(mj), _names(mujoco, mj)
     _apply_flags(mujoco, mj, arrays, report)
     pairs = _pairs(mujoco, mj, arrays, names)
-    report.refused += refusals(mujoco, mj)
+    report.refused += _refusals(mujoco, mj, robot)
     report.refused += pair_refusals(_view(arrays, names), pairs)
     if report.refused:
         raise UnsupportedError(title, report.refused)
@@ -54,6 +62,7 @@ def load(source, *, assets=None):
         _option(mujoco, mj), arrays, names, name=_model_name(mj), meshes=_meshes(mj), keyframes=keys, report=report
     )
     _fill_report(mujoco, mj, model)
+    report.changed += left_out(robot, model.body_names) if robot is not None else ()
     return validate(model)
 
 
@@ -71,19 +80,36 @@ def _mujoco():
 
 
 def _compile(mujoco, source, assets):
-    """(title for messages, MjModel)"""
+    """(title for messages, MjModel, the root of a URDF or None)"""
     if isinstance(source, mujoco.MjModel):
-        return "the MjModel", source
+        return "the MjModel", source, None
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
-    if isinstance(source, str) and source.lstrip().startswith("<"):
-        return "the XML text", mujoco.MjModel.from_xml_string(source, assets)
     if isinstance(source, str) and not source.strip():
         raise ValueError(f"source: got {source!r}, an empty text; allowed: a path of an MJCF or URDF file, or XML text")
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
-    return path.name, mujoco.MjModel.from_xml_path(str(path), assets)
+    text = source.removeprefix(BYTE_ORDER_MARK).lstrip() if isinstance(source, str) else ""
+    if text.startswith("<"):
+        title, robot, compiled, argument = "the XML text", robot_of(text), mujoco.MjModel.from_xml_string, text
+    else:
+        path = Path(source).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
+        title, robot = path.name, robot_of(path.read_bytes())
+        compiled, argument = mujoco.MjModel.from_xml_path, str(path)
+    try:
+        return title, compiled(argument, assets), robot
+    except ValueError as error:
+        advice = None if robot is None else unknown_address(robot, str(error))
+        if advice is None:
+            raise
+        raise ModelError(f"{title}: {advice}") from error
+
+
+def _refusals(mujoco, mj, robot):
+    """What a file uses and the engine lacks; of a URDF, a joint that mimics another instead of the constraint it is."""
+    lines = refusals(mujoco, mj)
+    following = [] if robot is None else list(mimics(robot))
+    return following + [line for line in lines if not (following and line.startswith("equality "))]
 
 
 def _names(mujoco, mj):
@@ -164,7 +190,7 @@ def _view(arrays, names):
 def _pairs(mujoco, mj, arrays, names):
     disable, flags = mujoco.mjtDisableBit, mj.opt.disableflags
     if flags & (disable.mjDSBL_CONTACT | disable.mjDSBL_CONSTRAINT):
-        return []
+        return no_pairs(_view(arrays, names))
     explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in PARAMETERS}) for i in range(mj.npair)]
     exclude = [(signature >> 16, signature & 0xFFFF) for signature in mj.exclude_signature]
     return find_pairs(_view(arrays, names), explicit, exclude, not flags & disable.mjDSBL_FILTERPARENT)
@@ -216,6 +242,13 @@ def _fill_report(mujoco, mj, model):
     solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
     if solver != "NEWTON":
         report.changed.append(f"solver {solver}: the engine solves the same problem by Newton's method")
+    early = [f"{name} = {getattr(mj.opt, name):g}" for name, usual, sign in _STOPS if
+             sign * getattr(mj.opt, name) > sign * usual]  # fmt: skip
+    if early:
+        report.changed.append(
+            f"option {', '.join(early)}: MuJoCo's solver may stop before its minimum; the engine's comes closer to it, "
+            "in at most as many iterations of its own"
+        )
     report.changed += _left_out(mujoco, mj)
 
 

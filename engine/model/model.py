@@ -7,11 +7,8 @@ import numpy as np
 
 from . import constants as c
 from .errors import ModelError
-from .fields import FIELDS, SIZED_BY, fields_of
-
-_SIZE_OF_NAMES = {
-    "body": "nbody", "joint": "njnt", "geom": "ngeom", "site": "nsite", "actuator": "nu", "sensor": "nsensor",
-}  # fmt: skip
+from .fields import FIELDS, SIZED_BY, cast, fields_of
+from .indices import KEYS, NAMED
 
 
 @dataclass
@@ -51,12 +48,13 @@ class Model:
 
     def __init__(self, opt, arrays, names=None, *, name="", meshes=(), keyframes=None, report=None):
         self.opt, self.name, self.report = opt, name, report
+        self.regular = None  # the arrays for which validate has found the mass matrix regular, as bytes
         _take_arrays(self, arrays)
         self.na = int(np.sum(self.actuator_actadr >= 0))
         self.nsensordata = int(np.sum(self.sensor_dim))
-        self.mesh_vert = [np.asarray(vert, float) for vert, _ in meshes]
-        self.mesh_face = [np.asarray(face, np.int32) for _, face in meshes]
-        for kind, size in _SIZE_OF_NAMES.items():
+        self.mesh_vert = [cast(f"mesh_vert of mesh {i}", vert, np.float64) for i, (vert, _) in enumerate(meshes)]
+        self.mesh_face = [cast(f"mesh_face of mesh {i}", face, np.int32) for i, (_, face) in enumerate(meshes)]
+        for kind, size in NAMED.items():
             default = [""] * getattr(self, size)
             setattr(self, f"{kind}_names", list((names or {}).get(kind, default)))
         _take_keyframes(self, keyframes)
@@ -109,10 +107,10 @@ def _take_arrays(model, arrays):
     if unknown or missing:
         raise ModelError(f"arrays of a Model: unknown {sorted(unknown)}, missing {sorted(missing)}")
     for size, first in SIZED_BY.items():
-        setattr(model, size, len(arrays[first]))
+        setattr(model, size, len(np.atleast_1d(cast(first, arrays[first], FIELDS[first][2]))))
         for name in fields_of(size):
             _, entry, dtype = FIELDS[name]
-            value = np.array(arrays[name], dtype=dtype, order="C")
+            value = cast(name, arrays[name], dtype)
             want = (getattr(model, size), *entry)
             if value.size == 0 and want[0] == 0:
                 value = value.reshape(want)
@@ -124,8 +122,9 @@ def _take_arrays(model, arrays):
 def _take_keyframes(model, keys):
     model.key_names = list(keys.names) if keys else []
     nkey = len(model.key_names)
-    for name, width in (("qpos", model.nq), ("qvel", model.nv), ("act", model.na), ("ctrl", model.nu)):
-        value = np.array(getattr(keys, name), float) if keys else np.zeros(0)
+    for name, size in KEYS.items():
+        width = getattr(model, size)
+        value = cast(f"key_{name}", getattr(keys, name), np.float64) if keys else np.zeros(0)
         if value.size != nkey * width:
             raise ModelError(f"key_{name} has shape {value.shape}, allowed is {(nkey, width)}")
         setattr(model, f"key_{name}", value.reshape(nkey, width))

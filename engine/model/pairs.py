@@ -17,16 +17,16 @@ from .inertia import MINVAL
 MIN_FRICTION = 1e-5  # MuJoCo's mjMINMU: the cone needs a positive coefficient
 
 _UNMATCHED = {(c.PLANE, c.PLANE), (c.PLANE, c.HFIELD), (c.HFIELD, c.HFIELD)}  # MuJoCo never tests these
-_SUPPORTED = {
+SUPPORTED = {
     (c.PLANE, c.SPHERE), (c.PLANE, c.CAPSULE), (c.PLANE, c.BOX), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE),
     (c.SPHERE, c.BOX), (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX),
 }  # fmt: skip
-_CONDIMS = (1, 3)
+CONDIMS = (1, 3)
 
 
 @dataclass
 class Pair:
-    """One candidate pair; friction is [tangent1, tangent2, spin, roll1, roll2]."""
+    """A candidate pair with parameters of its own; friction is [tangent1, tangent2, spin, roll1, roll2]."""
 
     geom1: int
     geom2: int
@@ -37,69 +37,82 @@ class Pair:
     margin: float
     gap: float
     solreffriction: np.ndarray | tuple = (0.0, 0.0)
-    explicit: bool = False
 
 
-PARAMETERS = tuple(name for name in Pair.__dataclass_fields__ if name != "explicit")
+PARAMETERS = tuple(Pair.__dataclass_fields__)
 
 
 def find_pairs(m, explicit=(), exclude=(), filterparent=True):
-    """All candidate pairs of `m` in MuJoCo's contact order.
+    """All candidate pairs of `m` in MuJoCo's contact order: {parameter of a Pair: array, one entry for each pair}.
 
     `explicit` are Pairs with their own parameters: they escape every filter but the one for bodies that cannot move
     against each other. `exclude` are pairs of bodies.
     """
-    explicit = [_ordered(m, pair) for pair in explicit if _can_move_apart(m, pair.geom1, pair.geom2)]
-    taken = {(pair.geom1, pair.geom2) for pair in explicit}
-    mixed = [_mix(m, g1, g2) for g1, g2 in _filtered(m, exclude, filterparent) if (g1, g2) not in taken]
+    own = [_ordered(m, pair) for pair in explicit if _can_move_apart(m, pair.geom1, pair.geom2)]
+    geom1, geom2 = _filtered(m, exclude, filterparent)
+    n = len(m.geom_type)
+    free = ~np.isin(geom1 * n + geom2, [pair.geom1 * n + pair.geom2 for pair in own])
+    mixed = _mix(m, geom1[free], geom2[free])
+    pairs = {}
+    for name, values in mixed.items():
+        first = np.array([getattr(pair, name) for pair in own], values.dtype).reshape(-1, *values.shape[1:])
+        pairs[name] = np.concatenate([first, values])
+    bodies = np.sort([m.geom_bodyid[pairs["geom1"]], m.geom_bodyid[pairs["geom2"]]], axis=0)
+    found = np.arange(len(bodies[0])) >= len(own)  # after the explicit pairs of the same bodies, which keep their order
+    order = np.lexsort((pairs["geom2"] * found, pairs["geom1"] * found, found, bodies[1], bodies[0]))
+    return {name: values[order] for name, values in pairs.items()}
 
-    def contact_order(entry):
-        number, pair = entry
-        bodies = sorted((m.geom_bodyid[pair.geom1], m.geom_bodyid[pair.geom2]))
-        return (*bodies, 0, number) if pair.explicit else (*bodies, 1, pair.geom1, pair.geom2)
 
-    return [pair for _, pair in sorted(enumerate(explicit + mixed), key=contact_order)]
+def no_pairs(m):
+    """What `find_pairs` returns where nothing touches."""
+    none = np.zeros(0, int)
+    return _mix(m, none, none)
 
 
 def pair_refusals(m, pairs):
-    """One line for each pair that the engine cannot collide."""
+    """One line for each pair that the engine cannot collide, or two."""
+    geom1, geom2 = pairs["geom1"], pairs["geom2"]
+    collides = np.zeros((max(c.GEOM_NAMES) + 1,) * 2, bool)
+    collides[tuple(np.transpose(sorted(SUPPORTED)))] = True
+    fits, known = collides[m.geom_type[geom1], m.geom_type[geom2]], np.isin(pairs["dim"], CONDIMS)
     refused = []
-    for pair in pairs:
-        kinds = int(m.geom_type[pair.geom1]), int(m.geom_type[pair.geom2])
-        who = f"contact of {_label(m, pair.geom1)} with {_label(m, pair.geom2)}"
-        if kinds not in _SUPPORTED:
-            allowed = ", ".join("-".join(c.GEOM_NAMES[k] for k in pair) for pair in sorted(_SUPPORTED))
-            found = "-".join(c.GEOM_NAMES.get(k, str(k)) for k in kinds)
+    for i in np.flatnonzero(~(fits & known)):
+        who = f"contact of {_label(m, geom1[i])} with {_label(m, geom2[i])}"
+        if not fits[i]:
+            allowed = ", ".join("-".join(c.GEOM_NAMES[k] for k in kinds) for kinds in sorted(SUPPORTED))
+            found = "-".join(c.GEOM_NAMES[int(m.geom_type[g])] for g in (geom1[i], geom2[i]))
             refused.append(f"{who}: {found}; allowed are {allowed}; or keep them apart by contype and conaffinity")
-        if pair.dim not in _CONDIMS:
-            refused.append(f"{who}: condim {pair.dim}; allowed are 1 and 3")
+        if not known[i]:
+            refused.append(f"{who}: condim {int(pairs['dim'][i])}; allowed are 1 and 3")
     return refused
 
 
 def pair_arrays(pairs):
     """The Model's `pair_*` arrays."""
-    columns = {name: [getattr(pair, name) for pair in pairs] for name in PARAMETERS}
-    columns["friction"] = [np.maximum(friction, MIN_FRICTION) for friction in columns["friction"]]
-    return {f"pair_{name}": values for name, values in columns.items()}
+    return {f"pair_{name}": values for name, values in pairs.items()} | {
+        "pair_friction": np.maximum(pairs["friction"], MIN_FRICTION)
+    }
 
 
 def _filtered(m, exclude, filterparent):
-    """Pairs of geom numbers, ordered within the pair, that pass MuJoCo's filters for pairs found by the bodies."""
+    """The geoms 1 and the geoms 2 of all pairs that pass MuJoCo's filters for pairs found by the bodies."""
     first, second = np.triu_indices(len(m.geom_type), 1)
     contype, affinity, kind = m.geom_contype, m.geom_conaffinity, m.geom_type
+    keep = (contype[first] & affinity[second] | contype[second] & affinity[first]) != 0
+    first, second = first[keep], second[keep]
     body1, body2 = m.geom_bodyid[first], m.geom_bodyid[second]
     weld1, weld2 = m.body_weldid[body1], m.body_weldid[body2]
-    keep = (contype[first] & affinity[second] | contype[second] & affinity[first]) != 0
-    keep &= weld1 != weld2
+    keep = weld1 != weld2
     if filterparent:
         above = m.body_weldid[m.body_parentid[m.body_weldid]]  # the group that a body's group hangs on
         keep &= (weld1 == 0) | (weld2 == 0) | ((weld1 != above[body2]) & (weld2 != above[body1]))
     for a, b in exclude:
         keep &= ~((body1 == a) & (body2 == b) | (body1 == b) & (body2 == a))
-    for g1, g2 in zip(first[keep], second[keep], strict=True):
-        g1, g2 = sorted((int(g1), int(g2)), key=lambda g: (kind[g], g))
-        if (kind[g1], kind[g2]) not in _UNMATCHED:
-            yield g1, g2
+    for one, other in _UNMATCHED:
+        keep &= ~((kind[first] == one) & (kind[second] == other) | (kind[first] == other) & (kind[second] == one))
+    first, second = first[keep], second[keep]
+    swap = kind[first] > kind[second]
+    return np.where(swap, second, first), np.where(swap, first, second)
 
 
 def _can_move_apart(m, g1, g2):
@@ -108,35 +121,38 @@ def _can_move_apart(m, g1, g2):
 
 def _ordered(m, pair):
     g1, g2 = sorted((pair.geom1, pair.geom2), key=lambda g: (m.geom_type[g], m.geom_bodyid[g], g))
-    pair.geom1, pair.geom2, pair.explicit = g1, g2, True
+    pair.geom1, pair.geom2 = int(g1), int(g2)
     return pair
 
 
 def _mix(m, g1, g2):
-    """Contact parameters of two geoms: the one of higher priority decides, equals are mixed."""
-    margin, gap = m.geom_margin[g1] + m.geom_margin[g2], m.geom_gap[g1] + m.geom_gap[g2]
-    priority = m.geom_priority[g1] - m.geom_priority[g2]
-    if priority:
-        g = g1 if priority > 0 else g2
-        dim, friction, solref, solimp = m.geom_condim[g], m.geom_friction[g], m.geom_solref[g], m.geom_solimp[g]
-    else:
-        share = _solmix_share(m.geom_solmix[g1], m.geom_solmix[g2])
-        solref1, solref2 = m.geom_solref[g1], m.geom_solref[g2]
-        if solref1[0] > 0 and solref2[0] > 0:
-            solref = share * solref1 + (1 - share) * solref2
-        else:  # at least one is in the direct format, whose mean with the other format has no meaning
-            solref = np.minimum(solref1, solref2)
-        solimp = share * m.geom_solimp[g1] + (1 - share) * m.geom_solimp[g2]
-        dim = max(m.geom_condim[g1], m.geom_condim[g2])
-        friction = np.maximum(m.geom_friction[g1], m.geom_friction[g2])
-    return Pair(g1, g2, int(dim), friction[[0, 0, 1, 2, 2]], solref, solimp, margin, gap)
+    """Contact parameters of pairs of geoms: the one of higher priority decides, equals are mixed."""
+    share = _solmix_share(m.geom_solmix[g1], m.geom_solmix[g2])[:, None]
+    solref1, solref2 = m.geom_solref[g1], m.geom_solref[g2]
+    # where at least one is in the direct format, a mean with the other format has no meaning
+    standard = ((solref1[:, 0] > 0) & (solref2[:, 0] > 0))[:, None]
+    values = {
+        "dim": np.maximum(m.geom_condim[g1], m.geom_condim[g2]),
+        "friction": np.maximum(m.geom_friction[g1], m.geom_friction[g2]),
+        "solref": np.where(standard, share * solref1 + (1 - share) * solref2, np.minimum(solref1, solref2)),
+        "solimp": share * m.geom_solimp[g1] + (1 - share) * m.geom_solimp[g2],
+    }
+    priority1, priority2 = m.geom_priority[g1], m.geom_priority[g2]
+    for stronger, geoms in ((priority1 > priority2, g1), (priority2 > priority1, g2)):
+        for name, mixed in values.items():
+            array = "geom_condim" if name == "dim" else f"geom_{name}"
+            mixed[stronger] = getattr(m, array)[geoms[stronger]]
+    values["friction"] = values["friction"][:, [0, 0, 1, 2, 2]]
+    sums = {name: getattr(m, f"geom_{name}")[g1] + getattr(m, f"geom_{name}")[g2] for name in ("margin", "gap")}
+    pairs = {"geom1": g1, "geom2": g2, "solreffriction": np.zeros((len(g1), 2)), **values, **sums}
+    return {name: pairs[name] for name in PARAMETERS}
 
 
 def _solmix_share(mix1, mix2):
-    """Weight of the first geom; a vanishing solmix leaves the word to the other geom."""
-    if mix1 < MINVAL or mix2 < MINVAL:
-        return 0.5 if mix1 < MINVAL and mix2 < MINVAL else float(mix1 >= MINVAL)
-    return mix1 / (mix1 + mix2)
+    """Weights of the first geoms; a vanishing solmix leaves the word to the other geom."""
+    none1, none2 = mix1 < MINVAL, mix2 < MINVAL
+    share = mix1 / np.where(none1 | none2, 1.0, mix1 + mix2)
+    return np.where(none1 | none2, np.where(none1 & none2, 0.5, ~none1), share)
 
 
 def _label(m, g):

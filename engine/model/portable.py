@@ -6,21 +6,22 @@ from dataclasses import asdict, fields
 import numpy as np
 
 from .errors import ModelError
-from .fields import FIELDS
+from .fields import FIELDS, cast
+from .indices import KEYS, NAMED
 from .model import Keyframes, Model, Option
 from .validate import validate
 
-_KINDS = ("body", "joint", "geom", "site", "actuator", "sensor")
-_KEYS = ("qpos", "qvel", "act", "ctrl")
+# The parts of the header, and what tells one that is damaged.
+_HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
 def model_to_arrays(model):
     """{name: array} of everything that a Model holds but its import report; "header" is JSON."""
     opt = {name: np.asarray(value).tolist() for name, value in asdict(model.opt).items()}
-    names = {kind: getattr(model, f"{kind}_names") for kind in _KINDS}
+    names = {kind: getattr(model, f"{kind}_names") for kind in NAMED}
     header = {"name": model.name, "opt": opt, "names": names, "keys": model.key_names, "meshes": len(model.mesh_vert)}
     arrays = {name: getattr(model, name) for name in FIELDS}
-    arrays |= {f"key_{name}": getattr(model, f"key_{name}") for name in _KEYS}
+    arrays |= {f"key_{name}": getattr(model, f"key_{name}") for name in KEYS}
     for i, (vert, face) in enumerate(zip(model.mesh_vert, model.mesh_face, strict=True)):
         arrays |= {f"mesh_vert.{i}": vert, f"mesh_face.{i}": face}
     return arrays | {"header": np.array(json.dumps(header))}
@@ -28,15 +29,36 @@ def model_to_arrays(model):
 
 def model_from_arrays(arrays):
     """The Model that `model_to_arrays` took apart. Raises ModelError where something is missing or does not fit."""
-    missing = {"header", *FIELDS, *(f"key_{name}" for name in _KEYS)} - set(arrays)
-    if missing:
-        raise ModelError(f"the stored model lacks {', '.join(sorted(missing))}")
-    header = json.loads(str(arrays["header"]))
+    _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)}, arrays)
+    header = _header(arrays["header"])
+    said = range(min(header["meshes"], len(arrays)))
+    _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)
     known = {f.name for f in fields(Option)}
     if set(header["opt"]) != known:
         raise ModelError(f"the stored options are {sorted(header['opt'])}; this version has {sorted(known)}")
-    opt = Option(**header["opt"] | {"gravity": np.array(header["opt"]["gravity"], float)})
-    keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in _KEYS))
+    opt = Option(**header["opt"] | {"gravity": cast("option gravity", header["opt"]["gravity"], np.float64)})
+    keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
     own = {name: arrays[name] for name in FIELDS}
     return validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
+
+
+def _require(needed, arrays):
+    missing = sorted(needed - set(arrays))
+    if missing:
+        raise ModelError(f"the stored model lacks {', '.join(missing)}")
+
+
+def _header(text):
+    """The header as a dictionary with the parts of `_HEADER`, each of its type."""
+    try:
+        header = json.loads(str(text))
+    except ValueError as error:
+        raise ModelError(f"the stored model's header is no JSON ({error})") from None
+    for part, kind in _HEADER.items():
+        if not isinstance(header, dict) or not isinstance(header.get(part), kind):
+            raise ModelError(f"the stored model's header has no {part}; allowed: {part} of type {kind.__name__}")
+    names = header["names"]
+    if set(names) != set(NAMED) or not all(isinstance(group, list) for group in names.values()):
+        raise ModelError(f"the stored model's header names {sorted(names)}; allowed: lists of {', '.join(NAMED)}")
+    return header

@@ -1,7 +1,7 @@
 """Constants derived from the others at qpos0: MuJoCo's mj_setConst, in NumPy.
 
     J_b    (6, nv) Jacobian of body b at its centre of mass: three rows of translation, three of rotation
-    M      sum_b J_b^T diag(m_b, I_b) J_b + armature
+    M      sum_b J_b^T diag(m_b, I_b) J_b + armature: one block for each tree of dofs, so trees are taken one by one
     body_invweight0[b] = mean of the diagonal of J_b M^-1 J_b^T, translation and rotation apart
     dof_invweight0     = diagonal of M^-1, averaged over the three axes of a ball or of each half of a free joint
 
@@ -46,7 +46,7 @@ def set_topology(m):
 def _rbound(kind, size, old):
     """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
     x, y, z = size
-    if kind in (c.MESH, c.HFIELD):
+    if kind in (c.MESH, c.HFIELD, c.SDF):
         return old  # depends on vertices, which are only drawn
     return {
         c.PLANE: 0.0, c.SPHERE: x, c.CAPSULE: x + y, c.CYLINDER: np.hypot(x, y),
@@ -59,13 +59,12 @@ def _set_invweight0(m):
     m.body_invweight0[:] = 0  # and stays so for what cannot move
     if nv == 0:
         return
-    jacobians, mass = com_jacobians(m)
-    inverse = np.linalg.inv(mass)
-    for b in range(1, nbody):
-        if m.body_weldid[b]:
-            diagonal = np.einsum("ij,jk,ik->i", jacobians[b], inverse, jacobians[b])
+    for dofs, jacobians, mass in trees(m):
+        inverse = np.linalg.inv(mass)
+        for b, (above, jacobian) in jacobians.items():
+            diagonal = np.einsum("ij,jk,ik->i", jacobian, inverse[np.ix_(above, above)], jacobian)
             m.body_invweight0[b] = diagonal[:3].mean(), diagonal[3:].mean()
-    m.dof_invweight0[:] = np.diag(inverse)
+        m.dof_invweight0[dofs] = np.diag(inverse)
     for kind, adr in zip(m.jnt_type, m.jnt_dofadr, strict=True):
         for first in {c.FREE: (adr, adr + 3), c.BALL: (adr,)}.get(kind, ()):
             m.dof_invweight0[first : first + 3] = m.dof_invweight0[first : first + 3].mean()
@@ -91,21 +90,38 @@ def _only_slides(m, b):
     return off_axis.max() < MINVAL and max(abs(part).max() for part in off_origin) < ALIGNED
 
 
-def com_jacobians(m):
-    """(jacobians (nbody, 6, nv), mass matrix (nv, nv)) at qpos0."""
+def trees(m):
+    """(dofs, Jacobians, mass matrix) at qpos0 of each tree of dofs: what no entry of the mass matrix joins.
+
+    dofs (n,): their numbers, rising. Jacobians {body: (above (k,), jacobian (6, k))}: which of the tree's dofs move a
+    body, from the root down, and their columns; all others are zero. Mass matrix (n, n).
+    """
     xpos, xquat = _frames(m)
     points, axes, rotates = _motion_axes(m, xpos, xquat)
-    nbody, nv = len(m.body_mass), len(m.dof_bodyid)
-    jacobians, mass = np.zeros((nbody, 6, nv)), np.diag(m.dof_armature.astype(float))
-    for b in range(1, nbody):
-        com = xpos[b] + quat_to_mat(xquat[b]) @ m.body_ipos[b]
-        for dof in _dofs_above(m, b):
-            jacobians[b, :3, dof] = np.cross(axes[dof], com - points[dof]) if rotates[dof] else axes[dof]
-            jacobians[b, 3:, dof] = axes[dof] if rotates[dof] else 0
-        R = quat_to_mat(quat_mul(xquat[b], m.body_iquat[b]))
-        linear, angular = jacobians[b, :3], R.T @ jacobians[b, 3:]
-        mass += m.body_mass[b] * linear.T @ linear + angular.T @ (m.body_inertia[b][:, None] * angular)
-    return jacobians, mass
+    chains = _chains(m)
+    members = {}  # the dof at the root of each tree: the bodies that the tree moves
+    for b, chain in chains.items():
+        members.setdefault(int(chain[0]), []).append(b)
+    root = np.arange(len(m.dof_bodyid))
+    for dof, parent in enumerate(m.dof_parentid):
+        if parent >= 0:
+            root[dof] = root[parent]
+    in_order = np.argsort(root, kind="stable")
+    for dofs in np.split(in_order, np.flatnonzero(np.diff(root[in_order])) + 1):
+        jacobians, mass = {}, np.diag(m.dof_armature[dofs].astype(float))
+        for b in members[int(dofs[0])]:
+            chain = chains[b]
+            com = xpos[b] + quat_to_mat(xquat[b]) @ m.body_ipos[b]
+            turns = rotates[chain]
+            arm = np.where(turns[:, None], com - points[chain], 0.0)
+            linear = np.where(turns[:, None], np.cross(axes[chain], arm), axes[chain]).T
+            angular = np.where(turns, axes[chain].T, 0.0)
+            above = np.searchsorted(dofs, chain)
+            jacobians[b] = above, np.concatenate([linear, angular])
+            turned = quat_to_mat(quat_mul(xquat[b], m.body_iquat[b])).T @ angular
+            own = m.body_mass[b] * linear.T @ linear + turned.T @ (m.body_inertia[b][:, None] * turned)
+            mass[np.ix_(above, above)] += own
+        yield dofs, jacobians, mass
 
 
 def _frames(m):
@@ -136,10 +152,12 @@ def _motion_axes(m, xpos, xquat):
     return points, axes, rotates
 
 
-def _dofs_above(m, b):
-    """The dofs that move body b."""
-    b = m.body_weldid[b]
-    dof = m.body_dofadr[b] + m.body_dofnum[b] - 1 if b else -1
-    while dof >= 0:
-        yield dof
-        dof = m.dof_parentid[dof]
+def _chains(m):
+    """{body: the dofs that move it, from the root down} of all bodies that any dof moves."""
+    of_dof, chains = {-1: ()}, {}
+    for dof, parent in enumerate(m.dof_parentid):
+        of_dof[dof] = (*of_dof[int(parent)], dof)
+    for b, weld in enumerate(m.body_weldid):
+        if weld:
+            chains[b] = np.array(of_dof[int(m.body_dofadr[weld] + m.body_dofnum[weld] - 1)])
+    return chains

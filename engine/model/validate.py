@@ -4,19 +4,26 @@ import numpy as np
 
 from . import constants as c
 from .errors import ModelError
-from .fields import FIELDS
+from .fields import FIELDS, HOLDS
+from .indices import check_indices
 from .inertia import MINVAL
-from .setconst import com_jacobians
+from .setconst import trees
 
 _KIND = {"body": "body", "jnt": "joint", "dof": "dof", "geom": "geom", "site": "site", "actuator": "actuator",
          "sensor": "sensor", "pair": "pair"}  # fmt: skip
 _NOT_NEGATIVE = (
     "body_mass", "body_inertia", "jnt_stiffness", "dof_armature", "dof_damping", "dof_frictionloss", "geom_friction",
-    "geom_solmix", "sensor_cutoff", "pair_friction",
+    "geom_solmix", "sensor_cutoff", "pair_friction", "body_invweight0", "body_subtreemass", "dof_invweight0",
+    "geom_rbound",
 )  # fmt: skip
 _LIMITS = (
     ("jnt_limited", "jnt_range"), ("actuator_ctrllimited", "actuator_ctrlrange"),
     ("actuator_forcelimited", "actuator_forcerange"), ("actuator_actlimited", "actuator_actrange"),
+)  # fmt: skip
+# What the mass matrix at qpos0 depends on; all else about the tree follows from the first three.
+_INERTIAL = (
+    "body_parentid", "jnt_type", "jnt_bodyid", "body_pos", "body_quat", "body_ipos", "body_iquat", "body_mass",
+    "body_inertia", "jnt_pos", "jnt_axis", "dof_armature",
 )  # fmt: skip
 _USED_SIZES = {c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 3}
 
@@ -24,8 +31,8 @@ _USED_SIZES = {c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 
 def validate(m):
     """Raise ModelError at the first thing in Model `m` that no robot can have; return `m`."""
     for check in (
-        _shapes, _numbers, _options, _tree, _masses, _joints, _geoms, _solver_parameters, _actuators, _sensors,
-        _regular,
+        _shapes, check_indices, _numbers, _options, _quaternions, _masses, _joints, _geoms, _solver_parameters,
+        _actuators, _sensors, _regular,
     ):  # fmt: skip
         check(m)
     return m
@@ -54,12 +61,13 @@ def _first(mask):
 
 
 def _shapes(m):
-    for array, (size, entry, _) in FIELDS.items():
+    for array, (size, entry, dtype) in FIELDS.items():
         value, want = getattr(m, array), (getattr(m, size), *entry)
+        words, kinds = HOLDS[dtype]
         if not isinstance(value, np.ndarray):
             raise ModelError(f"{array} is a {type(value).__name__}; allowed: a NumPy array of shape {want}")
-        if value.shape != want or value.dtype.kind not in "biuf":
-            raise ModelError(f"{array} has shape {value.shape} of {value.dtype}; allowed: numbers of shape {want}")
+        if value.shape != want or value.dtype.kind not in kinds:
+            raise ModelError(f"{array} has shape {value.shape} of {value.dtype}; allowed: {words} of shape {want}")
 
 
 def _numbers(m):
@@ -79,12 +87,19 @@ def _numbers(m):
 
 def _options(m):
     opt = m.opt
-    for name, low in (("timestep", 0), ("impratio", 0), ("iterations", 0), ("ls_iterations", 0), ("tolerance", -1)):
+    for name, good, allowed in (
+        ("timestep", lambda x: x > 0, "more than zero"),
+        ("impratio", lambda x: x > 0, "more than zero"),
+        ("iterations", _counts, "more than zero, whole"),
+        ("ls_iterations", _counts, "more than zero, whole"),
+        ("tolerance", lambda x: x >= 0, "zero or more"),
+        ("eulerdamp", lambda x: x in (0, 1), "True, False"),
+        ("refsafe", lambda x: x in (0, 1), "True, False"),
+    ):
         value = getattr(opt, name)
-        if not (np.isfinite(value) and value > low):
-            allowed = "zero or more" if low < 0 else "more than zero"
+        if not (_finite(value, ()) and good(value)):
             raise ModelError(f"option {name} = {value}; allowed: {allowed}")
-    if np.shape(opt.gravity) != (3,) or not np.isfinite(opt.gravity).all():
+    if not _finite(opt.gravity, (3,)):
         raise ModelError(f"option gravity = {opt.gravity}; allowed: three finite numbers")
     integrators = (c.EULER, c.RK4, c.IMPLICITFAST)
     for name, allowed, names in (
@@ -96,12 +111,16 @@ def _options(m):
             raise ModelError(f"option {name} = {getattr(opt, name)}; allowed: {words}")
 
 
-def _tree(m):
-    if m.nbody == 0 or m.body_parentid[0] != 0:
-        raise ModelError("body 0 must be the world")
-    bad = _first(m.body_parentid[1:] >= np.arange(1, m.nbody)) if m.nbody > 1 else None
-    if bad is not None:
-        _refuse(m, "body_parentid", bad + 1, "a body before it (a tree, parents first)")
+def _finite(value, shape):
+    value = np.asarray(value)
+    return value.dtype.kind in "biuf" and value.shape == shape and bool(np.isfinite(value).all())
+
+
+def _counts(value):
+    return 0 < value < 2**31 and value == int(value)
+
+
+def _quaternions(m):
     for array in ("body_quat", "body_iquat", "geom_quat", "site_quat"):
         norm = np.linalg.norm(getattr(m, array), axis=1)
         bad = _first(abs(norm - 1) > 1e-6)
@@ -188,12 +207,6 @@ def _solver_parameters(m):
 
 
 def _actuators(m):
-    bad = _first(~np.isin(m.actuator_dyntype, range(4)))
-    if bad is not None:
-        _refuse(m, "actuator_dyntype", bad, "0 (none), 1 (integrator), 2 (filter), 3 (filterexact)")
-    bad = _first((m.actuator_trnid < 0) | (m.actuator_trnid >= m.njnt))
-    if bad is not None:
-        _refuse(m, "actuator_trnid", bad, f"a joint, 0 to {m.njnt - 1}")
     filtered = np.isin(m.actuator_dyntype, (c.DYN_FILTER, c.DYN_FILTEREXACT))
     bad = _first(filtered & (m.actuator_dynprm[:, 0] <= 0))
     if bad is not None:
@@ -211,12 +224,16 @@ def _sensors(m):
 
 def _regular(m):
     """Refuse joints that move the same bodies in the same way: nothing decides which of them moves."""
-    if m.nv == 0:
+    found = tuple(part for array in _INERTIAL for part in (getattr(m, array).dtype.str, getattr(m, array).tobytes()))
+    if m.regular == found:  # asked before, and nothing that the answer depends on has changed
         return
-    mass = com_jacobians(m)[1]
-    scale = 1 / np.sqrt(np.diag(mass))
-    values, vectors = np.linalg.eigh(mass * np.outer(scale, scale))
-    if values[0] < 1e-13:
-        dofs = np.flatnonzero(abs(vectors[:, 0]) > 0.1)
-        names = ", ".join(dict.fromkeys(m.label("joint", m.dof_jntid[dof]) for dof in dofs))
-        raise ModelError(f"mass matrix singular at qpos0: {names} do the same; allowed: independent joints or armature")
+    for dofs, _, mass in trees(m) if m.nv else ():
+        scale = 1 / np.sqrt(np.diag(mass))
+        values, vectors = np.linalg.eigh(mass * np.outer(scale, scale))
+        if values[0] < 1e-13:
+            same = dofs[abs(vectors[:, 0]) > 0.1]
+            names = ", ".join(dict.fromkeys(m.label("joint", m.dof_jntid[dof]) for dof in same))
+            raise ModelError(
+                f"mass matrix singular at qpos0: {names} do the same; allowed: independent joints or armature"
+            )
+    m.regular = found

@@ -21,8 +21,11 @@ class Root:
     tilt: list = field(default_factory=list)  # entries of qpos that are 0 when the trunk is as it started
 
 
-def find_root(model):
-    """The forward, height and tilt coordinates of the first moving body (a free joint, or slides and hinges)."""
+def find_root(model, doing="running"):
+    """The forward, height and tilt coordinates of the first moving body (a free joint, or slides and hinges).
+
+    Raises ModelError where there is none; `doing` is what it says that this is needed for.
+    """
     for b in range(1, model.nbody):
         j0, n = model.body_jntadr[b], model.body_jntnum[b]
         joints = range(j0, j0 + n)
@@ -40,7 +43,7 @@ def find_root(model):
                 root.tilt.append(q)
         if root.x >= 0:
             return root
-    raise ModelError("running needs a body with a free joint or a slide joint along x; this model has none")
+    raise ModelError(f"{doing} needs a body with a free joint or a slide joint along x; this model has none")
 
 
 class RunForward(Objective):
@@ -130,8 +133,10 @@ class Stand(Objective):
     state counts for, in place of what comes after (for plans).
     """
 
+    doing = "standing"
+
     def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001, last=0.0):
-        self.root = root = find_root(model)
+        self.root = root = find_root(model, self.doing)
         self.target = np.array(model.qpos0 if qpos0 is None else qpos0, float)
         self.weight, self.v_target = np.zeros(model.nq), np.zeros(model.nv)
         self.weight[model.jnt_qposadr[np.isin(model.jnt_type, (HINGE, SLIDE))]] = pose
@@ -171,6 +176,8 @@ class Walk(Stand):
     the joints below the root only. Other weights as in Stand, for a robot of a size of 1.2 m: those of height and
     barrier grow with 1 / size^2 and that of forward with 1 / size, so that small robots walk as large ones do.
     """
+
+    doing = "walking"
 
     def __init__(self, model, qpos0=None, speed=1.5, *, size=None, ctrl0=0.0, ctrl_scale=1.0, forward=2.0, crouch=0.95,
                  height=20.0, tilt=5.0, pose=1.0, velocity=0.003, effort=0.05, last=0.2, root=0.1, barrier=200.0,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.model.constants import BOX, CYLINDER, GEOM_NAMES, HFIELD, MESH, PLANE
+from engine.model.constants import BOX, CYLINDER, GEOM_NAMES, HFIELD, MESH, PLANE, SDF
 from engine.view.camera import Camera
 from engine.view.outline import CIRCLE, box_faces, cap, outline
 
@@ -32,9 +32,10 @@ def shapes_of(model) -> Shapes:
     """Read the geoms of a model, refusing those that have no picture."""
     geom_type, rgba = np.asarray(model.geom_type), np.asarray(model.geom_rgba, dtype=float)
     bodyid = np.asarray(model.geom_bodyid)
-    for g in np.flatnonzero(geom_type == HFIELD):
-        allowed = ", ".join(name for kind, name in GEOM_NAMES.items() if kind != HFIELD)
-        raise ValueError(f"geom {g} is a height field, which cannot be drawn; allowed: {allowed}")
+    for g in np.flatnonzero((geom_type == HFIELD) | (geom_type == SDF)):
+        found = {HFIELD: "height field", SDF: "signed distance field"}[int(geom_type[g])]
+        allowed = ", ".join(name for kind, name in GEOM_NAMES.items() if kind not in (HFIELD, SDF))
+        raise ValueError(f"geom {g} is a {found}, which cannot be drawn; allowed: {allowed}")
     drawn = np.flatnonzero((geom_type != PLANE) & (rgba[:, 3] > 0.0))
     if len(drawn) == 0:
         raise ValueError("the model has no visible geom other than planes: there is nothing to draw")

@@ -1,6 +1,8 @@
 """Narrow phase: contact_frame, plane_point, sphere_sphere, segment_params, ball_box and the points of a capsule on a
 box, each adjoint against differences, at random and at degenerate places."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -90,16 +92,19 @@ def test_segment_params_of_two_balls():
     leaves.check(leaves.segments, x, 6, columns=(0, 1, 2, 6, 7, 8))
 
 
-@pytest.mark.parametrize("candidate", range(4))
-def test_parallel_segments(candidate):
-    """Exactly parallel capsules: the candidates are ends, moved along with their own capsule."""
-    x1, s1, s2 = np.zeros(3), 0.2 * X, 0.3 * X
+@pytest.mark.parametrize("opposed", (1, -1), ids=("along", "opposed"))
+@pytest.mark.parametrize("candidate, low", ((0, -0.15), (1, 0.2)), ids=("lower", "upper"))
+@pytest.mark.parametrize("length", (1e-3, 1, 100))
+def test_parallel_segments(candidate, low, opposed, length):
+    """Both ends of what they share along the first, here from an end of the second to one of the first."""
     k = [[candidate, 0, 0, 0]]
-    along = rows(x1, s1, [0.05, 0.0, 0.3], s2)
+    along = length * rows(np.zeros(3), 0.2 * X, [0.15, 0.0, 0.3], opposed * 0.3 * X)
     # only what keeps them parallel: translations and lengths
-    _, filled = leaves.check(leaves.segments, along, 6, k=k, columns=(0, 1, 2, 3, 6, 7, 8, 9), h=1e-5)
-    assert filled[0, 3] == 4
+    columns = (0, 1, 2, 3, 6, 7, 8, 9)
+    _, filled = leaves.check(leaves.segments, along, 6, k=k, columns=columns, h=1e-5 * length)
+    assert filled[0, 1:].tolist() == ([1, 0, 2] if candidate == 0 else [0, 1, 2])
     y, x_bar, _ = leaves.run(leaves.segments, along, np.ones((1, 6)), k)
+    np.testing.assert_allclose(y[0] / length, [low, 0, 0, low, 0, 0.3], atol=1e-15)
     assert np.isfinite(x_bar).all()
 
 
@@ -112,6 +117,52 @@ def test_crossing_segments():
 def test_nearly_parallel_segments():
     x = rows(np.zeros(3), 0.2 * X, [0.01, 0.0, 0.1], 0.3 * unit(1, 1e-2, 0))
     leaves.check(leaves.segments, x, 6, h=1e-6, tolerance=1e-6)
+
+
+def exact_points(x):
+    """c1, c2 (6) of two lines in exact arithmetic: x1, s1, x2, s2 (12 Fractions)."""
+    x1, s1, x2, s2 = (x[i : i + 3] for i in range(0, 12, 3))
+    dot = lambda a, b: sum(p * q for p, q in zip(a, b, strict=True))  # noqa: E731
+    d = [p - q for p, q in zip(x1, x2, strict=True)]
+    ma, mb, mc, u, v = dot(s1, s1), -dot(s1, s2), dot(s2, s2), -dot(s1, d), dot(s2, d)
+    det = ma * mc - mb * mb
+    t1, t2 = (mc * u - mb * v) / det, (ma * v - mb * u) / det
+    return [p + t1 * q for p, q in zip(x1, s1, strict=True)] + [p + t2 * q for p, q in zip(x2, s2, strict=True)]
+
+
+GAP = 1e-3  # between the lines, of their length
+
+
+def crossing_pairs(count):
+    """Segments of all lengths that cross within both at angles down to 1e-4 rad, and the angles."""
+    rng = np.random.default_rng(5)
+    sine = 10 ** rng.uniform(-3.9, -1, count)[:, None]
+    frame = np.linalg.qr(rng.normal(size=(count, 3, 3)))[0]
+    a, across, n = frame[:, :, 0], frame[:, :, 1], frame[:, :, 2]
+    size = 10 ** rng.uniform(-3, 2, count)[:, None]
+    s1, s2 = size * a, size * rng.uniform(0.5, 2, (count, 1)) * (rng.choice((-1, 1), (count, 1)) * a + sine * across)
+    t1, t2 = rng.uniform(-0.9, 0.9, (2, count, 1))
+    x1 = size * rng.normal(size=(count, 3))
+    x2 = x1 + t1 * s1 + GAP * size * n - t2 * s2
+    return np.concatenate([x1, s1, x2, s2], axis=1), size[:, 0], sine[:, 0]
+
+
+def test_nearly_parallel_crossing_loses_no_digits():
+    """Points and adjoints against exact arithmetic: they are off by what the rounding of the axes themselves is worth,
+    which moves the crossing by 1 / angle, and by gap / angle^2, and by what that of the places is worth in the gap.
+    """
+    x, size, sine = crossing_pairs(60)
+    bar = np.random.default_rng(6).normal(size=(60, 6))
+    y, x_bar, k = leaves.run(leaves.segments, x, bar, np.zeros((60, 4), np.int32))
+    assert (k[:, 1:] == [1, 1, 1]).all()
+    for i in range(60):
+        row = [Fraction(value) for value in x[i]]
+        points, step = exact_points(row), Fraction(10) ** -40
+        moved = [exact_points([value + step * (j == e) for j, value in enumerate(row)]) for e in range(12)]
+        slopes = np.array([[float((q - p) / step) for p, q in zip(points, m, strict=True)] for m in moved]) @ bar[i]
+        rounding = 1e-15 * (1 / sine[i] + GAP / sine[i] ** 2)
+        assert np.abs(y[i] - np.array(points, float)).max() < rounding * size[i]
+        assert np.abs(x_bar[i] - slopes).max() < (rounding + 1e-15 / GAP) * np.abs(slopes).max()
 
 
 # ------------------------------------------------------------------------------------------------- boxes

@@ -115,7 +115,7 @@ def test_walking_suits_the_robots_size_and_needs_one():
     height = plan.objective.target[2] / 0.95
     assert plan.objective.v_target[0] == pytest.approx(np.sqrt(0.4 * 9.81 * height), rel=0.05)
     assert plan.steps * plan.dt == pytest.approx(0.3) and len(plan.objectives) == 4
-    with pytest.raises(ModelError, match="needs a body with a free joint or a slide joint along x"):
+    with pytest.raises(ModelError, match="walking needs a body with a free joint or a slide joint along x"):
         pendulum = scenes.load("pendulum")
         walk_plan(pendulum.model, (pendulum.qpos0, pendulum.qvel0), 1.0)
 

@@ -116,7 +116,10 @@ def test_bench_and_info(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["pendulum", "--task", "run"], "slide joint along x"), (["pendulum", "--task", "reach"], "--site"),
+        (["pendulum", "--task", "run"], "--task run needs a body with a free joint or a slide joint along x"),
+        (["acrobot", "--task", "stand"], "--task stand needs a body with a free joint or a slide joint along x; this"),
+        (["acrobot", "--task", "stand"], "(acrobot), allowed: reach, scene"),
+        (["pendulum", "--task", "reach"], "--site"),
         (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
     ],
 )  # fmt: skip
@@ -124,6 +127,15 @@ def test_bad_input_is_named(arguments, named, tmp_path, capsys):
     assert main(["optimize", *arguments, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
     assert named in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_robot_without_a_root_is_offered_what_it_can_do(tmp_path, capsys):
+    path = tmp_path / "arm.xml"
+    path.write_text(ARM)
+    for task in ([], ["--task", "stand"], ["--task", "run"]):
+        assert main(["optimize", str(path), *task, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
+        told = capsys.readouterr().err
+        assert "reach" in told and "stand" not in told.partition("needs")[2] and (not task or " ".join(task) in told)
 
 
 def test_no_bar_without_a_person():

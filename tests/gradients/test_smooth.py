@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests import zoo
-from tests.gradients.differences import Rollout
+from tests.gradients.differences import ROUNDING, STEPS, Rollout, derivative
 from tests.physics.test_integrators import LONE
 
 INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
@@ -44,6 +44,20 @@ def test_long_rollout(simulators, integrator):
     mj, sim = simulators(zoo.SMOOTH["chain"], integrator)
     state = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.3, 0.5)
     assert_gradients(Rollout(sim, mj, state, 200).errors())
+
+
+def test_a_ball_limit_that_acts_at_angle_zero(simulators):
+    """To the right along x, where the limit's axis stays, there is a derivative; to other sides the row jumps."""
+    mj, sim = simulators(zoo.AT_ZERO)
+    for steps in (1, 3):
+        state = mj.qpos0, np.array([0.3, -0.2, 0.4]), np.zeros(0), np.zeros(0)
+        rollout = Rollout(sim, mj, state, steps, applied=True)
+        assert_gradients(rollout.errors([n for n in (*rollout.inputs, *rollout.params) if n != "qpos0"]))
+        right = np.array([1.0, 0, 0])
+        adjoint, size = rollout.adjoint(rollout.gradients(), "qpos0", right)
+        found, _ = derivative(rollout.along("qpos0", right), STEPS, ROUNDING * rollout.size, 1)
+        assert abs(found - adjoint) < 1e-6 * max(size, rollout.size)
+        assert np.abs(rollout.gradients().qpos0).max() < 1e3
 
 
 @pytest.mark.parametrize("angle", (0.0, 1e-9, 1e-4, 0.3, 1.5, 3.0, 3.14))

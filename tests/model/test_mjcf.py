@@ -114,6 +114,83 @@ def test_every_file_of_gymnasium(path):
         assert m.nv > 0 and m.report.used and not m.report.refused
 
 
+def urdf(of_joint="", of_link="", more="", limit="<limit lower='-1' upper='1'/>"):
+    """Links a, b and, fixed to b, c; elbow turns b, and wrist d."""
+    link = "<link name='{}'><inertial><mass value='2'/><inertia ixx='1' iyy='1' izz='1' ixy='0' ixz='0' iyz='0'/>" \
+           "</inertial>{}</link>"  # fmt: skip
+    links = "".join(link.format(name, of_link if name == "b" else "") for name in "abcd")
+    joint = "<joint name='{}' type='{}'><parent link='{}'/><child link='{}'/><axis xyz='0 1 0'/>{}</joint>"
+    joints = joint.format("elbow", "revolute", "a", "b", limit) + joint.format("weld", "fixed", "b", "c", "")
+    joints += joint.format("wrist", "revolute", "b", "d", limit + of_joint)
+    return f"<robot name='arm'>{links}{joints}{more}</robot>"
+
+
+PASSED_OVER = [
+    ({"more": "<transmission name='t'/>"}, "<transmission> of robot 'arm': left out"),
+    ({"more": "<gazebo reference='a'><mu1>1</mu1></gazebo>"}, "<gazebo> of robot 'arm': left out"),
+    ({"more": "<x:property xmlns:x='http://x' name='y'/>"}, "<property> of robot 'arm': left out"),
+    ({"more": "<mujoco><actuator/></mujoco>"}, "<actuator> of robot 'arm': left out"),
+    ({"of_joint": "<safety_controller k_velocity='3'/>"}, "<safety_controller> of joint 'wrist': left out"),
+    ({"of_joint": "<dynamics damping='1' spring_stiffness='2'/>"}, "dynamics spring_stiffness of joint 'wrist': left"),
+    ({"limit": "<limit lower='-1' upper='1' velocity='3'/>"}, "limit velocity of joint 'elbow', joint 'wrist': left"),
+    ({"limit": "<limit lower='-1'/>"}, "limit of joint 'elbow' without upper: left out"),
+    ({"limit": "<limit lower='1' upper='-1'/>"}, "limit of joint 'wrist', lower 1 above upper -1: left out"),
+    ({"of_link": "<visual><geometry><sphere radius='1'/></geometry></visual>"}, "<visual> of link 'b': left out"),
+    ({"of_link": "<contact><stiffness value='1'/></contact>"}, "<contact> of link 'b': left out"),
+    ({}, "link 'a', 'c': part of what it is fixed to"),
+]
+
+
+@pytest.mark.parametrize("parts, line", PASSED_OVER, ids=[line for _, line in PASSED_OVER])
+def test_what_mujoco_passes_over_in_a_urdf_is_reported(parts, line, tmp_path):
+    (tmp_path / "arm.urdf").write_text(urdf(**parts))
+    for source in (urdf(**parts), tmp_path / "arm.urdf"):
+        assert any(line in changed for changed in load(source).report.changed), load(source).report
+
+
+def test_nothing_is_said_of_a_urdf_that_is_taken_over():
+    shape = "<origin xyz='0 0 1' rpy='0 0 1'/><geometry><sphere radius='0.1'/></geometry>"
+    parts = {"of_link": f"<collision>{shape}</collision>", "of_joint": "<dynamics damping='1' friction='2'/>"}
+    compiler = "<compiler discardvisual='false' fusestatic='false'/>"
+    assert load(urdf(more=f"<mujoco>{compiler}</mujoco><!-- a comment -->", **parts)).report.changed == []
+
+
+def test_mimic_is_refused_by_its_name():
+    for leader in ("elbow", "nobody"):  # MuJoCo leaves out the second with a warning
+        with pytest.raises(UnsupportedError) as error:
+            load(urdf(of_joint=f"<mimic joint='{leader}' multiplier='2'/>"))
+        line = f"joint 'wrist': mimic of joint '{leader}'; allowed: none, since the engine has no constraint "
+        assert error.value.refused == [line + "between joints"]
+
+
+TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+
+
+def test_a_mesh_in_a_package():
+    of_link = "<collision><geometry><mesh filename='package://robot/meshes/hand.obj'/></geometry></collision>"
+    with pytest.raises(ModelError, match="mesh 'package://robot/meshes/hand.obj'.*allowed: .*assets={'hand.obj'"):
+        load(urdf(of_link=of_link))
+    m = load(urdf(of_link=of_link), assets={"hand.obj": TETRAHEDRON.encode()})  # as the message says
+    assert m.mesh_vert[0].shape == (4, 3)
+
+
+def test_a_byte_order_mark(tmp_path):
+    for text in (MENAGERIE, urdf(), '<?xml version="1.0" encoding="utf-8"?>' + urdf()):
+        path = tmp_path / "marked.xml"
+        path.write_text(text, encoding="utf-8-sig")
+        for source in (path, path.read_text(encoding="utf-8"), path.read_text(encoding="utf-8-sig")):
+            assert str(load(source).report).splitlines()[1:] == str(load(text).report).splitlines()[1:]
+
+
+def test_options_that_stop_mujoco_early_are_reported():
+    for attribute in ("iterations='5'", "ls_iterations='3'", "tolerance='0.001'", "ls_tolerance='0.5'"):
+        changed = load(falling(option=f"<option {attribute}/>")).report.changed
+        value = attribute.replace("=", " = ").replace("'", "")
+        assert any(f"option {value}: MuJoCo's solver may stop before its minimum" in line for line in changed)
+    usual = falling(option="<option iterations='200' ls_iterations='60' tolerance='1e-10' ls_tolerance='0.001'/>")
+    assert load(usual).report.changed == load(falling()).report.changed == []
+
+
 def test_mesh_is_kept_for_drawing():
     mesh = "<asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset>"
     body = "<body><freejoint/><geom type='mesh' mesh='m' contype='0' conaffinity='0'/></body>"

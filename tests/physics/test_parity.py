@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests import zoo
-from tests.physics.reference import gymnasium_asset, worst
+from tests.physics.reference import BEFORE_4, gymnasium_asset, worst
 
 CONTACT = 1e-10
 
@@ -38,6 +38,52 @@ def test_unconstrained(simulators, name):
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
+
+
+def test_a_ball_limit_that_acts_at_angle_zero(simulators):
+    """The axis is x there, from either quaternion of no turn."""
+    mj, sim = simulators(zoo.AT_ZERO)
+    rng = np.random.default_rng(0)
+    states = [
+        (np.array([w, *vector]), rng.normal(size=3), np.zeros(0), np.zeros(0))
+        for w in (1.0, -1.0)
+        for vector in ([0, 0, 0], [0, 1e-16, 0], [0, 0, -1e-14], [0, 3e-13, 4e-13], [0, 1e-9, 0])
+    ]
+    assert_close(worst(mj, sim, states), 1e-10)
+    sim.reset(mj.qpos0)
+    sim.forward()
+    assert sim.data.ncon[0] == 1 and sim.data.qfrc_constraint[0, 0] != 0
+
+
+@pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0 has another rule for capsules that are nearly parallel")
+@pytest.mark.parametrize("length", (1e-3, 0.1, 10), ids="{}".format)
+def test_nearly_parallel_capsules(simulators, length):
+    """The same contacts in the same order, at all angles and whatever of the capsules lies side by side."""
+    capsule = "<body><freejoint/><geom type='capsule' size='{} {}'/></body>"
+    bodies = capsule.format(0.3 * length, 3 * length) + capsule.format(0.3 * length, 2 * length)
+    mj, sim = simulators(f"<mujoco><worldbody>{bodies}</worldbody></mujoco>")
+    rng, data = np.random.default_rng(2), mujoco.MjData(mj)
+    counts = []
+    for angle in (0, 1e-9, 1e-6, 9e-5, 1.1e-4, 1e-3, 1e-2) * 8:
+        side = length * np.array([0.59, 0, rng.uniform(-5, 5)])
+        turn = np.array([np.cos(angle / 2), np.sin(angle / 2), 0, 0])
+        flip = np.array([0, 1.0, 0, 0]) if rng.random() < 0.5 else np.array([1.0, 0, 0, 0])
+        base, own, place, turned = rng.normal(size=4), np.zeros(4), np.zeros(3), np.zeros(4)
+        base /= np.linalg.norm(base)
+        mujoco.mju_mulQuat(own, turn, flip)
+        mujoco.mju_mulQuat(turned, base, own)
+        mujoco.mju_rotVecQuat(place, side, base)
+        data.qpos[:] = np.concatenate([np.zeros(3), base, place, turned])
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos)
+        sim.forward()
+        ours = sim.data.contacts()
+        counts.append(data.ncon)
+        assert len(ours["pos"]) == data.ncon
+        if data.ncon:
+            np.testing.assert_allclose(ours["pos"], data.contact.pos, atol=1e-11 * length)
+            np.testing.assert_allclose(ours["dist"], data.contact.dist, atol=1e-14 * length)
+    assert {1, 2} <= set(counts)
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)

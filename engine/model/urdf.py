@@ -1,0 +1,123 @@
+"""What MuJoCo reads of a URDF, and what it passes over without a word: lines for the import's report."""
+
+import re
+from collections import defaultdict
+from xml.etree import ElementTree
+
+_POSED = {"origin", "geometry"}
+_TENSOR = {"ixx", "iyy", "izz", "ixy", "ixz", "iyz"}
+# Element: the attributes and the elements in it that MuJoCo reads. All else has no effect there.
+_READ = {
+    "robot": ({"name"}, {"link", "joint", "material", "mujoco"}),
+    "link": ({"name"}, {"inertial", "visual", "collision"}),
+    "inertial": (set(), {"origin", "mass", "inertia"}),
+    "mass": ({"value"}, set()),
+    "inertia": (_TENSOR, set()),
+    "origin": ({"xyz", "rpy"}, set()),
+    "visual": ({"name"}, _POSED | {"material"}),
+    "collision": ({"name"}, _POSED),
+    "geometry": (set(), {"box", "cylinder", "sphere", "capsule", "mesh"}),
+    "box": ({"size"}, set()),
+    "sphere": ({"radius"}, set()),
+    "cylinder": ({"radius", "length"}, set()),
+    "capsule": ({"radius", "length"}, set()),
+    "mesh": ({"filename", "scale"}, set()),
+    "material": ({"name"}, {"color"}),
+    "color": ({"rgba"}, set()),
+    "joint": ({"name", "type"}, {"parent", "child", "origin", "axis", "dynamics", "limit", "mimic"}),
+    "parent": ({"link"}, set()),
+    "child": ({"link"}, set()),
+    "axis": ({"xyz"}, set()),
+    "dynamics": ({"damping", "friction"}, set()),
+    "limit": ({"lower", "upper", "effort"}, set()),
+    "mimic": ({"joint", "multiplier", "offset"}, set()),  # refused below
+    "mujoco": (set(), {"compiler", "option", "size"}),
+}
+_OWN = {"compiler", "option", "size"}  # MuJoCo's, which it checks itself
+_SHOWN = 4  # names in a line
+
+
+def robot_of(text):
+    """The root of a URDF, or None where `text` (str or bytes) is MJCF or no XML (of which the compiler complains)."""
+    if ("<robot" if isinstance(text, str) else b"<robot") not in text:
+        return None
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return None
+    return root if root.tag == "robot" else None
+
+
+def mimics(robot):
+    """A refusal for each joint that follows another."""
+    for joint in robot.iter("joint"):
+        for mimic in joint.findall("mimic"):
+            yield (
+                f"joint {joint.get('name')!r}: mimic of joint {mimic.get('joint')!r}; allowed: none, since the engine "
+                "has no constraint between joints"
+            )
+
+
+def left_out(robot, body_names):
+    """What has no effect on the Model, one line each; `body_names` are the bodies that MuJoCo made of the links."""
+    found = defaultdict(list)
+    _collect(robot, None, found)
+    for what, owners in found.items():
+        yield f"{what} of {_list(owners)}: left out"
+    for joint in robot.iter("joint"):
+        for limit in joint.findall("limit"):
+            low, high = limit.get("lower"), limit.get("upper")
+            if (low is None) != (high is None):
+                missing = "upper" if high is None else "lower"
+                yield f"limit of joint {joint.get('name')!r} without {missing}: left out, since limits have two ends"
+            elif low is not None and float(low) > float(high):
+                yield f"limit of joint {joint.get('name')!r}, lower {low} above upper {high}: left out"
+    compiler = robot.find("mujoco/compiler")
+    if compiler is None or compiler.get("discardvisual") != "false":
+        visuals = [f"link {link.get('name')!r}" for link in robot.iter("link") if link.find("visual") is not None]
+        if visuals:
+            yield f'<visual> of {_list(visuals)}: left out (kept with <compiler discardvisual="false"/> in <mujoco>)'
+    fused = [repr(link.get("name")) for link in robot.findall("link") if link.get("name") not in body_names]
+    if fused:
+        yield f"link {_list(fused)}: part of what it is fixed to"
+
+
+def unknown_address(robot, error):
+    """What to do about the mesh of which MuJoCo's `error` says that it cannot be opened, if it is named by a URL."""
+    for mesh in robot.iter("mesh"):
+        filename = mesh.get("filename", "")
+        scheme, _, path = filename.partition("://")
+        name = re.split(r"[/\\]", path)[-1]
+        if name and name in error:
+            return (
+                f"mesh {filename!r}: nothing here knows where {scheme}:// leads; allowed: a path seen from the "
+                f"file's folder, or the content of the file, assets={{{name!r}: bytes}}"
+            )
+    return None
+
+
+def _collect(element, owner, found):
+    """Lists of owners by what is passed over in `element`: the link, joint or robot that it belongs to."""
+    if element.tag in ("robot", "link", "joint"):
+        owner = f"{element.tag} {element.get('name')!r}"
+    attributes, elements = _READ[element.tag]
+    for attribute in element.attrib:
+        if attribute not in attributes:
+            found[f"{_plain(element.tag)} {_plain(attribute)}"].append(owner)
+    for child in element:
+        if not isinstance(child.tag, str):  # a comment
+            continue
+        if child.tag not in elements:
+            found[f"<{_plain(child.tag)}>"].append(owner)
+        elif child.tag not in _OWN:
+            _collect(child, owner, found)
+
+
+def _plain(tag):
+    return re.sub(r"^\{.*\}", "", tag)
+
+
+def _list(owners):
+    owners = list(dict.fromkeys(owners))
+    more = f" and {len(owners) - _SHOWN} more" if len(owners) > _SHOWN else ""
+    return ", ".join(owners[:_SHOWN]) + more

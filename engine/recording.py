@@ -155,6 +155,9 @@ def check_recorded(model, arrays, info):
         raise ValueError(f"labels: got {labels!r}, allowed: a word for each world")
     if not isinstance(info["name"], str) or not isinstance(info["versions"], dict):
         raise ValueError(f"name, versions: got {info['name']!r}, {info['versions']!r}, allowed: text and a table")
+    if arrays["qpos"].ndim != 3 or arrays["qpos"].shape[1] != len(labels):
+        shape = arrays["qpos"].shape
+        raise ValueError(f"labels: got {len(labels)} and qpos of shape {shape}, allowed: one for a world")
     m, worlds, steps = model, len(labels), len(np.atleast_1d(arrays["ctrl"]))
     if steps == 0 or steps % every:
         raise ValueError(f"record_every: got {every} in a run of {steps} steps, allowed: a divisor of one step or more")

@@ -51,6 +51,10 @@ def model_from_arrays(arrays):
         got, allowed = len(getattr(model, f"{kind}_names")), getattr(model, size)
         if got != allowed:
             raise ModelError(f"the stored model: names of {kind}s: got {got}, allowed: {allowed}")
+    for name in (f"key_{name}" for name in _KEYS):
+        got, allowed = arrays[name].shape, getattr(model, name).shape
+        if got != allowed:
+            raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {allowed}")
     return validate(model)
 
 

@@ -19,7 +19,7 @@ from engine.files import remove_leftovers, replacing
 from engine.lock import FolderInUseError, FolderLock
 
 ROOT = Path(__file__).parents[2]
-RUN = ["optimize", "half_cheetah", "--worlds", "2", "--seconds", "0.2", "--window", "0.1", "--out"]
+RUN = ["optimize", "pendulum", "--method", "random", "--worlds", "2", "--seconds", "0.1", "--out"]
 
 
 def python(*arguments, **options):

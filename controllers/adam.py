@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from engine.files import check_array, check_keys
+
 
 class Adam:
     """Gradient descent with a step size of its own for every parameter.
@@ -60,12 +62,18 @@ class Adam:
         }  # fmt: skip
 
     def load_state(self, state):
-        """Go on exactly where `state` was taken; returns self."""
-        missing = set(self.state()) - set(state)
-        if missing:
-            raise ValueError(f"Adam: the state lacks {sorted(missing)}")
-        self.lr, self.eps, self.clip = float(state["lr"]), float(state["eps"]), float(state["clip"]) or None
-        self.betas, self.t = tuple(float(b) for b in state["betas"]), int(state["t"])
-        fresh = self.t == 0
-        self._mean, self._square = (None if fresh else np.array(state[n]) for n in ("mean", "square"))
+        """Go on exactly where `state` was taken; returns self. Raises ValueError, before anything changes."""
+        check_keys("Adam: the state", state, self.state())
+        a = {name: np.asarray(value) for name, value in state.items()}
+        for name in ("lr", "eps", "clip"):
+            check_array(f"Adam: {name}", a[name], "f", ())
+        check_array("Adam: betas", a["betas"], "f", (2,))
+        check_array("Adam: t", a["t"], "i", ())
+        for name in ("mean", "square"):
+            check_array(f"Adam: {name}", a[name], "f", a["mean"].shape)
+        good = Adam(float(a["lr"]), tuple(a["betas"].tolist()), float(a["eps"]), float(a["clip"]) or None)
+        if a["t"] < 0:
+            raise ValueError(f"Adam: t: got {a['t']}, allowed: zero or more")
+        self.lr, self.betas, self.eps, self.clip, self.t = good.lr, good.betas, good.eps, good.clip, int(a["t"])
+        self._mean, self._square = (None if self.t == 0 else a[n].copy() for n in ("mean", "square"))
         return self

@@ -37,6 +37,7 @@ class BacktrackingMPC(MPC):
     """
 
     kept = (*MPC.kept, "falls", "front", "gave_up", "course", "courses", "plans", "warms", "costs", "ways")
+    growing = MPC.growing | dict.fromkeys(("courses", "plans", "warms", "costs", "ways"))
 
     def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
                  limits="model", measure=None, *, upright, cautious=(), rescues=3, seed=0):  # fmt: skip

@@ -7,8 +7,11 @@ the class is made from again.
 
 import copy
 import json
+import math
 
 import numpy as np
+
+from engine.files import check_array, parse_json, read_arrays, write_arrays
 
 _classes = {}  # by name, for `load`
 
@@ -42,7 +45,7 @@ class Controller:
 
     def __init__(self, config, shapes, nu):
         self._config, self._shapes, self.nu = config, shapes, nu
-        self.nparam = sum(int(np.prod(s)) for s in shapes.values())
+        self.nparam = sum(math.prod(s) for s in shapes.values())
         self._params = np.zeros(self.nparam)
         self._within = None  # the sum that this controller is a member of, which then owns the parameters
 
@@ -85,7 +88,7 @@ class Controller:
             raise KeyError(f"{type(self).__name__} has no parameters {name!r}; it has: {', '.join(self._shapes)}")
         at = 0
         for other, shape in self._shapes.items():
-            n = int(np.prod(shape))
+            n = math.prod(shape)
             if other == name:
                 return self._params[..., at : at + n].reshape((*self._params.shape[:-1], *shape))
             at += n
@@ -128,8 +131,7 @@ class Controller:
 
     def save(self, path):
         """Write class, configuration and parameters to an npz file."""
-        with open(path, "wb") as f:
-            np.savez(f, controller=json.dumps(self.spec()), params=self._params)
+        write_arrays(path, {"controller": json.dumps(self.spec()), "params": self._params})
 
     def __add__(self, other):
         from .add import Sum
@@ -141,20 +143,28 @@ class Controller:
 
 
 def load(path):
-    """The controller that `save` wrote."""
-    with np.load(path) as data:
-        if not {"controller", "params"} <= set(data.files):
-            raise ValueError(f"{path}: holds {sorted(data.files)}, but a controller's file holds controller and params")
-        made = from_spec(json.loads(str(data["controller"])))
-        made.params = data["params"]
+    """The controller that `save` wrote. Raises ValueError, which names the file, where it is another one or damaged."""
+    data = read_arrays(path, "a controller's file")
+    if not {"controller", "params"} <= set(data):
+        raise ValueError(f"{path}: holds {sorted(data)}, but a controller's file holds controller and params")
+    try:
+        made, params = from_spec(parse_json(data["controller"])), data["params"]
+        check_array("params", params, "f", (made.nparam,) if params.ndim == 1 else (None, made.nparam))
+        made.params = params
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return made
 
 
 def from_spec(spec):
-    """A controller from what `spec` gave, with its default parameters."""
-    if spec["class"] not in _classes:
-        raise ValueError(f"controller class {spec['class']!r} is unknown; there are: {', '.join(sorted(_classes))}")
-    return _classes[spec["class"]].from_config(spec["config"])
+    """A controller from what `spec` gave, with its default parameters. Raises ValueError where `spec` makes none."""
+    kind = spec.get("class") if isinstance(spec, dict) else None
+    if not isinstance(kind, str) or kind not in _classes:
+        raise ValueError(f"controller class {kind!r} is unknown; there are: {', '.join(sorted(_classes))}")
+    try:
+        return _classes[kind].from_config(spec["config"])
+    except (TypeError, LookupError, AttributeError, OverflowError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{kind}: config: got {spec.get('config')!r} ({type(error).__name__}: {error})") from error
 
 
 def numbers(what, value, shapes, shown=None, broadcast=False):
@@ -178,3 +188,20 @@ def whole(what, value, least=1):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"{what}: got {value!r}, allowed: a whole number from {least}")
     return int(value)
+
+
+def stored(what, config, **least):
+    """Whole numbers of a stored configuration: of each name in `least` a value that is not below it, or a list of such
+    where it is a pair (least, below): every entry from `least`, below `below`. Raises ValueError."""
+    for name, bound in least.items():
+        if name not in config:
+            raise ValueError(f"{what}: config lacks {name}")
+        value, where = config[name], f"{what}: config: {name}"
+        if not isinstance(bound, tuple):
+            whole(where, value, bound)
+        elif not isinstance(value, list):
+            raise ValueError(f"{where}: got {value!r}, allowed: a list")
+        else:
+            for x in value:
+                if whole(where, x, bound[0]) >= bound[1]:
+                    raise ValueError(f"{where}: got {x}, allowed: {bound[0]} to {bound[1] - 1}")

@@ -3,9 +3,9 @@
 import numpy as np
 
 from engine import parts
-from engine.model.constants import BALL, FREE
+from engine.model.constants import BALL, FREE, NQ, NV
 
-from .controller import Controller, Named, numbers, whole
+from .controller import Controller, Named, numbers, stored, whole
 from .pd import same_robot
 
 
@@ -55,6 +55,13 @@ class LinearFeedback(Controller):
 
     @classmethod
     def from_config(cls, config):
+        stored("LinearFeedback", config, nq=0, nv=0, na=0, nu=0, rows=1, every=1)
+        nq, nv, nu = (config[n] for n in ("nq", "nv", "nu"))
+        stored("LinearFeedback", config, jnt_type=(0, 4), limited=(0, 2), qposadr=(0, nq), dofadr=(0, nv))
+        joints = list(zip(*(config[n] for n in ("jnt_type", "qposadr", "dofadr")), strict=True))
+        fit = all(q + NQ[kind] <= nq and v + NV[kind] <= nv for kind, q, v in joints)
+        if not fit or len(config["limited"]) != nu:
+            raise ValueError(f"LinearFeedback: config: got {config!r}, allowed: joints and limits of one robot")
         made = cls.__new__(cls)
         made._make(config)
         return made
@@ -74,7 +81,7 @@ class LinearFeedback(Controller):
             at += n
 
     def _parts(self, tape):
-        same_robot(self, tape.sim.model)
+        same_robot(self, tape.sim.model, ("nq", "nv", "na"))
         c = self._config
         nx = 2 * c["nv"] + c["na"]
         return [parts.Part(parts.LINEAR, parts.TO_CTRL, self.nparam, c["limited"], size=c["rows"], step=c["every"],

@@ -5,7 +5,7 @@ import numpy as np
 from engine import parts
 from engine.model.constants import BALL, FREE, HINGE
 
-from .controller import Controller, whole
+from .controller import Controller, stored, whole
 from .pd import same_robot
 
 _CLOCKS = {"sin": parts.OBS_SIN, "cos": parts.OBS_COS}
@@ -45,6 +45,12 @@ class MLP(Controller):
 
     @classmethod
     def from_config(cls, config):
+        stored("MLP", config, nq=0, nv=0, sizes=(0, 1 << 31))
+        sizes, entries = config["sizes"], config["entries"]
+        if not isinstance(entries, list) or len(sizes) < 2 or sizes[0] != len(entries):
+            raise ValueError(f"MLP: config: sizes: got {sizes}, allowed: its {len(entries)} entries, then layers")
+        for entry in entries:
+            _check_entry(entry, config["nq"], config["nv"])
         made = cls.__new__(cls)
         made._make(config)
         return made
@@ -121,6 +127,16 @@ def _entries(model, item):
         f"MLP: observe: got {item!r}, allowed: 'qpos', 'qvel', ('qpos', index), ('qvel', index), ('sin', period), "
         f"('cos', period), ('sin_qpos', index), ('cos_qpos', index), ('up', joint)"
     )
+
+
+def _check_entry(entry, nq, nv):
+    """Refuse a stored (kind, index) pair that would read beside the state."""
+    kind, i = (whole("MLP: config: entries", x, 0) for x in entry)
+    ends = {parts.OBS_QPOS: nq, parts.OBS_QVEL: nv, parts.OBS_SIN_QPOS: nq, parts.OBS_COS_QPOS: nq}
+    ends |= dict.fromkeys((parts.OBS_SIN, parts.OBS_COS), 1 << 31)
+    ends |= dict.fromkeys([*range(parts.OBS_QUAT, parts.OBS_QUAT + 4), *range(parts.OBS_UP, parts.OBS_UP + 3)], nq - 3)
+    if i >= ends.get(kind, 0) or i == 0 and kind in _CLOCKS.values():
+        raise ValueError(f"MLP: config: entries: got {entry}, allowed: what a model with nq={nq}, nv={nv} has")
 
 
 def _coordinate(model, i):

@@ -26,6 +26,7 @@ class MPC(Method):
 
     kept = ("controls", "mu", "qpos", "qvel", "act", "warm", "done_ctrl", "done_gains", "done_qpos", "done_qvel",
             "done_act", "done_sensordata", "spent", "way")  # fmt: skip
+    growing = {"done_ctrl": 0, "done_gains": 0, "done_sensordata": 0, "done_qpos": 1, "done_qvel": 1, "done_act": 1}
     ending = "the run is complete"
 
     def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,

@@ -6,7 +6,7 @@ from engine import parts
 from engine.model.constants import HINGE, JOINT_NAMES, SLIDE
 
 from .add import Composite
-from .controller import Controller, Named, whole
+from .controller import Controller, Named, stored, whole
 
 
 class PD(Controller):
@@ -34,6 +34,10 @@ class PD(Controller):
 
     @classmethod
     def from_config(cls, config):
+        stored("PD", config, nq=0, nv=0)
+        stored("PD", config, qposadr=(0, config["nq"]), dofadr=(0, config["nv"]))
+        if len(config["qposadr"]) != len(config["dofadr"]):
+            raise ValueError(f"PD: config: got {config!r}, allowed: as many places in qvel as in qpos")
         made = cls.__new__(cls)
         made._make(config)
         return made
@@ -76,9 +80,9 @@ class Tracking(Composite):
         return pd._control(t, time, qpos, qvel, reference._control(t, time, qpos, qvel))
 
 
-def same_robot(controller, model):
+def same_robot(controller, model, sizes=("nq", "nv")):
     """Refuse a model whose state is not of the size that the controller was made for."""
-    for size in ("nq", "nv"):
+    for size in sizes:
         made, has = controller._config[size], getattr(model, size)
         if made != has:
             raise ValueError(f"{type(controller).__name__}: made for a model with {size}={made}, this one has {has}")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from engine.files import check_array, check_keys
+
 
 class SGD:
     """params -= lr * m, m = momentum * m + grad.
@@ -39,12 +41,12 @@ class SGD:
                 "mean": np.zeros(0) if self._mean is None else self._mean.copy()}  # fmt: skip
 
     def load_state(self, state):
-        """Go on exactly where `state` was taken; returns self."""
-        missing = set(self.state()) - set(state)
-        if missing:
-            raise ValueError(f"SGD: the state lacks {sorted(missing)}")
-        self.lr, self.momentum = float(state["lr"]), float(state["momentum"])
-        self.clip = float(state["clip"]) or None
-        mean = np.array(state["mean"])
-        self._mean = mean if mean.size else None
+        """Go on exactly where `state` was taken; returns self. Raises ValueError, before anything changes."""
+        check_keys("SGD: the state", state, self.state())
+        a = {name: np.array(value) for name, value in state.items()}
+        for name in ("lr", "momentum", "clip", "mean"):
+            check_array(f"SGD: {name}", a[name], "f", a["mean"].shape if name == "mean" else ())
+        good = SGD(float(a["lr"]), float(a["momentum"]), float(a["clip"]) or None)
+        self.lr, self.momentum, self.clip = good.lr, good.momentum, good.clip
+        self._mean = a["mean"] if a["mean"].size else None
         return self

@@ -17,6 +17,7 @@ import torch
 
 import scenes
 from demos.shac import SCENES, Settings, Shac
+from demos.torch_tasks import load_saved
 
 
 def gradients(shac, repeats):
@@ -52,7 +53,7 @@ def main(arguments=None):
     for horizon in a.horizons:
         shac = Shac(scenes.load(a.scene), replace(settings, horizon=horizon), a.seed)
         if a.run:
-            saved = torch.load(a.run / "checkpoint.pt", weights_only=True)
+            saved = load_saved(a.run / "checkpoint.pt")
             for name in ("actor", "critic", "target", "normalizer"):
                 getattr(shac, name).load_state_dict(saved[name])
         with torch.no_grad():

@@ -7,7 +7,6 @@ steps of all worlds together), `seconds` and `return` are read. Runs of one labe
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import matplotlib
@@ -15,18 +14,19 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+from engine.files import read_table  # noqa: E402
+
 
 def read(path):
     """{column: list of numbers} of a run."""
     path = Path(path)
     if path.is_dir():
         path = next((path / n for n in ("metrics.csv", "curve.csv") if (path / n).exists()), path / "metrics.csv")
-    with open(path, newline="") as f:
-        rows = list(csv.DictReader(f))
-    missing = {"steps", "seconds", "return"} - set(rows[0] if rows else ())
+    table, columns = read_table(path, "a learning curve"), ("steps", "seconds", "return")
+    missing = set(columns) - set(table)
     if missing:
         raise ValueError(f"{path}: no column {', '.join(sorted(missing))}")
-    return {name: [float(r[name]) for r in rows] for name in ("steps", "seconds", "return")}
+    return {name: table[name].tolist() for name in columns}
 
 
 def plot(runs, out, title, bar=None):

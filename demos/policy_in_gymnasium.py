@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from demos.shac import Actor, Normalizer
+from demos.torch_tasks import load_saved
 
 IDS = {"hopper": "Hopper-v5", "ant": "Ant-v5"}
 
 
 def load(folder):
     """(policy of an observation array, the environment, control steps that a decision holds)."""
-    saved = torch.load(Path(folder) / "policy.pt", weights_only=True)
+    saved = load_saved(Path(folder) / "policy.pt")
     nobs, nu = len(saved["normalizer"]["mean"]), len(saved["actor"]["log_std"])
     actor, normalizer = Actor(nobs, nu, saved["settings"]["actor_hidden"]), Normalizer(nobs)
     actor.load_state_dict(saved["actor"])

@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 import engine.rl
+from engine.files import replacing
 
 SCENES = {"cartpole": (950.0, 200_000), "hopper": (1000.0, 2_000_000)}  # threshold, control steps at most
 ENVS, HORIZON, EPOCHS, MINIBATCH = 32, 128, 10, 512
@@ -164,7 +165,7 @@ def main(argv=None):
     folder = args.out or Path("runs") / f"ppo_{args.scene}"
     folder.mkdir(parents=True, exist_ok=True)
     torch.save(agent.state_dict(), folder / "policy.pt")
-    with open(folder / "curve.csv", "w", newline="") as f:
+    with replacing(folder / "curve.csv", "w", newline="") as f:
         csv.writer(f).writerows([("steps", "seconds", "return"), *rows])
     reached = bool(rows) and rows[-1][2] >= threshold
     print(f"threshold {threshold:g} {'reached' if reached else 'not reached'}")

@@ -23,6 +23,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 import engine.rl
+from engine.files import replacing
 
 # threshold: cartpole's is Gymnasium's own; a hopper or an ant with 1000 can stand for its time, with 2000 it moves on
 SCENES = {
@@ -96,7 +97,7 @@ def save(folder, scene, model, envs, rows, threshold):
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "policy.zip")
     envs.save(str(folder / "normalisation.pkl"))
-    with open(folder / "curve.csv", "w", newline="") as f:
+    with replacing(folder / "curve.csv", "w", newline="") as f:
         csv.writer(f).writerows([("steps", "seconds", "return"), *rows])
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)

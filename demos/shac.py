@@ -26,7 +26,6 @@ learning_curve.png. Iterations are counted, not time, so a seed gives the same p
 """
 
 import argparse
-import csv
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +37,9 @@ import engine
 import engine.torch
 import scenes
 from demos.learning_curve import plot
-from demos.torch_tasks import TorchLocomotion
+from demos.torch_tasks import TorchLocomotion, load_saved, save
+from engine.files import write_table
+from engine.lock import FolderLock
 
 
 @dataclass
@@ -284,12 +285,9 @@ def evaluated(shac, table, clocks, folder):
     table.append(row)
     if value == max(r["return"] for r in table):
         parts = {n: getattr(shac, n).state_dict() for n in ("actor", "normalizer")}
-        torch.save(parts | {"scene": shac.scene.name, "settings": asdict(shac.s)}, folder / "policy.pt")
-    torch.save(shac.checkpoint() | {"table": table, "settings": asdict(shac.s)}, folder / "checkpoint.pt")
-    with open(folder / "metrics.csv", "w", newline="") as f:
-        writer = csv.DictWriter(f, list(row))
-        writer.writeheader()
-        writer.writerows(table)
+        save(parts | {"scene": shac.scene.name, "settings": asdict(shac.s)}, folder / "policy.pt")
+    save(shac.checkpoint() | {"table": table, "settings": asdict(shac.s)}, folder / "checkpoint.pt")
+    write_table(folder / "metrics.csv", list(row), table)
     print("  ".join(f"{k} {v:.6g}" for k, v in row.items()), flush=True)
 
 
@@ -298,12 +296,17 @@ def train(scene_name, folder, settings, iterations, seed=0, threshold=None, resu
 
     iterations: of the whole run, along which the learning rates fall. stop: leave after this many, to be resumed.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with FolderLock(folder):
+        return _train(scene_name, folder, settings, iterations, seed, threshold, resume, stop, every)
+
+
+def _train(scene_name, folder, settings, iterations, seed, threshold, resume, stop, every):
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)  # small layers: a second thread only waits, and takes a core from the simulator
-    folder.mkdir(parents=True, exist_ok=True)
     shac, table = Shac(scenes.load(scene_name), settings, seed), []
     if resume:
-        saved = torch.load(folder / "checkpoint.pt", weights_only=True)
+        saved = load_saved(folder / "checkpoint.pt")
         if saved["settings"] != asdict(settings):
             raise ValueError(f"--resume: the folder was made with {saved['settings']}, asked for {asdict(settings)}")
         shac.restore(saved)

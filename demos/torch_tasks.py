@@ -4,6 +4,20 @@ import math
 
 import torch
 
+from engine.files import reading, replacing
+
+
+def save(parts, path):
+    """Tensors and plain values in a file of torch's, whole or not at all."""
+    with replacing(path, sync=True) as f:
+        torch.save(parts, f)
+
+
+def load_saved(path):
+    """What `save` wrote. Raises ValueError, which names the file, where it is damaged or would run code."""
+    with reading(path, "a file of this demo") as f:
+        return torch.load(f, weights_only=True)
+
 
 class TorchLocomotion:
     """A `scenes.Locomotion` for tensors (..., worlds, .). Gradients flow through velocity and controls; `healthy`,

@@ -9,6 +9,7 @@ worker that died is computed again by its replacement, with the same result. Wit
 """
 
 import copy
+import ipaddress
 import os
 import re
 import warnings
@@ -22,21 +23,65 @@ from engine.errors import ContactOverflowError, DivergenceError
 # What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.
 STARTS = ("qpos", "qvel")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl")
+# variables of Ray: "token": only who has the token is answered; "0": stay on the loopback interface
+_AUTH, _CLUSTER = "RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def started_ray(cpus):
-    """The module ray, running: on this machine with at least `cpus` cores, or on the cluster that was named before."""
+    """The module ray, running: on this machine with at least `cpus` cores, or on the cluster that was named before.
+
+    What it starts here listens on the loopback interface alone, and answers only who has the token that Ray keeps in
+    the user's home. Raises ImportError where Ray is missing or too old for that, RuntimeError where others could reach
+    it.
+    """
+    elsewhere = os.environ.get("RAY_ADDRESS")
+    if not elsewhere:
+        os.environ.setdefault(_AUTH, "token")  # Ray reads it when it is imported
     try:
         import ray
     except ImportError as e:
         raise ImportError('engine.distributed needs Ray: pip install "pullback[ray]"') from e
     if not ray.is_initialized():
-        here = {"address": "local", "num_cpus": max(cpus, os.cpu_count() or 1), "include_dashboard": False}
-        ray.init(log_to_driver=False, **({} if os.environ.get("RAY_ADDRESS") else here))
+        if elsewhere:
+            ray.init(log_to_driver=False)
+        else:
+            _start_here(ray, max(cpus, os.cpu_count() or 1))
     have = ray.cluster_resources().get("CPU", 0)
     if have < cpus:
         raise ValueError(f"workers: {cpus} cores are needed, and the Ray cluster has {have:g}")
     return ray
+
+
+def _start_here(ray, cpus):
+    """Start Ray on this machine, for nobody else: without a say Ray would listen on all interfaces."""
+    try:
+        from ray._private import ray_constants
+        from ray._private.authentication.authentication_utils import is_token_auth_enabled
+        from ray._raylet import Config
+    except ImportError as e:
+        raise ImportError(
+            f'Ray {ray.__version__} has no token authentication; allowed: 2.52 or later (pip install "pullback[ray]")'
+        ) from e
+    Config.initialize("")  # the mode above, where Ray was imported before
+    # Ray's own way to stay on the loopback interface, which it goes on macOS and Windows; here for one start
+    kept = os.environ.get(_CLUSTER), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[_CLUSTER], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False)
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = kept[1]
+        os.environ.pop(_CLUSTER)
+        if kept[0] is not None:
+            os.environ[_CLUSTER] = kept[0]
+    reached = [node["NodeManagerAddress"] for node in ray.nodes()]
+    guarded = is_token_auth_enabled() or os.environ.get(_AUTH) != "token"  # who set it to something else has decided
+    if not guarded or not all(ipaddress.ip_address(a).is_loopback for a in reached):
+        ray.shutdown()
+        state = "on" if guarded else "off"
+        raise RuntimeError(
+            f"Ray {ray.__version__} listens at {', '.join(reached)}, token authentication {state}; "
+            f"allowed: the loopback interface, on; or start it yourself with ray.init before"
+        )
 
 
 class Workers:

@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.clocks import one_clock, row_times, times_of
 from engine.features import NAMES
+from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
 from engine.model.portable import model_from_arrays, model_to_arrays
 
 FORMAT = 1
@@ -30,16 +31,14 @@ class Recording:
 
     model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
     (rows, worlds, nq), qvel, act, sensordata, times (rows, worlds), time (rows,) and ctrl (steps, worlds, nu): as in a
-    Trajectory. labels:
-    a word for each world. seed: what the caller's random numbers began with. frame_skip: physics steps with one
-    control. record_every: control steps between rows. versions: programs and machine that made it. features: what the
-    kernels were compiled for.
+    Trajectory. labels: a word for each world. seed: what the caller's random numbers began with. frame_skip: physics
+    steps with one control. record_every: control steps between rows. versions: programs and machine that made it.
+    features: what the kernels were compiled for.
     """
 
     def __init__(self, model, start, outputs, info):
         self.model, self.start = model, start
         self.__dict__.update({n: a for n, a in outputs.items() if n != "time"})
-        info = {"features": NAMES} | info  # files from before features: compiled for everything
         self.__dict__.update({name: info[name] for name in _INFO})
         self.worlds = self.qpos.shape[1]
         self.times = np.repeat(np.asarray(outputs["time"])[:, None], self.worlds, axis=1)
@@ -64,7 +63,7 @@ class Recording:
         parts, starts = [t.trajectory for t in tapes], [t.start for t in tapes]
         outputs = {n: np.concatenate([getattr(p, n) for p in parts], axis=1) for n in OUTPUTS if n != "time"}
         worlds = outputs["qpos"].shape[1]
-        labels = [f"world {w}" for w in range(worlds)] if labels is None else list(labels)
+        labels = [f"world {w}" for w in range(worlds)] if labels is None else [str(x) for x in labels]
         if len(labels) != worlds:
             raise ValueError(f"labels: got {labels}, allowed: one for each of {worlds} worlds")
         info = {
@@ -90,31 +89,32 @@ class Recording:
         arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
         arrays |= {f"start.{n}": a for n, a in self.start.items()}
         arrays |= {n: getattr(self, n) for n in OUTPUTS if n != "time"} | {"time": self.times[:, 0]}
-        beside = path.with_suffix(".tmp.npz")
-        np.savez_compressed(beside, info=np.array(json.dumps(info)), **arrays)
-        beside.replace(path)
+        write_arrays(path, {"info": np.array(json.dumps(info)), **arrays}, compressed=True)
         return path
 
     @classmethod
     def load(cls, path):
-        """Read a file. Starts neither Taichi nor a simulation. Raises ValueError where it is not such a file."""
+        """Read a file. Starts neither Taichi nor a simulation.
+
+        Raises ValueError, which names the file, where it is not such a file, or damaged: whatever is missing or does
+        not fit together.
+        """
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"no such file: {path}")
+        arrays = read_arrays(path, "a run file of this program")
+        if "info" not in arrays:
+            raise ValueError(f"{path} is not a run file of this program (it lacks info)")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            info = json.loads(str(arrays["info"]))
-        except (ValueError, KeyError, OSError) as error:
-            raise ValueError(f"{path} is not a run file of this program ({error})") from None
-        if info.get("format") != FORMAT:
-            raise ValueError(f"{path} has format {info.get('format')!r}; this version reads {FORMAT}")
-        missing = {*OUTPUTS, "start.qpos"} - set(arrays)
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
-        return cls(
-            model_from_arrays(_under("model.", arrays)), _under("start.", arrays), {n: arrays[n] for n in OUTPUTS}, info
-        )
+            info = parse_json(arrays["info"])
+            if info.get("format") != FORMAT:
+                raise ValueError(f"it has format {info.get('format')!r}; this version reads {FORMAT}")
+            info.setdefault("features", list(NAMES))  # of files that do not say: compiled for everything
+            model = model_from_arrays(_under("model.", arrays))
+            check_recorded(model, arrays, info)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        return cls(model, _under("start.", arrays), {n: arrays[n] for n in OUTPUTS}, info)
 
     def tape(self, worlds=None):
         """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
@@ -155,6 +155,44 @@ def versions():
         except metadata.PackageNotFoundError:
             found[package] = "unknown"
     return found
+
+
+def check_recorded(model, arrays, info):
+    """Refuse what a run file holds beside the model where it is not what `save` writes for this model."""
+    check_keys("it", arrays, OUTPUTS)
+    check_keys("its info", info, _INFO)
+    _, every = (check_whole(name, info[name], 1) for name in ("frame_skip", "record_every"))
+    check_whole("memory", info["memory"], 1)
+    check_whole("ncon", info["ncon"])
+    labels, precision = info["labels"], info["precision"]
+    if precision not in ("f32", "f64"):
+        raise ValueError(f"precision: got {precision!r}, allowed: f32, f64")
+    if not isinstance(labels, list) or not labels or not all(isinstance(x, str) for x in labels):
+        raise ValueError(f"labels: got {labels!r}, allowed: a word for each world")
+    if not isinstance(info["name"], str) or not isinstance(info["versions"], dict):
+        raise ValueError(f"name, versions: got {info['name']!r}, {info['versions']!r}, allowed: text and a table")
+    features = info["features"]
+    if not isinstance(features, list) or not set(features) <= set(NAMES):
+        raise ValueError(f"features: got {features!r}, allowed: a list of {', '.join(NAMES)}")
+    if arrays["qpos"].ndim != 3 or arrays["qpos"].shape[1] != len(labels):
+        shape = arrays["qpos"].shape
+        raise ValueError(f"labels: got {len(labels)} and qpos of shape {shape}, allowed: one for a world")
+    m, worlds, steps = model, len(labels), len(np.atleast_1d(arrays["ctrl"]))
+    if steps == 0 or steps % every:
+        raise ValueError(f"record_every: got {every} in a run of {steps} steps, allowed: a divisor of one step or more")
+    rows = steps // every + 1
+    shapes = {"qpos": (rows, worlds, m.nq), "qvel": (rows, worlds, m.nv), "act": (rows, worlds, m.na),
+              "sensordata": (rows, worlds, m.nsensordata), "ctrl": (steps, worlds, m.nu), "time": (rows,)}  # fmt: skip
+    starts = {"time": (), "qpos": (m.nq,), "qvel": (m.nv,), "act": (m.na,), "qacc_warmstart": (m.nv,),
+              "qfrc_applied": (m.nv,), "xfrc_applied": (m.nbody, 6)}  # fmt: skip
+    shapes |= {f"start.{name}": (worlds, *shape) for name, shape in starts.items()}
+    found = {name for name in arrays if name in OUTPUTS or name.startswith("start.")}
+    if found != set(shapes):
+        raise ValueError(f"its arrays: got {', '.join(sorted(found))}, allowed: {', '.join(sorted(shapes))}")
+    for name, shape in shapes.items():
+        check_array(name, arrays[name], "f", shape)
+    if not (np.diff(arrays["time"]) > 0).all():
+        raise ValueError("time: got rows out of order, allowed: growing")
 
 
 def _model_in_force(sim):

@@ -22,6 +22,8 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 
 # From the bottom up. A file imports from its own unit and from lower layers; only `_ONE_LAYER` may import each other.
 LAYERS = (
+    ("engine.files", "engine.lock"),
+    ("engine.plain",),
     ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
     ("engine.backend",),
     ("engine.features", "engine.session"),
@@ -69,6 +71,7 @@ THIRD_PARTY = {
     "tqdm": (set(), {"engine.commands"}),
     "scipy": (set(), {"controllers"}),
     "viser": (set(), {"engine.view"}),
+    "websockets": (set(), {"engine.view"}),  # which viser brings
     "imageio_ffmpeg": (set(), {"engine.view"}),
     "gymnasium": ({"engine.rl"}, set()),
     "stable_baselines3": ({"engine.rl"}, set()),

@@ -1,8 +1,6 @@
 """Board: runs cells one after the other, keeps each in a file, and writes the table. A killed one goes on."""
 
-import csv
 import json
-import os
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +10,8 @@ import numpy as np
 from controllers.board.cell import METHODS, Cell
 from controllers.board.recipes import RECIPES
 from controllers.board.table import best, markdown, ratios, times, work
+from engine import files
+from engine.lock import FolderLock
 from engine.view import plot_board
 
 # Random search goes on until it has spent so many times the steps of the cheapest gradient method that solved the task,
@@ -20,6 +20,34 @@ RANDOM_TIMES, RANDOM_SECONDS = 10, 10.0
 COLUMNS = (
     "task", "method", "solved", "wall", "cpu", "start", "iterations", "steps", "reversed", "measured", "threshold",
 )  # fmt: skip
+
+
+def _number(x):
+    return isinstance(x, (int, float)) and not isinstance(x, bool)
+
+
+def _count(x):
+    return isinstance(x, int) and not isinstance(x, bool) and x >= 0
+
+
+def _text(x):
+    return isinstance(x, str)
+
+
+def _numbers(x):
+    return isinstance(x, list) and all(map(_number, x))
+
+
+def _curve(x):
+    return isinstance(x, list) and all(_numbers(point) and len(point) == 3 for point in x)
+
+
+# what a cell's file must hold
+_CELL = {
+    "task": _text, "method": _text, "solved": lambda x: isinstance(x, bool), "reason": _text, "threshold": _text,
+    "measured": _numbers, "iterations": _count, "steps": _count, "reversed": _count, "wall": _number, "cpu": _number,
+    "start": _number, "curve": _curve,
+}  # fmt: skip
 
 
 class Board:
@@ -52,8 +80,15 @@ class Board:
         return self.folder / "cells" / f"{task}-{method}.json"
 
     def run(self):
-        """Run what is not yet there, writing the table after each cell and the plot at the end; returns all rows."""
+        """Run what is not yet there, writing the table after each cell and the plot at the end; returns all rows.
+
+        Raises FolderInUseError where another board runs in the folder.
+        """
         (self.folder / "cells").mkdir(parents=True, exist_ok=True)
+        with FolderLock(self.folder):
+            return self._run()
+
+    def _run(self):
         settings = {"seconds": self.seconds, "seed": self.seed}
         self._check_settings(settings)
         cells = self.cells()
@@ -67,7 +102,7 @@ class Board:
             self.say(f"[{k}/{len(todo)}] {task}, {method}")
             scene = self.load(task)
             row = {**self._cell(scene, method), "start": start, "threshold": scene.threshold}
-            _write(self.path(task, method), json.dumps(row))
+            files.write_json(self.path(task, method), row)
             self.say(f"    {_line(row)}")
             self._record("cell", **{name: row[name] for name in COLUMNS if name in row})
             self.write()
@@ -80,17 +115,14 @@ class Board:
     def rows(self):
         """Rows of the cells that are there, also of tasks and methods that this run was not asked for."""
         pairs = [(task, method) for task in RECIPES for method in METHODS]
-        return [json.loads(self.path(*pair).read_text()) for pair in pairs if self.path(*pair).exists()]
+        return [self._row(*pair) for pair in pairs if self.path(*pair).exists()]
 
     def write(self):
         """The table of the cells that are there; returns their rows."""
         rows = self.rows()
-        _write(self.folder / "table.md", markdown(rows))
-        _write(self.folder / "table.json", json.dumps([{k: r[k] for k in COLUMNS} for r in rows], indent=1))
-        with open(self.folder / "table.csv", "w", newline="") as f:
-            table = csv.DictWriter(f, COLUMNS, extrasaction="ignore")
-            table.writeheader()
-            table.writerows(rows)
+        files.write_text(self.folder / "table.md", markdown(rows))
+        files.write_json(self.folder / "table.json", [{k: r[k] for k in COLUMNS} for r in rows], indent=1)
+        files.write_table(self.folder / "table.csv", COLUMNS, rows)
         return rows
 
     def _cell(self, scene, method):
@@ -108,8 +140,17 @@ class Board:
         return cell.run(self.seconds, limit, progress, min(RANDOM_SECONDS, self.seconds))
 
     def _cells_of(self, task):
-        paths = [self.path(task, m) for m in METHODS]
-        return [json.loads(p.read_text()) for p in paths if p.exists()]
+        return [self._row(task, m) for m in METHODS if self.path(task, m).exists()]
+
+    def _row(self, task, method):
+        """The row in a cell's file. Raises ValueError, which names the file, where it is damaged."""
+        path = self.path(task, method)
+        row = files.read_json(path, "a cell of a board")
+        bad = [k for k, good in _CELL.items() if k not in row or not good(row[k])]
+        bad += [k for k, is_ in (("task", task), ("method", method)) if k not in bad and row[k] != is_]
+        if bad:
+            raise ValueError(f"{path} is damaged: {bad[0]}: got {row.get(bad[0])!r}; remove it to run the cell again")
+        return row
 
     def unsolved(self, rows):
         """Tasks of this board that no gradient method has solved, where one was asked for."""
@@ -126,10 +167,11 @@ class Board:
 
     def _check_settings(self, settings):
         path = self.folder / "settings.json"
-        if path.exists() and json.loads(path.read_text()) != settings:
-            raise ValueError(f"{self.folder} holds a board with {path.read_text()}, asked for {json.dumps(settings)}; "
-                             f"choose another folder with --out")  # fmt: skip
-        _write(path, json.dumps(settings))
+        stored = files.read_json(path, "a board's settings") if path.exists() else settings
+        if stored != settings:
+            there, asked = json.dumps(stored), json.dumps(settings)
+            raise ValueError(f"{self.folder} holds a board with {there}, asked for {asked}; choose another with --out")
+        files.write_json(path, settings)
 
 
 def _line(row):
@@ -161,10 +203,3 @@ def _chosen(what, given, known):
         if name not in known:
             raise ValueError(f"{what} {name!r}; allowed: {', '.join(known)}")
     return tuple(k for k in known if not given or k in given)
-
-
-def _write(path, text):
-    """Written beside and renamed, so that a kill leaves the last whole one."""
-    beside = path.with_suffix(".tmp")
-    beside.write_text(text)
-    os.replace(beside, path)

@@ -63,7 +63,10 @@ class Annealed(Method):
         return {**super().state(), **{f"inner_{k}": v for k, v in self.inner.state().items()}}
 
     def load_state(self, state):
-        self.stage = int(state["stage"])
+        stage = np.asarray(state.get("stage", -1))
+        if stage.dtype.kind != "i" or stage.ndim or not 0 <= stage < len(self.problems):
+            raise ValueError(f"Annealed: stage: got {stage}, allowed: 0 to {len(self.problems) - 1}")
+        self.stage = int(stage)
         self.problem = self.problems[self.stage]
         self.inner = self.make(self.problem, self.problem.first)
         super().load_state(state)

@@ -1,13 +1,14 @@
 """A search in its folder: when to stop, checkpoints, metrics; stopped or killed, it goes on with the same result."""
 
-import csv
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from engine import files
+from engine.lock import FolderLock
+
+_ROW = ("iteration", "cost", "best", "measured")  # of the metrics, in every row
 
 
 @dataclass
@@ -44,64 +45,105 @@ class Stop:
 
 
 class Folder:
-    """A run's folder: settings.json, checkpoint.npz (the search after its last iteration), metrics.csv."""
+    """A run's folder: settings.json, checkpoint.npz (the search after its last iteration), metrics.csv.
+
+    It is this object's alone until `close()` or the end of a `with`: FolderInUseError (engine/lock.py), which names the
+    holder, where another run has it, before anything there is touched. resume: keep what is there. Without it a
+    checkpoint of an earlier run is removed.
+    """
 
     def __init__(self, path, settings=None, resume=False):
         self.path, self.settings = Path(path), settings or {}
         self.rows = []
         self.checkpoint = self.path / "checkpoint.npz"
         if resume:
-            self._check_settings()
+            self._check_there()
         else:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.checkpoint.unlink(missing_ok=True)
-            (self.path / "settings.json").write_text(json.dumps(self.settings, indent=1))
+        self._lock = FolderLock(self.path)
+        try:
+            files.remove_leftovers(self.checkpoint)
+            if resume:
+                self._check_settings()
+            else:
+                self.checkpoint.unlink(missing_ok=True)
+                files.write_json(self.path / "settings.json", self.settings, indent=1)
+        except BaseException:
+            self.close()
+            raise
 
-    def _check_settings(self):
+    def close(self):
+        """Let others have the folder."""
+        self._lock.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _check_there(self):
         if not self.checkpoint.exists():
             raise FileNotFoundError(f"--resume: {self.checkpoint} does not exist; start without --resume first")
-        stored = json.loads((self.path / "settings.json").read_text())
+
+    def _check_settings(self):
+        self._check_there()  # its holder may have removed it since
+        stored = files.read_json(self.path / "settings.json", "a run's settings")
         if stored != self.settings:
             raise ValueError(f"--resume: the folder was made with {stored}, asked for {self.settings}")
 
     def load(self, method):
-        """Bring a search to where the checkpoint was written."""
-        with np.load(self.checkpoint) as state:
-            self.rows = json.loads(str(state["metrics"]))
-            method.load_state({k: state[k] for k in state.files if k != "metrics"})
+        """Bring a search to where the checkpoint was written. Raises ValueError, which names the file, if it cannot."""
+        state = files.read_arrays(self.checkpoint, "a checkpoint of a search")
+        try:
+            files.check_keys("it", state, ["metrics"])
+            rows = _rows(state.pop("metrics"))
+            method.load_state(state)
+            if len(rows) != method.iteration:
+                raise ValueError(f"metrics: got {len(rows)} rows, allowed: {method.iteration}, one for each iteration")
+        except ValueError as error:
+            raise ValueError(f"{self.checkpoint}: {error}") from error
+        self.rows = rows
         return method
 
     def save(self, method):
         """Written beside and renamed, so that a kill at any moment leaves the last whole one."""
-        beside = self.path / "checkpoint.tmp.npz"
-        with open(beside, "wb") as f:
-            np.savez(f, metrics=json.dumps(self.rows), **method.state())
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(beside, self.checkpoint)
+        files.write_arrays(self.checkpoint, {"metrics": json.dumps(self.rows), **method.state()}, sync=True)
 
     def write_metrics(self):
-        if not self.rows:
-            return
-        with open(self.path / "metrics.csv", "w", newline="") as f:
-            table = csv.DictWriter(f, list(self.rows[0]), extrasaction="ignore")
-            table.writeheader()
-            table.writerows(self.rows)
+        if self.rows:
+            files.write_table(self.path / "metrics.csv", list(self.rows[0]), self.rows)
+
+
+def _rows(text):
+    """The rows of metrics in a checkpoint."""
+    rows = files.parse_json(text, list)
+    for k, row in enumerate(rows):
+        for name in _ROW:
+            if not isinstance(row, dict) or not isinstance(row.get(name), (int, float)):
+                raise ValueError(f"metrics: row {k}: got {row!r}, allowed: numbers {', '.join(_ROW)}")
+    return rows
 
 
 def run(method, folder, stop, show=None, settings=None, resume=None):
     """Iterate `method` in `folder` until `stop` says so; returns the reason in words.
 
-    folder: a path or a Folder. show(row): called after every iteration. resume: go on from the folder's checkpoint;
-    default: if there is one. The checkpoint is written after every iteration; what a kill loses is the iteration it
-    hits, and the resumed search ends with the same numbers, bit for bit, as one that was never stopped (a budget of
-    seconds apart). KeyboardInterrupt passes through with the folder ready to be resumed.
+    folder: a path or a Folder (which stays open). show(row): called after every iteration. resume: go on from the
+    folder's checkpoint; default: if there is one. Raises FolderInUseError where another run has the folder. The
+    checkpoint is written after every iteration; what a kill loses is the iteration it hits, and the resumed search ends
+    with the same numbers, bit for bit, as one that was never stopped (a budget of seconds apart). KeyboardInterrupt
+    passes through with the folder ready to be resumed.
     """
-    if not isinstance(folder, Folder):
-        resume = (Path(folder) / "checkpoint.npz").exists() if resume is None else resume
-        folder = Folder(folder, settings, resume)
+    if isinstance(folder, Folder):
+        return _run(method, folder, stop, show)
+    resume = (Path(folder) / "checkpoint.npz").exists() if resume is None else resume
+    with Folder(folder, settings, resume) as made:
         if resume:
-            folder.load(method)
+            made.load(method)
+        return _run(method, made, stop, show)
+
+
+def _run(method, folder, stop, show):
     began = time.perf_counter()
     try:
         while True:

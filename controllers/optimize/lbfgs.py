@@ -15,6 +15,7 @@ class LBFGS(Method):
     """
 
     kept = ("points", "costs", "grads", "over")
+    growing = {"points": 0, "costs": 0, "grads": 0}
 
     def __init__(self, problem, params=None, *, memory=10, bounds=None, seed=0):
         super().__init__(problem, seed)

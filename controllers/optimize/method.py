@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+from engine import files
+
 
 class Method:
     """Base of all searches.
@@ -14,6 +16,7 @@ class Method:
     """
 
     kept, members = (), ()
+    growing = {}  # those of `kept` that grow: how many rows each has more than the first of them; None: any number
     ending = "finished: no further gain"  # what is said when a search is `finished`
 
     def __init__(self, problem, seed=0):
@@ -69,17 +72,44 @@ class Method:
         return [(name, getattr(self, name)) for name in self.members] + learned
 
     def load_state(self, state):
-        """Go on exactly where `state` was taken; returns self."""
-        missing = set(self.state()) - set(state)
-        if missing:
-            raise ValueError(f"{type(self).__name__}: the state lacks {sorted(missing)}")
+        """Go on exactly where `state` was taken; returns self. Raises ValueError where it is of another search."""
+        rng = self._check(state)
         self.iteration, self.best = int(state["iteration"]), float(state["best"])
         self.best_measured, self.best_params = float(state["best_measured"]), np.array(state["best_params"])
         self.problem.counter.steps, self.problem.counter.reversed = (int(x) for x in state["work"])
-        self.rng.bit_generator.state = json.loads(str(state["rng"]))
+        self.rng.bit_generator.state = rng
         for name in self.kept:
             value = np.array(state[name])
             setattr(self, name, value.item() if value.ndim == 0 else value)
         for name, member in self._members():
             member.load_state({k[len(name) + 1 :]: state[k] for k in state if k.startswith(f"{name}_")})
         return self
+
+    def _check(self, state):
+        """Refuse arrays that are not of this search; returns the state of the random numbers."""
+        who, lengths = type(self).__name__, {}
+        files.check_keys(f"{who}: the state", state, self.state())
+        of_members = tuple(f"{name}_" for name, _ in self._members())
+        for name, value in Method.state(self).items():
+            got, allowed = np.asarray(state[name]), np.asarray(value)
+            if name == "rng" or name.startswith(of_members) and name not in self.kept:
+                continue  # whose owners look at them
+            free = name in self.growing or name == "best_params"
+            shape = (got.shape[1:], allowed.shape[1:]) if free else (got.shape, allowed.shape)
+            if got.dtype.kind != allowed.dtype.kind or got.ndim != allowed.ndim or shape[0] != shape[1]:
+                want = f"rows of shape {shape[1]}" if free else allowed.shape
+                found = f"shape {got.shape} of {got.dtype}"
+                raise ValueError(f"{who}: {name}: got {found}, allowed: {want} of {allowed.dtype}")
+            if self.growing.get(name) is not None:
+                lengths[name] = len(got) - self.growing[name]
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"{who}: rows: got {lengths}, allowed: one number")
+        for name in ("iteration", "work"):
+            if np.min(state[name]) < 0:
+                raise ValueError(f"{who}: {name}: got {state[name]}, allowed: zero or more")
+        rng = files.parse_json(state["rng"])
+        try:
+            np.random.default_rng().bit_generator.state = rng
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise ValueError(f"{who}: rng: got {rng!r}, which is no state of NumPy's generator ({error})") from error
+        return rng

@@ -7,6 +7,7 @@ loop.
 
 import numpy as np
 
+from engine.files import check_array
 from engine.objectives import Objective
 
 
@@ -56,6 +57,8 @@ class FittedValue(Objective):
         return {"center": self.center, "spread": self.spread, "weights": self.weights}
 
     def load_state(self, state):
-        for name in ("center", "spread", "weights"):
+        for name, own in self.state().items():
+            check_array(f"FittedValue: {name}", np.asarray(state[name]), "f", own.shape)
+        for name in self.state():
             setattr(self, name, np.array(state[name]))
         return self

@@ -105,23 +105,31 @@ def default_method(chosen, task):
 
 
 def search(args, chosen, task, method):
-    from controllers.optimize.folder import Folder, Stop
-    from controllers.optimize.folder import run as iterate
+    from controllers.optimize.folder import Folder
     from controllers.optimize.job import Job
-    from controllers.optimize.report import write_report
 
-    out, began = Output(args.json), time.perf_counter()
-    planned = method in ("ilqr", "mpc")
-    iterations = args.iterations or (None if method == "mpc" else 200 if planned else 50)
-    title = f"{chosen.name}, {task} by {method}"
+    began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
                 "target": args.target, "seed": args.seed}  # fmt: skip
-    budget = args.budget or (np.inf if method == "mpc" else 75.0)
     job = Job(chosen, task, method, args)
-    folder = Folder(args.out or Path("runs") / chosen.name, settings, args.resume)
-    if args.resume:
-        folder.load(job.search)
+    with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
+        if args.resume:
+            folder.load(job.search)
+        return carried_out(args, job, folder, began)
+
+
+def carried_out(args, job, folder, began):
+    """The search of a job in its folder, to its end, and its report; returns the exit code."""
+    from controllers.optimize.folder import Stop
+    from controllers.optimize.folder import run as iterate
+    from controllers.optimize.report import write_report
+
+    out, task, method = Output(args.json), job.task, job.method_name
+    planned = method in ("ilqr", "mpc")
+    iterations = args.iterations or (None if method == "mpc" else 200 if planned else 50)
+    budget = args.budget or (np.inf if method == "mpc" else 75.0)
+    title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
     out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
     # the cost of a run that goes on grows with its time: it says nothing before the end

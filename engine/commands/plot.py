@@ -1,12 +1,10 @@
 """`pullback plot`: pictures of a recorded run, each a file in its folder."""
 
-import csv
 from pathlib import Path
-
-import numpy as np
 
 from engine.commands.common import DONE, Output
 from engine.commands.recorded import end_adjoint, recording, world_of
+from engine.files import read_table
 
 SERIES = ("qpos", "qvel", "act", "ctrl", "sensordata")
 _FPS = 25
@@ -132,9 +130,7 @@ class Plots:
         table = self.base / "metrics.csv"
         if not table.exists():
             return None
-        with open(table) as f:
-            rows = list(csv.DictReader(f))
-        metrics = {k: np.array([float(r[k]) for r in rows]) for k in rows[0] if k != "iteration"}
+        metrics = {k: a for k, a in read_table(table, "a run's metrics").items() if k != "iteration"}
         for k in words:
             if k not in metrics:
                 raise ValueError(f"loss: no column {k!r}; there are: {', '.join(metrics)}")

@@ -1,5 +1,6 @@
 """`pullback view`: a run, a scene or a robot file in the browser, live, as a replay, or as one HTML file."""
 
+import socket
 import time
 import webbrowser
 from pathlib import Path
@@ -20,7 +21,8 @@ def add(commands):
     p.add_argument("--pushes", action="store_true", help="of a run: which push at each body gains distance")
     p.add_argument("--seconds", type=float, default=5.0, help="with --html, of a scene or file (default 5)")
     p.add_argument("--still", action="store_true", help="with --html: the camera does not follow the robot")
-    p.add_argument("--host", default="127.0.0.1", help="address to serve at (default 127.0.0.1, this machine only)")
+    p.add_argument("--host", default="127.0.0.1", help="address to serve at (default 127.0.0.1, this machine only; at "
+                   "others, as 0.0.0.0, who looks needs the token in the address that is printed)")  # fmt: skip
     p.add_argument("--port", type=int, default=8080, help="port to serve at, or the next free one (default 8080)")
     p.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     p.set_defaults(run=run)
@@ -121,6 +123,10 @@ def served(args, page, wait):
     """Until Ctrl-C, which is how a person ends it."""
     try:
         print(f"look at {page.address} (Ctrl-C ends)", flush=True)
+        if args.host in ("", "0.0.0.0", "::"):
+            from engine.view.browser.server import address
+
+            print(f"from other machines {address(page.server, socket.gethostname())}", flush=True)
         if not args.no_browser:
             webbrowser.open(page.address)
         while True:

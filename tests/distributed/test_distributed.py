@@ -11,7 +11,7 @@ ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"'
 import engine  # noqa: E402
 import scenes  # noqa: E402
 from controllers import MLP  # noqa: E402
-from engine.distributed import Workers  # noqa: E402
+from engine.distributed import Workers, started_ray  # noqa: E402
 
 pytestmark = pytest.mark.slow  # each worker compiles or loads the kernels
 WORLDS, STEPS = 5, 30
@@ -20,7 +20,7 @@ WORLDS, STEPS = 5, 30
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One of this machine, with a place for a third worker beside the two of most tests."""
-    ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+    started_ray(3)
     yield
     ray.shutdown()
 

@@ -63,7 +63,7 @@ def test_stopping_and_dying_change_nothing(tmp_path):
     np.testing.assert_array_equal(resumed.scores, whole.scores)
     assert (resumed.state["x"], resumed.score, resumed.seed) == (whole.state["x"], whole.score, whole.seed)
     assert len(resumed.state["pids"]) >= 1 and os.getpid() not in resumed.state["pids"]
-    with pytest.raises(ValueError, match="was made with"):
+    with pytest.raises(ValueError, match="it was made with"):
         population(start, improve, range(5), 4, folder=tmp_path)
 
 

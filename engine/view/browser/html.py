@@ -7,6 +7,7 @@ lacks against the replay viewer are buttons of our own, so that it is decided he
 
 from pathlib import Path
 
+from engine.files import write_text
 from engine.view.browser.film import film
 from engine.view.browser.server import stop, viser_server
 from engine.view.browser.stage import Stage
@@ -25,7 +26,7 @@ def save_html(path, model, seen, *, labels=None, pushes=None, camera=None, fps=3
     shown = film(model, seen, labels, pushes, camera, fps)
     server = viser_server()
     try:
-        path.write_text(_page(server, shown, follow), encoding="utf-8")
+        write_text(path, _page(server, shown, follow))
     finally:
         stop(server)
     return path

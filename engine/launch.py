@@ -12,9 +12,10 @@ import taichi as ti
 from taichi.lang import impl
 
 from engine.backend import np_real, settings
+from engine.inlined import inlined
 from engine.memory import zeros
 from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
-from engine.session import adopted, entered, require_compiler, session
+from engine.session import PLAIN, adopted, entered, require_compiler, session
 from engine.variant import variant
 
 
@@ -29,7 +30,8 @@ def compile_kernel(kernel, narrays, nints):
         collecting = gc.isenabled()
         gc.disable()
         try:
-            arrays = [np.zeros(1, np.int32 if t == ti.i32 else np_real()) for t in types]
+            shapes = [(1, t.n) if hasattr(t, "n") else 1 for t in types]
+            arrays = [np.zeros(n, np.int32 if t == ti.i32 else np_real()) for n, t in zip(shapes, types, strict=True)]
             with adopted(kernel._primal) as primal:
                 traced = primal.compiled_kernels[primal.ensure_compiled(*arrays, *([0] * nints))]
             data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
@@ -58,6 +60,8 @@ class BoundKernel:
             for b in PACKS[pack.name]:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
             blocks += [pack.blocks[kind] for kind in kinds_of(letter)]
+        if PLAIN and (made := inlined(kernel, tuple(letters[p.name] for p in packs))):
+            self.kernel, blocks = made, [pack[b.name] for pack in packs for b in PACKS[pack.name]]
         blocks += others
         self.blocks = blocks  # alive as long as they are bound
         self.first, self.nints, self.ints = len(blocks), nints, None

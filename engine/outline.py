@@ -27,9 +27,10 @@ from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
 from engine.features import has
-from engine.math.types import real, vec3, vec4
+from engine.inlined import array_type
+from engine.math.types import real
 from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
-from engine.session import replace, session
+from engine.session import PLAIN, replace, session
 from engine.tracing import names_in
 from engine.variant import reached, variant_of
 
@@ -164,6 +165,9 @@ class Stage:
     def __call__(self, *args):
         if self.serves and not getattr(has, self.serves):
             return
+        if PLAIN:
+            self.function(*args)
+            return
         # robots share a stage whose code does not ask for what tells them apart; no two programs share any
         functions, key = session().functions, (self, variant_of(self))
         if key not in functions:
@@ -205,8 +209,8 @@ class Stage:
         )
         scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "Arrays": Arrays, "Part": Part}
         scope |= {"ints_t": INTS, "reals_t": REALS}
-        scope |= {f"{p}_{n}_t": array_type(p, n) for p, n in uses}
-        scope |= {f"{p}_{n}_d": array_type(p, n).dtype for p, n in uses}
+        scope |= {f"{p}_{n}_t": array_type(_buffer(p, n)) for p, n in uses}
+        scope |= {f"{p}_{n}_d": array_type(_buffer(p, n)).dtype for p, n in uses}
         # what is read of a file is kept by its name
         file = f"<stage {self.function.__module__}.{name} {next(_count)}>"
         linecache.cache[file] = (len(text), None, text.splitlines(True), file)
@@ -214,7 +218,6 @@ class Stage:
         return scope[name]
 
 
-DTYPES = {"real": real, "int": ti.i32, "vec3": vec3, "vec4": vec4}
 INTS = ti.types.ndarray(dtype=ti.i32, ndim=1)
 REALS = ti.types.ndarray(dtype=real, ndim=1)
 
@@ -225,10 +228,6 @@ def _kind(letter, name):
 
 def _block(letter, kind):
     return f"{kind}_{letter}" if kind in kinds_of(letter) else "None"
-
-
-def array_type(letter, name):
-    return ti.types.ndarray(dtype=DTYPES[_buffer(letter, name).dtype], ndim=1)
 
 
 def _buffer(letter, name):

@@ -34,6 +34,10 @@ _KEPT = (
     "use_llvm", "max_block_dim", "saturating_grid_dim", "cuda_stack_limit",
 )  # fmt: skip
 
+# Kernels as Taichi makes them, everything inlined: minutes of compiling, to see whether a fault is ours (inlined.py).
+PLAIN = bool(os.environ.get("PULLBACK_PLAIN"))
+VERSION = (1, 7, 4)  # of Taichi, whose inside these files know
+
 _lock = threading.RLock()
 _replacements = []
 _session = None
@@ -42,8 +46,9 @@ _forked = False  # in a child of os.fork the worker threads of the parent's prog
 
 
 def replace(owner, name, function):
-    """Have `owner.name` be `function` while the engine is entered."""
-    _replacements.append((owner, name, function))
+    """Have `owner.name` be `function` while the engine is entered; not in plain mode."""
+    if not PLAIN:
+        _replacements.append((owner, name, function))
 
 
 class Runtime(impl.PyTaichi):
@@ -87,6 +92,7 @@ def session():
     if _session is not None and _session.program is program:
         return _session
     with _lock:
+        _require_version(ti.__version__)
         program = impl.pytaichi.prog or _start()
         _require_arch(program)
         if _session is not None:
@@ -168,7 +174,7 @@ def _called(self, *args, **kwargs):
 
 
 _call = Kernel.__call__
-replace(Kernel, "__call__", _called)
+_replacements.append((Kernel, "__call__", _called))
 
 
 def _set(config, options):
@@ -192,6 +198,13 @@ def _options(program):
         "check_out_of_bound": False,
         "offline_cache": True,
     }  # fmt: skip
+
+
+def _require_version(found):
+    if tuple(found) != VERSION:
+        known, other = (".".join(map(str, v)) for v in (VERSION, found))
+        raise RuntimeError(f"Taichi {other} is installed; the engine knows the inside of {known} only. "
+                           f"Allowed: pip install taichi=={known}")  # fmt: skip
 
 
 def _require_arch(program):

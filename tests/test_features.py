@@ -3,6 +3,7 @@
 import ast
 import functools
 import inspect
+import os
 import subprocess
 import sys
 import textwrap
@@ -181,3 +182,25 @@ def test_a_stage_without_its_feature_is_not_traced():
     assert done.returncode == 0, done.stderr
     built = done.stdout.split()
     assert "contact_adjoint" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)
+
+
+@pytest.mark.slow
+def test_plain_kernels_give_the_same():
+    """PULLBACK_PLAIN=1: Taichi's own tracing, everything inlined. Where they differ, the way of compiling is wrong."""
+    code = """
+import numpy as np
+import engine, scenes
+sim = engine.Simulator(scenes.load("pendulum").model)
+tape = engine.Tape(sim, 20)
+rows = tape.rollout(0.3 * np.sin(np.arange(20)).reshape(20, 1))
+grads = tape.backward(qpos=np.ones_like(rows.qpos), sensordata=np.ones_like(rows.sensordata))
+print(*rows.qpos.ravel(), *rows.sensordata.ravel(), *grads.ctrl.ravel(), *grads.model.theta_bar.ravel())
+"""
+    found = []
+    for environment in ({}, {"PULLBACK_PLAIN": "1"}):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=1200,
+                              env={**os.environ, **environment})  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.append(np.array(done.stdout.split(), float))
+    assert np.abs(found[0]).max() > 0.1
+    np.testing.assert_allclose(*found, rtol=1e-12, atol=1e-12)

@@ -30,6 +30,7 @@ LAYERS = (
     ("engine.tracing",),
     ("engine.math", "engine.memory", "engine.variant"),
     ("engine.arrays",),
+    ("engine.inlined",),
     ("engine.launch", "engine.outline", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
@@ -60,7 +61,7 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
     "engine.feedback", "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
-    "engine.com_based", "engine.guard", "engine.variant", "engine.objectives", "engine.session",
+    "engine.com_based", "engine.guard", "engine.inlined", "engine.variant", "engine.objectives", "engine.session",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

@@ -40,6 +40,10 @@ def model_from_arrays(arrays):
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
     own = {name: arrays[name] for name in FIELDS}
+    for name, (size, entry, _) in FIELDS.items():
+        if own[name].shape[1:] != entry or own[name].ndim == 0:
+            got, wanted = own[name].shape, str((size, *entry)).replace("'", "")
+            raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {wanted}")
     return validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
 
 

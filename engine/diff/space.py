@@ -22,6 +22,9 @@ class Host:
         """An array of the engine's precision, not filled."""
         return np.empty(shape, NP_REAL)
 
+    def zeros(self, shape):
+        return np.zeros(shape, NP_REAL)
+
     def copy(self, a):
         return a.copy()
 

@@ -14,7 +14,7 @@ import engine.torch  # noqa: E402
 import scenes  # noqa: E402
 from tests import zoo  # noqa: E402
 
-DEVICE = engine.torch.DeviceTensors(torch.device("cpu"))
+DEVICE = engine.torch.space.DeviceTensors(torch.device("cpu"))
 NAMES = ("qpos", "qvel", "act", "sensordata")
 
 
@@ -35,7 +35,7 @@ def cases():
 
 def run(monkeypatch, space, sim, start, roll, **options):
     """Outputs and gradients of a step, or of a rollout of four steps with rows, in a space."""
-    monkeypatch.setattr(engine.torch, "_space", lambda device: space)
+    monkeypatch.setattr(engine.torch.space, "space_of", lambda device: space)
     m, rng = sim.model, np.random.default_rng(1)
     qpos, qvel = (torch.tensor(a, requires_grad=True) for a in start)
     worlds = len(qpos)
@@ -57,7 +57,7 @@ def test_is_the_other_path(monkeypatch, cases, name, roll):
     sim, start = cases[name]
     options = {"sensordata": bool(sim.model.nsensordata)} | ({"record_every": 2} if roll else {})
     ours = run(monkeypatch, DEVICE, sim, start, roll, **options)
-    host = run(monkeypatch, engine.torch.CPU, sim, start, roll, **options)
+    host = run(monkeypatch, engine.torch.space.CPU, sim, start, roll, **options)
     assert len(ours) == len(host) and all(np.array_equal(a, b) for a, b in zip(ours, host, strict=True))
     assert all(np.abs(g).max() > 0 for g in ours)
 
@@ -71,7 +71,7 @@ def test_beyond_the_memory_the_rollout_is_repeated(monkeypatch, cases):
 
 
 def test_a_value_that_is_not_finite_is_named(monkeypatch, cases):
-    monkeypatch.setattr(engine.torch, "_space", lambda device: DEVICE)
+    monkeypatch.setattr(engine.torch.space, "space_of", lambda device: DEVICE)
     sim, (qpos, qvel) = cases["hopper"]
     ctrl = torch.zeros(3, sim.model.nu, dtype=torch.float64)
     ctrl[1, 2] = torch.nan

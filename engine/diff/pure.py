@@ -207,13 +207,13 @@ class PureRollout:
     def _hold(self, bad, given):
         """Finite outputs of the worlds `bad`: the last state that an output row saw, or the given one; sensors of the
         control step in which it diverged, and later ones, are zero."""
-        if not self.output_every:
-            for a, start in zip(self._state, given, strict=False):
-                a[bad] = start[bad]
-            if self.sensors:
-                self._sensed[-1][bad] = 0
-            return
         for w in bad:
+            if not self.output_every:
+                for a, start in zip(self._state, given, strict=False):
+                    a[w] = start[w]
+                if self.sensors:
+                    self._sensed[-1, w] = 0
+                continue
             step = int(self.sim.data._status[w, s.W_STEP])
             row = step // self.every
             for a in self._traj_rows:

@@ -94,3 +94,27 @@ def test_data_are_tensors_on_the_simulators_memory(cases):
     for name, tensor in tensors.items():
         assert np.array_equal(tensor.numpy(), getattr(sim.data, name)), name
     assert (sim.data.ctrl == 0.2).all() and np.abs(tensors["qvel"].numpy()).max() > 0
+
+
+@pytest.mark.parametrize("roll", (False, True), ids=("step", "rollout"))
+def test_forces_and_worlds_that_diverge(monkeypatch, cases, roll):
+    """In single precision tensors, whose type outputs and gradients have."""
+    sim, (qpos, qvel) = cases["ant"]
+    m, rng = sim.model, np.random.default_rng(2)
+    arrays = [qpos, qvel.copy(), 0.3 * rng.normal(size=(3, m.nu)), rng.normal(size=(3, m.nbody, 6))]
+    arrays[1][1] = 1e9
+    if roll:
+        arrays[2] = np.stack([arrays[2]] * 4)
+    found = []
+    for space in (DEVICE, engine.torch.space.CPU):
+        monkeypatch.setattr(engine.torch.space, "space_of", lambda device, space=space: space)
+        x = [torch.tensor(a, dtype=torch.float32, requires_grad=True) for a in arrays]
+        call = engine.torch.rollout if roll else engine.torch.step
+        options = {"sensordata": True, "on_divergence": "mask"}
+        s, diverged = call(sim, *x[:2], None, x[2], xfrc_applied=x[3], **options)
+        assert diverged.tolist() == [False, True, False]
+        (s.qvel.sum() + s.sensordata.sum()).backward()
+        found.append([s.qpos, s.qvel, s.sensordata, *(t.grad for t in x)])
+    for a, b in zip(*found, strict=True):
+        assert a.dtype == torch.float32 and torch.isfinite(a).all() and torch.equal(a, b)
+    assert not found[0][-1][1].any() and found[0][-1][0].any()

@@ -22,6 +22,7 @@ from engine.errors import ContactOverflowError, DivergenceError
 
 # What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.
 STARTS = ("qpos", "qvel")
+APPLIED = ("qfrc_applied", "xfrc_applied")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl")
 # variables of Ray: "token": only who has the token is answered; "0": stay on the loopback interface
 _AUTH, _CLUSTER = "RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -149,7 +150,8 @@ class Workers:
 
         done = self._all("gradient", controls, qpos0, qvel0, params, loss)
         shared = done[0]["params"] is None or done[0]["params"].ndim == 1
-        join = {"ctrl": 1, "qpos0": 0, "qvel0": 0, "act0": 0, "theta": 0} | ({} if shared else {"params": 0})
+        join = {"ctrl": 1} | dict.fromkeys(("qpos0", "qvel0", "act0", "theta", *APPLIED), 0)
+        join |= {} if shared else {"params": 0}
         whole = {n: np.concatenate([d[n] for d in done], axis=axis) for n, axis in join.items()}
         if shared:
             whole["params"] = None if done[0]["params"] is None else sum(d["params"] for d in done)
@@ -227,7 +229,7 @@ class _Worker:
         trajectory.worlds = range(first, first + self.worlds)
         value, cotangents = loss(trajectory)
         g = self.tape.backward(**cotangents)
-        parts = {n: getattr(g, n) for n in ("ctrl", "params", "qpos0", "qvel0", "act0")}
+        parts = {n: getattr(g, n) for n in ("ctrl", "params", "qpos0", "qvel0", "act0", *APPLIED)}
         return {"value": float(value), "theta": g.model.theta_bar, **parts}
 
     def _roll(self, first, start, controls, params):

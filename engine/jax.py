@@ -15,15 +15,22 @@ Arrays are converted to the engine's precision, which is float64 by default, and
 those of `engine.Tape`. The solver starts every call afresh, so the same arguments give the same numbers, bit for bit.
 Forward-mode and second derivatives do not exist and raise. An error inside a call (a value that is not finite,
 DivergenceError) reaches the caller as JAX's own error with its message.
+
+JAX keeps what it compiled, and that refers to its simulator only weakly: a compiled function of yours that outlives the
+simulator raises ReferenceError when it is called.
 """
 
+import weakref
+from collections import OrderedDict
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.backend import np_real
-from engine.diff.pure import Saved, Values, check_simulator, pure_rollout, theta_slots
+from engine.diff.arguments import Saved, Values, check_simulator, theta_slots
+from engine.diff.pure import KEPT, pure_rollout
 from engine.diff.schedule import parse_bytes
+from engine.diff.tape import APPLIED
 
 try:
     import jax
@@ -41,37 +48,49 @@ class State(NamedTuple):
     sensordata: jax.Array | None
 
 
-def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sensordata=False):
+def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sensordata=False, qfrc_applied=None,
+         xfrc_applied=None, on_divergence="raise"):  # fmt: skip
     """The state after one control step: `frame_skip` physics steps under the same control. Returns a State.
 
     qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
     may be None where the model has none. params: {name: array} of differentiable parameters of the model (the names of
     `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds.
-    sensordata: also return the sensors of the new state, under the same control.
+    sensordata: also return the sensors of the new state, under the same control. qfrc_applied (..., nv; N m or N) and
+    xfrc_applied (..., nbody, 6; force in N, torque in N m at the body's centre of mass, world axes): forces that act
+    all the while, as in `sim.data`; None: no forces.
+
+    on_divergence="mask": returns (State, diverged), booleans (...). A world that diverges then ends nobody else's step:
+    it has the state that it was given, sensors of zero, and the gradient zero.
 
     Raises ValueError for shapes or names that are not allowed, RuntimeError where JAX has no float64.
     """
-    return _call(sim, (qpos, qvel, act, ctrl), params, None, (1, frame_skip, 0, bool(sensordata), "1GiB"))
+    options = 1, frame_skip, 0, bool(sensordata), "1GiB", on_divergence
+    return _call(sim, (qpos, qvel, act, ctrl, qfrc_applied, xfrc_applied), params, None, options)
 
 
 def rollout(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, record_every=1, sensordata=False,
-            memory="1GiB"):  # fmt: skip
+            memory="1GiB", qfrc_applied=None, xfrc_applied=None, on_divergence="raise"):  # fmt: skip
     """All control steps of ctrl (steps, ..., nu) in one launch. Returns a State whose arrays have rows first.
 
     Rows are the states before steps 0, record_every, ... and after the last. Other arguments are as in `step`. memory:
     bytes of what is kept for the gradient; a longer rollout is repeated there, on a checkpointed tape of this size.
     Under vmap it holds for each mapped call.
     The sensors of a row are those of its state and its control, at the last row of the last control.
+
+    on_divergence="mask": returns (State, diverged), booleans (...). A world that diverges stays in the last row before
+    that, with sensors of zero, and has the gradient zero in all its rows.
     """
     if ctrl is None:
         raise TypeError("ctrl: got None, allowed: an array (steps, ..., nu); nu may be 0")
     steps = jnp.shape(ctrl)[0] if jnp.ndim(ctrl) else 0
-    options = steps, frame_skip, record_every, bool(sensordata), memory
-    return _call(sim, (qpos, qvel, act, ctrl), params, steps, options)
+    options = steps, frame_skip, record_every, bool(sensordata), memory, on_divergence
+    return _call(sim, (qpos, qvel, act, ctrl, qfrc_applied, xfrc_applied), params, steps, options)
 
 
 def _call(sim, arguments, params, steps, options):
-    check_simulator(sim)
+    *arguments, qfrc, xfrc = arguments
+    forces = {name: a for name, a in zip(APPLIED, (qfrc, xfrc), strict=True) if a is not None}
+    check_simulator(sim, forces)
     if np_real() == np.float64 and not jax.config.jax_enable_x64:
         raise RuntimeError(
             "engine.jax: the engine computes in float64, and JAX is set to float32: call "
@@ -90,12 +109,24 @@ def _call(sim, arguments, params, steps, options):
         theta = theta.at[where].set(_checked(f"params[{name!r}]", params[name], shape).ravel())
     if 0 in batch:
         raise ValueError(f"qpos: got shape {jnp.shape(arguments[0])}, allowed: at least one world")
-    functions = sim.__dict__.setdefault("_jax", {})
-    key = (batch, options)
-    if key not in functions:
-        functions[key] = _Function(sim, batch, options).function
-    values = functions[key](*arrays, theta)
-    return State(*values, *([None] * (4 - len(values))))
+    widths = {"qfrc_applied": (m.nv,), "xfrc_applied": (m.nbody, 6)}
+    given = [_checked(name, a, (*batch, *widths[name])).reshape(*batch, -1) for name, a in forces.items()]
+    values = _function(sim, (batch, tuple(forces), options))(*arrays, theta, *given)
+    masked = options[-1] == "mask"
+    state = values[: len(values) - masked]
+    state = State(*state, *([None] * (4 - len(state))))
+    return (state, values[-1]) if masked else state
+
+
+def _function(sim, key):
+    """The function of this batch, forces and options: kept on the simulator, the last few of them."""
+    kept = sim.__dict__.setdefault("_jax", OrderedDict())
+    if key not in kept:
+        kept[key] = _Function(sim, *key).function
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
 
 
 def _checked(name, value, shape):
@@ -106,76 +137,115 @@ def _checked(name, value, shape):
 
 
 class _Function:
-    """A custom_vjp function of qpos, qvel, act, ctrl and theta for one shape, and the three launches behind it."""
+    """A custom_vjp function of qpos, qvel, act, ctrl, theta and forces for one shape, and the three launches behind it.
 
-    def __init__(self, sim, batch, options):
-        self.sim, self.batch = sim, batch
-        self.options = dict(zip(("steps", "frame_skip", "record_every", "sensors", "memory"), options, strict=True))
+    Compiled code, which JAX keeps, refers to this object, and this object to its simulator weakly.
+    """
+
+    def __init__(self, sim, batch, forces, options):
+        self.sim, self.batch, self.forces = weakref.ref(sim), batch, forces
+        names = "steps", "frame_skip", "record_every", "sensors", "memory", "on_divergence"
+        self.options = dict(zip(names, options, strict=True)) | {"forces": forces}
         self.options["memory"] = parse_bytes(self.options["memory"])
         one = self.pure(int(np.prod(batch)))  # refuses options that are not allowed, now rather than inside a callback
         self.rows = (one.rows,) if one.output_every else ()
+        self.masked = one.masked
         m = sim.model
         self.widths = [m.nq, m.nv, m.na] + [m.nsensordata] * one.sensors
         self.record = (one.record_shape[0] * (not one.repeats), *batch, one.record_shape[-1])
         self.steps = (one.steps,) if self.rows else ()
         values = [_shape(*self.rows, *batch, n) for n in self.widths]
+        values += [jax.ShapeDtypeStruct((*batch, 1), bool)] * self.masked
         given = [_shape(*batch, n) for n in (m.nq, m.nv, m.na)] + [_shape(*self.steps, *batch, m.nu)]
-        theta = _shape(sim.sizes["ntheta"])
+        given += [_shape(sim.sizes["ntheta"])]
+        given += [_shape(*batch, {"qfrc_applied": m.nv, "xfrc_applied": 6 * m.nbody}[name]) for name in forces]
 
         recorded = _callback(self.recorded, [*values, _shape(*self.record)])
-        reverse = _callback(self.reverse, [*given, theta])
+        reverse = _callback(self.reverse, given)
         function = jax.custom_vjp(_callback(self.primal, values))
 
         def forward(*args):
             *out, record = recorded(*args)
-            return out, (args, out[0], record)
+            return out, (*args, out[0], record, *out[len(self.widths) :])
 
-        function.defvjp(forward, lambda saved, bars: tuple(reverse(*saved[0], *saved[1:], *bars)))
-        self.function = jax.jit(function)
+        # whether a world diverged has no cotangent
+        function.defvjp(forward, lambda saved, bars: tuple(reverse(*saved, *bars[: len(self.widths)])))
+        self.function = jax.jit(lambda *args: self.told(function(*args)))
+
+    def told(self, values):
+        """The flags without the axis that they have in common with the other outputs."""
+        return [*values[:-1], values[-1][..., 0]] if self.masked else values
 
     def pure(self, worlds):
         """For a call of this many worlds; every mapped one has the budget for itself."""
+        sim = self.sim()
+        if sim is None:
+            raise ReferenceError(
+                "engine.jax: the simulator of this compiled function does not exist any more; keep it as long as the "
+                "function is called"
+            )
         memory = self.options["memory"] * (worlds // int(np.prod(self.batch)))
-        return pure_rollout(self.sim, worlds, **{**self.options, "memory": memory})
+        return pure_rollout(sim, worlds, **{**self.options, "memory": memory})
 
     # -------------------------------------------------------------- on the host; mapped axes come before the others
 
     def primal(self, *args):
-        def launch(pure, *a):
-            return list(pure(*a, record=False)[0])[: len(self.widths)]
-
-        return self.launches(args, self.inner(), launch)
+        return self.launches(args, self.inner(), lambda pure, *a: self.run(pure, *a, record=False)[0])
 
     def recorded(self, *args):
         def launch(pure, *a):
-            values, kept = pure(*a)
-            record = pure.saved(kept).record.reshape(-1, pure.worlds, self.record[-1])
-            return [*values[: len(self.widths)], record]
+            values, kept = self.run(pure, *a)
+            return [*values, pure.saved(kept).record.reshape(-1, pure.worlds, self.record[-1])]
 
-        return self.launches(args, self.inner(), launch, rows=[len(self.rows)] * len(self.widths) + [1])
+        return self.launches(args, self.inner(), launch, rows=[*self.outer(), 1])
+
+    def run(self, pure, qpos, qvel, act, ctrl, theta, *forces, record=True):
+        """(outputs, what is kept) of a launch."""
+        forces = [a.reshape(len(a), *shape) for a, shape in zip(forces, self.shapes(pure), strict=True)]
+        values, kept, diverged = pure(qpos, qvel, act, ctrl, theta, forces, record)
+        return [*values[: len(self.widths)], *([diverged[:, None]] if self.masked else [])], kept
+
+    def shapes(self, pure):
+        """Of one world's forces."""
+        return [{"qfrc_applied": (-1,), "xfrc_applied": (pure.model.nbody, 6)}[name] for name in self.forces]
 
     def reverse(self, *args):
-        def launch(pure, qpos, qvel, act, ctrl, theta, out, record, *bars):
+        n = len(self.forces)
+
+        def launch(pure, qpos, qvel, act, ctrl, theta, *more):
+            forces, (out, record, *more) = more[:n], more[n:]
+            diverged, bars = (more[0][:, 0], more[1:]) if self.masked else (np.zeros(0), more)
             start = np.concatenate([qpos, qvel, act], axis=1) if pure.repeats else np.zeros(0)
             ctrl = ctrl.reshape(pure.steps, pure.worlds, ctrl.shape[-1])
-            saved = Saved(ctrl, theta, out, record, start)
+            forces = {
+                name: a.reshape(len(a), *shape)
+                for name, a, shape in zip(self.forces, forces, self.shapes(pure), strict=True)
+            }
+            forces = dict.fromkeys(APPLIED, np.zeros(0)) | forces
+            saved = Saved(ctrl, theta, out, record, start, **forces, diverged=diverged)
             gradient = pure.reverse(saved, Values(*bars, *([None] * (4 - len(bars)))))
-            return [*gradient[:3], gradient.ctrl if self.steps else gradient.ctrl[0], gradient.theta]
+            ctrl = gradient.ctrl if self.steps else gradient.ctrl[0]
+            forces = [getattr(gradient, name).reshape(pure.worlds, -1) for name in self.forces]
+            return [*gradient[:3], ctrl, gradient.theta, *forces]
 
-        rows, s = len(self.rows), len(self.steps)
-        inner = [*self.inner(), rows, 1, *([rows] * len(self.widths))]
-        return self.launches(args, inner, launch, rows=[0, 0, 0, s, None])
+        rows = len(self.rows)
+        inner = [*self.inner(), rows, 1, *[0] * self.masked, *([rows] * len(self.widths))]
+        return self.launches(args, inner, launch, rows=self.inner())
 
     def inner(self):
-        """Axes before the worlds of qpos, qvel, act, ctrl; None for theta, which has no worlds."""
-        return [0, 0, 0, len(self.steps), None]
+        """Axes before the worlds of qpos, qvel, act, ctrl and forces; None for theta, which has no worlds."""
+        return [0, 0, 0, len(self.steps), None, *[0] * len(self.forces)]
+
+    def outer(self):
+        """Axes before the worlds of the outputs."""
+        return [len(self.rows)] * len(self.widths) + [0] * self.masked
 
     def launches(self, args, inner, launch, rows=None):
         """launch(pure, *arrays) on arrays with all worlds in one axis, and its results with the mapped axes again.
 
         inner, rows: for each argument and each result the number of axes before the worlds' (None: theta).
         """
-        rows = rows or [len(self.rows)] * len(self.widths)
+        rows = rows or self.outer()
         n = len(self.batch)
         args = [np.asarray(a) for a in args]
         prefixes = [a.shape[: a.ndim - (1 if k is None else k + n + 1)] for a, k in zip(args, inner, strict=True)]

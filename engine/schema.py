@@ -213,6 +213,8 @@ ADJOINT = (
     Buffer("act_bar", "real", "na", 1),
     Buffer("ctrl_bar", "real", "nu", 1),
     Buffer("force_bar", "real", "nu", 1),  # of actuator forces that sensors read
+    Buffer("qfrc_bar", "real", "nv", 1),  # of qfrc_applied and xfrc_applied, over all steps in which they act
+    Buffer("xfrc_bar", "vec3", "nbody", 2),
     Buffer("theta_bar", "real", "ntheta", 1),
     Buffer("stage_bar", "real", "nstage", 1),
     Buffer("params_bar", "real", "nparam", 1),

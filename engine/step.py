@@ -12,7 +12,7 @@ from engine.contact.rows import rows_vjp
 from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
-from engine.dynamics.applied import smooth_forces, xfrc_vjp
+from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import effective_acceleration, has_implicit
 from engine.dynamics.passive import passive, passive_vjp
@@ -274,7 +274,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
 def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                 implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
     """The adjoint of an evaluation, of the sensors in output row `row` if it is not negative, and of the integrator:
-    adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar."""
+    adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar, qfrc_bar, xfrc_bar."""
     nv = m.dims[NV]
     o = w * nv * NQR
     advance_adjoint(m, d, g, w, implicit, stage)
@@ -298,7 +298,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if d.world_i[w * NWI + W_NCON] > 0:
         contact_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
-    xfrc_vjp(m, d, g, w)
+    applied_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)
     motion_adjoint(m, d, g, w, implicit)

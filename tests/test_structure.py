@@ -361,7 +361,7 @@ COLUMNS = {
     "row_r": "R_SIGN R_AREF R_D R_FLOSS R_JAR R_JV R_F R_K R_DIST R_B R_KP R_IMP R_IMPP",
     "body_bar": "LB_ANG LB_LIN AB_ANG AB_LIN UB_ANG UB_LIN VB_ANG VB_LIN XB_ANG XB_LIN PB_ANG PB_LIN QB_ANG QB_LIN",
 }
-UNNAMED = {"qpos_r": 2, "xfrc_applied": 2, "part": 8}  # wide buffers without names for their columns
+UNNAMED = {"qpos_r": 2, "xfrc_applied": 2, "xfrc_bar": 2, "part": 8}  # wide buffers without names for their columns
 BUFFERS = {b.name: b for pack in schema.PACKS.values() for b in pack}
 STATUS = {"OK", "DIVERGED", "OVERFLOW"}
 LIMITS = {"MOST"}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.backend import np_real
-from engine.diff.tape import OUTPUTS
+from engine.diff.tape import APPLIED, OUTPUTS
 from engine.model.constants import BALL, FREE
 from engine.model.displace import direction, displace
 from engine.parts import OPEN, TO_CTRL, Part
@@ -78,7 +78,8 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
     """Compare `tape.backward` with central differences of whole rollouts; returns a Report.
 
     loss(trajectory) -> (value, {output: cotangent}), the cotangents being dvalue/d(trajectory.output).
-    wrt: "ctrl", "params" (of a controller), "qpos0", "qvel0", "act0" or parameters of the model (sim.params).
+    wrt: "ctrl", "params" (of a controller), "qpos0", "qvel0", "act0", "qfrc_applied", "xfrc_applied" or parameters of
+    the model (sim.params).
     controls: as in `Tape.rollout`; by default the simulator's controls, held. qpos0, qvel0: start state instead of the
     simulator's. directions: random directions of every input. eps: middle of the ladder of steps, relative to the
     input's size and smaller where the loss is steep. rtol: relative error that is "ok"; differences known worse than
@@ -186,7 +187,7 @@ class _Case:
 
     def names(self):
         params = ("params",) if self.controller is not None else ()
-        return ("ctrl", *params, *START, *self.sim.params)
+        return ("ctrl", *params, *START, *APPLIED, *self.sim.params)
 
     def check(self, wrt):
         for name in wrt:
@@ -247,6 +248,8 @@ def _probes(case, name, grads, rng, directions):
         elif name in START:
             state = name[:-1]
             yield _probe_array(name, getattr(grads, name), case.start[state], rng, getattr(case.sim.data, state))
+        elif name in APPLIED:
+            yield _probe_array(name, getattr(grads, name), case.saved[name], rng, getattr(case.sim.data, name))
         elif name == "params":
             yield _probe_array(name, grads.params, case.params, rng, case.controller.params)
         elif name == "ctrl":

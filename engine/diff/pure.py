@@ -13,61 +13,28 @@ single step and makes the result depend on the arguments alone, bit for bit.
 import math
 import threading
 from collections import OrderedDict
-from typing import NamedTuple
 
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import REACH, Pack, pack_end, parameter, theta_layout
+from engine.arrays import REACH, Pack, pack_end, theta_layout
 from engine.backend import np_real
+from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
 from engine.diff.budget import record_numbers
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
-from engine.diff.tape import Tape
-from engine.finite import within
+from engine.diff.tape import APPLIED, Tape
 from engine.model.constants import BALL, FREE
 from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
 
-ARGUMENTS = ("qpos", "qvel", "act", "ctrl")
-COTANGENTS = tuple(f"cotangent of {name}" for name in ("qpos", "qvel", "act", "sensordata"))
-NEGLIGIBLE = 1e-20  # N and N m
 KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
 
-class Values(NamedTuple):
-    """State outputs, or their cotangents, (worlds, .) of the end or (rows, worlds, .) of a trajectory."""
-
-    qpos: np.ndarray
-    qvel: np.ndarray
-    act: np.ndarray
-    sensordata: np.ndarray | None
-
-
-class Saved(NamedTuple):
-    """What a call's reverse reads. `qpos`: its outputs, where the robot has quaternions; `record` is empty where the
-    reverse repeats the rollout from `start` (memory budget), and `start` is empty where it does not."""
-
-    ctrl: np.ndarray
-    theta: np.ndarray
-    qpos: np.ndarray
-    record: np.ndarray
-    start: np.ndarray
-
-
-class Gradient(NamedTuple):
-    """dloss/d(argument): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (worlds, ntheta) or None."""
-
-    qpos: np.ndarray
-    qvel: np.ndarray
-    act: np.ndarray
-    ctrl: np.ndarray
-    theta: np.ndarray | None
-
-
-def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB", space=HOST):
+def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB", space=HOST,
+                 forces=(), on_divergence="raise"):  # fmt: skip
     """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator."""
-    key = (worlds, steps, frame_skip, record_every, sensors, memory, space)
+    key = (worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence)
     kept = sim.__dict__.setdefault("_pure", OrderedDict())
     with _lock:
         if key not in kept:
@@ -87,14 +54,17 @@ class PureRollout:
     record_every: control steps between output rows, row 0 being the start; 0: the final state is the only output.
     sensors: sensor values are an output too, at the last row those of the final state under the last control.
     memory: bytes that the record of one call may take. A longer one is not kept: the reverse then repeats the rollout
-    on a Tape with this budget. space: where arguments and results live (space.py). Raises ValueError for numbers that
-    are not allowed.
+    on a Tape with this budget. space: where arguments and results live (space.py). forces: those of APPLIED that are
+    arguments, constant over a call; the others are zero. on_divergence: "raise", or "mask": a world that diverges is
+    told, not raised, and does not disturb the others (`_hold`, `reverse`). Raises ValueError for what is not allowed.
 
     Calls may come from any thread; they wait for each other.
     """
 
-    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space):
-        self.space = space
+    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence):
+        if on_divergence not in ON_DIVERGENCE:
+            raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")
+        self.space, self.forces, self.masked = space, forces, on_divergence == "mask"
         self.steps, self.frame_skip = whole("steps", steps), whole("frame_skip", frame_skip)
         self.sensors, self.output_every = bool(sensors), record_every
         if record_every and self.steps % whole("record_every", record_every):
@@ -147,7 +117,9 @@ class PureRollout:
         self._theta = view(sim.model_pack["theta"])
         self._cleared = [view(a) for a in (d._status, sim.pack["time"], sim.pack["qacc_warmstart"])]
         self._state = [view(a) for a in (d.qpos, d.qvel, d.act)]
-        self._given = *self._state, self._rows(self._traj, "traj_ctrl", self.steps, m.nu)
+        self._forces = {name: view(getattr(d, name)) for name in self.forces}
+        self._names = (*ARGUMENTS, *self.forces)
+        self._given = *self._state, self._rows(self._traj, "traj_ctrl", self.steps, m.nu), *self._forces.values()
         if not self.repeats:
             self._record = view(self._traj["record"].reshape(self.record_shape))
         widths = {"qpos": m.nv, "qvel": m.nv, "act": m.na}
@@ -155,6 +127,10 @@ class PureRollout:
         # what the reverse adds to lies together
         first, last = adj.starts["qpos_bar"], adj.starts["theta_bar"] + adj["theta_bar"].size
         self._summed = view(adj.blocks["real"][first:last])
+        self._force_bars = {
+            name: view(adj[f"{name[:4]}_bar"].reshape(-1)[: a.size].reshape(a.shape))
+            for name, a in ((name, getattr(d, name)) for name in self.forces)
+        }
         self._theta_bar = view(adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1))
         self._ctrl_total = self._rows(self._cot, "ctrl_total", self.steps, m.nu)
         if self.output_every:
@@ -171,13 +147,15 @@ class PureRollout:
             qpos=(*rows, w, m.nq) if self.quaternions else (0,),
             record=(0,) if self.repeats else self.record_shape,
             start=(w, m.nq + m.nv + m.na) if self.repeats else (0,),
+            **{name: getattr(d, name).shape if name in self.forces else (0,) for name in APPLIED},
+            diverged=(w,) if self.masked else (0,),
         )
         ends = np.cumsum([0, *(math.prod(shape) for shape in shapes)]).tolist()
         self._layout = [(slice(*ends[i : i + 2]), shape) for i, shape in enumerate(shapes)]
         self._kept = ends[-1]
-        self._sources = [(self._layout[0][0], self._given[3].reshape(-1)), (self._layout[1][0], self._theta)]
-        if not self.repeats:
-            self._sources.append((self._layout[3][0], self._record.reshape(-1)))
+        sources = {"ctrl": self._given[3], "theta": self._theta, **self._forces}
+        sources |= {} if self.repeats else {"record": self._record}
+        self._sources = [(self._layout[Saved._fields.index(name)][0], a.reshape(-1)) for name, a in sources.items()]
 
     def saved(self, kept):
         """The parts, views, of the array that a call kept for its reverse."""
@@ -198,22 +176,57 @@ class PureRollout:
 
     # --------------------------------------------------------------------------------------------------- forward
 
-    def __call__(self, qpos, qvel, act, ctrl, theta, record=True):
-        """(Values, kept or None): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,).
+    def __call__(self, qpos, qvel, act, ctrl, theta, forces=(), record=True):
+        """(Values, kept or None, diverged or None).
 
-        kept: one array with all that `reverse` reads, see `saved`; None with record=False. Raises ValueError for a
-        value that is not finite, DivergenceError and ContactOverflowError as Simulator does.
+        qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,), forces in the order of `self.forces`:
+        qfrc_applied (worlds, nv), xfrc_applied (worlds, nbody, 6). kept: one array with all that `reverse` reads, see
+        `saved`; None with record=False. diverged: which worlds did, NumPy's booleans (worlds,), with
+        on_divergence="mask". Raises ValueError for a value that is not finite, DivergenceError and ContactOverflowError
+        as Simulator does.
         """
-        given = qpos, qvel, act, ctrl
-        self.space.require_finite(ARGUMENTS, given)
+        given = qpos, qvel, act, ctrl, *forces
+        self.space.require_finite(self._names, given)
         with self._lock:
             self._load(theta)
             for buffer, a in zip(self._given, given, strict=True):
                 buffer[:] = a
             self._launch(self._forward, 0 if record and not self.repeats else -1)
-            self.sim.raise_status(self.sim.data)
+            diverged = None
+            if self.masked:
+                diverged = self._diverged()
+                if diverged.any():
+                    self._hold(np.flatnonzero(diverged).tolist(), given)
+            else:
+                self.sim.raise_status(self.sim.data)
             values = self._outputs()
-            return values, self._keep(given, values) if record else None
+            return values, self._keep(given, values, diverged) if record else None, diverged
+
+    def _diverged(self):
+        """Which worlds diverged; what else stopped a world is raised."""
+        status = self.sim.data._status[:, s.W_STATUS]
+        diverged = status == s.DIVERGED
+        if (status == s.OVERFLOW).any():
+            status[diverged] = s.OK
+            self.sim.raise_status(self.sim.data)
+        return diverged
+
+    def _hold(self, bad, given):
+        """Finite outputs of the worlds `bad`: the last state that an output row saw, or the given one; sensors of the
+        control step in which it diverged, and later ones, are zero."""
+        for w in bad:
+            if not self.output_every:
+                for a, start in zip(self._state, given, strict=False):
+                    a[w] = start[w]
+                if self.sensors:
+                    self._sensed[-1, w] = 0
+                continue
+            step = int(self.sim.data._status[w, s.W_STEP])
+            row = step // self.every
+            for a in self._traj_rows:
+                a[row + 1 :, w] = a[row, w]
+            if self.sensors:
+                self._sensed[-(-step // self.every) :, w] = 0
 
     def _outputs(self):
         copy = self.space.copy
@@ -223,12 +236,14 @@ class PureRollout:
             sensors = copy(self._sensed if self.output_every else self._sensed[-1])
         return Values(*state, sensors)
 
-    def _keep(self, given, values):
+    def _keep(self, given, values, diverged):
         kept = self.space.empty(self._kept)
         for where, source in self._sources:
             kept[where] = source
         if self.quaternions:
             self.saved(kept).qpos[:] = values.qpos
+        if self.masked:
+            self.saved(kept).diverged[:] = self.space.ours(diverged)
         if self.repeats:
             at = 0
             for a in given[:3]:
@@ -241,17 +256,49 @@ class PureRollout:
     def reverse(self, saved, bars, theta=True):
         """Gradient of a loss with cotangents `bars` (Values; None for zero) of what the call that saved returned.
 
-        theta=False: without that of the parameters, which is as large as all the others together.
+        theta=False: without that of the parameters, which is as large as all the others together. A world that diverged
+        has the gradient zero, whatever its cotangents are.
         """
+        if not self.masked:
+            return self._reversed(saved, bars, theta)
+        diverged = self.space.host(saved.diverged) != 0
+        if not diverged.any():
+            return self._reversed(saved, bars, theta)
+        return self._reversed_rest(saved, bars, theta, diverged)
+
+    def _reversed(self, saved, bars, theta):
         self.space.require_finite(COTANGENTS, bars)
         with self._lock:
             self._load(saved.theta)
             if self.repeats:
                 return self._repeat(saved, bars)
             self._record[:], self._given[3][:] = saved.record, saved.ctrl
+            for name, a in self._forces.items():
+                a[:] = getattr(saved, name)
             direct = self._load_cotangents(saved, bars)
             self._launch(self._reverse, 0)
             return self._collect(saved.record[0, :, : self.model.nq], direct, theta)
+
+    def _reversed_rest(self, saved, bars, theta, diverged):
+        """`_reversed` of the worlds that did not diverge. In place of the others the first of them runs along."""
+        bad, rows = np.flatnonzero(diverged).tolist(), int(bool(self.output_every))
+        worlds = np.where(diverged, np.argmin(diverged), np.arange(self.worlds)).tolist()
+        axes = {"ctrl": 1, "qpos": rows, "record": 1, "start": 0, **dict.fromkeys(APPLIED, 0)}
+        taken = {name: _of_worlds(getattr(saved, name), worlds, axis) for name, axis in axes.items()}
+        bars = [None if b is None else _of_worlds(b, worlds, rows) for b in bars]
+        for b in bars:
+            if b is not None:
+                b[(slice(None),) * rows + (bad,)] = 0
+        if diverged.all():  # no world is left that could run
+            w, m, zeros = self.worlds, self.model, self.space.zeros
+            shapes = (w, m.nq), (w, m.nv), (w, m.na), (self.steps, w, m.nu), self._theta_bar.shape
+            forces = (zeros(self._force_bars[n].shape) if n in self.forces else None for n in APPLIED)
+            return Gradient(*map(zeros, shapes), *forces)
+        gradient = self._reversed(saved._replace(**taken), Values(*bars), theta)
+        for name, a in gradient._asdict().items():
+            if a is not None:
+                a[(slice(None), bad) if name == "ctrl" else bad] = 0
+        return gradient
 
     def _load_cotangents(self, saved, bars):
         """Into the kernel's rows; the final row goes where the reverse begins. Returns that of the start's own row."""
@@ -292,12 +339,15 @@ class PureRollout:
             act=copy(self._bars["act"]),
             ctrl=copy(self._ctrl_total),
             theta=copy(self._theta_bar) if theta else None,
+            **({name: copy(a) for name, a in self._force_bars.items()} if self.forces else {}),
         )
 
     def _repeat(self, saved, bars):
         """The whole rollout again, on a tape whose schedule keeps to the budget."""
         m, d, host = self.model, self.sim.data, self.space.host
         d.qpos[:], d.qvel[:], d.act[:] = np.split(host(saved.start), (m.nq, m.nq + m.nv), axis=1)
+        for name in self.forces:
+            getattr(d, name)[:] = host(getattr(saved, name))
         self._tape.rollout(host(saved.ctrl))
         bars = Values(*(None if b is None else host(b) for b in bars))
         if not self.output_every:
@@ -306,28 +356,10 @@ class PureRollout:
         theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), np_real())
         for name, (where, _) in theta_slots(m, theta_layout(m)[0]).items():
             theta[:, where] = grads.model.per_world(name).reshape(self.worlds, -1)
-        return Gradient(*map(self.space.ours, (grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)))
+        forces = {name: self.space.ours(getattr(grads, name)) if name in self.forces else None for name in APPLIED}
+        return Gradient(*map(self.space.ours, (grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)), **forces)
 
 
-# ------------------------------------------------------------------------------------------------- parameters
-
-
-def theta_slots(model, names):
-    """{name: (slice of theta, shape)} of the named parameters; raises ValueError for one that has no gradient."""
-    layout, slots = theta_layout(model)[0], {}
-    for name in names:
-        if name not in layout:
-            raise ValueError(f"params: no differentiable parameter {name!r}; there are: {', '.join(layout)}")
-        shape = np.shape(parameter(model, name))
-        at = layout[name][0]
-        slots[name] = (slice(at, at + int(np.prod(shape))), shape)
-    return slots
-
-
-def check_simulator(sim):
-    """A simulator whose data holds no forces: these functions know no such argument, and would leave them out."""
-    if not isinstance(sim, Simulator):
-        raise TypeError(f"sim: got {type(sim).__name__}, allowed: an engine.Simulator")
-    for name in ("qfrc_applied", "xfrc_applied"):
-        if not within(sim.pack[name], NEGLIGIBLE) and sim.pack[name].any():
-            raise ValueError(f"sim.data.{name} is not zero; it is no argument of this function, so it must be")
+def _of_worlds(a, worlds, axis):
+    """A copy of an array with these of its worlds; of an array that has none, itself."""
+    return a if a.ndim == 1 else a[worlds] if axis == 0 else a[:, worlds]

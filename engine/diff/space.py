@@ -22,6 +22,9 @@ class Host:
         """An array of the engine's precision, not filled."""
         return np.empty(shape, np_real())
 
+    def zeros(self, shape):
+        return np.zeros(shape, np_real())
+
     def copy(self, a):
         return a.copy()
 

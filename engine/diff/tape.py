@@ -59,11 +59,13 @@ class Gradients:
 
     ctrl (steps, worlds, nu): with respect to the controls that acted (with a controller: through the robot, the
     controller's own output included). params: the controller's parameters, their own shape. qpos0 (worlds, nq),
-    qvel0 (worlds, nv), act0 (worlds, na): the start state. model: the model's parameters.
+    qvel0 (worlds, nv), act0 (worlds, na): the start state. model: the model's parameters. qfrc_applied (worlds, nv),
+    xfrc_applied (worlds, nbody, 6; force, then torque, at the body's centre of mass): the forces that the rollout held.
     """
 
-    def __init__(self, ctrl, params, qpos0, qvel0, act0, model):
+    def __init__(self, ctrl, params, qpos0, qvel0, act0, model, qfrc_applied, xfrc_applied):
         self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
+        self.qfrc_applied, self.xfrc_applied = qfrc_applied, xfrc_applied
 
 
 class Tape:
@@ -295,7 +297,7 @@ class Tape:
         return bars
 
     def clear_adjoint(self):
-        for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar"):
+        for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar", "qfrc_bar", "xfrc_bar"):
             clear(self.adj[n])
 
     def _record_again(self):
@@ -353,4 +355,6 @@ class Tape:
             qvel0=self.adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             act0=self.adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
             model=ModelGradients(m, self.adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1).copy()),
+            qfrc_applied=self.adj["qfrc_bar"][: w * m.nv].reshape(w, m.nv).copy(),
+            xfrc_applied=self.adj["xfrc_bar"][: 2 * w * m.nbody].reshape(w, m.nbody, 6).copy(),
         )

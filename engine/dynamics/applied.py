@@ -8,6 +8,7 @@ from engine.schema import (
     B_LASTDOF,
     D_PARENT,
     L_ANG,
+    L_LIN,
     LB_ANG,
     LB_LIN,
     NBAR,
@@ -27,6 +28,7 @@ from engine.schema import (
     X_IPOS,
     XB_ANG,
     XB_LIN,
+    Z,
 )  # fmt: skip
 
 
@@ -57,16 +59,23 @@ def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def xfrc_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T xfrc): the point of attack moves with the body, the force stays."""
+def applied_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-qfrc - J^T xfrc): of the forces themselves, and of the poses, since the point of attack moves with
+    the body and the force stays."""
+    nv = m.dims[NV]
+    for i in range(nv):
+        g.qfrc_bar[w * nv + i] = g.qfrc_bar[w * nv + i] - d.dofr[w * nv * NQR + Z * nv + i]
     for b in range(1, m.dims[NBODY]):
         k = bounded(w * m.dims[NBODY] + b)
         f = d.xfrc_applied[2 * k]
         torque = d.xfrc_applied[2 * k + 1]
+        r = d.body[k * NXV + X_IPOS] - origin(m, d, w, b)
+        turn = d.body[k * NXV + L_ANG]
+        g.xfrc_bar[2 * k] = g.xfrc_bar[2 * k] - d.body[k * NXV + L_LIN] - turn.cross(r)
+        g.xfrc_bar[2 * k + 1] = g.xfrc_bar[2 * k + 1] - turn
         if f.dot(f) + torque.dot(torque) > 0:
-            r = d.body[k * NXV + X_IPOS] - origin(m, d, w, b)
             h = k * NBAR
-            p_bar = d.body[k * NXV + L_ANG].cross(f)
+            p_bar = turn.cross(f)
             g.body_bar[h + LB_ANG] = g.body_bar[h + LB_ANG] - torque - r.cross(f)
             g.body_bar[h + LB_LIN] = g.body_bar[h + LB_LIN] - f
             g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + r.cross(p_bar)

@@ -16,7 +16,7 @@ from engine.diff.program import bind_program
 from engine.diff.tape import Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
-from engine.dynamics.applied import xfrc_vjp
+from engine.dynamics.applied import applied_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import effective_acceleration
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
@@ -41,12 +41,12 @@ from tests.gradients.differences import derivative
 
 STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
-    "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP XFRC_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
+    "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
     "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP ACCELERATION_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
-    CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, XFRC_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
+    CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
     ACCELERATION_VJP,
 ) = range(len(STAGES))  # fmt: skip
@@ -113,8 +113,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
             k = m.act_i[u * s.NAI + s.A_ACTADR]
             if k >= 0:
                 act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
-    elif what == XFRC_VJP:
-        xfrc_vjp(m, d, g, w)
+    elif what == APPLIED_VJP:
+        applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:
         rows_vjp(m, d, g, w)
         contacts_vjp(m, d, g, w)
@@ -151,7 +151,10 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 # Parameters that make no sense below zero: changed in proportion to themselves.
 POSITIVE = ("body_mass", "body_inertia", "dof_frictionloss", "dof_damping", "pair_friction")
-BARS = ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "force_bar", "stage_bar", "params_bar")
+BARS = (
+    "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
+    "params_bar",
+)  # fmt: skip
 
 
 class Probe:
@@ -187,6 +190,8 @@ class Probe:
         if name in self.sim.params:
             at, live = theta_layout(m)[0][name][0], self.sim.params[name]
             return self.g["theta_bar"][at : at + live.size].copy().reshape(live.shape)
+        if name == "xfrc_applied":
+            return self.g["xfrc_bar"].reshape(m.nbody, 6).copy()
         count = {"qpos": m.nv, "qvel": m.nv, "act": m.na, "ctrl": m.nu}[name]
         return self.g[f"{name}_bar"][:count].copy()
 
@@ -194,7 +199,7 @@ class Probe:
 class Case:
     """A scalar made of stages' results at a state, and its derivatives.
 
-    inputs: qpos, qvel, act, ctrl, every parameter, and qacc (the acceleration that the stages are given).
+    inputs: qpos, qvel, act, ctrl, xfrc_applied, every parameter, and qacc (the acceleration that the stages are given).
     """
 
     def __init__(self, probe, state, seed=0, qacc=None, applied=False):
@@ -205,9 +210,8 @@ class Case:
         self.x = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
         self.x["qacc"] = rng.normal(size=m.nv) if qacc is None else np.array(qacc)
         self.x |= {n: self.sim.params[n].copy() for n in self.sim.params}
-        self.applied = np.zeros(m.nv), np.zeros((m.nbody, 6))
-        if applied:
-            self.applied = rng.normal(size=m.nv), rng.normal(size=(m.nbody, 6))
+        self.qfrc = rng.normal(size=m.nv) if applied else np.zeros(m.nv)
+        self.x["xfrc_applied"] = rng.normal(size=(m.nbody, 6)) if applied else np.zeros((m.nbody, 6))
 
     def set(self, **changed):
         """The whole state and all parameters, those of `changed` instead of the case's own."""
@@ -215,7 +219,7 @@ class Case:
         sim = self.sim
         sim.reset(x["qpos"], x["qvel"])
         sim.data.act[0], sim.data.ctrl[0] = x["act"], x["ctrl"]
-        sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.applied
+        sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.qfrc, x["xfrc_applied"]
         for name in sim.params:
             sim.params[name][...] = x[name]
         self.probe.column(s.QACC)[:] = x["qacc"]

@@ -116,10 +116,13 @@ def rnea(probe, state, applied):
     probe.column(s.Z)[:] = z
     case.run((p.MOTIONS, 0))
     if applied:
-        case.run(p.XFRC_VJP)
+        case.run(p.APPLIED_VJP)
     case.run((p.RNEA_VJP, 0))
     names = ("qpos", "qvel", "body_mass", "body_inertia", "dof_armature", "gravity")
-    case.compare(forward, {n: probe.bar(n) for n in names})
+    bars = {n: probe.bar(n) for n in (*names, *["xfrc_applied"] * applied)}
+    case.compare(forward, bars)
+    if applied:  # qfrc enters as it is
+        np.testing.assert_array_equal(probe.g["qfrc_bar"][: m.nv], -z)
 
 
 @pytest.mark.parametrize("applied", (False, True), ids=("rnea", "xfrc"))

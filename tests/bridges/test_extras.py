@@ -26,7 +26,7 @@ def gradient(precision, out, dtype=torch.float64):
     state = q, v, None
     for u in controls:
         state = engine.torch.step(sim, *state[:3], u, frame_skip=5)
-    assert state.qpos.dtype == (torch.float32 if precision == "f32" else torch.float64)
+    assert state.qpos.dtype == dtype  # the state's, not the engine's
     (state.qvel * torch.linspace(-1, 1, 9)).sum().backward()
     assert controls.grad.dtype == dtype
     np.savez(out, qpos=q.grad, qvel=v.grad, ctrl=controls.grad, end=state.qpos.detach())

@@ -1,5 +1,8 @@
 """engine.jax: gradients against differences and against the tape, under jit, vmap and scan; refusals."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -197,3 +200,94 @@ def test_other_derivatives_raise():
         jax.grad(lambda u: jax.grad(f)(u).sum())(u)
     with pytest.raises(TypeError, match="custom_vjp"):
         jax.jvp(f, (u,), (u,))
+
+
+@pytest.mark.parametrize("budget", ("all", "repeated"))
+def test_forces_are_the_tapes(taped, budget):
+    tape, start, ctrl, _, bars, _ = taped
+    sim, rng, m = tape.sim, np.random.default_rng(6), tape.sim.model
+    forces = 0.1 * rng.normal(size=(3, m.nv)), rng.normal(size=(3, m.nbody, 6))
+    sim.reset(*start)
+    sim.data.qfrc_applied[:], sim.data.xfrc_applied[:] = forces
+    other = Tape(sim, 6, frame_skip=3)  # the shared one's gradients are those without forces
+    t = other.rollout(ctrl)
+    grads = other.backward(**bars)
+    sim.reset()
+    memory = "1GiB" if budget == "all" else tape.fixed_bytes + 40000
+
+    def loss(ctrl, qfrc, xfrc):
+        found = engine.jax.rollout(sim, *start, None, ctrl, frame_skip=3, sensordata=True, memory=memory,
+                                   qfrc_applied=qfrc, xfrc_applied=xfrc)  # fmt: skip
+        return weighed(found, bars), found
+
+    found, trajectory = jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True))(ctrl, *forces)
+    np.testing.assert_array_equal(trajectory.qpos, t.qpos)
+    for a, b in zip(found, (grads.ctrl, grads.qfrc_applied, grads.xfrc_applied), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match=r"xfrc_applied: got shape \(3, 6\), allowed: shape"):
+        engine.jax.step(sim, *start, None, ctrl[0], xfrc_applied=np.zeros((3, 6)))
+
+
+@pytest.mark.parametrize("rolled", (False, True), ids=("step", "rollout"))
+def test_worlds_that_diverge_beside_others(taped, rolled):
+    """The others have outputs and gradients of a batch without them, bit for bit; theirs are finite, and zero."""
+    tape, (qpos, qvel), ctrl, _, bars, _ = taped
+    wild = qvel.copy()
+    wild[1] = 1e9
+    call, u = (engine.jax.rollout, ctrl) if rolled else (engine.jax.step, ctrl[0])
+    options = {"frame_skip": 3, "sensordata": True}
+    params = {"body_mass": jnp.asarray(tape.sim.params.body_mass)}
+
+    def gradient(worlds, qvel, mapped=False, **more):
+        def loss(qpos, qvel, u, params):
+            out = call(tape.sim, qpos, qvel, None, u, params=params, **options, **more)
+            t, diverged = out if more else (out, jnp.zeros(qpos.shape[:-1], bool))
+            weight = {n: bars[n] if rolled else bars[n][1] for n in OUTPUTS}
+            return sum((getattr(t, n) * weight[n][..., worlds, :]).sum() for n in OUTPUTS), (t, diverged)
+
+        f = jax.jit(jax.grad(loss, argnums=(0, 1, 2, 3), has_aux=True))
+        return f(qpos[worlds], qvel[worlds], u[..., worlds, :], params)
+
+    everyone = np.arange(3)
+    with pytest.raises(Exception, match="world 1, control step 0"):
+        jax.block_until_ready(gradient(everyone, wild))
+    found, (t, diverged) = gradient(everyone, wild, on_divergence="mask")
+    assert diverged.tolist() == [False, True, False]
+    good = np.array([0, 2])
+    wanted, (alone, _) = gradient(good, qvel)
+    for n in OUTPUTS:
+        assert np.isfinite(getattr(t, n)).all()
+        np.testing.assert_array_equal(getattr(t, n)[..., good, :], getattr(alone, n))
+    for a, b in zip(found[:3], wanted, strict=False):
+        np.testing.assert_array_equal(a[..., good, :], b)
+        assert not a[..., 1, :].any()
+    np.testing.assert_array_equal(found[3]["body_mass"], wanted[3]["body_mass"])
+    if not rolled:
+        one = lambda q, v, u: call(tape.sim, q, v, None, u, on_divergence="mask")[1]  # noqa: E731
+        assert jax.vmap(one)(qpos, wild, u).tolist() == [False, True, False]
+
+
+def test_simulators_are_freed_and_few_sizes_kept():
+    """JAX kept every one: 5 of 5."""
+    scene = scenes.load("pendulum")
+    x = jnp.zeros((12, 1))
+
+    def use(sim):
+        f = lambda x: engine.jax.step(sim, x, x, None, x).qpos.sum()  # noqa: E731
+        f(x), jax.grad(f)(x), jax.jit(jax.vmap(jax.grad(f)))(x)
+        return weakref.ref(sim)
+
+    used = [use(engine.Simulator(scene.model)) for _ in range(5)]
+    gc.collect()
+    assert [there() for there in used] == [None] * 5
+    sim = engine.Simulator(scene.model)
+    for n in range(1, 13):
+        engine.jax.step(sim, x[:n], x[:n], None, x[:n])
+    assert len(sim._jax) <= 8 and len(sim._pure) <= 8
+    u, there = x[:1], weakref.ref(sim)
+    alone = jax.jit(lambda u: engine.jax.step(there(), u, u, None, u).qpos)
+    alone(u)
+    del sim
+    gc.collect()
+    with pytest.raises(Exception, match="simulator of this compiled function does not exist any more"):
+        jax.block_until_ready(alone(u))

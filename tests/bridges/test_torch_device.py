@@ -14,7 +14,7 @@ import engine.torch  # noqa: E402
 import scenes  # noqa: E402
 from tests import zoo  # noqa: E402
 
-DEVICE = engine.torch.DeviceTensors(torch.device("cpu"))
+DEVICE = engine.torch.space.DeviceTensors(torch.device("cpu"))
 NAMES = ("qpos", "qvel", "act", "sensordata")
 
 
@@ -35,7 +35,7 @@ def cases():
 
 def run(monkeypatch, space, sim, start, roll, **options):
     """Outputs and gradients of a step, or of a rollout of four steps with rows, in a space."""
-    monkeypatch.setattr(engine.torch, "_space", lambda device: space)
+    monkeypatch.setattr(engine.torch.space, "space_of", lambda device: space)
     m, rng = sim.model, np.random.default_rng(1)
     qpos, qvel = (torch.tensor(a, requires_grad=True) for a in start)
     worlds = len(qpos)
@@ -57,7 +57,7 @@ def test_is_the_other_path(monkeypatch, cases, name, roll):
     sim, start = cases[name]
     options = {"sensordata": bool(sim.model.nsensordata)} | ({"record_every": 2} if roll else {})
     ours = run(monkeypatch, DEVICE, sim, start, roll, **options)
-    host = run(monkeypatch, engine.torch.CPU, sim, start, roll, **options)
+    host = run(monkeypatch, engine.torch.space.CPU, sim, start, roll, **options)
     assert len(ours) == len(host) and all(np.array_equal(a, b) for a, b in zip(ours, host, strict=True))
     assert all(np.abs(g).max() > 0 for g in ours)
 
@@ -71,7 +71,7 @@ def test_beyond_the_memory_the_rollout_is_repeated(monkeypatch, cases):
 
 
 def test_a_value_that_is_not_finite_is_named(monkeypatch, cases):
-    monkeypatch.setattr(engine.torch, "_space", lambda device: DEVICE)
+    monkeypatch.setattr(engine.torch.space, "space_of", lambda device: DEVICE)
     sim, (qpos, qvel) = cases["hopper"]
     ctrl = torch.zeros(3, sim.model.nu, dtype=torch.float64)
     ctrl[1, 2] = torch.nan
@@ -94,3 +94,27 @@ def test_data_are_tensors_on_the_simulators_memory(cases):
     for name, tensor in tensors.items():
         assert np.array_equal(tensor.numpy(), getattr(sim.data, name)), name
     assert (sim.data.ctrl == 0.2).all() and np.abs(tensors["qvel"].numpy()).max() > 0
+
+
+@pytest.mark.parametrize("roll", (False, True), ids=("step", "rollout"))
+def test_forces_and_worlds_that_diverge(monkeypatch, cases, roll):
+    """In single precision tensors, whose type outputs and gradients have."""
+    sim, (qpos, qvel) = cases["ant"]
+    m, rng = sim.model, np.random.default_rng(2)
+    arrays = [qpos, qvel.copy(), 0.3 * rng.normal(size=(3, m.nu)), rng.normal(size=(3, m.nbody, 6))]
+    arrays[1][1] = 1e9
+    if roll:
+        arrays[2] = np.stack([arrays[2]] * 4)
+    found = []
+    for space in (DEVICE, engine.torch.space.CPU):
+        monkeypatch.setattr(engine.torch.space, "space_of", lambda device, space=space: space)
+        x = [torch.tensor(a, dtype=torch.float32, requires_grad=True) for a in arrays]
+        call = engine.torch.rollout if roll else engine.torch.step
+        options = {"sensordata": True, "on_divergence": "mask"}
+        s, diverged = call(sim, *x[:2], None, x[2], xfrc_applied=x[3], **options)
+        assert diverged.tolist() == [False, True, False]
+        (s.qvel.sum() + s.sensordata.sum()).backward()
+        found.append([s.qpos, s.qvel, s.sensordata, *(t.grad for t in x)])
+    for a, b in zip(*found, strict=True):
+        assert a.dtype == torch.float32 and torch.isfinite(a).all() and torch.equal(a, b)
+    assert not found[0][-1][1].any() and found[0][-1][0].any()

@@ -95,7 +95,7 @@ def cheetah():
 
 
 def test_every_input_of_a_running_robot(cheetah):
-    wrt = ("ctrl", "qpos0", "qvel0", "act0", *cheetah.sim.params)
+    wrt = ("ctrl", "qpos0", "qvel0", "act0", "qfrc_applied", "xfrc_applied", *cheetah.sim.params)
     report = gradcheck(cheetah.tape, cheetah.loss, wrt, cheetah.controls)
     verdicts = report.verdicts
     assert verdicts.pop("act0") == "zero"  # there is no activation
@@ -190,7 +190,7 @@ def test_mistakes_are_named(cheetah, monkeypatch):
     def check(wrt="ctrl", loss=cheetah.loss, **more):
         return gradcheck(cheetah.tape, loss, wrt, cheetah.controls, **more)
 
-    with pytest.raises(ValueError, match="got 'mass', allowed: ctrl, qpos0, qvel0, act0, gravity, body_mass"):
+    with pytest.raises(ValueError, match="got 'mass', allowed: ctrl, qpos0, qvel0, act0, qfrc.*, gravity, body_mass"):
         check("mass")
     with pytest.raises(ValueError, match="got 'params', allowed: .*; params needs a controller"):
         check(("ctrl", "params"))

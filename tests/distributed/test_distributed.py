@@ -13,7 +13,6 @@ import scenes  # noqa: E402
 from controllers import MLP  # noqa: E402
 from engine.distributed import Workers, started_ray  # noqa: E402
 
-pytestmark = pytest.mark.slow  # each worker compiles or loads the kernels
 WORLDS, STEPS = 5, 30
 
 

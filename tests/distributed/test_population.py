@@ -9,8 +9,6 @@ ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"'
 
 from engine.population import population  # noqa: E402
 
-pytestmark = pytest.mark.slow  # Ray takes its time to start
-
 
 @pytest.fixture(scope="module", autouse=True)
 def shut_down():

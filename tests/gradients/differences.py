@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from engine.diff.tape import Tape
+from engine.diff.tape import APPLIED, Tape
 from engine.errors import DivergenceError
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
@@ -20,7 +20,7 @@ NEVER_NEGATIVE = {"dof_damping": 0.1, "dof_frictionloss": 0.1}
 class Rollout:
     """A loss with random weights on every output of a rollout from a given start, and its derivatives.
 
-    state: qpos, qvel, act, ctrl; ctrl of shape (nu,) or (steps, nu).
+    state: qpos, qvel, act, ctrl; ctrl of shape (nu,) or (steps, nu). applied: forces act, and are inputs too.
     """
 
     def __init__(self, sim, mj, state, steps, seed=0, outputs=OUTPUTS, applied=False, **tape):
@@ -35,10 +35,10 @@ class Rollout:
         if np.ndim(ctrl) == 1:
             self.inputs["ctrl"] += 0.1 * self.rng.normal(size=(steps, mj.nu))
         self.params = {n: sim.params[n].copy() for n in sim.params}
-        self.applied = 0.0, 0.0
+        self.forces = np.random.default_rng(seed)
         if applied:  # in proportion to the masses, so that light bodies do not fly off
             force = mj.body_mass[:, None] * self.rng.normal(size=(mj.nbody, 6)) * [1, 1, 1, 0.1, 0.1, 0.1]
-            self.applied = 0.05 * mj.dof_M0 * self.rng.normal(size=mj.nv), force
+            self.inputs |= {"qfrc_applied": 0.05 * mj.dof_M0 * self.rng.normal(size=mj.nv), "xfrc_applied": force}
         rows = self.tape.rows
         size = {"qpos": mj.nq, "qvel": mj.nv, "act": mj.na, "sensordata": mj.nsensordata}
         scale = {"qpos": 1.0, "qvel": 0.1, "act": 1.0, "sensordata": 0.03}
@@ -51,7 +51,8 @@ class Rollout:
             sim.params[n][...] = value if n == name else p
         sim.reset(inputs["qpos0"], inputs["qvel0"])
         sim.data.act[0] = inputs["act0"]
-        sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.applied
+        for n in APPLIED:
+            getattr(sim.data, n)[0] = inputs.get(n, 0.0)
         traj = self.tape.rollout(inputs["ctrl"])
         terms = [getattr(traj, n) * w for n, w in self.weights.items()]
         self.size = sum(float(np.abs(t).sum()) for t in terms)  # what the differences' rounding errors grow with
@@ -78,6 +79,8 @@ class Rollout:
     def direction(self, name, tangent=None):
         if name in self.inputs:
             n = self.mj.nv if name == "qpos0" else self.inputs[name].shape
+            if name in APPLIED:
+                return self.forces.normal(size=n) * np.abs(self.inputs[name])
             d = self.rng.normal(size=n)
             return d if tangent is None or name not in ("qpos0", "qvel0") else d * tangent
         p = self.params[name]

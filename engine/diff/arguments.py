@@ -1,0 +1,73 @@
+"""What goes into a pure call and its reverse, and what comes out (pure.py)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.arrays import parameter, theta_layout
+from engine.diff.tape import APPLIED
+from engine.finite import within
+from engine.simulator import Simulator
+
+ARGUMENTS = ("qpos", "qvel", "act", "ctrl")
+COTANGENTS = tuple(f"cotangent of {name}" for name in ("qpos", "qvel", "act", "sensordata"))
+ON_DIVERGENCE = ("raise", "mask")
+NEGLIGIBLE = 1e-20  # N and N m
+
+
+class Values(NamedTuple):
+    """State outputs, or their cotangents, (worlds, .) of the end or (rows, worlds, .) of a trajectory."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    sensordata: np.ndarray | None
+
+
+class Saved(NamedTuple):
+    """What a call's reverse reads. `qpos`: its outputs, where the robot has quaternions; `record` is empty where the
+    reverse repeats the rollout from `start` (memory budget), and `start` is empty where it does not. Forces are empty
+    where they were no argument, `diverged` (not zero: it did) where that raises."""
+
+    ctrl: np.ndarray
+    theta: np.ndarray
+    qpos: np.ndarray
+    record: np.ndarray
+    start: np.ndarray
+    qfrc_applied: np.ndarray
+    xfrc_applied: np.ndarray
+    diverged: np.ndarray
+
+
+class Gradient(NamedTuple):
+    """dloss/d(argument): qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (worlds, ntheta) or None, and
+    qfrc_applied (worlds, nv), xfrc_applied (worlds, nbody, 6), each None where it was no argument."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    ctrl: np.ndarray
+    theta: np.ndarray | None
+    qfrc_applied: np.ndarray | None = None
+    xfrc_applied: np.ndarray | None = None
+
+
+def theta_slots(model, names):
+    """{name: (slice of theta, shape)} of the named parameters; raises ValueError for one that has no gradient."""
+    layout, slots = theta_layout(model)[0], {}
+    for name in names:
+        if name not in layout:
+            raise ValueError(f"params: no differentiable parameter {name!r}; there are: {', '.join(layout)}")
+        shape = np.shape(parameter(model, name))
+        at = layout[name][0]
+        slots[name] = (slice(at, at + int(np.prod(shape))), shape)
+    return slots
+
+
+def check_simulator(sim, forces=()):
+    """A simulator whose data holds no forces but those that are arguments: the others would be left out."""
+    if not isinstance(sim, Simulator):
+        raise TypeError(f"sim: got {type(sim).__name__}, allowed: an engine.Simulator")
+    for name in APPLIED:
+        if name not in forces and not within(sim.pack[name], NEGLIGIBLE) and sim.pack[name].any():
+            raise ValueError(f"sim.data.{name} is not zero, but the simulator's state is not read; give {name}=...")

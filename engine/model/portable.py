@@ -37,6 +37,9 @@ def model_from_arrays(arrays):
     if set(header["opt"]) != known:
         raise ModelError(f"the stored options are {sorted(header['opt'])}; this version has {sorted(known)}")
     opt = Option(**header["opt"] | {"gravity": cast("option gravity", header["opt"]["gravity"], np.float64)})
+    for name in KEYS:
+        if arrays[f"key_{name}"].ndim != 2:
+            raise ModelError(f"the stored model: key_{name}: got shape {arrays[f'key_{name}'].shape}, allowed: (keys, n)")
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
     own = {name: arrays[name] for name in FIELDS}
@@ -62,6 +65,8 @@ def _header(text):
     for part, kind in _HEADER.items():
         if not isinstance(header, dict) or not isinstance(header.get(part), kind):
             raise ModelError(f"the stored model's header has no {part}; allowed: {part} of type {kind.__name__}")
+    if header["meshes"] < 0:
+        raise ModelError(f"the stored model's header says {header['meshes']} meshes; allowed: 0 or more")
     names = header["names"]
     if set(names) != set(NAMED) or not all(isinstance(group, list) for group in names.values()):
         raise ModelError(f"the stored model's header names {sorted(names)}; allowed: lists of {', '.join(NAMED)}")

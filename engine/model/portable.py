@@ -37,9 +37,6 @@ def model_from_arrays(arrays):
     if set(header["opt"]) != known:
         raise ModelError(f"the stored options are {sorted(header['opt'])}; this version has {sorted(known)}")
     opt = Option(**header["opt"] | {"gravity": cast("option gravity", header["opt"]["gravity"], np.float64)})
-    for name in KEYS:
-        if arrays[f"key_{name}"].ndim != 2:
-            raise ModelError(f"the stored model: key_{name}: got shape {arrays[f'key_{name}'].shape}, allowed: (keys, n)")
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
     own = {name: arrays[name] for name in FIELDS}
@@ -47,7 +44,13 @@ def model_from_arrays(arrays):
         if own[name].shape[1:] != entry or own[name].ndim == 0:
             got, wanted = own[name].shape, str((size, *entry)).replace("'", "")
             raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {wanted}")
-    return validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
+    model = validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
+    widths = dict(zip(KEYS, (model.nq, model.nv, model.na, model.nu), strict=True))
+    for name, width in widths.items():
+        got, allowed = arrays[f"key_{name}"].shape, (len(header["keys"]), width)
+        if got != allowed:
+            raise ModelError(f"the stored model: key_{name}: got shape {got}, allowed: {allowed}")
+    return model
 
 
 def _require(needed, arrays):

@@ -45,9 +45,8 @@ def model_from_arrays(arrays):
             got, wanted = own[name].shape, str((size, *entry)).replace("'", "")
             raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {wanted}")
     model = validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
-    widths = dict(zip(KEYS, (model.nq, model.nv, model.na, model.nu), strict=True))
-    for name, width in widths.items():
-        got, allowed = arrays[f"key_{name}"].shape, (len(header["keys"]), width)
+    for name, width in KEYS.items():
+        got, allowed = arrays[f"key_{name}"].shape, (len(header["keys"]), getattr(model, width))
         if got != allowed:
             raise ModelError(f"the stored model: key_{name}: got shape {got}, allowed: {allowed}")
     return model

@@ -1,9 +1,12 @@
 """LinearFeedback: gains times the way from the state to a reference, in the tangent space."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from engine import parts
-from engine.model.constants import BALL, FREE, NQ, NV
+from engine.model.constants import NQ, NV
+from engine.model.coordinates import difference
 
 from .controller import Controller, Named, numbers, stored, whole
 from .pd import same_robot
@@ -93,7 +96,7 @@ class LinearFeedback(Controller):
         K, goal, v, u0 = (getattr(self, n)[..., k, :] for n in ("qpos", "qpos", "qvel", "ctrl"))
         K = self.K[..., k, :, :]
         act = np.zeros((*qpos.shape[:-1], c["na"])) if act is None else act
-        x = np.concatenate([np.broadcast_arrays(tangent_difference(c, qpos, goal), qvel * 0)[0], v - qvel,
+        x = np.concatenate([np.broadcast_arrays(difference(_joints(c), qpos, goal), qvel * 0)[0], v - qvel,
                             self.act[..., k, :] - act], axis=-1)  # fmt: skip
         u = u0 + (K @ x[..., None])[..., 0]
         return np.where(c["limited"], np.clip(u, self.lo, self.hi), u)
@@ -112,28 +115,8 @@ def control_limits(model, limits="model"):
     return limited | True, lo, hi
 
 
-def tangent_difference(joints, qpos, goal):
-    """The tangent vector (..., nv) that moves `qpos` to `goal`; joints: a dict with jnt_type, qposadr, dofadr, nv."""
-    lead = np.broadcast_shapes(qpos.shape[:-1], goal.shape[:-1])
-    out = np.empty((*lead, joints["nv"]))
-    for kind, q, v in zip(joints["jnt_type"], joints["qposadr"], joints["dofadr"], strict=True):
-        if kind == FREE:
-            out[..., v : v + 3] = goal[..., q : q + 3] - qpos[..., q : q + 3]
-            q, v = q + 3, v + 3
-        if kind in (FREE, BALL):
-            out[..., v : v + 3] = _log(qpos[..., q : q + 4], goal[..., q : q + 4])
-        else:
-            out[..., v] = goal[..., q] - qpos[..., q]
-    return out
-
-
-def _log(a, b):
-    """log(a^-1 b) of quaternions of any length, the shorter way round."""
-    a = a / np.linalg.norm(a, axis=-1, keepdims=True)
-    b = b / np.linalg.norm(b, axis=-1, keepdims=True)
-    w = (a * b).sum(axis=-1, keepdims=True)
-    u = a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - np.cross(a[..., 1:], b[..., 1:])
-    sign = np.where(w < 0, -1.0, 1.0)
-    w, u = sign * w, sign * u
-    s = np.linalg.norm(u, axis=-1, keepdims=True)
-    return u * np.where(s > 1e-12, 2 * np.arctan2(s, w) / np.maximum(s, 1e-300), 2.0)
+def _joints(config):
+    """What `difference` asks of a model, from a stored configuration."""
+    return SimpleNamespace(
+        jnt_type=config["jnt_type"], jnt_qposadr=config["qposadr"], jnt_dofadr=config["dofadr"], nv=config["nv"]
+    )

@@ -3,7 +3,8 @@
 import numpy as np
 
 from engine import parts
-from engine.model.constants import BALL, FREE, HINGE
+from engine.model.constants import HINGE
+from engine.model.coordinates import quaternions
 
 from .controller import Controller, stored, whole
 from .pd import same_robot
@@ -114,10 +115,10 @@ def _entries(model, item):
         return [(_ANGLES[name], i)]
     if name == "up" and len(rest) == 1:
         j = model.joint(rest[0]) if isinstance(rest[0], str) else whole("MLP: observe up", rest[0], 0)
-        if j >= model.njnt or model.jnt_type[j] not in (FREE, BALL):
+        found = [c.qposadr for c in quaternions(model) if c.joint == j]
+        if not found:
             raise ValueError(f"MLP: observe up: got {rest[0]!r}, allowed: a free or ball joint, its name or index")
-        adr = int(model.jnt_qposadr[j]) + 3 * int(model.jnt_type[j] == FREE)
-        return [(parts.OBS_UP + e, adr) for e in range(3)]
+        return [(parts.OBS_UP + e, found[0]) for e in range(3)]
     if name in _CLOCKS and len(rest) == 1:
         micro = round(float(rest[0]) * 1e6) if np.isfinite(rest[0]) else 0
         if not 1 <= micro < 2**31:
@@ -141,9 +142,8 @@ def _check_entry(entry, nq, nv):
 
 def _coordinate(model, i):
     """One entry of qpos; one of a quaternion is (OBS_QUAT + entry, where the quaternion begins)."""
-    for kind, adr in zip(model.jnt_type, model.jnt_qposadr, strict=True):
-        quat = int(adr) + (3 if kind == FREE else 0)
-        if kind in (FREE, BALL) and quat <= i < quat + 4:
+    for quat in (c.qposadr for c in quaternions(model)):
+        if quat <= i < quat + 4:
             return parts.OBS_QUAT + i - quat, quat
     return parts.OBS_QPOS, i
 

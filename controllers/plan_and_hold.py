@@ -12,7 +12,7 @@ from controllers.optimize.method import Method
 from controllers.riccati import settled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import quaternions
 from engine.objectives import Effort, Objective, Reach
 from engine.simulator import Simulator
 
@@ -24,9 +24,8 @@ class CostToGo(Objective):
     """
 
     def __init__(self, model, goal, P):
-        for kind, label in zip(model.jnt_type, range(model.njnt), strict=True):
-            if kind in (FREE, BALL):
-                raise ValueError(f"CostToGo: {model.label('joint', label)}: allowed: hinge and slide joints")
+        for c in quaternions(model):
+            raise ValueError(f"CostToGo: {model.label('joint', c.joint)}: allowed: hinge and slide joints")
         self.goal, self.P, self.nq = np.asarray(goal, float), P, model.nq
 
     def evaluate(self, trajectory):

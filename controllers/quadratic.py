@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engine.model.displace import displace
+from engine.model.coordinates import displace, qpos_to_tangent
 from engine.objectives.objective import OUTPUTS
-from engine.simulator import Simulator, qpos_to_tangent
+from engine.simulator import Simulator
 
 STEP = 1e-5  # of the differences of cotangents and of sensors, relative to numbers of size one
 

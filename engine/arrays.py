@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.backend import np_real
 from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
+from engine.model.coordinates import coordinates
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
@@ -98,6 +99,7 @@ def sizes_of(model, nconmax):
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
+        "ncoord": len(coordinates(model)),
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
         "nsensordata": model.nsensordata, "ld": (model.nv + 3) // 4 * 4,
         "nvld": model.nv * ((model.nv + 3) // 4 * 4), "nconmax": nconmax, "nconnv": nconmax * model.nv,
@@ -152,7 +154,7 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD").split():
+    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NCOORD").split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
     d[s.CONE] = model.opt.cone
@@ -213,6 +215,8 @@ def _fill_joints(pack, m):
         s.J_LO: m.jnt_range, s.J_MARGIN: m.jnt_margin, s.J_SOLREF: m.jnt_solref, s.J_DIAGA: m.dof_invweight0[dof0],
         s.J_SOLIMP: m.jnt_solimp,
     })  # fmt: skip
+    coords = np.array(coordinates(m), np.int32).reshape(-1, s.NCO)
+    pack["coord_i"][: coords.size] = coords.ravel()
     if m.nq:
         pack["qpos_r"][:] = np.concatenate([m.qpos0, m.qpos_spring])
     group = np.arange(m.nv, dtype=np.int32)

@@ -19,6 +19,7 @@ import numpy as np
 from engine import parts
 from engine.backend import settings
 from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
+from engine.model.coordinates import quaternions
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -58,7 +59,7 @@ def features_of(model):
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast,
         lone=implicitfast and (model.jnt_type == FREE).any(),
-        quaternion=np.isin(model.jnt_type, (FREE, BALL)).any(),
+        quaternion=bool(quaternions(model)),
         activation=model.na > 0,
         contact=contact,
         plane=planes.any(),

@@ -20,7 +20,7 @@ from engine.features import has, serves
 from engine.linear_feedback import linear, linear_vjp
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import QUATERNION
 from engine.parts import (
     CPG,
     H_PARAMS,
@@ -44,7 +44,7 @@ from engine.parts import (
     SPLINE,
     TO_TARGET,
 )  # fmt: skip
-from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NA, NJI, NJNT, NQ, NU, NV
+from engine.schema import COORD_DOFADR, COORD_KIND, COORD_QPOSADR, NA, NCO, NCOORD, NQ, NU, NV
 from engine.variant import own
 
 
@@ -376,23 +376,13 @@ def read_bar(g: ti.template(), i: ti.i32):
 @ti.func
 def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
     """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
-    for j in range(m.dims[NJNT]):
-        t = m.jnt_i[j * NJI + J_TYPE]
-        q = m.jnt_i[j * NJI + J_QPOSADR]
-        v = w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]
-        if ti.static(has.quaternion):
-            if t == FREE:
-                for k in ti.static(range(3)):
-                    g.qpos_bar[v + k] = g.qpos_bar[v + k] + g.scratch_bar[o + q + k]
-                q = q + 3
-                v = v + 3
-        if t == FREE or t == BALL:
+    for j in range(m.dims[NCOORD]):
+        q = m.coord_i[j * NCO + COORD_QPOSADR]
+        v = w * m.dims[NV] + m.coord_i[j * NCO + COORD_DOFADR]
+        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
             if ti.static(has.quaternion):
                 x = read_quat(d.qpos, w * m.dims[NQ] + q)
-                y = quat_mul(
-                    vec4(x[0], -x[1], -x[2], -x[3]),
-                    read_bar(g, o + q),
-                )
+                y = quat_mul(vec4(x[0], -x[1], -x[2], -x[3]), read_bar(g, o + q))
                 for k in ti.static(range(3)):
                     g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]
         else:

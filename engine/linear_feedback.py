@@ -8,10 +8,11 @@ u0, and behind the last row lo and hi, which count for the controls whose intege
 import taichi as ti
 
 from engine.dynamics.kinematics import read_quat
+from engine.features import has
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import vec3, vec4
-from engine.model.constants import BALL, FREE
-from engine.schema import J_DOFADR, J_QPOSADR, J_TYPE, NA, NJI, NJNT, NQ, NU, NV
+from engine.model.coordinates import QUATERNION
+from engine.schema import COORD_DOFADR, COORD_KIND, COORD_QPOSADR, NA, NCO, NCOORD, NQ, NU, NV
 
 
 @ti.func
@@ -33,19 +34,14 @@ def linear(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: t
     width = nu * (nx + 1) + nq + nv + na
     p = p0 + row * width
     goal = p + nu * nx
-    for j in range(m.dims[NJNT]):
-        kind = m.jnt_i[j * NJI + J_TYPE]
-        q = m.jnt_i[j * NJI + J_QPOSADR]
-        v = m.jnt_i[j * NJI + J_DOFADR]
-        if kind == FREE:
-            for k in range(3):
-                c.scratch[o + v + k] = c.params[goal + q + k] - d.qpos[w * nq + q + k]
-            q = q + 3
-            v = v + 3
-        if kind == FREE or kind == BALL:
-            phi = rotation_between(d, c, w * nq + q, goal + q)
-            for k in ti.static(range(3)):
-                c.scratch[o + v + k] = phi[k]
+    for j in range(m.dims[NCOORD]):
+        q = m.coord_i[j * NCO + COORD_QPOSADR]
+        v = m.coord_i[j * NCO + COORD_DOFADR]
+        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+            if ti.static(has.quaternion):
+                phi = rotation_between(d, c, w * nq + q, goal + q)
+                for k in ti.static(range(3)):
+                    c.scratch[o + v + k] = phi[k]
         else:
             c.scratch[o + v] = c.params[goal + q] - d.qpos[w * nq + q]
     for k in range(nv):
@@ -109,23 +105,16 @@ def linear_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.templ
         x_bar = g.scratch_bar[b + 2 * nv + k]
         g.params_bar[goalb + nq + nv + k] = g.params_bar[goalb + nq + nv + k] + x_bar
         g.act_bar[w * na + k] = g.act_bar[w * na + k] - x_bar
-    for j in range(m.dims[NJNT]):
-        kind = m.jnt_i[j * NJI + J_TYPE]
-        q = m.jnt_i[j * NJI + J_QPOSADR]
-        v = m.jnt_i[j * NJI + J_DOFADR]
-        n = 1
-        if kind == FREE:
-            n = 3
-        if kind != BALL:
-            for k in range(n):
-                x_bar = g.scratch_bar[b + v + k]
-                g.params_bar[goalb + q + k] = g.params_bar[goalb + q + k] + x_bar
-                g.qpos_bar[w * nv + v + k] = g.qpos_bar[w * nv + v + k] - x_bar
-        if kind == FREE:
-            q = q + 3
-            v = v + 3
-        if kind == FREE or kind == BALL:
-            rotation_vjp(d, c, g, w * nq + q, goal + q, b + v, goalb + q, w * nv + v)
+    for j in range(m.dims[NCOORD]):
+        q = m.coord_i[j * NCO + COORD_QPOSADR]
+        v = m.coord_i[j * NCO + COORD_DOFADR]
+        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+            if ti.static(has.quaternion):
+                rotation_vjp(d, c, g, w * nq + q, goal + q, b + v, goalb + q, w * nv + v)
+        else:
+            x_bar = g.scratch_bar[b + v]
+            g.params_bar[goalb + q] = g.params_bar[goalb + q] + x_bar
+            g.qpos_bar[w * nv + v] = g.qpos_bar[w * nv + v] - x_bar
 
 
 @ti.func

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.clocks import times_of
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import difference
 from engine.simulator import Simulator
 
 
@@ -113,20 +113,5 @@ def in_world_axes(model, contact):
 def _potential(model, data):
     """Energy of gravity (zero at the origin) and of the joints' springs, J. A spring of a ball turns by its angle."""
     energy = -np.sum(model.body_mass * (data.xipos[0] @ model.opt.gravity))
-    for j, stiffness in enumerate(model.jnt_stiffness):
-        if stiffness:
-            energy += 0.5 * stiffness * _stretch(model, j, data.qpos[0]) ** 2
-    return energy
-
-
-def _stretch(model, j, qpos):
-    """How far a joint is from its spring's rest: m, rad, or for a free joint the length of both (MuJoCo adds them)."""
-    a, kind = model.jnt_qposadr[j], model.jnt_type[j]
-    rest, moved = 0.0, 0
-    if kind == FREE:
-        rest, moved = np.linalg.norm(qpos[a : a + 3] - model.qpos_spring[a : a + 3]), 3
-    if kind in (FREE, BALL):
-        q, s = qpos[a + moved : a + moved + 4], model.qpos_spring[a + moved : a + moved + 4]
-        angle = 2.0 * np.arccos(min(abs(q @ s) / np.linalg.norm(q), 1.0))
-        return np.hypot(rest, angle)
-    return qpos[a] - model.qpos_spring[a]
+    stretch = difference(model, model.qpos_spring, data.qpos[0])  # of a free joint, MuJoCo adds both parts
+    return energy + 0.5 * np.sum(model.jnt_stiffness[model.dof_jntid] * stretch**2)

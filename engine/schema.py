@@ -19,12 +19,12 @@ MOST = 1 << 23
 DIMS = (
     "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA INTEGRATOR CONE ITERATIONS LS_ITERATIONS EULERDAMP "
     "NCONMAX NROWMAX NTHETA T_GRAVITY T_MASS T_INERTIA T_ARMATURE T_DAMPING T_FRICTIONLOSS T_STIFFNESS T_GEAR "
-    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD"
+    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD"
 ).split()
 (
     NBODY, NJNT, NQ, NV, NU, NA, NGEOM, NPAIR, NSITE, NSENSOR, NSENSORDATA, INTEGRATOR, CONE, ITERATIONS,
     LS_ITERATIONS, EULERDAMP, NCONMAX, NROWMAX, NTHETA, T_GRAVITY, T_MASS, T_INERTIA, T_ARMATURE, T_DAMPING,
-    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD,
+    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD,
 ) = range(len(DIMS))  # fmt: skip
 
 # Differentiable physical parameters, one flat vector `m.theta`; the k-th group starts at m.dims[T_...].
@@ -65,6 +65,10 @@ NJV = 2
 # limit parameters: range, margin, stiffness K and damping B of the reference, diagonal of A, solimp
 J_LO, J_HI, J_MARGIN, J_SOLREF, J_DIAGA, J_SOLIMP = 0, 1, 2, 3, 5, 6
 NJR = 11
+
+# a coordinate is a scalar or a quaternion (model/coordinates.py)
+COORD_KIND, COORD_QPOSADR, COORD_DOFADR, COORD_JNT = range(4)
+NCO = 4
 
 # D_GROUP: first dof of the quaternion's or translation's triple; D_TURNS: a rotation, not a translation
 D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN, D_TURNS = range(6)
@@ -152,6 +156,7 @@ MODEL = (
     Buffer("jnt_v", "vec3", "njnt", NJV),
     Buffer("jnt_r", "real", "njnt", NJR),
     Buffer("qpos_r", "real", "nq", 2),  # qpos0, qpos_spring
+    Buffer("coord_i", "int", "ncoord", NCO),
     Buffer("dof_i", "int", "nv", NDI),
     Buffer("dof_r", "real", "nv", NDR),
     Buffer("geom_i", "int", "ngeom", NGI),

@@ -25,7 +25,6 @@ from engine.errors import ContactOverflowError, DivergenceError
 from engine.features import chosen, features_of_parts
 from engine.finite import pieces, require_finite
 from engine.model import Model, validate
-from engine.model.constants import BALL, FREE
 from engine.views import DataViews
 
 # Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
@@ -369,49 +368,3 @@ def steps_number(n):
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
     return int(n)
-
-
-CYCLE = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
-
-
-def qpos_to_tangent(model, qpos, bar, out=None):
-    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space (..., nv): 1/2 Im(q* q_bar).
-
-    out: where to write them; then the arrays may also be another library's.
-    """
-    out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out
-    for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
-        if t == FREE:
-            out[..., va : va + 3] = bar[..., qa : qa + 3]
-            qa, va = qa + 3, va + 3
-        if t in (FREE, BALL):
-            q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
-            u, x = q[..., 1:], b[..., 1:]
-            for i, j, k in CYCLE:
-                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
-                out[..., va + i] = 0.5 * (q[..., 0] * x[..., i] - b[..., 0] * u[..., i] - turn)
-        else:
-            out[..., va] = bar[..., qa]
-    return out
-
-
-def tangent_to_qpos(model, qpos, bar, out=None):
-    """Gradients in the tangent space (..., nv) to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|.
-
-    out: where to write them; then the arrays may also be another library's.
-    """
-    out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
-    for t, qa, va in zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True):
-        if t == FREE:
-            out[..., qa : qa + 3] = bar[..., va : va + 3]
-            qa, va = qa + 3, va + 3
-        if t in (FREE, BALL):
-            q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
-            n2, u = (q * q).sum(-1), q[..., 1:]
-            out[..., qa] = -2 * (u * x).sum(-1) / n2
-            for i, j, k in CYCLE:
-                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
-                out[..., qa + 1 + i] = 2 * (q[..., 0] * x[..., i] + turn) / n2
-        else:
-            out[..., qa] = bar[..., va]
-    return out

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.model import Model
-from engine.model.constants import BALL, FREE
-from engine.model.displace import displace
+from engine.model.coordinates import displace, normalized
 
 from .task import Task
 
@@ -99,19 +98,10 @@ class Scene:
         if self.noise_of == "tangent":
             qpos = displace(self.model, qpos, rng.uniform(-scale, scale, qvel.shape))
         else:
-            qpos = with_unit_quaternions(self.model, qpos + rng.uniform(-scale, scale, qpos.shape))
+            qpos = normalized(self.model, qpos + rng.uniform(-scale, scale, qpos.shape))
         if self.velocity_noise == "normal":
             return qpos, qvel + scale * rng.standard_normal(qvel.shape)
         return qpos, qvel + rng.uniform(-scale, scale, qvel.shape)
-
-
-def with_unit_quaternions(model, qpos):
-    """The same states (..., nq), their quaternions divided by their lengths."""
-    for kind, before in ((FREE, 3), (BALL, 0)):
-        for at in model.jnt_qposadr[model.jnt_type == kind] + before:
-            quat = qpos[..., at : at + 4]
-            quat /= np.linalg.norm(quat, axis=-1, keepdims=True)
-    return qpos
 
 
 def _state(scene: str, what: str, value, default: np.ndarray) -> np.ndarray:

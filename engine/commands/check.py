@@ -25,7 +25,7 @@ def run(args):
     chosen, out = robot(args.robot), Output(args.json)
     import engine
     from engine.diff.gradcheck import NOT_SMOOTH, WRONG
-    from engine.model.displace import displace
+    from engine.model.coordinates import displace
 
     m, rng = chosen.model, np.random.default_rng(args.seed)
     out.say(f"{chosen.name}: {args.steps} steps with random controls; compiling")

@@ -14,7 +14,7 @@ import numpy as np
 from engine.clocks import one_clock, row_times
 from engine.diff.schedule import Reverse
 from engine.diff.tape import Gradients, Tape
-from engine.simulator import qpos_to_tangent
+from engine.model.coordinates import qpos_to_tangent
 
 
 @dataclass(frozen=True)

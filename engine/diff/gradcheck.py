@@ -12,8 +12,7 @@ import numpy as np
 
 from engine.backend import np_real
 from engine.diff.tape import APPLIED, OUTPUTS
-from engine.model.constants import BALL, FREE
-from engine.model.displace import direction, displace
+from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.simulator import NOT_NEGATIVE, whole
 
@@ -257,7 +256,7 @@ def _probes(case, name, grads, rng, directions):
         else:
             live = case.sim.params[name]
             yield _probe_array(name, grads.model[name], live.copy(), rng, live)
-    if name == "qpos0" and np.isin(case.sim.model.jnt_type, (FREE, BALL)).any():
+    if name == "qpos0" and quaternions(case.sim.model):
         yield _probe_length(case, grads)
 
 
@@ -297,10 +296,9 @@ def _probe_length(case, grads):
     """All quaternions longer or shorter: nothing but the start's own row of the loss can notice."""
     m, start = case.sim.model, case.start["qpos"]
     along = np.zeros_like(start)
-    for kind, q in zip(m.jnt_type, m.jnt_qposadr, strict=True):
-        if kind in (FREE, BALL):
-            quat = slice(q + 3 * (kind == FREE), q + 3 * (kind == FREE) + 4)
-            along[:, quat] = start[:, quat]
+    for c in quaternions(m):
+        quat = slice(c.qposadr, c.qposadr + 4)
+        along[:, quat] = start[:, quat]
 
     def move(t):
         case.sim.data.qpos[:] = start + t * along

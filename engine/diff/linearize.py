@@ -8,7 +8,8 @@ import numpy as np
 
 from engine.backend import np_real
 from engine.diff.tape import Tape
-from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
+from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.simulator import Simulator, whole
 
 _COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "time")
 

@@ -25,8 +25,8 @@ from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
 from engine.diff.tape import APPLIED, Tape
-from engine.model.constants import BALL, FREE
-from engine.simulator import Simulator, qpos_to_tangent, tangent_to_qpos, whole
+from engine.model.coordinates import qpos_to_tangent, quaternions, tangent_to_qpos
+from engine.simulator import Simulator, whole
 
 KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
@@ -78,7 +78,7 @@ class PureRollout:
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
-        self.quaternions = bool(np.isin(sim.model.jnt_type, (BALL, FREE)).any())
+        self.quaternions = bool(quaternions(sim.model))
         self._lock = threading.Lock()
         self.record_shape = self.steps * self.frame_skip + int(self.sensors), worlds, record_numbers(sim.model)
         self.budget = parse_bytes(memory)

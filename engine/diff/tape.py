@@ -19,7 +19,8 @@ from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
 from engine.memory import clear, copy, zeros
-from engine.simulator import Simulator, checked, numbers, qpos_to_tangent, require_finite, tangent_to_qpos, whole
+from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.simulator import Simulator, checked, numbers, require_finite, whole
 
 # Forces that a rollout holds: the reverse pass takes them as they were at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")

@@ -6,13 +6,14 @@ from engine.dynamics.kinematics import read_quat, read_vec
 from engine.features import has
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import real, vec4
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import QUATERNION
 from engine.schema import (
-    J_DOFADR,
-    J_QPOSADR,
-    J_TYPE,
-    NJI,
-    NJNT,
+    COORD_DOFADR,
+    COORD_JNT,
+    COORD_KIND,
+    COORD_QPOSADR,
+    NCO,
+    NCOORD,
     NQ,
     NQR,
     NTHETA,
@@ -41,21 +42,13 @@ def passive(m: ti.template(), d: ti.template(), w: ti.i32):
     o = w * nv * NQR + QFRC_PASSIVE * nv
     for i in range(nv):
         d.dofr[o + i] = -m.theta[m.dims[T_DAMPING] + i] * d.qvel[w * nv + i]
-    for j in range(m.dims[NJNT]):
-        k = m.theta[m.dims[T_STIFFNESS] + j]
+    for j in range(m.dims[NCOORD]):
+        k = m.theta[m.dims[T_STIFFNESS] + m.coord_i[j * NCO + COORD_JNT]]
         if k != 0:
-            t = m.jnt_i[j * NJI + J_TYPE]
-            q = w * nq + m.jnt_i[j * NJI + J_QPOSADR]
-            ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
-            i = o + m.jnt_i[j * NJI + J_DOFADR]
-            if ti.static(has.quaternion):
-                if t == FREE:
-                    for c in ti.static(range(3)):
-                        d.dofr[i + c] = d.dofr[i + c] - k * (d.qpos[q + c] - m.qpos_r[ref + c])
-                    q = q + 3
-                    ref = ref + 3
-                    i = i + 3
-            if t == FREE or t == BALL:
+            q = w * nq + m.coord_i[j * NCO + COORD_QPOSADR]
+            ref = nq + m.coord_i[j * NCO + COORD_QPOSADR]
+            i = o + m.coord_i[j * NCO + COORD_DOFADR]
+            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
                 if ti.static(has.quaternion):
                     r = ball_spring(m, d, q, ref)
                     for c in ti.static(range(3)):
@@ -76,31 +69,23 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         k = th + m.dims[T_DAMPING] + i
         g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + z * m.theta[m.dims[T_DAMPING] + i]
         g.theta_bar[k] = g.theta_bar[k] + z * d.qvel[w * nv + i]
-    for j in range(m.dims[NJNT]):
-        k = m.theta[m.dims[T_STIFFNESS] + j]
-        t = m.jnt_i[j * NJI + J_TYPE]
-        q = w * nq + m.jnt_i[j * NJI + J_QPOSADR]
-        ref = nq + m.jnt_i[j * NJI + J_QPOSADR]
-        i = m.jnt_i[j * NJI + J_DOFADR]
+    for j in range(m.dims[NCOORD]):
+        joint = m.coord_i[j * NCO + COORD_JNT]
+        k = m.theta[m.dims[T_STIFFNESS] + joint]
+        q = w * nq + m.coord_i[j * NCO + COORD_QPOSADR]
+        ref = nq + m.coord_i[j * NCO + COORD_QPOSADR]
+        i = m.coord_i[j * NCO + COORD_DOFADR]
         k_bar = real(0.0)
-        if ti.static(has.quaternion):
-            if t == FREE:
-                for c in ti.static(range(3)):
-                    k_bar = k_bar + d.dofr[oz + i + c] * (d.qpos[q + c] - m.qpos_r[ref + c])
-                    g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + k * d.dofr[oz + i + c]
-                q = q + 3
-                ref = ref + 3
-                i = i + 3
-        if t == FREE or t == BALL:
+        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
             if ti.static(has.quaternion):
                 r = ball_spring(m, d, q, ref)
                 z = read_vec(d.dofr, oz + i)
                 r_bar = jr_inverse_transpose(r, k * z)
-                k_bar = k_bar + z.dot(r)
+                k_bar = z.dot(r)
                 for c in ti.static(range(3)):
                     g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + r_bar[c]
         else:
-            k_bar = k_bar + d.dofr[oz + i] * (d.qpos[q] - m.qpos_r[ref])
+            k_bar = d.dofr[oz + i] * (d.qpos[q] - m.qpos_r[ref])
             g.qpos_bar[w * nv + i] = g.qpos_bar[w * nv + i] + k * d.dofr[oz + i]
-        kt = th + m.dims[T_STIFFNESS] + j
+        kt = th + m.dims[T_STIFFNESS] + joint
         g.theta_bar[kt] = g.theta_bar[kt] + k_bar

@@ -16,16 +16,16 @@ from engine.dynamics.kinematics import read_vec
 from engine.features import serves
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import QUATERNION
 from engine.schema import (
     A_ACTADR,
     A_BAR,
-    J_DOFADR,
-    J_TYPE,
+    COORD_DOFADR,
+    COORD_KIND,
     NA,
     NAI,
-    NJI,
-    NJNT,
+    NCO,
+    NCOORD,
     NQ,
     NQR,
     NSTAGE,
@@ -102,25 +102,13 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     for k in range(nv):
         d.stage[here + k] = d.qvel[w * nv + k]
     if i > 0:
-        for j in range(m.dims[NJNT]):
-            r = rotation_dof(m, j)
-            if r >= 0:
+        for j in range(m.dims[NCOORD]):
+            r = m.coord_i[j * NCO + COORD_DOFADR]
+            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
                 # Jr(-u)^-T = Jr(u)^-1
                 x = jr_inverse_transpose(-h * read_vec(d.stage, prev + r), read_vec(d.qvel, w * nv + r))
                 for k in ti.static(range(3)):
                     d.stage[here + r + k] = x[k]
-
-
-@ti.func
-def rotation_dof(m: ti.template(), j: ti.i32):
-    """First of the three rotational dofs of a ball or free joint, or -1."""
-    t = m.jnt_i[j * NJI + J_TYPE]
-    r = -1
-    if t == BALL:
-        r = m.jnt_i[j * NJI + J_DOFADR]
-    if t == FREE:
-        r = m.jnt_i[j * NJI + J_DOFADR] + 3
-    return r
 
 
 @serves("rk4")
@@ -218,9 +206,9 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     if i > 0:
         h = m.opt[TIMESTEP] * node(i)
         prev = stage_at(m, w, i - 1)
-        for j in range(m.dims[NJNT]):
-            r = rotation_dof(m, j)
-            if r >= 0:
+        for j in range(m.dims[NCOORD]):
+            r = m.coord_i[j * NCO + COORD_DOFADR]
+            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
                 u = h * read_vec(d.stage, prev + r)
                 k_bar = read_vec(g.stage_bar, s + r)
                 v_bar = jr_inverse_transpose(u, k_bar)

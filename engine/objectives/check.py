@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.model.constants import BALL, FREE
+from engine.model.coordinates import normalized
 from engine.objectives.objective import OUTPUTS
 
 ROWS, WORLDS, DT = 4, 2, 0.01
@@ -19,10 +19,7 @@ class Sample:
         for name, n, size in (("qpos", rows, m.nq), ("qvel", rows, m.nv), ("act", rows, m.na),
                               ("ctrl", rows - 1, m.nu), ("sensordata", rows, m.nsensordata)):  # fmt: skip
             setattr(self, name, scale * rng.normal(size=(n, worlds, size)))
-        for kind, q in zip(m.jnt_type, m.jnt_qposadr, strict=True):
-            if kind in (FREE, BALL):
-                quat = self.qpos[..., q + 3 * (kind == FREE) :][..., :4]
-                quat /= np.linalg.norm(quat, axis=-1, keepdims=True)
+        normalized(m, self.qpos)
 
     def moved(self, name, by):
         """The same with one output moved."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.clocks import times_of
 from engine.model import constants as c
+from engine.model.coordinates import QUATERNION, coordinates
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
 _SENSOR_UNITS = {
@@ -70,33 +71,27 @@ def _is(name, word):
 
 def qpos_labels(model):
     """(name, group, unit) of every entry of qpos."""
-    labels = []
-    for j, kind in enumerate(model.jnt_type):
-        name = _joint(model, j)
-        if kind == c.FREE:
-            labels += [(f"{name} {a}", "position", "m") for a in "xyz"]
-        if kind in (c.FREE, c.BALL):
-            labels += [(f"{name} q{a}", "quaternion", "1") for a in "wxyz"]
-        elif kind == c.SLIDE:
-            labels.append((name, "position", "m"))
-        elif kind == c.HINGE:
-            labels.append((name, "angle", "rad"))
-    return labels
+    return _labels(model, "", "position m", "quaternion 1", "angle rad", [f"q{a}" for a in "wxyz"])
 
 
 def qvel_labels(model):
     """(name, group, unit) of every entry of qvel."""
+    omega = [f"\N{GREEK SMALL LETTER OMEGA}{a}" for a in "xyz"]
+    return _labels(model, "v", "velocity m/s", "angular velocity rad/s", "angular velocity rad/s", omega)
+
+
+def _labels(model, letter, slide, quaternion, hinge, entries):
+    """Of every coordinate; slide, quaternion, hinge: group and unit."""
     labels = []
-    for j, kind in enumerate(model.jnt_type):
-        name = _joint(model, j)
-        if kind == c.FREE:
-            labels += [(f"{name} v{a}", "velocity", "m/s") for a in "xyz"]
-        if kind in (c.FREE, c.BALL):
-            labels += [(f"{name} \N{GREEK SMALL LETTER OMEGA}{a}", "angular velocity", "rad/s") for a in "xyz"]
-        elif kind == c.SLIDE:
-            labels.append((name, "velocity", "m/s"))
-        elif kind == c.HINGE:
-            labels.append((name, "angular velocity", "rad/s"))
+    for kind, q, _, j in coordinates(model):
+        name, first = _joint(model, j), q - model.jnt_qposadr[j]
+        if kind == QUATERNION:
+            labels += [(f"{name} {e}", *quaternion.rsplit(" ", 1)) for e in entries]
+        elif model.jnt_type[j] == c.HINGE:
+            labels.append((name, *hinge.rsplit(" ", 1)))
+        else:
+            axis = f" {letter}{'xyz'[first]}" if model.jnt_type[j] == c.FREE else ""
+            labels.append((f"{name}{axis}", *slide.rsplit(" ", 1)))
     return labels
 
 

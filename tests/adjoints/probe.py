@@ -34,7 +34,7 @@ from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.launch import BoundKernel
 from engine.math.types import real
-from engine.model.displace import displace
+from engine.model.coordinates import displace
 from engine.outline import INTS, REALS, Block, outline
 from engine.step import clear_bodies, smooth_terms
 from tests.gradients.differences import derivative

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine import schema as s
-from engine.simulator import qpos_to_tangent
+from engine.model.coordinates import qpos_to_tangent
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.physics.test_integrators import LONE

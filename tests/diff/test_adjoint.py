@@ -5,7 +5,7 @@ import pytest
 
 import engine
 import scenes
-from engine.model.displace import displace
+from engine.model.coordinates import displace
 from engine.replay import body_jacobian, pushes, replay
 
 STEPS, FRAME_SKIP, MIDDLE = 40, 2, 25

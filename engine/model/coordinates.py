@@ -1,0 +1,141 @@
+"""qpos as a list of scalars and quaternions, and the algebra of both: the one place that knows what a joint's type
+means for coordinates.
+
+A hinge or slide is a scalar, a ball joint a quaternion, a free joint three scalars and a quaternion. A scalar has one
+degree of freedom; a quaternion three, a rotation vector in its own axes. Arrays lead with any axes, "tangent" ones end
+with nv; those of the functions with `out` may also be another library's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .constants import BALL, FREE
+
+SCALAR, QUATERNION = range(2)
+CYCLE = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+
+
+class Coordinate(NamedTuple):
+    """kind: SCALAR or QUATERNION. qposadr, dofadr: where its entries begin in qpos and qvel. joint: whose it is."""
+
+    kind: int
+    qposadr: int
+    dofadr: int
+    joint: int
+
+
+def coordinates(model):
+    """The coordinates of a Model (or of what has its jnt_type, jnt_qposadr, jnt_dofadr), in the order of qpos."""
+    found = []
+    for j, (kind, q, v) in enumerate(zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True)):
+        q, v = int(q), int(v)
+        if kind == FREE:
+            found += [Coordinate(SCALAR, q + k, v + k, j) for k in range(3)]
+            q, v = q + 3, v + 3
+        found.append(Coordinate(QUATERNION if kind in (FREE, BALL) else SCALAR, q, v, j))
+    return found
+
+
+def quaternions(model):
+    """The quaternions among them."""
+    return [c for c in coordinates(model) if c.kind == QUATERNION]
+
+
+def normalized(model, qpos):
+    """The same states (..., nq), in place, their quaternions divided by their lengths."""
+    for c in quaternions(model):
+        quat = qpos[..., c.qposadr : c.qposadr + 4]
+        quat /= np.linalg.norm(quat, axis=-1, keepdims=True)
+    return qpos
+
+
+def displace(model, qpos, tangent):
+    """`qpos` (..., nq) moved by `tangent`: a quaternion is turned by a rotation vector in its own axes.
+
+    Lengths of quaternions stay.
+    """
+    moved = np.empty(np.broadcast_shapes(qpos.shape[:-1], tangent.shape[:-1]) + qpos.shape[-1:])
+    for kind, q, v, _ in coordinates(model):
+        if kind == QUATERNION:
+            moved[..., q : q + 4] = _turned(qpos[..., q : q + 4], tangent[..., v : v + 3])
+        else:
+            moved[..., q] = qpos[..., q] + tangent[..., v]
+    return moved
+
+
+def difference(model, qpos, goal):
+    """The tangent vector that moves `qpos` to `goal`, both (..., nq): quaternions the shorter way round."""
+    out = np.empty((*np.broadcast_shapes(qpos.shape[:-1], goal.shape[:-1]), model.nv))
+    for kind, q, v, _ in coordinates(model):
+        if kind == QUATERNION:
+            out[..., v : v + 3] = _log(qpos[..., q : q + 4], goal[..., q : q + 4])
+        else:
+            out[..., v] = goal[..., q] - qpos[..., q]
+    return out
+
+
+def direction(model, qpos, tangent):
+    """d(qpos) along `tangent`, (..., nq): the derivative of `displace` at zero, q (0, tangent / 2) for quaternions."""
+    out = np.empty(np.broadcast_shapes(qpos.shape[:-1], tangent.shape[:-1]) + qpos.shape[-1:])
+    for kind, q, v, _ in coordinates(model):
+        if kind == QUATERNION:
+            out[..., q : q + 4] = _times(qpos[..., q : q + 4], 0.0, 0.5 * tangent[..., v : v + 3])
+        else:
+            out[..., q] = tangent[..., v]
+    return out
+
+
+def qpos_to_tangent(model, qpos, bar, out=None):
+    """Cotangents of qpos in its own coordinates (..., nq) to the tangent space: 1/2 Im(q* q_bar) for quaternions."""
+    out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out
+    for kind, qa, va, _ in coordinates(model):
+        if kind == QUATERNION:
+            q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
+            u, x = q[..., 1:], b[..., 1:]
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., va + i] = 0.5 * (q[..., 0] * x[..., i] - b[..., 0] * u[..., i] - turn)
+        else:
+            out[..., va] = bar[..., qa]
+    return out
+
+
+def tangent_to_qpos(model, qpos, bar, out=None):
+    """Gradients in the tangent space to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|^2 for quaternions."""
+    out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
+    for kind, qa, va, _ in coordinates(model):
+        if kind == QUATERNION:
+            q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
+            n2, u = (q * q).sum(-1), q[..., 1:]
+            out[..., qa] = -2 * (u * x).sum(-1) / n2
+            for i, j, k in CYCLE:
+                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
+                out[..., qa + 1 + i] = 2 * (q[..., 0] * x[..., i] + turn) / n2
+        else:
+            out[..., qa] = bar[..., va]
+    return out
+
+
+def _turned(quat, rotvec):
+    angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
+    # sinc: the same as sin(angle / 2) / angle, and right at zero
+    return _times(quat, np.cos(0.5 * angle), 0.5 * np.sinc(angle / (2.0 * np.pi)) * rotvec)
+
+
+def _times(quat, c, x):
+    """quat (c, x)."""
+    w, u = quat[..., :1], quat[..., 1:]
+    return np.concatenate([w * c - (u * x).sum(axis=-1, keepdims=True), w * x + c * u + np.cross(u, x)], axis=-1)
+
+
+def _log(a, b):
+    """log(a^-1 b) of quaternions of any length, the shorter way round."""
+    a = a / np.linalg.norm(a, axis=-1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=-1, keepdims=True)
+    w = (a * b).sum(axis=-1, keepdims=True)
+    u = a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - np.cross(a[..., 1:], b[..., 1:])
+    sign = np.where(w < 0, -1.0, 1.0)
+    w, u = sign * w, sign * u
+    s = np.linalg.norm(u, axis=-1, keepdims=True)
+    return u * np.where(s > 1e-12, 2 * np.arctan2(s, w) / np.maximum(s, 1e-300), 2.0)

@@ -154,7 +154,8 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NCOORD").split():
+    sized = "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD"
+    for symbol in sized.split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
     d[s.CONE] = model.opt.cone

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import constants as c
+from .elements.key import Keyframes
+from .elements.option import Option
 from .errors import ModelError, UnsupportedError
 from .fields import FIELDS
 from .mjcf_refusals import frame_object, inert_force_range, inert_tendon, refusals
-from .model import Keyframes, Model, Option
+from .model import Model
 from .pairs import PARAMETERS, Pair, find_pairs, no_pairs, pair_arrays, pair_refusals
 from .report import ImportReport
 from .urdf import left_out, mimics, robot_of, unknown_address

@@ -5,10 +5,12 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
+from .elements.key import KEYS, Keyframes
+from .elements.kind import cast
+from .elements.option import Option
 from .errors import ModelError
-from .fields import FIELDS, cast
-from .indices import KEYS, NAMED
-from .model import Keyframes, Model, Option
+from .fields import FIELDS, NAMED
+from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.

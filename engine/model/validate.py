@@ -3,8 +3,9 @@
 import numpy as np
 
 from . import constants as c
+from .elements.kind import HOLDS
 from .errors import ModelError
-from .fields import FIELDS, HOLDS
+from .fields import FIELDS
 from .indices import check_indices
 from .inertia import MINVAL
 from .setconst import trees

@@ -11,11 +11,13 @@ import numpy as np
 from engine import schema as s
 from engine.backend import np_real
 from engine.memory import LINES, zeros
-from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
+from engine.model.constants import BALL, PLANE
 from engine.model.coordinates import coordinates
+from engine.model.elements import KINDS
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
+_WIDTHS = {b.name: b.width for b in s.MODEL}
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -146,8 +148,9 @@ def model_pack(model, nconmax, features):
         if np.size(value):
             pack["theta"][at : at + int(np.prod(shape))] = np.ravel(value)
     pack.features = features
-    for fill in (_fill_bodies, _fill_joints, _fill_geoms, _fill_actuators):
-        fill(pack, model)
+    for kind in KINDS:
+        for buffer, columns in kind.device(model).items():
+            _fill(pack[buffer], _WIDTHS[buffer], columns)
     return pack
 
 
@@ -167,118 +170,18 @@ def _fill_dims(pack, model, sizes):
         d[p.offset] = layout[p.name][0]
 
 
-def _columns(buffer, width, columns):
-    """Write {column: array} into an entity-major buffer."""
+def _fill(buffer, width, columns):
+    """Write {column: array} into an entity-major buffer; a column by its name in schema.py, or by its number."""
     if not len(next(iter(columns.values()))):
         return
     table = buffer.reshape(-1, width, *buffer.shape[1:])
-    for k, value in columns.items():
-        value = np.asarray(value)
+    for column, value in columns.items():
+        k, value = getattr(s, column) if isinstance(column, str) else column, np.asarray(value)
         n = len(value)
         if value.ndim == table.ndim - 1:
             table[:n, k] = value
         else:
             table[:n, k : k + value.shape[1]] = value
-
-
-def last_dof(model):
-    """The deepest dof that moves each body, -1 for bodies fixed to the world."""
-    last = np.full(model.nbody, -1, np.int32)
-    for b in range(1, model.nbody):
-        n = model.body_dofnum[b]
-        last[b] = model.body_dofadr[b] + n - 1 if n else last[model.body_parentid[b]]
-    return last
-
-
-def turned(quat):
-    """Which unit quaternions (n, 4) are a rotation."""
-    return (quat[:, 1:] != 0).any(axis=1)
-
-
-def _fill_bodies(pack, m):
-    _columns(pack["body_i"], s.NBI, {
-        s.B_PARENT: m.body_parentid, s.B_ROOT: m.body_rootid, s.B_JNTADR: m.body_jntadr, s.B_JNTNUM: m.body_jntnum,
-        s.B_DOFADR: m.body_dofadr, s.B_DOFNUM: m.body_dofnum, s.B_LASTDOF: last_dof(m),
-        s.B_TURNED: turned(m.body_quat), s.B_ITURNED: turned(m.body_iquat),
-    })  # fmt: skip
-    _columns(pack["body_v"], s.NBV, {s.B_POS: m.body_pos, s.B_IPOS: m.body_ipos})
-    _columns(pack["body_q"], s.NBQ, {s.B_QUAT: m.body_quat, s.B_IQUAT: m.body_iquat})
-
-
-def _fill_joints(pack, m):
-    dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
-    _columns(pack["jnt_i"], s.NJI, {
-        s.J_TYPE: m.jnt_type, s.J_QPOSADR: m.jnt_qposadr, s.J_DOFADR: m.jnt_dofadr, s.J_BODY: m.jnt_bodyid,
-        s.J_LIMITED: m.jnt_limited, s.J_OFF: (m.jnt_pos != 0).any(axis=1),
-    })  # fmt: skip
-    _columns(pack["jnt_v"], s.NJV, {s.J_POS: m.jnt_pos, s.J_AXIS: m.jnt_axis})
-    _columns(pack["jnt_r"], s.NJR, {
-        s.J_LO: m.jnt_range, s.J_MARGIN: m.jnt_margin, s.J_SOLREF: m.jnt_solref, s.J_DIAGA: m.dof_invweight0[dof0],
-        s.J_SOLIMP: m.jnt_solimp,
-    })  # fmt: skip
-    coords = np.array(coordinates(m), np.int32).reshape(-1, s.NCO)
-    pack["coord_i"][: coords.size] = coords.ravel()
-    if m.nq:
-        pack["qpos_r"][:] = np.concatenate([m.qpos0, m.qpos_spring])
-    group = np.arange(m.nv, dtype=np.int32)
-    turns = m.jnt_type[m.dof_jntid] != SLIDE
-    for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
-        if t == FREE:
-            turns[a : a + 3] = False
-        if t in (FREE, BALL):
-            group[a : a + NV[int(t)]] = np.repeat(np.arange(a, a + NV[int(t)], 3), 3)
-    run = np.arange(m.nv, dtype=np.int32)
-    for k in range(1, m.nv):
-        run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
-    _columns(pack["dof_i"], s.NDI, {
-        s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group, s.D_RUN: run,
-        s.D_TURNS: turns,
-    })  # fmt: skip
-    _columns(pack["dof_r"], s.NDR, {
-        s.D_DIAGA: m.dof_invweight0, s.D_SOLREF: m.dof_solref, s.D_SOLIMP: m.dof_solimp,
-    })  # fmt: skip
-
-
-def _fill_geoms(pack, m):
-    collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
-    _columns(pack["geom_i"], s.NGI, {s.G_TYPE: m.geom_type, s.G_BODY: m.geom_bodyid, s.G_COLLIDES: collides})
-    _columns(pack["geom_v"], s.NGV, {s.G_POS: m.geom_pos, s.G_SIZE: m.geom_size})
-    _columns(pack["geom_q"], 1, {0: m.geom_quat})
-    b1, b2 = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]
-    r1 = np.where(m.geom_type[m.pair_geom1] == PLANE, 0.0, m.geom_rbound[m.pair_geom1])
-    _columns(pack["pair_i"], s.NPI, {s.P_GEOM1: m.pair_geom1, s.P_GEOM2: m.pair_geom2, s.P_DIM: m.pair_dim})
-    _columns(pack["pair_r"], s.NPR, {
-        s.P_SOLREF: m.pair_solref, s.P_SOLREFFRICTION: m.pair_solreffriction, s.P_SOLIMP: m.pair_solimp,
-        s.P_MARGIN: m.pair_margin, s.P_GAP: m.pair_gap,
-        s.P_DIAGA: m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0], s.P_RBOUND: r1 + m.geom_rbound[m.pair_geom2],
-    })  # fmt: skip
-    _columns(pack["site_i"], s.NSI, {s.S_BODY: m.site_bodyid, s.S_TYPE: m.site_type})
-    _columns(pack["site_v"], s.NSV, {s.S_POS: m.site_pos, s.S_SIZE: m.site_size})
-    _columns(pack["site_q"], 1, {0: m.site_quat})
-
-
-def servo_on_ball(m):
-    """Which actuators are position servos of ball joints: force = kp (input - length) - kv velocity + constant."""
-    gain, bias = m.actuator_gainprm, m.actuator_biasprm
-    servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1)
-    return servo & (m.jnt_type[m.actuator_trnid] == BALL)
-
-
-def _fill_actuators(pack, m):
-    _columns(pack["act_i"], s.NAI, {
-        s.A_JNT: m.actuator_trnid, s.A_DYN: m.actuator_dyntype, s.A_ACTADR: m.actuator_actadr,
-        s.A_CTRLLIMITED: m.actuator_ctrllimited, s.A_FORCELIMITED: m.actuator_forcelimited,
-        s.A_ACTLIMITED: m.actuator_actlimited, s.A_WRAP: servo_on_ball(m),
-    })  # fmt: skip
-    _columns(pack["act_r"], s.NAR, {
-        s.A_TAU: m.actuator_dynprm[:, 0], s.A_CTRLLO: m.actuator_ctrlrange, s.A_FORCELO: m.actuator_forcerange,
-        s.A_ACTLO: m.actuator_actrange,
-    })  # fmt: skip
-    _columns(pack["sensor_i"], s.NNI, {
-        s.N_TYPE: m.sensor_type, s.N_OBJTYPE: m.sensor_objtype, s.N_OBJ: m.sensor_objid, s.N_DIM: m.sensor_dim,
-        s.N_ADR: m.sensor_adr,
-    })  # fmt: skip
-    _columns(pack["sensor_r"], 1, {0: m.sensor_cutoff})
 
 
 def most_worlds(sizes):

@@ -27,22 +27,33 @@ DIMS = (
     T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD,
 ) = range(len(DIMS))  # fmt: skip
 
+Sign = namedtuple("Sign", "allowed zeros")
+"""allowed: what a parameter may be, None for any number. zeros: what a difference does with entries that are zero: they
+"move", "stay" (there is nothing), "rise" (the derivative is the one to the right), or "rise together" where all are
+zero and else stay."""
+ANY = Sign(None, "move")
+ABOVE_ZERO = Sign("more than zero", "stay")
+NOT_NEGATIVE = Sign("zero or more", "stay")
+RISING = Sign("zero or more", "rise")
+RISING_TOGETHER = Sign("zero or more", "rise together")
+
 # Differentiable physical parameters, one flat vector `m.theta`; the k-th group starts at m.dims[T_...].
-Parameter = namedtuple("Parameter", "name offset width unit meaning")
+Parameter = namedtuple("Parameter", "name offset width unit sign meaning")
 THETA = (
-    Parameter("gravity", T_GRAVITY, 3, "m/s^2", "gravitational acceleration"),
-    Parameter("body_mass", T_MASS, 1, "kg", "mass"),
-    Parameter("body_inertia", T_INERTIA, 3, "kg m^2", "principal moments of inertia about the body's centre of mass"),
-    Parameter("dof_armature", T_ARMATURE, 1, "kg m^2 or kg", "inertia added to the diagonal of M"),
-    Parameter("dof_damping", T_DAMPING, 1, "N m s or N s/m", "viscous damping"),
-    Parameter("dof_frictionloss", T_FRICTIONLOSS, 1, "N m or N", "dry friction"),
-    Parameter("jnt_stiffness", T_STIFFNESS, 1, "N m/rad or N/m", "spring constant towards qpos_spring"),
-    Parameter("actuator_gear", T_GEAR, 6, "1 or m", "transmission: joint force per actuator force"),
-    Parameter("actuator_gainprm", T_GAIN, 3, "N per unit", "gain = [0] + [1] length + [2] velocity"),
-    Parameter("actuator_biasprm", T_BIAS, 3, "N per unit", "bias = [0] + [1] length + [2] velocity"),
-    Parameter("pair_friction", T_PAIRFRICTION, 5, "1", "friction coefficients; the first two are used"),
+    Parameter("gravity", T_GRAVITY, 3, "m/s^2", ANY, "gravitational acceleration"),
+    Parameter("body_mass", T_MASS, 1, "kg", NOT_NEGATIVE, "mass"),
+    Parameter("body_inertia", T_INERTIA, 3, "kg m^2", NOT_NEGATIVE, "principal moments about the centre of mass"),
+    Parameter("dof_armature", T_ARMATURE, 1, "kg m^2 or kg", ANY, "inertia added to the diagonal of M"),
+    Parameter("dof_damping", T_DAMPING, 1, "N m s or N s/m", RISING, "viscous damping"),
+    Parameter("dof_frictionloss", T_FRICTIONLOSS, 1, "N m or N", RISING_TOGETHER, "dry friction"),
+    Parameter("jnt_stiffness", T_STIFFNESS, 1, "N m/rad or N/m", ANY, "spring constant towards qpos_spring"),
+    Parameter("actuator_gear", T_GEAR, 6, "1 or m", ANY, "transmission: joint force per actuator force"),
+    Parameter("actuator_gainprm", T_GAIN, 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
+    Parameter("actuator_biasprm", T_BIAS, 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
+    Parameter("pair_friction", T_PAIRFRICTION, 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
 )
 DIFFERENTIABLE = tuple(p.name for p in THETA)
+SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = "TIMESTEP IMPRATIO TOLERANCE REFSAFE".split()

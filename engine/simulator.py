@@ -29,9 +29,6 @@ from engine.views import DataViews
 
 # Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
 PARALLEL_FROM = 2
-# Parameters that mean nothing below zero; the friction cone needs more than zero.
-NOT_NEGATIVE = ("body_mass", "body_inertia", "dof_damping", "dof_frictionloss")
-ABOVE_ZERO = ("pair_friction",)
 # What a user may write before a step, and must be finite.
 CHECKED = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time")
 
@@ -299,11 +296,11 @@ class Simulator:
         for name in self.params:
             value = self.params[name]
             require_finite(f"params.{name}", value)
-            bad = value < 0 if name in NOT_NEGATIVE else value <= 0 if name in ABOVE_ZERO else None
-            if bad is not None and bad.any():
+            sign = s.SIGNS[name]
+            bad = value <= 0 if sign is s.ABOVE_ZERO else value < 0
+            if sign is not s.ANY and bad.any():
                 at = tuple(int(i) for i in np.argwhere(bad)[0])
-                allowed = "zero or more" if name in NOT_NEGATIVE else "more than zero"
-                raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {allowed}")
+                raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")
 
     def _well(self):
         """Has no world stopped?"""

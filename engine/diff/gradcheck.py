@@ -14,7 +14,8 @@ from engine.backend import np_real
 from engine.diff.tape import APPLIED, OUTPUTS
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
-from engine.simulator import NOT_NEGATIVE, whole
+from engine.schema import ANY, SIGNS
+from engine.simulator import whole
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"
 LADDER = np.array([10.0, 1.0, 0.1, 0.01])
@@ -22,8 +23,6 @@ ROUNDING = 30 * np.finfo(float).eps  # of a rollout's value, relative to its ter
 SETTLED = 1e-4  # relative difference of neighbouring steps beyond which differences say nothing
 STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied")
 START = ("qpos0", "qvel0", "act0")
-# only sensible above zero: changed in proportion to their entries, entries that are zero stay zero
-POSITIVE = ("body_mass", "body_inertia", "dof_frictionloss", "pair_friction")
 
 
 class Entry(NamedTuple):
@@ -268,10 +267,12 @@ def _probe(name, gradient, along, move, to_the_right=False):
 def _probe_array(name, gradient, base, rng, live):
     along = rng.normal(size=base.shape)
     scale = np.sqrt(np.mean(base**2)) if base.any() else 1.0
-    one_sided = name in NOT_NEGATIVE and not (name in POSITIVE and base.any()) and (base == 0).any()
-    if name in POSITIVE and base.any():
+    zeros = SIGNS.get(name, ANY).zeros
+    one_sided = False
+    if zeros in ("stay", "rise together") and base.any():
         along = along * np.abs(base)
-    elif name in NOT_NEGATIVE:
+    elif zeros != "move":
+        one_sided = (base == 0).any()
         along = np.where(base > 0, along * base, np.abs(along) * scale)
     else:
         along = along * scale

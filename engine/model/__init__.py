@@ -1,11 +1,13 @@
 """Robots as data: the Model, two ways to make one (ModelBuilder, load), and what they raise."""
 
 from .builder import ModelBuilder
+from .derived import set_const
+from .elements.key import Keyframes
+from .elements.option import Option
 from .errors import ModelError, UnsupportedError
 from .mjcf import load
-from .model import Keyframes, Model, Option
+from .model import Model
 from .report import ImportReport
-from .setconst import set_const
 from .validate import validate
 
 __all__ = [

@@ -1,45 +1,22 @@
 """Model: the constants of one robot, as NumPy arrays with MuJoCo's names."""
 
 import copy
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import constants as c
+from .elements import KINDS
+from .elements.key import take_keyframes
+from .elements.kind import cast
+from .elements.mesh import take_meshes
 from .errors import ModelError
-from .fields import FIELDS, SIZED_BY, cast, fields_of
-from .indices import KEYS, NAMED
-
-
-@dataclass
-class Option:
-    """Simulation options, MuJoCo's mjOption; `integrator` and `cone` are the numbers of constants.py."""
-
-    timestep: float = 0.002
-    gravity: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, -9.81]))
-    integrator: int = c.EULER
-    cone: int = c.PYRAMIDAL
-    impratio: float = 1.0
-    tolerance: float = 1e-8
-    iterations: int = 100
-    ls_iterations: int = 50
-    eulerdamp: bool = True
-    refsafe: bool = True
-
-
-@dataclass
-class Keyframes:
-    """Named states to start from."""
-
-    names: list
-    qpos: np.ndarray
-    qvel: np.ndarray
-    act: np.ndarray
-    ctrl: np.ndarray
+from .fields import FIELDS, NAMED, OWNERS, SIZED_BY, fields_of
 
 
 class Model:
-    """Arrays and sizes of one robot; fields.py has the table of arrays, MuJoCo's reference has their meaning.
+    """Arrays and sizes of one robot; `elements/` has the arrays of each kind of element and what they mean.
+
+    `body(name)` is the index of the body called so, and likewise `joint geom site actuator sensor key`; ModelError
+    where there is none.
 
     Beyond MuJoCo: `pair_*` holds every pair of geoms that may ever touch, with its contact parameters already mixed
     (MuJoCo finds and mixes them at run time), and an actuator is always affine in length and velocity (MuJoCo's gain
@@ -50,36 +27,13 @@ class Model:
         self.opt, self.name, self.report = opt, name, report
         self.regular = None  # the arrays for which validate has found the mass matrix regular, as bytes
         _take_arrays(self, arrays)
-        self.na = int(np.sum(self.actuator_actadr >= 0))
-        self.nsensordata = int(np.sum(self.sensor_dim))
-        self.mesh_vert = [cast(f"mesh_vert of mesh {i}", vert, np.float64) for i, (vert, _) in enumerate(meshes)]
-        self.mesh_face = [cast(f"mesh_face of mesh {i}", face, np.int32) for i, (_, face) in enumerate(meshes)]
+        for kind in KINDS:
+            kind.count(self)
+        take_meshes(self, meshes)
         for kind, size in NAMED.items():
             default = [""] * getattr(self, size)
             setattr(self, f"{kind}_names", list((names or {}).get(kind, default)))
-        _take_keyframes(self, keyframes)
-
-    def body(self, name):
-        """Index of the body called `name`; the same for the five methods below."""
-        return self._index("body", name)
-
-    def joint(self, name):
-        return self._index("joint", name)
-
-    def geom(self, name):
-        return self._index("geom", name)
-
-    def site(self, name):
-        return self._index("site", name)
-
-    def actuator(self, name):
-        return self._index("actuator", name)
-
-    def sensor(self, name):
-        return self._index("sensor", name)
-
-    def key(self, name):
-        return self._index("key", name)
+        take_keyframes(self, keyframes)
 
     def copy(self):
         """An independent copy: changing its arrays leaves this one alone."""
@@ -90,6 +44,13 @@ class Model:
         name = getattr(self, f"{kind}_names")[index]
         return f"{kind} '{name}'" if name else f"{kind} {index}"
 
+    def entry(self, array, index):
+        """How error messages call an entry of an array; of an index without asking others, since any may be wrong."""
+        kind, (size, _, dtype) = OWNERS[array], FIELDS[array]
+        if size == kind.named:
+            return self.label(kind.name, index)
+        return f"{array.split('_')[0]} {index}" if dtype is np.int32 else kind.label(self, array, index)
+
     def _index(self, kind, name):
         names = getattr(self, f"{kind}_names")
         if name and name in names:
@@ -99,6 +60,18 @@ class Model:
 
     def __repr__(self):
         return f"<Model {self.name!r}: nq={self.nq} nv={self.nv} nu={self.nu} nbody={self.nbody} npair={self.npair}>"
+
+
+def _index_of(kind):
+    def index(self, name):
+        return self._index(kind, name)
+
+    index.__name__, index.__doc__ = kind, f"Index of the {kind} called `name`."
+    return index
+
+
+for _kind in (*NAMED, "key"):
+    setattr(Model, _kind, _index_of(_kind))
 
 
 def _take_arrays(model, arrays):
@@ -112,19 +85,8 @@ def _take_arrays(model, arrays):
             _, entry, dtype = FIELDS[name]
             value = cast(name, arrays[name], dtype)
             want = (getattr(model, size), *entry)
-            if value.size == 0 and want[0] == 0:
+            if value.shape == (0,) and want[0] == 0:  # an empty list
                 value = value.reshape(want)
             if value.shape != want:
                 raise ModelError(f"{name} has shape {value.shape}, allowed is {want}: ({size}, ...)")
             setattr(model, name, value)
-
-
-def _take_keyframes(model, keys):
-    model.key_names = list(keys.names) if keys else []
-    nkey = len(model.key_names)
-    for name, size in KEYS.items():
-        width = getattr(model, size)
-        value = cast(f"key_{name}", getattr(keys, name), np.float64) if keys else np.zeros(0)
-        if value.size != nkey * width:
-            raise ModelError(f"key_{name} has shape {value.shape}, allowed is {(nkey, width)}")
-        setattr(model, f"key_{name}", value.reshape(nkey, width))

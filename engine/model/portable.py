@@ -5,10 +5,12 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
+from .elements.key import KEYS, Keyframes
+from .elements.kind import cast
+from .elements.option import Option
 from .errors import ModelError
-from .fields import FIELDS, cast
-from .indices import KEYS, NAMED
-from .model import Keyframes, Model, Option
+from .fields import FIELDS, NAMED, OWNERS
+from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
@@ -28,9 +30,13 @@ def model_to_arrays(model):
 
 
 def model_from_arrays(arrays):
-    """The Model that `model_to_arrays` took apart. Raises ModelError where something is missing or does not fit."""
-    _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)}, arrays)
-    header = _header(arrays["header"])
+    """The Model that `model_to_arrays` took apart. Raises ModelError where something is missing or does not fit.
+
+    Of a kind of element that is younger than the file, the robot has none.
+    """
+    header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
+    younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
+    _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)
     known = {f.name for f in fields(Option)}
@@ -39,8 +45,9 @@ def model_from_arrays(arrays):
     opt = Option(**header["opt"] | {"gravity": cast("option gravity", header["opt"]["gravity"], np.float64)})
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
-    own = {name: arrays[name] for name in FIELDS}
-    for name, (size, entry, _) in FIELDS.items():
+    own = {name: () if name in younger else arrays[name] for name in FIELDS}
+    for name in own.keys() - younger:
+        size, entry, _ = FIELDS[name]
         if own[name].shape[1:] != entry or own[name].ndim == 0:
             got, wanted = own[name].shape, str((size, *entry)).replace("'", "")
             raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {wanted}")
@@ -58,8 +65,8 @@ def _require(needed, arrays):
         raise ModelError(f"the stored model lacks {', '.join(missing)}")
 
 
-def _header(text):
-    """The header as a dictionary with the parts of `_HEADER`, each of its type."""
+def _header(text, arrays):
+    """The header as a dictionary with the parts of `_HEADER`, each of its type, and names of each kind in `arrays`."""
     try:
         header = json.loads(str(text))
     except ValueError as error:
@@ -68,8 +75,8 @@ def _header(text):
         if not isinstance(header, dict) or not isinstance(header.get(part), kind):
             raise ModelError(f"the stored model's header has no {part}; allowed: {part} of type {kind.__name__}")
     if header["meshes"] < 0:
-        raise ModelError(f"the stored model's header says {header['meshes']} meshes; allowed: 0 or more")
-    names = header["names"]
-    if set(names) != set(NAMED) or not all(isinstance(group, list) for group in names.values()):
+        raise ModelError(f"the stored model's header counts {header['meshes']} meshes; allowed: 0 or more")
+    names, stored = header["names"], {kind.name for array, kind in OWNERS.items() if kind.named and array in arrays}
+    if not stored <= set(names) <= set(NAMED) or not all(isinstance(group, list) for group in names.values()):
         raise ModelError(f"the stored model's header names {sorted(names)}; allowed: lists of {', '.join(NAMED)}")
     return header

@@ -1,4 +1,4 @@
-"""Constants derived from the others at qpos0: MuJoCo's mj_setConst, in NumPy.
+"""What follows from the tree and from inertias at qpos0, as in MuJoCo's mj_setConst, in NumPy.
 
     J_b    (6, nv) Jacobian of body b at its centre of mass: three rows of translation, three of rotation
     M      sum_b J_b^T diag(m_b, I_b) J_b + armature: one block for each tree of dofs, so trees are taken one by one
@@ -7,6 +7,8 @@
 
 At qpos0 no joint is displaced, so a body's frame is the product of the `body_pos`, `body_quat` above it.
 """
+
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -17,18 +19,30 @@ from .rotation import quat_mul, quat_to_mat
 ALIGNED = 1e-6  # MuJoCo's tolerance for "at the origin of the body"; along an axis it takes literally
 
 
-def set_const(m):
-    """Recompute what depends on masses, inertias, armature, sizes and frames, in place.
+def addresses(counts):
+    """Where each group starts; -1 for an empty one."""
+    counts = np.asarray(counts, int)
+    return np.where(counts > 0, np.cumsum(counts) - counts, -1)
 
-    Call it after changing one of those by hand. Topology and candidate pairs stay as they are.
-    """
-    m.body_subtreemass[:] = m.body_mass
-    for b in range(len(m.body_mass) - 1, 0, -1):
-        m.body_subtreemass[m.body_parentid[b]] += m.body_subtreemass[b]
-    m.geom_rbound[:] = [
-        _rbound(kind, size, old) for kind, size, old in zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
-    ]
-    _set_invweight0(m)
+
+def per_joint(m, table):
+    """The numbers of a table by joint type, NQ or NV, one for each joint."""
+    return np.array([table[int(kind)] for kind in m.jnt_type], int)
+
+
+def derived_topology(m):
+    """{array: values} of all that follows from `body_parentid`, `jnt_type` and `jnt_bodyid` of `m`."""
+    nbody, jntid = len(m.body_parentid), np.repeat(np.arange(len(m.jnt_type)), per_joint(m, c.NV))
+    bodyid = m.jnt_bodyid[jntid]
+    jntnum, dofnum = (np.bincount(owners, minlength=nbody) for owners in (m.jnt_bodyid, bodyid))
+    found = {
+        "jnt_qposadr": addresses(per_joint(m, c.NQ)), "jnt_dofadr": addresses(per_joint(m, c.NV)),
+        "dof_jntid": jntid, "dof_bodyid": bodyid, "body_jntnum": jntnum, "body_jntadr": addresses(jntnum),
+        "body_dofnum": dofnum, "body_dofadr": addresses(dofnum), "body_rootid": np.zeros(nbody, int),
+        "body_weldid": np.zeros(nbody, int), "dof_parentid": np.zeros(len(jntid), int),
+    }  # fmt: skip
+    set_topology(SimpleNamespace(body_parentid=m.body_parentid, **found))
+    return found
 
 
 def set_topology(m):
@@ -43,18 +57,8 @@ def set_topology(m):
             last_dof[b] = dof
 
 
-def _rbound(kind, size, old):
-    """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
-    x, y, z = size
-    if kind in (c.MESH, c.HFIELD, c.SDF):
-        return old  # depends on vertices, which are only drawn
-    return {
-        c.PLANE: 0.0, c.SPHERE: x, c.CAPSULE: x + y, c.CYLINDER: np.hypot(x, y),
-        c.ELLIPSOID: max(x, y, z), c.BOX: np.sqrt(x * x + y * y + z * z),
-    }[kind]  # fmt: skip
-
-
-def _set_invweight0(m):
+def set_invweight0(m):
+    """`body_invweight0` and `dof_invweight0`, in place."""
     nbody, nv = len(m.body_mass), len(m.dof_bodyid)
     m.body_invweight0[:] = 0  # and stays so for what cannot move
     if nv == 0:

@@ -7,7 +7,8 @@ from .errors import ModelError
 from .rotation import euler_to_quat, z_to_quat
 
 _FROMTO = {c.CAPSULE: 1, c.CYLINDER: 1, c.BOX: 2, c.ELLIPSOID: 2}  # where the half length stands in `size`
-_COUNT = {c.PLANE: 3, c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 3}
+# How many numbers of `size` a shape has.
+COUNT = {c.PLANE: 3, c.SPHERE: 1, c.CAPSULE: 2, c.ELLIPSOID: 3, c.CYLINDER: 2, c.BOX: 3}
 
 
 def quat_of(who, a):
@@ -21,7 +22,7 @@ def quat_of(who, a):
 
 def place(who, a, given):
     """(pos, quat, size) of attributes `a`, of which the caller wrote `given`."""
-    count = _COUNT[a.type]
+    count = COUNT[a.type]
     size = np.zeros(3) if a.size is None else a.size.copy()
     if a.fromto is None:
         pos, quat = a.pos, quat_of(who, a)

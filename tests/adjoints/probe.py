@@ -149,8 +149,6 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 
 
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
-# Parameters that make no sense below zero: changed in proportion to themselves.
-POSITIVE = ("body_mass", "body_inertia", "dof_frictionloss", "dof_damping", "pair_friction")
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
     "params_bar",
@@ -232,7 +230,8 @@ class Case:
         x = self.x[name]
         d = self.rng.normal(size=self.model.nv if name == "qpos" else x.shape)
         if name in self.sim.params:
-            d = d * (np.abs(x) if name in POSITIVE else np.where(x != 0, np.abs(x), 0.1))
+            # what makes no sense below zero is changed in proportion to itself
+            d = d * (np.abs(x) if s.SIGNS[name] is not s.ANY else np.where(x != 0, np.abs(x), 0.1))
         return d
 
     def moved(self, name, direction, t):

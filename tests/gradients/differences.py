@@ -5,16 +5,13 @@ import numpy as np
 
 from engine.diff.tape import APPLIED, Tape
 from engine.errors import DivergenceError
+from engine.schema import ANY, RISING, RISING_TOGETHER, SIGNS
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
 STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 TINY = 1e-9  # steps over which no loss here bends visibly
 ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
-# What a parameter may be changed by: itself where it must stay positive, so that the change keeps its sign.
-ABSOLUTE = ("dof_armature", "jnt_stiffness", "actuator_gear", "actuator_gainprm", "actuator_biasprm", "gravity")
-# Where such a parameter is zero its derivative is that to the right.
-NEVER_NEGATIVE = {"dof_damping": 0.1, "dof_frictionloss": 0.1}
 
 
 class Rollout:
@@ -83,10 +80,11 @@ class Rollout:
                 return self.forces.normal(size=n) * np.abs(self.inputs[name])
             d = self.rng.normal(size=n)
             return d if tangent is None or name not in ("qpos0", "qvel0") else d * tangent
-        p = self.params[name]
-        d = self.rng.normal(size=p.shape) * (np.abs(p) if name not in ABSOLUTE else np.where(p != 0, np.abs(p), 0.1))
-        if name in NEVER_NEGATIVE:
-            d = np.where(p != 0, d, np.abs(self.rng.normal(size=p.shape)) * NEVER_NEGATIVE[name])
+        p, sign = self.params[name], SIGNS[name]
+        # what must stay positive is changed in proportion to itself, so that the change keeps its sign
+        d = self.rng.normal(size=p.shape) * (np.abs(p) if sign is not ANY else np.where(p != 0, np.abs(p), 0.1))
+        if sign in (RISING, RISING_TOGETHER):  # where it is zero its derivative is that to the right
+            d = np.where(p != 0, d, np.abs(self.rng.normal(size=p.shape)) * 0.1)
         return d
 
     def adjoint(self, grads, name, direction):
@@ -113,7 +111,7 @@ class Rollout:
             adjoint, size = self.adjoint(grads, name, direction)
             f = self.along(name, direction)
             side = one_sided
-            if name in NEVER_NEGATIVE and (self.params[name] == 0).any():
+            if SIGNS.get(name) in (RISING, RISING_TOGETHER) and (self.params[name] == 0).any():
                 direction, side = np.where(self.params[name] == 0, direction, np.abs(direction)), 1
                 adjoint, size = self.adjoint(grads, name, direction)
                 f = self.along(name, direction)

@@ -7,7 +7,7 @@ import engine.files
 import engine.model
 
 # with what stored models are read by, which imports nothing of the project
-SOURCES = [*sorted(Path(engine.model.__file__).parent.glob("*.py")), Path(engine.files.__file__)]
+SOURCES = [*sorted(Path(engine.model.__file__).parent.rglob("*.py")), Path(engine.files.__file__)]
 
 
 def imports(tree):

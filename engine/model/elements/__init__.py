@@ -1,0 +1,31 @@
+"""The kinds of elements that a robot is made of, one file each: here is their list. kind.py says what a kind is.
+
+A kind reads what the kinds before it have made, and messages come in this order.
+"""
+
+from .actuator import Actuator
+from .body import Body
+from .equality import Equality
+from .foreign import Flex, Plugin
+from .geom import Geom
+from .joint import Joint
+from .key import Key
+from .mesh import Mesh
+from .option import OptionKind
+from .pair import PairKind
+from .sensor import Sensor
+from .site import Site
+from .tendon import Tendon
+
+OPTION, KEY = OptionKind(), Key()
+KINDS = (
+    OPTION, Body(), Equality(), Flex(), Plugin(), Joint(), Tendon(), Geom(), Mesh(), Site(), Actuator(), Sensor(),
+    PairKind(), KEY,
+)  # fmt: skip
+
+
+class Methods(
+    Body.Methods, Joint.Methods, Geom.Methods, Site.Methods, Actuator.Methods, Sensor.Methods, PairKind.Methods,
+    Key.Methods,
+):  # fmt: skip
+    """The methods of a builder that add an element; they return its name."""

@@ -1,0 +1,131 @@
+"""Geoms: shapes with mass and contact, and what is only drawn."""
+
+import numpy as np
+
+from .. import constants as c
+from ..attributes import CONTACT, POSE, RGBA, choice, number, read_attributes, vector, whole
+from ..checks import below, check, first, one_of, unit_quaternions
+from ..errors import ModelError
+from ..shapes import COUNT, place
+from .kind import Kind, integer, real
+
+SHAPES = {c.GEOM_NAMES[k]: k for k in COUNT}  # that a builder knows
+_CONDIMS = (1, 3, 4, 6)  # of a geom that touches nothing; pairs.py says which of them can touch
+_DEFAULT_RGBA = (0.5, 0.5, 0.5, 1.0)
+
+
+class Geom(Kind):
+    name, plural, named = "geom", "geoms", "ngeom"
+    on_bodies = defaulted = True
+    fields = {
+        "ngeom": {
+            "geom_type": integer("PLANE, SPHERE, CAPSULE, ..., MESH"),
+            "geom_bodyid": integer("the body that it is part of"),
+            "geom_dataid": integer("its mesh, or -1"),
+            "geom_pos": real("m", "place in the body", 3),
+            "geom_quat": real("1", "orientation in the body", 4),
+            "geom_size": real("m", "radius, half lengths", 3),
+            "geom_rbound": real("m", "radius of the ball about its centre that holds it; 0 of a plane", least=0),
+            "geom_rgba": real("1", "colour", 4),
+            "geom_group": integer("for drawing"),
+            "geom_contype": integer("bits: touches those whose conaffinity has one of them"),
+            "geom_conaffinity": integer("bits"),
+            "geom_condim": integer("dimensions of its contacts"),
+            "geom_priority": integer("whose contact parameters count"),
+            "geom_solmix": real("1", "weight where parameters are mixed", least=0),
+            "geom_solref": real("s, 1", "reference of contacts", 2),
+            "geom_solimp": real("", "impedance of contacts", 5),
+            "geom_friction": real("1, m, m", "sliding, spinning and rolling friction", 3, least=0),
+            "geom_margin": real("m", "distance at which a contact is felt"),
+            "geom_gap": real("m", "distance beyond it at which a contact is found"),
+        },
+    }
+    attributes = {
+        **POSE,
+        **CONTACT,
+        "type": choice("sphere", SHAPES),
+        "size": vector(None, 3, partial=True),
+        "fromto": vector(None, 6),
+        "mass": number(None, 0),
+        "density": number(1000.0, 0),
+        "friction": vector((1.0, 0.005, 0.0001), 3, partial=True),
+        "contype": whole(1),
+        "conaffinity": whole(1),
+        "priority": whole(0),
+        "solmix": number(1.0, 0),
+        "rgba": RGBA,
+        "group": whole(0),
+    }
+    must_be_zero = (("geom_surfacevel", "surfacevel"), ("geom_adhesion", "adhesion"))
+
+    class Methods:
+        def geom(self, body, name=None, **attributes):
+            """A shape: mass (or density) and contact. Types: plane, sphere, capsule, ellipsoid, cylinder, box."""
+            who = f"geom {name or ''!r} of body {body!r}"
+            target = self._find("body", body, who)
+            a = read_attributes(Geom.attributes, who, attributes, self._defaults["geom"])
+            a.pos, a.quat, a.size = place(who, a, attributes)
+            if a.type == c.PLANE and a.mass:
+                raise ModelError(f"{who}: mass = {a.mass}; allowed: none for a plane")
+            return self._add("geom", name, a, target)
+
+    def assembled(self, order, m):
+        owners = order.owners(self.plural)
+        return super().assembled(order, m) | {"geom_bodyid": owners, "geom_dataid": [-1] * len(owners)}
+
+    def read(self, mujoco, mj, m):
+        arrays = super().read(mujoco, mj, m)
+        drawn_by_material = (arrays["geom_rgba"] == _DEFAULT_RGBA).all(axis=1) & (mj.geom_matid >= 0)
+        arrays["geom_rgba"][drawn_by_material] = mj.mat_rgba[mj.geom_matid[drawn_by_material]]
+        arrays["geom_dataid"][mj.geom_type != c.MESH] = -1  # only meshes are kept for drawing
+        return arrays
+
+    def changed(self, mujoco, mj):
+        if mj.geom_fluid[:, 0].any():
+            yield "fluidshape of geoms: left out, since there is no fluid"
+
+    def check_indices(self, m):
+        one_of(m, "geom_type", c.GEOM_NAMES)
+        below(m, "geom_bodyid", "nbody", "body")
+        check(m, "geom_condim", ~np.isin(m.geom_condim, _CONDIMS), ", ".join(map(str, _CONDIMS)))
+        nmesh = len(m.mesh_vert)
+        least = np.where(m.geom_type == c.MESH, 0, -1)
+        bad = (m.geom_dataid < least) | (m.geom_dataid >= nmesh)
+        check(m, "geom_dataid", bad, lambda g: f"{least[g]} to {nmesh - 1}, a mesh" + ", or -1" * int(-least[g]))
+
+    def check(self, m):
+        unit_quaternions(m, "geom_quat")
+        for kind, used in COUNT.items():
+            bad = (m.geom_type == kind)[:, None] & (m.geom_size[:, :used] <= 0) & (kind != c.PLANE)
+            check(m, "geom_size", bad, f"{used} positive number(s) for a {c.GEOM_NAMES[kind]}")
+        geom = first((m.geom_type == c.PLANE) & (m.body_weldid[m.geom_bodyid] != 0))
+        if geom is not None:
+            body = m.label("body", m.geom_bodyid[geom])
+            raise ModelError(
+                f"{m.label('geom', geom)} is a plane on {body}; allowed: on the world and what is fixed to it"
+            )
+        # a negative margin shrinks the shape, within what is looked for
+        check(m, "geom_margin", m.geom_margin + m.geom_gap < 0, "margin + gap of zero or more")
+
+    def set_const(self, m):
+        kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
+        m.geom_rbound[:] = [_rbound(kind, size, old) for kind, size, old in kinds]
+
+    def device(self, m):
+        collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
+        return {
+            "geom_i": {"G_TYPE": m.geom_type, "G_BODY": m.geom_bodyid, "G_COLLIDES": collides},
+            "geom_v": {"G_POS": m.geom_pos, "G_SIZE": m.geom_size},
+            "geom_q": {0: m.geom_quat},
+        }
+
+
+def _rbound(kind, size, old):
+    """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
+    x, y, z = size
+    if kind in (c.MESH, c.HFIELD, c.SDF):
+        return old  # depends on vertices, which are only drawn
+    return {
+        c.PLANE: 0.0, c.SPHERE: x, c.CAPSULE: x + y, c.CYLINDER: np.hypot(x, y),
+        c.ELLIPSOID: max(x, y, z), c.BOX: np.sqrt(x * x + y * y + z * z),
+    }[kind]  # fmt: skip

@@ -1,0 +1,221 @@
+"""Joints, their coordinates (qpos) and their degrees of freedom (dof)."""
+
+import numpy as np
+
+from .. import constants as c
+from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, read_attributes, vector
+from ..checks import below, check, follows, one_of, ranges, same_count, solref
+from ..coordinates import Coordinate, coordinates
+from ..errors import ModelError
+from ..setconst import derived_topology, per_joint, set_invweight0
+from .kind import Kind, boolean, integer, real
+
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
+
+
+class Joint(Kind):
+    name, plural, named = "joint", "joints", "njnt"
+    on_bodies = defaulted = True
+    fields = {
+        "nq": {
+            "qpos0": real("m, rad or 1", "coordinates of the robot as it is drawn"),
+            "qpos_spring": real("m, rad or 1", "coordinates at which springs are at rest"),
+        },
+        "njnt": {
+            "jnt_type": integer("FREE, BALL, SLIDE, HINGE"),
+            "jnt_qposadr": integer("its first coordinate"),
+            "jnt_dofadr": integer("its first degree of freedom"),
+            "jnt_bodyid": integer("the body that it moves"),
+            "jnt_pos": real("m", "place in the body", 3),
+            "jnt_axis": real("1", "axis of a slide or hinge in the body", 3),
+            "jnt_stiffness": real("N/m or N m/rad", "spring constant", least=0, differentiable=True),
+            "jnt_range": real("m or rad", "lower and upper end; of a ball 0 and the largest angle", 2),
+            "jnt_limited": boolean("whether the range limits it"),
+            "jnt_margin": real("m or rad", "distance from a limit at which it is felt"),
+            "jnt_solref": real("s, 1", "reference of a limit", 2),
+            "jnt_solimp": real("", "impedance of a limit", 5),
+        },
+        "nv": {
+            "dof_bodyid": integer("the body that it moves"),
+            "dof_jntid": integer("its joint"),
+            "dof_parentid": integer("the dof above it in the tree, or -1"),
+            "dof_armature": real("kg or kg m^2", "inertia of what drives it", least=0, differentiable=True),
+            "dof_damping": real("N s/m or N m s", "viscous damping", least=0, differentiable=True),
+            "dof_frictionloss": real("N or N m", "dry friction", least=0, differentiable=True),
+            "dof_invweight0": real("1/kg or 1/(kg m^2)", "inverse inertia at qpos0", least=0),
+            "dof_solref": real("s, 1", "reference of dry friction", 2),
+            "dof_solimp": real("", "impedance of dry friction", 5),
+        },
+    }
+    attributes = {
+        "type": choice("hinge", {name: kind for kind, name in c.JOINT_NAMES.items()}),
+        "pos": vector((0, 0, 0), 3),
+        "axis": direction((0, 0, 1), 3, "three finite numbers, not all zero"),
+        "stiffness": number(0.0, 0),
+        "damping": number(0.0, 0),
+        "armature": number(0.0, 0),
+        "frictionloss": number(0.0, 0),
+        "ref": number(0.0),
+        "springref": number(0.0),
+        "range": ends(),
+        "limited": flag(),
+        "margin": number(0.0),
+        "solreflimit": SOLREF,
+        "solimplimit": SOLIMP,
+        "solreffriction": SOLREF,
+        "solimpfriction": SOLIMP,
+    }
+    stored = {"jnt_solref": "solreflimit", "jnt_solimp": "solimplimit",
+              "dof_solref": "solreffriction", "dof_solimp": "solimpfriction"}  # fmt: skip
+    must_be_zero = (("jnt_stiffnesspoly", "second and third stiffness"), ("jnt_springyield", "springyield"))
+
+    class Methods:
+        def joint(self, body, name=None, **attributes):
+            """A joint between `body` and its parent; several joints of a body act in the order they are added."""
+            return self._add_joint(body, name, attributes, self._defaults["joint"])
+
+        def freejoint(self, body, name=None):
+            """A free joint that no default touches, like MJCF's freejoint."""
+            return self._add_joint(body, name, {"type": "free"}, {})
+
+        def _add_joint(self, body, name, attributes, defaults):
+            who = f"joint {name or ''!r} of body {body!r}"
+            target = self._find("body", body, who)
+            a = read_attributes(Joint.attributes, who, attributes, defaults)
+            if target.name == "world":
+                raise ModelError(f"{who}; allowed: a body other than the world")
+            if a.type in (c.FREE, c.BALL):
+                a.axis = np.array([0.0, 0.0, 1.0])  # has no meaning there; MuJoCo stores this
+            if a.type == c.FREE:
+                a.pos = np.zeros(3)
+            self._set_limits(who, a, "range", "limited")
+            return self._add("joint", name, a, target)
+
+    def assembled(self, order, m):
+        joints = order.elements["joint"]
+        m.jnt_type = np.array([joint.type for joint in joints], int)
+        m.jnt_bodyid = np.array(order.owners("joints"), int)
+        rest = [_rest(joint, order.bodies[b]) for joint, b in zip(joints, m.jnt_bodyid, strict=True)]
+        topology = derived_topology(m)
+        return (
+            self.columns(joints, "njnt")
+            | self.columns([joints[j] for j in topology["dof_jntid"]], "nv")
+            | topology
+            | {"jnt_bodyid": m.jnt_bodyid}
+            | {"qpos0": np.concatenate([[], *(at for at, _ in rest)])}
+            | {"qpos_spring": np.concatenate([[], *(spring for _, spring in rest)])}
+        )
+
+    def refused(self, mujoco, mj):
+        for j in range(mj.njnt):
+            poly = mj.dof_dampingpoly[mj.jnt_dofadr[j]]
+            if poly.any():
+                yield f"{self.who(mujoco, mj, j)}: second and third damping = {poly}; allowed: 0"
+        for j in np.flatnonzero(mj.jnt_actfrclimited):
+            if not _inert_force_range(mj, j):
+                yield (
+                    f"{self.who(mujoco, mj, j)}: actuatorfrcrange = {mj.jnt_actfrcrange[j]}; "
+                    "allowed: none where an actuator acts (give the actuator a forcerange)"
+                )
+        for j in np.flatnonzero(np.asarray(getattr(mj, "jnt_plasticadr", ())) >= 0):
+            if not mj.jnt_springyield[j]:  # otherwise named above
+                yield f"{self.who(mujoco, mj, j)}: plastic spring; allowed: an elastic one"
+
+    def changed(self, mujoco, mj):
+        idle = sum(_inert_force_range(mj, j) for j in np.flatnonzero(mj.jnt_actfrclimited))
+        if idle:
+            yield f"actuatorfrcrange (effort) of {idle} joints without an actuator: left out"
+
+    def label(self, m, array, index):
+        return f"dof {index} of {m.label('joint', m.dof_jntid[index])}"
+
+    def check_indices(self, m):
+        one_of(m, "jnt_type", c.JOINT_NAMES)
+        below(m, "jnt_bodyid", "nbody", "body", low=1)
+        back = np.diff(m.jnt_bodyid.astype(int), prepend=0) < 0
+        check(m, "jnt_bodyid", back, "not before the body of the joint before it")
+        same_count(m, "nq", per_joint(m, c.NQ).sum(), "jnt_type")
+        same_count(m, "nv", per_joint(m, c.NV).sum(), "jnt_type")
+        for array, want in derived_topology(m).items():
+            follows(m, array, want, "body_parentid, jnt_type and jnt_bodyid")
+
+    def check(self, m):
+        ranges(m, ("jnt_limited", "jnt_range"))
+        ball, free = m.jnt_type == c.BALL, m.jnt_type == c.FREE
+        single = ~ball & ~free
+        check(m, "jnt_axis", single & (abs(np.linalg.norm(m.jnt_axis, axis=1) - 1) > 1e-6), "a vector of length one")
+        check(m, "jnt_limited", m.jnt_limited & free, "False, since a free joint has no limits")
+        check(m, "jnt_range", m.jnt_limited & ball & (m.jnt_range[:, 0] != 0), "[0, largest angle] for a ball joint")
+        for j in np.flatnonzero(~single):
+            _check_neighbours(m, j)
+        solref(m, "jnt_solref", m.jnt_limited)
+        solref(m, "dof_solref", m.dof_frictionloss > 0)
+
+    def set_const(self, m):
+        set_invweight0(m)
+
+    def device(self, m):
+        dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
+        group, turns, run = _side_by_side(m)
+        return {
+            "jnt_i": {
+                "J_TYPE": m.jnt_type, "J_QPOSADR": m.jnt_qposadr, "J_DOFADR": m.jnt_dofadr, "J_BODY": m.jnt_bodyid,
+                "J_LIMITED": m.jnt_limited, "J_OFF": (m.jnt_pos != 0).any(axis=1),
+            },
+            "jnt_v": {"J_POS": m.jnt_pos, "J_AXIS": m.jnt_axis},
+            "jnt_r": {
+                "J_LO": m.jnt_range, "J_MARGIN": m.jnt_margin, "J_SOLREF": m.jnt_solref,
+                "J_DIAGA": m.dof_invweight0[dof0], "J_SOLIMP": m.jnt_solimp,
+            },
+            "qpos_r": {0: np.concatenate([m.qpos0, m.qpos_spring]).reshape(-1, 2)},  # one after the other
+            "coord_i": {0: np.array(coordinates(m), np.int32).reshape(-1, len(Coordinate._fields))},
+            "dof_i": {
+                "D_PARENT": m.dof_parentid, "D_BODY": m.dof_bodyid, "D_JNT": m.dof_jntid, "D_GROUP": group,
+                "D_RUN": run, "D_TURNS": turns,
+            },
+            "dof_r": {"D_DIAGA": m.dof_invweight0, "D_SOLREF": m.dof_solref, "D_SOLIMP": m.dof_solimp},
+        }  # fmt: skip
+
+
+def _rest(joint, body):
+    """Coordinates of a joint as drawn, and with its spring at rest."""
+    if joint.type == c.FREE:
+        return (np.concatenate([body.pos, body.quat]),) * 2
+    if joint.type == c.BALL:
+        return _IDENTITY, _IDENTITY
+    return [joint.ref], [joint.springref]
+
+
+def _inert_force_range(mj, j):
+    """Whether the limit on actuator forces at joint `j` (a URDF's effort) limits none, since no actuator acts there."""
+    low, high = mj.jnt_actfrcrange[j]
+    return low <= 0 <= high and j not in mj.actuator_trnid[:, 0]
+
+
+def _check_neighbours(m, j):
+    """Which other joints the body of a free joint or of a ball may have."""
+    body, kind = m.jnt_bodyid[j], m.jnt_type[j]
+    others = m.jnt_type[(m.jnt_bodyid == body) & (np.arange(m.njnt) != j)]
+    if kind == c.FREE and (m.body_parentid[body] != 0 or len(others)):
+        raise ModelError(
+            f"{m.label('joint', j)} is free in {m.label('body', body)}; allowed: only joint, body under the world"
+        )
+    if kind == c.BALL and np.isin(others, (c.BALL, c.HINGE)).any():
+        raise ModelError(
+            f"{m.label('joint', j)} is a ball in {m.label('body', body)}; allowed: no other joint that turns there"
+        )
+
+
+def _side_by_side(m):
+    """Of each dof: the first of the triple that acts at once with it, whether it turns, where its chain begins."""
+    group = np.arange(m.nv, dtype=np.int32)
+    turns = m.jnt_type[m.dof_jntid] != c.SLIDE
+    for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
+        if t == c.FREE:
+            turns[a : a + 3] = False
+        if t in (c.FREE, c.BALL):
+            group[a : a + c.NV[int(t)]] = np.repeat(np.arange(a, a + c.NV[int(t)], 3), 3)
+    run = np.arange(m.nv, dtype=np.int32)
+    for k in range(1, m.nv):
+        run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
+    return group, turns, run

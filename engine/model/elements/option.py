@@ -1,0 +1,145 @@
+"""The options of a simulation: timestep, gravity, integrator, cone, solver; and what an MJCF's flags switch off."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .. import constants as c
+from ..attributes import choice, flag, number, vector, whole
+from ..errors import ModelError
+from .kind import Kind
+
+
+@dataclass
+class Option:
+    """Simulation options, MuJoCo's mjOption; `integrator` and `cone` are the numbers of constants.py."""
+
+    timestep: float = 0.002
+    gravity: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, -9.81]))
+    integrator: int = c.EULER
+    cone: int = c.PYRAMIDAL
+    impratio: float = 1.0
+    tolerance: float = 1e-8
+    iterations: int = 100
+    ls_iterations: int = 50
+    eulerdamp: bool = True
+    refsafe: bool = True
+
+
+# Flags whose being disabled means the same as other numbers: bits in an MjModel, the array that is zero then, words.
+_FLAGS = (
+    ("frictionloss", ("FRICTIONLOSS", "CONSTRAINT"), "dof_frictionloss", "dof_frictionloss set to zero"),
+    ("limit", ("LIMIT", "CONSTRAINT"), "jnt_limited", "jnt_limited set to zero"),
+    ("spring", ("SPRING",), "jnt_stiffness", "jnt_stiffness set to zero"),
+    ("damper", ("DAMPER",), "dof_damping", "dof_damping set to zero"),
+    ("gravity", ("GRAVITY",), None, "gravity set to zero"),
+    ("contact", ("CONTACT", "CONSTRAINT"), None, "no pair of geoms collides"),
+    ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),
+    ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
+)
+_REFUSED_ENABLE = {
+    "OVERRIDE": "override (replaces the contact parameters)", "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc",
+    "SPECULATIVE": "speculative",
+}  # fmt: skip
+# Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
+_STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
+_INTEGRATORS, _CONES = (c.EULER, c.RK4, c.IMPLICITFAST), (c.PYRAMIDAL, c.ELLIPTIC)
+
+
+def disabled(mujoco, mj, *flags):
+    """Whether one of these flags of an MjModel is disabled, by the ends of their names: "CONTACT"."""
+    return any(mj.opt.disableflags & int(getattr(mujoco.mjtDisableBit, f"mjDSBL_{flag}")) for flag in flags)
+
+
+def option_of(mujoco, mj):
+    """The Option of an MjModel."""
+    same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
+    return Option(
+        gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
+        eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
+        refsafe=not disabled(mujoco, mj, "REFSAFE"),
+        **{name: getattr(mj.opt, name) for name in same},
+    )
+
+
+class OptionKind(Kind):
+    name = "option"
+    attributes = {
+        "timestep": number(0.002),
+        "gravity": vector((0, 0, -9.81), 3),
+        "integrator": choice("Euler", {c.INTEGRATOR_NAMES[kind]: kind for kind in _INTEGRATORS}),
+        "cone": choice("pyramidal", {name: kind for kind, name in c.CONE_NAMES.items()}),
+        "impratio": number(1.0),
+        "tolerance": number(1e-8, 0),
+        "iterations": whole(100),
+        "ls_iterations": whole(50),
+        "eulerdamp": flag()._replace(default=True),
+        "refsafe": flag()._replace(default=True),
+    }
+
+    def refusals(self, mujoco, mj):
+        opt = mj.opt
+        integrator = mujoco.mjtIntegrator(opt.integrator).name.removeprefix("mjINT_")
+        if integrator not in ("EULER", "RK4", "IMPLICITFAST"):
+            yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicitfast"
+        for name in ("density", "viscosity"):
+            if getattr(opt, name):
+                yield f"option {name} = {getattr(opt, name):g} (forces of a fluid); allowed: 0"
+        if opt.noslip_iterations:
+            yield f"option noslip_iterations = {opt.noslip_iterations}; allowed: 0"
+        if opt.disableactuator:
+            yield "option actuatorgroupdisable; allowed: none (leave those actuators out)"
+        for bit, words in _REFUSED_ENABLE.items():
+            if opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{bit}", 0):
+                yield f"option flag {words} = enable; allowed: disable"
+
+    def changed(self, mujoco, mj):
+        for flag_, bits, _, words in _FLAGS:
+            if disabled(mujoco, mj, *bits):
+                yield f"option flag {flag_} is disabled: {words}"
+        solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
+        if solver != "NEWTON":
+            yield f"solver {solver}: the engine solves the same problem by Newton's method"
+        early = [f"{name} = {getattr(mj.opt, name):g}" for name, usual, sign in _STOPS if
+                 sign * getattr(mj.opt, name) > sign * usual]  # fmt: skip
+        if early:
+            yield (
+                f"option {', '.join(early)}: MuJoCo's solver may stop before its minimum; the engine's comes closer to "
+                "it, in at most as many iterations of its own"
+            )
+
+    def switched_off(self, mujoco, mj):
+        """The arrays that are zero since a flag is disabled."""
+        return [array for _, bits, array, _ in _FLAGS if array and disabled(mujoco, mj, *bits)]
+
+    def check(self, m):
+        for name, good, allowed in (
+            ("timestep", lambda x: x > 0, "more than zero"),
+            ("impratio", lambda x: x > 0, "more than zero"),
+            ("iterations", _counts, "more than zero, whole"),
+            ("ls_iterations", _counts, "more than zero, whole"),
+            ("tolerance", lambda x: x >= 0, "zero or more"),
+            ("eulerdamp", lambda x: x in (0, 1), "True, False"),
+            ("refsafe", lambda x: x in (0, 1), "True, False"),
+        ):
+            value = getattr(m.opt, name)
+            if not (_finite(value, ()) and good(value)):
+                raise ModelError(f"option {name} = {value}; allowed: {allowed}")
+        if not _finite(m.opt.gravity, (3,)):
+            raise ModelError(f"option gravity = {m.opt.gravity}; allowed: three finite numbers")
+        for name, kinds, names in (
+            ("integrator", _INTEGRATORS, c.INTEGRATOR_NAMES),
+            ("cone", _CONES, c.CONE_NAMES),
+        ):
+            if getattr(m.opt, name) not in kinds:
+                words = ", ".join(f"{k} ({names[k]})" for k in kinds)
+                raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
+
+
+def _finite(value, shape):
+    value = np.asarray(value)
+    return value.dtype.kind in "biuf" and value.shape == shape and bool(np.isfinite(value).all())
+
+
+def _counts(value):
+    return 0 < value < 2**31 and value == int(value)

@@ -1,0 +1,56 @@
+"""Sites: places on bodies that sensors are attached to."""
+
+from .. import constants as c
+from ..attributes import POSE, RGBA, choice, read_attributes, vector
+from ..checks import below, one_of, unit_quaternions
+from ..shapes import place
+from .geom import SHAPES
+from .kind import Kind, integer, real
+
+
+class Site(Kind):
+    name, plural, named = "site", "sites", "nsite"
+    on_bodies = defaulted = True
+    fields = {
+        "nsite": {
+            "site_bodyid": integer("the body that it is on"),
+            "site_pos": real("m", "place in the body", 3),
+            "site_quat": real("1", "orientation in the body", 4),
+            "site_type": integer("shape, a geom_type: where a touch sensor feels"),
+            "site_size": real("m", "of the shape", 3),
+            "site_rgba": real("1", "colour", 4),
+        },
+    }
+    attributes = {
+        **POSE,
+        "type": choice("sphere", {name: kind for name, kind in SHAPES.items() if kind != c.PLANE}),
+        "size": vector((0.005, 0.005, 0.005), 3, partial=True),
+        "fromto": vector(None, 6),
+        "rgba": RGBA,
+    }
+
+    class Methods:
+        def site(self, body, name=None, **attributes):
+            """A place on a body, for sensors."""
+            who = f"site {name or ''!r} of body {body!r}"
+            target = self._find("body", body, who)
+            a = read_attributes(Site.attributes, who, attributes, self._defaults["site"])
+            a.pos, a.quat, a.size = place(who, a, attributes)
+            return self._add("site", name, a, target)
+
+    def assembled(self, order, m):
+        return super().assembled(order, m) | {"site_bodyid": order.owners(self.plural)}
+
+    def check_indices(self, m):
+        one_of(m, "site_type", c.GEOM_NAMES)
+        below(m, "site_bodyid", "nbody", "body")
+
+    def check(self, m):
+        unit_quaternions(m, "site_quat")
+
+    def device(self, m):
+        return {
+            "site_i": {"S_BODY": m.site_bodyid, "S_TYPE": m.site_type},
+            "site_v": {"S_POS": m.site_pos, "S_SIZE": m.site_size},
+            "site_q": {0: m.site_quat},
+        }

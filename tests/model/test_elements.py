@@ -1,0 +1,75 @@
+"""The kinds of elements: what their tables must agree on, and robots stored before a kind existed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from engine import schema
+from engine.model import ModelBuilder, ModelError
+from engine.model.elements import KINDS, Methods
+from engine.model.fields import FIELDS, NAMED, TABLE
+from engine.model.portable import model_from_arrays, model_to_arrays
+from tests.model.model_zoo import assert_same_model, cheetah
+
+
+def test_an_array_belongs_to_one_kind():
+    names = [array for kind in KINDS for group in kind.fields.values() for array in group]
+    assert len(names) == len(set(names)) == len(FIELDS)
+    sizes = [size for kind in KINDS for size in kind.fields]
+    assert len(sizes) == len(set(sizes)) and set(NAMED.values()) <= set(sizes)
+
+
+def test_arrays_say_what_they_are():
+    for name, field in TABLE.items():
+        assert field.meaning, name
+        assert field.unit or field.dtype is not np.float64 or name.endswith("solimp"), name
+
+
+def test_differentiable_arrays_are_the_parameters():
+    fields = {name for name, field in TABLE.items() if field.differentiable}
+    assert fields == set(schema.DIFFERENTIABLE) - {"gravity"}
+    for p in schema.THETA:
+        assert p.name == "gravity" or p.width == int(np.prod(TABLE[p.name].shape)), p.name
+
+
+def test_every_kind_with_methods_is_a_base_of_the_builder():
+    assert {kind.Methods for kind in KINDS if hasattr(kind, "Methods")} == set(Methods.__bases__)
+
+
+def older(model, kind):
+    """A Model as stored by an engine that did not know a kind of element."""
+    arrays = model_to_arrays(model)
+    header = json.loads(str(arrays["header"]))
+    del header["names"][kind]
+    of_kind = next(k for k in KINDS if k.name == kind).fields
+    lost = {array for group in of_kind.values() for array in group}
+    left = {name: a for name, a in arrays.items() if name not in lost}
+    return left | {"header": np.array(json.dumps(header))}, lost
+
+
+@pytest.mark.parametrize("kind", ["site", "sensor"])
+def test_a_stored_robot_has_none_of_a_kind_that_is_younger(kind):
+    model = cheetah().compile()
+    stored, lost = older(model, kind)
+    assert_same_model(model_from_arrays(stored), model)
+    name = sorted(lost)[0]
+    with pytest.raises(ModelError, match=f"header names .*; allowed: lists of .*{kind}"):
+        model_from_arrays(stored | {name: getattr(model, name)})
+
+
+def test_a_robot_without_its_bodies_or_joints_is_refused():
+    for kind in ("body", "joint"):
+        with pytest.raises(ModelError, match="allowed"):
+            model_from_arrays(older(cheetah().compile(), kind)[0])
+
+
+def test_what_stands_on_a_body_is_numbered_along_the_bodies():
+    b = ModelBuilder("two")
+    b.body("upper", pos=(0, 0, 1))
+    b.body("lower", "upper", pos=(0, 0, -1))
+    b.site("lower", "foot")
+    b.site("upper", "hip")
+    b.geom("lower", size=0.1)
+    m = b.compile()
+    assert m.site_names == ["hip", "foot"] and m.site_bodyid.tolist() == [1, 2]

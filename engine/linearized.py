@@ -25,11 +25,12 @@ from engine.dynamics.derivatives import (
     add_to_row,
     clear_rows,
     rnea_jacobian,
-    row_blocks,
+    row_strips,
     rows_at,
+    scale_row,
     solve_rows,
 )  # fmt: skip
-from engine.dynamics.factor import matrix_at, scale_block
+from engine.dynamics.factor import matrix_at
 from engine.dynamics.free_body import lone_dof, solve_lone
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, factor_implicit, has_implicit
 from engine.dynamics.kinematics import read_vec
@@ -113,7 +114,7 @@ def motion_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
 @outline("mdgl", "w slot", when="contact")
 @ti.func
 def contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
-    contacts_jacobian(m, d, g, l, w, 4 * rows_at(m, w, slot))
+    contacts_jacobian(m, d, g, l, w, 16 * rows_at(m, w, slot))
 
 
 @ti.func
@@ -164,7 +165,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
             joint_vjp(m, d, g, w)
         else:
             damping_vjp(m, d, g, w)
-        take_joint_rows(m, g, l, w, 4 * rows_at(m, w, slot), turn)
+        take_joint_rows(m, g, l, w, 16 * rows_at(m, w, slot), turn)
 
 
 @ti.func
@@ -187,7 +188,7 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
     """Add what the turn has left in the adjoints to the rows at lin_rows[o:] of the dofs that it asked for."""
     nv = m.dims[NV]
     ld = m.dims[LD]
-    width = 4 * row_blocks(m)
+    width = 16 * row_strips(m)
     for j in range(m.dims[NJNT]):
         n, alone = turns_of(m, j)
         i = m.jnt_i[j * NJI + J_DOFADR]
@@ -216,7 +217,7 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
 def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
     """The rows of `slot` become those of the acceleration: of a or, with `implicit`, of a_eff."""
     nv = m.dims[NV]
-    nb = row_blocks(m)
+    ns = row_strips(m)
     first = rows_at(m, w, slot)
     free = unconstrained(d, w)
     if not free:
@@ -227,20 +228,20 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
         e = rows_at(m, w, 1)
         if free:  # H is M
             for i in range(nv):
-                add_to_row(m, l, e + i * nb, 1.0, first + i * nb)
+                add_to_row(m, l, e + i * ns, 1.0, first + i * ns)
         else:
             add_mass_rows(m, d, l, matrix_at(m, w, M_M), e, first)
             if ti.static(has.lone):
                 factor_implicit(m, d, w)  # a part of it lies in H
         solve_rows(m, l, d.mat, matrix_at(m, w, M_MH), m.dof_i, D_PARENT, NDI, e)
         if ti.static(has.lone):
-            solve_lone_rows(m, d, l, w, 4 * e)
+            solve_lone_rows(m, d, l, w, 16 * e)
         clear_rows(m, l, first)
         for i in range(nv):
-            add_to_row(m, l, first + i * nb, -1.0, e + i * nb)
+            add_to_row(m, l, first + i * ns, -1.0, e + i * ns)
     else:
-        for q in range(nv * nb):
-            scale_block(m, l.lin_rows, first + q, -1.0)
+        for i in range(nv):
+            scale_row(m, l, first + i * ns, -1.0)
 
 
 @ti.func
@@ -248,7 +249,7 @@ def solve_lone_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.
     """The rows at lin_rows[o:] of lone free bodies become A^-1 times them (free_body.py)."""
     nv = m.dims[NV]
     x = w * nv * NQR + Z * nv
-    width = 4 * row_blocks(m)
+    width = 16 * row_strips(m)
     for c in range(width):
         for i in range(nv):
             d.dofr[x + i] = l.lin_rows[o + i * width + c]
@@ -278,7 +279,7 @@ def add_row_of(m: ti.template(), l: ti.template(), w: ti.i32, k: ti.i32, scale: 
     nv = m.dims[NV]
     n = states(m)
     a = (w * n + k) * n
-    x = 4 * (rows_at(m, w, 0) + i * row_blocks(m))
+    x = 16 * (rows_at(m, w, 0) + i * row_strips(m))
     v = x + m.dims[LD]
     u = v + m.dims[LD]
     for c in range(nv):
@@ -382,7 +383,7 @@ def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templa
     for i in range(nv):
         bar = d.dofr[w * nv * NQR + A_BAR * nv + i]
         if bar != 0:
-            x = 4 * (rows_at(m, w, slot) + i * row_blocks(m))
+            x = 16 * (rows_at(m, w, slot) + i * row_strips(m))
             for c in range(nv):
                 g.qpos_bar[w * nv + c] = g.qpos_bar[w * nv + c] + bar * l.lin_rows[x + c]
                 g.qvel_bar[w * nv + c] = g.qvel_bar[w * nv + c] + bar * l.lin_rows[x + ld + c]

@@ -13,7 +13,7 @@ and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i
 import taichi as ti
 
 from engine.contact.constraint import contact_damping, contact_vjp
-from engine.dynamics.derivatives import row_blocks
+from engine.dynamics.derivatives import row_strips
 from engine.dynamics.kinematics import origin
 from engine.features import serves
 from engine.math.index import bounded, vector_at
@@ -144,7 +144,7 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
                      o: ti.i32):  # fmt: skip
     nv = m.dims[NV]
     ld = m.dims[LD]
-    width = 4 * row_blocks(m)
+    width = 16 * row_strips(m)
     b1 = d.con_i[c * NCI + C_BODY1]
     b2 = d.con_i[c * NCI + C_BODY2]
     last1 = m.body_i[b1 * NBI + B_LASTDOF]

@@ -43,7 +43,7 @@ class Linearizer:
         self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)
         self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
         n = 2 * m.nv + m.na
-        row = 2 * sim.sizes["ld"] + -(-(m.na + m.nu) // 4) * 4
+        row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 16) * 16
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
         count["nlinear"] = m.nv * row * (4 if m.opt.integrator == RK4 else 2)
         linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})

@@ -14,12 +14,12 @@ force f are summed over what hangs on a dof. With i below j
 
 The last term is missing for axes of one ball, which move together. The same with V = 0 gives d(M x) / d q.
 
-A row of derivatives has nv entries by q and nv by v, both filled up to a multiple of four, na by act and nu by ctrl.
+A row of derivatives has nv entries by q and nv by v, both filled up to a multiple of four, na by act and nu by ctrl,
+and is filled up to a multiple of sixteen.
 """
 
 import taichi as ti
 
-from engine.dynamics.factor import block_at, scale_block, subtract_block
 from engine.dynamics.kinematics import origin
 from engine.dynamics.rnea import own_force
 from engine.math.index import bounded
@@ -88,69 +88,94 @@ from engine.schema import (
 
 
 @ti.func
-def row_blocks(m: ti.template()):
-    """Blocks of four numbers in a row of derivatives."""
-    return (m.dims[LD] >> 1) + ((m.dims[NA] + m.dims[NU] + 3) >> 2)
+def row_strips(m: ti.template()):
+    """Strips of sixteen numbers in a row of derivatives."""
+    return (2 * m.dims[LD] + m.dims[NA] + m.dims[NU] + 15) >> 4
 
 
 @ti.func
 def rows_at(m: ti.template(), w: ti.i32, slot: ti.i32):
-    """The first block of a matrix of rows: of the stages of RK4, or of d r / dx (0) and what is implicit (1)."""
+    """The first strip of a matrix of rows: of the stages of RK4, or of d r / dx (0) and what is implicit (1)."""
     slots = 2
     if m.dims[INTEGRATOR] == RK4:
         slots = 4
-    return (w * slots + slot) * m.dims[NV] * row_blocks(m)
+    return (w * slots + slot) * m.dims[NV] * row_strips(m)
+
+
+@ti.func
+def strip_at(m: ti.template(), q: ti.i32):
+    """16 q, of which LLVM knows that the next fifteen indices do not overflow (factor.block_at)."""
+    return 16 * (q + (m.dims[LD] & 3))
 
 
 @ti.func
 def clear_rows(m: ti.template(), l: ti.template(), first: ti.i32):
-    for q in range(m.dims[NV] * row_blocks(m)):
-        i = block_at(m, first + q)
-        for c in ti.static(range(4)):
+    for q in range(m.dims[NV] * row_strips(m)):
+        i = strip_at(m, first + q)
+        for c in ti.static(range(16)):
             l.lin_rows[i + c] = 0.0
 
 
 @ti.func
+def scale_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real):
+    """The row that begins at strip y times a."""
+    for q in range(row_strips(m)):
+        i = strip_at(m, y + q)
+        for c in ti.static(range(16)):
+            l.lin_rows[i + c] = a * l.lin_rows[i + c]
+
+
+@ti.func
 def add_to_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real, x: ti.i32):
-    """The row that begins at block y gains a times the one at x."""
-    for q in range(row_blocks(m)):
-        subtract_block(m, l.lin_rows, y + q, -a, x + q)
+    """The row that begins at strip y gains a times the one at x."""
+    for q in range(row_strips(m)):
+        i = strip_at(m, y + q)
+        j = strip_at(m, x + q)
+        for b in ti.static(range(4)):
+            # four entries are read before any is written: LLVM makes one vector of them
+            y0 = l.lin_rows[i + 4 * b] + a * l.lin_rows[j + 4 * b]
+            y1 = l.lin_rows[i + 4 * b + 1] + a * l.lin_rows[j + 4 * b + 1]
+            y2 = l.lin_rows[i + 4 * b + 2] + a * l.lin_rows[j + 4 * b + 2]
+            y3 = l.lin_rows[i + 4 * b + 3] + a * l.lin_rows[j + 4 * b + 3]
+            l.lin_rows[i + 4 * b] = y0
+            l.lin_rows[i + 4 * b + 1] = y1
+            l.lin_rows[i + 4 * b + 2] = y2
+            l.lin_rows[i + 4 * b + 3] = y3
 
 
 @ti.func
 def solve_rows(m: ti.template(), l: ti.template(), A: ti.template(), o: ti.i32, parent: ti.template(), po: ti.i32,
                stride: ti.i32, first: ti.i32):  # fmt: skip
-    """The rows from block `first` on become (L^T D L)^-1 times them: factor.solve for all their columns."""
+    """The rows from strip `first` on become (L^T D L)^-1 times them: factor.solve for all their columns."""
     n = m.dims[NV]
     ld = m.dims[LD]
-    nb = row_blocks(m)
+    ns = row_strips(m)
     for kk in range(n):
         k = n - 1 - kk
         i = parent[po + k * stride]
         while i >= 0:
-            add_to_row(m, l, first + i * nb, -A[o + k * ld + i], first + k * nb)
+            add_to_row(m, l, first + i * ns, -A[o + k * ld + i], first + k * ns)
             i = parent[po + i * stride]
     for k in range(n):
-        for q in range(nb):
-            scale_block(m, l.lin_rows, first + k * nb + q, A[o + k * (ld + 1)])
+        scale_row(m, l, first + k * ns, A[o + k * (ld + 1)])
         i = parent[po + k * stride]
         while i >= 0:
-            add_to_row(m, l, first + k * nb, -A[o + k * ld + i], first + i * nb)
+            add_to_row(m, l, first + k * ns, -A[o + k * ld + i], first + i * ns)
             i = parent[po + i * stride]
 
 
 @ti.func
 def add_mass_rows(m: ti.template(), d: ti.template(), l: ti.template(), o: ti.i32, y: ti.i32, x: ti.i32):
-    """The rows from block y on gain M (at mat[o:]) times those from x on."""
+    """The rows from strip y on gain M (at mat[o:]) times those from x on."""
     ld = m.dims[LD]
-    nb = row_blocks(m)
+    ns = row_strips(m)
     for j in range(m.dims[NV]):
-        add_to_row(m, l, y + j * nb, d.mat[o + j * (ld + 1)], x + j * nb)
+        add_to_row(m, l, y + j * ns, d.mat[o + j * (ld + 1)], x + j * ns)
         i = m.dof_i[j * NDI + D_PARENT]
         while i >= 0:
             e = d.mat[o + j * ld + i]
-            add_to_row(m, l, y + j * nb, e, x + i * nb)
-            add_to_row(m, l, y + i * nb, e, x + j * nb)
+            add_to_row(m, l, y + j * ns, e, x + i * ns)
+            add_to_row(m, l, y + i * ns, e, x + j * ns)
             i = m.dof_i[i * NDI + D_PARENT]
 
 
@@ -248,9 +273,9 @@ def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i3
     nbody = m.dims[NBODY]
     nv = m.dims[NV]
     ld = m.dims[LD]
-    o = 4 * rows_at(m, w, slot)
-    oe = 4 * rows_at(m, w, 1)
-    width = 4 * row_blocks(m)
+    o = 16 * rows_at(m, w, slot)
+    oe = 16 * rows_at(m, w, 1)
+    width = 16 * row_strips(m)
     own_rates(m, d, l, w, implicit)
     for kb in range(1, nbody):
         b = bounded(nbody - kb)
@@ -339,7 +364,7 @@ def composite_mul(mass: real, h: vec3, jd: vec3, jo: vec3, ang: vec3, lin: vec3)
 def applied_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
     """The rows at lin_rows[o:] gain d(-J^T xfrc)/dq: the point of attack and the axes move, the force stays."""
     nv = m.dims[NV]
-    width = 4 * row_blocks(m)
+    width = 16 * row_strips(m)
     for b in range(1, m.dims[NBODY]):
         k = bounded(w * m.dims[NBODY] + b)
         f = d.xfrc_applied[2 * k]

@@ -15,9 +15,9 @@ import taichi as ti
 
 from engine.contact.constraint import contact_vjp
 from engine.contact.derivatives import contacts_jacobian
-from engine.contact.jacobian import chain_mul
+from engine.contact.jacobian import add_transpose, chain_mul
 from engine.contact.rows import row_vjp
-from engine.contact.solver import hessian
+from engine.contact.solver import hessian, solve_hessian
 from engine.dynamics.actuation import act_dot_vjp, actuation_vjp, next_act
 from engine.dynamics.advance import move
 from engine.dynamics.derivatives import (
@@ -27,7 +27,6 @@ from engine.dynamics.derivatives import (
     rnea_jacobian,
     row_strips,
     rows_at,
-    scale_row,
     solve_rows,
 )  # fmt: skip
 from engine.dynamics.factor import matrix_at
@@ -47,7 +46,9 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.rnea import motion
 from engine.features import has
+from engine.math.index import bounded, vector_at
 from engine.math.quat import jr_transpose, quat_exp, rotate
+from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
 from engine.model.constants import BALL, FREE, IMPLICITFAST
 from engine.outline import outline
@@ -56,7 +57,10 @@ from engine.schema import (
     A_ACTADR,
     A_BAR,
     A_JNT,
+    C_KD,
+    C_KO,
     C_PAIR,
+    C_TOP,
     D_PARENT,
     INTEGRATOR,
     J_DOFADR,
@@ -72,11 +76,14 @@ from engine.schema import (
     NAI,
     NCI,
     NCONMAX,
+    NCV,
     NDI,
     NJI,
     NJNT,
     NQR,
+    NRI,
     NROWMAX,
+    NRR,
     NU,
     NV,
     NWI,
@@ -84,6 +91,8 @@ from engine.schema import (
     Q_ANG,
     QACC,
     QACC_EFF,
+    R_DOF,
+    R_K,
     T_STIFFNESS,
     TIMESTEP,
     U_ANG,
@@ -102,12 +111,12 @@ def motion_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
     nv = m.dims[NV]
     o = w * nv * NQR
     motion(m, d, w, U_ANG, o + QACC * nv)
-    clear_rows(m, l, rows_at(m, w, slot))
+    clear_rows(m, l, rows_at(m, w, slot), nv)
     if implicit:
         for i in range(nv):
             d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
         motion(m, d, w, Q_ANG, o + MA * nv)
-        clear_rows(m, l, rows_at(m, w, 1))
+        clear_rows(m, l, rows_at(m, w, 1), nv)
     rnea_jacobian(m, d, l, w, slot, implicit)
 
 
@@ -212,36 +221,79 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
             l.lin_rows[x + k] = l.lin_rows[x + k] + g.ctrl_bar[w * m.dims[NU] + u]
 
 
+@outline("mdl", "w y x")
+@ti.func
+def constrained_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, y: ti.i32, x: ti.i32):
+    """The rows from strip y on gain M H^-1 R = R - J^T K J H^-1 R, R those from strip x on: cheaper than solving and
+    multiplying them all where J has few rows."""
+    nv = m.dims[NV]
+    ns = row_strips(m)
+    o = w * nv * NQR + Z * nv
+    for i in range(nv):
+        add_to_row(m, l, y + i * ns, 1.0, x + i * ns)
+    for r in range(d.world_i[w * NWI + W_NROW]):
+        i = bounded(w * m.dims[NROWMAX] + r)
+        if d.row_r[i * NRR + R_K] > 0:
+            dof = d.row_i[i * NRI + R_DOF]
+            for k in range(nv):
+                d.dofr[o + k] = ti.cast(k == dof, real)
+            solve_hessian(m, d, w, o)
+            row = combined_row(m, d, l, w, x, o)
+            add_to_row(m, l, y + dof * ns, -d.row_r[i * NRR + R_K], row)
+    if ti.static(has.block):
+        for r in range(3 * d.world_i[w * NWI + W_NCON]):
+            c = bounded(w * m.dims[NCONMAX] + r // 3)
+            kd = d.con_v[c * NCV + C_KD]
+            if kd[r % 3] > 0:
+                e = vec3(ti.cast(r % 3 == 0, real), ti.cast(r % 3 == 1, real), ti.cast(r % 3 == 2, real))
+                for k in range(nv):
+                    d.dofr[o + k] = 0.0
+                add_transpose(m, d, w, c, e, o)
+                solve_hessian(m, d, w, o)
+                row = combined_row(m, d, l, w, x, o)
+                ke = sym_mul(kd, d.con_v[c * NCV + C_KO], e)
+                i = d.con_i[c * NCI + C_TOP]
+                while i >= 0:
+                    a = ke.dot(d.con_J[vector_at(c * nv + i)])
+                    if a != 0:
+                        add_to_row(m, l, y + i * ns, -a, row)
+                    i = d.eparent[w * nv + i]
+
+
+@ti.func
+def combined_row(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, x: ti.i32, o: ti.i32):
+    """Where a row lies that is the sum of dofr[o:] times the rows from strip x on."""
+    row = rows_at(m, w + 1, 0) - row_strips(m)
+    clear_rows(m, l, row, 1)
+    for k in range(m.dims[NV]):
+        add_to_row(m, l, row, d.dofr[o + k], x + k * row_strips(m))
+    return row
+
+
 @outline("mdl", "w slot implicit")
 @ti.func
 def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
-    """The rows of `slot` become those of the acceleration: of a or, with `implicit`, of a_eff."""
+    """The rows of `slot` become those of -a or, with `implicit`, those of 1 become those of -a_eff."""
     nv = m.dims[NV]
-    ns = row_strips(m)
     first = rows_at(m, w, slot)
-    free = unconstrained(d, w)
-    if not free:
+    few = implicit and 2 * (d.world_i[w * NWI + W_NROW] + 3 * d.world_i[w * NWI + W_NCON]) <= nv
+    if not unconstrained(d, w):
         hessian(m, d, w)
-    if not (free and implicit):
+    if not few:
         solve_rows(m, l, d.mat, matrix_at(m, w, M_H), d.eparent, w * nv, 1, first)
     if implicit:
         e = rows_at(m, w, 1)
-        if free:  # H is M
-            for i in range(nv):
-                add_to_row(m, l, e + i * ns, 1.0, first + i * ns)
+        if few:
+            constrained_rows(m, d, l, w, e, first)
         else:
             add_mass_rows(m, d, l, matrix_at(m, w, M_M), e, first)
-            if ti.static(has.lone):
+        if ti.static(has.lone):
+            if m.dims[INTEGRATOR] == IMPLICITFAST:
                 factor_implicit(m, d, w)  # a part of it lies in H
         solve_rows(m, l, d.mat, matrix_at(m, w, M_MH), m.dof_i, D_PARENT, NDI, e)
         if ti.static(has.lone):
-            solve_lone_rows(m, d, l, w, 16 * e)
-        clear_rows(m, l, first)
-        for i in range(nv):
-            add_to_row(m, l, first + i * ns, -1.0, e + i * ns)
-    else:
-        for i in range(nv):
-            scale_row(m, l, first + i * ns, -1.0)
+            if m.dims[INTEGRATOR] == IMPLICITFAST:
+                solve_lone_rows(m, d, l, w, 16 * e)
 
 
 @ti.func
@@ -265,66 +317,66 @@ def states(m: ti.template()):
 
 
 @ti.func
-def clear_row_of(m: ti.template(), l: ti.template(), w: ti.i32, k: ti.i32):
-    n = states(m)
-    for c in range(n):
-        l.lin_A[(w * n + k) * n + c] = 0.0
-    for u in range(m.dims[NU]):
-        l.lin_B[(w * n + k) * m.dims[NU] + u] = 0.0
-
-
-@ti.func
-def add_row_of(m: ti.template(), l: ti.template(), w: ti.i32, k: ti.i32, scale: real, i: ti.i32):
-    """Row k of A and B gains `scale` times what the acceleration of dof i depends on."""
+def put_row(m: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, k: ti.i32, scale: real, i: ti.i32,
+            keep: ti.template()):  # fmt: skip
+    """Row k of A and B becomes `scale` times what the new velocity of dof i, over h, depends on; with `keep` it gains
+    that. The acceleration's rows are those of `slot`."""
     nv = m.dims[NV]
+    na = m.dims[NA]
     n = states(m)
     a = (w * n + k) * n
-    x = 16 * (rows_at(m, w, 0) + i * row_strips(m))
+    b = (w * n + k) * m.dims[NU]
+    x = 16 * (rows_at(m, w, slot) + i * row_strips(m))
     v = x + m.dims[LD]
     u = v + m.dims[LD]
     for c in range(nv):
-        l.lin_A[a + c] = l.lin_A[a + c] + scale * l.lin_rows[x + c]
-        l.lin_A[a + nv + c] = l.lin_A[a + nv + c] + scale * l.lin_rows[v + c]
+        q = -scale * l.lin_rows[x + c]
+        y = -scale * l.lin_rows[v + c]
+        if ti.static(keep):
+            q = q + l.lin_A[a + c]
+            y = y + l.lin_A[a + nv + c]
+        l.lin_A[a + c] = q
+        l.lin_A[a + nv + c] = y
     l.lin_A[a + nv + i] = l.lin_A[a + nv + i] + scale / m.opt[TIMESTEP]
-    for c in range(m.dims[NA]):
-        l.lin_A[a + 2 * nv + c] = l.lin_A[a + 2 * nv + c] + scale * l.lin_rows[u + c]
-    b = (w * n + k) * m.dims[NU]
+    for c in range(na):
+        q = -scale * l.lin_rows[u + c]
+        if ti.static(keep):
+            q = q + l.lin_A[a + 2 * nv + c]
+        l.lin_A[a + 2 * nv + c] = q
     for c in range(m.dims[NU]):
-        l.lin_B[b + c] = l.lin_B[b + c] + scale * l.lin_rows[u + m.dims[NA] + c]
+        q = -scale * l.lin_rows[u + na + c]
+        if ti.static(keep):
+            q = q + l.lin_B[b + c]
+        l.lin_B[b + c] = q
 
 
-@outline("mdgl", "w")
+@outline("mdgl", "w slot")
 @ti.func
-def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
+def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
     """A and B of Euler and implicitfast: v' = v + h a_eff, q' = q (+) h v', act' from act and act_dot."""
     nv = m.dims[NV]
     n = states(m)
     h = m.opt[TIMESTEP]
     o = w * nv * NQR
-    for k in range(n):
-        clear_row_of(m, l, w, k)
+    for turn in range(2):  # velocities, then positions as if none were a rotation
+        for k in range(nv):
+            put_row(m, l, w, slot, (1 - turn) * nv + k, h if turn == 0 else h * h, k, False)
     for k in range(nv):
-        add_row_of(m, l, w, nv + k, h, k)
-    for j in range(m.dims[NJNT]):
-        i = m.jnt_i[j * NJI + J_DOFADR]
-        r = rotation_dof(m, j)
-        count = 3 if m.jnt_i[j * NJI + J_TYPE] == FREE else 1
-        if r == i:
-            count = 0
-        for k in range(i, i + count):
-            add_row_of(m, l, w, k, h * h, k)
-            x = (w * n + k) * n + k
-            l.lin_A[x] = l.lin_A[x] + 1.0
-        if ti.static(has.quaternion):
+        x = (w * n + k) * n + k
+        l.lin_A[x] = l.lin_A[x] + 1.0
+    if ti.static(has.quaternion):
+        for j in range(m.dims[NJNT]):
+            r = rotation_dof(m, j)
             if r >= 0:
                 u = h * (read_vec(d.qvel, w * nv + r) + h * read_vec(d.dofr, o + QACC_EFF * nv + r))
-                for k in ti.static(range(3)):
-                    e = vec3(0.0, 0.0, 0.0)
-                    e[k] = 1.0
+                for k in range(3):
+                    e = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
                     y = rotate(quat_exp(u), e)
                     z = h * h * jr_transpose(u, e)
+                    put_row(m, l, w, slot, r + k, z[0], r, False)
+                    for c in range(1, 3):
+                        put_row(m, l, w, slot, r + k, z[1] if c == 1 else z[2], r + c, True)
                     for c in ti.static(range(3)):
-                        add_row_of(m, l, w, r + k, z[c], r + c)
                         x = (w * n + r + k) * n + r + c
                         l.lin_A[x] = l.lin_A[x] + y[c]
     if ti.static(has.activation):
@@ -338,6 +390,10 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                 g.ctrl_bar[i] = 0.0
                 act_dot_vjp(m, d, g, w, u, a, sd)
                 row = w * n + 2 * nv + k
+                for c in range(n):
+                    l.lin_A[row * n + c] = 0.0
+                for c in range(m.dims[NU]):
+                    l.lin_B[row * m.dims[NU] + c] = 0.0
                 l.lin_A[row * n + 2 * nv + k] = g.act_bar[a]
                 l.lin_B[row * m.dims[NU] + u] = g.ctrl_bar[i]
 
@@ -376,12 +432,12 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
 
 @ti.func
 def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
-    """Adds A_BAR times the rows of `slot` to the adjoints of q, v, act and ctrl."""
+    """Adds A_BAR times the rows of the acceleration, which `slot` holds with the opposite sign, to the adjoints."""
     nv = m.dims[NV]
     na = m.dims[NA]
     ld = m.dims[LD]
     for i in range(nv):
-        bar = d.dofr[w * nv * NQR + A_BAR * nv + i]
+        bar = -d.dofr[w * nv * NQR + A_BAR * nv + i]
         if bar != 0:
             x = 16 * (rows_at(m, w, slot) + i * row_strips(m))
             for c in range(nv):
@@ -415,7 +471,8 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
             contact_rows(m, d, g, l, w, i)
         joint_rows(m, d, g, l, w, i, 0)
         if ti.static(has.implicitfast):
-            joint_rows(m, d, g, l, w, 1, 1)
+            if m.dims[INTEGRATOR] == IMPLICITFAST:
+                joint_rows(m, d, g, l, w, 1, 1)
         solved_rows(m, d, l, w, i, implicit)
         if nstage > 1:
             leave_stage(m, d, w, i)
@@ -424,7 +481,7 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         rk4_rows(m, d, g, l, w)
         combine_stages(m, d, w)
     else:
-        euler_rows(m, d, g, l, w)
+        euler_rows(m, d, g, l, w, implicit)
     if d.world_i[w * NWI + W_STATUS] == OK:
         move(m, d, w)
         check(m, d, w, 0)

@@ -30,7 +30,7 @@ def linearize(sim, frame_skip=1):
     steps = getattr(sim, "_linearizer", None)
     if steps is None:
         steps = sim._linearizer = Linearizer(sim)
-    return steps(sim, frame_skip)
+    return steps(frame_skip)
 
 
 class Linearizer:
@@ -45,17 +45,18 @@ class Linearizer:
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 16) * 16
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
-        count["nlinear"] = m.nv * row * (4 if m.opt.integrator == RK4 else 2)
+        count["nlinear"] = row * (1 + m.nv * (4 if m.opt.integrator == RK4 else 2))
         linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
         adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))
         self.kernel = WorldsKernel(self.sim, LINEARIZE, [sim.model_pack, self.sim.pack, adjoint, linear])
         self.A = linear["lin_A"][: sim.worlds * n * n].reshape(sim.worlds, n, n)
         self.B = linear["lin_B"][: sim.worlds * n * m.nu].reshape(sim.worlds, n, m.nu)
-        self.state = state_of(self.sim.pack)
+        self.state, self.source = state_of(self.sim.pack), state_of(sim.pack)
+        self.status = self.sim.data._status
 
-    def __call__(self, sim, frame_skip):
-        copy(self.state, state_of(sim.pack))
-        self.sim.data._status[:] = s.OK
+    def __call__(self, frame_skip):
+        copy(self.state, self.source)
+        self.status.fill(s.OK)
         A = B = None
         for _ in range(frame_skip):
             self.kernel.once(COST)

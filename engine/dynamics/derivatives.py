@@ -95,11 +95,12 @@ def row_strips(m: ti.template()):
 
 @ti.func
 def rows_at(m: ti.template(), w: ti.i32, slot: ti.i32):
-    """The first strip of a matrix of rows: of the stages of RK4, or of d r / dx (0) and what is implicit (1)."""
+    """The first strip of a matrix of rows: of the stages of RK4, or of d r / dx (0) and what is implicit (1). A
+    row for sums lies behind a world's last."""
     slots = 2
     if m.dims[INTEGRATOR] == RK4:
         slots = 4
-    return (w * slots + slot) * m.dims[NV] * row_strips(m)
+    return (w * (slots * m.dims[NV] + 1) + slot * m.dims[NV]) * row_strips(m)
 
 
 @ti.func
@@ -109,8 +110,8 @@ def strip_at(m: ti.template(), q: ti.i32):
 
 
 @ti.func
-def clear_rows(m: ti.template(), l: ti.template(), first: ti.i32):
-    for q in range(m.dims[NV] * row_strips(m)):
+def clear_rows(m: ti.template(), l: ti.template(), first: ti.i32, count: ti.i32):
+    for q in range(count * row_strips(m)):
         i = strip_at(m, first + q)
         for c in ti.static(range(16)):
             l.lin_rows[i + c] = 0.0

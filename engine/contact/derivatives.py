@@ -128,7 +128,7 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
 
 @ti.func
 def common_dof(m: ti.template(), i1: ti.i32, i2: ti.i32):
-    """The deepest dof that moves both, or -1: those from there on move nothing against each other."""
+    """The deepest dof that moves both, or -1: those from there on have no column in J."""
     a = i1
     b = i2
     while a != b:
@@ -158,7 +158,8 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
         fa = g.body_bar[h + LB_ANG]
         fl = g.body_bar[h + LB_LIN]
         j = last2 if js else last1
-        while j != top:
+        # dofs that move both bodies, too: the frame's tangents do not turn with them, and a pyramid shows it
+        while j >= 0:
             e = bounded(w * nv + j)
             sa = d.dof[e * NSV_DOF + S_ANG]
             sl = d.dof[e * NSV_DOF + S_LIN]

@@ -12,6 +12,9 @@ import time
 
 from engine.backend import settings
 from engine.kernels import (
+    linearize_device,
+    linearize_parallel,
+    linearize_serial,
     reverse_device,
     reverse_parallel,
     reverse_serial,
@@ -29,10 +32,13 @@ STAGES, BACKWARDS = 3.3, 1.5
 SLICE = 0.1  # s of a launch, about
 ROLLOUT = {"serial": rollout_serial, "parallel": rollout_parallel, "device": rollout_device}
 REVERSE = {"serial": reverse_serial, "parallel": reverse_parallel, "device": reverse_device}
+LINEARIZE = {"serial": linearize_serial, "parallel": linearize_parallel, "device": linearize_device}
 
 
 class WorldsKernel:
-    """A rollout, or its reverse, of all worlds of a simulator, bound to packs. kernels: ROLLOUT or REVERSE."""
+    """A rollout, its reverse, or a linearized step of all worlds of a simulator, bound to packs.
+
+    kernels: ROLLOUT, REVERSE or LINEARIZE."""
 
     def __init__(self, sim, kernels, packs):
         self.kernels, self.packs, self.worlds = kernels, packs, sim.worlds
@@ -84,9 +90,13 @@ class WorldsKernel:
         self.most = min(max(int(steps * SLICE / seconds), self.most // 4, 1), self.guess)
 
     def _launch(self, t0, t1, frame_skip, last, row0, every):
+        self.once((t1 - t0) * frame_skip + last, t0, t1, frame_skip, last, row0, every)
+
+    def once(self, steps, *ints):
+        """One launch, which takes the time of so many steps, with what the kernel asks beside numbers of worlds."""
         form = self.form
-        if form == "parallel" and ((t1 - t0) * frame_skip + last <= self.few or not worker_threads()):
+        if form == "parallel" and (steps <= self.few or not worker_threads()):
             form = "serial"
         if form not in self.bound:
-            self.bound[form] = BoundKernel(self.kernels[form], self.packs, 8)
-        self.bound[form].launch(self.worlds, self.chunks, t0, t1, frame_skip, last, row0, every)
+            self.bound[form] = BoundKernel(self.kernels[form], self.packs, 2 + len(ints))
+        self.bound[form].launch(self.worlds, self.chunks, *ints)

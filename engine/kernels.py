@@ -1,4 +1,5 @@
-"""The two kernels of the engine: a rollout of many worlds, and its reverse. Everything else is called from here.
+"""The kernels of the engine: a rollout of many worlds, its reverse, and a step with its derivatives. Everything else is
+called from here.
 
 Each comes in three forms: worlds one after the other, in chunks on the threads of a CPU, each on a thread of a GPU.
 They take the table `s` of where buffers begin and the packs' blocks (launch.py), of integers and of real numbers.
@@ -12,6 +13,7 @@ import taichi as ti
 from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
+from engine.linearized import linearized
 from engine.outline import INTS as Ints
 from engine.outline import REALS as Reals
 from engine.outline import Block, outline
@@ -169,3 +171,29 @@ def reverse_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, 
     for w in range(nworld):
         reverse_world(Block(s, mi, mr), Block(s, di, dr), Block(s, ci, cr), Block(s, None, rr),
                       Block(s, None, gr), Block(s, None, br), w, nworld, t0, t1, frame_skip, last, row0, every)
+
+
+@ti.kernel
+def linearize_serial(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
+                     nchunk: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)
+
+
+@ti.kernel
+def linearize_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
+                       nchunk: ti.i32):  # fmt: skip
+    # the CPU backend hands out blocks of 512 iterations
+    for k in range(nchunk * 512):
+        if k % 512 == 0:
+            for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
+                linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)
+
+
+@ti.kernel
+def linearize_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
+                     nchunk: ti.i32):  # fmt: skip
+    ti.loop_config(block_dim=32)
+    for w in range(nworld):
+        linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)

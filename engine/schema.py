@@ -151,6 +151,16 @@ LB_ANG, LB_LIN, AB_ANG, AB_LIN, UB_ANG, UB_LIN, VB_ANG, VB_LIN, XB_ANG, XB_LIN, 
 )
 NBAR = 14
 
+# Linearisation, per world (dynamics/derivatives.py). Of dofs: psi, phi, sig; S moved by the acceleration of what lies
+# before it, and by a_eff - a. Of bodies, summed over what hangs on them: force, that of a_eff - a, 2 m v, columns of N.
+PSI_ANG, PSI_LIN, PHI_ANG, PHI_LIN, SIG_ANG, SIG_LIN, KAP_ANG, KAP_LIN, OME_ANG, OME_LIN = range(10)
+NLD = 10
+CF_ANG, CF_LIN, CW_ANG, CW_LIN, CP, CN0, CN1, CN2 = range(8)
+NLB = 8
+# Of a contact, for each of its two bodies and six unit motions: adjoints of pose, acceleration and velocity.
+CX_ANG, CX_LIN, CU_ANG, CU_LIN, CV_ANG, CV_LIN = range(6)
+NLC = 6
+
 # ---------------------------------------------------------------------------------------------------- the buffers
 
 Buffer = namedtuple("Buffer", "name dtype count width")
@@ -256,6 +266,16 @@ COTANGENT = (
     Buffer("ctrl_total", "real", "nu", 1),
 )
 
+# Linearisation of a step: rows of derivatives by q, v, act and ctrl (linearized.py), and A and B.
+LINEAR = (
+    Buffer("lin_dof", "vec3", "nv", NLD),
+    Buffer("lin_body", "vec3", "nbody", NLB),
+    Buffer("lin_con", "vec3", "sides", NLC),
+    Buffer("lin_rows", "real", "nlinear", 1),
+    Buffer("lin_A", "real", "nstate2", 1),
+    Buffer("lin_B", "real", "nstatenu", 1),
+)
+
 # Controller: parts that add up (engine/feedback.py).
 CONTROLLER = (
     Buffer("part", "int", "npart", 8),
@@ -272,10 +292,13 @@ PACKS = {
     "trajectory": TRAJECTORY,
     "adjoint": ADJOINT,
     "cotangent": COTANGENT,
+    "linear": LINEAR,
 }
 
 # Which pack a letter stands for, everywhere in device code.
-LETTERS = {"m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent"}
+LETTERS = {
+    "m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent", "l": "linear"
+}  # fmt: skip
 # (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, outline.py).
 NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
 

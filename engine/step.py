@@ -216,7 +216,7 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
 @outline("md", "w implicit")
 @ti.func
 def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """What the adjoint reads, recomputed at the state and the recorded solution QACC without iterating."""
+    """What the adjoint reads of the state alone, recomputed at the recorded solution QACC without iterating."""
     nv = m.dims[NV]
     o = w * nv * NQR
     smooth_terms(m, d, w, 0)
@@ -224,6 +224,7 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     evaluate(m, d, w, 0.0, o + QACC * nv)
     mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
     effective_acceleration(m, d, w, implicit, MA)
+    motion(m, d, w, U_ANG, o + QACC * nv)
 
 
 @outline("mdg", "w implicit stage")
@@ -234,8 +235,6 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
     nv = m.dims[NV]
-    relinearized(m, d, w, implicit)
-    motion(m, d, w, U_ANG, w * nv * NQR + QACC * nv)
     clear_bodies(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
@@ -273,8 +272,11 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
 @ti.func
 def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                 implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
-    """The adjoint of an evaluation, of the sensors in output row `row` if it is not negative, and of the integrator:
-    adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar, qfrc_bar, xfrc_bar."""
+    """What depends on the cotangent: the adjoint of an evaluation, of the sensors in output row `row` if it is not
+    negative, and of the integrator, at a state that is `relinearized`.
+
+    Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar, qfrc_bar, xfrc_bar.
+    """
     nv = m.dims[NV]
     o = w * nv * NQR
     advance_adjoint(m, d, g, w, implicit, stage)
@@ -340,7 +342,9 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             asked = -1
             if stage == 0:
                 asked = row
-            forward_vjp(m, d, r, g, b, w, has_implicit(m, 1), kind, asked)
+            implicit = has_implicit(m, 1)
+            relinearized(m, d, w, implicit)
+            forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
             if nstage > 1:
                 leave_stage_vjp(m, d, g, w, stage)
         else:

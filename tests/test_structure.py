@@ -35,6 +35,7 @@ LAYERS = (
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
+    ("engine.linearized",),
     ("engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.forms",),
     ("engine.simulator",),
@@ -60,8 +61,9 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
-    "engine.feedback", "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.tracing",
-    "engine.com_based", "engine.guard", "engine.inlined", "engine.variant", "engine.objectives", "engine.session",
+    "engine.feedback", "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels",
+    "engine.tracing", "engine.com_based", "engine.guard", "engine.inlined", "engine.variant", "engine.objectives",
+    "engine.session",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),
@@ -291,12 +293,13 @@ def test_stages_state_their_parameters():
         assert [a.arg for a in function.args.args] == [*packs, *ints.split()], name
 
 
-def test_the_stages_are_those_of_two_files():
+def test_the_stages_are_those_of_three_files():
     import engine.kernels
+    import engine.linearized
     import engine.step
     from engine.outline import Stage
 
-    modules = vars(engine.step), vars(engine.kernels)
+    modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 
@@ -361,6 +364,9 @@ COLUMNS = {
     "row_i": "R_DOF R_KIND R_ZONE",
     "row_r": "R_SIGN R_AREF R_D R_FLOSS R_JAR R_JV R_F R_K R_DIST R_B R_KP R_IMP R_IMPP",
     "body_bar": "LB_ANG LB_LIN AB_ANG AB_LIN UB_ANG UB_LIN VB_ANG VB_LIN XB_ANG XB_LIN PB_ANG PB_LIN QB_ANG QB_LIN",
+    "lin_dof": "PSI_ANG PSI_LIN PHI_ANG PHI_LIN SIG_ANG SIG_LIN KAP_ANG KAP_LIN OME_ANG OME_LIN",
+    "lin_body": "CF_ANG CF_LIN CW_ANG CW_LIN CP CN0 CN1 CN2",
+    "lin_con": "CX_ANG CX_LIN CU_ANG CU_LIN CV_ANG CV_LIN",
 }
 UNNAMED = {"qpos_r": 2, "xfrc_applied": 2, "xfrc_bar": 2, "part": 8}  # wide buffers without names for their columns
 BUFFERS = {b.name: b for pack in schema.PACKS.values() for b in pack}

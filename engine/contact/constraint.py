@@ -267,13 +267,10 @@ def add_wrench(g: ti.template(), h: ti.i32, r: vec3, f: vec3):
 
 
 @ti.func
-def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
-    """The adjoint of contact c's block, to its bodies' motions and poses and to friction."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
+def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
+    """The adjoint of contact c's block, from y to its bodies' motions and poses and to friction."""
     pair = d.con_i[c * NCI + C_PAIR]
     f = d.con_v[c * NCV + C_F]
-    y = chain_mul(m, d, w, c, d.dofr, o + Z * nv) - d.con_v[c * NCV + C_FBAR]
     ky = sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], y)
     B = contact_damping(d, c)
     imp = d.con_r[c * NCR + C_IMP]
@@ -347,5 +344,8 @@ def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 def contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the
     solution."""
+    nv = m.dims[NV]
     for r in range(d.world_i[w * NWI + W_NCON]):
-        contact_vjp(m, d, g, w, w * m.dims[NCONMAX] + r)
+        c = w * m.dims[NCONMAX] + r
+        y = chain_mul(m, d, w, c, d.dofr, w * nv * NQR + Z * nv) - d.con_v[c * NCV + C_FBAR]
+        contact_vjp(m, d, g, w, c, y)

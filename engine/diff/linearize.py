@@ -1,17 +1,19 @@
-"""linearize: the derivative of a physics step, all of its rows by one reverse pass.
+"""linearize: the derivative of a physics step, made beside the step in one launch (engine/linearized.py).
 
-Row k of the Jacobian is the gradient of entry k of the next state. Every world is copied 2 nv + na times, copy k gets
-the unit cotangent of entry k, and one backward pass over one control step returns the rows.
+Several steps are a product of theirs.
 """
 
 import numpy as np
 
+from engine import schema as s
+from engine.arrays import Pack, state_of
 from engine.backend import np_real
-from engine.diff.tape import Tape
-from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.diff.budget import adjoint_elements
+from engine.memory import copy
+from engine.model.constants import RK4
 from engine.simulator import Simulator, whole
 
-_COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "time")
+COST = 6  # of a step with its derivatives, in steps, roughly
 
 
 def linearize(sim, frame_skip=1):
@@ -22,40 +24,45 @@ def linearize(sim, frame_skip=1):
     is one-sided, that of the present contacts.
     """
     frame_skip = whole("frame_skip", frame_skip)
-    m, n = sim.model, 2 * sim.model.nv + sim.model.na
     sim.check_state()
-    if n == 0:  # nothing can move: the matrices are there, and empty
-        return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, m.nu), np_real())
-    tape = _tape(sim, frame_skip, n)
-    copies = tape.sim
-    for name in _COPIED:
-        getattr(copies.data, name)[:] = np.repeat(getattr(sim.data, name), n, axis=0)
-    start = copies.data.qpos.copy()
-    final = tape.rollout(copies.data.ctrl[None].copy()).qpos[-1]
-    grads = tape.backward(**_unit_cotangents(m, final, sim.worlds))
-    rows = [qpos_to_tangent(m, start, grads.qpos0), grads.qvel0, grads.act0]
-    shape = (sim.worlds, n)
-    return np.concatenate(rows, axis=-1).reshape(*shape, n), grads.ctrl[0].reshape(*shape, m.nu)
+    if sim.model.nv == 0 and sim.model.na == 0:  # nothing can move: the matrices are there, and empty
+        return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, sim.model.nu), np_real())
+    steps = getattr(sim, "_linearizer", None)
+    if steps is None:
+        steps = sim._linearizer = Linearizer(sim)
+    return steps(frame_skip)
 
 
-def _tape(sim, frame_skip, n):
-    """A tape of one control step over n copies of every world, kept on the simulator; it shares the parameters."""
-    kept = getattr(sim, "_linearizers", None)
-    if kept is None:
-        kept = sim._linearizers = {}
-    if frame_skip not in kept:
-        copies = Simulator(sim.model, sim.worlds * n, sim.ncon_max)
-        copies.model_pack, copies.params = sim.model_pack, sim.params
-        # one control step stores everything: there is nothing to choose for a budget
-        kept[frame_skip] = Tape(copies, steps=1, frame_skip=frame_skip, memory=1 << 50)
-    return kept[frame_skip]
+class Linearizer:
+    """The worlds of a simulator once more, for steps that do not move it; they share the parameters."""
 
+    def __init__(self, sim):
+        from engine.forms import LINEARIZE, WorldsKernel
 
-def _unit_cotangents(model, final, worlds):
-    """Cotangents of the outputs (two rows: start and end) that ask copy k of every world for entry k of the state."""
-    nv, na = model.nv, model.na
-    unit = np.zeros((2, worlds * (2 * nv + na), 2 * nv + na))
-    unit[1] = np.tile(np.eye(2 * nv + na), (worlds, 1))
-    qpos = np.zeros((2, *final.shape))
-    qpos[1] = tangent_to_qpos(model, final, unit[1, :, :nv])
-    return {"qpos": qpos, "qvel": unit[..., nv : 2 * nv], "act": unit[..., 2 * nv :]}
+        m = sim.model
+        self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)
+        self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
+        n = 2 * m.nv + m.na
+        row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 16) * 16
+        count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
+        count["nlinear"] = row * (1 + m.nv * (4 if m.opt.integrator == RK4 else 2))
+        linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
+        adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))
+        self.kernel = WorldsKernel(self.sim, LINEARIZE, [sim.model_pack, self.sim.pack, adjoint, linear])
+        self.A = linear["lin_A"][: sim.worlds * n * n].reshape(sim.worlds, n, n)
+        self.B = linear["lin_B"][: sim.worlds * n * m.nu].reshape(sim.worlds, n, m.nu)
+        self.state, self.source = state_of(self.sim.pack), state_of(sim.pack)
+        self.status = self.sim.data._status
+
+    def __call__(self, frame_skip):
+        copy(self.state, self.source)
+        self.status.fill(s.OK)
+        A = B = None
+        for _ in range(frame_skip):
+            self.kernel.once(COST)
+            self.sim.raise_status(self.sim.data)
+            if A is None:
+                A, B = self.A.copy(), self.B.copy()
+            else:
+                A, B = self.A @ A, self.A @ B + self.B
+        return A, B

@@ -34,13 +34,19 @@ from engine.schema import (
 def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, force: ti.i32):
     """New act, qvel, qpos from act_dot and QACC or, with `implicit`, from M QACC in the column `force`; for RK4 from
     what its stages left."""
-    nv = m.dims[NV]
-    h = m.opt[TIMESTEP]
-    o = w * nv * NQR
     if m.dims[INTEGRATOR] == RK4:
         combine_stages(m, d, w)
     else:
         effective_acceleration(m, d, w, implicit, force)
+    move(m, d, w)
+
+
+@ti.func
+def move(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The same from QACC_EFF, for RK4 also V_STAGE."""
+    nv = m.dims[NV]
+    h = m.opt[TIMESTEP]
+    o = w * nv * NQR
     if ti.static(has.activation):
         for u in range(m.dims[NU]):
             a = m.act_i[u * NAI + A_ACTADR]

@@ -38,8 +38,8 @@ from engine.schema import (
 
 @ti.func
 def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """Base to tip: pose, S, V and the bias part of A; each body's own inertia; with `forces` its own force. Without,
-    the adjoint asks: then its inertia about the centre of mass, and G, are kept, too."""
+    """Base to tip: pose, S, V and the bias part of A; each body's own inertia; with `forces` its own force. Unless
+    `forces` is 1 derivatives are asked for: then its inertia about the centre of mass, and G, are kept, too."""
     ob = w * m.dims[NBODY]
     half_angles(m, d, w)
     place_world(d, ob)
@@ -54,12 +54,12 @@ def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         pdiag, poff = point_inertia(mass, r)
         d.body[o * NXV + ID_CRB] = idiag + pdiag
         d.body[o * NXV + IO_CRB] = ioff + poff
-        va, vl, aa, al = velocity(m, d, w, b, c, not forces)
+        va, vl, aa, al = velocity(m, d, w, b, c, forces != 1)
         if forces:
             fa, fl = own_force(mass, r, idiag, ioff, va, vl, aa, al)
             d.body[o * NXV + F_ANG] = fa
             d.body[o * NXV + F_LIN] = fl
-        else:
+        if forces != 1:
             d.body[o * NXV + ID_COM] = idiag
             d.body[o * NXV + IO_COM] = ioff
 

@@ -7,6 +7,8 @@ import pytest
 
 import engine
 from engine import Simulator
+from engine.simulator import qpos_to_tangent, tangent_to_qpos
+from tests import zoo
 from tests.physics.reference import skip_older_rk4
 
 mujoco = pytest.importorskip("mujoco", reason='needs MuJoCo: pip install "pullback[mjcf]"')
@@ -198,3 +200,54 @@ def test_mistakes_are_named(ant):
     with pytest.raises(ValueError, match="data.qvel"):
         sim.linearize()
     sim.reset()
+
+
+# ------------------------------------------------------------------------------ against the adjoint, to rounding
+
+INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
+KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xml for n, xml in zoo.ROWS.items()}
+KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS for cone in zoo.CONES}
+KINDS |= {f"one tree {cone}": cone for cone in zoo.CONES} | {"arm": ARM}
+
+
+def rows_by_tape(sim):
+    """A and B of every world, each of their rows the gradient that `Tape.backward` gives one copy of it."""
+    m, n = sim.model, 2 * sim.model.nv + sim.model.na
+    copies = Simulator(m, sim.worlds * n, sim.ncon_max)
+    for name in ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied"):
+        getattr(copies.data, name)[:] = np.repeat(getattr(sim.data, name), n, axis=0)
+    tape, start = engine.Tape(copies, 1), copies.data.qpos.copy()
+    final = tape.rollout(copies.data.ctrl[None].copy()).qpos[-1]
+    unit = np.zeros((2, sim.worlds * n, n))
+    unit[1] = np.tile(np.eye(n), (sim.worlds, 1))
+    qpos = np.zeros((2, *final.shape))
+    qpos[1] = tangent_to_qpos(m, final, unit[1, :, : m.nv])
+    grads = tape.backward(qpos=qpos, qvel=unit[..., m.nv : 2 * m.nv], act=unit[..., 2 * m.nv :])
+    rows = [qpos_to_tangent(m, start, grads.qpos0), grads.qvel0, grads.act0]
+    return np.concatenate(rows, axis=-1).reshape(sim.worlds, n, n), grads.ctrl[0].reshape(sim.worlds, n, m.nu)
+
+
+@pytest.mark.parametrize("integrator", INTEGRATORS)
+@pytest.mark.parametrize("name", KINDS)
+def test_rows_are_those_of_the_adjoint(name, integrator):
+    kind, rng = KINDS[name], np.random.default_rng(5)
+    if name.startswith("one tree"):
+        kind = zoo.one_tree(f'cone="{kind}"')
+    elif isinstance(kind, tuple):
+        kind = zoo.touching(*kind[:2], option=f'cone="{kind[2]}"')
+    mj = exact(mujoco.MjModel.from_xml_string(kind))
+    mj.opt.integrator = INTEGRATORS[integrator]
+    sim, data = Simulator(engine.load(mj), worlds=4), mujoco.MjData(mj)
+    for w in range(sim.worlds):
+        if mj.ngeom and (mj.geom_contype != 0).any() and "arm" not in name:
+            state = zoo.touching_state(mujoco, mj, data, rng)
+        else:
+            state = zoo.random_state(mujoco, mj, rng)
+        sim.data.qpos[w], sim.data.qvel[w] = state[:2]
+    sim.data.act[:] = rng.normal(size=sim.data.act.shape)
+    sim.data.ctrl[:] = rng.uniform(-1, 1, sim.data.ctrl.shape)
+    sim.data.qfrc_applied[:] = rng.normal(size=sim.data.qfrc_applied.shape)
+    sim.data.xfrc_applied[2:, 1:] = rng.normal(size=(2, mj.nbody - 1, 6))
+    for ours, theirs in zip(sim.linearize(), rows_by_tape(sim), strict=True):
+        size = np.abs(theirs).max(axis=(1, 2), initial=1e-3)
+        assert (np.abs(ours - theirs).max(axis=(1, 2), initial=0) <= 1e-10 * size).all()

@@ -43,7 +43,6 @@ from engine.schema import (
 )  # fmt: skip
 
 
-@serves("ball_limit")
 @ti.func
 def turned(r: vec3):
     """Angle and axis of a rotation vector."""
@@ -54,6 +53,7 @@ def turned(r: vec3):
     return angle, axis
 
 
+@serves("ball_limit")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""

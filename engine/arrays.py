@@ -10,6 +10,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.backend import np_real
+from engine.features import features_of
 from engine.memory import LINES, zeros
 from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
 
@@ -95,12 +96,15 @@ def pack_bytes(name, elements):
 
 def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
+    columns, entries = tree(model)
+    chain = longest_chain(model, columns)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
-        "nsensordata": model.nsensordata, "ld": (model.nv + 3) // 4 * 4,
-        "nvld": model.nv * ((model.nv + 3) // 4 * 4), "nconmax": nconmax, "nconnv": nconmax * model.nv,
+        "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
+        "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
+        "nchain": chain, "ncolumn": nconmax * chain,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1],
     }  # fmt: skip
@@ -116,6 +120,61 @@ def theta_layout(model):
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
     return layout, at
+
+
+def tree(model):
+    """The kinematic tree over dofs, columns E_... of each (nv, NEI), and the entries of M that it asks for.
+
+    A row has an entry for each ancestor and its own, and begins on a block of four (dynamics/factor.py).
+    """
+    columns = np.zeros((model.nv, s.NEI), np.int32)
+    row = 0
+    for k, parent in enumerate(model.dof_parentid.tolist()):
+        above = columns[parent]
+        depth = above[s.E_DEPTH] + 1 if parent >= 0 else 0
+        columns[k] = parent, above[s.E_RUN] if parent == k - 1 >= 0 else k, depth, row
+        row += depth // 4 + 1
+    return columns, 4 * row
+
+
+def pair_dofs(model):
+    """The deepest dofs that move the two bodies of each candidate pair, -1 for the world's: shape (2, npair)."""
+    return last_dof(model)[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]
+
+
+def longest_chain(model, columns):
+    """The most dofs that can move the two bodies of a candidate pair, or a ball joint, against each other."""
+    depth = np.append(columns[:, s.E_DEPTH] + 1, 0)
+    return max(int(depth[pair_dofs(model)].sum(axis=0).max(initial=0)), 3)
+
+
+def hessian_entries(model, columns):
+    """Entries of the solver's Hessian if all candidate pairs touched at once.
+
+    Trees that pairs couple, or one whose branches they couple, may then have every dof before as an ancestor. This is
+    memory at most: rows lie one after the other, so what a state does not ask for is not touched.
+    """
+    dofs = pair_dofs(model)
+    dofs = np.array(np.divmod(np.unique((dofs[0] * model.nv + dofs[1])[(dofs >= 0).all(axis=0)]), model.nv))
+    group = np.arange(model.nv)  # of each dof: the first one of those that may be coupled with it
+    for k in range(model.nv):
+        if columns[k, s.E_PARENT] >= 0:
+            group[k] = group[columns[k, s.E_PARENT]]
+    root = group.copy()
+    coupled = root[dofs]
+    while (group[coupled[0]] != group[coupled[1]]).any():
+        least = group[coupled].min(axis=0)
+        for side in coupled:
+            np.minimum.at(group, group[side], least)
+            np.minimum.at(group, side, least)
+        group = group[group]
+    group = group[root]
+    dense = np.isin(group, group[dofs])
+    order = np.argsort(group, kind="stable")
+    depth = np.empty(model.nv, int)
+    depth[order] = np.arange(model.nv) - np.searchsorted(group[order], group[order])
+    depth = np.where(dense, depth, columns[:, s.E_DEPTH])
+    return int(4 * (depth // 4 + 1).sum())
 
 
 def parameter(model, name):
@@ -152,7 +211,8 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    for symbol in ("NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD").split():
+    counts = "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE NM NH NCHAIN"
+    for symbol in counts.split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
     d[s.CONE] = model.opt.cone
@@ -222,12 +282,8 @@ def _fill_joints(pack, m):
             turns[a : a + 3] = False
         if t in (FREE, BALL):
             group[a : a + NV[int(t)]] = np.repeat(np.arange(a, a + NV[int(t)], 3), 3)
-    run = np.arange(m.nv, dtype=np.int32)
-    for k in range(1, m.nv):
-        run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
     _columns(pack["dof_i"], s.NDI, {
-        s.D_PARENT: m.dof_parentid, s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group, s.D_RUN: run,
-        s.D_TURNS: turns,
+        s.D_PARENT: tree(m)[0], s.D_BODY: m.dof_bodyid, s.D_JNT: m.dof_jntid, s.D_GROUP: group, s.D_TURNS: turns,
     })  # fmt: skip
     _columns(pack["dof_r"], s.NDR, {
         s.D_DIAGA: m.dof_invweight0, s.D_SOLREF: m.dof_solref, s.D_SOLIMP: m.dof_solimp,
@@ -280,7 +336,8 @@ def most_worlds(sizes):
     """How many worlds the indices of the kernels reach (math/index.py)."""
     entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
     numbers = sum(sizes[b.count] * b.width * math.prod(INNER[b.dtype]) for b in s.STATE + s.WORK)
-    return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // max(sizes["nconnv"], 1))
+    vectors, matrix = max(sizes["ncolumn"], 1), max(sizes["nh"], 1)
+    return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // vectors, (2**30 - 1) // matrix)
 
 
 def data_pack(model, worlds, nconmax):

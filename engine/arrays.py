@@ -127,14 +127,13 @@ def tree(model):
 
     A row has an entry for each ancestor and its own, and begins on a block of four (dynamics/factor.py).
     """
-    columns = np.zeros((model.nv, s.NEI), np.int32)
-    row = 0
+    columns, row = [], 0
     for k, parent in enumerate(model.dof_parentid.tolist()):
-        above = columns[parent]
-        depth = above[s.E_DEPTH] + 1 if parent >= 0 else 0
-        columns[k] = parent, above[s.E_RUN] if parent == k - 1 >= 0 else k, depth, row
+        depth = columns[parent][s.E_DEPTH] + 1 if parent >= 0 else 0
+        run = columns[parent][s.E_RUN] if parent == k - 1 >= 0 else k
+        columns.append((parent, run, depth, row))
         row += depth // 4 + 1
-    return columns, 4 * row
+    return np.array(columns, np.int32).reshape(model.nv, s.NEI), 4 * row
 
 
 def pair_dofs(model):

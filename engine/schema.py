@@ -115,6 +115,8 @@ NQR = 16
 
 C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_NDOF, C_ZONE, C_DIM = range(10)
 NCI = 10
+Q_DOF, Q_PLACE = range(2)  # a dof, and its place in rows of H
+NQI = 2
 C_POS, C_N, C_T1, C_T2, C_Y, C_JAR, C_JV, C_F, C_KD, C_KO, C_FBAR = range(11)  # K: diagonal, off-diagonal (01,02,12)
 NCV = 11
 C_DIST, C_X1, C_X2, C_D, C_B, C_BT, C_KP, C_IMP, C_IMPP = range(9)  # B, BT: of the normal and of the tangents
@@ -125,8 +127,8 @@ NRI = 3
 R_SIGN, R_AREF, R_D, R_FLOSS, R_JAR, R_JV, R_F, R_K, R_DIST, R_B, R_KP, R_IMP, R_IMPP = range(13)
 NRR = 13
 
-W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED = range(7)
-NWI = 7
+W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED, W_MERGED = range(8)
+NWI = 8
 OK, DIVERGED, OVERFLOW = range(3)  # W_STATUS
 
 # Adjoint, per world: wrench-like adjoints of the motion vectors and of the pose (ang, lin)
@@ -197,7 +199,7 @@ WORK = (
     Buffer("con_i", "int", "nconmax", NCI),
     Buffer("con_v", "vec3", "nconmax", NCV),
     Buffer("con_r", "real", "nconmax", NCR),
-    Buffer("con_dof", "int", "ncolumn", 1),  # the dofs that move a contact's bodies against each other, deepest first,
+    Buffer("con_dof", "int", "ncolumn", NQI),  # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_J", "vec3", "ncolumn", 1),  # and their columns of its Jacobian
     Buffer("row_i", "int", "nrowmax", NRI),
     Buffer("row_r", "real", "nrowmax", NRR),

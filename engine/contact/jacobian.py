@@ -34,11 +34,15 @@ from engine.schema import (
     NDI,
     NEI,
     NJI,
+    NQI,
     NSV_DOF,
     NV,
     NWI,
+    Q_DOF,
+    Q_PLACE,
     S_ANG,
     S_LIN,
+    W_MERGED,
     W_NCON,
 )  # fmt: skip
 
@@ -60,6 +64,7 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
                 if last1 >= 0 and last2 >= 0:
                     merge_chains(m, d, w * nv, last1, last2)
                     merged = 1
+    d.world_i[w * NWI + W_MERGED] = merged
     if merged:
         row = 0
         for k in range(nv):
@@ -106,7 +111,8 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
         if ti.static(has.ball_limit):
             dof = m.jnt_i[(-1 - pair) * NJI + J_DOFADR]
             for x in ti.static(range(3)):
-                d.con_dof[at + x] = dof + 2 - x
+                d.con_dof[(at + x) * NQI + Q_DOF] = dof + 2 - x
+                d.con_dof[(at + x) * NQI + Q_PLACE] = d.etree[(w * m.dims[NV] + dof + 2 - x) * NEI + E_DEPTH]
                 d.con_J[vector_at(at + x)] = vec3(n[2 - x], 0.0, 0.0)
             q = 3
     else:
@@ -131,7 +137,8 @@ def jacobian(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
             else:
                 u = -1.0 * (u + ang.cross(r1))
                 i1 = m.dof_i[k * NDI + D_PARENT]
-            d.con_dof[at + q] = k
+            d.con_dof[(at + q) * NQI + Q_DOF] = k
+            d.con_dof[(at + q) * NQI + Q_PLACE] = d.etree[(w * m.dims[NV] + k) * NEI + E_DEPTH]
             d.con_J[vector_at(at + q)] = vec3(n.dot(u), t1.dot(u), t2.dot(u))
             q = q + 1
     d.con_i[c * NCI + C_NDOF] = q
@@ -143,7 +150,7 @@ def chain_mul(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, x: ti.te
     y = vec3(0.0, 0.0, 0.0)
     at = c * m.dims[NCHAIN]
     for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
-        y = y + x[xo + d.con_dof[q]] * d.con_J[vector_at(q)]
+        y = y + x[xo + d.con_dof[q * NQI + Q_DOF]] * d.con_J[vector_at(q)]
     return y
 
 
@@ -152,5 +159,5 @@ def add_transpose(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, f: v
     """dofr[xo:] += J^T f of contact c."""
     at = c * m.dims[NCHAIN]
     for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
-        k = xo + d.con_dof[q]
+        k = xo + d.con_dof[q * NQI + Q_DOF]
         d.dofr[k] = d.dofr[k] + d.con_J[vector_at(q)].dot(f)

@@ -13,7 +13,7 @@ from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
 from engine.dynamics.crba import diagonal_at, mass_mul
 from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
-from engine.features import has
+from engine.features import has, serves
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
@@ -42,12 +42,15 @@ from engine.schema import (
     NEI,
     NH,
     NM,
+    NQI,
     NQR,
     NRI,
     NROWMAX,
     NRR,
     NV,
     NWI,
+    Q_DOF,
+    Q_PLACE,
     QACC,
     QFRC_CONSTRAINT,
     QFRC_SMOOTH,
@@ -58,6 +61,7 @@ from engine.schema import (
     R_SIGN,
     SEARCH,
     TOLERANCE,
+    W_MERGED,
     W_NCON,
     W_NITER,
     W_NROW,
@@ -65,23 +69,21 @@ from engine.schema import (
 )  # fmt: skip
 
 
+@serves("contact")
 @ti.func
-def mass_row_to_hessian(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
+def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     """Row j of H becomes that of M, which has fewer ancestors where a contact merged chains."""
     e = (w * m.dims[NV] + j) * NEI
     depth = d.etree[e + E_DEPTH]
     row = ((w * m.dims[NH]) >> 2) + d.etree[e + E_ROW]
     k = m.dof_i[j * NDI + D_DEPTH]
     source = ((w * m.dims[NM]) >> 2) + m.dof_i[j * NDI + D_ROW]
-    if depth == k:
-        copy_blocks(m, d.H, row, d.M, source, (k >> 2) + 1)
-    else:
-        clear_blocks(m, d.H, row, (depth >> 2) + 1)
-        i = j
-        while i >= 0:
-            d.H[4 * row + d.etree[(w * m.dims[NV] + i) * NEI + E_DEPTH]] = d.M[4 * source + k]
-            k = k - 1
-            i = m.dof_i[i * NDI + D_PARENT]
+    clear_blocks(m, d.H, row, (depth >> 2) + 1)
+    i = j
+    while i >= 0:
+        d.H[4 * row + d.etree[(w * m.dims[NV] + i) * NEI + E_DEPTH]] = d.M[4 * source + k]
+        k = k - 1
+        i = m.dof_i[i * NDI + D_PARENT]
 
 
 @ti.func
@@ -90,8 +92,11 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.dims[NV]
     oh = w * m.dims[NH]
     oe = w * nv
-    for j in range(nv):
-        mass_row_to_hessian(m, d, w, j)
+    if d.world_i[w * NWI + W_MERGED]:
+        for j in range(nv):
+            merged_row(m, d, w, j)
+    else:
+        copy_blocks(m, d.H, oh >> 2, d.M, (w * m.dims[NM]) >> 2, m.dims[NM] >> 2)
     for r in range(d.world_i[w * NWI + W_NROW]):
         i = bounded(w * m.dims[NROWMAX] + r)
         t = (oe + d.row_i[i * NRI + R_DOF]) * NEI
@@ -109,9 +114,9 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
                 # the later dofs of its list are ancestors of the earlier ones, since it merged their chains
                 for j in range(first, end):
                     kj = sym_mul(kd, ko, d.con_J[vector_at(j)])
-                    row = oh + 4 * d.etree[(oe + d.con_dof[j]) * NEI + E_ROW]
+                    row = oh + 4 * d.etree[(oe + d.con_dof[j * NQI + Q_DOF]) * NEI + E_ROW]
                     for i in range(j, end):
-                        e = row + d.etree[(oe + d.con_dof[i]) * NEI + E_DEPTH]
+                        e = row + d.con_dof[i * NQI + Q_PLACE]
                         d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
     factor(m, d.H, oh, d.etree, oe * NEI, NEI)
 

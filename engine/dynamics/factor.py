@@ -17,8 +17,11 @@ hence the masks. (x // 4 is written x >> 2: Taichi rounds down with a division.)
 
 import taichi as ti
 
+from engine.features import has
 from engine.math.types import real
 from engine.schema import E_DEPTH, E_PARENT, E_ROW, E_RUN, NV
+
+FOUR = 12  # ancestors from which it pays to eliminate four rows together
 
 
 @ti.func
@@ -59,78 +62,99 @@ def copy_blocks(m: ti.template(), B: ti.template(), y: ti.i32, A: ti.template(),
 
 
 @ti.func
-def subtract_block(A: ti.template(), y: ti.i32, a: real, x: ti.i32):
-    """Block y loses a times block x; all is read before any is written."""
-    i = block_at(x)
-    j = block_at(y)
-    y0 = A[j] - a * A[i]
-    y1 = A[j + 1] - a * A[i + 1]
-    y2 = A[j + 2] - a * A[i + 2]
-    y3 = A[j + 3] - a * A[i + 3]
-    A[j] = y0
-    A[j + 1] = y1
-    A[j + 2] = y2
-    A[j + 3] = y3
+def subtract_row(m: ti.template(), A: ti.template(), y: ti.i32, a: real, x: ti.i32, n: ti.i32):
+    """The n blocks from block y on lose a times those from block x on; of each, all is read before any is written."""
+    for q in range(n):
+        i = block_at(x + q)
+        j = block_at(y + q)
+        y0 = A[j] - a * A[i]
+        y1 = A[j + 1] - a * A[i + 1]
+        y2 = A[j + 2] - a * A[i + 2]
+        y3 = A[j + 3] - a * A[i + 3]
+        A[j] = y0
+        A[j + 1] = y1
+        A[j + 2] = y2
+        A[j + 3] = y3
 
 
 @ti.func
-def subtract_four(A: ti.template(), y: ti.i32, a: ti.template(), x: ti.template(), q: ti.i32):
-    """Block y loses a[t] times block x[t] + q, for t = 0 to 3."""
-    j = block_at(y)
-    y0 = A[j]
-    y1 = A[j + 1]
-    y2 = A[j + 2]
-    y3 = A[j + 3]
-    for t in ti.static(range(4)):
-        i = block_at(x[t] + q)
-        y0 = y0 - a[t] * A[i]
-        y1 = y1 - a[t] * A[i + 1]
-        y2 = y2 - a[t] * A[i + 2]
-        y3 = y3 - a[t] * A[i + 3]
-    A[j] = y0
-    A[j + 1] = y1
-    A[j + 2] = y2
-    A[j + 3] = y3
-
-
-@ti.func
-def scale_block(A: ti.template(), y: ti.i32, a: real):
-    """Block y times a."""
-    j = block_at(y)
-    y0 = A[j] * a
-    y1 = A[j + 1] * a
-    y2 = A[j + 2] * a
-    y3 = A[j + 3] * a
-    A[j] = y0
-    A[j + 1] = y1
-    A[j + 2] = y2
-    A[j + 3] = y3
+def scale_row(m: ti.template(), A: ti.template(), y: ti.i32, a: real, n: ti.i32):
+    """The n blocks from block y on times a."""
+    for q in range(n):
+        j = block_at(y + q)
+        y0 = A[j] * a
+        y1 = A[j + 1] * a
+        y2 = A[j + 2] * a
+        y3 = A[j + 3] * a
+        A[j] = y0
+        A[j + 1] = y1
+        A[j + 2] = y2
+        A[j + 3] = y3
 
 
 @ti.func
 def factor(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32):
     """In place, of order nv, from entry o on; the diagonal becomes 1 / D."""
     o4 = o >> 2
+    stop = -1  # up to which ancestor a row takes its share of the others; four rows together the rest
     for kk in range(m.dims[NV]):
-        k = to + (m.dims[NV] - 1 - kk) * stride
-        row = o4 + t[k + E_ROW]
-        p = t[k + E_DEPTH]
+        k = m.dims[NV] - 1 - kk
+        e = to + k * stride
+        row = o4 + t[e + E_ROW]
+        p = t[e + E_DEPTH]
+        if ti.static(has.long):
+            if k <= stop or stop < 0:
+                stop = -1
+                if p >= FOUR and k - t[e + E_RUN] >= 3:
+                    stop = k - 4
         diagonal = 4 * row + p
         blocks = (p >> 2) + 1
         inv = 1.0 / A[diagonal]
-        i = t[k + E_PARENT]
-        while i >= 0:
+        i = t[e + E_PARENT]
+        while i > stop:
             p = p - 1
-            a = A[4 * row + p] * inv
             e = to + i * stride
-            other = o4 + t[e + E_ROW]
-            for q in range((p >> 2) + 1):
-                subtract_block(A, other + q, a, row + q)
+            subtract_row(m, A, o4 + t[e + E_ROW], A[4 * row + p] * inv, row, (p >> 2) + 1)
             i = t[e + E_PARENT]
         # only now, since a processor stalls that reads four entries together of which it has just written one
-        for q in range(blocks):
-            scale_block(A, row + q, inv)
+        scale_row(m, A, row, inv, blocks)
         A[diagonal] = inv
+        if ti.static(has.long):
+            if stop >= 0 and k == stop + 1:
+                subtract_four(m, A, o4, t, to, stride, k)
+
+
+@ti.func
+def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32,
+                  k: ti.i32):  # fmt: skip
+    """The rows of the ancestors of k lose the shares of k to k + 3, which are eliminated: each is read and written once
+    for all four."""
+    x = ti.Vector([o4 + t[to + (k + s) * stride + E_ROW] for s in range(4)])
+    p = t[to + k * stride + E_DEPTH]
+    D = ti.Vector([1.0 / A[4 * x[s] + p + s] for s in range(4)])
+    i = t[to + k * stride + E_PARENT]
+    while i >= 0:
+        p = p - 1
+        a = ti.Vector([A[4 * x[s] + p] * D[s] for s in range(4)])
+        e = to + i * stride
+        y = o4 + t[e + E_ROW]
+        for q in range((p >> 2) + 1):
+            j = block_at(y + q)
+            y0 = A[j]
+            y1 = A[j + 1]
+            y2 = A[j + 2]
+            y3 = A[j + 3]
+            for s in ti.static(range(4)):
+                b = block_at(x[s] + q)
+                y0 = y0 - a[s] * A[b]
+                y1 = y1 - a[s] * A[b + 1]
+                y2 = y2 - a[s] * A[b + 2]
+                y3 = y3 - a[s] * A[b + 3]
+            A[j] = y0
+            A[j + 1] = y1
+            A[j + 2] = y2
+            A[j + 3] = y3
+        i = t[e + E_PARENT]
 
 
 @ti.func
@@ -141,13 +165,13 @@ def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: t
     o4 = o >> 2
     for kk in range(n):
         k = n - 1 - kk
-        row = 4 * (o4 + t[to + k * stride + E_ROW])
+        a = 4 * (o4 + t[to + k * stride + E_ROW]) + t[to + k * stride + E_DEPTH]
         xk = x[xo + k]
         j = t[to + k * stride + E_PARENT]
         while j >= 0:
             first = t[to + j * stride + E_RUN]
             number = j - first + 1
-            a = row + t[to + first * stride + E_DEPTH]
+            a = a - number
             b = xo + first
             for q in range(number >> 2):
                 ai = four_at(a + 4 * q)
@@ -160,14 +184,14 @@ def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: t
                     x[b + q] = x[b + q] - A[a + q] * xk
             j = t[to + first * stride + E_PARENT]
     for k in range(n):
-        row = 4 * (o4 + t[to + k * stride + E_ROW])
-        s0 = x[xo + k] * A[row + t[to + k * stride + E_DEPTH]]
+        a = 4 * (o4 + t[to + k * stride + E_ROW]) + t[to + k * stride + E_DEPTH]
+        s0 = x[xo + k] * A[a]
         s1 = real(0.0)
         j = t[to + k * stride + E_PARENT]
         while j >= 0:
             first = t[to + j * stride + E_RUN]
             number = j - first + 1
-            a = row + t[to + first * stride + E_DEPTH]
+            a = a - number
             b = xo + first
             for q in range(number >> 2):
                 ai = four_at(a + 4 * q)

@@ -89,11 +89,10 @@ def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
 @ti.func
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor H = M + J^T K J, on the elimination tree."""
-    nv = m.dims[NV]
     oh = w * m.dims[NH]
-    oe = w * nv
+    oe = w * m.dims[NV]
     if d.world_i[w * NWI + W_MERGED]:
-        for j in range(nv):
+        for j in range(m.dims[NV]):
             merged_row(m, d, w, j)
     else:
         copy_blocks(m, d.H, oh >> 2, d.M, (w * m.dims[NM]) >> 2, m.dims[NM] >> 2)

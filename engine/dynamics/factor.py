@@ -51,14 +51,9 @@ def copy_blocks(m: ti.template(), B: ti.template(), y: ti.i32, A: ti.template(),
     for q in range(n):
         i = block_at(x + q)
         j = block_at(y + q)
-        a0 = A[i]
-        a1 = A[i + 1]
-        a2 = A[i + 2]
-        a3 = A[i + 3]
-        B[j] = a0
-        B[j + 1] = a1
-        B[j + 2] = a2
-        B[j + 3] = a3
+        b = ti.Vector([A[i + c] for c in range(4)])
+        for c in ti.static(range(4)):
+            B[j + c] = b[c]
 
 
 @ti.func
@@ -67,14 +62,9 @@ def subtract_row(m: ti.template(), A: ti.template(), y: ti.i32, a: real, x: ti.i
     for q in range(n):
         i = block_at(x + q)
         j = block_at(y + q)
-        y0 = A[j] - a * A[i]
-        y1 = A[j + 1] - a * A[i + 1]
-        y2 = A[j + 2] - a * A[i + 2]
-        y3 = A[j + 3] - a * A[i + 3]
-        A[j] = y0
-        A[j + 1] = y1
-        A[j + 2] = y2
-        A[j + 3] = y3
+        b = ti.Vector([A[j + c] - a * A[i + c] for c in range(4)])
+        for c in ti.static(range(4)):
+            A[j + c] = b[c]
 
 
 @ti.func
@@ -82,14 +72,9 @@ def scale_row(m: ti.template(), A: ti.template(), y: ti.i32, a: real, n: ti.i32)
     """The n blocks from block y on times a."""
     for q in range(n):
         j = block_at(y + q)
-        y0 = A[j] * a
-        y1 = A[j + 1] * a
-        y2 = A[j + 2] * a
-        y3 = A[j + 3] * a
-        A[j] = y0
-        A[j + 1] = y1
-        A[j + 2] = y2
-        A[j + 3] = y3
+        b = ti.Vector([A[j + c] * a for c in range(4)])
+        for c in ti.static(range(4)):
+            A[j + c] = b[c]
 
 
 @ti.func
@@ -127,8 +112,7 @@ def factor(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: 
 @ti.func
 def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32,
                   k: ti.i32):  # fmt: skip
-    """The rows of the ancestors of k lose the shares of k to k + 3, which are eliminated: each is read and written once
-    for all four."""
+    """The ancestors of k lose the shares of rows k to k + 3, which are eliminated: each is read and written once."""
     x = ti.Vector([o4 + t[to + (k + s) * stride + E_ROW] for s in range(4)])
     p = t[to + k * stride + E_DEPTH]
     D = ti.Vector([1.0 / A[4 * x[s] + p + s] for s in range(4)])
@@ -136,25 +120,17 @@ def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template
     while i >= 0:
         p = p - 1
         a = ti.Vector([A[4 * x[s] + p] * D[s] for s in range(4)])
-        e = to + i * stride
-        y = o4 + t[e + E_ROW]
+        y = o4 + t[to + i * stride + E_ROW]
         for q in range((p >> 2) + 1):
             j = block_at(y + q)
-            y0 = A[j]
-            y1 = A[j + 1]
-            y2 = A[j + 2]
-            y3 = A[j + 3]
+            b = ti.Vector([A[j + c] for c in range(4)])
             for s in ti.static(range(4)):
-                b = block_at(x[s] + q)
-                y0 = y0 - a[s] * A[b]
-                y1 = y1 - a[s] * A[b + 1]
-                y2 = y2 - a[s] * A[b + 2]
-                y3 = y3 - a[s] * A[b + 3]
-            A[j] = y0
-            A[j + 1] = y1
-            A[j + 2] = y2
-            A[j + 3] = y3
-        i = t[e + E_PARENT]
+                i4 = block_at(x[s] + q)
+                for c in ti.static(range(4)):
+                    b[c] = b[c] - a[s] * A[i4 + c]
+            for c in ti.static(range(4)):
+                A[j + c] = b[c]
+        i = t[to + i * stride + E_PARENT]
 
 
 @ti.func

@@ -10,10 +10,12 @@ import numpy as np
 
 from engine import schema as s
 from engine.backend import np_real
+from engine.features import features_of
 from engine.memory import LINES, zeros
 from engine.model.constants import BALL, PLANE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
+from engine.model.trees import hessian_entries, longest_chain, tree
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
@@ -98,15 +100,18 @@ def pack_bytes(name, elements):
 
 def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
+    columns, entries = tree(model)
+    chain = longest_chain(model, columns)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
-        "nsensordata": model.nsensordata, "ld": (model.nv + 3) // 4 * 4,
-        "nvld": model.nv * ((model.nv + 3) // 4 * 4), "nconmax": nconmax, "nconnv": nconmax * model.nv,
+        "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
+        "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
+        "nchain": chain, "ncolumn": nconmax * chain,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
-        "ntheta": theta_layout(model)[1],
+        "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
 
 
@@ -157,7 +162,7 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    sized = "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD"
+    sized = "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NM NH NCHAIN"
     for symbol in sized.split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
@@ -188,7 +193,8 @@ def most_worlds(sizes):
     """How many worlds the indices of the kernels reach (math/index.py)."""
     entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
     numbers = sum(sizes[b.count] * b.width * math.prod(INNER[b.dtype]) for b in s.STATE + s.WORK)
-    return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // max(sizes["nconnv"], 1))
+    vectors, matrix = max(sizes["ncolumn"], 1), max(sizes["nh"], 1)
+    return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // vectors, (2**30 - 1) // matrix)
 
 
 def data_pack(model, worlds, nconmax):

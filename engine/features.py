@@ -29,6 +29,7 @@ FEATURES = {
     "implicitfast": "velocity slopes of actuators and free bodies in the integrator",
     "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
     "quaternion": "free and ball joints",
+    "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "activation": "actuators with a state of their own",
     "contact": "candidate pairs",
     "plane": "pairs with a plane",
@@ -44,6 +45,7 @@ FEATURES = {
 }
 NAMES = tuple(FEATURES)
 ALL = frozenset(NAMES)
+LONG = 24  # dofs
 
 has = SimpleNamespace(**dict.fromkeys(NAMES, True))
 
@@ -60,6 +62,7 @@ def features_of(model):
         implicitfast=implicitfast,
         lone=implicitfast and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
+        long=_long(model),
         activation=model.na > 0,
         contact=contact,
         plane=planes.any(),
@@ -71,6 +74,15 @@ def features_of(model):
         elliptic=contact and model.opt.cone == 1,
         sensor=model.nsensor > 0,
     )
+
+
+def _long(model):
+    """Whether a dof has many ancestors, or may have where pairs couple moving bodies."""
+    depth = []
+    for parent in model.dof_parentid.tolist():
+        depth.append(depth[parent] + 1 if parent >= 0 else 1)
+    moves = model.body_weldid[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]] > 0
+    return max(depth, default=0) >= LONG or (model.nv >= 2 * LONG and bool(moves.all(axis=0).any()))
 
 
 def chosen(model, asked):

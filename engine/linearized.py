@@ -29,7 +29,6 @@ from engine.dynamics.derivatives import (
     rows_at,
     solve_rows,
 )  # fmt: skip
-from engine.dynamics.factor import matrix_at
 from engine.dynamics.free_body import lone_dof, solve_lone
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, factor_implicit, has_implicit
 from engine.dynamics.kinematics import read_vec
@@ -41,7 +40,6 @@ from engine.dynamics.rk4 import (
     enter_stage_vjp,
     leave_stage,
     leave_stage_vjp,
-    rotation_dof,
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion
@@ -51,6 +49,7 @@ from engine.math.quat import jr_transpose, quat_exp, rotate
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
 from engine.model.constants import BALL, FREE, IMPLICITFAST
+from engine.model.coordinates import QUATERNION
 from engine.outline import outline
 from engine.records import stages
 from engine.schema import (
@@ -59,27 +58,32 @@ from engine.schema import (
     A_JNT,
     C_KD,
     C_KO,
+    C_NDOF,
     C_PAIR,
-    C_TOP,
-    D_PARENT,
+    COORD_DOFADR,
+    COORD_KIND,
     INTEGRATOR,
     J_DOFADR,
     J_LIMITED,
     J_TYPE,
     LD,
-    M_H,
-    M_M,
-    M_MH,
     MA,
     MU,
     NA,
     NAI,
+    NCHAIN,
     NCI,
+    NCO,
     NCONMAX,
+    NCOORD,
     NCV,
     NDI,
+    NEI,
+    NH,
     NJI,
     NJNT,
+    NM,
+    NQI,
     NQR,
     NRI,
     NROWMAX,
@@ -89,6 +93,7 @@ from engine.schema import (
     NWI,
     OK,
     Q_ANG,
+    Q_DOF,
     QACC,
     QACC_EFF,
     R_DOF,
@@ -252,12 +257,11 @@ def constrained_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti
                 solve_hessian(m, d, w, o)
                 row = combined_row(m, d, l, w, x, o)
                 ke = sym_mul(kd, d.con_v[c * NCV + C_KO], e)
-                i = d.con_i[c * NCI + C_TOP]
-                while i >= 0:
-                    a = ke.dot(d.con_J[vector_at(c * nv + i)])
+                at = c * m.dims[NCHAIN]
+                for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
+                    a = ke.dot(d.con_J[vector_at(q)])
                     if a != 0:
-                        add_to_row(m, l, y + i * ns, -a, row)
-                    i = d.eparent[w * nv + i]
+                        add_to_row(m, l, y + d.con_dof[q * NQI + Q_DOF] * ns, -a, row)
 
 
 @ti.func
@@ -280,17 +284,17 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
     if not unconstrained(d, w):
         hessian(m, d, w)
     if not few:
-        solve_rows(m, l, d.mat, matrix_at(m, w, M_H), d.eparent, w * nv, 1, first)
+        solve_rows(m, l, d.H, w * m.dims[NH], d.etree, w * nv * NEI, NEI, first)
     if implicit:
         e = rows_at(m, w, 1)
         if few:
             constrained_rows(m, d, l, w, e, first)
         else:
-            add_mass_rows(m, d, l, matrix_at(m, w, M_M), e, first)
+            add_mass_rows(m, d, l, w, e, first)
         if ti.static(has.lone):
             if m.dims[INTEGRATOR] == IMPLICITFAST:
                 factor_implicit(m, d, w)  # a part of it lies in H
-        solve_rows(m, l, d.mat, matrix_at(m, w, M_MH), m.dof_i, D_PARENT, NDI, e)
+        solve_rows(m, l, d.MhD, w * m.dims[NM], m.dof_i, 0, NDI, e)
         if ti.static(has.lone):
             if m.dims[INTEGRATOR] == IMPLICITFAST:
                 solve_lone_rows(m, d, l, w, 16 * e)
@@ -365,9 +369,9 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         x = (w * n + k) * n + k
         l.lin_A[x] = l.lin_A[x] + 1.0
     if ti.static(has.quaternion):
-        for j in range(m.dims[NJNT]):
-            r = rotation_dof(m, j)
-            if r >= 0:
+        for j in range(m.dims[NCOORD]):
+            r = m.coord_i[j * NCO + COORD_DOFADR]
+            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
                 u = h * (read_vec(d.qvel, w * nv + r) + h * read_vec(d.dofr, o + QACC_EFF * nv + r))
                 for k in range(3):
                     e = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))

@@ -19,12 +19,12 @@ MOST = 1 << 23
 DIMS = (
     "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA INTEGRATOR CONE ITERATIONS LS_ITERATIONS EULERDAMP "
     "NCONMAX NROWMAX NTHETA T_GRAVITY T_MASS T_INERTIA T_ARMATURE T_DAMPING T_FRICTIONLOSS T_STIFFNESS T_GEAR "
-    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD"
+    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD NM NH NCHAIN"
 ).split()
 (
     NBODY, NJNT, NQ, NV, NU, NA, NGEOM, NPAIR, NSITE, NSENSOR, NSENSORDATA, INTEGRATOR, CONE, ITERATIONS,
     LS_ITERATIONS, EULERDAMP, NCONMAX, NROWMAX, NTHETA, T_GRAVITY, T_MASS, T_INERTIA, T_ARMATURE, T_DAMPING,
-    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD,
+    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD, NM, NH, NCHAIN,
 ) = range(len(DIMS))  # fmt: skip
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -81,9 +81,12 @@ NJR = 11
 COORD_KIND, COORD_QPOSADR, COORD_DOFADR, COORD_JNT = range(4)
 NCO = 4
 
+# a tree over dofs, of elimination (in Data) or of kinematics (the first columns of a dof): see dynamics/factor.py
+E_PARENT, E_RUN, E_DEPTH, E_ROW = range(4)
+NEI = 4
 # D_GROUP: first dof of the quaternion's or translation's triple; D_TURNS: a rotation, not a translation
-D_PARENT, D_BODY, D_JNT, D_GROUP, D_RUN, D_TURNS = range(6)
-NDI = 6
+D_PARENT, D_RUN, D_DEPTH, D_ROW, D_BODY, D_JNT, D_GROUP, D_TURNS = range(8)
+NDI = 8
 D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
 NDR = 8
 
@@ -125,12 +128,10 @@ NSV_DOF = 4
  Z, MU, A_BAR, SIN, COS) = range(16)  # fmt: skip
 NQR = 16
 
-# mass matrix, solver's Hessian (factored in place), M + h D (factored in place); rows of LD entries (factor.py)
-M_M, M_H, M_MH = range(3)
-NMAT = 3
-
-C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_TOP, C_ZONE, C_DIM = range(10)
+C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_NDOF, C_ZONE, C_DIM = range(10)
 NCI = 10
+Q_DOF, Q_PLACE = range(2)  # a dof, and its place in rows of H
+NQI = 2
 C_POS, C_N, C_T1, C_T2, C_Y, C_JAR, C_JV, C_F, C_KD, C_KO, C_FBAR = range(11)  # K: diagonal, off-diagonal (01,02,12)
 NCV = 11
 C_DIST, C_X1, C_X2, C_D, C_B, C_BT, C_KP, C_IMP, C_IMPP = range(9)  # B, BT: of the normal and of the tangents
@@ -141,8 +142,8 @@ NRI = 3
 R_SIGN, R_AREF, R_D, R_FLOSS, R_JAR, R_JV, R_F, R_K, R_DIST, R_B, R_KP, R_IMP, R_IMPP = range(13)
 NRR = 13
 
-W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED = range(7)
-NWI = 7
+W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED, W_MERGED = range(8)
+NWI = 8
 OK, DIVERGED, OVERFLOW = range(3)  # W_STATUS
 
 # Adjoint, per world: wrench-like adjoints of the motion vectors and of the pose (ang, lin)
@@ -216,13 +217,16 @@ WORK = (
     Buffer("crb_mass", "real", "nbody", 1),
     Buffer("dof", "vec3", "nv", NSV_DOF),
     Buffer("dofr", "real", "nv", NQR),
-    Buffer("mat", "real", "nvld", NMAT),
-    Buffer("eparent", "int", "nv", 1),  # elimination tree of the Hessian, and where each dof's unbroken run begins
-    Buffer("erun", "int", "nv", 1),
+    Buffer("M", "real", "nm", 1),  # mass matrix; where each row begins: dynamics/factor.py
+    Buffer("MhD", "real", "nm", 1),  # M + h D, factored in place
+    Buffer("H", "real", "nh", 1),  # the solver's Hessian, factored in place
+    Buffer("lone", "real", "nlone", 1),  # free_body.py
+    Buffer("etree", "int", "nv", NEI),  # elimination tree of H
     Buffer("con_i", "int", "nconmax", NCI),
     Buffer("con_v", "vec3", "nconmax", NCV),
     Buffer("con_r", "real", "nconmax", NCR),
-    Buffer("con_J", "vec3", "nconnv", 1),
+    Buffer("con_dof", "int", "ncolumn", NQI),  # the dofs that move a contact's bodies against each other, deepest first
+    Buffer("con_J", "vec3", "ncolumn", 1),  # and their columns of its Jacobian
     Buffer("row_i", "int", "nrowmax", NRI),
     Buffer("row_r", "real", "nrowmax", NRR),
     Buffer("act_dot", "real", "na", 1),
@@ -271,6 +275,7 @@ LINEAR = (
     Buffer("lin_dof", "vec3", "nv", NLD),
     Buffer("lin_body", "vec3", "nbody", NLB),
     Buffer("lin_con", "vec3", "sides", NLC),
+    Buffer("lin_J", "vec3", "nv", 1),  # a contact's Jacobian, by dof
     Buffer("lin_rows", "real", "nlinear", 1),
     Buffer("lin_A", "real", "nstate2", 1),
     Buffer("lin_B", "real", "nstatenu", 1),

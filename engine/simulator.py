@@ -19,6 +19,7 @@ from engine.arrays import (
     sizes_of,
     state_of,
     theta_layout,
+    tree,
 )  # fmt: skip
 from engine.backend import np_real, settings
 from engine.errors import ContactOverflowError, DivergenceError
@@ -131,7 +132,7 @@ class Simulator:
 
     def views(self, pack):
         views = DataViews(pack, self.sizes, self.worlds)
-        views._parents = self.model.dof_parentid
+        views._tree = tree(self.model)[0]
         return views
 
     def reset(self, qpos=None, qvel=None, worlds=None):

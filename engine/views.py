@@ -53,7 +53,7 @@ class DataViews:
         self._status = pack["world_i"].reshape(worlds, s.NWI)
 
     def __getstate__(self):
-        return {name: a for name, a in self.__dict__.items() if name in ("_pack", "_sizes", "_worlds", "_parents")}
+        return {name: a for name, a in self.__dict__.items() if name in ("_pack", "_sizes", "_worlds", "_tree")}
 
     def __setstate__(self, state):
         self.__init__(state["_pack"], state["_sizes"], state["_worlds"])
@@ -105,16 +105,14 @@ class DataViews:
 
     def mass_matrix(self, world=0):
         """Dense joint-space mass matrix of one world, (nv, nv)."""
-        nv = self._sizes["nv"]
-        ld = self._sizes["ld"]
-        block = self._pack["mat"][world * nv * ld * s.NMAT :][: nv * ld].reshape(nv, ld)
-        parent = np.asarray(self._parents)
-        full = np.zeros((nv, nv))
-        for k in range(nv):
-            i = k
+        nm = self._sizes["nm"]
+        entries = self._pack["M"][world * nm :][:nm]
+        full = np.zeros((self._sizes["nv"],) * 2)
+        for k, (_, _, depth, row) in enumerate(self._tree):
+            i, at = k, 4 * row + depth
             while i >= 0:
-                full[k, i] = full[i, k] = block[k, i]
-                i = parent[i]
+                full[k, i] = full[i, k] = entries[at]
+                i, at = self._tree[i, s.E_PARENT], at - 1
         return full
 
 

@@ -26,6 +26,7 @@ from engine.schema import (
     C_KD,
     C_KO,
     C_N,
+    C_NDOF,
     C_PAIR,
     C_POS,
     C_T1,
@@ -48,18 +49,21 @@ from engine.schema import (
     NBAR,
     NBI,
     NBODY,
+    NCHAIN,
     NCI,
     NCONMAX,
     NCV,
     NDI,
     NLC,
     NLD,
+    NQI,
     NSV_DOF,
     NV,
     NWI,
     NXV,
     PSI_ANG,
     PSI_LIN,
+    Q_DOF,
     S_ANG,
     S_LIN,
     U_ANG,
@@ -153,6 +157,15 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
     kd = d.con_v[c * NCV + C_KD]
     ko = d.con_v[c * NCV + C_KO]
     B = contact_damping(d, c)
+    # J by dof; of those that move both bodies it is zero
+    for js in range(2):
+        j = last2 if js else last1
+        while j >= 0:
+            l.lin_J[bounded(w * nv + j)] = vec3(0.0, 0.0, 0.0)
+            j = m.dof_i[j * NDI + D_PARENT]
+    at = c * m.dims[NCHAIN]
+    for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
+        l.lin_J[bounded(w * nv + d.con_dof[q * NQI + Q_DOF])] = d.con_J[vector_at(q)]
     for js in range(2):
         h = bounded(w * m.dims[NBODY] + (b2 if js else b1)) * NBAR
         fa = g.body_bar[h + LB_ANG]
@@ -179,13 +192,13 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
                 )  # fmt: skip
                 x = x + 3 * NLC
                 wo[k] = sa.dot(l.lin_con[x + CX_ANG]) + sl.dot(l.lin_con[x + CX_LIN])
-            kb = sym_mul(kd, ko, B * d.con_J[vector_at(c * nv + j)])
+            kb = sym_mul(kd, ko, B * l.lin_J[bounded(w * nv + j)])
             for side in range(2):
                 i = last2 if side else last1
                 sign = real(2 * side - 1)
                 while i != top:
                     s = bounded(w * nv + i) * NSV_DOF
-                    J = d.con_J[vector_at(c * nv + i)]
+                    J = l.lin_J[bounded(w * nv + i)]
                     ang = d.dof[s + S_ANG]
                     q_bar = J.dot(wu) + sign * ang.dot(wo)
                     if side == js and (i > j or m.dof_i[i * NDI + D_GROUP] == m.dof_i[j * NDI + D_GROUP]):

@@ -11,9 +11,9 @@ import taichi as ti
 
 from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
-from engine.dynamics.crba import mass_mul
-from engine.dynamics.factor import copy_row, factor, matrix_at, solve
-from engine.features import has
+from engine.dynamics.crba import diagonal_at, mass_mul
+from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
+from engine.features import has, serves
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
@@ -24,23 +24,33 @@ from engine.schema import (
     C_JV,
     C_KD,
     C_KO,
-    C_TOP,
+    C_NDOF,
+    D_DEPTH,
+    D_PARENT,
+    D_ROW,
+    E_DEPTH,
+    E_ROW,
     ITERATIONS,
-    LD,
     LS_ITERATIONS,
-    M_H,
-    M_M,
     MA,
     MSEARCH,
+    NCHAIN,
     NCI,
     NCONMAX,
     NCV,
+    NDI,
+    NEI,
+    NH,
+    NM,
+    NQI,
     NQR,
     NRI,
     NROWMAX,
     NRR,
     NV,
     NWI,
+    Q_DOF,
+    Q_PLACE,
     QACC,
     QFRC_CONSTRAINT,
     QFRC_SMOOTH,
@@ -51,6 +61,7 @@ from engine.schema import (
     R_SIGN,
     SEARCH,
     TOLERANCE,
+    W_MERGED,
     W_NCON,
     W_NITER,
     W_NROW,
@@ -58,19 +69,38 @@ from engine.schema import (
 )  # fmt: skip
 
 
+@serves("contact")
+@ti.func
+def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
+    """Row j of H becomes that of M, which has fewer ancestors where a contact merged chains."""
+    e = (w * m.dims[NV] + j) * NEI
+    depth = d.etree[e + E_DEPTH]
+    row = ((w * m.dims[NH]) >> 2) + d.etree[e + E_ROW]
+    k = m.dof_i[j * NDI + D_DEPTH]
+    source = ((w * m.dims[NM]) >> 2) + m.dof_i[j * NDI + D_ROW]
+    clear_blocks(m, d.H, row, (depth >> 2) + 1)
+    i = j
+    while i >= 0:
+        d.H[4 * row + d.etree[(w * m.dims[NV] + i) * NEI + E_DEPTH]] = d.M[4 * source + k]
+        k = k - 1
+        i = m.dof_i[i * NDI + D_PARENT]
+
+
 @ti.func
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Factor H = M + J^T K J into M_H, on the elimination tree."""
-    nv = m.dims[NV]
-    ld = m.dims[LD]
-    oh = matrix_at(m, w, M_H)
-    oe = w * nv
-    for j in range(nv):
-        copy_row(m, d.mat, matrix_at(m, w, M_M), oh, j)
+    """Factor H = M + J^T K J, on the elimination tree."""
+    oh = w * m.dims[NH]
+    oe = w * m.dims[NV]
+    if d.world_i[w * NWI + W_MERGED]:
+        for j in range(m.dims[NV]):
+            merged_row(m, d, w, j)
+    else:
+        copy_blocks(m, d.H, oh >> 2, d.M, (w * m.dims[NM]) >> 2, m.dims[NM] >> 2)
     for r in range(d.world_i[w * NWI + W_NROW]):
         i = bounded(w * m.dims[NROWMAX] + r)
-        e = oh + d.row_i[i * NRI + R_DOF] * (ld + 1)
-        d.mat[e] = d.mat[e] + d.row_r[i * NRR + R_K]
+        t = (oe + d.row_i[i * NRI + R_DOF]) * NEI
+        e = oh + 4 * d.etree[t + E_ROW] + d.etree[t + E_DEPTH]
+        d.H[e] = d.H[e] + d.row_r[i * NRR + R_K]
     if ti.static(has.block):
         for r in range(d.world_i[w * NWI + W_NCON]):
             c = bounded(w * m.dims[NCONMAX] + r)
@@ -78,22 +108,22 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
             ko = d.con_v[c * NCV + C_KO]
             # every active zone stiffens the normal
             if kd[0] > 0:
-                j = d.con_i[c * NCI + C_TOP]
-                while j >= 0:
-                    kj = sym_mul(kd, ko, d.con_J[vector_at(c * nv + j)])
-                    i = j
-                    while i >= 0:
-                        e = oh + j * ld + i
-                        d.mat[e] = d.mat[e] + kj.dot(d.con_J[vector_at(c * nv + i)])
-                        i = d.eparent[oe + i]
-                    j = d.eparent[oe + j]
-    factor(m, d.mat, oh, d.eparent, oe, d.erun, oe, 1)
+                first = c * m.dims[NCHAIN]
+                end = first + d.con_i[c * NCI + C_NDOF]
+                # the later dofs of its list are ancestors of the earlier ones, since it merged their chains
+                for j in range(first, end):
+                    kj = sym_mul(kd, ko, d.con_J[vector_at(j)])
+                    row = oh + 4 * d.etree[(oe + d.con_dof[j * NQI + Q_DOF]) * NEI + E_ROW]
+                    for i in range(j, end):
+                        e = row + d.con_dof[i * NQI + Q_PLACE]
+                        d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
+    factor(m, d.H, oh, d.etree, oe * NEI, NEI)
 
 
 @ti.func
 def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
     nv = m.dims[NV]
-    solve(m, d.mat, matrix_at(m, w, M_H), d.eparent, w * nv, d.erun, w * nv, 1, d.dofr, xo)
+    solve(m, d.H, w * m.dims[NH], d.etree, w * nv * NEI, NEI, d.dofr, xo)
 
 
 @ti.func
@@ -101,7 +131,6 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     """-gradient into SEARCH, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
     nv = m.dims[NV]
     o = w * nv * NQR
-    om = matrix_at(m, w, M_M)
     for i in range(nv):
         d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
     for r in range(d.world_i[w * NWI + W_NROW]):
@@ -119,7 +148,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
         fs = d.dofr[o + QFRC_SMOOTH * nv + i]
         fc = d.dofr[o + QFRC_CONSTRAINT * nv + i]
         s = fs + fc - ma
-        weight = 1.0 / d.mat[om + i * (m.dims[LD] + 1)]
+        weight = 1.0 / d.M[diagonal_at(m, w, i)]
         d.dofr[o + SEARCH * nv + i] = s
         g2 = g2 + s * s * weight
         f2 = f2 + (ma * ma + fs * fs + fc * fc) * weight

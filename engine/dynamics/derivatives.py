@@ -20,6 +20,7 @@ and is filled up to a multiple of sixteen.
 
 import taichi as ti
 
+from engine.dynamics.crba import diagonal_at
 from engine.dynamics.kinematics import origin
 from engine.dynamics.rnea import own_force
 from engine.math.index import bounded
@@ -44,6 +45,9 @@ from engine.schema import (
     CW_LIN,
     D_GROUP,
     D_PARENT,
+    E_DEPTH,
+    E_PARENT,
+    E_ROW,
     H_COM,
     ID_COM,
     ID_CRB,
@@ -145,36 +149,40 @@ def add_to_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real, x: ti.i32
 
 
 @ti.func
-def solve_rows(m: ti.template(), l: ti.template(), A: ti.template(), o: ti.i32, parent: ti.template(), po: ti.i32,
+def solve_rows(m: ti.template(), l: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32,
                stride: ti.i32, first: ti.i32):  # fmt: skip
     """The rows from strip `first` on become (L^T D L)^-1 times them: factor.solve for all their columns."""
     n = m.dims[NV]
-    ld = m.dims[LD]
     ns = row_strips(m)
     for kk in range(n):
         k = n - 1 - kk
-        i = parent[po + k * stride]
+        e = o + 4 * t[to + k * stride + E_ROW] + t[to + k * stride + E_DEPTH]
+        i = t[to + k * stride + E_PARENT]
         while i >= 0:
-            add_to_row(m, l, first + i * ns, -A[o + k * ld + i], first + k * ns)
-            i = parent[po + i * stride]
+            e = e - 1
+            add_to_row(m, l, first + i * ns, -A[e], first + k * ns)
+            i = t[to + i * stride + E_PARENT]
     for k in range(n):
-        scale_row(m, l, first + k * ns, A[o + k * (ld + 1)])
-        i = parent[po + k * stride]
+        e = o + 4 * t[to + k * stride + E_ROW] + t[to + k * stride + E_DEPTH]
+        scale_row(m, l, first + k * ns, A[e])
+        i = t[to + k * stride + E_PARENT]
         while i >= 0:
-            add_to_row(m, l, first + k * ns, -A[o + k * ld + i], first + i * ns)
-            i = parent[po + i * stride]
+            e = e - 1
+            add_to_row(m, l, first + k * ns, -A[e], first + i * ns)
+            i = t[to + i * stride + E_PARENT]
 
 
 @ti.func
-def add_mass_rows(m: ti.template(), d: ti.template(), l: ti.template(), o: ti.i32, y: ti.i32, x: ti.i32):
-    """The rows from strip y on gain M (at mat[o:]) times those from x on."""
-    ld = m.dims[LD]
+def add_mass_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, y: ti.i32, x: ti.i32):
+    """The rows from strip y on gain M times those from x on."""
     ns = row_strips(m)
     for j in range(m.dims[NV]):
-        add_to_row(m, l, y + j * ns, d.mat[o + j * (ld + 1)], x + j * ns)
+        k = diagonal_at(m, w, j)
+        add_to_row(m, l, y + j * ns, d.M[k], x + j * ns)
         i = m.dof_i[j * NDI + D_PARENT]
         while i >= 0:
-            e = d.mat[o + j * ld + i]
+            k = k - 1
+            e = d.M[k]
             add_to_row(m, l, y + j * ns, e, x + i * ns)
             add_to_row(m, l, y + i * ns, e, x + j * ns)
             i = m.dof_i[i * NDI + D_PARENT]

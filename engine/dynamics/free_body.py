@@ -5,15 +5,15 @@ the inertia J about the body's origin (what is fixed to the body included), W th
 
     C a = (alpha x (W x c) + W x (alpha x c),  R^T (alpha x J W + W x J alpha)),   alpha = R a_w
 
-A's factors lie in the solver's Hessian, which is free between the acceleration and its adjoint; in M_MH the block is
-the identity. The adjoint of h mu^T C a (lambda = R mu_w, p the linear part of C a) is
+A's factors lie in `lone`, six rows of six, and in M + h D the block is the identity. The adjoint of h mu^T C a
+(lambda = R mu_w, p the linear part of C a) is
 
     W_bar = h (c x (mu_l x alpha) + (alpha x c) x mu_l + J (lambda x alpha) + (J alpha) x lambda),  torque = -h mu_l x p
 """
 
 import taichi as ti
 
-from engine.dynamics.factor import matrix_at
+from engine.dynamics.crba import diagonal_at
 from engine.dynamics.kinematics import origin
 from engine.features import serves
 from engine.math.index import bounded
@@ -32,9 +32,6 @@ from engine.schema import (
     J_BODY,
     J_DOFADR,
     J_TYPE,
-    LD,
-    M_H,
-    M_MH,
     MU,
     NBI,
     NBODY,
@@ -56,6 +53,8 @@ from engine.schema import (
     X_IPOS,
 )  # fmt: skip
 
+LONE = 6
+
 
 @ti.func
 def lone_dof(m: ti.template(), j: ti.i32):
@@ -70,9 +69,9 @@ def lone_dof(m: ti.template(), j: ti.i32):
 
 
 @ti.func
-def block(m: ti.template(), w: ti.i32, which: ti.i32, i: ti.i32):
-    """Where the entry (i, i) of a matrix lies."""
-    return matrix_at(m, w, which) + i * (m.dims[LD] + 1)
+def block(m: ti.template(), w: ti.i32, i: ti.i32):
+    """Where the factors of the body with first dof i begin."""
+    return (w * m.dims[NV] + i) * LONE
 
 
 @ti.func
@@ -87,24 +86,23 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
 @serves("lone")
 @ti.func
 def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Take the blocks of lone free bodies out of M_MH (lower triangle of M + h D), add h C, factor A = L U."""
+    """Take the blocks of lone free bodies out of MhD (lower triangle of M + h D), add h C, factor A = L U."""
     nv = m.dims[NV]
-    ld = m.dims[LD]
     h = m.opt[TIMESTEP]
     for j in range(m.dims[NJNT]):
         i0 = lone_dof(m, j)
         if i0 >= 0:
             # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
             n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
-            src = block(m, w, M_MH, i0)
-            dst = block(m, w, M_H, i0)
+            dst = block(m, w, i0)
             for i in range(n6):
+                src = diagonal_at(m, w, i0 + i)
                 for k in range(i + 1):
-                    x = d.mat[src + i * ld + k]
-                    d.mat[dst + i * ld + k] = x
-                    d.mat[dst + k * ld + i] = x
-                    d.mat[src + i * ld + k] = 0.0
-                d.mat[src + i * (ld + 1)] = 1.0
+                    x = d.MhD[src - i + k]
+                    d.lone[dst + i * LONE + k] = x
+                    d.lone[dst + k * LONE + i] = x
+                    d.MhD[src - i + k] = 0.0
+                d.MhD[src] = 1.0
             b = bounded(w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY])
             c = d.body[b * NXV + H_COM]
             jd = d.body[b * NXV + ID_CRB]
@@ -115,52 +113,51 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
                 torque = h * (alpha.cross(sym_mul(jd, jo, W)) + W.cross(sym_mul(jd, jo, alpha)))
                 for i in ti.static(range(3)):
-                    e = dst + i * ld + 3 + k
-                    d.mat[e] = d.mat[e] + f[i]
-                    e = dst + (3 + i) * ld + 3 + k
-                    d.mat[e] = d.mat[e] + torque.dot(d.dof[bounded(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
+                    e = dst + i * LONE + 3 + k
+                    d.lone[e] = d.lone[e] + f[i]
+                    e = dst + (3 + i) * LONE + 3 + k
+                    d.lone[e] = d.lone[e] + torque.dot(d.dof[bounded(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
             for k in range(n6):
                 for i in range(k + 1, n6):
-                    x = d.mat[dst + i * ld + k] / d.mat[dst + k * (ld + 1)]
-                    d.mat[dst + i * ld + k] = x
+                    x = d.lone[dst + i * LONE + k] / d.lone[dst + k * (LONE + 1)]
+                    d.lone[dst + i * LONE + k] = x
                     for n in range(k + 1, n6):
-                        d.mat[dst + i * ld + n] = d.mat[dst + i * ld + n] - x * d.mat[dst + k * ld + n]
+                        d.lone[dst + i * LONE + n] = d.lone[dst + i * LONE + n] - x * d.lone[dst + k * LONE + n]
 
 
 @serves("lone")
 @ti.func
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
     """dofr[xo:] of lone free bodies becomes A^-1 x or A^-T x."""
-    ld = m.dims[LD]
     for j in range(m.dims[NJNT]):
         i0 = lone_dof(m, j)
         if i0 >= 0:
             n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
-            o = block(m, w, M_H, i0)
+            o = block(m, w, i0)
             # A = L U, A^T = U^T L^T; the diagonal is U's
-            row = ld
+            row = LONE
             column = 1
             if transposed:
                 row = 1
-                column = ld
+                column = LONE
             for i in range(n6):
                 x = d.dofr[xo + i0 + i]
                 for k in range(i):
-                    x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    x = x - d.lone[o + i * row + k * column] * d.dofr[xo + i0 + k]
                     # a store keeps LLVM from vectorising so short a loop
                     d.dofr[xo + i0 + i] = x
                 if transposed:
-                    x = x / d.mat[o + i * (ld + 1)]
+                    x = x / d.lone[o + i * (LONE + 1)]
                 d.dofr[xo + i0 + i] = x
             for r in range(n6):
                 i = 5 - r
                 x = d.dofr[xo + i0 + i]
                 for k in range(i + 1, n6):
-                    x = x - d.mat[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    x = x - d.lone[o + i * row + k * column] * d.dofr[xo + i0 + k]
                     # a store keeps LLVM from vectorising so short a loop
                     d.dofr[xo + i0 + i] = x
                 if not transposed:
-                    x = x / d.mat[o + i * (ld + 1)]
+                    x = x / d.lone[o + i * (LONE + 1)]
                 d.dofr[xo + i0 + i] = x
 
 
@@ -193,8 +190,9 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
                 g.qvel_bar[i] = g.qvel_bar[i] + s.dot(w_bar)
                 g.qpos_bar[i] = g.qpos_bar[i] + s.dot(torque)
             for body in range(b, m.dims[NBODY]):
-                if m.body_i[body * NBI + B_ROOT] == b:
-                    lone_inertia_vjp(m, d, g, w, body, nu, lam, alpha, W)
+                if m.body_i[body * NBI + B_ROOT] != b:
+                    break
+                lone_inertia_vjp(m, d, g, w, body, nu, lam, alpha, W)
 
 
 @ti.func

@@ -9,21 +9,18 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 import taichi as ti
 
 from engine.dynamics.actuation import actuator_input, clamped_force, transmission, unwound
-from engine.dynamics.factor import copy_row, factor, matrix_at, solve
+from engine.dynamics.crba import diagonal_at
+from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.features import serves
 from engine.math.types import real
 from engine.model.constants import EULER, IMPLICITFAST
 from engine.schema import (
-    D_PARENT,
-    D_RUN,
     EULERDAMP,
     INTEGRATOR,
-    LD,
-    M_M,
-    M_MH,
     MU,
     NDI,
+    NM,
     NQR,
     NTHETA,
     NU,
@@ -70,40 +67,37 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 @serves("implicitfast")
 @ti.func
 def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """M_MH minus h times the actuators' velocity slopes."""
+    """MhD minus h times the actuators' velocity slopes."""
     h = m.opt[TIMESTEP]
-    ld = m.dims[LD]
-    oh = matrix_at(m, w, M_MH)
     for u in range(m.dims[NU]):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
         gear = m.dims[T_GEAR] + 6 * u
         for k in range(n):
+            diagonal = diagonal_at(m, w, da + k)
             for i in range(k + 1):
-                e = oh + (da + k) * ld + da + i
-                d.mat[e] = d.mat[e] - h * s * m.theta[gear + k] * m.theta[gear + i]
+                e = diagonal - i
+                d.MhD[e] = d.MhD[e] - h * s * m.theta[gear + k] * m.theta[gear + k - i]
 
 
 @ti.func
 def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Factor M + h D into M_MH."""
+    """Factor M + h D."""
     nv = m.dims[NV]
     h = m.opt[TIMESTEP]
-    ld = m.dims[LD]
-    om = matrix_at(m, w, M_M)
-    oh = matrix_at(m, w, M_MH)
+    o = w * m.dims[NM]
+    copy_blocks(m, d.MhD, o >> 2, d.M, o >> 2, m.dims[NM] >> 2)
     for j in range(nv):
-        copy_row(m, d.mat, om, oh, j)
-        e = oh + j * (ld + 1)
-        d.mat[e] = d.mat[e] + h * m.theta[m.dims[T_DAMPING] + j]
+        e = diagonal_at(m, w, j)
+        d.MhD[e] = d.MhD[e] + h * m.theta[m.dims[T_DAMPING] + j]
     if m.dims[INTEGRATOR] == IMPLICITFAST:
         actuator_slopes(m, d, w)
         factor_lone(m, d, w)
-    factor(m, d.mat, oh, m.dof_i, D_PARENT, m.dof_i, D_RUN, NDI)
+    factor(m, d.MhD, o, m.dof_i, 0, NDI)
 
 
 @ti.func
 def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
-    solve(m, d.mat, matrix_at(m, w, M_MH), m.dof_i, D_PARENT, m.dof_i, D_RUN, NDI, d.dofr, xo)
+    solve(m, d.MhD, w * m.dims[NM], m.dof_i, 0, NDI, d.dofr, xo)
     if m.dims[INTEGRATOR] == IMPLICITFAST:
         solve_lone(m, d, w, xo, transposed)
 

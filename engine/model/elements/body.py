@@ -10,6 +10,7 @@ from ..checks import check, refuse, unit_quaternions
 from ..errors import ModelError
 from ..inertia import MINVAL, combine, principal_axes, unit_inertia, volume
 from ..shapes import quat_of
+from ..trees import last_dof
 from .kind import Kind, integer, real
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
@@ -134,7 +135,7 @@ class Body(Kind):
             "body_i": {
                 "B_PARENT": m.body_parentid, "B_ROOT": m.body_rootid, "B_JNTADR": m.body_jntadr,
                 "B_JNTNUM": m.body_jntnum, "B_DOFADR": m.body_dofadr, "B_DOFNUM": m.body_dofnum,
-                "B_LASTDOF": _last_dof(m), "B_TURNED": _turned(m.body_quat), "B_ITURNED": _turned(m.body_iquat),
+                "B_LASTDOF": last_dof(m), "B_TURNED": _turned(m.body_quat), "B_ITURNED": _turned(m.body_iquat),
             },
             "body_v": {"B_POS": m.body_pos, "B_IPOS": m.body_ipos},
             "body_q": {"B_QUAT": m.body_quat, "B_IQUAT": m.body_iquat},
@@ -162,15 +163,6 @@ def _inertial(body):
     # MuJoCo's compiler leaves the body's own pos and quat as the inertial frame of a body without mass; it matters
     # only to body_invweight0 and to sensors of that frame, and there it does.
     return combined if combined[0] else (0.0, body.pos, body.quat, np.zeros(3))
-
-
-def _last_dof(m):
-    """The deepest dof that moves each body, -1 for bodies fixed to the world."""
-    last = np.full(m.nbody, -1, np.int32)
-    for b in range(1, m.nbody):
-        n = m.body_dofnum[b]
-        last[b] = m.body_dofadr[b] + n - 1 if n else last[m.body_parentid[b]]
-    return last
 
 
 def _turned(quat):

@@ -8,6 +8,7 @@ from ..checks import below, check, follows, one_of, ranges, same_count, solref
 from ..coordinates import Coordinate, coordinates
 from ..errors import ModelError
 from ..setconst import derived_topology, per_joint, set_invweight0
+from ..trees import tree
 from .kind import Kind, boolean, integer, real
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
@@ -156,7 +157,7 @@ class Joint(Kind):
 
     def device(self, m):
         dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
-        group, turns, run = _side_by_side(m)
+        group, turns = _side_by_side(m)
         return {
             "jnt_i": {
                 "J_TYPE": m.jnt_type, "J_QPOSADR": m.jnt_qposadr, "J_DOFADR": m.jnt_dofadr, "J_BODY": m.jnt_bodyid,
@@ -170,8 +171,8 @@ class Joint(Kind):
             "qpos_r": {0: np.concatenate([m.qpos0, m.qpos_spring]).reshape(-1, 2)},  # one after the other
             "coord_i": {0: np.array(coordinates(m), np.int32).reshape(-1, len(Coordinate._fields))},
             "dof_i": {
-                "D_PARENT": m.dof_parentid, "D_BODY": m.dof_bodyid, "D_JNT": m.dof_jntid, "D_GROUP": group,
-                "D_RUN": run, "D_TURNS": turns,
+                "D_PARENT": tree(m)[0],  # and D_RUN, D_DEPTH, D_ROW
+                "D_BODY": m.dof_bodyid, "D_JNT": m.dof_jntid, "D_GROUP": group, "D_TURNS": turns,
             },
             "dof_r": {"D_DIAGA": m.dof_invweight0, "D_SOLREF": m.dof_solref, "D_SOLIMP": m.dof_solimp},
         }  # fmt: skip
@@ -207,7 +208,7 @@ def _check_neighbours(m, j):
 
 
 def _side_by_side(m):
-    """Of each dof: the first of the triple that acts at once with it, whether it turns, where its chain begins."""
+    """Of each dof: the first of the triple that acts at once with it, and whether it turns."""
     group = np.arange(m.nv, dtype=np.int32)
     turns = m.jnt_type[m.dof_jntid] != c.SLIDE
     for t, a in zip(m.jnt_type, m.jnt_dofadr, strict=True):
@@ -215,7 +216,4 @@ def _side_by_side(m):
             turns[a : a + 3] = False
         if t in (c.FREE, c.BALL):
             group[a : a + c.NV[int(t)]] = np.repeat(np.arange(a, a + c.NV[int(t)], 3), 3)
-    run = np.arange(m.nv, dtype=np.int32)
-    for k in range(1, m.nv):
-        run[k] = run[k - 1] if m.dof_parentid[k] == k - 1 else k
-    return group, turns, run
+    return group, turns

@@ -1,0 +1,69 @@
+"""The kinematic tree over dofs, and what matrices and contacts take in memory along it (dynamics/factor.py)."""
+
+import numpy as np
+
+PARENT, RUN, DEPTH, ROW = range(4)  # columns of a tree, as E_... in the schema
+
+
+def last_dof(m):
+    """The deepest dof that moves each body, -1 for bodies fixed to the world."""
+    last = np.full(m.nbody, -1, np.int32)
+    for b in range(1, m.nbody):
+        n = m.body_dofnum[b]
+        last[b] = m.body_dofadr[b] + n - 1 if n else last[m.body_parentid[b]]
+    return last
+
+
+def tree(model):
+    """The kinematic tree over dofs, columns parent, run, depth, row (nv, 4), and the entries of M that it asks
+    for.
+
+    A row has an entry for each ancestor and its own, and begins on a block of four (dynamics/factor.py).
+    """
+    columns, row = [], 0
+    for k, parent in enumerate(model.dof_parentid.tolist()):
+        depth = columns[parent][DEPTH] + 1 if parent >= 0 else 0
+        run = columns[parent][RUN] if parent == k - 1 >= 0 else k
+        columns.append((parent, run, depth, row))
+        row += depth // 4 + 1
+    return np.array(columns, np.int32).reshape(model.nv, 4), 4 * row
+
+
+def pair_dofs(model):
+    """The deepest dofs that move the two bodies of each candidate pair, -1 for the world's: shape (2, npair)."""
+    return last_dof(model)[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]
+
+
+def longest_chain(model, columns):
+    """The most dofs that can move the two bodies of a candidate pair, or a ball joint, against each other."""
+    depth = np.append(columns[:, DEPTH] + 1, 0)
+    return max(int(depth[pair_dofs(model)].sum(axis=0).max(initial=0)), 3)
+
+
+def hessian_entries(model, columns):
+    """Entries of the solver's Hessian if all candidate pairs touched at once.
+
+    Trees that pairs couple, or one whose branches they couple, may then have every dof before as an ancestor. This is
+    memory at most: rows lie one after the other, so what a state does not ask for is not touched.
+    """
+    dofs = pair_dofs(model)
+    dofs = np.array(np.divmod(np.unique((dofs[0] * model.nv + dofs[1])[(dofs >= 0).all(axis=0)]), model.nv))
+    group = np.arange(model.nv)  # of each dof: the first one of those that may be coupled with it
+    for k in range(model.nv):
+        if columns[k, PARENT] >= 0:
+            group[k] = group[columns[k, PARENT]]
+    root = group.copy()
+    coupled = root[dofs]
+    while (group[coupled[0]] != group[coupled[1]]).any():
+        least = group[coupled].min(axis=0)
+        for side in coupled:
+            np.minimum.at(group, group[side], least)
+            np.minimum.at(group, side, least)
+        group = group[group]
+    group = group[root]
+    dense = np.isin(group, group[dofs])
+    order = np.argsort(group, kind="stable")
+    depth = np.empty(model.nv, int)
+    depth[order] = np.arange(model.nv) - np.searchsorted(group[order], group[order])
+    depth = np.where(dense, depth, columns[:, DEPTH])
+    return int(4 * (depth // 4 + 1).sum())

@@ -43,6 +43,8 @@ _replacements = []
 _session = None
 _started = None  # the program that the engine itself started
 _forked = False  # in a child of os.fork the worker threads of the parent's program do not exist
+_owner = None  # the thread that has entered
+_leave = None  # what it calls to give everything back
 
 
 def replace(owner, name, function):
@@ -133,7 +135,11 @@ def worker_threads():
 
 @contextlib.contextmanager
 def entered():
-    """The engine's options, runtime and ways of tracing in Taichi's place. Yields the session."""
+    """The engine's options, runtime and ways of tracing in Taichi's place. Yields the session.
+
+    Other threads that use Taichi meanwhile wait until it is given back: what they make and compile is theirs.
+    """
+    global _owner, _leave
     with _lock:
         now = session()
         if impl.pytaichi is now.runtime:
@@ -143,17 +149,23 @@ def entered():
         # a type of numbers is given out as a reference into the options
         options = {name: copy.deepcopy(getattr(config, name)) for name in now.options}
         functions = [(owner, name, vars(owner)[name]) for owner, name, _ in _replacements]
+
+        def leave():
+            global _owner, _leave
+            for owner, name, function in functions:
+                setattr(owner, name, function)
+            _set(config, options)
+            impl.pytaichi, _owner, _leave = users, None, None
+
         try:
+            _owner, _leave = threading.get_ident(), leave
             impl.pytaichi = now.runtime
             _set(config, now.options)
             for owner, name, function in _replacements:
                 setattr(owner, name, function)
             yield now
         finally:
-            for owner, name, function in functions:
-                setattr(owner, name, function)
-            _set(config, options)
-            impl.pytaichi = users
+            leave()
 
 
 @contextlib.contextmanager
@@ -169,12 +181,29 @@ def adopted(kernel):
 
 def _called(self, *args, **kwargs):
     """Kernel.__call__ while the engine is entered, of a user's function or Taichi's own."""
+    if threading.get_ident() != _owner:
+        with _lock:  # the engine has left
+            return _call(self, *args, **kwargs)
     with adopted(self):
         return _call(self, *args, **kwargs)
 
 
+def _runtime():
+    """impl.get_runtime while the engine is entered, which only the thread that entered may know of."""
+    if threading.get_ident() != _owner:
+        with _lock:
+            return impl.pytaichi
+    return impl.pytaichi
+
+
+def _inside_kernel():
+    return _runtime().inside_kernel
+
+
 _call = Kernel.__call__
-_replacements.append((Kernel, "__call__", _called))
+_replacements += [
+    (Kernel, "__call__", _called), (impl, "get_runtime", _runtime), (impl, "inside_kernel", _inside_kernel),
+]  # fmt: skip
 
 
 def _set(config, options):
@@ -277,6 +306,8 @@ def _after_fork():
     that waits for threads that are not there."""
     global _forked, _lock
     _forked, _lock = True, threading.RLock()
+    if _leave and _owner != threading.get_ident():  # that thread is not here to do it
+        _leave()
     for program in {impl.pytaichi.prog, _session and _session.program} - {None}:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(program))
 

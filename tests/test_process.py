@@ -122,6 +122,30 @@ def test_ctrl_c_ends_a_long_step(hopper):
     hopper.step()
 
 
+def test_ctrl_c_while_a_kernel_is_traced():
+    """Leaves nothing half made that the next launch would take for a whole stage, and moves no world."""
+    done = run("""
+import engine, scenes
+from taichi.lang import kernel_impl
+trace, left = kernel_impl.transform_tree, [60]
+def interrupted(tree, ctx):
+    result = trace(tree, ctx)
+    left[0] -= 1
+    if left[0] == 0:
+        raise KeyboardInterrupt
+    return result
+kernel_impl.transform_tree = interrupted
+sim = engine.Simulator(scenes.load("pendulum").model)
+sim.data.qvel[:] = 0.5
+try:
+    sim.step(5)
+except KeyboardInterrupt:
+    sim.step(5)
+    print(sim.data.qpos[0, 0] > 0, round(sim.data.time[0] / sim.model.opt.timestep))
+""")
+    assert (done.returncode, done.stdout) == (0, "True 5\n"), done.stderr
+
+
 def test_slices_give_the_bits_of_one_launch(hopper, monkeypatch):
     """Of a step, of a rollout that keeps its records and one that repeats itself, and of their reverse."""
     from engine.forms import WorldsKernel

@@ -58,6 +58,7 @@ def _compile_in_order(self, key, args, arg_features):
         function = impl.get_runtime().prog.create_function(names)
         if _address(function) > now.youngest:
             break
+    self.begun = again + 1
     if name.endswith("_body"):
         now.youngest = _address(function)
     now.real.append(self)
@@ -77,7 +78,6 @@ def _compile_in_order(self, key, args, arg_features):
         # Whoever comes again must not find the half of it: after Ctrl-C another launch, and the tracer, which calls
         # once more for its message.
         del self.compiled[key.instance_id]
-        self.begun = again + 1
         if isinstance(error, Exception):
             self.broken = error
         raise

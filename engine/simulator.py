@@ -108,8 +108,8 @@ class Simulator:
         self.sizes = sizes_of(model, self.ncon_max)
         if ncon is not None and most_worlds(self.sizes) < 1:
             raise ValueError(
-                f"ncon: got {ncon}, allowed: so many that a world's arrays can be indexed; this model's candidate pairs "
-                f"make at most {contact_capacity(model)}"
+                f"ncon: got {ncon}, allowed: so many that a world's arrays can be indexed; this model's candidate "
+                f"pairs make at most {contact_capacity(model)}"
             )
         self.features = chosen(model, features)
         self.model_pack = model_pack(model, self.ncon_max, self.features)

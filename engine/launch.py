@@ -15,7 +15,7 @@ from engine.backend import np_real, settings
 from engine.inlined import inlined
 from engine.memory import zeros
 from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
-from engine.session import PLAIN, adopted, entered, require_compiler, session
+from engine.session import PLAIN, adopted, entered, ready_to_compile, require_compiler, session
 from engine.variant import variant
 
 
@@ -24,6 +24,7 @@ def compile_kernel(kernel, narrays, nints):
     compiled = session().compiled
     if kernel not in compiled:
         require_compiler()
+        ready_to_compile()
         program = session().program
         types = [a.annotation.dtype for a in kernel._primal.arguments[:narrays]]
         # Tracing makes a million objects that live until it ends; collecting in between finds nothing.

@@ -52,11 +52,13 @@ def _compile_in_order(self, key, args, arg_features):
         raise self.broken
     now = session()
     name = self.func.__name__
-    for again in range(TRIES if name.endswith("_body") else 1):
+    begun = getattr(self, "begun", 0)  # Taichi makes no second Function of a key
+    for again in range(begun, begun + (TRIES if name.endswith("_body") else 1)):
         names = ti_core.FunctionKey(name, self.func_id, key.instance_id + 1000 * again)
         function = impl.get_runtime().prog.create_function(names)
         if _address(function) > now.youngest:
             break
+    self.begun = again + 1
     if name.endswith("_body"):
         now.youngest = _address(function)
     now.real.append(self)
@@ -72,10 +74,12 @@ def _compile_in_order(self, key, args, arg_features):
     self.compiled[key.instance_id] = body
     try:
         function.set_function_body(body)
-    except Exception as error:
-        # the tracer calls once more for its message, and must not find the function done
+    except BaseException as error:
+        # Whoever comes again must not find the half of it: after Ctrl-C another launch, and the tracer, which calls
+        # once more for its message.
         del self.compiled[key.instance_id]
-        self.broken = error
+        if isinstance(error, Exception):
+            self.broken = error
         raise
 
 

@@ -42,7 +42,9 @@ _lock = threading.RLock()
 _replacements = []
 _session = None
 _started = None  # the program that the engine itself started
-_forked = False  # in a child of os.fork the worker threads of the parent's program do not exist
+_inherited = ()  # in a child of os.fork: the parent's programs, whose threads are not there
+_owner = None  # the thread that has entered
+_leave = None  # what it calls to give everything back
 
 
 def replace(owner, name, function):
@@ -75,6 +77,7 @@ class Session:
     def __init__(self, program):
         self.program, self.runtime, self.options = program, Runtime(program), _options(program)
         self.compiled, self.functions, self.real, self.youngest = {}, {}, [], 0
+        self.threads = set()
 
     def close(self):
         """Forget functions of a program that has ended; Taichi itself would call them in the next one."""
@@ -106,12 +109,35 @@ def session():
 
 def require_compiler():
     """Raise RuntimeError where compiling would wait for ever: a program's compiling threads do not survive a fork."""
-    if _forked and session().program.config().num_compile_threads > 0:
+    if not worker_threads() and session().program.config().num_compile_threads > 0:
         raise RuntimeError(
             "this process is a fork of one in which ti.init started a Taichi program, whose compiling threads are not "
             'here. Allowed: start processes with multiprocessing.get_context("spawn"), do the same before the fork, '
             "or call ti.init(..., num_compile_threads=0) there"
         )
+
+
+@ti.kernel
+def _nothing(number: ti.template()):
+    _ = number
+
+
+def ready_to_compile():
+    """A program without threads of its own compiles in the calling one. LLVM decides for each thread, by what that
+    compiles first, what its pointers are, and ends the process where a kernel of arrays made it decide otherwise than
+    Taichi's own code. So another kernel comes first, a new one, because one that is cached is not compiled."""
+    now = session()
+    config, thread = now.program.config(), threading.get_ident()
+    if config.num_compile_threads > 0 or thread in now.threads:
+        return
+    kept, config.offline_cache = config.offline_cache, False
+    try:
+        with adopted(_nothing._primal) as primal:
+            traced = primal.compiled_kernels[primal.ensure_compiled(len(now.threads))]
+        now.program.compile_kernel(config, now.program.get_device_caps(), traced)
+    finally:
+        config.offline_cache = kept
+    now.threads.add(thread)
 
 
 def first_time(what):
@@ -127,13 +153,17 @@ def first_time(what):
 
 
 def worker_threads():
-    """Has this process the threads that the parallel form wakes? A child of os.fork has not."""
-    return not _forked
+    """Has this process the threads of its program? A child of os.fork has those of one that it starts itself."""
+    return impl.pytaichi.prog not in _inherited
 
 
 @contextlib.contextmanager
 def entered():
-    """The engine's options, runtime and ways of tracing in Taichi's place. Yields the session."""
+    """The engine's options, runtime and ways of tracing in Taichi's place. Yields the session.
+
+    Other threads that use Taichi meanwhile wait until it is given back: what they make and compile is theirs.
+    """
+    global _owner, _leave
     with _lock:
         now = session()
         if impl.pytaichi is now.runtime:
@@ -143,17 +173,23 @@ def entered():
         # a type of numbers is given out as a reference into the options
         options = {name: copy.deepcopy(getattr(config, name)) for name in now.options}
         functions = [(owner, name, vars(owner)[name]) for owner, name, _ in _replacements]
+
+        def leave():
+            global _owner, _leave
+            for owner, name, function in functions:
+                setattr(owner, name, function)
+            _set(config, options)
+            impl.pytaichi, _owner, _leave = users, None, None
+
         try:
+            _owner, _leave = threading.get_ident(), leave
             impl.pytaichi = now.runtime
             _set(config, now.options)
             for owner, name, function in _replacements:
                 setattr(owner, name, function)
             yield now
         finally:
-            for owner, name, function in functions:
-                setattr(owner, name, function)
-            _set(config, options)
-            impl.pytaichi = users
+            leave()
 
 
 @contextlib.contextmanager
@@ -169,12 +205,30 @@ def adopted(kernel):
 
 def _called(self, *args, **kwargs):
     """Kernel.__call__ while the engine is entered, of a user's function or Taichi's own."""
+    if threading.get_ident() != _owner:
+        with _lock:  # the engine has left
+            return _call(self, *args, **kwargs)
+    ready_to_compile()
     with adopted(self):
         return _call(self, *args, **kwargs)
 
 
+def _runtime():
+    """impl.get_runtime while the engine is entered, which only the thread that entered may know of."""
+    if threading.get_ident() != _owner:
+        with _lock:
+            return impl.pytaichi
+    return impl.pytaichi
+
+
+def _inside_kernel():
+    return _runtime().inside_kernel
+
+
 _call = Kernel.__call__
-_replacements.append((Kernel, "__call__", _called))
+_replacements += [
+    (Kernel, "__call__", _called), (impl, "get_runtime", _runtime), (impl, "inside_kernel", _inside_kernel),
+]  # fmt: skip
 
 
 def _set(config, options):
@@ -275,10 +329,16 @@ def _remove_stale_lock():
 def _after_fork():
     """In a child: worlds are stepped by the thread that launches, and the parent's programs are never destroyed, since
     that waits for threads that are not there."""
-    global _forked, _lock
-    _forked, _lock = True, threading.RLock()
-    for program in {impl.pytaichi.prog, _session and _session.program} - {None}:
+    global _inherited, _lock, _session
+    _lock = threading.RLock()
+    if _leave and _owner != threading.get_ident():  # that thread is not here to finish what it was making
+        _leave()
+        _session.close()
+        _session = None
+    programs = {impl.pytaichi.prog, _session and _session.program} - {None, *_inherited}
+    for program in programs:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(program))
+    _inherited = (*_inherited, *programs)
 
 
 if hasattr(os, "register_at_fork"):

@@ -15,6 +15,7 @@ from engine.arrays import (
     contact_capacity,
     data_pack,
     model_pack,
+    most_worlds,
     parameter,
     sizes_of,
     state_of,
@@ -102,6 +103,11 @@ class Simulator:
         self.worlds = whole("worlds", worlds)
         self.ncon_max = max(contact_capacity(model) if ncon is None else whole("ncon", ncon), 1)
         self.sizes = sizes_of(model, self.ncon_max)
+        if ncon is not None and most_worlds(self.sizes) < 1:
+            raise ValueError(
+                f"ncon: got {ncon}, allowed: so many that a world's arrays can be indexed; this model's candidate "
+                f"pairs make at most {contact_capacity(model)}"
+            )
         self.features = chosen(model, features)
         self.model_pack = model_pack(model, self.ncon_max, self.features)
         self.params = Parameters(self.model_pack, model)

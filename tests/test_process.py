@@ -26,7 +26,7 @@ import engine, scenes, controllers
 from engine import backend
 kernels = {"engine.math", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact", "engine.feedback",
            "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.com_based",
-           "engine.guard", "engine.forms"}
+           "engine.guard", "engine.forms", "engine.inlined"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):
@@ -89,7 +89,11 @@ if child == 0:
         engine.Tape(sim, 3).rollout([[0.0]] * 3)
         engine.linearize(sim)
     except RuntimeError as e:
-        os._exit(7 if "spawn" in str(e) else 1)
+        if "spawn" not in str(e):
+            os._exit(1)
+    ti.init(arch=ti.cpu)  # another program, with threads of its own
+    engine.Tape(sim, 3).rollout([[0.0]] * 3)
+    os._exit(7)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 """)
     assert done.returncode == 0, done.stderr
@@ -101,6 +105,47 @@ import engine, scenes
 print(engine.Simulator(scenes.load("pendulum").model).step())
 """, "-W", "error")  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no os.fork on this system")
+def test_a_fork_by_a_thread_while_another_traces():
+    """The thread that traces is not in the child, nor is what it had half made."""
+    done = run("""
+import os, threading
+import engine, scenes
+from taichi.lang import impl, kernel_impl
+m = scenes.load("pendulum").model
+trace, left, codes = kernel_impl.transform_tree, [60], []
+
+def stepped():
+    sim = engine.Simulator(m)
+    sim.data.qvel[:] = 0.5
+    sim.step(5)
+    return sim.data.qpos[0, 0]
+
+def forks():
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 7 if stepped() > 0 and not impl.pytaichi.inside_kernel else 2
+        finally:
+            os._exit(code)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+def forking(tree, ctx):
+    left[0] -= 1
+    if left[0] == 0:
+        thread = threading.Thread(target=forks)
+        thread.start()
+        thread.join()
+    return trace(tree, ctx)
+
+kernel_impl.transform_tree = forking
+assert stepped() > 0
+assert codes == [7], codes
+""")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -120,6 +165,68 @@ def test_ctrl_c_ends_a_long_step(hopper):
     assert time.perf_counter() - start < 20
     assert 0 < hopper.data.time[0] < 20_000_000 * hopper.model.opt.timestep
     hopper.step()
+
+
+def test_ctrl_c_while_a_kernel_is_traced():
+    """Leaves nothing half made that the next launch would take for a whole stage, and moves no world."""
+    done = run("""
+import engine, scenes
+from taichi.lang import kernel_impl
+trace, left = kernel_impl.transform_tree, [60]
+def interrupted(tree, ctx):
+    result = trace(tree, ctx)
+    left[0] -= 1
+    if left[0] == 0:
+        raise KeyboardInterrupt
+    return result
+kernel_impl.transform_tree = interrupted
+sim = engine.Simulator(scenes.load("pendulum").model)
+sim.data.qvel[:] = 0.5
+try:
+    sim.step(5)
+except KeyboardInterrupt:
+    sim.step(5)
+    print(sim.data.qpos[0, 0] > 0, round(sim.data.time[0] / sim.model.opt.timestep))
+""")
+    assert (done.returncode, done.stdout) == (0, "True 5\n"), done.stderr
+
+
+THREAD = """
+import sys, threading
+import numpy as np
+import taichi as ti
+import engine
+from engine.launch import compile_kernel
+from engine.math.types import real
+from engine.session import entered
+A = ti.types.ndarray(dtype=real, ndim=1)
+
+def kernel(k):
+    @ti.kernel
+    def scaled(x: A, n: ti.i32):
+        for i in range(n):
+            x[i] = k * x[i]
+    return scaled
+
+def compiled(k):
+    with entered():
+        print(k, compile_kernel(kernel(k), 1, 1)[1] is not None, flush=True)
+
+compiled(1.0)
+for k in (2.0, 3.0):
+    thread = threading.Thread(target=compiled, args=(k,))
+    thread.start()
+    thread.join()
+"""
+
+
+def test_another_thread_compiles(tmp_path):
+    """With nothing in the cache: LLVM ended the process where the program had been started by another thread."""
+    path = tmp_path / "script.py"
+    path.write_text(THREAD)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=600,
+                          env={**os.environ, "TI_OFFLINE_CACHE_FILE_PATH": str(tmp_path)})  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "1.0 True\n2.0 True\n3.0 True\n"), done.stderr
 
 
 def test_slices_give_the_bits_of_one_launch(hopper, monkeypatch):

@@ -29,7 +29,7 @@ def users(options):
     def check():
         fill(2.0)
         assert x.to_numpy().tolist() == [0, 1, 2, 3], x.to_numpy()
-        assert x.dtype == ti.f32 and ti.lang.impl.pytaichi.default_fp == options.get("default_fp", ti.f32)
+        assert x.dtype == ti.f32 and ti.lang.impl.get_runtime().default_fp == options.get("default_fp", ti.f32)
 
     return check
 
@@ -95,12 +95,45 @@ with ti.ad.Tape(ti.field(ti.f32, shape=(), needs_grad=True)):
     same(run(), right)
 check()
 """,
+    "kernels of another thread while the engine compiles": """
+import threading
+check = users({})
+
+@ti.kernel
+def third() -> ti.f64:
+    one = 1.0  # of the user's default type
+    return one / 3
+
+right, found, done = third(), [], threading.Event()
+assert right == np.float32(1 / 3)
+
+def user():
+    while not done.is_set():
+        try:
+            check()
+            inside = ti.lang.impl.inside_kernel(), ti.lang.impl.get_runtime().default_fp
+            found.append(third() == right and inside == (False, ti.f32))
+        except BaseException as e:
+            found.append(e)
+        done.wait(0.01)
+
+thread = threading.Thread(target=user)
+thread.start()
+try:
+    engine.Simulator(m).step()
+finally:
+    done.set()
+    thread.join()
+assert len(found) > 2 and all(f is True for f in found), found
+check()
+""",
     "Taichi's functions are its own": """
 from taichi.lang import kernel_impl, matrix_ops, expr
 from taichi.lang.ast.ast_transformer_utils import Builder
 def state():
     return (vars(kernel_impl.Func)["do_compile"], vars(kernel_impl.Kernel)["ast_builder"], matrix_ops.dot,
-            vars(expr.Expr)["__init__"], vars(Builder)["__call__"], vars(kernel_impl.Kernel)["__call__"])
+            vars(expr.Expr)["__init__"], vars(Builder)["__call__"], vars(kernel_impl.Kernel)["__call__"],
+            ti.lang.impl.get_runtime, ti.lang.impl.inside_kernel)
 before = state()
 engine.Simulator(m).step()
 assert state() == before

@@ -115,6 +115,8 @@ ARGUMENTS = {
     "worlds 10**9": (lambda m, s: Simulator(m, 10**9), ValueError, "worlds: got 1000000000, allowed: at most"),
     "worlds True": (lambda m, s: Simulator(m, True), ValueError, "worlds: got True"),
     "ncon": (lambda m, s: Simulator(m, ncon=-1), ValueError, "ncon: got -1, allowed: a whole number from 1"),
+    "ncon that nothing can number": (lambda m, s: Simulator(m, ncon=10**12), ValueError,
+                                     r"ncon: got 1000000000000, allowed: .*candidate pairs make at most \d+"),
     "steps back": (lambda m, s: s.step(-1), ValueError, "n: got -1, allowed: a whole number from 0"),
     "half a step": (lambda m, s: s.step(0.5), ValueError, "n: got 0.5"),
     "qpos shape": (lambda m, s: s.reset(np.zeros(3)), ValueError, r"qpos: got shape \(3,\), allowed: \(3, 6\)"),

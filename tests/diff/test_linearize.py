@@ -7,7 +7,7 @@ import pytest
 
 import engine
 from engine import Simulator
-from engine.simulator import qpos_to_tangent, tangent_to_qpos
+from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from tests import zoo
 from tests.physics.reference import skip_older_rk4
 

@@ -11,7 +11,7 @@ from engine import Simulator, Tape
 from engine.model import load
 from engine.model.constants import FREE
 from engine.view.camera import Camera
-from scenes.scene import Scene, displace, with_unit_quaternions
+from scenes.scene import Scene, displace, normalized
 from tests.scenes.scene_references import BALL_TOSS, GYMNASIUM, PENDULUM, SEED, assert_same_motion, asset, environment
 
 SHARED = {"scene", "task", "parts", "swing_up", "reach", "identify"}  # files that scenes have in common
@@ -103,7 +103,7 @@ def test_start_with_a_seed_is_gymnasiums(name):
     """But for the length of the humanoid's quaternion, which Gymnasium leaves to MuJoCo to make a unit."""
     env = environment(name)
     qpos, qvel = scenes.load(name).start(SEED)
-    want = with_unit_quaternions(scenes.load(name).model, env.data.qpos.copy())
+    want = normalized(scenes.load(name).model, env.data.qpos.copy())
     np.testing.assert_allclose(qpos[0], want, rtol=1e-12)
     np.testing.assert_allclose(qvel[0], env.data.qvel, rtol=1e-12)
 

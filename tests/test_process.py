@@ -25,8 +25,8 @@ import importlib, pkgutil
 import engine, scenes, controllers
 from engine import backend
 kernels = {"engine.math", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact", "engine.feedback",
-           "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.com_based",
-           "engine.guard", "engine.forms"}
+           "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels",
+           "engine.com_based", "engine.guard", "engine.forms"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):

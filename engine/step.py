@@ -224,7 +224,6 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     evaluate(m, d, w, 0.0, o + QACC * nv)
     mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
     effective_acceleration(m, d, w, implicit, MA)
-    motion(m, d, w, U_ANG, o + QACC * nv)
 
 
 @outline("mdg", "w implicit stage")
@@ -235,6 +234,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
     nv = m.dims[NV]
+    motion(m, d, w, U_ANG, w * nv * NQR + QACC * nv)
     clear_bodies(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):

@@ -25,7 +25,7 @@ import importlib, pkgutil
 import engine, scenes, controllers
 from engine import backend
 kernels = {"engine.math", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact", "engine.feedback",
-           "engine.linear_feedback", "engine.records", "engine.step", "engine.kernels", "engine.com_based",
+           "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels", "engine.com_based",
            "engine.guard", "engine.forms", "engine.inlined"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

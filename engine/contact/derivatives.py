@@ -98,6 +98,7 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
     b1 = bounded(w * m.dims[NBODY] + d.con_i[c * NCI + C_BODY1])
     b2 = bounded(w * m.dims[NBODY] + d.con_i[c * NCI + C_BODY2])
     r2 = d.con_v[c * NCV + C_POS] - origin(m, d, w, d.con_i[c * NCI + C_BODY2])
+    first = ti.cast(d.con_i[c * NCI + C_BODY1] == 0, ti.i32)  # nothing moves the world
     d.body[b1 * NXV + L_ANG] = zero
     d.body[b1 * NXV + L_LIN] = zero
     for k in range(6):
@@ -106,13 +107,13 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
         u = y[0] * d.con_v[c * NCV + C_N] + y[1] * d.con_v[c * NCV + C_T1] + y[2] * d.con_v[c * NCV + C_T2]
         d.body[b2 * NXV + L_ANG] = omega
         d.body[b2 * NXV + L_LIN] = u - omega.cross(r2)
-        for side in range(2):
+        for side in range(first, 2):
             h = (b2 if side else b1) * NBAR
             for x in ti.static((LB_ANG, UB_ANG, VB_ANG, XB_ANG)):
                 g.body_bar[h + x] = zero
                 g.body_bar[h + x + 1] = zero
         contact_vjp(m, d, g, w, c, y)
-        for side in range(2):
+        for side in range(first, 2):
             b = b2 if side else b1
             h = b * NBAR
             e = bounded(w * 12 + 6 * side + k) * NLC

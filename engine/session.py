@@ -279,7 +279,9 @@ def _start():
     _remove_stale_lock()
     chosen, before = settings(), _threads_of_process()
     # Taichi prints "Starting on arch" unconditionally.
-    with contextlib.redirect_stdout(sys.stderr if os.environ.get("PULLBACK_DEBUG") else open(os.devnull, "w")):
+    with contextlib.ExitStack() as stack:
+        heard = sys.stderr if os.environ.get("PULLBACK_DEBUG") else stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(contextlib.redirect_stdout(heard))
         ti.init(
             arch=ti.cpu if chosen.arch == "cpu" else ti.cuda,
             default_fp=chosen.real,

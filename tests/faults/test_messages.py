@@ -60,7 +60,7 @@ def test_records_end_where_indices_do(sim, monkeypatch):
         monkeypatch.setattr(module, "REACH", reach)
     tape = engine.Tape(sim, 1000)
     assert len(tape.traj.blocks["real"]) <= reach and tape.schedule.rows < 1000
-    assert pure.PureRollout(sim, 2, 1000, 1, 1, False, "1GiB", pure.HOST).repeats
+    assert pure.PureRollout(sim, 2, 1000, 1, 1, False, "1GiB", pure.HOST, (), "raise").repeats
     sim.reset()
     expected = whole.rollout(np.zeros((1000, 3))).qpos
     sim.reset()

@@ -101,9 +101,15 @@ def test_effort_of_a_urdf_limits_no_actuator(tmp_path):
     assert any("effort) of 1 joints without an actuator: left out" in line for line in m.report.changed)
 
 
-@pytest.mark.parametrize("path", sorted(Path(CHEETAH).parent.glob("*.xml")), ids=lambda path: path.stem)
-def test_every_file_of_gymnasium(path):
+def test_every_file_of_gymnasium():
     """Loads, or says line by line what is in the way and what is allowed."""
+    paths = sorted(Path(asset("ant.xml")).parent.glob("*.xml"))
+    assert len(paths) > 10
+    for path in paths:
+        loads_or_says_why(path)
+
+
+def loads_or_says_why(path):
     try:
         m = load(path)
     except UnsupportedError as error:

@@ -114,8 +114,9 @@ class Workers:
         tape = {"steps": steps, "frame_skip": frame_skip, "memory": memory, "record_every": record_every}
         kind = self._ray.remote(num_cpus=threads)(_Worker)
         held = self._ray.put(model)
-        precision = settings().precision
-        self._make = lambda part: kind.remote(held, part.stop - part.start, tape, precision, threads)
+        # another precision gives other numbers, other features other last bits
+        same = {"precision": settings().precision, "features": settings().features, "threads": threads}
+        self._make = lambda part: kind.remote(held, part.stop - part.start, tape, same)
         self._workers = [self._make(part) for part in self.parts]
 
     def __enter__(self):
@@ -211,9 +212,9 @@ class Workers:
 class _Worker:
     """The process of one part. The engine starts with the first call, whose errors then reach the caller."""
 
-    def __init__(self, model, worlds, tape, precision, threads):
+    def __init__(self, model, worlds, tape, engine):
         self.model, self.worlds, self.options = model, worlds, tape
-        self.engine = {"precision": precision, "threads": threads}
+        self.engine = engine
         self.tape = None
 
     def rollout(self, first, start, controls, params):

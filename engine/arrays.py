@@ -11,8 +11,9 @@ import numpy as np
 from engine import schema as s
 from engine.backend import np_real
 from engine.features import features_of
+from engine.layout import broad_phase, hessian_entries, last_dof, longest_chain, pair_types, reaches, tree
 from engine.memory import LINES, zeros
-from engine.model.constants import BALL, FREE, NV, PLANE, SLIDE
+from engine.model.constants import BALL, BOX, CAPSULE, FREE, NV, PLANE, SLIDE, SPHERE
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
@@ -98,6 +99,7 @@ def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
     columns, entries = tree(model)
     chain = longest_chain(model, columns)
+    swept, partners, always = broad_phase(model)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -105,6 +107,8 @@ def sizes_of(model, nconmax):
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
+        "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
+        "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1],
     }  # fmt: skip
@@ -122,60 +126,6 @@ def theta_layout(model):
     return layout, at
 
 
-def tree(model):
-    """The kinematic tree over dofs, columns E_... of each (nv, NEI), and the entries of M that it asks for.
-
-    A row has an entry for each ancestor and its own, and begins on a block of four (dynamics/factor.py).
-    """
-    columns, row = [], 0
-    for k, parent in enumerate(model.dof_parentid.tolist()):
-        depth = columns[parent][s.E_DEPTH] + 1 if parent >= 0 else 0
-        run = columns[parent][s.E_RUN] if parent == k - 1 >= 0 else k
-        columns.append((parent, run, depth, row))
-        row += depth // 4 + 1
-    return np.array(columns, np.int32).reshape(model.nv, s.NEI), 4 * row
-
-
-def pair_dofs(model):
-    """The deepest dofs that move the two bodies of each candidate pair, -1 for the world's: shape (2, npair)."""
-    return last_dof(model)[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]
-
-
-def longest_chain(model, columns):
-    """The most dofs that can move the two bodies of a candidate pair, or a ball joint, against each other."""
-    depth = np.append(columns[:, s.E_DEPTH] + 1, 0)
-    return max(int(depth[pair_dofs(model)].sum(axis=0).max(initial=0)), 3)
-
-
-def hessian_entries(model, columns):
-    """Entries of the solver's Hessian if all candidate pairs touched at once.
-
-    Trees that pairs couple, or one whose branches they couple, may then have every dof before as an ancestor. This is
-    memory at most: rows lie one after the other, so what a state does not ask for is not touched.
-    """
-    dofs = pair_dofs(model)
-    dofs = np.array(np.divmod(np.unique((dofs[0] * model.nv + dofs[1])[(dofs >= 0).all(axis=0)]), model.nv))
-    group = np.arange(model.nv)  # of each dof: the first one of those that may be coupled with it
-    for k in range(model.nv):
-        if columns[k, s.E_PARENT] >= 0:
-            group[k] = group[columns[k, s.E_PARENT]]
-    root = group.copy()
-    coupled = root[dofs]
-    while (group[coupled[0]] != group[coupled[1]]).any():
-        least = group[coupled].min(axis=0)
-        for side in coupled:
-            np.minimum.at(group, group[side], least)
-            np.minimum.at(group, side, least)
-        group = group[group]
-    group = group[root]
-    dense = np.isin(group, group[dofs])
-    order = np.argsort(group, kind="stable")
-    depth = np.empty(model.nv, int)
-    depth[order] = np.arange(model.nv) - np.searchsorted(group[order], group[order])
-    depth = np.where(dense, depth, columns[:, s.E_DEPTH])
-    return int(4 * (depth // 4 + 1).sum())
-
-
 def parameter(model, name):
     """A differentiable parameter of the model, as the Model holds it."""
     return model.opt.gravity if name == "gravity" else getattr(model, name)
@@ -183,12 +133,11 @@ def parameter(model, name):
 
 def contact_capacity(model):
     """Contacts that the candidate pairs and the limited ball joints can make at most."""
-    most = {2: 1, 3: 2, 6: 4}  # plane against sphere, capsule, box
-    total = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
-    for g1, g2 in zip(model.pair_geom1, model.pair_geom2, strict=True):
-        t1, t2 = model.geom_type[g1], model.geom_type[g2]
-        total += most[int(t2)] if t1 == PLANE else (2 if 3 in (t1, t2) and t1 != 2 else 1)
-    return total
+    type1, type2 = pair_types(model)
+    most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
+    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (BOX, 4)):
+        most[(type1 == PLANE) & (type2 == kind)] = number
+    return int(most.sum() + np.sum((model.jnt_type == BALL) & model.jnt_limited))
 
 
 def model_pack(model, nconmax, features):
@@ -210,7 +159,10 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    counts = "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE NM NH NCHAIN"
+    counts = (
+        "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE NM NH NCHAIN "
+        "NSWEEP NALWAYS NNEAR"
+    )
     for symbol in counts.split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator
@@ -235,15 +187,6 @@ def _columns(buffer, width, columns):
             table[:n, k] = value
         else:
             table[:n, k : k + value.shape[1]] = value
-
-
-def last_dof(model):
-    """The deepest dof that moves each body, -1 for bodies fixed to the world."""
-    last = np.full(model.nbody, -1, np.int32)
-    for b in range(1, model.nbody):
-        n = model.body_dofnum[b]
-        last[b] = model.body_dofadr[b] + n - 1 if n else last[model.body_parentid[b]]
-    return last
 
 
 def turned(quat):
@@ -302,6 +245,11 @@ def _fill_geoms(pack, m):
         s.P_MARGIN: m.pair_margin, s.P_GAP: m.pair_gap,
         s.P_DIAGA: m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0], s.P_RBOUND: r1 + m.geom_rbound[m.pair_geom2],
     })  # fmt: skip
+    swept, partners, always = broad_phase(m)
+    _columns(pack["sweep_i"], s.NKG, {k: swept[:, k] for k in range(s.NKG)})
+    _columns(pack["partner"], s.NKP, {k: partners[:, k] for k in range(s.NKP)})
+    _columns(pack["always"], 1, {0: always})
+    _columns(pack["sweep_r"], 1, {0: reaches(m, swept[:, s.K_GEOM])})
     _columns(pack["site_i"], s.NSI, {s.S_BODY: m.site_bodyid, s.S_TYPE: m.site_type})
     _columns(pack["site_v"], s.NSV, {s.S_POS: m.site_pos, s.S_SIZE: m.site_size})
     _columns(pack["site_q"], 1, {0: m.site_quat})

@@ -31,6 +31,7 @@ FEATURES = {
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "activation": "actuators with a state of their own",
     "contact": "candidate pairs",
+    "broad": "so many candidate pairs that those which are near are found by a sweep",
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
     "box": "spheres and capsules against boxes",
@@ -45,6 +46,7 @@ FEATURES = {
 NAMES = tuple(FEATURES)
 ALL = frozenset(NAMES)
 LONG = 24  # dofs
+SWEPT = 16  # pairs for each of their geoms from which a sweep is faster than trying every pair
 
 has = SimpleNamespace(**dict.fromkeys(NAMES, True))
 
@@ -64,6 +66,7 @@ def features_of(model):
         long=_long(model),
         activation=model.na > 0,
         contact=contact,
+        broad=contact and _broad(model, ~planes),
         plane=planes.any(),
         segment=(~planes & ~boxes).any(),
         box=(~planes & boxes).any(),
@@ -73,6 +76,12 @@ def features_of(model):
         elliptic=contact and model.opt.cone == 1,
         sensor=model.nsensor > 0,
     )
+
+
+def _broad(model, swept):
+    """Whether the pairs without planes are many for their geoms."""
+    geoms = np.unique([model.pair_geom1[swept], model.pair_geom2[swept]])
+    return np.sum(swept) >= max(SWEPT * len(geoms), 1)
 
 
 def _long(model):

@@ -19,12 +19,12 @@ from engine.arrays import (
     sizes_of,
     state_of,
     theta_layout,
-    tree,
 )  # fmt: skip
 from engine.backend import np_real, settings
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.features import chosen, features_of_parts
 from engine.finite import pieces, require_finite
+from engine.layout import tree
 from engine.model import Model, validate
 from engine.model.constants import BALL, FREE
 from engine.views import DataViews

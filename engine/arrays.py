@@ -12,7 +12,8 @@ from engine import schema as s
 from engine.backend import np_real
 from engine.features import features_of
 from engine.memory import LINES, zeros
-from engine.model.constants import BALL, PLANE
+from engine.model.broad import broad_phase
+from engine.model.constants import BALL, BOX, CAPSULE, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.trees import hessian_entries, longest_chain, tree
@@ -102,6 +103,7 @@ def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
     columns, entries = tree(model)
     chain = longest_chain(model, columns)
+    swept, partners, always = broad_phase(model)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -110,6 +112,8 @@ def sizes_of(model, nconmax):
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
+        "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
+        "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
@@ -134,12 +138,11 @@ def parameter(model, name):
 
 def contact_capacity(model):
     """Contacts that the candidate pairs and the limited ball joints can make at most."""
-    most = {2: 1, 3: 2, 6: 4}  # plane against sphere, capsule, box
-    total = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
-    for g1, g2 in zip(model.pair_geom1, model.pair_geom2, strict=True):
-        t1, t2 = model.geom_type[g1], model.geom_type[g2]
-        total += most[int(t2)] if t1 == PLANE else (2 if 3 in (t1, t2) and t1 != 2 else 1)
-    return total
+    type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
+    most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
+    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (BOX, 4)):
+        most[(type1 == PLANE) & (type2 == kind)] = number
+    return int(most.sum() + np.sum((model.jnt_type == BALL) & model.jnt_limited))
 
 
 def model_pack(model, nconmax, features):
@@ -162,7 +165,10 @@ def model_pack(model, nconmax, features):
 def _fill_dims(pack, model, sizes):
     d = pack["dims"]
     layout, n = theta_layout(model)
-    sized = "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NM NH NCHAIN"
+    sized = (
+        "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NM NH NCHAIN "
+        "NSWEEP NALWAYS NNEAR"
+    )
     for symbol in sized.split():
         d[getattr(s, symbol)] = sizes[symbol.lower()]
     d[s.INTEGRATOR] = model.opt.integrator

@@ -18,6 +18,7 @@ import numpy as np
 
 from engine import parts
 from engine.backend import settings
+from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
 from engine.model.coordinates import quaternions
 
@@ -32,6 +33,7 @@ FEATURES = {
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "activation": "actuators with a state of their own",
     "contact": "candidate pairs",
+    "broad": "so many candidate pairs that those which are near are found by a sweep",
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
     "box": "spheres and capsules against boxes",
@@ -65,6 +67,7 @@ def features_of(model):
         long=_long(model),
         activation=model.na > 0,
         contact=contact,
+        broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
         segment=(~planes & ~boxes).any(),
         box=(~planes & boxes).any(),

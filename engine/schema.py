@@ -19,12 +19,13 @@ MOST = 1 << 23
 DIMS = (
     "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA INTEGRATOR CONE ITERATIONS LS_ITERATIONS EULERDAMP "
     "NCONMAX NROWMAX NTHETA T_GRAVITY T_MASS T_INERTIA T_ARMATURE T_DAMPING T_FRICTIONLOSS T_STIFFNESS T_GEAR "
-    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD NM NH NCHAIN"
+    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD NM NH NCHAIN NSWEEP NALWAYS NNEAR"
 ).split()
 (
     NBODY, NJNT, NQ, NV, NU, NA, NGEOM, NPAIR, NSITE, NSENSOR, NSENSORDATA, INTEGRATOR, CONE, ITERATIONS,
     LS_ITERATIONS, EULERDAMP, NCONMAX, NROWMAX, NTHETA, T_GRAVITY, T_MASS, T_INERTIA, T_ARMATURE, T_DAMPING,
     T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD, NM, NH, NCHAIN,
+    NSWEEP, NALWAYS, NNEAR,
 ) = range(len(DIMS))  # fmt: skip
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -99,6 +100,12 @@ P_GEOM1, P_GEOM2, P_DIM = range(3)
 NPI = 3
 P_SOLREF, P_SOLREFFRICTION, P_SOLIMP, P_MARGIN, P_GAP, P_DIAGA, P_RBOUND = 0, 2, 4, 9, 10, 11, 12
 NPR = 13
+
+# broad phase: a geom that is swept, where its partners of higher number begin and end; a partner, and the pair's number
+K_GEOM, K_FIRST, K_END = range(3)
+NKG = 3
+K_OTHER, K_PAIR = range(2)
+NKP = 2
 
 S_BODY, S_TYPE = range(2)
 NSI = 2
@@ -186,6 +193,10 @@ MODEL = (
     Buffer("geom_q", "vec4", "ngeom", 1),
     Buffer("pair_i", "int", "npair", NPI),
     Buffer("pair_r", "real", "npair", NPR),
+    Buffer("sweep_i", "int", "nsweep", NKG),
+    Buffer("sweep_r", "real", "nsweep", 1),  # radius
+    Buffer("partner", "int", "npartner", NKP),
+    Buffer("always", "int", "nalways", 1),  # pairs that the broad phase leaves alone
     Buffer("site_i", "int", "nsite", NSI),
     Buffer("site_v", "vec3", "nsite", NSV),
     Buffer("site_q", "vec4", "nsite", 1),
@@ -222,6 +233,9 @@ WORK = (
     Buffer("H", "real", "nh", 1),  # the solver's Hessian, factored in place
     Buffer("lone", "real", "nlone", 1),  # free_body.py
     Buffer("etree", "int", "nv", NEI),  # elimination tree of H
+    Buffer("sweep_order", "int", "nsweep", 1),  # swept geoms by their lower ends along the axis of the sweep
+    Buffer("sweep_low", "real", "nsweep", 1),
+    Buffer("near", "int", "nnear", 1),  # a bit for each pair, 16 in a number
     Buffer("con_i", "int", "nconmax", NCI),
     Buffer("con_v", "vec3", "nconmax", NCV),
     Buffer("con_r", "real", "nconmax", NCR),

@@ -7,6 +7,8 @@ no adjoint of one.
 
 import taichi as ti
 
+from engine.contact.broad import sweep
+from engine.contact.collide import geom_poses
 from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate
 from engine.contact.rows import rows_vjp
 from engine.contact.solver import acceleration, acceleration_vjp
@@ -93,9 +95,18 @@ def constrained(m: ti.template()):
     return r
 
 
+@outline("md", "w", when="broad")
+@ti.func
+def near_pairs(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The candidate pairs that are worth a try."""
+    sweep(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    geom_poses(m, d, w, 1)
+    near_pairs(m, d, w)
     detect(m, d, w)
 
 

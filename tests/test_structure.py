@@ -346,6 +346,8 @@ COLUMNS = {
     "geom_v": "G_POS G_SIZE",
     "pair_i": "P_GEOM1 P_GEOM2 P_DIM",
     "pair_r": "P_SOLREF:2 P_SOLREFFRICTION:2 P_SOLIMP:5 P_MARGIN P_GAP P_DIAGA P_RBOUND",
+    "sweep_i": "K_GEOM K_FIRST K_END",
+    "partner": "K_OTHER K_PAIR",
     "site_i": "S_BODY S_TYPE",
     "site_v": "S_POS S_SIZE",
     "act_i": "A_JNT A_DYN A_ACTADR A_CTRLLIMITED A_FORCELIMITED A_ACTLIMITED A_WRAP",

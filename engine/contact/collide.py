@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.contact.box import FIXED, NEAREST, ball_box, ball_box_vjp, capsule_box_params, param_vjp
+from engine.contact.broad import next_near
 from engine.contact.frame import contact_frame, contact_frame_vjp, has_hint, tangent_hint
 from engine.contact.plane import plane_count, plane_offset, plane_point, plane_point_vjp
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
@@ -89,7 +90,14 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
     """Writes the contacts closer than the margin (within margin + gap they count for a pair's limit, without force)."""
     ncon = 0
     og = w * m.dims[NGEOM]
-    for p in range(m.dims[NPAIR]):
+    p = -1
+    for number in range(m.dims[NPAIR]):
+        if ti.static(has.broad):
+            p = next_near(m, d, w, p + 1)
+            if p >= m.dims[NPAIR]:
+                break
+        else:
+            p = bounded(number)
         g1 = m.pair_i[p * NPI + P_GEOM1]
         g2 = m.pair_i[p * NPI + P_GEOM2]
         x1 = d.geom_xpos[bounded(og + g1)]

@@ -12,7 +12,7 @@ Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everyth
 import taichi as ti
 
 from engine.contact.ball_limit import ball_limit_vjp, ball_limits
-from engine.contact.collide import collide, collide_vjp, geom_poses
+from engine.contact.collide import collide, collide_vjp
 from engine.contact.impedance import impedance, reference
 from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, jacobian
 from engine.contact.law import contact_law, friction_vjp
@@ -149,11 +149,10 @@ def contact_damping(d: ti.template(), c: ti.i32):
 
 @ti.func
 def detect(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds the rows and blocks.
+    """Finds the rows and blocks, where the geoms are.
 
     More contacts than the capacity leave their number in W_NEED; the caller stops the world.
     """
-    geom_poses(m, d, w, 1)
     rows(m, d, w)
     d.world_i[w * NWI + W_NCON] = 0
     collide(m, d, w)

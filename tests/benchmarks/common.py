@@ -68,6 +68,19 @@ def chain(hinges):
     return xml + "</body>" * hinges + "</worldbody></mujoco>"
 
 
+def balls(number):
+    """MJCF of free spheres that lie apart on a plane; any two may touch."""
+    side = int(np.ceil(number**0.5))
+    return (
+        '<mujoco><option timestep="0.002"/><worldbody><geom type="plane" size="20 20 .1"/>'
+        + "".join(
+            f'<body pos="{0.3 * (i % side)} {0.3 * (i // side)} 0.099"><freejoint/><geom size="0.1"/></body>'
+            for i in range(number)
+        )
+        + "</worldbody></mujoco>"
+    )
+
+
 def gymnasium_asset(name):
     """Path of a robot file that the package gymnasium ships."""
     import gymnasium
@@ -76,11 +89,12 @@ def gymnasium_asset(name):
 
 
 def mujoco_model(name, integrator=None):
-    """MjModel of "chain N" or of one of Gymnasium's robots, as shipped or with another integrator."""
+    """MjModel of "chain N", "balls N" or of one of Gymnasium's robots, as shipped or with another integrator."""
     import mujoco
 
-    if name.startswith("chain "):
-        mj = mujoco.MjModel.from_xml_string(chain(int(name.split()[1])))
+    kind, _, number = name.partition(" ")
+    if number:
+        mj = mujoco.MjModel.from_xml_string({"chain": chain, "balls": balls}[kind](int(number)))
     else:
         mj = mujoco.MjModel.from_xml_path(gymnasium_asset(name))
     if integrator is not None:

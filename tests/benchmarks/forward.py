@@ -14,7 +14,8 @@ import engine
 NEWTON = int(mujoco.mjtSolver.mjSOL_NEWTON)
 # name, integrator or None for the file's own, solver (of MuJoCo's; ours is Newton's) or None for the file's own
 MODELS = (
-    ("chain 8", None, None), ("chain 16", None, None), ("chain 32", None, None),
+    ("chain 8", None, None), ("chain 16", None, None), ("chain 32", None, None), ("chain 64", None, None),
+    ("chain 128", None, None), ("balls 100", None, None), ("balls 200", None, None),
     ("inverted_pendulum", common.EULER, None), ("inverted_pendulum", None, None),
     ("hopper", common.EULER, None), ("hopper", None, None), ("half_cheetah", None, None),
     ("ant", common.EULER, None), ("ant", None, None),

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import constants as c
 from ..attributes import CONTACT, read_attributes, vector
+from ..broad import broad_phase, reaches
 from ..checks import below, check, solref
 from ..errors import ModelError
 from ..pairs import CONDIMS, PARAMETERS, SUPPORTED, Pair, find_pairs, no_pairs, pair_arrays, pair_refusals
@@ -105,6 +106,7 @@ class PairKind(Kind):
     def device(self, m):
         b1, b2 = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]
         r1 = np.where(m.geom_type[m.pair_geom1] == c.PLANE, 0.0, m.geom_rbound[m.pair_geom1])
+        swept, partners, always = broad_phase(m)
         return {
             "pair_i": {"P_GEOM1": m.pair_geom1, "P_GEOM2": m.pair_geom2, "P_DIM": m.pair_dim},
             "pair_r": {
@@ -113,4 +115,8 @@ class PairKind(Kind):
                 "P_DIAGA": m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0],
                 "P_RBOUND": r1 + m.geom_rbound[m.pair_geom2],
             },
+            "sweep_i": {"K_GEOM": swept},
+            "sweep_r": {0: reaches(m, swept[:, 0])},
+            "partner": {"K_OTHER": partners},
+            "always": {0: always},
         }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from engine.backend import init
+from engine.compiler.backend import init
 from engine.errors import ContactOverflowError, DivergenceError, StaleTapeError
 from engine.model import ImportReport, Model, ModelBuilder, ModelError, UnsupportedError, load
 

@@ -9,9 +9,9 @@ import math
 import numpy as np
 
 from engine import schema as s
-from engine.backend import np_real
-from engine.features import features_of
-from engine.memory import LINES, zeros
+from engine.compiler.backend import np_real
+from engine.compiler.features import features_of
+from engine.compiler.memory import LINES, zeros
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, PLANE, SPHERE
 from engine.model.coordinates import coordinates

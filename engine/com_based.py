@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import taichi as ti
 
-from engine.launch import BoundKernel
+from engine.compiler.launch import BoundKernel
+from engine.compiler.memory import zeros
+from engine.compiler.stages import INTS, REALS
 from engine.math.types import real, vec3
-from engine.memory import zeros
-from engine.outline import INTS, REALS
 from engine.schema import (
     B_PARENT,
     B_ROOT,

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from engine.backend import init, settings
+from engine.compiler.backend import init, settings
 from engine.errors import ContactOverflowError, DivergenceError
 
 # What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.

@@ -15,8 +15,9 @@ make its target. Without parts the control is what the host wrote into the traje
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
+from engine.compiler.variant import own
 from engine.dynamics.kinematics import read_quat
-from engine.features import has, serves
 from engine.linear_feedback import linear, linear_vjp
 from engine.math.quat import quat_mul
 from engine.math.types import real, vec4
@@ -45,7 +46,6 @@ from engine.parts import (
     TO_TARGET,
 )  # fmt: skip
 from engine.schema import COORD_DOFADR, COORD_KIND, COORD_QPOSADR, NA, NCO, NCOORD, NQ, NU, NV
-from engine.variant import own
 
 
 @ti.func

@@ -7,8 +7,8 @@ import numpy as np
 import taichi as ti
 
 from engine.arrays import state_of
-from engine.launch import BoundKernel
-from engine.outline import INTS, REALS
+from engine.compiler.launch import BoundKernel
+from engine.compiler.stages import INTS, REALS
 from engine.schema import NUMBERS, NWI, OK, W_STATUS
 
 LARGE = 1e30  # within f32; what is larger is looked at on the host

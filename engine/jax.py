@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.diff.arguments import Saved, Values, check_simulator, theta_slots
 from engine.diff.pure import KEPT, pure_rollout
 from engine.diff.schedule import parse_bytes

@@ -10,13 +10,13 @@ What a rollout leaves behind is described in records.py.
 
 import taichi as ti
 
+from engine.compiler.stages import INTS as Ints
+from engine.compiler.stages import REALS as Reals
+from engine.compiler.stages import Block, outline
 from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.linearized import linearized
-from engine.outline import INTS as Ints
-from engine.outline import REALS as Reals
-from engine.outline import Block, outline
 from engine.records import inject, record_size, write_outputs
 from engine.schema import NSENSORDATA, NU, NWI, OK, W_STATUS
 from engine.step import stepped, stepped_vjp

@@ -7,8 +7,8 @@ u0, and behind the last row lo and hi, which count for the controls whose intege
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.dynamics.kinematics import read_quat
-from engine.features import has
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import vec3, vec4
 from engine.model.coordinates import QUATERNION

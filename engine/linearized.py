@@ -13,6 +13,8 @@ cotangent through the stages, each of which is a vector times its rows.
 
 import taichi as ti
 
+from engine.compiler.features import has
+from engine.compiler.stages import outline
 from engine.contact.constraint import contact_vjp
 from engine.contact.derivatives import contacts_jacobian
 from engine.contact.jacobian import add_transpose, chain_mul
@@ -43,14 +45,12 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion
-from engine.features import has
 from engine.math.index import bounded, vector_at
 from engine.math.quat import jr_transpose, quat_exp, rotate
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
 from engine.model.constants import BALL, FREE, IMPLICITFAST
 from engine.model.coordinates import QUATERNION
-from engine.outline import outline
 from engine.records import stages
 from engine.schema import (
     A_ACTADR,

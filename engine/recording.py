@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.clocks import one_clock, row_times, times_of
-from engine.features import NAMES
+from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
 from engine.model.portable import model_from_arrays, model_to_arrays
 
@@ -54,7 +54,7 @@ class Recording:
     @classmethod
     def of(cls, tapes, name="", labels=None, seed=None):
         """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side."""
-        from engine.backend import settings
+        from engine.compiler.backend import settings
 
         tapes = list(tapes) if isinstance(tapes, (list, tuple)) else [tapes]
         first = tapes[0]
@@ -118,7 +118,7 @@ class Recording:
 
     def tape(self, worlds=None):
         """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
-        from engine.backend import settings
+        from engine.compiler.backend import settings
         from engine.diff.tape import Tape
         from engine.simulator import Simulator
 

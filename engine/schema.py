@@ -318,7 +318,7 @@ PACKS = {
 LETTERS = {
     "m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent", "l": "linear"
 }  # fmt: skip
-# (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, outline.py).
+# (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, stages.py).
 NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
 
 

@@ -22,9 +22,9 @@ from engine.arrays import (
     theta_layout,
     tree,
 )  # fmt: skip
-from engine.backend import np_real, settings
+from engine.compiler.backend import np_real, settings
+from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.features import chosen, features_of_parts
 from engine.finite import pieces, require_finite
 from engine.model import Model, validate
 from engine.views import DataViews
@@ -274,12 +274,12 @@ class Simulator:
         return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
-        from engine.forms import ROLLOUT, WorldsKernel
+        from engine.compiler.forms import ROLLOUT, WorldsKernel
 
         return WorldsKernel(self, ROLLOUT, [self.model_pack, data, controller, trajectory])
 
     def bind_reverse(self, data, controller, trajectory, adjoint, cotangent):
-        from engine.forms import REVERSE, WorldsKernel
+        from engine.compiler.forms import REVERSE, WorldsKernel
 
         return WorldsKernel(self, REVERSE, [self.model_pack, data, controller, trajectory, adjoint, cotangent])
 

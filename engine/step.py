@@ -1,12 +1,13 @@
 """The forward pipeline of a step, and under it the same list reversed for the adjoint.
 
-Stages are compiled as functions of their own (outline.py). A stage is entered only where the state needs it: without
+Stages are compiled as functions of their own (stages.py). A stage is entered only where the state needs it: without
 pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver, without a contact
 no adjoint of one.
 """
 
 import taichi as ti
 
+from engine.compiler.stages import outline
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
 from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate
@@ -32,7 +33,6 @@ from engine.dynamics.sweeps import inwards, outwards
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
-from engine.outline import outline
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import (
     A_BAR,

@@ -4,7 +4,7 @@ import functools
 
 import taichi as ti
 
-from engine.session import entered
+from engine.compiler.session import entered
 
 
 def kernel(function):

@@ -13,8 +13,8 @@ import pytest
 
 import engine
 import scenes
-from engine import features
-from engine.features import ALL, FEATURES, NAMES, compiled_for, features_of, features_of_parts
+from engine.compiler import features
+from engine.compiler.features import ALL, FEATURES, NAMES, compiled_for, features_of, features_of_parts
 from engine.parts import MLP, OPEN
 
 SCENES = ("pendulum", "hopper", "half_cheetah", "humanoid", "billiards", "box_push")
@@ -36,7 +36,7 @@ def test_features_of_robots():
 def test_every_feature_is_asked_for():
     """By a stage or a branch; and nobody asks for one that does not exist."""
     import engine.kernels as kernels
-    from engine.variant import asked_by
+    from engine.compiler.variant import asked_by
 
     asked = asked_by(kernels.rollout_serial._primal.func)[0] | asked_by(kernels.reverse_serial._primal.func)[0]
     assert asked == ALL, (ALL - asked, asked - ALL)
@@ -106,7 +106,7 @@ def test_a_controller_brings_its_own_parts():
 def traced_lines(model_features):
     """{stage: lines that are traced for it} of the rollout and its reverse; a function counts at each of its calls."""
     import engine.kernels as kernels
-    from engine.tracing import names_in
+    from engine.compiler.tracing import names_in
 
     def lines(function, stages):
         plain = inspect.unwrap(getattr(function, "function", function))
@@ -166,10 +166,10 @@ ABSENT = """
 import os, sys
 import numpy as np
 import engine, scenes
-from engine import outline
+from engine.compiler import stages
 built = []
-build = outline.Stage._build
-outline.Stage._build = lambda self: built.append(self.__name__) or build(self)
+build = stages.Stage._build
+stages.Stage._build = lambda self: built.append(self.__name__) or build(self)
 sim = engine.Simulator(scenes.load("pendulum").model)
 tape = engine.Tape(sim, 2)
 rows = tape.rollout(np.zeros((2, 1)))

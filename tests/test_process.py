@@ -23,10 +23,10 @@ def test_imports_decide_nothing():
     done = run("""
 import importlib, pkgutil
 import engine, scenes, controllers
-from engine import backend
-kernels = {"engine.math", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact", "engine.feedback",
-           "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels",
-           "engine.com_based", "engine.guard", "engine.forms", "engine.inlined"}
+from engine.compiler import backend
+kernels = {"engine.math", "engine.compiler.launch", "engine.compiler.stages", "engine.dynamics", "engine.contact",
+           "engine.feedback", "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step",
+           "engine.kernels", "engine.com_based", "engine.guard", "engine.compiler.forms", "engine.compiler.inlined"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):
@@ -198,9 +198,9 @@ import sys, threading
 import numpy as np
 import taichi as ti
 import engine
-from engine.launch import compile_kernel
+from engine.compiler.launch import compile_kernel
 from engine.math.types import real
-from engine.session import entered
+from engine.compiler.session import entered
 A = ti.types.ndarray(dtype=real, ndim=1)
 
 def kernel(k):
@@ -233,7 +233,7 @@ def test_another_thread_compiles(tmp_path):
 
 def test_slices_give_the_bits_of_one_launch(hopper, monkeypatch):
     """Of a step, of a rollout that keeps its records and one that repeats itself, and of their reverse."""
-    from engine.forms import WorldsKernel
+    from engine.compiler.forms import WorldsKernel
 
     make, launched = WorldsKernel.__init__, []
     controls = np.sin(np.arange(40 * hopper.model.nu)).reshape(40, -1)

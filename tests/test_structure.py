@@ -23,21 +23,21 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 # From the bottom up. A file imports from its own unit and from lower layers; only `_ONE_LAYER` may import each other.
 LAYERS = (
     ("engine.files", "engine.lock"),
-    ("engine.plain",),
+    ("engine.plain", "engine.compiler"),
     ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
-    ("engine.backend",),
-    ("engine.features", "engine.session"),
-    ("engine.tracing",),
-    ("engine.math", "engine.memory", "engine.variant"),
+    ("engine.compiler.backend",),
+    ("engine.compiler.features", "engine.compiler.session"),
+    ("engine.compiler.tracing",),
+    ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
     ("engine.arrays",),
-    ("engine.inlined",),
-    ("engine.launch", "engine.outline", "engine.views"),
+    ("engine.compiler.inlined",),
+    ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),
     ("engine.dynamics", "engine.contact"),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
     ("engine.linearized",),
     ("engine.com_based", "engine.guard", "engine.kernels"),
-    ("engine.forms",),
+    ("engine.compiler.forms",),
     ("engine.simulator",),
     ("engine.diff", "engine.replay"),
     ("engine.view",),
@@ -60,14 +60,14 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 # Packages beyond the standard library: who may import them at the top of a file, and who inside functions.
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
-    "engine.math", "engine.arrays", "engine.launch", "engine.outline", "engine.dynamics", "engine.contact",
-    "engine.feedback", "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels",
-    "engine.tracing", "engine.com_based", "engine.guard", "engine.inlined", "engine.variant", "engine.objectives",
-    "engine.session",
+    "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.feedback", "engine.linear_feedback",
+    "engine.linearized", "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
+    "engine.objectives",
+    *(f"engine.compiler.{name}" for name in ("inlined", "launch", "session", "stages", "tracing", "variant")),
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),
-    "taichi": (KERNEL_UNITS, {"engine.backend"}),
+    "taichi": (KERNEL_UNITS, {"engine.compiler.backend"}),
     "matplotlib": ({"engine.rl", "engine.view"}, {"engine.rl"}),
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model", "engine.commands"}),
@@ -82,7 +82,8 @@ THIRD_PARTY = {
     "jax": ({"engine.jax"}, set()),
     "torch": ({"engine.torch"}, set()),
 }
-INTERNALS = {"engine.launch", "engine.outline", "engine.session", "engine.tracing"}  # who may touch taichi.lang
+# who may touch taichi.lang
+INTERNALS = {f"engine.compiler.{name}" for name in ("launch", "session", "stages", "tracing")}
 
 
 def module_of(path):
@@ -267,7 +268,7 @@ def test_annotations_are_objects(module):
 
 @pytest.mark.parametrize("module", KERNEL_FILES)
 def test_packs_have_their_letters(module):
-    """outline.py finds the arrays that a stage reads by these letters."""
+    """stages.py finds the arrays that a stage reads by these letters."""
     letter = {b.name: x for x, pack in LETTERS.items() for b in schema.PACKS[pack]}
     for function, _ in device_functions(module):
         templates = {a.arg for a in function.args.args if a.annotation and ast.unparse(a.annotation) == "ti.template()"}
@@ -278,7 +279,7 @@ def test_packs_have_their_letters(module):
 
 
 def stages():
-    """{name: (function, packs, ints)} of the functions that outline.py compiles by themselves."""
+    """{name: (function, packs, ints)} of the functions that stages.py compiles by themselves."""
     found = {}
     for module in KERNEL_FILES:
         for function, marks in device_functions(module):
@@ -297,7 +298,7 @@ def test_the_stages_are_those_of_three_files():
     import engine.kernels
     import engine.linearized
     import engine.step
-    from engine.outline import Stage
+    from engine.compiler.stages import Stage
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())

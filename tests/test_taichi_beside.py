@@ -157,7 +157,7 @@ def test_a_program_on_another_device_is_refused(monkeypatch):
     import taichi as ti
     from taichi.lang import impl
 
-    from engine.session import session
+    from engine.compiler.session import session
 
     program = SimpleNamespace(config=lambda: SimpleNamespace(arch=ti.vulkan))
     with monkeypatch.context() as patch:

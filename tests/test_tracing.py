@@ -1,4 +1,4 @@
-"""What engine/tracing.py replaces in Taichi does the same: products of vectors, errors with their place, classes."""
+"""What compiler/tracing.py replaces in Taichi does the same: products of vectors, errors with their place, classes."""
 
 import subprocess
 import sys

@@ -7,8 +7,8 @@ angle jump, and there is none.
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.dynamics.kinematics import read_quat, read_vec
-from engine.features import serves
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3

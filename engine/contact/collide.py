@@ -2,13 +2,13 @@
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.contact.box import FIXED, NEAREST, ball_box, ball_box_vjp, capsule_box_params, param_vjp
 from engine.contact.broad import next_near
 from engine.contact.frame import contact_frame, contact_frame_vjp, has_hint, tangent_hint
 from engine.contact.plane import plane_count, plane_offset, plane_point, plane_point_vjp
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
 from engine.dynamics.kinematics import origin
-from engine.features import has, serves
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3

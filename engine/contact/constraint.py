@@ -11,6 +11,7 @@ Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everyth
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.contact.ball_limit import ball_limit_vjp, ball_limits
 from engine.contact.collide import collide, collide_vjp
 from engine.contact.impedance import impedance, reference
@@ -18,7 +19,6 @@ from engine.contact.jacobian import add_transpose, chain_mul, elimination_tree, 
 from engine.contact.law import contact_law, friction_vjp
 from engine.contact.rows import row_law, rows
 from engine.dynamics.kinematics import origin
-from engine.features import has, serves
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import MINVAL, real, vec3

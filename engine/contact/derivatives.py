@@ -12,10 +12,10 @@ and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.contact.constraint import contact_damping, contact_vjp
 from engine.dynamics.derivatives import row_strips
 from engine.dynamics.kinematics import origin
-from engine.features import serves
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import cross_force, sym_mul
 from engine.math.types import real, vec3

@@ -6,8 +6,8 @@ two bodies against each other.
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.dynamics.kinematics import origin
-from engine.features import has
 from engine.math.index import bounded, vector_at
 from engine.math.types import vec3
 from engine.schema import (

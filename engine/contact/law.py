@@ -10,7 +10,7 @@ fr are the friction coefficients, mu = fr_0 / sqrt(impratio). The force is propo
 
 import taichi as ti
 
-from engine.features import has
+from engine.compiler.features import has
 from engine.math.types import real, vec3
 
 

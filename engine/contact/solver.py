@@ -9,11 +9,11 @@ The adjoint never sees an iteration: at the solution, z = -H^-1 a_bar (implicit 
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.contact.constraint import constraint_bar, evaluate
 from engine.contact.jacobian import add_transpose, chain_mul
 from engine.dynamics.crba import diagonal_at, mass_mul
 from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
-from engine.features import has, serves
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import REACH, data_elements, pack_bytes, pack_end
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.diff.schedule import format_bytes
 from engine.model.constants import RK4
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.diff.tape import APPLIED, OUTPUTS
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part

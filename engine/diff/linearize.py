@@ -7,9 +7,9 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import Pack, state_of
-from engine.backend import np_real
+from engine.compiler.backend import np_real
+from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
-from engine.memory import copy
 from engine.model.constants import RK4
 from engine.simulator import Simulator, whole
 
@@ -37,7 +37,7 @@ class Linearizer:
     """The worlds of a simulator once more, for steps that do not move it; they share the parameters."""
 
     def __init__(self, sim):
-        from engine.forms import LINEARIZE, WorldsKernel
+        from engine.compiler.forms import LINEARIZE, WorldsKernel
 
         m = sim.model
         self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)

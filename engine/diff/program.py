@@ -4,8 +4,8 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import Pack
-from engine.backend import np_real
-from engine.features import features_of_parts
+from engine.compiler.backend import np_real
+from engine.compiler.features import features_of_parts
 from engine.parts import H_PARAMS, H_PARTS, H_SCRATCH, H_STRIDE, NPART
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import REACH, Pack, pack_end, theta_layout
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
 from engine.diff.budget import record_numbers
 from engine.diff.program import Program

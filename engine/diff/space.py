@@ -7,7 +7,7 @@ passes through the host.
 
 import numpy as np
 
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.finite import require_finite
 
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import Pack, data_pack, pack_bytes, parameter, theta_layout
-from engine.backend import np_real
+from engine.compiler.backend import np_real
+from engine.compiler.memory import clear, copy, zeros
 from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
 from engine.diff.program import bind_program
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
-from engine.memory import clear, copy, zeros
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.simulator import Simulator, checked, numbers, require_finite, whole
 

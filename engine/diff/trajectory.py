@@ -3,7 +3,7 @@
 from functools import cached_property
 
 from engine.clocks import one_clock, row_times
-from engine.memory import duplicate
+from engine.compiler.memory import duplicate
 
 
 class Trajectory:

@@ -7,8 +7,8 @@ The input is ctrl, or act where the actuator has a state: act' = ctrl (integrato
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import read_quat
-from engine.features import has, serves
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE

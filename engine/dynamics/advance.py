@@ -6,12 +6,12 @@ a_eff: implicit.py for Euler and implicitfast, the weighted acceleration for RK4
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.rk4 import combine_stages
-from engine.features import has
 from engine.model.constants import RK4
 from engine.schema import (
     A_ACTADR,

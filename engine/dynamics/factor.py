@@ -17,7 +17,7 @@ hence the masks. (x // 4 is written x >> 2: Taichi rounds down with a division.)
 
 import taichi as ti
 
-from engine.features import has
+from engine.compiler.features import has
 from engine.math.types import real
 from engine.schema import E_DEPTH, E_PARENT, E_ROW, E_RUN, NV
 

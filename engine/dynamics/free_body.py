@@ -13,9 +13,9 @@ A's factors lie in `lone`, six rows of six, and in M + h D the block is the iden
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.kinematics import origin
-from engine.features import serves
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul

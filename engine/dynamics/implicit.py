@@ -8,11 +8,11 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.dynamics.actuation import actuator_input, clamped_force, transmission, unwound
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
-from engine.features import serves
 from engine.math.types import real
 from engine.model.constants import EULER, IMPLICITFAST
 from engine.schema import (

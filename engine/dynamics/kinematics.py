@@ -6,7 +6,7 @@ at this instant. Every scalar that the engine differentiates is independent of t
 
 import taichi as ti
 
-from engine.features import has
+from engine.compiler.features import has
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, quat_normalize, quat_to_mat, rotate
 from engine.math.spatial import rotated_inertia

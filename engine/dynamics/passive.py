@@ -2,8 +2,8 @@
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.dynamics.kinematics import read_quat, read_vec
-from engine.features import has
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import real, vec4
 from engine.model.coordinates import QUATERNION

@@ -10,10 +10,10 @@ In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_ba
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
-from engine.features import serves
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION

@@ -7,9 +7,9 @@ the acceleration (A_BAR), or a demand on a contact's force (C_FBAR).
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.contact.ray import ray_hits
 from engine.dynamics.kinematics import origin
-from engine.features import has
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4

@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from engine.backend import settings
+from engine.compiler.backend import settings
 
 real = settings().real
 vec3 = ti.types.vector(3, real)

@@ -3,12 +3,12 @@
 import numpy as np
 import taichi as ti
 
-from engine.backend import np_real, settings
 from engine.clocks import times_of
+from engine.compiler.backend import np_real, settings
+from engine.compiler.session import entered
 from engine.objectives.check import check_objective
 from engine.objectives.objective import Objective, durations
 from engine.objectives.refusals import refuse
-from engine.session import entered
 
 INPUTS = ("qpos", "qvel", "ctrl", "sensordata", "time")
 

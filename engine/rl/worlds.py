@@ -11,7 +11,7 @@ A task may also use what a step leaves in the simulator and the state does not h
 import numpy as np
 from gymnasium import spaces
 
-from engine.backend import np_real
+from engine.compiler.backend import np_real
 from engine.finite import require_finite, within
 from engine.model.constants import MAXVAL
 from engine.rl.registration import find_scene

@@ -33,7 +33,7 @@ except ModuleNotFoundError as error:
 
 from typing import NamedTuple
 
-from engine.backend import settings
+from engine.compiler.backend import settings
 from engine.simulator import whole
 from engine.torch.call import Call
 from engine.torch.space import on_device

@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from engine.backend import settings
+from engine.compiler.backend import settings
 from engine.diff.arguments import ARGUMENTS, Values, check_simulator, theta_slots
 from engine.diff.pure import pure_rollout
 from engine.diff.tape import APPLIED

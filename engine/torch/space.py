@@ -4,7 +4,7 @@ import functools
 
 import torch
 
-from engine.backend import settings
+from engine.compiler.backend import settings
 from engine.diff.space import Host
 from engine.finite import require_finite
 
@@ -65,7 +65,7 @@ class DeviceTensors:
 
 
 class _CudaMemory:
-    """What `torch.as_tensor` asks of a NumPy array on memory that the GPU addresses too (engine/memory.py)."""
+    """What `torch.as_tensor` asks of a NumPy array on memory that the GPU addresses too (engine/compiler/memory.py)."""
 
     def __init__(self, a):
         self.array = a  # alive as long as the tensor

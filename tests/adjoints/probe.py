@@ -9,6 +9,8 @@ import taichi as ti
 
 from engine import schema as s
 from engine.arrays import theta_layout
+from engine.compiler.launch import BoundKernel
+from engine.compiler.stages import INTS, REALS, Block, outline
 from engine.contact.constraint import constraint, contacts_vjp, evaluate
 from engine.contact.rows import rows_vjp
 from engine.contact.solver import acceleration_vjp, gradient
@@ -32,10 +34,8 @@ from engine.dynamics.rk4 import (
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
-from engine.launch import BoundKernel
 from engine.math.types import real
 from engine.model.coordinates import displace
-from engine.outline import INTS, REALS, Block, outline
 from engine.step import clear_bodies, smooth_terms
 from tests.gradients.differences import derivative
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.backend import gpus
+from engine.compiler.backend import gpus
 
 WORKER = Path(__file__).with_name("worker.py")
 

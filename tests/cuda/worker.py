@@ -100,7 +100,7 @@ def tensors():
         import torch
     except ModuleNotFoundError:
         return {}
-    device = engine.backend.settings().arch
+    device = engine.compiler.backend.settings().arch
     if device == "cuda" and not torch.cuda.is_available():
         return {}
     import engine.torch as bridge

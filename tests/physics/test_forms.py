@@ -10,7 +10,7 @@ import pytest
 
 import engine
 import scenes
-from engine.backend import cores, settings
+from engine.compiler.backend import cores, settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,8 +46,8 @@ def test_one_core_takes_no_threads():
 def test_threads_have_a_core_each(other):
     code = f"""if True:
         import os, engine
-        from engine.backend import cores
-        from engine.session import session
+        from engine.compiler.backend import cores
+        from engine.compiler.session import session
         allowed = os.sched_getaffinity(0)
         engine.init(threads=len(cores()) + {other})
         session()

@@ -4,7 +4,7 @@ Taichi traces every kernel again in every process, also when its binary is cache
 that need doing once (reading and parsing the source of a function at each of its call sites), into text for error
 messages, and into products of vectors, which Taichi writes out element by element in Python. Besides, the loops get
 what keeps LLVM from unrolling them. All of it holds only while the engine is entered (session.py). With that file,
-outline.py and launch.py, one of the files that touch Taichi's internals.
+stages.py and launch.py, one of the files that touch Taichi's internals.
 """
 
 import ast
@@ -20,9 +20,9 @@ from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext, Builder
 from taichi.lang.expr import Expr, make_expr_group
 from taichi.lang.matrix import Vector
 
-from engine.features import has, in_force
+from engine.compiler.features import has, in_force
+from engine.compiler.session import replace
 from engine.schema import MOST
-from engine.session import replace
 
 _build = Builder.__call__
 _get_tree_and_ctx = kernel_impl._get_tree_and_ctx

@@ -2,7 +2,7 @@
 
 Taichi's own call path costs tens of microseconds. A launch context, made once, takes a few: 0.4 us for each array, of
 which there are two for a pack (arrays.Pack) and a table of where the packs' buffers begin. With session.py, tracing.py
-and outline.py, one of the files that touch Taichi's internals.
+and stages.py, one of the files that touch Taichi's internals.
 """
 
 import gc
@@ -11,12 +11,12 @@ import numpy as np
 import taichi as ti
 from taichi.lang import impl
 
-from engine.backend import np_real, settings
-from engine.inlined import inlined
-from engine.memory import zeros
+from engine.compiler.backend import np_real, settings
+from engine.compiler.inlined import inlined
+from engine.compiler.memory import zeros
+from engine.compiler.session import PLAIN, adopted, entered, ready_to_compile, require_compiler, session
+from engine.compiler.variant import variant
 from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
-from engine.session import PLAIN, adopted, entered, ready_to_compile, require_compiler, session
-from engine.variant import variant
 
 
 def compile_kernel(kernel, narrays, nints):

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from engine.backend import settings
-from engine.features import ALL, NAMES, compiled_for, has
-from engine.session import first_time
-from engine.tracing import names_in
+from engine.compiler.backend import settings
+from engine.compiler.features import ALL, NAMES, compiled_for, has
+from engine.compiler.session import first_time
+from engine.compiler.tracing import names_in
 
 
 @ti.func

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from engine import parts
-from engine.backend import settings
+from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
 from engine.model.coordinates import quaternions

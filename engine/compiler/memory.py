@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from engine.backend import cuda_driver, settings
+from engine.compiler.backend import cuda_driver, settings
 
 LINES = 128  # bytes
 ATTACH_GLOBAL, READ_MOSTLY = 1, 1  # CU_MEM_ATTACH_GLOBAL, CU_MEM_ADVISE_SET_READ_MOSTLY of the driver's interface

@@ -26,13 +26,13 @@ from taichi.lang.expr import make_constant_expr, make_expr_group
 from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
-from engine.features import has
-from engine.inlined import array_type
+from engine.compiler.features import has
+from engine.compiler.inlined import array_type
+from engine.compiler.session import PLAIN, replace, session
+from engine.compiler.tracing import names_in
+from engine.compiler.variant import reached, variant_of
 from engine.math.types import real
 from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
-from engine.session import PLAIN, replace, session
-from engine.tracing import names_in
-from engine.variant import reached, variant_of
 
 TRIES = 100_000
 _count = itertools.count()

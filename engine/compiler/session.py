@@ -9,7 +9,7 @@ ends the program that ran. The engine therefore
 * keeps all that belongs to a program in a `Session`, so that another program begins with nothing, and everything is
   made again in it at the next launch, mostly from the cache on disk.
 
-With tracing.py, outline.py and launch.py, one of the files that touch Taichi's internals.
+With tracing.py, stages.py and launch.py, one of the files that touch Taichi's internals.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from taichi._lib import core as ti_core
 from taichi.lang import impl
 from taichi.lang.kernel_impl import Kernel
 
-from engine.backend import cores, settings
+from engine.compiler.backend import cores, settings
 
 # What decides the code of a kernel. Taichi's defaults hold for the engine but for those below.
 _KEPT = (
@@ -70,7 +70,7 @@ class Runtime(impl.PyTaichi):
 class Session:
     """What the engine has made in one program.
 
-    compiled: kernels, made by launch.py. functions: stages, made by outline.py; `youngest` is the address of the last
+    compiled: kernels, made by launch.py. functions: stages, made by stages.py; `youngest` is the address of the last
     one, `real` are all functions that a call may find again.
     """
 

@@ -10,7 +10,9 @@ then stand at some step of those asked for. Slices give the same bits as one lau
 
 import time
 
-from engine.backend import settings
+from engine.compiler.backend import settings
+from engine.compiler.launch import BoundKernel
+from engine.compiler.session import worker_threads
 from engine.kernels import (
     linearize_device,
     linearize_parallel,
@@ -22,9 +24,7 @@ from engine.kernels import (
     rollout_parallel,
     rollout_serial,
 )
-from engine.launch import BoundKernel
 from engine.model.constants import RK4
-from engine.session import worker_threads
 
 WAKING = 180e-6  # s
 STEP = 0.3e-6  # s of a physics step for each degree of freedom, roughly; RK4 takes four stages of most of it

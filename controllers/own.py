@@ -16,13 +16,13 @@ class Own(Controller):
         _control(t, time, qpos, qvel)                       the same outside the kernel, (..., nu)
 
     with `act = staticmethod(...)`. The arguments must have these names. m: model, d: state, c: controller, g: adjoints;
-    w: world; t: control step. Read qpos of entry k as d.qpos[w * m.dims[NQ] + k], likewise d.qvel (NV), d.act (NA),
+    w: world; t: control step. Read qpos of entry k as d.qpos[w * m.nq + k], likewise d.qvel (NV), d.act (NA),
     d.time[w]; parameter k as c.params[p + k]; integer k (`ints`) as c.ints[i0 + k]; the rest of scratch, `scratch`
     values, is behind the controls. The sizes NQ, NV, NA, NU come from engine.schema.
 
     The adjoint finds that of control i at g.scratch_bar[b + i] (and, behind it, `scratch` values to use freely), and
     adds to: parameter k, g.params_bar[pb + k]; entry k of qpos in its own coordinates, g.scratch_bar[qb + k]; velocity,
-    g.qvel_bar[w * m.dims[NV] + k]; activation, g.act_bar[w * m.dims[NA] + k]. Always as `x[i] = x[i] + y`, never `+=`,
+    g.qvel_bar[w * m.nv + k]; activation, g.act_bar[w * m.na + k]. Always as `x[i] = x[i] + y`, never `+=`,
     which is atomic. Sensors are not there: they are computed after the control.
 
     The first rollout with a new pair compiles the rollout kernel again (10 s to a minute, announced; kept on disk), the

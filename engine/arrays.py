@@ -20,7 +20,6 @@ from engine.model.trees import hessian_entries, longest_chain, tree
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
-_WIDTHS = {b.name: b.width for b in s.MODEL}
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -156,43 +155,32 @@ def model_pack(model, nconmax, features):
         if np.size(value):
             pack["theta"][at : at + int(np.prod(shape))] = np.ravel(value)
     pack.features = features
-    for kind in KINDS:
-        for buffer, columns in kind.device(model).items():
-            _fill(pack[buffer], _WIDTHS[buffer], columns)
+    derived = {name: values for kind in KINDS for name, values in kind.device(model).items()}
+    for b in s.MODEL:
+        if b.name not in ("dims", "opt", "theta"):
+            for column in b.columns.values():
+                values = derived[column.name] if column.name in derived else getattr(model, column.name)
+                _fill(pack[b.name], b, column, values)
     return pack
 
 
 def _fill_dims(pack, model, sizes):
-    d = pack["dims"]
     layout, n = theta_layout(model)
-    sized = (
-        "NBODY NJNT NCOORD NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA NCONMAX NROWMAX NSTAGE LD NM NH NCHAIN "
-        "NSWEEP NALWAYS NNEAR"
-    )
-    for symbol in sized.split():
-        d[getattr(s, symbol)] = sizes[symbol.lower()]
-    d[s.INTEGRATOR] = model.opt.integrator
-    d[s.CONE] = model.opt.cone
-    d[s.ITERATIONS] = model.opt.iterations
-    d[s.LS_ITERATIONS] = model.opt.ls_iterations
-    d[s.EULERDAMP] = model.opt.eulerdamp
-    d[s.NTHETA] = n
-    for p in s.THETA:
-        d[p.offset] = layout[p.name][0]
+    opt = model.opt
+    values = {
+        **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
+        "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
+        **{p.offset: layout[p.name][0] for p in s.THETA},
+    }  # fmt: skip
+    for name, column in s.PLACES["m", "dims"].columns.items():
+        pack["dims"][column.start] = values[name]
 
 
-def _fill(buffer, width, columns):
-    """Write {column: array} into an entity-major buffer; a column by its name in schema.py, or by its number."""
-    if not len(next(iter(columns.values()))):
-        return
-    table = buffer.reshape(-1, width, *buffer.shape[1:])
-    for column, value in columns.items():
-        k, value = getattr(s, column) if isinstance(column, str) else column, np.asarray(value)
-        n = len(value)
-        if value.ndim == table.ndim - 1:
-            table[:n, k] = value
-        else:
-            table[:n, k : k + value.shape[1]] = value
+def _fill(array, buffer, column, values):
+    """Write an entity-major buffer's column, of an element or several for each entity."""
+    table = array[: len(values) * buffer.width].reshape(-1, buffer.width, *array.shape[1:])
+    values = np.reshape(values, (len(values), column.size, *array.shape[1:]))
+    table[:, column.start : column.start + column.size] = values
 
 
 def most_worlds(sizes):

@@ -14,43 +14,26 @@ from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
 from engine.math.types import real, vec3
-from engine.schema import (
-    B_PARENT,
-    B_ROOT,
-    C_F,
-    C_N,
-    C_PAIR,
-    C_POS,
-    C_T1,
-    C_T2,
-    G_BODY,
-    H_COM,
-    ID_CRB,
-    IO_CRB,
-    NBI,
-    NBODY,
-    NCI,
-    NCONMAX,
-    NCV,
-    NGI,
-    NPI,
-    NUMBERS,
-    NWI,
-    NXV,
-    P_GEOM1,
-    P_GEOM2,
-    T_MASS,
-    V_ANG,
-    V_LIN,
-    W_NCON,
-    X_IPOS,
-    X_POS,
-)  # fmt: skip
+from engine.schema import NUMBERS, PLACES
 
 DIMS, THETA, BODY_I, GEOM_I, PAIR_I = (NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i"))
 BODY, MASS, CON_I, CON_V, WORLD, XFRC = (
     NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "world_i", "xfrc_applied")
 )
+NXV, NCI, NCV, NWI = (PLACES["d", n].width for n in ("body", "con_i", "con_v", "world_i"))
+NBI, NGI, NPI = (PLACES["m", n].width for n in ("body_i", "geom_i", "pair_i"))
+
+
+def columns(letter, names):
+    """Where columns begin within an entity."""
+    return [PLACES[letter, name].columns[name].start for name in names.split()]
+
+
+X_POS, X_IPOS, V_ANG, V_LIN, H_COM, ID_CRB, IO_CRB = columns("d", "xpos xipos vel_ang vel_lin crb_com crb_diag crb_off")
+C_PAIR, C_F, C_N, C_T1, C_T2, C_POS = columns("d", "con_pair con_force con_normal con_tangent1 con_tangent2 con_pos")
+NBODY, T_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody t_mass nconmax body_rootid body_parentid")
+P_GEOM1, P_GEOM2, G_BODY = columns("m", "pair_geom1 pair_geom2 geom_bodyid")
+W_NCON = columns("d", "ncon")[0]
 # Numbers of a body: centre of mass of its tree, then the three
 COM, CINERT, CVEL, CFRC, WIDTH = 0, 3, 13, 19, 25
 

@@ -30,7 +30,6 @@ from engine.parts import (
     H_STRIDE,
     LINEAR,
     MLP,
-    NPART,
     OBS_COS,
     OBS_COS_QPOS,
     OBS_QPOS,
@@ -45,7 +44,6 @@ from engine.parts import (
     SPLINE,
     TO_TARGET,
 )  # fmt: skip
-from engine.schema import COORD_DOFADR, COORD_KIND, COORD_QPOSADR, NA, NCO, NCOORD, NQ, NU, NV
 
 
 @ti.func
@@ -78,26 +76,26 @@ def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32,
     k = c.ints[i + 1]
     x = real(0.0)
     if kind == OBS_QPOS:
-        x = d.qpos[w * m.dims[NQ] + k]
+        x = d.qpos[w * m.nq + k]
     elif kind == OBS_QVEL:
-        x = d.qvel[w * m.dims[NV] + k]
+        x = d.qvel[w * m.nv + k]
     elif kind == OBS_SIN:
         x = ti.sin(6.283185307179586e6 * d.time[w] / k)
     elif kind == OBS_COS:
         x = ti.cos(6.283185307179586e6 * d.time[w] / k)
     elif kind == OBS_SIN_QPOS:
-        x = ti.sin(d.qpos[w * m.dims[NQ] + k])
+        x = ti.sin(d.qpos[w * m.nq + k])
     elif kind == OBS_COS_QPOS:
-        x = ti.cos(d.qpos[w * m.dims[NQ] + k])
+        x = ti.cos(d.qpos[w * m.nq + k])
     elif kind >= OBS_UP:
-        q = read_quat(d.qpos, w * m.dims[NQ] + k)
+        q = read_quat(d.qpos, w * m.nq + k)
         x = 2.0 * (q[1] * q[3] - q[0] * q[2])
         if kind == OBS_UP + 1:
             x = 2.0 * (q[2] * q[3] + q[0] * q[1])
         elif kind == OBS_UP + 2:
             x = 1.0 - 2.0 * (q[1] * q[1] + q[2] * q[2])
     else:
-        o = w * m.dims[NQ] + k
+        o = w * m.nq + k
         for e in ti.static(range(4)):
             x = x + d.qpos[o + e] * d.qpos[o + e]
         x = d.qpos[o + kind - OBS_QUAT] / ti.sqrt(x)
@@ -108,11 +106,11 @@ def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32,
 def observation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, kind: ti.i32, k: ti.i32, o: ti.i32,
                     bar: real):  # fmt: skip
     """From the adjoint of an entry to that of qpos, in its own coordinates at g.scratch_bar[o:], and of qvel."""
-    i = w * m.dims[NQ] + k
+    i = w * m.nq + k
     if kind == OBS_QPOS:
         g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar
     elif kind == OBS_QVEL:
-        v = k + w * m.dims[NV]
+        v = k + w * m.nv
         g.qvel_bar[v] = g.qvel_bar[v] + bar
     elif kind == OBS_SIN_QPOS:
         g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar * ti.cos(d.qpos[i])
@@ -163,7 +161,7 @@ def mlp(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i
 def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), w: ti.i32, nworld: ti.i32,
                    t: ti.i32):  # fmt: skip
     """Control of step t into d.ctrl and the trajectory."""
-    nu = m.dims[NU]
+    nu = m.nu
     out = w * nu
     row = (t * nworld + w) * nu
     if c.ints[H_PARTS] == 0:
@@ -183,13 +181,13 @@ def act_controller(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.t
 @serves("part")
 @ti.func
 def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t: ti.i32, part: ti.i32, target: ti.i32):
-    nu = m.dims[NU]
-    kind = c.part[part * NPART]
-    to_target = c.part[part * NPART + 1] == TO_TARGET
-    p = w * c.ints[H_STRIDE] + c.part[part * NPART + 2]
-    i0 = c.part[part * NPART + 3]
-    n = c.part[part * NPART + 4]
-    step = c.part[part * NPART + 5]
+    nu = m.nu
+    kind = c.part_kind[part]
+    to_target = c.part_to[part] == TO_TARGET
+    p = w * c.ints[H_STRIDE] + c.part_params[part]
+    i0 = c.part_ints[part]
+    n = c.part_size[part]
+    step = c.part_step[part]
     y0 = 0
     if ti.static(has.mlp):
         if kind == MLP:
@@ -219,8 +217,8 @@ def add_part(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, t:
         elif kind == PD:
             if ti.static(has.pd):
                 goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
-                u = c.params[p + i] * (goal - d.qpos[w * m.dims[NQ] + c.ints[i0 + 2 * i]])
-                u = u - c.params[p + nu + i] * d.qvel[w * m.dims[NV] + c.ints[i0 + 2 * i + 1]]
+                u = c.params[p + i] * (goal - d.qpos[w * m.nq + c.ints[i0 + 2 * i]])
+                u = u - c.params[p + nu + i] * d.qvel[w * m.nv + c.ints[i0 + 2 * i + 1]]
                 c.scratch[target + i] = 0.0
         else:
             u = c.scratch[y0 + i]
@@ -238,8 +236,8 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
     g.scratch_bar: adjoint of the target, of qpos, and of the MLP's values.
     """
     if c.ints[H_PARTS] > 0:
-        nu = m.dims[NU]
-        nq = m.dims[NQ]
+        nu = m.nu
+        nq = m.nq
         target = w * c.ints[H_SCRATCH]
         s = w * (c.ints[H_SCRATCH] + nq)
         for i in range(nu + nq):
@@ -249,8 +247,8 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
             # the values in scratch once more: the part's own, or for PD its target, made by the parts just before it
             first = part
             end = part + 1
-            if c.part[part * NPART] == PD:
-                first = part - c.part[part * NPART + 4]
+            if c.part_kind[part] == PD:
+                first = part - c.part_size[part]
                 end = part
                 for i in range(nu):
                     c.scratch[target + i] = 0.0
@@ -264,15 +262,15 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
 @ti.func
 def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32,
                  part: ti.i32, target: ti.i32, s: ti.i32):  # fmt: skip
-    nu = m.dims[NU]
-    nq = m.dims[NQ]
-    kind = c.part[part * NPART]
-    to_target = c.part[part * NPART + 1] == TO_TARGET
-    p = w * c.ints[H_STRIDE] + c.part[part * NPART + 2]
-    pb = w * c.ints[H_PARAMS] + c.part[part * NPART + 2]
-    i0 = c.part[part * NPART + 3]
-    n = c.part[part * NPART + 4]
-    step = c.part[part * NPART + 5]
+    nu = m.nu
+    nq = m.nq
+    kind = c.part_kind[part]
+    to_target = c.part_to[part] == TO_TARGET
+    p = w * c.ints[H_STRIDE] + c.part_params[part]
+    pb = w * c.ints[H_PARAMS] + c.part_params[part]
+    i0 = c.part_ints[part]
+    n = c.part_size[part]
+    step = c.part_step[part]
     if ti.static(has.mlp):
         if kind == MLP:
             mlp_vjp(m, d, c, g, w, target + nu, p, pb, i0, s, to_target)
@@ -281,7 +279,7 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
             b = s + nu + nq  # adjoints of the values, laid out as they are
             y = b
             if kind == LINEAR:
-                y = b + 2 * m.dims[NV] + m.dims[NA] + nu
+                y = b + 2 * m.nv + m.na + nu
             for i in range(nu):
                 g.scratch_bar[y + i] = g.ctrl_bar[w * nu + i]
                 if to_target:
@@ -317,7 +315,7 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
         elif kind == PD:
             if ti.static(has.pd):
                 iq = c.ints[i0 + 2 * i]
-                iv = w * m.dims[NV] + c.ints[i0 + 2 * i + 1]
+                iv = w * m.nv + c.ints[i0 + 2 * i + 1]
                 goal = c.scratch[target + i] + c.params[p + 2 * nu + i]
                 g.params_bar[pb + i] = g.params_bar[pb + i] + u_bar * (goal - d.qpos[w * nq + iq])
                 g.params_bar[pb + nu + i] = g.params_bar[pb + nu + i] - u_bar * d.qvel[iv]
@@ -331,8 +329,8 @@ def add_part_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.tem
 @ti.func
 def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32, p0: ti.i32,
             pb0: ti.i32, i0: ti.i32, s: ti.i32, to_target: ti.i32):  # fmt: skip
-    nu = m.dims[NU]
-    b = s + nu + m.dims[NQ]  # adjoints of the values, laid out as they are
+    nu = m.nu
+    b = s + nu + m.nq  # adjoints of the values, laid out as they are
     layers = c.ints[i0]
     x = 0
     p = 0
@@ -376,12 +374,12 @@ def read_bar(g: ti.template(), i: ti.i32):
 @ti.func
 def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
     """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
-    for j in range(m.dims[NCOORD]):
-        q = m.coord_i[j * NCO + COORD_QPOSADR]
-        v = w * m.dims[NV] + m.coord_i[j * NCO + COORD_DOFADR]
-        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+    for j in range(m.ncoord):
+        q = m.coord_qposadr[j]
+        v = w * m.nv + m.coord_dofadr[j]
+        if m.coord_kind[j] == QUATERNION:
             if ti.static(has.quaternion):
-                x = read_quat(d.qpos, w * m.dims[NQ] + q)
+                x = read_quat(d.qpos, w * m.nq + q)
                 y = quat_mul(vec4(x[0], -x[1], -x[2], -x[3]), read_bar(g, o + q))
                 for k in ti.static(range(3)):
                     g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]

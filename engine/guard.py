@@ -9,8 +9,10 @@ import taichi as ti
 from engine.arrays import state_of
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS
-from engine.schema import NUMBERS, NWI, OK, W_STATUS
+from engine.schema import NUMBERS, OK, PLACES
 
+NWI = PLACES["d", "status"].width
+W_STATUS = PLACES["d", "status"].columns["status"].start
 LARGE = 1e30  # within f32; what is larger is looked at on the host
 STATUS, CTRL, ACTING = NUMBERS["d", "world_i"], NUMBERS["d", "ctrl"], NUMBERS["r", "traj_ctrl"]
 

@@ -18,7 +18,7 @@ from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.linearized import linearized
 from engine.records import inject, record_size, write_outputs
-from engine.schema import NSENSORDATA, NU, NWI, OK, W_STATUS
+from engine.schema import OK
 from engine.step import stepped, stepped_vjp
 
 
@@ -32,7 +32,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
     """
     implicit = has_implicit(m, 0)
     t = t0
-    while t < t1 + last and d.world_i[w * NWI + W_STATUS] == OK:
+    while t < t1 + last and d.status[w] == OK:
         final = ti.cast(t == t1, ti.i32)
         output = every > 0 and t % every == 0
         row = -1
@@ -47,12 +47,12 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
         count = frame_skip
         if final:
             count = 1
-        read = ti.cast(every > 0 and m.dims[NSENSORDATA] > 0, ti.i32)
+        read = ti.cast(every > 0 and m.nsensordata > 0, ti.i32)
         closing = ti.cast(t == t1 + last - 1, ti.i32)
         stepped(m, d, r, w, t, count, o, nworld * record_size(m), final, read, row, implicit, closing)
         t = t + 1
     geom_poses(m, d, w, 0)
-    if every > 0 and last == 0 and t1 % every == 0 and d.world_i[w * NWI + W_STATUS] == OK:
+    if every > 0 and last == 0 and t1 % every == 0 and d.status[w] == OK:
         write_outputs(m, d, r, w, (t1 // every) * nworld + w)
 
 
@@ -66,8 +66,8 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
     On entry g holds the adjoint of the state before step t1, without the cotangents of output row t1 if `last`.
     On exit it holds that of the state before step t0, with the cotangents of row t0.
     """
-    nu = m.dims[NU]
-    sensing = m.dims[NSENSORDATA] > 0
+    nu = m.nu
+    sensing = m.nsensordata > 0
     if last and t1 % every == 0:
         inject(m, g, b, w, (t1 // every) * nworld + w)
     k = (t1 - t0) * frame_skip - 1

@@ -12,7 +12,6 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import vec3, vec4
 from engine.model.coordinates import QUATERNION
-from engine.schema import COORD_DOFADR, COORD_KIND, COORD_QPOSADR, NA, NCO, NCOORD, NQ, NU, NV
 
 
 @ti.func
@@ -26,18 +25,18 @@ def rotation_between(d: ti.template(), c: ti.template(), i: ti.i32, k: ti.i32):
 def linear(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i32, p0: ti.i32, i0: ti.i32,
            row: ti.i32, rows: ti.i32):  # fmt: skip
     """x* - x, the controls before and after clipping into scratch[o:]; returns where the last ones begin."""
-    nu = m.dims[NU]
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nu = m.nu
+    nq = m.nq
+    nv = m.nv
+    na = m.na
     nx = 2 * nv + na
     width = nu * (nx + 1) + nq + nv + na
     p = p0 + row * width
     goal = p + nu * nx
-    for j in range(m.dims[NCOORD]):
-        q = m.coord_i[j * NCO + COORD_QPOSADR]
-        v = m.coord_i[j * NCO + COORD_DOFADR]
-        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+    for j in range(m.ncoord):
+        q = m.coord_qposadr[j]
+        v = m.coord_dofadr[j]
+        if m.coord_kind[j] == QUATERNION:
             if ti.static(has.quaternion):
                 phi = rotation_between(d, c, w * nq + q, goal + q)
                 for k in ti.static(range(3)):
@@ -68,10 +67,10 @@ def linear_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.templ
 
     g.scratch_bar[b:] is laid out as scratch[o:], which `linear` has filled.
     """
-    nu = m.dims[NU]
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nu = m.nu
+    nq = m.nq
+    nv = m.nv
+    na = m.na
     nx = 2 * nv + na
     width = nu * (nx + 1) + nq + nv + na
     p = p0 + row * width
@@ -105,10 +104,10 @@ def linear_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.templ
         x_bar = g.scratch_bar[b + 2 * nv + k]
         g.params_bar[goalb + nq + nv + k] = g.params_bar[goalb + nq + nv + k] + x_bar
         g.act_bar[w * na + k] = g.act_bar[w * na + k] - x_bar
-    for j in range(m.dims[NCOORD]):
-        q = m.coord_i[j * NCO + COORD_QPOSADR]
-        v = m.coord_i[j * NCO + COORD_DOFADR]
-        if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+    for j in range(m.ncoord):
+        q = m.coord_qposadr[j]
+        v = m.coord_dofadr[j]
+        if m.coord_kind[j] == QUATERNION:
             if ti.static(has.quaternion):
                 rotation_vjp(d, c, g, w * nq + q, goal + q, b + v, goalb + q, w * nv + v)
         else:

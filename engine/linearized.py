@@ -52,60 +52,7 @@ from engine.math.types import real, vec3
 from engine.model.constants import BALL, FREE, IMPLICITFAST
 from engine.model.coordinates import QUATERNION
 from engine.records import stages
-from engine.schema import (
-    A_ACTADR,
-    A_BAR,
-    A_JNT,
-    C_KD,
-    C_KO,
-    C_NDOF,
-    C_PAIR,
-    COORD_DOFADR,
-    COORD_KIND,
-    INTEGRATOR,
-    J_DOFADR,
-    J_LIMITED,
-    J_TYPE,
-    LD,
-    MA,
-    MU,
-    NA,
-    NAI,
-    NCHAIN,
-    NCI,
-    NCO,
-    NCONMAX,
-    NCOORD,
-    NCV,
-    NDI,
-    NEI,
-    NH,
-    NJI,
-    NJNT,
-    NM,
-    NQI,
-    NQR,
-    NRI,
-    NROWMAX,
-    NRR,
-    NU,
-    NV,
-    NWI,
-    OK,
-    Q_ANG,
-    Q_DOF,
-    QACC,
-    QACC_EFF,
-    R_DOF,
-    R_K,
-    T_STIFFNESS,
-    TIMESTEP,
-    U_ANG,
-    W_NCON,
-    W_NROW,
-    W_STATUS,
-    Z,
-)  # fmt: skip
+from engine.schema import OK
 from engine.step import check, check_capacity, smooth_terms, solved, unconstrained
 
 
@@ -113,14 +60,13 @@ from engine.step import check, check_capacity, smooth_terms, solved, unconstrain
 @ti.func
 def motion_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
     """The rows of `slot` become d(M a + c)/dx and the applied forces' share, those of 1 dM (a_eff - a)."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    motion(m, d, w, U_ANG, o + QACC * nv)
+    nv = m.nv
+    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_rows(m, l, rows_at(m, w, slot), nv)
     if implicit:
         for i in range(nv):
-            d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
-        motion(m, d, w, Q_ANG, o + MA * nv)
+            d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
+        motion(m, d, w, d.q_ang, d.q_lin, d.ma)
         clear_rows(m, l, rows_at(m, w, 1), nv)
     rnea_jacobian(m, d, l, w, slot, implicit)
 
@@ -137,13 +83,13 @@ def turns_of(m: ti.template(), j: ti.i32):
     n = 1
     alone = 1
     if ti.static(has.quaternion):
-        t = m.jnt_i[j * NJI + J_TYPE]
+        t = m.jnt_type[j]
         if t == FREE or t == BALL:
             n = 6 if t == FREE else 3
-            together = m.theta[m.dims[T_STIFFNESS] + j] != 0 or m.jnt_i[j * NJI + J_LIMITED] != 0
-            together = together or m.dims[INTEGRATOR] == IMPLICITFAST and lone_dof(m, j) >= 0
-            for u in range(m.dims[NU]):
-                together = together or m.act_i[u * NAI + A_JNT] == j
+            together = m.theta[m.t_stiffness + j] != 0 or m.jnt_limited[j] != 0
+            together = together or m.integrator == IMPLICITFAST and lone_dof(m, j) >= 0
+            for u in range(m.nu):
+                together = together or m.actuator_trnid[u] == j
             if together:
                 alone = n
     return n, alone
@@ -155,26 +101,27 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                part: ti.i32):  # fmt: skip
     """The rows of `slot` gain what acts on joints' own dofs, as the adjoints of limits, friction, springs, dampers and
     actuators have it; with `part` 1 what implicitfast's velocity slopes depend on."""
-    nv = m.dims[NV]
-    column = w * nv * NQR + (Z if part == 0 else MU) * nv
+    nv = m.nv
     most = 1
-    for j in range(m.dims[NJNT]):
+    for j in range(m.njnt):
         n, alone = turns_of(m, j)
         most = ti.max(most, alone)
     for turn in range(most):
         for i in range(nv):
-            d.dofr[column + i] = 0.0
+            d.z[w, i] = 0.0
+            d.mu[w, i] = 0.0
             g.qpos_bar[w * nv + i] = 0.0
             g.qvel_bar[w * nv + i] = 0.0
-        for i in range(m.dims[NA]):
-            g.act_bar[w * m.dims[NA] + i] = 0.0
-        for u in range(m.dims[NU]):
-            g.ctrl_bar[w * m.dims[NU] + u] = 0.0
-        for j in range(m.dims[NJNT]):
+        for i in range(m.na):
+            g.act_bar[w * m.na + i] = 0.0
+        for u in range(m.nu):
+            g.ctrl_bar[w * m.nu + u] = 0.0
+        for j in range(m.njnt):
             n, alone = turns_of(m, j)
             for k in range(n):
                 if k == turn or alone < n and turn == 0:
-                    d.dofr[column + m.jnt_i[j * NJI + J_DOFADR] + k] = 1.0
+                    d.z[w, m.jnt_dofadr[j] + k] = 1.0
+                    d.mu[w, m.jnt_dofadr[j] + k] = 1.0
         if part == 0:
             joint_vjp(m, d, g, w)
         else:
@@ -185,13 +132,13 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
 @ti.func
 def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoints of all that acts on joints, for the test vector Z."""
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        row_vjp(m, d, g, w, w * m.dims[NROWMAX] + r)
+    for r in range(d.nrow[w]):
+        row_vjp(m, d, g, w, w * m.nrowmax + r)
     if ti.static(has.ball_limit):
-        for r in range(d.world_i[w * NWI + W_NCON]):
-            c = w * m.dims[NCONMAX] + r
-            if d.con_i[c * NCI + C_PAIR] < 0:
-                y = chain_mul(m, d, w, c, d.dofr, w * m.dims[NV] * NQR + Z * m.dims[NV])
+        for r in range(d.ncon[w]):
+            c = w * m.nconmax + r
+            if d.con_pair[c] < 0:
+                y = chain_mul(m, d, w, c, d.z)
                 contact_vjp(m, d, g, w, c, y)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)
@@ -200,12 +147,12 @@ def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
 @ti.func
 def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, turn: ti.i32):
     """Add what the turn has left in the adjoints to the rows at lin_rows[o:] of the dofs that it asked for."""
-    nv = m.dims[NV]
-    ld = m.dims[LD]
+    nv = m.nv
+    ld = m.ld
     width = 16 * row_strips(m)
-    for j in range(m.dims[NJNT]):
+    for j in range(m.njnt):
         n, alone = turns_of(m, j)
-        i = m.jnt_i[j * NJI + J_DOFADR]
+        i = m.jnt_dofadr[j]
         for k in range(n):
             row = turn
             if alone < n:
@@ -214,16 +161,16 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
                 x = o + (i + row) * width + i + k
                 l.lin_rows[x] = l.lin_rows[x] + g.qpos_bar[w * nv + i + k]
                 l.lin_rows[x + ld] = l.lin_rows[x + ld] + g.qvel_bar[w * nv + i + k]
-    for u in range(m.dims[NU]):
-        j = m.act_i[u * NAI + A_JNT]
+    for u in range(m.nu):
+        j = m.actuator_trnid[u]
         n, alone = turns_of(m, j)
         if turn < n:
-            x = o + (m.jnt_i[j * NJI + J_DOFADR] + turn) * width + 2 * ld
-            k = m.act_i[u * NAI + A_ACTADR]
+            x = o + (m.jnt_dofadr[j] + turn) * width + 2 * ld
+            k = m.actuator_actadr[u]
             if k >= 0:
-                l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.dims[NA] + k]
-            k = m.dims[NA] + u
-            l.lin_rows[x + k] = l.lin_rows[x + k] + g.ctrl_bar[w * m.dims[NU] + u]
+                l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
+            k = m.na + u
+            l.lin_rows[x + k] = l.lin_rows[x + k] + g.ctrl_bar[w * m.nu + u]
 
 
 @outline("mdl", "w y x")
@@ -231,46 +178,45 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
 def constrained_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, y: ti.i32, x: ti.i32):
     """The rows from strip y on gain M H^-1 R = R - J^T K J H^-1 R, R those from strip x on: cheaper than solving and
     multiplying them all where J has few rows."""
-    nv = m.dims[NV]
+    nv = m.nv
     ns = row_strips(m)
-    o = w * nv * NQR + Z * nv
     for i in range(nv):
         add_to_row(m, l, y + i * ns, 1.0, x + i * ns)
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        i = bounded(w * m.dims[NROWMAX] + r)
-        if d.row_r[i * NRR + R_K] > 0:
-            dof = d.row_i[i * NRI + R_DOF]
+    for r in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + r)
+        if d.row_k[i] > 0:
+            dof = d.row_dof[i]
             for k in range(nv):
-                d.dofr[o + k] = ti.cast(k == dof, real)
-            solve_hessian(m, d, w, o)
-            row = combined_row(m, d, l, w, x, o)
-            add_to_row(m, l, y + dof * ns, -d.row_r[i * NRR + R_K], row)
+                d.z[w, k] = ti.cast(k == dof, real)
+            solve_hessian(m, d, w, d.z)
+            row = combined_row(m, d, l, w, x)
+            add_to_row(m, l, y + dof * ns, -d.row_k[i], row)
     if ti.static(has.block):
-        for r in range(3 * d.world_i[w * NWI + W_NCON]):
-            c = bounded(w * m.dims[NCONMAX] + r // 3)
-            kd = d.con_v[c * NCV + C_KD]
+        for r in range(3 * d.ncon[w]):
+            c = bounded(w * m.nconmax + r // 3)
+            kd = d.con_kd[c]
             if kd[r % 3] > 0:
                 e = vec3(ti.cast(r % 3 == 0, real), ti.cast(r % 3 == 1, real), ti.cast(r % 3 == 2, real))
                 for k in range(nv):
-                    d.dofr[o + k] = 0.0
-                add_transpose(m, d, w, c, e, o)
-                solve_hessian(m, d, w, o)
-                row = combined_row(m, d, l, w, x, o)
-                ke = sym_mul(kd, d.con_v[c * NCV + C_KO], e)
-                at = c * m.dims[NCHAIN]
-                for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
+                    d.z[w, k] = 0.0
+                add_transpose(m, d, w, c, e, d.z)
+                solve_hessian(m, d, w, d.z)
+                row = combined_row(m, d, l, w, x)
+                ke = sym_mul(kd, d.con_ko[c], e)
+                at = c * m.nchain
+                for q in range(at, at + d.con_ndof[c]):
                     a = ke.dot(d.con_J[vector_at(q)])
                     if a != 0:
-                        add_to_row(m, l, y + d.con_dof[q * NQI + Q_DOF] * ns, -a, row)
+                        add_to_row(m, l, y + d.chain_dof[q] * ns, -a, row)
 
 
 @ti.func
-def combined_row(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, x: ti.i32, o: ti.i32):
-    """Where a row lies that is the sum of dofr[o:] times the rows from strip x on."""
+def combined_row(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, x: ti.i32):
+    """Where a row lies that is the sum of z times the rows from strip x on."""
     row = rows_at(m, w + 1, 0) - row_strips(m)
     clear_rows(m, l, row, 1)
-    for k in range(m.dims[NV]):
-        add_to_row(m, l, row, d.dofr[o + k], x + k * row_strips(m))
+    for k in range(m.nv):
+        add_to_row(m, l, row, d.z[w, k], x + k * row_strips(m))
     return row
 
 
@@ -278,13 +224,13 @@ def combined_row(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32
 @ti.func
 def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
     """The rows of `slot` become those of -a or, with `implicit`, those of 1 become those of -a_eff."""
-    nv = m.dims[NV]
+    nv = m.nv
     first = rows_at(m, w, slot)
-    few = implicit and 2 * (d.world_i[w * NWI + W_NROW] + 3 * d.world_i[w * NWI + W_NCON]) <= nv
+    few = implicit and 2 * (d.nrow[w] + 3 * d.ncon[w]) <= nv
     if not unconstrained(d, w):
         hessian(m, d, w)
     if not few:
-        solve_rows(m, l, d.H, w * m.dims[NH], d.etree, w * nv * NEI, NEI, first)
+        solve_rows(m, l, d.H, w * m.nh, d, w * nv, first)
     if implicit:
         e = rows_at(m, w, 1)
         if few:
@@ -292,32 +238,31 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
         else:
             add_mass_rows(m, d, l, w, e, first)
         if ti.static(has.lone):
-            if m.dims[INTEGRATOR] == IMPLICITFAST:
+            if m.integrator == IMPLICITFAST:
                 factor_implicit(m, d, w)  # a part of it lies in H
-        solve_rows(m, l, d.MhD, w * m.dims[NM], m.dof_i, 0, NDI, e)
+        solve_rows(m, l, d.MhD, w * m.nm, m, 0, e)
         if ti.static(has.lone):
-            if m.dims[INTEGRATOR] == IMPLICITFAST:
+            if m.integrator == IMPLICITFAST:
                 solve_lone_rows(m, d, l, w, 16 * e)
 
 
 @ti.func
 def solve_lone_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
     """The rows at lin_rows[o:] of lone free bodies become A^-1 times them (free_body.py)."""
-    nv = m.dims[NV]
-    x = w * nv * NQR + Z * nv
+    nv = m.nv
     width = 16 * row_strips(m)
     for c in range(width):
         for i in range(nv):
-            d.dofr[x + i] = l.lin_rows[o + i * width + c]
-        solve_lone(m, d, w, x, 0)
+            d.z[w, i] = l.lin_rows[o + i * width + c]
+        solve_lone(m, d, w, d.z, 0)
         for i in range(nv):
-            l.lin_rows[o + i * width + c] = d.dofr[x + i]
+            l.lin_rows[o + i * width + c] = d.z[w, i]
 
 
 @ti.func
 def states(m: ti.template()):
     """Entries of x."""
-    return 2 * m.dims[NV] + m.dims[NA]
+    return 2 * m.nv + m.na
 
 
 @ti.func
@@ -325,14 +270,14 @@ def put_row(m: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, k: ti.i
             keep: ti.template()):  # fmt: skip
     """Row k of A and B becomes `scale` times what the new velocity of dof i, over h, depends on; with `keep` it gains
     that. The acceleration's rows are those of `slot`."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nv = m.nv
+    na = m.na
     n = states(m)
     a = (w * n + k) * n
-    b = (w * n + k) * m.dims[NU]
+    b = (w * n + k) * m.nu
     x = 16 * (rows_at(m, w, slot) + i * row_strips(m))
-    v = x + m.dims[LD]
-    u = v + m.dims[LD]
+    v = x + m.ld
+    u = v + m.ld
     for c in range(nv):
         q = -scale * l.lin_rows[x + c]
         y = -scale * l.lin_rows[v + c]
@@ -341,13 +286,13 @@ def put_row(m: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, k: ti.i
             y = y + l.lin_A[a + nv + c]
         l.lin_A[a + c] = q
         l.lin_A[a + nv + c] = y
-    l.lin_A[a + nv + i] = l.lin_A[a + nv + i] + scale / m.opt[TIMESTEP]
+    l.lin_A[a + nv + i] = l.lin_A[a + nv + i] + scale / m.timestep
     for c in range(na):
         q = -scale * l.lin_rows[u + c]
         if ti.static(keep):
             q = q + l.lin_A[a + 2 * nv + c]
         l.lin_A[a + 2 * nv + c] = q
-    for c in range(m.dims[NU]):
+    for c in range(m.nu):
         q = -scale * l.lin_rows[u + na + c]
         if ti.static(keep):
             q = q + l.lin_B[b + c]
@@ -358,10 +303,9 @@ def put_row(m: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, k: ti.i
 @ti.func
 def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
     """A and B of Euler and implicitfast: v' = v + h a_eff, q' = q (+) h v', act' from act and act_dot."""
-    nv = m.dims[NV]
+    nv = m.nv
     n = states(m)
-    h = m.opt[TIMESTEP]
-    o = w * nv * NQR
+    h = m.timestep
     for turn in range(2):  # velocities, then positions as if none were a rotation
         for k in range(nv):
             put_row(m, l, w, slot, (1 - turn) * nv + k, h if turn == 0 else h * h, k, False)
@@ -369,10 +313,10 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         x = (w * n + k) * n + k
         l.lin_A[x] = l.lin_A[x] + 1.0
     if ti.static(has.quaternion):
-        for j in range(m.dims[NCOORD]):
-            r = m.coord_i[j * NCO + COORD_DOFADR]
-            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
-                u = h * (read_vec(d.qvel, w * nv + r) + h * read_vec(d.dofr, o + QACC_EFF * nv + r))
+        for j in range(m.ncoord):
+            r = m.coord_dofadr[j]
+            if m.coord_kind[j] == QUATERNION:
+                u = h * (read_vec(d.qvel, w * nv + r) + h * read_vec(d.dofr, d.qacc_eff.at(w, r)))
                 for k in range(3):
                     e = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
                     y = rotate(quat_exp(u), e)
@@ -384,11 +328,11 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                         x = (w * n + r + k) * n + r + c
                         l.lin_A[x] = l.lin_A[x] + y[c]
     if ti.static(has.activation):
-        for u in range(m.dims[NU]):
-            k = m.act_i[u * NAI + A_ACTADR]
+        for u in range(m.nu):
+            k = m.actuator_actadr[u]
             if k >= 0:
-                a = w * m.dims[NA] + k
-                i = w * m.dims[NU] + u
+                a = w * m.na + k
+                i = w * m.nu + u
                 x, sa, sd = next_act(m, d, w, u, a, h)
                 g.act_bar[a] = sa
                 g.ctrl_bar[i] = 0.0
@@ -396,18 +340,18 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                 row = w * n + 2 * nv + k
                 for c in range(n):
                     l.lin_A[row * n + c] = 0.0
-                for c in range(m.dims[NU]):
-                    l.lin_B[row * m.dims[NU] + c] = 0.0
+                for c in range(m.nu):
+                    l.lin_B[row * m.nu + c] = 0.0
                 l.lin_A[row * n + 2 * nv + k] = g.act_bar[a]
-                l.lin_B[row * m.dims[NU] + u] = g.ctrl_bar[i]
+                l.lin_B[row * m.nu + u] = g.ctrl_bar[i]
 
 
 @outline("mdgl", "w", when="rk4")
 @ti.func
 def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
     """A and B of RK4, row by row: the adjoint of its stages, whose dynamics are their rows' derivatives."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nv = m.nv
+    na = m.na
     n = states(m)
     for k in range(n):
         for i in range(nv):
@@ -415,8 +359,8 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
             g.qvel_bar[w * nv + i] = ti.cast(k == nv + i, real)
         for i in range(na):
             g.act_bar[w * na + i] = ti.cast(k == 2 * nv + i, real)
-        for u in range(m.dims[NU]):
-            g.ctrl_bar[w * m.dims[NU] + u] = 0.0
+        for u in range(m.nu):
+            g.ctrl_bar[w * m.nu + u] = 0.0
         advance_rk4_vjp(m, d, g, w)
         for back in range(4):
             stage = 3 - back
@@ -430,18 +374,18 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
             l.lin_A[a + nv + i] = g.qvel_bar[w * nv + i]
         for i in range(na):
             l.lin_A[a + 2 * nv + i] = g.act_bar[w * na + i]
-        for u in range(m.dims[NU]):
-            l.lin_B[(w * n + k) * m.dims[NU] + u] = g.ctrl_bar[w * m.dims[NU] + u]
+        for u in range(m.nu):
+            l.lin_B[(w * n + k) * m.nu + u] = g.ctrl_bar[w * m.nu + u]
 
 
 @ti.func
 def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
     """Adds A_BAR times the rows of the acceleration, which `slot` holds with the opposite sign, to the adjoints."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
-    ld = m.dims[LD]
+    nv = m.nv
+    na = m.na
+    ld = m.ld
     for i in range(nv):
-        bar = -d.dofr[w * nv * NQR + A_BAR * nv + i]
+        bar = -d.a_bar[w, i]
         if bar != 0:
             x = 16 * (rows_at(m, w, slot) + i * row_strips(m))
             for c in range(nv):
@@ -450,8 +394,8 @@ def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templa
             x = x + 2 * ld
             for c in range(na):
                 g.act_bar[w * na + c] = g.act_bar[w * na + c] + bar * l.lin_rows[x + c]
-            for u in range(m.dims[NU]):
-                k = w * m.dims[NU] + u
+            for u in range(m.nu):
+                k = w * m.nu + u
                 g.ctrl_bar[k] = g.ctrl_bar[k] + bar * l.lin_rows[x + na + u]
 
 
@@ -469,13 +413,13 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         smooth_terms(m, d, w, 2)
         solved(m, d, w, 0)
         if nstage == 1:
-            effective_acceleration(m, d, w, implicit, MA)
+            effective_acceleration(m, d, w, implicit, 0)
         motion_rows(m, d, l, w, i, implicit)
-        if d.world_i[w * NWI + W_NCON] > 0:
+        if d.ncon[w] > 0:
             contact_rows(m, d, g, l, w, i)
         joint_rows(m, d, g, l, w, i, 0)
         if ti.static(has.implicitfast):
-            if m.dims[INTEGRATOR] == IMPLICITFAST:
+            if m.integrator == IMPLICITFAST:
                 joint_rows(m, d, g, l, w, 1, 1)
         solved_rows(m, d, l, w, i, implicit)
         if nstage > 1:
@@ -486,6 +430,6 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         combine_stages(m, d, w)
     else:
         euler_rows(m, d, g, l, w, implicit)
-    if d.world_i[w * NWI + W_STATUS] == OK:
+    if d.status[w] == OK:
         move(m, d, w)
         check(m, d, w, 0)

@@ -7,20 +7,12 @@ Records hold what the reverse of a physics step reads: qpos, qvel, act, the acce
 import taichi as ti
 
 from engine.model.constants import RK4
-from engine.schema import (
-    INTEGRATOR,
-    NA,
-    NQ,
-    NQR,
-    NV,
-    QACC,
-)  # fmt: skip
 
 
 @ti.func
 def stages(m: ti.template()):
     n = 1
-    if m.dims[INTEGRATOR] == RK4:
+    if m.integrator == RK4:
         n = 4
     return n
 
@@ -28,14 +20,14 @@ def stages(m: ti.template()):
 @ti.func
 def record_size(m: ti.template()):
     """Numbers in the record of a physics step: qpos, qvel, act, the acceleration of every stage, the time."""
-    return m.dims[NQ] + m.dims[NV] + m.dims[NA] + stages(m) * m.dims[NV] + 1
+    return m.nq + m.nv + m.na + stages(m) * m.nv + 1
 
 
 @ti.func
 def record_state(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32):
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nq = m.nq
+    nv = m.nv
+    na = m.na
     for k in range(nq):
         r.record[o + k] = d.qpos[w * nq + k]
     for k in range(nv):
@@ -47,18 +39,18 @@ def record_state(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32
 
 @ti.func
 def record_qacc(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, stage: ti.i32):
-    nv = m.dims[NV]
-    k = o + m.dims[NQ] + nv + m.dims[NA] + stage * nv
+    nv = m.nv
+    k = o + m.nq + nv + m.na + stage * nv
     for i in range(nv):
-        r.record[k + i] = d.dofr[w * nv * NQR + QACC * nv + i]
+        r.record[k + i] = d.qacc[w, i]
 
 
 @ti.func
 def write_outputs(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, row: ti.i32):
     """Row `row * worlds + w` of the state outputs."""
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nq = m.nq
+    nv = m.nv
+    na = m.na
     for k in range(nq):
         r.traj_qpos[row * nq + k] = d.qpos[w * nq + k]
     for k in range(nv):
@@ -70,9 +62,9 @@ def write_outputs(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i3
 @ti.func
 def load_record(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32):
     """The state of a record."""
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nq = m.nq
+    nv = m.nv
+    na = m.na
     for k in range(nq):
         d.qpos[w * nq + k] = r.record[o + k]
     for k in range(nv):
@@ -84,17 +76,17 @@ def load_record(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32,
 
 @ti.func
 def load_qacc(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o: ti.i32, stage: ti.i32):
-    nv = m.dims[NV]
-    k = o + m.dims[NQ] + nv + m.dims[NA] + stage * nv
+    nv = m.nv
+    k = o + m.nq + nv + m.na + stage * nv
     for i in range(nv):
-        d.dofr[w * nv * NQR + QACC * nv + i] = r.record[k + i]
+        d.qacc[w, i] = r.record[k + i]
 
 
 @ti.func
 def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
     """Add the cotangents of an output row of the state (qpos already in the tangent space)."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nv = m.nv
+    na = m.na
     for k in range(nv):
         g.qpos_bar[w * nv + k] = g.qpos_bar[w * nv + k] + b.cot_qpos[row * nv + k]
         g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + b.cot_qvel[row * nv + k]

@@ -1,10 +1,11 @@
 """One table of every device array: where it lies, its shape, unit and meaning, and whether gradients exist for it.
 
 A *buffer* is a flat array of one element type; the buffers of a pack lie in two blocks of memory, which kernels bind.
-Quantities of the same entity and element type share a buffer. A *column* is one named quantity in it. Ways to share:
+Quantities of the same entity and element type share a buffer. A *column* is one named quantity in it, of one element
+or several. Device code names columns (compiler/columns.py): `m.body_parentid[b]`, `d.qacc[w, i]`. Ways to share:
 
-    rows     entity-major: element `entity * width + COLUMN` (what one body needs lies together)
-    blocks   column-major: element `COLUMN * count + entity` (vectors over degrees of freedom stay contiguous)
+    rows     entity-major: element `entity * width + column` (what one body needs lies together)
+    blocks   column-major: element `column * count + entity` (vectors over degrees of freedom stay contiguous)
 
 Buffers of Data and Adjoint hold one such array per world, worlds one after the other.
 """
@@ -17,16 +18,10 @@ MOST = 1 << 23
 # ---------------------------------------------------------------------------------------------- sizes (m.dims)
 
 DIMS = (
-    "NBODY NJNT NQ NV NU NA NGEOM NPAIR NSITE NSENSOR NSENSORDATA INTEGRATOR CONE ITERATIONS LS_ITERATIONS EULERDAMP "
-    "NCONMAX NROWMAX NTHETA T_GRAVITY T_MASS T_INERTIA T_ARMATURE T_DAMPING T_FRICTIONLOSS T_STIFFNESS T_GEAR "
-    "T_GAIN T_BIAS T_PAIRFRICTION NSTAGE LD NCOORD NM NH NCHAIN NSWEEP NALWAYS NNEAR"
-).split()
-(
-    NBODY, NJNT, NQ, NV, NU, NA, NGEOM, NPAIR, NSITE, NSENSOR, NSENSORDATA, INTEGRATOR, CONE, ITERATIONS,
-    LS_ITERATIONS, EULERDAMP, NCONMAX, NROWMAX, NTHETA, T_GRAVITY, T_MASS, T_INERTIA, T_ARMATURE, T_DAMPING,
-    T_FRICTIONLOSS, T_STIFFNESS, T_GEAR, T_GAIN, T_BIAS, T_PAIRFRICTION, NSTAGE, LD, NCOORD, NM, NH, NCHAIN,
-    NSWEEP, NALWAYS, NNEAR,
-) = range(len(DIMS))  # fmt: skip
+    "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations eulerdamp "
+    "nconmax nrowmax ntheta t_gravity t_mass t_inertia t_armature t_damping t_frictionloss t_stiffness t_gear "
+    "t_gain t_bias t_pairfriction nstage ld ncoord nm nh nchain nsweep nalways nnear"
+)
 
 Sign = namedtuple("Sign", "allowed zeros")
 """allowed: what a parameter may be, None for any number. zeros: what a difference does with entries that are zero: they
@@ -41,266 +36,200 @@ RISING_TOGETHER = Sign("zero or more", "rise together")
 # Differentiable physical parameters, one flat vector `m.theta`; the k-th group starts at m.dims[T_...].
 Parameter = namedtuple("Parameter", "name offset width unit sign meaning")
 THETA = (
-    Parameter("gravity", T_GRAVITY, 3, "m/s^2", ANY, "gravitational acceleration"),
-    Parameter("body_mass", T_MASS, 1, "kg", NOT_NEGATIVE, "mass"),
-    Parameter("body_inertia", T_INERTIA, 3, "kg m^2", NOT_NEGATIVE, "principal moments about the centre of mass"),
-    Parameter("dof_armature", T_ARMATURE, 1, "kg m^2 or kg", ANY, "inertia added to the diagonal of M"),
-    Parameter("dof_damping", T_DAMPING, 1, "N m s or N s/m", RISING, "viscous damping"),
-    Parameter("dof_frictionloss", T_FRICTIONLOSS, 1, "N m or N", RISING_TOGETHER, "dry friction"),
-    Parameter("jnt_stiffness", T_STIFFNESS, 1, "N m/rad or N/m", ANY, "spring constant towards qpos_spring"),
-    Parameter("actuator_gear", T_GEAR, 6, "1 or m", ANY, "transmission: joint force per actuator force"),
-    Parameter("actuator_gainprm", T_GAIN, 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
-    Parameter("actuator_biasprm", T_BIAS, 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
-    Parameter("pair_friction", T_PAIRFRICTION, 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
+    Parameter("gravity", "t_gravity", 3, "m/s^2", ANY, "gravitational acceleration"),
+    Parameter("body_mass", "t_mass", 1, "kg", NOT_NEGATIVE, "mass"),
+    Parameter("body_inertia", "t_inertia", 3, "kg m^2", NOT_NEGATIVE, "principal moments about the centre of mass"),
+    Parameter("dof_armature", "t_armature", 1, "kg m^2 or kg", ANY, "inertia added to the diagonal of M"),
+    Parameter("dof_damping", "t_damping", 1, "N m s or N s/m", RISING, "viscous damping"),
+    Parameter("dof_frictionloss", "t_frictionloss", 1, "N m or N", RISING_TOGETHER, "dry friction"),
+    Parameter("jnt_stiffness", "t_stiffness", 1, "N m/rad or N/m", ANY, "spring constant towards qpos_spring"),
+    Parameter("actuator_gear", "t_gear", 6, "1 or m", ANY, "transmission: joint force per actuator force"),
+    Parameter("actuator_gainprm", "t_gain", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
+    Parameter("actuator_biasprm", "t_bias", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
+    Parameter("pair_friction", "t_pairfriction", 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
 )
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = "TIMESTEP IMPRATIO TOLERANCE REFSAFE".split()
-TIMESTEP, IMPRATIO, TOLERANCE, REFSAFE = range(4)
-
-# -------------------------------------------------------------------------------------------- columns of the buffers
-
-# B_TURNED, B_ITURNED: the frame, the inertia's frame is turned in the body's parent, in the body
-B_PARENT, B_ROOT, B_JNTADR, B_JNTNUM, B_DOFADR, B_DOFNUM, B_LASTDOF, B_TURNED, B_ITURNED = range(9)
-NBI = 9
-B_POS, B_IPOS = range(2)
-NBV = 2
-B_QUAT, B_IQUAT = range(2)
-NBQ = 2
-
-J_TYPE, J_QPOSADR, J_DOFADR, J_BODY, J_LIMITED, J_OFF = range(6)  # J_OFF: not at its body's origin
-NJI = 6
-J_POS, J_AXIS = range(2)
-NJV = 2
-# limit parameters: range, margin, stiffness K and damping B of the reference, diagonal of A, solimp
-J_LO, J_HI, J_MARGIN, J_SOLREF, J_DIAGA, J_SOLIMP = 0, 1, 2, 3, 5, 6
-NJR = 11
-
-# a coordinate is a scalar or a quaternion (model/coordinates.py)
-COORD_KIND, COORD_QPOSADR, COORD_DOFADR, COORD_JNT = range(4)
-NCO = 4
-
-# a tree over dofs, of elimination (in Data) or of kinematics (the first columns of a dof): see dynamics/factor.py
-E_PARENT, E_RUN, E_DEPTH, E_ROW = range(4)
-NEI = 4
-# D_GROUP: first dof of the quaternion's or translation's triple; D_TURNS: a rotation, not a translation
-D_PARENT, D_RUN, D_DEPTH, D_ROW, D_BODY, D_JNT, D_GROUP, D_TURNS = range(8)
-NDI = 8
-D_DIAGA, D_SOLREF, D_SOLIMP = 0, 1, 3
-NDR = 8
-
-G_TYPE, G_BODY, G_COLLIDES = range(3)
-NGI = 3
-G_POS, G_SIZE = range(2)
-NGV = 2
-
-P_GEOM1, P_GEOM2, P_DIM = range(3)
-NPI = 3
-P_SOLREF, P_SOLREFFRICTION, P_SOLIMP, P_MARGIN, P_GAP, P_DIAGA, P_RBOUND = 0, 2, 4, 9, 10, 11, 12
-NPR = 13
-
-# broad phase: a geom that is swept, where its partners of higher number begin and end; a partner, and the pair's number
-K_GEOM, K_FIRST, K_END = range(3)
-NKG = 3
-K_OTHER, K_PAIR = range(2)
-NKP = 2
-
-S_BODY, S_TYPE = range(2)
-NSI = 2
-S_POS, S_SIZE = range(2)
-NSV = 2
-
-A_JNT, A_DYN, A_ACTADR, A_CTRLLIMITED, A_FORCELIMITED, A_ACTLIMITED, A_WRAP = range(7)  # wrap: see actuation.py
-NAI = 7
-A_TAU, A_CTRLLO, A_CTRLHI, A_FORCELO, A_FORCEHI, A_ACTLO, A_ACTHI = range(7)
-NAR = 7
-
-N_TYPE, N_OBJTYPE, N_OBJ, N_DIM, N_ADR = range(5)
-NNI = 5
-
-# Data, per world ----------------------------------------------------------------------------------------------
-# body vectors; spatial vectors are (ang, lin) about the position of the tree's root body, in world axes
-(X_POS, X_IPOS, V_ANG, V_LIN, A_ANG, A_LIN, F_ANG, F_LIN, H_COM, U_ANG, U_LIN, L_ANG, L_LIN, P_ANG, P_LIN, Q_ANG,
- Q_LIN, ID_COM, IO_COM, ID_CRB, IO_CRB) = range(21)  # fmt: skip
-# inertia about the centre of mass (where the adjoint needs it); composite inertia about the origin: the diagonal D and
-# what is off it, O (01, 02, 12)
-NXV = 21
-
-S_ANG, S_LIN, G_ANG, G_LIN = range(4)  # motion subspace; velocity of the frame that the axis is attached to
-NSV_DOF = 4
-
-(QFRC_BIAS, QFRC_PASSIVE, QFRC_ACTUATOR, QFRC_SMOOTH, QFRC_CONSTRAINT, QACC, MA, SEARCH, MSEARCH, QACC_EFF, V_STAGE,
- Z, MU, A_BAR, SIN, COS) = range(16)  # fmt: skip
-NQR = 16
-
-C_PAIR, C_K, C_FREE1, C_FREE2, C_AXIS, C_BODY1, C_BODY2, C_NDOF, C_ZONE, C_DIM = range(10)
-NCI = 10
-Q_DOF, Q_PLACE = range(2)  # a dof, and its place in rows of H
-NQI = 2
-C_POS, C_N, C_T1, C_T2, C_Y, C_JAR, C_JV, C_F, C_KD, C_KO, C_FBAR = range(11)  # K: diagonal, off-diagonal (01,02,12)
-NCV = 11
-C_DIST, C_X1, C_X2, C_D, C_B, C_BT, C_KP, C_IMP, C_IMPP = range(9)  # B, BT: of the normal and of the tangents
-NCR = 9
-
-R_DOF, R_KIND, R_ZONE = range(3)  # kind: 0 dry friction, 1 limit
-NRI = 3
-R_SIGN, R_AREF, R_D, R_FLOSS, R_JAR, R_JV, R_F, R_K, R_DIST, R_B, R_KP, R_IMP, R_IMPP = range(13)
-NRR = 13
-
-W_NCON, W_NROW, W_STATUS, W_STEP, W_INDEX, W_NITER, W_NEED, W_MERGED = range(8)
-NWI = 8
-OK, DIVERGED, OVERFLOW = range(3)  # W_STATUS
-
-# Adjoint, per world: wrench-like adjoints of the motion vectors and of the pose (ang, lin)
-LB_ANG, LB_LIN, AB_ANG, AB_LIN, UB_ANG, UB_LIN, VB_ANG, VB_LIN, XB_ANG, XB_LIN, PB_ANG, PB_LIN, QB_ANG, QB_LIN = range(
-    14
-)
-NBAR = 14
-
-# Linearisation, per world (dynamics/derivatives.py). Of dofs: psi, phi, sig; S moved by the acceleration of what lies
-# before it, and by a_eff - a. Of bodies, summed over what hangs on them: force, that of a_eff - a, 2 m v, columns of N.
-PSI_ANG, PSI_LIN, PHI_ANG, PHI_LIN, SIG_ANG, SIG_LIN, KAP_ANG, KAP_LIN, OME_ANG, OME_LIN = range(10)
-NLD = 10
-CF_ANG, CF_LIN, CW_ANG, CW_LIN, CP, CN0, CN1, CN2 = range(8)
-NLB = 8
-# Of a contact, for each of its two bodies and six unit motions: adjoints of pose, acceleration and velocity.
-CX_ANG, CX_LIN, CU_ANG, CU_LIN, CV_ANG, CV_LIN = range(6)
-NLC = 6
+OPT = "timestep impratio tolerance refsafe"
 
 # ---------------------------------------------------------------------------------------------------- the buffers
 
-Buffer = namedtuple("Buffer", "name dtype count width")
-"""dtype: real, int, vec3, vec4. count: the symbol counted (a function of the sizes). width: columns."""
+Column = namedtuple("Column", "name start size")
+
+
+class Buffer:
+    """dtype: real, int, vec3, vec4. count: the symbol counted (a function of the sizes). columns: "name name:size ...",
+    without which the buffer is its own column. width: all elements of an entity. blocks: column-major."""
+
+    def __init__(self, name, dtype, count, columns=None, blocks=False):
+        self.name, self.dtype, self.count, self.blocks = name, dtype, count, blocks
+        self.columns, self.width = {}, 0
+        for column in (columns or name).split():
+            column, _, size = column.partition(":")
+            self.columns[column] = Column(column, self.width, int(size or 1))
+            self.width += int(size or 1)
+
 
 MODEL = (
-    Buffer("dims", "int", "one", len(DIMS)),
-    Buffer("opt", "real", "one", len(OPT)),
-    Buffer("theta", "real", "ntheta", 1),
-    Buffer("body_i", "int", "nbody", NBI),
-    Buffer("body_v", "vec3", "nbody", NBV),
-    Buffer("body_q", "vec4", "nbody", NBQ),
-    Buffer("jnt_i", "int", "njnt", NJI),
-    Buffer("jnt_v", "vec3", "njnt", NJV),
-    Buffer("jnt_r", "real", "njnt", NJR),
-    Buffer("qpos_r", "real", "nq", 2),  # qpos0, qpos_spring
-    Buffer("coord_i", "int", "ncoord", NCO),
-    Buffer("dof_i", "int", "nv", NDI),
-    Buffer("dof_r", "real", "nv", NDR),
-    Buffer("geom_i", "int", "ngeom", NGI),
-    Buffer("geom_v", "vec3", "ngeom", NGV),
-    Buffer("geom_q", "vec4", "ngeom", 1),
-    Buffer("pair_i", "int", "npair", NPI),
-    Buffer("pair_r", "real", "npair", NPR),
-    Buffer("sweep_i", "int", "nsweep", NKG),
-    Buffer("sweep_r", "real", "nsweep", 1),  # radius
-    Buffer("partner", "int", "npartner", NKP),
-    Buffer("always", "int", "nalways", 1),  # pairs that the broad phase leaves alone
-    Buffer("site_i", "int", "nsite", NSI),
-    Buffer("site_v", "vec3", "nsite", NSV),
-    Buffer("site_q", "vec4", "nsite", 1),
-    Buffer("act_i", "int", "nu", NAI),
-    Buffer("act_r", "real", "nu", NAR),
-    Buffer("sensor_i", "int", "nsensor", NNI),
-    Buffer("sensor_r", "real", "nsensor", 1),
+    Buffer("dims", "int", "one", DIMS),
+    Buffer("opt", "real", "one", OPT),
+    Buffer("theta", "real", "ntheta"),
+    Buffer("body_i", "int", "nbody",
+        "body_parentid body_rootid body_jntadr body_jntnum body_dofadr body_dofnum body_lastdof "
+        "body_turned body_iturned",
+    ),
+    Buffer("body_v", "vec3", "nbody", "body_pos body_ipos"),
+    Buffer("body_q", "vec4", "nbody", "body_quat body_iquat"),
+    Buffer("jnt_i", "int", "njnt", "jnt_type jnt_qposadr jnt_dofadr jnt_bodyid jnt_limited jnt_off"),
+    Buffer("jnt_v", "vec3", "njnt", "jnt_pos jnt_axis"),
+    Buffer("jnt_r", "real", "njnt", "jnt_range:2 jnt_margin jnt_solref:2 jnt_diaga jnt_solimp:5"),
+    Buffer("qpos0", "real", "nq"),
+    Buffer("qpos_spring", "real", "nq"),
+    Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
+    Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
+    Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5"),
+    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides"),
+    Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
+    Buffer("geom_quat", "vec4", "ngeom"),
+    Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
+    Buffer("pair_r", "real", "npair",
+        "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
+    ),
+    Buffer("sweep_i", "int", "nsweep", "sweep_geom sweep_first sweep_end"),
+    Buffer("sweep_radius", "real", "nsweep"),  # radius
+    Buffer("partner", "int", "npartner", "partner_other partner_pair"),
+    Buffer("always", "int", "nalways"),  # pairs that the broad phase leaves alone
+    Buffer("site_i", "int", "nsite", "site_bodyid site_type"),
+    Buffer("site_v", "vec3", "nsite", "site_pos site_size"),
+    Buffer("site_quat", "vec4", "nsite"),
+    Buffer("act_i", "int", "nu",
+        "actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
+        "actuator_actlimited actuator_wrap",
+    ),
+    Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
+    Buffer("sensor_i", "int", "nsensor", "sensor_type sensor_objtype sensor_objid sensor_dim sensor_adr"),
+    Buffer("sensor_cutoff", "real", "nsensor"),
 )
 
 # State: exactly what a step reads and does not recompute.
 STATE = (
-    Buffer("time", "real", "one", 1),
-    Buffer("qpos", "real", "nq", 1),
-    Buffer("qvel", "real", "nv", 1),
-    Buffer("act", "real", "na", 1),
-    Buffer("ctrl", "real", "nu", 1),
-    Buffer("qacc_warmstart", "real", "nv", 1),
-    Buffer("qfrc_applied", "real", "nv", 1),
-    Buffer("xfrc_applied", "vec3", "nbody", 2),  # force at the body's centre of mass, torque
+    Buffer("time", "real", "one"),
+    Buffer("qpos", "real", "nq"),
+    Buffer("qvel", "real", "nv"),
+    Buffer("act", "real", "na"),
+    Buffer("ctrl", "real", "nu"),
+    Buffer("qacc_warmstart", "real", "nv"),
+    Buffer("qfrc_applied", "real", "nv"),
+    Buffer("xfrc_applied", "vec3", "nbody", "xfrc_applied:2"),  # force at the body's centre of mass, torque
 )
+
+OK, DIVERGED, OVERFLOW = range(3)  # status of a world
 
 # Work: everything that a step recomputes.
 WORK = (
-    Buffer("world_i", "int", "one", NWI),
-    Buffer("body", "vec3", "nbody", NXV),
-    Buffer("xquat", "vec4", "nbody", 1),
-    Buffer("geom_xpos", "vec3", "ngeom", 1),
-    Buffer("geom_xquat", "vec4", "ngeom", 1),
-    Buffer("crb_mass", "real", "nbody", 1),
-    Buffer("dof", "vec3", "nv", NSV_DOF),
-    Buffer("dofr", "real", "nv", NQR),
-    Buffer("M", "real", "nm", 1),  # mass matrix; where each row begins: dynamics/factor.py
-    Buffer("MhD", "real", "nm", 1),  # M + h D, factored in place
-    Buffer("H", "real", "nh", 1),  # the solver's Hessian, factored in place
-    Buffer("lone", "real", "nlone", 1),  # free_body.py
-    Buffer("etree", "int", "nv", NEI),  # elimination tree of H
-    Buffer("sweep_order", "int", "nsweep", 1),  # swept geoms by their lower ends along the axis of the sweep
-    Buffer("sweep_low", "real", "nsweep", 1),
-    Buffer("near", "int", "nnear", 1),  # a bit for each pair, 16 in a number
-    Buffer("con_i", "int", "nconmax", NCI),
-    Buffer("con_v", "vec3", "nconmax", NCV),
-    Buffer("con_r", "real", "nconmax", NCR),
-    Buffer("con_dof", "int", "ncolumn", NQI),  # the dofs that move a contact's bodies against each other, deepest first
-    Buffer("con_J", "vec3", "ncolumn", 1),  # and their columns of its Jacobian
-    Buffer("row_i", "int", "nrowmax", NRI),
-    Buffer("row_r", "real", "nrowmax", NRR),
-    Buffer("act_dot", "real", "na", 1),
-    Buffer("actuator_force", "real", "nu", 1),
-    Buffer("sensordata", "real", "nsensordata", 1),
-    Buffer("stage", "real", "nstage", 1),  # RK4: the stages' velocities and accelerations, and the start state
+    Buffer("world_i", "int", "one", "ncon nrow status stop_step stop_index solver_niter nneed merged"),
+    Buffer("body", "vec3", "nbody",
+        "xpos xipos vel_ang vel_lin acc_ang acc_lin force_ang force_lin crb_com u_ang u_lin l_ang l_lin "
+        "p_ang p_lin q_ang q_lin inertia_diag inertia_off crb_diag crb_off",
+    ),
+    Buffer("xquat", "vec4", "nbody"),
+    Buffer("geom_xpos", "vec3", "ngeom"),
+    Buffer("geom_xquat", "vec4", "ngeom"),
+    Buffer("crb_mass", "real", "nbody"),
+    Buffer("dof", "vec3", "nv", "cdof_ang cdof_lin frame_ang frame_lin"),
+    Buffer("dofr", "real", "nv",
+        "qfrc_bias qfrc_passive qfrc_actuator qfrc_smooth qfrc_constraint qacc ma search msearch qacc_eff "
+        "v_stage z mu a_bar sin cos", blocks=True,
+    ),
+    Buffer("M", "real", "nm"),  # mass matrix; where each row begins: dynamics/factor.py
+    Buffer("MhD", "real", "nm"),  # M + h D, factored in place
+    Buffer("H", "real", "nh"),  # the solver's Hessian, factored in place
+    Buffer("lone", "real", "nlone"),  # free_body.py
+    Buffer("etree", "int", "nv", "tree_parent tree_run tree_depth tree_row"),  # elimination tree of H
+    Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
+    Buffer("sweep_low", "real", "nsweep"),
+    Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
+    Buffer("con_i", "int", "nconmax",
+        "con_pair con_k con_free1 con_free2 con_axis con_body1 con_body2 con_ndof con_zone con_dim",
+    ),
+    Buffer("con_v", "vec3", "nconmax",
+        "con_pos con_normal con_tangent1 con_tangent2 con_y con_jar con_jv con_force con_kd con_ko "
+        "con_fbar",
+    ),
+    Buffer("con_r", "real", "nconmax", "con_dist con_x1 con_x2 con_d con_b con_bt con_kp con_imp con_impp"),
+    # the dofs that move a contact's bodies against each other, deepest first
+    Buffer("con_dof", "int", "ncolumn",
+        "chain_dof chain_place",
+    ),
+    Buffer("con_J", "vec3", "ncolumn"),  # and their columns of its Jacobian
+    Buffer("row_i", "int", "nrowmax", "row_dof row_kind row_zone"),
+    Buffer("row_r", "real", "nrowmax",
+        "row_sign row_aref row_d row_floss row_jar row_jv row_force row_k row_dist row_b row_kp row_imp "
+        "row_impp",
+    ),
+    Buffer("act_dot", "real", "na"),
+    Buffer("actuator_force", "real", "nu"),
+    Buffer("sensordata", "real", "nsensordata"),
+    Buffer("stage", "real", "nstage"),  # RK4: the stages' velocities and accelerations, and the start state
 )
 
 # Adjoint of the state and the parameters, and scratch of the reverse step.
 ADJOINT = (
-    Buffer("body_bar", "vec3", "nbody", NBAR),
-    Buffer("qpos_bar", "real", "nv", 1),  # in the tangent space
-    Buffer("qvel_bar", "real", "nv", 1),
-    Buffer("act_bar", "real", "na", 1),
-    Buffer("ctrl_bar", "real", "nu", 1),
-    Buffer("force_bar", "real", "nu", 1),  # of actuator forces that sensors read
-    Buffer("qfrc_bar", "real", "nv", 1),  # of qfrc_applied and xfrc_applied, over all steps in which they act
-    Buffer("xfrc_bar", "vec3", "nbody", 2),
-    Buffer("theta_bar", "real", "ntheta", 1),
-    Buffer("stage_bar", "real", "nstage", 1),
-    Buffer("params_bar", "real", "nparam", 1),
-    Buffer("scratch_bar", "real", "nscratch", 1),
+    Buffer("body_bar", "vec3", "nbody",
+        "l_ang l_lin acc_ang acc_lin u_ang u_lin vel_ang vel_lin pose_ang pose_lin p_ang p_lin q_ang "
+        "q_lin",
+    ),
+    Buffer("qpos_bar", "real", "nv"),  # in the tangent space
+    Buffer("qvel_bar", "real", "nv"),
+    Buffer("act_bar", "real", "na"),
+    Buffer("ctrl_bar", "real", "nu"),
+    Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
+    Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
+    Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
+    Buffer("theta_bar", "real", "ntheta"),
+    Buffer("stage_bar", "real", "nstage"),
+    Buffer("params_bar", "real", "nparam"),
+    Buffer("scratch_bar", "real", "nscratch"),
 )
 
 # Rollout: outputs by output row and world, controls by control step and world, records by physics step and world.
 TRAJECTORY = (
-    Buffer("traj_qpos", "real", "nq", 1),
-    Buffer("traj_qvel", "real", "nv", 1),
-    Buffer("traj_act", "real", "na", 1),
-    Buffer("traj_ctrl", "real", "nu", 1),
-    Buffer("traj_sensordata", "real", "nsensordata", 1),
-    Buffer("record", "real", "nrecord", 1),
+    Buffer("traj_qpos", "real", "nq"),
+    Buffer("traj_qvel", "real", "nv"),
+    Buffer("traj_act", "real", "na"),
+    Buffer("traj_ctrl", "real", "nu"),
+    Buffer("traj_sensordata", "real", "nsensordata"),
+    Buffer("record", "real", "nrecord"),
 )
 
 COTANGENT = (
-    Buffer("cot_qpos", "real", "nv", 1),
-    Buffer("cot_qvel", "real", "nv", 1),
-    Buffer("cot_act", "real", "na", 1),
-    Buffer("cot_ctrl", "real", "nu", 1),
-    Buffer("cot_sensordata", "real", "nsensordata", 1),
-    Buffer("ctrl_total", "real", "nu", 1),
+    Buffer("cot_qpos", "real", "nv"),
+    Buffer("cot_qvel", "real", "nv"),
+    Buffer("cot_act", "real", "na"),
+    Buffer("cot_ctrl", "real", "nu"),
+    Buffer("cot_sensordata", "real", "nsensordata"),
+    Buffer("ctrl_total", "real", "nu"),
 )
 
 # Linearisation of a step: rows of derivatives by q, v, act and ctrl (linearized.py), and A and B.
 LINEAR = (
-    Buffer("lin_dof", "vec3", "nv", NLD),
-    Buffer("lin_body", "vec3", "nbody", NLB),
-    Buffer("lin_con", "vec3", "sides", NLC),
-    Buffer("lin_J", "vec3", "nv", 1),  # a contact's Jacobian, by dof
-    Buffer("lin_rows", "real", "nlinear", 1),
-    Buffer("lin_A", "real", "nstate2", 1),
-    Buffer("lin_B", "real", "nstatenu", 1),
+    Buffer("lin_dof", "vec3", "nv", "psi_ang psi_lin phi_ang phi_lin sig_ang sig_lin kap_ang kap_lin ome_ang ome_lin"),
+    Buffer("lin_body", "vec3", "nbody", "cf_ang cf_lin cw_ang cw_lin cp cn0 cn1 cn2"),
+    Buffer("lin_con", "vec3", "sides", "cx_ang cx_lin cu_ang cu_lin cv_ang cv_lin"),
+    Buffer("lin_J", "vec3", "nv"),  # a contact's Jacobian, by dof
+    Buffer("lin_rows", "real", "nlinear"),
+    Buffer("lin_A", "real", "nstate2"),
+    Buffer("lin_B", "real", "nstatenu"),
 )
 
 # Controller: parts that add up (engine/feedback.py).
 CONTROLLER = (
-    Buffer("part", "int", "npart", 8),
-    Buffer("ints", "int", "nint", 1),
-    Buffer("params", "real", "nparam", 1),
-    Buffer("scratch", "real", "nscratch", 1),
+    Buffer("part", "int", "npart", "part_kind part_to part_params part_ints part_size part_step part_rest:2"),
+    Buffer("ints", "int", "nint"),
+    Buffer("params", "real", "nparam"),
+    Buffer("scratch", "real", "nscratch"),
 )
 
 # Names are unique over all packs: Taichi binds the members of a kernel's packs by name.
@@ -318,6 +247,18 @@ PACKS = {
 LETTERS = {
     "m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent", "l": "linear"
 }  # fmt: skip
+# {(letter, name): its buffer}, name being that of the buffer, of a column, of a size or of an option
+PLACES = {
+    (letter, name): b for letter, p in LETTERS.items() for b in PACKS[p] for name in (b.name, *b.columns)
+}  # fmt: skip
+
+def start(letter, name):
+    """Where a column begins within the numbers of an entity."""
+    return PLACES[letter, name].columns[name].start
+
+
+# columns that lie among others of the same entity
+SHARED = {name for p in PACKS.values() for b in p if len(b.columns) > 1 and b.count != "one" for name in b.columns}
 # (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, stages.py).
 NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
 

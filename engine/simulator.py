@@ -29,6 +29,8 @@ from engine.finite import pieces, require_finite
 from engine.model import Model, validate
 from engine.views import DataViews
 
+STATUS = s.start("d", "status")
+
 # Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
 PARALLEL_FROM = 2
 # What a user may write before a step, and must be finite.
@@ -118,7 +120,7 @@ class Simulator:
 
     def _derive(self):
         """Everything that follows from model, packs and sizes, and is made again for a copy: what begins with _."""
-        self._status = self.data._status[:, s.W_STATUS]
+        self._status = self.data._status[:, STATUS]
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
@@ -319,17 +321,17 @@ class Simulator:
         """Raise what a launch left in the worlds' status."""
         if self._well():
             return
-        w = int(np.flatnonzero(data._status[:, s.W_STATUS])[0])
+        w = int(np.flatnonzero(data._status[:, STATUS])[0])
         row = data._status[w]
-        step = int(row[s.W_STEP])
-        if row[s.W_STATUS] == s.OVERFLOW:
-            need = int(row[s.W_NEED])
+        step = int(row[s.start("d", "stop_step")])
+        if row[STATUS] == s.OVERFLOW:
+            need = int(row[s.start("d", "nneed")])
             raise ContactOverflowError(
                 f"world {w}, control step {step}: {need} contacts, but the capacity is {self.ncon_max}; "
                 f"make the simulator with ncon={need} or more",
                 w, step, need,
             )  # fmt: skip
-        dof = int(row[s.W_INDEX])
+        dof = int(row[s.start("d", "stop_index")])
         joint = self.model.label("joint", int(self.model.dof_jntid[dof]))
         raise DivergenceError(
             f"world {w}, control step {step}: the state is no longer finite (dof {dof}, {joint}). "

@@ -34,52 +34,7 @@ from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
-from engine.schema import (
-    A_BAR,
-    AB_ANG,
-    D_JNT,
-    DIVERGED,
-    J_DOFADR,
-    J_LIMITED,
-    J_QPOSADR,
-    L_ANG,
-    LB_ANG,
-    MA,
-    MU,
-    NBAR,
-    NBODY,
-    NCONMAX,
-    NDI,
-    NJI,
-    NJNT,
-    NPAIR,
-    NQ,
-    NQR,
-    NSENSORDATA,
-    NU,
-    NV,
-    NWI,
-    OK,
-    OVERFLOW,
-    P_ANG,
-    Q_ANG,
-    QACC,
-    QACC_EFF,
-    QFRC_SMOOTH,
-    T_FRICTIONLOSS,
-    TIMESTEP,
-    U_ANG,
-    UB_ANG,
-    VB_ANG,
-    W_INDEX,
-    W_NCON,
-    W_NEED,
-    W_NROW,
-    W_STATUS,
-    W_STEP,
-    XB_ANG,
-    Z,
-)  # fmt: skip
+from engine.schema import DIVERGED, OK, OVERFLOW
 
 EULER_STAGE, FINAL_STAGE = -1, -2
 
@@ -87,11 +42,11 @@ EULER_STAGE, FINAL_STAGE = -1, -2
 @ti.func
 def constrained(m: ti.template()):
     """Whether the model has anything that can constrain: pairs, limits, dry friction."""
-    r = m.dims[NPAIR] > 0
-    for i in range(m.dims[NV]):
-        r = r or m.theta[m.dims[T_FRICTIONLOSS] + i] > 0
-    for j in range(m.dims[NJNT]):
-        r = r or m.jnt_i[j * NJI + J_LIMITED] != 0
+    r = m.npair > 0
+    for i in range(m.nv):
+        r = r or m.theta[m.t_frictionloss + i] > 0
+    for j in range(m.njnt):
+        r = r or m.jnt_limited[j] != 0
     return r
 
 
@@ -123,8 +78,9 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     if constrained(m):
         contact_terms(m, d, w)
     else:
-        for k in ti.static((W_NCON, W_NROW, W_NEED)):
-            d.world_i[w * NWI + k] = 0
+        d.ncon[w] = 0
+        d.nrow[w] = 0
+        d.nneed[w] = 0
 
 
 @outline("md", "w", when="sensor")
@@ -137,13 +93,13 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
     """The acceleration QACC, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
-    nv = m.dims[NV]
+    nv = m.nv
     for i in range(nv):
-        d.dofr[w * nv * NQR + QACC * nv + i] = d.qacc_warmstart[w * nv + i]
+        d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
     acceleration(m, d, w)
     for i in range(nv):
-        d.qacc_warmstart[w * nv + i] = d.dofr[w * nv * NQR + QACC * nv + i]
+        d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if read_sensors:
         sensed(m, d, w)
 
@@ -151,7 +107,7 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
 @ti.func
 def unconstrained(d: ti.template(), w: ti.i32):
     """Whether nothing constrains at this state."""
-    return d.world_i[w * NWI + W_NCON] + d.world_i[w * NWI + W_NROW] == 0
+    return d.ncon[w] + d.nrow[w] == 0
 
 
 @ti.func
@@ -174,7 +130,7 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
         if not (passing and unconstrained(d, w)):
             solved(m, d, w, ti.cast(read and i == 0, ti.i32))
         if row >= 0 and i == 0:
-            n = m.dims[NSENSORDATA]
+            n = m.nsensordata
             for x in range(n):
                 r.traj_sensordata[row * n + x] = d.sensordata[w * n + x]
         if o >= 0:
@@ -192,10 +148,10 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
     o: the first one's record, or -1, `stride` before the second one's. final: no step follows, so no state. read: the
     first one's sensors are asked. row: the output row that they go to, or -1. closing: the last one is the launch's.
     """
-    nv = m.dims[NV]
+    nv = m.nv
     time = d.time[w]  # written only where it is read: eight worlds' times share a cache line
     k = 0
-    while k < count and d.world_i[w * NWI + W_STATUS] == OK:
+    while k < count and d.status[w] == OK:
         here = -1
         if o >= 0:
             here = o + k * stride
@@ -208,17 +164,14 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
         check_capacity(m, d, w, t)
         if not final:
             # implicit integrators read M a alone; where nothing constrains it is the smooth force
-            force = MA
-            if unconstrained(d, w):
-                force = QFRC_SMOOTH
-            advance(m, d, w, implicit, force)
+            advance(m, d, w, implicit, ti.cast(unconstrained(d, w), ti.i32))
             if implicit and unconstrained(d, w):
                 for i in range(nv):
-                    a = d.dofr[w * nv * NQR + QACC_EFF * nv + i]
+                    a = d.qacc_eff[w, i]
                     d.qacc_warmstart[w * nv + i] = a
                     if passing:
-                        d.dofr[w * nv * NQR + QACC * nv + i] = a
-            time = time + m.opt[TIMESTEP]
+                        d.qacc[w, i] = a
+            time = time + m.timestep
             check(m, d, w, t)
         k = k + 1
     d.time[w] = time
@@ -228,13 +181,11 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
 @ti.func
 def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
     """What the adjoint reads of the state alone, recomputed at the recorded solution QACC without iterating."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
     smooth_terms(m, d, w, 0)
     constraint(m, d, w)
-    evaluate(m, d, w, 0.0, o + QACC * nv)
-    mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
-    effective_acceleration(m, d, w, implicit, MA)
+    evaluate(m, d, w, 0.0, d.qacc)
+    mass_mul(m, d, w, d.qacc, d.ma)
+    effective_acceleration(m, d, w, implicit, 0)
 
 
 @outline("mdg", "w implicit stage")
@@ -244,13 +195,13 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
-    nv = m.dims[NV]
-    motion(m, d, w, U_ANG, w * nv * NQR + QACC * nv)
+    nv = m.nv
+    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_bodies(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
-            d.dofr[w * nv * NQR + A_BAR * nv + k] = 0.0
-            d.dofr[w * nv * NQR + MU * nv + k] = 0.0
+            d.a_bar[w, k] = 0.0
+            d.mu[w, k] = 0.0
     elif stage == EULER_STAGE:
         advance_vjp(m, d, g, w, implicit)
     else:
@@ -261,7 +212,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                row: ti.i32):  # fmt: skip
-    sensors_vjp(m, d, r, g, b, w, row * m.dims[NSENSORDATA])
+    sensors_vjp(m, d, r, g, b, w, row * m.nsensordata)
 
 
 @outline("mdg", "w", when="block")
@@ -288,27 +239,20 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
 
     Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar, qfrc_bar, xfrc_bar.
     """
-    nv = m.dims[NV]
-    o = w * nv * NQR
+    nv = m.nv
     advance_adjoint(m, d, g, w, implicit, stage)
-    for u in range(m.dims[NU]):
-        g.force_bar[w * m.dims[NU] + u] = 0.0
+    for u in range(m.nu):
+        g.force_bar[w * m.nu + u] = 0.0
     if row >= 0:
         sensed_vjp(m, d, r, g, b, w, row)
     acceleration_vjp(m, d, w)
     for i in range(nv):
-        d.dofr[o + MA * nv + i] = d.dofr[o + QACC_EFF * nv + i] - d.dofr[o + QACC * nv + i]
-    for k in range(1 + 2 * implicit):
-        column = L_ANG
-        source = Z
-        if k == 1:
-            column = P_ANG
-            source = MU
-        if k == 2:
-            column = Q_ANG
-            source = MA
-        motion(m, d, w, column, o + source * nv)
-    if d.world_i[w * NWI + W_NCON] > 0:
+        d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
+    motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    if implicit:
+        motion(m, d, w, d.p_ang, d.p_lin, d.mu)
+        motion(m, d, w, d.q_ang, d.q_lin, d.ma)
+    if d.ncon[w] > 0:
         contact_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
@@ -368,31 +312,32 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
 def clear_bodies(m: ti.template(), g: ti.template(), w: ti.i32):
     """Zero the bodies' adjoints that sensors and contact add to."""
     zero = vec3(0.0, 0.0, 0.0)
-    for b in range(m.dims[NBODY]):
-        h = bounded(w * m.dims[NBODY] + b) * NBAR
-        for k in ti.static((LB_ANG, AB_ANG, UB_ANG, VB_ANG, XB_ANG)):
-            g.body_bar[h + k] = zero
-            g.body_bar[h + k + 1] = zero
+    for b in range(m.nbody):
+        h = bounded(w * m.nbody + b)
+        for x in ti.static((
+            g.l_ang, g.l_lin, g.acc_ang, g.acc_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin
+        )):
+            x[h] = zero
 
 
 @ti.func
 def check(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
     """Stop the world where the state is not finite, naming the first bad dof."""
-    nv = m.dims[NV]
+    nv = m.nv
     for k in range(nv):
         i = nv - 1 - k
-        good = ti.abs(d.qvel[w * nv + i]) < MAXVAL and ti.abs(d.dofr[w * nv * NQR + QACC * nv + i]) < MAXVAL
-        j = m.dof_i[i * NDI + D_JNT]
-        k_q = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR] + i - m.jnt_i[j * NJI + J_DOFADR]
+        good = ti.abs(d.qvel[w * nv + i]) < MAXVAL and ti.abs(d.qacc[w, i]) < MAXVAL
+        j = m.dof_jntid[i]
+        k_q = w * m.nq + m.jnt_qposadr[j] + i - m.jnt_dofadr[j]
         good = good and ti.abs(d.qpos[k_q]) < MAXVAL
         if not good:
-            d.world_i[w * NWI + W_STATUS] = DIVERGED
-            d.world_i[w * NWI + W_STEP] = t
-            d.world_i[w * NWI + W_INDEX] = i
+            d.status[w] = DIVERGED
+            d.stop_step[w] = t
+            d.stop_index[w] = i
 
 
 @ti.func
 def check_capacity(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
-    if d.world_i[w * NWI + W_NEED] > m.dims[NCONMAX]:
-        d.world_i[w * NWI + W_STATUS] = OVERFLOW
-        d.world_i[w * NWI + W_STEP] = t
+    if d.nneed[w] > m.nconmax:
+        d.status[w] = OVERFLOW
+        d.stop_step[w] = t

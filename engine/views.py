@@ -4,33 +4,25 @@ import numpy as np
 
 from engine import schema as s
 
-# name -> (buffer, symbol counted, width, column or None, layout)
-_ROWS, _BLOCKS = "rows", "blocks"
-_DATA = {
-    "time": ("time", "one", 1, None, _ROWS),
-    "qpos": ("qpos", "nq", 1, None, _ROWS),
-    "qvel": ("qvel", "nv", 1, None, _ROWS),
-    "act": ("act", "na", 1, None, _ROWS),
-    "ctrl": ("ctrl", "nu", 1, None, _ROWS),
-    "qacc_warmstart": ("qacc_warmstart", "nv", 1, None, _ROWS),
-    "qfrc_applied": ("qfrc_applied", "nv", 1, None, _ROWS),
-    "sensordata": ("sensordata", "nsensordata", 1, None, _ROWS),
-    "actuator_force": ("actuator_force", "nu", 1, None, _ROWS),
-    "act_dot": ("act_dot", "na", 1, None, _ROWS),
-    "xpos": ("body", "nbody", s.NXV, s.X_POS, _ROWS),
-    "xipos": ("body", "nbody", s.NXV, s.X_IPOS, _ROWS),
-    "xquat": ("xquat", "nbody", 1, None, _ROWS),
-    "geom_xpos": ("geom_xpos", "ngeom", 1, None, _ROWS),
-    "geom_xquat": ("geom_xquat", "ngeom", 1, None, _ROWS),
-    "dof_ang": ("dof", "nv", s.NSV_DOF, s.S_ANG, _ROWS),
-    "dof_lin": ("dof", "nv", s.NSV_DOF, s.S_LIN, _ROWS),
-    "qacc": ("dofr", "nv", s.NQR, s.QACC, _BLOCKS),
-    "qfrc_bias": ("dofr", "nv", s.NQR, s.QFRC_BIAS, _BLOCKS),
-    "qfrc_passive": ("dofr", "nv", s.NQR, s.QFRC_PASSIVE, _BLOCKS),
-    "qfrc_actuator": ("dofr", "nv", s.NQR, s.QFRC_ACTUATOR, _BLOCKS),
-    "qfrc_smooth": ("dofr", "nv", s.NQR, s.QFRC_SMOOTH, _BLOCKS),
-    "qfrc_constraint": ("dofr", "nv", s.NQR, s.QFRC_CONSTRAINT, _BLOCKS),
-}
+# MuJoCo's name, and that of the column where it is another
+_DATA = dict.fromkeys(
+    "time qpos qvel act ctrl qacc_warmstart qfrc_applied sensordata actuator_force act_dot xpos xipos xquat geom_xpos "
+    "geom_xquat qacc qfrc_bias qfrc_passive qfrc_actuator qfrc_smooth qfrc_constraint".split()
+) | {"dof_ang": "cdof_ang", "dof_lin": "cdof_lin"}
+
+
+def column(pack, sizes, worlds, name):
+    """A column of a pack of worlds, by its name in schema.py: (worlds, entities, ...)."""
+    letter = next(k for k, v in s.LETTERS.items() if v == pack.name)
+    b = s.PLACES[letter, name]
+    n, inner, k = sizes[b.count], pack[b.name].shape[1:], b.columns[name].start
+    flat = pack[b.name][: worlds * n * b.width]
+    if b.blocks:
+        return flat.reshape(worlds, b.width, n, *inner)[:, k]
+    return flat.reshape(worlds, n, b.width, *inner)[:, :, k]
+
+
+_CONTACT = ("pair", "dim", "dist", "pos", "force", "normal", "tangent1", "tangent2")
 
 
 class DataViews:
@@ -43,14 +35,12 @@ class DataViews:
 
     def __init__(self, pack, sizes, worlds):
         self._pack, self._sizes, self._worlds = pack, sizes, worlds
-        views = {}
-        for name, (buffer, symbol, width, column, layout) in _DATA.items():
-            views[name] = _view(pack[buffer], worlds, sizes[symbol], width, column, layout)
+        views = {name: column(pack, sizes, worlds, other or name) for name, other in _DATA.items()}
         views["time"] = views["time"][:, 0]
         force = pack["xfrc_applied"][: worlds * sizes["nbody"] * 2]
         views["xfrc_applied"] = force.reshape(worlds, sizes["nbody"], 6)
         self.__dict__.update(views)  # found without a call; __setattr__ keeps them
-        self._status = pack["world_i"].reshape(worlds, s.NWI)
+        self._status = pack["world_i"].reshape(worlds, -1)
 
     def __getstate__(self):
         return {name: a for name, a in self.__dict__.items() if name in ("_pack", "_sizes", "_worlds", "_tree")}
@@ -74,12 +64,12 @@ class DataViews:
     @property
     def ncon(self):
         """Contacts of every world, shape (worlds,)."""
-        return self._status[:, s.W_NCON]
+        return self._status[:, s.start("d", "ncon")]
 
     @property
     def solver_niter(self):
         """Newton iterations of the last acceleration, shape (worlds,)."""
-        return self._status[:, s.W_NITER]
+        return self._status[:, s.start("d", "solver_niter")]
 
     def contacts(self, world=0):
         """Contacts of one world: a dict of arrays (pair, geom1, geom2 through pair; dist, pos, frame, force, dim).
@@ -87,21 +77,11 @@ class DataViews:
         frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; force: in that frame, N.
         """
         n = int(self.ncon[world])
-        cap = self._sizes["nconmax"]
-        rows = slice(world * cap, world * cap + n)
-        vec = self._pack["con_v"].reshape(-1, s.NCV, 3)[rows]
-        ints = self._pack["con_i"].reshape(-1, s.NCI)[rows]
-        real = self._pack["con_r"].reshape(-1, s.NCR)[rows]
-        keep = ints[:, s.C_PAIR] >= 0
-        vec, ints, real = vec[keep], ints[keep], real[keep]
-        return {
-            "pair": ints[:, s.C_PAIR].copy(),
-            "dim": ints[:, s.C_DIM].copy(),
-            "dist": real[:, s.C_DIST].copy(),
-            "pos": vec[:, s.C_POS].copy(),
-            "frame": vec[:, [s.C_N, s.C_T1, s.C_T2]].copy(),
-            "force": vec[:, s.C_F].copy(),
-        }
+        of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, :n] for c in _CONTACT}
+        keep = of["pair"] >= 0  # else the limit of a ball joint
+        of = {c: a[keep] for c, a in of.items()}
+        frame = np.stack([of.pop("normal"), of.pop("tangent1"), of.pop("tangent2")], axis=1)
+        return of | {"frame": frame}
 
     def mass_matrix(self, world=0):
         """Dense joint-space mass matrix of one world, (nv, nv)."""
@@ -112,14 +92,5 @@ class DataViews:
             i, at = k, 4 * row + depth
             while i >= 0:
                 full[k, i] = full[i, k] = entries[at]
-                i, at = self._tree[i, s.E_PARENT], at - 1
+                i, at = self._tree[i, 0], at - 1
         return full
-
-
-def _view(array, worlds, count, width, column, layout):
-    inner = array.shape[1:]
-    flat = array[: worlds * count * width]
-    if layout == _BLOCKS:
-        return flat.reshape(worlds, width, count, *inner)[:, column]
-    table = flat.reshape(worlds, count, width, *inner)
-    return table[:, :, 0] if column is None else table[:, :, column]

@@ -12,6 +12,7 @@ import textwrap
 
 import taichi as ti
 
+from engine.compiler.columns import Named, Sizes
 from engine.math.types import real, vec3, vec4
 from engine.schema import LETTERS, PACKS
 
@@ -22,13 +23,13 @@ def array_type(buffer):
     return ti.types.ndarray(dtype=DTYPES[buffer.dtype], ndim=1)
 
 
-class Buffers:
+class Buffers(Named):
     """A pack's arrays by name, inside a kernel."""
 
     _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
 
-    def __init__(self, **arrays):
-        self.__dict__.update(arrays)
+    def __init__(self, letter, sizes, /, **arrays):
+        super().__init__(letter, sizes, arrays)
 
 
 @functools.cache
@@ -44,7 +45,8 @@ def inlined(kernel, letters):
     ints = re.findall(r"(\w+): ti\.i32", text)
     arguments = [*(f"{p}_{b.name}: {p}_{b.name}_t" for p, b in uses), *(f"{i}: ti.i32" for i in ints)]
     text = f"@ti.kernel\ndef {function.__name__}({', '.join(arguments)}):\n{body}"
-    scope = {**function.__globals__, "Buffers": Buffers} | {f"{p}_{b.name}_t": array_type(b) for p, b in uses}
+    scope = {**function.__globals__, "Buffers": Buffers, "Sizes": Sizes}
+    scope |= {f"{p}_{b.name}_t": array_type(b) for p, b in uses}
     file = f"<inlined {function.__module__}.{function.__name__} {kernel._primal.kernel_counter}>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
     exec(compile(text, file, "exec"), scope)
@@ -52,4 +54,5 @@ def inlined(kernel, letters):
 
 
 def _pack(letter):
-    return f"Buffers({', '.join(f'{b.name}={letter}_{b.name}' for b in PACKS[LETTERS[letter]])})"
+    arrays = ", ".join(f"{b.name}={letter}_{b.name}" for b in PACKS[LETTERS[letter]])
+    return f"Buffers('{letter}', Sizes(m_dims, m_opt), {arrays})"

@@ -26,13 +26,14 @@ from taichi.lang.expr import make_constant_expr, make_expr_group
 from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
+from engine.compiler.columns import SCALARS, Named, Sizes
 from engine.compiler.features import has
 from engine.compiler.inlined import array_type
 from engine.compiler.session import PLAIN, replace, session
 from engine.compiler.tracing import names_in
 from engine.compiler.variant import reached, variant_of
 from engine.math.types import real
-from engine.schema import LETTERS, NUMBERS, kind_of, kinds_of
+from engine.schema import LETTERS, NUMBERS, PLACES, kind_of, kinds_of
 
 TRIES = 100_000
 _count = itertools.count()
@@ -97,12 +98,12 @@ class Block:
         self._starts, self._ints, self._reals = starts, ints, reals
 
 
-class Arrays(Block):
+class Arrays(Block, Named):
     """The same inside a stage, with the arrays that the stage itself reads, by name."""
 
-    def __init__(self, starts, ints, reals, /, **arrays):
-        super().__init__(starts, ints, reals)
-        self.__dict__.update(arrays)
+    def __init__(self, letter, sizes, starts, ints, reals, /, **arrays):
+        Block.__init__(self, starts, ints, reals)
+        Named.__init__(self, letter, sizes, arrays)
 
 
 class Part(AnyArray):
@@ -182,15 +183,20 @@ class Stage:
         """Three functions: `x` takes packs and calls `x_body`, which takes their blocks, finds in them the arrays that
         the stage itself reads and calls `x_core`, where the stage's text is."""
         name, ints = self.function.__name__, self.ints
-        read = {u for u in arrays_of(self.function) if u[0] in self.packs}
+        named = {u for u in names_of(self.function) if u[0] in self.packs}
+        read = {(letter, PLACES[letter, name].name) for letter, name in named}
         uses = sorted(read | {("m", "dims")}, key=NUMBERS.get)
+        # read once, before any loop: no store that follows could be to them, which LLVM does not know
+        sizes = {n for letter, n in named if letter == "m"} | {_buffer(*use).count for use in uses}
+        sizes = {n: SCALARS[n] for n in sorted(sizes) if n in SCALARS and n not in ("dims", "opt")}
+        known = "".join(f", {n}=size_{n}" for n in sizes)
         blocks = [_block(p, kind) for p in self.packs for kind in kinds_of(p)]
         typed = [f"starts: ints_t, {', '.join(f'{b}: {b[:-2]}s_t' for b in blocks)}", *(f"{i}: ti.i32" for i in ints)]
         given = ", ".join(["starts", *blocks, *ints])
         arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
         parts = ", ".join(f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d)" for p, n in uses)
         packs = ", ".join(
-            f"Arrays(starts, {_block(p, 'int')}, {_block(p, 'real')}"
+            f"Arrays('{p}', Sizes(m_dims, None{known}), starts, {_block(p, 'int')}, {_block(p, 'real')}"
             + "".join(f", {n}={p}_{n}" for q, n in uses if q == p) + ")"
             for p in self.packs
         )  # fmt: skip
@@ -201,7 +207,8 @@ class Stage:
         text = (
             f"@ti.real_func\n"
             f"def {name}_core({', '.join(typed)}, {arrays}):\n"
-            f"    inlined_stage({', '.join([packs, *ints])})\n"
+            + "".join(f"    size_{n} = m_{b}[{k}]\n" for n, (b, k) in sizes.items())
+            + f"    inlined_stage({', '.join([packs, *ints])})\n"
             + (f"    if m_dims[0] < 0:\n        {name}_body({given})\n" if inside else "")
             + f"\n@ti.real_func\n"
             f"def {name}_body({', '.join(typed)}):\n"
@@ -211,8 +218,8 @@ class Stage:
             f"    {name}_body({outer})\n"
             + ("" if inside else f"    if m._ints[0] < 0:\n        {name}_body({outer})\n")
         )
-        scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "Arrays": Arrays, "Part": Part}
-        scope |= {"ints_t": INTS, "reals_t": REALS}
+        scope = {"__name__": __name__, "ti": ti, "inlined_stage": self.function, "ints_t": INTS, "reals_t": REALS}
+        scope |= {"Arrays": Arrays, "Part": Part, "Sizes": Sizes}
         scope |= {f"{p}_{n}_t": array_type(_buffer(p, n)) for p, n in uses}
         scope |= {f"{p}_{n}_d": array_type(_buffer(p, n)).dtype for p, n in uses}
         # what is read of a file is kept by its name
@@ -238,7 +245,10 @@ def _buffer(letter, name):
     return next(b for b in schema.PACKS[LETTERS[letter]] if b.name == name)
 
 
-def arrays_of(function):
-    """(letter, array) pairs that a ti.func reads or writes, its callees included; stages among these find their own."""
-    known = {(letter, b.name) for letter, pack in LETTERS.items() for b in schema.PACKS[pack]}
-    return {pair for f in reached(function) for pair in names_in(f)[0]} & known
+def names_of(function):
+    """(letter, name) of the columns, sizes and options that a ti.func reads or writes, its callees included; stages
+    among these find their own."""
+    named = {pair for f in reached(function) for pair in names_in(f)[0]}
+    # t: a tree over dofs, of the model or of Data (dynamics/factor.py)
+    named |= {(letter, name) for t, name in named if t == "t" for letter in "md"}
+    return named & PLACES.keys()

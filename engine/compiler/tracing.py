@@ -22,7 +22,7 @@ from taichi.lang.matrix import Vector
 
 from engine.compiler.features import has, in_force
 from engine.compiler.session import replace
-from engine.schema import MOST
+from engine.schema import MOST, SHARED
 
 _build = Builder.__call__
 _get_tree_and_ctx = kernel_impl._get_tree_and_ctx
@@ -149,18 +149,19 @@ def _guard(nodes):
     its counter a bound where it numbers entities.
 
     These loops have a handful of iterations. LLVM unrolls each eightfold, with what is left over behind it: measured,
-    that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed. A counter that is
-    multiplied by a number of columns numbers entities; what its bound is good for, math/index.py says.
+    that doubled the code and took 12 of 17 s of machine code generation, for no gain in speed. A counter by
+    which a column among others is read numbers entities; what its bound is good for, math/index.py says.
     """
-    multiplied = [
-        (n.left.id, n.lineno) for n in nodes
-        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Mult) and isinstance(n.left, ast.Name)
-        and getattr(n.right, "id", "").isupper()
-    ]  # fmt: skip
+    numbers = []
+    for n in nodes:
+        if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Attribute) and n.value.attr in SHARED:
+            entity = n.slice.elts[0] if isinstance(n.slice, ast.Tuple) else n.slice
+            if isinstance(entity, ast.Name):
+                numbers.append((entity.id, n.lineno))
     for n in nodes:
         if isinstance(n, ast.For) and isinstance(n.iter, ast.Call) and getattr(n.iter.func, "id", "") == "range":
             name = n.target.id
-            if any(m == name and n.lineno < line <= n.end_lineno for m, line in multiplied):
+            if any(m == name and n.lineno < line <= n.end_lineno for m, line in numbers):
                 n.target.id = f"{name}_"
                 n.body.insert(0, _bound(name))
             n.body.insert(0, _EXIT)

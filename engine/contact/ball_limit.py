@@ -13,34 +13,6 @@ from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL
-from engine.schema import (
-    C_DIM,
-    C_DIST,
-    C_N,
-    C_PAIR,
-    C_ZONE,
-    J_DOFADR,
-    J_HI,
-    J_LIMITED,
-    J_LO,
-    J_MARGIN,
-    J_QPOSADR,
-    J_TYPE,
-    NCI,
-    NCONMAX,
-    NCR,
-    NCV,
-    NJI,
-    NJNT,
-    NJR,
-    NQ,
-    NQR,
-    NV,
-    NWI,
-    QACC,
-    W_NCON,
-    Z,
-)  # fmt: skip
 
 
 @ti.func
@@ -57,22 +29,22 @@ def turned(r: vec3):
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
-    ncon = d.world_i[w * NWI + W_NCON]
-    for j in range(m.dims[NJNT]):
-        if m.jnt_i[j * NJI + J_LIMITED] and m.jnt_i[j * NJI + J_TYPE] == BALL:
-            r = quat_log(read_quat(d.qpos, w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]))
-            most = ti.max(m.jnt_r[j * NJR + J_LO], m.jnt_r[j * NJR + J_HI])
+    ncon = d.ncon[w]
+    for j in range(m.njnt):
+        if m.jnt_limited[j] and m.jnt_type[j] == BALL:
+            r = quat_log(read_quat(d.qpos, w * m.nq + m.jnt_qposadr[j]))
+            most = ti.max(m.jnt_range[j, 0], m.jnt_range[j, 1])
             angle, axis = turned(r)
-            if most - angle < m.jnt_r[j * NJR + J_MARGIN]:
-                if ncon < m.dims[NCONMAX]:
-                    c = bounded(w * m.dims[NCONMAX] + ncon)
-                    d.con_v[c * NCV + C_N] = -1.0 * axis
-                    d.con_r[c * NCR + C_DIST] = most - angle
-                    d.con_i[c * NCI + C_PAIR] = -1 - j
-                    d.con_i[c * NCI + C_DIM] = 1
-                    d.con_i[c * NCI + C_ZONE] = -1
+            if most - angle < m.jnt_margin[j]:
+                if ncon < m.nconmax:
+                    c = bounded(w * m.nconmax + ncon)
+                    d.con_normal[c] = -1.0 * axis
+                    d.con_dist[c] = most - angle
+                    d.con_pair[c] = -1 - j
+                    d.con_dim[c] = 1
+                    d.con_zone[c] = -1
                 ncon = ncon + 1
-    d.world_i[w * NWI + W_NCON] = ncon
+    d.ncon[w] = ncon
 
 
 @serves("ball_limit")
@@ -80,12 +52,12 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
 def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, j: ti.i32, f: real,
                    ky: real, bky: real, dist_bar: real):  # fmt: skip
     """J = -axis(q), dist = range - angle(q): straight to the joint's q and v."""
-    nv = m.dims[NV]
-    dof = m.jnt_i[j * NJI + J_DOFADR]
-    o = w * nv * NQR + dof
-    r = quat_log(read_quat(d.qpos, w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]))
+    nv = m.nv
+    dof = m.jnt_dofadr[j]
+    r = quat_log(read_quat(d.qpos, w * m.nq + m.jnt_qposadr[j]))
     angle, axis = turned(r)
-    x = -f * read_vec(d.dofr, o + Z * nv) + ky * read_vec(d.dofr, o + QACC * nv) + bky * read_vec(d.qvel, w * nv + dof)
+    x = -f * read_vec(d.dofr, d.z.at(w, dof)) + ky * read_vec(d.dofr, d.qacc.at(w, dof))
+    x = x + bky * read_vec(d.qvel, w * nv + dof)
     q_bar = -dist_bar * axis
     if angle >= MINVAL:
         q_bar = q_bar + jr_inverse_transpose(r, (-1.0 / angle) * (x - axis.dot(x) * axis))

@@ -10,39 +10,25 @@ import taichi as ti
 
 from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
-from engine.schema import (
-    K_END,
-    K_FIRST,
-    K_GEOM,
-    K_OTHER,
-    K_PAIR,
-    NALWAYS,
-    NGEOM,
-    NKG,
-    NKP,
-    NNEAR,
-    NPAIR,
-    NSWEEP,
-)  # fmt: skip
 
 
 @ti.func
 def centre(m: ti.template(), d: ti.template(), w: ti.i32, k: ti.i32):
     """Of swept geom k."""
-    return d.geom_xpos[bounded(w * m.dims[NGEOM] + m.sweep_i[k * NKG + K_GEOM])]
+    return d.geom_xpos[bounded(w * m.ngeom + m.sweep_geom[k])]
 
 
 @ti.func
 def sweep_axis(m: ti.template(), d: ti.template(), w: ti.i32):
     """The axis along which the fewest of some pairs overlap: those of neighbours and of geoms half the list apart."""
-    n = m.dims[NSWEEP]
+    n = m.nsweep
     over = vec3(0.0, 0.0, 0.0)
     for k in range(n):
         x = centre(m, d, w, k)
         for half in range(2):
             other = (k + 1 + half * (n >> 1)) % n
             apart = ti.abs(x - centre(m, d, w, other))
-            reach = m.sweep_r[k] + m.sweep_r[other]
+            reach = m.sweep_radius[k] + m.sweep_radius[other]
             for c in ti.static(range(3)):
                 if apart[c] <= reach:
                     over[c] = over[c] + 1
@@ -57,7 +43,7 @@ def sweep_axis(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def sort_sweep(m: ti.template(), d: ti.template(), o: ti.i32):
     """sweep_order[o:] by sweep_low[o:], a heap sort; equal ones in any order."""
-    n = m.dims[NSWEEP]
+    n = m.nsweep
     half = n >> 1
     for t in range(half + n - 1):
         root = half - 1 - t
@@ -88,57 +74,57 @@ def sort_sweep(m: ti.template(), d: ti.template(), o: ti.i32):
 
 @ti.func
 def mark(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    i = w * m.dims[NNEAR] + (p >> 4)
+    i = w * m.nnear + (p >> 4)
     d.near[i] = d.near[i] | (1 << (p & 15))
 
 
 @ti.func
 def mark_pairs(m: ti.template(), d: ti.template(), w: ti.i32, a: ti.i32, b: ti.i32):
     """The candidate pairs of the swept geoms a < b, if there are any."""
-    lo = m.sweep_i[a * NKG + K_FIRST]
-    hi = m.sweep_i[a * NKG + K_END]
+    lo = m.sweep_first[a]
+    hi = m.sweep_end[a]
     end = hi
     while lo < hi:
         middle = (lo + hi) >> 1
-        if m.partner[middle * NKP + K_OTHER] < b:
+        if m.partner_other[middle] < b:
             lo = middle + 1
         else:
             hi = middle
     while lo < end:
-        if m.partner[lo * NKP + K_OTHER] != b:
+        if m.partner_other[lo] != b:
             break
-        mark(m, d, w, m.partner[lo * NKP + K_PAIR])
+        mark(m, d, w, m.partner_pair[lo])
         lo = lo + 1
 
 
 @ti.func
 def sweep(m: ti.template(), d: ti.template(), w: ti.i32):
     """Marks the pairs that may touch."""
-    n = m.dims[NSWEEP]
+    n = m.nsweep
     o = w * n
-    for i in range(m.dims[NNEAR]):
-        d.near[w * m.dims[NNEAR] + i] = 0
+    for i in range(m.nnear):
+        d.near[w * m.nnear + i] = 0
     if n > 0:
-        for i in range(m.dims[NALWAYS]):
+        for i in range(m.nalways):
             mark(m, d, w, m.always[i])
         axis = sweep_axis(m, d, w)
         for k in range(n):
             x = centre(m, d, w, k)
-            d.sweep_low[o + k] = along(x, axis) - m.sweep_r[k]
+            d.sweep_low[o + k] = along(x, axis) - m.sweep_radius[k]
             d.sweep_order[o + k] = k
         sort_sweep(m, d, o)
         for i in range(n):
             a = d.sweep_order[o + i]
             x = centre(m, d, w, a)
             # rounding must not part what a pair's own test calls near
-            high = d.sweep_low[o + a] + 2 * m.sweep_r[a] + 16 * EPS * ti.abs(along(x, axis))
+            high = d.sweep_low[o + a] + 2 * m.sweep_radius[a] + 16 * EPS * ti.abs(along(x, axis))
             j = i + 1
             while j < n:
                 b = d.sweep_order[o + j]
                 if d.sweep_low[o + b] > high:
                     break
                 apart = ti.abs(x - centre(m, d, w, b))
-                reach = m.sweep_r[a] + m.sweep_r[b]
+                reach = m.sweep_radius[a] + m.sweep_radius[b]
                 if ti.max(apart[0], apart[1], apart[2]) <= reach:
                     mark_pairs(m, d, w, ti.min(a, b), ti.max(a, b))
                 j = j + 1
@@ -158,9 +144,9 @@ def along(x: vec3, axis: ti.i32):
 def next_near(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """The first marked pair from p on, or NPAIR; p itself where nothing is swept."""
     q = p
-    if m.dims[NSWEEP] > 0:
-        o = w * m.dims[NNEAR]
-        while q < m.dims[NPAIR]:
+    if m.nsweep > 0:
+        o = w * m.nnear
+        while q < m.npair:
             bits = d.near[o + (q >> 4)] >> (q & 15)
             if bits == 0:
                 q = (q >> 4 << 4) + 16
@@ -168,5 +154,5 @@ def next_near(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 break
             else:
                 q = q + 1
-        q = ti.min(q, m.dims[NPAIR])
+        q = ti.min(q, m.npair)
     return q

@@ -13,75 +13,27 @@ from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, PLANE
-from engine.schema import (
-    C_AXIS,
-    C_BODY1,
-    C_BODY2,
-    C_DIM,
-    C_DIST,
-    C_FREE1,
-    C_FREE2,
-    C_K,
-    C_N,
-    C_PAIR,
-    C_POS,
-    C_T1,
-    C_T2,
-    C_X1,
-    C_X2,
-    C_Y,
-    C_ZONE,
-    G_BODY,
-    G_COLLIDES,
-    G_POS,
-    G_SIZE,
-    G_TYPE,
-    NBAR,
-    NBODY,
-    NCI,
-    NCONMAX,
-    NCR,
-    NCV,
-    NGEOM,
-    NGI,
-    NGV,
-    NPAIR,
-    NPI,
-    NPR,
-    NWI,
-    NXV,
-    P_DIM,
-    P_GAP,
-    P_GEOM1,
-    P_GEOM2,
-    P_MARGIN,
-    P_RBOUND,
-    W_NCON,
-    X_POS,
-    XB_ANG,
-    XB_LIN,
-)  # fmt: skip
 
 
 @ti.func
 def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32, colliding: ti.i32):
     """Poses of the geoms that can collide, which every step reads, or (colliding = 0) of the others, for people."""
-    for i in range(m.dims[NGEOM]):
-        if m.geom_i[i * NGI + G_COLLIDES] == colliding:
-            b = bounded(w * m.dims[NBODY] + m.geom_i[i * NGI + G_BODY])
-            d.geom_xpos[bounded(w * m.dims[NGEOM] + i)] = d.body[b * NXV + X_POS] + rotate(
-                d.xquat[b], m.geom_v[i * NGV + G_POS]
+    for i in range(m.ngeom):
+        if m.geom_collides[i] == colliding:
+            b = bounded(w * m.nbody + m.geom_bodyid[i])
+            d.geom_xpos[bounded(w * m.ngeom + i)] = d.xpos[b] + rotate(
+                d.xquat[b], m.geom_pos[i]
             )
-            d.geom_xquat[bounded(w * m.dims[NGEOM] + i)] = quat_mul(d.xquat[b], m.geom_q[i])
+            d.geom_xquat[bounded(w * m.ngeom + i)] = quat_mul(d.xquat[b], m.geom_quat[i])
 
 
 @ti.func
 def half_axis(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
     """Half axis of a capsule in the world; zero for a sphere."""
     h = real(0.0)
-    if m.geom_i[g * NGI + G_TYPE] == CAPSULE:
-        h = m.geom_v[g * NGV + G_SIZE][1]
-    return rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g)], vec3(0.0, 0.0, h))
+    if m.geom_type[g] == CAPSULE:
+        h = m.geom_size[g][1]
+    return rotate(d.geom_xquat[bounded(w * m.ngeom + g)], vec3(0.0, 0.0, h))
 
 
 @serves("contact")
@@ -89,23 +41,23 @@ def half_axis(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
 def collide(m: ti.template(), d: ti.template(), w: ti.i32):
     """Writes the contacts closer than the margin (within margin + gap they count for a pair's limit, without force)."""
     ncon = 0
-    og = w * m.dims[NGEOM]
+    og = w * m.ngeom
     p = -1
-    for number in range(m.dims[NPAIR]):
+    for number in range(m.npair):
         if ti.static(has.broad):
             p = next_near(m, d, w, p + 1)
-            if p >= m.dims[NPAIR]:
+            if p >= m.npair:
                 break
         else:
             p = bounded(number)
-        g1 = m.pair_i[p * NPI + P_GEOM1]
-        g2 = m.pair_i[p * NPI + P_GEOM2]
+        g1 = m.pair_geom1[p]
+        g2 = m.pair_geom2[p]
         x1 = d.geom_xpos[bounded(og + g1)]
         x2 = d.geom_xpos[bounded(og + g2)]
-        type1 = m.geom_i[g1 * NGI + G_TYPE]
-        type2 = m.geom_i[g2 * NGI + G_TYPE]
-        margin = m.pair_r[p * NPR + P_MARGIN] + m.pair_r[p * NPR + P_GAP]
-        reach = m.pair_r[p * NPR + P_RBOUND] + margin
+        type1 = m.geom_type[g1]
+        type2 = m.geom_type[g2]
+        margin = m.pair_margin[p] + m.pair_gap[p]
+        reach = m.pair_rbound[p] + margin
         near = (x2 - x1).dot(x2 - x1) <= reach * reach
         n = vec3(0.0, 0.0, 0.0)
         if type1 == PLANE:
@@ -114,7 +66,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 near = n.dot(x2 - x1) <= reach
         if near:
             ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
-    d.world_i[w * NWI + W_NCON] = ncon
+    d.ncon[w] = ncon
 
 
 @ti.func
@@ -122,9 +74,9 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
                  type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, margin: real, first: ti.i32):  # fmt: skip
     """Contacts of one pair, from number `first` on; returns the next number."""
     ncon = first
-    size1 = m.geom_v[g1 * NGV + G_SIZE]
-    size2 = m.geom_v[g2 * NGV + G_SIZE]
-    q2 = d.geom_xquat[bounded(w * m.dims[NGEOM] + g2)]
+    size1 = m.geom_size[g1]
+    size2 = m.geom_size[g2]
+    q2 = d.geom_xquat[bounded(w * m.ngeom + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
     cand = 1
@@ -190,35 +142,35 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
                 z = vec3(0.0, 0.0, 1.0)
                 dist, pos, n = sphere_sphere(
                     x1 + t1 * s1, size1[0], x2 + t2 * s2, size2[0],
-                    rotate(d.geom_xquat[bounded(w * m.dims[NGEOM] + g1)], z),
+                    rotate(d.geom_xquat[bounded(w * m.ngeom + g1)], z),
                     rotate(q2, z),
                 )  # fmt: skip
         if not skip and dist <= margin:
             found = found + 1
-            if dist < m.pair_r[p * NPR + P_MARGIN]:
-                if ncon < m.dims[NCONMAX]:
-                    c = bounded(w * m.dims[NCONMAX] + ncon)
+            if dist < m.pair_margin[p]:
+                if ncon < m.nconmax:
+                    c = bounded(w * m.nconmax + ncon)
                     # a capsule that stands upright on the plane gives no hint
                     if not has_hint(n, y):
                         y = tangent_hint(n)
                     tangent1, tangent2 = contact_frame(n, y)
-                    d.con_v[c * NCV + C_POS] = pos
-                    d.con_v[c * NCV + C_N] = n
-                    d.con_v[c * NCV + C_T1] = tangent1
-                    d.con_v[c * NCV + C_T2] = tangent2
-                    d.con_v[c * NCV + C_Y] = y
-                    d.con_r[c * NCR + C_DIST] = dist
-                    d.con_r[c * NCR + C_X1] = t1
-                    d.con_r[c * NCR + C_X2] = t2
-                    d.con_i[c * NCI + C_PAIR] = p
-                    d.con_i[c * NCI + C_K] = k
-                    d.con_i[c * NCI + C_FREE1] = free1
-                    d.con_i[c * NCI + C_FREE2] = free2
-                    d.con_i[c * NCI + C_AXIS] = axis
-                    d.con_i[c * NCI + C_BODY1] = m.geom_i[g1 * NGI + G_BODY]
-                    d.con_i[c * NCI + C_BODY2] = m.geom_i[g2 * NGI + G_BODY]
-                    d.con_i[c * NCI + C_DIM] = m.pair_i[p * NPI + P_DIM]
-                    d.con_i[c * NCI + C_ZONE] = -1
+                    d.con_pos[c] = pos
+                    d.con_normal[c] = n
+                    d.con_tangent1[c] = tangent1
+                    d.con_tangent2[c] = tangent2
+                    d.con_y[c] = y
+                    d.con_dist[c] = dist
+                    d.con_x1[c] = t1
+                    d.con_x2[c] = t2
+                    d.con_pair[c] = p
+                    d.con_k[c] = k
+                    d.con_free1[c] = free1
+                    d.con_free2[c] = free2
+                    d.con_axis[c] = axis
+                    d.con_body1[c] = m.geom_bodyid[g1]
+                    d.con_body2[c] = m.geom_bodyid[g2]
+                    d.con_dim[c] = m.pair_dim[p]
+                    d.con_zone[c] = -1
                 ncon = ncon + 1
         k = k + 1
     return ncon
@@ -228,9 +180,9 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
 def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, x: vec3, x_bar: vec3,
                  torque: vec3):  # fmt: skip
     """Adds the adjoint of a point x and of an orientation, both fixed to body b, to the body's pose adjoint."""
-    h = bounded(w * m.dims[NBODY] + b) * NBAR
-    g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + torque + (x - origin(m, d, w, b)).cross(x_bar)
-    g.body_bar[h + XB_LIN] = g.body_bar[h + XB_LIN] + x_bar
+    h = bounded(w * m.nbody + b)
+    g.pose_ang[h] = g.pose_ang[h] + torque + (x - origin(m, d, w, b)).cross(x_bar)
+    g.pose_lin[h] = g.pose_lin[h] + x_bar
 
 
 @serves("contact")
@@ -238,23 +190,23 @@ def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
 def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, dist_bar: real,
                 p_bar: vec3, n_bar: vec3, t1_bar: vec3, t2_bar: vec3):  # fmt: skip
     """From the adjoints of contact c's distance, position and frame to the pose adjoints of its two bodies."""
-    p = d.con_i[c * NCI + C_PAIR]
-    k = d.con_i[c * NCI + C_K]
-    n = d.con_v[c * NCV + C_N]
-    g1 = m.pair_i[p * NPI + P_GEOM1]
-    g2 = m.pair_i[p * NPI + P_GEOM2]
-    type1 = m.geom_i[g1 * NGI + G_TYPE]
-    type2 = m.geom_i[g2 * NGI + G_TYPE]
-    size1 = m.geom_v[g1 * NGV + G_SIZE]
-    size2 = m.geom_v[g2 * NGV + G_SIZE]
-    x1 = d.geom_xpos[bounded(w * m.dims[NGEOM] + g1)]
-    x2 = d.geom_xpos[bounded(w * m.dims[NGEOM] + g2)]
-    q2 = d.geom_xquat[bounded(w * m.dims[NGEOM] + g2)]
+    p = d.con_pair[c]
+    k = d.con_k[c]
+    n = d.con_normal[c]
+    g1 = m.pair_geom1[p]
+    g2 = m.pair_geom2[p]
+    type1 = m.geom_type[g1]
+    type2 = m.geom_type[g2]
+    size1 = m.geom_size[g1]
+    size2 = m.geom_size[g2]
+    x1 = d.geom_xpos[bounded(w * m.ngeom + g1)]
+    x2 = d.geom_xpos[bounded(w * m.ngeom + g2)]
+    q2 = d.geom_xquat[bounded(w * m.ngeom + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
-    t1 = d.con_r[c * NCR + C_X1]
-    t2 = d.con_r[c * NCR + C_X2]
-    nb, y_bar = contact_frame_vjp(n, d.con_v[c * NCV + C_Y], d.con_v[c * NCV + C_T1], n_bar, t1_bar, t2_bar)
+    t1 = d.con_x1[c]
+    t2 = d.con_x2[c]
+    nb, y_bar = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], n_bar, t1_bar, t2_bar)
     x1_bar = vec3(0.0, 0.0, 0.0)
     x2_bar = vec3(0.0, 0.0, 0.0)
     torque1 = vec3(0.0, 0.0, 0.0)
@@ -263,7 +215,7 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         if ti.static(has.plane):
             o, r = plane_offset(type2, size2, k)
             o = rotate(q2, o)
-            n_add, x2_bar, s = plane_point_vjp(n, x1, x2 + o, r, d.con_r[c * NCR + C_DIST], dist_bar, p_bar)
+            n_add, x2_bar, s = plane_point_vjp(n, x1, x2 + o, r, d.con_dist[c], dist_bar, p_bar)
             x1_bar = -s * n
             torque1 = n.cross(nb + n_add)
             torque2 = o.cross(x2_bar)
@@ -277,9 +229,9 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             q_bar = ball_box_vjp(
                 q, size1[0], size2, rotate_back(q2, n), dist_bar, rotate_back(q2, p_bar), rotate_back(q2, nb)
             )
-            kind = d.con_i[c * NCI + C_FREE1]
+            kind = d.con_free1[c]
             tq, ta = param_vjp(
-                q0, a, size2, t1, kind, d.con_i[c * NCI + C_AXIS], t2, d.con_i[c * NCI + C_FREE2], a.dot(q_bar)
+                q0, a, size2, t1, kind, d.con_axis[c], t2, d.con_free2[c], a.dot(q_bar)
             )
             # the box carries pos and n; q0 and a move against it
             qw = rotate(q2, q_bar + tq)
@@ -288,7 +240,7 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             torque1 = s1.cross(aw)
             x2_bar = p_bar - qw
             torque2 = (
-                n.cross(nb) + (d.con_v[c * NCV + C_POS] - x2).cross(p_bar) - (x1 - x2).cross(qw) - s1.cross(aw)
+                n.cross(nb) + (d.con_pos[c] - x2).cross(p_bar) - (x1 - x2).cross(qw) - s1.cross(aw)
             )
     else:
         if ti.static(has.segment):
@@ -298,9 +250,9 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             s1_bar = vec3(0.0, 0.0, 0.0)
             s2_bar = vec3(0.0, 0.0, 0.0)
             x1_bar, s1_bar, x2_bar, s2_bar = segment_vjp(
-                s1, t1, d.con_i[c * NCI + C_FREE1], s2, t2, d.con_i[c * NCI + C_FREE2], c1 - c2, c1_bar, c2_bar
+                s1, t1, d.con_free1[c], s2, t2, d.con_free2[c], c1 - c2, c1_bar, c2_bar
             )
             torque1 = s1.cross(s1_bar)
             torque2 = s2.cross(s2_bar)
-    add_pose_bar(m, d, g, w, d.con_i[c * NCI + C_BODY1], x1, x1_bar, torque1)
-    add_pose_bar(m, d, g, w, d.con_i[c * NCI + C_BODY2], x2, x2_bar, torque2)
+    add_pose_bar(m, d, g, w, d.con_body1[c], x1, x1_bar, torque1)
+    add_pose_bar(m, d, g, w, d.con_body2[c], x2, x2_bar, torque2)

@@ -22,88 +22,13 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import MINVAL, real, vec3
-from engine.schema import (
-    C_B,
-    C_BODY1,
-    C_BODY2,
-    C_BT,
-    C_D,
-    C_DIM,
-    C_DIST,
-    C_F,
-    C_FBAR,
-    C_IMP,
-    C_IMPP,
-    C_JAR,
-    C_JV,
-    C_KD,
-    C_KO,
-    C_KP,
-    C_N,
-    C_PAIR,
-    C_POS,
-    C_T1,
-    C_T2,
-    C_ZONE,
-    CONE,
-    IMPRATIO,
-    J_DIAGA,
-    J_MARGIN,
-    J_SOLIMP,
-    J_SOLREF,
-    L_ANG,
-    LB_ANG,
-    NBAR,
-    NBODY,
-    NCI,
-    NCONMAX,
-    NCR,
-    NCV,
-    NJR,
-    NPR,
-    NQR,
-    NRI,
-    NROWMAX,
-    NRR,
-    NTHETA,
-    NV,
-    NWI,
-    NXV,
-    P_DIAGA,
-    P_MARGIN,
-    P_SOLIMP,
-    P_SOLREF,
-    P_SOLREFFRICTION,
-    QACC,
-    R_AREF,
-    R_D,
-    R_DOF,
-    R_F,
-    R_FLOSS,
-    R_JAR,
-    R_K,
-    R_KIND,
-    R_SIGN,
-    R_ZONE,
-    REFSAFE,
-    T_PAIRFRICTION,
-    TIMESTEP,
-    U_ANG,
-    UB_ANG,
-    V_ANG,
-    VB_ANG,
-    W_NCON,
-    W_NEED,
-    W_NROW,
-    Z,
-)  # fmt: skip
 
 
 @ti.func
 def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
     """D, reference and impedance of contact c; its first row's pos - margin."""
-    pair = d.con_i[c * NCI + C_PAIR]
-    dist = d.con_r[c * NCR + C_DIST]
+    pair = d.con_pair[c]
+    dist = d.con_dist[c]
     imp = real(0.0)
     slope = real(0.0)
     k = real(0.0)
@@ -112,39 +37,37 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
     R = real(0.0)
     if pair < 0:
         if ti.static(has.ball_limit):
-            o = (-1 - pair) * NJR
-            dist = dist - m.jnt_r[o + J_MARGIN]
-            imp, slope = impedance(m.jnt_r, o + J_SOLIMP, dist)
-            k, b = reference(m.jnt_r, o + J_SOLREF, o + J_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
-            R = (1 - imp) / imp * m.jnt_r[o + J_DIAGA]
+            j = -1 - pair
+            dist = dist - m.jnt_margin[j]
+            imp, slope = impedance(m.jnt_solimp, j, dist)
+            k, b = reference(m.jnt_solref, m.jnt_solimp, j, m.timestep, m.refsafe)
+            R = (1 - imp) / imp * m.jnt_diaga[j]
     else:
-        o = pair * NPR
-        dist = dist - m.pair_r[o + P_MARGIN]
-        imp, slope = impedance(m.pair_r, o + P_SOLIMP, dist)
-        k, b = reference(m.pair_r, o + P_SOLREF, o + P_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
+        dist = dist - m.pair_margin[pair]
+        imp, slope = impedance(m.pair_solimp, pair, dist)
+        k, b = reference(m.pair_solref, m.pair_solimp, pair, m.timestep, m.refsafe)
         bt = b
-        t = o + P_SOLREFFRICTION
-        if m.dims[CONE] == 1 and (m.pair_r[t] != 0 or m.pair_r[t + 1] != 0):
-            _, bt = reference(m.pair_r, t, o + P_SOLIMP, m.opt[TIMESTEP], m.opt[REFSAFE])
-        R = (1 - imp) / imp * m.pair_r[o + P_DIAGA]
-        if d.con_i[c * NCI + C_DIM] > 1 and m.dims[CONE] == 0:
+        if m.cone == 1 and (m.pair_solreffriction[pair, 0] != 0 or m.pair_solreffriction[pair, 1] != 0):
+            _, bt = reference(m.pair_solreffriction, m.pair_solimp, pair, m.timestep, m.refsafe)
+        R = (1 - imp) / imp * m.pair_diaga[pair]
+        if d.con_dim[c] > 1 and m.cone == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
-            mu = m.theta[m.dims[T_PAIRFRICTION] + 5 * pair]
-            R = R * (1 + mu * mu) * 2 * mu * mu / m.opt[IMPRATIO]
-    d.con_r[c * NCR + C_D] = 1.0 / ti.max(MINVAL, R)
-    d.con_r[c * NCR + C_B] = b
-    d.con_r[c * NCR + C_BT] = bt
-    d.con_r[c * NCR + C_KP] = k
-    d.con_r[c * NCR + C_IMP] = imp
-    d.con_r[c * NCR + C_IMPP] = slope
+            mu = m.theta[m.t_pairfriction + 5 * pair]
+            R = R * (1 + mu * mu) * 2 * mu * mu / m.impratio
+    d.con_d[c] = 1.0 / ti.max(MINVAL, R)
+    d.con_b[c] = b
+    d.con_bt[c] = bt
+    d.con_kp[c] = k
+    d.con_imp[c] = imp
+    d.con_impp[c] = slope
     return k * imp * dist
 
 
 @ti.func
 def contact_damping(d: ti.template(), c: ti.i32):
     """B of contact c's three rows."""
-    bt = d.con_r[c * NCR + C_BT]
-    return vec3(d.con_r[c * NCR + C_B], bt, bt)
+    bt = d.con_bt[c]
+    return vec3(d.con_b[c], bt, bt)
 
 
 @ti.func
@@ -154,44 +77,40 @@ def detect(m: ti.template(), d: ti.template(), w: ti.i32):
     More contacts than the capacity leave their number in W_NEED; the caller stops the world.
     """
     rows(m, d, w)
-    d.world_i[w * NWI + W_NCON] = 0
+    d.ncon[w] = 0
     collide(m, d, w)
     ball_limits(m, d, w)
-    d.world_i[w * NWI + W_NEED] = d.world_i[w * NWI + W_NCON]
-    d.world_i[w * NWI + W_NCON] = ti.min(d.world_i[w * NWI + W_NCON], m.dims[NCONMAX])
+    d.nneed[w] = d.ncon[w]
+    d.ncon[w] = ti.min(d.ncon[w], m.nconmax)
 
 
 @serves("block")
 @ti.func
-def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32, ao: ti.i32):
-    """The blocks' share of `constraint`; the acceleration lies at dofr[ao:]."""
-    nv = m.dims[NV]
-    for k in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + k)
+def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The blocks' share of `constraint`."""
+    for k in range(d.ncon[w]):
+        c = bounded(w * m.nconmax + k)
         jacobian(m, d, w, c)
         push = contact_params(m, d, c)
-        jar = chain_mul(m, d, w, c, d.dofr, ao) + contact_damping(d, c) * chain_mul(m, d, w, c, d.qvel, w * nv)
+        jar = chain_mul(m, d, w, c, d.qacc) + contact_damping(d, c) * chain_mul(m, d, w, c, d.qvel)
         jar[0] = jar[0] + push
-        d.con_v[c * NCV + C_JAR] = jar
-        d.con_v[c * NCV + C_JV] = vec3(0.0, 0.0, 0.0)
-        d.con_v[c * NCV + C_FBAR] = vec3(0.0, 0.0, 0.0)
+        d.con_jar[c] = jar
+        d.con_jv[c] = vec3(0.0, 0.0, 0.0)
+        d.con_fbar[c] = vec3(0.0, 0.0, 0.0)
 
 
 @ti.func
 def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
     """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration QACC."""
-    nv = m.dims[NV]
-    ao = w * nv * NQR + QACC * nv
     elimination_tree(m, d, w)
-    constraint_blocks(m, d, w, ao)
-    for k in range(d.world_i[w * NWI + W_NROW]):
-        i = bounded(w * m.dims[NROWMAX] + k)
-        o = i * NRR
-        d.row_r[o + R_JAR] = d.row_r[o + R_SIGN] * d.dofr[ao + d.row_i[i * NRI + R_DOF]] - d.row_r[o + R_AREF]
+    constraint_blocks(m, d, w)
+    for k in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + k)
+        d.row_jar[i] = d.row_sign[i] * d.qacc[w, d.row_dof[i]] - d.row_aref[i]
 
 
 @ti.func
-def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search: ti.i32):
+def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search: ti.template()):
     """Forces and stiffnesses at jar + alpha J search; returns d/dalpha and d2/dalpha2 of s, and whether a zone changed.
 
     Zone 64 (a cone's curved part) counts as a change, since the quadratic there is not exact.
@@ -199,37 +118,34 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
     d1 = real(0.0)
     d2 = real(0.0)
     changed = 0
-    impratio = m.opt[IMPRATIO]
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        i = bounded(w * m.dims[NROWMAX] + r)
-        o = i * NRR
-        jv = d.row_r[o + R_SIGN] * d.dofr[search + d.row_i[i * NRI + R_DOF]]
-        f, k, zone = row_law(
-            d.row_i[i * NRI + R_KIND], d.row_r[o + R_JAR] + alpha * jv, d.row_r[o + R_D], d.row_r[o + R_FLOSS]
-        )
-        d.row_r[o + R_F] = f
-        d.row_r[o + R_K] = k
-        if zone != d.row_i[i * NRI + R_ZONE]:
+    impratio = m.impratio
+    for r in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + r)
+        jv = d.row_sign[i] * search[w, d.row_dof[i]]
+        f, k, zone = row_law(d.row_kind[i], d.row_jar[i] + alpha * jv, d.row_d[i], d.row_floss[i])
+        d.row_force[i] = f
+        d.row_k[i] = k
+        if zone != d.row_zone[i]:
             changed = 1
-        d.row_i[i * NRI + R_ZONE] = zone
+        d.row_zone[i] = zone
         d1 = d1 - f * jv
         d2 = d2 + k * jv * jv
     if ti.static(has.block):
-        for r in range(d.world_i[w * NWI + W_NCON]):
-            c = bounded(w * m.dims[NCONMAX] + r)
-            pair = d.con_i[c * NCI + C_PAIR]
-            fr = m.dims[T_PAIRFRICTION] + 5 * ti.max(pair, 0)
-            jv = d.con_v[c * NCV + C_JV]
+        for r in range(d.ncon[w]):
+            c = bounded(w * m.nconmax + r)
+            pair = d.con_pair[c]
+            fr = m.t_pairfriction + 5 * ti.max(pair, 0)
+            jv = d.con_jv[c]
             f, kd, ko, zone = contact_law(
-                d.con_v[c * NCV + C_JAR] + alpha * jv, d.con_i[c * NCI + C_DIM], m.dims[CONE], d.con_r[c * NCR + C_D],
+                d.con_jar[c] + alpha * jv, d.con_dim[c], m.cone, d.con_d[c],
                 m.theta[fr], m.theta[fr + 1], impratio,
             )  # fmt: skip
-            d.con_v[c * NCV + C_F] = f
-            d.con_v[c * NCV + C_KD] = kd
-            d.con_v[c * NCV + C_KO] = ko
-            if zone != d.con_i[c * NCI + C_ZONE] or zone == 64:
+            d.con_force[c] = f
+            d.con_kd[c] = kd
+            d.con_ko[c] = ko
+            if zone != d.con_zone[c] or zone == 64:
                 changed = 1
-            d.con_i[c * NCI + C_ZONE] = zone
+            d.con_zone[c] = zone
             d1 = d1 - f.dot(jv)
             d2 = d2 + jv.dot(sym_mul(kd, ko, jv))
     return d1, d2, changed
@@ -237,49 +153,50 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
 
 @serves("block")
 @ti.func
-def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32, bar: ti.i32):
-    """Before the solve: dofr[bar:] gains J^T (-K f_bar), what sensors of contact forces ask of the acceleration."""
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + r)
-        f_bar = d.con_v[c * NCV + C_FBAR]
+def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Before the solve: a_bar gains J^T (-K f_bar), what sensors of contact forces ask of the acceleration."""
+    for r in range(d.ncon[w]):
+        c = bounded(w * m.nconmax + r)
+        f_bar = d.con_fbar[c]
         if f_bar.dot(f_bar) > 0:
-            add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], f_bar), bar)
+            add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_kd[c], d.con_ko[c], f_bar), d.a_bar)
 
 
 @ti.func
-def relative_velocity(m: ti.template(), d: ti.template(), w: ti.i32, column: ti.i32, b1: ti.i32, b2: ti.i32, pos: vec3):
-    """Of body 2 against body 1 at pos, for the motion in columns (column, column + 1): linear and angular."""
-    o1 = bounded(w * m.dims[NBODY] + b1) * NXV + column
-    o2 = bounded(w * m.dims[NBODY] + b2) * NXV + column
-    w1 = d.body[o1]
-    w2 = d.body[o2]
-    v1 = d.body[o1 + 1] + w1.cross(pos - origin(m, d, w, b1))
-    v2 = d.body[o2 + 1] + w2.cross(pos - origin(m, d, w, b2))
+def relative_velocity(m: ti.template(), d: ti.template(), w: ti.i32, ang: ti.template(), lin: ti.template(), b1: ti.i32,
+                      b2: ti.i32, pos: vec3):  # fmt: skip
+    """Of body 2 against body 1 at pos, for the motion in columns (ang, lin): linear and angular."""
+    o1 = bounded(w * m.nbody + b1)
+    o2 = bounded(w * m.nbody + b2)
+    w1 = ang[o1]
+    w2 = ang[o2]
+    v1 = lin[o1] + w1.cross(pos - origin(m, d, w, b1))
+    v2 = lin[o2] + w2.cross(pos - origin(m, d, w, b2))
     return v2 - v1, w2 - w1
 
 
 @ti.func
-def add_wrench(g: ti.template(), h: ti.i32, r: vec3, f: vec3):
-    """Adds the force f at r to the motion adjoint in columns (h, h + 1)."""
-    g.body_bar[h] = g.body_bar[h] + r.cross(f)
-    g.body_bar[h + 1] = g.body_bar[h + 1] + f
+def add_wrench(ang: ti.template(), lin: ti.template(), h: ti.i32, r: vec3, f: vec3):
+    """Adds the force f at r to body h's motion adjoint in columns (ang, lin)."""
+    ang[h] = ang[h] + r.cross(f)
+    lin[h] = lin[h] + f
 
 
 @ti.func
 def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
     """The adjoint of contact c's block, from y to its bodies' motions and poses and to friction."""
-    pair = d.con_i[c * NCI + C_PAIR]
-    f = d.con_v[c * NCV + C_F]
-    ky = sym_mul(d.con_v[c * NCV + C_KD], d.con_v[c * NCV + C_KO], y)
+    pair = d.con_pair[c]
+    f = d.con_force[c]
+    ky = sym_mul(d.con_kd[c], d.con_ko[c], y)
     B = contact_damping(d, c)
-    imp = d.con_r[c * NCR + C_IMP]
-    slope = d.con_r[c * NCR + C_IMPP]
+    imp = d.con_imp[c]
+    slope = d.con_impp[c]
     margin = real(0.0)
     if pair < 0:
-        margin = m.jnt_r[(-1 - pair) * NJR + J_MARGIN]
+        margin = m.jnt_margin[-1 - pair]
     else:
-        margin = m.pair_r[pair * NPR + P_MARGIN]
-    dist_bar = ky[0] * d.con_r[c * NCR + C_KP] * (imp + slope * (d.con_r[c * NCR + C_DIST] - margin)) - y.dot(
+        margin = m.pair_margin[pair]
+    dist_bar = ky[0] * d.con_kp[c] * (imp + slope * (d.con_dist[c] - margin)) - y.dot(
         f
     ) * slope / (imp * (1 - imp))
     if pair < 0:
@@ -293,17 +210,17 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
 def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3, f: vec3,
                      ky: vec3, B: vec3, dist_bar: real):  # fmt: skip
     """That of a pair's contact, from y, f, K y, B and the distance's own."""
-    pair = d.con_i[c * NCI + C_PAIR]
-    pos = d.con_v[c * NCV + C_POS]
-    n = d.con_v[c * NCV + C_N]
-    t1 = d.con_v[c * NCV + C_T1]
-    t2 = d.con_v[c * NCV + C_T2]
-    b1 = d.con_i[c * NCI + C_BODY1]
-    b2 = d.con_i[c * NCI + C_BODY2]
+    pair = d.con_pair[c]
+    pos = d.con_pos[c]
+    n = d.con_normal[c]
+    t1 = d.con_tangent1[c]
+    t2 = d.con_tangent2[c]
+    b1 = d.con_body1[c]
+    b2 = d.con_body2[c]
     r1 = pos - origin(m, d, w, b1)
     r2 = pos - origin(m, d, w, b2)
-    h1 = bounded(w * m.dims[NBODY] + b1) * NBAR
-    h2 = bounded(w * m.dims[NBODY] + b2) * NBAR
+    h1 = bounded(w * m.nbody + b1)
+    h2 = bounded(w * m.nbody + b2)
     p_bar = vec3(0.0, 0.0, 0.0)
     n_bar = vec3(0.0, 0.0, 0.0)
     t1_bar = vec3(0.0, 0.0, 0.0)
@@ -316,24 +233,26 @@ def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         if ti.static(x == 2):
             e = B * ky
         G = e[0] * n + e[1] * t1 + e[2] * t2
-        u, omega = relative_velocity(m, d, w, ti.static((L_ANG, U_ANG, V_ANG)[x]), b1, b2, pos)
+        ang, lin = ti.static(((d.l_ang, d.l_lin), (d.u_ang, d.u_lin), (d.vel_ang, d.vel_lin))[x])
+        u, omega = relative_velocity(m, d, w, ang, lin, b1, b2, pos)
         p_bar = p_bar + G.cross(omega)
         n_bar = n_bar + e[0] * u
         t1_bar = t1_bar + e[1] * u
         t2_bar = t2_bar + e[2] * u
-        add_wrench(g, h1 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r1, -1.0 * G)
-        add_wrench(g, h2 + ti.static((LB_ANG, UB_ANG, VB_ANG)[x]), r2, G)
+        ang_bar, lin_bar = ti.static(((g.l_ang, g.l_lin), (g.u_ang, g.u_lin), (g.vel_ang, g.vel_lin))[x])
+        add_wrench(ang_bar, lin_bar, h1, r1, -1.0 * G)
+        add_wrench(ang_bar, lin_bar, h2, r2, G)
     collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
-    if d.con_i[c * NCI + C_DIM] > 1:
-        fr = m.dims[T_PAIRFRICTION] + 5 * pair
+    if d.con_dim[c] > 1:
+        fr = m.t_pairfriction + 5 * pair
         mu = m.theta[fr]
         bar0, bar1 = friction_vjp(
-            d.con_v[c * NCV + C_JAR], y, m.dims[CONE], d.con_r[c * NCR + C_D], mu, m.theta[fr + 1], m.opt[IMPRATIO]
+            d.con_jar[c], y, m.cone, d.con_d[c], mu, m.theta[fr + 1], m.impratio
         )
-        if m.dims[CONE] == 0:
+        if m.cone == 0:
             # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
             bar0 = bar0 - y.dot(f) * (2 / mu + 2 * mu / (1 + mu * mu))
-        th = w * m.dims[NTHETA] + fr
+        th = w * m.ntheta + fr
         g.theta_bar[th] = g.theta_bar[th] - bar0
         g.theta_bar[th + 1] = g.theta_bar[th + 1] - bar1
 
@@ -343,8 +262,7 @@ def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 def contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the
     solution."""
-    nv = m.dims[NV]
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = w * m.dims[NCONMAX] + r
-        y = chain_mul(m, d, w, c, d.dofr, w * nv * NQR + Z * nv) - d.con_v[c * NCV + C_FBAR]
+    for r in range(d.ncon[w]):
+        c = w * m.nconmax + r
+        y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
         contact_vjp(m, d, g, w, c, y)

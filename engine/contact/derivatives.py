@@ -19,74 +19,15 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import cross_force, sym_mul
 from engine.math.types import real, vec3
-from engine.schema import (
-    B_LASTDOF,
-    C_BODY1,
-    C_BODY2,
-    C_KD,
-    C_KO,
-    C_N,
-    C_NDOF,
-    C_PAIR,
-    C_POS,
-    C_T1,
-    C_T2,
-    CU_ANG,
-    CU_LIN,
-    CV_ANG,
-    CV_LIN,
-    CX_ANG,
-    CX_LIN,
-    D_GROUP,
-    D_PARENT,
-    KAP_ANG,
-    KAP_LIN,
-    L_ANG,
-    L_LIN,
-    LB_ANG,
-    LB_LIN,
-    LD,
-    NBAR,
-    NBI,
-    NBODY,
-    NCHAIN,
-    NCI,
-    NCONMAX,
-    NCV,
-    NDI,
-    NLC,
-    NLD,
-    NQI,
-    NSV_DOF,
-    NV,
-    NWI,
-    NXV,
-    PSI_ANG,
-    PSI_LIN,
-    Q_DOF,
-    S_ANG,
-    S_LIN,
-    U_ANG,
-    U_LIN,
-    UB_ANG,
-    UB_LIN,
-    V_ANG,
-    V_LIN,
-    VB_ANG,
-    VB_LIN,
-    W_NCON,
-    XB_ANG,
-    XB_LIN,
-)  # fmt: skip
 
 
 @serves("contact")
 @ti.func
 def contacts_jacobian(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
     """The rows at lin_rows[o:] gain what the contacts that push add; expects the law at the solution."""
-    for r in range(d.world_i[w * NWI + W_NCON]):
-        c = bounded(w * m.dims[NCONMAX] + r)
-        if d.con_i[c * NCI + C_PAIR] >= 0 and d.con_v[c * NCV + C_KD][0] > 0:
+    for r in range(d.ncon[w]):
+        c = bounded(w * m.nconmax + r)
+        if d.con_pair[c] >= 0 and d.con_kd[c][0] > 0:
             unit_motions(m, d, g, l, w, c)
             add_contact_rows(m, d, g, l, w, c, o)
 
@@ -95,40 +36,39 @@ def contacts_jacobian(m: ti.template(), d: ti.template(), g: ti.template(), l: t
 def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
     """The adjoints of both bodies of contact c for six unit motions, into lin_con."""
     zero = vec3(0.0, 0.0, 0.0)
-    b1 = bounded(w * m.dims[NBODY] + d.con_i[c * NCI + C_BODY1])
-    b2 = bounded(w * m.dims[NBODY] + d.con_i[c * NCI + C_BODY2])
-    r2 = d.con_v[c * NCV + C_POS] - origin(m, d, w, d.con_i[c * NCI + C_BODY2])
-    first = ti.cast(d.con_i[c * NCI + C_BODY1] == 0, ti.i32)  # nothing moves the world
-    d.body[b1 * NXV + L_ANG] = zero
-    d.body[b1 * NXV + L_LIN] = zero
+    b1 = bounded(w * m.nbody + d.con_body1[c])
+    b2 = bounded(w * m.nbody + d.con_body2[c])
+    r2 = d.con_pos[c] - origin(m, d, w, d.con_body2[c])
+    first = ti.cast(d.con_body1[c] == 0, ti.i32)  # nothing moves the world
+    d.l_ang[b1] = zero
+    d.l_lin[b1] = zero
     for k in range(6):
         y = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
         omega = vec3(ti.cast(k == 3, real), ti.cast(k == 4, real), ti.cast(k == 5, real))
-        u = y[0] * d.con_v[c * NCV + C_N] + y[1] * d.con_v[c * NCV + C_T1] + y[2] * d.con_v[c * NCV + C_T2]
-        d.body[b2 * NXV + L_ANG] = omega
-        d.body[b2 * NXV + L_LIN] = u - omega.cross(r2)
+        u = y[0] * d.con_normal[c] + y[1] * d.con_tangent1[c] + y[2] * d.con_tangent2[c]
+        d.l_ang[b2] = omega
+        d.l_lin[b2] = u - omega.cross(r2)
         for side in range(first, 2):
-            h = (b2 if side else b1) * NBAR
-            for x in ti.static((LB_ANG, UB_ANG, VB_ANG, XB_ANG)):
-                g.body_bar[h + x] = zero
-                g.body_bar[h + x + 1] = zero
+            h = b2 if side else b1
+            for x in ti.static((g.l_ang, g.l_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin)):
+                x[h] = zero
         contact_vjp(m, d, g, w, c, y)
         for side in range(first, 2):
             b = b2 if side else b1
-            h = b * NBAR
-            e = bounded(w * 12 + 6 * side + k) * NLC
-            ua = g.body_bar[h + UB_ANG]
-            ul = g.body_bar[h + UB_LIN]
-            va = g.body_bar[h + VB_ANG]
-            vl = g.body_bar[h + VB_LIN]
-            pa, pl = cross_force(d.body[b * NXV + U_ANG], d.body[b * NXV + U_LIN], ua, ul)
-            qa, ql = cross_force(d.body[b * NXV + V_ANG], d.body[b * NXV + V_LIN], va, vl)
-            l.lin_con[e + CX_ANG] = g.body_bar[h + XB_ANG] + pa + qa
-            l.lin_con[e + CX_LIN] = g.body_bar[h + XB_LIN] + pl + ql
-            l.lin_con[e + CU_ANG] = ua
-            l.lin_con[e + CU_LIN] = ul
-            l.lin_con[e + CV_ANG] = va
-            l.lin_con[e + CV_LIN] = vl
+            h = b
+            e = bounded(w * 12 + 6 * side + k)
+            ua = g.u_ang[h]
+            ul = g.u_lin[h]
+            va = g.vel_ang[h]
+            vl = g.vel_lin[h]
+            pa, pl = cross_force(d.u_ang[b], d.u_lin[b], ua, ul)
+            qa, ql = cross_force(d.vel_ang[b], d.vel_lin[b], va, vl)
+            l.cx_ang[e] = g.pose_ang[h] + pa + qa
+            l.cx_lin[e] = g.pose_lin[h] + pl + ql
+            l.cu_ang[e] = ua
+            l.cu_lin[e] = ul
+            l.cv_ang[e] = va
+            l.cv_lin[e] = vl
 
 
 @ti.func
@@ -138,74 +78,74 @@ def common_dof(m: ti.template(), i1: ti.i32, i2: ti.i32):
     b = i2
     while a != b:
         if a > b:
-            a = m.dof_i[a * NDI + D_PARENT]
+            a = m.tree_parent[a]
         else:
-            b = m.dof_i[b * NDI + D_PARENT]
+            b = m.tree_parent[b]
     return a
 
 
 @ti.func
 def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32,
                      o: ti.i32):  # fmt: skip
-    nv = m.dims[NV]
-    ld = m.dims[LD]
+    nv = m.nv
+    ld = m.ld
     width = 16 * row_strips(m)
-    b1 = d.con_i[c * NCI + C_BODY1]
-    b2 = d.con_i[c * NCI + C_BODY2]
-    last1 = m.body_i[b1 * NBI + B_LASTDOF]
-    last2 = m.body_i[b2 * NBI + B_LASTDOF]
+    b1 = d.con_body1[c]
+    b2 = d.con_body2[c]
+    last1 = m.body_lastdof[b1]
+    last2 = m.body_lastdof[b2]
     top = common_dof(m, last1, last2)
-    kd = d.con_v[c * NCV + C_KD]
-    ko = d.con_v[c * NCV + C_KO]
+    kd = d.con_kd[c]
+    ko = d.con_ko[c]
     B = contact_damping(d, c)
     # J by dof; of those that move both bodies it is zero
     for js in range(2):
         j = last2 if js else last1
         while j >= 0:
             l.lin_J[bounded(w * nv + j)] = vec3(0.0, 0.0, 0.0)
-            j = m.dof_i[j * NDI + D_PARENT]
-    at = c * m.dims[NCHAIN]
-    for q in range(at, at + d.con_i[c * NCI + C_NDOF]):
-        l.lin_J[bounded(w * nv + d.con_dof[q * NQI + Q_DOF])] = d.con_J[vector_at(q)]
+            j = m.tree_parent[j]
+    at = c * m.nchain
+    for q in range(at, at + d.con_ndof[c]):
+        l.lin_J[bounded(w * nv + d.chain_dof[q])] = d.con_J[vector_at(q)]
     for js in range(2):
-        h = bounded(w * m.dims[NBODY] + (b2 if js else b1)) * NBAR
-        fa = g.body_bar[h + LB_ANG]
-        fl = g.body_bar[h + LB_LIN]
+        h = bounded(w * m.nbody + (b2 if js else b1))
+        fa = g.l_ang[h]
+        fl = g.l_lin[h]
         j = last2 if js else last1
         # dofs that move both bodies, too: the frame's tangents do not turn with them, and a pyramid shows it
         while j >= 0:
             e = bounded(w * nv + j)
-            sa = d.dof[e * NSV_DOF + S_ANG]
-            sl = d.dof[e * NSV_DOF + S_LIN]
-            pa = l.lin_dof[e * NLD + PSI_ANG]
-            pl = l.lin_dof[e * NLD + PSI_LIN]
-            ka = l.lin_dof[e * NLD + KAP_ANG]
-            kl = l.lin_dof[e * NLD + KAP_LIN]
+            sa = d.cdof_ang[e]
+            sl = d.cdof_lin[e]
+            pa = l.psi_ang[e]
+            pl = l.psi_lin[e]
+            ka = l.kap_ang[e]
+            kl = l.kap_lin[e]
             ta, tl = cross_force(sa, sl, fa, fl)
             wu = vec3(0.0, 0.0, 0.0)
             wo = vec3(0.0, 0.0, 0.0)
             for k in ti.static(range(3)):
-                x = bounded(w * 12 + 6 * js + k) * NLC
+                x = bounded(w * 12 + 6 * js + k)
                 wu[k] = (
-                    sa.dot(l.lin_con[x + CX_ANG]) + sl.dot(l.lin_con[x + CX_LIN])
-                    + ka.dot(l.lin_con[x + CU_ANG]) + kl.dot(l.lin_con[x + CU_LIN])
-                    + pa.dot(l.lin_con[x + CV_ANG]) + pl.dot(l.lin_con[x + CV_LIN])
+                    sa.dot(l.cx_ang[x]) + sl.dot(l.cx_lin[x])
+                    + ka.dot(l.cu_ang[x]) + kl.dot(l.cu_lin[x])
+                    + pa.dot(l.cv_ang[x]) + pl.dot(l.cv_lin[x])
                 )  # fmt: skip
-                x = x + 3 * NLC
-                wo[k] = sa.dot(l.lin_con[x + CX_ANG]) + sl.dot(l.lin_con[x + CX_LIN])
+                x = x + 3
+                wo[k] = sa.dot(l.cx_ang[x]) + sl.dot(l.cx_lin[x])
             kb = sym_mul(kd, ko, B * l.lin_J[bounded(w * nv + j)])
             for side in range(2):
                 i = last2 if side else last1
                 sign = real(2 * side - 1)
                 while i != top:
-                    s = bounded(w * nv + i) * NSV_DOF
+                    s = bounded(w * nv + i)
                     J = l.lin_J[bounded(w * nv + i)]
-                    ang = d.dof[s + S_ANG]
+                    ang = d.cdof_ang[s]
                     q_bar = J.dot(wu) + sign * ang.dot(wo)
-                    if side == js and (i > j or m.dof_i[i * NDI + D_GROUP] == m.dof_i[j * NDI + D_GROUP]):
-                        q_bar = q_bar - ang.dot(ta) - d.dof[s + S_LIN].dot(tl)
+                    if side == js and (i > j or m.dof_group[i] == m.dof_group[j]):
+                        q_bar = q_bar - ang.dot(ta) - d.cdof_lin[s].dot(tl)
                     x = o + i * width + j
                     l.lin_rows[x] = l.lin_rows[x] + q_bar
                     l.lin_rows[x + ld] = l.lin_rows[x + ld] + J.dot(kb)
-                    i = m.dof_i[i * NDI + D_PARENT]
-            j = m.dof_i[j * NDI + D_PARENT]
+                    i = m.tree_parent[i]
+            j = m.tree_parent[j]

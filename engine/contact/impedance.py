@@ -8,13 +8,13 @@ MINIMP, MAXIMP = 0.0001, 0.9999  # bounds of the impedance (mjMINIMP, mjMAXIMP)
 
 
 @ti.func
-def impedance(a: ti.template(), o: ti.i32, x: real):
-    """Impedance and its derivative at penetration x = pos - margin; a[o:] = (dmin, dmax, width, midpoint, power)."""
-    dmin = ti.min(ti.max(a[o], MINIMP), MAXIMP)
-    dmax = ti.min(ti.max(a[o + 1], MINIMP), MAXIMP)
-    width = ti.max(a[o + 2], 0.0)
-    mid = ti.min(ti.max(a[o + 3], MINIMP), MAXIMP)
-    power = ti.max(a[o + 4], 1.0)
+def impedance(solimp: ti.template(), i: ti.i32, x: real):
+    """Impedance and its derivative at penetration x = pos - margin; solimp[i]: dmin, dmax, width, midpoint, power."""
+    dmin = ti.min(ti.max(solimp[i, 0], MINIMP), MAXIMP)
+    dmax = ti.min(ti.max(solimp[i, 1], MINIMP), MAXIMP)
+    width = ti.max(solimp[i, 2], 0.0)
+    mid = ti.min(ti.max(solimp[i, 3], MINIMP), MAXIMP)
+    power = ti.max(solimp[i, 4], 1.0)
     imp = dmax
     slope = real(0.0)
     if dmin == dmax or width <= MINVAL:
@@ -43,15 +43,15 @@ def impedance(a: ti.template(), o: ti.i32, x: real):
 
 
 @ti.func
-def reference(a: ti.template(), ref: ti.i32, imp: ti.i32, h: real, refsafe: real):
-    """Stiffness and damping of the reference acceleration from solref at a[ref] and dmax at a[imp + 1]."""
-    dmax = ti.min(ti.max(a[imp + 1], MINIMP), MAXIMP)
-    k = -a[ref] / (dmax * dmax)
-    b = -a[ref + 1] / dmax
-    if a[ref] > 0:
-        time = a[ref]
+def reference(solref: ti.template(), solimp: ti.template(), i: ti.i32, h: real, refsafe: real):
+    """Stiffness and damping of the reference acceleration from solref[i] and dmax, which is solimp[i, 1]."""
+    dmax = ti.min(ti.max(solimp[i, 1], MINIMP), MAXIMP)
+    k = -solref[i, 0] / (dmax * dmax)
+    b = -solref[i, 1] / dmax
+    if solref[i, 0] > 0:
+        time = solref[i, 0]
         if refsafe != 0:
             time = ti.max(time, 2 * h)
-        k = 1.0 / ti.max(MINVAL, dmax * dmax * time * time * a[ref + 1] * a[ref + 1])
+        k = 1.0 / ti.max(MINVAL, dmax * dmax * time * time * solref[i, 1] * solref[i, 1])
         b = 2.0 / ti.max(MINVAL, dmax * time)
     return k, b

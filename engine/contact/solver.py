@@ -17,139 +17,87 @@ from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
-from engine.schema import (
-    A_BAR,
-    C_F,
-    C_JAR,
-    C_JV,
-    C_KD,
-    C_KO,
-    C_NDOF,
-    D_DEPTH,
-    D_PARENT,
-    D_ROW,
-    E_DEPTH,
-    E_ROW,
-    ITERATIONS,
-    LS_ITERATIONS,
-    MA,
-    MSEARCH,
-    NCHAIN,
-    NCI,
-    NCONMAX,
-    NCV,
-    NDI,
-    NEI,
-    NH,
-    NM,
-    NQI,
-    NQR,
-    NRI,
-    NROWMAX,
-    NRR,
-    NV,
-    NWI,
-    Q_DOF,
-    Q_PLACE,
-    QACC,
-    QFRC_CONSTRAINT,
-    QFRC_SMOOTH,
-    R_DOF,
-    R_F,
-    R_JAR,
-    R_K,
-    R_SIGN,
-    SEARCH,
-    TOLERANCE,
-    W_MERGED,
-    W_NCON,
-    W_NITER,
-    W_NROW,
-    Z,
-)  # fmt: skip
 
 
 @serves("contact")
 @ti.func
 def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     """Row j of H becomes that of M, which has fewer ancestors where a contact merged chains."""
-    e = (w * m.dims[NV] + j) * NEI
-    depth = d.etree[e + E_DEPTH]
-    row = ((w * m.dims[NH]) >> 2) + d.etree[e + E_ROW]
-    k = m.dof_i[j * NDI + D_DEPTH]
-    source = ((w * m.dims[NM]) >> 2) + m.dof_i[j * NDI + D_ROW]
+    e = w * m.nv + j
+    depth = d.tree_depth[e]
+    row = ((w * m.nh) >> 2) + d.tree_row[e]
+    k = m.tree_depth[j]
+    source = ((w * m.nm) >> 2) + m.tree_row[j]
     clear_blocks(m, d.H, row, (depth >> 2) + 1)
     i = j
     while i >= 0:
-        d.H[4 * row + d.etree[(w * m.dims[NV] + i) * NEI + E_DEPTH]] = d.M[4 * source + k]
+        d.H[4 * row + d.tree_depth[w * m.nv + i]] = d.M[4 * source + k]
         k = k - 1
-        i = m.dof_i[i * NDI + D_PARENT]
+        i = m.tree_parent[i]
 
 
 @ti.func
 def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor H = M + J^T K J, on the elimination tree."""
-    oh = w * m.dims[NH]
-    oe = w * m.dims[NV]
-    if d.world_i[w * NWI + W_MERGED]:
-        for j in range(m.dims[NV]):
+    oh = w * m.nh
+    oe = w * m.nv
+    if d.merged[w]:
+        for j in range(m.nv):
             merged_row(m, d, w, j)
     else:
-        copy_blocks(m, d.H, oh >> 2, d.M, (w * m.dims[NM]) >> 2, m.dims[NM] >> 2)
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        i = bounded(w * m.dims[NROWMAX] + r)
-        t = (oe + d.row_i[i * NRI + R_DOF]) * NEI
-        e = oh + 4 * d.etree[t + E_ROW] + d.etree[t + E_DEPTH]
-        d.H[e] = d.H[e] + d.row_r[i * NRR + R_K]
+        copy_blocks(m, d.H, oh >> 2, d.M, (w * m.nm) >> 2, m.nm >> 2)
+    for r in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + r)
+        t = oe + d.row_dof[i]
+        e = oh + 4 * d.tree_row[t] + d.tree_depth[t]
+        d.H[e] = d.H[e] + d.row_k[i]
     if ti.static(has.block):
-        for r in range(d.world_i[w * NWI + W_NCON]):
-            c = bounded(w * m.dims[NCONMAX] + r)
-            kd = d.con_v[c * NCV + C_KD]
-            ko = d.con_v[c * NCV + C_KO]
+        for r in range(d.ncon[w]):
+            c = bounded(w * m.nconmax + r)
+            kd = d.con_kd[c]
+            ko = d.con_ko[c]
             # every active zone stiffens the normal
             if kd[0] > 0:
-                first = c * m.dims[NCHAIN]
-                end = first + d.con_i[c * NCI + C_NDOF]
+                first = c * m.nchain
+                end = first + d.con_ndof[c]
                 # the later dofs of its list are ancestors of the earlier ones, since it merged their chains
                 for j in range(first, end):
                     kj = sym_mul(kd, ko, d.con_J[vector_at(j)])
-                    row = oh + 4 * d.etree[(oe + d.con_dof[j * NQI + Q_DOF]) * NEI + E_ROW]
+                    row = oh + 4 * d.tree_row[oe + d.chain_dof[j]]
                     for i in range(j, end):
-                        e = row + d.con_dof[i * NQI + Q_PLACE]
+                        e = row + d.chain_place[i]
                         d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
-    factor(m, d.H, oh, d.etree, oe * NEI, NEI)
+    factor(m, d.H, oh, d, oe)
 
 
 @ti.func
-def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32):
-    nv = m.dims[NV]
-    solve(m, d.H, w * m.dims[NH], d.etree, w * nv * NEI, NEI, d.dofr, xo)
+def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template()):
+    solve(m, d.H, w * m.nh, d, w * m.nv, x.array, x.at(w, 0))
 
 
 @ti.func
 def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
     """-gradient into SEARCH, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
+    nv = m.nv
     for i in range(nv):
-        d.dofr[o + QFRC_CONSTRAINT * nv + i] = 0.0
-    for r in range(d.world_i[w * NWI + W_NROW]):
-        i = bounded(w * m.dims[NROWMAX] + r)
-        e = o + QFRC_CONSTRAINT * nv + d.row_i[i * NRI + R_DOF]
-        d.dofr[e] = d.dofr[e] + d.row_r[i * NRR + R_SIGN] * d.row_r[i * NRR + R_F]
+        d.qfrc_constraint[w, i] = 0.0
+    for r in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + r)
+        k = d.row_dof[i]
+        d.qfrc_constraint[w, k] = d.qfrc_constraint[w, k] + d.row_sign[i] * d.row_force[i]
     if ti.static(has.block):
-        for r in range(d.world_i[w * NWI + W_NCON]):
-            c = bounded(w * m.dims[NCONMAX] + r)
-            add_transpose(m, d, w, c, d.con_v[c * NCV + C_F], o + QFRC_CONSTRAINT * nv)
+        for r in range(d.ncon[w]):
+            c = bounded(w * m.nconmax + r)
+            add_transpose(m, d, w, c, d.con_force[c], d.qfrc_constraint)
     g2 = real(0.0)
     f2 = real(0.0)
     for i in range(nv):
-        ma = d.dofr[o + MA * nv + i]
-        fs = d.dofr[o + QFRC_SMOOTH * nv + i]
-        fc = d.dofr[o + QFRC_CONSTRAINT * nv + i]
+        ma = d.ma[w, i]
+        fs = d.qfrc_smooth[w, i]
+        fc = d.qfrc_constraint[w, i]
         s = fs + fc - ma
         weight = 1.0 / d.M[diagonal_at(m, w, i)]
-        d.dofr[o + SEARCH * nv + i] = s
+        d.search[w, i] = s
         g2 = g2 + s * s * weight
         f2 = f2 + (ma * ma + fs * fs + fc * fc) * weight
     return g2, f2
@@ -162,9 +110,8 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
     no longer moves a in the precision at hand.
     """
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    tol = ti.max(m.opt[TOLERANCE], 30 * EPS)
+    nv = m.nv
+    tol = ti.max(m.tolerance, 30 * EPS)
     alpha = real(0.0)
     slope0 = real(0.0)  # derivative along the direction at alpha = 0, and its quadratic part
     quad = real(0.0)
@@ -174,27 +121,27 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     moved = 0
     iteration = 0
     done = 0
-    free = d.world_i[w * NWI + W_NROW] + d.world_i[w * NWI + W_NCON] == 0
+    free = d.nrow[w] + d.ncon[w] == 0
     if free:
         # nothing constrains: one solve from a = 0
         for i in range(nv):
-            d.dofr[o + QACC * nv + i] = 0.0
-            d.dofr[o + MA * nv + i] = 0.0
+            d.qacc[w, i] = 0.0
+            d.ma[w, i] = 0.0
     else:
-        mass_mul(m, d, w, o + QACC * nv, o + MA * nv)
+        mass_mul(m, d, w, d.qacc, d.ma)
     for i in range(nv):
-        d.dofr[o + SEARCH * nv + i] = 0.0
-        d.dofr[o + MSEARCH * nv + i] = 0.0
+        d.search[w, i] = 0.0
+        d.msearch[w, i] = 0.0
     lin = real(0.0)
     while done == 0:
         d1 = lin + alpha * quad
         d2 = quad
         changed = 0
         if not free:
-            e1, e2, changed = evaluate(m, d, w, alpha, o + SEARCH * nv)
+            e1, e2, changed = evaluate(m, d, w, alpha, d.search)
             d1 = d1 + e1
             d2 = d2 + e2
-        if moved and ti.abs(d1) > 1e-3 * ti.abs(slope0) and trials < m.dims[LS_ITERATIONS]:
+        if moved and ti.abs(d1) > 1e-3 * ti.abs(slope0) and trials < m.ls_iterations:
             # not yet at the line's minimum
             trials = trials + 1
             if d1 < 0:
@@ -214,27 +161,27 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                 dx = real(0.0)
                 xx = real(0.0)
                 for i in range(nv):
-                    dx = ti.max(dx, ti.abs(alpha * d.dofr[o + SEARCH * nv + i]))
-                    d.dofr[o + QACC * nv + i] = d.dofr[o + QACC * nv + i] + alpha * d.dofr[o + SEARCH * nv + i]
-                    d.dofr[o + MA * nv + i] = d.dofr[o + MA * nv + i] + alpha * d.dofr[o + MSEARCH * nv + i]
-                    xx = ti.max(xx, ti.abs(d.dofr[o + QACC * nv + i]))
+                    dx = ti.max(dx, ti.abs(alpha * d.search[w, i]))
+                    d.qacc[w, i] = d.qacc[w, i] + alpha * d.search[w, i]
+                    d.ma[w, i] = d.ma[w, i] + alpha * d.msearch[w, i]
+                    xx = ti.max(xx, ti.abs(d.qacc[w, i]))
                 small = dx <= 4 * EPS * xx
-                for r in range(d.world_i[w * NWI + W_NROW]):
-                    i = bounded(w * m.dims[NROWMAX] + r)
-                    jv = d.row_r[i * NRR + R_SIGN] * d.dofr[o + SEARCH * nv + d.row_i[i * NRI + R_DOF]]
-                    d.row_r[i * NRR + R_JAR] = d.row_r[i * NRR + R_JAR] + alpha * jv
+                for r in range(d.nrow[w]):
+                    i = bounded(w * m.nrowmax + r)
+                    jv = d.row_sign[i] * d.search[w, d.row_dof[i]]
+                    d.row_jar[i] = d.row_jar[i] + alpha * jv
                 if ti.static(has.block):
-                    for r in range(d.world_i[w * NWI + W_NCON]):
-                        c = bounded(w * m.dims[NCONMAX] + r)
-                        d.con_v[c * NCV + C_JAR] = d.con_v[c * NCV + C_JAR] + alpha * d.con_v[c * NCV + C_JV]
+                    for r in range(d.ncon[w]):
+                        c = bounded(w * m.nconmax + r)
+                        d.con_jar[c] = d.con_jar[c] + alpha * d.con_jv[c]
             exact = moved and trials == 0 and changed == 0
             g2 = real(0.0)
             f2 = real(0.0)
             if free:
                 for i in range(nv):
-                    d.dofr[o + SEARCH * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
+                    d.search[w, i] = d.qfrc_smooth[w, i]
                 f2 = g2 + HUGE
-            elif not (exact or small or iteration >= m.dims[ITERATIONS]):
+            elif not (exact or small or iteration >= m.iterations):
                 g2, f2 = gradient(m, d, w)
             # an overflow is no convergence: it goes on, to an acceleration that the caller recognises
             if g2 <= tol * tol * f2 and f2 < HUGE:
@@ -246,40 +193,39 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                 lin = 0.0
                 quad = 0.0
                 for i in range(nv):
-                    d.dofr[o + Z * nv + i] = -d.dofr[o + SEARCH * nv + i]
-                solve_hessian(m, d, w, o + SEARCH * nv)
+                    d.z[w, i] = -d.search[w, i]
+                solve_hessian(m, d, w, d.search)
                 if free:
                     for i in range(nv):
-                        d.dofr[o + QACC * nv + i] = d.dofr[o + SEARCH * nv + i]
-                        d.dofr[o + MA * nv + i] = d.dofr[o + QFRC_SMOOTH * nv + i]
+                        d.qacc[w, i] = d.search[w, i]
+                        d.ma[w, i] = d.qfrc_smooth[w, i]
                     break
-                mass_mul(m, d, w, o + SEARCH * nv, o + MSEARCH * nv)
+                mass_mul(m, d, w, d.search, d.msearch)
                 for i in range(nv):
-                    s = d.dofr[o + SEARCH * nv + i]
-                    slope0 = slope0 + s * d.dofr[o + Z * nv + i]
-                    lin = lin + s * (d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i])
-                    quad = quad + s * d.dofr[o + MSEARCH * nv + i]
+                    s = d.search[w, i]
+                    slope0 = slope0 + s * d.z[w, i]
+                    lin = lin + s * (d.ma[w, i] - d.qfrc_smooth[w, i])
+                    quad = quad + s * d.msearch[w, i]
                 if ti.static(has.block):
-                    for r in range(d.world_i[w * NWI + W_NCON]):
-                        c = bounded(w * m.dims[NCONMAX] + r)
-                        d.con_v[c * NCV + C_JV] = chain_mul(m, d, w, c, d.dofr, o + SEARCH * nv)
+                    for r in range(d.ncon[w]):
+                        c = bounded(w * m.nconmax + r)
+                        d.con_jv[c] = chain_mul(m, d, w, c, d.search)
                 alpha = 1.0
                 lo = 0.0
                 hi = -1.0
                 trials = 0
                 moved = 1
     for i in range(nv):
-        d.dofr[o + QFRC_CONSTRAINT * nv + i] = d.dofr[o + MA * nv + i] - d.dofr[o + QFRC_SMOOTH * nv + i]
-    d.world_i[w * NWI + W_NITER] = iteration
+        d.qfrc_constraint[w, i] = d.ma[w, i] - d.qfrc_smooth[w, i]
+    d.solver_niter[w] = iteration
 
 
 @ti.func
 def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32):
     """Z = -H^-1 (A_BAR + what sensors of contact forces ask), with the law evaluated at the stored QACC."""
-    nv = m.dims[NV]
-    o = w * nv * NQR
-    constraint_bar(m, d, w, o + A_BAR * nv)
+    nv = m.nv
+    constraint_bar(m, d, w)
     hessian(m, d, w)
     for i in range(nv):
-        d.dofr[o + Z * nv + i] = -d.dofr[o + A_BAR * nv + i]
-    solve_hessian(m, d, w, o + Z * nv)
+        d.z[w, i] = -d.a_bar[w, i]
+    solve_hessian(m, d, w, d.z)

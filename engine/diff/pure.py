@@ -204,7 +204,7 @@ class PureRollout:
 
     def _diverged(self):
         """Which worlds diverged; what else stopped a world is raised."""
-        status = self.sim.data._status[:, s.W_STATUS]
+        status = self.sim.data._status[:, s.start("d", "status")]
         diverged = status == s.DIVERGED
         if (status == s.OVERFLOW).any():
             status[diverged] = s.OK
@@ -221,7 +221,7 @@ class PureRollout:
                 if self.sensors:
                     self._sensed[-1, w] = 0
                 continue
-            step = int(self.sim.data._status[w, s.W_STEP])
+            step = int(self.sim.data._status[w, s.start("d", "stop_step")])
             row = step // self.every
             for a in self._traj_rows:
                 a[row + 1 :, w] = a[row, w]

@@ -203,7 +203,7 @@ class Tape:
             "state": {n: getattr(sim.data, n).copy() for n in (*SNAPSHOT, *APPLIED)},
             **{n: sim.pack[n].copy() for n in APPLIED},
         }
-        sim.data._status[:, s.W_STATUS] = s.OK
+        sim.data._status[:, s.start("d", "status")] = s.OK
         for action in self.schedule.primal:
             self._act(action, sim.pack, self._rollout, self.every)
             sim.raise_status(sim.data)

@@ -12,49 +12,16 @@ from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
-from engine.schema import (
-    A_ACTADR,
-    A_ACTHI,
-    A_ACTLIMITED,
-    A_ACTLO,
-    A_CTRLHI,
-    A_CTRLLIMITED,
-    A_CTRLLO,
-    A_DYN,
-    A_FORCEHI,
-    A_FORCELIMITED,
-    A_FORCELO,
-    A_JNT,
-    A_TAU,
-    A_WRAP,
-    J_DOFADR,
-    J_QPOSADR,
-    J_TYPE,
-    NA,
-    NAI,
-    NAR,
-    NJI,
-    NQ,
-    NQR,
-    NTHETA,
-    NU,
-    NV,
-    QFRC_ACTUATOR,
-    T_BIAS,
-    T_GAIN,
-    T_GEAR,
-    Z,
-)  # fmt: skip
 
 
 @ti.func
 def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u."""
-    j = m.act_i[u * NAI + A_JNT]
-    t = m.jnt_i[j * NJI + J_TYPE]
-    qa = w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR]
-    da = m.jnt_i[j * NJI + J_DOFADR]
-    gear = m.dims[T_GEAR] + 6 * u
+    j = m.actuator_trnid[u]
+    t = m.jnt_type[j]
+    qa = w * m.nq + m.jnt_qposadr[j]
+    da = m.jnt_dofadr[j]
+    gear = m.t_gear + 6 * u
     n = 1
     length = real(0.0)
     if t == FREE:
@@ -68,18 +35,18 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         length = m.theta[gear] * d.qpos[qa]
     velocity = real(0.0)
     for k in range(n):
-        velocity = velocity + m.theta[gear + k] * d.qvel[w * m.dims[NV] + da + k]
+        velocity = velocity + m.theta[gear + k] * d.qvel[w * m.nv + da + k]
     return t, qa, da, n, length, velocity
 
 
 @ti.func
 def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
-    c = d.ctrl[w * m.dims[NU] + u]
+    c = d.ctrl[w * m.nu + u]
     slope = real(1.0)
-    if m.act_i[u * NAI + A_CTRLLIMITED]:
-        lo = m.act_r[u * NAR + A_CTRLLO]
-        hi = m.act_r[u * NAR + A_CTRLHI]
+    if m.actuator_ctrllimited[u]:
+        lo = m.actuator_ctrlrange[u, 0]
+        hi = m.actuator_ctrlrange[u, 1]
         if c < lo or c > hi:
             slope = 0.0
         c = ti.min(ti.max(c, lo), hi)
@@ -91,8 +58,8 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """What the gain multiplies (ctrl or act), the control's slope, and the state's address or -1."""
     c, slope = clamped_ctrl(m, d, w, u)
     a = -1
-    if m.act_i[u * NAI + A_ACTADR] >= 0:
-        a = w * m.dims[NA] + m.act_i[u * NAI + A_ACTADR]
+    if m.actuator_actadr[u] >= 0:
+        a = w * m.na + m.actuator_actadr[u]
         c = d.act[a]
     return c, slope, a
 
@@ -103,8 +70,8 @@ def turns(m: ti.template(), u: ti.i32, x: real, length: real):
     k = real(0.0)
     rate = real(0.0)
     if ti.static(has.quaternion):
-        if m.act_i[u * NAI + A_WRAP]:
-            g = m.dims[T_GEAR] + 6 * u
+        if m.actuator_wrap[u]:
+            g = m.t_gear + 6 * u
             size = ti.sqrt(m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2])
             if size > MINVAL:
                 rate = 6.283185307179586 / size
@@ -118,7 +85,7 @@ def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
     y = x
     if ti.static(has.quaternion):
         k, rate = turns(m, u, x, length)
-        g = m.dims[T_GEAR] + 6 * u
+        g = m.t_gear + 6 * u
         size2 = m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2]
         y = x - k * rate * size2
     return y
@@ -128,9 +95,9 @@ def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
 def clamped_force(m: ti.template(), u: ti.i32, force: real):
     f = force
     slope = real(1.0)
-    if m.act_i[u * NAI + A_FORCELIMITED]:
-        lo = m.act_r[u * NAR + A_FORCELO]
-        hi = m.act_r[u * NAR + A_FORCEHI]
+    if m.actuator_forcelimited[u]:
+        lo = m.actuator_forcerange[u, 0]
+        hi = m.actuator_forcerange[u, 1]
         if force < lo or force > hi:
             slope = 0.0
         f = ti.min(ti.max(force, lo), hi)
@@ -141,63 +108,60 @@ def clamped_force(m: ti.template(), u: ti.i32, force: real):
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
     """act_dot of all actuators with a state."""
-    for u in range(m.dims[NU]):
-        if m.act_i[u * NAI + A_ACTADR] >= 0:
+    for u in range(m.nu):
+        if m.actuator_actadr[u] >= 0:
             x, slope, a = actuator_input(m, d, w, u)
             c, s = clamped_ctrl(m, d, w, u)
             d.act_dot[a] = c
-            if m.act_i[u * NAI + A_DYN] != DYN_INTEGRATOR:
-                d.act_dot[a] = (c - x) / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+            if m.actuator_dyntype[u] != DYN_INTEGRATOR:
+                d.act_dot[a] = (c - x) / ti.max(MINVAL, m.actuator_tau[u])
 
 
 @ti.func
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
-    nv = m.dims[NV]
-    o = w * nv * NQR + QFRC_ACTUATOR * nv
     act_rates(m, d, w)
-    for i in range(nv):
-        d.dofr[o + i] = 0.0
-    for u in range(m.dims[NU]):
+    for i in range(m.nv):
+        d.qfrc_actuator[w, i] = 0.0
+    for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
         x = unwound(m, u, x, length)
-        k = m.dims[T_GAIN] + 3 * u
-        b = m.dims[T_BIAS] + 3 * u
+        k = m.t_gain + 3 * u
+        b = m.t_bias + 3 * u
         gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
         force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
         f, s = clamped_force(m, u, force)
-        d.actuator_force[w * m.dims[NU] + u] = f
-        for i in range(n):
-            d.dofr[o + da + i] = d.dofr[o + da + i] + m.theta[m.dims[T_GEAR] + 6 * u + i] * f
+        d.actuator_force[w * m.nu + u] = f
+        for i in range(da, da + n):
+            d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + m.theta[m.t_gear + 6 * u + i - da] * f
 
 
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator) and what sensors of the force ask (g.force_bar) to q, v, act, ctrl and parameters."""
-    nv = m.dims[NV]
-    oz = w * nv * NQR + Z * nv
-    th = w * m.dims[NTHETA]
-    for u in range(m.dims[NU]):
+    nv = m.nv
+    th = w * m.ntheta
+    for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
         whole, rate = turns(m, u, x, length)
         x = unwound(m, u, x, length)
-        gear = m.dims[T_GEAR] + 6 * u
-        k = m.dims[T_GAIN] + 3 * u
-        b = m.dims[T_BIAS] + 3 * u
+        gear = m.t_gear + 6 * u
+        k = m.t_gain + 3 * u
+        b = m.t_bias + 3 * u
         gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
         force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
         f, fs = clamped_force(m, u, force)
-        f_bar = g.force_bar[w * m.dims[NU] + u]
+        f_bar = g.force_bar[w * m.nu + u]
         for i in range(n):
-            z = d.dofr[oz + da + i]
+            z = d.z[w, da + i]
             f_bar = f_bar - z * m.theta[gear + i]
             g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] - z * f
         f_bar = f_bar * fs
         if a >= 0:
             g.act_bar[a] = g.act_bar[a] + f_bar * gain
         else:
-            iu = w * m.dims[NU] + u
+            iu = w * m.nu + u
             g.ctrl_bar[iu] = g.ctrl_bar[iu] + f_bar * gain * slope
         g.theta_bar[th + k] = g.theta_bar[th + k] + f_bar * x
         g.theta_bar[th + k + 1] = g.theta_bar[th + k + 1] + f_bar * x * length
@@ -229,14 +193,14 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
 def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, h: real):
     """act after a step of length h, and its derivatives by act and by act_dot."""
     scale = h
-    if m.act_i[u * NAI + A_DYN] == DYN_FILTEREXACT:
-        tau = ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+    if m.actuator_dyntype[u] == DYN_FILTEREXACT:
+        tau = ti.max(MINVAL, m.actuator_tau[u])
         scale = tau * (1.0 - ti.exp(-h / tau))
     x = d.act[a] + scale * d.act_dot[a]
     slope = real(1.0)
-    if m.act_i[u * NAI + A_ACTLIMITED]:
-        lo = m.act_r[u * NAR + A_ACTLO]
-        hi = m.act_r[u * NAR + A_ACTHI]
+    if m.actuator_actlimited[u]:
+        lo = m.actuator_actrange[u, 0]
+        hi = m.actuator_actrange[u, 1]
         if x < lo or x > hi:
             slope = 0.0
         x = ti.min(ti.max(x, lo), hi)
@@ -249,7 +213,7 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     """Adds bar * d(act_dot) to the adjoints of act and ctrl."""
     c, slope = clamped_ctrl(m, d, w, u)
     rate = bar
-    if m.act_i[u * NAI + A_DYN] == DYN_FILTER or m.act_i[u * NAI + A_DYN] == DYN_FILTEREXACT:
-        rate = bar / ti.max(MINVAL, m.act_r[u * NAR + A_TAU])
+    if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
+        rate = bar / ti.max(MINVAL, m.actuator_tau[u])
         g.act_bar[a] = g.act_bar[a] - rate
-    g.ctrl_bar[w * m.dims[NU] + u] = g.ctrl_bar[w * m.dims[NU] + u] + rate * slope
+    g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + rate * slope

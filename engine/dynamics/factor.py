@@ -5,11 +5,11 @@ couple two branches merge their chains first (`contact/jacobian.py`), which is e
 from the tips makes (Liu, SIAM J. Matrix Anal. 11(1), 1990), so one algorithm serves M, M + h D and the solver's H.
 A solve has no adjoint of its own: the engine differentiates what it solves, never how.
 
-A matrix holds its pattern and nothing else. Row k lies from block E_ROW on, a block being four entries; in it the
-ancestor i stands at place E_DEPTH of i, which is the same place in every row, and the diagonal at E_DEPTH of k. So rows
+A matrix holds its pattern and nothing else. Row k lies from block tree_row on, a block being four entries; in it the
+ancestor i stands at place tree_depth of i, which is the same place in every row, and the diagonal at that of k. So rows
 that meet are added from their first entry on, without gaps, and what follows the diagonal in its block is never used.
-E_RUN is the first of the dofs that lead to k with no gap in their numbers: along it, vectors over dofs have no gap
-either. A tree is these four columns, of `dof_i` or of `etree`: t[to + k stride + E_...].
+tree_run is the first of the dofs that lead to k with no gap in their numbers: along it, vectors over dofs have no gap
+either. A tree is these four columns, of the model or of Data: t.tree_...[to + k].
 
 Blocks are worked on as one vector instruction, which LLVM makes if it sees that an index plus three does not overflow:
 hence the masks. (x // 4 is written x >> 2: Taichi rounds down with a division.)
@@ -19,7 +19,6 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.math.types import real
-from engine.schema import E_DEPTH, E_PARENT, E_ROW, E_RUN, NV
 
 FOUR = 12  # ancestors from which it pays to eliminate four rows together
 
@@ -78,49 +77,49 @@ def scale_row(m: ti.template(), A: ti.template(), y: ti.i32, a: real, n: ti.i32)
 
 
 @ti.func
-def factor(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32):
+def factor(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32):
     """In place, of order nv, from entry o on; the diagonal becomes 1 / D."""
     o4 = o >> 2
     stop = -1  # up to which ancestor a row takes its share of the others; four rows together the rest
-    for kk in range(m.dims[NV]):
-        k = m.dims[NV] - 1 - kk
-        e = to + k * stride
-        row = o4 + t[e + E_ROW]
-        p = t[e + E_DEPTH]
+    for kk in range(m.nv):
+        k = m.nv - 1 - kk
+        e = to + k
+        row = o4 + t.tree_row[e]
+        p = t.tree_depth[e]
         if ti.static(has.long):
             if k <= stop or stop < 0:
                 stop = -1
-                if p >= FOUR and k - t[e + E_RUN] >= 3:
+                if p >= FOUR and k - t.tree_run[e] >= 3:
                     stop = k - 4
         diagonal = 4 * row + p
         blocks = (p >> 2) + 1
         inv = 1.0 / A[diagonal]
-        i = t[e + E_PARENT]
+        i = t.tree_parent[e]
         while i > stop:
             p = p - 1
-            e = to + i * stride
-            subtract_row(m, A, o4 + t[e + E_ROW], A[4 * row + p] * inv, row, (p >> 2) + 1)
-            i = t[e + E_PARENT]
+            e = to + i
+            subtract_row(m, A, o4 + t.tree_row[e], A[4 * row + p] * inv, row, (p >> 2) + 1)
+            i = t.tree_parent[e]
         # only now, since a processor stalls that reads four entries together of which it has just written one
         scale_row(m, A, row, inv, blocks)
         A[diagonal] = inv
         if ti.static(has.long):
             if stop >= 0 and k == stop + 1:
-                subtract_four(m, A, o4, t, to, stride, k)
+                subtract_four(m, A, o4, t, to, k)
 
 
 @ti.func
-def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32,
+def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template(), to: ti.i32,
                   k: ti.i32):  # fmt: skip
     """The ancestors of k lose the shares of rows k to k + 3, which are eliminated: each is read and written once."""
-    x = ti.Vector([o4 + t[to + (k + s) * stride + E_ROW] for s in range(4)])
-    p = t[to + k * stride + E_DEPTH]
+    x = ti.Vector([o4 + t.tree_row[to + k + s] for s in range(4)])
+    p = t.tree_depth[to + k]
     D = ti.Vector([1.0 / A[4 * x[s] + p + s] for s in range(4)])
-    i = t[to + k * stride + E_PARENT]
+    i = t.tree_parent[to + k]
     while i >= 0:
         p = p - 1
         a = ti.Vector([A[4 * x[s] + p] * D[s] for s in range(4)])
-        y = o4 + t[to + i * stride + E_ROW]
+        y = o4 + t.tree_row[to + i]
         for q in range((p >> 2) + 1):
             j = block_at(y + q)
             b = ti.Vector([A[j + c] for c in range(4)])
@@ -130,22 +129,22 @@ def subtract_four(m: ti.template(), A: ti.template(), o4: ti.i32, t: ti.template
                     b[c] = b[c] - a[s] * A[i4 + c]
             for c in ti.static(range(4)):
                 A[j + c] = b[c]
-        i = t[to + i * stride + E_PARENT]
+        i = t.tree_parent[to + i]
 
 
 @ti.func
-def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32, stride: ti.i32,
+def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32,
           x: ti.template(), xo: ti.i32):  # fmt: skip
     """x[xo : xo + nv] becomes (L^T D L)^-1 x."""
-    n = m.dims[NV]
+    n = m.nv
     o4 = o >> 2
     for kk in range(n):
         k = n - 1 - kk
-        a = 4 * (o4 + t[to + k * stride + E_ROW]) + t[to + k * stride + E_DEPTH]
+        a = 4 * (o4 + t.tree_row[to + k]) + t.tree_depth[to + k]
         xk = x[xo + k]
-        j = t[to + k * stride + E_PARENT]
+        j = t.tree_parent[to + k]
         while j >= 0:
-            first = t[to + j * stride + E_RUN]
+            first = t.tree_run[to + j]
             number = j - first + 1
             a = a - number
             b = xo + first
@@ -158,14 +157,14 @@ def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: t
                 q = (number >> 2 << 2) + c
                 if q < number:
                     x[b + q] = x[b + q] - A[a + q] * xk
-            j = t[to + first * stride + E_PARENT]
+            j = t.tree_parent[to + first]
     for k in range(n):
-        a = 4 * (o4 + t[to + k * stride + E_ROW]) + t[to + k * stride + E_DEPTH]
+        a = 4 * (o4 + t.tree_row[to + k]) + t.tree_depth[to + k]
         s0 = x[xo + k] * A[a]
         s1 = real(0.0)
-        j = t[to + k * stride + E_PARENT]
+        j = t.tree_parent[to + k]
         while j >= 0:
-            first = t[to + j * stride + E_RUN]
+            first = t.tree_run[to + j]
             number = j - first + 1
             a = a - number
             b = xo + first
@@ -180,5 +179,5 @@ def solve(m: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: t
                 q = (number >> 2 << 2) + c
                 if q < number:
                     s1 = s1 - A[a + q] * x[b + q]
-            j = t[to + first * stride + E_PARENT]
+            j = t.tree_parent[to + first]
         x[xo + k] = s0 + s1

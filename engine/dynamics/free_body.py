@@ -21,37 +21,6 @@ from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
 from engine.math.types import vec3
 from engine.model.constants import FREE
-from engine.schema import (
-    B_DOFNUM,
-    B_IQUAT,
-    B_ROOT,
-    D_PARENT,
-    H_COM,
-    ID_CRB,
-    IO_CRB,
-    J_BODY,
-    J_DOFADR,
-    J_TYPE,
-    MU,
-    NBI,
-    NBODY,
-    NBQ,
-    NDI,
-    NJI,
-    NJNT,
-    NQR,
-    NSV_DOF,
-    NTHETA,
-    NV,
-    NXV,
-    QACC_EFF,
-    S_ANG,
-    T_INERTIA,
-    T_MASS,
-    TIMESTEP,
-    V_ANG,
-    X_IPOS,
-)  # fmt: skip
 
 LONE = 6
 
@@ -60,10 +29,10 @@ LONE = 6
 def lone_dof(m: ti.template(), j: ti.i32):
     """First dof of joint j if it is free and the only joint of its tree, else -1."""
     i = -1
-    if m.jnt_i[j * NJI + J_TYPE] == FREE:
-        i = m.jnt_i[j * NJI + J_DOFADR]
-        if i + 6 < m.dims[NV]:
-            if m.dof_i[(i + 6) * NDI + D_PARENT] == i + 5:
+    if m.jnt_type[j] == FREE:
+        i = m.jnt_dofadr[j]
+        if i + 6 < m.nv:
+            if m.tree_parent[i + 6] == i + 5:
                 i = -1
     return i
 
@@ -71,15 +40,15 @@ def lone_dof(m: ti.template(), j: ti.i32):
 @ti.func
 def block(m: ti.template(), w: ti.i32, i: ti.i32):
     """Where the factors of the body with first dof i begin."""
-    return (w * m.dims[NV] + i) * LONE
+    return (w * m.nv + i) * LONE
 
 
 @ti.func
-def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti.i32):
-    """R a_w: the angular part, in world axes, of the dofs at dofr[x:] of the free joint with first dof i."""
+def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti.template()):
+    """R a_w: the angular part, in world axes, of x at the dofs of the free joint with first dof i."""
     a = vec3(0.0, 0.0, 0.0)
     for k in range(3):
-        a = a + d.dofr[x + i + 3 + k] * d.dof[bounded(w * m.dims[NV] + i + 3 + k) * NSV_DOF + S_ANG]
+        a = a + x[w, i + 3 + k] * d.cdof_ang[bounded(w * m.nv + i + 3 + k)]
     return a
 
 
@@ -87,13 +56,13 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
 @ti.func
 def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     """Take the blocks of lone free bodies out of MhD (lower triangle of M + h D), add h C, factor A = L U."""
-    nv = m.dims[NV]
-    h = m.opt[TIMESTEP]
-    for j in range(m.dims[NJNT]):
+    nv = m.nv
+    h = m.timestep
+    for j in range(m.njnt):
         i0 = lone_dof(m, j)
         if i0 >= 0:
             # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
-            n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
+            n6 = m.body_dofnum[m.jnt_bodyid[j]]
             dst = block(m, w, i0)
             for i in range(n6):
                 src = diagonal_at(m, w, i0 + i)
@@ -103,20 +72,20 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.lone[dst + k * LONE + i] = x
                     d.MhD[src - i + k] = 0.0
                 d.MhD[src] = 1.0
-            b = bounded(w * m.dims[NBODY] + m.jnt_i[j * NJI + J_BODY])
-            c = d.body[b * NXV + H_COM]
-            jd = d.body[b * NXV + ID_CRB]
-            jo = d.body[b * NXV + IO_CRB]
-            W = d.body[b * NXV + V_ANG]
+            b = bounded(w * m.nbody + m.jnt_bodyid[j])
+            c = d.crb_com[b]
+            jd = d.crb_diag[b]
+            jo = d.crb_off[b]
+            W = d.vel_ang[b]
             for k in range(3):
-                alpha = d.dof[bounded(w * nv + i0 + 3 + k) * NSV_DOF + S_ANG]
+                alpha = d.cdof_ang[bounded(w * nv + i0 + 3 + k)]
                 f = h * (alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
                 torque = h * (alpha.cross(sym_mul(jd, jo, W)) + W.cross(sym_mul(jd, jo, alpha)))
                 for i in ti.static(range(3)):
                     e = dst + i * LONE + 3 + k
                     d.lone[e] = d.lone[e] + f[i]
                     e = dst + (3 + i) * LONE + 3 + k
-                    d.lone[e] = d.lone[e] + torque.dot(d.dof[bounded(w * nv + i0 + 3 + i) * NSV_DOF + S_ANG])
+                    d.lone[e] = d.lone[e] + torque.dot(d.cdof_ang[bounded(w * nv + i0 + 3 + i)])
             for k in range(n6):
                 for i in range(k + 1, n6):
                     x = d.lone[dst + i * LONE + k] / d.lone[dst + k * (LONE + 1)]
@@ -127,12 +96,12 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @serves("lone")
 @ti.func
-def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transposed: ti.i32):
-    """dofr[xo:] of lone free bodies becomes A^-1 x or A^-T x."""
-    for j in range(m.dims[NJNT]):
+def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
+    """x at the dofs of lone free bodies becomes A^-1 x or A^-T x."""
+    for j in range(m.njnt):
         i0 = lone_dof(m, j)
         if i0 >= 0:
-            n6 = m.body_i[m.jnt_i[j * NJI + J_BODY] * NBI + B_DOFNUM]
+            n6 = m.body_dofnum[m.jnt_bodyid[j]]
             o = block(m, w, i0)
             # A = L U, A^T = U^T L^T; the diagonal is U's
             row = LONE
@@ -141,56 +110,54 @@ def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, xo: ti.i32, transp
                 row = 1
                 column = LONE
             for i in range(n6):
-                x = d.dofr[xo + i0 + i]
+                xi = x[w, i0 + i]
                 for k in range(i):
-                    x = x - d.lone[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    xi = xi - d.lone[o + i * row + k * column] * x[w, i0 + k]
                     # a store keeps LLVM from vectorising so short a loop
-                    d.dofr[xo + i0 + i] = x
+                    x[w, i0 + i] = xi
                 if transposed:
-                    x = x / d.lone[o + i * (LONE + 1)]
-                d.dofr[xo + i0 + i] = x
+                    xi = xi / d.lone[o + i * (LONE + 1)]
+                x[w, i0 + i] = xi
             for r in range(n6):
                 i = 5 - r
-                x = d.dofr[xo + i0 + i]
+                xi = x[w, i0 + i]
                 for k in range(i + 1, n6):
-                    x = x - d.lone[o + i * row + k * column] * d.dofr[xo + i0 + k]
+                    xi = xi - d.lone[o + i * row + k * column] * x[w, i0 + k]
                     # a store keeps LLVM from vectorising so short a loop
-                    d.dofr[xo + i0 + i] = x
+                    x[w, i0 + i] = xi
                 if not transposed:
-                    x = x / d.lone[o + i * (LONE + 1)]
-                d.dofr[xo + i0 + i] = x
+                    xi = xi / d.lone[o + i * (LONE + 1)]
+                x[w, i0 + i] = xi
 
 
 @serves("lone")
 @ti.func
 def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds h mu^T dC a_eff to the adjoints of q, v, masses and inertias."""
-    nv = m.dims[NV]
-    h = m.opt[TIMESTEP]
-    o = w * nv * NQR
-    for j in range(m.dims[NJNT]):
+    nv = m.nv
+    h = m.timestep
+    for j in range(m.njnt):
         i0 = lone_dof(m, j)
         if i0 >= 0:
-            b = m.jnt_i[j * NJI + J_BODY]
-            ob = bounded(w * m.dims[NBODY] + b)
-            c = d.body[ob * NXV + H_COM]
-            jd = d.body[ob * NXV + ID_CRB]
-            jo = d.body[ob * NXV + IO_CRB]
-            W = d.body[ob * NXV + V_ANG]
-            alpha = lone_angular(m, d, w, i0, o + QACC_EFF * nv)
-            lam = h * lone_angular(m, d, w, i0, o + MU * nv)
-            mu = o + MU * nv + i0
-            nu = h * vec3(d.dofr[mu], d.dofr[mu + 1], d.dofr[mu + 2])
+            b = m.jnt_bodyid[j]
+            ob = bounded(w * m.nbody + b)
+            c = d.crb_com[ob]
+            jd = d.crb_diag[ob]
+            jo = d.crb_off[ob]
+            W = d.vel_ang[ob]
+            alpha = lone_angular(m, d, w, i0, d.qacc_eff)
+            lam = h * lone_angular(m, d, w, i0, d.mu)
+            nu = h * vec3(d.mu[w, i0], d.mu[w, i0 + 1], d.mu[w, i0 + 2])
             w_bar = c.cross(nu.cross(alpha)) + alpha.cross(c).cross(nu)
             w_bar = w_bar + sym_mul(jd, jo, lam.cross(alpha)) + sym_mul(jd, jo, alpha).cross(lam)
             torque = -nu.cross(alpha.cross(W.cross(c)) + W.cross(alpha.cross(c)))
             for k in range(3):
                 i = w * nv + i0 + 3 + k
-                s = d.dof[i * NSV_DOF + S_ANG]
+                s = d.cdof_ang[i]
                 g.qvel_bar[i] = g.qvel_bar[i] + s.dot(w_bar)
                 g.qpos_bar[i] = g.qpos_bar[i] + s.dot(torque)
-            for body in range(b, m.dims[NBODY]):
-                if m.body_i[body * NBI + B_ROOT] != b:
+            for body in range(b, m.nbody):
+                if m.body_rootid[body] != b:
                     break
                 lone_inertia_vjp(m, d, g, w, body, nu, lam, alpha, W)
 
@@ -199,13 +166,13 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
 def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, nu: vec3, lam: vec3,
                      alpha: vec3, W: vec3):  # fmt: skip
     """The part of that adjoint that goes to body b's mass and inertia."""
-    th = w * m.dims[NTHETA]
-    r = d.body[bounded(w * m.dims[NBODY] + b) * NXV + X_IPOS] - origin(m, d, w, b)
+    th = w * m.ntheta
+    r = d.xipos[bounded(w * m.nbody + b)] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
-    k = th + m.dims[T_MASS] + b
+    k = th + m.t_mass + b
     g.theta_bar[k] = g.theta_bar[k] + (nu + lam.cross(r)).dot(p)
-    q = quat_mul(d.xquat[bounded(w * m.dims[NBODY] + b)], m.body_q[b * NBQ + B_IQUAT])
+    q = quat_mul(d.xquat[bounded(w * m.nbody + b)], m.body_iquat[b])
     bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
     for i in ti.static(range(3)):
-        k = th + m.dims[T_INERTIA] + 3 * b + i
+        k = th + m.t_inertia + 3 * b + i
         g.theta_bar[k] = g.theta_bar[k] + bar[i]

@@ -13,45 +13,6 @@ from engine.math.spatial import rotated_inertia
 from engine.math.trig import sin_cos
 from engine.math.types import vec3, vec4
 from engine.model.constants import BALL, FREE, HINGE, SLIDE
-from engine.schema import (
-    B_IPOS,
-    B_IQUAT,
-    B_ITURNED,
-    B_JNTADR,
-    B_JNTNUM,
-    B_PARENT,
-    B_POS,
-    B_QUAT,
-    B_ROOT,
-    B_TURNED,
-    COS,
-    D_TURNS,
-    J_AXIS,
-    J_DOFADR,
-    J_OFF,
-    J_POS,
-    J_QPOSADR,
-    J_TYPE,
-    NBI,
-    NBODY,
-    NBQ,
-    NBV,
-    NDI,
-    NJI,
-    NJNT,
-    NJV,
-    NQ,
-    NQR,
-    NSV_DOF,
-    NV,
-    NXV,
-    S_ANG,
-    S_LIN,
-    SIN,
-    T_INERTIA,
-    X_IPOS,
-    X_POS,
-)  # fmt: skip
 
 
 @ti.func
@@ -67,102 +28,101 @@ def read_vec(a: ti.template(), i: ti.i32):
 @ti.func
 def origin(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """The point about which the spatial vectors of body b are taken."""
-    return d.body[bounded(w * m.dims[NBODY] + m.body_i[b * NBI + B_ROOT]) * NXV + X_POS]
+    return d.xpos[bounded(w * m.nbody + m.body_rootid[b])]
 
 
 @ti.func
 def half_angles(m: ti.template(), d: ti.template(), w: ti.i32):
     """SIN and COS of half of every hinge's angle, ahead of the bodies: there each would wait for them."""
-    nv = m.dims[NV]
-    for j in range(m.dims[NJNT]):
-        if m.jnt_i[j * NJI + J_TYPE] == HINGE:
-            q = m.jnt_i[j * NJI + J_QPOSADR]
-            i = w * nv * NQR + m.jnt_i[j * NJI + J_DOFADR]
-            sine, cosine = sin_cos(0.5 * (d.qpos[w * m.dims[NQ] + q] - m.qpos_r[q]))
-            d.dofr[i + SIN * nv] = sine
-            d.dofr[i + COS * nv] = cosine
+    for j in range(m.njnt):
+        if m.jnt_type[j] == HINGE:
+            q = m.jnt_qposadr[j]
+            i = m.jnt_dofadr[j]
+            sine, cosine = sin_cos(0.5 * (d.qpos[w * m.nq + q] - m.qpos0[q]))
+            d.sin[w, i] = sine
+            d.cos[w, i] = cosine
 
 
 @ti.func
 def joint_transform(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, pos: vec3, quat: vec4):
     """Move the frame (pos, quat) through joint j; returns the frame after it and the joint's anchor and axis."""
-    qa = bounded(w * m.dims[NQ] + m.jnt_i[j * NJI + J_QPOSADR])
-    t = m.jnt_i[j * NJI + J_TYPE]
+    qa = bounded(w * m.nq + m.jnt_qposadr[j])
+    t = m.jnt_type[j]
     p = pos
     q = quat
     axis = vec3(0.0, 0.0, 0.0)
     anchor = pos
-    off = m.jnt_i[j * NJI + J_OFF]
+    off = m.jnt_off[j]
     if off:
-        anchor = pos + rotate(quat, m.jnt_v[j * NJV + J_POS])
+        anchor = pos + rotate(quat, m.jnt_pos[j])
     if t == FREE:
         if ti.static(has.quaternion):
             p = read_vec(d.qpos, qa)
             q = read_quat(d.qpos, qa + 3)
             anchor = p
     else:
-        x = d.qpos[qa] - m.qpos_r[m.jnt_i[j * NJI + J_QPOSADR]]
+        x = d.qpos[qa] - m.qpos0[m.jnt_qposadr[j]]
         if t != BALL:
-            axis = rotate(quat, m.jnt_v[j * NJV + J_AXIS])
+            axis = rotate(quat, m.jnt_axis[j])
         if t == SLIDE:
             p = pos + x * axis
         else:
             if t == HINGE:
-                i = w * m.dims[NV] * NQR + m.jnt_i[j * NJI + J_DOFADR]
-                sine = d.dofr[i + SIN * m.dims[NV]] * m.jnt_v[j * NJV + J_AXIS]
-                q = quat_mul(quat, vec4(d.dofr[i + COS * m.dims[NV]], sine[0], sine[1], sine[2]))
+                i = m.jnt_dofadr[j]
+                sine = d.sin[w, i] * m.jnt_axis[j]
+                q = quat_mul(quat, vec4(d.cos[w, i], sine[0], sine[1], sine[2]))
             else:
                 if ti.static(has.quaternion):
                     q = quat_mul(quat, read_quat(d.qpos, qa))
             if off:
-                p = anchor - rotate(q, m.jnt_v[j * NJV + J_POS])
+                p = anchor - rotate(q, m.jnt_pos[j])
     return p, q, anchor, axis
 
 
 @ti.func
 def write_axes(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, quat: vec4, anchor: vec3, axis: vec3):
     """Motion subspace of joint j; the linear part of a rotation holds the anchor until `finish_axis`."""
-    s = bounded(w * m.dims[NV] + m.jnt_i[j * NJI + J_DOFADR]) * NSV_DOF
-    t = m.jnt_i[j * NJI + J_TYPE]
+    s = bounded(w * m.nv + m.jnt_dofadr[j])
+    t = m.jnt_type[j]
     zero = vec3(0.0, 0.0, 0.0)
     if t == SLIDE:
-        d.dof[s + S_ANG] = zero
-        d.dof[s + S_LIN] = axis
+        d.cdof_ang[s] = zero
+        d.cdof_lin[s] = axis
     elif t == HINGE:
-        d.dof[s + S_ANG] = axis
-        d.dof[s + S_LIN] = anchor
+        d.cdof_ang[s] = axis
+        d.cdof_lin[s] = anchor
     else:
         if ti.static(has.quaternion):
             if t == FREE:
                 for k in ti.static(range(3)):
-                    d.dof[s + k * NSV_DOF + S_ANG] = zero
+                    d.cdof_ang[s + k] = zero
                     e = zero
                     e[k] = 1.0
-                    d.dof[s + k * NSV_DOF + S_LIN] = e
-                s = s + 3 * NSV_DOF
+                    d.cdof_lin[s + k] = e
+                s = s + 3
             R = quat_to_mat(quat)
             for k in ti.static(range(3)):
-                d.dof[s + k * NSV_DOF + S_ANG] = vec3(R[0, k], R[1, k], R[2, k])
-                d.dof[s + k * NSV_DOF + S_LIN] = anchor
+                d.cdof_ang[s + k] = vec3(R[0, k], R[1, k], R[2, k])
+                d.cdof_lin[s + k] = anchor
 
 
 @ti.func
 def finish_axis(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, c: vec3):
     """S of dof i, of a rotation with the linear velocity at the origin c in the anchor's place."""
-    s = bounded(w * m.dims[NV] + i) * NSV_DOF
-    ang = d.dof[s + S_ANG]
-    lin = d.dof[s + S_LIN]
-    if m.dof_i[i * NDI + D_TURNS]:
+    s = bounded(w * m.nv + i)
+    ang = d.cdof_ang[s]
+    lin = d.cdof_lin[s]
+    if m.dof_turns[i]:
         lin = (lin - c).cross(ang)
-        d.dof[s + S_LIN] = lin
+        d.cdof_lin[s] = lin
     return ang, lin
 
 
 @ti.func
 def place_world(d: ti.template(), ob: ti.i32):
     """The world body, at number ob."""
-    d.body[ob * NXV + X_POS] = vec3(0.0, 0.0, 0.0)
-    d.body[ob * NXV + X_IPOS] = vec3(0.0, 0.0, 0.0)
+    d.xpos[ob] = vec3(0.0, 0.0, 0.0)
+    d.xipos[ob] = vec3(0.0, 0.0, 0.0)
     d.xquat[ob] = vec4(1.0, 0.0, 0.0, 0.0)
 
 
@@ -170,25 +130,25 @@ def place_world(d: ti.template(), ob: ti.i32):
 def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """Body b's pose from its parent's, and its joints' axes, not finished. Returns the origin, the centre of mass seen
     from there, and the inertia about it."""
-    ob = w * m.dims[NBODY]
+    ob = w * m.nbody
     o = bounded(ob + b)
-    parent = bounded(ob + m.body_i[b * NBI + B_PARENT])
+    parent = bounded(ob + m.body_parentid[b])
     quat = d.xquat[parent]
-    pos = d.body[parent * NXV + X_POS] + rotate(quat, m.body_v[b * NBV + B_POS])
-    if m.body_i[b * NBI + B_TURNED]:
-        quat = quat_mul(quat, m.body_q[b * NBQ + B_QUAT])
-    j0 = m.body_i[b * NBI + B_JNTADR]
-    for k in range(j0, j0 + m.body_i[b * NBI + B_JNTNUM]):
+    pos = d.xpos[parent] + rotate(quat, m.body_pos[b])
+    if m.body_turned[b]:
+        quat = quat_mul(quat, m.body_quat[b])
+    j0 = m.body_jntadr[b]
+    for k in range(j0, j0 + m.body_jntnum[b]):
         j = bounded(k)
         pos, quat, anchor, axis = joint_transform(m, d, w, j, pos, quat)
         write_axes(m, d, w, j, quat, anchor, axis)
-    d.body[o * NXV + X_POS] = pos
+    d.xpos[o] = pos
     d.xquat[o] = quat
-    com = pos + rotate(quat, m.body_v[b * NBV + B_IPOS])
-    d.body[o * NXV + X_IPOS] = com
-    if m.body_i[b * NBI + B_ITURNED]:
-        quat = quat_mul(quat, m.body_q[b * NBQ + B_IQUAT])
-    i = m.dims[T_INERTIA] + 3 * b
+    com = pos + rotate(quat, m.body_ipos[b])
+    d.xipos[o] = com
+    if m.body_iturned[b]:
+        quat = quat_mul(quat, m.body_iquat[b])
+    i = m.t_inertia + 3 * b
     idiag, ioff = rotated_inertia(quat, vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2]))
     c = origin(m, d, w, b)
     return c, com - c, idiag, ioff

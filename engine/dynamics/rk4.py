@@ -17,25 +17,6 @@ from engine.dynamics.kinematics import read_vec
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION
-from engine.schema import (
-    A_ACTADR,
-    A_BAR,
-    COORD_DOFADR,
-    COORD_KIND,
-    NA,
-    NAI,
-    NCO,
-    NCOORD,
-    NQ,
-    NQR,
-    NSTAGE,
-    NU,
-    NV,
-    QACC,
-    QACC_EFF,
-    TIMESTEP,
-    V_STAGE,
-)  # fmt: skip
 
 
 @ti.func
@@ -59,32 +40,32 @@ def weight(i: ti.i32):
 @ti.func
 def stage_at(m: ti.template(), w: ti.i32, i: ti.i32):
     """Where stage i's k, a, act_dot begin in d.stage and g.stage_bar."""
-    return w * m.dims[NSTAGE] + m.dims[NQ] + m.dims[NV] + m.dims[NA] + i * (2 * m.dims[NV] + m.dims[NA])
+    return w * m.nstage + m.nq + m.nv + m.na + i * (2 * m.nv + m.na)
 
 
 @serves("rk4")
 @ti.func
 def start_stages(m: ti.template(), d: ti.template(), w: ti.i32):
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    o = w * m.dims[NSTAGE]
+    nq = m.nq
+    nv = m.nv
+    o = w * m.nstage
     for k in range(nq):
         d.stage[o + k] = d.qpos[w * nq + k]
     for k in range(nv):
         d.stage[o + nq + k] = d.qvel[w * nv + k]
-    for k in range(m.dims[NA]):
-        d.stage[o + nq + nv + k] = d.act[w * m.dims[NA] + k]
+    for k in range(m.na):
+        d.stage[o + nq + nv + k] = d.act[w * m.na + k]
 
 
 @serves("rk4")
 @ti.func
 def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     """State of stage i from the start state and stage i - 1; keeps the stage's k."""
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
-    o = w * m.dims[NSTAGE]
-    h = m.opt[TIMESTEP] * node(i)
+    nq = m.nq
+    nv = m.nv
+    na = m.na
+    o = w * m.nstage
+    h = m.timestep * node(i)
     prev = stage_at(m, w, ti.max(i - 1, 0))
     for k in range(nq):
         d.qpos[w * nq + k] = d.stage[o + k]
@@ -102,9 +83,9 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     for k in range(nv):
         d.stage[here + k] = d.qvel[w * nv + k]
     if i > 0:
-        for j in range(m.dims[NCOORD]):
-            r = m.coord_i[j * NCO + COORD_DOFADR]
-            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+        for j in range(m.ncoord):
+            r = m.coord_dofadr[j]
+            if m.coord_kind[j] == QUATERNION:
                 # Jr(-u)^-T = Jr(u)^-1
                 x = jr_inverse_transpose(-h * read_vec(d.stage, prev + r), read_vec(d.qvel, w * nv + r))
                 for k in ti.static(range(3)):
@@ -115,22 +96,21 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
 @ti.func
 def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     """Keep the stage's acceleration and act_dot."""
-    nv = m.dims[NV]
+    nv = m.nv
     here = stage_at(m, w, i)
     for k in range(nv):
-        d.stage[here + nv + k] = d.dofr[w * nv * NQR + QACC * nv + k]
-    for k in range(m.dims[NA]):
-        d.stage[here + 2 * nv + k] = d.act_dot[w * m.dims[NA] + k]
+        d.stage[here + nv + k] = d.qacc[w, k]
+    for k in range(m.na):
+        d.stage[here + 2 * nv + k] = d.act_dot[w * m.na + k]
 
 
 @serves("rk4")
 @ti.func
 def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
     """Weighted velocity into V_STAGE, acceleration into QACC_EFF, act_dot into act_dot; the state is the start's."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nv = m.nv
+    na = m.na
     enter_start(m, d, w)
-    o = w * nv * NQR
     for k in range(nv):
         v = real(0.0)
         a = real(0.0)
@@ -138,8 +118,8 @@ def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
             s = stage_at(m, w, i) + k
             v = v + weight(i) * d.stage[s]
             a = a + weight(i) * d.stage[s + nv]
-        d.dofr[o + V_STAGE * nv + k] = v
-        d.dofr[o + QACC_EFF * nv + k] = a
+        d.v_stage[w, k] = v
+        d.qacc_eff[w, k] = a
     for k in range(na):
         x = real(0.0)
         for i in range(4):
@@ -149,41 +129,41 @@ def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    o = w * m.dims[NSTAGE]
+    nq = m.nq
+    nv = m.nv
+    o = w * m.nstage
     for k in range(nq):
         d.qpos[w * nq + k] = d.stage[o + k]
     for k in range(nv):
         d.qvel[w * nv + k] = d.stage[o + nq + k]
-    for k in range(m.dims[NA]):
-        d.act[w * m.dims[NA] + k] = d.stage[o + nq + nv + k]
+    for k in range(m.na):
+        d.act[w * m.na + k] = d.stage[o + nq + nv + k]
 
 
 @serves("rk4")
 @ti.func
 def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot."""
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
-    h = m.opt[TIMESTEP]
-    o = w * m.dims[NSTAGE]
+    nq = m.nq
+    nv = m.nv
+    na = m.na
+    h = m.timestep
+    o = w * m.nstage
     combine_stages(m, d, w)
-    vs = w * nv * NQR + A_BAR * nv  # adjoint of the weighted velocity
+    # a_bar: adjoint of the weighted velocity
     for k in range(nv):
-        d.dofr[vs + k] = 0.0
-    integrate_pos_vjp(m, w, d.dofr, w * nv * NQR + V_STAGE * nv, h, g.qpos_bar, w * nv, d.dofr, vs)
+        d.a_bar[w, k] = 0.0
+    integrate_pos_vjp(m, w, d.dofr, d.v_stage.at(w, 0), h, g.qpos_bar, w * nv, d.dofr, d.a_bar.at(w, 0))
     for k in range(nv):
         g.stage_bar[o + k] = g.qpos_bar[w * nv + k]
         g.stage_bar[o + nq + k] = g.qvel_bar[w * nv + k]
     for i in range(4):
         s = stage_at(m, w, i)
         for k in range(nv):
-            g.stage_bar[s + k] = weight(i) * d.dofr[vs + k]
+            g.stage_bar[s + k] = weight(i) * d.a_bar[w, k]
             g.stage_bar[s + nv + k] = h * weight(i) * g.qvel_bar[w * nv + k]
-    for u in range(m.dims[NU]):
-        k = m.act_i[u * NAI + A_ACTADR]
+    for u in range(m.nu):
+        k = m.actuator_actadr[u]
         if k >= 0:
             a = w * na + k
             x, sa, sd = next_act(m, d, w, u, a, h)
@@ -196,19 +176,19 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """Before the stage's dynamics adjoint: A_BAR, v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
-    nv = m.dims[NV]
-    na = m.dims[NA]
+    nv = m.nv
+    na = m.na
     s = stage_at(m, w, i)
     for k in range(nv):
-        d.dofr[w * nv * NQR + A_BAR * nv + k] = g.stage_bar[s + nv + k]
+        d.a_bar[w, k] = g.stage_bar[s + nv + k]
         g.qvel_bar[w * nv + k] = g.stage_bar[s + k]
         g.qpos_bar[w * nv + k] = 0.0
     if i > 0:
-        h = m.opt[TIMESTEP] * node(i)
+        h = m.timestep * node(i)
         prev = stage_at(m, w, i - 1)
-        for j in range(m.dims[NCOORD]):
-            r = m.coord_i[j * NCO + COORD_DOFADR]
-            if m.coord_i[j * NCO + COORD_KIND] == QUATERNION:
+        for j in range(m.ncoord):
+            r = m.coord_dofadr[j]
+            if m.coord_kind[j] == QUATERNION:
                 u = h * read_vec(d.stage, prev + r)
                 k_bar = read_vec(g.stage_bar, s + r)
                 v_bar = jr_inverse_transpose(u, k_bar)
@@ -218,8 +198,8 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                     g.stage_bar[prev + r + k] = g.stage_bar[prev + r + k] + h * u_bar[k]
     for k in range(na):
         g.act_bar[w * na + k] = 0.0
-    for u in range(m.dims[NU]):
-        k = m.act_i[u * NAI + A_ACTADR]
+    for u in range(m.nu):
+        k = m.actuator_actadr[u]
         if k >= 0:
             act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
 
@@ -228,11 +208,11 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 @ti.func
 def leave_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """After it: hand q_bar, v_bar, act_bar of the stage's state to the start and to stage i - 1."""
-    nq = m.dims[NQ]
-    nv = m.dims[NV]
-    na = m.dims[NA]
-    o = w * m.dims[NSTAGE]
-    h = m.opt[TIMESTEP] * node(i)
+    nq = m.nq
+    nv = m.nv
+    na = m.na
+    o = w * m.nstage
+    h = m.timestep * node(i)
     if i > 0:
         prev = stage_at(m, w, i - 1)
         for k in range(nv):

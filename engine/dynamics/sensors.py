@@ -31,74 +31,6 @@ from engine.model.constants import (
     SENS_TOUCH,
     SENS_VELOCIMETER,
 )  # fmt: skip
-from engine.schema import (
-    A_ANG,
-    A_BAR,
-    A_LIN,
-    AB_ANG,
-    B_IPOS,
-    B_IQUAT,
-    B_LASTDOF,
-    B_PARENT,
-    C_BODY1,
-    C_BODY2,
-    C_F,
-    C_FBAR,
-    C_N,
-    C_PAIR,
-    C_POS,
-    D_PARENT,
-    G_BODY,
-    G_POS,
-    J_DOFADR,
-    J_QPOSADR,
-    N_ADR,
-    N_DIM,
-    N_OBJ,
-    N_OBJTYPE,
-    N_TYPE,
-    NBAR,
-    NBI,
-    NBODY,
-    NBQ,
-    NBV,
-    NCI,
-    NCONMAX,
-    NCV,
-    NDI,
-    NGI,
-    NGV,
-    NJI,
-    NNI,
-    NQ,
-    NQR,
-    NSENSOR,
-    NSENSORDATA,
-    NSI,
-    NSV,
-    NSV_DOF,
-    NTHETA,
-    NU,
-    NV,
-    NWI,
-    NXV,
-    QACC,
-    S_ANG,
-    S_BODY,
-    S_LIN,
-    S_POS,
-    S_SIZE,
-    S_TYPE,
-    T_MASS,
-    UB_ANG,
-    V_ANG,
-    V_LIN,
-    VB_ANG,
-    W_NCON,
-    X_IPOS,
-    X_POS,
-    XB_ANG,
-)  # fmt: skip
 
 
 @ti.func
@@ -108,25 +40,25 @@ def object_frame(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, ob
     p = vec3(0.0, 0.0, 0.0)
     q = vec4(1.0, 0.0, 0.0, 0.0)
     if kind == OBJ_SITE:
-        b = m.site_i[obj * NSI + S_BODY]
-        p = m.site_v[obj * NSV + S_POS]
-        q = m.site_q[obj]
+        b = m.site_bodyid[obj]
+        p = m.site_pos[obj]
+        q = m.site_quat[obj]
     elif kind == OBJ_GEOM:
-        b = m.geom_i[obj * NGI + G_BODY]
-        p = m.geom_v[obj * NGV + G_POS]
-        q = m.geom_q[obj]
+        b = m.geom_bodyid[obj]
+        p = m.geom_pos[obj]
+        q = m.geom_quat[obj]
     elif kind == OBJ_BODY:
-        p = m.body_v[obj * NBV + B_IPOS]
-        q = m.body_q[obj * NBQ + B_IQUAT]
-    o = bounded(w * m.dims[NBODY] + b)
-    return b, d.body[o * NXV + X_POS] + rotate(d.xquat[o], p), quat_mul(d.xquat[o], q)
+        p = m.body_ipos[obj]
+        q = m.body_iquat[obj]
+    o = bounded(w * m.nbody + b)
+    return b, d.xpos[o] + rotate(d.xquat[o], p), quat_mul(d.xquat[o], q)
 
 
 @ti.func
 def in_subtree(m: ti.template(), b: ti.i32, top: ti.i32):
     k = b
     while k > top:
-        k = m.body_i[k * NBI + B_PARENT]
+        k = m.body_parentid[k]
     return k == top
 
 
@@ -135,15 +67,15 @@ def touches(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, site: ti.i
     """Whether contact c counts for a touch sensor: on the site's body, its normal force passing through the site."""
     b, p, q = object_frame(m, d, w, OBJ_SITE, site)
     hit = False
-    if d.con_i[c * NCI + C_PAIR] >= 0 and d.con_v[c * NCV + C_F][0] > 0:
-        n = d.con_v[c * NCV + C_N]
-        if d.con_i[c * NCI + C_BODY2] == b:
+    if d.con_pair[c] >= 0 and d.con_force[c][0] > 0:
+        n = d.con_normal[c]
+        if d.con_body2[c] == b:
             n = -1.0 * n
-        if d.con_i[c * NCI + C_BODY1] == b or d.con_i[c * NCI + C_BODY2] == b:
+        if d.con_body1[c] == b or d.con_body2[c] == b:
             hit = ray_hits(
-                m.site_i[site * NSI + S_TYPE],
-                m.site_v[site * NSV + S_SIZE],
-                rotate_back(q, d.con_v[c * NCV + C_POS] - p),
+                m.site_type[site],
+                m.site_size[site],
+                rotate_back(q, d.con_pos[c] - p),
                 rotate_back(q, n),
             )
     return hit
@@ -155,14 +87,14 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
     mass = real(0.0)
     com = vec3(0.0, 0.0, 0.0)
     vel = vec3(0.0, 0.0, 0.0)
-    for b in range(top, m.dims[NBODY]):
+    for b in range(top, m.nbody):
         if in_subtree(m, b, top):
-            o = bounded(w * m.dims[NBODY] + b) * NXV
-            x = d.body[o + X_IPOS]
-            mb = m.theta[m.dims[T_MASS] + b]
+            o = bounded(w * m.nbody + b)
+            x = d.xipos[o]
+            mb = m.theta[m.t_mass + b]
             mass = mass + mb
             com = com + mb * x
-            vel = vel + mb * (d.body[o + V_LIN] + d.body[o + V_ANG].cross(x - origin(m, d, w, b)))
+            vel = vel + mb * (d.vel_lin[o] + d.vel_ang[o].cross(x - origin(m, d, w, b)))
     inv = 1.0 / ti.max(mass, 1e-15)
     return mass, com * inv, vel * inv
 
@@ -171,10 +103,10 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
 def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32, kind: ti.i32, obj: ti.i32):
     """Value of a sensor with three numbers that reads the motion of a frame."""
     b, p, q = object_frame(m, d, w, kind, obj)
-    o = bounded(w * m.dims[NBODY] + b) * NXV
+    o = bounded(w * m.nbody + b)
     r = p - origin(m, d, w, b)
-    omega = d.body[o + V_ANG]
-    v = d.body[o + V_LIN] + omega.cross(r)
+    omega = d.vel_ang[o]
+    v = d.vel_lin[o] + omega.cross(r)
     x = p
     if t == SENS_FRAMELINVEL:
         x = v
@@ -193,41 +125,41 @@ def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32, kind:
 @ti.func
 def spatial_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """A of body b with S a included; minus gravity at the root, so a body at rest reads upward acceleration."""
-    nv = m.dims[NV]
-    o = bounded(w * m.dims[NBODY] + b) * NXV
-    aa = d.body[o + A_ANG]
-    al = d.body[o + A_LIN]
-    i = m.body_i[b * NBI + B_LASTDOF]
+    nv = m.nv
+    o = bounded(w * m.nbody + b)
+    aa = d.acc_ang[o]
+    al = d.acc_lin[o]
+    i = m.body_lastdof[b]
     while i >= 0:
-        s = bounded(w * nv + i) * NSV_DOF
-        a = d.dofr[w * nv * NQR + QACC * nv + i]
-        aa = aa + d.dof[s + S_ANG] * a
-        al = al + d.dof[s + S_LIN] * a
-        i = m.dof_i[i * NDI + D_PARENT]
+        s = bounded(w * nv + i)
+        a = d.qacc[w, i]
+        aa = aa + d.cdof_ang[s] * a
+        al = al + d.cdof_lin[s] * a
+        i = m.tree_parent[i]
     return aa, al
 
 
 @ti.func
 def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
     """sensordata at the state and acceleration of this step."""
-    for s in range(m.dims[NSENSOR]):
-        t = m.sensor_i[s * NNI + N_TYPE]
-        obj = m.sensor_i[s * NNI + N_OBJ]
-        kind = m.sensor_i[s * NNI + N_OBJTYPE]
-        o = w * m.dims[NSENSORDATA] + m.sensor_i[s * NNI + N_ADR]
+    for s in range(m.nsensor):
+        t = m.sensor_type[s]
+        obj = m.sensor_objid[s]
+        kind = m.sensor_objtype[s]
+        o = w * m.nsensordata + m.sensor_adr[s]
         if t == SENS_JOINTPOS:
-            d.sensordata[o] = d.qpos[w * m.dims[NQ] + m.jnt_i[obj * NJI + J_QPOSADR]]
+            d.sensordata[o] = d.qpos[w * m.nq + m.jnt_qposadr[obj]]
         elif t == SENS_JOINTVEL:
-            d.sensordata[o] = d.qvel[w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]]
+            d.sensordata[o] = d.qvel[w * m.nv + m.jnt_dofadr[obj]]
         elif t == SENS_ACTUATORFRC:
-            d.sensordata[o] = d.actuator_force[w * m.dims[NU] + obj]
+            d.sensordata[o] = d.actuator_force[w * m.nu + obj]
         elif t == SENS_TOUCH:
             total = real(0.0)
             if ti.static(has.contact):
-                for k in range(d.world_i[w * NWI + W_NCON]):
-                    c = bounded(w * m.dims[NCONMAX] + k)
+                for k in range(d.ncon[w]):
+                    c = bounded(w * m.nconmax + k)
                     if touches(m, d, w, c, obj):
-                        total = total + d.con_v[c * NCV + C_F][0]
+                        total = total + d.con_force[c][0]
             d.sensordata[o] = total
         elif t == SENS_FRAMEQUAT:
             b, p, q = object_frame(m, d, w, kind, obj)
@@ -244,29 +176,29 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
                 x = frame_sensor(m, d, w, t, kind, obj)
             for i in ti.static(range(3)):
                 d.sensordata[o + i] = x[i]
-        cutoff = m.sensor_r[s]
+        cutoff = m.sensor_cutoff[s]
         if cutoff > 0 and t != SENS_FRAMEQUAT:
-            for i in range(m.sensor_i[s * NNI + N_DIM]):
+            for i in range(m.sensor_dim[s]):
                 d.sensordata[o + i] = ti.min(ti.max(d.sensordata[o + i], -cutoff), cutoff)
 
 
 @ti.func
-def add_point(g: ti.template(), h: ti.i32, r: vec3, f: vec3, torque: vec3):
-    """Adds a force at r (from the origin) and a torque to the motion or pose adjoint in columns (h, h + 1)."""
-    g.body_bar[h] = g.body_bar[h] + torque + r.cross(f)
-    g.body_bar[h + 1] = g.body_bar[h + 1] + f
+def add_point(ang: ti.template(), lin: ti.template(), h: ti.i32, r: vec3, f: vec3, torque: vec3):
+    """Adds a force at r (from the origin) and a torque to body h's motion or pose adjoint in columns (ang, lin)."""
+    ang[h] = ang[h] + torque + r.cross(f)
+    lin[h] = lin[h] + f
 
 
 @ti.func
 def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32, kind: ti.i32,
                      obj: ti.i32, bar: vec3):  # fmt: skip
-    nv = m.dims[NV]
+    nv = m.nv
     b, p, q = object_frame(m, d, w, kind, obj)
-    o = bounded(w * m.dims[NBODY] + b) * NXV
-    h = bounded(w * m.dims[NBODY] + b) * NBAR
+    o = bounded(w * m.nbody + b)
+    h = bounded(w * m.nbody + b)
     r = p - origin(m, d, w, b)
-    omega = d.body[o + V_ANG]
-    v = d.body[o + V_LIN] + omega.cross(r)
+    omega = d.vel_ang[o]
+    v = d.vel_lin[o] + omega.cross(r)
     zero = vec3(0.0, 0.0, 0.0)
     p_bar = zero  # of the point
     v_bar = zero  # of its velocity
@@ -293,19 +225,18 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             o_bar = v.cross(f)
             v_bar = f.cross(omega)
             p_bar = f.cross(aa)
-            add_point(g, h + AB_ANG, r, f, zero)
-            add_point(g, h + UB_ANG, r, f, zero)
+            add_point(g.acc_ang, g.acc_lin, h, r, f, zero)
+            add_point(g.u_ang, g.u_lin, h, r, f, zero)
             ang = r.cross(f)
-            i = m.body_i[b * NBI + B_LASTDOF]
+            i = m.body_lastdof[b]
             while i >= 0:
-                s = bounded(w * nv + i) * NSV_DOF
-                e = w * nv * NQR + A_BAR * nv + i
-                d.dofr[e] = d.dofr[e] + d.dof[s + S_ANG].dot(ang) + d.dof[s + S_LIN].dot(f)
-                i = m.dof_i[i * NDI + D_PARENT]
+                s = bounded(w * nv + i)
+                d.a_bar[w, i] = d.a_bar[w, i] + d.cdof_ang[s].dot(ang) + d.cdof_lin[s].dot(f)
+                i = m.tree_parent[i]
         torque = f.cross(x)
-    add_point(g, h + VB_ANG, r, v_bar, o_bar)
+    add_point(g.vel_ang, g.vel_lin, h, r, v_bar, o_bar)
     # v = v_origin + omega x r: the point's own motion
-    add_point(g, h + XB_ANG, r, p_bar + v_bar.cross(omega), torque)
+    add_point(g.pose_ang, g.pose_lin, h, r, p_bar + v_bar.cross(omega), torque)
 
 
 @ti.func
@@ -313,19 +244,19 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                 vel_bar: vec3):  # fmt: skip
     mass, com, vel = subtree(m, d, w, top)
     zero = vec3(0.0, 0.0, 0.0)
-    for b in range(top, m.dims[NBODY]):
+    for b in range(top, m.nbody):
         if in_subtree(m, b, top):
-            o = bounded(w * m.dims[NBODY] + b) * NXV
-            h = bounded(w * m.dims[NBODY] + b) * NBAR
-            k = m.dims[T_MASS] + b
-            x = d.body[o + X_IPOS]
+            o = bounded(w * m.nbody + b)
+            h = bounded(w * m.nbody + b)
+            k = m.t_mass + b
+            x = d.xipos[o]
             r = x - origin(m, d, w, b)
-            omega = d.body[o + V_ANG]
-            v = d.body[o + V_LIN] + omega.cross(r)
+            omega = d.vel_ang[o]
+            v = d.vel_lin[o] + omega.cross(r)
             share = m.theta[k] / ti.max(mass, 1e-15)
-            add_point(g, h + VB_ANG, r, share * vel_bar, zero)
-            add_point(g, h + XB_ANG, r, share * (com_bar + vel_bar.cross(omega)), zero)
-            e = w * m.dims[NTHETA] + k
+            add_point(g.vel_ang, g.vel_lin, h, r, share * vel_bar, zero)
+            add_point(g.pose_ang, g.pose_lin, h, r, share * (com_bar + vel_bar.cross(omega)), zero)
+            e = w * m.ntheta + k
             g.theta_bar[e] = g.theta_bar[e] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / ti.max(mass, 1e-15)
 
 
@@ -333,38 +264,38 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
 def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                 row: ti.i32):  # fmt: skip
     """Adds the cotangents of the sensordata recorded from `row` on; expects the law evaluated for touch sensors."""
-    for s in range(m.dims[NSENSOR]):
-        t = m.sensor_i[s * NNI + N_TYPE]
-        obj = m.sensor_i[s * NNI + N_OBJ]
-        kind = m.sensor_i[s * NNI + N_OBJTYPE]
-        o = row + m.sensor_i[s * NNI + N_ADR]
-        cutoff = m.sensor_r[s]
+    for s in range(m.nsensor):
+        t = m.sensor_type[s]
+        obj = m.sensor_objid[s]
+        kind = m.sensor_objtype[s]
+        o = row + m.sensor_adr[s]
+        cutoff = m.sensor_cutoff[s]
         f = vec4(0.0, 0.0, 0.0, 0.0)
         for i in ti.static(range(4)):
-            if i < m.sensor_i[s * NNI + N_DIM]:
+            if i < m.sensor_dim[s]:
                 clipped = cutoff > 0 and t != SENS_FRAMEQUAT and ti.abs(r.traj_sensordata[o + i]) >= cutoff
                 if not clipped:
                     f[i] = b.cot_sensordata[o + i]
         if t == SENS_JOINTPOS:
-            k = w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]
+            k = w * m.nv + m.jnt_dofadr[obj]
             g.qpos_bar[k] = g.qpos_bar[k] + f[0]
         elif t == SENS_JOINTVEL:
-            k = w * m.dims[NV] + m.jnt_i[obj * NJI + J_DOFADR]
+            k = w * m.nv + m.jnt_dofadr[obj]
             g.qvel_bar[k] = g.qvel_bar[k] + f[0]
         elif t == SENS_ACTUATORFRC:
-            k = w * m.dims[NU] + obj
+            k = w * m.nu + obj
             g.force_bar[k] = g.force_bar[k] + f[0]
         elif t == SENS_TOUCH:
             if ti.static(has.contact):
-                for k in range(d.world_i[w * NWI + W_NCON]):
-                    c = bounded(w * m.dims[NCONMAX] + k)
+                for k in range(d.ncon[w]):
+                    c = bounded(w * m.nconmax + k)
                     if touches(m, d, w, c, obj):
-                        d.con_v[c * NCV + C_FBAR][0] = d.con_v[c * NCV + C_FBAR][0] + f[0]
+                        d.con_fbar[c][0] = d.con_fbar[c][0] + f[0]
         elif t == SENS_FRAMEQUAT:
             body, p, q = object_frame(m, d, w, kind, obj)
             torque = quat_mul(f, vec4(q[0], -q[1], -q[2], -q[3]))
-            h = bounded(w * m.dims[NBODY] + body) * NBAR
-            g.body_bar[h + XB_ANG] = g.body_bar[h + XB_ANG] + 0.5 * vec3(torque[1], torque[2], torque[3])
+            h = bounded(w * m.nbody + body)
+            g.pose_ang[h] = g.pose_ang[h] + 0.5 * vec3(torque[1], torque[2], torque[3])
         else:
             x = vec3(f[0], f[1], f[2])
             zero = vec3(0.0, 0.0, 0.0)

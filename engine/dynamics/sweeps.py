@@ -11,89 +11,66 @@ from engine.dynamics.kinematics import half_angles, place, place_world
 from engine.dynamics.rnea import own_force, still_world, velocity
 from engine.math.index import bounded
 from engine.math.spatial import point_inertia
-from engine.schema import (
-    B_DOFADR,
-    B_DOFNUM,
-    B_PARENT,
-    B_ROOT,
-    F_ANG,
-    F_LIN,
-    H_COM,
-    ID_COM,
-    ID_CRB,
-    IO_COM,
-    IO_CRB,
-    NBI,
-    NBODY,
-    NQR,
-    NSV_DOF,
-    NV,
-    NXV,
-    QFRC_BIAS,
-    S_ANG,
-    S_LIN,
-    T_MASS,
-)  # fmt: skip
 
 
 @ti.func
 def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Base to tip: pose, S, V and the bias part of A; each body's own inertia; with `forces` its own force. Unless
     `forces` is 1 derivatives are asked for: then its inertia about the centre of mass, and G, are kept, too."""
-    ob = w * m.dims[NBODY]
+    ob = w * m.nbody
     half_angles(m, d, w)
     place_world(d, ob)
     still_world(m, d, w)
-    for k in range(1, m.dims[NBODY]):
+    for k in range(1, m.nbody):
         b = bounded(k)
         o = bounded(ob + b)
         c, r, idiag, ioff = place(m, d, w, b)
-        mass = m.theta[m.dims[T_MASS] + b]
+        mass = m.theta[m.t_mass + b]
         d.crb_mass[o] = mass
-        d.body[o * NXV + H_COM] = mass * r
+        d.crb_com[o] = mass * r
         pdiag, poff = point_inertia(mass, r)
-        d.body[o * NXV + ID_CRB] = idiag + pdiag
-        d.body[o * NXV + IO_CRB] = ioff + poff
+        d.crb_diag[o] = idiag + pdiag
+        d.crb_off[o] = ioff + poff
         va, vl, aa, al = velocity(m, d, w, b, c, forces != 1)
         if forces:
             fa, fl = own_force(mass, r, idiag, ioff, va, vl, aa, al)
-            d.body[o * NXV + F_ANG] = fa
-            d.body[o * NXV + F_LIN] = fl
+            d.force_ang[o] = fa
+            d.force_lin[o] = fl
         if forces != 1:
-            d.body[o * NXV + ID_COM] = idiag
-            d.body[o * NXV + IO_COM] = ioff
+            d.inertia_diag[o] = idiag
+            d.inertia_off[o] = ioff
 
 
 @ti.func
 def inwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Tip to base: M from the composite inertias and, with `forces`, qfrc_bias = c(q, v) from the bodies' own forces,
     all of which it sums."""
-    nbody = m.dims[NBODY]
-    nv = m.dims[NV]
+    nbody = m.nbody
+    nv = m.nv
     for k in range(1, nbody):
         b = bounded(nbody - k)
         o = bounded(w * nbody + b)
         mass = d.crb_mass[o]
-        h = d.body[o * NXV + H_COM]
-        idiag = d.body[o * NXV + ID_CRB]
-        ioff = d.body[o * NXV + IO_CRB]
-        fa = d.body[o * NXV + F_ANG]
-        fl = d.body[o * NXV + F_LIN]
-        j0 = m.body_i[b * NBI + B_DOFADR]
-        for i in range(j0, j0 + m.body_i[b * NBI + B_DOFNUM]):
+        h = d.crb_com[o]
+        idiag = d.crb_diag[o]
+        ioff = d.crb_off[o]
+        fa = d.force_ang[o]
+        fl = d.force_lin[o]
+        j0 = m.body_dofadr[b]
+        for i in range(j0, j0 + m.body_dofnum[b]):
             j = bounded(i)
-            s = bounded(w * nv + j) * NSV_DOF
-            sa = d.dof[s + S_ANG]
-            sl = d.dof[s + S_LIN]
+            s = bounded(w * nv + j)
+            sa = d.cdof_ang[s]
+            sl = d.cdof_lin[s]
             mass_row(m, d, w, j, sa, sl, mass, h, idiag, ioff)
             if forces:
-                d.dofr[w * nv * NQR + QFRC_BIAS * nv + j] = fa.dot(sa) + fl.dot(sl)
-        if b != m.body_i[b * NBI + B_ROOT]:
-            p = bounded(w * nbody + m.body_i[b * NBI + B_PARENT])
+                d.qfrc_bias[w, j] = fa.dot(sa) + fl.dot(sl)
+        if b != m.body_rootid[b]:
+            p = bounded(w * nbody + m.body_parentid[b])
             d.crb_mass[p] = d.crb_mass[p] + mass
-            d.body[p * NXV + H_COM] = d.body[p * NXV + H_COM] + h
-            d.body[p * NXV + ID_CRB] = d.body[p * NXV + ID_CRB] + idiag
-            d.body[p * NXV + IO_CRB] = d.body[p * NXV + IO_CRB] + ioff
+            d.crb_com[p] = d.crb_com[p] + h
+            d.crb_diag[p] = d.crb_diag[p] + idiag
+            d.crb_off[p] = d.crb_off[p] + ioff
             if forces:
-                d.body[p * NXV + F_ANG] = d.body[p * NXV + F_ANG] + fa
-                d.body[p * NXV + F_LIN] = d.body[p * NXV + F_LIN] + fl
+                d.force_ang[p] = d.force_ang[p] + fa
+                d.force_lin[p] = d.force_lin[p] + fl

@@ -188,8 +188,8 @@ def scalar_row(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
 
 
 @kernel
-def impedances(a: ti.types.ndarray(dtype=real, ndim=1), x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
-    """penetration -> impedance, with solimp a"""
+def impedances(a: Table, x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """penetration -> impedance, with solimp a[0]"""
     for i in range(x.shape[0]):
         imp, slope = impedance(a, 0, x[i, 0])
         y[i, 0] = imp

@@ -37,6 +37,7 @@ from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.coordinates import displace
 from engine.step import clear_bodies, smooth_terms
+from engine.views import column
 from tests.gradients.differences import derivative
 
 STAGES = (
@@ -56,24 +57,24 @@ STAGES = (
 @ti.func
 def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
           w: ti.i32, what: ti.i32, i: ti.i32):  # fmt: skip
-    nv = m.dims[s.NV]
-    h = m.opt[s.TIMESTEP]
+    nv = m.nv
+    h = m.timestep
     if what == TERMS:
         # everything up to the acceleration QACC, which is given; the constraint forces in QFRC_CONSTRAINT
         smooth_terms(m, d, w, 1)
         # what the adjoints alone read
         smooth_terms(m, d, w, 0)
         constraint(m, d, w)
-        evaluate(m, d, w, 0.0, s.QACC * nv)
-        mass_mul(m, d, w, s.QACC * nv, s.MA * nv)
+        evaluate(m, d, w, 0.0, d.qacc)
+        mass_mul(m, d, w, d.qacc, d.ma)
         gradient(m, d, w)
-        motion(m, d, w, s.U_ANG, s.QACC * nv)
+        motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     elif what == EFFECTIVE:
-        effective_acceleration(m, d, w, i, s.MA)
+        effective_acceleration(m, d, w, i, 0)
     elif what == SENSORS:
         sensors(m, d, w)
     elif what == ADVANCE:
-        advance(m, d, w, i, s.MA)
+        advance(m, d, w, i, 0)
     elif what == INTEGRATE_POS:
         integrate_pos(m, d, w, d.qvel, 0, h)
     elif what == START_STAGES:
@@ -83,7 +84,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == LEAVE_STAGE:
         leave_stage(m, d, w, i)
     elif what == ADVANCE_RK4:
-        advance(m, d, w, 0, s.MA)
+        advance(m, d, w, 0, 0)
     elif what == ACT_RATES:
         act_rates(m, d, w)
     elif what == CONTROLLER:
@@ -92,25 +93,19 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         # test motions L of Z and, with i, P of MU and Q of QACC_EFF - QACC; no adjoints of bodies yet
         clear_bodies(m, g, w)
         for k in range(nv):
-            d.dofr[s.MA * nv + k] = d.dofr[s.QACC_EFF * nv + k] - d.dofr[s.QACC * nv + k]
-        for k in range(1 + 2 * i):
-            column = s.L_ANG
-            source = s.Z
-            if k == 1:
-                column = s.P_ANG
-                source = s.MU
-            if k == 2:
-                column = s.Q_ANG
-                source = s.MA
-            motion(m, d, w, column, source * nv)
+            d.ma[w, k] = d.qacc_eff[w, k] - d.qacc[w, k]
+        motion(m, d, w, d.l_ang, d.l_lin, d.z)
+        if i:
+            motion(m, d, w, d.p_ang, d.p_lin, d.mu)
+            motion(m, d, w, d.q_ang, d.q_lin, d.ma)
     elif what == PASSIVE_VJP:
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
         actuation_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
-        for u in range(m.dims[s.NU]):
-            k = m.act_i[u * s.NAI + s.A_ACTADR]
+        for u in range(m.nu):
+            k = m.actuator_actadr[u]
             if k >= 0:
                 act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
     elif what == APPLIED_VJP:
@@ -173,10 +168,9 @@ class Probe:
     def run(self, what, i=0):
         self.kernel.launch(what, i)
 
-    def column(self, number):
-        """Vector `number` (QACC, Z, ...) over the dofs."""
-        nv = self.model.nv
-        return self.sim.pack["dofr"][number * nv : (number + 1) * nv]
+    def column(self, name):
+        """Live view of a vector over the dofs, (nv,), or of another column of Data by its name in schema.py."""
+        return column(self.sim.pack, self.sim.sizes, 1, name)[0]
 
     def clear(self):
         for name in BARS:
@@ -220,7 +214,7 @@ class Case:
         sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.qfrc, x["xfrc_applied"]
         for name in sim.params:
             sim.params[name][...] = x[name]
-        self.probe.column(s.QACC)[:] = x["qacc"]
+        self.probe.column("qacc")[:] = x["qacc"]
 
     def run(self, *stages):
         for what in stages:

@@ -6,7 +6,6 @@ import mujoco
 import numpy as np
 import pytest
 
-from engine import schema as s
 from tests import zoo
 from tests.adjoints import probe as p
 
@@ -16,8 +15,7 @@ NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "pair_friction", "body_mass
 
 def contacts(probe, column):
     """Live view of a vector of all contacts, (ncon, 3)."""
-    n = int(probe.sim.data.ncon[0])
-    return probe.sim.pack["con_v"].reshape(-1, s.NCV, 3)[:n, column]
+    return probe.column(column)[: int(probe.sim.data.ncon[0])]
 
 
 def solve(case):
@@ -38,25 +36,25 @@ def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **op
     z = case.rng.normal(size=m.nv)
     case.set()
     case.run(p.TERMS)
-    ncon, nrow = int(case.sim.data.ncon[0]), int(case.sim.pack["world_i"][s.W_NROW])
-    f_bar = 0.1 * case.rng.normal(size=(ncon, 3)) * (probe.sim.pack["con_i"].reshape(-1, s.NCI)[:ncon, s.C_PAIR] >= 0)[
+    ncon, nrow = int(case.sim.data.ncon[0]), int(probe.column("nrow")[0])
+    f_bar = 0.1 * case.rng.normal(size=(ncon, 3)) * (probe.column("con_pair")[:ncon] >= 0)[
         :, None
     ]
 
     def forward():
         case.run(p.TERMS)
-        total = float(z @ (probe.column(s.MA) + case.sim.data.qfrc_bias[0] - probe.column(s.QFRC_CONSTRAINT)))
+        total = float(z @ (probe.column("ma") + case.sim.data.qfrc_bias[0] - probe.column("qfrc_constraint")))
         if side == 0:
             if int(case.sim.data.ncon[0]) != ncon:
                 return np.nan  # a contact is made or broken: not within a difference
-            total += float((f_bar * contacts(probe, s.C_F)).sum())
+            total += float((f_bar * contacts(probe, "con_force")).sum())
         return total
 
     probe.clear()
-    probe.column(s.Z)[:] = z
+    probe.column("z")[:] = z
     case.run((p.MOTIONS, 0))
     if side == 0:
-        contacts(probe, s.C_FBAR)[:] = f_bar
+        contacts(probe, "con_fbar")[:] = f_bar
     case.run(p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
     bars = {n: probe.bar(n) for n in names if n != "qacc"}
     if "qacc" in names:
@@ -70,16 +68,16 @@ def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **op
 def slope_by_acceleration(probe, z, f_bar):
     """H z - J^T K f_bar, with the Hessian that the solver factors: what acceleration_vjp inverts."""
     nv = probe.model.nv
-    probe.column(s.A_BAR)[:] = 0
-    contacts(probe, s.C_FBAR)[:] = f_bar
+    probe.column("a_bar")[:] = 0
+    contacts(probe, "con_fbar")[:] = f_bar
     probe.run(p.ACCELERATION_VJP)  # A_BAR becomes -J^T K f_bar, the Hessian is factored
     inverse = np.empty((nv, nv))
-    contacts(probe, s.C_FBAR)[:] = 0
-    asked = probe.column(s.A_BAR).copy()
+    contacts(probe, "con_fbar")[:] = 0
+    asked = probe.column("a_bar").copy()
     for k in range(nv):
-        probe.column(s.A_BAR)[:] = np.arange(nv) == k
+        probe.column("a_bar")[:] = np.arange(nv) == k
         probe.run(p.ACCELERATION_VJP)
-        inverse[k] = -probe.column(s.Z)
+        inverse[k] = -probe.column("z")
     return np.linalg.solve(inverse, z) + asked
 
 
@@ -141,16 +139,16 @@ def test_acceleration(probes, name, cone):
             case.sim.data.qfrc_applied[0] = case.now
             case.sim.data.qacc_warmstart[0] = case.x["qacc"]
             case.sim.forward()
-            return float(a_bar @ case.sim.data.qacc[0] + (f_bar * contacts(case.probe, s.C_F)).sum())
+            return float(a_bar @ case.sim.data.qacc[0] + (f_bar * contacts(case.probe, "con_force")).sum())
 
         def set_(case=case, applied=None):
             case.now = case.x["applied"] if applied is None else applied
             p.Case.set(case)
 
-        probe.column(s.A_BAR)[:] = a_bar
-        contacts(probe, s.C_FBAR)[:] = f_bar
+        probe.column("a_bar")[:] = a_bar
+        contacts(probe, "con_fbar")[:] = f_bar
         case.run(p.ACCELERATION_VJP)
-        bar = -probe.column(s.Z)
+        bar = -probe.column("z")
         case.set = set_
         case.compare(forward, {"applied": bar.copy()}, tolerance=1e-6)
 
@@ -197,7 +195,7 @@ def test_ball_limit_of_zero_at_angle_zero(probes):
     case.run(p.TERMS)
     assert case.sim.data.ncon[0] == 1
     probe.clear()
-    probe.column(s.Z)[:] = 1
+    probe.column("z")[:] = 1
     case.run((p.MOTIONS, 0), p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
     assert np.isfinite(probe.bar("qpos")).all()
     assert np.isfinite(probe.bar("qvel")).all()
@@ -212,13 +210,13 @@ def test_frictionless_dofs(probes):
     case.set()
     case.run(p.TERMS)
     probe.clear()
-    probe.column(s.Z)[:] = z
+    probe.column("z")[:] = z
     case.run((p.MOTIONS, 0), p.CONSTRAINT_VJP)
     bar = probe.bar("dof_frictionloss")
 
     def forward():
         case.run(p.TERMS)
-        return float(-z @ probe.column(s.QFRC_CONSTRAINT))
+        return float(-z @ probe.column("qfrc_constraint"))
 
     case.direction = lambda name: np.abs(case.rng.normal(size=2))
     case.compare(forward, {"dof_frictionloss": bar}, side=1)

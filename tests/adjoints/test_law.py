@@ -91,12 +91,12 @@ def test_impedance(solimp):
     # left out: the ends of the width and, for a power of one, the kink in the middle
     clear = (np.abs(np.abs(x) - width) > 0.02 * width) & (np.abs(x) > 0.02 * width)
     clear &= np.abs(np.abs(x) - a[3] * width) > 0.02 * width
-    leaves.check(leaves.impedances, x[clear[:, 0]], 1, before=(a,), h=1e-4 * width, tolerance=1e-7)
+    leaves.check(leaves.impedances, x[clear[:, 0]], 1, before=(a[None],), h=1e-4 * width, tolerance=1e-7)
 
 
 def test_impedance_at_zero_penetration():
     """A power above one is flat there, a power of one has the slope of the inner side."""
     for power, slope in ((2.0, 0.0), (1.0, (0.9 - 0.3) / 0.1)):
         a = np.array([0.3, 0.9, 0.1, 0.5, power])
-        _, x_bar, _ = leaves.run(leaves.impedances, np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 4)), a)
+        _, x_bar, _ = leaves.run(leaves.impedances, np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 4)), a[None])
         assert abs(x_bar[0, 0]) == pytest.approx(slope)

@@ -4,7 +4,6 @@ import mujoco
 import numpy as np
 import pytest
 
-from engine import schema as s
 from tests import zoo
 from tests.adjoints import probe as p
 
@@ -31,7 +30,7 @@ def passive(probe, state):
 
     case.set()
     probe.clear()
-    probe.column(s.Z)[:] = z
+    probe.column("z")[:] = z
     case.run(p.PASSIVE_VJP)
     case.compare(forward, {n: probe.bar(n) for n in ("qpos", "qvel", "dof_damping", "jnt_stiffness")})
 
@@ -62,7 +61,7 @@ def actuation(probe, state, side=0, names=None):
 
     case.set()
     probe.clear()
-    probe.column(s.Z)[:] = z
+    probe.column("z")[:] = z
     probe.g["force_bar"][: m.nu] = force_bar
     case.run(p.ACTUATION_VJP)
     case.sim.data.act_dot[0] = dot_bar
@@ -89,7 +88,7 @@ def test_control_exactly_at_its_limit(probes, end):
     case.run(p.TERMS)
     case.set()
     probe.clear()
-    probe.column(s.Z)[:] = 1
+    probe.column("z")[:] = 1
     case.run(p.ACTUATION_VJP)
 
     def forward():
@@ -108,12 +107,12 @@ def rnea(probe, state, applied):
         case.run(p.TERMS)
         d = case.sim.data
         xfrc = d.qfrc_smooth[0] - (d.qfrc_passive[0] - d.qfrc_bias[0] + d.qfrc_actuator[0] + d.qfrc_applied[0])
-        return float(z @ (probe.column(s.MA) + d.qfrc_bias[0] - xfrc))
+        return float(z @ (probe.column("ma") + d.qfrc_bias[0] - xfrc))
 
     case.set()
     case.run(p.TERMS)
     probe.clear()
-    probe.column(s.Z)[:] = z
+    probe.column("z")[:] = z
     case.run((p.MOTIONS, 0))
     if applied:
         case.run(p.APPLIED_VJP)

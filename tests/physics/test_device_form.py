@@ -78,7 +78,7 @@ def test_a_world_that_diverges_is_named_and_ends_alone(on_device, scene):
     sim.data.qvel[2, -1] = 1e9
     diverged = sim.advance(50, held=np.arange(WORLDS) == 1)
     assert diverged.tolist() == [False, False, True, False, False]
-    assert (sim.data._status[:, s.W_STATUS] == [0, 0, 1, 0, 0]).all()
+    assert (sim.data._status[:, s.start("d", "status")] == [0, 0, 1, 0, 0]).all()
 
 
 def test_too_many_contacts_are_named(on_device):

@@ -139,17 +139,7 @@ class Actuator(Kind):
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
 
     def device(self, m):
-        return {
-            "act_i": {
-                "A_JNT": m.actuator_trnid, "A_DYN": m.actuator_dyntype, "A_ACTADR": m.actuator_actadr,
-                "A_CTRLLIMITED": m.actuator_ctrllimited, "A_FORCELIMITED": m.actuator_forcelimited,
-                "A_ACTLIMITED": m.actuator_actlimited, "A_WRAP": _servo_on_ball(m),
-            },
-            "act_r": {
-                "A_TAU": m.actuator_dynprm[:, 0], "A_CTRLLO": m.actuator_ctrlrange, "A_FORCELO": m.actuator_forcerange,
-                "A_ACTLO": m.actuator_actrange,
-            },
-        }  # fmt: skip
+        return {"actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servo_on_ball(m)}
 
 
 def _servo_on_ball(m):

@@ -132,13 +132,7 @@ class Body(Kind):
 
     def device(self, m):
         return {
-            "body_i": {
-                "B_PARENT": m.body_parentid, "B_ROOT": m.body_rootid, "B_JNTADR": m.body_jntadr,
-                "B_JNTNUM": m.body_jntnum, "B_DOFADR": m.body_dofadr, "B_DOFNUM": m.body_dofnum,
-                "B_LASTDOF": last_dof(m), "B_TURNED": _turned(m.body_quat), "B_ITURNED": _turned(m.body_iquat),
-            },
-            "body_v": {"B_POS": m.body_pos, "B_IPOS": m.body_ipos},
-            "body_q": {"B_QUAT": m.body_quat, "B_IQUAT": m.body_iquat},
+            "body_lastdof": last_dof(m), "body_turned": _turned(m.body_quat), "body_iturned": _turned(m.body_iquat)
         }  # fmt: skip
 
 

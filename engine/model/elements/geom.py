@@ -112,12 +112,7 @@ class Geom(Kind):
         m.geom_rbound[:] = [_rbound(kind, size, old) for kind, size, old in kinds]
 
     def device(self, m):
-        collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
-        return {
-            "geom_i": {"G_TYPE": m.geom_type, "G_BODY": m.geom_bodyid, "G_COLLIDES": collides},
-            "geom_v": {"G_POS": m.geom_pos, "G_SIZE": m.geom_size},
-            "geom_q": {0: m.geom_quat},
-        }
+        return {"geom_collides": np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))}
 
 
 def _rbound(kind, size, old):

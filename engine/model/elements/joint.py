@@ -5,7 +5,7 @@ import numpy as np
 from .. import constants as c
 from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, read_attributes, vector
 from ..checks import below, check, follows, one_of, ranges, same_count, solref
-from ..coordinates import Coordinate, coordinates
+from ..coordinates import coordinates
 from ..errors import ModelError
 from ..setconst import derived_topology, per_joint, set_invweight0
 from ..trees import tree
@@ -159,23 +159,16 @@ class Joint(Kind):
         dof0 = np.minimum(m.jnt_dofadr, max(m.nv - 1, 0))
         group, turns = _side_by_side(m)
         return {
-            "jnt_i": {
-                "J_TYPE": m.jnt_type, "J_QPOSADR": m.jnt_qposadr, "J_DOFADR": m.jnt_dofadr, "J_BODY": m.jnt_bodyid,
-                "J_LIMITED": m.jnt_limited, "J_OFF": (m.jnt_pos != 0).any(axis=1),
-            },
-            "jnt_v": {"J_POS": m.jnt_pos, "J_AXIS": m.jnt_axis},
-            "jnt_r": {
-                "J_LO": m.jnt_range, "J_MARGIN": m.jnt_margin, "J_SOLREF": m.jnt_solref,
-                "J_DIAGA": m.dof_invweight0[dof0], "J_SOLIMP": m.jnt_solimp,
-            },
-            "qpos_r": {0: np.concatenate([m.qpos0, m.qpos_spring]).reshape(-1, 2)},  # one after the other
-            "coord_i": {0: np.array(coordinates(m), np.int32).reshape(-1, len(Coordinate._fields))},
-            "dof_i": {
-                "D_PARENT": tree(m)[0],  # and D_RUN, D_DEPTH, D_ROW
-                "D_BODY": m.dof_bodyid, "D_JNT": m.dof_jntid, "D_GROUP": group, "D_TURNS": turns,
-            },
-            "dof_r": {"D_DIAGA": m.dof_invweight0, "D_SOLREF": m.dof_solref, "D_SOLIMP": m.dof_solimp},
+            "jnt_off": (m.jnt_pos != 0).any(axis=1), "jnt_diaga": m.dof_invweight0[dof0], "dof_diaga": m.dof_invweight0,
+            "dof_group": group, "dof_turns": turns,
+            **_columns("coord_kind coord_qposadr coord_dofadr coord_jntid", coordinates(m)),
+            **_columns("tree_parent tree_run tree_depth tree_row", tree(m)[0]),
         }  # fmt: skip
+
+
+def _columns(names, rows):
+    names = names.split()
+    return dict(zip(names, np.array(rows, np.int32).reshape(-1, len(names)).T, strict=True))
 
 
 def _rest(joint, body):

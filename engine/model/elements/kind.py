@@ -156,5 +156,5 @@ class Kind:
         """Recompute in place what depends on masses, inertias, armature, sizes and frames."""
 
     def device(self, m):
-        """{buffer: {column: values}}: what the kernels read, by the names of schema.py."""
+        """{column: values}: what the kernels read, by the names of schema.py, and is no array of the Model."""
         return {}

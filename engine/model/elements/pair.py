@@ -108,15 +108,9 @@ class PairKind(Kind):
         r1 = np.where(m.geom_type[m.pair_geom1] == c.PLANE, 0.0, m.geom_rbound[m.pair_geom1])
         swept, partners, always = broad_phase(m)
         return {
-            "pair_i": {"P_GEOM1": m.pair_geom1, "P_GEOM2": m.pair_geom2, "P_DIM": m.pair_dim},
-            "pair_r": {
-                "P_SOLREF": m.pair_solref, "P_SOLREFFRICTION": m.pair_solreffriction, "P_SOLIMP": m.pair_solimp,
-                "P_MARGIN": m.pair_margin, "P_GAP": m.pair_gap,
-                "P_DIAGA": m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0],
-                "P_RBOUND": r1 + m.geom_rbound[m.pair_geom2],
-            },
-            "sweep_i": {"K_GEOM": swept},
-            "sweep_r": {0: reaches(m, swept[:, 0])},
-            "partner": {"K_OTHER": partners},
-            "always": {0: always},
+            "pair_diaga": m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0],
+            "pair_rbound": r1 + m.geom_rbound[m.pair_geom2],
+            "sweep_geom": swept[:, 0], "sweep_first": swept[:, 1], "sweep_end": swept[:, 2],
+            "sweep_radius": reaches(m, swept[:, 0]),
+            "partner_other": partners[:, 0], "partner_pair": partners[:, 1], "always": always,
         }  # fmt: skip

@@ -114,15 +114,6 @@ class Sensor(Kind):
             found = c.GEOM_NAMES.get(int(m.site_type[bad]), m.site_type[bad])
             raise ModelError(f"{m.label('site', bad)}: {found} of a touch sensor; allowed: {', '.join(felt.values())}")
 
-    def device(self, m):
-        return {
-            "sensor_i": {
-                "N_TYPE": m.sensor_type, "N_OBJTYPE": m.sensor_objtype, "N_OBJ": m.sensor_objid,
-                "N_DIM": m.sensor_dim, "N_ADR": m.sensor_adr,
-            },
-            "sensor_r": {0: m.sensor_cutoff},
-        }  # fmt: skip
-
 
 def _numbers(mujoco):
     """Our number of each of MuJoCo's sensors that the engine has."""

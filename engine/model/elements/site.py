@@ -47,10 +47,3 @@ class Site(Kind):
 
     def check(self, m):
         unit_quaternions(m, "site_quat")
-
-    def device(self, m):
-        return {
-            "site_i": {"S_BODY": m.site_bodyid, "S_TYPE": m.site_type},
-            "site_v": {"S_POS": m.site_pos, "S_SIZE": m.site_size},
-            "site_q": {0: m.site_quat},
-        }

@@ -31,7 +31,7 @@ def columns(letter, names):
 
 X_POS, X_IPOS, V_ANG, V_LIN, H_COM, ID_CRB, IO_CRB = columns("d", "xpos xipos vel_ang vel_lin crb_com crb_diag crb_off")
 C_PAIR, C_F, C_N, C_T1, C_T2, C_POS = columns("d", "con_pair con_force con_normal con_tangent1 con_tangent2 con_pos")
-NBODY, T_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody t_mass nconmax body_rootid body_parentid")
+NBODY, AT_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody at_body_mass nconmax body_rootid body_parentid")
 P_GEOM1, P_GEOM2, G_BODY = columns("m", "pair_geom1 pair_geom2 geom_bodyid")
 W_NCON = columns("d", "ncon")[0]
 # Numbers of a body: centre of mass of its tree, then the three
@@ -75,7 +75,7 @@ def of_world(s: ti.template(), mi: ti.template(), mr: ti.template(), di: ti.temp
             c = read(dr, top + 3 * H_COM) / mass
         write(out, base + COM * nbody + 3 * b, place + c)
         if motions:
-            shift_inertia(out, base + CINERT * nbody + 10 * b, mr[s[THETA] + mi[s[DIMS] + T_MASS] + b], c)
+            shift_inertia(out, base + CINERT * nbody + 10 * b, mr[s[THETA] + mi[s[DIMS] + AT_MASS] + b], c)
             turning = read(dr, at + 3 * V_ANG)
             write(out, base + CVEL * nbody + 6 * b, turning)
             write(out, base + CVEL * nbody + 6 * b + 3, read(dr, at + 3 * V_LIN) + turning.cross(c))

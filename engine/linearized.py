@@ -86,7 +86,7 @@ def turns_of(m: ti.template(), j: ti.i32):
         t = m.jnt_type[j]
         if t == FREE or t == BALL:
             n = 6 if t == FREE else 3
-            together = m.theta[m.t_stiffness + j] != 0 or m.jnt_limited[j] != 0
+            together = m.jnt_stiffness[j] != 0 or m.jnt_limited[j] != 0
             together = together or m.integrator == IMPLICITFAST and lone_dof(m, j) >= 0
             for u in range(m.nu):
                 together = together or m.actuator_trnid[u] == j

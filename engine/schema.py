@@ -18,9 +18,10 @@ MOST = 1 << 23
 # ---------------------------------------------------------------------------------------------- sizes (m.dims)
 
 DIMS = (
-    "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations eulerdamp "
-    "nconmax nrowmax ntheta t_gravity t_mass t_inertia t_armature t_damping t_frictionloss t_stiffness t_gear "
-    "t_gain t_bias t_pairfriction nstage ld ncoord nm nh nchain nsweep nalways nnear"
+    "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
+    "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
+    "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -33,20 +34,27 @@ NOT_NEGATIVE = Sign("zero or more", "stay")
 RISING = Sign("zero or more", "rise")
 RISING_TOGETHER = Sign("zero or more", "rise together")
 
-# Differentiable physical parameters, one flat vector `m.theta`; the k-th group starts at m.dims[T_...].
-Parameter = namedtuple("Parameter", "name offset width unit sign meaning")
+# Differentiable physical parameters, one flat vector: m.body_mass[b], m.actuator_gear[u, k], and of each world w its
+# adjoint: g.body_mass[w, b]. `offset`: the size that says
+# where a group begins.
+class Parameter(namedtuple("Parameter", "name width unit sign meaning")):
+    @property
+    def offset(self):
+        return f"at_{self.name}"
+
+
 THETA = (
-    Parameter("gravity", "t_gravity", 3, "m/s^2", ANY, "gravitational acceleration"),
-    Parameter("body_mass", "t_mass", 1, "kg", NOT_NEGATIVE, "mass"),
-    Parameter("body_inertia", "t_inertia", 3, "kg m^2", NOT_NEGATIVE, "principal moments about the centre of mass"),
-    Parameter("dof_armature", "t_armature", 1, "kg m^2 or kg", ANY, "inertia added to the diagonal of M"),
-    Parameter("dof_damping", "t_damping", 1, "N m s or N s/m", RISING, "viscous damping"),
-    Parameter("dof_frictionloss", "t_frictionloss", 1, "N m or N", RISING_TOGETHER, "dry friction"),
-    Parameter("jnt_stiffness", "t_stiffness", 1, "N m/rad or N/m", ANY, "spring constant towards qpos_spring"),
-    Parameter("actuator_gear", "t_gear", 6, "1 or m", ANY, "transmission: joint force per actuator force"),
-    Parameter("actuator_gainprm", "t_gain", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
-    Parameter("actuator_biasprm", "t_bias", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
-    Parameter("pair_friction", "t_pairfriction", 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
+    Parameter("gravity", 3, "m/s^2", ANY, "gravitational acceleration"),
+    Parameter("body_mass", 1, "kg", NOT_NEGATIVE, "mass"),
+    Parameter("body_inertia", 3, "kg m^2", NOT_NEGATIVE, "principal moments about the centre of mass"),
+    Parameter("dof_armature", 1, "kg m^2 or kg", ANY, "inertia added to the diagonal of M"),
+    Parameter("dof_damping", 1, "N m s or N s/m", RISING, "viscous damping"),
+    Parameter("dof_frictionloss", 1, "N m or N", RISING_TOGETHER, "dry friction"),
+    Parameter("jnt_stiffness", 1, "N m/rad or N/m", ANY, "spring constant towards qpos_spring"),
+    Parameter("actuator_gear", 6, "1 or m", ANY, "transmission: joint force per actuator force"),
+    Parameter("actuator_gainprm", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
+    Parameter("actuator_biasprm", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
+    Parameter("pair_friction", 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
 )
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
@@ -249,7 +257,8 @@ LETTERS = {
 }  # fmt: skip
 # {(letter, name): its buffer}, name being that of the buffer, of a column, of a size or of an option
 PLACES = {
-    (letter, name): b for letter, p in LETTERS.items() for b in PACKS[p] for name in (b.name, *b.columns)
+    (letter, name): b for letter, p in LETTERS.items() for b in PACKS[p]
+    for name in (b.name, *b.columns, *(DIFFERENTIABLE if b.count == "ntheta" else ()))
 }  # fmt: skip
 
 def start(letter, name):

@@ -44,7 +44,7 @@ def constrained(m: ti.template()):
     """Whether the model has anything that can constrain: pairs, limits, dry friction."""
     r = m.npair > 0
     for i in range(m.nv):
-        r = r or m.theta[m.t_frictionloss + i] > 0
+        r = r or m.dof_frictionloss[i] > 0
     for j in range(m.njnt):
         r = r or m.jnt_limited[j] != 0
     return r

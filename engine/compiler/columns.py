@@ -5,13 +5,14 @@
     d.qacc[w, i]            the same by world and entity
     m.jnt_solref[j, 1]      of a column that is several numbers, one
     d.qacc.at(w, i)         where the entry lies in d.qacc.array, for functions that take an array and a place in it
+    m.body_mass[b]          a differentiable parameter; its adjoint, of each world: g.body_mass[w, b]
 
 Where each lies, the table in schema.py says, and nothing else knows.
 """
 
 from taichi.lang import impl
 
-from engine.schema import LETTERS, MOST, PACKS
+from engine.schema import LETTERS, MOST, PACKS, THETA
 
 SCALARS = {name: (b.name, c.start) for b in PACKS["model"] if b.count == "one" for name, c in b.columns.items()}
 
@@ -47,6 +48,9 @@ class Named:
             for column in b.columns.values():
                 if column.name not in SCALARS:
                     setattr(self, column.name, Column(array, b, column, sizes))
+            if b.count == "ntheta":
+                for p in THETA:
+                    setattr(self, p.name, Group(array, p, sizes, letter != "m"))
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in SCALARS:
@@ -78,6 +82,24 @@ class Column:
             if width > 1 or self.buffer.dtype.startswith("vec"):
                 first = first & (MOST - 1)  # math/index.py
         return _sum(first * width if width > 1 else first, start)
+
+    at._is_wrapped_kernel = False
+
+
+class Group(Column):
+    """One parameter, of the model, or with `worlds` of each world; first the world, then the entity, then the number
+    within the entity where it has several."""
+
+    def __init__(self, array, parameter, sizes, worlds):
+        self.array, self.parameter, self.sizes, self.worlds = array, parameter, sizes, worlds
+
+    def at(self, *index):
+        base = self.sizes[self.parameter.offset]
+        if self.worlds:
+            base, index = index[0] * self.sizes["ntheta"] + base, index[1:]
+        if len(index) == 1:
+            return base + index[0]
+        return _sum(base + index[0] * self.parameter.width, index[1])
 
     at._is_wrapped_kernel = False
 

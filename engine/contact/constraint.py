@@ -52,7 +52,7 @@ def contact_params(m: ti.template(), d: ti.template(), c: ti.i32):
         R = (1 - imp) / imp * m.pair_diaga[pair]
         if d.con_dim[c] > 1 and m.cone == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
-            mu = m.theta[m.t_pairfriction + 5 * pair]
+            mu = m.pair_friction[pair, 0]
             R = R * (1 + mu * mu) * 2 * mu * mu / m.impratio
     d.con_d[c] = 1.0 / ti.max(MINVAL, R)
     d.con_b[c] = b
@@ -134,11 +134,10 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
         for r in range(d.ncon[w]):
             c = bounded(w * m.nconmax + r)
             pair = d.con_pair[c]
-            fr = m.t_pairfriction + 5 * ti.max(pair, 0)
             jv = d.con_jv[c]
             f, kd, ko, zone = contact_law(
                 d.con_jar[c] + alpha * jv, d.con_dim[c], m.cone, d.con_d[c],
-                m.theta[fr], m.theta[fr + 1], impratio,
+                m.pair_friction[ti.max(pair, 0), 0], m.pair_friction[ti.max(pair, 0), 1], impratio,
             )  # fmt: skip
             d.con_force[c] = f
             d.con_kd[c] = kd
@@ -244,17 +243,15 @@ def pair_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         add_wrench(ang_bar, lin_bar, h2, r2, G)
     collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
     if d.con_dim[c] > 1:
-        fr = m.t_pairfriction + 5 * pair
-        mu = m.theta[fr]
+        mu = m.pair_friction[pair, 0]
         bar0, bar1 = friction_vjp(
-            d.con_jar[c], y, m.cone, d.con_d[c], mu, m.theta[fr + 1], m.impratio
+            d.con_jar[c], y, m.cone, d.con_d[c], mu, m.pair_friction[pair, 1], m.impratio
         )
         if m.cone == 0:
             # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
             bar0 = bar0 - y.dot(f) * (2 / mu + 2 * mu / (1 + mu * mu))
-        th = w * m.ntheta + fr
-        g.theta_bar[th] = g.theta_bar[th] - bar0
-        g.theta_bar[th + 1] = g.theta_bar[th + 1] - bar1
+        g.pair_friction[w, pair, 0] = g.pair_friction[w, pair, 0] - bar0
+        g.pair_friction[w, pair, 1] = g.pair_friction[w, pair, 1] - bar1
 
 
 @serves("block")

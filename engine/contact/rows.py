@@ -21,19 +21,18 @@ def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i
     k, b = reference(solref, solimp, p, m.timestep, m.refsafe)
     if kind == 0:
         k = 0.0
-    o = i
     d.row_dof[i] = dof
     d.row_kind[i] = kind
     d.row_zone[i] = -1
-    d.row_sign[o] = sign
-    d.row_dist[o] = dist
-    d.row_floss[o] = floss
-    d.row_d[o] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
-    d.row_b[o] = b
-    d.row_kp[o] = k
-    d.row_imp[o] = imp
-    d.row_impp[o] = slope
-    d.row_aref[o] = -b * sign * d.qvel[w * m.nv + dof] - k * imp * dist
+    d.row_sign[i] = sign
+    d.row_dist[i] = dist
+    d.row_floss[i] = floss
+    d.row_d[i] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    d.row_b[i] = b
+    d.row_kp[i] = k
+    d.row_imp[i] = imp
+    d.row_impp[i] = slope
+    d.row_aref[i] = -b * sign * d.qvel[w * m.nv + dof] - k * imp * dist
 
 
 @ti.func
@@ -41,7 +40,7 @@ def rows(m: ti.template(), d: ti.template(), w: ti.i32):
     """Dry friction and scalar limits; the capacity is one row per dof and two per joint, so it always suffices."""
     n = 0
     for i in range(m.nv):
-        floss = m.theta[m.t_frictionloss + i]
+        floss = m.dof_frictionloss[i]
         if floss > 0:
             add_row(m, d, w, n, 0, i, 1.0, 0.0, floss, m.dof_solref, m.dof_solimp, i, m.dof_diaga[i])
             n = n + 1
@@ -88,25 +87,23 @@ def row_law(kind: ti.i32, jar: real, D: real, floss: real):
 def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
     """The adjoint of row i (`add_row` and `row_law`), to q, v and dry friction."""
     nv = m.nv
-    o = i
     dof = d.row_dof[i]
-    sign = d.row_sign[o]
+    sign = d.row_sign[i]
     y = sign * d.z[w, dof]
-    ky = d.row_k[o] * y
-    g.qvel_bar[w * nv + dof] = g.qvel_bar[w * nv + dof] + ky * d.row_b[o] * sign
+    ky = d.row_k[i] * y
+    g.qvel_bar[w * nv + dof] = g.qvel_bar[w * nv + dof] + ky * d.row_b[i] * sign
     if d.row_kind[i] == 1:
-        imp = d.row_imp[o]
-        slope = d.row_impp[o]
-        dist_bar = ky * d.row_kp[o] * (imp + slope * d.row_dist[o]) - y * d.row_force[o] * slope / (
+        imp = d.row_imp[i]
+        slope = d.row_impp[i]
+        dist_bar = ky * d.row_kp[i] * (imp + slope * d.row_dist[i]) - y * d.row_force[i] * slope / (
             imp * (1 - imp)
         )
         g.qpos_bar[w * nv + dof] = g.qpos_bar[w * nv + dof] + sign * dist_bar
     else:
-        k = w * m.ntheta + m.t_frictionloss + dof
         if d.row_zone[i] == 2:
-            g.theta_bar[k] = g.theta_bar[k] + y
+            g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] + y
         if d.row_zone[i] == 3:
-            g.theta_bar[k] = g.theta_bar[k] - y
+            g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] - y
 
 
 @ti.func
@@ -117,14 +114,12 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     for i in range(nv):
         size = ti.max(size, ti.abs(d.qacc[w, i]))
     for i in range(nv):
-        k = m.t_frictionloss + i
-        if m.theta[k] == 0:
+        if m.dof_frictionloss[i] == 0:
             stiffness, b = reference(m.dof_solref, m.dof_solimp, i, m.timestep, m.refsafe)
             jar = d.qacc[w, i] + b * d.qvel[w * nv + i]
             # where jar is zero but for rounding, friction would hold the dof with no force
             if ti.abs(jar) > 1e4 * EPS * size:
-                th = w * m.ntheta + k
-                g.theta_bar[th] = g.theta_bar[th] + ti.math.sign(jar) * d.z[w, i]
+                g.dof_frictionloss[w, i] = g.dof_frictionloss[w, i] + ti.math.sign(jar) * d.z[w, i]
 
 
 @ti.func

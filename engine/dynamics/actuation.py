@@ -15,13 +15,24 @@ from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGR
 
 
 @ti.func
+def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
+    """Gain or bias of actuator u."""
+    return prm[u, 0] + prm[u, 1] * length + prm[u, 2] * velocity
+
+
+@ti.func
+def gear_axis(m: ti.template(), u: ti.i32):
+    """The gear of an actuator on a ball joint."""
+    return vec3(m.actuator_gear[u, 0], m.actuator_gear[u, 1], m.actuator_gear[u, 2])
+
+
+@ti.func
 def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u."""
     j = m.actuator_trnid[u]
     t = m.jnt_type[j]
     qa = w * m.nq + m.jnt_qposadr[j]
     da = m.jnt_dofadr[j]
-    gear = m.t_gear + 6 * u
     n = 1
     length = real(0.0)
     if t == FREE:
@@ -30,12 +41,12 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         n = 3
         if ti.static(has.quaternion):
             r = quat_log(read_quat(d.qpos, qa))
-            length = r[0] * m.theta[gear] + r[1] * m.theta[gear + 1] + r[2] * m.theta[gear + 2]
+            length = r.dot(gear_axis(m, u))
     else:
-        length = m.theta[gear] * d.qpos[qa]
+        length = m.actuator_gear[u, 0] * d.qpos[qa]
     velocity = real(0.0)
     for k in range(n):
-        velocity = velocity + m.theta[gear + k] * d.qvel[w * m.nv + da + k]
+        velocity = velocity + m.actuator_gear[u, k] * d.qvel[w * m.nv + da + k]
     return t, qa, da, n, length, velocity
 
 
@@ -71,8 +82,8 @@ def turns(m: ti.template(), u: ti.i32, x: real, length: real):
     rate = real(0.0)
     if ti.static(has.quaternion):
         if m.actuator_wrap[u]:
-            g = m.t_gear + 6 * u
-            size = ti.sqrt(m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2])
+            gear = gear_axis(m, u)
+            size = ti.sqrt(gear.dot(gear))
             if size > MINVAL:
                 rate = 6.283185307179586 / size
                 k = ti.round((x - length) / (rate * size * size))
@@ -85,9 +96,8 @@ def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
     y = x
     if ti.static(has.quaternion):
         k, rate = turns(m, u, x, length)
-        g = m.t_gear + 6 * u
-        size2 = m.theta[g] * m.theta[g] + m.theta[g + 1] * m.theta[g + 1] + m.theta[g + 2] * m.theta[g + 2]
-        y = x - k * rate * size2
+        gear = gear_axis(m, u)
+        y = x - k * rate * gear.dot(gear)
     return y
 
 
@@ -126,67 +136,61 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
         x = unwound(m, u, x, length)
-        k = m.t_gain + 3 * u
-        b = m.t_bias + 3 * u
-        gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
-        force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
+        gain = affine(m.actuator_gainprm, u, length, velocity)
+        force = gain * x + affine(m.actuator_biasprm, u, length, velocity)
         f, s = clamped_force(m, u, force)
         d.actuator_force[w * m.nu + u] = f
         for i in range(da, da + n):
-            d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + m.theta[m.t_gear + 6 * u + i - da] * f
+            d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + m.actuator_gear[u, i - da] * f
 
 
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator) and what sensors of the force ask (g.force_bar) to q, v, act, ctrl and parameters."""
     nv = m.nv
-    th = w * m.ntheta
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         x, slope, a = actuator_input(m, d, w, u)
         whole, rate = turns(m, u, x, length)
         x = unwound(m, u, x, length)
-        gear = m.t_gear + 6 * u
-        k = m.t_gain + 3 * u
-        b = m.t_bias + 3 * u
-        gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
-        force = gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity
+        gain = affine(m.actuator_gainprm, u, length, velocity)
+        force = gain * x + affine(m.actuator_biasprm, u, length, velocity)
         f, fs = clamped_force(m, u, force)
         f_bar = g.force_bar[w * m.nu + u]
         for i in range(n):
             z = d.z[w, da + i]
-            f_bar = f_bar - z * m.theta[gear + i]
-            g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] - z * f
+            f_bar = f_bar - z * m.actuator_gear[u, i]
+            g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - z * f
         f_bar = f_bar * fs
         if a >= 0:
             g.act_bar[a] = g.act_bar[a] + f_bar * gain
         else:
             iu = w * m.nu + u
             g.ctrl_bar[iu] = g.ctrl_bar[iu] + f_bar * gain * slope
-        g.theta_bar[th + k] = g.theta_bar[th + k] + f_bar * x
-        g.theta_bar[th + k + 1] = g.theta_bar[th + k + 1] + f_bar * x * length
-        g.theta_bar[th + k + 2] = g.theta_bar[th + k + 2] + f_bar * x * velocity
-        g.theta_bar[th + b] = g.theta_bar[th + b] + f_bar
-        g.theta_bar[th + b + 1] = g.theta_bar[th + b + 1] + f_bar * length
-        g.theta_bar[th + b + 2] = g.theta_bar[th + b + 2] + f_bar * velocity
-        l_bar = f_bar * (m.theta[k + 1] * x + m.theta[b + 1])
-        v_bar = f_bar * (m.theta[k + 2] * x + m.theta[b + 2])
+        g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
+        g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity
+        g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + f_bar
+        g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + f_bar * length
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + f_bar * velocity
+        l_bar = f_bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
+        v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
         for i in range(n):
             iv = w * nv + da + i
-            g.qvel_bar[iv] = g.qvel_bar[iv] + v_bar * m.theta[gear + i]
-            g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + v_bar * d.qvel[iv]
+            g.qvel_bar[iv] = g.qvel_bar[iv] + v_bar * m.actuator_gear[u, i]
+            g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + v_bar * d.qvel[iv]
         if t == BALL:
             if ti.static(has.quaternion):
                 r = quat_log(read_quat(d.qpos, qa))
-                r_bar = jr_inverse_transpose(r, l_bar * vec3(m.theta[gear], m.theta[gear + 1], m.theta[gear + 2]))
+                r_bar = jr_inverse_transpose(r, l_bar * gear_axis(m, u))
                 for i in ti.static(range(3)):
                     # a whole turn is 2 pi |gear|
-                    x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.theta[gear + i]
-                    g.theta_bar[th + gear + i] = g.theta_bar[th + gear + i] + x_bar
+                    x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.actuator_gear[u, i]
+                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + x_bar
                     g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
         elif t != FREE:
-            g.theta_bar[th + gear] = g.theta_bar[th + gear] + l_bar * d.qpos[qa]
-            g.qpos_bar[w * nv + da] = g.qpos_bar[w * nv + da] + l_bar * m.theta[gear]
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + l_bar * d.qpos[qa]
+            g.qpos_bar[w * nv + da] = g.qpos_bar[w * nv + da] + l_bar * m.actuator_gear[u, 0]
 
 
 @ti.func

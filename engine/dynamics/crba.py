@@ -20,7 +20,7 @@ def mass_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, sa: vec3,
     fl = mass * sl + sa.cross(h)
     fa = sym_mul(idiag, ioff, sa) + h.cross(sl)
     e = diagonal_at(m, w, j)
-    d.M[e] = sa.dot(fa) + sl.dot(fl) + m.theta[m.t_armature + j]
+    d.M[e] = sa.dot(fa) + sl.dot(fl) + m.dof_armature[j]
     i = m.tree_parent[j]
     while i >= 0:
         a = bounded(w * m.nv + i)

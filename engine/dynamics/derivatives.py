@@ -190,7 +190,7 @@ def own_rates(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, i
                     qa = qa + a * d.cdof_ang[i]
                     ql = ql + a * d.cdof_lin[i]
         h = bounded(w * m.nbody + b)
-        mass = m.theta[m.t_mass + b]
+        mass = m.body_mass[b]
         r = d.xipos[o] - origin(m, d, w, b)
         idiag = d.inertia_diag[o]
         ioff = d.inertia_off[o]
@@ -226,11 +226,10 @@ def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i3
     for kb in range(1, nbody):
         b = bounded(nbody - kb)
         h = bounded(w * nbody + b)
-        x = bounded(w * nbody + b)
-        mass = d.crb_mass[x]
-        com = d.crb_com[x]
-        jd = d.crb_diag[x]
-        jo = d.crb_off[x]
+        mass = d.crb_mass[h]
+        com = d.crb_com[h]
+        jd = d.crb_diag[h]
+        jo = d.crb_off[h]
         fa = l.cf_ang[h]
         fl = l.cf_lin[h]
         p = l.cp[h]

@@ -166,13 +166,10 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
 def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, nu: vec3, lam: vec3,
                      alpha: vec3, W: vec3):  # fmt: skip
     """The part of that adjoint that goes to body b's mass and inertia."""
-    th = w * m.ntheta
     r = d.xipos[bounded(w * m.nbody + b)] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
-    k = th + m.t_mass + b
-    g.theta_bar[k] = g.theta_bar[k] + (nu + lam.cross(r)).dot(p)
+    g.body_mass[w, b] = g.body_mass[w, b] + (nu + lam.cross(r)).dot(p)
     q = quat_mul(d.xquat[bounded(w * m.nbody + b)], m.body_iquat[b])
     bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
     for i in ti.static(range(3)):
-        k = th + m.t_inertia + 3 * b + i
-        g.theta_bar[k] = g.theta_bar[k] + bar[i]
+        g.body_inertia[w, b, i] = g.body_inertia[w, b, i] + bar[i]

@@ -9,7 +9,7 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 import taichi as ti
 
 from engine.compiler.features import serves
-from engine.dynamics.actuation import actuator_input, clamped_force, transmission, unwound
+from engine.dynamics.actuation import actuator_input, affine, clamped_force, transmission, unwound
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
@@ -27,7 +27,7 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     if m.integrator == EULER and m.eulerdamp:
         r = adjoint
         for i in range(m.nv):
-            if m.theta[m.t_damping + i] > 0:
+            if m.dof_damping[i] > 0:
                 r = 1
                 break
     return r
@@ -39,11 +39,9 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     x, slope, a = actuator_input(m, d, w, u)
     x = unwound(m, u, x, length)
-    k = m.t_gain + 3 * u
-    b = m.t_bias + 3 * u
-    gain = m.theta[k] + m.theta[k + 1] * length + m.theta[k + 2] * velocity
-    f, fs = clamped_force(m, u, gain * x + m.theta[b] + m.theta[b + 1] * length + m.theta[b + 2] * velocity)
-    return (m.theta[b + 2] + m.theta[k + 2] * x) * fs, fs, x, slope, a, da, n
+    gain = affine(m.actuator_gainprm, u, length, velocity)
+    f, fs = clamped_force(m, u, gain * x + affine(m.actuator_biasprm, u, length, velocity))
+    return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, da, n
 
 
 @serves("implicitfast")
@@ -53,12 +51,11 @@ def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     h = m.timestep
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-        gear = m.t_gear + 6 * u
         for k in range(n):
             diagonal = diagonal_at(m, w, da + k)
             for i in range(k + 1):
                 e = diagonal - i
-                d.MhD[e] = d.MhD[e] - h * s * m.theta[gear + k] * m.theta[gear + k - i]
+                d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
 
 
 @ti.func
@@ -70,7 +67,7 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
     copy_blocks(m, d.MhD, o >> 2, d.M, o >> 2, m.nm >> 2)
     for j in range(nv):
         e = diagonal_at(m, w, j)
-        d.MhD[e] = d.MhD[e] + h * m.theta[m.t_damping + j]
+        d.MhD[e] = d.MhD[e] + h * m.dof_damping[j]
     if m.integrator == IMPLICITFAST:
         actuator_slopes(m, d, w)
         factor_lone(m, d, w)
@@ -103,10 +100,8 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
     """Adds h mu^T dD a_eff: damping and, for implicitfast, what the actuators' velocity slopes depend on."""
     nv = m.nv
     h = m.timestep
-    th = w * m.ntheta
     for i in range(nv):
-        k = th + m.t_damping + i
-        g.theta_bar[k] = g.theta_bar[k] + h * d.mu[w, i] * d.qacc_eff[w, i]
+        g.dof_damping[w, i] = g.dof_damping[w, i] + h * d.mu[w, i] * d.qacc_eff[w, i]
     if m.integrator == IMPLICITFAST:
         lone_vjp(m, d, g, w)
         actuator_slopes_vjp(m, d, g, w)
@@ -116,27 +111,22 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 @ti.func
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
-    th = w * m.ntheta
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-        gear = m.t_gear + 6 * u
         gm = real(0.0)
         ga = real(0.0)
         for k in range(n):
-            gm = gm + m.theta[gear + k] * d.mu[w, da + k]
-            ga = ga + m.theta[gear + k] * d.qacc_eff[w, da + k]
+            gm = gm + m.actuator_gear[u, k] * d.mu[w, da + k]
+            ga = ga + m.actuator_gear[u, k] * d.qacc_eff[w, da + k]
         s_bar = -h * gm * ga * fs
-        kb = th + m.t_bias + 3 * u + 2
-        kg = th + m.t_gain + 3 * u + 2
-        g.theta_bar[kb] = g.theta_bar[kb] + s_bar
-        g.theta_bar[kg] = g.theta_bar[kg] + s_bar * x
-        x_bar = s_bar * m.theta[m.t_gain + 3 * u + 2]
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
+        x_bar = s_bar * m.actuator_gainprm[u, 2]
         if a >= 0:
             g.act_bar[a] = g.act_bar[a] + x_bar
         else:
             g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
         for k in range(n):
-            i = th + gear + k
-            g.theta_bar[i] = g.theta_bar[i] - h * s * (
+            g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - h * s * (
                 d.mu[w, da + k] * ga + d.qacc_eff[w, da + k] * gm
             )

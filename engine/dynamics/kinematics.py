@@ -148,7 +148,6 @@ def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     d.xipos[o] = com
     if m.body_iturned[b]:
         quat = quat_mul(quat, m.body_iquat[b])
-    i = m.t_inertia + 3 * b
-    idiag, ioff = rotated_inertia(quat, vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2]))
+    idiag, ioff = rotated_inertia(quat, vec3(m.body_inertia[b, 0], m.body_inertia[b, 1], m.body_inertia[b, 2]))
     c = origin(m, d, w, b)
     return c, com - c, idiag, ioff

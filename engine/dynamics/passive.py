@@ -21,9 +21,9 @@ def passive(m: ti.template(), d: ti.template(), w: ti.i32):
     nq = m.nq
     nv = m.nv
     for i in range(nv):
-        d.qfrc_passive[w, i] = -m.theta[m.t_damping + i] * d.qvel[w * nv + i]
+        d.qfrc_passive[w, i] = -m.dof_damping[i] * d.qvel[w * nv + i]
     for j in range(m.ncoord):
-        k = m.theta[m.t_stiffness + m.coord_jntid[j]]
+        k = m.jnt_stiffness[m.coord_jntid[j]]
         if k != 0:
             q = w * nq + m.coord_qposadr[j]
             ref = m.coord_qposadr[j]
@@ -42,15 +42,13 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
     """Adds z^T d(-qfrc_passive) to the adjoints of q, v, stiffness and damping."""
     nq = m.nq
     nv = m.nv
-    th = w * m.ntheta
     for i in range(nv):
         z = d.z[w, i]
-        k = th + m.t_damping + i
-        g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + z * m.theta[m.t_damping + i]
-        g.theta_bar[k] = g.theta_bar[k] + z * d.qvel[w * nv + i]
+        g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + z * m.dof_damping[i]
+        g.dof_damping[w, i] = g.dof_damping[w, i] + z * d.qvel[w * nv + i]
     for j in range(m.ncoord):
         joint = m.coord_jntid[j]
-        k = m.theta[m.t_stiffness + joint]
+        k = m.jnt_stiffness[joint]
         q = w * nq + m.coord_qposadr[j]
         ref = m.coord_qposadr[j]
         i = m.coord_dofadr[j]
@@ -66,5 +64,4 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         else:
             k_bar = d.z[w, i] * (d.qpos[q] - m.qpos_spring[ref])
             g.qpos_bar[w * nv + i] = g.qpos_bar[w * nv + i] + k * d.z[w, i]
-        kt = th + m.t_stiffness + joint
-        g.theta_bar[kt] = g.theta_bar[kt] + k_bar
+        g.jnt_stiffness[w, joint] = g.jnt_stiffness[w, joint] + k_bar

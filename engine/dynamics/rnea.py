@@ -29,13 +29,12 @@ from engine.math.types import real, vec3
 @ti.func
 def still_world(m: ti.template(), d: ti.template(), w: ti.i32):
     """Motion of the world body: it stands, and gravity is an acceleration of it."""
-    g = m.t_gravity
     world = w * m.nbody
     zero = vec3(0.0, 0.0, 0.0)
     d.vel_ang[world] = zero
     d.vel_lin[world] = zero
     d.acc_ang[world] = zero
-    d.acc_lin[world] = -1.0 * vec3(m.theta[g], m.theta[g + 1], m.theta[g + 2])
+    d.acc_lin[world] = -1.0 * vec3(m.gravity[0], m.gravity[1], m.gravity[2])
 
 
 @ti.func
@@ -57,10 +56,9 @@ def velocity(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, c: vec3, 
             ga = va
             gl = vl
         i = bounded(w * nv + j)
-        s = i
         if keep:
-            d.frame_ang[s] = ga
-            d.frame_lin[s] = gl
+            d.frame_ang[i] = ga
+            d.frame_lin[i] = gl
         sa, sl = finish_axis(m, d, w, j, c)
         v = d.qvel[i]
         sa = sa * v
@@ -116,8 +114,7 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     nbody = m.nbody
     for b in range(1, nbody):
         o = bounded(w * nbody + b)
-        h = bounded(w * nbody + b)
-        mass = m.theta[m.t_mass + b]
+        mass = m.body_mass[b]
         r = d.xipos[o] - origin(m, d, w, b)
         idiag = d.inertia_diag[o]
         ioff = d.inertia_off[o]
@@ -133,15 +130,15 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         ila, ill = inertia_mul(mass, r, idiag, ioff, la, ll)
         ixa, ixl = inertia_mul(mass, r, idiag, ioff, xa, xl)
         ta, tl = cross_force(va, vl, iva, ivl)
-        g.l_ang[h] = g.l_ang[h] + iaa + ta
-        g.l_lin[h] = g.l_lin[h] + ial + tl
-        g.acc_ang[h] = g.acc_ang[h] + ila
-        g.acc_lin[h] = g.acc_lin[h] + ill
-        g.u_ang[h] = g.u_ang[h] + ila
-        g.u_lin[h] = g.u_lin[h] + ill
+        g.l_ang[o] = g.l_ang[o] + iaa + ta
+        g.l_lin[o] = g.l_lin[o] + ial + tl
+        g.acc_ang[o] = g.acc_ang[o] + ila
+        g.acc_lin[o] = g.acc_lin[o] + ill
+        g.u_ang[o] = g.u_ang[o] + ila
+        g.u_lin[o] = g.u_lin[o] + ill
         sa, sl = cross_force(la, ll, iva, ivl)
-        g.vel_ang[h] = g.vel_ang[h] + ixa - sa
-        g.vel_lin[h] = g.vel_lin[h] + ixl - sl
+        g.vel_ang[o] = g.vel_ang[o] + ixa - sa
+        g.vel_lin[o] = g.vel_lin[o] + ixl - sl
         p1a, p1l = cross_force(la, ll, iaa, ial)
         p2a, p2l = cross_force(aa, al, ila, ill)
         p3a, p3l = cross_force(xa, xl, iva, ivl)
@@ -158,30 +155,25 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             ql = d.q_lin[o]
             ipa, ipl = inertia_mul(mass, r, idiag, ioff, pa, pl)
             iqa, iql = inertia_mul(mass, r, idiag, ioff, qa, ql)
-            g.p_ang[h] = iqa
-            g.p_lin[h] = iql
-            g.q_ang[h] = ipa
-            g.q_lin[h] = ipl
+            g.p_ang[o] = iqa
+            g.p_lin[o] = iql
+            g.q_ang[o] = ipa
+            g.q_lin[o] = ipl
             p5a, p5l = cross_force(pa, pl, iqa, iql)
             p6a, p6l = cross_force(qa, ql, ipa, ipl)
             ba = ba + p5a + p6a
             bl = bl + p5l + p6l
             mass_bar = mass_bar + (pl + pa.cross(r)).dot(ql + qa.cross(r))
             inertia_bar = inertia_bar + rotate_back(q, pa) * rotate_back(q, qa)
-        g.pose_ang[h] = g.pose_ang[h] - ba
-        g.pose_lin[h] = g.pose_lin[h] - bl
-        t = w * m.ntheta
-        k = t + m.t_mass + b
-        g.theta_bar[k] = g.theta_bar[k] + mass_bar
+        g.pose_ang[o] = g.pose_ang[o] - ba
+        g.pose_lin[o] = g.pose_lin[o] - bl
+        g.body_mass[w, b] = g.body_mass[w, b] + mass_bar
         for i in ti.static(range(3)):
-            k = t + m.t_inertia + 3 * b + i
-            g.theta_bar[k] = g.theta_bar[k] + inertia_bar[i]
-            k = t + m.t_gravity + i
-            g.theta_bar[k] = g.theta_bar[k] - g.acc_lin[h][i]
+            g.body_inertia[w, b, i] = g.body_inertia[w, b, i] + inertia_bar[i]
+            g.gravity[w, i] = g.gravity[w, i] - g.acc_lin[o][i]
     # accelerometers fixed to the world
     for i in ti.static(range(3)):
-        k = w * m.ntheta + m.t_gravity + i
-        g.theta_bar[k] = g.theta_bar[k] - g.acc_lin[w * nbody][i]
+        g.gravity[w, i] = g.gravity[w, i] - g.acc_lin[w * nbody][i]
 
 
 @ti.func
@@ -233,8 +225,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                     sba = sba + mu * g.p_ang[h] + da * g.q_ang[h]
                     sbl = sbl + mu * g.p_lin[h] + da * g.q_lin[h]
                     armature_bar = armature_bar + mu * da
-                t = w * m.ntheta + m.t_armature + k
-                g.theta_bar[t] = g.theta_bar[t] + armature_bar
+                g.dof_armature[w, k] = g.dof_armature[w, k] + armature_bar
                 ta, tl = cross_force(sa * v, sl * v, aba, abl)
                 wa = wa + ta
                 wl = wl + tl

@@ -91,7 +91,7 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
         if in_subtree(m, b, top):
             o = bounded(w * m.nbody + b)
             x = d.xipos[o]
-            mb = m.theta[m.t_mass + b]
+            mb = m.body_mass[b]
             mass = mass + mb
             com = com + mb * x
             vel = vel + mb * (d.vel_lin[o] + d.vel_ang[o].cross(x - origin(m, d, w, b)))
@@ -195,7 +195,6 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     nv = m.nv
     b, p, q = object_frame(m, d, w, kind, obj)
     o = bounded(w * m.nbody + b)
-    h = bounded(w * m.nbody + b)
     r = p - origin(m, d, w, b)
     omega = d.vel_ang[o]
     v = d.vel_lin[o] + omega.cross(r)
@@ -225,8 +224,8 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             o_bar = v.cross(f)
             v_bar = f.cross(omega)
             p_bar = f.cross(aa)
-            add_point(g.acc_ang, g.acc_lin, h, r, f, zero)
-            add_point(g.u_ang, g.u_lin, h, r, f, zero)
+            add_point(g.acc_ang, g.acc_lin, o, r, f, zero)
+            add_point(g.u_ang, g.u_lin, o, r, f, zero)
             ang = r.cross(f)
             i = m.body_lastdof[b]
             while i >= 0:
@@ -234,9 +233,9 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 d.a_bar[w, i] = d.a_bar[w, i] + d.cdof_ang[s].dot(ang) + d.cdof_lin[s].dot(f)
                 i = m.tree_parent[i]
         torque = f.cross(x)
-    add_point(g.vel_ang, g.vel_lin, h, r, v_bar, o_bar)
+    add_point(g.vel_ang, g.vel_lin, o, r, v_bar, o_bar)
     # v = v_origin + omega x r: the point's own motion
-    add_point(g.pose_ang, g.pose_lin, h, r, p_bar + v_bar.cross(omega), torque)
+    add_point(g.pose_ang, g.pose_lin, o, r, p_bar + v_bar.cross(omega), torque)
 
 
 @ti.func
@@ -247,17 +246,14 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     for b in range(top, m.nbody):
         if in_subtree(m, b, top):
             o = bounded(w * m.nbody + b)
-            h = bounded(w * m.nbody + b)
-            k = m.t_mass + b
             x = d.xipos[o]
             r = x - origin(m, d, w, b)
             omega = d.vel_ang[o]
             v = d.vel_lin[o] + omega.cross(r)
-            share = m.theta[k] / ti.max(mass, 1e-15)
-            add_point(g.vel_ang, g.vel_lin, h, r, share * vel_bar, zero)
-            add_point(g.pose_ang, g.pose_lin, h, r, share * (com_bar + vel_bar.cross(omega)), zero)
-            e = w * m.ntheta + k
-            g.theta_bar[e] = g.theta_bar[e] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / ti.max(mass, 1e-15)
+            share = m.body_mass[b] / ti.max(mass, 1e-15)
+            add_point(g.vel_ang, g.vel_lin, o, r, share * vel_bar, zero)
+            add_point(g.pose_ang, g.pose_lin, o, r, share * (com_bar + vel_bar.cross(omega)), zero)
+            g.body_mass[w, b] = g.body_mass[w, b] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / ti.max(mass, 1e-15)
 
 
 @ti.func

@@ -25,7 +25,7 @@ def outwards(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         b = bounded(k)
         o = bounded(ob + b)
         c, r, idiag, ioff = place(m, d, w, b)
-        mass = m.theta[m.t_mass + b]
+        mass = m.body_mass[b]
         d.crb_mass[o] = mass
         d.crb_com[o] = mass * r
         pdiag, poff = point_inertia(mass, r)

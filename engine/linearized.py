@@ -380,7 +380,7 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
 
 @ti.func
 def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
-    """Adds A_BAR times the rows of the acceleration, which `slot` holds with the opposite sign, to the adjoints."""
+    """Adds a_bar times the rows of the acceleration, which `slot` holds with the opposite sign, to the adjoints."""
     nv = m.nv
     na = m.na
     ld = m.ld

@@ -92,7 +92,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
 @outline("md", "w read_sensors")
 @ti.func
 def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
-    """The acceleration QACC, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
+    """The acceleration qacc, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
     nv = m.nv
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
@@ -158,7 +158,7 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
             d.time[w] = time
             record_state(m, d, r, w, here)
         first = k == 0
-        # a step in passing: nobody looks at its acceleration QACC
+        # a step in passing: nobody looks at its acceleration qacc
         passing = ti.cast(implicit and o < 0 and not (read and first) and not (closing and k == count - 1), ti.i32)
         evaluated(m, d, r, w, here, final, ti.cast(read and first, ti.i32), row if first else -1, passing)
         check_capacity(m, d, w, t)
@@ -180,7 +180,7 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
 @outline("md", "w implicit")
 @ti.func
 def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """What the adjoint reads of the state alone, recomputed at the recorded solution QACC without iterating."""
+    """What the adjoint reads of the state alone, recomputed at the recorded solution qacc without iterating."""
     smooth_terms(m, d, w, 0)
     constraint(m, d, w)
     evaluate(m, d, w, 0.0, d.qacc)
@@ -191,7 +191,7 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
 @outline("mdg", "w implicit stage")
 @ti.func
 def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
-    """A_BAR and MU, from the integrator.
+    """a_bar and mu, from the integrator.
 
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """

@@ -28,7 +28,7 @@ def turned(r: vec3):
 @serves("ball_limit")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Limited ball joints: a block with the row -axis at the joint's three dofs; C_PAIR holds -1 - joint."""
+    """Limited ball joints: a block with the row -axis at the joint's three dofs; con_pair holds -1 - joint."""
     ncon = d.ncon[w]
     for j in range(m.njnt):
         if m.jnt_limited[j] and m.jnt_type[j] == BALL:

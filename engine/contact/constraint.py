@@ -74,7 +74,7 @@ def contact_damping(d: ti.template(), c: ti.i32):
 def detect(m: ti.template(), d: ti.template(), w: ti.i32):
     """Finds the rows and blocks, where the geoms are.
 
-    More contacts than the capacity leave their number in W_NEED; the caller stops the world.
+    More contacts than the capacity leave their number in nneed; the caller stops the world.
     """
     rows(m, d, w)
     d.ncon[w] = 0
@@ -101,7 +101,7 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
-    """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration QACC."""
+    """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration qacc."""
     elimination_tree(m, d, w)
     constraint_blocks(m, d, w)
     for k in range(d.nrow[w]):

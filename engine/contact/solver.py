@@ -77,7 +77,7 @@ def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(
 
 @ti.func
 def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
-    """-gradient into SEARCH, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
+    """-gradient into search, and |gradient| against the forces in it, both weighted by 1 / diag(M)."""
     nv = m.nv
     for i in range(nv):
         d.qfrc_constraint[w, i] = 0.0
@@ -105,7 +105,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
-    """QACC from QFRC_SMOOTH, warm-started with the QACC that `constraint` was given, and MA = M QACC.
+    """qacc from qfrc_smooth, warm-started with the qacc that `constraint` was given, and ma = M qacc.
 
     Stops when a full step has stayed in the same quadratic, when the gradient is at the tolerance, or when the step
     no longer moves a in the precision at hand.
@@ -222,7 +222,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Z = -H^-1 (A_BAR + what sensors of contact forces ask), with the law evaluated at the stored QACC."""
+    """z = -H^-1 (a_bar + what sensors of contact forces ask), with the law evaluated at the stored qacc."""
     nv = m.nv
     constraint_bar(m, d, w)
     hessian(m, d, w)

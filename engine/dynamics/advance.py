@@ -17,7 +17,7 @@ from engine.model.constants import RK4
 
 @ti.func
 def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, free: ti.i32):
-    """New act, qvel, qpos from act_dot and QACC or, with `implicit`, from M QACC (see there); for RK4 from
+    """New act, qvel, qpos from act_dot and qacc or, with `implicit`, from M qacc (see there); for RK4 from
     what its stages left."""
     if m.integrator == RK4:
         combine_stages(m, d, w)
@@ -28,7 +28,7 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, fre
 
 @ti.func
 def move(m: ti.template(), d: ti.template(), w: ti.i32):
-    """The same from QACC_EFF, for RK4 also V_STAGE."""
+    """The same from qacc_eff, for RK4 also v_stage."""
     nv = m.nv
     h = m.timestep
     if ti.static(has.activation):
@@ -47,14 +47,14 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
-    """Euler and implicitfast: from the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to A_BAR, MU and
+    """Euler and implicitfast: from the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to a_bar, mu and
     the direct parts before it. RK4's is in rk4.py.
 
-    Expects the state before the step, QACC, M and, with `implicit`, QACC_EFF and its factor.
+    Expects the state before the step, qacc, M and, with `implicit`, qacc_eff and its factor.
     """
     nv = m.nv
     h = m.timestep
-    # the new velocity, which the position update used, in MA (free here)
+    # the new velocity, which the position update used, in ma (free here)
     for i in range(nv):
         d.ma[w, i] = d.qvel[w * nv + i] + h * d.qacc_eff[w, i]
     integrate_pos_vjp(m, w, d.dofr, d.ma.at(w, 0), h, g.qpos_bar, w * nv, g.qvel_bar, w * nv)

@@ -8,7 +8,7 @@ from engine.math.index import bounded
 
 @ti.func
 def smooth_forces(m: ti.template(), d: ti.template(), w: ti.i32):
-    """QFRC_SMOOTH: everything but constraints."""
+    """qfrc_smooth: everything but constraints."""
     nv = m.nv
     for i in range(nv):
         d.qfrc_smooth[w, i] = (

@@ -83,8 +83,8 @@ def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template
 
 @ti.func
 def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, free: ti.i32):
-    """QACC_EFF: what the velocity update uses; expects QACC or, with `implicit`, M and M QACC, which is in MA or, where
-    nothing constrains (`free`), in QFRC_SMOOTH."""
+    """qacc_eff: what the velocity update uses; expects qacc or, with `implicit`, M and M qacc, which is in ma or, where
+    nothing constrains (`free`), in qfrc_smooth."""
     for i in range(m.nv):
         a = d.qacc[w, i]
         if implicit:

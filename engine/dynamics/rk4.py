@@ -107,7 +107,7 @@ def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
 @serves("rk4")
 @ti.func
 def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Weighted velocity into V_STAGE, acceleration into QACC_EFF, act_dot into act_dot; the state is the start's."""
+    """Weighted velocity into v_stage, acceleration into qacc_eff, act_dot into act_dot; the state is the start's."""
     nv = m.nv
     na = m.na
     enter_start(m, d, w)
@@ -175,7 +175,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 @serves("rk4")
 @ti.func
 def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
-    """Before the stage's dynamics adjoint: A_BAR, v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
+    """Before the stage's dynamics adjoint: a_bar, v_bar, act_bar of the stage in g.qvel_bar, g.act_bar; q_bar is 0."""
     nv = m.nv
     na = m.na
     s = stage_at(m, w, i)

@@ -2,7 +2,7 @@
 
 Frames of sites, geoms and bodies are all a point and a quaternion fixed to a body, so one function serves every sensor
 of position, velocity and acceleration. A cotangent becomes a pose adjoint, a wrench on V or A of the body, a demand on
-the acceleration (A_BAR), or a demand on a contact's force (C_FBAR).
+the acceleration (a_bar), or a demand on a contact's force (con_fbar).
 """
 
 import taichi as ti

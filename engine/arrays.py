@@ -135,13 +135,32 @@ def parameter(model, name):
     return model.opt.gravity if name == "gravity" else getattr(model, name)
 
 
+CROWD = 16  # contacts with others than planes that a geom makes on average in no heap
+
+
+def default_contacts(model):
+    """Contacts that a world has room for by default: all that can be or, where pairs are so many that they are swept,
+    those with planes and CROWD for each geom, so that memory grows with the geoms and not with their square."""
+    most = contact_capacity(model)
+    swept, _, always = broad_phase(model)
+    if len(swept):
+        others = np.delete(pair_contacts(model), always).sum()
+        most -= max(int(others) - CROWD * len(swept), 0)
+    return most
+
+
 def contact_capacity(model):
     """Contacts that the candidate pairs and the limited ball joints can make at most."""
+    return int(pair_contacts(model).sum() + np.sum((model.jnt_type == BALL) & model.jnt_limited))
+
+
+def pair_contacts(model):
+    """Contacts that each candidate pair can make at most, (npair,)."""
     type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (BOX, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
-    return int(most.sum() + np.sum((model.jnt_type == BALL) & model.jnt_limited))
+    return most
 
 
 def model_pack(model, nconmax, features):

@@ -14,6 +14,7 @@ from engine.arrays import (
     Pack,
     contact_capacity,
     data_pack,
+    default_contacts,
     model_pack,
     most_worlds,
     parameter,
@@ -85,9 +86,9 @@ class Simulator:
     """`worlds` independent copies of a model's state, advanced together.
 
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
-    pairs can make at most. Exceeding it raises ContactOverflowError. features: names of what to compile for; by default
-    what the model needs, or what `engine.init` says. The model is checked and read here, once: what is changed in it
-    later has no effect.
+    pairs can make at most or, where these are many, 16 for each geom besides those with planes. Exceeding it raises
+    ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
+    says. The model is checked and read here, once: what is changed in it later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters.
 
@@ -103,7 +104,7 @@ class Simulator:
             )
         self.model = validate(model)  # a program may have changed its arrays since it was made
         self.worlds = whole("worlds", worlds)
-        self.ncon_max = max(contact_capacity(model) if ncon is None else whole("ncon", ncon), 1)
+        self.ncon_max = max(default_contacts(model) if ncon is None else whole("ncon", ncon), 1)
         self.sizes = sizes_of(model, self.ncon_max)
         if ncon is not None and most_worlds(self.sizes) < 1:
             raise ValueError(

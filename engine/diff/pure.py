@@ -74,7 +74,8 @@ class PureRollout:
         self.every = record_every or (self.steps if sensors else 0)
         self.rows = self.steps // self.every + 1 if self.every else 1
         self.worlds, self.model = worlds, sim.model
-        self.sim = Simulator(sim.model, worlds, sim.ncon_max)  # its pack is the state and work of both directions
+        # its pack is the state and work of both directions
+        self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features)
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]

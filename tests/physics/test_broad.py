@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine import arrays
 from engine.arrays import sizes_of
 from engine.model import broad
 
@@ -58,6 +59,19 @@ def free_balls(n):
     return "<mujoco><worldbody><geom type='plane' size='9 9 1'/>" + "".join(
         f"<body pos='{0.3 * i} 0 .1'><freejoint/><geom size='.1'/></body>" for i in range(n)
     ) + "</worldbody></mujoco>"  # fmt: skip
+
+
+def test_memory_grows_with_the_bodies():
+    """Room for contacts is what pairs can make, or so many for each geom; more raise, and nothing is lost."""
+    ten, hundred, two = (engine.Simulator(engine.load(free_balls(n))) for n in (10, 100, 200))
+    assert ten.ncon_max == 10 * 9 // 2 + 10
+    assert hundred.ncon_max == 100 + arrays.CROWD * 100
+    # H alone has room for all bodies in one heap
+    assert two.pack.nbytes - two.pack["H"].nbytes < 2.1 * (hundred.pack.nbytes - hundred.pack["H"].nbytes)
+    hundred.data.qpos.reshape(100, 7)[:, :3] = 0.05, 0, 0.09  # all in one place
+    need = 100 * 99 // 2 + 100
+    with pytest.raises(engine.ContactOverflowError, match=f"{need} contacts, .* ncon={need}"):
+        hundred.forward()
 
 
 def test_matrices_hold_what_trees_ask_for():

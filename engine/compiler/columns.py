@@ -54,7 +54,7 @@ class Named:
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in SCALARS:
-            raise AttributeError(name)
+            raise AttributeError(f"no array, size or option {name!r} (engine/schema.py has them)")
         return self.sizes[name]
 
 
@@ -67,7 +67,14 @@ class Column:
         self.array, self.buffer, self.column, self.sizes = array, buffer, column, sizes
 
     def __getitem__(self, index):
-        return _element(self.array, self.at(*index) if isinstance(index, (tuple, list)) else self.at(index))
+        index = index if isinstance(index, (tuple, list)) else (index,)
+        self._check(len(index))
+        return _element(self.array, self.at(*index))
+
+    def _check(self, n):
+        allowed = (2,) if self.buffer.blocks or self.column.size > 1 else (1, 2)
+        if n not in allowed:
+            raise IndexError(f"{self.column.name}: got {n} numbers in brackets, allowed: {allowed[0]} to {allowed[-1]}")
 
     def at(self, first, second=None):
         """Where an entry lies, by (entity, element) of a column of several numbers, else by world and entity or by the
@@ -92,6 +99,12 @@ class Group(Column):
 
     def __init__(self, array, parameter, sizes, worlds):
         self.array, self.parameter, self.sizes, self.worlds = array, parameter, sizes, worlds
+
+    def _check(self, n):
+        p = self.parameter
+        allowed = self.worlds + (1 if p.width == 1 or p.name == "gravity" else 2)
+        if n != allowed:
+            raise IndexError(f"{p.name}: got {n} numbers in brackets, allowed: {allowed}")
 
     def at(self, *index):
         base = self.sizes[self.parameter.offset]

@@ -82,10 +82,11 @@ def missing_root(chosen):
 def check_task(chosen, task):
     """Refuse a task that the robot cannot have, before anything is made for it."""
     own = ", scene" if states_objective(chosen) else ""
+    lacking = missing_root(chosen)
     if task == "scene" and not own:
-        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: run, stand, reach")
-    lacking = missing_root(chosen) if task in ("run", "stand") else None
-    if lacking:
+        allowed = "reach" if lacking else "run, stand, reach"
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
+    if lacking and task in ("run", "stand"):
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach{own}")
 
 

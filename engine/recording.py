@@ -185,7 +185,7 @@ def check_recorded(model, arrays, info):
     if not isinstance(info["name"], str) or not isinstance(info["versions"], dict):
         raise ValueError(f"name, versions: got {info['name']!r}, {info['versions']!r}, allowed: text and a table")
     features = info["features"]
-    if not isinstance(features, list) or not set(features) <= set(NAMES):
+    if not isinstance(features, list) or not all(name in NAMES for name in features):
         raise ValueError(f"features: got {features!r}, allowed: a list of {', '.join(NAMES)}")
     if arrays["qpos"].ndim != 3 or arrays["qpos"].shape[1] != len(labels):
         shape = arrays["qpos"].shape

@@ -108,11 +108,12 @@ def default_method(chosen, task):
 def search(args, chosen, task, method):
     from controllers.optimize.folder import Folder
     from controllers.optimize.job import Job
+    from engine.model.portable import fingerprint
 
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
-                "target": args.target, "seed": args.seed}  # fmt: skip
+                "target": args.target, "seed": args.seed, "model": fingerprint(chosen.model)}  # fmt: skip
     job = Job(chosen, task, method, args)
     with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
         if args.resume:

@@ -161,6 +161,8 @@ class Workers:
 
     def _all(self, what, controls, qpos0, qvel0, params, *more):
         """Have every worker do its part; replace those that die, and have their part done again."""
+        if not self._workers:
+            raise RuntimeError("Workers: they were closed; make new ones")
         calls = [self._call(part, controls, qpos0, qvel0, params) + more for part in self.parts]
         done, left = [None] * len(calls), self.retries
         submit = lambda k: getattr(self._workers[k], what).remote(*calls[k])  # noqa: E731

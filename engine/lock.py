@@ -31,15 +31,12 @@ _held = weakref.WeakSet()
 class FolderInUseError(OSError):
     """Another run holds the folder. Attributes: folder, and of the holder host, pid, since (text); None: unknown."""
 
-    def __init__(self, folder, holder, certain=True):
-        self.folder = folder
-        self.host, self.pid, self.since = (holder.get(name) for name in ("host", "pid", "since"))
-        who = "another process"
-        if holder:
-            here = self.host == socket.gethostname() and self.pid == os.getpid()
-            who = f"{'this process' if here else 'process'} {self.pid} on {self.host}, since {self.since}"
-        gone = "" if certain else f" (if it is gone, remove {NAME} there)"
-        super().__init__(f"{folder} is in use by {who}; end that run first, or choose another folder{gone}")
+    def __init__(self, message, folder, host=None, pid=None, since=None):
+        super().__init__(message)
+        self.folder, self.host, self.pid, self.since = folder, host, pid, since
+
+    def __reduce__(self):  # so that another process' error arrives
+        return type(self), (str(self), self.folder, self.host, self.pid, self.since), self.__dict__
 
 
 class FolderLock:
@@ -80,8 +77,20 @@ class FolderLock:
                 raise
             os.close(fd)
             if _lives(named) or time.monotonic() > end:
-                raise FolderInUseError(self.folder, named if _lives(named) else {}, got is not None)
+                raise _in_use(self.folder, named if _lives(named) else {}, got is not None)
             time.sleep(0.01)  # it was just let go, or taken by one that has not signed yet
+
+
+def _in_use(folder, holder, certain):
+    """The error that names who holds a folder. certain: whether the kernel says so."""
+    host, pid, since = (holder.get(name) for name in ("host", "pid", "since"))
+    who = "another process"
+    if holder:
+        here = host == socket.gethostname() and pid == os.getpid()
+        who = f"{'this process' if here else 'process'} {pid} on {host}, since {since}"
+    gone = "" if certain else f" (if it is gone, remove {NAME} there)"
+    message = f"{folder} is in use by {who}; end that run first, or choose another folder{gone}"
+    return FolderInUseError(message, folder, host, pid, since)
 
 
 def _lock(fd):

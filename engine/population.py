@@ -30,7 +30,9 @@ def population(start, improve, seeds, rounds, replace=0.25, folder=None, cpus=1,
     Returns state, score and seed of the best member of all rounds, and `scores` (rounds, members). Raises ValueError
     where the folder is of another search or damaged, FolderInUseError where another search runs in it.
     """
-    seeds = [int(seed) for seed in seeds]
+    from engine.simulator import whole
+
+    seeds, rounds = [int(seed) for seed in seeds], whole("rounds", rounds)
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds: got {seeds}, allowed: one or more, all different")
     if not 0.0 <= replace <= 0.5:

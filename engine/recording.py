@@ -53,10 +53,15 @@ class Recording:
 
     @classmethod
     def of(cls, tapes, name="", labels=None, seed=None):
-        """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side."""
+        """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side.
+
+        seed: a number, text, None, or lists of these; NumPy's numbers and arrays become Python's.
+        """
         from engine.compiler.backend import settings
 
         tapes = list(tapes) if isinstance(tapes, (list, tuple)) else [tapes]
+        if not tapes:
+            raise ValueError("tapes: got none, allowed: one or several")
         first = tapes[0]
         for tape in tapes[1:]:
             _same(tape, first)
@@ -67,9 +72,9 @@ class Recording:
         if len(labels) != worlds:
             raise ValueError(f"labels: got {labels}, allowed: one for each of {worlds} worlds")
         info = {
-            "name": name or first.sim.model.name, "labels": labels, "seed": seed, "frame_skip": first.frame_skip,
-            "record_every": first.every, "precision": settings().precision, "memory": first.memory,
-            "ncon": max(t.sim.ncon_max for t in tapes), "versions": versions(),
+            "name": str(name or first.sim.model.name), "labels": labels, "seed": _plain(seed),
+            "frame_skip": first.frame_skip, "record_every": first.every, "precision": settings().precision,
+            "memory": first.memory, "ncon": max(t.sim.ncon_max for t in tapes), "versions": versions(),
             "features": sorted(first.sim.features),
         }  # fmt: skip
         start = {n: np.concatenate([s[n] for s in starts]) for n in starts[0]}
@@ -146,6 +151,14 @@ class Recording:
         return [n for n, (a, b) in pairs.items() if not np.array_equal(a, b, equal_nan=True)]
 
 
+def _plain(seed):
+    """A seed as the file's JSON gives it back."""
+    try:
+        return json.loads(json.dumps(seed, default=lambda a: a.tolist()))
+    except (TypeError, ValueError, AttributeError):
+        raise TypeError(f"seed: got {seed!r}, allowed: numbers, text, None, or lists of these") from None
+
+
 def versions():
     """{program: version} of what decides the bits of a rollout, and the machine."""
     found = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
@@ -172,7 +185,7 @@ def check_recorded(model, arrays, info):
     if not isinstance(info["name"], str) or not isinstance(info["versions"], dict):
         raise ValueError(f"name, versions: got {info['name']!r}, {info['versions']!r}, allowed: text and a table")
     features = info["features"]
-    if not isinstance(features, list) or not set(features) <= set(NAMES):
+    if not isinstance(features, list) or not all(name in NAMES for name in features):
         raise ValueError(f"features: got {features!r}, allowed: a list of {', '.join(NAMES)}")
     if arrays["qpos"].ndim != 3 or arrays["qpos"].shape[1] != len(labels):
         shape = arrays["qpos"].shape

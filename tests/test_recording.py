@@ -107,6 +107,24 @@ def test_runs_of_several_tapes_stand_side_by_side(tape):
         Recording.of([tape, tape], labels=["a"])
 
 
+@pytest.mark.parametrize(
+    "seed, kept",
+    [(np.int64(3), 3), (np.array([1, 2]), [1, 2]), ((np.uint8(1), "a"), [1, "a"]), (2**70, 2**70), (None, None)],
+)
+def test_seeds(tape, tmp_path, seed, kept):
+    r = Recording.of(tape, name=3, seed=seed)
+    loaded = Recording.load(r.save(tmp_path / "seed.npz"))
+    assert r.seed == loaded.seed == kept and loaded.name == "3"
+
+
+def test_what_no_recording_can_be_made_of(tape):
+    for seed in (np.random.SeedSequence(3), object(), np.random.default_rng(0)):
+        with pytest.raises(TypeError, match="seed: got (?s:.)*, allowed: numbers, text"):
+            Recording.of(tape, seed=seed)
+    with pytest.raises(ValueError, match="tapes: got none"):
+        Recording.of([])
+
+
 def test_a_run_file_with_an_index_that_leads_outside_is_refused(path, tmp_path):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}

@@ -89,8 +89,10 @@ class Folder:
     def _check_settings(self):
         self._check_there()  # its holder may have removed it since
         stored = files.read_json(self.path / "settings.json", "a run's settings")
-        if stored != self.settings:
-            raise ValueError(f"--resume: the folder was made with {stored}, asked for {self.settings}")
+        other = sorted(k for k in stored.keys() | self.settings if stored.get(k) != self.settings.get(k))
+        if other:
+            made, asked = (", ".join(f"{k} {said.get(k)!r}" for k in other) for said in (stored, self.settings))
+            raise ValueError(f"--resume: the folder was made with {made}, asked for {asked}")
 
     def load(self, method):
         """Bring a search to where the checkpoint was written. Raises ValueError, which names the file, if it cannot."""

@@ -82,10 +82,11 @@ def missing_root(chosen):
 def check_task(chosen, task):
     """Refuse a task that the robot cannot have, before anything is made for it."""
     own = ", scene" if states_objective(chosen) else ""
+    lacking = missing_root(chosen)
     if task == "scene" and not own:
-        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: run, stand, reach")
-    lacking = missing_root(chosen) if task in ("run", "stand") else None
-    if lacking:
+        allowed = "reach" if lacking else "run, stand, reach"
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
+    if lacking and task in ("run", "stand"):
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach{own}")
 
 
@@ -107,11 +108,12 @@ def default_method(chosen, task):
 def search(args, chosen, task, method):
     from controllers.optimize.folder import Folder
     from controllers.optimize.job import Job
+    from engine.model.portable import fingerprint
 
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
-                "target": args.target, "seed": args.seed}  # fmt: skip
+                "target": args.target, "seed": args.seed, "model": fingerprint(chosen.model)}  # fmt: skip
     job = Job(chosen, task, method, args)
     with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
         if args.resume:

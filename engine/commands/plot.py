@@ -66,11 +66,11 @@ class Plots:
 
     def series(self, name, words):
         from engine.view import plot_columns
-        from engine.view.quantities import chosen, columns
+        from engine.view.quantities import chosen, columns, distinct
 
-        runs = {}
+        runs, labels = {}, distinct(self.run.labels)
         for w in self.compared:
-            label = self.run.labels[w] if len(self.compared) > 1 else ""
+            label = labels[w] if len(self.compared) > 1 else ""
             runs[label] = chosen(columns(self.run.model, name, self.run, world=w), words)
         if not next(iter(runs.values())):
             return None

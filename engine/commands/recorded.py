@@ -26,11 +26,14 @@ def recording(what):
 
 def world_of(run, label):
     """Index of the world called `label`; the last one without a label."""
+    from engine.view.quantities import distinct
+
     if label is None:
         return run.worlds - 1
-    if label in run.labels:
-        return run.labels.index(label)
-    raise ValueError(f"--world: got {label!r}, allowed: {', '.join(run.labels)}")
+    labels = distinct(run.labels)
+    if label in labels:
+        return labels.index(label)
+    raise ValueError(f"--world: got {label!r}, allowed: {', '.join(labels)}")
 
 
 def along(model):

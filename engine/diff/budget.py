@@ -82,10 +82,16 @@ class Budget:
         size, numbers = self.fixed(steps, every)
         least = self.least(steps)
         what = f"steps={steps}, record_every={every} and worlds={self.sim.worlds}"
-        if numbers + least // item_size() > REACH:
+        if numbers > REACH:
             raise ValueError(
                 f"steps: got {steps}, but outputs and cotangents of {what} are {numbers:,} numbers in one piece, of "
                 f"which {REACH:,} can be; allowed: {', '.join(self._ways(steps, every)) or 'fewer worlds'}"
+            )
+        if numbers + least // item_size() > REACH:
+            raise ValueError(
+                f"frame_skip: got {self.frame_skip}, but the records of one control step and what else {what} need are "
+                f"{numbers + least // item_size():,} numbers in one piece, of which {REACH:,} can be; allowed: "
+                f"{', '.join(self._ways(steps, every)) or 'fewer worlds'}"
             )
         if self.memory < size + least:
             raise ValueError(
@@ -104,7 +110,15 @@ class Budget:
         ways = [f"steps up to {below * every} with this memory (a longer way in windows: a rollout goes on where the "
                 "last one ended)"] * (below > 0)  # fmt: skip
         ways += ["a larger record_every"] * self._fits(steps, steps)
-        return ways
+        skip = self._longest_skip(steps, every)
+        return ways + [f"frame_skip up to {skip}"] * (0 < skip < self.frame_skip)
+
+    def _longest_skip(self, steps, every):
+        """Physics steps in a control step of so many that fit."""
+        size, numbers = self.fixed(steps, every)
+        room = min(self.memory - size, (REACH - numbers) * item_size())
+        record = self.record // self.frame_skip
+        return max((room - self.snapshot) // record, room // (steps * record))
 
     def _fits(self, steps, every):
         (size, numbers), least = self.fixed(steps, every), self.least(steps)

@@ -17,3 +17,6 @@ class UnsupportedError(ModelError):
         if len(self.refused) > self.SHOWN:
             lines.append(f"  ... and {len(self.refused) - self.SHOWN} more (see the error's `refused`)")
         super().__init__("\n".join(lines))
+
+    def __reduce__(self):  # so that another process' error arrives
+        return type(self), (self.source, self.refused), self.__dict__

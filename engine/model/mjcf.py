@@ -4,6 +4,7 @@ Nothing is approximated: what a file uses is taken over, translated exactly (and
 """
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,8 @@ from .validate import validate
 
 OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant something else, and refused arrays were missing
 
-BYTE_ORDER_MARK = "\ufeff"  # what a text begins with that was read from a file of some editors
+# White space and the mark with which files of some editors begin, in any order where a text was put together.
+_BEFORE_XML = re.compile("[\\s\ufeff]*")
 
 
 def load(source, *, assets=None):
@@ -80,9 +82,9 @@ def _compile(mujoco, source, assets):
         return "the MjModel", source, None
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
-    if isinstance(source, str) and not source.strip():
+    text = source[_BEFORE_XML.match(source).end() :] if isinstance(source, str) else ""
+    if isinstance(source, str) and not text:
         raise ValueError(f"source: got {source!r}, an empty text; allowed: a path of an MJCF or URDF file, or XML text")
-    text = source.removeprefix(BYTE_ORDER_MARK).lstrip() if isinstance(source, str) else ""
     if text.startswith("<"):
         title, robot, compiled, argument = "the XML text", robot_of(text), mujoco.MjModel.from_xml_string, text
     else:

@@ -1,5 +1,6 @@
 """A Model as plain arrays and back, bit for bit: what a run file stores so that it needs no other file."""
 
+import hashlib
 import json
 from dataclasses import asdict, fields
 
@@ -27,6 +28,16 @@ def model_to_arrays(model):
     for i, (vert, face) in enumerate(zip(model.mesh_vert, model.mesh_face, strict=True)):
         arrays |= {f"mesh_vert.{i}": vert, f"mesh_face.{i}": face}
     return arrays | {"header": np.array(json.dumps(header))}
+
+
+def fingerprint(model):
+    """A short text that tells a Model from others, whose numbers differ by more than rounding."""
+    told = hashlib.sha1()
+    for name, a in sorted(model_to_arrays(model).items()):
+        with np.errstate(over="ignore"):
+            rounded = a.astype(np.float32) + np.float32(0.0) if a.dtype.kind == "f" else a  # -0 is 0
+        told.update(f"{name} {a.shape} ".encode() + np.ascontiguousarray(rounded).tobytes())
+    return told.hexdigest()[:16]
 
 
 def model_from_arrays(arrays):

@@ -1,5 +1,7 @@
 """A cost written as Taichi functions, differentiated once by Taichi and checked once against differences."""
 
+import inspect
+
 import numpy as np
 import taichi as ti
 
@@ -26,9 +28,12 @@ class TaichiCost(Objective):
     terminal sees a control of zeros. The first call compiles for a second or two, once for a model's sizes; Taichi
     keeps the result on disk.
 
-    Refused with file and line: what Taichi's reverse mode gets wrong (refusals.py). The gradient is compared with
-    central differences at three random trajectories when the cost is made (f64 only; f32 has too few digits for it).
-    Raises ValueError for both.
+    Refused with file and line: what Taichi's reverse mode gets wrong, an index beyond a vector (refusals.py), a cost
+    that is not one number. The gradient is compared with central differences at three random trajectories when the cost
+    is made (f64 only; f32 has too few digits for it). Raises ValueError for all.
+
+    A copy, or what pickle makes in another process, makes its kernels again. The functions go by their names, as all
+    that is pickled.
     """
 
     def __init__(self, model, running=None, terminal=None):
@@ -38,11 +43,12 @@ class TaichiCost(Objective):
         for name, f in given.items():
             if f is not None and not getattr(f, "_is_taichi_function", False):
                 raise ValueError(f"TaichiCost: {name}: got {f!r}, allowed: a function decorated with @ti.func")
-            if f is not None:
-                refuse(f, f"TaichiCost: {name}")
         sizes = [max(n, 1) for n in (model.nq, model.nv, model.nu, model.nsensordata)]
         self.sizes = dict(zip(INPUTS[:4], sizes, strict=True))
-        self.kernels = [_kernel(f, *sizes) if f else None for f in given.values()]
+        for name, f in given.items():
+            if f is not None:
+                refuse(f, f"TaichiCost: {name}", sizes)
+        self.kernels = [_Kernel(f, f"TaichiCost: {name}", sizes) if f else None for name, f in given.items()]
         if np_real() is np.float64:  # f32 has too few digits for it
             check_objective(self, model)
 
@@ -95,19 +101,55 @@ class TaichiCost(Objective):
         return (weight * out.to_numpy()).sum(axis=0)
 
 
+class _Kernel:
+    """Evaluates a ti.func at every row of every world. A copy compiles again."""
+
+    def __init__(self, function, what, sizes):
+        self.function, self.what, self.sizes = function, what, sizes
+        self._made = self._returned = None
+
+    def __getstate__(self):
+        return self.__dict__ | {"_made": None, "_returned": None}
+
+    def __call__(self, *arrays):
+        if self._made is None:
+            self._made, self._returned = _kernel(self.function, *self.sizes)
+        self._made(*arrays)
+        for what in self._returned:
+            f = inspect.unwrap(self.function)
+            raise ValueError(
+                f'{self.what}: File "{inspect.getsourcefile(f)}", line {f.__code__.co_firstlineno}, in {f.__name__}: '
+                f"it returns {what}, allowed: one number"
+            )
+
+    def grad(self, *arrays):
+        self._made.grad(*arrays)
+
+
 def _kernel(function, nq, nv, nu, ns):
-    """A kernel that evaluates `function` at every row of every world."""
-    real = settings().real
+    """(kernel, list): after its first call the list says what the function returns, where that is not one number.
+
+    Taichi ends the process for a store of anything else, so what is returned is asked for while it is traced.
+    """
+    real, wrong = settings().real, []
     array = ti.types.ndarray(dtype=real, ndim=3)
+
+    def is_number(cost):
+        kind = str(cost.ptr.get_rvalue_type())
+        if kind == "unknown" or cost.ptr.is_tensor():
+            wrong.append("nothing" if kind == "unknown" else f"a vector or matrix, {kind}")
+        return not wrong
 
     @ti.kernel
     def evaluate(qpos: array, qvel: array, ctrl: array, sensordata: array, time: array,
                  out: ti.types.ndarray(dtype=real, ndim=2)):  # fmt: skip
         for t, w in out:
-            out[t, w] = function(
+            cost = function(
                 ti.Vector([qpos[t, w, i] for i in range(nq)]), ti.Vector([qvel[t, w, i] for i in range(nv)]),
                 ti.Vector([ctrl[t, w, i] for i in range(nu)]), ti.Vector([sensordata[t, w, i] for i in range(ns)]),
                 time[t, w, 0],
             )  # fmt: skip
+            if ti.static(is_number(cost)):
+                out[t, w] = cost
 
-    return evaluate
+    return evaluate, wrong

@@ -6,6 +6,7 @@ below (measured with 1.7.4). Each is refused with file and line; callees are rea
 
 import ast
 import inspect
+import operator
 import textwrap
 
 # attribute or function name -> why
@@ -19,21 +20,29 @@ _CALLS = {
 }  # fmt: skip
 
 
-def refuse(function, what):
-    """Raise ValueError, with file and line, for the first construct in a ti.func or its callees that is not safe."""
-    open_, seen = [function], set()
+def refuse(function, what, sizes=()):
+    """Raise ValueError, with file and line, for the first construct in a ti.func or its callees that is not safe.
+
+    sizes: of the vectors that are its first arguments. Taichi ends the process for an index beyond one.
+    """
+    open_, seen = [(function, tuple(sizes))], set()
     while open_:
-        f = inspect.unwrap(open_.pop())
-        if f in seen:
+        f, lengths = open_.pop()
+        f = inspect.unwrap(f)
+        if (f, lengths) in seen:
             continue
-        seen.add(f)
+        seen.add((f, lengths))
         try:
             lines, first = inspect.getsourcelines(f)
         except (OSError, TypeError):
             raise ValueError(f"{what}: the source of {f!r} cannot be read, so it cannot be checked") from None
         tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
         scope = {**f.__globals__, **dict(zip(f.__code__.co_freevars, _cells(f), strict=True))}
-        for node, why in _faults(tree):
+        stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        names = [a.arg for a in tree.args.args]
+        vectors = {name: n for name, n in zip(names, lengths, strict=False) if n and name not in stored}
+        constants = {name: value for name, value in scope.items() if name not in stored | set(names)}
+        for node, why in (*_faults(tree), *_beyond(tree.body, vectors, constants)):
             raise ValueError(
                 f'{what}: File "{inspect.getsourcefile(f)}", line {first + node.lineno - 1}, in {f.__name__}: {why}'
             )
@@ -41,7 +50,7 @@ def refuse(function, what):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 callee = scope.get(node.func.id)
                 if getattr(callee, "_is_taichi_function", False):
-                    open_.append(callee)
+                    open_.append((callee, tuple(vectors.get(getattr(a, "id", None)) for a in node.args)))
 
 
 def _cells(f):
@@ -77,6 +86,37 @@ def _faults(tree):
     for name, node in integers.items():
         if assigned[name] > 1:
             yield node, f"{name} starts as a whole number and everything added to it is cut to one; write 0.0"
+
+
+def _beyond(nodes, vectors, scope):
+    """(node, why) of every constant index beyond a vector, static loops and branches followed as Taichi does."""
+    for node in nodes:
+        if isinstance(node, ast.If) and _static(node.test):
+            for taken in _evaluated(node.test.args[0], scope, bool):
+                yield from _beyond(node.body if taken else node.orelse, vectors, scope)
+            continue
+        if isinstance(node, ast.For) and _static(node.iter) and isinstance(node.target, ast.Name):
+            for values in _evaluated(node.iter.args[0], scope, list):
+                for value in values:
+                    yield from _beyond(node.body, vectors, scope | {node.target.id: value})
+            continue
+        if isinstance(node, ast.Subscript) and getattr(node.value, "id", None) in vectors:
+            name = node.value.id
+            for index in _evaluated(node.slice, scope, operator.index):
+                if not 0 <= index < vectors[name]:
+                    yield node, f"{name}[{index}]: allowed: 0 to {vectors[name] - 1}"
+        yield from _beyond(ast.iter_child_nodes(node), vectors, scope)
+
+
+def _evaluated(node, scope, kind):
+    """[kind(what an expression is)] where constants alone tell, else []."""
+    calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
+    if not all(getattr(f, "id", None) in ("range", "len", "min", "max", "abs", "enumerate", "zip") for f in calls):
+        return []
+    try:
+        return [kind(eval(compile(ast.Expression(node), "<cost>", "eval"), dict(scope)))]
+    except Exception:  # it takes a value that only a run has
+        return []
 
 
 def _static(node):

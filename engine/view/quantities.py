@@ -55,6 +55,17 @@ def columns(model, name, trajectory, seen=None, world=0):
     return [Column(*label, times, values[:, i]) for i, label in enumerate(labels)]
 
 
+def distinct(words):
+    """The words, those that were there before with a number after them: what is called alike is still told apart."""
+    found = {}
+    for word in words:
+        name, k = word, 2
+        while name in found:
+            name, k = f"{word} {k}", k + 1
+        found[name] = None
+    return list(found)
+
+
 def chosen(found, words):
     """The columns whose names are, or begin with, one of `words`; all of them without words."""
     if not words:

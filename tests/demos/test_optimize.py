@@ -41,7 +41,24 @@ def test_a_resumed_run_ends_with_the_same_numbers(folder, tmp_path):
 
 def test_resuming_with_other_settings_is_refused(folder, capsys):
     assert run(folder, "--iterations", "5", "--resume", "--seed", "3") == 2
-    assert "seed" in capsys.readouterr().err
+    assert "made with seed 0, asked for seed 3" in capsys.readouterr().err
+
+
+def test_resuming_with_another_robot_of_the_same_name_is_refused(tmp_path, capsys):
+    """Its best cost would be the other's."""
+    slider = "<body><joint name='x' type='slide' axis='1 0 0'/><geom size='0.1' mass='{}'/></body>"
+    file = "<mujoco><worldbody>" + slider + "</worldbody><actuator><motor joint='x'/></actuator></mujoco>"
+    path, out = tmp_path / "slider.xml", tmp_path / "run"
+
+    def search(mass, *more):
+        path.write_text(file.format(mass))
+        return main(["optimize", str(path), "--method", "random", "--out", str(out), *TINY, *more])
+
+    assert search(1.0, "--iterations", "1") == search("1.00", "--iterations", "2", "--resume") == 0
+    before = (out / "checkpoint.npz").read_bytes()
+    assert search(2.0, "--iterations", "3", "--resume") == 2
+    assert "the folder was made with model '" in capsys.readouterr().err
+    assert (out / "checkpoint.npz").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,14 @@ def test_workers_that_always_die_are_an_error(scene):
         few.gradient(Fatal(), np.zeros((2, 3)))
 
 
+def test_closed_workers_say_so(scene):
+    with Workers(scene.model, 2, 3) as ended:
+        pass
+    ended.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        ended.rollout(np.zeros((3, scene.model.nu)))
+
+
 def test_errors_name_the_world_among_all(scene, workers):
     qvel = np.zeros((WORLDS, 6))
     qvel[4] = 1e9 * np.array([1, -1, 1, -1, 1, -1])

@@ -67,7 +67,9 @@ def test_stopping_and_dying_change_nothing(tmp_path):
 
 def test_bad_input_is_named():
     start, improve = climber()
-    for arguments, named in (({"seeds": []}, "seeds"), ({"seeds": [1, 1]}, "seeds"), ({"replace": 0.9}, "replace")):
+    bad = [({"seeds": []}, "seeds"), ({"seeds": [1, 1]}, "seeds"), ({"replace": 0.9}, "replace")]
+    bad += [({"rounds": rounds}, "rounds: got") for rounds in (0, -1, 2.5, None)]
+    for arguments, named in bad:
         with pytest.raises(ValueError, match=named):
             population(start, improve, **{"seeds": range(2), "rounds": 1, **arguments})
     with pytest.raises(ValueError, match="score nan"):

@@ -1,17 +1,23 @@
 """Copies, by `copy` and by pickle, stepped or not: memory of their own, and the bits of the original from there on."""
 
 import copy
+import importlib
 import multiprocessing
 import pickle
+import pkgutil
 
 import numpy as np
 import pytest
 
+import controllers
+import engine
 import scenes
 from controllers import CPG, MLP, PD
 from engine import ContactOverflowError, DivergenceError, Simulator, StaleTapeError, Tape
 from engine.arrays import Pack
 from engine.diff.pure import pure_rollout
+from engine.lock import FolderInUseError, FolderLock
+from engine.model import ModelError, UnsupportedError
 
 WORLDS, STEPS = 3, 12
 HOW = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
@@ -144,10 +150,31 @@ def test_a_sum_of_controllers(model, how):
     assert mine.members[1].params.ndim == 1 and (member + CPG(model.nu)).nparam > member.nparam
 
 
-def test_errors_arrive(how):
-    for error in (DivergenceError("world 1 ...", 1, 2, 3), ContactOverflowError("world 1 ...", 1, 2, 3)):
+def errors_of(package):
+    """Every kind of error that a package defines."""
+    for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        try:
+            module = importlib.import_module(info.name)
+        except ImportError:  # an extra that is not installed
+            continue
+        yield from (c for c in vars(module).values() if isinstance(c, type) and issubclass(c, BaseException)
+                    and c.__module__ == info.name)  # fmt: skip
+
+
+def test_errors_arrive(how, tmp_path):
+    """One that cannot be unpickled ends the thread of a multiprocessing.Pool that takes results: it waits for ever."""
+    with FolderLock(tmp_path), pytest.raises(FolderInUseError) as held:
+        FolderLock(tmp_path)
+    errors = [
+        DivergenceError("world 1 ...", 1, 2, 3), ContactOverflowError("world 1 ...", 1, 2, 3), StaleTapeError("a"),
+        ModelError("b"), UnsupportedError("c", ["d"] * 50), held.value,
+    ]  # fmt: skip
+    for error in errors:
+        error.note = "kept"
         other = how(error)
-        assert type(other) is type(error) and str(other) == "world 1 ..." and vars(other) == vars(error)
+        assert type(other) is type(error) and str(other) == str(error) and vars(other) == vars(error)
+    known = {c for package in (engine, scenes, controllers) for c in errors_of(package)}
+    assert known == {type(error) for error in errors}
 
 
 def test_another_precision_is_refused(model):

@@ -52,6 +52,22 @@ def test_a_larger_record_every_is_named_where_it_helps(sim):
     engine.Tape(sim, 1000, memory=2 * fixed, record_every=1000)
 
 
+@pytest.mark.parametrize(("memory", "named"), [
+    ("1GiB", "frame_skip: got 1000000000, but the records of one control step .* are 74,0.* numbers .*allowed: frame"),
+    ("20MB", "memory: got 19.07 MiB, .*allowed: memory="),
+])  # fmt: skip
+def test_control_steps_of_too_many_physics_steps(sim, memory, named):
+    """They are what is named, with the longest that fit."""
+    skip = 10**9 if memory == "1GiB" else 10**6
+    with pytest.raises(ValueError, match=named) as caught:
+        engine.Tape(sim, 10, frame_skip=skip, memory=memory)
+    most = int(re.search(r"frame_skip up to (\d+)$", str(caught.value))[1])
+    total = engine.Tape(sim, 1, memory=memory).memory
+    budget.Budget(sim, most, total).for_schedule(10, 1)
+    with pytest.raises(ValueError, match="allowed: "):
+        budget.Budget(sim, most + 1, total).for_schedule(10, 1)
+
+
 def test_records_end_where_indices_do(sim, monkeypatch):
     """However large the budget: 16 GiB hold more numbers than the kernels' indices reach."""
     whole = engine.Tape(sim, 1000)

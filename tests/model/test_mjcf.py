@@ -186,6 +186,9 @@ def test_a_byte_order_mark(tmp_path):
         path.write_text(text, encoding="utf-8-sig")
         for source in (path, path.read_text(encoding="utf-8"), path.read_text(encoding="utf-8-sig")):
             assert str(load(source).report).splitlines()[1:] == str(load(text).report).splitlines()[1:]
+        assert load(f"\n \ufeff\n\ufeff {text}").nq == load(text).nq
+    with pytest.raises(ValueError, match="an empty text"):
+        load("\ufeff \n")
 
 
 def test_options_that_stop_mujoco_early_are_reported():

@@ -92,3 +92,61 @@ def modulo(qpos, qvel, ctrl, sensordata, time):
 @ti.func
 def follow(qpos, qvel, ctrl, sensordata, time):
     return (qpos[0] - ti.sin(3.0 * time)) ** 2
+
+
+BEYOND = 6
+
+
+@ti.func
+def beyond(qpos, qvel, ctrl, sensordata, time):
+    return qpos[BEYOND]
+
+
+@ti.func
+def beyond_in_a_loop(qpos, qvel, ctrl, sensordata, time):
+    c = 0.0
+    for i in ti.static(range(4)):
+        c += ctrl[i]
+    return c
+
+
+@ti.func
+def seventh(x):
+    return x[BEYOND]
+
+
+@ti.func
+def beyond_in_a_callee(qpos, qvel, ctrl, sensordata, time):
+    return seventh(qvel) ** 2
+
+
+@ti.func
+def before(qpos, qvel, ctrl, sensordata, time):
+    return qpos[-1]
+
+
+@ti.func
+def within(qpos, qvel, ctrl, sensordata, time):
+    """Every index that is traced is there."""
+    c = seventh(sensordata)
+    for i in ti.static(range(3)):
+        c += ctrl[i]
+    for i in ti.static(range(2 * BEYOND)):
+        if ti.static(i < BEYOND):
+            c += qpos[i]
+    for i in ti.static(range(2)):
+        for j in ti.static(range(3 * i)):
+            c += qvel[i + 2 * j]
+    if ti.static(BEYOND < 3):
+        c += qpos[BEYOND]
+    return c
+
+
+@ti.func
+def nothing(qpos, qvel, ctrl, sensordata, time):
+    qpos[0] ** 2
+
+
+@ti.func
+def a_vector(qpos, qvel, ctrl, sensordata, time):
+    return qpos * 2.0

@@ -1,5 +1,8 @@
 """Objectives: each cotangent against differences, windows add up, wrong ones are refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -52,6 +55,7 @@ READY = {
     "taichi": lambda: (ANT, TaichiCost(ANT, costs.running, costs.terminal)),
     "taichi, running only": lambda: (ANT, TaichiCost(ANT, costs.running)),
     "taichi, terminal only": lambda: (ANT, TaichiCost(ANT, terminal=costs.terminal)),
+    "taichi, in loops": lambda: (HOPPER, TaichiCost(HOPPER, costs.within)),
 }  # fmt: skip
 
 
@@ -150,7 +154,11 @@ def test_a_right_numpy_cost():
 REFUSED = {
     "run_time_loop": "run-time loop", "while_loop": "while", "breaks": "break", "selects": "select",
     "ternary": "if c else b", "norm": "norm", "in_place": "in place", "cut_to_whole": "whole number",
-    "through_a_callee": "run_time_loop", "modulo": "//",
+    "through_a_callee": "run_time_loop", "modulo": "//", "before": r"qpos\[-1\]: allowed: 0 to 5",
+    # the process would end
+    "beyond": r"qpos\[6\]: allowed: 0 to 5", "beyond_in_a_loop": r"ctrl\[3\]: allowed: 0 to 2",
+    "beyond_in_a_callee": r"in seventh: x\[6\]: allowed: 0 to 5",
+    "nothing": "returns nothing, allowed: one number", "a_vector": r"returns a vector .*\(6\).* allowed: one number",
 }  # fmt: skip
 
 
@@ -158,6 +166,18 @@ REFUSED = {
 def test_what_taichi_gets_wrong_is_refused_with_its_line(name):
     with pytest.raises(ValueError, match=rf'File ".*costs.py", line \d+.*{REFUSED[name]}'):
         TaichiCost(HOPPER, getattr(costs, name))
+
+
+@pytest.mark.parametrize("name", sorted(set(READY) - {"track a function"}))  # a lambda, which nothing pickles
+def test_copies(name):
+    """By `copy` and by pickle, as a search has them that is copied or sent to a worker."""
+    model, objective = READY[name]()
+    trajectory = Sample(model, np.random.default_rng(0), 0.3)
+    cost, bars = objective(trajectory)
+    for other in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):
+        again, same = other(trajectory)
+        assert np.array_equal(again, cost) and same.keys() == bars.keys()
+        assert all(np.array_equal(same[k], bars[k]) for k in bars)
 
 
 def test_the_named_line_is_the_one():

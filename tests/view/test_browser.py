@@ -123,6 +123,20 @@ def test_worlds_stand_side_by_side_and_follow_moves_the_scene(server, seen):
     np.testing.assert_allclose(stage.root.position, [-0.5, 0.0, 0.0])
 
 
+def test_worlds_and_bodies_that_are_called_alike(server):
+    """viser ends a node whose path another one takes."""
+    body = "<body name='{}' pos='0 0 {}'><joint name='{}' type='slide'/><geom size='0.1'/></body>".format
+    model = engine.load(f"<mujoco><worldbody>{body('a/b', 0, 'j')}{body('a_b', 1, 'k')}</worldbody></mujoco>")
+    s = replay(model, engine.Tape(engine.Simulator(model), 2).rollout(np.zeros((2, 0))))
+    shown = film(model, [s] * 4, labels=["x", "x", "", ""])
+    stage = Stage(server.scene, model, shown.labels, shown.low, shown.high)
+    stage.show(shown.frames[-1])
+    for bodies in stage.bodies:
+        for b, node in bodies.items():
+            assert node.position[2] == pytest.approx(s.xpos[-1, b, 2], abs=1e-6)
+    assert [text.text for text in stage.texts.values()] == ["x", "x"]
+
+
 def test_layers_appear_when_there_is_something_to_show(server, seen):
     model, s = seen
     shown = film(model, s)

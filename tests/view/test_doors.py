@@ -150,3 +150,26 @@ def test_a_browser_shows_the_page_and_no_other_page_reaches_it(tmp_path):
             assert page.evaluate(attempt) == "refused"
     finally:
         stop(shown)
+
+
+@pytest.mark.parametrize("host, port, told", [
+    ("127.0.0.1", 65536, "port: got 65536, allowed: a whole number from 1 to 65535"),
+    ("127.0.0.1", -1, "port: got -1"), ("127.0.0.1", "8080", "port: got '8080'"),
+    ("nowhere.invalid", 8300, "host: got 'nowhere.invalid'"), ("x" * 70 + ".org", 8300, "host: got 'xxx"),
+    ("203.0.113.7", 8300, "host: got '203.0.113.7' .*allowed: a name or an address of this machine"),
+])  # fmt: skip
+def test_where_it_cannot_listen_is_named(host, port, told):
+    """viser would wait for ever."""
+    with pytest.raises(ValueError, match=told):
+        viser_server(host, port)
+
+
+def test_a_port_in_use_gives_way_to_the_next():
+    with socket.create_server(("127.0.0.1", 8310)), socket.create_server(("127.0.0.1", 65535)):
+        made = viser_server(port=8310)
+        try:
+            assert made.get_port() == 8311
+        finally:
+            stop(made)
+        with pytest.raises(ValueError, match="port: got 65535, and none"):
+            viser_server(port=65535)

@@ -1,29 +1,67 @@
 """The viser server: started where it is needed, without a word on the terminal but ours, for nobody but our page."""
 
 import contextlib
+import errno
 import io
+import os
+import socket
 
 from engine.view.browser.guard import guarded
 
+_TRIED = 1000  # ports, from the one that is asked for
+
 
 def viser_server(host="127.0.0.1", port=0):
-    """A viser.ViserServer; port 0 takes the first free one from 8080. Names the extra where viser is missing.
+    """A viser.ViserServer at the first free port from `port` on; 0: from 8080. Names the extra where viser is missing.
 
     At a loopback address it answers the page's own websockets, elsewhere those that have the token in `address`.
+    Raises ValueError where `host` is no address of this machine, or no port is free.
     """
     try:
         import viser
     except ImportError:
         raise ImportError('pictures in the browser need viser: pip install "pullback[view]"') from None
 
+    free = _free_port(host, port or 8080)  # viser, which starts in a thread, waits for ever where there is none
+
     def start(at):
-        return viser.ViserServer(host=at, port=port or 8080, label="Pullback", verbose=False)
+        return viser.ViserServer(host=at, port=free, label="Pullback", verbose=False)
 
     with contextlib.redirect_stdout(io.StringIO()):
         server, server.pullback_guard = guarded(start, host)
     # without the button that would send the scene through a server on the internet
     server.gui.configure_theme(control_width="small", show_logo=False, show_share_button=False)
     return server
+
+
+def _free_port(host, port):
+    """The first port from `port` on that can be listened at."""
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+        raise ValueError(f"port: got {port!r}, allowed: a whole number from 1 to 65535, or 0 for the first free one")
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for tried in range(port, min(port + _TRIED, 65536)):
+            if all(_is_free(family, (at[0], tried, *at[2:])) for family, *_, at in found):
+                return tried
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"host: got {host!r} ({error}), allowed: a name or an address of this machine") from error
+    raise ValueError(f"port: got {port}, and none of it and those after it is free; allowed: another one")
+
+
+def _is_free(family, at):
+    """Whether it can be listened at this address; OSError where it is another machine's."""
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        if os.name == "posix":  # as asyncio, by which viser listens
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            s.bind(at)
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
 
 
 def stop(server):

@@ -15,6 +15,7 @@ from engine.model.constants import PLANE
 from engine.view.browser.frames import Frame, leading_body, robot_size, visible_geoms
 from engine.view.browser.shapes import add_geom, add_ground
 from engine.view.camera import Camera
+from engine.view.quantities import distinct
 
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
 CONTACT, FORCE, RANGE, LIMIT, PUSH = (230, 159, 0), (213, 94, 0), (110, 120, 130), (214, 39, 40), (0, 158, 115)
@@ -43,10 +44,12 @@ class Stage:
         self._leader = leading_body(model)
         self._atmosphere()
         self.root = scene.add_frame("/scene", show_axes=False)
-        self.bodies = [self._robot(label, offset) for label, offset in zip(labels, self.offsets, strict=True)]
+        words = _words(labels)
+        self._body_words = _words([name or f"body {b}" for b, name in enumerate(model.body_names)])
+        self.bodies = [self._robot(word, offset) for word, offset in zip(words, self.offsets, strict=True)]
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
         self.nodes = self._overlays()
-        self.texts = {w: self._text(label) for w, label in enumerate(labels) if label}
+        self.texts = {w: self._text(words[w], label) for w, label in enumerate(labels) if label}
         self._grounded, self._moved = False, np.zeros(3)
 
     def move_ground(self, moved):
@@ -97,20 +100,20 @@ class Stage:
         scene.configure_fog(near=6.0 * self.size, far=_fog(self.size), color=tuple(int(c) for c in SKY_LOW))
         scene.configure_default_lights(True, cast_shadow=True)
 
-    def _robot(self, label, offset):
+    def _robot(self, word, offset):
         """{body: node} of the bodies that have something to show."""
         model, scene = self.model, self.scene
         bodies = {}
         for g in visible_geoms(model):
             b = int(model.geom_bodyid[g])
-            path = f"/scene/robots/{_word(label)}/{_word(model.body_names[b] or f'body {b}')}"
+            path = f"/scene/robots/{word}/{self._body_words[b]}"
             if b not in bodies:
                 bodies[b] = scene.add_frame(path, show_axes=False, position=offset)
             add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
         return bodies
 
-    def _text(self, label):
-        return self.scene.add_label(f"/scene/labels/{_word(label)}", label, anchor="bottom-center")
+    def _text(self, word, label):
+        return self.scene.add_label(f"/scene/labels/{word}", label, anchor="bottom-center")
 
     def _ground(self, first: Frame):
         """Planes; a level one serves all worlds, a tilted one is drawn for each."""
@@ -175,6 +178,11 @@ def _fog(size):
 def _word(name):
     """A name that is one level of the scene tree."""
     return name.replace("/", "_")
+
+
+def _words(names):
+    """The names, as words that differ on one level of the scene tree: of two nodes alike the second ends the first."""
+    return distinct(_word(name) for name in names)
 
 
 def _rotated(quat, v):

@@ -17,6 +17,7 @@ import textwrap
 from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl, matrix_ops
 from taichi.lang.ast.ast_transformer_utils import ASTTransformerContext, Builder
+from taichi.lang.exception import TaichiCompilationError, handle_exception_from_cpp
 from taichi.lang.expr import Expr, make_expr_group
 from taichi.lang.matrix import Vector
 
@@ -36,16 +37,22 @@ def _position(self, node):
 
 
 def _built(self, ctx, node):
-    """Trace a node. Taichi writes down where it is before each one; here only functions do, and a node that fails is
-    traced once more, Taichi's way, for its message."""
-    if isinstance(node, (ast.Module, ast.FunctionDef)):
+    """Trace a node. Taichi writes down where it is before each one; here only functions do. A node that fails says
+    where it stands, as each call on the way there does, without Python's tracebacks of both tracers."""
+    method = getattr(self, f"build_{type(node).__name__}", None)
+    if method is None or isinstance(node, (ast.Module, ast.FunctionDef)):
         return _build(self, ctx, node)
     try:
-        return getattr(self, f"build_{type(node).__name__}")(ctx, node)
-    except Exception:
-        if ctx.raised:
-            raise
-        return _build(self, ctx, node)
+        return method(ctx, node)
+    except Exception as error:
+        if ctx.raised or not isinstance(node, (ast.stmt, ast.expr)):
+            raise error.with_traceback(None) from None
+        ctx.raised = True
+        error = handle_exception_from_cpp(error)
+        if isinstance(error, TaichiCompilationError):
+            raise type(error)(ctx.get_pos_info(node) + str(error)) from None
+        text = f"{ctx.get_pos_info(node)}{type(error).__name__}: {error}"
+        raise TaichiCompilationError(text) from None
 
 
 # ------------------------------------------------------------------------------------------- source, parsed once

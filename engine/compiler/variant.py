@@ -95,7 +95,9 @@ def reached(function, stages=False):
         if plain in found:
             continue
         found[plain] = getattr(f, "serves", None)
-        for callee in names_in(plain)[1]:
+        pairs, called = names_in(plain)
+        users = [getattr(own, n) for n in ("act", "act_vjp") if has.own and ("own", n) in pairs]
+        for callee in [*called, *users]:
             feature = getattr(callee, "serves", None)
             ours = getattr(callee, "_is_taichi_function", False) or stages and getattr(callee, "is_stage", False)
             if ours and (feature is None or getattr(has, feature)):

@@ -1,6 +1,8 @@
 """A controller of one's own: the example of controllers/README.md, word for word, with its gradient checked."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,9 +18,10 @@ from tests.controllers.test_controllers import Robot, check_twin
 README = Path(__file__).parents[2] / "controllers" / "README.md"
 
 
-def example(folder, name):
-    """The example as a module from a file, which Taichi needs."""
+def example(folder, name, wrong=None):
+    """The example as a module from a file, which Taichi needs; with another name in place of `qvel`, a wrong one."""
     text = README.read_text().split("<!-- own controller -->\n```python\n")[1].split("```\n<!-- end -->")[0]
+    text = text.replace("d.qvel[", f"d.{wrong}[") if wrong else text
     path = folder / f"{name}.py"
     path.write_text(text)
     spec = importlib.util.spec_from_file_location(name, path)
@@ -92,3 +95,35 @@ def test_mistakes_are_named(robot, pump):
         type("Twinless", (pump,), {"_control": Own._control})(3).control(0, 0.0, np.zeros(6), np.zeros(6))
     with pytest.raises(StaleTapeError):
         engine.Tape(robot.sim, 3).backward()
+
+
+def test_a_mistake_says_where_it_is(robot, tmp_path):
+    """A few lines, the last of which names the user's own; then a right controller runs."""
+    from taichi.lang.exception import TaichiCompilationError
+
+    with pytest.raises(TaichiCompilationError) as caught:
+        robot.start().tape().rollout(example(tmp_path, "wrong", "qvelocity").Pump(3))
+    lines = str(caught.value).splitlines()
+    assert len(lines) < 15
+    assert "wrong.py" in lines[-2] and "in pump" in lines[-2] and "no array, size or option 'qvelocity'" in lines[-1]
+    robot.start().tape().rollout(example(tmp_path, "right").Pump(3))
+
+
+def test_with_the_features_of_the_robot_alone(tmp_path):
+    """A process that asks for no others, as a user's: the arrays that the pair reads are the kernel's, too."""
+    example(tmp_path, "alone")
+    path = tmp_path / "script.py"
+    path.write_text("""
+import numpy as np
+import alone, engine, scenes
+
+model = scenes.load("hopper").model
+controller = alone.Pump(model.nu)
+controller.params[:] = 0.3
+tape = engine.Tape(engine.Simulator(model), 5)
+bars = np.ones_like(tape.rollout(controller).qpos)
+assert np.abs(tape.backward(qpos=bars).params).min() > 0
+""")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(README.parents[1]), str(tmp_path)))}
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=600, env=env)
+    assert done.returncode == 0, done.stderr[-1000:]

@@ -1,13 +1,16 @@
 """Simulators are made once per model and session; all of them share the kernels, which compile once per process."""
 
+import os
+
 import mujoco
 import pytest
 
 import engine
 from engine.model import load
 
-# One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own.
-engine.init(features="all")
+# One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own, and
+# PULLBACK_TEST_FEATURES=robot runs any test as a user's process would.
+engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,17 @@
 """Simulators are made once per model and session; all of them share the kernels, which compile once per process."""
 
 import os
+import signal
 
 import mujoco
 import pytest
 
 import engine
 from engine.model import load
+
+# What a shell starts in the background, or nohup, ignores Ctrl-C, and so would what the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own, and
 # PULLBACK_TEST_FEATURES=robot runs any test as a user's process would.

@@ -12,7 +12,6 @@ ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"'
 
 from engine.distributed import started_ray  # noqa: E402
 
-pytestmark = pytest.mark.slow  # Ray takes its time to start
 PROC = Path("/proc")
 
 

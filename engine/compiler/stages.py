@@ -35,7 +35,7 @@ from engine.compiler.variant import reached, variant_of
 from engine.math.types import real
 from engine.schema import LETTERS, NUMBERS, PLACES, kind_of, kinds_of
 
-TRIES, HOLES = 100_000, 1_000_000
+MADE = 512
 _count = itertools.count()
 
 
@@ -52,20 +52,12 @@ def _compile_in_order(self, key, args, arg_features):
     if hasattr(self, "broken"):
         raise self.broken
     now = session()
-    name = self.func.__name__
-    begun = getattr(self, "begun", 0)  # Taichi makes no second Function of a key
-    held = []
-    for again in range(begun, begun + (TRIES if name.endswith("_body") else 1)):
-        names = ti_core.FunctionKey(name, self.func_id, key.instance_id + 1000 * again)
-        function = impl.get_runtime().prog.create_function(names)
-        if _address(function) > now.youngest:
-            break
-        held += _fill_holes(_address(function), now.youngest)
-    for hole in held:
-        _libc.free(hole)
-    self.begun = again + 1
-    if name.endswith("_body"):
-        now.youngest = _address(function)
+    if self.func.__name__.endswith("_body"):
+        function = _next_place(now)
+    else:
+        self.begun = getattr(self, "begun", -1) + 1  # Taichi makes no second Function of a key
+        names = ti_core.FunctionKey(self.func.__name__, self.func_id, key.instance_id + 1000 * self.begun)
+        function = now.program.create_function(names)
     now.real.append(self)
 
     def body():
@@ -93,25 +85,20 @@ def _address(function):
     return ctypes.c_void_p.from_address(id(function) + object.__basicsize__).value
 
 
-try:
-    _libc = ctypes.CDLL(None)
-    _libc.malloc.restype = _libc.malloc_usable_size.restype = ctypes.c_size_t
-    _libc.malloc_usable_size.argtypes = _libc.free.argtypes = (ctypes.c_void_p,)
-except (AttributeError, OSError, TypeError):  # another C library; there a Function takes tries
-    _libc = None
+def _next_place(now):
+    """An empty Function of the session's program, behind those that were taken before.
 
-
-def _fill_holes(address, above):
-    """Takes the free places in memory that would do for an object as large as the one at `address`, up to where the
-    next lies above an address: a process that has given much back has more of them than tries. Returns what to free."""
-    held = []
-    if _libc is not None:
-        size = _libc.malloc_usable_size(address)
-        while len(held) < HOLES:
-            held.append(_libc.malloc(size))
-            if held[-1] > above:
-                break
-    return held
+    Many are made at once and taken by their addresses. The memory allocator places them as it likes.
+    """
+    if not now.places:
+        first = now.made
+        now.made += MADE
+        keys = (ti_core.FunctionKey("stage", -1, number) for number in range(first, now.made))
+        made = sorted(map(now.program.create_function, keys), key=_address)
+        # the later ones of a process with hundreds of robots may lie before; their kernels are compiled anew
+        now.places = [f for f in made if _address(f) > now.youngest][::-1] or made[::-1]
+    now.youngest = _address(now.places[-1])
+    return now.places.pop()
 
 
 class Block:

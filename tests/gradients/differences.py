@@ -11,6 +11,7 @@ OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
 STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 TINY = 1e-9  # steps over which no loss here bends visibly
+SETTLED = 1e-9  # smaller steps are not asked where quotients agree that well, relative
 ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
 
 
@@ -133,17 +134,24 @@ def derivative(f, steps, noise, side=0):
     then f bends the more, for its step, the smaller the step is, and the pair does not count.
     """
     steps = np.asarray(steps)
-    quotients, bends = np.array([sample(f, h, side) for h in steps]).T
-    tiny = steps <= TINY
-    if tiny.any() and not np.isnan(bends[tiny]).all():
-        noise = max(noise, 0.5 * np.nanmax(bends[tiny] * steps[tiny]))
-    spreads = np.abs(np.diff(quotients)) + noise / steps[1:]
-    rounding = 10 * noise / steps[1:] + 1e-5 * np.abs(quotients[1:])
-    spreads[bends[1:] > 1.5 * bends[:-1] + rounding] = np.nan
-    if np.isnan(spreads).all():
-        return np.nan, np.inf
-    i = int(np.nanargmin(spreads))
-    return float(quotients[i : i + 2].mean()), float(spreads[i])
+    last = len(steps) - int((steps <= TINY).sum())
+    samples = {i: sample(f, steps[i], side) for i in range(last, len(steps))}
+    bends = [samples[i][1] * steps[i] for i in samples]
+    if bends and not np.isnan(bends).all():
+        noise = max(noise, 0.5 * np.nanmax(bends))
+    best = np.nan, np.inf
+    for i, h in enumerate(steps):
+        if i < last:
+            samples[i] = sample(f, h, side)
+        if i:
+            (before, bend_before), (quotient, bend) = samples[i - 1], samples[i]
+            rounding = 10 * noise / h + 1e-5 * abs(quotient)
+            spread = abs(quotient - before) + noise / h
+            if spread < best[1] and not bend > 1.5 * bend_before + rounding:
+                best = 0.5 * (quotient + before), spread
+                if spread < SETTLED * abs(quotient):
+                    break
+    return float(best[0]), float(best[1])
 
 
 def sample(f, h, side):

@@ -64,7 +64,7 @@ def test_what_may_be_asked_for():
 
 
 @pytest.mark.parametrize("name", [
-    n if n in ("pendulum", "hopper") else pytest.param(n, marks=pytest.mark.slow) for n in SCENES
+    n if n == "pendulum" else pytest.param(n, marks=pytest.mark.slow) for n in SCENES
 ])  # fmt: skip
 def test_a_robots_own_kernels_give_the_same(name, tmp_path):
     """As those compiled for everything: steps and gradients to 1e-12, and a recording of either to the bit."""

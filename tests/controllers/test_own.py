@@ -117,10 +117,11 @@ def test_with_the_features_of_the_robot_alone(tmp_path):
 import numpy as np
 import alone, engine, scenes
 
-model = scenes.load("hopper").model
+model = scenes.load("pendulum").model
 controller = alone.Pump(model.nu)
 controller.params[:] = 0.3
 tape = engine.Tape(engine.Simulator(model), 5)
+tape.sim.data.qvel[:] = 0.5
 bars = np.ones_like(tape.rollout(controller).qpos)
 assert np.abs(tape.backward(qpos=bars).params).min() > 0
 """)

@@ -58,6 +58,10 @@ READY = {
     "taichi, in loops": lambda: (HOPPER, TaichiCost(HOPPER, costs.within)),
 }  # fmt: skip
 
+# Taichi differentiates and compiles each one's functions for a quarter of a minute.
+LONG = ("taichi, running only", "taichi, terminal only")
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in READY]
+
 
 def servo():
     b = ModelBuilder("servo")
@@ -69,7 +73,7 @@ def servo():
     return b.compile()
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", EACH)
 def test_cotangents(name):
     model, objective = READY[name]()
     for seed in range(4):

@@ -36,6 +36,7 @@ def started(kind, scene):
     return sim
 
 
+@pytest.mark.slow
 def test_steps_and_gradients_are_those_of_the_other_forms(on_device, scene):
     found = []
     for kind in (Simulator, on_device):

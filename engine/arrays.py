@@ -13,9 +13,10 @@ from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CAPSULE, PLANE, SPHERE
+from engine.model.constants import BALL, BOX, CAPSULE, EQ_WELD, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
+from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
@@ -101,14 +102,16 @@ def pack_bytes(name, elements):
 def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
     columns, entries = tree(model)
-    chain = longest_chain(model, columns)
+    coupled = coupled_dofs(model)
+    chain = longest_chain(columns, coupled)
     swept, partners, always = broad_phase(model)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
-        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nsite": model.nsite, "nsensor": model.nsensor,
-        "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
+        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": len(ties(model)),
+        "nsite": model.nsite, "nsensor": model.nsensor,
+        "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
@@ -150,8 +153,14 @@ def default_contacts(model):
 
 
 def contact_capacity(model):
-    """Contacts that the candidate pairs and the limited ball joints can make at most."""
-    return int(pair_contacts(model).sum() + np.sum((model.jnt_type == BALL) & model.jnt_limited))
+    """Contacts that the candidate pairs can make at most, and the blocks of ball joints and equalities."""
+    return int(pair_contacts(model).sum()) + other_blocks(model)
+
+
+def other_blocks(model):
+    """Blocks of constraints that are no contacts, at most: limited ball joints and equalities."""
+    welds = sum(tie["kind"] == EQ_WELD for tie in ties(model))
+    return int(np.sum((model.jnt_type == BALL) & model.jnt_limited)) + len(ties(model)) + welds
 
 
 def pair_contacts(model):

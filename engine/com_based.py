@@ -2,7 +2,8 @@
 
 Nothing in a step needs them, so the engine keeps none; a kernel of its own makes them from what the last evaluation
 left. The engine's spatial vectors are in world axes, too, but about the place of the tree's root body, and the inertias
-that it keeps are composite ones: a body's own is that less its children's. External forces are summed over contacts.
+that it keeps are composite ones: a body's own is that less its children's. External forces are summed over contacts
+and equalities of frames.
 """
 
 from typing import NamedTuple
@@ -13,15 +14,19 @@ import taichi as ti
 from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
+from engine.constraint.block import EQUALITY
 from engine.math.types import real, vec3
+from engine.model.constants import EQ_JOINT
 from engine.schema import NUMBERS, PLACES
 
-DIMS, THETA, BODY_I, GEOM_I, PAIR_I = (NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i"))
+DIMS, THETA, BODY_I, GEOM_I, PAIR_I, EQ_I = (
+    NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i", "eq_i")
+)
 BODY, MASS, CON_I, CON_V, WORLD, XFRC = (
     NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "world_i", "xfrc_applied")
 )
 NXV, NCI, NCV, NWI = (PLACES["d", n].width for n in ("body", "con_i", "con_v", "world_i"))
-NBI, NGI, NPI = (PLACES["m", n].width for n in ("body_i", "geom_i", "pair_i"))
+NBI, NGI, NPI, NEI = (PLACES["m", n].width for n in ("body_i", "geom_i", "pair_i", "eq_i"))
 
 
 def columns(letter, names):
@@ -33,7 +38,9 @@ X_POS, X_IPOS, V_ANG, V_LIN, H_COM, ID_CRB, IO_CRB = columns("d", "xpos xipos ve
 C_PAIR, C_F, C_N, C_T1, C_T2, C_POS = columns("d", "con_pair con_force con_normal con_tangent1 con_tangent2 con_pos")
 NBODY, AT_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody at_body_mass nconmax body_rootid body_parentid")
 P_GEOM1, P_GEOM2, G_BODY = columns("m", "pair_geom1 pair_geom2 geom_bodyid")
-W_NCON = columns("d", "ncon")[0]
+W_NBLOCK = columns("d", "nblock")[0]
+C_Y, C_K = columns("d", "con_y con_k")
+E_KIND, E_BODY1, E_BODY2 = columns("m", "eq_kind eq_body1 eq_body2")
 # Numbers of a body: centre of mass of its tree, then the three
 COM, CINERT, CVEL, CFRC, WIDTH = 0, 3, 13, 19, 25
 
@@ -84,7 +91,7 @@ def of_world(s: ti.template(), mi: ti.template(), mr: ti.template(), di: ti.temp
         torque = read(dr, applied + 3) + (read(dr, at + 3 * X_IPOS) - place - c).cross(force)
         write(out, base + CFRC * nbody + 6 * b, torque)
         write(out, base + CFRC * nbody + 6 * b + 3, force)
-    contact_forces(s, mi, di, dr, out, base, nbody, w)
+    constraint_forces(s, mi, di, dr, out, base, nbody, w)
 
 
 @ti.func
@@ -119,22 +126,38 @@ def shift_inertia(out: ti.template(), i: ti.i32, mass: real, c: vec3):
 
 
 @ti.func
-def contact_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr: ti.template(), out: ti.template(),
-                   base: ti.i32, nbody: ti.i32, w: ti.i32):  # fmt: skip
-    """A contact pushes its pair's second body, and the first one back, but not the world (mj_rnePostConstraint)."""
-    for k in range(di[s[WORLD] + NWI * w + W_NCON]):
-        contact = w * mi[s[DIMS] + NCONMAX] + k
-        pair = di[s[CON_I] + NCI * contact + C_PAIR]
-        if pair >= 0:  # else the limit of a ball joint
-            at = s[CON_V] + 3 * NCV * contact
-            f = read(dr, at + 3 * C_F)
-            force = f[0] * read(dr, at + 3 * C_N) + f[1] * read(dr, at + 3 * C_T1) + f[2] * read(dr, at + 3 * C_T2)
+def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr: ti.template(), out: ti.template(),
+                      base: ti.i32, nbody: ti.i32, w: ti.i32):  # fmt: skip
+    """A contact pushes its pair's second body, and the first one back, but not the world (mj_rnePostConstraint). An
+    equality of frames does so with the first one, and at the anchor of each."""
+    for k in range(di[s[WORLD] + NWI * w + W_NBLOCK]):
+        block = w * mi[s[DIMS] + NCONMAX] + k
+        pair = di[s[CON_I] + NCI * block + C_PAIR]
+        at = s[CON_V] + 3 * NCV * block
+        f = read(dr, at + 3 * C_F)
+        force = f[0] * read(dr, at + 3 * C_N) + f[1] * read(dr, at + 3 * C_T1) + f[2] * read(dr, at + 3 * C_T2)
+        if pair >= 0:
             for side, sign in ti.static(((P_GEOM2, 1.0), (P_GEOM1, -1.0))):
                 b = mi[s[GEOM_I] + NGI * mi[s[PAIR_I] + NPI * pair + side] + G_BODY]
-                if b > 0:
-                    arm = read(dr, at + 3 * C_POS) - read(out, base + COM * nbody + 3 * b)
-                    add(out, base + CFRC * nbody + 6 * b, sign * arm.cross(force))
-                    add(out, base + CFRC * nbody + 6 * b + 3, sign * force)
+                push(out, base, nbody, b, read(dr, at + 3 * C_POS), sign * force)
+        elif pair <= EQUALITY:
+            e = s[EQ_I] + NEI * (EQUALITY - pair)
+            if mi[e + E_KIND] != EQ_JOINT:
+                for side, place, sign in ti.static(((E_BODY1, C_POS, 1.0), (E_BODY2, C_Y, -1.0))):
+                    b = mi[e + side]
+                    if di[s[CON_I] + NCI * block + C_K] == 0:
+                        push(out, base, nbody, b, read(dr, at + 3 * place), sign * force)
+                    elif b > 0:
+                        add(out, base + CFRC * nbody + 6 * b, sign * force)
+
+
+@ti.func
+def push(out: ti.template(), base: ti.i32, nbody: ti.i32, b: ti.i32, x: vec3, force: vec3):
+    """A force at x on body b, unless that is the world."""
+    if b > 0:
+        arm = x - read(out, base + COM * nbody + 3 * b)
+        add(out, base + CFRC * nbody + 6 * b, arm.cross(force))
+        add(out, base + CFRC * nbody + 6 * b + 3, force)
 
 
 @ti.kernel

@@ -15,11 +15,11 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.contact.constraint import contact_vjp
-from engine.contact.derivatives import contacts_jacobian
-from engine.contact.jacobian import add_transpose, chain_mul
-from engine.contact.rows import row_vjp
-from engine.contact.solver import hessian, solve_hessian
+from engine.constraint.block import add_transpose, chain_mul
+from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.derivatives import contacts_jacobian
+from engine.constraint.rows import row_vjp
+from engine.constraint.solver import hessian, solve_hessian
 from engine.dynamics.actuation import act_dot_vjp, actuation_vjp, next_act
 from engine.dynamics.advance import move
 from engine.dynamics.derivatives import (
@@ -135,11 +135,10 @@ def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)
     if ti.static(has.ball_limit):
-        for r in range(d.ncon[w]):
+        for r in range(d.ncon[w], d.nblock[w]):
             c = w * m.nconmax + r
-            if d.con_pair[c] < 0:
-                y = chain_mul(m, d, w, c, d.z)
-                contact_vjp(m, d, g, w, c, y)
+            y = chain_mul(m, d, w, c, d.z)
+            constraint_block_vjp(m, d, g, w, c, y)
     actuation_vjp(m, d, g, w)
     passive_vjp(m, d, g, w)
 
@@ -192,7 +191,7 @@ def constrained_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti
             row = combined_row(m, d, l, w, x)
             add_to_row(m, l, y + dof * ns, -d.row_k[i], row)
     if ti.static(has.block):
-        for r in range(3 * d.ncon[w]):
+        for r in range(3 * d.nblock[w]):
             c = bounded(w * m.nconmax + r // 3)
             kd = d.con_kd[c]
             if kd[r % 3] > 0:
@@ -226,7 +225,7 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
     """The rows of `slot` become those of -a or, with `implicit`, those of 1 become those of -a_eff."""
     nv = m.nv
     first = rows_at(m, w, slot)
-    few = implicit and 2 * (d.nrow[w] + 3 * d.ncon[w]) <= nv
+    few = implicit and 2 * (d.nrow[w] + 3 * d.nblock[w]) <= nv
     if not unconstrained(d, w):
         hessian(m, d, w)
     if not few:

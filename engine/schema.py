@@ -21,7 +21,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear"
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear neq"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -109,6 +109,12 @@ MODEL = (
     Buffer("sweep_radius", "real", "nsweep"),  # radius
     Buffer("partner", "int", "npartner", "partner_other partner_pair"),
     Buffer("always", "int", "nalways"),  # pairs that the broad phase leaves alone
+    Buffer("eq_i", "int", "neq", "eq_kind eq_body1 eq_body2 eq_qposadr1 eq_qposadr2 eq_last1 eq_last2"),
+    Buffer("eq_v", "vec3", "neq", "eq_anchor1 eq_anchor2"),
+    Buffer("eq_q", "vec4", "neq", "eq_quat1 eq_quat2"),
+    Buffer("eq_r", "real", "neq",
+        "eq_solref:2 eq_solimp:5 eq_polycoef:5 eq_ref1 eq_ref2 eq_torquescale eq_diaga eq_turned",
+    ),
     Buffer("site_i", "int", "nsite", "site_bodyid site_type"),
     Buffer("site_v", "vec3", "nsite", "site_pos site_size"),
     Buffer("site_quat", "vec4", "nsite"),
@@ -137,7 +143,7 @@ OK, DIVERGED, OVERFLOW = range(3)  # status of a world
 
 # Work: everything that a step recomputes.
 WORK = (
-    Buffer("world_i", "int", "one", "ncon nrow status stop_step stop_index solver_niter nneed merged"),
+    Buffer("world_i", "int", "one", "ncon nblock nrow status stop_step stop_index solver_niter nneed merged"),
     Buffer("body", "vec3", "nbody",
         "xpos xipos vel_ang vel_lin acc_ang acc_lin force_ang force_lin crb_com u_ang u_lin l_ang l_lin "
         "p_ang p_lin q_ang q_lin inertia_diag inertia_off crb_diag crb_off",
@@ -160,13 +166,16 @@ WORK = (
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
     Buffer("con_i", "int", "nconmax",
-        "con_pair con_k con_free1 con_free2 con_axis con_body1 con_body2 con_ndof con_zone con_dim",
+        "con_pair con_k con_free1 con_free2 con_axis con_body1 con_body2 con_ndof con_zone con_dim con_law "
+        "con_last1 con_last2",
     ),
     Buffer("con_v", "vec3", "nconmax",
         "con_pos con_normal con_tangent1 con_tangent2 con_y con_jar con_jv con_force con_kd con_ko "
-        "con_fbar",
+        "con_fbar con_res con_jdotv",
     ),
-    Buffer("con_r", "real", "nconmax", "con_dist con_x1 con_x2 con_d con_b con_bt con_kp con_imp con_impp"),
+    Buffer("con_r", "real", "nconmax",
+        "con_dist con_x1 con_x2 con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 con_x",
+    ),
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",

@@ -8,11 +8,12 @@ no adjoint of one.
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.constraint.blocks import blocks_vjp
+from engine.constraint.rows import rows_vjp
+from engine.constraint.solver import acceleration, acceleration_vjp
+from engine.constraint.system import constraint, detect, evaluate
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.contact.constraint import constraint, contacts_vjp, detect, evaluate
-from engine.contact.rows import rows_vjp
-from engine.contact.solver import acceleration, acceleration_vjp
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
@@ -41,8 +42,8 @@ EULER_STAGE, FINAL_STAGE = -1, -2
 
 @ti.func
 def constrained(m: ti.template()):
-    """Whether the model has anything that can constrain: pairs, limits, dry friction."""
-    r = m.npair > 0
+    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction."""
+    r = m.npair + m.neq > 0
     for i in range(m.nv):
         r = r or m.dof_frictionloss[i] > 0
     for j in range(m.njnt):
@@ -79,6 +80,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         contact_terms(m, d, w)
     else:
         d.ncon[w] = 0
+        d.nblock[w] = 0
         d.nrow[w] = 0
         d.nneed[w] = 0
 
@@ -107,7 +109,7 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
 @ti.func
 def unconstrained(d: ti.template(), w: ti.i32):
     """Whether nothing constrains at this state."""
-    return d.ncon[w] + d.nrow[w] == 0
+    return d.nblock[w] + d.nrow[w] == 0
 
 
 @ti.func
@@ -217,9 +219,9 @@ def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
 
 @outline("mdg", "w", when="block")
 @ti.func
-def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoint of contacts and of ball limits."""
-    contacts_vjp(m, d, g, w)
+def block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoint of contacts, ball limits and equalities."""
+    blocks_vjp(m, d, g, w)
 
 
 @outline("mdg", "w implicit")
@@ -252,8 +254,8 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if implicit:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
-    if d.ncon[w] > 0:
-        contact_adjoint(m, d, g, w)
+    if d.nblock[w] > 0:
+        block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)

@@ -78,8 +78,6 @@ class DataViews:
         """
         n = int(self.ncon[world])
         of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, :n] for c in _CONTACT}
-        keep = of["pair"] >= 0  # else the limit of a ball joint
-        of = {c: a[keep] for c, a in of.items()}
         frame = np.stack([of.pop("normal"), of.pop("tangent1"), of.pop("tangent2")], axis=1)
         return of | {"frame": frame}
 

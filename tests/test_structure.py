@@ -33,6 +33,7 @@ LAYERS = (
     ("engine.compiler.inlined",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),
     ("engine.dynamics", "engine.contact"),
+    ("engine.constraint",),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
     ("engine.linearized",),
@@ -60,8 +61,9 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 # Packages beyond the standard library: who may import them at the top of a file, and who inside functions.
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
-    "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.feedback", "engine.linear_feedback",
-    "engine.linearized", "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
+    "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.feedback",
+    "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step", "engine.kernels",
+    "engine.com_based", "engine.guard",
     "engine.objectives",
     *(f"engine.compiler.{n}" for n in ("columns", "inlined", "launch", "session", "stages", "tracing", "variant")),
 }  # fmt: skip
@@ -247,7 +249,7 @@ LETTERS = next(
 
 
 def test_kernel_files_are_found():
-    assert {"engine.kernels", "engine.step", "engine.contact.solver", "engine.dynamics.rnea"} <= set(KERNEL_FILES)
+    assert {"engine.kernels", "engine.step", "engine.constraint.solver", "engine.dynamics.rnea"} <= set(KERNEL_FILES)
     assert set(LETTERS.values()) == set(schema.PACKS)
 
 

@@ -121,6 +121,43 @@ def limited(joint, option=""):
     return model(f'<body pos=".1 .2 .5">{joint}{BRICK}</body>', default=LIMITED, option=option)
 
 
+# Bodies and joints that equality constraints tie together; nothing collides.
+TIED = f"""
+<body name="a" pos="0 0 1"><joint name="h1" axis="0 1 0" ref="10"/>{ROD}
+  <body name="b" pos=".4 0 0"><joint name="h2" axis="0 1 0" ref="-20"/>{ROD}</body></body>
+<body name="c" pos=".8 .1 1.1"><joint type="ball"/>{BRICK}
+  <body name="d" pos=".1 .3 0"><joint name="h3" axis="1 0 0"/>
+    <joint name="s3" type="slide" axis="0 1 0"/>{ROD}</body></body>
+<body name="e" pos="0 1 1"><freejoint/>{BRICK}<site name="es" pos=".1 0 0" euler="20 10 0"/></body>
+<body name="f" pos="0 1.5 1"><freejoint/>{BRICK}<site name="fs" pos="0 .1 0" euler="20 -10 0"/></body>
+"""
+
+
+def tied(equalities):
+    return model(TIED, f"<equality>{equalities}</equality>")
+
+
+# Impedances that start at rest, where the residual is zero, are wide: differences look past a narrow one.
+EQUALITIES = {
+    "joint follows joint": tied('<joint joint1="h1" joint2="h2" polycoef=".1 .5 .3 -.2 .1"/>'),
+    "joint held": tied('<joint joint1="h3" polycoef=".2 0 0 0 0" solref=".05 1.2"/>'),
+    "joint follows one of another tree": tied(
+        '<joint joint1="h2" joint2="s3" polycoef="0 1.5 0 0 0" solimp=".8 .95 .1"/>'
+    ),
+    "connect": tied('<connect body1="b" body2="c" anchor=".4 0 .1"/>'),
+    "connect with the world": tied('<connect body1="e" anchor=".1 0 .1" solref="-300 -20"/>'),
+    "connect within a tree": tied('<connect body1="d" body2="c" anchor=".05 0 .1" solimp=".5 .95 .3"/>'),
+    "connect sites": tied('<connect site1="es" site2="fs"/>'),
+    "weld": tied('<weld body1="e" body2="f" torquescale=".7" solimp=".8 .95 .2"/>'),
+    "weld with the world": tied('<weld body1="e" solimp=".5 .95 .3 .4 3" relpose="0 1 1 .8 .6 0 0" anchor="0 .1 0"/>'),
+    "weld sites": tied('<weld site1="es" site2="fs"/>'),
+    "several equalities": tied(
+        '<weld body1="e" body2="f"/><connect body1="b" body2="c" anchor=".4 0 .1"/>'
+        '<joint joint1="h1" joint2="h2" polycoef=".1 .5 .3 -.2 .1"/><connect body1="d" body2="a" anchor="0 0 0"/>'
+        '<weld body1="c" active="false"/>'
+    ),
+}
+
 # Limits and dry friction.
 ROWS = {
     "hinge limit": limited('<joint axis="1 2 3" range="-.2 .3"/>'),

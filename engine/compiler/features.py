@@ -38,7 +38,8 @@ FEATURES = {
     "segment": "pairs of spheres and capsules",
     "box": "spheres and capsules against boxes",
     "ball_limit": "limited ball joints",
-    "block": "contacts or ball limits",
+    "equality": "equality constraints",
+    "block": "contacts, ball limits or equalities",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
     "sensor": "sensors",
@@ -59,6 +60,7 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
+    equality = bool(model.eq_active0.any())
     return _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast,
@@ -72,7 +74,8 @@ def features_of(model):
         segment=(~planes & ~boxes).any(),
         box=(~planes & boxes).any(),
         ball_limit=ball_limit,
-        block=contact or ball_limit,
+        equality=equality,
+        block=contact or ball_limit or equality,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
         sensor=model.nsensor > 0,

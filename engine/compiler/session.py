@@ -70,9 +70,9 @@ class Runtime(impl.PyTaichi):
 class Session:
     """What the engine has made in one program.
 
-    compiled: kernels, made by launch.py. functions: stages, made by stages.py, which takes their Functions from `places`;
-    `made` of these there have been, and `youngest` is the address of the last one taken. `real` are all functions that
-    a call may find again.
+    compiled: kernels, made by launch.py. functions: stages, made by stages.py, which takes their Functions from
+    `places`; `made` of these there have been, and `youngest` is the address of the last one taken. `real` are all
+    functions that a call may find again.
     """
 
     def __init__(self, program):

@@ -10,7 +10,10 @@ from engine.arrays import Pack, state_of
 from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
+from engine.diff.tape import APPLIED, Tape
 from engine.model.constants import RK4
+from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.ties import ties
 from engine.simulator import Simulator, whole
 
 COST = 6  # of a step with its derivatives, in steps, roughly
@@ -29,7 +32,7 @@ def linearize(sim, frame_skip=1):
         return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, sim.model.nu), np_real())
     steps = getattr(sim, "_linearizer", None)
     if steps is None:
-        steps = sim._linearizer = Linearizer(sim)
+        steps = sim._linearizer = (AdjointRows if len(ties(sim.model)) else Linearizer)(sim)
     return steps(frame_skip)
 
 
@@ -66,3 +69,40 @@ class Linearizer:
             else:
                 A, B = self.A @ A, self.A @ B + self.B
         return A, B
+
+
+class AdjointRows:
+    """The same of a model with equality constraints, which the kernel of Linearizer does not know: each row is the
+    adjoint of a step, in a world of its own."""
+
+    COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *APPLIED)
+
+    def __init__(self, sim):
+        self.source, self.n = sim, 2 * sim.model.nv + sim.model.na
+        self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features)
+        self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
+        self.tape = Tape(self.sim, 1)
+
+    def __call__(self, frame_skip):
+        data = self.sim.data
+        for name in self.COPIED:
+            getattr(data, name)[:] = np.repeat(getattr(self.source.data, name), self.n, axis=0)
+        A = B = None
+        for _ in range(frame_skip):
+            a, b = self.rows()
+            A, B = (a, b) if A is None else (a @ A, a @ B + b)
+        return A, B
+
+    def rows(self):
+        """A and B of one step, which is made."""
+        model, n, nv = self.sim.model, self.n, self.sim.model.nv
+        start = self.sim.data.qpos.copy()
+        qpos = self.tape.rollout(self.sim.data.ctrl[None].copy()).qpos
+        unit = np.zeros((2, self.sim.worlds, n), np_real())
+        unit[1] = np.tile(np.eye(n), (self.source.worlds, 1))
+        bar = np.zeros_like(qpos)
+        bar[1] = tangent_to_qpos(model, qpos[1], unit[1, :, :nv])
+        grads = self.tape.backward(qpos=bar, qvel=unit[..., nv : 2 * nv], act=unit[..., 2 * nv :])
+        rows = np.concatenate([qpos_to_tangent(model, start, grads.qpos0), grads.qvel0, grads.act0], axis=-1)
+        shape = self.source.worlds, n
+        return rows.reshape(*shape, n), grads.ctrl[0].reshape(*shape, model.nu)

@@ -57,6 +57,21 @@ def direction(default, size, allowed):
     return Attribute(default, read, allowed)
 
 
+def pose():
+    """Position and orientation in one: seven numbers, the quaternion stored with length one."""
+    given = vector(None, 7)
+
+    def read(value):
+        value = given.read(value)
+        norm = np.linalg.norm(value[3:])
+        if norm < 1e-14:
+            raise ValueError
+        value[3:] /= norm
+        return value
+
+    return Attribute(None, read, "seven finite numbers, the last four not all zero")
+
+
 def ends():
     """The lower and the upper end of a range."""
 
@@ -87,13 +102,13 @@ def whole(default, allowed=None):
     return Attribute(default, read, "a whole number" if allowed is None else ", ".join(map(str, allowed)))
 
 
-def flag():
+def flag(default=None):
     def read(value):
         if value not in (True, False):
             raise ValueError
         return bool(value)
 
-    return Attribute(None, read, "True, False")
+    return Attribute(default, read, "True, False")
 
 
 # What several kinds have.

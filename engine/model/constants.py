@@ -4,6 +4,8 @@ FREE, BALL, SLIDE, HINGE = 0, 1, 2, 3  # jnt_type (mjtJoint)
 PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, SDF = range(9)  # geom_type (mjtGeom)
 EULER, RK4, IMPLICIT, IMPLICITFAST = range(4)  # opt.integrator (mjtIntegrator)
 PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
+EQ_CONNECT, EQ_WELD, EQ_JOINT = range(3)  # eq_type (mjtEq)
+EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint"}
 
 JOINT_NAMES = {FREE: "free", BALL: "ball", SLIDE: "slide", HINGE: "hinge"}
 GEOM_NAMES = {

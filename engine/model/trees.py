@@ -34,20 +34,19 @@ def pair_dofs(model):
     return last_dof(model)[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]
 
 
-def longest_chain(model, columns):
-    """The most dofs that can move the two bodies of a candidate pair, or a ball joint, against each other."""
+def longest_chain(columns, coupled):
+    """The most dofs in a block: those that can move the two sides of what is `coupled` (2, n), or a ball joint's."""
     depth = np.append(columns[:, DEPTH] + 1, 0)
-    return max(int(depth[pair_dofs(model)].sum(axis=0).max(initial=0)), 3)
+    return max(int(depth[coupled].sum(axis=0).max(initial=0)), 3)
 
 
-def hessian_entries(model, columns):
-    """Entries of the solver's Hessian if all candidate pairs touched at once.
+def hessian_entries(model, columns, coupled):
+    """Entries of the solver's Hessian if all that may be `coupled` (2, n) were so at once.
 
     Trees that pairs couple, or one whose branches they couple, may then have every dof before as an ancestor. This is
     memory at most: rows lie one after the other, so what a state does not ask for is not touched.
     """
-    dofs = pair_dofs(model)
-    dofs = np.array(np.divmod(np.unique((dofs[0] * model.nv + dofs[1])[(dofs >= 0).all(axis=0)]), model.nv))
+    dofs = np.array(np.divmod(np.unique((coupled[0] * model.nv + coupled[1])[(coupled >= 0).all(axis=0)]), model.nv))
     group = np.arange(model.nv)  # of each dof: the first one of those that may be coupled with it
     for k in range(model.nv):
         if columns[k, PARENT] >= 0:

@@ -7,6 +7,9 @@ y (n, width out) and x_bar (n, width in). `check` compares x_bar with difference
 import numpy as np
 import taichi as ti
 
+from engine.constraint.cones import contact_law, friction_vjp
+from engine.constraint.impedance import impedance
+from engine.constraint.row import row_law
 from engine.contact.box import (
     FIXED,
     NEAREST,
@@ -16,10 +19,7 @@ from engine.contact.box import (
     param_vjp,
 )  # fmt: skip
 from engine.contact.frame import contact_frame, contact_frame_vjp
-from engine.contact.impedance import impedance
-from engine.contact.law import contact_law, friction_vjp
 from engine.contact.plane import plane_point, plane_point_vjp
-from engine.contact.rows import row_law
 from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
 from engine.math.quat import (
     jr_inverse_slope,

@@ -11,9 +11,10 @@ from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
-from engine.contact.constraint import constraint, contacts_vjp, evaluate
-from engine.contact.rows import rows_vjp
-from engine.contact.solver import acceleration_vjp, gradient
+from engine.constraint.blocks import blocks_vjp
+from engine.constraint.rows import rows_vjp
+from engine.constraint.solver import acceleration_vjp, gradient
+from engine.constraint.system import constraint, evaluate
 from engine.diff.program import bind_program
 from engine.diff.tape import Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
@@ -112,7 +113,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:
         rows_vjp(m, d, g, w)
-        contacts_vjp(m, d, g, w)
+        blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)

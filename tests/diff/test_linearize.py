@@ -126,10 +126,10 @@ def relative(x, reference):
     return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
 
 
-@pytest.mark.parametrize("name", [*ROBOTS, "arm"])
+@pytest.mark.parametrize("name", [*ROBOTS, "arm", "several equalities"])
 def test_against_mujoco(name):
-    read = mujoco.MjModel.from_xml_string, ARM
-    if name != "arm":
+    read = mujoco.MjModel.from_xml_string, {"arm": ARM, **zoo.EQUALITIES}.get(name)
+    if read[1] is None:
         read = mujoco.MjModel.from_xml_path, str(ASSETS / f"{name}.xml")
     mj = exact(read[0](read[1]))
     skip_older_rk4(mj)

@@ -9,7 +9,7 @@ from tests.gradients.differences import ROUNDING, STEPS, Rollout, derivative
 from tests.physics.test_integrators import LONE
 
 INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
-MODELS = {**zoo.SMOOTH, **zoo.ROWS, "lone free bodies": LONE}
+MODELS = {**zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
 
 
 def assert_gradients(errors, tolerance=1e-6):
@@ -18,8 +18,22 @@ def assert_gradients(errors, tolerance=1e-6):
     assert not bad, bad
 
 
-@INTEGRATORS
-@pytest.mark.parametrize("name", MODELS)
+def quickly(name, integrator):
+    """Whether it belongs to the quick tests: of equalities all with Euler, and several at once with all integrators."""
+    return name not in zoo.EQUALITIES or name == "several equalities" or integrator == 0
+
+
+CASES = pytest.mark.parametrize(
+    ("name", "integrator"),
+    [
+        pytest.param(name, k, id=f"{name}-{word}", marks=() if quickly(name, k) else pytest.mark.slow)
+        for name in MODELS
+        for k, word in ((0, "Euler"), (1, "RK4"), (3, "implicitfast"))
+    ],
+)
+
+
+@CASES
 def test_random_start(simulators, name, integrator):
     mj, sim = simulators(MODELS[name], integrator)
     for steps in (1, 20):
@@ -27,8 +41,7 @@ def test_random_start(simulators, name, integrator):
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors())
 
 
-@INTEGRATORS
-@pytest.mark.parametrize("name", MODELS)
+@CASES
 def test_from_exact_rest(simulators, name, integrator):
     """qpos0, no velocity, no control. Dry friction of zero on a dof that does not accelerate has no derivative."""
     mj, sim = simulators(MODELS[name], integrator)

@@ -14,7 +14,7 @@ LONE = zoo.model(
     f"{zoo.FLOATER}<body pos='0 3 1'><freejoint/>{zoo.BRICK}</body>",
     '<actuator><velocity joint="j" kv="1.4" gear=".3 .5 -1 .4 -.2 1"/></actuator>',
 )
-MODELS = {**zoo.SMOOTH, **zoo.ROWS, "lone free bodies": LONE}
+MODELS = {**zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
 
 
 def difference(sim, data):

@@ -40,6 +40,13 @@ def test_limits_and_dry_friction(simulators, name):
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
 
 
+@pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0 leaves out dJ/dt v")
+@pytest.mark.parametrize("name", zoo.EQUALITIES)
+def test_equalities(simulators, name):
+    mj, sim = simulators(zoo.EQUALITIES[name])
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
+
+
 def test_a_ball_limit_that_acts_at_angle_zero(simulators):
     """The axis is x there, from either quaternion of no turn."""
     mj, sim = simulators(zoo.AT_ZERO)
@@ -52,7 +59,7 @@ def test_a_ball_limit_that_acts_at_angle_zero(simulators):
     assert_close(worst(mj, sim, states), 1e-10)
     sim.reset(mj.qpos0)
     sim.forward()
-    assert sim.data.ncon[0] == 1 and sim.data.qfrc_constraint[0, 0] != 0
+    assert sim.data.qfrc_constraint[0, 0] != 0
 
 
 @pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0 has another rule for capsules that are nearly parallel")

@@ -19,13 +19,13 @@ from .tendon import Tendon
 
 OPTION, KEY = OptionKind(), Key()
 KINDS = (
-    OPTION, Body(), Equality(), Flex(), Plugin(), Joint(), Tendon(), Geom(), Mesh(), Site(), Actuator(), Sensor(),
+    OPTION, Body(), Flex(), Plugin(), Joint(), Tendon(), Geom(), Mesh(), Site(), Equality(), Actuator(), Sensor(),
     PairKind(), KEY,
 )  # fmt: skip
 
 
 class Methods(
-    Body.Methods, Joint.Methods, Geom.Methods, Site.Methods, Actuator.Methods, Sensor.Methods, PairKind.Methods,
-    Key.Methods,
+    Body.Methods, Joint.Methods, Geom.Methods, Site.Methods, Equality.Methods, Actuator.Methods, Sensor.Methods,
+    PairKind.Methods, Key.Methods,
 ):  # fmt: skip
     """The methods of a builder that add an element; they return its name."""

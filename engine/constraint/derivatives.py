@@ -1,6 +1,6 @@
 """What contacts of pairs add to the rows of derivatives (dynamics/derivatives.py): d(-J^T f)/dq and /dv.
 
-The adjoint of a contact (constraint.py) is linear in the motion L of body 2 against body 1 at the contact. It has six
+The adjoint of a contact (contact.py) is linear in the motion L of body 2 against body 1 at the contact. It has six
 components: three velocities along the contact's frame, where y is a unit vector, three angular ones, where y is zero.
 Six calls of it give X (of the pose), U and V (of acceleration and velocity) of both bodies for every L. Of dof j, which
 carries one of them,
@@ -13,7 +13,8 @@ and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i
 import taichi as ti
 
 from engine.compiler.features import serves
-from engine.contact.constraint import contact_damping, contact_vjp
+from engine.constraint.block import damping_of
+from engine.constraint.blocks import constraint_block_vjp
 from engine.dynamics.derivatives import row_strips
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded, vector_at
@@ -27,7 +28,7 @@ def contacts_jacobian(m: ti.template(), d: ti.template(), g: ti.template(), l: t
     """The rows at lin_rows[o:] gain what the contacts that push add; expects the law at the solution."""
     for r in range(d.ncon[w]):
         c = bounded(w * m.nconmax + r)
-        if d.con_pair[c] >= 0 and d.con_kd[c][0] > 0:
+        if d.con_kd[c][0] > 0:
             unit_motions(m, d, g, l, w, c)
             add_contact_rows(m, d, g, l, w, c, o)
 
@@ -52,7 +53,7 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
             h = b2 if side else b1
             for x in ti.static((g.l_ang, g.l_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin)):
                 x[h] = zero
-        contact_vjp(m, d, g, w, c, y)
+        constraint_block_vjp(m, d, g, w, c, y)
         for side in range(first, 2):
             b = b2 if side else b1
             h = b
@@ -97,7 +98,7 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
     top = common_dof(m, last1, last2)
     kd = d.con_kd[c]
     ko = d.con_ko[c]
-    B = contact_damping(d, c)
+    B = damping_of(d, c)
     # J by dof; of those that move both bodies it is zero
     for js in range(2):
         j = last2 if js else last1

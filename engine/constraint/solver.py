@@ -10,8 +10,9 @@ The adjoint never sees an iteration: at the solution, z = -H^-1 a_bar (implicit 
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.contact.constraint import constraint_bar, evaluate
-from engine.contact.jacobian import add_transpose, chain_mul
+from engine.constraint.block import add_transpose, chain_mul
+from engine.constraint.blocks import constraint_bar
+from engine.constraint.system import evaluate
 from engine.dynamics.crba import diagonal_at, mass_mul
 from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
 from engine.math.index import bounded, vector_at
@@ -19,10 +20,10 @@ from engine.math.spatial import sym_mul
 from engine.math.types import EPS, HUGE, real
 
 
-@serves("contact")
+@serves("block")
 @ti.func
 def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
-    """Row j of H becomes that of M, which has fewer ancestors where a contact merged chains."""
+    """Row j of H becomes that of M, which has fewer ancestors where a block merged chains."""
     e = w * m.nv + j
     depth = d.tree_depth[e]
     row = ((w * m.nh) >> 2) + d.tree_row[e]
@@ -52,7 +53,7 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
         e = oh + 4 * d.tree_row[t] + d.tree_depth[t]
         d.H[e] = d.H[e] + d.row_k[i]
     if ti.static(has.block):
-        for r in range(d.ncon[w]):
+        for r in range(d.nblock[w]):
             c = bounded(w * m.nconmax + r)
             kd = d.con_kd[c]
             ko = d.con_ko[c]
@@ -86,7 +87,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
         k = d.row_dof[i]
         d.qfrc_constraint[w, k] = d.qfrc_constraint[w, k] + d.row_sign[i] * d.row_force[i]
     if ti.static(has.block):
-        for r in range(d.ncon[w]):
+        for r in range(d.nblock[w]):
             c = bounded(w * m.nconmax + r)
             add_transpose(m, d, w, c, d.con_force[c], d.qfrc_constraint)
     g2 = real(0.0)
@@ -121,7 +122,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     moved = 0
     iteration = 0
     done = 0
-    free = d.nrow[w] + d.ncon[w] == 0
+    free = d.nrow[w] + d.nblock[w] == 0
     if free:
         # nothing constrains: one solve from a = 0
         for i in range(nv):
@@ -171,7 +172,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     jv = d.row_sign[i] * d.search[w, d.row_dof[i]]
                     d.row_jar[i] = d.row_jar[i] + alpha * jv
                 if ti.static(has.block):
-                    for r in range(d.ncon[w]):
+                    for r in range(d.nblock[w]):
                         c = bounded(w * m.nconmax + r)
                         d.con_jar[c] = d.con_jar[c] + alpha * d.con_jv[c]
             exact = moved and trials == 0 and changed == 0
@@ -207,7 +208,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     lin = lin + s * (d.ma[w, i] - d.qfrc_smooth[w, i])
                     quad = quad + s * d.msearch[w, i]
                 if ti.static(has.block):
-                    for r in range(d.ncon[w]):
+                    for r in range(d.nblock[w]):
                         c = bounded(w * m.nconmax + r)
                         d.con_jv[c] = chain_mul(m, d, w, c, d.search)
                 alpha = 1.0

@@ -8,8 +8,8 @@ angle jump, and there is none.
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.constraint.block import BALL_LIMIT, CONE, new_block, resolve, write_column
 from engine.dynamics.kinematics import read_quat, read_vec
-from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import BALL
@@ -28,31 +28,35 @@ def turned(r: vec3):
 @serves("ball_limit")
 @ti.func
 def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Limited ball joints: a block with the row -axis at the joint's three dofs; con_pair holds -1 - joint."""
-    ncon = d.ncon[w]
+    """Limited ball joints: a block with the row -axis at the joint's three dofs."""
     for j in range(m.njnt):
         if m.jnt_limited[j] and m.jnt_type[j] == BALL:
             r = quat_log(read_quat(d.qpos, w * m.nq + m.jnt_qposadr[j]))
             most = ti.max(m.jnt_range[j, 0], m.jnt_range[j, 1])
             angle, axis = turned(r)
             if most - angle < m.jnt_margin[j]:
-                if ncon < m.nconmax:
-                    c = bounded(w * m.nconmax + ncon)
+                c = new_block(m, d, w, BALL_LIMIT - j, CONE, 1)
+                if c >= 0:
+                    x = most - angle - m.jnt_margin[j]
+                    resolve(m, d, c, m.jnt_solref, m.jnt_solimp, j, x, m.jnt_diaga[j])
                     d.con_normal[c] = -1.0 * axis
-                    d.con_dist[c] = most - angle
-                    d.con_pair[c] = -1 - j
-                    d.con_dim[c] = 1
-                    d.con_zone[c] = -1
-                ncon = ncon + 1
-    d.ncon[w] = ncon
+
+
+@ti.func
+def ball_limit_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
+    dof = m.jnt_dofadr[BALL_LIMIT - d.con_pair[c]]
+    for k in ti.static(range(3)):
+        write_column(m, d, w, c * m.nchain + k, dof + 2 - k, vec3(d.con_normal[c][2 - k], 0.0, 0.0))
+    d.con_ndof[c] = 3
 
 
 @serves("ball_limit")
 @ti.func
-def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, j: ti.i32, f: real,
-                   ky: real, bky: real, dist_bar: real):  # fmt: skip
+def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, f: real, ky: real,
+                    bky: real, dist_bar: real):  # fmt: skip
     """J = -axis(q), dist = range - angle(q): straight to the joint's q and v."""
     nv = m.nv
+    j = BALL_LIMIT - d.con_pair[c]
     dof = m.jnt_dofadr[j]
     r = quat_log(read_quat(d.qpos, w * m.nq + m.jnt_qposadr[j]))
     angle, axis = turned(r)

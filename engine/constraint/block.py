@@ -1,0 +1,96 @@
+"""What a block of constraint rows is: one to three rows with one law, over the dofs of one chain.
+
+A source (contact.py, ball_limit.py, equality.py) finds a block and gives it all that others read: its violation
+(`con_x` of one row, `con_res` of three), the law `con_law`, the parameters (`resolve`), friction, and the ends of the
+two chains that it couples (`con_last1 con_last2`, -1 without). Then, on the elimination tree, it writes the columns of
+J (`write_column`) and their number (`con_ndof`). Who found it stands in con_pair: the number of a candidate pair, or
+`BALL_LIMIT - joint`, or `EQUALITY - number`.
+
+Reference acceleration: aref = -B J v - K imp residual. B is that of the first row or of the others.
+"""
+
+import taichi as ti
+
+from engine.constraint.impedance import impedance, reference
+from engine.math.index import bounded, vector_at
+from engine.math.types import MINVAL, real, vec3
+
+BALL_LIMIT, EQUALITY = -1, -(1 << 24)  # con_pair of the first of each
+CONE, ALWAYS = range(2)  # con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows
+
+
+@ti.func
+def is_contact(pair: ti.i32):
+    return pair >= 0
+
+
+@ti.func
+def is_equality(pair: ti.i32):
+    return pair <= EQUALITY
+
+
+@ti.func
+def new_block(m: ti.template(), d: ti.template(), w: ti.i32, source: ti.i32, law: ti.i32, dim: ti.i32):
+    """The next block of world w, as far as all have it in common, or -1 beyond the capacity, which only counts."""
+    k = d.nblock[w]
+    d.nneed[w] = d.nneed[w] + 1
+    c = -1
+    if k < m.nconmax:
+        d.nblock[w] = k + 1
+        c = bounded(w * m.nconmax + k)
+        d.con_pair[c] = source
+        d.con_law[c] = law
+        d.con_dim[c] = dim
+        d.con_zone[c] = -1
+        d.con_last1[c] = -1
+        d.con_last2[c] = -1
+    return c
+
+
+@ti.func
+def resolve(m: ti.template(), d: ti.template(), c: ti.i32, solref: ti.template(), solimp: ti.template(), p: ti.i32,
+            x: real, diag: real):  # fmt: skip
+    """The parameters of block c at the violation x, from those numbered p. diag: J M^-1 J^T of a row, roughly."""
+    imp, slope = impedance(solimp, p, x)
+    k, b = reference(solref, solimp, p, m.timestep, m.refsafe)
+    d.con_d[c] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    d.con_b[c] = b
+    d.con_bt[c] = b
+    d.con_kp[c] = k
+    d.con_imp[c] = imp
+    d.con_impp[c] = slope
+    d.con_x[c] = x
+
+
+@ti.func
+def damping_of(d: ti.template(), c: ti.i32):
+    """B of block c's three rows."""
+    bt = d.con_bt[c]
+    return vec3(d.con_b[c], bt, bt)
+
+
+@ti.func
+def write_column(m: ti.template(), d: ti.template(), w: ti.i32, q: ti.i32, dof: ti.i32, x: vec3):
+    """The column x of a block's Jacobian at a dof, at place q of all. Dofs come from the deepest on."""
+    d.chain_dof[q] = dof
+    d.chain_place[q] = d.tree_depth[w * m.nv + dof]
+    d.con_J[vector_at(q)] = x
+
+
+@ti.func
+def chain_mul(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, x: ti.template()):
+    """J x of block c; x: a vector over the dofs of all worlds."""
+    y = vec3(0.0, 0.0, 0.0)
+    at = c * m.nchain
+    for q in range(at, at + d.con_ndof[c]):
+        y = y + x[w, d.chain_dof[q]] * d.con_J[vector_at(q)]
+    return y
+
+
+@ti.func
+def add_transpose(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, f: vec3, x: ti.template()):
+    """x += J^T f of block c."""
+    at = c * m.nchain
+    for q in range(at, at + d.con_ndof[c]):
+        k = d.chain_dof[q]
+        x[w, k] = x[w, k] + d.con_J[vector_at(q)].dot(f)

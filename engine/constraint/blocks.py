@@ -1,0 +1,102 @@
+"""All blocks of a step, whoever finds them: what the solver reads of them, and the adjoint of z^T (-J^T f).
+
+Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everything evaluated at the solution:
+    z^T d(-J^T f) + f_bar . df = -f . d(J z) + K y . (d(J a) + B d(J v) + d(K imp residual)) - y . f dD / D
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has, serves
+from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp, ball_limits
+from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality
+from engine.constraint.contact import contact_columns, contact_vjp, contacts
+from engine.constraint.equality import equalities, equality_columns, equality_vjp
+from engine.math.index import bounded
+from engine.math.spatial import sym_mul
+from engine.math.types import vec3
+
+
+@ti.func
+def blocks(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Finds them, where the geoms are: first contacts, then the others."""
+    d.ncon[w] = 0
+    d.nneed[w] = 0
+    contacts(m, d, w)
+    d.nblock[w] = d.ncon[w]
+    ball_limits(m, d, w)
+    equalities(m, d, w)
+
+
+@ti.func
+def columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
+    """The Jacobian of block c, on the elimination tree."""
+    if is_contact(d.con_pair[c]):
+        if ti.static(has.contact):
+            contact_columns(m, d, w, c)
+    elif is_equality(d.con_pair[c]):
+        equality_columns(m, d, w, c)
+    else:
+        if ti.static(has.ball_limit):
+            ball_limit_columns(m, d, w, c)
+
+
+@serves("block")
+@ti.func
+def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The blocks' Jacobians, and jar = J a - aref for the acceleration qacc."""
+    for k in range(d.nblock[w]):
+        c = bounded(w * m.nconmax + k)
+        columns(m, d, w, c)
+        jar = chain_mul(m, d, w, c, d.qacc) + damping_of(d, c) * chain_mul(m, d, w, c, d.qvel)
+        stiff = d.con_kp[c] * d.con_imp[c]
+        if is_equality(d.con_pair[c]):
+            if ti.static(has.equality):
+                jar = jar + stiff * d.con_res[c] + d.con_jdotv[c]
+        else:
+            jar[0] = jar[0] + stiff * d.con_x[c]
+        d.con_jar[c] = jar
+        d.con_jv[c] = vec3(0.0, 0.0, 0.0)
+        d.con_fbar[c] = vec3(0.0, 0.0, 0.0)
+
+
+@serves("block")
+@ti.func
+def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Before the solve: a_bar gains J^T (-K f_bar), what sensors of contact forces ask of the acceleration."""
+    for r in range(d.nblock[w]):
+        c = bounded(w * m.nconmax + r)
+        f_bar = d.con_fbar[c]
+        if f_bar.dot(f_bar) > 0:
+            add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_kd[c], d.con_ko[c], f_bar), d.a_bar)
+
+
+@ti.func
+def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
+    """The adjoint of block c, from y to what its source is made of."""
+    f = d.con_force[c]
+    ky = sym_mul(d.con_kd[c], d.con_ko[c], y)
+    B = damping_of(d, c)
+    imp = d.con_imp[c]
+    push = ky[0] * d.con_x[c]
+    if is_equality(d.con_pair[c]):
+        push = ky.dot(d.con_res[c])
+    # of the residual, and of the violation that the impedance is a function of
+    res_bar = d.con_kp[c] * imp * ky
+    x_bar = d.con_impp[c] * (d.con_kp[c] * push - y.dot(f) / (imp * (1 - imp)))
+    if is_contact(d.con_pair[c]):
+        contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
+    elif is_equality(d.con_pair[c]):
+        equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
+    else:
+        ball_limit_vjp(m, d, g, w, c, f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
+
+
+@serves("block")
+@ti.func
+def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the
+    solution."""
+    for r in range(d.nblock[w]):
+        c = w * m.nconmax + r
+        y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
+        constraint_block_vjp(m, d, g, w, c, y)

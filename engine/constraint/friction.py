@@ -1,0 +1,45 @@
+"""Dry friction of dofs: a row with J = 1 at the dof that pushes against motion, and its adjoint."""
+
+import taichi as ti
+
+from engine.constraint.impedance import reference
+from engine.constraint.row import FRICTION, add_row
+from engine.math.types import EPS, real
+
+
+@ti.func
+def friction_rows(m: ti.template(), d: ti.template(), w: ti.i32):
+    """One for each dof that has dry friction; they are the first rows."""
+    n = 0
+    for i in range(m.nv):
+        floss = m.dof_frictionloss[i]
+        if floss > 0:
+            add_row(m, d, w, n, FRICTION, i, 1.0, 0.0, floss, m.dof_solref, m.dof_solimp, i, m.dof_diaga[i])
+            n = n + 1
+    d.nrow[w] = n
+
+
+@ti.func
+def friction_row_vjp(d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, y: real):
+    """From y to the dof's dry friction, which is the force where the row slides."""
+    dof = d.row_dof[i]
+    if d.row_zone[i] == 2:
+        g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] + y
+    if d.row_zone[i] == 3:
+        g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] - y
+
+
+@ti.func
+def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Dofs without dry friction have no row, but the first bit of it would push against jar = a + B v."""
+    nv = m.nv
+    size = real(0.0)
+    for i in range(nv):
+        size = ti.max(size, ti.abs(d.qacc[w, i]))
+    for i in range(nv):
+        if m.dof_frictionloss[i] == 0:
+            stiffness, b = reference(m.dof_solref, m.dof_solimp, i, m.timestep, m.refsafe)
+            jar = d.qacc[w, i] + b * d.qvel[w * nv + i]
+            # where jar is zero but for rounding, friction would hold the dof with no force
+            if ti.abs(jar) > 1e4 * EPS * size:
+                g.dof_frictionloss[w, i] = g.dof_frictionloss[w, i] + ti.math.sign(jar) * d.z[w, i]

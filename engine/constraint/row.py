@@ -1,0 +1,60 @@
+"""Rows: constraints of one dof, J = sign at it, and their adjoint.
+
+friction.py and limit.py find them. Reference acceleration: aref = -B J v - K imp (pos - margin), the second part for
+limits alone. The adjoint's formula stands in block.py.
+"""
+
+import taichi as ti
+
+from engine.constraint.impedance import impedance, reference
+from engine.math.index import bounded
+from engine.math.types import MINVAL, real
+
+FRICTION, LIMIT = range(2)  # kinds of rows
+
+
+@ti.func
+def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i32, dof: ti.i32, sign: real, dist: real,
+            floss: real, solref: ti.template(), solimp: ti.template(), p: ti.i32, diag: real):  # fmt: skip
+    """Row n: J = sign at dof; dist is pos - margin (0 for dry friction). Its parameters are those numbered p. The
+    capacity is a row for each dof and two for each joint, so it always suffices."""
+    i = bounded(w * m.nrowmax + n)
+    imp, slope = impedance(solimp, p, dist)
+    k, b = reference(solref, solimp, p, m.timestep, m.refsafe)
+    if kind == FRICTION:
+        k = 0.0
+    d.row_dof[i] = dof
+    d.row_kind[i] = kind
+    d.row_zone[i] = -1
+    d.row_sign[i] = sign
+    d.row_dist[i] = dist
+    d.row_floss[i] = floss
+    d.row_d[i] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    d.row_b[i] = b
+    d.row_kp[i] = k
+    d.row_imp[i] = imp
+    d.row_impp[i] = slope
+    d.row_aref[i] = -b * sign * d.qvel[w * m.nv + dof] - k * imp * dist
+
+
+@ti.func
+def row_law(kind: ti.i32, jar: real, D: real, floss: real):
+    """Force, stiffness and zone of a row."""
+    f = real(0.0)
+    k = real(0.0)
+    zone = 0
+    if kind == LIMIT:
+        if jar < 0:
+            f = -D * jar
+            k = D
+            zone = 1
+    elif D * jar >= floss:
+        f = -floss
+        zone = 2
+    elif D * jar <= -floss:
+        f = floss
+        zone = 3
+    else:
+        f = -D * jar
+        k = D
+    return f, k, zone

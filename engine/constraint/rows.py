@@ -1,0 +1,38 @@
+"""All rows of a step, whoever finds them, and the adjoint of their part of z^T (-J^T f)."""
+
+import taichi as ti
+
+from engine.constraint.friction import friction_row_vjp, friction_rows, frictionless_vjp
+from engine.constraint.limit import limit_row_vjp, limit_rows
+from engine.constraint.row import LIMIT
+
+
+@ti.func
+def rows(m: ti.template(), d: ti.template(), w: ti.i32):
+    friction_rows(m, d, w)
+    limit_rows(m, d, w)
+
+
+@ti.func
+def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """The adjoint of row i (`add_row` and `row_law`), to q, v and dry friction."""
+    k = w * m.nv + d.row_dof[i]
+    sign = d.row_sign[i]
+    y = sign * d.z[w, d.row_dof[i]]
+    ky = d.row_k[i] * y
+    g.qvel_bar[k] = g.qvel_bar[k] + ky * d.row_b[i] * sign
+    if d.row_kind[i] == LIMIT:
+        imp = d.row_imp[i]
+        slope = d.row_impp[i]
+        dist_bar = ky * d.row_kp[i] * (imp + slope * d.row_dist[i]) - y * d.row_force[i] * slope / (imp * (1 - imp))
+        limit_row_vjp(m, d, g, w, i, dist_bar)
+    else:
+        friction_row_vjp(d, g, w, i, y)
+
+
+@ti.func
+def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of the rows; expects the law at the solution."""
+    frictionless_vjp(m, d, g, w)
+    for r in range(d.nrow[w]):
+        row_vjp(m, d, g, w, w * m.nrowmax + r)

@@ -1,0 +1,81 @@
+"""The constraints of a step as the solver sees them: s(J a - aref) over all rows and blocks, its slopes and forces."""
+
+import taichi as ti
+
+from engine.compiler.features import has
+from engine.constraint.block import ALWAYS
+from engine.constraint.blocks import blocks, constraint_blocks
+from engine.constraint.cones import contact_law
+from engine.constraint.row import row_law
+from engine.constraint.rows import rows
+from engine.constraint.tree import elimination_tree
+from engine.math.index import bounded
+from engine.math.spatial import sym_mul
+from engine.math.types import real, vec3
+
+
+@ti.func
+def detect(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Finds the rows and blocks, where the geoms are.
+
+    More blocks than the capacity leave their number in nneed; the caller stops the world.
+    """
+    rows(m, d, w)
+    blocks(m, d, w)
+
+
+@ti.func
+def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
+    """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration qacc."""
+    elimination_tree(m, d, w)
+    constraint_blocks(m, d, w)
+    for k in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + k)
+        d.row_jar[i] = d.row_sign[i] * d.qacc[w, d.row_dof[i]] - d.row_aref[i]
+
+
+@ti.func
+def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search: ti.template()):
+    """Forces and stiffnesses at jar + alpha J search; returns d/dalpha and d2/dalpha2 of s, and whether a zone changed.
+
+    Zone 64 (a cone's curved part) counts as a change, since the quadratic there is not exact.
+    """
+    d1 = real(0.0)
+    d2 = real(0.0)
+    changed = 0
+    impratio = m.impratio
+    for r in range(d.nrow[w]):
+        i = bounded(w * m.nrowmax + r)
+        jv = d.row_sign[i] * search[w, d.row_dof[i]]
+        f, k, zone = row_law(d.row_kind[i], d.row_jar[i] + alpha * jv, d.row_d[i], d.row_floss[i])
+        d.row_force[i] = f
+        d.row_k[i] = k
+        if zone != d.row_zone[i]:
+            changed = 1
+        d.row_zone[i] = zone
+        d1 = d1 - f * jv
+        d2 = d2 + k * jv * jv
+    if ti.static(has.block):
+        for r in range(d.nblock[w]):
+            c = bounded(w * m.nconmax + r)
+            jv = d.con_jv[c]
+            jar = d.con_jar[c] + alpha * jv
+            f, kd, ko, zone = contact_law(
+                jar, d.con_dim[c], m.cone, d.con_d[c], d.con_mu1[c], d.con_mu2[c], impratio
+            )
+            if ti.static(has.equality):
+                if d.con_law[c] == ALWAYS:
+                    D = d.con_d[c]
+                    f = -D * jar
+                    kd = vec3(D, D, D)
+                    ko = vec3(0.0, 0.0, 0.0)
+                    zone = 0
+            d.con_force[c] = f
+            d.con_kd[c] = kd
+            d.con_ko[c] = ko
+            if zone != d.con_zone[c] or zone == 64:
+                changed = 1
+            d.con_zone[c] = zone
+            d1 = d1 - f.dot(jv)
+            d2 = d2 + jv.dot(sym_mul(kd, ko, jv))
+    return d1, d2, changed

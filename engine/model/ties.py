@@ -1,0 +1,54 @@
+"""What equality constraints tie together, as the kernels read it: places on two bodies, or two coordinates."""
+
+import numpy as np
+
+from . import constants as c
+from .trees import last_dof, pair_dofs
+
+NOTHING = {
+    "kind": 0, "body1": 0, "body2": 0, "qposadr1": 0, "qposadr2": 0, "last1": -1, "last2": -1,
+    "anchor1": np.zeros(3), "anchor2": np.zeros(3), "quat1": np.array([1.0, 0, 0, 0]),
+    "quat2": np.array([1.0, 0, 0, 0]), "solref": np.zeros(2), "solimp": np.zeros(5), "polycoef": np.zeros(5),
+    "ref1": 0.0, "ref2": 0.0, "torquescale": 0.0, "diaga": 0.0, "turned": 0.0,
+}  # fmt: skip
+
+
+def _tie(m, e):
+    """The constraint numbered e as the kernels read it."""
+    tie = {**NOTHING, "kind": m.eq_type[e], "solref": m.eq_solref[e], "solimp": m.eq_solimp[e]}
+    first, second, data = m.eq_obj1id[e], m.eq_obj2id[e], m.eq_data[e]
+    if m.eq_type[e] == c.EQ_JOINT:
+        for k, j in (("1", first), ("2", second)):
+            if j >= 0:
+                at = m.jnt_qposadr[j]
+                tie |= {f"qposadr{k}": at, f"last{k}": m.jnt_dofadr[j], f"ref{k}": m.qpos0[at]}
+                tie["diaga"] += m.dof_invweight0[m.jnt_dofadr[j]]
+        return tie | {"polycoef": data[:5]}
+    weld, last = m.eq_type[e] == c.EQ_WELD, last_dof(m)
+    bodies = (first, second)
+    if m.eq_objtype[e] == c.OBJ_SITE:
+        bodies = m.site_bodyid[[first, second]]
+        for k, site in (("1", first), ("2", second)):
+            tie |= {f"anchor{k}": m.site_pos[site], f"quat{k}": m.site_quat[site]}
+    else:
+        one, two = (data[3:6], data[:3]) if weld else (data[:3], data[3:6])
+        tie |= {"anchor1": one, "anchor2": two}
+        if weld:
+            tie["quat1"] = data[6:10]
+    for k, b in zip("12", bodies, strict=True):
+        tie |= {f"body{k}": b, f"last{k}": last[b]}
+        tie["diaga"] += m.body_invweight0[b, 0]
+        tie["turned"] += m.body_invweight0[b, 1]
+    return tie | {"torquescale": data[10]}
+
+
+def ties(m):
+    """Of the constraints that act and can move something: dicts with the names of NOTHING."""
+    tied = (_tie(m, e) for e in np.flatnonzero(m.eq_active0))
+    return [tie for tie in tied if tie["last1"] >= 0 or tie["last2"] >= 0]
+
+
+def coupled_dofs(m):
+    """The deepest dofs that move the two sides of each candidate pair and each tie, -1 for the world's: (2, n)."""
+    tied = [(tie["last1"], tie["last2"]) for tie in ties(m)]
+    return np.concatenate([pair_dofs(m), np.array(tied, int).reshape(-1, 2).T], axis=1)

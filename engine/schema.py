@@ -117,8 +117,12 @@ MODEL = (
         "actuator_actlimited actuator_wrap",
     ),
     Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
-    Buffer("sensor_i", "int", "nsensor", "sensor_type sensor_objtype sensor_objid sensor_dim sensor_adr"),
+    Buffer("sensor_i", "int", "nsensor",
+        "sensor_type sensor_level sensor_objid sensor_bodyid sensor_dim sensor_adr",
+    ),
     Buffer("sensor_cutoff", "real", "nsensor"),
+    Buffer("sensor_pos", "vec3", "nsensor"),  # the frame that it reads, in its body
+    Buffer("sensor_quat", "vec4", "nsensor"),
 )
 
 # State: exactly what a step reads and does not recompute.

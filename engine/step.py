@@ -28,13 +28,13 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
-from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.dynamics.sweeps import inwards, outwards
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import DIVERGED, OK, OVERFLOW
+from engine.sensing.sensors import sensors, sensors_vjp
 
 EULER_STAGE, FINAL_STAGE = -1, -2
 

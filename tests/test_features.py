@@ -26,7 +26,9 @@ def of(name):
 
 def test_features_of_robots():
     assert of("pendulum") == {"rk4", "sensor"}
-    assert of("hopper") == {"block", "contact", "plane", "pyramidal", "rk4", "segment", "sensor"}
+    assert of("hopper") == {
+        "block", "contact", "plane", "pyramidal", "rk4", "segment", "sensor", "subtree_sensor", "touch_sensor",
+    }  # fmt: skip
     assert "quaternion" in of("humanoid") and "quaternion" not in of("half_cheetah")
     assert "box" in of("box_push") and "box" not in of("humanoid")
     assert features_of_parts({OPEN, MLP}) == {"part", "open", "mlp"}

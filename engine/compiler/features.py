@@ -21,6 +21,7 @@ from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.sensors import features_of_sensors
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -41,7 +42,11 @@ FEATURES = {
     "block": "contacts or ball limits",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
-    "sensor": "sensors",
+    "sensor": "sensors; of scalar coordinates, actuator forces and places of frames",
+    "velocity_sensor": "sensors of a frame's velocity",
+    "acceleration_sensor": "sensors of a frame's acceleration",
+    "subtree_sensor": "sensors of a subtree's centre of mass",
+    "touch_sensor": "sensors of contact forces through a site",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},
 }
@@ -59,7 +64,7 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
-    return _named(
+    return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast,
         lone=implicitfast and (model.jnt_type == FREE).any(),
@@ -75,7 +80,6 @@ def features_of(model):
         block=contact or ball_limit,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
-        sensor=model.nsensor > 0,
     )
 
 

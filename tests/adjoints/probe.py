@@ -32,10 +32,10 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
-from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.coordinates import displace
+from engine.sensing.sensors import sensors, sensors_vjp
 from engine.step import clear_bodies, smooth_terms
 from engine.views import column
 from tests.gradients.differences import derivative

@@ -10,6 +10,7 @@ import pytest
 from engine.model import ModelError, UnsupportedError, load
 from engine.model import constants as c
 from engine.model.fields import FIELDS
+from engine.model.sensors import ROWS
 from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
@@ -57,7 +58,7 @@ def test_actuators_are_affine_and_sensors_ours():
     objects = [m.sensor_objtype[i] for i in (0, 2, 3, 4, 5, 6, 8, 11)]
     assert objects == [c.OBJ_JOINT, c.OBJ_SITE, c.OBJ_BODY, c.OBJ_XBODY, c.OBJ_GEOM, c.OBJ_BODY, c.OBJ_SITE,
                        c.OBJ_ACTUATOR]  # fmt: skip
-    assert m.sensor_dim.tolist() == list(c.SENSOR_DIM)
+    assert m.sensor_dim.tolist() == [row.dim for row in ROWS[:13]]
 
 
 def test_gain_of_fixed_type_ignores_the_other_parameters():

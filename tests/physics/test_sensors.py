@@ -4,14 +4,14 @@ import mujoco
 import numpy as np
 import pytest
 
-from engine.model.constants import SENSOR_NAMES
+from engine.model.sensors import NAMES
 from tests import zoo
 from tests.physics.reference import errors, resting_accelerometer, set_reference, worst
 
 
 def test_every_kind_is_covered():
     xml = zoo.sensing() + zoo.touch()
-    assert [name for name in SENSOR_NAMES if f"<{name} " not in xml] == []
+    assert [name for name in NAMES if f"<{name} " not in xml] == []
 
 
 @resting_accelerometer

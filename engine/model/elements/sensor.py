@@ -1,4 +1,4 @@
-"""Sensors: what an element measures, and where the numbers lie in `sensordata`."""
+"""Sensors: what an element measures, and where the numbers lie in `sensordata`. `model/sensors.py` has their kinds."""
 
 import numpy as np
 
@@ -6,23 +6,22 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
+from ..sensors import BY_NAME, LEVEL, NAMES, ROWS, SENS
 from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
 from .option import disabled
 
-_JOINT_SENSORS = (c.SENS_JOINTPOS, c.SENS_JOINTVEL)
-_SUBTREE_SENSORS = (c.SENS_SUBTREECOM, c.SENS_SUBTREELINVEL)
-_FRAME_OBJECTS = {"BODY": c.OBJ_BODY, "XBODY": c.OBJ_XBODY, "GEOM": c.OBJ_GEOM, "SITE": c.OBJ_SITE}
 _OBJ_SIZES = {c.OBJ_BODY: "nbody", c.OBJ_XBODY: "nbody", c.OBJ_SITE: "nsite", c.OBJ_GEOM: "ngeom",
               c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu"}  # fmt: skip
+_OBJ_ARRAYS = {c.OBJ_SITE: "site", c.OBJ_GEOM: "geom"}
 
 
 class Sensor(Kind):
     name, plural, named = "sensor", "sensors", "nsensor"
     fields = {
         "nsensor": {
-            "sensor_type": integer("number in SENSOR_NAMES"),
+            "sensor_type": integer("number in sensors.NAMES"),
             "sensor_objtype": integer("kind of what it is attached to: OBJ_BODY, OBJ_SITE, ..."),
             "sensor_objid": integer("number of what it is attached to"),
             "sensor_dim": integer("how many numbers it gives"),
@@ -35,25 +34,26 @@ class Sensor(Kind):
 
     class Methods:
         def sensor(self, type, name=None, *, objname, objtype=None, cutoff=0.0):
-            """A sensor of constants.SENSOR_NAMES on the element `objname`; frame sensors need an objtype as well."""
+            """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well."""
             who = f"sensor {name or type!r}"
-            if type not in c.SENSOR_OBJECTS:
-                raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(c.SENSOR_OBJECTS)}")
-            allowed = c.SENSOR_OBJECTS[type]
-            if objtype is None and len(allowed) == 1:
-                objtype = next(iter(allowed))
-            if objtype not in allowed:
-                raise ModelError(f"{who}: objtype = {objtype!r}; allowed: {', '.join(allowed)}")
+            if type not in BY_NAME:
+                raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(NAMES)}")
+            row = BY_NAME[type]
+            if objtype is None and len(row.objects) == 1:
+                objtype = next(iter(row.objects))
+            if objtype not in row.objects:
+                raise ModelError(f"{who}: objtype = {objtype!r}; allowed: {', '.join(row.objects)}")
             target = self._find("body" if objtype == "xbody" else objtype, objname, who)
-            if type in ("jointpos", "jointvel") and target.type not in (c.SLIDE, c.HINGE):
-                raise ModelError(f"{who}: joint {objname!r} is {c.JOINT_NAMES[target.type]}; allowed: slide, hinge")
+            if row.joints and c.JOINT_NAMES[target.type] not in row.joints:
+                found = c.JOINT_NAMES[target.type]
+                raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
             a = read_attributes(Sensor.attributes, who, {"cutoff": cutoff})
-            a.type, a.objtype, a.target = c.SENSOR_NAMES.index(type), allowed[objtype], target
+            a.type, a.objtype, a.target = NAMES.index(type), row.objects[objtype], target
             return self._add("sensor", name, a)
 
     def assembled(self, order, m):
         sensors = order.elements["sensor"]
-        dims = [c.SENSOR_DIM[sensor.type] for sensor in sensors]
+        dims = [ROWS[sensor.type].dim for sensor in sensors]
         return super().assembled(order, m) | {
             "sensor_type": [sensor.type for sensor in sensors],
             "sensor_objtype": [sensor.objtype for sensor in sensors],
@@ -74,11 +74,11 @@ class Sensor(Kind):
             who, kind = self.who(mujoco, mj, s), _numbers(mujoco).get(int(mj.sensor_type[s]))
             if kind is None:
                 found = mujoco.mjtSensor(mj.sensor_type[s]).name.removeprefix("mjSENS_").lower()
-                yield f"{who}: type {found}; allowed: {', '.join(c.SENSOR_NAMES)}"
+                yield f"{who}: type {found}; allowed: {', '.join(NAMES)}"
                 continue
             if _object(mujoco, kind, mj.sensor_objtype[s]) is None:
                 found = mujoco.mjtObj(mj.sensor_objtype[s]).name.removeprefix("mjOBJ_").lower()
-                yield f"{who}: objtype = {found}; allowed: body, xbody, geom, site"
+                yield f"{who}: objtype = {found}; allowed: {', '.join(ROWS[kind].objects)}"
             if mj.sensor_refid[s] >= 0:
                 yield f"{who}: reference frame (reftype, refname); allowed: the world's"
             if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
@@ -88,44 +88,66 @@ class Sensor(Kind):
         m.nsensordata = int(np.sum(m.sensor_dim))
 
     def check_indices(self, m):
-        one_of(m, "sensor_type", dict(enumerate(c.SENSOR_NAMES)))
+        one_of(m, "sensor_type", dict(enumerate(NAMES)))
         for i, kind in enumerate(m.sensor_type):
-            name = c.SENSOR_NAMES[kind]
-            objects = c.SENSOR_OBJECTS[name]
+            row = ROWS[kind]
             objtype, objid = int(m.sensor_objtype[i]), int(m.sensor_objid[i])
-            if objtype not in objects.values():
-                words = ", ".join(f"{number} ({word})" for word, number in objects.items())
-                refuse(m, "sensor_objtype", i, f"{words}, since it is a {name}")
+            if objtype not in row.objects.values():
+                words = ", ".join(f"{number} ({word})" for word, number in row.objects.items())
+                refuse(m, "sensor_objtype", i, f"{words}, since it is a {row.name}")
             word, size = c.OBJ_NAMES[objtype], getattr(m, _OBJ_SIZES[objtype])
             if not 0 <= objid < size:
                 refuse(m, "sensor_objid", i, f"a {word}, 0 to {size - 1}")
-            if objtype == c.OBJ_JOINT and m.jnt_type[objid] not in (c.SLIDE, c.HINGE):
-                words = f"a slide or hinge joint, and {m.label('joint', objid)} is neither"
-                refuse(m, "sensor_objid", i, words)
-        dims = np.array([c.SENSOR_DIM[kind] for kind in m.sensor_type], int)
+            if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
+                words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
+                refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) == 2 else "not"))
+        dims = np.array([ROWS[kind].dim for kind in m.sensor_type], int)
         follows(m, "sensor_dim", dims, "sensor_type")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
         same_count(m, "nsensordata", dims.sum(), "sensor_type")
 
     def check(self, m):
         felt = {kind: c.GEOM_NAMES[kind] for kind in COUNT if kind != c.PLANE}
-        touched = m.sensor_objid[m.sensor_type == c.SENS_TOUCH]
+        touched = m.sensor_objid[m.sensor_type == SENS.touch]
         for bad in touched[~np.isin(m.site_type[touched], list(felt))]:
             found = c.GEOM_NAMES.get(int(m.site_type[bad]), m.site_type[bad])
             raise ModelError(f"{m.label('site', bad)}: {found} of a touch sensor; allowed: {', '.join(felt.values())}")
 
+    def device(self, m):
+        frames = [frame(m, *of) for of in zip(m.sensor_objtype, m.sensor_objid, strict=True)]
+        cuts = np.array([ROWS[kind].clips for kind in m.sensor_type], float)
+        return {
+            "sensor_level": [getattr(LEVEL, ROWS[kind].level) for kind in m.sensor_type],
+            **columns("sensor_", frames),
+            "sensor_cutoff": m.sensor_cutoff * cuts,
+        }
+
+
+def frame(m, objtype, objid):
+    """Body of an OBJ_, and place and orientation in it; the world's where it has none."""
+    if objtype in _OBJ_ARRAYS:
+        word = _OBJ_ARRAYS[objtype]
+        return tuple(getattr(m, f"{word}_{name}")[objid] for name in ("bodyid", "pos", "quat"))
+    if objtype == c.OBJ_BODY:
+        return objid, m.body_ipos[objid], m.body_iquat[objid]
+    return objid if objtype == c.OBJ_XBODY else 0, np.zeros(3), np.array([1.0, 0, 0, 0])
+
+
+def columns(prefix, frames):
+    """The columns of frames, one for each sensor."""
+    parts = zip(*frames, strict=True) if frames else ((), np.zeros((0, 3)), np.zeros((0, 4)))
+    return {f"{prefix}{name}": np.array(part) for name, part in zip(("bodyid", "pos", "quat"), parts, strict=True)}
+
 
 def _numbers(mujoco):
     """Our number of each of MuJoCo's sensors that the engine has."""
-    return {int(getattr(mujoco.mjtSensor, f"mjSENS_{name.upper()}")): i for i, name in enumerate(c.SENSOR_NAMES)}
+    words = {f"mjSENS_{row.mjsens or row.name.upper()}": k for k, row in enumerate(ROWS)}
+    return {int(getattr(mujoco.mjtSensor, word)): k for word, k in words.items() if hasattr(mujoco.mjtSensor, word)}
 
 
 def _object(mujoco, kind, objtype):
     """Our OBJ_ number of what a sensor of MuJoCo is attached to; None where a frame sensor knows no such thing."""
-    if kind in _JOINT_SENSORS:
-        return c.OBJ_JOINT
-    if kind == c.SENS_ACTUATORFRC:
-        return c.OBJ_ACTUATOR
-    if kind in _SUBTREE_SENSORS:
-        return c.OBJ_BODY
-    return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k}")): v for k, v in _FRAME_OBJECTS.items()}.get(int(objtype))
+    objects = ROWS[kind].objects
+    if len(objects) == 1:
+        return next(iter(objects.values()))
+    return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k.upper()}")): v for k, v in objects.items()}.get(int(objtype))

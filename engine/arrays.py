@@ -168,7 +168,8 @@ def model_pack(model, nconmax, features):
     sizes = sizes_of(model, nconmax)
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
-    pack["opt"][:] = (model.opt.timestep, model.opt.impratio, 1e-2 * model.opt.tolerance, model.opt.refsafe)
+    opt = model.opt
+    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic)
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):

@@ -60,7 +60,7 @@ DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = "timestep impratio tolerance refsafe"
+OPT = "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z"
 
 # ---------------------------------------------------------------------------------------------------- the buffers
 
@@ -118,11 +118,11 @@ MODEL = (
     ),
     Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
     Buffer("sensor_i", "int", "nsensor",
-        "sensor_type sensor_level sensor_objid sensor_bodyid sensor_dim sensor_adr",
+        "sensor_type sensor_level sensor_objid sensor_bodyid sensor_refbodyid sensor_relative sensor_dim sensor_adr",
     ),
     Buffer("sensor_cutoff", "real", "nsensor"),
-    Buffer("sensor_pos", "vec3", "nsensor"),  # the frame that it reads, in its body
-    Buffer("sensor_quat", "vec4", "nsensor"),
+    Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
+    Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )
 
 # State: exactly what a step reads and does not recompute.

@@ -6,7 +6,7 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
-from ..sensors import BY_NAME, LEVEL, NAMES, ROWS, SENS
+from ..sensors import BY_NAME, FRAMES, LEVEL, NAMES, ROWS, SENS
 from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
@@ -23,7 +23,9 @@ class Sensor(Kind):
         "nsensor": {
             "sensor_type": integer("number in sensors.NAMES"),
             "sensor_objtype": integer("kind of what it is attached to: OBJ_BODY, OBJ_SITE, ..."),
-            "sensor_objid": integer("number of what it is attached to"),
+            "sensor_objid": integer("number of what it is attached to, -1 for nothing"),
+            "sensor_reftype": integer("kind of what it is measured against, OBJ_NONE: the world", c.OBJ_NONE),
+            "sensor_refid": integer("number of what it is measured against, -1 for the world", -1),
             "sensor_dim": integer("how many numbers it gives"),
             "sensor_adr": integer("where they begin in sensordata"),
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
@@ -33,23 +35,41 @@ class Sensor(Kind):
     must_be_zero = (("sensor_delay", "delay"), ("sensor_interval", "interval"))
 
     class Methods:
-        def sensor(self, type, name=None, *, objname, objtype=None, cutoff=0.0):
-            """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well."""
+        def sensor(self, type, name=None, *, objname=None, objtype=None, reftype=None, refname=None, cutoff=0.0):
+            """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
+            measured in the frame of another element, `refname` of the kind `reftype`."""
             who = f"sensor {name or type!r}"
             if type not in BY_NAME:
                 raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(NAMES)}")
             row = BY_NAME[type]
             if objtype is None and len(row.objects) == 1:
                 objtype = next(iter(row.objects))
-            if objtype not in row.objects:
-                raise ModelError(f"{who}: objtype = {objtype!r}; allowed: {', '.join(row.objects)}")
-            target = self._find("body" if objtype == "xbody" else objtype, objname, who)
-            if row.joints and c.JOINT_NAMES[target.type] not in row.joints:
-                found = c.JOINT_NAMES[target.type]
-                raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
             a = read_attributes(Sensor.attributes, who, {"cutoff": cutoff})
-            a.type, a.objtype, a.target = NAMES.index(type), row.objects[objtype], target
+            if a.cutoff and not row.clips:
+                raise ModelError(f"{who}: cutoff = {cutoff!r}; allowed: 0, since it is a {type}")
+            a.type = NAMES.index(type)
+            a.objtype, a.target = self._sensed(who, "obj", row.objects, objtype, objname)
+            a.reftype, a.reference = c.OBJ_NONE, None
+            if reftype is not None or refname is not None:
+                if not row.relative:
+                    raise ModelError(f"{who}: reftype = {reftype!r}; allowed: none, since it is a {type}")
+                a.reftype, a.reference = self._sensed(who, "ref", FRAMES, reftype, refname)
+            if row.joints and c.JOINT_NAMES[a.target.type] not in row.joints:
+                found = c.JOINT_NAMES[a.target.type]
+                raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
+            if row.limited and not a.target.limited:
+                raise ModelError(f"{who}: joint {objname!r} has no limit; allowed: one with a range")
             return self._add("sensor", name, a)
+
+        def _sensed(self, who, word, objects, objtype, name):
+            """The OBJ_ number and the element that a sensor is attached to or measured against."""
+            if objtype not in objects:
+                raise ModelError(f"{who}: {word}type = {objtype!r}; allowed: {', '.join(objects)}")
+            if objects[objtype] == c.OBJ_NONE:
+                if name is not None:
+                    raise ModelError(f"{who}: {word}name = {name!r}; allowed: none")
+                return c.OBJ_NONE, None
+            return objects[objtype], self._find("body" if objtype == "xbody" else objtype, name, who)
 
     def assembled(self, order, m):
         sensors = order.elements["sensor"]
@@ -57,15 +77,20 @@ class Sensor(Kind):
         return super().assembled(order, m) | {
             "sensor_type": [sensor.type for sensor in sensors],
             "sensor_objtype": [sensor.objtype for sensor in sensors],
-            "sensor_objid": [order.of(sensor.target) for sensor in sensors],
+            "sensor_objid": [-1 if sensor.target is None else order.of(sensor.target) for sensor in sensors],
+            "sensor_reftype": [sensor.reftype for sensor in sensors],
+            "sensor_refid": [-1 if sensor.reference is None else order.of(sensor.reference) for sensor in sensors],
             "sensor_dim": dims,
             "sensor_adr": addresses(dims),
         }
 
     def read(self, mujoco, mj, m):
         types = [_numbers(mujoco).get(int(kind), -1) for kind in mj.sensor_type]  # -1 is refused below
-        objects = [_object(mujoco, t, o) for t, o in zip(types, mj.sensor_objtype, strict=True)]
-        return super().read(mujoco, mj, m) | {"sensor_type": types, "sensor_objtype": objects}
+        objects = [_object(mujoco, ROWS[t].objects, o) for t, o in zip(types, mj.sensor_objtype, strict=True)]
+        measured = zip(mj.sensor_reftype, mj.sensor_refid, strict=True)
+        references = [c.OBJ_NONE if k < 0 else _object(mujoco, FRAMES, o) for o, k in measured]
+        new = {"sensor_type": types, "sensor_objtype": objects, "sensor_reftype": references}
+        return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
@@ -76,11 +101,14 @@ class Sensor(Kind):
                 found = mujoco.mjtSensor(mj.sensor_type[s]).name.removeprefix("mjSENS_").lower()
                 yield f"{who}: type {found}; allowed: {', '.join(NAMES)}"
                 continue
-            if _object(mujoco, kind, mj.sensor_objtype[s]) is None:
-                found = mujoco.mjtObj(mj.sensor_objtype[s]).name.removeprefix("mjOBJ_").lower()
-                yield f"{who}: objtype = {found}; allowed: {', '.join(ROWS[kind].objects)}"
-            if mj.sensor_refid[s] >= 0:
-                yield f"{who}: reference frame (reftype, refname); allowed: the world's"
+            row, no_reference = ROWS[kind], mj.sensor_refid[s] < 0
+            for word, objects in (("obj", row.objects), ("ref", FRAMES)):
+                objtype = getattr(mj, f"sensor_{word}type")[s]
+                if _object(mujoco, objects, objtype) is None and not (word == "ref" and no_reference):
+                    found = mujoco.mjtObj(objtype).name.removeprefix("mjOBJ_").lower()
+                    yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
+            if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
+                yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
             if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
                 yield f"{who}: history of {mj.sensor_history[s, 0]} samples; allowed: none"
 
@@ -91,16 +119,13 @@ class Sensor(Kind):
         one_of(m, "sensor_type", dict(enumerate(NAMES)))
         for i, kind in enumerate(m.sensor_type):
             row = ROWS[kind]
-            objtype, objid = int(m.sensor_objtype[i]), int(m.sensor_objid[i])
-            if objtype not in row.objects.values():
-                words = ", ".join(f"{number} ({word})" for word, number in row.objects.items())
-                refuse(m, "sensor_objtype", i, f"{words}, since it is a {row.name}")
-            word, size = c.OBJ_NAMES[objtype], getattr(m, _OBJ_SIZES[objtype])
-            if not 0 <= objid < size:
-                refuse(m, "sensor_objid", i, f"a {word}, 0 to {size - 1}")
+            objid = m.sensor_objid[i]
+            _check_object(m, "obj", i, row.objects, f", since it is a {row.name}")
+            measured = {"none": c.OBJ_NONE} | (FRAMES if row.relative else {})
+            _check_object(m, "ref", i, measured, f" of a {row.name}")
             if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
                 words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
-                refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) == 2 else "not"))
+                refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
         dims = np.array([ROWS[kind].dim for kind in m.sensor_type], int)
         follows(m, "sensor_dim", dims, "sensor_type")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
@@ -112,25 +137,45 @@ class Sensor(Kind):
         for bad in touched[~np.isin(m.site_type[touched], list(felt))]:
             found = c.GEOM_NAMES.get(int(m.site_type[bad]), m.site_type[bad])
             raise ModelError(f"{m.label('site', bad)}: {found} of a touch sensor; allowed: {', '.join(felt.values())}")
+        for i, row in enumerate(ROWS[kind] for kind in m.sensor_type):
+            if row.level == "wrench" and m.site_bodyid[m.sensor_objid[i]] == 0:
+                refuse(m, "sensor_objid", i, "a site of a body, since the world has no parent")
+            if m.sensor_cutoff[i] and not row.clips:
+                refuse(m, "sensor_cutoff", i, f"0, since it is a {row.name}")
 
     def device(self, m):
-        frames = [frame(m, *of) for of in zip(m.sensor_objtype, m.sensor_objid, strict=True)]
-        cuts = np.array([ROWS[kind].clips for kind in m.sensor_type], float)
+        rows = [ROWS[kind] for kind in m.sensor_type]
+        read = [frame(m, *of) for of in zip(m.sensor_objtype, m.sensor_objid, strict=True)]
+        measured = [frame(m, *of) for of in zip(m.sensor_reftype, m.sensor_refid, strict=True)]
+        axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
-            "sensor_level": [getattr(LEVEL, ROWS[kind].level) for kind in m.sensor_type],
-            **columns("sensor_", frames),
-            "sensor_cutoff": m.sensor_cutoff * cuts,
-        }
+            "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
+            **columns("sensor_", read), **columns("sensor_ref", axes),
+        }  # fmt: skip
+
+
+def _check_object(m, word, i, objects, why):
+    """Refuse entry i of sensor_objtype and _objid, or _reftype and _refid, where they name no element of `objects`."""
+    objtype, objid = int(getattr(m, f"sensor_{word}type")[i]), int(getattr(m, f"sensor_{word}id")[i])
+    if objtype not in objects.values():
+        refuse(m, f"sensor_{word}type", i, ", ".join(f"{k} ({name})" for name, k in objects.items()) + why)
+    if objtype == c.OBJ_NONE:
+        if objid != -1:
+            refuse(m, f"sensor_{word}id", i, "-1, for none")
+        return
+    size = getattr(m, _OBJ_SIZES[objtype])
+    if not 0 <= objid < size:
+        refuse(m, f"sensor_{word}id", i, f"a {c.OBJ_NAMES[objtype]}, 0 to {size - 1}")
 
 
 def frame(m, objtype, objid):
-    """Body of an OBJ_, and place and orientation in it; the world's where it has none."""
+    """Body of an OBJ_, and place and orientation in it; -1 and nothing for what has no frame."""
     if objtype in _OBJ_ARRAYS:
         word = _OBJ_ARRAYS[objtype]
         return tuple(getattr(m, f"{word}_{name}")[objid] for name in ("bodyid", "pos", "quat"))
     if objtype == c.OBJ_BODY:
         return objid, m.body_ipos[objid], m.body_iquat[objid]
-    return objid if objtype == c.OBJ_XBODY else 0, np.zeros(3), np.array([1.0, 0, 0, 0])
+    return objid if objtype == c.OBJ_XBODY else -1, np.zeros(3), np.array([1.0, 0, 0, 0])
 
 
 def columns(prefix, frames):
@@ -145,9 +190,8 @@ def _numbers(mujoco):
     return {int(getattr(mujoco.mjtSensor, word)): k for word, k in words.items() if hasattr(mujoco.mjtSensor, word)}
 
 
-def _object(mujoco, kind, objtype):
-    """Our OBJ_ number of what a sensor of MuJoCo is attached to; None where a frame sensor knows no such thing."""
-    objects = ROWS[kind].objects
+def _object(mujoco, objects, objtype):
+    """Our OBJ_ number of what a sensor of MuJoCo is attached to; None where that is none of several `objects`."""
     if len(objects) == 1:
         return next(iter(objects.values()))
     return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k.upper()}")): v for k, v in objects.items()}.get(int(objtype))

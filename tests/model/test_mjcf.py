@@ -15,7 +15,8 @@ from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
 
-OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype"}
+OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype",
+       "sensor_reftype"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -59,6 +60,19 @@ def test_actuators_are_affine_and_sensors_ours():
     assert objects == [c.OBJ_JOINT, c.OBJ_SITE, c.OBJ_BODY, c.OBJ_XBODY, c.OBJ_GEOM, c.OBJ_BODY, c.OBJ_SITE,
                        c.OBJ_ACTUATOR]  # fmt: skip
     assert m.sensor_dim.tolist() == [row.dim for row in ROWS[:13]]
+
+
+def test_sensors_of_nothing_and_against_a_reference():
+    m = load(falling(**sensor(
+        "<clock/><e_kinetic/><framepos objtype='site' objname='s' reftype='body' refname='post'/><force site='s'/>"
+        "<framequat objtype='geom' objname='g'/>"
+    ) | {"option": "<option magnetic='1 2 3'/>"}))  # fmt: skip
+    assert [ROWS[kind].name for kind in m.sensor_type] == "clock e_kinetic framepos force framequat".split()
+    assert m.sensor_objtype.tolist() == [c.OBJ_NONE, c.OBJ_NONE, c.OBJ_SITE, c.OBJ_SITE, c.OBJ_GEOM]
+    assert m.sensor_objid.tolist() == [-1, -1, m.site("s"), m.site("s"), m.geom("g")]
+    assert m.sensor_reftype.tolist() == [c.OBJ_NONE, c.OBJ_NONE, c.OBJ_BODY, c.OBJ_NONE, c.OBJ_NONE]
+    assert m.sensor_refid.tolist() == [-1, -1, m.body("post"), -1, -1]
+    assert m.opt.magnetic.tolist() == [1, 2, 3]
 
 
 def test_gain_of_fixed_type_ignores_the_other_parameters():
@@ -214,6 +228,7 @@ FALLING = "<body name='ball' {body}><joint name='j' {joint}/><geom name='g' size
 def falling(option="", extra="", **attributes):
     filled = FALLING.format(**{"body": "", "joint": "", "geom": "", **attributes})
     ground = "<geom name='ground' type='plane' size='1 1 1'/><body name='post'/>"
+    ground += "<camera name='eye'/><site name='origin'/>"
     return f"<mujoco>{option}<worldbody>{ground}{filled}</worldbody>{extra}</mujoco>"
 
 
@@ -260,8 +275,10 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
-    (sensor("<force site='s'/>"), "sensor 0: type force; allowed: jointpos"),
-    (sensor("<framepos name='f' objtype='site' objname='s' reftype='body' refname='post'/>"), "'f': reference frame"),
+    (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
+    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objtype = camera; allowed: body, xbody"),
+    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': reftype = camera"),
+    (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     ({"extra": "<equality><joint joint1='j'/></equality>"}, "equality 0: constraint joint"),
     ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
 ]

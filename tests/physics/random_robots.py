@@ -22,7 +22,7 @@ class Robot:
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
-        self.joints, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], {}
+        self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
         sections = self.actuators() + self.contacts() + self.sensors()
         self.xml = (
@@ -143,12 +143,18 @@ class Robot:
         text += self.given(0.6, "pos", self.numbers(3, -0.1, 0.1))
         limit = self.solref(0.3, "solreflimit") + self.solimp(0.3, "solimplimit") + self.given(0.3, "margin", ".05")
         if kind == "ball":
-            return text + self.given(0.4, "range", f"0 {self.degrees(self.rng.uniform(0.2, 1)):.4g}") + limit + "/>"
+            return text + self.range(0.4, name, f"0 {self.degrees(self.rng.uniform(0.2, 1)):.4g}") + limit + "/>"
         turn = self.degrees if kind == "hinge" else lambda x: x / 3
         low, high = turn(self.rng.uniform(-1, -0.1)), turn(self.rng.uniform(0.1, 1))
-        text += f' axis="{self.numbers(3)}"' + self.given(0.5, "range", f"{low:.4g} {high:.4g}") + limit
+        text += f' axis="{self.numbers(3)}"' + self.range(0.5, name, f"{low:.4g} {high:.4g}") + limit
         text += self.given(0.3, "ref", f"{turn(self.rng.uniform(-0.3, 0.3)):.4g}")
         return text + self.given(0.3, "springref", f"{turn(self.rng.uniform(-0.5, 0.5)):.4g}") + "/>"
+
+    def range(self, p, name, ends):
+        text = self.given(p, "range", ends)
+        if text:
+            self.limited.append(name)
+        return text
 
     def geom(self, body):
         kind, name = self.pick(TOUCHING * 3 + UNTOUCHED), f"g{len(self.geoms)}"
@@ -237,18 +243,28 @@ class Robot:
         for name, kind in self.joints:
             if kind in ("hinge", "slide"):
                 text += f'<jointpos joint="{name}"{cut()}/><jointvel joint="{name}"{cut()}/>'
+                text += f'<jointactuatorfrc joint="{name}"{cut()}/>'
+            elif kind == "ball":
+                text += f'<ballquat joint="{name}"/><ballangvel joint="{name}"{cut()}/>'
+        for name in self.limited:
+            text += "".join(f'<jointlimit{what} joint="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.motors:
-            text += f'<actuatorfrc actuator="{name}"{cut()}/>'
+            text += "".join(f'<actuator{what} actuator="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.sites:
-            kinds = ("gyro", "velocimeter", "accelerometer", "touch")
+            kinds = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque")
             text += "".join(f'<{kind} site="{name}"{cut()}/>' for kind in kinds)
         for name in self.bodies:
-            text += "".join(f'<{kind} body="{name}"{cut()}/>' for kind in ("subtreecom", "subtreelinvel"))
+            kinds = ("subtreecom", "subtreelinvel", "subtreeangmom")
+            text += "".join(f'<{kind} body="{name}"{cut()}/>' for kind in kinds)
         objects = [("site", s) for s in self.sites] + [("geom", g[0]) for g in self.geoms]
         objects += [(kind, b) for b in self.bodies for kind in ("body", "xbody")]
-        for kind in ("framepos", "framequat", "framelinvel", "frameangvel"):
-            chosen = self.rng.choice(len(objects), min(4, len(objects)), replace=False)
-            for i in chosen:
-                end = "" if kind == "framequat" else cut()  # MuJoCo allows none there
+        axes = ("framexaxis", "frameyaxis", "framezaxis")
+        for kind in ("framepos", "framequat", "framelinvel", "frameangvel", *axes, "framelinacc", "frameangacc"):
+            for i in self.rng.choice(len(objects), min(4, len(objects)), replace=False):
+                end = "" if kind in ("framequat", *axes) else cut()  # MuJoCo allows none there
+                if not kind.endswith("acc") and self.chance(0.3):
+                    word, name = objects[self.rng.integers(len(objects))]
+                    end += f' reftype="{word}" refname="{name}"'
                 text += f'<{kind} objtype="{objects[i][0]}" objname="{objects[i][1]}"{end}/>'
+        text += "<clock/><e_potential/><e_kinetic/>"
         return f"<sensor>{text}</sensor>"

@@ -113,6 +113,7 @@ def sizes_of(model, nconmax):
         "nchain": chain, "ncolumn": nconmax * chain,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
+        "nmatch": nconmax if "contact_sensor" in features_of(model) else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip

@@ -21,7 +21,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear"
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -118,7 +118,8 @@ MODEL = (
     ),
     Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
     Buffer("sensor_i", "int", "nsensor",
-        "sensor_type sensor_level sensor_objid sensor_bodyid sensor_refbodyid sensor_relative sensor_dim sensor_adr",
+        "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
+        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
     ),
     Buffer("sensor_cutoff", "real", "nsensor"),
     Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
@@ -175,6 +176,7 @@ WORK = (
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",
     ),
+    Buffer("con_match", "int", "nmatch"),  # how a contact matches the sensor at hand (sensing/contact.py)
     Buffer("con_J", "vec3", "ncolumn"),  # and their columns of its Jacobian
     Buffer("row_i", "int", "nrowmax", "row_dof row_kind row_zone"),
     Buffer("row_r", "real", "nrowmax",

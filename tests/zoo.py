@@ -315,6 +315,28 @@ def feeling(option=""):
     return text.replace("</mujoco>", f'<sensor>{sensors}<accelerometer site="b"/></sensor></mujoco>')
 
 
+EVERYTHING = "found force torque dist pos normal tangent linvel angvel"
+CONTACT_SENSORS = f"""<sensor>
+<contact data="found force dist"/><contact geom1="floor" data="{EVERYTHING}" num="3"/>
+<contact geom2="floor" data="{EVERYTHING}" num="2" reduce="mindist"/>
+<contact subtree1="hand" data="{EVERYTHING}" num="2" reduce="maxforce"/>
+<contact subtree1="hand" subtree2="hand" data="found force normal" num="2"/>
+<contact body1="ball" geom2="floor" data="found force torque dist pos normal tangent" reduce="netforce"/>
+<contact subtree1="hand" data="force torque pos" reduce="netforce"/><contact subtree2="hand" data="force"/>
+<contact body1="ball" subtree2="hand" data="pos linvel"/><contact data="found pos" num="5" reduce="maxforce"/>
+{"".join(f'<contact site="{name}" geom2="floor" data="found force dist"/>' for name in TOUCH_SITES)}</sensor>"""
+
+
+def contact_sensors(option=""):
+    """Contacts by what touches what, of every kind and reduction, on `one_tree` with links of different thickness."""
+    text, sizes = one_tree(option).replace('<geom type="plane"', '<geom name="floor" type="plane"'), iter("4678")
+    text = re.sub(r'size="\.04"', lambda _: f'size=".03{next(sizes)}"', text)
+    size = {n: re.sub(r'size="([^"]*)"', 'size=".3 .25 .2"', a) for n, a in TOUCH_SITES.items()}
+    sites = "".join(f'<site name="{n}" {a} pos=".2 .05 0" euler="20 10 0"/>' for n, a in size.items())
+    text = text.replace('<geom type="box"', sites + '<geom type="box"', 1)
+    return text.replace("</mujoco>", CONTACT_SENSORS + "</mujoco>")
+
+
 def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):
     """qpos, qvel, act, ctrl: qpos0 moved by a random velocity for a second."""
     qpos = mj.qpos0.copy()

@@ -78,7 +78,7 @@ def _before(arrays, younger):
     """The arrays of a file and, of kinds that it knows, those that are younger than it (Field.before)."""
     lacking = {n: f.before for n, f in TABLE.items() if f.before is not None and n not in arrays and n not in younger}
     first = {name: arrays.get(SIZED_BY[FIELDS[name][0]], ()) for name in lacking}
-    return arrays | {name: np.full(np.shape(first[name])[:1], value) for name, value in lacking.items()}
+    return arrays | {n: np.full((*np.shape(first[n])[:1], *TABLE[n].shape), value) for n, value in lacking.items()}
 
 
 def _require(needed, arrays):

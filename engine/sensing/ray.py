@@ -1,4 +1,5 @@
-"""Does a ray meet a convex shape? For touch sensors: the ray starts at the contact point, along its normal force."""
+"""Does a ray meet a convex shape, or is a point in it? For touch sensors the ray starts at the contact point, along its
+normal force; contact sensors of a site ask for the point."""
 
 import taichi as ti
 
@@ -66,3 +67,22 @@ def ray_hits(kind: ti.i32, size: vec3, p: vec3, v: vec3):
                 c0, c1 = ball_interval(p - vec3(0.0, 0.0, size[1] * (2 * e - 1)), v, size[0])
                 hit = hit or (c0 <= c1 and c1 >= 0)
     return hit or (t0 <= t1 and t1 >= 0)
+
+
+@ti.func
+def inside(kind: ti.i32, size: vec3, p: vec3):
+    """Whether the point p is in the shape at the origin of its own frame."""
+    flat = p[0] * p[0] + p[1] * p[1]
+    hit = False
+    if kind == SPHERE:
+        hit = p.dot(p) < size[0] * size[0]
+    elif kind == ELLIPSOID:
+        hit = (p / size).dot(p / size) < 1
+    elif kind == BOX:
+        hit = ti.abs(p[0]) < size[0] and ti.abs(p[1]) < size[1] and ti.abs(p[2]) < size[2]
+    elif kind == CYLINDER:
+        hit = flat < size[0] * size[0] and ti.abs(p[2]) < size[1]
+    elif kind == CAPSULE:
+        beyond = ti.max(ti.abs(p[2]) - size[1], 0.0)
+        hit = flat + beyond * beyond < size[0] * size[0]
+    return hit

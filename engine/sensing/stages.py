@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.sensing.contact import contact_sensors, contact_sensors_vjp
 from engine.sensing.energy import energies, energies_vjp
 from engine.sensing.limit import limits, limits_vjp
 from engine.sensing.sensors import sensors, sensors_vjp
@@ -16,6 +17,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_limits(m, d, w)
     sensed_wrenches(m, d, w)
     sensed_energies(m, d, w)
+    sensed_contacts(m, d, w)
 
 
 @outline("md", "w", when="limit_sensor")
@@ -36,6 +38,12 @@ def sensed_energies(m: ti.template(), d: ti.template(), w: ti.i32):
     energies(m, d, w)
 
 
+@outline("md", "w", when="contact_sensor")
+@ti.func
+def sensed_contacts(m: ti.template(), d: ti.template(), w: ti.i32):
+    contact_sensors(m, d, w)
+
+
 @outline("mdrgb", "w row", when="sensor")
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
@@ -44,6 +52,7 @@ def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
     sensed_limits_vjp(m, d, r, g, b, w, row)
     sensed_wrenches_vjp(m, d, r, g, b, w, row)
     sensed_energies_vjp(m, d, r, g, b, w, row)
+    sensed_contacts_vjp(m, d, g, b, w, row)
 
 
 @outline("mdrgb", "w row", when="limit_sensor")
@@ -65,6 +74,12 @@ def sensed_wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g:
 def sensed_energies_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
                         w: ti.i32, row: ti.i32):  # fmt: skip
     energies_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdgb", "w row", when="contact_sensor")
+@ti.func
+def sensed_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    contact_sensors_vjp(m, d, g, b, w, row * m.nsensordata)
 
 
 @outline("mdrb", "w row", when="wrench_sensor")

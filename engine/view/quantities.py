@@ -7,7 +7,7 @@ import numpy as np
 from engine.clocks import times_of
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
-from engine.model.sensors import ROWS
+from engine.model.sensors import CONTACT_FIELDS, ROWS, SENS, fields_of_contact
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
 _AXES = {1: ("",), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
@@ -112,7 +112,22 @@ def sensor_labels(model):
         name = model.sensor_names[s] or f"sensor {s}"
         word = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator"}.get(int(model.sensor_objtype[s]), "")
         group = f"{ROWS[kind].name}{' of ' + word if word else ''}"
-        labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[int(model.sensor_dim[s])]]
+        if kind == SENS.contact:
+            labels += _contact_labels(model, s, name)
+        else:
+            labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[ROWS[kind].dim]]
+    return labels
+
+
+def _contact_labels(model, s, name):
+    """Of each contact that a sensor gives, of each of its quantities."""
+    data, _, num = model.sensor_intprm[s]
+    labels = []
+    for k in range(num):
+        which = f"{name} {k + 1}" if num > 1 else name
+        for word in fields_of_contact(data):
+            size, unit = CONTACT_FIELDS[word]
+            labels += [(f"{which} {word}{axis}", f"contact {word}", unit) for axis in _AXES[size]]
     return labels
 
 

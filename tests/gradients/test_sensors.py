@@ -85,3 +85,26 @@ def test_forces_between_bodies_in_contact(simulators, integrator, cone):
         assert_gradients(rollout.errors())
         touched += int(sim.data.ncon[0])
     assert touched
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_sensors(simulators, integrator, cone):
+    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'), integrator)
+    read = np.zeros(mj.nsensordata)
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        rollout = Rollout(sim, mj, state, 2, seed=seed, outputs=("sensordata",))
+        assert_gradients(rollout.errors())
+        rollout.loss(rollout.inputs)
+        read += (rollout.tape.trajectory.sensordata != 0).sum(axis=(0, 1))
+    assert (read > 0).sum() > 100
+
+
+@pytest.mark.parametrize("k", range(mujoco.MjModel.from_xml_string(zoo.contact_sensors()).nsensor))
+def test_each_contact_sensor(simulators, k):
+    mj, sim = simulators(zoo.contact_sensors())
+    for seed in (1, 2):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
+        assert_gradients(only(rollout, mj, k).errors())

@@ -75,6 +75,24 @@ def test_sensors_of_nothing_and_against_a_reference():
     assert m.opt.magnetic.tolist() == [1, 2, 3]
 
 
+def test_a_contact_sensor_is_built_as_it_is_read():
+    from engine.model import ModelBuilder
+
+    text = "<contact geom1='g' body2='post' data='found dist normal' num='2' reduce='mindist'/>"
+    text += "<contact subtree2='ball' data='force'/>"
+    m = load(falling(**sensor(text)))
+    b = ModelBuilder()
+    for body, geom in (("post", "p"), ("ball", "g")):
+        b.geom(b.body(body), geom, size=0.1)
+    b.sensor("contact", objtype="geom", objname="g", reftype="body", refname="post", data="found dist normal", num=2,
+             reduce="mindist")  # fmt: skip
+    b.sensor("contact", reftype="xbody", refname="ball", data=["force"])
+    built = b.compile()
+    for name in ("sensor_type", "sensor_objtype", "sensor_reftype", "sensor_intprm", "sensor_dim", "sensor_adr"):
+        np.testing.assert_array_equal(getattr(m, name), getattr(built, name), err_msg=name)
+    assert m.nsensordata == 2 * 5 + 3 and m.sensor_objid[1] == -1
+
+
 def test_gain_of_fixed_type_ignores_the_other_parameters():
     joint = "<body><joint name='j'/><geom size='0.1'/></body>"
     m = load(f"<mujoco><worldbody>{joint}</worldbody><actuator><general joint='j' gainprm='2 3 4' biasprm='5 6 7'/>"
@@ -279,6 +297,7 @@ REFUSED = [
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objtype = camera; allowed: body, xbody"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': reftype = camera"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
+    ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"extra": "<equality><joint joint1='j'/></equality>"}, "equality 0: constraint joint"),
     ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
 ]

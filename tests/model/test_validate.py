@@ -66,6 +66,7 @@ BROKEN = [
     ("sensor_reftype", 0, c.OBJ_BODY, r"sensor 'q': sensor_reftype = 0; allowed: 6 \(none\) of a jointpos"),
     ("sensor_refid", 2, 0, "sensor 2: sensor_refid = 0; allowed: -1, for none"),
     ("sensor_cutoff", 3, 1, "sensor 3: sensor_cutoff = 1.*; allowed: 0, since it is a framequat"),
+    ("sensor_intprm", 0, (1, 0, 1), r"sensor 'q': sensor_intprm = .1 0 1.; allowed: .0 0 0., since it is a jointpos"),
     ("sensor_dim", 0, 3, "sensor 'q': sensor_dim = 3; allowed: 1"),
     ("sensor_adr", 0, -1, "sensor 'q': sensor_adr = -1; allowed: 0"),
     ("pair_geom1", 0, 10**6, "pair 0: pair_geom1 = 1000000; allowed: a geom, 0 to 7"),

@@ -2,7 +2,7 @@
 
 A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator and
 sensor, classes of defaults, all ways to write a frame, and options. Boxes do not touch boxes, and cylinders and
-ellipsoids touch nothing, since the engine refuses that.
+ellipsoids touch nothing, since the engine refuses that; where a contact has a gap there are no contact sensors.
 """
 
 import numpy as np
@@ -24,7 +24,8 @@ class Robot:
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
-        sections = self.actuators() + self.contacts() + self.sensors()
+        sections = self.actuators() + self.contacts()
+        sections += self.sensors("" if " gap=" in world + sections else self.contact_sensors())
         self.xml = (
             f"<mujoco>{self.compiler()}{self.option()}{self.defaults()}"
             f"<worldbody>{world}</worldbody>{sections}</mujoco>"
@@ -235,7 +236,19 @@ class Robot:
             text += f'<exclude body1="b{a}" body2="b{b}"/>'
         return f"<contact>{text}</contact>" if text else ""
 
-    def sensors(self):
+    def contact_sensors(self):
+        fields = ("found", "force", "dist", "pos", "normal", "tangent", "linvel", "angvel")
+        text = ""
+        for _ in range(4):
+            reduce = self.pick(("none", "mindist", "maxforce", "netforce"))
+            data = " ".join(f for f in fields if self.chance(0.4) and not (f.endswith("vel") and reduce == "netforce"))
+            one = self.given(0.7, self.pick(("body1", "subtree1")), self.pick(self.bodies))
+            two = self.given(0.5, self.pick(("body2", "subtree2")), self.pick(self.bodies))
+            num = 1 if reduce == "netforce" else 3
+            text += f'<contact{one}{two} data="{data or "force"}" reduce="{reduce}" num="{num}"/>'
+        return text
+
+    def sensors(self, more):
         def cut():
             return self.given(0.2, "cutoff", self.number(0.05, 0.8))
 
@@ -266,5 +279,5 @@ class Robot:
                     word, name = objects[self.rng.integers(len(objects))]
                     end += f' reftype="{word}" refname="{name}"'
                 text += f'<{kind} objtype="{objects[i][0]}" objname="{objects[i][1]}"{end}/>'
-        text += "<clock/><e_potential/><e_kinetic/>"
+        text += "<clock/><e_potential/><e_kinetic/>" + more
         return f"<sensor>{text}</sensor>"

@@ -13,7 +13,7 @@ from tests.physics.reference import errors, resting_accelerometer, set_reference
 
 
 def test_every_kind_is_covered():
-    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors()
+    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors()
     assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 
@@ -62,6 +62,19 @@ def test_forces_between_bodies_in_contact(simulators, cone):
         assert found["ncon"] == 0 and found["sensordata"] < 1e-9
         touched += data.ncon > 0
     assert touched > 20
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_sensors(simulators, cone):
+    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'))
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros(mj.nsensordata)
+    for _ in range(80):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.3), rng)
+        found = errors(mj, sim, data)
+        assert found["ncon"] == 0 and found["sensordata"] < 1e-9
+        seen += data.sensordata != 0
+    ends = [(a, a + n) for a, n in zip(mj.sensor_adr, mj.sensor_dim, strict=True)]
+    assert all(seen[a:b].any() for a, b in ends), "every sensor must find a contact at least once"
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)

@@ -66,7 +66,7 @@ def test_controls_have_the_times_at_which_they_begin():
 def test_every_kind_of_sensor_has_its_unit():
     pytest.importorskip("mujoco")
     units = {}
-    for xml in (zoo.sensing(), zoo.limit_sensors(), zoo.touch()):
+    for xml in (zoo.sensing(), zoo.limit_sensors(), zoo.touch(), zoo.contact_sensors()):
         model = load(xml)
         labels = sensor_labels(model)
         assert len(labels) == model.nsensordata
@@ -74,6 +74,9 @@ def test_every_kind_of_sensor_has_its_unit():
             units.setdefault(NAMES[kind], set()).add(labels[model.sensor_adr[s]][2])
     assert set(units) == set(NAMES)
     assert units["jointlimitfrc"] == {"N", "N m"} and units["jointlimitvel"] == {"m/s", "rad/s"}
+    names = [label[0] for label in labels]  # of the last model
+    assert names[:5] == ["sensor 0 found", "sensor 0 force x", "sensor 0 force y", "sensor 0 force z", "sensor 0 dist"]
+    assert names[5] == "sensor 1 1 found" and "sensor 1 3 angvel z" in names
     assert units["torque"] == {"N m"} and units["clock"] == {"s"} and units["e_kinetic"] == {"J"}
 
 

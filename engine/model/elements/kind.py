@@ -52,8 +52,8 @@ def real(unit, meaning, *shape, least=None, differentiable=False):
     return Field(F, shape, unit, meaning, least, differentiable)
 
 
-def integer(meaning, before=None):
-    return Field(N, (), "", meaning, before=before)
+def integer(meaning, *shape, before=None):
+    return Field(N, shape, "", meaning, before=before)
 
 
 def boolean(meaning):

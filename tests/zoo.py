@@ -256,7 +256,9 @@ SENSORS = """<sensor>
 <frameyaxis objtype="site" objname="w" reftype="site" refname="s"/>
 <framelinvel objtype="xbody" objname="t3" reftype="site" refname="s"/>
 <framelinvel objtype="site" objname="w" reftype="site" refname="s"/>
-<frameangvel objtype="xbody" objname="t3" reftype="body" refname="t2"/></sensor>"""
+<frameangvel objtype="xbody" objname="t3" reftype="body" refname="t2"/>
+<framequat objtype="camera" objname="c"/>
+<framelinvel objtype="site" objname="s" reftype="camera" refname="c"/></sensor>"""
 
 
 def sensing(option=""):
@@ -267,6 +269,7 @@ def sensing(option=""):
     body = body.replace('name="g"', "", 1).replace('<site name="s"', '<site name="r"', 1)
     body = body.replace('joint name="t1"', 'joint name="t1" stiffness="3" springref="20" armature=".1"')
     body = body.replace('type="ball"', 'type="ball" stiffness="2"')
+    body = body.replace("<geom", '<camera name="c" pos=".1 .2 .3" euler="30 20 10"/><geom', 1)
     motors = '<motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp=".1" gear="1 .2 .3"/>'
     motors += '<motor name="o" joint="f" gear=".1 .2 .3 .1 -.2 .1"/><position joint="t1" kp=".3" forcerange="-1 1"/>'
     extra = f"<actuator>{motors}</actuator>"

@@ -75,6 +75,15 @@ def test_sensors_of_nothing_and_against_a_reference():
     assert m.opt.magnetic.tolist() == [1, 2, 3]
 
 
+def test_a_camera_that_a_sensor_reads_is_a_site():
+    text = "<framepos objtype='camera' objname='fixed'/>"
+    m = load(falling(**sensor(text + "<framexaxis objtype='geom' objname='g' reftype='camera' refname='fixed'/>")))
+    k = m.site("camera fixed")
+    assert k == m.nsite - 1 and m.site_bodyid[k] == 0 and m.site_pos[k].tolist() == [1, 2, 3]
+    assert m.sensor_objtype.tolist() == [c.OBJ_SITE, c.OBJ_GEOM] and m.sensor_objid[0] == m.sensor_refid[1] == k
+    assert any("camera fixed: a site in its place" in line for line in m.report.changed)
+
+
 def test_a_contact_sensor_is_built_as_it_is_read():
     from engine.model import ModelBuilder
 
@@ -246,7 +255,7 @@ FALLING = "<body name='ball' {body}><joint name='j' {joint}/><geom name='g' size
 def falling(option="", extra="", **attributes):
     filled = FALLING.format(**{"body": "", "joint": "", "geom": "", **attributes})
     ground = "<geom name='ground' type='plane' size='1 1 1'/><body name='post'/>"
-    ground += "<camera name='eye'/><site name='origin'/>"
+    ground += "<camera name='eye' mode='track'/><camera name='fixed' pos='1 2 3'/><site name='origin'/>"
     return f"<mujoco>{option}<worldbody>{ground}{filled}</worldbody>{extra}</mujoco>"
 
 
@@ -294,8 +303,8 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
     (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
-    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objtype = camera; allowed: body, xbody"),
-    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': reftype = camera"),
+    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
+    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"extra": "<equality><joint joint1='j'/></equality>"}, "equality 0: constraint joint"),

@@ -6,11 +6,12 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
-from ..sensors import BY_NAME, CONTACT_FIELDS, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
+from ..sensors import BY_NAME, CONTACT_FIELDS, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
 from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
 from .option import disabled
+from .site import sensed_cameras
 
 _OBJ_SIZES = {c.OBJ_BODY: "nbody", c.OBJ_XBODY: "nbody", c.OBJ_SITE: "nsite", c.OBJ_GEOM: "ngeom",
               c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu"}  # fmt: skip
@@ -101,6 +102,11 @@ class Sensor(Kind):
         own = [[ROWS[t].level == "contact"] for t in types]
         intprm = np.reshape(mj.sensor_intprm, (-1, 3)) * np.reshape(own, (-1, 1))
         new = {"sensor_type": types, "sensor_objtype": objects, "sensor_reftype": references, "sensor_intprm": intprm}
+        cameras = {k: mj.nsite + i for i, k in enumerate(sensed_cameras(mujoco, mj))}
+        for word in ("obj", "ref"):
+            is_camera = getattr(mj, f"sensor_{word}type") == int(mujoco.mjtObj.mjOBJ_CAMERA)
+            ids = getattr(mj, f"sensor_{word}id")
+            new[f"sensor_{word}id"] = [cameras[k] if there else k for k, there in zip(ids, is_camera, strict=True)]
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
@@ -118,6 +124,8 @@ class Sensor(Kind):
                 if _object(mujoco, objects, objtype) is None and not (word == "ref" and no_reference):
                     found = mujoco.mjtObj(objtype).name.removeprefix("mjOBJ_").lower()
                     yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
+                elif objtype == mujoco.mjtObj.mjOBJ_CAMERA and mj.cam_mode[getattr(mj, f"sensor_{word}id")[s]]:
+                    yield f"{who}: {word}name of a camera that follows or targets something; allowed: mode = fixed"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
             if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
@@ -238,4 +246,6 @@ def _object(mujoco, objects, objtype):
     if len(objects) == 1:
         return next(iter(objects.values()))
     words = {k.upper().replace("NONE", "UNKNOWN"): v for k, v in objects.items()}
+    if objects == FRAMES:
+        words["CAMERA"] = c.OBJ_SITE  # made for it (site.py)
     return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k}")): v for k, v in words.items()}.get(int(objtype))

@@ -98,7 +98,7 @@ MODEL = (
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
     Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5"),
-    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides"),
+    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),

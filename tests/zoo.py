@@ -318,6 +318,22 @@ def feeling(option=""):
     return text.replace("</mujoco>", f'<sensor>{sensors}<accelerometer site="b"/></sensor></mujoco>')
 
 
+def ranging(option=""):
+    """Rangefinders that look at each other's bodies, in all directions, at every shape, some from within."""
+    quiet = 'contype="0" conaffinity="0"'
+    shapes = SHAPES | {"cylinder": 'type="cylinder" size=".15 .1"', "ellipsoid": 'type="ellipsoid" size=".1 .15 .2"'}
+    bodies, sensors = '<geom type="plane" size="3 3 .1" contype="0" conaffinity="0"/>', ""
+    for k, (name, shape) in enumerate(shapes.items()):
+        if name != "plane":
+            sites = "".join(f'<site name="{name}{i}" pos=".05 0 .02" {turn}/>' for i, turn in enumerate(
+                ('euler="80 0 0"', 'euler="-100 10 0"', 'euler="0 85 0"', 'euler="0 -95 5"', 'euler="170 10 0"')))
+            sensors += "".join(f'<rangefinder site="{name}{i}"/>' for i in range(5))
+            bodies += f'<body pos="{k % 2 * .35} {k // 2 * .35} .5"><freejoint/><geom {shape} mass="1" {quiet}/>{sites}'
+            bodies += f'<geom size=".01" pos="0 .04 0" mass=".1" rgba="1 1 1 0" {quiet}/></body>'
+    cut = '<rangefinder site="sphere0" cutoff=".2"/><rangefinder site="capsule4" cutoff=".4"/>'
+    return model(bodies, f"<sensor>{sensors}{cut}</sensor>", option=option)
+
+
 EVERYTHING = "found force torque dist pos normal tangent linvel angvel"
 CONTACT_SENSORS = f"""<sensor>
 <contact data="found force dist"/><contact geom1="floor" data="{EVERYTHING}" num="3"/>

@@ -54,6 +54,7 @@ FEATURES = {
     "wrench_sensor": "sensors of the force and torque between a body and its parent",
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
+    "range_sensor": "rangefinders",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from .constants import OBJ_ACTUATOR, OBJ_BODY, OBJ_GEOM, OBJ_JOINT, OBJ_NONE, OBJ_SITE, OBJ_XBODY
 
-# What is read by one function, and its feature; first those of vectors that a frame has (sensing/frame.py).
+# What is read by one function, and its feature. In order: vectors that a frame has (sensing/frame.py), what a sensor
+# reads by itself, and from `limit` on what has stages of its own, as it goes through rows, contacts, bodies or geoms.
 LEVELS = {
     "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",
     "ball": "ball_sensor", "actuator": "actuator_sensor", "limit": "limit_sensor", "wrench": "wrench_sensor",
-    "energy": "energy_sensor", "contact": "contact_sensor",
+    "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
 }  # fmt: skip
 LEVEL = SimpleNamespace(**{name: k for k, name in enumerate(LEVELS)})
 
@@ -83,6 +84,7 @@ ROWS = (
     Row("e_potential", "energy", 1, _NOTHING, "J"),
     Row("e_kinetic", "energy", 1, _NOTHING, "J"),
     Row("contact", "contact", 0, _MET | {"site": OBJ_SITE}, "", references=_MET),
+    Row("rangefinder", "range", 1, _SITE, "m"),
 )
 
 # Of contact sensors, in MuJoCo's order: what they may give, bits of a number, with size and unit; of which contacts.

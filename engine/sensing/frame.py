@@ -11,7 +11,7 @@ from engine.compiler.features import has
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
-from engine.math.types import vec3
+from engine.math.types import vec3, vec4
 from engine.model.sensors import LEVEL
 from engine.sensing.acceleration import point_acceleration, point_acceleration_vjp
 from engine.sensing.frames import add_point, reading_frame, sensor_frame
@@ -20,10 +20,9 @@ from engine.sensing.velocity import point_velocity, point_velocity_vjp
 
 
 @ti.func
-def frame_vector(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
-    """In world axes."""
+def frame_vector(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, b: ti.i32, p: vec3, q: vec4):
+    """What sensor s reads of its frame (b, p, q), in world axes."""
     level = m.sensor_level[s]
-    b, p, q = sensor_frame(m, d, w, s)
     y = p
     if level == LEVEL.axis:
         if ti.static(has.axis_sensor):
@@ -42,7 +41,8 @@ def frame_vector(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
 
 @ti.func
 def frame_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
-    x = frame_vector(m, d, w, s)
+    b, p, q = sensor_frame(m, d, w, s)
+    x = frame_vector(m, d, w, s, b, p, q)
     if ti.static(has.local_sensor):
         c, p0, q0 = reading_frame(m, d, w, s)
         if c >= 0:
@@ -63,7 +63,7 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         c, p0, q0 = reading_frame(m, d, w, s)
         if c >= 0:
             f = rotate(q0, bar)
-            y = frame_vector(m, d, w, s)
+            y = frame_vector(m, d, w, s, b, p, q)
             back = p_bar
             if level == LEVEL.position:
                 y = y - p0

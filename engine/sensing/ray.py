@@ -1,10 +1,10 @@
-"""Does a ray meet a convex shape, or is a point in it? For touch sensors the ray starts at the contact point, along its
-normal force; contact sensors of a site ask for the point."""
+"""Where does a ray meet a convex shape, and is a point in it? For touch sensors the ray starts at the contact point,
+along its normal force; contact sensors of a site ask for the point."""
 
 import taichi as ti
 
 from engine.math.types import real, vec3
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, PLANE, SPHERE
 
 FAR = 1e20
 
@@ -37,11 +37,10 @@ def slab_interval(p: real, v: real, half: real):
 
 
 @ti.func
-def ray_hits(kind: ti.i32, size: vec3, p: vec3, v: vec3):
-    """Whether the ray p + t v, t >= 0, meets the shape at the origin of its own frame."""
+def ray_interval(kind: ti.i32, size: vec3, p: vec3, v: vec3):
+    """Where p + t v is in the shape at the origin of its own frame: (t0, t1), empty if t0 > t1."""
     t0 = real(FAR)
     t1 = real(-FAR)
-    hit = False
     if kind == SPHERE:
         t0, t1 = ball_interval(p, v, size[0])
     elif kind == ELLIPSOID:
@@ -63,10 +62,45 @@ def ray_hits(kind: ti.i32, size: vec3, p: vec3, v: vec3):
         t0 = ti.max(t0, s0)
         t1 = ti.min(t1, s1)
         if kind == CAPSULE:
+            if t0 > t1:
+                t0 = FAR
+                t1 = -FAR
             for e in range(2):
                 c0, c1 = ball_interval(p - vec3(0.0, 0.0, size[1] * (2 * e - 1)), v, size[0])
-                hit = hit or (c0 <= c1 and c1 >= 0)
-    return hit or (t0 <= t1 and t1 >= 0)
+                if c0 <= c1:
+                    t0 = ti.min(t0, c0)
+                    t1 = ti.max(t1, c1)
+    return t0, t1
+
+
+@ti.func
+def ray_hits(kind: ti.i32, size: vec3, p: vec3, v: vec3):
+    """Whether the ray p + t v, t >= 0, meets the shape at the origin of its own frame."""
+    t0, t1 = ray_interval(kind, size, p, v)
+    return t0 <= t1 and t1 >= 0
+
+
+@ti.func
+def normal_at(kind: ti.i32, size: vec3, p: vec3):
+    """A normal, of any length, of the shape's surface at its point p."""
+    n = p
+    if kind == PLANE:
+        n = vec3(0.0, 0.0, 1.0)
+    elif kind == ELLIPSOID:
+        n = p / (size * size)
+    elif kind == BOX:
+        side = 0
+        for i in ti.static(range(1, 3)):
+            if ti.abs(p[i]) - size[i] > ti.abs(p[side]) - size[side]:
+                side = i
+        n = vec3(ti.cast(side == 0, real), ti.cast(side == 1, real), ti.cast(side == 2, real))
+    elif kind == CAPSULE:
+        n[2] = p[2] - ti.min(ti.max(p[2], -size[1]), size[1])
+    elif kind == CYLINDER:
+        n[2] = 0.0
+        if ti.abs(p[2]) - size[1] > n.norm() - size[0]:
+            n = vec3(0.0, 0.0, 1.0)
+    return n
 
 
 @ti.func

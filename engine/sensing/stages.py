@@ -6,6 +6,7 @@ from engine.compiler.stages import outline
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
 from engine.sensing.energy import energies, energies_vjp
 from engine.sensing.limit import limits, limits_vjp
+from engine.sensing.range import ranges, ranges_vjp
 from engine.sensing.sensors import sensors, sensors_vjp
 from engine.sensing.wrench import add_test_motion, wrenches, wrenches_vjp
 
@@ -18,6 +19,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_wrenches(m, d, w)
     sensed_energies(m, d, w)
     sensed_contacts(m, d, w)
+    sensed_ranges(m, d, w)
 
 
 @outline("md", "w", when="limit_sensor")
@@ -44,6 +46,12 @@ def sensed_contacts(m: ti.template(), d: ti.template(), w: ti.i32):
     contact_sensors(m, d, w)
 
 
+@outline("md", "w", when="range_sensor")
+@ti.func
+def sensed_ranges(m: ti.template(), d: ti.template(), w: ti.i32):
+    ranges(m, d, w)
+
+
 @outline("mdrgb", "w row", when="sensor")
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
@@ -53,6 +61,7 @@ def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
     sensed_wrenches_vjp(m, d, r, g, b, w, row)
     sensed_energies_vjp(m, d, r, g, b, w, row)
     sensed_contacts_vjp(m, d, g, b, w, row)
+    sensed_ranges_vjp(m, d, r, g, b, w, row)
 
 
 @outline("mdrgb", "w row", when="limit_sensor")
@@ -80,6 +89,13 @@ def sensed_energies_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g:
 @ti.func
 def sensed_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
     contact_sensors_vjp(m, d, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrgb", "w row", when="range_sensor")
+@ti.func
+def sensed_ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                      w: ti.i32, row: ti.i32):  # fmt: skip
+    ranges_vjp(m, d, r, g, b, w, row * m.nsensordata)
 
 
 @outline("mdrb", "w row", when="wrench_sensor")

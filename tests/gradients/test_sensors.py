@@ -108,3 +108,11 @@ def test_each_contact_sensor(simulators, k):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
         assert_gradients(only(rollout, mj, k).errors())
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+def test_ranges(simulators, integrator):
+    mj, sim = simulators(zoo.ranging(), integrator)
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())

@@ -71,7 +71,7 @@ REFUSED = [
     (lambda b: b.general("elbow", dyntype="muscle"), "dyntype = 'muscle'"),
     (lambda b: b.general("elbow", dyntype="filter", dynprm=0), "time constant"),
     (lambda b: b.position("elbow", kp=-1), "kp = -1"),
-    (lambda b: b.sensor("rangefinder", objname="tip"), "type 'rangefinder'.*jointpos"),
+    (lambda b: b.sensor("tactile", objname="tip"), "type 'tactile'.*jointpos"),
     (lambda b: b.sensor("framepos", objname="tip"), "objtype = None.*body, xbody, geom, site"),
     (lambda b: b.sensor("clock", objname="tip"), "sensor 'clock': objname = 'tip'; allowed: none"),
     (lambda b: b.sensor("gyro", objname="tip", reftype="body", refname="link"), "reftype = 'body'; allowed: none"),

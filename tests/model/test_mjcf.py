@@ -306,6 +306,7 @@ REFUSED = [
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
+    (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data of a rangefinder; allowed: dist"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"extra": "<equality><joint joint1='j'/></equality>"}, "equality 0: constraint joint"),
     ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),

@@ -264,7 +264,8 @@ class Robot:
         for name in self.motors:
             text += "".join(f'<actuator{what} actuator="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.sites:
-            kinds = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque")
+            kinds = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque",
+                     "rangefinder")  # fmt: skip
             text += "".join(f'<{kind} site="{name}"{cut()}/>' for kind in kinds)
         for name in self.bodies:
             kinds = ("subtreecom", "subtreelinvel", "subtreeangmom")

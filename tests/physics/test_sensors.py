@@ -13,7 +13,7 @@ from tests.physics.reference import errors, resting_accelerometer, set_reference
 
 
 def test_every_kind_is_covered():
-    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors()
+    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging()
     assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 
@@ -62,6 +62,16 @@ def test_forces_between_bodies_in_contact(simulators, cone):
         assert found["ncon"] == 0 and found["sensordata"] < 1e-9
         touched += data.ncon > 0
     assert touched > 20
+
+
+def test_ranges(simulators):
+    mj, sim = simulators(zoo.ranging())
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensordata, 2))
+    for kick in np.repeat((0.05, 0.2, 1.0), 60):  # the farthest bodies overlap
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
+        assert errors(mj, sim, data)["sensordata"] < 1e-9
+        seen += np.stack([data.sensordata >= 0, data.sensordata < 0], 1)
+    assert seen.min() > 0, "every ray must meet something at least once, and nothing"
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)

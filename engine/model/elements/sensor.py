@@ -126,12 +126,18 @@ class Sensor(Kind):
                     yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
                 elif objtype == mujoco.mjtObj.mjOBJ_CAMERA and mj.cam_mode[getattr(mj, f"sensor_{word}id")[s]]:
                     yield f"{who}: {word}name of a camera that follows or targets something; allowed: mode = fixed"
+            if row.level == "range" and mj.sensor_intprm[s, 0] != 1:
+                yield f"{who}: data of a rangefinder; allowed: dist"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
             if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
                 yield f"{who}: history of {mj.sensor_history[s, 0]} samples; allowed: none"
 
     def lacking(self, m):
+        unseen = np.isin(m.geom_type, list(COUNT), invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
+        if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
+            words = ", ".join(c.GEOM_NAMES[kind] for kind in COUNT)
+            yield f"rangefinders beside {unseen.sum()} visible geoms of other shapes than {words}; allowed: these"
         sensing = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "contact"]
         if sensing and np.any(np.asarray(m.pair_gap) > 0):
             names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)

@@ -49,7 +49,8 @@ def model_from_arrays(arrays):
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
-    arrays = _before(arrays, younger)
+    if "opt" in header and not _YOUNGER_OPTIONS & set(header["opt"]):  # older than those arrays, too
+        arrays = _before(arrays, younger)
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)

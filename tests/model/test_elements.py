@@ -62,8 +62,13 @@ def test_a_stored_robot_has_of_younger_arrays_and_options_what_it_had():
     model = menagerie().compile()
     stored = model_to_arrays(model)
     header = json.loads(str(stored["header"]))
-    del header["opt"]["magnetic"], stored["sensor_reftype"], stored["sensor_refid"]
-    assert_same_model(model_from_arrays(stored | {"header": np.array(json.dumps(header))}), model)
+    for name in ("sensor_reftype", "sensor_refid", "sensor_intprm"):
+        del stored[name]
+    with pytest.raises(ModelError, match="the stored model lacks sensor_intprm, sensor_refid, sensor_reftype"):
+        model_from_arrays(stored)  # which knows the younger option, so it had the arrays
+    del header["opt"]["magnetic"]
+    stored["header"] = np.array(json.dumps(header))
+    assert_same_model(model_from_arrays(stored), model)
     del stored["sensor_objid"]
     with pytest.raises(ModelError, match="the stored model lacks sensor_objid"):
         model_from_arrays(stored)

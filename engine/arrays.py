@@ -116,6 +116,7 @@ def sizes_of(model, nconmax):
         "nchain": chain, "ncolumn": nconmax * chain,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
+        "nmatch": nconmax if "contact_sensor" in features_of(model) else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
@@ -177,7 +178,8 @@ def model_pack(model, nconmax, features):
     sizes = sizes_of(model, nconmax)
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
-    pack["opt"][:] = (model.opt.timestep, model.opt.impratio, 1e-2 * model.opt.tolerance, model.opt.refsafe)
+    opt = model.opt
+    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic)
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):

@@ -21,7 +21,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear neq"
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -60,7 +60,7 @@ DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = "timestep impratio tolerance refsafe"
+OPT = "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z"
 
 # ---------------------------------------------------------------------------------------------------- the buffers
 
@@ -98,7 +98,7 @@ MODEL = (
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
     Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5"),
-    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides"),
+    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
@@ -123,8 +123,13 @@ MODEL = (
         "actuator_actlimited actuator_wrap",
     ),
     Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
-    Buffer("sensor_i", "int", "nsensor", "sensor_type sensor_objtype sensor_objid sensor_dim sensor_adr"),
+    Buffer("sensor_i", "int", "nsensor",
+        "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
+        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
+    ),
     Buffer("sensor_cutoff", "real", "nsensor"),
+    Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
+    Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )
 
 # State: exactly what a step reads and does not recompute.
@@ -180,6 +185,7 @@ WORK = (
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",
     ),
+    Buffer("con_match", "int", "nmatch"),  # how a contact matches the sensor at hand (sensing/contact.py)
     Buffer("con_J", "vec3", "ncolumn"),  # and their columns of its Jacobian
     Buffer("row_i", "int", "nrowmax", "row_dof row_kind row_zone"),
     Buffer("row_r", "real", "nrowmax",

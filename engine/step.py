@@ -29,13 +29,14 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
-from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.dynamics.sweeps import inwards, outwards
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import DIVERGED, OK, OVERFLOW
+from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
+from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
 
 EULER_STAGE, FINAL_STAGE = -1, -2
 
@@ -83,12 +84,6 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         d.nblock[w] = 0
         d.nrow[w] = 0
         d.nneed[w] = 0
-
-
-@outline("md", "w", when="sensor")
-@ti.func
-def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
-    sensors(m, d, w)
 
 
 @outline("md", "w read_sensors")
@@ -210,13 +205,6 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
 
 
-@outline("mdrgb", "w row", when="sensor")
-@ti.func
-def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-               row: ti.i32):  # fmt: skip
-    sensors_vjp(m, d, r, g, b, w, row * m.nsensordata)
-
-
 @outline("mdg", "w", when="block")
 @ti.func
 def block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
@@ -251,6 +239,8 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    if row >= 0:
+        tested_wrenches(m, d, r, b, w, row)
     if implicit:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
@@ -258,7 +248,11 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
+    if row >= 0:
+        ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_vjp(m, d, g, w)
+    if row >= 0:
+        joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     motion_adjoint(m, d, g, w, implicit)
 

@@ -3,6 +3,8 @@
 A model is XML text with `{option}` filled in, so that one robot serves every cone and integrator.
 """
 
+import re
+
 import numpy as np
 
 BASE = '<option timestep="0.004" gravity="0.3 -0.2 -9.81" {option}/><size memory="4M"/>'
@@ -273,16 +275,40 @@ SENSORS = """<sensor>
 <accelerometer site="s" cutoff="3"/><accelerometer site="w"/><framepos objtype="site" objname="w"/>
 <framepos objtype="site" objname="s" cutoff=".9"/><actuatorfrc actuator="m" cutoff=".2"/>
 <jointvel joint="t1" cutoff=".4"/>
-<subtreelinvel body="t1" cutoff=".3"/><velocimeter site="r"/><accelerometer site="r"/></sensor>"""
+<subtreelinvel body="t1" cutoff=".3"/><velocimeter site="r"/><accelerometer site="r"/>
+<force site="s"/><torque site="s"/><force site="r"/><torque site="r"/><torque site="s" cutoff=".5"/>
+<framexaxis objtype="site" objname="s"/><frameyaxis objtype="body" objname="t2"/>
+<framezaxis objtype="geom" objname="g"/><magnetometer site="s"/><magnetometer site="r" cutoff=".3"/>
+<subtreeangmom body="t"/><subtreeangmom body="t1"/><jointactuatorfrc joint="t1"/>
+<actuatorpos actuator="m"/><actuatorpos actuator="n"/><actuatorpos actuator="o"/>
+<actuatorvel actuator="m"/><actuatorvel actuator="n"/><actuatorvel actuator="o"/>
+<ballquat joint="t2"/><ballangvel joint="t2"/><frameangacc objtype="body" objname="t2"/>
+<framelinacc objtype="site" objname="s"/><framelinacc objtype="site" objname="w"/>
+<clock/><e_potential/><e_kinetic/>
+<framepos objtype="site" objname="s" reftype="body" refname="t2"/>
+<framepos objtype="geom" objname="g" reftype="xbody" refname="t3" cutoff=".2"/>
+<framepos objtype="site" objname="s" reftype="site" refname="w"/>
+<framequat objtype="site" objname="s" reftype="geom" refname="g"/>
+<framexaxis objtype="body" objname="t3" reftype="site" refname="s"/>
+<frameyaxis objtype="site" objname="w" reftype="site" refname="s"/>
+<framelinvel objtype="xbody" objname="t3" reftype="site" refname="s"/>
+<framelinvel objtype="site" objname="w" reftype="site" refname="s"/>
+<frameangvel objtype="xbody" objname="t3" reftype="body" refname="t2"/>
+<framequat objtype="camera" objname="c"/>
+<framelinvel objtype="site" objname="s" reftype="camera" refname="c"/></sensor>"""
 
 
 def sensing(option=""):
-    """All sensors but touch, on the trees."""
+    """All sensors but those of contacts and limits, on the trees."""
     body = FLOATER.replace(
         ROD, ROD.replace("<geom", '<geom name="g"') + '<site name="s" pos=".1 .05 -.1" euler="20 30 40"/>', 2
     )
     body = body.replace('name="g"', "", 1).replace('<site name="s"', '<site name="r"', 1)
+    body = body.replace('joint name="t1"', 'joint name="t1" stiffness="3" springref="20" armature=".1"')
+    body = body.replace('type="ball"', 'type="ball" stiffness="2"')
+    body = body.replace("<geom", '<camera name="c" pos=".1 .2 .3" euler="30 20 10"/><geom', 1)
     motors = '<motor name="m" joint="t1" gear="2"/><position name="n" joint="t2" kp=".1" gear="1 .2 .3"/>'
+    motors += '<motor name="o" joint="f" gear=".1 .2 .3 .1 -.2 .1"/><position joint="t1" kp=".3" forcerange="-1 1"/>'
     extra = f"<actuator>{motors}</actuator>"
     return model('<site name="w" pos="1 2 3"/>' + body, extra + SENSORS, option=option)
 
@@ -306,6 +332,65 @@ def touch(option=""):
         <body pos="0 .1 .25"><freejoint/><geom type="capsule" size=".08 .2" mass="1"/>{sites.format("b")}</body>""",
         f"<sensor>{sensors}<touch site='abox' cutoff='3'/></sensor>", default="", option=option,
     )  # fmt: skip
+
+
+def limit_sensors(option=""):
+    """Limits of joints of every type that has them, with both sides and a margin, and what they do to forces."""
+    return model(
+        f"""<body pos="0 0 1"><joint name="h" axis="0 1 0" range="-.1 .1" margin=".05"/>{ROD}<body pos="0 0 -.3">
+        <joint name="s" type="slide" axis="1 0 0" range="-.05 .05"/>{ROD}<site name="tip" pos="0 .1 0" euler="20 30 0"/>
+        <body pos=".2 0 0"><joint name="b" type="ball" range="0 .2"/>{ROD}</body></body></body>""",
+        "<sensor>" + "".join(f'<jointlimit{what} joint="{j}"/>' for what in ("pos", "vel", "frc") for j in "hsb")
+        + '<jointlimitfrc joint="s" cutoff="5"/><force site="tip"/><torque site="tip"/></sensor>',
+        default=LIMITED, option=option,
+    )  # fmt: skip
+
+
+def feeling(option=""):
+    """Force and torque sensors in fingers that touch each other, the floor and a ball: of a link and of a subtree."""
+    sites = iter("abcd")
+    text = re.sub(r"(<body pos=[^>]*><joint)", lambda x: x[1].replace(
+        "<joint", f'<site name="{next(sites)}" pos=".02 .01 0" euler="10 20 30"/><joint'), one_tree(option))
+    sensors = "".join(f'<force site="{s}"/><torque site="{s}"/>' for s in "abcd")
+    return text.replace("</mujoco>", f'<sensor>{sensors}<accelerometer site="b"/></sensor></mujoco>')
+
+
+def ranging(option=""):
+    """Rangefinders that look at each other's bodies, in all directions, at every shape, some from within."""
+    quiet = 'contype="0" conaffinity="0"'
+    shapes = SHAPES | {"cylinder": 'type="cylinder" size=".15 .1"', "ellipsoid": 'type="ellipsoid" size=".1 .15 .2"'}
+    bodies, sensors = '<geom type="plane" size="3 3 .1" contype="0" conaffinity="0"/>', ""
+    for k, (name, shape) in enumerate(shapes.items()):
+        if name != "plane":
+            sites = "".join(f'<site name="{name}{i}" pos=".05 0 .02" {turn}/>' for i, turn in enumerate(
+                ('euler="80 0 0"', 'euler="-100 10 0"', 'euler="0 85 0"', 'euler="0 -95 5"', 'euler="170 10 0"')))
+            sensors += "".join(f'<rangefinder site="{name}{i}"/>' for i in range(5))
+            bodies += f'<body pos="{k % 2 * .35} {k // 2 * .35} .5"><freejoint/><geom {shape} mass="1" {quiet}/>{sites}'
+            bodies += f'<geom size=".01" pos="0 .04 0" mass=".1" rgba="1 1 1 0" {quiet}/></body>'
+    cut = '<rangefinder site="sphere0" cutoff=".2"/><rangefinder site="capsule4" cutoff=".4"/>'
+    return model(bodies, f"<sensor>{sensors}{cut}</sensor>", option=option)
+
+
+EVERYTHING = "found force torque dist pos normal tangent linvel angvel"
+CONTACT_SENSORS = f"""<sensor>
+<contact data="found force dist"/><contact geom1="floor" data="{EVERYTHING}" num="3"/>
+<contact geom2="floor" data="{EVERYTHING}" num="2" reduce="mindist"/>
+<contact subtree1="hand" data="{EVERYTHING}" num="2" reduce="maxforce"/>
+<contact subtree1="hand" subtree2="hand" data="found force normal" num="2"/>
+<contact body1="ball" geom2="floor" data="found force torque dist pos normal tangent" reduce="netforce"/>
+<contact subtree1="hand" data="force torque pos" reduce="netforce"/><contact subtree2="hand" data="force"/>
+<contact body1="ball" subtree2="hand" data="pos linvel"/><contact data="found pos" num="5" reduce="maxforce"/>
+{"".join(f'<contact site="{name}" geom2="floor" data="found force dist"/>' for name in TOUCH_SITES)}</sensor>"""
+
+
+def contact_sensors(option=""):
+    """Contacts by what touches what, of every kind and reduction, on `one_tree` with links of different thickness."""
+    text, sizes = one_tree(option).replace('<geom type="plane"', '<geom name="floor" type="plane"'), iter("4678")
+    text = re.sub(r'size="\.04"', lambda _: f'size=".03{next(sizes)}"', text)
+    size = {n: re.sub(r'size="([^"]*)"', 'size=".3 .25 .2"', a) for n, a in TOUCH_SITES.items()}
+    sites = "".join(f'<site name="{n}" {a} pos=".2 .05 0" euler="20 10 0"/>' for n, a in size.items())
+    text = text.replace('<geom type="box"', sites + '<geom type="box"', 1)
+    return text.replace("</mujoco>", CONTACT_SENSORS + "</mujoco>")
 
 
 def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):

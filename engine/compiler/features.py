@@ -21,6 +21,7 @@ from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.sensors import features_of_sensors
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -42,7 +43,20 @@ FEATURES = {
     "block": "contacts, ball limits or equalities",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
-    "sensor": "sensors",
+    "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
+    "velocity_sensor": "sensors of a frame's velocity",
+    "acceleration_sensor": "sensors of a frame's acceleration",
+    "subtree_sensor": "sensors of a subtree's centre of mass",
+    "touch_sensor": "sensors of contact forces through a site",
+    "axis_sensor": "sensors of a frame's axes and of the magnetic flux",
+    "ball_sensor": "sensors of ball joints",
+    "actuator_sensor": "sensors of an actuator's length and velocity, and of actuator forces on a joint",
+    "limit_sensor": "sensors of joint limits",
+    "wrench_sensor": "sensors of the force and torque between a body and its parent",
+    "energy_sensor": "sensors of angular momentum and of energy",
+    "contact_sensor": "sensors of contacts by what touches what",
+    "range_sensor": "rangefinders",
+    "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},
 }
@@ -61,7 +75,7 @@ def features_of(model):
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
     equality = bool(model.eq_active0.any())
-    return _named(
+    return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast,
         lone=implicitfast and (model.jnt_type == FREE).any(),
@@ -78,7 +92,6 @@ def features_of(model):
         block=contact or ball_limit or equality,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
-        sensor=model.nsensor > 0,
     )
 
 

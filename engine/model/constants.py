@@ -20,30 +20,9 @@ NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 
 DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT = range(4)  # actuator_dyntype (mjtDyn)
 
-# Sensors of the engine, in the order of the kernels' branches (MuJoCo numbers them otherwise, and renumbers them).
-(
-    SENS_JOINTPOS, SENS_JOINTVEL, SENS_FRAMEPOS, SENS_FRAMEQUAT, SENS_FRAMELINVEL, SENS_FRAMEANGVEL, SENS_SUBTREECOM,
-    SENS_SUBTREELINVEL, SENS_GYRO, SENS_VELOCIMETER, SENS_ACCELEROMETER, SENS_ACTUATORFRC, SENS_TOUCH,
-) = range(13)  # fmt: skip
-SENSOR_NAMES = (
-    "jointpos", "jointvel", "framepos", "framequat", "framelinvel", "frameangvel", "subtreecom",
-    "subtreelinvel", "gyro", "velocimeter", "accelerometer", "actuatorfrc", "touch",
-)  # fmt: skip
-SENSOR_DIM = (1, 1, 3, 4, 3, 3, 3, 3, 3, 3, 3, 1, 1)
-
-# What a sensor is attached to: a joint, an actuator, a site, or a body frame.
+# What a sensor is attached to: a joint, an actuator, a site, or a body frame; sensors.py has what each may be.
 # BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").
-OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR = range(6)
-OBJ_NAMES = ("body", "xbody", "site", "geom", "joint", "actuator")
-
-# What each sensor may be attached to: by the word for it, its OBJ_ number.
-_FRAMES = {"body": OBJ_BODY, "xbody": OBJ_XBODY, "geom": OBJ_GEOM, "site": OBJ_SITE}
-SENSOR_OBJECTS = {
-    **dict.fromkeys(("jointpos", "jointvel"), {"joint": OBJ_JOINT}),
-    **dict.fromkeys(("framepos", "framequat", "framelinvel", "frameangvel"), _FRAMES),
-    **dict.fromkeys(("subtreecom", "subtreelinvel"), {"body": OBJ_BODY}),
-    **dict.fromkeys(("gyro", "velocimeter", "accelerometer", "touch"), {"site": OBJ_SITE}),
-    "actuatorfrc": {"actuator": OBJ_ACTUATOR},
-}
+OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR, OBJ_NONE = range(7)
+OBJ_NAMES = ("body", "xbody", "site", "geom", "joint", "actuator", "none")
 
 MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)

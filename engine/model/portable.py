@@ -10,11 +10,12 @@ from .elements.key import KEYS, Keyframes
 from .elements.kind import cast
 from .elements.option import Option
 from .errors import ModelError
-from .fields import FIELDS, NAMED, OWNERS
+from .fields import FIELDS, NAMED, OWNERS, SIZED_BY, TABLE
 from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
+_YOUNGER_OPTIONS = {"magnetic"}  # than the first run files
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
@@ -43,17 +44,21 @@ def fingerprint(model):
 def model_from_arrays(arrays):
     """The Model that `model_to_arrays` took apart. Raises ModelError where something is missing or does not fit.
 
-    Of a kind of element that is younger than the file, the robot has none.
+    Of a kind of element that is younger than the file, the robot has none; of an array or an option that is younger, it
+    has what it had before there was one.
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
+    if "opt" in header and not _YOUNGER_OPTIONS & set(header["opt"]):  # older than those arrays, too
+        arrays = _before(arrays, younger)
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)
     known = {f.name for f in fields(Option)}
-    if set(header["opt"]) != known:
+    if not known - _YOUNGER_OPTIONS <= set(header["opt"]) <= known:
         raise ModelError(f"the stored options are {sorted(header['opt'])}; this version has {sorted(known)}")
-    opt = Option(**header["opt"] | {"gravity": cast("option gravity", header["opt"]["gravity"], np.float64)})
+    vectors = [name for name in ("gravity", "magnetic") if name in header["opt"]]
+    opt = Option(**header["opt"] | {name: cast(f"option {name}", header["opt"][name], np.float64) for name in vectors})
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]
     own = {name: () if name in younger else arrays[name] for name in FIELDS}
@@ -68,6 +73,13 @@ def model_from_arrays(arrays):
         if got != allowed:
             raise ModelError(f"the stored model: key_{name}: got shape {got}, allowed: {allowed}")
     return model
+
+
+def _before(arrays, younger):
+    """The arrays of a file and, of kinds that it knows, those that are younger than it (Field.before)."""
+    lacking = {n: f.before for n, f in TABLE.items() if f.before is not None and n not in arrays and n not in younger}
+    first = {name: arrays.get(SIZED_BY[FIELDS[name][0]], ()) for name in lacking}
+    return arrays | {n: np.full((*np.shape(first[n])[:1], *TABLE[n].shape), value) for n, value in lacking.items()}
 
 
 def _require(needed, arrays):

@@ -4,7 +4,8 @@ import numpy as np
 
 from engine.clocks import times_of
 from engine.model import ModelError
-from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, SENS_ACTUATORFRC, SENS_FRAMEPOS, SENS_TOUCH
+from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY
+from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
 
 
@@ -41,7 +42,7 @@ def _frame_sensor(model, kind, name):
     wanted = OBJ_SITE if kind == "site" else OBJ_XBODY
     index = model.site(name) if kind == "site" else model.body(name)
     for k in range(model.nsensor):
-        if (model.sensor_type[k], model.sensor_objtype[k], model.sensor_objid[k]) == (SENS_FRAMEPOS, wanted, index):
+        if (model.sensor_type[k], model.sensor_objtype[k], model.sensor_objid[k]) == (SENS.framepos, wanted, index):
             return k
     objtype = "site" if kind == "site" else "xbody"
     raise ModelError(
@@ -132,7 +133,7 @@ class Energy(Objective):
         self.gain = model.actuator_gainprm[:, 0].copy()
         self.sensor = np.full(model.nu, -1)
         for k in range(model.nsensor):
-            if model.sensor_type[k] == SENS_ACTUATORFRC:
+            if model.sensor_type[k] == SENS.actuatorfrc:
                 self.sensor[model.sensor_objid[k]] = model.sensor_adr[k]
         for i in np.flatnonzero(self.sensor < 0):
             plain = (
@@ -184,7 +185,7 @@ class ContactForceLimit(Objective):
     """
 
     def __init__(self, model, limit, sensors=None):
-        touch = np.flatnonzero(model.sensor_type == SENS_TOUCH)
+        touch = np.flatnonzero(model.sensor_type == SENS.touch)
         chosen = touch if sensors is None else np.array([model.sensor(n) for n in sensors], int)
         for k in chosen:
             if k not in touch:

@@ -7,20 +7,9 @@ import numpy as np
 from engine.clocks import times_of
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
+from engine.model.sensors import CONTACT_FIELDS, ROWS, SENS, fields_of_contact
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
-_SENSOR_UNITS = {
-    c.SENS_FRAMEPOS: "m",
-    c.SENS_FRAMEQUAT: "1",
-    c.SENS_FRAMELINVEL: "m/s",
-    c.SENS_FRAMEANGVEL: "rad/s",
-    c.SENS_SUBTREECOM: "m",
-    c.SENS_SUBTREELINVEL: "m/s",
-    c.SENS_GYRO: "rad/s",
-    c.SENS_VELOCIMETER: "m/s",
-    c.SENS_ACCELEROMETER: "m/s\N{SUPERSCRIPT TWO}",
-    c.SENS_TOUCH: "N",
-}
 _AXES = {1: ("",), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
 
 
@@ -122,19 +111,35 @@ def sensor_labels(model):
     for s, kind in enumerate(model.sensor_type):
         name = model.sensor_names[s] or f"sensor {s}"
         word = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator"}.get(int(model.sensor_objtype[s]), "")
-        group = f"{c.SENSOR_NAMES[kind]}{' of ' + word if word else ''}"
-        labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[int(model.sensor_dim[s])]]
+        group = f"{ROWS[kind].name}{' of ' + word if word else ''}"
+        if kind == SENS.contact:
+            labels += _contact_labels(model, s, name)
+        else:
+            labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[ROWS[kind].dim]]
+    return labels
+
+
+def _contact_labels(model, s, name):
+    """Of each contact that a sensor gives, of each of its quantities."""
+    data, _, num = model.sensor_intprm[s]
+    labels = []
+    for k in range(num):
+        which = f"{name} {k + 1}" if num > 1 else name
+        for word in fields_of_contact(data):
+            size, unit = CONTACT_FIELDS[word]
+            labels += [(f"{which} {word}{axis}", f"contact {word}", unit) for axis in _AXES[size]]
     return labels
 
 
 def _sensor_unit(model, s):
-    kind, j = int(model.sensor_type[s]), int(model.sensor_objid[s])
-    if kind in (c.SENS_JOINTPOS, c.SENS_JOINTVEL):
-        unit = "rad" if model.jnt_type[j] == c.HINGE else "m"
-        return unit + ("/s" if kind == c.SENS_JOINTVEL else "")
-    if kind == c.SENS_ACTUATORFRC:  # before the gear turns it into the joint's force
-        return "N m" if model.jnt_type[model.actuator_trnid[j]] != c.SLIDE else "N"
-    return _SENSOR_UNITS[kind]
+    """The unit of a sensor, in which q and tau stand for those of its joint's coordinate and force."""
+    unit, j = ROWS[model.sensor_type[s]].unit, int(model.sensor_objid[s])
+    if model.sensor_objtype[s] == c.OBJ_ACTUATOR:  # before the gear turns its force into the joint's
+        j = model.actuator_trnid[j]
+    elif model.sensor_objtype[s] != c.OBJ_JOINT:
+        return unit
+    slides = model.jnt_type[j] == c.SLIDE
+    return unit.replace("q", "m" if slides else "rad").replace("tau", "N" if slides else "N m")
 
 
 def _energy(seen):

@@ -33,10 +33,11 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
-from engine.dynamics.sensors import sensors, sensors_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.coordinates import displace
+from engine.sensing.actuator import ask_joint_forces
+from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
 from engine.step import clear_bodies, smooth_terms
 from engine.views import column
 from tests.gradients.differences import derivative
@@ -73,7 +74,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == EFFECTIVE:
         effective_acceleration(m, d, w, i, 0)
     elif what == SENSORS:
-        sensors(m, d, w)
+        sensed(m, d, w)
     elif what == ADVANCE:
         advance(m, d, w, i, 0)
     elif what == INTEGRATE_POS:
@@ -118,7 +119,10 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)
     elif what == SENSORS_VJP:
-        sensors_vjp(m, d, r, g, b, w, 0)
+        # what sensors add to the test motion L and, for ACTUATION_VJP, to the test vector Z
+        sensed_vjp(m, d, r, g, b, w, 0)
+        tested_wrenches(m, d, r, b, w, 0)
+        ask_joint_forces(m, d, r, b, w, 0)
     elif what == ADVANCE_VJP:
         advance_vjp(m, d, g, w, i)
     elif what == INTEGRATE_POS_VJP:

@@ -1,4 +1,4 @@
-"""Adjoint of the sensors at a given acceleration (frame_sensor, subtree and the rest), each sensor alone."""
+"""Adjoint of the sensors at a given acceleration, each sensor alone."""
 
 import mujoco
 import numpy as np
@@ -25,8 +25,13 @@ def sensor(probe, state, weights):
     probe.clear()
     probe.column("z")[:] = 0
     probe.column("a_bar")[:] = 0
-    case.run((p.MOTIONS, 0), p.SENSORS_VJP, p.ACTUATION_VJP, (p.RNEA_VJP, 0))
-    names = ("qpos", "qvel", "ctrl", "body_mass", "gravity", "actuator_gear", "actuator_gainprm", "actuator_biasprm")
+    case.run((p.MOTIONS, 0), p.SENSORS_VJP, p.ACTUATION_VJP)
+    probe.column("z")[:] = 0
+    case.run((p.RNEA_VJP, 0))
+    names = (
+        "qpos", "qvel", "ctrl", "body_mass", "body_inertia", "gravity", "dof_armature", "jnt_stiffness",
+        "actuator_gear", "actuator_gainprm", "actuator_biasprm",
+    )  # fmt: skip
     bars = {n: probe.bar(n) for n in names} | {"qacc": probe.column("a_bar").copy()}
     return case.compare(forward, bars)
 

@@ -49,3 +49,70 @@ def test_touch(simulators, integrator, cone):
         rollout.loss(rollout.inputs)
         touched += (rollout.tape.trajectory.sensordata > 0).sum(axis=(0, 1))
     assert (touched > 0).sum() >= 5
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+def test_limits(simulators, integrator):
+    """All together, and each alone where it reads anything."""
+    mj, sim = simulators(zoo.limit_sensors(), integrator)
+    read = np.zeros(mj.nsensordata)
+    for seed in range(6):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.15)
+        rollout = Rollout(sim, mj, state, 3, seed=seed, applied=True)
+        assert_gradients(rollout.errors())
+        rollout.loss(rollout.inputs)
+        read += (rollout.tape.trajectory.sensordata != 0).sum(axis=(0, 1))
+    assert read.min() > 0
+
+
+@pytest.mark.parametrize("k", range(mujoco.MjModel.from_xml_string(zoo.limit_sensors()).nsensor))
+def test_each_limit(simulators, k):
+    mj, sim = simulators(zoo.limit_sensors())
+    for seed in (0, 1):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.15)
+        rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
+        assert_gradients(only(rollout, mj, k).errors())
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+def test_forces_between_bodies_in_contact(simulators, integrator, cone):
+    mj, sim = simulators(zoo.feeling(f'cone="{cone}"'), integrator)
+    touched = 0
+    for seed, steps in ((0, 1), (1, 5), (4, 2), (5, 3)):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        rollout = Rollout(sim, mj, state, steps, seed=seed, applied=True, outputs=("sensordata",))
+        assert_gradients(rollout.errors())
+        touched += int(sim.data.ncon[0])
+    assert touched
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_sensors(simulators, integrator, cone):
+    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'), integrator)
+    read = np.zeros(mj.nsensordata)
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        rollout = Rollout(sim, mj, state, 2, seed=seed, outputs=("sensordata",))
+        assert_gradients(rollout.errors())
+        rollout.loss(rollout.inputs)
+        read += (rollout.tape.trajectory.sensordata != 0).sum(axis=(0, 1))
+    assert (read > 0).sum() > 100
+
+
+@pytest.mark.parametrize("k", range(mujoco.MjModel.from_xml_string(zoo.contact_sensors()).nsensor))
+def test_each_contact_sensor(simulators, k):
+    mj, sim = simulators(zoo.contact_sensors())
+    for seed in (1, 2):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
+        assert_gradients(only(rollout, mj, k).errors())
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+def test_ranges(simulators, integrator):
+    mj, sim = simulators(zoo.ranging(), integrator)
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())

@@ -10,7 +10,7 @@ from engine.model import ModelBuilder, ModelError
 from engine.model.elements import KINDS, Methods
 from engine.model.fields import FIELDS, NAMED, TABLE
 from engine.model.portable import model_from_arrays, model_to_arrays
-from tests.model.model_zoo import assert_same_model, cheetah
+from tests.model.model_zoo import assert_same_model, cheetah, menagerie
 
 
 def test_an_array_belongs_to_one_kind():
@@ -56,6 +56,22 @@ def test_a_stored_robot_has_none_of_a_kind_that_is_younger(kind):
     name = sorted(lost)[0]
     with pytest.raises(ModelError, match=f"header names .*; allowed: lists of .*{kind}"):
         model_from_arrays(stored | {name: getattr(model, name)})
+
+
+def test_a_stored_robot_has_of_younger_arrays_and_options_what_it_had():
+    model = menagerie().compile()
+    stored = model_to_arrays(model)
+    header = json.loads(str(stored["header"]))
+    for name in ("sensor_reftype", "sensor_refid", "sensor_intprm"):
+        del stored[name]
+    with pytest.raises(ModelError, match="the stored model lacks sensor_intprm, sensor_refid, sensor_reftype"):
+        model_from_arrays(stored)  # which knows the younger option, so it had the arrays
+    del header["opt"]["magnetic"]
+    stored["header"] = np.array(json.dumps(header))
+    assert_same_model(model_from_arrays(stored), model)
+    del stored["sensor_objid"]
+    with pytest.raises(ModelError, match="the stored model lacks sensor_objid"):
+        model_from_arrays(stored)
 
 
 def test_a_robot_without_its_bodies_or_joints_is_refused():

@@ -10,11 +10,13 @@ import pytest
 from engine.model import ModelError, UnsupportedError, load
 from engine.model import constants as c
 from engine.model.fields import FIELDS
+from engine.model.sensors import ROWS
 from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
 
-OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype"}
+OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype",
+       "sensor_reftype"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -57,7 +59,47 @@ def test_actuators_are_affine_and_sensors_ours():
     objects = [m.sensor_objtype[i] for i in (0, 2, 3, 4, 5, 6, 8, 11)]
     assert objects == [c.OBJ_JOINT, c.OBJ_SITE, c.OBJ_BODY, c.OBJ_XBODY, c.OBJ_GEOM, c.OBJ_BODY, c.OBJ_SITE,
                        c.OBJ_ACTUATOR]  # fmt: skip
-    assert m.sensor_dim.tolist() == list(c.SENSOR_DIM)
+    assert m.sensor_dim.tolist() == [row.dim for row in ROWS[:13]]
+
+
+def test_sensors_of_nothing_and_against_a_reference():
+    m = load(falling(**sensor(
+        "<clock/><e_kinetic/><framepos objtype='site' objname='s' reftype='body' refname='post'/><force site='s'/>"
+        "<framequat objtype='geom' objname='g'/>"
+    ) | {"option": "<option magnetic='1 2 3'/>"}))  # fmt: skip
+    assert [ROWS[kind].name for kind in m.sensor_type] == "clock e_kinetic framepos force framequat".split()
+    assert m.sensor_objtype.tolist() == [c.OBJ_NONE, c.OBJ_NONE, c.OBJ_SITE, c.OBJ_SITE, c.OBJ_GEOM]
+    assert m.sensor_objid.tolist() == [-1, -1, m.site("s"), m.site("s"), m.geom("g")]
+    assert m.sensor_reftype.tolist() == [c.OBJ_NONE, c.OBJ_NONE, c.OBJ_BODY, c.OBJ_NONE, c.OBJ_NONE]
+    assert m.sensor_refid.tolist() == [-1, -1, m.body("post"), -1, -1]
+    assert m.opt.magnetic.tolist() == [1, 2, 3]
+
+
+def test_a_camera_that_a_sensor_reads_is_a_site():
+    text = "<framepos objtype='camera' objname='fixed'/>"
+    m = load(falling(**sensor(text + "<framexaxis objtype='geom' objname='g' reftype='camera' refname='fixed'/>")))
+    k = m.site("camera fixed")
+    assert k == m.nsite - 1 and m.site_bodyid[k] == 0 and m.site_pos[k].tolist() == [1, 2, 3]
+    assert m.sensor_objtype.tolist() == [c.OBJ_SITE, c.OBJ_GEOM] and m.sensor_objid[0] == m.sensor_refid[1] == k
+    assert any("camera fixed: a site in its place" in line for line in m.report.changed)
+
+
+def test_a_contact_sensor_is_built_as_it_is_read():
+    from engine.model import ModelBuilder
+
+    text = "<contact geom1='g' body2='post' data='found dist normal' num='2' reduce='mindist'/>"
+    text += "<contact subtree2='ball' data='force'/>"
+    m = load(falling(**sensor(text)))
+    b = ModelBuilder()
+    for body, geom in (("post", "p"), ("ball", "g")):
+        b.geom(b.body(body), geom, size=0.1)
+    b.sensor("contact", objtype="geom", objname="g", reftype="body", refname="post", data="found dist normal", num=2,
+             reduce="mindist")  # fmt: skip
+    b.sensor("contact", reftype="xbody", refname="ball", data=["force"])
+    built = b.compile()
+    for name in ("sensor_type", "sensor_objtype", "sensor_reftype", "sensor_intprm", "sensor_dim", "sensor_adr"):
+        np.testing.assert_array_equal(getattr(m, name), getattr(built, name), err_msg=name)
+    assert m.nsensordata == 2 * 5 + 3 and m.sensor_objid[1] == -1
 
 
 def test_gain_of_fixed_type_ignores_the_other_parameters():
@@ -213,6 +255,7 @@ FALLING = "<body name='ball' {body}><joint name='j' {joint}/><geom name='g' size
 def falling(option="", extra="", **attributes):
     filled = FALLING.format(**{"body": "", "joint": "", "geom": "", **attributes})
     ground = "<geom name='ground' type='plane' size='1 1 1'/><body name='post'/>"
+    ground += "<camera name='eye' mode='track'/><camera name='fixed' pos='1 2 3'/><site name='origin'/>"
     return f"<mujoco>{option}<worldbody>{ground}{filled}</worldbody>{extra}</mujoco>"
 
 
@@ -260,8 +303,12 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
-    (sensor("<force site='s'/>"), "sensor 0: type force; allowed: jointpos"),
-    (sensor("<framepos name='f' objtype='site' objname='s' reftype='body' refname='post'/>"), "'f': reference frame"),
+    (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
+    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
+    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
+    (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
+    (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data of a rangefinder; allowed: dist"),
+    ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"extra": f"{TENDON}<equality><tendon tendon1='t'/></equality>"}, "equality 0: constraint tendon"),
     ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
 ]

@@ -2,7 +2,7 @@
 
 A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator and
 sensor, classes of defaults, all ways to write a frame, and options. Boxes do not touch boxes, and cylinders and
-ellipsoids touch nothing, since the engine refuses that.
+ellipsoids touch nothing, since the engine refuses that; where a contact has a gap there are no contact sensors.
 """
 
 import numpy as np
@@ -22,9 +22,10 @@ class Robot:
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
-        self.joints, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], {}
+        self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
-        sections = self.actuators() + self.contacts() + self.sensors()
+        sections = self.actuators() + self.contacts()
+        sections += self.sensors("" if " gap=" in world + sections else self.contact_sensors())
         self.xml = (
             f"<mujoco>{self.compiler()}{self.option()}{self.defaults()}"
             f"<worldbody>{world}</worldbody>{sections}</mujoco>"
@@ -143,12 +144,18 @@ class Robot:
         text += self.given(0.6, "pos", self.numbers(3, -0.1, 0.1))
         limit = self.solref(0.3, "solreflimit") + self.solimp(0.3, "solimplimit") + self.given(0.3, "margin", ".05")
         if kind == "ball":
-            return text + self.given(0.4, "range", f"0 {self.degrees(self.rng.uniform(0.2, 1)):.4g}") + limit + "/>"
+            return text + self.range(0.4, name, f"0 {self.degrees(self.rng.uniform(0.2, 1)):.4g}") + limit + "/>"
         turn = self.degrees if kind == "hinge" else lambda x: x / 3
         low, high = turn(self.rng.uniform(-1, -0.1)), turn(self.rng.uniform(0.1, 1))
-        text += f' axis="{self.numbers(3)}"' + self.given(0.5, "range", f"{low:.4g} {high:.4g}") + limit
+        text += f' axis="{self.numbers(3)}"' + self.range(0.5, name, f"{low:.4g} {high:.4g}") + limit
         text += self.given(0.3, "ref", f"{turn(self.rng.uniform(-0.3, 0.3)):.4g}")
         return text + self.given(0.3, "springref", f"{turn(self.rng.uniform(-0.5, 0.5)):.4g}") + "/>"
+
+    def range(self, p, name, ends):
+        text = self.given(p, "range", ends)
+        if text:
+            self.limited.append(name)
+        return text
 
     def geom(self, body):
         kind, name = self.pick(TOUCHING * 3 + UNTOUCHED), f"g{len(self.geoms)}"
@@ -229,7 +236,19 @@ class Robot:
             text += f'<exclude body1="b{a}" body2="b{b}"/>'
         return f"<contact>{text}</contact>" if text else ""
 
-    def sensors(self):
+    def contact_sensors(self):
+        fields = ("found", "force", "dist", "pos", "normal", "tangent", "linvel", "angvel")
+        text = ""
+        for _ in range(4):
+            reduce = self.pick(("none", "mindist", "maxforce", "netforce"))
+            data = " ".join(f for f in fields if self.chance(0.4) and not (f.endswith("vel") and reduce == "netforce"))
+            one = self.given(0.7, self.pick(("body1", "subtree1")), self.pick(self.bodies))
+            two = self.given(0.5, self.pick(("body2", "subtree2")), self.pick(self.bodies))
+            num = 1 if reduce == "netforce" else 3
+            text += f'<contact{one}{two} data="{data or "force"}" reduce="{reduce}" num="{num}"/>'
+        return text
+
+    def sensors(self, more):
         def cut():
             return self.given(0.2, "cutoff", self.number(0.05, 0.8))
 
@@ -237,18 +256,29 @@ class Robot:
         for name, kind in self.joints:
             if kind in ("hinge", "slide"):
                 text += f'<jointpos joint="{name}"{cut()}/><jointvel joint="{name}"{cut()}/>'
+                text += f'<jointactuatorfrc joint="{name}"{cut()}/>'
+            elif kind == "ball":
+                text += f'<ballquat joint="{name}"/><ballangvel joint="{name}"{cut()}/>'
+        for name in self.limited:
+            text += "".join(f'<jointlimit{what} joint="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.motors:
-            text += f'<actuatorfrc actuator="{name}"{cut()}/>'
+            text += "".join(f'<actuator{what} actuator="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.sites:
-            kinds = ("gyro", "velocimeter", "accelerometer", "touch")
+            kinds = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque",
+                     "rangefinder")  # fmt: skip
             text += "".join(f'<{kind} site="{name}"{cut()}/>' for kind in kinds)
         for name in self.bodies:
-            text += "".join(f'<{kind} body="{name}"{cut()}/>' for kind in ("subtreecom", "subtreelinvel"))
+            kinds = ("subtreecom", "subtreelinvel", "subtreeangmom")
+            text += "".join(f'<{kind} body="{name}"{cut()}/>' for kind in kinds)
         objects = [("site", s) for s in self.sites] + [("geom", g[0]) for g in self.geoms]
         objects += [(kind, b) for b in self.bodies for kind in ("body", "xbody")]
-        for kind in ("framepos", "framequat", "framelinvel", "frameangvel"):
-            chosen = self.rng.choice(len(objects), min(4, len(objects)), replace=False)
-            for i in chosen:
-                end = "" if kind == "framequat" else cut()  # MuJoCo allows none there
+        axes = ("framexaxis", "frameyaxis", "framezaxis")
+        for kind in ("framepos", "framequat", "framelinvel", "frameangvel", *axes, "framelinacc", "frameangacc"):
+            for i in self.rng.choice(len(objects), min(4, len(objects)), replace=False):
+                end = "" if kind in ("framequat", *axes) else cut()  # MuJoCo allows none there
+                if not kind.endswith("acc") and self.chance(0.3):
+                    word, name = objects[self.rng.integers(len(objects))]
+                    end += f' reftype="{word}" refname="{name}"'
                 text += f'<{kind} objtype="{objects[i][0]}" objname="{objects[i][1]}"{end}/>'
+        text += "<clock/><e_potential/><e_kinetic/>" + more
         return f"<sensor>{text}</sensor>"

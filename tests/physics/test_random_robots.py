@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine.model.sensors import ROWS
 from tests import zoo
 from tests.diff.test_linearize import differences, relative
 from tests.gradients.differences import Rollout
@@ -88,12 +89,12 @@ def test_robots_use_everything():
     models = [mujoco.MjModel.from_xml_string(Robot(seed).xml) for seed in QUICK]
     joined = {name: np.concatenate([getattr(m, name) for m in models]) for name in (
         "jnt_type", "geom_type", "actuator_dyntype", "actuator_gaintype", "actuator_biastype", "sensor_type",
-        "sensor_objtype", "geom_condim", "pair_dim", "exclude_signature", "site_type",
+        "sensor_objtype", "sensor_refid", "geom_condim", "pair_dim", "exclude_signature", "site_type",
     )}  # fmt: skip
     values = {name: set(np.unique(array).tolist()) for name, array in joined.items()}
     assert values["jnt_type"] == {0, 1, 2, 3}
     assert {0, 2, 3, 4, 5, 6} <= values["geom_type"]
     assert values["actuator_dyntype"] == {0, 1, 2, 3}
-    assert len(values["sensor_type"]) == 13
+    assert len(values["sensor_type"]) == len(ROWS)
     assert values["geom_condim"] == {1, 3} and values["pair_dim"] == {1, 3} and values["exclude_signature"]
     assert {m.opt.integrator for m in models} == {0, 1, 3} and {m.opt.cone for m in models} == {0, 1}

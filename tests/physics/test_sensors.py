@@ -1,17 +1,20 @@
 """Sensor values against MuJoCo's: every kind, every kind of object, cutoffs, touch sites of every shape."""
 
+import re
+
 import mujoco
 import numpy as np
 import pytest
 
-from engine.model.constants import SENSOR_NAMES
+from engine.diff.tape import Tape
+from engine.model.sensors import NAMES
 from tests import zoo
 from tests.physics.reference import errors, resting_accelerometer, set_reference, worst
 
 
 def test_every_kind_is_covered():
-    xml = zoo.sensing() + zoo.touch()
-    assert [name for name in SENSOR_NAMES if f"<{name} " not in xml] == []
+    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging()
+    assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 
 @resting_accelerometer
@@ -23,6 +26,65 @@ def test_values(simulators):
     clipped = [k for k in range(mj.nsensor) if mj.sensor_cutoff[k] > 0]
     values = [sim.data.sensordata[0, mj.sensor_adr[k] : mj.sensor_adr[k] + mj.sensor_dim[k]] for k in clipped]
     assert any(np.abs(v).max() == mj.sensor_cutoff[k] for k, v in zip(clipped, values, strict=True))
+
+
+def test_clock(simulators):
+    """Of the state that a row shows, on the world's own clock."""
+    mj, sim = simulators(zoo.sensing())
+    clock = mj.sensor_adr[list(mj.sensor_type).index(mujoco.mjtSensor.mjSENS_CLOCK)]
+    sim.data.time[0] = 0.7
+    tape = Tape(sim, 3, frame_skip=2)
+    rows = tape.rollout(np.zeros((3, mj.nu)))
+    np.testing.assert_array_equal(rows.sensordata[:, 0, clock], rows.times[:, 0])
+    np.testing.assert_allclose(rows.times[:, 0], 0.7 + 2 * mj.opt.timestep * np.arange(4), rtol=1e-14)
+
+
+def test_limits(simulators):
+    """Of either side of scalar joints and of a ball joint; where none acts the sensors read zero."""
+    mj, sim = simulators(zoo.limit_sensors())
+    rng, data = np.random.default_rng(0), mujoco.MjData(mj)
+    seen, worst_error = np.zeros((mj.nsensordata, 2)), 0.0
+    for _ in range(60):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.15))
+        worst_error = max(worst_error, errors(mj, sim, data)["sensordata"])
+        seen += np.stack([data.sensordata != 0, data.sensordata == 0], 1)
+    assert worst_error < 1e-10
+    assert seen[:9].min() > 0, "every limit must act at least once, and not act"
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_forces_between_bodies_in_contact(simulators, cone):
+    mj, sim = simulators(zoo.feeling(f'cone="{cone}"'))
+    rng, data, touched = np.random.default_rng(0), mujoco.MjData(mj), 0
+    for _ in range(60):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.3), rng)
+        found = errors(mj, sim, data)
+        assert found["ncon"] == 0 and found["sensordata"] < 1e-9
+        touched += data.ncon > 0
+    assert touched > 20
+
+
+def test_ranges(simulators):
+    mj, sim = simulators(zoo.ranging())
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensordata, 2))
+    for kick in np.repeat((0.05, 0.2, 1.0), 60):  # the farthest bodies overlap
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
+        assert errors(mj, sim, data)["sensordata"] < 1e-9
+        seen += np.stack([data.sensordata >= 0, data.sensordata < 0], 1)
+    assert seen.min() > 0, "every ray must meet something at least once, and nothing"
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_sensors(simulators, cone):
+    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'))
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros(mj.nsensordata)
+    for _ in range(80):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.3), rng)
+        found = errors(mj, sim, data)
+        assert found["ncon"] == 0 and found["sensordata"] < 1e-9
+        seen += data.sensordata != 0
+    ends = [(a, a + n) for a, n in zip(mj.sensor_adr, mj.sensor_dim, strict=True)]
+    assert all(seen[a:b].any() for a, b in ends), "every sensor must find a contact at least once"
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)

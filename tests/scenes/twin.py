@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from engine.model import constants as c
+from engine.model.sensors import NAMES
 
 _DYNTYPES = {c.DYN_INTEGRATOR: "integrator", c.DYN_FILTER: "filter", c.DYN_FILTEREXACT: "filterexact"}
 _OBJECTS = {c.OBJ_BODY: "body", c.OBJ_XBODY: "xbody", c.OBJ_SITE: "site", c.OBJ_GEOM: "geom"}
@@ -107,7 +108,7 @@ def _actuator(m, a):
 
 
 def _sensor(m, s):
-    kind, object_, i = c.SENSOR_NAMES[m.sensor_type[s]], m.sensor_objtype[s], m.sensor_objid[s]
+    kind, object_, i = NAMES[m.sensor_type[s]], m.sensor_objtype[s], m.sensor_objid[s]
     if kind.startswith("frame"):
         what = _OBJECTS[object_]
         target = {"objtype": what, "objname": getattr(m, f"{what.removeprefix('x')}_names")[i]}

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import scenes
-from engine.model import ModelBuilder
+from engine.model import ModelBuilder, load
+from engine.model.sensors import NAMES
 from engine.view import columns, curves, phase_pairs, plot_columns, plot_gradient_norms, plot_phase
-from engine.view.quantities import Column, chosen, qpos_labels, qvel_labels
+from engine.view.quantities import Column, chosen, qpos_labels, qvel_labels, sensor_labels
+from tests import zoo
 
 T = np.linspace(0.0, 1.0, 11)
 
@@ -59,6 +61,23 @@ def test_controls_have_the_times_at_which_they_begin():
     model = scenes.load("hopper").model
     (first, *_) = columns(model, "ctrl", trajectory(model))
     np.testing.assert_allclose(first.times, T[:-1])
+
+
+def test_every_kind_of_sensor_has_its_unit():
+    pytest.importorskip("mujoco")
+    units = {}
+    for xml in (zoo.sensing(), zoo.limit_sensors(), zoo.touch(), zoo.ranging(), zoo.contact_sensors()):
+        model = load(xml)
+        labels = sensor_labels(model)
+        assert len(labels) == model.nsensordata
+        for s, kind in enumerate(model.sensor_type):
+            units.setdefault(NAMES[kind], set()).add(labels[model.sensor_adr[s]][2])
+    assert set(units) == set(NAMES)
+    assert units["jointlimitfrc"] == {"N", "N m"} and units["jointlimitvel"] == {"m/s", "rad/s"}
+    names = [label[0] for label in labels]  # of the last model
+    assert names[:5] == ["sensor 0 found", "sensor 0 force x", "sensor 0 force y", "sensor 0 force z", "sensor 0 dist"]
+    assert names[5] == "sensor 1 1 found" and "sensor 1 3 angvel z" in names
+    assert units["torque"] == {"N m"} and units["clock"] == {"s"} and units["e_kinetic"] == {"J"}
 
 
 def test_names_choose_columns():

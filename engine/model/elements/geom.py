@@ -112,7 +112,8 @@ class Geom(Kind):
         m.geom_rbound[:] = [_rbound(kind, size, old) for kind, size, old in kinds]
 
     def device(self, m):
-        return {"geom_collides": np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))}
+        collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
+        return {"geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0}
 
 
 def _rbound(kind, size, old):

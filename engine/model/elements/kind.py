@@ -36,7 +36,8 @@ def cast(name, value, dtype):
 
 
 class Field(NamedTuple):
-    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below."""
+    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below. before: what
+    robots have that were stored before there was such an array."""
 
     dtype: type
     shape: tuple
@@ -44,14 +45,15 @@ class Field(NamedTuple):
     meaning: str
     least: float | None = None
     differentiable: bool = False
+    before: int | None = None
 
 
 def real(unit, meaning, *shape, least=None, differentiable=False):
     return Field(F, shape, unit, meaning, least, differentiable)
 
 
-def integer(meaning):
-    return Field(N, (), "", meaning)
+def integer(meaning, *shape, before=None):
+    return Field(N, shape, "", meaning, before=before)
 
 
 def boolean(meaning):

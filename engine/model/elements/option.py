@@ -24,6 +24,7 @@ class Option:
     ls_iterations: int = 50
     eulerdamp: bool = True
     refsafe: bool = True
+    magnetic: np.ndarray = field(default_factory=lambda: np.array([0.0, -0.5, 0.0]))
 
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, the array that is zero then, words.
@@ -56,6 +57,7 @@ def option_of(mujoco, mj):
     same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
     return Option(
         gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
+        magnetic=np.array(mj.opt.magnetic),
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
         **{name: getattr(mj.opt, name) for name in same},
@@ -75,6 +77,7 @@ class OptionKind(Kind):
         "ls_iterations": whole(50),
         "eulerdamp": flag()._replace(default=True),
         "refsafe": flag()._replace(default=True),
+        "magnetic": vector((0, -0.5, 0), 3),
     }
 
     def refusals(self, mujoco, mj):
@@ -125,8 +128,9 @@ class OptionKind(Kind):
             value = getattr(m.opt, name)
             if not (_finite(value, ()) and good(value)):
                 raise ModelError(f"option {name} = {value}; allowed: {allowed}")
-        if not _finite(m.opt.gravity, (3,)):
-            raise ModelError(f"option gravity = {m.opt.gravity}; allowed: three finite numbers")
+        for name in ("gravity", "magnetic"):
+            if not _finite(getattr(m.opt, name), (3,)):
+                raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: three finite numbers")
         for name, kinds, names in (
             ("integrator", _INTEGRATORS, c.INTEGRATOR_NAMES),
             ("cone", _CONES, c.CONE_NAMES),

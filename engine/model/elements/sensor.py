@@ -1,4 +1,4 @@
-"""Sensors: what an element measures, and where the numbers lie in `sensordata`."""
+"""Sensors: what an element measures, and where the numbers lie in `sensordata`. `model/sensors.py` has their kinds."""
 
 import numpy as np
 
@@ -6,25 +6,29 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
+from ..sensors import BY_NAME, CONTACT_FIELDS, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
 from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
 from .option import disabled
+from .site import sensed_cameras
 
-_JOINT_SENSORS = (c.SENS_JOINTPOS, c.SENS_JOINTVEL)
-_SUBTREE_SENSORS = (c.SENS_SUBTREECOM, c.SENS_SUBTREELINVEL)
-_FRAME_OBJECTS = {"BODY": c.OBJ_BODY, "XBODY": c.OBJ_XBODY, "GEOM": c.OBJ_GEOM, "SITE": c.OBJ_SITE}
 _OBJ_SIZES = {c.OBJ_BODY: "nbody", c.OBJ_XBODY: "nbody", c.OBJ_SITE: "nsite", c.OBJ_GEOM: "ngeom",
               c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu"}  # fmt: skip
+MOST = 1000  # contacts that a sensor gives
+_OBJ_ARRAYS = {c.OBJ_SITE: "site", c.OBJ_GEOM: "geom"}
 
 
 class Sensor(Kind):
     name, plural, named = "sensor", "sensors", "nsensor"
     fields = {
         "nsensor": {
-            "sensor_type": integer("number in SENSOR_NAMES"),
+            "sensor_type": integer("number in sensors.NAMES"),
             "sensor_objtype": integer("kind of what it is attached to: OBJ_BODY, OBJ_SITE, ..."),
-            "sensor_objid": integer("number of what it is attached to"),
+            "sensor_objid": integer("number of what it is attached to, -1 for nothing"),
+            "sensor_reftype": integer("kind of what it is measured against, OBJ_NONE: the world", before=c.OBJ_NONE),
+            "sensor_refid": integer("number of what it is measured against, -1 for the world", before=-1),
+            "sensor_intprm": integer("of contact sensors: bits of CONTACT_FIELDS, number in REDUCES, num", 3, before=0),
             "sensor_dim": integer("how many numbers it gives"),
             "sensor_adr": integer("where they begin in sensordata"),
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
@@ -34,38 +38,76 @@ class Sensor(Kind):
     must_be_zero = (("sensor_delay", "delay"), ("sensor_interval", "interval"))
 
     class Methods:
-        def sensor(self, type, name=None, *, objname, objtype=None, cutoff=0.0):
-            """A sensor of constants.SENSOR_NAMES on the element `objname`; frame sensors need an objtype as well."""
+        def sensor(self, type, name=None, *, objname=None, objtype=None, reftype=None, refname=None, cutoff=0.0,
+                   data="found", reduce="none", num=1):  # fmt: skip
+            """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
+            measured in the frame of another element, `refname` of the kind `reftype`.
+
+            A contact sensor gives `data`, words of CONTACT_FIELDS, of `num` contacts between the first element and the
+            second, either of which may be left out; an xbody stands for all below it, too. reduce: one of REDUCES.
+            """
             who = f"sensor {name or type!r}"
-            if type not in c.SENSOR_OBJECTS:
-                raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(c.SENSOR_OBJECTS)}")
-            allowed = c.SENSOR_OBJECTS[type]
-            if objtype is None and len(allowed) == 1:
-                objtype = next(iter(allowed))
-            if objtype not in allowed:
-                raise ModelError(f"{who}: objtype = {objtype!r}; allowed: {', '.join(allowed)}")
-            target = self._find("body" if objtype == "xbody" else objtype, objname, who)
-            if type in ("jointpos", "jointvel") and target.type not in (c.SLIDE, c.HINGE):
-                raise ModelError(f"{who}: joint {objname!r} is {c.JOINT_NAMES[target.type]}; allowed: slide, hinge")
+            if type not in BY_NAME:
+                raise ModelError(f"{who}: type {type!r}; allowed: {', '.join(NAMES)}")
+            row = BY_NAME[type]
+            if objtype is None and (len(row.objects) == 1 or objname is None and "none" in row.objects):
+                objtype = next(iter(row.objects))
             a = read_attributes(Sensor.attributes, who, {"cutoff": cutoff})
-            a.type, a.objtype, a.target = c.SENSOR_NAMES.index(type), allowed[objtype], target
+            if a.cutoff and not row.clips:
+                raise ModelError(f"{who}: cutoff = {cutoff!r}; allowed: 0, since it is a {type}")
+            a.type = NAMES.index(type)
+            a.objtype, a.target = self._sensed(who, "obj", row.objects, objtype, objname)
+            a.reftype, a.reference = c.OBJ_NONE, None
+            if reftype is not None or refname is not None:
+                if not row.references:
+                    raise ModelError(f"{who}: reftype = {reftype!r}; allowed: none, since it is a {type}")
+                a.reftype, a.reference = self._sensed(who, "ref", row.references, reftype, refname)
+            if row.joints and c.JOINT_NAMES[a.target.type] not in row.joints:
+                found = c.JOINT_NAMES[a.target.type]
+                raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
+            if row.limited and not a.target.limited:
+                raise ModelError(f"{who}: joint {objname!r} has no limit; allowed: one with a range")
+            a.intprm = _intprm(who, data, reduce, num) if row.level == "contact" else (0, 0, 0)
             return self._add("sensor", name, a)
+
+        def _sensed(self, who, word, objects, objtype, name):
+            """The OBJ_ number and the element that a sensor is attached to or measured against."""
+            if objtype not in objects:
+                raise ModelError(f"{who}: {word}type = {objtype!r}; allowed: {', '.join(objects)}")
+            if objects[objtype] == c.OBJ_NONE:
+                if name is not None:
+                    raise ModelError(f"{who}: {word}name = {name!r}; allowed: none")
+                return c.OBJ_NONE, None
+            return objects[objtype], self._find("body" if objtype == "xbody" else objtype, name, who)
 
     def assembled(self, order, m):
         sensors = order.elements["sensor"]
-        dims = [c.SENSOR_DIM[sensor.type] for sensor in sensors]
+        dims = [dim_of(sensor.type, sensor.intprm) for sensor in sensors]
         return super().assembled(order, m) | {
             "sensor_type": [sensor.type for sensor in sensors],
             "sensor_objtype": [sensor.objtype for sensor in sensors],
-            "sensor_objid": [order.of(sensor.target) for sensor in sensors],
+            "sensor_objid": [-1 if sensor.target is None else order.of(sensor.target) for sensor in sensors],
+            "sensor_reftype": [sensor.reftype for sensor in sensors],
+            "sensor_refid": [-1 if sensor.reference is None else order.of(sensor.reference) for sensor in sensors],
+            "sensor_intprm": [sensor.intprm for sensor in sensors],
             "sensor_dim": dims,
             "sensor_adr": addresses(dims),
         }
 
     def read(self, mujoco, mj, m):
         types = [_numbers(mujoco).get(int(kind), -1) for kind in mj.sensor_type]  # -1 is refused below
-        objects = [_object(mujoco, t, o) for t, o in zip(types, mj.sensor_objtype, strict=True)]
-        return super().read(mujoco, mj, m) | {"sensor_type": types, "sensor_objtype": objects}
+        objects = [_object(mujoco, ROWS[t].objects, o) for t, o in zip(types, mj.sensor_objtype, strict=True)]
+        measured = zip(types, mj.sensor_reftype, mj.sensor_refid, strict=True)
+        references = [c.OBJ_NONE if k < 0 else _object(mujoco, ROWS[t].references, o) for t, o, k in measured]
+        own = [[ROWS[t].level == "contact"] for t in types]
+        intprm = np.reshape(mj.sensor_intprm, (-1, 3)) * np.reshape(own, (-1, 1))
+        new = {"sensor_type": types, "sensor_objtype": objects, "sensor_reftype": references, "sensor_intprm": intprm}
+        cameras = {k: mj.nsite + i for i, k in enumerate(sensed_cameras(mujoco, mj))}
+        for word in ("obj", "ref"):
+            is_camera = getattr(mj, f"sensor_{word}type") == int(mujoco.mjtObj.mjOBJ_CAMERA)
+            ids = getattr(mj, f"sensor_{word}id")
+            new[f"sensor_{word}id"] = [cameras[k] if there else k for k, there in zip(ids, is_camera, strict=True)]
+        return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
@@ -74,58 +116,142 @@ class Sensor(Kind):
             who, kind = self.who(mujoco, mj, s), _numbers(mujoco).get(int(mj.sensor_type[s]))
             if kind is None:
                 found = mujoco.mjtSensor(mj.sensor_type[s]).name.removeprefix("mjSENS_").lower()
-                yield f"{who}: type {found}; allowed: {', '.join(c.SENSOR_NAMES)}"
+                yield f"{who}: type {found}; allowed: {', '.join(NAMES)}"
                 continue
-            if _object(mujoco, kind, mj.sensor_objtype[s]) is None:
-                found = mujoco.mjtObj(mj.sensor_objtype[s]).name.removeprefix("mjOBJ_").lower()
-                yield f"{who}: objtype = {found}; allowed: body, xbody, geom, site"
-            if mj.sensor_refid[s] >= 0:
-                yield f"{who}: reference frame (reftype, refname); allowed: the world's"
+            row, no_reference = ROWS[kind], mj.sensor_refid[s] < 0
+            for word, objects in (("obj", row.objects), ("ref", row.references)):
+                objtype = getattr(mj, f"sensor_{word}type")[s]
+                if _object(mujoco, objects, objtype) is None and not (word == "ref" and no_reference):
+                    found = mujoco.mjtObj(objtype).name.removeprefix("mjOBJ_").lower()
+                    yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
+                elif objtype == mujoco.mjtObj.mjOBJ_CAMERA and mj.cam_mode[getattr(mj, f"sensor_{word}id")[s]]:
+                    yield f"{who}: {word}name of a camera that follows or targets something; allowed: mode = fixed"
+            if row.level == "range" and mj.sensor_intprm[s, 0] != 1:
+                yield f"{who}: data of a rangefinder; allowed: dist"
+            if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
+                yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
             if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
                 yield f"{who}: history of {mj.sensor_history[s, 0]} samples; allowed: none"
+
+    def lacking(self, m):
+        unseen = np.isin(m.geom_type, list(COUNT), invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
+        if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
+            words = ", ".join(c.GEOM_NAMES[kind] for kind in COUNT)
+            yield f"rangefinders beside {unseen.sum()} visible geoms of other shapes than {words}; allowed: these"
+        sensing = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "contact"]
+        if sensing and np.any(np.asarray(m.pair_gap) > 0):
+            names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)
+            yield f"contact sensors ({names}) beside pairs with a gap, whose contacts may not push; allowed: gap = 0"
 
     def count(self, m):
         m.nsensordata = int(np.sum(m.sensor_dim))
 
     def check_indices(self, m):
-        one_of(m, "sensor_type", dict(enumerate(c.SENSOR_NAMES)))
+        one_of(m, "sensor_type", dict(enumerate(NAMES)))
         for i, kind in enumerate(m.sensor_type):
-            name = c.SENSOR_NAMES[kind]
-            objects = c.SENSOR_OBJECTS[name]
-            objtype, objid = int(m.sensor_objtype[i]), int(m.sensor_objid[i])
-            if objtype not in objects.values():
-                words = ", ".join(f"{number} ({word})" for word, number in objects.items())
-                refuse(m, "sensor_objtype", i, f"{words}, since it is a {name}")
-            word, size = c.OBJ_NAMES[objtype], getattr(m, _OBJ_SIZES[objtype])
-            if not 0 <= objid < size:
-                refuse(m, "sensor_objid", i, f"a {word}, 0 to {size - 1}")
-            if objtype == c.OBJ_JOINT and m.jnt_type[objid] not in (c.SLIDE, c.HINGE):
-                words = f"a slide or hinge joint, and {m.label('joint', objid)} is neither"
-                refuse(m, "sensor_objid", i, words)
-        dims = np.array([c.SENSOR_DIM[kind] for kind in m.sensor_type], int)
+            row = ROWS[kind]
+            objid = m.sensor_objid[i]
+            _check_object(m, "obj", i, row.objects, f", since it is a {row.name}")
+            measured = {"none": c.OBJ_NONE} | row.references
+            _check_object(m, "ref", i, measured, f" of a {row.name}")
+            if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
+                words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
+                refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
+            _check_intprm(m, i, row)
+        dims = np.array([dim_of(*of) for of in zip(m.sensor_type, m.sensor_intprm, strict=True)], int)
         follows(m, "sensor_dim", dims, "sensor_type")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
         same_count(m, "nsensordata", dims.sum(), "sensor_type")
 
     def check(self, m):
         felt = {kind: c.GEOM_NAMES[kind] for kind in COUNT if kind != c.PLANE}
-        touched = m.sensor_objid[m.sensor_type == c.SENS_TOUCH]
-        for bad in touched[~np.isin(m.site_type[touched], list(felt))]:
-            found = c.GEOM_NAMES.get(int(m.site_type[bad]), m.site_type[bad])
-            raise ModelError(f"{m.label('site', bad)}: {found} of a touch sensor; allowed: {', '.join(felt.values())}")
+        feels = (m.sensor_type == SENS.touch) | (m.sensor_type == SENS.contact) & (m.sensor_objtype == c.OBJ_SITE)
+        for kind, bad in zip(m.sensor_type[feels], m.sensor_objid[feels], strict=True):
+            if m.site_type[bad] not in felt:
+                found, allowed = c.GEOM_NAMES.get(int(m.site_type[bad]), m.site_type[bad]), ", ".join(felt.values())
+                raise ModelError(f"{m.label('site', bad)}: {found} of a {NAMES[kind]} sensor; allowed: {allowed}")
+        for i, row in enumerate(ROWS[kind] for kind in m.sensor_type):
+            if row.level == "wrench" and m.site_bodyid[m.sensor_objid[i]] == 0:
+                refuse(m, "sensor_objid", i, "a site of a body, since the world has no parent")
+            if m.sensor_cutoff[i] and not row.clips:
+                refuse(m, "sensor_cutoff", i, f"0, since it is a {row.name}")
+
+    def device(self, m):
+        rows = [ROWS[kind] for kind in m.sensor_type]
+        read = [frame(m, *of) for of in zip(m.sensor_objtype, m.sensor_objid, strict=True)]
+        measured = [frame(m, *of) for of in zip(m.sensor_reftype, m.sensor_refid, strict=True)]
+        axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
+        return {
+            "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
+            **columns("sensor_", read), **columns("sensor_ref", axes),
+        }  # fmt: skip
+
+
+def _check_object(m, word, i, objects, why):
+    """Refuse entry i of sensor_objtype and _objid, or _reftype and _refid, where they name no element of `objects`."""
+    objtype, objid = int(getattr(m, f"sensor_{word}type")[i]), int(getattr(m, f"sensor_{word}id")[i])
+    if objtype not in objects.values():
+        refuse(m, f"sensor_{word}type", i, ", ".join(f"{k} ({name})" for name, k in objects.items()) + why)
+    if objtype == c.OBJ_NONE:
+        if objid != -1:
+            refuse(m, f"sensor_{word}id", i, "-1, for none")
+        return
+    size = getattr(m, _OBJ_SIZES[objtype])
+    if not 0 <= objid < size:
+        refuse(m, f"sensor_{word}id", i, f"a {c.OBJ_NAMES[objtype]}, 0 to {size - 1}")
+
+
+def _intprm(who, data, reduce, num):
+    """The numbers of a contact sensor from words."""
+    words = data.split() if isinstance(data, str) else list(data)
+    if not words or words != [word for word in CONTACT_FIELDS if word in words]:
+        raise ModelError(f"{who}: data = {data!r}; allowed: some of {', '.join(CONTACT_FIELDS)}, in this order")
+    if reduce not in REDUCES:
+        raise ModelError(f"{who}: reduce = {reduce!r}; allowed: {', '.join(REDUCES)}")
+    if not isinstance(num, int) or num < 1:
+        raise ModelError(f"{who}: num = {num!r}; allowed: a whole number, 1 or more")
+    if reduce == "netforce" and (num > 1 or {"linvel", "angvel"} & set(words)):
+        raise ModelError(f"{who}: num = {num}, data = {data!r}; allowed with netforce: 1, no linvel or angvel")
+    return sum(1 << k for k, word in enumerate(CONTACT_FIELDS) if word in words), REDUCES.index(reduce), num
+
+
+def _check_intprm(m, i, row):
+    data, reduce, num = (int(x) for x in m.sensor_intprm[i])
+    if row.level != "contact":
+        if (data, reduce, num) != (0, 0, 0):
+            refuse(m, "sensor_intprm", i, f"[0 0 0], since it is a {row.name}")
+    elif not (0 < data < 1 << len(CONTACT_FIELDS) and 0 <= reduce < len(REDUCES) and 0 < num < MOST):
+        most = (1 << len(CONTACT_FIELDS)) - 1, len(REDUCES) - 1, MOST - 1
+        refuse(m, "sensor_intprm", i, "1 to {}, 0 to {}, 1 to {}".format(*most))
+
+
+def frame(m, objtype, objid):
+    """Body of an OBJ_, and place and orientation in it; -1 and nothing for what has no frame."""
+    if objtype in _OBJ_ARRAYS:
+        word = _OBJ_ARRAYS[objtype]
+        return tuple(getattr(m, f"{word}_{name}")[objid] for name in ("bodyid", "pos", "quat"))
+    if objtype == c.OBJ_BODY:
+        return objid, m.body_ipos[objid], m.body_iquat[objid]
+    return objid if objtype == c.OBJ_XBODY else -1, np.zeros(3), np.array([1.0, 0, 0, 0])
+
+
+def columns(prefix, frames):
+    """The columns of frames, one for each sensor."""
+    parts = zip(*frames, strict=True) if frames else ((), np.zeros((0, 3)), np.zeros((0, 4)))
+    return {f"{prefix}{name}": np.array(part) for name, part in zip(("bodyid", "pos", "quat"), parts, strict=True)}
 
 
 def _numbers(mujoco):
     """Our number of each of MuJoCo's sensors that the engine has."""
-    return {int(getattr(mujoco.mjtSensor, f"mjSENS_{name.upper()}")): i for i, name in enumerate(c.SENSOR_NAMES)}
+    words = {f"mjSENS_{row.mjsens or row.name.upper()}": k for k, row in enumerate(ROWS)}
+    return {int(getattr(mujoco.mjtSensor, word)): k for word, k in words.items() if hasattr(mujoco.mjtSensor, word)}
 
 
-def _object(mujoco, kind, objtype):
-    """Our OBJ_ number of what a sensor of MuJoCo is attached to; None where a frame sensor knows no such thing."""
-    if kind in _JOINT_SENSORS:
-        return c.OBJ_JOINT
-    if kind == c.SENS_ACTUATORFRC:
-        return c.OBJ_ACTUATOR
-    if kind in _SUBTREE_SENSORS:
-        return c.OBJ_BODY
-    return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k}")): v for k, v in _FRAME_OBJECTS.items()}.get(int(objtype))
+def _object(mujoco, objects, objtype):
+    """Our OBJ_ number of what a sensor of MuJoCo is attached to; None where that is none of several `objects`."""
+    if len(objects) == 1:
+        return next(iter(objects.values()))
+    words = {k.upper().replace("NONE", "UNKNOWN"): v for k, v in objects.items()}
+    if objects == FRAMES:
+        words["CAMERA"] = c.OBJ_SITE  # made for it (site.py)
+    return {int(getattr(mujoco.mjtObj, f"mjOBJ_{k}")): v for k, v in words.items()}.get(int(objtype))

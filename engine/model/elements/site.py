@@ -1,11 +1,25 @@
 """Sites: places on bodies that sensors are attached to."""
 
+import numpy as np
+
 from .. import constants as c
 from ..attributes import POSE, RGBA, choice, read_attributes, vector
 from ..checks import below, one_of, unit_quaternions
 from ..shapes import place
 from .geom import SHAPES
 from .kind import Kind, integer, real
+
+
+def sensed_cameras(mujoco, mj):
+    """Numbers of the cameras whose frames a sensor reads; the engine has a site for each, behind the file's own."""
+    camera, found = int(mujoco.mjtObj.mjOBJ_CAMERA), set()
+    for word in ("obj", "ref"):
+        found |= set(getattr(mj, f"sensor_{word}id")[getattr(mj, f"sensor_{word}type") == camera].tolist())
+    return sorted(found)
+
+
+def _camera(mujoco, mj, k):
+    return f"camera {mujoco.mj_id2name(mj, mujoco.mjtObj.mjOBJ_CAMERA, k) or k}"
 
 
 class Site(Kind):
@@ -37,6 +51,24 @@ class Site(Kind):
             a = read_attributes(Site.attributes, who, attributes, self._defaults["site"])
             a.pos, a.quat, a.size = place(who, a, attributes)
             return self._add("site", name, a, target)
+
+    def read(self, mujoco, mj, m):
+        arrays = super().read(mujoco, mj, m)
+        cameras = sensed_cameras(mujoco, mj)
+        if cameras:
+            given = {f"site_{name}": getattr(mj, f"cam_{name}")[cameras] for name in ("bodyid", "pos", "quat")}
+            given |= {"site_type": [c.SPHERE], "site_size": [[0.005] * 3], "site_rgba": [[0.5, 0.5, 0.5, 1]]}
+            for array, value in given.items():
+                rows = np.broadcast_to(value, (len(cameras), *arrays[array].shape[1:]))
+                arrays[array] = np.concatenate([arrays[array], rows])
+        return arrays
+
+    def names(self, mujoco, mj):
+        return super().names(mujoco, mj) + [_camera(mujoco, mj, k) for k in sensed_cameras(mujoco, mj)]
+
+    def changed(self, mujoco, mj):
+        for k in sensed_cameras(mujoco, mj):
+            yield f"{_camera(mujoco, mj, k)}: a site in its place, of that name, for the sensors that read its frame"
 
     def assembled(self, order, m):
         return super().assembled(order, m) | {"site_bodyid": order.owners(self.plural)}

@@ -1,0 +1,123 @@
+"""The table of sensors: each kind once, with all that the host knows of it. Device code is in `engine/sensing/`.
+
+A row's number is its place in the table, which stored robots name: new rows go to the end. A kernel finds the function
+of a sensor by its `level` and in there by its number, `SENS.framepos`. A level is a feature (compiler/features.py): a
+robot without sensors of it compiles nothing for it.
+"""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from .constants import OBJ_ACTUATOR, OBJ_BODY, OBJ_GEOM, OBJ_JOINT, OBJ_NONE, OBJ_SITE, OBJ_XBODY
+
+# What is read by one function, and its feature. In order: vectors that a frame has (sensing/frame.py), what a sensor
+# reads by itself, and from `limit` on what has stages of its own, as it goes through rows, contacts, bodies or geoms.
+LEVELS = {
+    "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
+    "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",
+    "ball": "ball_sensor", "actuator": "actuator_sensor", "limit": "limit_sensor", "wrench": "wrench_sensor",
+    "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
+}  # fmt: skip
+LEVEL = SimpleNamespace(**{name: k for k, name in enumerate(LEVELS)})
+
+# What a sensor may be attached to: by the word for it, its OBJ_ number.
+FRAMES = {"body": OBJ_BODY, "xbody": OBJ_XBODY, "geom": OBJ_GEOM, "site": OBJ_SITE}
+_JOINT, _ACTUATOR, _BODY, _SITE = (
+    {"joint": OBJ_JOINT}, {"actuator": OBJ_ACTUATOR}, {"body": OBJ_BODY}, {"site": OBJ_SITE}
+)  # fmt: skip
+_MET = {"none": OBJ_NONE, "geom": OBJ_GEOM, "body": OBJ_BODY, "xbody": OBJ_XBODY}
+_NOTHING = {"none": OBJ_NONE}
+_SCALAR, _BALL, _LIMITED = ("slide", "hinge"), ("ball",), ("slide", "hinge", "ball")
+
+
+class Row(NamedTuple):
+    """A kind of sensor. unit: q and tau stand for those of its joint's coordinate and force. joints: allowed types of
+    the joint that it is attached to. limited: whether the joint must be. clips: whether it may have a cutoff.
+    references: what else it may be given, a frame to be measured in or what a contact is with. own: it is read in the
+    axes of its own frame."""
+
+    name: str
+    level: str
+    dim: int
+    objects: dict
+    unit: str
+    joints: tuple = ()
+    limited: bool = False
+    clips: bool = True
+    references: dict = {}
+    own: bool = False
+    mjsens: str = ""  # end of MuJoCo's word for it, where that is not the name
+
+
+ROWS = (
+    Row("jointpos", "state", 1, _JOINT, "q", joints=_SCALAR),
+    Row("jointvel", "state", 1, _JOINT, "q/s", joints=_SCALAR),
+    Row("framepos", "position", 3, FRAMES, "m", references=FRAMES),
+    Row("framequat", "orientation", 4, FRAMES, "1", clips=False, references=FRAMES),
+    Row("framelinvel", "velocity", 3, FRAMES, "m/s", references=FRAMES),
+    Row("frameangvel", "velocity", 3, FRAMES, "rad/s", references=FRAMES),
+    Row("subtreecom", "subtree", 3, _BODY, "m"),
+    Row("subtreelinvel", "subtree", 3, _BODY, "m/s"),
+    Row("gyro", "velocity", 3, _SITE, "rad/s", own=True),
+    Row("velocimeter", "velocity", 3, _SITE, "m/s", own=True),
+    Row("accelerometer", "acceleration", 3, _SITE, "m/s\N{SUPERSCRIPT TWO}", own=True),
+    Row("actuatorfrc", "state", 1, _ACTUATOR, "tau"),
+    Row("touch", "touch", 1, _SITE, "N"),
+    Row("force", "wrench", 3, _SITE, "N"),
+    Row("torque", "wrench", 3, _SITE, "N m"),
+    Row("framexaxis", "axis", 3, FRAMES, "1", clips=False, references=FRAMES),
+    Row("frameyaxis", "axis", 3, FRAMES, "1", clips=False, references=FRAMES),
+    Row("framezaxis", "axis", 3, FRAMES, "1", clips=False, references=FRAMES),
+    Row("magnetometer", "axis", 3, _SITE, "T", own=True),
+    Row("subtreeangmom", "energy", 3, _BODY, "kg m\N{SUPERSCRIPT TWO}/s"),
+    Row("jointactuatorfrc", "actuator", 1, _JOINT, "tau", joints=_SCALAR, mjsens="JOINTACTFRC"),
+    Row("actuatorpos", "actuator", 1, _ACTUATOR, "q"),
+    Row("actuatorvel", "actuator", 1, _ACTUATOR, "q/s"),
+    Row("ballquat", "ball", 4, _JOINT, "1", joints=_BALL, clips=False),
+    Row("ballangvel", "ball", 3, _JOINT, "rad/s", joints=_BALL),
+    Row("jointlimitpos", "limit", 1, _JOINT, "q", joints=_LIMITED, limited=True),
+    Row("jointlimitvel", "limit", 1, _JOINT, "q/s", joints=_LIMITED, limited=True),
+    Row("jointlimitfrc", "limit", 1, _JOINT, "tau", joints=_LIMITED, limited=True),
+    Row("framelinacc", "acceleration", 3, FRAMES, "m/s\N{SUPERSCRIPT TWO}"),
+    Row("frameangacc", "acceleration", 3, FRAMES, "rad/s\N{SUPERSCRIPT TWO}"),
+    Row("clock", "state", 1, _NOTHING, "s"),
+    Row("e_potential", "energy", 1, _NOTHING, "J"),
+    Row("e_kinetic", "energy", 1, _NOTHING, "J"),
+    Row("contact", "contact", 0, _MET | {"site": OBJ_SITE}, "", references=_MET),
+    Row("rangefinder", "range", 1, _SITE, "m"),
+)
+
+# Of contact sensors, in MuJoCo's order: what they may give, bits of a number, with size and unit; of which contacts.
+CONTACT_FIELDS = {
+    "found": (1, "1"), "force": (3, "N"), "torque": (3, "N m"), "dist": (1, "m"), "pos": (3, "m"), "normal": (3, "1"),
+    "tangent": (3, "1"), "linvel": (3, "m/s"), "angvel": (3, "rad/s"),
+}  # fmt: skip
+REDUCES = ("none", "mindist", "maxforce", "netforce")
+REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
+
+
+def fields_of_contact(data):
+    """The words of CONTACT_FIELDS that a number stands for."""
+    return [word for k, word in enumerate(CONTACT_FIELDS) if data >> k & 1]
+
+
+def dim_of(kind, intprm):
+    """How many numbers a sensor gives."""
+    data, _, num = (int(x) for x in intprm)
+    if ROWS[kind].level == "contact":
+        return num * sum(CONTACT_FIELDS[word][0] for word in fields_of_contact(data))
+    return ROWS[kind].dim
+
+
+NAMES = tuple(row.name for row in ROWS)
+SENS = SimpleNamespace(**{name: k for k, name in enumerate(NAMES)})
+BY_NAME = {row.name: row for row in ROWS}
+
+
+def features_of_sensors(model):
+    """The features that the sensors of a Model need."""
+    found = {LEVELS[ROWS[kind].level] for kind in model.sensor_type}
+    measured = [ROWS[kind].references == FRAMES for kind in model.sensor_type[model.sensor_refid >= 0]]
+    if any(measured) or any(ROWS[kind].own for kind in model.sensor_type):
+        found.add("local_sensor")
+    return found | {"sensor"} if found else found

@@ -1,0 +1,79 @@
+"""Sensors of an actuator's transmission, its length and velocity, and of what actuators do to a joint.
+
+The adjoint of the force on a dof is that of `actuation` for a test vector: z^T d(-qfrc_actuator) with z = -bar there.
+So it is asked for together with that of the step, which has a test vector of its own.
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has, serves
+from engine.dynamics.actuation import gear_axis, transmission
+from engine.dynamics.kinematics import read_quat
+from engine.math.quat import jr_inverse_transpose, quat_log
+from engine.math.types import real
+from engine.model.constants import BALL, FREE
+from engine.model.sensors import SENS
+from engine.sensing.values import cotangent
+
+
+@ti.func
+def actuator_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    t = m.sensor_type[s]
+    obj = m.sensor_objid[s]
+    x = real(0.0)
+    if t == SENS.jointactuatorfrc:
+        x = d.qfrc_actuator[w, m.jnt_dofadr[obj]]
+    else:
+        kind, qa, da, n, length, velocity = transmission(m, d, w, obj)
+        x = length
+        if t == SENS.actuatorvel:
+            x = velocity
+    return x
+
+
+@serves("actuator_sensor")
+@ti.func
+def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: real):
+    """Of lengths and velocities; forces on joints are asked for in `ask_joint_forces`."""
+    t = m.sensor_type[s]
+    u = m.sensor_objid[s]
+    if t != SENS.jointactuatorfrc:
+        kind, qa, da, n, length, velocity = transmission(m, d, w, u)
+        if t == SENS.actuatorvel:
+            for i in range(n):
+                k = w * m.nv + da + i
+                g.qvel_bar[k] = g.qvel_bar[k] + bar * m.actuator_gear[u, i]
+                g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + bar * d.qvel[k]
+        elif kind == BALL:
+            if ti.static(has.quaternion):
+                r = quat_log(read_quat(d.qpos, qa))
+                r_bar = jr_inverse_transpose(r, bar * gear_axis(m, u))
+                for i in ti.static(range(3)):
+                    k = w * m.nv + da + i
+                    g.qpos_bar[k] = g.qpos_bar[k] + r_bar[i]
+                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + bar * r[i]
+        elif kind != FREE:
+            k = w * m.nv + da
+            g.qpos_bar[k] = g.qpos_bar[k] + bar * m.actuator_gear[u, 0]
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.qpos[qa]
+
+
+@serves("actuator_sensor")
+@ti.func
+def ask_joint_forces(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    """z, which msearch keeps, becomes the test vector for `actuation_vjp`. row: where the sensordata were recorded."""
+    for i in range(m.nv):
+        d.msearch[w, i] = d.z[w, i]
+    for s in range(m.nsensor):
+        if m.sensor_type[s] == SENS.jointactuatorfrc:
+            k = m.jnt_dofadr[m.sensor_objid[s]]
+            bar = cotangent(m, r, b, s, row)
+            d.z[w, k] = d.z[w, k] - bar[0]
+
+
+@serves("actuator_sensor")
+@ti.func
+def joint_forces_asked(m: ti.template(), d: ti.template(), w: ti.i32):
+    """z is again what it was."""
+    for i in range(m.nv):
+        d.z[w, i] = d.msearch[w, i]

@@ -1,0 +1,182 @@
+"""Sensors that sum over bodies: a subtree's angular momentum about its centre of mass, potential and kinetic energy.
+
+A sum of y_b . I_b V_b with a motion y = T (momentum) or y = V (energy) has the adjoints V_bar = I T and, since I moves
+with its body and T stays, X_bar = -(T x* I V + V x* I T).
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has
+from engine.dynamics.kinematics import origin
+from engine.dynamics.passive import ball_spring
+from engine.math.index import bounded
+from engine.math.quat import quat_mul, rotate_back
+from engine.math.spatial import cross_force, inertia_mul
+from engine.math.types import real, vec3
+from engine.model.coordinates import QUATERNION
+from engine.model.sensors import LEVEL, SENS
+from engine.sensing.frames import add_point, in_subtree, narrow, own_inertia, wide
+from engine.sensing.subtree import subtree
+from engine.sensing.values import cotangent, write_sensor
+
+
+@ti.func
+def turns_about(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """The first body that sensor s sums over, with all below it, and their centre of mass and its velocity: all bodies
+    for the kinetic energy."""
+    top = ti.max(m.sensor_objid[s], 0)
+    mass, com, vel = subtree(m, d, w, top)
+    return top, com, vel
+
+
+@ti.func
+def momentum_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """Angular momentum of a subtree about its centre of mass; or the kinetic energy."""
+    top, com, vel = turns_about(m, d, w, s)
+    x = vec3(0.0, 0.0, 0.0)
+    for b in range(ti.max(top, 1), m.nbody):
+        if in_subtree(m, b, top):
+            o = bounded(w * m.nbody + b)
+            r, idiag, ioff = own_inertia(m, d, w, b)
+            ha, hl = inertia_mul(m.body_mass[b], r, idiag, ioff, d.vel_ang[o], d.vel_lin[o])
+            if m.sensor_type[s] == SENS.e_kinetic:
+                x[0] = x[0] + 0.5 * (d.vel_ang[o].dot(ha) + d.vel_lin[o].dot(hl))
+            else:
+                x = x + ha - (com - origin(m, d, w, b)).cross(hl)
+    if m.sensor_type[s] == SENS.e_kinetic:
+        for i in range(m.nv):
+            v = d.qvel[w * m.nv + i]
+            x[0] = x[0] + 0.5 * m.dof_armature[i] * v * v
+    return x
+
+
+@ti.func
+def momentum_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: vec3):
+    """For the momentum T turns with `bar` about the centre of mass c; c itself has the cotangent bar x p, p the linear
+    momentum. For the energy T = bar V / 2, and V has once more what T makes of it."""
+    top, com, vel = turns_about(m, d, w, s)
+    energy = m.sensor_type[s] == SENS.e_kinetic
+    c_bar = bar.cross(vel)  # over the mass
+    twice = real(1.0)
+    if energy:
+        c_bar = vec3(0.0, 0.0, 0.0)
+        twice = 2.0
+    for b in range(ti.max(top, 1), m.nbody):
+        if in_subtree(m, b, top):
+            o = bounded(w * m.nbody + b)
+            mass = m.body_mass[b]
+            c0 = origin(m, d, w, b)
+            x = d.xipos[o]
+            r = x - c0
+            va = d.vel_ang[o]
+            vl = d.vel_lin[o]
+            ang = bar
+            lin = (com - c0).cross(bar)
+            if energy:
+                ang = 0.5 * bar[0] * va
+                lin = 0.5 * bar[0] * vl
+            ha, hl = inertia_mul(mass, r, d.inertia_diag[o], d.inertia_off[o], va, vl)
+            ta, tl = inertia_mul(mass, r, d.inertia_diag[o], d.inertia_off[o], ang, lin)
+            g.vel_ang[o] = g.vel_ang[o] + twice * ta
+            g.vel_lin[o] = g.vel_lin[o] + twice * tl
+            xa, xl = cross_force(ang, lin, ha, hl)
+            ya, yl = cross_force(va, vl, ta, tl)
+            add_point(g.pose_ang, g.pose_lin, o, r, mass * c_bar, -1.0 * (xa + ya))
+            g.pose_lin[o] = g.pose_lin[o] - xl - yl
+            mass_bar = (lin + ang.cross(r)).dot(vl + va.cross(r)) + c_bar.dot(x - com)
+            g.body_mass[w, b] = g.body_mass[w, b] + mass_bar
+            q = quat_mul(d.xquat[o], m.body_iquat[b])
+            inertia_bar = rotate_back(q, ang) * rotate_back(q, va)
+            for i in ti.static(range(3)):
+                g.body_inertia[w, b, i] = g.body_inertia[w, b, i] + inertia_bar[i]
+    if energy:
+        for i in range(m.nv):
+            k = w * m.nv + i
+            v = d.qvel[k]
+            g.qvel_bar[k] = g.qvel_bar[k] + bar[0] * m.dof_armature[i] * v
+            g.dof_armature[w, i] = g.dof_armature[w, i] + 0.5 * bar[0] * v * v
+
+
+@ti.func
+def potential(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Of gravity and of springs."""
+    gravity = vec3(m.gravity[0], m.gravity[1], m.gravity[2])
+    x = real(0.0)
+    for b in range(1, m.nbody):
+        x = x - m.body_mass[b] * gravity.dot(d.xipos[bounded(w * m.nbody + b)])
+    for j in range(m.ncoord):
+        r = stretch(m, d, w, j)
+        x = x + 0.5 * m.jnt_stiffness[m.coord_jntid[j]] * r.dot(r)
+    return x
+
+
+@ti.func
+def stretch(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
+    """Of the spring at coordinate j: a rotation vector, or a number in its place."""
+    q = w * m.nq + m.coord_qposadr[j]
+    ref = m.coord_qposadr[j]
+    r = vec3(0.0, 0.0, 0.0)
+    if m.coord_kind[j] == QUATERNION:
+        if ti.static(has.quaternion):
+            r = ball_spring(m, d, q, ref)
+    else:
+        r[0] = d.qpos[q] - m.qpos_spring[ref]
+    return r
+
+
+@ti.func
+def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, bar: real):
+    """A spring's stretch r is its own gradient of r . r / 2, since Jr(r)^-T r = r."""
+    gravity = vec3(m.gravity[0], m.gravity[1], m.gravity[2])
+    for b in range(1, m.nbody):
+        o = bounded(w * m.nbody + b)
+        x = d.xipos[o]
+        mass = m.body_mass[b]
+        add_point(g.pose_ang, g.pose_lin, o, x - origin(m, d, w, b), -bar * mass * gravity, vec3(0.0, 0.0, 0.0))
+        g.body_mass[w, b] = g.body_mass[w, b] - bar * gravity.dot(x)
+        for i in ti.static(range(3)):
+            g.gravity[w, i] = g.gravity[w, i] - bar * mass * x[i]
+    for j in range(m.ncoord):
+        joint = m.coord_jntid[j]
+        k = w * m.nv + m.coord_dofadr[j]
+        r = stretch(m, d, w, j)
+        g.jnt_stiffness[w, joint] = g.jnt_stiffness[w, joint] + 0.5 * bar * r.dot(r)
+        f = bar * m.jnt_stiffness[joint] * r
+        g.qpos_bar[k] = g.qpos_bar[k] + f[0]
+        if m.coord_kind[j] == QUATERNION:
+            g.qpos_bar[k + 1] = g.qpos_bar[k + 1] + f[1]
+            g.qpos_bar[k + 2] = g.qpos_bar[k + 2] + f[2]
+
+
+@ti.func
+def energy_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    x = vec3(0.0, 0.0, 0.0)
+    if m.sensor_type[s] == SENS.e_potential:
+        x[0] = potential(m, d, w)
+    else:
+        x = momentum_sensor(m, d, w, s)
+    return x
+
+
+@ti.func
+def energy_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: vec3):
+    if m.sensor_type[s] == SENS.e_potential:
+        potential_vjp(m, d, g, w, bar[0])
+    else:
+        momentum_sensor_vjp(m, d, g, w, s, bar)
+
+
+@ti.func
+def energies(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The readings of all of them."""
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.energy:
+            write_sensor(m, d, w, s, wide(energy_sensor(m, d, w, s)))
+
+
+@ti.func
+def energies_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                 row: ti.i32):  # fmt: skip
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.energy:
+            energy_sensor_vjp(m, d, g, w, s, narrow(cotangent(m, r, b, s, row)))

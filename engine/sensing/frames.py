@@ -1,0 +1,64 @@
+"""The frames that a sensor reads: a point and a quaternion fixed to a body, so that one function serves sites, geoms
+and bodies; and how a cotangent gets from a sensor to its body.
+"""
+
+import taichi as ti
+
+from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
+from engine.math.quat import quat_mul, rotate
+from engine.math.spatial import rotated_inertia
+from engine.math.types import vec3, vec4
+
+
+@ti.func
+def sensor_frame(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """Body of sensor s, and position and orientation of its frame."""
+    b = m.sensor_bodyid[s]
+    o = bounded(w * m.nbody + b)
+    q = d.xquat[o]
+    return b, d.xpos[o] + rotate(q, m.sensor_pos[s]), quat_mul(q, m.sensor_quat[s])
+
+
+@ti.func
+def reading_frame(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """The same of the frame in whose axes sensor s reads: its own or a reference; its body is -1 for the world's."""
+    b = m.sensor_refbodyid[s]
+    o = bounded(w * m.nbody + ti.max(b, 0))
+    q = d.xquat[o]
+    return b, d.xpos[o] + rotate(q, m.sensor_refpos[s]), quat_mul(q, m.sensor_refquat[s])
+
+
+@ti.func
+def in_subtree(m: ti.template(), b: ti.i32, top: ti.i32):
+    k = b
+    while k > top:
+        k = m.body_parentid[k]
+    return k == top
+
+
+@ti.func
+def own_inertia(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
+    """Centre of mass of body b from the origin, and its inertia about it in world axes."""
+    o = bounded(w * m.nbody + b)
+    q = quat_mul(d.xquat[o], m.body_iquat[b])
+    idiag, ioff = rotated_inertia(q, vec3(m.body_inertia[b, 0], m.body_inertia[b, 1], m.body_inertia[b, 2]))
+    return d.xipos[o] - origin(m, d, w, b), idiag, ioff
+
+
+@ti.func
+def add_point(ang: ti.template(), lin: ti.template(), h: ti.i32, r: vec3, f: vec3, torque: vec3):
+    """Adds a force at r (from the origin) and a torque to body h's motion or pose adjoint in columns (ang, lin)."""
+    ang[h] = ang[h] + torque + r.cross(f)
+    lin[h] = lin[h] + f
+
+
+@ti.func
+def wide(x: vec3):
+    """A value of three numbers where four have room."""
+    return vec4(x[0], x[1], x[2], 0.0)
+
+
+@ti.func
+def narrow(x: vec4):
+    return vec3(x[0], x[1], x[2])

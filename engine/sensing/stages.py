@@ -1,0 +1,104 @@
+"""The stages of sensors: those of a level that a robot lacks are nothing."""
+
+import taichi as ti
+
+from engine.compiler.stages import outline
+from engine.sensing.contact import contact_sensors, contact_sensors_vjp
+from engine.sensing.energy import energies, energies_vjp
+from engine.sensing.limit import limits, limits_vjp
+from engine.sensing.range import ranges, ranges_vjp
+from engine.sensing.sensors import sensors, sensors_vjp
+from engine.sensing.wrench import add_test_motion, wrenches, wrenches_vjp
+
+
+@outline("md", "w", when="sensor")
+@ti.func
+def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
+    sensors(m, d, w)
+    sensed_limits(m, d, w)
+    sensed_wrenches(m, d, w)
+    sensed_energies(m, d, w)
+    sensed_contacts(m, d, w)
+    sensed_ranges(m, d, w)
+
+
+@outline("md", "w", when="limit_sensor")
+@ti.func
+def sensed_limits(m: ti.template(), d: ti.template(), w: ti.i32):
+    limits(m, d, w)
+
+
+@outline("md", "w", when="wrench_sensor")
+@ti.func
+def sensed_wrenches(m: ti.template(), d: ti.template(), w: ti.i32):
+    wrenches(m, d, w)
+
+
+@outline("md", "w", when="energy_sensor")
+@ti.func
+def sensed_energies(m: ti.template(), d: ti.template(), w: ti.i32):
+    energies(m, d, w)
+
+
+@outline("md", "w", when="contact_sensor")
+@ti.func
+def sensed_contacts(m: ti.template(), d: ti.template(), w: ti.i32):
+    contact_sensors(m, d, w)
+
+
+@outline("md", "w", when="range_sensor")
+@ti.func
+def sensed_ranges(m: ti.template(), d: ti.template(), w: ti.i32):
+    ranges(m, d, w)
+
+
+@outline("mdrgb", "w row", when="sensor")
+@ti.func
+def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+               row: ti.i32):  # fmt: skip
+    sensors_vjp(m, d, r, g, b, w, row * m.nsensordata)
+    sensed_limits_vjp(m, d, r, g, b, w, row)
+    sensed_wrenches_vjp(m, d, r, g, b, w, row)
+    sensed_energies_vjp(m, d, r, g, b, w, row)
+    sensed_contacts_vjp(m, d, g, b, w, row)
+    sensed_ranges_vjp(m, d, r, g, b, w, row)
+
+
+@outline("mdrgb", "w row", when="limit_sensor")
+@ti.func
+def sensed_limits_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                      w: ti.i32, row: ti.i32):  # fmt: skip
+    limits_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrgb", "w row", when="wrench_sensor")
+@ti.func
+def sensed_wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                        w: ti.i32, row: ti.i32):  # fmt: skip
+    wrenches_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrgb", "w row", when="energy_sensor")
+@ti.func
+def sensed_energies_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                        w: ti.i32, row: ti.i32):  # fmt: skip
+    energies_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdgb", "w row", when="contact_sensor")
+@ti.func
+def sensed_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    contact_sensors_vjp(m, d, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrgb", "w row", when="range_sensor")
+@ti.func
+def sensed_ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                      w: ti.i32, row: ti.i32):  # fmt: skip
+    ranges_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrb", "w row", when="wrench_sensor")
+@ti.func
+def tested_wrenches(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    add_test_motion(m, d, r, b, w, row * m.nsensordata)

@@ -31,13 +31,22 @@ def robot(name):
     import scenes
     from engine.model import load
 
-    if name in scenes.names():
+    if not is_file(name):
         scene = scenes.load(name)
         return Robot(name, scene.model, scene.qpos0, scene.qvel0, scene.camera, scene)
-    if not Path(name).exists():
-        raise ValueError(f"{name!r} is neither a file nor a built-in scene; scenes: {', '.join(scenes.names())}")
     model = load(name)
     return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+
+
+def is_file(name):
+    """Whether a robot is a file; False for a built-in scene. Raises ValueError where it is neither."""
+    import scenes
+
+    if name in scenes.names():
+        return False
+    if not Path(name).exists():
+        raise ValueError(f"{name!r} is neither a file nor a built-in scene; scenes: {', '.join(scenes.names())}")
+    return True
 
 
 def positive(args, *names):

@@ -1,6 +1,8 @@
-"""`pullback info`: what a robot file holds and what the importer made of it."""
+"""`pullback info`: what a robot file holds and what the importer made of it: used, changed, refused."""
 
-from engine.commands.common import DONE, Output, robot
+from engine.commands.common import BAD_INPUT, DONE, Output, is_file, robot
+
+_SIZES = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "npair")
 
 
 def add(commands):
@@ -11,12 +13,21 @@ def add(commands):
 
 
 def run(args):
-    model = robot(args.robot).model
+    from engine.model import load
+
+    report = load(args.robot, report=True) if is_file(args.robot) else None
+    model = report.model if report is not None else robot(args.robot).model
     out = Output(args.json)
-    out.say(model)
-    if model.report is not None:
-        out.say(model.report)
-    sizes = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "npair")
-    out.record("info", name=model.name, timestep=model.opt.timestep, report=str(model.report or ""),
-               **{n: getattr(model, n) for n in sizes})  # fmt: skip
-    return DONE
+    if model is not None:
+        out.say(model)
+    if report is not None:
+        out.say(report)
+    lists = {} if report is None else {
+        "used": report.used, "changed": report.changed,
+        "refused": [{"kind": line.kind, "count": line.count_of, "line": line} for line in report.refused],
+    }  # fmt: skip
+    known = {} if model is None else {
+        "name": model.name, "timestep": model.opt.timestep, **{n: getattr(model, n) for n in _SIZES}
+    }  # fmt: skip
+    out.record("info", report=str(report or ""), **known, **lists)
+    return DONE if model is not None else BAD_INPUT

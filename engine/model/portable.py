@@ -10,7 +10,7 @@ from .elements.key import KEYS, Keyframes
 from .elements.kind import cast
 from .elements.option import Option
 from .errors import ModelError
-from .fields import FIELDS, NAMED, OWNERS
+from .fields import FIELDS, NAMED, OWNERS, SIZED_BY, TABLE
 from .model import Model
 from .validate import validate
 
@@ -43,11 +43,13 @@ def fingerprint(model):
 def model_from_arrays(arrays):
     """The Model that `model_to_arrays` took apart. Raises ModelError where something is missing or does not fit.
 
-    Of a kind of element that is younger than the file, the robot has none.
+    Of a kind of element that is younger than the file, the robot has none; a younger array of another is zero.
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
-    _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
+    young = {name for name, field in TABLE.items() if field.young} - younger - set(arrays)
+    _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger - young, arrays)
+    arrays = arrays | {name: _zeros(name, arrays) for name in young}
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)
     known = {f.name for f in fields(Option)}
@@ -68,6 +70,12 @@ def model_from_arrays(arrays):
         if got != allowed:
             raise ModelError(f"the stored model: key_{name}: got shape {got}, allowed: {allowed}")
     return model
+
+
+def _zeros(name, arrays):
+    """What a robot stored before there was an array has there."""
+    size, entry, dtype = FIELDS[name]
+    return np.zeros((len(arrays[SIZED_BY[size]]), *entry), dtype)
 
 
 def _require(needed, arrays):

@@ -36,7 +36,8 @@ def cast(name, value, dtype):
 
 
 class Field(NamedTuple):
-    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below."""
+    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below. young: robots
+    stored before there was such an array have zeros there."""
 
     dtype: type
     shape: tuple
@@ -44,18 +45,19 @@ class Field(NamedTuple):
     meaning: str
     least: float | None = None
     differentiable: bool = False
+    young: bool = False
 
 
-def real(unit, meaning, *shape, least=None, differentiable=False):
-    return Field(F, shape, unit, meaning, least, differentiable)
+def real(unit, meaning, *shape, least=None, differentiable=False, young=False):
+    return Field(F, shape, unit, meaning, least, differentiable, young)
 
 
 def integer(meaning):
     return Field(N, (), "", meaning)
 
 
-def boolean(meaning):
-    return Field(B, (), "", meaning)
+def boolean(meaning, young=False):
+    return Field(B, (), "", meaning, young=young)
 
 
 class Kind:

@@ -1,6 +1,7 @@
 """URDF as it lies in the wild: where meshes are, inertias that no body has, formats, what stands twice."""
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -88,11 +89,16 @@ def test_meshes_of_one_name_in_two_folders_are_two(tmp_path):
     assert extents[0] < 1.5 < 3 < extents[1]
 
 
-def test_a_mesh_that_is_only_drawn_may_be_missing():
+def test_a_mesh_that_is_only_drawn_may_be_missing(tmp_path, monkeypatch):
     keep = "<mujoco><compiler discardvisual='false'/></mujoco>"
     for more in ("", keep):
         m = load(urdf(collision("gone.dae", "visual"), more))
         assert m.ngeom == 0 and says(m, "visual") and (not more or says(m, "gone.dae", "link 'b'", "only drawn"))
+    (tmp_path / "hand.ply").write_text(PLY)
+    (tmp_path / "arm.urdf").write_text(urdf(collision("hand.ply", "visual"), keep))
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    m = load(tmp_path / "arm.urdf")
+    assert m.ngeom == 0 and says(m, "link 'b'", "only drawn", "pullback[meshes]")
 
 
 TEXT_STL = "solid x\n" + "".join(
@@ -146,7 +152,7 @@ def test_a_mesh_that_mujoco_does_not_read(name, content, shift, tmp_path):
 def test_what_reads_other_formats_is_named(tmp_path, monkeypatch):
     (tmp_path / "hand.ply").write_text(PLY)
     (tmp_path / "arm.urdf").write_text(urdf(collision("hand.ply")))
-    monkeypatch.setitem(__import__("sys").modules, "trimesh", None)
+    monkeypatch.setitem(sys.modules, "trimesh", None)
     with pytest.raises(ImportError, match=r"mesh 'hand.ply': to read .ply, trimesh.*pip install \"pullback\[mesh"):
         load(tmp_path / "arm.urdf")
 

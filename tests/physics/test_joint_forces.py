@@ -7,6 +7,7 @@ import pytest
 from engine.model import ModelBuilder, load
 from tests import zoo
 from tests.model.model_zoo import assert_same_model
+from tests.physics.reference import skip_older_rk4, skip_older_slopes
 
 NAMES = [n for n in zoo.SMOOTH if n.startswith(("gravcomp", "limits", "polynomial"))]
 
@@ -15,6 +16,8 @@ NAMES = [n for n in zoo.SMOOTH if n.startswith(("gravcomp", "limits", "polynomia
 @pytest.mark.parametrize("name", NAMES)
 def test_a_trajectory_is_mujocos(simulators, name, integrator):
     mj, sim = simulators(zoo.SMOOTH[name], integrator)
+    skip_older_rk4(mj)
+    skip_older_slopes(mj)
     data, rng = mujoco.MjData(mj), np.random.default_rng(0)
     qpos, qvel, act, _ = zoo.random_state(mujoco, mj, rng, 0.4)
     data.qpos[:], data.qvel[:], data.act[:] = qpos, qvel, act

@@ -13,6 +13,10 @@ from ..mesh_files import as_obj, reads
 _SHOWN = 4
 
 
+class _NotFound(ModelError):
+    """A mesh that is nowhere: its name."""
+
+
 class Meshes:
     """The meshes of a URDF. folder: that of the file, or None for XML text. assets: {file name: bytes}, or None."""
 
@@ -20,7 +24,7 @@ class Meshes:
         self.title, self.folder, self.given = title, folder, dict(assets or {})
         self.assets = {}  # what MuJoCo is to be given
         self.found = Counter()  # how, in words: number of meshes
-        self.missing = []
+        self.names, self.stems = {}, set()
         self.moved = False  # whether a mesh lies where MuJoCo would not look, or is of another format
         self._told = set()
         compiler = robot.find("mujoco/compiler")
@@ -31,56 +35,59 @@ class Meshes:
     def settle(self, robot):
         """Give every mesh that is read the name under which MuJoCo finds it. Raises ModelError for those that are
         nowhere; lines about what changed."""
-        yield from self._visuals(robot)
-        names = {}
-        for mesh in robot.iter("mesh"):
-            name = mesh.get("filename")
-            if name and (self.drawn or mesh in self._colliding):
-                if name not in names:
-                    names[name] = self._settled(name)
-                mesh.set("filename", names[name])
-        if self.missing:
-            raise ModelError(self._advice())
+        for link in robot.iter("link") if self.drawn else ():
+            for visual in link.findall("visual"):
+                try:
+                    self._rename(visual)
+                except (ImportError, ModelError) as error:
+                    link.remove(visual)
+                    yield f"<visual> of link {link.get('name')!r}: left out, since it is only drawn: {error}"
+        missing = []
+        for collision in robot.iter("collision"):
+            try:
+                self._rename(collision)
+            except _NotFound as error:
+                missing.append(error.args[0])
+        if missing:
+            raise ModelError(self._advice(missing))
         for words, count in self.found.items():
             yield words.format(f"{count} mesh" + "es" * (count > 1))
 
-    def _visuals(self, robot):
-        """Leave out what is only drawn and cannot be."""
-        self._colliding = {mesh for collision in robot.iter("collision") for mesh in collision.iter("mesh")}
-        for link in robot.iter("link") if self.drawn else ():
-            for visual in link.findall("visual"):
-                for name in (mesh.get("filename", "") for mesh in visual.iter("mesh")):
-                    if self._content(name) is None:
-                        link.remove(visual)
-                        yield f"visual mesh {name!r} of link {link.get('name')!r}: not found, left out (only drawn)"
-                        break
+    def _rename(self, shape):
+        for mesh in shape.iter("mesh"):
+            name = mesh.get("filename")
+            if name and name not in self.names:
+                self.names[name] = self._settled(name)
+            mesh.set("filename", self.names.get(name, ""))
 
     def _settled(self, name):
+        """The name under which MuJoCo finds a mesh."""
         content = self._content(name)
         if content is None:
-            self.missing.append(name)
-            return name
+            raise _NotFound(name)
         file = Path(_path(name))
         suffix, data = file.suffix.lower(), content if isinstance(content, bytes) else content.read_bytes()
         if not reads(data, suffix):
-            made, self.moved = self._new(file.stem + ".obj"), True
-            self.assets[made] = as_obj(f"{self.title}: mesh {name!r}", data, suffix)
             kind = "text" if suffix == ".stl" else suffix
+            made = self._asset(file.stem, ".obj", as_obj(f"{self.title}: mesh {name!r}", data, suffix))
             self.found[f"{{}} in {kind}, which MuJoCo does not read: taken as triangles"] += 1
             return made
-        if isinstance(content, bytes):
-            made, self.moved = self._new(file.name), True
-            self.assets[made] = content
-            return made
+        if isinstance(content, bytes) or file.stem in self.stems:
+            return self._asset(file.stem, suffix, data)
+        self.stems.add(file.stem)
         self.moved |= name.startswith("file:")
         return str(content)
 
-    def _new(self, name):
-        """A name that no other asset has: MuJoCo takes those that differ in folders alone for the same."""
-        path, n = Path(name), 1
-        while name in self.assets:
-            name, n = f"{path.stem}.{n}{path.suffix}", n + 1
-        return name
+    def _asset(self, stem, suffix, data):
+        """The name of a mesh that MuJoCo is given. It calls meshes by their stems; before 4.0 those of one stem were
+        the same to it."""
+        unique, n = stem, 1
+        while unique in self.stems:
+            unique, n = f"{stem}.{n}", n + 1
+        self.stems.add(unique)
+        self.moved = True
+        self.assets[unique + suffix] = data
+        return unique + suffix
 
     def _content(self, name):
         """Bytes or a path, or None where there is none."""
@@ -115,8 +122,8 @@ class Meshes:
         for above in (folder, *list(folder.resolve().parents)[:3]):  # a package of another name
             yield words, above / rest
 
-    def _advice(self):
-        names = list(dict.fromkeys(self.missing))
+    def _advice(self, missing):
+        names = list(dict.fromkeys(missing))
         shown = ", ".join(map(repr, names[:_SHOWN])) + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))
         file = Path(_path(names[0])).name
         where = "the folder that the program runs in" if self.folder is None else "the file's folder and those above"

@@ -51,6 +51,14 @@ def test_flags_that_switch_passive_forces_off():
     assert any("gravcomp set to zero" in line for line in m.report.changed)
 
 
+def test_negative_compensation_counts_beside_a_positive_one():
+    """As in MuJoCo, which looks for a positive one first."""
+    m = load(arm(body='gravcomp="-.5"'))
+    assert not m.body_gravcomp.any() and "no body has a gravcomp above zero: gravcomp set to zero" in m.report.changed
+    both = arm(body='gravcomp="-.5"').replace('<body pos="0 0 1">', '<body pos="0 0 1" gravcomp=".1">')
+    assert load(both).body_gravcomp.tolist() == [0, -0.5, 0.1]
+
+
 def test_a_locked_ball():
     text = '<mujoco><worldbody><body><joint type="ball" limited="true" range="0 0"/><geom size="1"/></body></worldbody>'
     m = load(text + "</mujoco>")

@@ -100,13 +100,13 @@ class Body(Kind):
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
-        if disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER"):
+        if _no_gravcomp(mujoco, mj):
             arrays["body_gravcomp"][:] = 0
         return arrays
 
     def changed(self, mujoco, mj):
-        if np.any(mj.body_gravcomp) and disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER"):
-            yield "option flags spring and damper are disabled: gravcomp set to zero"
+        if np.any(mj.body_gravcomp) and _no_gravcomp(mujoco, mj):
+            yield f"{_no_gravcomp(mujoco, mj)}: gravcomp set to zero"
 
     def refused(self, mujoco, mj):
         for b in np.flatnonzero(np.asarray(mj.body_mocapid) >= 0):
@@ -146,6 +146,13 @@ class Body(Kind):
         return {
             "body_lastdof": last_dof(m), "body_turned": _turned(m.body_quat), "body_iturned": _turned(m.body_iquat)
         }  # fmt: skip
+
+
+def _no_gravcomp(mujoco, mj):
+    """Why MuJoCo compensates no weight, or ""."""
+    if disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER"):
+        return "option flags spring and damper are disabled"
+    return "" if mj.flg_gravcomp else "no body has a gravcomp above zero"
 
 
 def _new(name, parent, pos, quat, gravcomp=0.0):

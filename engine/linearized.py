@@ -34,7 +34,7 @@ from engine.dynamics.derivatives import (
 from engine.dynamics.free_body import lone_dof, solve_lone
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, factor_implicit, has_implicit
 from engine.dynamics.kinematics import read_vec
-from engine.dynamics.passive import passive_vjp
+from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
     combine_stages,
@@ -86,7 +86,7 @@ def turns_of(m: ti.template(), j: ti.i32):
         t = m.jnt_type[j]
         if t == FREE or t == BALL:
             n = 6 if t == FREE else 3
-            together = m.jnt_stiffness[j] != 0 or m.jnt_limited[j] != 0
+            together = has_spring(m, j) or m.jnt_limited[j] != 0
             together = together or m.integrator == IMPLICITFAST and lone_dof(m, j) >= 0
             for u in range(m.nu):
                 together = together or m.actuator_trnid[u] == j
@@ -417,8 +417,11 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         if d.ncon[w] > 0:
             contact_rows(m, d, g, l, w, i)
         joint_rows(m, d, g, l, w, i, 0)
-        if ti.static(has.implicitfast):
-            if m.integrator == IMPLICITFAST:
+        if ti.static(has.implicitfast or has.polynomial):
+            slopes = m.integrator == IMPLICITFAST
+            if ti.static(has.polynomial):
+                slopes = implicit != 0
+            if slopes:
                 joint_rows(m, d, g, l, w, 1, 1)
         solved_rows(m, d, l, w, i, implicit)
         if nstage > 1:

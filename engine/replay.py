@@ -114,4 +114,9 @@ def _potential(model, data):
     """Energy of gravity (zero at the origin) and of the joints' springs, J. A spring of a ball turns by its angle."""
     energy = -np.sum(model.body_mass * (data.xipos[0] @ model.opt.gravity))
     stretch = difference(model, model.qpos_spring, data.qpos[0])  # of a free joint, MuJoCo adds both parts
-    return energy + 0.5 * np.sum(model.jnt_stiffness[model.dof_jntid] * stretch**2)
+    energy += 0.5 * np.sum(model.jnt_stiffness[model.dof_jntid] * stretch**2)
+    for j in np.flatnonzero(np.any(model.jnt_stiffnesspoly, axis=1)):
+        x = stretch[model.dof_jntid == j]
+        x = x[0] if len(x) == 1 else np.linalg.norm(x)
+        energy += model.jnt_stiffnesspoly[j] @ (x**3 / 3, x**4 / 4)
+    return energy

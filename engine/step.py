@@ -7,6 +7,7 @@ no adjoint of one.
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.blocks import blocks_vjp
 from engine.constraint.rows import rows_vjp
@@ -18,6 +19,7 @@ from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
+from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_implicit
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
@@ -75,7 +77,12 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     inwards(m, d, w, forces)
     if forces:
         passive(m, d, w)
-        actuation(m, d, w)
+    driven = forces
+    if ti.static(has.actfrc):
+        driven = 1  # an adjoint asks qfrc_actuator whether a joint limits it
+    if driven:
+        actuation(m, d, w, forces)
+    if forces:
         smooth_forces(m, d, w)
     if constrained(m):
         contact_terms(m, d, w)
@@ -254,6 +261,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
+    gravcomp_vjp(m, d, g, w)
     motion_adjoint(m, d, g, w, implicit)
 
 

@@ -10,10 +10,10 @@ mujoco = pytest.importorskip("mujoco")
 XML = """<mujoco><option timestep="0.005"><flag energy="enable"/></option><worldbody>
 <geom type='plane' size='5 5 1'/>
 <body pos='0 0 .3'><freejoint/><geom type='sphere' size='.1'/>
-  <body pos='.2 0 0'><joint type='hinge' axis='0 1 0' stiffness='3' springref='.4'/>
+  <body pos='.2 0 0'><joint type='hinge' axis='0 1 0' stiffness='3 .5 2' springref='.4'/>
     <joint type='slide' axis='1 0 0' stiffness='40' springref='.05' ref='.01'/>
     <geom type='capsule' fromto='0 0 0 .2 0 0' size='.04'/>
-    <body pos='.2 0 0'><joint type='ball' stiffness='2'/><geom type='box' pos='.1 0 0' size='.05 .03 .02'/></body>
+    <body pos='.2 0 0'><joint type='ball' stiffness='2 1 .5'/><geom type='box' pos='.1 0 0' size='.05 .03 .02'/></body>
   </body></body>
 </worldbody></mujoco>"""
 

@@ -73,6 +73,7 @@ THIRD_PARTY = {
     "matplotlib": ({"engine.rl", "engine.view"}, {"engine.rl"}),
     "PIL": ({"engine.view"}, set()),
     "mujoco": (set(), {"engine.model", "engine.commands"}),
+    "trimesh": (set(), {"engine.model"}),
     "tqdm": (set(), {"engine.commands"}),
     "scipy": (set(), {"controllers"}),
     "viser": (set(), {"engine.view"}),

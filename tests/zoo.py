@@ -58,6 +58,18 @@ HINGE = '<joint name="j" axis="1 .4 0" damping=".2"/>'
 BALL = '<joint name="j" type="ball"/>'
 FREE = '<freejoint name="j"/>'
 
+# Compensated bodies on every kind of joint, a light body and one that rises among them.
+COMPENSATED = FLOATER.replace('name="t"', 'name="t" gravcomp=".7"').replace('name="t2"', 'name="t2" gravcomp="1"', 1)
+COMPENSATED = COMPENSATED.replace('name="t3"', 'name="t3" gravcomp="1.4"', 1).replace(
+    '<body name="u"', '<body name="u" gravcomp=".5"'
+).replace('<body name="v"', '<body name="v" gravcomp="-.3"')
+# Those of some joints are their actuators'; of them one is limited so far that it always is at an end, one never.
+BY_ACTUATORS = COMPENSATED.replace(
+    'name="t1" axis', 'name="t1" actuatorgravcomp="true" actuatorfrcrange="-90 90" axis'
+).replace('name="t3" axis', 'name="t3" actuatorgravcomp="true" actuatorfrcrange="-.1 .05" axis').replace(
+    'name="v2" type', 'name="v2" actuatorgravcomp="true" type'
+)
+
 # No constraint anywhere: compared with MuJoCo to rounding.
 SMOOTH = {
     "hinge": single('<joint axis="1 2 3" pos=".1 0 .1" ref="20"/>'),
@@ -77,6 +89,26 @@ SMOOTH = {
     ),
     "ball spring": single('<joint type="ball" stiffness="5" damping=".4" armature=".05"/>'),
     "free spring": single('<joint type="free" stiffness="5" damping=".4" armature=".05"/>'),
+    "polynomial hinge spring": single(
+        '<joint axis="1 2 3" stiffness="7 4 9" springref="30" damping=".4 0 .0005"/>'
+        '<joint axis="0 0 1" damping="0 0 .0005"/>'
+    ),
+    "polynomial slide spring": single(
+        '<joint type="slide" axis="0 1 1" stiffness="0 20 50" damping="3 -1 0"/>'
+        '<joint type="slide" axis="1 0 0" stiffness="30 -10 0" springref=".1" damping="0 0 2"/>'
+    ),
+    "polynomial ball spring": single('<joint type="ball" stiffness="5 3 2" damping=".4 .2 .3"/>'),
+    "polynomial free damper": single('<joint type="free" damping=".4 .2 .3"/>'),
+    "gravcomp": model(COMPENSATED),
+    "gravcomp of actuators": model(
+        BY_ACTUATORS, '<actuator><motor joint="t1" gear="3"/><velocity joint="t3" kv="2"/></actuator>'
+    ),
+    "gravcomp of no actuator": model(BY_ACTUATORS),
+    "limits on joints": actuated(
+        HINGE.replace("axis", 'actuatorfrcrange="-2 1" axis'),
+        '<motor joint="j" gear="2"/><position joint="j" kp="4" kv=".7" gear="1.5"/><velocity joint="k" kv=".3"/>'
+        '<general joint="j" dyntype="integrator" gaintype="affine" gainprm="1 .2 .4" forcerange="-1 1"/>',
+    ).replace('"k" axis', '"k" actuatorfrcrange="-.15 .2" axis'),
     "motor": actuated(
         HINGE, '<motor joint="j" gear="3"/><motor joint="k" ctrlrange="-.5 .5" forcerange="-.4 .4" gear="-2"/>'
     ),

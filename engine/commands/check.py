@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.commands.common import DONE, NOT_REACHED, Output, positive, robot
+from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, positive, robot, wishes
 
 DEFAULT = ("ctrl", "qpos0", "qvel0", "body_mass")
 
@@ -16,13 +16,14 @@ def add(commands):
     p.add_argument("--noise", type=float, default=0.1, help="size of the random start and controls (default 0.1)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--json", action="store_true", help="one JSON object for each input")
+    add_wishes(p)
     p.set_defaults(run=run)
 
 
 def run(args):
     """A random smooth-ish loss of all outputs, from a randomly displaced start with random controls."""
     positive(args, "steps", "directions")
-    chosen, out = robot(args.robot), Output(args.json)
+    chosen, out = robot(args.robot, wishes(args)), Output(args.json)
     import engine
     from engine.diff.gradcheck import NOT_SMOOTH, WRONG
     from engine.model.coordinates import displace

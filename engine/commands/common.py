@@ -26,18 +26,51 @@ class Robot(NamedTuple):
     scene: object = None
 
 
-def robot(name):
-    """The Robot called `name`: a built-in scene, or the path of an MJCF or URDF file."""
+def robot(name, asked=None):
+    """The Robot called `name`: a built-in scene, or the path of an MJCF or URDF file. asked: `wishes`, of a file."""
     import scenes
     from engine.model import load
 
-    if name in scenes.names():
+    if not is_file(name):
+        if asked:
+            raise ValueError(f"--{', --'.join(asked)}: for a robot file, not for the built-in scene {name!r}")
         scene = scenes.load(name)
         return Robot(name, scene.model, scene.qpos0, scene.qvel0, scene.camera, scene)
+    model = load(name, **asked or {})
+    return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+
+
+def add_wishes(p):
+    """Options for what a robot file does not say."""
+    group = p.add_argument_group("what a robot file does not say")
+    group.add_argument("--floating", nargs="?", const=True, type=float, metavar="HEIGHT",
+                       help="the body that stands on the world moves freely, from this height (m)")  # fmt: skip
+    group.add_argument("--floor", nargs="?", const=True, type=float, metavar="HEIGHT",
+                       help="a plane at this height (m), or at 0")  # fmt: skip
+    group.add_argument("--actuators", nargs="*", metavar="JOINT", help="on these joints, or on all that have none")
+    group.add_argument("--kp", type=float, help="they are servos with this gain, instead of motors")
+    group.add_argument("--kd", type=float, help="and with this damping")
+    group.add_argument("--collide", choices=("all", "ground", "none"), help="what meets what (default: as in the file)")
+
+
+def wishes(args):
+    """Arguments for `load` from the options of `add_wishes`."""
+    given = {name: getattr(args, name) for name in ("floating", "floor", "actuators", "kp", "kd", "collide")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("actuators") == []:
+        given["actuators"] = True
+    return given
+
+
+def is_file(name):
+    """Whether a robot is a file; False for a built-in scene. Raises ValueError where it is neither."""
+    import scenes
+
+    if name in scenes.names():
+        return False
     if not Path(name).exists():
         raise ValueError(f"{name!r} is neither a file nor a built-in scene; scenes: {', '.join(scenes.names())}")
-    model = load(name)
-    return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+    return True
 
 
 def positive(args, *names):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.commands.common import DONE, positive, robot
+from engine.commands.common import DONE, add_wishes, positive, robot, wishes
 from engine.commands.recorded import end_adjoint, is_recorded, recording, world_of
 
 _FRAME = 1.0 / 60.0
@@ -25,12 +25,17 @@ def add(commands):
                    "others, as 0.0.0.0, who looks needs the token in the address that is printed)")  # fmt: skip
     p.add_argument("--port", type=int, default=8080, help="port to serve at, or the next free one (default 8080)")
     p.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    add_wishes(p)
     p.set_defaults(run=run)
 
 
 def run(args):
     positive(args, "seconds")
-    return replayed(args) if is_recorded(args.what) else lively(args)
+    if not is_recorded(args.what):
+        return lively(args)
+    if wishes(args):
+        raise ValueError(f"--{', --'.join(wishes(args))}: for a robot file, not for a run, whose robot is in it")
+    return replayed(args)
 
 
 def replayed(args):
@@ -59,7 +64,7 @@ def lively(args):
     from engine.simulator import Simulator
     from engine.view import live
 
-    subject = robot(args.what)
+    subject = robot(args.what, wishes(args))
     sim = Simulator(subject.model)
     sim.reset(subject.qpos0, subject.qvel0)
     camera = view_of(subject.camera)

@@ -1,6 +1,7 @@
 """Actuators on joints: activation dynamics, affine gain and bias, force (MuJoCo documentation, "Actuation model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
+A joint may limit the sum of what acts on it, to which some joints' compensation of gravity belongs.
 A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
 """
@@ -8,6 +9,8 @@ The input is ctrl, or act where the actuator has a state: act' = ctrl (integrato
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.gravcomp import add_gravcomp
+from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
@@ -128,7 +131,8 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
+def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone."""
     act_rates(m, d, w)
     for i in range(m.nv):
         d.qfrc_actuator[w, i] = 0.0
@@ -142,6 +146,8 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32):
         d.actuator_force[w * m.nu + u] = f
         for i in range(da, da + n):
             d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + m.actuator_gear[u, i - da] * f
+    add_gravcomp(m, d, w, forces)
+    clamp_joint_forces(m, d, w)
 
 
 @ti.func
@@ -159,6 +165,8 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         f_bar = g.force_bar[w * m.nu + u]
         for i in range(n):
             z = d.z[w, da + i]
+            if ti.static(has.actfrc):
+                z = z * force_slope(m, d, w, da + i)
             f_bar = f_bar - z * m.actuator_gear[u, i]
             g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - z * f
         f_bar = f_bar * fs

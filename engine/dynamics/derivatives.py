@@ -21,6 +21,7 @@ and is filled up to a multiple of sixteen.
 import taichi as ti
 
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.gravcomp import gravcomp_jacobian
 from engine.dynamics.kinematics import origin
 from engine.dynamics.rnea import own_force
 from engine.math.index import bounded
@@ -292,6 +293,7 @@ def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i3
             for c in ti.static((l.cf_ang, l.cf_lin, l.cw_ang, l.cw_lin, l.cp, l.cn0, l.cn1, l.cn2)):
                 c[y] = c[y] + c[h]
     applied_jacobian(m, d, l, w, o)
+    gravcomp_jacobian(m, d, l, w, o, width)
 
 
 @ti.func

@@ -1,6 +1,6 @@
 """What is implicit in the velocity update of Euler and implicitfast (MuJoCo documentation, "Numerical integration").
 
-    (M + h D) a_eff = M a         D = diag(damping); implicitfast adds the actuators' velocity derivatives
+    (M + h D) a_eff = M a         D = diag(damping's slope); implicitfast adds the actuators' velocity derivatives
                                                        and, for lone free bodies, that of the bias (free_body.py)
 Adjoint: mu = -(M + h D)^-T a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and h mu^T dD a_eff, goes
 through rnea_vjp (columns P, Q) and `damping_vjp`.
@@ -8,11 +8,13 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.actuation import actuator_input, affine, clamped_force, transmission, unwound
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
+from engine.dynamics.joint_force import force_slope
+from engine.dynamics.passive import nonlinear_damping
 from engine.math.types import real
 from engine.model.constants import EULER, IMPLICITFAST
 
@@ -27,7 +29,10 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     if m.integrator == EULER and m.eulerdamp:
         r = adjoint
         for i in range(m.nv):
-            if m.dof_damping[i] > 0:
+            damped = m.dof_damping[i] > 0
+            if ti.static(has.polynomial):
+                damped = damped or m.dof_dampingpoly[i, 0] != 0 or m.dof_dampingpoly[i, 1] != 0
+            if damped:
                 r = 1
                 break
     return r
@@ -35,12 +40,15 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
 
 @ti.func
 def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d force / d velocity of actuator u (0 while its force is clamped), its input, first dof and number of dofs."""
+    """d force / d velocity of actuator u, its input, first dof and number of dofs. 0 while its force is clamped, or
+    the sum of those on its joint."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     x, slope, a = actuator_input(m, d, w, u)
     x = unwound(m, u, x, length)
     gain = affine(m.actuator_gainprm, u, length, velocity)
     f, fs = clamped_force(m, u, gain * x + affine(m.actuator_biasprm, u, length, velocity))
+    if ti.static(has.actfrc):
+        fs = fs * force_slope(m, d, w, da)
     return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, da, n
 
 
@@ -68,6 +76,9 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
     for j in range(nv):
         e = diagonal_at(m, w, j)
         d.MhD[e] = d.MhD[e] + h * m.dof_damping[j]
+        if ti.static(has.polynomial):
+            b, slope, second = nonlinear_damping(m, d, w, j)
+            d.MhD[e] = d.MhD[e] + h * slope
     if m.integrator == IMPLICITFAST:
         actuator_slopes(m, d, w)
         factor_lone(m, d, w)
@@ -101,7 +112,11 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
     nv = m.nv
     h = m.timestep
     for i in range(nv):
-        g.dof_damping[w, i] = g.dof_damping[w, i] + h * d.mu[w, i] * d.qacc_eff[w, i]
+        D_bar = h * d.mu[w, i] * d.qacc_eff[w, i]
+        g.dof_damping[w, i] = g.dof_damping[w, i] + D_bar
+        if ti.static(has.polynomial):
+            b, slope, second = nonlinear_damping(m, d, w, i)
+            g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + second * D_bar
     if m.integrator == IMPLICITFAST:
         lone_vjp(m, d, g, w)
         actuator_slopes_vjp(m, d, g, w)

@@ -29,6 +29,19 @@ def number(default, low=None):
     return Attribute(default, read, "a finite number" if low is None else f"a finite number, {low} or more")
 
 
+def polynomial():
+    """Up to three coefficients (or one number), of which the first may not be negative."""
+    three = vector((0.0, 0.0, 0.0), 3, partial=True)
+
+    def read(value):
+        value = three.read(value)
+        if value[0] < 0:
+            raise ValueError
+        return value
+
+    return Attribute((0.0, 0.0, 0.0), read, "up to three finite numbers, the first 0 or more")
+
+
 def vector(default, size, partial=False):
     """`size` numbers; `partial` lets fewer (or one number) replace the first entries of the default."""
 

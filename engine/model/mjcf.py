@@ -3,10 +3,7 @@
 Nothing is approximated: what a file uses is taken over, translated exactly (and listed as changed), or refused.
 """
 
-import os
-import re
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,42 +12,70 @@ from . import constants as c
 from .elements import KEY, KINDS, OPTION
 from .elements.mesh import meshes_of
 from .elements.option import option_of
-from .errors import ModelError, UnsupportedError
+from .errors import UnsupportedError
 from .model import Model
-from .report import ImportReport
-from .urdf import left_out, mimics, robot_of, unknown_address
+from .opening import opened, the_mujoco
+from .report import ImportReport, grouped
+from .urdf import left_out, mimics
 from .validate import validate
-
-OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant something else, and refused arrays were missing
-
-# White space and the mark with which files of some editors begin, in any order where a text was put together.
-_BEFORE_XML = re.compile("[\\s\ufeff]*")
+from .wishes import Wishes
 
 
-def load(source, *, assets=None):
+def load(
+    source, *, assets=None, report=False, floating=False, floor=False, actuators=None, kp=None, kd=None, collide=None
+):
     """Model from an MJCF or URDF file (a path), from XML text, or from a compiled mujoco.MjModel.
 
-    `assets` maps file names to bytes for XML text that refers to meshes. What the engine lacks raises
-    UnsupportedError, which lists every such use at once; `model.report` tells what was taken over and what changed.
+    assets     {file name: bytes} for meshes and included files that the file or text refers to
+    report     True: return the ImportReport instead, whose `model` is the Model, or None where something is refused
+
+    What a file does not say and is added on request, with MuJoCo's own description of the robot (not to an MjModel):
+
+    floating   True: the body that stands on the world gets a free joint; a number: its height above the origin, m
+    floor      True: a plane named "floor" at the height 0; a number: its height, m
+    actuators  True: one for each hinge and slide that has none; names of joints; or {joint: {"kp": .., "kd": ..}}.
+               Each has its joint's name. Its force is limited by the joint's actuatorfrcrange (a URDF's effort)
+    kp, kd     of those: N m/rad or N/m, N m s/rad or N s/m; without kp they are motors, whose control is the force,
+               with it position servos, whose control is limited by the joint's range
+    collide    None: as in the file; of what collides there, "all": every geom with every other, whatever the masks
+               say, "ground": with the geoms of the world body alone (and with the floor), "none": nothing
+
+    What the engine lacks raises UnsupportedError, which lists every such use at once, a line for each kind;
+    `model.report` tells what was taken over and what was changed to open it. ValueError for arguments out of range,
+    ModelError for those that the robot has no place for, for meshes that are nowhere and numbers that mean nothing.
 
     An MjModel is taken as it is. Where masses, inertias, armature, sizes or frames of one were changed by hand, call
     mujoco.mj_setConst(mj, mujoco.MjData(mj)) first: body_invweight0, dof_invweight0 and the like follow from them,
     and nothing here recomputes them (nor does MuJoCo's own step).
     """
-    mujoco = _mujoco()
-    title, mj, robot = _compile(mujoco, source, assets)
-    report = ImportReport(title)
+    mujoco = the_mujoco()
+    said = _imported(mujoco, opened(mujoco, source, assets, Wishes(floating, floor, actuators, kp, kd, collide)))
+    if report:
+        return said
+    if said.refused:
+        raise UnsupportedError(said.source, said.refused)
+    model, said.model = said.model, None
+    return model
+
+
+def _imported(mujoco, file):
+    """The ImportReport of an Opened file, with its Model where nothing is refused."""
+    mj, robot = file.mj, file.robot
+    report = ImportReport(file.title, changed=list(file.changed))
     named = [kind for kind in KINDS if kind.named]
     names = {kind.name: kind.names(mujoco, mj) for kind in named}
     m = SimpleNamespace(**{f"{kind}_names": group for kind, group in names.items()})
-    report.refused += _refusals(mujoco, mj, robot)
+    refused = _refusals(mujoco, mj, robot)
     arrays = {}
     for kind in KINDS:
         arrays |= kind.read(mujoco, mj, m)
         vars(m).update(arrays)
-    report.refused += [line for kind in KINDS for line in kind.lacking(m)]
-    if report.refused:
-        raise UnsupportedError(title, report.refused)
+    refused += [line for kind in KINDS for line in kind.lacking(m)]
+    report.refused = grouped(refused)
+    report.changed += [line for kind in KINDS for line in kind.changed(mujoco, mj)]
+    report.changed += left_out(robot, m.body_names) if robot is not None else ()
+    if refused:
+        return report
     for array in OPTION.switched_off(mujoco, mj):
         arrays[array] = np.zeros_like(arrays[array])
     model = Model(
@@ -58,54 +83,18 @@ def load(source, *, assets=None):
         keyframes=KEY.of(mujoco, mj), report=report,
     )  # fmt: skip
     report.used += _used(model)
-    report.changed += [line for kind in KINDS for line in kind.changed(mujoco, mj)]
-    report.changed += left_out(robot, model.body_names) if robot is not None else ()
-    return validate(model)
-
-
-def _mujoco():
-    try:
-        import mujoco
-    except ImportError as error:
-        raise ImportError('MJCF and URDF need the mujoco package: pip install "pullback[mjcf]"') from error
-    if tuple(int(part) for part in mujoco.__version__.split(".")[:2]) < OLDEST:
-        raise ImportError(
-            f"mujoco {mujoco.__version__} is older than {OLDEST[0]}.{OLDEST[1]}, which the importer reads: "
-            'pip install --upgrade "pullback[mjcf]"'
-        )
-    return mujoco
-
-
-def _compile(mujoco, source, assets):
-    """(title for messages, MjModel, the root of a URDF or None)"""
-    if isinstance(source, mujoco.MjModel):
-        return "the MjModel", source, None
-    if not isinstance(source, (str, os.PathLike)):
-        raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
-    text = source[_BEFORE_XML.match(source).end() :] if isinstance(source, str) else ""
-    if isinstance(source, str) and not text:
-        raise ValueError(f"source: got {source!r}, an empty text; allowed: a path of an MJCF or URDF file, or XML text")
-    if text.startswith("<"):
-        title, robot, compiled, argument = "the XML text", robot_of(text), mujoco.MjModel.from_xml_string, text
-    else:
-        path = Path(source).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
-        title, robot = path.name, robot_of(path.read_bytes())
-        compiled, argument = mujoco.MjModel.from_xml_path, str(path)
-    try:
-        return title, compiled(argument, assets), robot
-    except ValueError as error:
-        advice = None if robot is None else unknown_address(robot, str(error))
-        if advice is None:
-            raise
-        raise ModelError(f"{title}: {advice}") from error
+    report.model = validate(model)
+    return report
 
 
 def _refusals(mujoco, mj, robot):
     """What a file uses and the engine lacks; of a URDF, a joint that mimics another instead of the constraint it is."""
     lines = [line for kind in KINDS for line in kind.refusals(mujoco, mj)]
-    following = [] if robot is None else list(mimics(robot))
+    if robot is None:
+        return lines
+    refused = any(line.startswith("equality ") for line in lines)
+    made = () if refused else {mj.joint(j).name for j in mj.eq_obj1id[mj.eq_type == mujoco.mjtEq.mjEQ_JOINT]}
+    following = list(mimics(robot, made))
     return following + [line for line in lines if not (following and line.startswith("equality "))]
 
 

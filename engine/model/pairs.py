@@ -13,6 +13,7 @@ import numpy as np
 
 from . import constants as c
 from .inertia import MINVAL
+from .report import SHOWN, Refusal, shown
 
 MIN_FRICTION = 1e-5  # MuJoCo's mjMINMU: the cone needs a positive coefficient
 
@@ -70,21 +71,26 @@ def no_pairs(m):
 
 
 def pair_refusals(m, pairs):
-    """One line for each pair that the engine cannot collide, or two."""
-    geom1, geom2 = pairs["geom1"], pairs["geom2"]
+    """A Refusal for each kind of pair that the engine cannot collide, by their types and by their condim."""
+    geom1, geom2, dim = pairs["geom1"], pairs["geom2"], pairs["dim"]
     collides = np.zeros((max(c.GEOM_NAMES) + 1,) * 2, bool)
     collides[tuple(np.transpose(sorted(SUPPORTED)))] = True
-    fits, known = collides[m.geom_type[geom1], m.geom_type[geom2]], np.isin(pairs["dim"], CONDIMS)
-    refused = []
-    for i in np.flatnonzero(~(fits & known)):
-        who = f"contact of {_label(m, geom1[i])} with {_label(m, geom2[i])}"
-        if not fits[i]:
-            allowed = ", ".join("-".join(c.GEOM_NAMES[k] for k in kinds) for kinds in sorted(SUPPORTED))
-            found = "-".join(c.GEOM_NAMES[int(m.geom_type[g])] for g in (geom1[i], geom2[i]))
-            refused.append(f"{who}: {found}; allowed are {allowed}; or keep them apart by contype and conaffinity")
-        if not known[i]:
-            refused.append(f"{who}: condim {int(pairs['dim'][i])}; allowed are 1 and 3")
-    return refused
+    kinds = m.geom_type[geom1] * len(collides) + m.geom_type[geom2]
+    fits, known = collides[m.geom_type[geom1], m.geom_type[geom2]], np.isin(dim, CONDIMS)
+    types = ", ".join("-".join(c.GEOM_NAMES[k] for k in kinds) for kinds in sorted(SUPPORTED))
+    allowed = f"allowed are {types}; or keep them apart by contype and conaffinity"
+    for kind in dict.fromkeys(kinds[~fits].tolist()):
+        what = "-".join(c.GEOM_NAMES[k] for k in divmod(kind, len(collides)))
+        yield _refusal(m, geom1, geom2, np.flatnonzero(kinds == kind), what, allowed)
+    for n in dict.fromkeys(dim[~known].tolist()):
+        yield _refusal(m, geom1, geom2, np.flatnonzero(dim == n), f"condim {n}", "allowed are 1 and 3")
+
+
+def _refusal(m, geom1, geom2, pairs, what, allowed):
+    n = len(pairs)
+    whose = [f"{_label(m, geom1[i])} with {_label(m, geom2[i])}" for i in pairs[:SHOWN]]
+    times = f"{n} times " * (n > 1)
+    return Refusal(f"{times}contact of {shown(whose, n)}: {what}; {allowed}", f"contact: {what}", n)
 
 
 def pair_arrays(pairs):

@@ -142,6 +142,10 @@ class Energy(Objective):
             )  # fmt: skip
             if not plain:
                 raise ModelError(f"Energy: {model.label('actuator', i)} is no plain motor: give it an actuatorfrc")
+        for i in np.flatnonzero(model.jnt_actfrclimited[model.actuator_trnid]):
+            joint = model.label("joint", model.actuator_trnid[i])
+            raise ModelError(f"Energy: {joint} limits the force of its actuators, whose share is unknown then; "
+                             "allowed: a forcerange of the actuator instead of the joint's actuatorfrcrange")
         if (model.jnt_type[model.actuator_trnid] < 2).any():
             raise ModelError("Energy: actuators on ball and free joints are not supported, allowed: hinge and slide")
 

@@ -21,6 +21,7 @@ from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.crba import mass_mul
+from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.passive import passive_vjp
@@ -45,13 +46,14 @@ from tests.gradients.differences import derivative
 STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
     "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
-    "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP ACCELERATION_VJP"
+    "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP GRAVCOMP_VJP "
+    "ACCELERATION_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
     CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
-    ACCELERATION_VJP,
+    GRAVCOMP_VJP, ACCELERATION_VJP,
 ) = range(len(STAGES))  # fmt: skip
 
 
@@ -135,6 +137,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         leave_stage_vjp(m, d, g, w, i)
     elif what == CONTROLLER_VJP:
         act_controller_vjp(m, d, c, g, w, i)
+    elif what == GRAVCOMP_VJP:
+        gravcomp_vjp(m, d, g, w)
     else:
         acceleration_vjp(m, d, w)
 

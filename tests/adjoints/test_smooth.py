@@ -9,6 +9,7 @@ from tests.adjoints import probe as p
 
 SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
 DRIVEN = [n for n in zoo.SMOOTH if n in ("motor", "position", "velocity", "affine", "activation") or " on " in n]
+FORCES = p.TERMS, p.ACTUATION_VJP  # the second reads qfrc_actuator where joints limit it
 
 
 def states(mj, seeds):
@@ -42,6 +43,29 @@ def test_passive(probes, name):
         passive(probe, state)
 
 
+@pytest.mark.parametrize("name", [n for n in zoo.SMOOTH if n.startswith("gravcomp")])
+def test_compensation_of_gravity(probes, name):
+    """Where it is passive, and where it is the actuators', so that joints' limits may cut it off."""
+    mj, probe = probes(zoo.SMOOTH[name])
+    for state in states(mj, (0, 1)):
+        case = p.Case(probe, state)
+        z = case.rng.normal(size=case.model.nv)
+
+        def forward(case=case, z=z):
+            case.run(p.TERMS)
+            d = case.sim.data
+            return float(-z @ (d.qfrc_passive[0] + d.qfrc_actuator[0]))
+
+        case.set()
+        case.run(p.TERMS)
+        probe.clear()
+        probe.column("z")[:] = z
+        case.run(p.GRAVCOMP_VJP, p.PASSIVE_VJP, p.ACTUATION_VJP)
+        assert (probe.bar("body_mass") != 0).tolist() == (case.model.body_gravcomp != 0).tolist()
+        names = ("qpos", "qvel", "ctrl", "body_mass", "gravity", "dof_damping", "actuator_gear")
+        case.compare(forward, {n: probe.bar(n) for n in names if np.size(probe.bar(n))})
+
+
 @pytest.mark.parametrize("angle", (0.0, 1e-14, 1e-9, 1e-4, 1.001e-3, 1.5, 3.1, 3.14))
 def test_passive_of_a_ball_at_an_angle(probes, angle):
     mj, probe = probes(zoo.SMOOTH["ball spring"])
@@ -63,7 +87,7 @@ def actuation(probe, state, side=0, names=None):
     probe.clear()
     probe.column("z")[:] = z
     probe.g["force_bar"][: m.nu] = force_bar
-    case.run(p.ACTUATION_VJP)
+    case.run(*FORCES)
     case.sim.data.act_dot[0] = dot_bar
     case.run(p.ACT_DOT_VJP)
     names = names or ("qpos", "qvel", "act", "ctrl", "actuator_gear", "actuator_gainprm", "actuator_biasprm")

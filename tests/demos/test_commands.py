@@ -110,7 +110,37 @@ def test_bench_and_info(tmp_path, capsys):
     assert [e["worlds"] for e in events[:2]] == [1, 2] and all(e["gradient_us"] > e["forward_us"] for e in events[:2])
     assert events[2]["event"] == "mujoco" and events[2]["forward_us"] > 0
     assert main(["info", str(path), "--json"]) == 0
-    assert lines(capsys)[0]["nv"] == 2
+    told = lines(capsys)[0]
+    assert told["nv"] == 2 and told["refused"] == [] and told["used"][0].startswith("2 bodies")
+
+
+def test_info_of_a_robot_that_is_refused(tmp_path, capsys):
+    path = tmp_path / "arm.xml"
+    path.write_text(ARM.replace("<geom ", "<geom surfacevel='1 0 0' "))
+    assert main(["info", str(path)]) == common.BAD_INPUT
+    told = capsys.readouterr().out
+    assert "import of arm.xml" in told and "refused:\n  2 times geom" in told and "surfacevel" in told
+    assert main(["info", str(path), "--json"]) == common.BAD_INPUT
+    (refused,) = lines(capsys)[0]["refused"]
+    assert (refused["kind"], refused["count"]) == ("geom: surfacevel", 2) and "allowed" in refused["line"]
+    assert main(["info", "pendulum"]) == 0 and "<Model 'pendulum'" in capsys.readouterr().out
+
+
+def test_what_is_asked_for_of_a_file(tmp_path, capsys):
+    path = tmp_path / "arm.xml"
+    path.write_text(ARM)
+    asked = ["--floor", "-2", "--actuators", "--kp", "3", "--collide", "none"]
+    assert main(["info", str(path), "--json", *asked]) == 0
+    told = lines(capsys)[0]
+    assert (told["ngeom"], told["npair"]) == (3, 0) and "floor added, a plane at a height of -2 m" in told["changed"]
+    for arguments, words in (
+        (["info", str(path), "--kp", "3"], "kp = 3.0 without actuators"),
+        (["info", str(path), "--actuators", "wing"], "no hinge or slide joint 'wing'"),
+        (["info", "pendulum", "--floor"], "--floor: for a robot file, not for the built-in scene 'pendulum'"),
+        (["check", "pendulum", "--floating", "1"], "--floating: for a robot file"),
+    ):
+        assert main(arguments) == common.BAD_INPUT
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

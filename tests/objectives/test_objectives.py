@@ -201,12 +201,19 @@ def test_mistakes_are_named():
         (lambda: Reach(scenes.load("cartpole").model, [0, 0, 0], body="cart"), "no framepos sensor"),
         (lambda: ContactForceLimit(HOPPER, 1.0, ["com"]), "no touch sensor"),
         (lambda: Energy(_unsensed()), "no plain motor"),
+        (lambda: Energy(_limited()), "joint 'thigh_joint' limits the force of its actuators"),
         (lambda: RunForward(scenes.load("pendulum").model), "slide joint along x"),
         (lambda: TaichiCost(HOPPER), "neither"),
         (lambda: TaichiCost(HOPPER, lambda *a: 0.0), "@ti.func"),
     ):  # fmt: skip
         with pytest.raises((ValueError, engine.ModelError), match=message):
             make()
+
+
+def _limited():
+    model = HOPPER.copy()
+    model.jnt_actfrclimited[model.actuator_trnid[0]] = True
+    return model
 
 
 def _unsensed():

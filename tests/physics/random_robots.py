@@ -21,6 +21,7 @@ class Robot:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
+        self.more = np.random.default_rng((seed, 1))  # of what came later, so that a seed's robot is the same otherwise
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
@@ -51,6 +52,12 @@ class Robot:
     def given(self, p, name, value):
         """An attribute, with probability p."""
         return f' {name}="{value}"' if self.chance(p) else ""
+
+    def also(self, p, *words):
+        """These words, with probability p; `None` among them becomes a number from -1 to 1."""
+        numbers = self.more.uniform(-1, 1, len(words))
+        words = [f"{x:.5g}" if word is None else word for word, x in zip(words, numbers, strict=True)]
+        return "".join(words) if self.more.random() < p else ""
 
     def solref(self, p, name):
         soft = f"{self.number(0.015, 0.06)} {self.number(0.4, 1.5)}"
@@ -130,17 +137,21 @@ class Robot:
         if not kinds and self.chance(0.6):
             inside = f'<frame pos="{self.numbers(3, -0.1, 0.1)}" {self.turn()}>{inside}</frame>'
         child = self.given(0.3, "childclass", self.pick(("loose", "looser")))
+        child += self.also(0.3, ' gravcomp="', None, '"')
         return f'<body name="{name}" pos="{place}" {self.turn()}{child}>{inside}</body>'
 
     def joint(self, body, kind):
         name = f"j{len(self.joints)}"
         self.joints.append((name, kind))
         text = f'<joint name="{name}" type="{kind}"'
-        text += self.given(0.4, "damping", self.number(0, 1.5)) + self.given(0.3, "armature", self.number(0, 0.3))
+        text += self.given(0.4, "damping", self.number(0, 1.5) + self.also(0.3, " .3 .2"))
+        text += self.given(0.3, "armature", self.number(0, 0.3))
         text += self.given(0.25, "frictionloss", self.number(0.05, 0.6)) + self.solref(0.2, "solreffriction")
-        text += self.given(0.3, "stiffness", self.number(1, 30))
+        bent = self.also(0.3, " ", None, " 2") if kind != "free" else ""
+        text += self.given(0.3, "stiffness", self.number(1, 30) + bent)
         if kind == "free":
             return text + "/>"
+        text += self.also(0.3, ' actuatorgravcomp="true"')
         text += self.given(0.6, "pos", self.numbers(3, -0.1, 0.1))
         limit = self.solref(0.3, "solreflimit") + self.solimp(0.3, "solimplimit") + self.given(0.3, "margin", ".05")
         if kind == "ball":
@@ -148,6 +159,7 @@ class Robot:
         turn = self.degrees if kind == "hinge" else lambda x: x / 3
         low, high = turn(self.rng.uniform(-1, -0.1)), turn(self.rng.uniform(0.1, 1))
         text += f' axis="{self.numbers(3)}"' + self.range(0.5, name, f"{low:.4g} {high:.4g}") + limit
+        text += self.also(0.3, ' actuatorfrcrange="-.4 .5"')
         text += self.given(0.3, "ref", f"{turn(self.rng.uniform(-0.3, 0.3)):.4g}")
         return text + self.given(0.3, "springref", f"{turn(self.rng.uniform(-0.5, 0.5)):.4g}") + "/>"
 

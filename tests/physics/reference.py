@@ -34,6 +34,12 @@ def skip_older_rk4(mj):
         pytest.skip("RK4 on ball and free joints is compared with MuJoCo 4.0 or later")
 
 
+def skip_older_slopes(mj):
+    """Before 4.0 implicitfast takes the slopes of actuators whose joint limits their force; the engine does as 4.0."""
+    if BEFORE_4 and mj.opt.integrator == mujoco.mjtIntegrator.mjINT_IMPLICITFAST and mj.jnt_actfrclimited.any():
+        pytest.skip("implicitfast with limits of joints on actuators is compared with MuJoCo 4.0 or later")
+
+
 def relative(ours, theirs, floor=1e-9):
     if not np.size(theirs):
         return 0.0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests import zoo
-from tests.physics.reference import gymnasium_asset, skip_older_rk4
+from tests.physics.reference import gymnasium_asset, skip_older_rk4, skip_older_slopes
 
 EULER, RK4, IMPLICITFAST = 0, 1, 3
 LONE = zoo.model(
@@ -28,6 +28,7 @@ def difference(sim, data):
 def test_one_step_of_fast_motion(simulators, name, integrator):
     mj, sim = simulators(MODELS[name], integrator)
     skip_older_rk4(mj)
+    skip_older_slopes(mj)
     data, rng, worst = mujoco.MjData(mj), np.random.default_rng(0), 0.0
     for _ in range(15):
         qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, rng, 1.0, 4.0)

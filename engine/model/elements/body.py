@@ -12,6 +12,7 @@ from ..inertia import MINVAL, combine, principal_axes, unit_inertia, volume
 from ..shapes import quat_of
 from ..trees import last_dof
 from .kind import Kind, integer, real
+from .option import disabled
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 _INERTIAL = POSE | {"mass": number(None, 0), "diaginertia": vector(None, 3), "fullinertia": vector(None, 6)}
@@ -35,22 +36,23 @@ class Body(Kind):
             "body_mass": real("kg", "mass", least=0, differentiable=True),
             "body_inertia": real("kg m^2", "principal moments of inertia", 3, least=0, differentiable=True),
             "body_invweight0": real("1/kg, 1/(kg m^2)", "mean inverse inertia at qpos0: moved, turned", 2, least=0),
+            "body_gravcomp": real("1", "share of its weight that is compensated", before=0),
             "body_subtreemass": real("kg", "mass of the body and all below it", least=0),
         },
     }  # fmt: skip
-    attributes = POSE
-    must_be_zero = (("body_gravcomp", "gravcomp"),)
+    attributes = POSE | {"gravcomp": number(0.0)}
 
     class Methods:
         def body(self, name, parent="world", **attributes):
-            """A body in the frame of `parent`: pos, and quat or euler."""
+            """A body in the frame of `parent`: pos, and quat or euler; gravcomp, the share of its weight that is
+            compensated."""
             who = f"body {name!r}"
             if not name:
                 raise ModelError(f"{who}; allowed: a name (bodies are referred to)")
             self._check_new("body", self.bodies, name)
             above = self._find("body", parent, who)
-            a = read_attributes(POSE, who, attributes)
-            self.bodies[name] = _new(name, above, a.pos, quat_of(who, a))
+            a = read_attributes(Body.attributes, who, attributes)
+            self.bodies[name] = _new(name, above, a.pos, quat_of(who, a), a.gravcomp)
             above.children.append(self.bodies[name])
             return name
 
@@ -96,6 +98,16 @@ class Body(Kind):
             "body_inertia": inertia,
         }
 
+    def read(self, mujoco, mj, m):
+        arrays = super().read(mujoco, mj, m)
+        if _no_gravcomp(mujoco, mj):
+            arrays["body_gravcomp"][:] = 0
+        return arrays
+
+    def changed(self, mujoco, mj):
+        if np.any(mj.body_gravcomp) and _no_gravcomp(mujoco, mj):
+            yield f"{_no_gravcomp(mujoco, mj)}: gravcomp set to zero"
+
     def refused(self, mujoco, mj):
         for b in np.flatnonzero(np.asarray(mj.body_mocapid) >= 0):
             yield f"{self.who(mujoco, mj, b)}: mocap = true; allowed: false"
@@ -136,11 +148,19 @@ class Body(Kind):
         }  # fmt: skip
 
 
-def _new(name, parent, pos, quat):
+def _no_gravcomp(mujoco, mj):
+    """Why MuJoCo compensates no weight, or ""."""
+    if disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER"):
+        return "option flags spring and damper are disabled"
+    return "" if mj.flg_gravcomp else "no body has a gravcomp above zero"
+
+
+def _new(name, parent, pos, quat, gravcomp=0.0):
     """attached: the elements on it, by their kinds' plural."""
     return SimpleNamespace(
-        name=name, parent=parent, pos=pos, quat=quat, children=[], inertial=None, attached=defaultdict(list)
-    )
+        name=name, parent=parent, pos=pos, quat=quat, gravcomp=gravcomp, children=[], inertial=None,
+        attached=defaultdict(list),
+    )  # fmt: skip
 
 
 def _inertial(body):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import constants as c
-from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, read_attributes, vector
+from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, polynomial, read_attributes, vector
 from ..checks import below, check, follows, one_of, ranges, same_count, solref
 from ..coordinates import coordinates
 from ..errors import ModelError
@@ -35,6 +35,10 @@ class Joint(Kind):
             "jnt_margin": real("m or rad", "distance from a limit at which it is felt"),
             "jnt_solref": real("s, 1", "reference of a limit", 2),
             "jnt_solimp": real("", "impedance of a limit", 5),
+            "jnt_stiffnesspoly": real("N/m^2, N/m^3 or N m/rad^2, ...", "of stretch squared and cubed", 2, before=0),
+            "jnt_actfrclimited": boolean("whether the sum of actuator forces on it is clamped", before=0),
+            "jnt_actfrcrange": real("N or N m", "lower and upper end of that sum", 2, before=0),
+            "jnt_actgravcomp": boolean("whether compensation of gravity is among those forces", before=0),
         },
         "nv": {
             "dof_bodyid": integer("the body that it moves"),
@@ -46,14 +50,15 @@ class Joint(Kind):
             "dof_invweight0": real("1/kg or 1/(kg m^2)", "inverse inertia at qpos0", least=0),
             "dof_solref": real("s, 1", "reference of dry friction", 2),
             "dof_solimp": real("", "impedance of dry friction", 5),
+            "dof_dampingpoly": real("N s^2/m^2, ... or N m s^2, ...", "of v |v| and v cubed", 2, before=0),
         },
     }
     attributes = {
         "type": choice("hinge", {name: kind for kind, name in c.JOINT_NAMES.items()}),
         "pos": vector((0, 0, 0), 3),
         "axis": direction((0, 0, 1), 3, "three finite numbers, not all zero"),
-        "stiffness": number(0.0, 0),
-        "damping": number(0.0, 0),
+        "stiffness": polynomial(),
+        "damping": polynomial(),
         "armature": number(0.0, 0),
         "frictionloss": number(0.0, 0),
         "ref": number(0.0),
@@ -61,14 +66,19 @@ class Joint(Kind):
         "range": ends(),
         "limited": flag(),
         "margin": number(0.0),
+        "actuatorfrcrange": ends(),
+        "actuatorfrclimited": flag(),
+        "actuatorgravcomp": flag()._replace(default=False),
         "solreflimit": SOLREF,
         "solimplimit": SOLIMP,
         "solreffriction": SOLREF,
         "solimpfriction": SOLIMP,
     }
     stored = {"jnt_solref": "solreflimit", "jnt_solimp": "solimplimit",
-              "dof_solref": "solreffriction", "dof_solimp": "solimpfriction"}  # fmt: skip
-    must_be_zero = (("jnt_stiffnesspoly", "second and third stiffness"), ("jnt_springyield", "springyield"))
+              "dof_solref": "solreffriction", "dof_solimp": "solimpfriction",
+              "jnt_actfrclimited": "actuatorfrclimited", "jnt_actfrcrange": "actuatorfrcrange",
+              "jnt_actgravcomp": "actuatorgravcomp"}  # fmt: skip
+    must_be_zero = (("jnt_springyield", "springyield"),)
 
     class Methods:
         def joint(self, body, name=None, **attributes):
@@ -90,6 +100,7 @@ class Joint(Kind):
             if a.type == c.FREE:
                 a.pos = np.zeros(3)
             self._set_limits(who, a, "range", "limited")
+            self._set_limits(who, a, "actuatorfrcrange", "actuatorfrclimited")
             return self._add("joint", name, a, target)
 
     def assembled(self, order, m):
@@ -101,6 +112,8 @@ class Joint(Kind):
         return (
             self.columns(joints, "njnt")
             | self.columns([joints[j] for j in topology["dof_jntid"]], "nv")
+            | _polynomials("jnt_stiffness", [joint.stiffness for joint in joints])
+            | _polynomials("dof_damping", [joints[j].damping for j in topology["dof_jntid"]])
             | topology
             | {"jnt_bodyid": m.jnt_bodyid}
             | {"qpos0": np.concatenate([[], *(at for at, _ in rest)])}
@@ -108,22 +121,22 @@ class Joint(Kind):
         )
 
     def refused(self, mujoco, mj):
-        for j in range(mj.njnt):
-            poly = mj.dof_dampingpoly[mj.jnt_dofadr[j]]
-            if poly.any():
-                yield f"{self.who(mujoco, mj, j)}: second and third damping = {poly}; allowed: 0"
-        for j in np.flatnonzero(mj.jnt_actfrclimited):
-            if not _inert_force_range(mj, j):
-                yield (
-                    f"{self.who(mujoco, mj, j)}: actuatorfrcrange = {mj.jnt_actfrcrange[j]}; "
-                    "allowed: none where an actuator acts (give the actuator a forcerange)"
-                )
         for j in np.flatnonzero(np.asarray(getattr(mj, "jnt_plasticadr", ())) >= 0):
             if not mj.jnt_springyield[j]:  # otherwise named above
                 yield f"{self.who(mujoco, mj, j)}: plastic spring; allowed: an elastic one"
 
+    def read(self, mujoco, mj, m):
+        arrays = super().read(mujoco, mj, m)
+        arrays["jnt_actfrclimited"] &= ~_idle(mujoco, mj)
+        return arrays
+
+    def lacking(self, m):
+        for j in np.flatnonzero((m.jnt_type == c.FREE) & np.any(m.jnt_stiffnesspoly, axis=1)):
+            who = f"joint {m.joint_names[j]!r}" if m.joint_names[j] else f"joint {j}"
+            yield f"{who}: second and third stiffness of a free joint = {m.jnt_stiffnesspoly[j]}; allowed: 0"
+
     def changed(self, mujoco, mj):
-        idle = sum(_inert_force_range(mj, j) for j in np.flatnonzero(mj.jnt_actfrclimited))
+        idle = np.sum(mj.jnt_actfrclimited & _idle(mujoco, mj))
         if idle:
             yield f"actuatorfrcrange (effort) of {idle} joints without an actuator: left out"
 
@@ -141,9 +154,12 @@ class Joint(Kind):
             follows(m, array, want, "body_parentid, jnt_type and jnt_bodyid")
 
     def check(self, m):
-        ranges(m, ("jnt_limited", "jnt_range"))
+        low, high = m.jnt_range.T
+        check(m, "jnt_range", m.jnt_limited & (low > high), "lower end below upper end, or at it")
+        ranges(m, ("jnt_actfrclimited", "jnt_actfrcrange"))
         ball, free = m.jnt_type == c.BALL, m.jnt_type == c.FREE
         single = ~ball & ~free
+        check(m, "jnt_actfrclimited", m.jnt_actfrclimited & ~single, "False, since only hinges and slides have it")
         check(m, "jnt_axis", single & (abs(np.linalg.norm(m.jnt_axis, axis=1) - 1) > 1e-6), "a vector of length one")
         check(m, "jnt_limited", m.jnt_limited & free, "False, since a free joint has no limits")
         check(m, "jnt_range", m.jnt_limited & ball & (m.jnt_range[:, 0] != 0), "[0, largest angle] for a ball joint")
@@ -180,10 +196,21 @@ def _rest(joint, body):
     return [joint.ref], [joint.springref]
 
 
-def _inert_force_range(mj, j):
-    """Whether the limit on actuator forces at joint `j` (a URDF's effort) limits none, since no actuator acts there."""
-    low, high = mj.jnt_actfrcrange[j]
-    return low <= 0 <= high and j not in mj.actuator_trnid[:, 0]
+def _polynomials(array, given):
+    """{array of first coefficients: (n,), array of the others: (n, 2)}"""
+    given = np.reshape(given, (-1, 3))
+    return {array: given[:, 0], f"{array}poly": given[:, 1:]}
+
+
+def _idle(mujoco, mj):
+    """(njnt,), at which joints a limit on actuator forces (a URDF's effort) limits none: no actuator acts there."""
+    low, high = mj.jnt_actfrcrange.T
+    driven = np.zeros(mj.njnt, bool)
+    of_joints = np.isin(mj.actuator_trntype, (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT))
+    driven[mj.actuator_trnid[of_joints, 0]] = True
+    driven |= not of_joints.all()  # others act on joints that they do not name
+    compensated = mj.jnt_actgravcomp.astype(bool) & np.any(mj.body_gravcomp)
+    return (low <= 0) & (high >= 0) & ~driven & ~compensated | (len(mj.actuator_trntype) == 0)
 
 
 def _check_neighbours(m, j):

@@ -48,16 +48,16 @@ class Field(NamedTuple):
     before: int | None = None
 
 
-def real(unit, meaning, *shape, least=None, differentiable=False):
-    return Field(F, shape, unit, meaning, least, differentiable)
+def real(unit, meaning, *shape, least=None, differentiable=False, before=None):
+    return Field(F, shape, unit, meaning, least, differentiable, before)
 
 
 def integer(meaning, *shape, before=None):
     return Field(N, shape, "", meaning, before=before)
 
 
-def boolean(meaning):
-    return Field(B, (), "", meaning)
+def boolean(meaning, before=None):
+    return Field(B, (), "", meaning, before=before)
 
 
 class Kind:

@@ -27,12 +27,12 @@ class Option:
     magnetic: np.ndarray = field(default_factory=lambda: np.array([0.0, -0.5, 0.0]))
 
 
-# Flags whose being disabled means the same as other numbers: bits in an MjModel, the array that is zero then, words.
+# Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.
 _FLAGS = (
     ("frictionloss", ("FRICTIONLOSS", "CONSTRAINT"), "dof_frictionloss", "dof_frictionloss set to zero"),
     ("limit", ("LIMIT", "CONSTRAINT"), "jnt_limited", "jnt_limited set to zero"),
-    ("spring", ("SPRING",), "jnt_stiffness", "jnt_stiffness set to zero"),
-    ("damper", ("DAMPER",), "dof_damping", "dof_damping set to zero"),
+    ("spring", ("SPRING",), "jnt_stiffness jnt_stiffnesspoly", "jnt_stiffness set to zero"),
+    ("damper", ("DAMPER",), "dof_damping dof_dampingpoly", "dof_damping set to zero"),
     ("gravity", ("GRAVITY",), None, "gravity set to zero"),
     ("contact", ("CONTACT", "CONSTRAINT"), None, "no pair of geoms collides"),
     ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),
@@ -113,7 +113,8 @@ class OptionKind(Kind):
 
     def switched_off(self, mujoco, mj):
         """The arrays that are zero since a flag is disabled."""
-        return [array for _, bits, array, _ in _FLAGS if array and disabled(mujoco, mj, *bits)]
+        found = [arrays for _, bits, arrays, _ in _FLAGS if arrays and disabled(mujoco, mj, *bits)]
+        return " ".join(found).split()
 
     def check(self, m):
         for name, good, allowed in (

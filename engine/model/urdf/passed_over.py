@@ -48,10 +48,10 @@ def robot_of(text):
     return root if root.tag == "robot" else None
 
 
-def mimics(robot):
-    """A refusal for each joint that follows another."""
+def mimics(robot, made):
+    """A refusal for each joint that follows another, but for those `made` a constraint."""
     for joint in robot.iter("joint"):
-        for mimic in joint.findall("mimic"):
+        for mimic in joint.findall("mimic") if joint.get("name") not in made else ():
             yield (
                 f"joint {joint.get('name')!r}: mimic of joint {mimic.get('joint')!r}; allowed: none, since the engine "
                 "has no constraint between joints"
@@ -72,6 +72,8 @@ def left_out(robot, body_names):
                 yield f"limit of joint {joint.get('name')!r} without {missing}: left out, since limits have two ends"
             elif low is not None and float(low) > float(high):
                 yield f"limit of joint {joint.get('name')!r}, lower {low} above upper {high}: left out"
+            elif low is not None and joint.get("type") in ("revolute", "prismatic") and float(low) == float(high):
+                yield f"limit of joint {joint.get('name')!r}, lower and upper {low}: left out, so that it moves freely"
     compiler = robot.find("mujoco/compiler")
     if compiler is None or compiler.get("discardvisual") != "false":
         visuals = [f"link {link.get('name')!r}" for link in robot.iter("link") if link.find("visual") is not None]
@@ -80,20 +82,6 @@ def left_out(robot, body_names):
     fused = [repr(link.get("name")) for link in robot.findall("link") if link.get("name") not in body_names]
     if fused:
         yield f"link {_list(fused)}: part of what it is fixed to"
-
-
-def unknown_address(robot, error):
-    """What to do about the mesh of which MuJoCo's `error` says that it cannot be opened, if it is named by a URL."""
-    for mesh in robot.iter("mesh"):
-        filename = mesh.get("filename", "")
-        scheme, _, path = filename.partition("://")
-        name = re.split(r"[/\\]", path)[-1]
-        if name and name in error:
-            return (
-                f"mesh {filename!r}: nothing here knows where {scheme}:// leads; allowed: a path seen from the "
-                f"file's folder, or the content of the file, assets={{{name!r}: bytes}}"
-            )
-    return None
 
 
 def _collect(element, owner, found):

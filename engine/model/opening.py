@@ -1,0 +1,97 @@
+"""Opening a robot file: MuJoCo's compiler, after what it needs to read URDFs and files of its older versions."""
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from . import older
+from .urdf import prepare, robot_of
+
+OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant something else, and refused arrays were missing
+
+# White space and the mark with which files of some editors begin, in any order where a text was put together.
+_BEFORE_XML = re.compile("[\\s\ufeff]*")
+
+
+class Opened(NamedTuple):
+    title: str  # what messages call it
+    mj: object  # the mujoco.MjModel
+    robot: object  # the root of a URDF, or None
+    changed: list  # lines
+
+
+def the_mujoco():
+    """The mujoco package. Raises ImportError with what to install."""
+    try:
+        import mujoco
+    except ImportError as error:
+        raise ImportError('MJCF and URDF need the mujoco package: pip install "pullback[mjcf]"') from error
+    if tuple(int(part) for part in mujoco.__version__.split(".")[:2]) < OLDEST:
+        raise ImportError(
+            f"mujoco {mujoco.__version__} is older than {OLDEST[0]}.{OLDEST[1]}, which the importer reads: "
+            'pip install --upgrade "pullback[mjcf]"'
+        )
+    return mujoco
+
+
+def opened(mujoco, source, assets, wishes):
+    """An Opened path, XML text or MjModel, with what was asked for at load (wishes.py)."""
+    if isinstance(source, mujoco.MjModel):
+        if wishes:
+            raise TypeError(f"load of a compiled MjModel with {wishes.names()}; allowed: with a path or XML text")
+        return Opened("the MjModel", source, None, [])
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
+    text = source[_BEFORE_XML.match(source).end() :] if isinstance(source, str) else ""
+    if isinstance(source, str) and not text:
+        raise ValueError(f"source: got {source!r}, an empty text; allowed: a path of an MJCF or URDF file, or XML text")
+    path, title, content = None, "the XML text", text
+    if not text.startswith("<"):
+        path = Path(source).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
+        title, content = path.name, path.read_bytes()
+    robot = robot_of(content)
+    if robot is None:
+        return _mjcf(mujoco, title, path, text, assets, wishes)
+    try:
+        return _urdf(mujoco, title, path, text, assets, wishes, robot, 0.0)
+    except ValueError as error:
+        if "balanceinertia" not in str(error):
+            raise
+        return _urdf(mujoco, title, path, text, assets, wishes, robot, 1e-13)
+
+
+def _urdf(mujoco, title, path, text, assets, wishes, robot, rounding):
+    prepared = prepare(title, robot, path and path.parent, assets, rounding)
+    if prepared.text is not None:
+        path, text, assets = None, prepared.text, prepared.assets
+    return Opened(title, *_compiled(mujoco, title, path, text, assets, wishes, robot, prepared.changed))
+
+
+def _mjcf(mujoco, title, path, text, assets, wishes):
+    try:
+        return Opened(title, *_compiled(mujoco, title, path, text, assets, wishes, None, []))
+    except ValueError as error:
+        if "Schema violation" not in str(error):
+            raise
+        stripped, changed = older.stripped(path, text, assets)
+        if not changed:
+            raise
+    spec = mujoco.MjSpec.from_string(stripped, assets=assets)
+    if path is not None:
+        spec.modelfiledir = str(path.parent)
+    changed += wishes.granted(mujoco, title, spec)
+    return Opened(title, spec.compile(), None, changed)
+
+
+def _compiled(mujoco, title, path, text, assets, wishes, robot, changed):
+    """The rest of an Opened."""
+    if not wishes:
+        compiled = mujoco.MjModel.from_xml_string if path is None else mujoco.MjModel.from_xml_path
+        return compiled(text if path is None else str(path), assets), robot, changed
+    read = mujoco.MjSpec.from_string if path is None else mujoco.MjSpec.from_file
+    spec = read(text if path is None else str(path), assets=assets)
+    changed = changed + wishes.granted(mujoco, title, spec)
+    return spec.compile(), robot, changed

@@ -1,0 +1,183 @@
+"""What a person may ask for at load, and a file does not say: a floating base, a floor, actuators, what collides.
+
+MuJoCo's own description of the robot (mujoco.MjSpec) is edited before it is compiled, so that all of it is derived as
+if it stood in the file.
+"""
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import ModelError
+
+COLLIDE = ("all", "ground", "none")
+
+
+@dataclass
+class Wishes:
+    """The arguments of `load` of these names."""
+
+    floating: object = False
+    floor: object = False
+    actuators: object = None
+    kp: float | None = None
+    kd: float | None = None
+    collide: str | None = None
+
+    def __post_init__(self):
+        self.floating, self.floor = (_height(name, getattr(self, name)) for name in ("floating", "floor"))
+        if self.collide is not None and self.collide not in COLLIDE:
+            raise ValueError(f"collide = {self.collide!r}; allowed: None (as in the file), {', '.join(COLLIDE)}")
+        for name in ("kp", "kd"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and value >= 0):
+                raise ValueError(f"{name} = {value!r}; allowed: a finite number, 0 or more")
+            if value is not None and self.actuators is None:
+                raise ValueError(f"{name} = {value!r} without actuators; allowed: with actuators, True or names")
+
+    def __bool__(self):
+        return bool(self._said())
+
+    def _said(self):
+        return [name for name in ("floating", "floor", "actuators", "collide")
+                if getattr(self, name) is not None]  # fmt: skip
+
+    def names(self):
+        return ", ".join(self._said())
+
+    def granted(self, mujoco, title, spec):
+        """Edit a MjSpec; lines about what was added. Raises ModelError where the robot has no place for it."""
+        lines = []
+        if self.floating is not None:
+            lines += _float(title, spec, self.floating)
+        if self.collide is not None:
+            lines += _collide(spec, self.collide)
+        if self.floor is not None:
+            lines += _add_floor(mujoco, title, spec, self.floor)
+        if self.actuators is not None:
+            lines += self._actuate(mujoco, title, spec)
+        return lines
+
+    def _actuate(self, mujoco, title, spec):
+        single = {joint.name: joint for joint in spec.joints if joint.name and int(joint.type) in _single(mujoco)}
+        driven = {actuator.target for actuator in spec.actuators}
+        following = {equality.name1 for equality in spec.equalities if equality.type == mujoco.mjtEq.mjEQ_JOINT}
+        wanted = self.actuators
+        if wanted is True:
+            wanted = [name for name in single if name not in driven | following]
+        settings = dict(wanted) if isinstance(wanted, dict) else dict.fromkeys(_names(wanted))
+        for name, own in settings.items():
+            if name not in single:
+                known = ", ".join(single) or "none has a name"
+                raise ModelError(f"{title}: actuators: no hinge or slide joint {name!r}; there are: {known}")
+            if spec.actuator(name) is not None:
+                raise ModelError(f"{title}: actuators: an actuator of that name exists, {name!r}; allowed: a new name")
+            kp, kd = self.kp, self.kd
+            if own is not None:
+                known = isinstance(own, dict) and set(own) <= {"kp", "kd"}
+                if not known or not all(_is_number(value) and value >= 0 for value in own.values()):
+                    raise ValueError(f"actuators: {name!r}: {own!r}; allowed: kp and kd, finite numbers, 0 or more")
+                kp, kd = own.get("kp", kp), own.get("kd", kd)
+            _drive(mujoco, spec, single[name], kp, kd or 0.0, name in driven)
+        kind = "as given" if isinstance(wanted, dict) else "motors" if self.kp is None else f"servos of kp {self.kp:g}"
+        yield f"{len(settings)} actuators added, {kind}: limits are the joints' effort and range"
+
+
+def _float(title, spec, height):
+    """A free joint for the body that stands on the world and carries the joints."""
+    standing = [body for body in spec.worldbody.bodies if not body.joints and not body.mocap]
+    carrying = [body for body in standing if any(below.joints for below in _below(body))] or standing
+    if len(carrying) != 1:
+        on_joints = [body.name for body in spec.worldbody.bodies if body.joints]
+        found = f"{len(carrying)} bodies stand on the world without a joint" if carrying else (
+            f"the bodies on the world have joints already ({', '.join(map(repr, on_joints[:4]))})"
+        )  # fmt: skip
+        raise ModelError(f"{title}: floating: {found}; allowed: one, which becomes the base")
+    base = carrying[0]
+    base.add_freejoint(name=f"{base.name or 'base'}_free")
+    if height is not True:
+        base.pos = [base.pos[0], base.pos[1], height]
+    at = "" if height is True else f", at a height of {height:g} m"
+    yield f"body {base.name!r} floats: a free joint added{at}"
+
+
+def _add_floor(mujoco, title, spec, height):
+    if spec.geom("floor") is not None:
+        raise ModelError(f"{title}: floor: a geom of that name exists already; allowed: a file without one")
+    z = 0.0 if height is True else height
+    spec.worldbody.add_geom(name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], pos=[0, 0, z], contype=1,
+                            conaffinity=1)  # fmt: skip
+    yield f"floor added, a plane at a height of {z:g} m"
+
+
+def _collide(spec, what):
+    """all: what collides in the file, with all of it. ground: with what is the world's own. none: nothing."""
+    colliding = [geom for geom in spec.geoms if geom.contype or geom.conaffinity]
+    for geom in colliding:
+        of_world = geom.parent.name == spec.worldbody.name
+        geom.contype = int(what == "all" or what == "ground" and not of_world)
+        geom.conaffinity = int(what == "all" or what == "ground" and of_world)
+    pairs = list(spec.pairs) if what != "all" else []
+    for pair in pairs:
+        spec.delete(pair)
+    words = {"all": "meet each other", "ground": "meet the world's own alone", "none": "meet nothing"}[what]
+    yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
+        f"; {len(pairs)} explicit pairs left out" if pairs else ""
+    )
+
+
+def _drive(mujoco, spec, joint, kp, kd, shared):
+    """A motor, or with kp a servo; the joint's limit on actuator forces becomes the actuator's, unless it is `shared`
+    with another."""
+    actuator = spec.add_actuator(name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+    low, high = joint.actfrcrange
+    limited = _is_limited(mujoco, joint.actfrclimited, low, high)
+    if kp is None:
+        actuator.set_to_motor()
+        if limited:
+            actuator.ctrlrange, actuator.ctrllimited = [low, high], 1
+    else:
+        actuator.set_to_position(kp=kp, kv=kd)
+        turns = int(joint.type) == int(mujoco.mjtJoint.mjJNT_HINGE) and joint.compiler.degree
+        if _is_limited(mujoco, joint.limited, *joint.range):
+            actuator.ctrlrange, actuator.ctrllimited = np.radians(joint.range) if turns else joint.range, 1
+        if limited:
+            actuator.forcerange, actuator.forcelimited = [low, high], 1
+    if limited and not shared:
+        joint.actfrclimited = 0
+
+
+def _is_limited(mujoco, flag, low, high):
+    return int(flag) == 1 or int(flag) == int(mujoco.mjtLimited.mjLIMITED_AUTO) and low < high
+
+
+def _single(mujoco):
+    return int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
+
+
+def _below(body):
+    for child in body.bodies:
+        yield child
+        yield from _below(child)
+
+
+def _names(names):
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, or {{name: {{'kp': .., 'kd': ..}}}}")
+    return names
+
+
+def _height(name, value):
+    """None: not asked for. True, or a height in m."""
+    if value is False or value is None:
+        return None
+    if value is True:
+        return True
+    if _is_number(value):
+        return float(value)
+    raise ValueError(f"{name} = {value!r}; allowed: True, or a height in m, a finite number")
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -13,7 +13,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CAPSULE, PLANE, SPHERE
+from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.trees import hessian_entries, longest_chain, tree
@@ -158,7 +158,7 @@ def pair_contacts(model):
     """Contacts that each candidate pair can make at most, (npair,)."""
     type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
-    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (BOX, 4)):
+    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
     return most
 

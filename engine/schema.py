@@ -168,7 +168,7 @@ WORK = (
         "con_kd con_ko con_fbar",
     ),
     Buffer("con_r", "real", "nconmax",
-        "con_dist con_r1 con_r2 con_t con_tnear con_d con_b con_bt con_kp con_imp con_impp",
+        "con_dist con_r1 con_r2 con_bend con_t con_tnear con_d con_b con_bt con_kp con_imp con_impp",
     ),
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",

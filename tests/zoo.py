@@ -152,11 +152,14 @@ SHAPES = {
     "plane": 'type="plane" size="3 3 .1"',
     "sphere": 'type="sphere" size=".15"',
     "capsule": 'type="capsule" size=".08 .2"',
+    "ellipsoid": 'type="ellipsoid" size=".1 .2 .15"',
+    "cylinder": 'type="cylinder" size=".15 .12"',
     "box": 'type="box" size=".2 .15 .12"',
 }
 PAIRS = (
     ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
-    ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"),
+    ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
+    ("plane", "ellipsoid"),
 )  # fmt: skip
 CONES = ("pyramidal", "elliptic")
 

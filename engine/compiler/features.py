@@ -19,7 +19,7 @@ import numpy as np
 from engine import parts
 from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
+from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, PLANE, RK4
 from engine.model.coordinates import quaternions
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -37,6 +37,8 @@ FEATURES = {
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
     "box": "spheres and capsules against boxes",
+    "cylinder": "planes and spheres against cylinders",
+    "ellipsoid": "planes against ellipsoids",
     "ball_limit": "limited ball joints",
     "block": "contacts or ball limits",
     "pyramidal": "the pyramidal cone",
@@ -55,7 +57,7 @@ has = SimpleNamespace(**dict.fromkeys(NAMES, True))
 def features_of(model):
     """The features of a Model, a set of names."""
     types = model.geom_type[np.stack([model.pair_geom1, model.pair_geom2])] if model.npair else np.zeros((2, 0), int)
-    planes, boxes = types[0] == PLANE, types[1] == BOX
+    planes, boxes, cylinders = types[0] == PLANE, types[1] == BOX, types[1] == CYLINDER
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
@@ -69,8 +71,10 @@ def features_of(model):
         contact=contact,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
-        segment=(~planes & ~boxes).any(),
+        segment=(~planes & ~boxes & ~cylinders).any(),
         box=(~planes & boxes).any(),
+        cylinder=cylinders.any(),
+        ellipsoid=(types[1] == ELLIPSOID).any(),
         ball_limit=ball_limit,
         block=contact or ball_limit,
         pyramidal=contact and model.opt.cone == 0,

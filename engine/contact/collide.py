@@ -3,17 +3,21 @@
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.box import FIXED
+from engine.contact.box_contacts import box_contacts, box_contacts_vjp
 from engine.contact.broad import next_near
-from engine.contact.frame import contact_frame, contact_frame_vjp, has_hint, tangent_hint
+from engine.contact.cylinder import ball_cylinder, plane_rim
+from engine.contact.ellipsoid import plane_point
+from engine.contact.frame import contact_frame_vjp
 from engine.contact.plane import plane_count, plane_offset
+from engine.contact.record import add_contact
 from engine.contact.segment import segment_params
-from engine.contact.witness import FACE, POINT, witness, witness_vjp
+from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, rotate, rotate_back
+from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
-from engine.model.constants import BOX, CAPSULE, PLANE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, PLANE
 
 
 @ti.func
@@ -66,14 +70,20 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
                 near = n.dot(x2 - x1) <= reach
         if near:
-            ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
+            if type2 == BOX and type1 != PLANE:
+                if ti.static(has.box):
+                    d.ncon[w] = ncon
+                    box_contacts(m, d, w, p)
+                    ncon = d.ncon[w]
+            else:
+                ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
     d.ncon[w] = ncon
 
 
 @ti.func
 def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: ti.i32, g2: ti.i32, type1: ti.i32,
                  type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, margin: real, first: ti.i32):  # fmt: skip
-    """Contacts of one pair, from number `first` on; returns the next number."""
+    """Contacts of one pair whose features need no search, from number `first` on; returns the next number."""
     ncon = first
     size1 = m.geom_size[g1]
     size2 = m.geom_size[g2]
@@ -82,24 +92,9 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     s2 = half_axis(m, d, w, g2)
     cand = 1
     most = 2
-    q = vec3(0.0, 0.0, 0.0)
-    a = vec3(0.0, 0.0, 0.0)
-    t_near = real(0.0)
-    near = -1
-    t_second = real(0.0)
-    kind_second = -1
-    axis_second = 0
     if type1 == PLANE:
         if ti.static(has.plane):
             cand, most = plane_count(type2)
-    elif type2 == BOX:
-        if ti.static(has.box):
-            q = rotate_back(q2, x1 - x2)
-            a = rotate_back(q2, s1)
-            if type1 == CAPSULE:
-                t_near, near, t_second, kind_second, axis_second = capsule_box_params(q, a, size2)
-                if kind_second >= 0:
-                    cand = 2
     k = 0
     found = 0
     while k < cand and found < most:
@@ -109,12 +104,11 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
         c2 = x2
         r1 = size1[0]
         r2 = size2[0]
+        a1 = s1
         a2 = s2
+        bend = real(0.0)
         n = normal
         y = vec3(0.0, 0.0, 0.0)
-        t = real(0.0)
-        rule = FIXED
-        axis = 0
         skip = 0
         if type1 == PLANE:
             if ti.static(has.plane):
@@ -122,25 +116,22 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
                 r1 = 0.0
                 o, r2 = plane_offset(type2, size2, k)
                 o = rotate(q2, o)
+                if ti.static(has.cylinder):
+                    if type2 == CYLINDER:
+                        kind2, o, a1, a2 = plane_rim(n, q2, size2, k)
+                if ti.static(has.ellipsoid):
+                    if type2 == ELLIPSOID:
+                        kind2 = SURFACE
+                        o, a1, a2 = plane_point(n, q2, size2)
                 c2 = x2 + o
                 if type2 == CAPSULE:
                     y = s2 / size2[1]
                 if type2 == BOX and n.dot(o) > 0:
                     skip = 1
-        elif type2 == BOX:
-            if ti.static(has.box):
-                t = t_near
-                if near >= 0:
-                    rule = NEAREST
-                if k == 1:
-                    t = t_second
-                    rule = kind_second
-                    axis = axis_second
-                c1 = x1 + t * s1
-                r2 = 0.0
-                kind2, c2, n = box_feature(q + t * a, size2)
-                c2 = x2 + rotate(q2, c2)
-                n = rotate(q2, n)
+        elif type2 == CYLINDER:
+            if ti.static(has.cylinder):
+                kind2, c2, r2, n, bend = ball_cylinder(x1 - x2, q2, size2)
+                c2 = x2 + c2
                 a2 = n
         else:
             if ti.static(has.segment):
@@ -151,38 +142,10 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
         if not skip and dist <= margin:
             found = found + 1
             if dist < m.pair_margin[p]:
-                if ncon < m.nconmax:
-                    c = bounded(w * m.nconmax + ncon)
-                    # a capsule that stands upright on the plane gives no hint
-                    hinted = ti.cast(has_hint(n, y), ti.i32)
-                    if not hinted:
-                        y = tangent_hint(n)
-                    tangent1, tangent2 = contact_frame(n, y)
-                    d.con_pos[c] = pos
-                    d.con_normal[c] = n
-                    d.con_tangent1[c] = tangent1
-                    d.con_tangent2[c] = tangent2
-                    d.con_y[c] = y
-                    d.con_hinted[c] = hinted
-                    d.con_dist[c] = dist
-                    d.con_kind1[c] = kind1
-                    d.con_kind2[c] = kind2
-                    d.con_axis1[c] = s1
-                    d.con_axis2[c] = a2
-                    d.con_r1[c] = r1
-                    d.con_r2[c] = r2
-                    if ti.static(has.box):
-                        d.con_t[c] = t
-                        d.con_near[c] = near
-                        d.con_tnear[c] = t_near
-                        d.con_rule[c] = rule
-                        d.con_face[c] = axis
-                    d.con_pair[c] = p
-                    d.con_body1[c] = m.geom_bodyid[g1]
-                    d.con_body2[c] = m.geom_bodyid[g2]
-                    d.con_dim[c] = m.pair_dim[p]
-                    d.con_zone[c] = -1
-                ncon = ncon + 1
+                ncon = add_contact(m, d, w, p, ncon, dist, pos, n, y, kind1, a1, r1, kind2, a2, r2)
+                if ti.static(has.cylinder):
+                    if ncon <= m.nconmax:
+                        d.con_bend[bounded(w * m.nconmax + ncon - 1)] = bend
         k = k + 1
     return ncon
 
@@ -208,33 +171,21 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     c1 = d.con_pos[c] - (r1 + half) * n
     c2 = d.con_pos[c] + (r2 + half) * n
     nb, y_bar = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], n_bar, t1_bar, t2_bar)
+    bend = real(0.0)
+    if ti.static(has.cylinder):
+        bend = d.con_bend[c]
     c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-        d.con_kind1[c], d.con_axis1[c], r1, d.con_kind2[c], d.con_axis2[c], r2, n, d.con_dist[c], dist_bar, p_bar, nb
-    )
+        d.con_kind1[c], d.con_axis1[c], r1, d.con_kind2[c], d.con_axis2[c], r2, bend, n, d.con_dist[c], dist_bar,
+        p_bar, nb,
+    )  # fmt: skip
     if ti.static(has.plane):
         if d.con_hinted[c]:
             turn2 = turn2 + d.con_y[c].cross(y_bar)
     if ti.static(has.box):
         if d.con_rule[c] != FIXED:
-            run, turn = run_vjp(m, d, w, c, c1_bar)
+            run, turn = box_contacts_vjp(m, d, w, c, c1_bar)
             x1 = d.geom_xpos[bounded(w * m.ngeom + m.pair_geom1[d.con_pair[c]])]
             add_pose_bar(m, d, g, w, d.con_body1[c], x1, run, turn)
             add_pose_bar(m, d, g, w, d.con_body2[c], x1, -run, -turn)
     add_pose_bar(m, d, g, w, d.con_body1[c], c1, c1_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body2[c], c2, c2_bar, turn2)
-
-
-@ti.func
-def run_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, c1_bar: vec3):
-    """How contact c's point runs along a capsule by the rule that a box gives it (box.py): force at the capsule's
-    centre and torque on the capsule; the box has their opposites. c1_bar: the point's adjoint."""
-    p = d.con_pair[c]
-    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
-    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
-    q2 = d.geom_xquat[i2]
-    s1 = d.con_axis1[c]
-    tq, ta = param_vjp(
-        rotate_back(q2, d.geom_xpos[i1] - d.geom_xpos[i2]), rotate_back(q2, s1), m.geom_size[m.pair_geom2[p]],
-        d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar),
-    )  # fmt: skip
-    return rotate(q2, tq), s1.cross(rotate(q2, ta))

@@ -3,7 +3,7 @@
 import taichi as ti
 
 from engine.math.types import vec3
-from engine.model.constants import BOX, CAPSULE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID
 
 
 @ti.func
@@ -17,6 +17,9 @@ def plane_count(type2: ti.i32):
     if type2 == BOX:
         n = 8
         most = 4
+    if type2 == CYLINDER:
+        n = 4
+        most = 4
     return n, most
 
 
@@ -25,6 +28,8 @@ def plane_offset(type2: ti.i32, size2: vec3, k: ti.i32):
     """Candidate k in the other geom's frame, and its radius."""
     o = vec3(0.0, 0.0, 0.0)
     r = size2[0]
+    if type2 == CYLINDER or type2 == ELLIPSOID:
+        r = 0.0
     if type2 == CAPSULE:
         o[2] = size2[1] * (1 - 2 * k)
     if type2 == BOX:

@@ -4,12 +4,20 @@ The narrow phase (collide.py) chooses. What it leaves of each shape is a *featur
 
     POINT   a place c that the body carries
     LINE    the point c of a line that comes nearest to the other feature; a: a vector along the line
+    CURVE   the point c of a circle that comes nearest to the other feature; a: its unit tangent there
+    SURFACE the point c of a smooth surface that comes nearest to a FACE
     FACE    a plane: its normal is that of the contact, c any point of it where dist is asked for
 
     n = (c2 - c1) / |c2 - c1|, or that of the face,  dist = n . (c2 - c1) - r1 - r2,  pos = c1 + (r1 + dist / 2) n
 
 The adjoint of each side is a wrench on what carries the feature: a force at c and a torque. Where c is free to slide
-along a line, |c1 - c2|^2 stays stationary, and its derivative is that of this equation. Nothing here knows a shape.
+along a line or a circle, |c1 - c2|^2 stays stationary, and its derivative is that of this equation: half the square's
+second derivative along a is a . a, and for a circle `bend` more. Nothing here knows a shape.
+
+A CURVE against a FACE turns about its axis z with its point that is lowest on the plane: c2 moves by
+a2 (a1 . (dn - w x n)) where the normal moves by dn and the circle by w, with a2 = z x (c2 - centre) and a1 the lowest
+point's unit tangent over n . e, e the unit vector from the circle's axis to that point. That of a SURFACE moves by
+-(a1 a1^T + a2 a2^T) (dn - w x n).
 """
 
 import taichi as ti
@@ -18,7 +26,7 @@ from engine.compiler.features import has
 from engine.math.quat import rotate
 from engine.math.types import MINVAL, real, vec3, vec4
 
-POINT, LINE, FACE = range(3)
+POINT, LINE, FACE, CURVE, SURFACE = range(5)
 
 
 @ti.func
@@ -49,7 +57,7 @@ def witness(kind1: ti.i32, c1: vec3, r1: real, quat1: vec4, kind2: ti.i32, c2: v
 
 
 @ti.func
-def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: real, n: vec3, dist: real,
+def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: real, bend2: real, n: vec3, dist: real,
                 dist_bar: real, p_bar: vec3, n_bar: vec3):  # fmt: skip
     """Forces at c1 and c2 and torques on what carries them: (c1_bar, turn1, c2_bar, turn2).
 
@@ -63,6 +71,13 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
     if kind1 == FACE:
         c2_bar = c2_bar + p_bar - along * n
         turn1 = n.cross(n_bar - (r2 + 0.5 * dist) * p_bar)
+        if ti.static(has.cylinder):
+            if kind2 == CURVE:
+                turn2 = a2.dot(c2_bar) * a1.cross(n)
+        if ti.static(has.ellipsoid):
+            if kind2 == SURFACE:
+                turn2 = n.cross(a1.dot(c2_bar) * a1 + a2.dot(c2_bar) * a2)
+        turn1 = turn1 - turn2
     elif kind2 == FACE:
         turn2 = n.cross(nb)
     else:
@@ -70,9 +85,9 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
         if length > MINVAL:
             c2_bar = c2_bar + (nb - n.dot(nb) * n) / length
     c1_bar = p_bar - c2_bar
-    if ti.static(has.segment or has.box):
-        if kind1 == LINE or kind2 == LINE:
-            c1_bar, slide1, slide2 = slide_vjp(kind1, a1, kind2, a2, -(dist + r1 + r2) * n, c1_bar, c2_bar)
+    if ti.static(has.segment or has.box or has.cylinder):
+        if kind1 == LINE or kind2 == LINE or (kind2 == CURVE and kind1 != FACE):
+            c1_bar, slide1, slide2 = slide_vjp(kind1, a1, kind2, a2, bend2, -(dist + r1 + r2) * n, c1_bar, c2_bar)
             c2_bar = p_bar - c1_bar
             turn1 = a1.cross(slide1)
             turn2 = a2.cross(slide2)
@@ -80,7 +95,7 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
 
 
 @ti.func
-def slide_vjp(kind1: ti.i32, a1: vec3, kind2: ti.i32, a2: vec3, gap: vec3, c1_bar: vec3, c2_bar: vec3):
+def slide_vjp(kind1: ti.i32, a1: vec3, kind2: ti.i32, a2: vec3, bend2: real, gap: vec3, c1_bar: vec3, c2_bar: vec3):
     """(c1_bar, a1_bar, a2_bar) where one or both of c1 and c2 slide along a1, a2; gap = c1 - c2. The sum of c1_bar and
     c2_bar stays.
 
@@ -107,6 +122,6 @@ def slide_vjp(kind1: ti.i32, a1: vec3, kind2: ti.i32, a2: vec3, gap: vec3, c1_ba
         w1 = a1.dot(c1_bar) / a1.dot(a1)
         bar = c1_bar - w1 * a1
     else:
-        w2 = a2.dot(c2_bar) / a2.dot(a2)
+        w2 = a2.dot(c2_bar) / (a2.dot(a2) + bend2)
         bar = c1_bar + w2 * a2
     return bar, -w1 * across, w2 * across

@@ -8,12 +8,14 @@ import numpy as np
 import taichi as ti
 
 from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.cylinder import ball_cylinder, plane_rim
+from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame, contact_frame_vjp
 from engine.contact.impedance import impedance
 from engine.contact.law import contact_law, friction_vjp
 from engine.contact.rows import row_law
 from engine.contact.segment import segment_params
-from engine.contact.witness import FACE, POINT, slide_vjp, witness, witness_vjp
+from engine.contact.witness import FACE, POINT, SURFACE, slide_vjp, witness, witness_vjp
 from engine.math.quat import (
     jr_inverse_slope,
     jr_inverse_transpose,
@@ -70,7 +72,7 @@ def plane(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(y, i, 1, pos)
         write(y, i, 4, n)
         c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-            FACE, z, 0.0, POINT, z, 0.3, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+            FACE, z, 0.0, POINT, z, 0.3, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
         )
         # the plane's force acts where the point's foot is
         write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n - x1).cross(c1_bar)).cross(z) / norm)
@@ -92,7 +94,7 @@ def spheres(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(y, i, 1, pos)
         write(y, i, 4, n)
         c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-            POINT, z, 0.3, POINT, z, 0.2, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+            POINT, z, 0.3, POINT, z, 0.2, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
         )
         write(x_bar, i, 0, c1_bar)
         write(x_bar, i, 3, c2_bar)
@@ -120,7 +122,7 @@ def segments(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         slide2 = vec3(0.0, 0.0, 0.0)
         if kind1 != POINT or kind2 != POINT:
             both = c1_bar + c2_bar
-            c1_bar, slide1, slide2 = slide_vjp(kind1, s1, kind2, s2, c1 - c2, c1_bar, c2_bar)
+            c1_bar, slide1, slide2 = slide_vjp(kind1, s1, kind2, s2, 0.0, c1 - c2, c1_bar, c2_bar)
             c2_bar = both - c1_bar
         write(x_bar, i, 0, c1_bar)
         write(x_bar, i, 3, t1 * c1_bar + slide1)
@@ -142,9 +144,77 @@ def ball_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         write(y, i, 1, pos)
         write(y, i, 4, n)
         c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-            POINT, v, 0.1, kind, v, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+            POINT, v, 0.1, kind, v, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
         )
         write(x_bar, i, 0, c1_bar)
+
+
+@kernel
+def ball_and_cylinder(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """q -> dist, pos, n in the frame of a cylinder of radius .4 and half length .3; ball's radius 0.1; k receives the
+    kind of feature"""
+    for i in range(x.shape[0]):
+        q = read(x, i, 0)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        kind, c, r, v, bend = ball_cylinder(q, turn, vec3(0.4, 0.3, 0.0))
+        k[i, 0] = kind
+        dist, pos, n = witness(POINT, q, 0.1, turn, kind, c, r, turn, v)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            POINT, v, 0.1, kind, v, r, bend, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, c1_bar)
+
+
+@kernel
+def plane_and_cylinder(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """v, c, r -> dist, pos, n = v / |v| of candidate k[0] of a cylinder at c, turned by r from lying along z at r = 0,
+    where alone r has an adjoint; k[1] receives the kind of feature"""
+    for i in range(x.shape[0]):
+        v = read(x, i, 0)
+        norm = ti.sqrt(v.dot(v))
+        n0 = v / norm
+        c = read(x, i, 3)
+        q = quat_exp(read(x, i, 6))
+        kind, o, a1, a2 = plane_rim(n0, q, vec3(0.4, 0.3, 0.0), k[i, 0])
+        k[i, 1] = kind
+        origin = vec3(0.0, 0.0, 0.0)
+        dist, pos, n = witness(FACE, origin, 0.0, q, kind, c + o, 0.0, q, n0)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            FACE, a1, 0.0, kind, a2, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n).cross(c1_bar)).cross(n) / norm)
+        write(x_bar, i, 3, c2_bar)
+        write(x_bar, i, 6, turn2 + o.cross(c2_bar))
+
+
+@kernel
+def plane_and_ellipsoid(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """v, c, r -> dist, pos, n = v / |v| of an ellipsoid of half axes .4, .3, .2 at c, turned by r from r = 0, where
+    alone r has an adjoint"""
+    for i in range(x.shape[0]):
+        v = read(x, i, 0)
+        norm = ti.sqrt(v.dot(v))
+        n0 = v / norm
+        c = read(x, i, 3)
+        q = quat_exp(read(x, i, 6))
+        o, a1, a2 = plane_point(n0, q, vec3(0.4, 0.3, 0.2))
+        origin = vec3(0.0, 0.0, 0.0)
+        dist, pos, n = witness(FACE, origin, 0.0, q, SURFACE, c + o, 0.0, q, n0)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            FACE, a1, 0.0, SURFACE, a2, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n).cross(c1_bar)).cross(n) / norm)
+        write(x_bar, i, 3, c2_bar)
+        write(x_bar, i, 6, turn2 + o.cross(c2_bar))
 
 
 @kernel

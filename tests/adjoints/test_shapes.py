@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from engine.contact import witness
 from tests.adjoints import leaves
 
 RNG = np.random.default_rng(0)
@@ -215,3 +216,47 @@ def test_capsule_along_an_axis_of_the_box(a):
     y, x_bar, _ = leaves.run(leaves.capsule_and_box, x, np.ones((1, 2)), [[0] * 4])
     assert np.isfinite(x_bar).all()
     leaves.check(leaves.capsule_and_box, x, 2, columns=(0, 1, 2), h=1e-6, tolerance=1e-7)
+
+
+# ---------------------------------------------------------------------------------------------- cylinders
+
+
+def test_ball_cylinder():
+    """Nearest to the side, a cap, a rim, and inside."""
+    q = RNG.uniform(-0.8, 0.8, size=(900, 3))
+    smooth, k = leaves.check(leaves.ball_and_cylinder, q, 7, h=1e-5, tolerance=1e-7)
+    assert smooth.sum() > 800
+    assert set(k[smooth, 0]) == {witness.LINE, witness.FACE, witness.CURVE}
+
+
+@pytest.mark.parametrize("q", ((0, 0, 0.35), (0, 0, 0.3), (0.4, 0, 0.1), (0.4, 0, 0.3), (0, 0, 0), (0, 0.1, 0)))
+def test_ball_cylinder_degenerate(q):
+    """On the axis, on the surface, on the rim, at the centre: finite."""
+    y, x_bar, _ = leaves.run(leaves.ball_and_cylinder, rows(1.0 * np.array(q)), np.ones((1, 7)), [[0] * 4])
+    assert np.isfinite(y).all() and np.isfinite(x_bar).all()
+    np.testing.assert_allclose(np.linalg.norm(y[0, 4:]), 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_plane_cylinder(k):
+    x = np.concatenate([RNG.normal(size=(100, 6)), np.zeros((100, 3))], axis=1)
+    x[:50, :2] *= 1e-2  # nearly flat on the plane
+    integers = np.tile([k, 0, 0, 0], (100, 1))
+    smooth, _ = leaves.check(leaves.plane_and_cylinder, x, 7, k=integers, h=1e-6, tolerance=1e-6)
+    assert smooth.sum() > 95
+
+
+@pytest.mark.parametrize("normal", (Z, -Z, X, unit(1, 1, 0)), ids=str)
+def test_plane_cylinder_flat(normal):
+    """On a cap, where no point of the rim is lowest, and on the side."""
+    for k in range(4):
+        x = rows(normal, [0.1, 0.2, 0.3], np.zeros(3))
+        y, x_bar, kinds = leaves.run(leaves.plane_and_cylinder, x, np.ones((1, 7)), [[k, 0, 0, 0]])
+        assert np.isfinite(y).all() and np.isfinite(x_bar).all()
+        assert kinds[0, 1] == (witness.POINT if abs(normal[2]) == 1 else witness.CURVE)
+
+
+def test_plane_ellipsoid():
+    x = np.concatenate([RNG.normal(size=(100, 6)), np.zeros((100, 3))], axis=1)
+    x[:6, :3] = np.concatenate([np.eye(3), -np.eye(3)])
+    leaves.check(leaves.plane_and_ellipsoid, x, 7, h=1e-4)

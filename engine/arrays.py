@@ -111,6 +111,7 @@ def sizes_of(model, nconmax):
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
+        "nclip": 24 if "box_box" in features_of(model) else 0,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
@@ -160,6 +161,7 @@ def pair_contacts(model):
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
+    most[type1 == BOX] = 8
     return most
 
 

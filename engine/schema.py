@@ -159,13 +159,15 @@ WORK = (
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
+    Buffer("clip_v", "vec3", "nclip"),  # box_box.py
+    Buffer("clip_i", "int", "nclip"),
     Buffer("con_i", "int", "nconmax",
         "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim "
         "con_rule con_near con_face",
     ),
     Buffer("con_v", "vec3", "nconmax",
-        "con_pos con_normal con_tangent1 con_tangent2 con_y con_axis1 con_axis2 con_jar con_jv con_force "
-        "con_kd con_ko con_fbar",
+        "con_pos con_normal con_tangent1 con_tangent2 con_y con_axis1 con_axis2 con_gap con_jar con_jv "
+        "con_force con_kd con_ko con_fbar",
     ),
     Buffer("con_r", "real", "nconmax",
         "con_dist con_r1 con_r2 con_bend con_t con_tnear con_d con_b con_bt con_kp con_imp con_impp",

@@ -159,7 +159,7 @@ SHAPES = {
 PAIRS = (
     ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
     ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
-    ("plane", "ellipsoid"),
+    ("plane", "ellipsoid"), ("box", "box"),
 )  # fmt: skip
 CONES = ("pyramidal", "elliptic")
 

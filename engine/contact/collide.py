@@ -4,6 +4,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.contact.box import FIXED
+from engine.contact.box_box import box_box_contacts
 from engine.contact.box_contacts import box_contacts, box_contacts_vjp
 from engine.contact.broad import next_near
 from engine.contact.cylinder import ball_cylinder, plane_rim
@@ -12,7 +13,7 @@ from engine.contact.frame import contact_frame_vjp
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact
 from engine.contact.segment import segment_params
-from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
+from engine.contact.witness import EDGE, END, FACE, POINT, SURFACE, edge_vjp, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
@@ -71,10 +72,14 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 near = n.dot(x2 - x1) <= reach
         if near:
             if type2 == BOX and type1 != PLANE:
+                d.ncon[w] = ncon
                 if ti.static(has.box):
-                    d.ncon[w] = ncon
-                    box_contacts(m, d, w, p)
-                    ncon = d.ncon[w]
+                    if type1 != BOX:
+                        box_contacts(m, d, w, p)
+                if ti.static(has.box_box):
+                    if type1 == BOX:
+                        box_box_contacts(m, d, w, p)
+                ncon = d.ncon[w]
             else:
                 ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
     d.ncon[w] = ncon
@@ -174,10 +179,19 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     bend = real(0.0)
     if ti.static(has.cylinder):
         bend = d.con_bend[c]
+    kind1 = d.con_kind1[c]
+    kind2 = d.con_kind2[c]
+    a1 = d.con_axis1[c]
+    a2 = d.con_axis2[c]
     c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-        d.con_kind1[c], d.con_axis1[c], r1, d.con_kind2[c], d.con_axis2[c], r2, bend, n, d.con_dist[c], dist_bar,
-        p_bar, nb,
-    )  # fmt: skip
+        kind1, a1, r1, kind2, a2, r2, bend, n, d.con_dist[c], dist_bar, p_bar, nb
+    )
+    if ti.static(has.box_box):
+        if kind1 == EDGE or kind1 == END:
+            gap = d.con_gap[c]
+            c1 = d.con_pos[c] + 0.5 * gap
+            c2 = d.con_pos[c] - 0.5 * gap
+            c1_bar, turn1, c2_bar, turn2 = edge_vjp(kind1, a1, kind2, a2, n, gap, dist_bar, p_bar, nb)
     if ti.static(has.plane):
         if d.con_hinted[c]:
             turn2 = turn2 + d.con_y[c].cross(y_bar)

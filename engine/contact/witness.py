@@ -6,6 +6,9 @@ The narrow phase (collide.py) chooses. What it leaves of each shape is a *featur
     LINE    the point c of a line that comes nearest to the other feature; a: a vector along the line
     CURVE   the point c of a circle that comes nearest to the other feature; a: its unit tangent there
     SURFACE the point c of a smooth surface that comes nearest to a FACE
+    CROSS   the point c where an edge passes through a plane of the other side, which is a FACE
+    CORNER  the point c where an edge that the FACE's side carries, along n, passes through a plane
+    EDGE    a point c of an edge that crosses one of the other shape, END: where the edge ends
     FACE    a plane: its normal is that of the contact, c any point of it where dist is asked for
 
     n = (c2 - c1) / |c2 - c1|, or that of the face,  dist = n . (c2 - c1) - r1 - r2,  pos = c1 + (r1 + dist / 2) n
@@ -14,10 +17,15 @@ The adjoint of each side is a wrench on what carries the feature: a force at c a
 along a line or a circle, |c1 - c2|^2 stays stationary, and its derivative is that of this equation: half the square's
 second derivative along a is a . a, and for a circle `bend` more. Nothing here knows a shape.
 
-A CURVE against a FACE turns about its axis z with its point that is lowest on the plane: c2 moves by
-a2 (a1 . (dn - w x n)) where the normal moves by dn and the circle by w, with a2 = z x (c2 - centre) and a1 the lowest
-point's unit tangent over n . e, e the unit vector from the circle's axis to that point. That of a SURFACE moves by
--(a1 a1^T + a2 a2^T) (dn - w x n).
+Against a FACE, dn being how the normal moves, w and u how the other shape turns and how its point c moves against the
+FACE's body:
+
+    CURVE    c moves by a2 (a1 . (dn - w x n)) more than its body; it turns about its circle's axis z with the point
+             that is lowest on the plane, in the direction e from z: a2 = z x (c - centre), a1 = z x e / (n . e)
+    SURFACE  by -(a1 a1^T + a2 a2^T) (dn - w x n) more than its body
+    CROSS    by -a1 (a2 . u) more than its body,  CORNER  by a1 (a2 . u) more than the FACE's
+
+Two edges that cross have n along a1 x a2, whatever their distance, and pos midway: `edge_vjp`.
 """
 
 import taichi as ti
@@ -26,7 +34,7 @@ from engine.compiler.features import has
 from engine.math.quat import rotate
 from engine.math.types import MINVAL, real, vec3, vec4
 
-POINT, LINE, FACE, CURVE, SURFACE = range(5)
+POINT, LINE, FACE, CURVE, SURFACE, EDGE, END, CROSS, CORNER = range(9)
 
 
 @ti.func
@@ -91,6 +99,47 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
             c2_bar = p_bar - c1_bar
             turn1 = a1.cross(slide1)
             turn2 = a2.cross(slide2)
+    if ti.static(has.box_box):
+        if kind1 >= CROSS:
+            hand = handed(kind1, a1, a2, c1_bar)
+            c1_bar = c1_bar - hand
+            c2_bar = c2_bar + hand
+            turn2 = turn2 - dist * n.cross(hand)
+        if kind2 >= CROSS:
+            hand = handed(kind2, a1, a2, c2_bar)
+            c2_bar = c2_bar - hand
+            c1_bar = c1_bar + hand
+            turn1 = turn1 + dist * n.cross(hand)
+    return c1_bar, turn1, c2_bar, turn2
+
+
+@ti.func
+def handed(kind: ti.i32, a1: vec3, a2: vec3, bar: vec3):
+    """What of the force at a CROSS or a CORNER acts on the FACE's body."""
+    hand = a1.dot(bar) * a2
+    if kind == CORNER:
+        hand = bar - hand
+    return hand
+
+
+@ti.func
+def edge_vjp(kind1: ti.i32, a1: vec3, kind2: ti.i32, a2: vec3, n: vec3, gap: vec3, dist_bar: real, p_bar: vec3,
+             n_bar: vec3):  # fmt: skip
+    """The same of two edges (EDGE or END): n = +-a1 x a2 / |a1 x a2|, dist = -n . gap, pos = (c1 + c2) / 2; their
+    gap c1 - c2 need not lie along n where an edge ends. c1_bar acts at pos + gap / 2, c2_bar at pos - gap / 2."""
+    c1_bar = 0.5 * p_bar - dist_bar * n
+    c2_bar = 0.5 * p_bar + dist_bar * n
+    nb = n_bar - dist_bar * gap
+    wb = (nb - n.dot(nb) * n) / n.dot(a1.cross(a2))
+    turn1 = a1.cross(a2.cross(wb))
+    turn2 = a2.cross(wb.cross(a1))
+    if kind1 == EDGE or kind2 == EDGE:
+        line1 = LINE if kind1 == EDGE else POINT
+        line2 = LINE if kind2 == EDGE else POINT
+        c1_bar, slide1, slide2 = slide_vjp(line1, a1, line2, a2, 0.0, gap, c1_bar, c2_bar)
+        c2_bar = p_bar - c1_bar
+        turn1 = turn1 + a1.cross(slide1)
+        turn2 = turn2 + a2.cross(slide2)
     return c1_bar, turn1, c2_bar, turn2
 
 

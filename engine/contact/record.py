@@ -35,8 +35,11 @@ def add_contact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ncon: 
         d.con_axis2[c] = a2
         d.con_r1[c] = r1
         d.con_r2[c] = r2
+        # who has others writes them afterwards
         if ti.static(has.box):
             d.con_rule[c] = FIXED
+        if ti.static(has.cylinder):
+            d.con_bend[c] = 0.0
         d.con_pair[c] = p
         d.con_body1[c] = m.geom_bodyid[m.pair_geom1[p]]
         d.con_body2[c] = m.geom_bodyid[m.pair_geom2[p]]

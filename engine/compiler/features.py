@@ -19,7 +19,7 @@ import numpy as np
 from engine import parts
 from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, PLANE, RK4
+from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -40,6 +40,7 @@ FEATURES = {
     "box_box": "boxes against boxes",
     "cylinder": "planes and spheres against cylinders",
     "ellipsoid": "planes against ellipsoids",
+    "mesh": "planes against meshes",
     "ball_limit": "limited ball joints",
     "block": "contacts or ball limits",
     "pyramidal": "the pyramidal cone",
@@ -77,6 +78,7 @@ def features_of(model):
         box_box=(types[0] == BOX).any(),
         cylinder=cylinders.any(),
         ellipsoid=(types[1] == ELLIPSOID).any(),
+        mesh=(types[1] == MESH).any(),
         ball_limit=ball_limit,
         block=contact or ball_limit,
         pyramidal=contact and model.opt.cone == 0,

@@ -10,6 +10,7 @@ from engine.contact.broad import next_near
 from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
+from engine.contact.mesh import mesh_contacts
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact
 from engine.contact.segment import segment_params
@@ -18,7 +19,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, PLANE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE
 
 
 @ti.func
@@ -80,6 +81,11 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                     if type1 == BOX:
                         box_box_contacts(m, d, w, p)
                 ncon = d.ncon[w]
+            elif type2 == MESH:
+                if ti.static(has.mesh):
+                    d.ncon[w] = ncon
+                    mesh_contacts(m, d, w, p)
+                    ncon = d.ncon[w]
             else:
                 ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
     d.ncon[w] = ncon

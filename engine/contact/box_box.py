@@ -22,10 +22,11 @@ from engine.math.types import EPS, real, vec3, vec4
 
 ROOM = 12  # vertices of a polygon; of a quadrilateral cut four times there are at most 8
 TAKEN = 1 << 12
-SLACK = 500 * EPS  # of a separation, relative to the boxes
-PARALLEL = 1e-16  # the square of the sine of an angle
-EITHER = 1e-9  # of a direction's component: both edges of a box support it
-SAME = 1e-14  # of the square of a distance of vertices, relative to the face's
+EXACT = EPS < 1e-10  # real numbers of 64 bits
+SLACK = 1e-13 if EXACT else 1e-6  # of a separation, relative to the boxes
+PARALLEL = 1e-16 if EXACT else 1e-7  # the square of the sine of an angle
+EITHER = 1e-9 if EXACT else 1e-5  # of a direction's component: both edges of a box support it
+SAME = 1e-14 if EXACT else 1e-10  # of the square of a distance of vertices, relative to the face's
 
 
 @ti.func

@@ -13,8 +13,10 @@ from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame, contact_frame_vjp
 from engine.contact.impedance import impedance
 from engine.contact.law import contact_law, friction_vjp
+from engine.contact.plane import plane_offset
 from engine.contact.rows import row_law
 from engine.contact.segment import segment_params
+from engine.contact.size_vjp import radius_bars, size_vjp
 from engine.contact.witness import FACE, POINT, SURFACE, slide_vjp, witness, witness_vjp
 from engine.math.quat import (
     jr_inverse_slope,
@@ -26,6 +28,7 @@ from engine.math.quat import (
 )  # fmt: skip
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3, vec4
+from engine.model.constants import CYLINDER, ELLIPSOID
 from tests.kernels import kernel
 
 Table = ti.types.ndarray(dtype=real, ndim=2)
@@ -215,6 +218,53 @@ def plane_and_ellipsoid(x: Table, bar: Table, k: Integers, y: Table, x_bar: Tabl
         write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n).cross(c1_bar)).cross(n) / norm)
         write(x_bar, i, 3, c2_bar)
         write(x_bar, i, 6, turn2 + o.cross(c2_bar))
+
+
+@kernel
+def sizes(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """size, v, c -> dist, pos of candidate k[1] of a geom of type k[0] at c, with the world's axes, against the plane
+    through the origin across v or, with k[2], a ball of radius .1 there; only the size has an adjoint; k[3] receives
+    the kind of feature"""
+    for i in range(x.shape[0]):
+        size = read(x, i, 0)
+        v = read(x, i, 3)
+        place = read(x, i, 6)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        origin = vec3(0.0, 0.0, 0.0)
+        n = v / ti.sqrt(v.dot(v))
+        type2 = k[i, 0]
+        kind1 = FACE
+        kind2 = POINT
+        r1 = real(0.0)
+        o, r2 = plane_offset(type2, size, k[i, 1])
+        a1 = origin
+        a2 = origin
+        bend = real(0.0)
+        if type2 == CYLINDER:
+            kind2, o, a1, a2 = plane_rim(n, turn, size, k[i, 1])
+        if type2 == ELLIPSOID:
+            kind2 = SURFACE
+            o, a1, a2 = plane_point(n, turn, size)
+        if k[i, 2]:
+            kind1 = POINT
+            r1 = 0.1
+            r2 = 0.0
+            if type2 == CYLINDER:
+                kind2, o, r2, n, bend = ball_cylinder(-place, turn, size)
+            else:
+                kind2, o, n = box_feature(-place, size)
+            a2 = n
+        k[i, 3] = kind2
+        dist, pos, n = witness(kind1, origin, r1, turn, kind2, place + o, r2, turn, n)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        p_bar = read(bar, i, 1)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            kind1, a1, r1, kind2, a2, r2, bend, n, dist, bar[i, 0], p_bar, origin
+        )
+        r1_bar, r2_bar = radius_bars(n, bar[i, 0], p_bar)
+        c2 = pos + (r2 + 0.5 * dist) * n
+        write(x_bar, i, 0, size_vjp(type2, size, c2 - place, c2_bar, r2, r2_bar))
 
 
 @kernel

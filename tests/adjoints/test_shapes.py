@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from engine.contact import witness
+from engine.model import constants as c
 from tests.adjoints import leaves
 
 RNG = np.random.default_rng(0)
@@ -260,3 +261,19 @@ def test_plane_ellipsoid():
     x = np.concatenate([RNG.normal(size=(100, 6)), np.zeros((100, 3))], axis=1)
     x[:6, :3] = np.concatenate([np.eye(3), -np.eye(3)])
     leaves.check(leaves.plane_and_ellipsoid, x, 7, h=1e-4)
+
+
+# ---------------------------------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("kind, candidates, ball", (
+    (c.SPHERE, 1, 0), (c.CAPSULE, 2, 0), (c.ELLIPSOID, 1, 0), (c.CYLINDER, 4, 0), (c.BOX, 8, 0), (c.CYLINDER, 1, 1),
+    (c.BOX, 1, 1),
+), ids=str)  # fmt: skip
+def test_sizes(kind, candidates, ball):
+    """Radii and lengths of a shape that touches a plane or a ball."""
+    n = 60 * candidates
+    x = np.concatenate([RNG.uniform(0.2, 0.5, size=(n, 3)), RNG.normal(size=(n, 6)) * [1, 1, 1, 0.5, 0.5, 0.5]], axis=1)
+    k = np.array([[kind, i % candidates, ball, 0] for i in range(n)])
+    smooth, _ = leaves.check(leaves.sizes, x, 4, k=k, columns=(0, 1, 2), h=1e-5, tolerance=1e-7)
+    assert smooth.sum() > 0.9 * n

@@ -5,16 +5,21 @@ One after the other over all meshes, with numbers that count over all of them, s
 
 import numpy as np
 
+from .constants import MESH
+
 GRID = 27  # directions, signs of three components each, of which a hull's farthest vertices are known
 
 
 def hulls_of(mj):
     """{array of the kind Mesh: values} of an MjModel; of a mesh that only is drawn there is no hull."""
+    may_touch = (mj.geom_contype | mj.geom_conaffinity) != 0
+    may_touch[np.concatenate([mj.pair_geom1, mj.pair_geom2])] = True
+    wanted = set(mj.geom_dataid[may_touch & (mj.geom_type == MESH)].tolist())
     parts = {name: [] for name in ("vert", "edge_end", "edge", "face_end", "face", "normal", "corner_end", "corner")}
     first, extrema = [0], []
     faces = corners = edges = listed = 0
     for i in range(mj.nmesh):
-        if mj.mesh_graphadr[i] < 0:
+        if mj.mesh_graphadr[i] < 0 or i not in wanted:
             first.append(first[-1])
             extrema.append(np.zeros(GRID, int))
             continue

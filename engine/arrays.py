@@ -13,7 +13,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CAPSULE, EQ_WELD, PLANE, SPHERE
+from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.ties import coupled_dofs, ties
@@ -114,6 +114,8 @@ def sizes_of(model, nconmax):
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
+        **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
+        "nclip": 24 if "box_box" in features_of(model) else 0,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features_of(model) else 0,
@@ -168,8 +170,9 @@ def pair_contacts(model):
     """Contacts that each candidate pair can make at most, (npair,)."""
     type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
-    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (BOX, 4)):
+    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
+    most[type1 == BOX] = 8
     return most
 
 

@@ -39,7 +39,7 @@ C_PAIR, C_F, C_N, C_T1, C_T2, C_POS = columns("d", "con_pair con_force con_norma
 NBODY, AT_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody at_body_mass nconmax body_rootid body_parentid")
 P_GEOM1, P_GEOM2, G_BODY = columns("m", "pair_geom1 pair_geom2 geom_bodyid")
 W_NBLOCK = columns("d", "nblock")[0]
-C_Y, C_K = columns("d", "con_y con_k")
+C_Y, C_KIND = columns("d", "con_y con_kind1")
 E_KIND, E_BODY1, E_BODY2 = columns("m", "eq_kind eq_body1 eq_body2")
 # Numbers of a body: centre of mass of its tree, then the three
 COM, CINERT, CVEL, CFRC, WIDTH = 0, 3, 13, 19, 25
@@ -145,7 +145,7 @@ def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr
             if mi[e + E_KIND] != EQ_JOINT:
                 for side, place, sign in ti.static(((E_BODY1, C_POS, 1.0), (E_BODY2, C_Y, -1.0))):
                     b = mi[e + side]
-                    if di[s[CON_I] + NCI * block + C_K] == 0:
+                    if di[s[CON_I] + NCI * block + C_KIND] == 0:
                         push(out, base, nbody, b, read(dr, at + 3 * place), sign * force)
                     elif b > 0:
                         add(out, base + CFRC * nbody + 6 * b, sign * force)

@@ -103,13 +103,21 @@ MODEL = (
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
     Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
-    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen"),
+    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen geom_dataid"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
     Buffer("pair_r", "real", "npair",
         "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
     ),
+    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_extrema:27"),
+    Buffer("hull_vert", "vec3", "nhullvert"),
+    Buffer("hull_i", "int", "nhullvert", "hull_edgeend hull_faceend"),
+    Buffer("hull_edge", "int", "nhulledge"),
+    Buffer("hull_face", "int", "nhullface"),
+    Buffer("face_normal", "vec3", "nface"),
+    Buffer("face_vertend", "int", "nface"),
+    Buffer("face_vert", "int", "nfacevert"),
     Buffer("sweep_i", "int", "nsweep", "sweep_geom sweep_first sweep_end"),
     Buffer("sweep_radius", "real", "nsweep"),  # radius
     Buffer("partner", "int", "npartner", "partner_other partner_pair"),
@@ -175,16 +183,19 @@ WORK = (
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
+    Buffer("clip_v", "vec3", "nclip"),  # box_box.py
+    Buffer("clip_i", "int", "nclip"),
     Buffer("con_i", "int", "nconmax",
-        "con_pair con_k con_free1 con_free2 con_axis con_body1 con_body2 con_ndof con_zone con_dim con_law "
-        "con_last1 con_last2",
+        "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law "
+        "con_rule con_near con_face con_last1 con_last2",
     ),
     Buffer("con_v", "vec3", "nconmax",
-        "con_pos con_normal con_tangent1 con_tangent2 con_y con_jar con_jv con_force con_kd con_ko "
-        "con_fbar con_res con_jdotv",
+        "con_pos con_normal con_tangent1 con_tangent2 con_y con_axis1 con_axis2 con_gap con_jar con_jv "
+        "con_force con_kd con_ko con_fbar con_res con_jdotv",
     ),
     Buffer("con_r", "real", "nconmax",
-        "con_dist con_x1 con_x2 con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 con_x",
+        "con_dist con_r1 con_r2 con_bend con_t con_tnear con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 "
+        "con_x",
     ),
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",

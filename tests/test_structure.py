@@ -298,7 +298,10 @@ def test_stages_state_their_parameters():
         assert [a.arg for a in function.args.args] == [*packs, *ints.split()], name
 
 
-def test_the_stages_are_those_of_four_files():
+def test_the_stages_are_those_of_a_few_files():
+    import engine.contact.box_box
+    import engine.contact.box_contacts
+    import engine.contact.mesh
     import engine.kernels
     import engine.linearized
     import engine.sensing.stages
@@ -306,6 +309,7 @@ def test_the_stages_are_those_of_four_files():
     from engine.compiler.stages import Stage
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
+    modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

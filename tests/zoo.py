@@ -223,11 +223,18 @@ SHAPES = {
     "plane": 'type="plane" size="3 3 .1"',
     "sphere": 'type="sphere" size=".15"',
     "capsule": 'type="capsule" size=".08 .2"',
+    "ellipsoid": 'type="ellipsoid" size=".1 .2 .15"',
+    "cylinder": 'type="cylinder" size=".15 .12"',
     "box": 'type="box" size=".2 .15 .12"',
+    "mesh": 'type="mesh" mesh="rock"',
 }
+# a hull with a face of seven corners and one of four
+ROCK = """<asset><mesh name="rock" vertex=".2 0 -.1 .12 .14 -.1 -.03 .17 -.1 -.15 .1 -.1 -.18 -.02 -.1 -.1 -.15 -.1
+.1 -.13 -.1 .1 .02 .12 .02 .1 .12 -.08 .03 .12 0 -.08 .12"/></asset>"""
 PAIRS = (
     ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
-    ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"),
+    ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
+    ("plane", "ellipsoid"), ("box", "box"), ("plane", "mesh"),
 )  # fmt: skip
 CONES = ("pyramidal", "elliptic")
 
@@ -241,7 +248,7 @@ def touching(kind1, kind2, contact="", option="", held=""):
     )  # fmt: skip
     second = f'<body name="two" pos="0 0 .3"><freejoint/>{geom2}<geom type="sphere" size=".03" pos="0 .1 .1" mass=".2" '
     second += 'contype="0" conaffinity="0"/></body>'
-    return model(first + second, default="", option=option)
+    return model(first + second, default=ROCK if "mesh" in (kind1, kind2) else "", option=option)
 
 
 def one_tree(option=""):

@@ -19,7 +19,7 @@ import numpy as np
 from engine import parts
 from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, FREE, IMPLICITFAST, PLANE, RK4
+from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
 from engine.model.sensors import features_of_sensors
 
@@ -41,6 +41,10 @@ FEATURES = {
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
     "box": "spheres and capsules against boxes",
+    "box_box": "boxes against boxes",
+    "cylinder": "planes and spheres against cylinders",
+    "ellipsoid": "planes against ellipsoids",
+    "mesh": "planes against meshes",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits or equalities",
@@ -73,7 +77,7 @@ has = SimpleNamespace(**dict.fromkeys(NAMES, True))
 def features_of(model):
     """The features of a Model, a set of names."""
     types = model.geom_type[np.stack([model.pair_geom1, model.pair_geom2])] if model.npair else np.zeros((2, 0), int)
-    planes, boxes = types[0] == PLANE, types[1] == BOX
+    planes, boxes, cylinders = types[0] == PLANE, types[1] == BOX, types[1] == CYLINDER
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
@@ -91,8 +95,12 @@ def features_of(model):
         contact=contact,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
-        segment=(~planes & ~boxes).any(),
-        box=(~planes & boxes).any(),
+        segment=(~planes & ~boxes & ~cylinders).any(),
+        box=(~planes & boxes & (types[0] != BOX)).any(),
+        box_box=(types[0] == BOX).any(),
+        cylinder=cylinders.any(),
+        ellipsoid=(types[1] == ELLIPSOID).any(),
+        mesh=(types[1] == MESH).any(),
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality,

@@ -22,7 +22,7 @@ from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
 from engine.model.constants import EQ_JOINT, EQ_WELD
 
-MEET, TURN = range(2)  # con_k of a frame's blocks: places, orientations
+MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 
 
 @serves("equality")
@@ -42,7 +42,7 @@ def new_equality(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti
     if c >= 0:
         resolve(m, d, c, m.eq_solref, m.eq_solimp, e, x, diag)
         d.con_res[c] = residual
-        d.con_k[c] = k
+        d.con_kind1[c] = k
         d.con_last1[c] = m.eq_last1[e]
         d.con_last2[c] = m.eq_last2[e]
     return c
@@ -73,7 +73,7 @@ def follow(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
     x = d.qpos[w * m.nq + m.eq_qposadr1[e]] - m.eq_ref1[e] - p
     c = new_equality(m, d, w, e, 0, vec3(x, 0.0, 0.0), x, m.eq_diaga[e])
     if c >= 0:
-        d.con_x1[c] = slope
+        d.con_r1[c] = slope
         d.con_jdotv[c] = vec3(0.0, 0.0, 0.0)
 
 
@@ -82,7 +82,7 @@ def follow_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     i1 = d.con_last1[c]
     i2 = d.con_last2[c]
     deeper = vec3(1.0, 0.0, 0.0)
-    other = vec3(-d.con_x1[c], 0.0, 0.0)
+    other = vec3(-d.con_r1[c], 0.0, 0.0)
     if i1 < i2:
         deeper, other = other, deeper
     write_column(m, d, w, c * m.nchain, ti.max(i1, i2), deeper)
@@ -216,7 +216,7 @@ def meet_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, e: ti
         if k == i2:
             u = u - d.cdof_lin[s] - ang.cross(r2)
             turn = turn - ang
-        if d.con_k[c] == TURN:
+        if d.con_kind1[c] == TURN:
             u = turn
         if k == i1:
             i1 = m.tree_parent[k]
@@ -254,7 +254,7 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
     if x > MINVAL:  # else the impedance, a function of the length, bends
         apart_bar = (x_bar / x) * apart
         turn_bar = (x_bar / x) * scale * delta
-    if d.con_k[c] == MEET:
+    if d.con_kind1[c] == MEET:
         apart_bar = apart_bar + res_bar
     else:
         turn_bar = turn_bar + res_bar
@@ -267,7 +267,7 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
             y = bky
         ang, lin = ti.static(((d.l_ang, d.l_lin), (d.u_ang, d.u_lin), (d.vel_ang, d.vel_lin))[t])
         ang_bar, lin_bar = ti.static(((g.l_ang, g.l_lin), (g.u_ang, g.u_lin), (g.vel_ang, g.vel_lin))[t])
-        if d.con_k[c] == MEET:
+        if d.con_kind1[c] == MEET:
             ang_bar[h1] = ang_bar[h1] + (x1 - origin(m, d, w, b1)).cross(y)
             lin_bar[h1] = lin_bar[h1] + y
             ang_bar[h2] = ang_bar[h2] - (x2 - origin(m, d, w, b2)).cross(y)
@@ -283,7 +283,7 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
             delta0_bar = delta0_bar + 0.5 * scale * y.dot(o)
             delta_bar = delta_bar + 0.5 * scale * y.cross(o)
             torque2 = torque2 + a.cross(omega)
-    if d.con_k[c] == MEET:
+    if d.con_kind1[c] == MEET:
         x1_bar = x1_bar + bias_vjp(m, d, g, w, b1, x1, ky)
         x2_bar = x2_bar + bias_vjp(m, d, g, w, b2, x2, -1.0 * ky)
     else:

@@ -15,6 +15,7 @@ In the box's frame: q the point, k the nearest point of the box, n from the ball
 import taichi as ti
 
 from engine.contact.segment import clip_params, line_params
+from engine.contact.witness import FACE, LINE, POINT
 from engine.math.types import MINVAL, real, vec3
 
 FIXED, NEAREST, CROSSING, OFFSET = range(4)
@@ -175,46 +176,31 @@ def second_point(q: vec3, a: vec3, size: vec3, t: real, region: ti.i32, axis: ti
 
 
 @ti.func
-def ball_box(q: vec3, r: real, size: vec3):
-    """dist, pos, n of a ball at q against the box, in the box's frame."""
-    k, out = clamp_to_box(q, size)
-    n = k - q
-    length = ti.sqrt(n.dot(n))
-    dist = length - r
-    pos = q
-    if length > MINVAL:
-        n = n / length
-        pos = 0.5 * (k + q + r * n)
+def box_feature(q: vec3, size: vec3):
+    """Where the box is nearest to q: kind of the feature, its place, and the normal from q to a FACE or the direction
+    of a LINE. Inside, it is the nearest face."""
+    c, out = clamp_to_box(q, size)
+    kind = POINT
+    v = vec3(0.0, 0.0, 0.0)
+    if out > 1 and (c - q).dot(c - q) > MINVAL * MINVAL:
+        if out == 2:
+            kind = LINE
+            for i in ti.static(range(3)):
+                if c[i] == q[i]:
+                    v[i] = 1.0
     else:
-        # the centre is inside: out through the nearest face
-        n = vec3(0.0, 0.0, 0.0)
-        near = 2 * (size[0] + size[1] + size[2])
+        kind = FACE
+        depth = 2 * (size[0] + size[1] + size[2])
         for i in ti.static(range(3)):
             for s in ti.static((-1, 1)):
-                x = ti.abs(s * size[i] - q[i])
-                if x < near:
-                    near = x
-                    n = vec3(0.0, 0.0, 0.0)
-                    n[i] = -1.0 * s
-        dist = -near - r
-        pos = q + 0.5 * (r - near) * n
-    return dist, pos, n
-
-
-@ti.func
-def ball_box_vjp(q: vec3, r: real, size: vec3, n: vec3, dist_bar: real, p_bar: vec3, n_bar: vec3):
-    """Adjoint of q, all in the box's frame."""
-    k, out = clamp_to_box(q, size)
-    length = ti.sqrt((k - q).dot(k - q))
-    q_bar = p_bar - (0.5 * n.dot(p_bar) + dist_bar) * n
-    if length > MINVAL:
-        nb = n_bar + 0.5 * r * p_bar
-        delta_bar = dist_bar * n + (nb - n.dot(nb) * n) / length
-        q_bar = 0.5 * p_bar - delta_bar
-        for i in ti.static(range(3)):
-            if k[i] == q[i]:
-                q_bar[i] = q_bar[i] + 0.5 * p_bar[i] + delta_bar[i]
-    return q_bar
+                x = size[i] - s * q[i]
+                if x < depth:
+                    depth = x
+                    v = vec3(0.0, 0.0, 0.0)
+                    v[i] = -1.0 * s
+                    c = q
+                    c[i] = s * size[i]
+    return kind, c, v
 
 
 @ti.func

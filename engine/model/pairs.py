@@ -19,8 +19,9 @@ MIN_FRICTION = 1e-5  # MuJoCo's mjMINMU: the cone needs a positive coefficient
 
 _UNMATCHED = {(c.PLANE, c.PLANE), (c.PLANE, c.HFIELD), (c.HFIELD, c.HFIELD)}  # MuJoCo never tests these
 SUPPORTED = {
-    (c.PLANE, c.SPHERE), (c.PLANE, c.CAPSULE), (c.PLANE, c.BOX), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE),
-    (c.SPHERE, c.BOX), (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX),
+    (c.PLANE, c.SPHERE), (c.PLANE, c.CAPSULE), (c.PLANE, c.ELLIPSOID), (c.PLANE, c.CYLINDER), (c.PLANE, c.BOX),
+    (c.PLANE, c.MESH), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
+    (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX),
 }  # fmt: skip
 CONDIMS = (1, 3)
 

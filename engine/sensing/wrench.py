@@ -85,7 +85,7 @@ def interaction(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
             first, second = sides(m, d, c, top)
             f = d.con_force[c]
             if first != 0 or second != 0:
-                if d.con_k[c] == MEET:
+                if d.con_kind1[c] == MEET:
                     ang = ang - (first * (d.con_pos[c] - c0) - second * (d.con_y[c] - c0)).cross(f)
                     lin = lin - (first - second) * f
                 else:
@@ -168,7 +168,7 @@ def wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.tem
                     first, second = sides(m, d, c, top)
                     if first != 0 or second != 0:
                         u = (first - second) * ang
-                        if d.con_k[c] == MEET:
+                        if d.con_kind1[c] == MEET:
                             u = (first - second) * lin
                             u = u + ang.cross(first * (d.con_pos[c] - c0) - second * (d.con_y[c] - c0))
                         jt = vec3(d.con_normal[c].dot(u), d.con_tangent1[c].dot(u), d.con_tangent2[c].dot(u))

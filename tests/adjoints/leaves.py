@@ -10,17 +10,14 @@ import taichi as ti
 from engine.constraint.cones import contact_law, friction_vjp
 from engine.constraint.impedance import impedance
 from engine.constraint.row import row_law
-from engine.contact.box import (
-    FIXED,
-    NEAREST,
-    ball_box,
-    ball_box_vjp,
-    capsule_box_params,
-    param_vjp,
-)  # fmt: skip
+from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.cylinder import ball_cylinder, plane_rim
+from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame, contact_frame_vjp
-from engine.contact.plane import plane_point, plane_point_vjp
-from engine.contact.segment import segment_params, segment_vjp, sphere_sphere, sphere_sphere_vjp
+from engine.contact.plane import plane_offset
+from engine.contact.segment import segment_params
+from engine.contact.size_vjp import radius_bars, size_vjp
+from engine.contact.witness import FACE, POINT, SURFACE, slide_vjp, witness, witness_vjp
 from engine.math.quat import (
     jr_inverse_slope,
     jr_inverse_transpose,
@@ -31,6 +28,7 @@ from engine.math.quat import (
 )  # fmt: skip
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3, vec4
+from engine.model.constants import CYLINDER, ELLIPSOID
 from tests.kernels import kernel
 
 Table = ti.types.ndarray(dtype=real, ndim=2)
@@ -64,18 +62,25 @@ def frame(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
 
 @kernel
 def plane(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
-    """n, x1, c -> dist, pos; radius 0.3"""
+    """v, x1, c -> dist, pos, n = v / |v|; radius 0.3"""
     for i in range(x.shape[0]):
-        n = read(x, i, 0)
+        v = read(x, i, 0)
+        norm = ti.sqrt(v.dot(v))
+        z = v / norm
         x1 = read(x, i, 3)
         c = read(x, i, 6)
-        dist, pos = plane_point(n, x1, c, 0.3)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        dist, pos, n = witness(FACE, x1, 0.0, turn, POINT, c, 0.3, turn, z)
         y[i, 0] = dist
         write(y, i, 1, pos)
-        n_bar, c_bar, s = plane_point_vjp(n, x1, c, 0.3, dist, bar[i, 0], read(bar, i, 1))
-        write(x_bar, i, 0, n_bar)
-        write(x_bar, i, 3, -s * n)
-        write(x_bar, i, 6, c_bar)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            FACE, z, 0.0, POINT, z, 0.3, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        # the plane's force acts where the point's foot is
+        write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n - x1).cross(c1_bar)).cross(z) / norm)
+        write(x_bar, i, 3, c1_bar)
+        write(x_bar, i, 6, c2_bar)
 
 
 @kernel
@@ -84,51 +89,182 @@ def spheres(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
     for i in range(x.shape[0]):
         c1 = read(x, i, 0)
         c2 = read(x, i, 3)
-        dist, pos, n = sphere_sphere(c1, 0.3, c2, 0.2, vec3(0.0, 0.0, 1.0), vec3(1.0, 0.0, 0.0))
+        z = vec3(0.0, 0.0, 1.0)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        half = ti.sqrt(real(0.5))  # the second's z axis is x
+        dist, pos, n = witness(POINT, c1, 0.3, turn, POINT, c2, 0.2, vec4(half, 0.0, half, 0.0), z)
         y[i, 0] = dist
         write(y, i, 1, pos)
         write(y, i, 4, n)
-        c1_bar, c2_bar = sphere_sphere_vjp(c1, 0.3, c2, 0.2, n, bar[i, 0], read(bar, i, 1), read(bar, i, 4))
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            POINT, z, 0.3, POINT, z, 0.2, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
         write(x_bar, i, 0, c1_bar)
         write(x_bar, i, 3, c2_bar)
 
 
 @kernel
 def segments(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
-    """x1, s1, x2, s2 -> c1, c2 of candidate k[0]; k[1:] receives which parameters are free and how many candidates"""
+    """x1, s1, x2, s2 -> c1, c2 of candidate k[0]; k[1:] receives both kinds of features and how many candidates"""
     for i in range(x.shape[0]):
         x1 = read(x, i, 0)
         s1 = read(x, i, 3)
         x2 = read(x, i, 6)
         s2 = read(x, i, 9)
-        t1, t2, free1, free2, n = segment_params(x1, s1, x2, s2, k[i, 0])
+        t1, t2, kind1, kind2, n = segment_params(x1, s1, x2, s2, k[i, 0])
         c1 = x1 + t1 * s1
         c2 = x2 + t2 * s2
         write(y, i, 0, c1)
         write(y, i, 3, c2)
-        k[i, 1] = free1
-        k[i, 2] = free2
+        k[i, 1] = kind1
+        k[i, 2] = kind2
         k[i, 3] = n
-        x1_bar, s1_bar, x2_bar, s2_bar = segment_vjp(
-            s1, t1, free1, s2, t2, free2, c1 - c2, read(bar, i, 0), read(bar, i, 3)
-        )
-        write(x_bar, i, 0, x1_bar)
-        write(x_bar, i, 3, s1_bar)
-        write(x_bar, i, 6, x2_bar)
-        write(x_bar, i, 9, s2_bar)
+        c1_bar = read(bar, i, 0)
+        c2_bar = read(bar, i, 3)
+        slide1 = vec3(0.0, 0.0, 0.0)
+        slide2 = vec3(0.0, 0.0, 0.0)
+        if kind1 != POINT or kind2 != POINT:
+            both = c1_bar + c2_bar
+            c1_bar, slide1, slide2 = slide_vjp(kind1, s1, kind2, s2, 0.0, c1 - c2, c1_bar, c2_bar)
+            c2_bar = both - c1_bar
+        write(x_bar, i, 0, c1_bar)
+        write(x_bar, i, 3, t1 * c1_bar + slide1)
+        write(x_bar, i, 6, c2_bar)
+        write(x_bar, i, 9, t2 * c2_bar + slide2)
 
 
 @kernel
 def ball_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
-    """q -> dist, pos, n in the frame of a box of half size (.5, .4, .3); radius 0.1"""
+    """q -> dist, pos, n in the frame of a box of half size (.5, .4, .3); radius 0.1; k receives the kind of feature"""
     for i in range(x.shape[0]):
         q = read(x, i, 0)
         size = vec3(0.5, 0.4, 0.3)
-        dist, pos, n = ball_box(q, 0.1, size)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        kind, c, v = box_feature(q, size)
+        k[i, 0] = kind
+        dist, pos, n = witness(POINT, q, 0.1, turn, kind, c, 0.0, turn, v)
         y[i, 0] = dist
         write(y, i, 1, pos)
         write(y, i, 4, n)
-        write(x_bar, i, 0, ball_box_vjp(q, 0.1, size, n, bar[i, 0], read(bar, i, 1), read(bar, i, 4)))
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            POINT, v, 0.1, kind, v, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, c1_bar)
+
+
+@kernel
+def ball_and_cylinder(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """q -> dist, pos, n in the frame of a cylinder of radius .4 and half length .3; ball's radius 0.1; k receives the
+    kind of feature"""
+    for i in range(x.shape[0]):
+        q = read(x, i, 0)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        kind, c, r, v, bend = ball_cylinder(q, turn, vec3(0.4, 0.3, 0.0))
+        k[i, 0] = kind
+        dist, pos, n = witness(POINT, q, 0.1, turn, kind, c, r, turn, v)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            POINT, v, 0.1, kind, v, r, bend, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, c1_bar)
+
+
+@kernel
+def plane_and_cylinder(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """v, c, r -> dist, pos, n = v / |v| of candidate k[0] of a cylinder at c, turned by r from lying along z at r = 0,
+    where alone r has an adjoint; k[1] receives the kind of feature"""
+    for i in range(x.shape[0]):
+        v = read(x, i, 0)
+        norm = ti.sqrt(v.dot(v))
+        n0 = v / norm
+        c = read(x, i, 3)
+        q = quat_exp(read(x, i, 6))
+        kind, o, a1, a2 = plane_rim(n0, q, vec3(0.4, 0.3, 0.0), k[i, 0])
+        k[i, 1] = kind
+        origin = vec3(0.0, 0.0, 0.0)
+        dist, pos, n = witness(FACE, origin, 0.0, q, kind, c + o, 0.0, q, n0)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            FACE, a1, 0.0, kind, a2, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n).cross(c1_bar)).cross(n) / norm)
+        write(x_bar, i, 3, c2_bar)
+        write(x_bar, i, 6, turn2 + o.cross(c2_bar))
+
+
+@kernel
+def plane_and_ellipsoid(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """v, c, r -> dist, pos, n = v / |v| of an ellipsoid of half axes .4, .3, .2 at c, turned by r from r = 0, where
+    alone r has an adjoint"""
+    for i in range(x.shape[0]):
+        v = read(x, i, 0)
+        norm = ti.sqrt(v.dot(v))
+        n0 = v / norm
+        c = read(x, i, 3)
+        q = quat_exp(read(x, i, 6))
+        o, a1, a2 = plane_point(n0, q, vec3(0.4, 0.3, 0.2))
+        origin = vec3(0.0, 0.0, 0.0)
+        dist, pos, n = witness(FACE, origin, 0.0, q, SURFACE, c + o, 0.0, q, n0)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        write(y, i, 4, n)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            FACE, a1, 0.0, SURFACE, a2, 0.0, 0.0, n, dist, bar[i, 0], read(bar, i, 1), read(bar, i, 4)
+        )
+        write(x_bar, i, 0, (turn1 + (pos - 0.5 * dist * n).cross(c1_bar)).cross(n) / norm)
+        write(x_bar, i, 3, c2_bar)
+        write(x_bar, i, 6, turn2 + o.cross(c2_bar))
+
+
+@kernel
+def sizes(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """size, v, c -> dist, pos of candidate k[1] of a geom of type k[0] at c, with the world's axes, against the plane
+    through the origin across v or, with k[2], a ball of radius .1 there; only the size has an adjoint; k[3] receives
+    the kind of feature"""
+    for i in range(x.shape[0]):
+        size = read(x, i, 0)
+        v = read(x, i, 3)
+        place = read(x, i, 6)
+        turn = vec4(1.0, 0.0, 0.0, 0.0)
+        origin = vec3(0.0, 0.0, 0.0)
+        n = v / ti.sqrt(v.dot(v))
+        type2 = k[i, 0]
+        kind1 = FACE
+        kind2 = POINT
+        r1 = real(0.0)
+        o, r2 = plane_offset(type2, size, k[i, 1])
+        a1 = origin
+        a2 = origin
+        bend = real(0.0)
+        if type2 == CYLINDER:
+            kind2, o, a1, a2 = plane_rim(n, turn, size, k[i, 1])
+        if type2 == ELLIPSOID:
+            kind2 = SURFACE
+            o, a1, a2 = plane_point(n, turn, size)
+        if k[i, 2]:
+            kind1 = POINT
+            r1 = 0.1
+            r2 = 0.0
+            if type2 == CYLINDER:
+                kind2, o, r2, n, bend = ball_cylinder(-place, turn, size)
+            else:
+                kind2, o, n = box_feature(-place, size)
+            a2 = n
+        k[i, 3] = kind2
+        dist, pos, n = witness(kind1, origin, r1, turn, kind2, place + o, r2, turn, n)
+        y[i, 0] = dist
+        write(y, i, 1, pos)
+        p_bar = read(bar, i, 1)
+        c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+            kind1, a1, r1, kind2, a2, r2, bend, n, dist, bar[i, 0], p_bar, origin
+        )
+        r1_bar, r2_bar = radius_bars(n, bar[i, 0], p_bar)
+        c2 = pos + (r2 + 0.5 * dist) * n
+        write(x_bar, i, 0, size_vjp(type2, size, c2 - place, c2_bar, r2, r2_bar))
 
 
 @kernel

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine.contact import witness
 from tests import zoo
 from tests.adjoints import probe as p
 
@@ -101,6 +102,25 @@ def test_collide_and_contact(probes, kinds, condim, cone):
         state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
         ncon, _ = constraint(probe, state)
         assert ncon
+
+
+def test_every_feature_of_two_boxes(probes):
+    """Corners of a face, edges cut by its sides, its own corners, edges that cross, and that end (within a margin)."""
+    wanted = {witness.POINT, witness.FACE, witness.CROSS, witness.CORNER, witness.EDGE, witness.END}
+    found = {}
+    for contact in ("", 'margin="0.1"'):
+        mj, probe = probes(zoo.touching("box", "box", contact))
+        data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+        for _ in range(400):
+            state = zoo.touching_state(mujoco, mj, data, rng)
+            p.Case(probe, state).set()
+            probe.run(p.TERMS)
+            ncon = int(probe.sim.data.ncon[0])
+            kinds = {int(k) for side in ("con_kind1", "con_kind2") for k in probe.column(side)[:ncon]}
+            if any(found.get(kind, 0) < 2 for kind in kinds):
+                assert constraint(probe, state)[0] == ncon
+                found.update({kind: found.get(kind, 0) + 1 for kind in kinds})
+    assert found.keys() == wanted, found
 
 
 @CONES

@@ -1,11 +1,13 @@
-"""Narrow phase: contact_frame, plane_point, sphere_sphere, segment_params, ball_box and the points of a capsule on a
-box, each adjoint against differences, at random and at degenerate places."""
+"""Narrow phase: contact_frame, the witness of planes, balls, segments and boxes, and the points of a capsule on a box,
+each adjoint against differences, at random and at degenerate places."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from engine.contact import witness
+from engine.model import constants as c
 from tests.adjoints import leaves
 
 RNG = np.random.default_rng(0)
@@ -41,12 +43,12 @@ def test_contact_frame_degenerate(y):
 
 def test_plane_point():
     x = np.concatenate([unit(*RNG.normal(size=(50, 3))), RNG.normal(size=(50, 6))], axis=1)
-    leaves.check(leaves.plane, x, 4)
+    leaves.check(leaves.plane, x, 7)
 
 
 @pytest.mark.parametrize("height", (0.3, 0.3 + 1e-12, 0.0, -1.0))
 def test_plane_point_touching(height):
-    leaves.check(leaves.plane, rows(Z, [0, 0, 0], [0.1, 0.2, height]), 4)
+    leaves.check(leaves.plane, rows(Z, [0, 0, 0], [0.1, 0.2, height]), 7)
 
 
 def test_sphere_sphere():
@@ -216,3 +218,63 @@ def test_capsule_along_an_axis_of_the_box(a):
     y, x_bar, _ = leaves.run(leaves.capsule_and_box, x, np.ones((1, 2)), [[0] * 4])
     assert np.isfinite(x_bar).all()
     leaves.check(leaves.capsule_and_box, x, 2, columns=(0, 1, 2), h=1e-6, tolerance=1e-7)
+
+
+# ---------------------------------------------------------------------------------------------- cylinders
+
+
+def test_ball_cylinder():
+    """Nearest to the side, a cap, a rim, and inside."""
+    q = RNG.uniform(-0.8, 0.8, size=(900, 3))
+    smooth, k = leaves.check(leaves.ball_and_cylinder, q, 7, h=1e-5, tolerance=1e-7)
+    assert smooth.sum() > 800
+    assert set(k[smooth, 0]) == {witness.LINE, witness.FACE, witness.CURVE}
+
+
+@pytest.mark.parametrize("q", ((0, 0, 0.35), (0, 0, 0.3), (0.4, 0, 0.1), (0.4, 0, 0.3), (0, 0, 0), (0, 0.1, 0)))
+def test_ball_cylinder_degenerate(q):
+    """On the axis, on the surface, on the rim, at the centre: finite."""
+    y, x_bar, _ = leaves.run(leaves.ball_and_cylinder, rows(1.0 * np.array(q)), np.ones((1, 7)), [[0] * 4])
+    assert np.isfinite(y).all() and np.isfinite(x_bar).all()
+    np.testing.assert_allclose(np.linalg.norm(y[0, 4:]), 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_plane_cylinder(k):
+    x = np.concatenate([RNG.normal(size=(100, 6)), np.zeros((100, 3))], axis=1)
+    x[:50, :2] *= 1e-2  # nearly flat on the plane
+    integers = np.tile([k, 0, 0, 0], (100, 1))
+    smooth, _ = leaves.check(leaves.plane_and_cylinder, x, 7, k=integers, h=1e-6, tolerance=1e-6)
+    assert smooth.sum() > 95
+
+
+@pytest.mark.parametrize("normal", (Z, -Z, X, unit(1, 1, 0)), ids=str)
+def test_plane_cylinder_flat(normal):
+    """On a cap, where no point of the rim is lowest, and on the side."""
+    for k in range(4):
+        x = rows(normal, [0.1, 0.2, 0.3], np.zeros(3))
+        y, x_bar, kinds = leaves.run(leaves.plane_and_cylinder, x, np.ones((1, 7)), [[k, 0, 0, 0]])
+        assert np.isfinite(y).all() and np.isfinite(x_bar).all()
+        assert kinds[0, 1] == (witness.POINT if abs(normal[2]) == 1 else witness.CURVE)
+
+
+def test_plane_ellipsoid():
+    x = np.concatenate([RNG.normal(size=(100, 6)), np.zeros((100, 3))], axis=1)
+    x[:6, :3] = np.concatenate([np.eye(3), -np.eye(3)])
+    leaves.check(leaves.plane_and_ellipsoid, x, 7, h=1e-4)
+
+
+# ---------------------------------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("kind, candidates, ball", (
+    (c.SPHERE, 1, 0), (c.CAPSULE, 2, 0), (c.ELLIPSOID, 1, 0), (c.CYLINDER, 4, 0), (c.BOX, 8, 0), (c.CYLINDER, 1, 1),
+    (c.BOX, 1, 1),
+), ids=str)  # fmt: skip
+def test_sizes(kind, candidates, ball):
+    """Radii and lengths of a shape that touches a plane or a ball."""
+    n = 60 * candidates
+    x = np.concatenate([RNG.uniform(0.2, 0.5, size=(n, 3)), RNG.normal(size=(n, 6)) * [1, 1, 1, 0.5, 0.5, 0.5]], axis=1)
+    k = np.array([[kind, i % candidates, ball, 0] for i in range(n)])
+    smooth, _ = leaves.check(leaves.sizes, x, 4, k=k, columns=(0, 1, 2), h=1e-5, tolerance=1e-7)
+    assert smooth.sum() > 0.9 * n

@@ -35,7 +35,8 @@ def model(joint, kinds, cone, condim):
         lower = f'<body>{spring}{lower} mass="2"/></body>'
     extra = '<geom type="sphere" size=".02" pos=".04 .06 .05" mass=".2" contype="0" conaffinity="0"/>'
     body = f'<body pos="0 0 .3">{JOINTS[joint][0]}{upper}{extra}</body>'
-    return zoo.model(lower + body, default="", option=f'cone="{cone}"')
+    default = zoo.ROCK if "mesh" in kinds else ""
+    return zoo.model(lower + body, default=default, option=f'cone="{cone}"')
 
 
 def distance(mj, data, qpos):

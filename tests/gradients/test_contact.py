@@ -63,6 +63,7 @@ FLOOR = '<geom type="plane" size="3 3 .1"/>'
 SPHERE = FLOOR + '<body><freejoint/><geom type="sphere" size=".1" mass="1" {}/></body>'
 BOX = FLOOR + '<body><freejoint/><geom type="box" size=".2 .15 .12" mass="1"/></body>'
 UPRIGHT = FLOOR + '<body><freejoint/><geom type="capsule" size=".08 .2" mass="1"/></body>'
+CYLINDER = FLOOR + f'<body><freejoint/><geom {zoo.SHAPES["cylinder"]} mass="1"/></body>'
 SLIDES = '<joint type="slide" axis="0 0 1"/><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 1 0"/>'
 PARALLEL = (
     '<geom type="capsule" size=".08 .2" euler="0 90 0"/><body pos="0 0 .16">' + SLIDES
@@ -73,6 +74,7 @@ ON_BOX = (
     + '<joint axis="0 0 1"/><geom type="capsule" size=".08 .15" euler="0 90 0" mass="1"/></body>'
 )  # fmt: skip
 STACK = BOX + '<body><freejoint/><geom type="sphere" size=".1" mass="1"/></body>'
+BOXES = BOX + '<body><freejoint/><geom type="box" size=".1 .08 .06" mass=".3"/></body>'
 POSE = [1.0, 0.0, 0.0, 0.0]
 # model, start (qpos, qvel), steps, contacts at the end
 DEGENERATE = {
@@ -88,9 +90,15 @@ DEGENERATE = {
     "box on an edge": (BOX, [0, 0, 0.1899, np.cos(np.pi / 8), np.sin(np.pi / 8), 0, 0], [0.0] * 6, 5, 2),
     "capsule upright": (UPRIGHT, [0, 0, 0.2793, *POSE], [0.0] * 6, 3, 1),
     "capsule upright spins": (UPRIGHT, [0, 0, 0.2793, *POSE], [0, 0, 0, 0, 0, 2.0], 3, 1),
+    "cylinder on its side": (
+        CYLINDER, [0, 0, 0.1493, np.cos(np.pi / 4), np.sin(np.pi / 4), 0, 0], [0.1, 0.2, 0, 0.3, 0, 0.5], 5, 2
+    ),
     "parallel capsules": (PARALLEL, [-0.0007, 0.05, 0.01, 0], [-0.1, 0.2, 0.1, 0.5], 5, 2),
     "capsule flat on a box": (ON_BOX, [-0.0007, 0.02, 0.01, 0.2], [-0.1, 0.2, 0.1, 0.5], 5, 2),
     "sphere on box": (STACK, [0, 0, 0.1193, *POSE, 0, 0, 0.3386, *POSE], [0.0] * 12, 10, 5),
+    "box on a box": (
+        BOXES, [0, 0, 0.1193, *POSE, 0.02, 0.03, 0.2986, *POSE], [0.0] * 6 + [0.1, 0.2, 0, 0, 0, 0.3], 3, 8
+    ),
     "centre inside the box": (STACK, [0, 0, 0.5, *POSE, 0.02, 0.03, 0.58, *POSE], [0.0] * 12, 3, 1),
 }
 

@@ -103,8 +103,8 @@ def scene(geoms, contact=""):
 @pytest.mark.parametrize(
     "geoms, message",
     [
-        ((SHAPES["box"], SHAPES["box"]), "geom 'a' with geom 'b': box-box; allowed are plane-sphere"),
-        (("type='cylinder' size='1 1'", SHAPES["sphere"]), "geom 'floor' with geom 'a': plane-cylinder"),
+        (("type='ellipsoid' size='1 1 1'", SHAPES["box"]), "'a' with geom 'b': ellipsoid-box; allowed are plane-s"),
+        (("type='ellipsoid' size='1 1 1'", SHAPES["sphere"]), "geom 'b' with geom 'a': sphere-ellipsoid"),
         (("size='1' condim='4'", "size='1'"), "geom 'a' with geom 'b': condim 4; allowed are 1 and 3"),
         (("size='1' condim='6'", "size='1'"), "condim 6"),
     ],

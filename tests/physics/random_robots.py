@@ -1,8 +1,8 @@
 """Robots at random, as MJCF: everything that the engine supports, in combinations that nobody would think of.
 
 A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator and
-sensor, classes of defaults, all ways to write a frame, and options. Boxes do not touch boxes, and cylinders and
-ellipsoids touch nothing, since the engine refuses that; where a contact has a gap there are no contact sensors.
+sensor, classes of defaults, all ways to write a frame, and options. Cylinders touch the floor and spheres alone, and
+ellipsoids the floor, since the engine refuses the rest; where a contact has a gap there are no contact sensors.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ JOINTS = (  # of one body, in order
     (), ("hinge",), ("hinge",), ("hinge", "hinge"), ("slide",), ("slide", "hinge"), ("hinge", "slide", "hinge"),
     ("ball",), ("slide", "ball"), ("slide", "slide", "ball"), ("hinge", "hinge", "hinge"),
 )  # fmt: skip
-TOUCHING, UNTOUCHED = ("sphere", "capsule", "box"), ("cylinder", "ellipsoid")
+TOUCHING, FEW = ("sphere", "capsule", "box"), ("cylinder", "ellipsoid")  # with one another, with some
 
 
 class Robot:
@@ -110,7 +110,7 @@ class Robot:
     def floor(self):
         tilt = self.given(0.3, "zaxis", ".1 -.05 1")
         tilt += self.solref(0.3, "solref") + self.given(0.2, "priority", "1")
-        floor = f'<geom name="floor" type="plane" size="3 3 .1" contype="1" conaffinity="3"{tilt}/>'
+        floor = f'<geom name="floor" type="plane" size="3 3 .1" contype="1" conaffinity="7"{tilt}/>'
         return floor + '<site name="origin" pos="1 2 3"/>'
 
     def tree(self):
@@ -170,10 +170,10 @@ class Robot:
         return text
 
     def geom(self, body):
-        kind, name = self.pick(TOUCHING * 3 + UNTOUCHED), f"g{len(self.geoms)}"
+        kind, name = self.pick(TOUCHING * 3 + FEW), f"g{len(self.geoms)}"
         self.geoms.append((name, kind, body))
         size = {"sphere": 1, "capsule": 2, "cylinder": 2, "box": 3, "ellipsoid": 3}[kind]
-        touch = {"box": (2, 1), "cylinder": (0, 0), "ellipsoid": (0, 0)}.get(kind, (1, 3))
+        touch = {"sphere": (1, 3), "cylinder": (2, 0), "ellipsoid": (4, 0)}.get(kind, (1, 1))
         text = f'<geom name="{name}" type="{kind}" contype="{touch[0]}" conaffinity="{touch[1]}"'
         if kind in ("capsule", "cylinder") and self.chance(0.4):
             text += f' fromto="{self.numbers(6, -0.2, 0.2)}" size="{self.number(0.03, 0.08)}"'
@@ -235,7 +235,7 @@ class Robot:
             if len(touching) < 2:
                 break
             a, b = (touching[i] for i in self.rng.choice(len(touching), 2, replace=False))
-            if (a[1], b[1]) == ("box", "box") or a[2] == b[2] or frozenset((a[0], b[0])) in seen:
+            if a[2] == b[2] or frozenset((a[0], b[0])) in seen:
                 continue
             seen.add(frozenset((a[0], b[0])))
             text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 3))}"'

@@ -165,6 +165,42 @@ def test_regions_of_capsule_and_box(simulators, region):
     assert_close(worst(mj, sim, states), CONTACT)
 
 
+# places of a ball's centre, cylinder of radius .15 and half length .12
+BALL_ON_CYLINDER = {
+    "side": (0.1, -0.25, 0.05), "cap": (0.05, 0.08, -0.2), "rim": (0.15, 0.12, 0.2), "inside, side": (0.1, 0.08, 0.02),
+    "inside, cap": (0.02, 0.01, 0.1), "on the axis": (0.0, 0.0, 0.25), "on the axis, inside": (0.0, 0.0, 0.08),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("region", BALL_ON_CYLINDER)
+def test_regions_of_ball_and_cylinder(simulators, region):
+    mj, sim = simulators(zoo.touching("sphere", "cylinder", "", 'cone="pyramidal"'))
+    rng, states, place = np.random.default_rng(1), [], np.zeros(3)
+    for turned in [np.array([1.0, 0, 0, 0])] + [q / np.linalg.norm(q) for q in rng.normal(size=(10, 4))]:
+        mujoco.mju_rotVecQuat(place, np.array(BALL_ON_CYLINDER[region]), turned)
+        qpos = np.concatenate([place + [0, 0, 0.5], [1.0, 0, 0, 0], [0, 0, 0.5], turned])
+        states.append((qpos, rng.normal(size=mj.nv), np.zeros(0), np.zeros(0)))
+        sim.reset(qpos)
+        sim.forward()
+        assert sim.data.ncon[0] == 1
+    assert_close(worst(mj, sim, states), CONTACT)
+
+
+@pytest.mark.parametrize(
+    "turned, ncon", (((1, 0, 0, 0), 3), ((0, 1, 0, 0), 3), ((1, 1, 0, 0), 2), ((1, 0.01, 0, 0), 3)), ids=str
+)
+def test_cylinder_that_lies_on_a_plane(simulators, turned, ncon):
+    """Flat on either cap, on its side, nearly flat."""
+    floor = '<geom type="plane" size="3 3 .1"/>'
+    mj, sim = simulators(zoo.model(f"{floor}<body><freejoint/><geom {zoo.SHAPES['cylinder']}/></body>", default=""))
+    turned = np.array(turned) / np.linalg.norm(turned)
+    height = 0.149 if ncon == 2 else 0.115
+    rng = np.random.default_rng(0)
+    states = [(np.array([0, 0, height, *turned]), rng.normal(size=6), np.zeros(0), np.zeros(0)) for _ in range(5)]
+    assert_close(worst(mj, sim, states), CONTACT)
+    assert sim.data.ncon[0] == ncon
+
+
 @pytest.mark.parametrize("cone", (0, 1), ids=zoo.CONES)
 @pytest.mark.parametrize("name", ("half_cheetah", "hopper", "walker2d", "ant", "humanoid"))
 def test_robots(simulators, name, cone):

@@ -1,0 +1,79 @@
+"""A sphere or a capsule against a box, as a stage of its own, which only the robots that have such a pair call."""
+
+import taichi as ti
+
+from engine.compiler.stages import outline
+from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.record import add_contact
+from engine.contact.witness import POINT, witness
+from engine.math.index import bounded
+from engine.math.quat import rotate, rotate_back
+from engine.math.types import real, vec3
+from engine.model.constants import CAPSULE
+
+
+@outline("md", "w p", when="box")
+@ti.func
+def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Adds the contacts of pair p."""
+    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
+    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
+    x1 = d.geom_xpos[i1]
+    x2 = d.geom_xpos[i2]
+    q1 = d.geom_xquat[i1]
+    q2 = d.geom_xquat[i2]
+    size1 = m.geom_size[m.pair_geom1[p]]
+    size2 = m.geom_size[m.pair_geom2[p]]
+    s1 = vec3(0.0, 0.0, 0.0)
+    q = rotate_back(q2, x1 - x2)
+    a = s1
+    t_near = real(0.0)
+    near = -1
+    t_second = real(0.0)
+    rule_second = -1
+    axis = 0
+    if m.geom_type[m.pair_geom1[p]] == CAPSULE:
+        s1 = rotate(q1, vec3(0.0, 0.0, size1[1]))
+        a = rotate_back(q2, s1)
+        t_near, near, t_second, rule_second, axis = capsule_box_params(q, a, size2)
+    ncon = d.ncon[w]
+    for k in range(2):
+        if k == 0 or rule_second >= 0:
+            t = t_near
+            rule = FIXED
+            if near >= 0:
+                rule = NEAREST
+            if k == 1:
+                t = t_second
+                rule = rule_second
+            kind2, c2, n = box_feature(q + t * a, size2)
+            n = rotate(q2, n)
+            a2 = n
+            dist, pos, n = witness(POINT, x1 + t * s1, size1[0], q1, kind2, x2 + rotate(q2, c2), 0.0, q2, n)
+            if dist < m.pair_margin[p]:
+                zero = vec3(0.0, 0.0, 0.0)
+                ncon = add_contact(m, d, w, p, ncon, dist, pos, n, zero, POINT, s1, size1[0], kind2, a2, 0.0)
+                if ncon <= m.nconmax:
+                    c = bounded(w * m.nconmax + ncon - 1)
+                    d.con_t[c] = t
+                    d.con_tnear[c] = t_near
+                    d.con_near[c] = near
+                    d.con_rule[c] = rule
+                    d.con_face[c] = axis
+    d.ncon[w] = ncon
+
+
+@ti.func
+def box_contacts_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, c1_bar: vec3):
+    """How contact c's point runs along a capsule by its rule: force at the capsule's centre and torque on the capsule;
+    the box has their opposites. c1_bar: the point's adjoint."""
+    p = d.con_pair[c]
+    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
+    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
+    q2 = d.geom_xquat[i2]
+    s1 = d.con_axis1[c]
+    force, half = param_vjp(
+        rotate_back(q2, d.geom_xpos[i1] - d.geom_xpos[i2]), rotate_back(q2, s1), m.geom_size[m.pair_geom2[p]],
+        d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar),
+    )  # fmt: skip
+    return rotate(q2, force), s1.cross(rotate(q2, half))

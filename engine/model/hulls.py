@@ -1,0 +1,61 @@
+"""Convex hulls of the meshes that may touch: vertices, who neighbours whom, and faces, as MuJoCo's compiler makes them.
+
+One after the other over all meshes, with numbers that count over all of them, so that the device needs no more.
+"""
+
+import numpy as np
+
+from .constants import MESH
+
+GRID = 27  # directions, signs of three components each, of which a hull's farthest vertices are known
+
+
+def hulls_of(mj):
+    """{array of the kind Mesh: values} of an MjModel; of a mesh that only is drawn there is no hull."""
+    may_touch = (mj.geom_contype | mj.geom_conaffinity) != 0
+    may_touch[np.concatenate([mj.pair_geom1, mj.pair_geom2])] = True
+    wanted = set(mj.geom_dataid[may_touch & (mj.geom_type == MESH)].tolist())
+    parts = {name: [] for name in ("vert", "edge_end", "edge", "face_end", "face", "normal", "corner_end", "corner")}
+    first, extrema = [0], []
+    faces = corners = edges = listed = 0
+    for i in range(mj.nmesh):
+        if mj.mesh_graphadr[i] < 0 or i not in wanted:
+            first.append(first[-1])
+            extrema.append(np.zeros(GRID, int))
+            continue
+        graph, vertex = mj.mesh_graph[mj.mesh_graphadr[i] :], slice(mj.mesh_vertadr[i], None)
+        n = int(graph[0])
+        begin, known, near = graph[2 : 2 + n], graph[2 + n : 2 + 2 * n], graph[2 + 2 * n :]
+        stops = np.flatnonzero(near[: n + 3 * int(graph[1])] < 0)  # after the neighbours of each vertex
+        neighbours = stops[np.searchsorted(stops, begin)] - begin
+        number = np.full(mj.mesh_vertnum[i], -1)
+        number[known] = np.arange(n)
+        touching, adr = mj.mesh_polymapnum[vertex][known], mj.mesh_polymapadr[vertex][known]
+        polygons = slice(mj.mesh_polyadr[i], mj.mesh_polyadr[i] + mj.mesh_polynum[i])
+        sides, vert = mj.mesh_polyvertnum[polygons], mj.mesh_polyvertadr[polygons]
+        parts["vert"].append(mj.mesh_vert[vertex][known])
+        parts["edge_end"].append(edges + np.cumsum(neighbours))
+        parts["edge"].append(first[-1] + near[_runs(begin, neighbours)])
+        parts["face_end"].append(listed + np.cumsum(touching))
+        parts["face"].append(faces + mj.mesh_polymap[_runs(adr, touching)])
+        parts["normal"].append(mj.mesh_polynormal[polygons])
+        parts["corner_end"].append(corners + np.cumsum(sides))
+        parts["corner"].append(first[-1] + number[mj.mesh_polyvert[_runs(vert, sides)]])
+        extrema.append(first[-1] + mj.mesh_extrema[i].ravel())
+        faces, corners = faces + len(sides), corners + int(sides.sum())
+        edges, listed = edges + int(neighbours.sum()), listed + int(touching.sum())
+        first.append(first[-1] + n)
+    whole = {name: np.concatenate(values) if values else np.zeros(0) for name, values in parts.items()}
+    return {
+        "mesh_hulladr": np.array(first[:-1], int), "mesh_hullnum": np.diff(first),
+        "mesh_extrema": np.reshape(extrema, (-1, GRID)), "hull_vert": whole["vert"].reshape(-1, 3),
+        "hull_edgeend": whole["edge_end"], "hull_edge": whole["edge"], "hull_faceend": whole["face_end"],
+        "hull_face": whole["face"], "face_normal": whole["normal"].reshape(-1, 3),
+        "face_vertend": whole["corner_end"], "face_vert": whole["corner"],
+    }  # fmt: skip
+
+
+def _runs(begin, count):
+    """The numbers from begin[0] on, count[0] of them, then from begin[1] on, ..."""
+    before = np.cumsum(count) - count
+    return np.repeat(begin - before, count) + np.arange(count.sum())

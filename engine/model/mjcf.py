@@ -88,14 +88,12 @@ def _imported(mujoco, file):
 
 
 def _refusals(mujoco, mj, robot):
-    """What a file uses and the engine lacks; of a URDF, a joint that mimics another instead of the constraint it is."""
+    """What a file uses and the engine lacks; of a URDF, a joint that mimics what no joint can."""
     lines = [line for kind in KINDS for line in kind.refusals(mujoco, mj)]
     if robot is None:
         return lines
-    refused = any(line.startswith("equality ") for line in lines)
-    made = () if refused else {mj.joint(j).name for j in mj.eq_obj1id[mj.eq_type == mujoco.mjtEq.mjEQ_JOINT]}
-    following = list(mimics(robot, made))
-    return following + [line for line in lines if not (following and line.startswith("equality "))]
+    made = {mj.joint(j).name for j in mj.eq_obj1id[mj.eq_type == mujoco.mjtEq.mjEQ_JOINT]}
+    return list(mimics(robot, made)) + lines
 
 
 def _model_name(mj):

@@ -204,12 +204,14 @@ def test_nothing_is_said_of_a_urdf_that_is_taken_over():
     assert load(urdf(more=f"<mujoco>{compiler}</mujoco><!-- a comment -->", **parts)).report.changed == []
 
 
-def test_mimic_is_refused_by_its_name():
-    for leader in ("elbow", "nobody"):  # MuJoCo leaves out the second with a warning
-        with pytest.raises(UnsupportedError) as error:
-            load(urdf(of_joint=f"<mimic joint='{leader}' multiplier='2'/>"))
-        line = f"joint 'wrist': mimic of joint '{leader}'; allowed: none, since the engine has no constraint "
-        assert error.value.refused == [line + "between joints"]
+def test_mimic_is_an_equality_of_joints():
+    m = load(urdf(of_joint="<mimic joint='elbow' multiplier='2' offset='0.1'/>"))
+    assert [m.joint_names[j] for j in (*m.eq_obj1id, *m.eq_obj2id)] == ["wrist", "elbow"]
+    assert m.eq_type.tolist() == [c.EQ_JOINT] and m.eq_data[0, :3].tolist() == [0.1, 2.0, 0.0]
+    with pytest.raises(UnsupportedError) as error:  # MuJoCo leaves it out with a warning
+        load(urdf(of_joint="<mimic joint='nobody' multiplier='2'/>"))
+    line = "joint 'wrist': mimic of joint 'nobody'; allowed: a joint that is revolute, continuous or prismatic, as "
+    assert error.value.refused == [line + "the joint itself"]
 
 
 TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"

@@ -30,7 +30,7 @@ _READ = {
     "axis": ({"xyz"}, set()),
     "dynamics": ({"damping", "friction"}, set()),
     "limit": ({"lower", "upper", "effort"}, set()),
-    "mimic": ({"joint", "multiplier", "offset"}, set()),  # refused below
+    "mimic": ({"joint", "multiplier", "offset"}, set()),  # an equality, or refused below
     "mujoco": (set(), {"compiler", "option", "size"}),
 }
 _OWN = {"compiler", "option", "size"}  # MuJoCo's, which it checks itself
@@ -53,8 +53,8 @@ def mimics(robot, made):
     for joint in robot.iter("joint"):
         for mimic in joint.findall("mimic") if joint.get("name") not in made else ():
             yield (
-                f"joint {joint.get('name')!r}: mimic of joint {mimic.get('joint')!r}; allowed: none, since the engine "
-                "has no constraint between joints"
+                f"joint {joint.get('name')!r}: mimic of joint {mimic.get('joint')!r}; allowed: a joint that is "
+                "revolute, continuous or prismatic, as the joint itself"
             )
 
 

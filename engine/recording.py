@@ -20,6 +20,7 @@ from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
 from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.model.sensors import features_of_sensors
 
 FORMAT = 1
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
@@ -117,6 +118,8 @@ class Recording:
             info.setdefault("features", list(NAMES))  # of files that do not say: compiled for everything
             model = model_from_arrays(_under("model.", arrays))
             check_recorded(model, arrays, info)
+            if "sensor" in info["features"]:  # which in older files stands for all of them
+                info["features"] = sorted({*info["features"], *features_of_sensors(model)})
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         return cls(model, _under("start.", arrays), {n: arrays[n] for n in OUTPUTS}, info)

@@ -1,5 +1,6 @@
 """Run files: what was recorded comes back bit for bit and is computed again bit for bit, in another process too."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import engine
 import scenes
+from engine.compiler.features import features_of
 from engine.model.fields import FIELDS
 from engine.recording import OUTPUTS, Recording
 
@@ -115,6 +117,16 @@ def test_seeds(tape, tmp_path, seed, kept):
     r = Recording.of(tape, name=3, seed=seed)
     loaded = Recording.load(r.save(tmp_path / "seed.npz"))
     assert r.seed == loaded.seed == kept and loaded.name == "3"
+
+
+def test_in_older_files_sensor_stands_for_all_sensors(path, tmp_path):
+    arrays = dict(np.load(path))
+    info = json.loads(str(arrays["info"]))
+    info["features"] = [name for name in info["features"] if not name.endswith("_sensor")]
+    np.savez(tmp_path / "old.npz", **arrays | {"info": np.array(json.dumps(info))})
+    old = Recording.load(tmp_path / "old.npz")
+    needed = {name for name in features_of(old.model) if name.endswith("_sensor")}
+    assert needed and needed <= set(old.features)
 
 
 def test_what_no_recording_can_be_made_of(tape):

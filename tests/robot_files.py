@@ -92,7 +92,9 @@ def main(argv=None):
     for word, these in (("all", entries), ("URDFs", [e for e in entries if e["file"].lower().endswith(".urdf")])):
         opened = [e for e in these if "error" not in e]
         line = f"{word}: {sum('nv' in e for e in these)} of {len(these)} load, {len(opened)} are opened"
-        print(line + f" ({sum(e['mujoco'] for e in these)} by MuJoCo as they lie)" * args.plain)
+        if args.plain:
+            line += f" ({sum(e['mujoco'] for e in these)} by MuJoCo as they lie)"
+        print(line)
     return 0
 
 

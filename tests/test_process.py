@@ -25,9 +25,9 @@ import importlib, pkgutil
 import engine, scenes, controllers
 from engine.compiler import backend
 kernels = {"engine.math", "engine.compiler.launch", "engine.compiler.stages", "engine.dynamics", "engine.contact",
-           "engine.constraint", "engine.feedback", "engine.linear_feedback", "engine.linearized", "engine.records",
-           "engine.step", "engine.kernels", "engine.com_based", "engine.guard", "engine.compiler.forms",
-           "engine.compiler.inlined"}
+           "engine.constraint", "engine.sensing", "engine.feedback", "engine.linear_feedback", "engine.linearized",
+           "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
+           "engine.compiler.forms", "engine.compiler.inlined"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):

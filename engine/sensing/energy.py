@@ -8,7 +8,7 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.dynamics.kinematics import origin
-from engine.dynamics.passive import ball_spring
+from engine.dynamics.passive import ball_spring, nonlinear_spring
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, inertia_mul
@@ -106,7 +106,20 @@ def potential(m: ti.template(), d: ti.template(), w: ti.i32):
         x = x - m.body_mass[b] * gravity.dot(d.xipos[bounded(w * m.nbody + b)])
     for j in range(m.ncoord):
         r = stretch(m, d, w, j)
-        x = x + 0.5 * m.jnt_stiffness[m.coord_jntid[j]] * r.dot(r)
+        joint = m.coord_jntid[j]
+        x = x + 0.5 * m.jnt_stiffness[joint] * r.dot(r)
+        if ti.static(has.polynomial):
+            s = reach(m, j, r)
+            x = x + (m.jnt_stiffnesspoly[joint, 0] / 3.0 + m.jnt_stiffnesspoly[joint, 1] * s / 4.0) * s * s * s
+    return x
+
+
+@ti.func
+def reach(m: ti.template(), j: ti.i32, r: vec3):
+    """The stretch as the number that a polynomial takes: of a ball the angle."""
+    x = r[0]
+    if m.coord_kind[j] == QUATERNION:
+        x = r.norm()
     return x
 
 
@@ -141,7 +154,11 @@ def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         k = w * m.nv + m.coord_dofadr[j]
         r = stretch(m, d, w, j)
         g.jnt_stiffness[w, joint] = g.jnt_stiffness[w, joint] + 0.5 * bar * r.dot(r)
-        f = bar * m.jnt_stiffness[joint] * r
+        k1 = m.jnt_stiffness[joint]
+        if ti.static(has.polynomial):
+            more, slope = nonlinear_spring(m, joint, reach(m, j, r))
+            k1 = k1 + more
+        f = bar * k1 * r
         g.qpos_bar[k] = g.qpos_bar[k] + f[0]
         if m.coord_kind[j] == QUATERNION:
             g.qpos_bar[k + 1] = g.qpos_bar[k + 1] + f[1]

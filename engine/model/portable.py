@@ -47,7 +47,7 @@ def model_from_arrays(arrays):
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
-    young = {name for name, field in TABLE.items() if field.young} - younger - set(arrays)
+    young = _young(arrays) - younger
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger - young, arrays)
     arrays = arrays | {name: _zeros(name, arrays) for name in young}
     said = range(min(header["meshes"], len(arrays)))
@@ -72,10 +72,18 @@ def model_from_arrays(arrays):
     return model
 
 
+def _young(arrays):
+    """Names of arrays that came into the format after a robot was stored: those of one addition lack together."""
+    additions = {}
+    for name, field in TABLE.items():
+        additions.setdefault(field.young, set()).add(name)
+    return {name for n, names in additions.items() if n and not names & set(arrays) for name in names}
+
+
 def _zeros(name, arrays):
     """What a robot stored before there was an array has there."""
     size, entry, dtype = FIELDS[name]
-    return np.zeros((len(arrays[SIZED_BY[size]]), *entry), dtype)
+    return np.zeros((*arrays[SIZED_BY[size]].shape[:1], *entry), dtype)
 
 
 def _require(needed, arrays):

@@ -36,7 +36,7 @@ class Body(Kind):
             "body_mass": real("kg", "mass", least=0, differentiable=True),
             "body_inertia": real("kg m^2", "principal moments of inertia", 3, least=0, differentiable=True),
             "body_invweight0": real("1/kg, 1/(kg m^2)", "mean inverse inertia at qpos0: moved, turned", 2, least=0),
-            "body_gravcomp": real("1", "share of its weight that is compensated", young=True),
+            "body_gravcomp": real("1", "share of its weight that is compensated", young=1),
             "body_subtreemass": real("kg", "mass of the body and all below it", least=0),
         },
     }  # fmt: skip

@@ -35,10 +35,10 @@ class Joint(Kind):
             "jnt_margin": real("m or rad", "distance from a limit at which it is felt"),
             "jnt_solref": real("s, 1", "reference of a limit", 2),
             "jnt_solimp": real("", "impedance of a limit", 5),
-            "jnt_stiffnesspoly": real("N/m^2, N/m^3 or N m/rad^2, ...", "of stretch squared and cubed", 2, young=True),
-            "jnt_actfrclimited": boolean("whether the sum of actuator forces on it is clamped", young=True),
-            "jnt_actfrcrange": real("N or N m", "lower and upper end of that sum", 2, young=True),
-            "jnt_actgravcomp": boolean("whether compensation of gravity is among those forces", young=True),
+            "jnt_stiffnesspoly": real("N/m^2, N/m^3 or N m/rad^2, ...", "of stretch squared and cubed", 2, young=1),
+            "jnt_actfrclimited": boolean("whether the sum of actuator forces on it is clamped", young=1),
+            "jnt_actfrcrange": real("N or N m", "lower and upper end of that sum", 2, young=1),
+            "jnt_actgravcomp": boolean("whether compensation of gravity is among those forces", young=1),
         },
         "nv": {
             "dof_bodyid": integer("the body that it moves"),
@@ -50,7 +50,7 @@ class Joint(Kind):
             "dof_invweight0": real("1/kg or 1/(kg m^2)", "inverse inertia at qpos0", least=0),
             "dof_solref": real("s, 1", "reference of dry friction", 2),
             "dof_solimp": real("", "impedance of dry friction", 5),
-            "dof_dampingpoly": real("N s^2/m^2, ... or N m s^2, ...", "of v |v| and v cubed", 2, young=True),
+            "dof_dampingpoly": real("N s^2/m^2, ... or N m s^2, ...", "of v |v| and v cubed", 2, young=1),
         },
     }
     attributes = {

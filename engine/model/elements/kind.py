@@ -36,8 +36,8 @@ def cast(name, value, dtype):
 
 
 class Field(NamedTuple):
-    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below. young: robots
-    stored before there was such an array have zeros there."""
+    """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below. young: the
+    number of an addition to the format; robots stored before it have none of its arrays, and zeros there."""
 
     dtype: type
     shape: tuple
@@ -45,10 +45,10 @@ class Field(NamedTuple):
     meaning: str
     least: float | None = None
     differentiable: bool = False
-    young: bool = False
+    young: int = 0
 
 
-def real(unit, meaning, *shape, least=None, differentiable=False, young=False):
+def real(unit, meaning, *shape, least=None, differentiable=False, young=0):
     return Field(F, shape, unit, meaning, least, differentiable, young)
 
 
@@ -56,7 +56,7 @@ def integer(meaning):
     return Field(N, (), "", meaning)
 
 
-def boolean(meaning, young=False):
+def boolean(meaning, young=0):
     return Field(B, (), "", meaning, young=young)
 
 

@@ -144,7 +144,7 @@ class Robot:
         name = f"j{len(self.joints)}"
         self.joints.append((name, kind))
         text = f'<joint name="{name}" type="{kind}"'
-        text += self.given(0.4, "damping", self.number(0, 1.5) + self.also(0.3, " .3 .2"))
+        text += self.given(0.4, "damping", self.number(0, 1.5) + self.also(0.3, " .1 .01"))
         text += self.given(0.3, "armature", self.number(0, 0.3))
         text += self.given(0.25, "frictionloss", self.number(0.05, 0.6)) + self.solref(0.2, "solreffriction")
         bent = self.also(0.3, " ", None, " 2") if kind != "free" else ""

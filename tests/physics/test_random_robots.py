@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine import DivergenceError
 from engine.model.sensors import ROWS
 from tests import zoo
 from tests.diff.test_linearize import differences, relative
@@ -37,6 +38,9 @@ def check_linearize(mj, sim, seed):
         data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = kicked(mj, rng, 0.1, 0.5)
         for _ in range(20):
             mujoco.mj_step(mj, data)
+        if data.warning.number.any():  # it went through the roof, and MuJoCo put it back, with controls of zero
+            mujoco.mj_resetData(mj, data)
+            continue
         state = [x.copy() for x in (data.qpos, data.qvel, data.act, data.ctrl)]
         sim.reset(*state[:2])
         sim.data.act[0], sim.data.ctrl[0] = state[2:]
@@ -54,7 +58,11 @@ def check_gradient(mj, sim, seed):
     for _ in range(6):
         rollout = Rollout(sim, mj, kicked(mj, rng, 0.1, 0.3), 12, seed=seed)
         names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
-        errors = {k: v for k, v in rollout.errors(names).items() if rollout.known[k] < 1e-7}
+        try:
+            errors = rollout.errors(names)
+        except DivergenceError:  # from another start
+            continue
+        errors = {k: v for k, v in errors.items() if rollout.known[k] < 1e-7}
         bad = {k: v for k, v in errors.items() if not v < 1e-6}
         assert not bad, bad
         settled |= set(errors)

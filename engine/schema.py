@@ -186,17 +186,21 @@ WORK = (
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),
     Buffer("con_i", "int", "nconmax",
-        "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law "
-        "con_rule con_near con_face con_last1 con_last2",
+        "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law con_last1 "
+        "con_last2",
     ),
     Buffer("con_v", "vec3", "nconmax",
-        "con_pos con_normal con_tangent1 con_tangent2 con_y con_axis1 con_axis2 con_gap con_jar con_jv "
-        "con_force con_kd con_ko con_fbar con_res con_jdotv",
+        "con_pos con_normal con_tangent1 con_tangent2 con_y con_jar con_jv con_force con_kd con_ko "
+        "con_fbar",
     ),
     Buffer("con_r", "real", "nconmax",
-        "con_dist con_r1 con_r2 con_bend con_t con_tnear con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 "
-        "con_x",
+        "con_dist con_r1 con_r2 con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 con_x",
     ),
+    # of their features (contact/witness.py), what the adjoint alone reads
+    Buffer("con_feature", "vec3", "nconmax", "con_axis1 con_axis2 con_gap"),
+    Buffer("con_rule_i", "int", "nconmax", "con_rule con_near con_face"),
+    Buffer("con_rule_r", "real", "nconmax", "con_bend con_t con_tnear"),
+    Buffer("con_equality", "vec3", "nconmax", "con_res con_jdotv"),  # of equalities
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",

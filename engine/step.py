@@ -258,10 +258,11 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_vjp(m, d, g, w)
+    gravcomp_vjp(m, d, g, w, 1)
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
-    gravcomp_vjp(m, d, g, w)
+    gravcomp_vjp(m, d, g, w, 0)
     motion_adjoint(m, d, g, w, implicit)
 
 

@@ -158,17 +158,35 @@ def limited(joint, option=""):
 # Bodies and joints that equality constraints tie together; nothing collides.
 TIED = f"""
 <body name="a" pos="0 0 1"><joint name="h1" axis="0 1 0" ref="10"/>{ROD}
-  <body name="b" pos=".4 0 0"><joint name="h2" axis="0 1 0" ref="-20"/>{ROD}</body></body>
+  <body name="b" pos=".4 0 0"><joint name="h2" axis="0 1 0" ref="-20"/>{ROD}<site name="bs" pos=".1 0 0"/>
+  </body></body>
 <body name="c" pos=".8 .1 1.1"><joint type="ball"/>{BRICK}
   <body name="d" pos=".1 .3 0"><joint name="h3" axis="1 0 0"/>
-    <joint name="s3" type="slide" axis="0 1 0"/>{ROD}</body></body>
+    <joint name="s3" type="slide" axis="0 1 0"/>{ROD}<site name="ds" pos="0 .1 0" euler="20 10 0"/></body></body>
 <body name="e" pos="0 1 1"><freejoint/>{BRICK}<site name="es" pos=".1 0 0" euler="20 10 0"/></body>
 <body name="f" pos="0 1.5 1"><freejoint/>{BRICK}<site name="fs" pos="0 .1 0" euler="20 -10 0"/></body>
 """
 
 
-def tied(equalities):
-    return model(TIED, f"<equality>{equalities}</equality>")
+FELT = '<force site="bs"/><torque site="bs"/><force site="ds"/><torque site="ds"/>'
+
+
+def tied(equalities, sensors=FELT):
+    return model(TIED, f"<equality>{equalities}</equality><sensor>{sensors}</sensor>")
+
+
+# What joints feel of actuators that are limited and carry weight, and the energy of springs that are polynomials.
+SENSED = f"""<body pos="0 0 1">
+<joint name="j" axis="0 1 0" stiffness="3 2 1.5" damping=".1 .2 .05" springref="20"/>{ROD}
+<body pos=".3 0 0" gravcomp=".4"><joint name="b" type="ball" stiffness="1 .5 .7"/>{BRICK}<site name="s" pos=".1 0 0"/>
+<body pos=".3 0 .1" gravcomp="1.3">
+<joint name="k" type="slide" axis="1 0 1" stiffness="20 50 80" actuatorfrcrange="-9 9" actuatorgravcomp="true"/>{ROD}
+</body></body></body>"""
+SENSED = model(
+    SENSED,
+    '<actuator><motor joint="k"/><motor joint="j"/></actuator><sensor><e_potential/><e_kinetic/><force site="s"/>'
+    '<torque site="s"/><jointactuatorfrc joint="k"/><jointactuatorfrc joint="j"/></sensor>',
+)
 
 
 # Impedances that start at rest, where the residual is zero, are wide: differences look past a narrow one.
@@ -181,10 +199,10 @@ EQUALITIES = {
     "connect": tied('<connect body1="b" body2="c" anchor=".4 0 .1"/>'),
     "connect with the world": tied('<connect body1="e" anchor=".1 0 .1" solref="-300 -20"/>'),
     "connect within a tree": tied('<connect body1="d" body2="c" anchor=".05 0 .1" solimp=".5 .95 .3"/>'),
-    "connect sites": tied('<connect site1="es" site2="fs"/>'),
+    "connect sites": tied('<connect site1="es" site2="ds"/>'),
     "weld": tied('<weld body1="e" body2="f" torquescale=".7" solimp=".8 .95 .2"/>'),
     "weld with the world": tied('<weld body1="e" solimp=".5 .95 .3 .4 3" relpose="0 1 1 .8 .6 0 0" anchor="0 .1 0"/>'),
-    "weld sites": tied('<weld site1="es" site2="fs"/>'),
+    "weld sites": tied('<weld site1="ds" site2="fs"/>'),
     "several equalities": tied(
         '<weld body1="e" body2="f"/><connect body1="b" body2="c" anchor=".4 0 .1"/>'
         '<joint joint1="h1" joint2="h2" polycoef=".1 .5 .3 -.2 .1"/><connect body1="d" body2="a" anchor="0 0 0"/>'

@@ -69,8 +69,9 @@ def turned_column(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, j: t
 
 @serves("gravcomp")
 @ti.func
-def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-qfrc_gravcomp) to the adjoints of q, masses and gravity."""
+def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
+    """Adds z^T d(-qfrc_gravcomp) to the adjoints of q, masses and gravity: of the joints that have it among actuator
+    forces, which sensors ask for, or of the others."""
     for b in range(1, m.nbody):
         if m.body_gravcomp[b] != 0:
             f = compensation(m, b)
@@ -78,7 +79,9 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             f_bar = vec3(0.0, 0.0, 0.0)
             i = m.body_lastdof[b]
             while i >= 0:
-                z = d.z[w, i] * share(m, d, w, i)
+                z = real(0.0)
+                if (m.jnt_actgravcomp[m.dof_jntid[i]] != 0) == (actuated != 0):
+                    z = d.z[w, i] * share(m, d, w, i)
                 f_bar = f_bar - z * centre_column(m, d, w, i, r)
                 j = m.body_lastdof[b]
                 while j >= 0:

@@ -138,7 +138,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == CONTROLLER_VJP:
         act_controller_vjp(m, d, c, g, w, i)
     elif what == GRAVCOMP_VJP:
-        gravcomp_vjp(m, d, g, w)
+        gravcomp_vjp(m, d, g, w, 1)
+        gravcomp_vjp(m, d, g, w, 0)
     else:
         acceleration_vjp(m, d, w)
 

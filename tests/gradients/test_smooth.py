@@ -9,7 +9,7 @@ from tests.gradients.differences import ROUNDING, STEPS, Rollout, derivative
 from tests.physics.test_integrators import LONE
 
 INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
-MODELS = {**zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
+MODELS = {"joints that feel": zoo.SENSED, **zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
 
 
 def assert_gradients(errors, tolerance=1e-6):

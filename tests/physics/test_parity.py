@@ -34,6 +34,11 @@ def test_unconstrained(simulators, name):
     assert_close(worst(mj, sim, random_states(mj, 30)), 1e-10)
 
 
+def test_what_joints_feel_of_actuators(simulators):
+    mj, sim = simulators(zoo.SENSED)
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
+
+
 @pytest.mark.parametrize("name", zoo.ROWS)
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])

@@ -18,22 +18,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"))
 
 
-# What compiles the same kernels runs in one of pytest-xdist's workers, and else a file does.
-TOGETHER = {
-    "tests/adjoints/": "stages alone",
-    "tests/diff/test_linearize": "linearize",
-    "tests/scenes/test_parity": "linearize",
-}
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def simulators():
     """simulators(xml, integrator=None, worlds=1) -> (MjModel, Simulator), MuJoCo solving as exactly as it can."""

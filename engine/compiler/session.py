@@ -71,14 +71,13 @@ class Session:
     """What the engine has made in one program.
 
     compiled: kernels, made by launch.py. functions: stages, made by stages.py, which takes their Functions from
-    `places`; `made` of these there have been, and `youngest` is the address of the last one taken. `real` are all
-    functions that a call may find again.
+    `places`; `youngest` is the address of the last one taken. `real` are all functions that a call may find again.
     """
 
     def __init__(self, program):
         self.program, self.runtime, self.options = program, Runtime(program), _options(program)
         self.compiled, self.functions, self.real = {}, {}, []
-        self.places, self.made, self.youngest = [], 0, 0
+        self.places, self.youngest = [], 0
         self.threads = set()
 
     def close(self):

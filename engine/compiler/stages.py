@@ -36,7 +36,7 @@ from engine.math.types import real
 from engine.schema import LETTERS, NUMBERS, PLACES, kind_of, kinds_of
 
 MADE = 512
-_count = itertools.count()
+_count, _places = itertools.count(), itertools.count()
 
 
 def _compile_in_order(self, key, args, arg_features):
@@ -91,9 +91,8 @@ def _next_place(now):
     Many are made at once and taken by their addresses. The memory allocator places them as it likes.
     """
     if not now.places:
-        first = now.made
-        now.made += MADE
-        keys = (ti_core.FunctionKey("stage", -1, number) for number in range(first, now.made))
+        # no number twice: a child of os.fork has its parent's program, but a session of its own
+        keys = (ti_core.FunctionKey("stage", -1, next(_places)) for _ in range(MADE))
         made = sorted(map(now.program.create_function, keys), key=_address)
         # the later ones of a process with hundreds of robots may lie before; their kernels are compiled anew
         now.places = [f for f in made if _address(f) > now.youngest][::-1] or made[::-1]

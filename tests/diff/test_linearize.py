@@ -143,7 +143,7 @@ def test_against_mujoco(name):
         RA, RB = mujocos(mj, d, state)
         contacts += d.ncon > 0
         assert relative(A[k], RA) < 1e-5, k
-        assert relative(B[k], RB) < 1e-5, k
+        assert B[k].size == 0 or relative(B[k], RB) < 1e-5, k
     if name in ("half_cheetah", "hopper", "walker2d_v5", "ant", "arm"):
         assert contacts >= 2
 

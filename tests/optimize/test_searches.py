@@ -51,11 +51,9 @@ def test_a_killed_run_ends_with_the_same_numbers(tmp_path):
     process.wait()
     with np.load(killed / "checkpoint.npz") as state:
         assert 1 <= int(state["iteration"]) < 12
-    from engine.cli import main
-
-    tail = command[4:-1]
-    assert main(["optimize", *tail, "--out", str(killed), "--resume"]) == 0
-    assert main(["optimize", *tail, "--out", str(whole)]) == 0
+    # in processes as the killed one: kernels for the robot alone and for all features may differ in the last bit
+    for out in ([str(killed), "--resume"], [str(whole)]):
+        subprocess.run([*command, *out], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True, timeout=600)
     with np.load(killed / "checkpoint.npz") as a, np.load(whole / "checkpoint.npz") as b:
         for key in set(a.files) - {"metrics"}:
             np.testing.assert_array_equal(a[key], b[key], err_msg=key)

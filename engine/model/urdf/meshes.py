@@ -13,10 +13,6 @@ from ..mesh_files import as_obj, reads
 _SHOWN = 4
 
 
-class _NotFound(ModelError):
-    """A mesh that is nowhere: its name."""
-
-
 class Meshes:
     """The meshes of a URDF. folder: that of the file, or None for XML text. assets: {file name: bytes}, or None."""
 
@@ -44,14 +40,19 @@ class Meshes:
                     yield f"<visual> of link {link.get('name')!r}: left out, since it is only drawn: {error}"
         missing = []
         for collision in robot.iter("collision"):
-            try:
+            lacking = self._lacking(collision)
+            missing += lacking
+            if not lacking:
                 self._rename(collision)
-            except _NotFound as error:
-                missing.append(error.args[0])
         if missing:
             raise ModelError(self._advice(missing))
         for words, count in self.found.items():
             yield words.format(f"{count} mesh" + "es" * (count > 1))
+
+    def _lacking(self, shape):
+        """Names of meshes that are nowhere."""
+        named = [mesh.get("filename") for mesh in shape.iter("mesh")]
+        return [name for name in named if name and name not in self.names and self._content(name) is None]
 
     def _rename(self, shape):
         for mesh in shape.iter("mesh"):
@@ -64,7 +65,7 @@ class Meshes:
         """The name under which MuJoCo finds a mesh."""
         content = self._content(name)
         if content is None:
-            raise _NotFound(name)
+            raise ModelError(name)
         file = Path(_path(name))
         suffix, data = file.suffix.lower(), content if isinstance(content, bytes) else content.read_bytes()
         if not reads(data, suffix):

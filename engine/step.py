@@ -9,7 +9,9 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.constraint.blocks import blocks_vjp
+from engine.constraint.ball_limit import ball_limits
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
+from engine.constraint.equality import equalities
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
@@ -61,12 +63,26 @@ def near_pairs(m: ti.template(), d: ti.template(), w: ti.i32):
     sweep(m, d, w)
 
 
+@outline("md", "w", when="ball_limit")
+@ti.func
+def ball_limit_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    ball_limits(m, d, w)
+
+
+@outline("md", "w", when="equality")
+@ti.func
+def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    equalities(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     geom_poses(m, d, w, 1)
     near_pairs(m, d, w)
     detect(m, d, w)
+    ball_limit_terms(m, d, w)
+    equality_terms(m, d, w)
 
 
 @outline("md", "w forces")
@@ -215,8 +231,20 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 @outline("mdg", "w", when="block")
 @ti.func
 def block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoint of contacts, ball limits and equalities."""
+    """The adjoint of contacts and ball limits."""
     blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w actuated", when="gravcomp")
+@ti.func
+def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
+    gravcomp_vjp(m, d, g, w, actuated)
+
+
+@outline("mdg", "w", when="equality")
+@ti.func
+def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    equality_blocks_vjp(m, d, g, w)
 
 
 @outline("mdg", "w implicit")
@@ -253,16 +281,17 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
     if d.nblock[w] > 0:
         block_adjoint(m, d, g, w)
+        equality_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_vjp(m, d, g, w)
-    gravcomp_vjp(m, d, g, w, 1)
+    gravcomp_adjoint(m, d, g, w, 1)
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
-    gravcomp_vjp(m, d, g, w, 0)
+    gravcomp_adjoint(m, d, g, w, 0)
     motion_adjoint(m, d, g, w, implicit)
 
 

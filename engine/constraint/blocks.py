@@ -7,24 +7,22 @@ Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everyth
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp, ball_limits
+from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
 from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
-from engine.constraint.equality import equalities, equality_columns, equality_vjp
+from engine.constraint.equality import equality_columns, equality_vjp
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
-from engine.math.types import vec3
+from engine.math.types import real, vec3
 
 
 @ti.func
 def blocks(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds them, where the geoms are: first contacts, then the others."""
+    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (step.py)."""
     d.ncon[w] = 0
     d.nneed[w] = 0
     contacts(m, d, w)
     d.nblock[w] = d.ncon[w]
-    ball_limits(m, d, w)
-    equalities(m, d, w)
 
 
 @ti.func
@@ -71,22 +69,23 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
-    """The adjoint of block c, from y to what its source is made of."""
+def block_bars(d: ti.template(), c: ti.i32, y: vec3, push: real):
+    """f, K y, B, and the adjoints of block c's residual and of the violation that the impedance is a function of.
+    push: K y times the residual."""
     f = d.con_force[c]
     ky = sym_mul(d.con_kd[c], d.con_ko[c], y)
-    B = damping_of(d, c)
     imp = d.con_imp[c]
-    push = ky[0] * d.con_x[c]
-    if is_equality(d.con_pair[c]):
-        push = ky.dot(d.con_res[c])
-    # of the residual, and of the violation that the impedance is a function of
-    res_bar = d.con_kp[c] * imp * ky
     x_bar = d.con_impp[c] * (d.con_kp[c] * push - y.dot(f) / (imp * (1 - imp)))
+    return f, ky, damping_of(d, c), d.con_kp[c] * imp * ky, x_bar
+
+
+@ti.func
+def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
+    """The adjoint of block c, of a contact or ball limit, from y to what its source is made of."""
+    push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
+    f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
     if is_contact(d.con_pair[c]):
         contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
-    elif is_equality(d.con_pair[c]):
-        equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
     else:
         ball_limit_vjp(m, d, g, w, c, f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
 
@@ -94,9 +93,22 @@ def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w
 @serves("block")
 @ti.func
 def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) of the blocks and what sensors ask of f; expects the motions L, U, V and the law at the
-    solution."""
+    """Adds z^T d(-J^T f) of the blocks but equalities and what sensors ask of f; expects the motions L, U, V and the
+    law at the solution."""
     for r in range(d.nblock[w]):
         c = w * m.nconmax + r
-        y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
-        constraint_block_vjp(m, d, g, w, c, y)
+        if not is_equality(d.con_pair[c]):
+            constraint_block_vjp(m, d, g, w, c, chain_mul(m, d, w, c, d.z) - d.con_fbar[c])
+
+
+@serves("equality")
+@ti.func
+def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The same of equalities."""
+    for r in range(d.ncon[w], d.nblock[w]):
+        c = w * m.nconmax + r
+        if is_equality(d.con_pair[c]):
+            y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
+            push = sym_mul(d.con_kd[c], d.con_ko[c], y).dot(d.con_res[c])
+            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)

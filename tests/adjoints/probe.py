@@ -11,7 +11,7 @@ from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
-from engine.constraint.blocks import blocks_vjp
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
@@ -117,6 +117,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == CONSTRAINT_VJP:
         rows_vjp(m, d, g, w)
         blocks_vjp(m, d, g, w)
+        equality_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)

@@ -18,22 +18,16 @@ def assert_gradients(errors, tolerance=1e-6):
     assert not bad, bad
 
 
-def quickly(name, integrator):
-    """Whether it belongs to the quick tests: of equalities all with Euler, and several at once with all integrators."""
-    return name not in zoo.EQUALITIES or name == "several equalities" or integrator == 0
+def cases(models, first):
+    """Every model with every integrator. The quick tests take one for each model, in turn; the slow ones the others."""
+    return pytest.mark.parametrize(("name", "integrator"), [
+        pytest.param(name, k, id=f"{name}-{word}", marks=() if (i + j) % 3 == first else pytest.mark.slow)
+        for i, name in enumerate(models)
+        for j, (word, k) in enumerate({"Euler": 0, "RK4": 1, "implicitfast": 3}.items())
+    ])  # fmt: skip
 
 
-CASES = pytest.mark.parametrize(
-    ("name", "integrator"),
-    [
-        pytest.param(name, k, id=f"{name}-{word}", marks=() if quickly(name, k) else pytest.mark.slow)
-        for name in MODELS
-        for k, word in ((0, "Euler"), (1, "RK4"), (3, "implicitfast"))
-    ],
-)
-
-
-@CASES
+@cases(MODELS, 0)
 def test_random_start(simulators, name, integrator):
     mj, sim = simulators(MODELS[name], integrator)
     for steps in (1, 20):
@@ -41,7 +35,7 @@ def test_random_start(simulators, name, integrator):
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors())
 
 
-@CASES
+@cases(MODELS, 1)
 def test_from_exact_rest(simulators, name, integrator):
     """qpos0, no velocity, no control. Dry friction of zero on a dof that does not accelerate has no derivative."""
     mj, sim = simulators(MODELS[name], integrator)

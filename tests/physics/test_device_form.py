@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.simulator import Simulator
 
 WORLDS = 5
+pytestmark = pytest.mark.slow  # kernels of their own
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,6 @@ def started(kind, scene):
     return sim
 
 
-@pytest.mark.slow
 def test_steps_and_gradients_are_those_of_the_other_forms(on_device, scene):
     found = []
     for kind in (Simulator, on_device):

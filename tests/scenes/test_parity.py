@@ -90,6 +90,7 @@ def test_trajectories(twins, name):
     assert stepwise < 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILT)
 def test_linearize(twins, name):
     """A and B along a rollout of MuJoCo's under random controls."""

@@ -126,7 +126,7 @@ def relative(x, reference):
     return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
 
 
-@pytest.mark.parametrize("name", [*ROBOTS, "arm", "several equalities"])
+@pytest.mark.parametrize("name", [*ROBOTS, "arm", pytest.param("several equalities", marks=pytest.mark.slow)])
 def test_against_mujoco(name):
     read = mujoco.MjModel.from_xml_string, {"arm": ARM, **zoo.EQUALITIES}.get(name)
     if read[1] is None:

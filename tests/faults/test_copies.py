@@ -236,6 +236,7 @@ def diverging(sim):
     sim.step(4)
 
 
+@pytest.mark.slow  # which compiles all anew
 def test_another_process(model):
     pytest.importorskip("gymnasium")
     from engine.rl.env import Env

@@ -37,6 +37,7 @@ def test_lowers_the_cost_and_resumes_bit_for_bit(name, tmp_path):
         assert whole.best < first[0]["cost"] or whole.best == first[0]["best"] and name == "random"
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_the_same_numbers(tmp_path):
     """SIGKILL in the middle of `pullback optimize`, then --resume, against a run that was left alone."""
     command = [sys.executable, "-m", "engine.cli", "optimize", "half_cheetah", "--worlds", "2", "--seconds", "0.2",

@@ -1,6 +1,7 @@
 """Rules of the code that a machine can check: who imports whom, what kernels may not contain, one table of arrays."""
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import re
@@ -321,6 +322,7 @@ def test_internals_of_taichi_stay_in_four_files():
         assert not touches or module in INTERNALS, module
 
 
+@functools.cache
 def defined(module):
     return {n.name: n for n in ast.walk(TREES[module]) if isinstance(n, ast.FunctionDef)}
 

@@ -88,6 +88,7 @@ def test_a_robots_own_kernels_give_the_same(name, tmp_path):
         assert np.abs(a - b).max(initial=0) <= 1e-12 * max(np.abs(a).max(initial=0), 1)
 
 
+@pytest.mark.slow
 def test_a_controller_brings_its_own_parts():
     from controllers import MLP as Network
 

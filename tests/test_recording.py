@@ -65,6 +65,7 @@ def test_a_replay_of_one_world_has_the_bits_of_that_world(path):
         np.testing.assert_array_equal(getattr(again, name)[:, 0], getattr(r, name)[:, 1], err_msg=name)
 
 
+@pytest.mark.slow
 def test_another_process_replays_the_same_bits(path, tmp_path):
     code = (
         "import sys, engine\n"

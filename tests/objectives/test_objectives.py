@@ -25,6 +25,7 @@ from engine.objectives import (
 )
 from engine.objectives.check import Sample, check_objective
 from tests.objectives import costs
+from tests.quick import some
 
 ANT = scenes.load("ant").model
 HOPPER = scenes.load("hopper").model
@@ -59,7 +60,7 @@ READY = {
 }  # fmt: skip
 
 # Taichi differentiates and compiles each one's functions for a quarter of a minute.
-LONG = ("taichi, running only", "taichi, terminal only")
+LONG = ("taichi, running only", "taichi, terminal only", "taichi, in loops")
 EACH = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in READY]
 
 
@@ -172,7 +173,7 @@ def test_what_taichi_gets_wrong_is_refused_with_its_line(name):
         TaichiCost(HOPPER, getattr(costs, name))
 
 
-@pytest.mark.parametrize("name", sorted(set(READY) - {"track a function"}))  # a lambda, which nothing pickles
+@pytest.mark.parametrize("name", some(sorted(set(READY) - {"track a function"}), 3))  # a lambda, which nothing pickles
 def test_copies(name):
     """By `copy` and by pickle, as a search has them that is copied or sent to a worker."""
     model, objective = READY[name]()

@@ -14,6 +14,7 @@ from tests.diff.test_linearize import mujocos, relative
 from tests.gradients.differences import Rollout
 from tests.physics.reference import worst
 from tests.physics.test_integrators import run
+from tests.quick import some
 from tests.scenes.scene_references import GYMNASIUM, assert_same_motion
 from tests.scenes.twin import mjcf
 
@@ -114,7 +115,7 @@ def test_linearize(twins, name):
 
 
 @pytest.mark.parametrize("steps", (1, 20, 100))
-@pytest.mark.parametrize("name", BUILT)
+@pytest.mark.parametrize("name", some(BUILT))
 def test_gradient_of_a_rollout(twins, name, steps):
     """Every input and parameter, from the first of a few starts along which the differences themselves settle."""
     scene, mj, sim = twins(name)

@@ -234,6 +234,7 @@ def picture_at(page, seconds, before, patience=30.0):
 
 
 @needs_chromium
+@pytest.mark.slow
 def test_the_html_file_shows_a_robot_that_moves_without_a_network(tmp_path, seen):
     model, s = seen
     path = save_html(tmp_path / "run.html", model, s, fps=20.0, camera=scenes.load("half_cheetah").camera)

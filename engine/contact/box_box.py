@@ -13,7 +13,7 @@ where they come nearest. Features, and how a clipped corner follows both boxes: 
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.record import add_contact
+from engine.contact.record import add_contact, pair_poses
 from engine.contact.segment import clip
 from engine.contact.witness import CORNER, CROSS, EDGE, END, FACE, POINT
 from engine.math.index import bounded
@@ -264,12 +264,7 @@ def face_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, firs
 @ti.func
 def box_box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """Adds the contacts of pair p."""
-    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
-    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
-    x1 = d.geom_xpos[i1]
-    x2 = d.geom_xpos[i2]
-    q1 = d.geom_xquat[i1]
-    q2 = d.geom_xquat[i2]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
     size1 = m.geom_size[m.pair_geom1[p]]
     size2 = m.geom_size[m.pair_geom2[p]]
     margin = m.pair_margin[p] + m.pair_gap[p]

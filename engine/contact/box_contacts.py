@@ -4,7 +4,7 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
-from engine.contact.record import add_contact
+from engine.contact.record import add_contact, pair_poses
 from engine.contact.witness import POINT, witness
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
@@ -16,12 +16,7 @@ from engine.model.constants import CAPSULE
 @ti.func
 def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """Adds the contacts of pair p."""
-    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
-    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
-    x1 = d.geom_xpos[i1]
-    x2 = d.geom_xpos[i2]
-    q1 = d.geom_xquat[i1]
-    q2 = d.geom_xquat[i2]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
     size1 = m.geom_size[m.pair_geom1[p]]
     size2 = m.geom_size[m.pair_geom2[p]]
     s1 = vec3(0.0, 0.0, 0.0)
@@ -68,12 +63,10 @@ def box_contacts_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, c
     """How contact c's point runs along a capsule by its rule: force at the capsule's centre and torque on the capsule;
     the box has their opposites. c1_bar: the point's adjoint."""
     p = d.con_pair[c]
-    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
-    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
-    q2 = d.geom_xquat[i2]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
     s1 = d.con_axis1[c]
     force, half = param_vjp(
-        rotate_back(q2, d.geom_xpos[i1] - d.geom_xpos[i2]), rotate_back(q2, s1), m.geom_size[m.pair_geom2[p]],
+        rotate_back(q2, x1 - x2), rotate_back(q2, s1), m.geom_size[m.pair_geom2[p]],
         d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar),
     )  # fmt: skip
     return rotate(q2, force), s1.cross(rotate(q2, half))

@@ -9,9 +9,8 @@ the second corner are moved on while the area grows. These are MuJoCo's rules.
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.record import add_contact
+from engine.contact.record import add_contact, pair_poses
 from engine.contact.witness import FACE, POINT, witness
-from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import real, vec3
 
@@ -92,12 +91,7 @@ def quadrilateral(m: ti.template(), begin: ti.i32, count: ti.i32, a: ti.i32):
 @ti.func
 def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """Adds the contacts of pair p, of a plane and a mesh."""
-    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
-    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
-    x1 = d.geom_xpos[i1]
-    x2 = d.geom_xpos[i2]
-    q1 = d.geom_xquat[i1]
-    q2 = d.geom_xquat[i2]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
     n = rotate(q1, vec3(0.0, 0.0, 1.0))
     down = rotate_back(q2, -n)
     low = farthest(m, m.geom_dataid[m.pair_geom2[p]], down)

@@ -10,6 +10,14 @@ from engine.math.types import real, vec3
 
 
 @ti.func
+def pair_poses(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Place and orientation of the first geom of pair p, then of the second."""
+    i1 = bounded(w * m.ngeom + m.pair_geom1[p])
+    i2 = bounded(w * m.ngeom + m.pair_geom2[p])
+    return d.geom_xpos[i1], d.geom_xquat[i1], d.geom_xpos[i2], d.geom_xquat[i2]
+
+
+@ti.func
 def add_contact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ncon: ti.i32, dist: real, pos: vec3, n: vec3,
                 hint: vec3, kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: real):  # fmt: skip
     """Contact number ncon, of pair p, where there is room. hint: a direction for the first tangent that the second

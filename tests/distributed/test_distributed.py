@@ -11,6 +11,7 @@ ray = pytest.importorskip("ray", reason='needs Ray: pip install "pullback[ray]"'
 import engine  # noqa: E402
 import scenes  # noqa: E402
 from controllers import MLP  # noqa: E402
+from engine.compiler import backend  # noqa: E402
 from engine.distributed import Workers, started_ray  # noqa: E402
 
 WORLDS, STEPS = 5, 30
@@ -18,10 +19,14 @@ WORLDS, STEPS = 5, 30
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    """One of this machine, with a place for a third worker beside the two of most tests."""
+    """One of this machine, with a place for a third worker beside the two of most tests. As in a user's process it
+    compiles for the robot alone: each worker makes all its kernels itself, and one that dies leaves none on disk."""
+    before = backend.settings()
+    backend._settings = backend.Settings(before.arch, before.precision, before.threads, "robot")
     started_ray(3)
     yield
     ray.shutdown()
+    backend._settings = before
 
 
 @pytest.fixture(scope="module")

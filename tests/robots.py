@@ -7,9 +7,9 @@
     state       worst error of poses, M, bias, passive and actuator forces over kicked states, relative
     contact     of the contacts' distance, place and frame there, and whether their number differs (then inf)
     qacc        of the acceleration there, relative
-    100 steps   of qpos after 100 steps from the same start, relative; stepwise: of a step, from MuJoCo's states
-    gradient    of 20 steps by start, controls and parameters against central differences, relative; -: not smooth there
-    us, ratio   microseconds of a step on one core, and MuJoCo's time over ours; back: ours with the reverse step over it
+    100 steps   of qpos over 100 steps from the same start, relative; stepwise: of a step, from MuJoCo's states
+    gradient    of 20 steps by start, controls and masses against central differences, relative; -: not smooth there
+    us, ratio   microseconds of a step on one core, MuJoCo's time over ours; back: forward and backward over forward
 
 Each robot runs in its own process with the kernels of its own features, as a user's would; `first s` is how long that
 process took to its first gradient. --quick leaves gradients and times out.

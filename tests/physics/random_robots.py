@@ -1,8 +1,9 @@
 """Robots at random, as MJCF: everything that the engine supports, in combinations that nobody would think of.
 
-A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator and
-sensor, classes of defaults, all ways to write a frame, and options. Cylinders touch the floor and spheres alone, and
-ellipsoids the floor, since the engine refuses the rest; where a contact has a gap there are no contact sensors.
+A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator,
+equality and sensor, classes of defaults, all ways to write a frame, and options. Cylinders touch the floor and spheres
+alone, and ellipsoids the floor, since the engine refuses the rest; where a contact has a gap there are no contact
+sensors.
 """
 
 import numpy as np
@@ -21,11 +22,12 @@ class Robot:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
-        self.more = np.random.default_rng((seed, 1))  # of what came later, so that a seed's robot is the same otherwise
+        # of what came later, so that a seed's robot is the same otherwise
+        self.more, self.ties = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 2))
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
-        sections = self.actuators() + self.contacts()
+        sections = self.actuators() + self.contacts() + self.equalities()
         sections += self.sensors("" if " gap=" in world + sections else self.contact_sensors())
         self.xml = (
             f"<mujoco>{self.compiler()}{self.option()}{self.defaults()}"
@@ -247,6 +249,43 @@ class Robot:
             a, b = self.rng.choice(len(self.bodies), 2, replace=False)
             text += f'<exclude body1="b{a}" body2="b{b}"/>'
         return f"<contact>{text}</contact>" if text else ""
+
+    def equalities(self):
+        """Of some robots, up to three of every kind between what lies anywhere."""
+        rng = self.ties
+        if rng.random() < 0.5:
+            return ""
+
+        def soft():
+            ref = f' solref="{rng.uniform(0.02, 0.06):.4g} {rng.uniform(0.6, 1.4):.4g}"' if rng.random() < 0.5 else ""
+            imp = f' solimp=".{rng.integers(3, 9)} .95 .0{rng.integers(1, 9)}"' if rng.random() < 0.5 else ""
+            return ref + imp + (' active="false"' if rng.random() < 0.15 else "")
+
+        def two(names):
+            return [names[i] for i in rng.choice(len(names), 2, replace=False)]
+
+        scalar = [name for name, kind in self.joints if kind in ("hinge", "slide")]
+        text = ""
+        for kind in rng.choice(("joint", "connect", "weld"), rng.integers(1, 4)):
+            if kind == "joint":
+                if len(scalar) < 2:
+                    continue
+                a, b = two(scalar)
+                other = f' joint2="{b}"' if rng.random() < 0.7 else ""
+                text += f'<joint joint1="{a}"{other} polycoef="{" ".join(f"{x:.3g}" for x in rng.uniform(-1, 1, 5))}"'
+                text += soft() + "/>"
+                continue
+            if len(self.sites) > 1 and rng.random() < 0.3:
+                a, b = two(self.sites)
+                ends = f'site1="{a}" site2="{b}"'
+            else:
+                a, b = two(self.bodies) if len(self.bodies) > 1 else (self.bodies[0], None)
+                ends = f'body1="{a}"' + (f' body2="{b}"' if b and rng.random() < 0.7 else "")
+                if kind == "connect" or rng.random() < 0.5:
+                    ends += f' anchor="{" ".join(f"{x:.3g}" for x in rng.uniform(-0.2, 0.2, 3))}"'
+            torque = f' torquescale="{rng.uniform(0.1, 2):.3g}"' if kind == "weld" and rng.random() < 0.5 else ""
+            text += f"<{kind} {ends}{torque}{soft()}/>"
+        return f"<equality>{text}</equality>" if text else ""
 
     def contact_sensors(self):
         fields = ("found", "force", "dist", "pos", "normal", "tangent", "linvel", "angvel")

@@ -16,6 +16,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.memory import clear, copy, zeros
 from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
 from engine.diff.program import bind_program
+from engine.diff.push import pushed
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
@@ -263,7 +264,20 @@ class Tape:
         last = int(stop == self.steps)
         self._reverse.launch(start, stop, self.frame_skip, last, row, self.every)
 
-    # -------------------------------------------------------------------------------------------------- backward
+    # -------------------------------------------------------------------------------------------------- derivatives
+
+    def push(self, qpos0=None, qvel0=None, act0=None, ctrl=None):
+        """Tangents of the last rollout along a direction of its start and controls: the forward twin of `backward`.
+
+        qpos0 (worlds, nq; in its own coordinates), qvel0 (worlds, nv), act0 (worlds, na), ctrl (steps, worlds, nu): the
+        direction, zero where it is not given. Returns Tangents: qpos qvel act (rows, ...), ctrl; of row 0 what was
+        given. Costs some eight times the rollout (`linearize` of every step). Raises StaleTapeError as `backward` does,
+        ValueError after a rollout with a controller.
+        """
+        self._check_fresh("push")
+        if self._program.owner is not None:
+            raise ValueError("push: got a rollout with a controller, allowed: one of controls given as an array")
+        return pushed(self, self.outputs["ctrl"], qpos0, qvel0, act0, ctrl)
 
     def backward(self, qpos=None, qvel=None, act=None, ctrl=None, sensordata=None):
         """Gradients of a loss from its cotangents: dloss/d(output), arrays of the outputs' shapes, any subset.
@@ -311,13 +325,13 @@ class Tape:
         for action in self.schedule.primal:
             self._act(action, self.pack, self._replay, 0)
 
-    def _check_fresh(self):
+    def _check_fresh(self, what_for="backward"):
         if self._start is None:
-            raise StaleTapeError("backward: this tape has no finished rollout; call rollout first")
+            raise StaleTapeError(f"{what_for}: this tape has no finished rollout; call rollout first")
         now = {"theta": self.sim.model_pack["theta"], "params": self._program.current_params()}
         for name, what in (("theta", "a parameter of the model"), ("params", "a parameter of the controller")):
             if not np.array_equal(self._start[name], now[name]):
-                raise StaleTapeError(f"backward: {what} changed since the rollout; call rollout again")
+                raise StaleTapeError(f"{what_for}: {what} changed since the rollout; call rollout again")
 
     def _cotangent(self, name, value):
         rows = self.steps if name == "ctrl" else self.rows

@@ -86,6 +86,15 @@ def direction(model, qpos, tangent):
     return out
 
 
+def tangent_along(model, qpos, dot):
+    """The tangent (..., nv) of a d(qpos) (..., nq), inverse to `direction`: 2 Im(q* dot) / |q|^2 of a quaternion."""
+    out = qpos_to_tangent(model, qpos, dot)
+    for c in quaternions(model):
+        quat = qpos[..., c.qposadr : c.qposadr + 4]
+        out[..., c.dofadr : c.dofadr + 3] *= 4.0 / (quat * quat).sum(axis=-1, keepdims=True)
+    return out
+
+
 def qpos_to_tangent(model, qpos, bar, out=None):
     """Cotangents of qpos in its own coordinates (..., nq) to the tangent space: 1/2 Im(q* q_bar) for quaternions."""
     out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out

@@ -192,6 +192,29 @@ def test_the_simulator_does_not_move_and_its_parameters_count(ant):
     assert np.array_equal(sim.linearize()[0], A)
 
 
+@pytest.mark.parametrize("name", ("ant", "arm"))
+def test_push_is_the_twin_of_backward(name):
+    """<bar, push(dot)> = <pull(bar), dot>, through contacts, with every quaternion and activation."""
+    mj = mujoco.MjModel.from_xml_string(ARM) if name == "arm" else mujoco.MjModel.from_xml_path(str(ASSETS / "ant.xml"))
+    sim = Simulator(engine.load(mj), worlds=2)
+    tape, rng = engine.Tape(sim, 12, frame_skip=2, record_every=3), np.random.default_rng(5)
+    put(sim, [x[2:4] for x in states(mj, seed=7)])
+    sim.data.qpos[:, tape.sim.model.nq - 4 :] *= 1.7 if name == "arm" else 1.0  # a quaternion's length is its own
+    traj = tape.rollout(rng.uniform(-0.5, 0.5, (12, 2, mj.nu)))
+    dot = {n: rng.normal(size=s) for n, s in
+           (("qpos0", (2, mj.nq)), ("qvel0", (2, mj.nv)), ("act0", (2, mj.na)), ("ctrl", (12, 2, mj.nu)))}  # fmt: skip
+    ahead = tape.push(**dot)
+    bars = {n: rng.normal(size=getattr(traj, n).shape) for n in ("qpos", "qvel", "act", "ctrl")}
+    grads = tape.backward(**bars)
+    pushed = sum((bar * getattr(ahead, n)).sum() for n, bar in bars.items())
+    pulled = sum((getattr(grads, n) * d).sum() for n, d in dot.items())
+    size = sum(np.abs(bar * getattr(ahead, n)).sum() for n, bar in bars.items())
+    assert abs(pushed - pulled) < 1e-11 * size
+    assert np.abs(ahead.qvel).max() > 1.0
+    with pytest.raises(ValueError, match="direction of qvel0"):
+        tape.push(qvel0=np.zeros((2, mj.nv + 1)))
+
+
 def test_mistakes_are_named(ant):
     sim, _ = ant
     with pytest.raises(ValueError, match="frame_skip: got 0"):

@@ -50,8 +50,14 @@ def replay(model, trajectory, world=0, every=1):
     for i, row in enumerate(rows):
         sim.reset(trajectory.qpos[row, world], trajectory.qvel[row, world])
         sim.data.act[0] = trajectory.act[row, world]
+        step = min(row * stride, len(trajectory.ctrl) - 1)
         if model.nu:
-            sim.data.ctrl[0] = trajectory.ctrl[min(row * stride, len(trajectory.ctrl) - 1), world]
+            sim.data.ctrl[0] = trajectory.ctrl[step, world]
+        for name in ("mocap_pos", "mocap_quat"):
+            if model.nmocap:
+                getattr(sim.data, name)[0] = getattr(trajectory, name)[step, world]
+        if model.neq:
+            sim.data.eq_active[0] = trajectory.eq_active[world]
         sim.forward()
         for name in _PER_ROW:
             found[name].append(getattr(sim.data, name)[0].copy())
@@ -61,7 +67,7 @@ def replay(model, trajectory, world=0, every=1):
         contacts.append(in_world_axes(model, contact))
         masses.append(sim.data.mass_matrix())
         energies.append((0.5 * sim.data.qvel[0] @ masses[-1] @ sim.data.qvel[0], _potential(model, sim.data)))
-    moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0
+    moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0  # mocap bodies, too
     touched = np.flatnonzero(forces.any(axis=0) & moving)
     named = {model.geom_names[g] or f"geom {g}": forces[:, g] for g in touched}
     kinetic, potential = np.array(energies).T

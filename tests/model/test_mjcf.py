@@ -322,11 +322,6 @@ def test_refuses_by_name(scene, message):
     assert message in str(error.value) and len(error.value.refused) >= 1
 
 
-def test_refuses_mocap():
-    with pytest.raises(UnsupportedError, match="body 'hand': mocap"):
-        load("<mujoco><worldbody><body name='hand' mocap='true'><geom size='1'/></body></worldbody></mujoco>")
-
-
 def test_refuses_everything_at_once():
     scene = falling(option="<option density='1' viscosity='1'/>", geom="surfacevel='1 0 0'")
     with pytest.raises(UnsupportedError) as error:

@@ -18,7 +18,7 @@ class Replay:
     root body's position. mass_matrix (rows, nv, nv). qpos (rows, nq). normal_force {geom name: (rows,)}: sum of the
     normal forces on each geom that ever touched something, N. contacts: for each row the arrays pos (n, 3), m, force
     (n, 3), N, on the second geom in world axes, geom1 (n,) and geom2 (n,). kinetic, potential (rows,): J, the
-    potential of gravity and of the joints' springs.
+    potential of gravity and of the joints' springs. eq_active (neq,): which equality constraints act.
     """
 
     time: np.ndarray
@@ -35,6 +35,7 @@ class Replay:
     contacts: list
     kinetic: np.ndarray
     potential: np.ndarray
+    eq_active: np.ndarray
 
 
 _PER_ROW = ("geom_xpos", "geom_xquat", "xpos", "xquat", "xipos", "dof_ang", "dof_lin")
@@ -74,7 +75,7 @@ def replay(model, trajectory, world=0, every=1):
     return Replay(
         time=times_of(trajectory)[list(rows), world].copy(), normal_force=named, mass_matrix=np.array(masses),
         contacts=contacts, qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
-        **{name: np.array(values) for name, values in found.items()},
+        eq_active=sim.data.eq_active[0].copy(), **{name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
 
 

@@ -466,6 +466,30 @@ def ranging(option=""):
     return model(bodies, f"<sensor>{sensors}{cut}</sensor>", option=option)
 
 
+def apart(option=""):
+    """Shapes in the air, and sensors of distance, normal and nearest points of every pair that has them, either way
+    round; of bodies with two geoms each; beyond a cutoff, and deeper than one."""
+    quiet = 'contype="0" conaffinity="0"'
+    near = {"sphere": "capsule box cylinder", "plane": "sphere capsule box cylinder ellipsoid"}
+    bodies, sensors = f'<geom name="plane" type="plane" size="3 3 .1" euler="5 3 0" {quiet}/>', ""
+    for k, name in enumerate(("sphere", "capsule", "box", "cylinder", "ellipsoid")):
+        other = "sphere" if name == "cylinder" else "capsule" if name in ("sphere", "capsule") else ""
+        more = f'<geom name="{name}2" {SHAPES[other]} pos=".1 .05 .2" {quiet}/>' if other else ""
+        bodies += f'<body name="{name}" pos="{k % 2 * .4} {k // 2 * .4} .6"><freejoint/>'
+        bodies += f'<geom name="{name}" {SHAPES[name]} mass="1" {quiet}/>{more}</body>'
+    pairs = [(a, b) for a, others in near.items() for b in others.split()]
+    pairs += [("sphere", "cylinder2"), ("sphere2", "capsule2")]
+    for kind in ("distance", "normal", "fromto"):
+        for k, (a, b) in enumerate(pairs):
+            a, b = (a, b) if k % 2 else (b, a)
+            sensors += f'<{kind} geom1="{a}" geom2="{b}" cutoff="2"/>'
+        sensors += f'<{kind} body1="sphere" body2="capsule" cutoff="2"/>'
+        sensors += f'<{kind} body1="capsule" geom2="sphere2" cutoff=".1"/>'
+        sensors += f'<{kind} geom1="plane" geom2="box" cutoff=".3"/>'
+        sensors += f'<{kind} geom1="capsule" geom2="sphere" cutoff=".002"/>'
+    return model(bodies, f"<sensor>{sensors}</sensor>", option=option)
+
+
 EVERYTHING = "found force torque dist pos normal tangent linvel angvel"
 CONTACT_SENSORS = f"""<sensor>
 <contact data="found force dist"/><contact geom1="floor" data="{EVERYTHING}" num="3"/>

@@ -14,7 +14,7 @@ from engine.view.painter import Shapes, paint, silhouettes, towards_light
 BACKGROUND = np.array([0.975, 0.98, 0.985])
 FLOOR = np.array([0.86, 0.885, 0.905])
 INK = "#1f2d3a"
-_LINE = "#7b3fa0"
+_LINE = np.array([0.482, 0.247, 0.627])
 _DARK_CELL = (0.16, 0.22, 0.30)
 _DARK_CELL_ALPHA = 0.17
 _SHADOW_ALPHA = 0.22
@@ -72,15 +72,17 @@ class Panel:
     def show(self, poses, lookat: np.ndarray, readout: str = "") -> None:
         """Draw poses (xpos, xmat, lines, fade), the last one on top; fade 1 leaves nothing but the background."""
         offset = self.camera.axes[:2] @ lookat
-        polygons, colours, segments = [], [], []
+        polygons, colours, segments, strokes = [], [], [], []
         for xpos, xmat, lines, fade in poses:
             segments.extend(lines @ self.camera.axes[:2].T - offset)
+            strokes += [_LINE + fade * (BACKGROUND - _LINE)] * len(lines)
             shape, colour = paint(self.shapes, xpos, xmat, self.camera, self.edge)
             polygons.append(shape - offset)
             colours.append(colour + fade * (BACKGROUND - colour))
         self.bodies.set_verts(np.concatenate(polygons))
         self.bodies.set_facecolor(np.concatenate(colours))
         self.lines.set_segments(segments)
+        self.lines.set_color(strokes)
         self.readout.set_text(readout)
         if self.ground is not None:
             self._show_ground(lookat)

@@ -63,7 +63,7 @@ class Live:
         self._thread.start()
 
     def _switches(self):
-        self.clock = self.server.gui.add_number("time (s)", 0.0, disabled=True)
+        self.clock = self.server.gui.add_number("time (s)", 0.0, step=1e-3, disabled=True)
         self.follow = self.server.gui.add_checkbox("camera follows", True)
         layer_switches(self.server.gui, self.stage, lambda: None)
 
@@ -73,7 +73,7 @@ class Live:
         for row, word in enumerate(self.stage.words):
             for k, body in enumerate(self._mocap):
                 name = f"/scene/mocap bodies/{word}/{self.stage.body_words[body]}"
-                handle = self.server.scene.add_transform_controls(name, 0.4 * self.stage.size)
+                handle = self.server.scene.add_transform_controls(name, 0.4 * self.stage.size, depth_test=False)
                 handle.on_update(lambda event, row=row, k=k: self.drag(row, k))
                 self.handles[row, k] = handle
         self._place_handles()

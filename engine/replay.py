@@ -54,10 +54,10 @@ def replay(model, trajectory, world=0, every=1):
         step = min(row * stride, len(trajectory.ctrl) - 1)
         if model.nu:
             sim.data.ctrl[0] = trajectory.ctrl[step, world]
-        for name in ("mocap_pos", "mocap_quat"):
-            if model.nmocap:
+        for name in ("mocap_pos", "mocap_quat"):  # without them: as in the model
+            if model.nmocap and hasattr(trajectory, name):
                 getattr(sim.data, name)[0] = getattr(trajectory, name)[step, world]
-        if model.neq:
+        if model.neq and hasattr(trajectory, "eq_active"):
             sim.data.eq_active[0] = trajectory.eq_active[world]
         sim.forward()
         for name in _PER_ROW:

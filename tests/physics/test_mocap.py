@@ -8,7 +8,9 @@ import pytest
 
 import engine
 from engine import DivergenceError
+from engine.diff.arguments import Values, check_simulator
 from engine.diff.gradcheck import gradcheck
+from engine.diff.pure import pure_rollout
 from engine.replay import replay
 from tests import zoo
 from tests.physics.reference import BEFORE_4
@@ -238,6 +240,27 @@ def test_a_recording_from_before_there_was_a_choice(simulators, tmp_path):
     found = engine.Recording.load(path)
     assert found.eq_active.tolist() == [[1, 1, 1, 1, 0]]
     assert found.differences(found.replay()) == []
+
+
+def test_a_pure_call_holds_what_the_model_says(simulators):
+    """What torch and JAX stand on; a simulator that says otherwise is refused."""
+    mj, sim = simulators(zoo.MOCAPS["sites, of what hangs on it"])
+    pure = pure_rollout(sim, 1, steps=4)
+    given = sim.data.qpos.copy(), sim.data.qvel.copy(), np.zeros((1, 0)), np.zeros((4, 1, 0))
+    values, kept, _ = pure(*given, sim.model_pack["theta"].copy())
+    tape = engine.Tape(sim, 4)
+    trajectory = tape.rollout(given[3])
+    np.testing.assert_allclose(values.qpos, trajectory.qpos[-1], rtol=1e-9, atol=1e-9)
+    bar = np.ones_like(values.qvel)
+    rows = np.zeros((5, *bar.shape))
+    rows[-1] = bar
+    found = pure.reverse(pure.saved(kept), Values(None, bar, None, None))
+    np.testing.assert_allclose(found.qvel, tape.backward(qvel=rows).qvel0, rtol=1e-6, atol=1e-9)
+    check_simulator(sim.reset())
+    for name in ("mocap_pos", "mocap_quat", "eq_active"):
+        getattr(sim.reset().data, name)[0, 0] = 0
+        with pytest.raises(ValueError, match=f"sim.data.{name} is not the model's own"):
+            check_simulator(sim)
 
 
 def test_a_hand_torn_away_is_named(simulators):

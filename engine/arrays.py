@@ -109,7 +109,7 @@ def sizes_of(model, nconmax):
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
-        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": len(ties(model)),
+        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": model.neq, "nmocap": model.nmocap,
         "nsite": model.nsite, "nsensor": model.nsensor,
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
@@ -162,7 +162,7 @@ def contact_capacity(model):
 
 def other_blocks(model):
     """Blocks of constraints that are no contacts, at most: limited ball joints and equalities."""
-    welds = sum(tie["kind"] == EQ_WELD for tie in ties(model))
+    welds = sum(int(tie["kind"] == EQ_WELD) for tie in ties(model))
     return int(np.sum((model.jnt_type == BALL) & model.jnt_limited)) + len(ties(model)) + welds
 
 

@@ -23,6 +23,7 @@ from engine.errors import ContactOverflowError, DivergenceError
 # What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.
 STARTS = ("qpos", "qvel")
 APPLIED = ("qfrc_applied", "xfrc_applied")
+PER_STEP = ("ctrl", "mocap_pos", "mocap_quat")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl")
 # variables of Ray: "token": only who has the token is answered; "0": stay on the loopback interface
 _AUTH, _CLUSTER = "RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -151,7 +152,7 @@ class Workers:
 
         done = self._all("gradient", controls, qpos0, qvel0, params, loss)
         shared = done[0]["params"] is None or done[0]["params"].ndim == 1
-        join = {"ctrl": 1} | dict.fromkeys(("qpos0", "qvel0", "act0", "theta", *APPLIED), 0)
+        join = dict.fromkeys(PER_STEP, 1) | dict.fromkeys(("qpos0", "qvel0", "act0", "theta", *APPLIED), 0)
         join |= {} if shared else {"params": 0}
         whole = {n: np.concatenate([d[n] for d in done], axis=axis) for n, axis in join.items()}
         if shared:
@@ -232,7 +233,7 @@ class _Worker:
         trajectory.worlds = range(first, first + self.worlds)
         value, cotangents = loss(trajectory)
         g = self.tape.backward(**cotangents)
-        parts = {n: getattr(g, n) for n in ("ctrl", "params", "qpos0", "qvel0", "act0", *APPLIED)}
+        parts = {n: getattr(g, n) for n in (*PER_STEP, "params", "qpos0", "qvel0", "act0", *APPLIED)}
         return {"value": float(value), "theta": g.model.theta_bar, **parts}
 
     def _roll(self, first, start, controls, params):

@@ -57,7 +57,8 @@ def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sen
     `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds.
     sensordata: also return the sensors of the new state, under the same control. qfrc_applied (..., nv; N m or N) and
     xfrc_applied (..., nbody, 6; force in N, torque in N m at the body's centre of mass, world axes): forces that act
-    all the while, as in `sim.data`; None: no forces.
+    all the while, as in `sim.data`; None: no forces. Mocap bodies stay where the model has them, and equality
+    constraints act as they do at first; a simulator whose data says otherwise is refused.
 
     on_divergence="mask": returns (State, diverged), booleans (...). A world that diverges then ends nobody else's step:
     it has the state that it was given, sensors of zero, and the gradient zero.

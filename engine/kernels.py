@@ -17,7 +17,7 @@ from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.linearized import linearized
-from engine.records import inject, record_size, write_outputs
+from engine.records import clear_mocap_bar, inject, put_mocap_bar, record_size, take_mocap, write_outputs
 from engine.schema import OK
 from engine.step import stepped, stepped_vjp
 
@@ -40,6 +40,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
             row = (t // every) * nworld + w
             write_outputs(m, d, r, w, row)
         if not final:
+            take_mocap(m, d, r, w, t * nworld + w)
             act_controller(m, d, c, r, w, nworld, t)
         o = -1
         if row0 >= 0:
@@ -84,12 +85,16 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
             row = (t // every) * nworld + w
         for i in range(nu):
             d.ctrl[w * nu + i] = r.traj_ctrl[(ti.min(t, t1 - 1) * nworld + w) * nu + i]
+        take_mocap(m, d, r, w, ti.min(t, t1 - 1) * nworld + w)
         if final:
+            clear_mocap_bar(m, g, w)
             for i in range(nu):
                 g.ctrl_bar[w * nu + i] = 0.0
         elif s == frame_skip - 1:
             # the final sensors have already asked something of the last control
             keep = last and t == t1 - 1 and sensing
+            if not keep:
+                clear_mocap_bar(m, g, w)
             for i in range(nu):
                 x = b.cot_ctrl[(t * nworld + w) * nu + i]
                 if keep:
@@ -103,6 +108,7 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
             act_controller_vjp(m, d, c, g, w, t)
             for i in range(nu):
                 b.ctrl_total[(t * nworld + w) * nu + i] = g.ctrl_bar[w * nu + i]
+            put_mocap_bar(m, g, b, w, t * nworld + w)
             if output:
                 inject(m, g, b, w, row)
         k = k - 1

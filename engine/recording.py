@@ -19,11 +19,13 @@ import numpy as np
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
-from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
+from engine.model.ties import ties
 
 FORMAT = 1
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
+MOCAP = ("mocap_pos", "mocap_quat")  # of a robot that has mocap bodies
 _INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "memory", "ncon", "versions", "features")
 
 
@@ -32,8 +34,9 @@ class Recording:
 
     model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
     (rows, worlds, nq), qvel, act, sensordata, times (rows, worlds), time (rows,) and ctrl (steps, worlds, nu): as in a
-    Trajectory. labels: a word for each world. seed: what the caller's random numbers began with. frame_skip: physics
-    steps with one control. record_every: control steps between rows. versions: programs and machine that made it.
+    Trajectory; eq_active and, of a robot with mocap bodies, mocap_pos and mocap_quat, too. labels: a word for each
+    world. seed: what the caller's random numbers began with. frame_skip: physics steps with one control. record_every:
+    control steps between rows. versions: programs and machine that made it.
     features: what the kernels were compiled for.
     """
 
@@ -67,7 +70,8 @@ class Recording:
         for tape in tapes[1:]:
             _same(tape, first)
         parts, starts = [t.trajectory for t in tapes], [t.start for t in tapes]
-        outputs = {n: np.concatenate([getattr(p, n) for p in parts], axis=1) for n in OUTPUTS if n != "time"}
+        names = [n for n in _outputs(first.sim.model) if n != "time"]
+        outputs = {n: np.concatenate([getattr(p, n) for p in parts], axis=1) for n in names}
         worlds = outputs["qpos"].shape[1]
         labels = [f"world {w}" for w in range(worlds)] if labels is None else [str(x) for x in labels]
         if len(labels) != worlds:
@@ -78,13 +82,19 @@ class Recording:
             "memory": first.memory, "ncon": max(t.sim.ncon_max for t in tapes), "versions": versions(),
             "features": sorted(first.sim.features),
         }  # fmt: skip
-        start = {n: np.concatenate([s[n] for s in starts]) for n in starts[0]}
+        names = [n for n in starts[0] if n != "eq_active" or first.sim.model.neq]
+        start = {n: np.concatenate([s[n] for s in starts]) for n in names}
         return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info)
 
     @property
     def steps(self):
         """Control steps."""
         return len(self.ctrl)
+
+    @property
+    def eq_active(self):
+        """Which equality constraints acted, (worlds, neq)."""
+        return self.start.get("eq_active", np.zeros((self.worlds, 0), np.int32))
 
     def save(self, path):
         """Write the file; its name must end in .npz. Returns the path."""
@@ -94,7 +104,7 @@ class Recording:
         info = {name: getattr(self, name) for name in _INFO} | {"format": FORMAT}
         arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
         arrays |= {f"start.{n}": a for n, a in self.start.items()}
-        arrays |= {n: getattr(self, n) for n in OUTPUTS if n != "time"} | {"time": self.times[:, 0]}
+        arrays |= {n: getattr(self, n) for n in _outputs(self.model) if n != "time"} | {"time": self.times[:, 0]}
         write_arrays(path, {"info": np.array(json.dumps(info)), **arrays}, compressed=True)
         return path
 
@@ -117,12 +127,13 @@ class Recording:
                 raise ValueError(f"it has format {info.get('format')!r}; this version reads {FORMAT}")
             info.setdefault("features", list(NAMES))  # of files that do not say: compiled for everything
             model = model_from_arrays(_under("model.", arrays))
+            arrays = _younger(model, arrays, info)
             check_recorded(model, arrays, info)
             if "sensor" in info["features"]:  # which in older files stands for all of them
                 info["features"] = sorted({*info["features"], *features_of_sensors(model)})
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        return cls(model, _under("start.", arrays), {n: arrays[n] for n in OUTPUTS}, info)
+        return cls(model, _under("start.", arrays), {n: arrays[n] for n in _outputs(model)}, info)
 
     def tape(self, worlds=None):
         """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
@@ -140,7 +151,7 @@ class Recording:
         for name, value in self.start.items():
             getattr(sim.data, name)[...] = value[rows]
         tape = Tape(sim, self.steps, self.frame_skip, memory=self.memory, record_every=self.record_every)
-        tape.rollout(self.ctrl[:, rows])
+        tape.rollout(self.ctrl[:, rows], *(getattr(self, n)[:, rows] for n in MOCAP if self.model.nmocap))
         return tape
 
     def replay(self):
@@ -152,6 +163,20 @@ class Recording:
         pairs = {n: (getattr(self, n), getattr(trajectory, n)) for n in OUTPUTS if n != "time"}
         pairs["time"] = self.times, times_of(trajectory)
         return [n for n, (a, b) in pairs.items() if not np.array_equal(a, b, equal_nan=True)]
+
+
+def _outputs(model):
+    return OUTPUTS + (MOCAP if model.nmocap else ())
+
+
+def _younger(model, arrays, info):
+    """The arrays of a file, and of one that is older than a choice which equality constraints act, the model's. A
+    process that replays it also compiles for those that never act."""
+    if not model.neq or stored_age(arrays["model.header"]) >= 2:
+        return arrays
+    if ties(model):
+        info["features"] = sorted({*info["features"], "equality", "block"})
+    return arrays | {"start.eq_active": np.tile(model.eq_active0.astype(np.int32), (len(arrays["start.qpos"]), 1))}
 
 
 def _plain(seed):
@@ -202,11 +227,15 @@ def check_recorded(model, arrays, info):
     starts = {"time": (), "qpos": (m.nq,), "qvel": (m.nv,), "act": (m.na,), "qacc_warmstart": (m.nv,),
               "qfrc_applied": (m.nv,), "xfrc_applied": (m.nbody, 6)}  # fmt: skip
     shapes |= {f"start.{name}": (worlds, *shape) for name, shape in starts.items()}
-    found = {name for name in arrays if name in OUTPUTS or name.startswith("start.")}
+    if m.neq:
+        shapes["start.eq_active"] = worlds, m.neq
+    if m.nmocap:
+        shapes |= {"mocap_pos": (steps, worlds, m.nmocap, 3), "mocap_quat": (steps, worlds, m.nmocap, 4)}
+    found = {name for name in arrays if name in OUTPUTS + MOCAP or name.startswith("start.")}
     if found != set(shapes):
         raise ValueError(f"its arrays: got {', '.join(sorted(found))}, allowed: {', '.join(sorted(shapes))}")
     for name, shape in shapes.items():
-        check_array(name, arrays[name], "f", shape)
+        check_array(name, arrays[name], "i" if name == "start.eq_active" else "f", shape)
     if not (np.diff(arrays["time"]) > 0).all():
         raise ValueError("time: got rows out of order, allowed: growing")
 

@@ -6,6 +6,8 @@ Records hold what the reverse of a physics step reads: qpos, qvel, act, the acce
 
 import taichi as ti
 
+from engine.compiler.features import serves
+from engine.math.types import vec3
 from engine.model.constants import RK4
 
 
@@ -92,3 +94,32 @@ def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row:
         g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + b.cot_qvel[row * nv + k]
     for k in range(na):
         g.act_bar[w * na + k] = g.act_bar[w * na + k] + b.cot_act[row * na + k]
+
+
+@serves("mocap")
+@ti.func
+def take_mocap(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, row: ti.i32):
+    """The poses of mocap bodies that act in a control step, which row `row` of the trajectory holds."""
+    n = m.nmocap
+    for i in range(n):
+        d.mocap_pos[w, i] = r.traj_mocap_pos[row * n + i]
+        d.mocap_quat[w, i] = r.traj_mocap_quat[row * n + i]
+
+
+@serves("mocap")
+@ti.func
+def clear_mocap_bar(m: ti.template(), g: ti.template(), w: ti.i32):
+    zero = vec3(0.0, 0.0, 0.0)
+    for i in range(w * m.nmocap, (w + 1) * m.nmocap):
+        g.mocap_place_bar[i] = zero
+        g.mocap_turn_bar[i] = zero
+
+
+@serves("mocap")
+@ti.func
+def put_mocap_bar(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    """The adjoint of the poses in a control step goes to row `row`."""
+    n = m.nmocap
+    for i in range(n):
+        b.mocap_place_total[row * n + i] = g.mocap_place_bar[w * n + i]
+        b.mocap_turn_total[row * n + i] = g.mocap_turn_bar[w * n + i]

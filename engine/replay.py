@@ -18,7 +18,7 @@ class Replay:
     root body's position. mass_matrix (rows, nv, nv). qpos (rows, nq). normal_force {geom name: (rows,)}: sum of the
     normal forces on each geom that ever touched something, N. contacts: for each row the arrays pos (n, 3), m, force
     (n, 3), N, on the second geom in world axes, geom1 (n,) and geom2 (n,). kinetic, potential (rows,): J, the
-    potential of gravity and of the joints' springs.
+    potential of gravity and of the joints' springs. eq_active (neq,): which equality constraints act.
     """
 
     time: np.ndarray
@@ -35,6 +35,7 @@ class Replay:
     contacts: list
     kinetic: np.ndarray
     potential: np.ndarray
+    eq_active: np.ndarray
 
 
 _PER_ROW = ("geom_xpos", "geom_xquat", "xpos", "xquat", "xipos", "dof_ang", "dof_lin")
@@ -50,8 +51,14 @@ def replay(model, trajectory, world=0, every=1):
     for i, row in enumerate(rows):
         sim.reset(trajectory.qpos[row, world], trajectory.qvel[row, world])
         sim.data.act[0] = trajectory.act[row, world]
+        step = min(row * stride, len(trajectory.ctrl) - 1)
         if model.nu:
-            sim.data.ctrl[0] = trajectory.ctrl[min(row * stride, len(trajectory.ctrl) - 1), world]
+            sim.data.ctrl[0] = trajectory.ctrl[step, world]
+        for name in ("mocap_pos", "mocap_quat"):  # without them: as in the model
+            if model.nmocap and hasattr(trajectory, name):
+                getattr(sim.data, name)[0] = getattr(trajectory, name)[step, world]
+        if model.neq and hasattr(trajectory, "eq_active"):
+            sim.data.eq_active[0] = trajectory.eq_active[world]
         sim.forward()
         for name in _PER_ROW:
             found[name].append(getattr(sim.data, name)[0].copy())
@@ -61,14 +68,14 @@ def replay(model, trajectory, world=0, every=1):
         contacts.append(in_world_axes(model, contact))
         masses.append(sim.data.mass_matrix())
         energies.append((0.5 * sim.data.qvel[0] @ masses[-1] @ sim.data.qvel[0], _potential(model, sim.data)))
-    moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0
+    moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0  # mocap bodies, too
     touched = np.flatnonzero(forces.any(axis=0) & moving)
     named = {model.geom_names[g] or f"geom {g}": forces[:, g] for g in touched}
     kinetic, potential = np.array(energies).T
     return Replay(
         time=times_of(trajectory)[list(rows), world].copy(), normal_force=named, mass_matrix=np.array(masses),
         contacts=contacts, qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
-        **{name: np.array(values) for name, values in found.items()},
+        eq_active=sim.data.eq_active[0].copy(), **{name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
 
 

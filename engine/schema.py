@@ -21,7 +21,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq"
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -86,7 +86,7 @@ MODEL = (
     Buffer("theta", "real", "ntheta"),
     Buffer("body_i", "int", "nbody",
         "body_parentid body_rootid body_jntadr body_jntnum body_dofadr body_dofnum body_lastdof "
-        "body_turned body_iturned",
+        "body_turned body_iturned body_mocapid",
     ),
     Buffer("body_v", "vec3", "nbody", "body_pos body_ipos"),
     Buffer("body_q", "vec4", "nbody", "body_quat body_iquat"),
@@ -152,6 +152,9 @@ STATE = (
     Buffer("qvel", "real", "nv"),
     Buffer("act", "real", "na"),
     Buffer("ctrl", "real", "nu"),
+    Buffer("mocap_pos", "vec3", "nmocap"),
+    Buffer("mocap_quat", "vec4", "nmocap"),
+    Buffer("eq_active", "int", "neq"),
     Buffer("qacc_warmstart", "real", "nv"),
     Buffer("qfrc_applied", "real", "nv"),
     Buffer("xfrc_applied", "vec3", "nbody", "xfrc_applied:2"),  # force at the body's centre of mass, torque
@@ -228,6 +231,7 @@ ADJOINT = (
     Buffer("qvel_bar", "real", "nv"),
     Buffer("act_bar", "real", "na"),
     Buffer("ctrl_bar", "real", "nu"),
+    Buffer("mocap_bar", "vec3", "nmocap", "mocap_place_bar mocap_turn_bar"),  # of the control step; about its own axes
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
@@ -237,12 +241,15 @@ ADJOINT = (
     Buffer("scratch_bar", "real", "nscratch"),
 )
 
-# Rollout: outputs by output row and world, controls by control step and world, records by physics step and world.
+# Rollout: outputs by output row and world, controls and poses of mocap bodies by control step and world, records by
+# physics step and world.
 TRAJECTORY = (
     Buffer("traj_qpos", "real", "nq"),
     Buffer("traj_qvel", "real", "nv"),
     Buffer("traj_act", "real", "na"),
     Buffer("traj_ctrl", "real", "nu"),
+    Buffer("traj_mocap_pos", "vec3", "nmocap"),
+    Buffer("traj_mocap_quat", "vec4", "nmocap"),
     Buffer("traj_sensordata", "real", "nsensordata"),
     Buffer("record", "real", "nrecord"),
 )
@@ -254,6 +261,7 @@ COTANGENT = (
     Buffer("cot_ctrl", "real", "nu"),
     Buffer("cot_sensordata", "real", "nsensordata"),
     Buffer("ctrl_total", "real", "nu"),
+    Buffer("mocap_total", "vec3", "nmocap", "mocap_place_total mocap_turn_total"),
 )
 
 # Linearisation of a step: rows of derivatives by q, v, act and ctrl (linearized.py), and A and B.

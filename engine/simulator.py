@@ -28,6 +28,7 @@ from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
 from engine.model import Model, validate
+from engine.model.elements.key import start_state
 from engine.views import DataViews
 
 STATUS = s.start("d", "status")
@@ -35,7 +36,9 @@ STATUS = s.start("d", "status")
 # Worlds from which a parallel launch pays: waking threads costs tens of microseconds.
 PARALLEL_FROM = 2
 # What a user may write before a step, and must be finite.
-CHECKED = ("qpos", "qvel", "act", "ctrl", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time")
+CHECKED = (
+    "qpos", "qvel", "act", "ctrl", "mocap_pos", "mocap_quat", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time",
+)  # fmt: skip
 
 
 class Parameters:
@@ -142,20 +145,25 @@ class Simulator:
     def views(self, pack):
         return DataViews(pack, self.sizes, self.worlds, self.model, tree(self.model)[0])
 
-    def reset(self, qpos=None, qvel=None, worlds=None):
-        """State to the model's qpos0 (or the given qpos, qvel), everything else to zero.
+    def reset(self, qpos=None, qvel=None, worlds=None, keyframe=None):
+        """State to the model's qpos0 (or the given qpos, qvel), mocap bodies to their poses in the model, equality
+        constraints as they act at first, everything else to zero; or to a keyframe.
 
         qpos: (nq,) or (n, nq); qvel: (nv,) or (n, nv), n the number of reset worlds; worlds: indices, default all.
+        keyframe: name or number of one of the model's, which has a whole state: qpos, qvel, act, ctrl, the mocap
+        bodies' poses, time. Raises ModelError where there is none of this name, ValueError for a number out of range or
+        with qpos or qvel beside it.
         """
         rows = self._rows(worlds)
         n, m = len(rows), self.model
-        start = checked("qpos", m.qpos0 if qpos is None else qpos, (n, m.nq))
-        speed = checked("qvel", np.zeros(m.nv) if qvel is None else qvel, (n, m.nv))
+        start = start_state(m, keyframe, qpos, qvel)
+        for name, width in (("qpos", m.nq), ("qvel", m.nv)):
+            start[name] = checked(name, start[name], (n, width))
         d = self.data
-        for name in ("act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied", "time"):
+        for name in ("qacc_warmstart", "qfrc_applied", "xfrc_applied"):
             getattr(d, name)[rows] = 0
-        d.qpos[rows] = start
-        d.qvel[rows] = speed
+        for name, value in start.items():
+            getattr(d, name)[rows] = value
         d._status[rows] = 0
         return self
 
@@ -245,6 +253,8 @@ class Simulator:
             self._status.fill(s.OK)
             acting, given = self._controls
             acting[...] = given
+        for acting, given in self._poses:
+            acting[...] = given
         if held is not None:
             self._status[held] = s.DIVERGED  # any status but OK keeps a world from moving
         self._kernel.hold(n, last)
@@ -257,6 +267,9 @@ class Simulator:
         self._kernel = self.bind_rollout(self.pack, *self._held)
         count = self.worlds * self.model.nu
         self._controls = self._held[1]["traj_ctrl"][:count], self.pack["ctrl"][:count]
+        count = self.worlds * self.model.nmocap
+        names = ("mocap_pos", "mocap_quat") if count else ()
+        self._poses = [(self._held[1][f"traj_{name}"][:count], self.pack[name][:count]) for name in names]
         if self._guard:
             from engine.guard import Start
 

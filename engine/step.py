@@ -23,6 +23,7 @@ from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_implicit
+from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -253,6 +254,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
     rnea_vjp(m, d, g, w, implicit)
+    mocap_vjp(m, d, g, w)
 
 
 @outline("mdrgb", "w implicit stage row")
@@ -262,7 +264,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     """What depends on the cotangent: the adjoint of an evaluation, of the sensors in output row `row` if it is not
     negative, and of the integrator, at a state that is `relinearized`.
 
-    Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, theta_bar, qfrc_bar, xfrc_bar.
+    Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, mocap_bar, theta_bar, qfrc_bar, xfrc_bar.
     """
     nv = m.nv
     advance_adjoint(m, d, g, w, implicit, stage)

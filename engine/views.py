@@ -7,8 +7,9 @@ from engine.named import KINDS
 
 # MuJoCo's name, and that of the column where it is another
 _DATA = dict.fromkeys(
-    "time qpos qvel act ctrl qacc_warmstart qfrc_applied sensordata actuator_force act_dot xpos xipos xquat geom_xpos "
-    "geom_xquat qacc qfrc_bias qfrc_passive qfrc_actuator qfrc_smooth qfrc_constraint".split()
+    "time qpos qvel act ctrl mocap_pos mocap_quat eq_active qacc_warmstart qfrc_applied sensordata actuator_force "
+    "act_dot xpos xipos xquat geom_xpos geom_xquat qacc qfrc_bias qfrc_passive qfrc_actuator qfrc_smooth "
+    "qfrc_constraint".split()
 ) | {"dof_ang": "cdof_ang", "dof_lin": "cdof_lin"}
 
 
@@ -29,9 +30,11 @@ _CONTACT = ("pair", "dim", "dist", "pos", "force", "normal", "tangent1", "tangen
 class DataViews:
     """State and work of all worlds as arrays of shape (worlds, ...) that share the engine's memory.
 
-    Writing to the state (`qpos qvel act ctrl qacc_warmstart qfrc_applied xfrc_applied time`) is how a simulation is
-    set; the other arrays are results of the last `forward` or `step`. A copy of it has memory of its own: the state as
-    it was. That of a simulator's copy is live there.
+    Writing to the state (`qpos qvel act ctrl mocap_pos mocap_quat eq_active qacc_warmstart qfrc_applied xfrc_applied
+    time`) is how a simulation is set. mocap_pos (worlds, nmocap, 3), mocap_quat (worlds, nmocap, 4): the poses of mocap
+    bodies, whose quaternions count normalised. eq_active (worlds, neq): which equality constraints act, 0 or 1, from
+    the next step on. The other arrays are results of the last `forward` or `step`. A copy of it has memory of its own:
+    the state as it was. That of a simulator's copy is live there.
 
     `body(name)`, and likewise `joint geom site actuator sensor`, is one element by its name or number (named.py), so
     `data.body("torso").xpos` is (worlds, 3).

@@ -210,6 +210,43 @@ EQUALITIES = {
     ),
 }
 
+def carried(bodies, extra, default=QUIET):
+    """A mocap body with an arm on a hinge, what else there is, and sensors that see it move and feel it."""
+    return model(
+        f"""<body name="hand" mocap="true" pos="0 0 1" euler="10 20 30" gravcomp=".5">{BRICK}
+        <site name="grip" pos=".1 0 0"/><geom name="pad" type="capsule" size=".08 .2" pos="0 .1 .2"/>
+        <body name="arm" pos=".3 0 0" gravcomp=".7"><joint name="arm" axis="0 1 .3" stiffness="2"/>{ROD}
+        <site name="tip" pos=".1 .1 0" euler="10 0 20"/></body></body>{bodies}""",
+        extra + """<sensor><framepos objtype="site" objname="tip"/><framequat objtype="body" objname="arm"/>
+        <framelinvel objtype="site" objname="tip" reftype="site" refname="grip"/><accelerometer site="tip"/>
+        <accelerometer site="grip"/><gyro site="tip"/><force site="tip"/><torque site="tip"/><subtreecom body="hand"/>
+        <framepos objtype="body" objname="held" reftype="site" refname="grip"/><magnetometer site="grip"/><e_potential/>
+        <e_kinetic/><subtreeangmom body="hand"/></sensor>""",
+        default=default,
+    )
+
+
+HELD = f'<body name="held" pos="0 .4 1"><freejoint/>{BRICK}<site name="hs" pos=".1 0 .1" euler="20 0 0"/></body>'
+# Mocap bodies that pull by equalities and push by contact
+MOCAPS = {
+    "weld": carried(HELD, '<equality><weld body1="hand" body2="held" torquescale=".7" solimp=".8 .95 .2"/></equality>'),
+    "connect": carried(HELD, '<equality><connect body1="held" body2="hand" anchor="0 -.2 0"/></equality>'),
+    "sites, of what hangs on it": carried(
+        HELD, '<equality><weld site1="tip" site2="hs" solimp=".8 .95 .2"/>'
+        '<connect site1="grip" site2="hs"/></equality>'
+    ),
+    "contact": carried(
+        '<body name="held" pos="0 .2 1.15"><freejoint/><geom type="capsule" size=".1 .1" euler="80 0 0"/></body>'
+        '<body pos=".35 .15 .7"><joint type="slide"/><joint axis="1 0 0"/><geom type="box" size=".1 .08 .2"/></body>',
+        "", default="",
+    ),
+    "plane": carried(
+        '<body mocap="true" pos="0 0 -.05" euler="4 -3 0"><geom type="plane" size="2 2 .1"/></body>'
+        '<body name="held" pos="0 0 -.02" euler="6 0 0"><freejoint/><geom type="box" size=".2 .1 .1" mass="1"/></body>',
+        "", default="",
+    ),
+}  # fmt: skip
+
 # Limits and dry friction.
 ROWS = {
     "hinge limit": limited('<joint axis="1 2 3" range="-.2 .3"/>'),
@@ -429,6 +466,30 @@ def ranging(option=""):
     return model(bodies, f"<sensor>{sensors}{cut}</sensor>", option=option)
 
 
+def apart(option=""):
+    """Shapes in the air, and sensors of distance, normal and nearest points of every pair that has them, either way
+    round; of bodies with two geoms each; beyond a cutoff, and deeper than one."""
+    quiet = 'contype="0" conaffinity="0"'
+    near = {"sphere": "capsule box cylinder", "plane": "sphere capsule box cylinder ellipsoid"}
+    bodies, sensors = f'<geom name="plane" type="plane" size="3 3 .1" euler="5 3 0" {quiet}/>', ""
+    for k, name in enumerate(("sphere", "capsule", "box", "cylinder", "ellipsoid")):
+        other = "sphere" if name == "cylinder" else "capsule" if name in ("sphere", "capsule") else ""
+        more = f'<geom name="{name}2" {SHAPES[other]} pos=".1 .05 .2" {quiet}/>' if other else ""
+        bodies += f'<body name="{name}" pos="{k % 2 * .4} {k // 2 * .4} .6"><freejoint/>'
+        bodies += f'<geom name="{name}" {SHAPES[name]} mass="1" {quiet}/>{more}</body>'
+    pairs = [(a, b) for a, others in near.items() for b in others.split()]
+    pairs += [("sphere", "cylinder2"), ("sphere2", "capsule2")]
+    for kind in ("distance", "normal", "fromto"):
+        for k, (a, b) in enumerate(pairs):
+            a, b = (a, b) if k % 2 else (b, a)
+            sensors += f'<{kind} geom1="{a}" geom2="{b}" cutoff="2"/>'
+        sensors += f'<{kind} body1="sphere" body2="capsule" cutoff="2"/>'
+        sensors += f'<{kind} body1="capsule" geom2="sphere2" cutoff=".1"/>'
+        sensors += f'<{kind} geom1="plane" geom2="box" cutoff=".3"/>'
+        sensors += f'<{kind} geom1="capsule" geom2="sphere" cutoff=".002"/>'
+    return model(bodies, f"<sensor>{sensors}</sensor>", option=option)
+
+
 EVERYTHING = "found force torque dist pos normal tangent linvel angvel"
 CONTACT_SENSORS = f"""<sensor>
 <contact data="found force dist"/><contact geom1="floor" data="{EVERYTHING}" num="3"/>
@@ -457,6 +518,14 @@ def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):
     mujoco.mj_integratePos(mj, qpos, rng.normal(size=mj.nv) * kick, 1.0)
     act = rng.normal(size=mj.na) * 0.4
     return qpos, rng.normal(size=mj.nv) * speed, act, rng.normal(size=mj.nu)
+
+
+def random_poses(mj, rng, kick=0.03):
+    """mocap_pos, mocap_quat: those of the model moved, the quaternions of any length."""
+    bodies = np.flatnonzero(mj.body_mocapid >= 0)
+    pos = mj.body_pos[bodies] + kick * rng.normal(size=(mj.nmocap, 3))
+    quat = mj.body_quat[bodies] + kick * rng.normal(size=(mj.nmocap, 4))
+    return pos, quat * rng.uniform(0.5, 2, size=(mj.nmocap, 1))
 
 
 def touching_state(mujoco, mj, data, rng, speed=1.0, reach=0.55):

@@ -5,7 +5,7 @@ import numpy as np
 
 from engine.recording import Recording
 from engine.replay import replay
-from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, save_animation
+from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, save_animation, tie_lines
 
 
 def write_report(job, folder, title):
@@ -39,5 +39,6 @@ def write_report(job, folder, title):
     camera = {k: v for k, v in job.robot.camera.items() if k in ("azimuth", "elevation", "width", "lookat")}
     times = max((t.time for t in takes), key=len)
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
-                   times=times, title=title, labels=["before", "after"], camera=Camera(**camera))  # fmt: skip
+                   times=times, title=title, labels=["before", "after"], camera=Camera(**camera),
+                   lines=[tie_lines(model, t) for t in takes])  # fmt: skip
     return before, after

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.commands.common import DONE, add_wishes, positive, robot, wishes
 from engine.commands.recorded import end_adjoint, is_recorded, recording, world_of
+from engine.model.constants import EQUALITY_NAMES
 
 _FRAME = 1.0 / 60.0
 
@@ -21,6 +22,7 @@ def add(commands):
     p.add_argument("--pushes", action="store_true", help="of a run: which push at each body gains distance")
     p.add_argument("--seconds", type=float, default=5.0, help="with --html, of a scene or file (default 5)")
     p.add_argument("--still", action="store_true", help="with --html: the camera does not follow the robot")
+    p.add_argument("--keyframe", help="of a scene or file: start from this one, by name or number")
     p.add_argument("--host", default="127.0.0.1", help="address to serve at (default 127.0.0.1, this machine only; at "
                    "others, as 0.0.0.0, who looks needs the token in the address that is printed)")  # fmt: skip
     p.add_argument("--port", type=int, default=8080, help="port to serve at, or the next free one (default 8080)")
@@ -33,6 +35,8 @@ def run(args):
     positive(args, "seconds")
     if not is_recorded(args.what):
         return lively(args)
+    if args.keyframe is not None:
+        raise ValueError("--keyframe: for a scene or a robot file, not for a run, which has its own start")
     if wishes(args):
         raise ValueError(f"--{', --'.join(wishes(args))}: for a robot file, not for a run, whose robot is in it")
     return replayed(args)
@@ -66,12 +70,13 @@ def lively(args):
 
     subject = robot(args.what, wishes(args))
     sim = Simulator(subject.model)
-    sim.reset(subject.qpos0, subject.qvel0)
+    start = start_of(subject, args.keyframe)
+    start(sim)
     camera = view_of(subject.camera)
     if args.html:
         return written(_passive(args, sim, camera))
     page = live(sim, camera=camera, host=args.host, port=args.port)
-    panel = Panel(page.server.gui, sim, subject)
+    panel = Panel(page.server.gui, sim, start)
     return served(args, page, panel.advance)
 
 
@@ -82,26 +87,39 @@ def _passive(args, sim, camera):
 
     skip = max(1, round(_FRAME / sim.model.opt.timestep))
     steps = max(1, round(args.seconds / (skip * sim.model.opt.timestep)))
-    path = Tape(sim, steps, frame_skip=skip).rollout(np.zeros((steps, sim.model.nu)))
+    path = Tape(sim, steps, frame_skip=skip).rollout(np.tile(sim.data.ctrl, (steps, 1)))
     return save_html(args.html, sim.model, replay(sim.model, path), camera=camera, follow=not args.still)
 
 
-class Panel:
-    """Buttons and a slider for each control; `advance` runs the simulation in real time."""
+def start_of(subject, keyframe):
+    """start(sim): the Robot's own start, or a keyframe, by name or number."""
+    if keyframe is None:
+        return lambda sim: sim.reset(subject.qpos0, subject.qvel0)
+    number = keyframe.isdecimal() and keyframe not in subject.model.key_names
+    return lambda sim: sim.reset(keyframe=int(keyframe) if number else keyframe)
 
-    def __init__(self, gui, sim, subject):
-        self.sim, self.subject, self.again = sim, subject, False
+
+class Panel:
+    """Buttons, a slider for each control and a box for each equality constraint; `advance` runs the simulation in real
+    time. start(sim): what a reset does."""
+
+    def __init__(self, gui, sim, start):
+        self.sim, self.start, self.again, self._led = sim, start, False, b""
         self.running = gui.add_checkbox("run", True)
         gui.add_button("reset").on_click(self._reset)
         with gui.add_folder("controls"):
             for i, name in enumerate(sim.model.actuator_names):
                 self._slider(gui, i, name or f"actuator {i}")
+        if sim.model.neq:
+            with gui.add_folder("equalities"):
+                for e, name in enumerate(sim.model.equality_names):
+                    self._box(gui, e, name or f"{EQUALITY_NAMES[int(sim.model.eq_type[e])]} {e}")
         self.clock = time.perf_counter()
 
     def _slider(self, gui, i, name):
         model = self.sim.model
         low, high = model.actuator_ctrlrange[i] if model.actuator_ctrllimited[i] else (-1.0, 1.0)
-        rest, step = float(np.clip(0.0, low, high)), float(high - low) / 200.0
+        rest, step = float(np.clip(self.sim.data.ctrl[0, i], low, high)), float(high - low) / 200.0
         slider = gui.add_slider(name, float(low), float(high), step, rest)
 
         def moved(_):
@@ -109,19 +127,32 @@ class Panel:
 
         slider.on_update(moved)
 
+    def _box(self, gui, e, name):
+        box = gui.add_checkbox(name, bool(self.sim.data.eq_active[0, e]))
+
+        def switched(_):
+            self.sim.data.eq_active[:, e] = box.value
+
+        box.on_update(switched)
+
     def _reset(self, _):
         self.again = True  # the thread that steps does it, between two steps
 
     def advance(self):
         if self.again:
-            controls = self.sim.data.ctrl.copy()
-            self.sim.reset(self.subject.qpos0, self.subject.qvel0)
-            self.sim.data.ctrl[:] = controls
+            controls, active = self.sim.data.ctrl.copy(), self.sim.data.eq_active.copy()
+            self.start(self.sim)
+            self.sim.data.ctrl[:], self.sim.data.eq_active[:] = controls, active
             self.again = False
         time.sleep(max(0.0, self.clock + _FRAME - time.perf_counter()))
         passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
         if self.running.value:  # never more than a tenth of a second at once, on a slow machine
             self.sim.step(max(1, round(min(passed, 0.1) / self.sim.model.opt.timestep)))
+            return
+        led = self.sim.data.mocap_pos.tobytes() + self.sim.data.mocap_quat.tobytes()
+        if led != self._led:  # what hangs on a mocap body comes along while time stands
+            self._led = led
+            self.sim.forward()
 
 
 def served(args, page, wait):

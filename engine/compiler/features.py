@@ -22,6 +22,7 @@ from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
 from engine.model.sensors import features_of_sensors
+from engine.model.ties import ties
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -32,6 +33,7 @@ FEATURES = {
     "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
     "quaternion": "free and ball joints",
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
+    "mocap": "bodies whose poses are inputs",
     "activation": "actuators with a state of their own",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "gravcomp": "bodies whose weight is compensated",
@@ -63,6 +65,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
+    "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},
@@ -81,13 +84,14 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
-    equality = bool(model.eq_active0.any())
+    equality = len(ties(model)) > 0
     return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast,
         lone=implicitfast and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
         long=_long(model),
+        mocap=model.nmocap > 0,
         activation=model.na > 0,
         actfrc=model.jnt_actfrclimited.any(),
         gravcomp=model.body_gravcomp.any(),
@@ -114,7 +118,7 @@ def _long(model):
     depth = []
     for parent in model.dof_parentid.tolist():
         depth.append(depth[parent] + 1 if parent >= 0 else 1)
-    moves = model.body_weldid[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]] > 0
+    moves = model.body_dofnum[model.body_weldid[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]] > 0
     return max(depth, default=0) >= LONG or (model.nv >= 2 * LONG and bool(moves.all(axis=0).any()))
 
 

@@ -29,10 +29,11 @@ MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 @ti.func
 def equalities(m: ti.template(), d: ti.template(), w: ti.i32):
     for e in range(m.neq):
-        if m.eq_kind[e] == EQ_JOINT:
-            follow(m, d, w, e)
-        else:
-            meet(m, d, w, e)
+        if d.eq_active[w, e] and (m.eq_last1[e] >= 0 or m.eq_last2[e] >= 0):
+            if m.eq_kind[e] == EQ_JOINT:
+                follow(m, d, w, e)
+            else:
+                meet(m, d, w, e)
 
 
 @ti.func

@@ -79,10 +79,10 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
     if kind1 == FACE:
         c2_bar = c2_bar + p_bar - along * n
         turn1 = n.cross(n_bar - (r2 + 0.5 * dist) * p_bar)
-        if ti.static(has.cylinder):
+        if ti.static(has.cylinder or has.distance_sensor):
             if kind2 == CURVE:
                 turn2 = a2.dot(c2_bar) * a1.cross(n)
-        if ti.static(has.ellipsoid):
+        if ti.static(has.ellipsoid or has.distance_sensor):
             if kind2 == SURFACE:
                 turn2 = n.cross(a1.dot(c2_bar) * a1 + a2.dot(c2_bar) * a2)
         turn1 = turn1 - turn2
@@ -93,7 +93,7 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
         if length > MINVAL:
             c2_bar = c2_bar + (nb - n.dot(nb) * n) / length
     c1_bar = p_bar - c2_bar
-    if ti.static(has.segment or has.box or has.cylinder):
+    if ti.static(has.segment or has.box or has.cylinder or has.distance_sensor):
         if kind1 == LINE or kind2 == LINE or (kind2 == CURVE and kind1 != FACE):
             c1_bar, slide1, slide2 = slide_vjp(kind1, a1, kind2, a2, bend2, -(dist + r1 + r2) * n, c1_bar, c2_bar)
             c2_bar = p_bar - c1_bar

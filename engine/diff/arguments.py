@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import parameter, theta_layout
-from engine.diff.tape import APPLIED
+from engine.diff.tape import APPLIED, MOCAP
 from engine.finite import within
+from engine.model.elements.key import start_state
 from engine.simulator import Simulator
 
 ARGUMENTS = ("qpos", "qvel", "act", "ctrl")
@@ -71,3 +72,11 @@ def check_simulator(sim, forces=()):
     for name in APPLIED:
         if name not in forces and not within(sim.pack[name], NEGLIGIBLE) and sim.pack[name].any():
             raise ValueError(f"sim.data.{name} is not zero, but the simulator's state is not read; give {name}=...")
+    if sim.model.nmocap or sim.model.neq:
+        rest = start_state(sim.model)
+        for name in (*MOCAP, "eq_active"):
+            if (getattr(sim.data, name) != rest[name]).any():
+                raise ValueError(
+                    f"sim.data.{name} is not the model's own, but the simulator's state is not read; allowed: what the "
+                    "model says, which a pure call holds (a Tape takes other values)"
+                )

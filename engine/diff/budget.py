@@ -34,7 +34,12 @@ def row_elements(sim, steps, every):
     rows = steps // every + 1
     entries = {b.name: rows * sim.worlds * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
     entries |= {name: steps * sim.worlds * sim.model.nu for name in entries if "ctrl" in name}
-    return entries | {"record": 0}
+    return entries | mocap_elements(steps * sim.worlds * sim.model.nmocap) | {"record": 0}
+
+
+def mocap_elements(n):
+    """{buffer: entries} of what these packs hold of n poses of mocap bodies."""
+    return {b.name: n * b.width for b in s.TRAJECTORY + s.COTANGENT if "mocap" in b.name}
 
 
 def adjoint_elements(sim, nparam, nscratch):

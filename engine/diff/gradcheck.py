@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.compiler.backend import np_real
-from engine.diff.tape import APPLIED, OUTPUTS
+from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.schema import ANY, SIGNS
@@ -21,7 +21,7 @@ OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"
 LADDER = np.array([10.0, 1.0, 0.1, 0.01])
 ROUNDING = 30 * np.finfo(float).eps  # of a rollout's value, relative to its terms
 SETTLED = 1e-4  # relative difference of neighbouring steps beyond which differences say nothing
-STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied")
+STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart", *HELD, *MOCAP)
 START = ("qpos0", "qvel0", "act0")
 
 
@@ -76,8 +76,8 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
     """Compare `tape.backward` with central differences of whole rollouts; returns a Report.
 
     loss(trajectory) -> (value, {output: cotangent}), the cotangents being dvalue/d(trajectory.output).
-    wrt: "ctrl", "params" (of a controller), "qpos0", "qvel0", "act0", "qfrc_applied", "xfrc_applied" or parameters of
-    the model (sim.params).
+    wrt: "ctrl", "params" (of a controller), "qpos0", "qvel0", "act0", "qfrc_applied", "xfrc_applied", "mocap_pos",
+    "mocap_quat" (held) or parameters of the model (sim.params).
     controls: as in `Tape.rollout`; by default the simulator's controls, held. qpos0, qvel0: start state instead of the
     simulator's. directions: random directions of every input. eps: middle of the ladder of steps, relative to the
     input's size and smaller where the loss is steep. rtol: relative error that is "ok"; differences known worse than
@@ -185,7 +185,7 @@ class _Case:
 
     def names(self):
         params = ("params",) if self.controller is not None else ()
-        return ("ctrl", *params, *START, *APPLIED, *self.sim.params)
+        return ("ctrl", *params, *START, *APPLIED, *MOCAP, *self.sim.params)
 
     def check(self, wrt):
         for name in wrt:
@@ -248,6 +248,9 @@ def _probes(case, name, grads, rng, directions):
             yield _probe_array(name, getattr(grads, name), case.start[state], rng, getattr(case.sim.data, state))
         elif name in APPLIED:
             yield _probe_array(name, getattr(grads, name), case.saved[name], rng, getattr(case.sim.data, name))
+        elif name in MOCAP:
+            held = getattr(grads, name).sum(axis=0)
+            yield _probe_array(name, held, case.saved[name], rng, getattr(case.sim.data, name))
         elif name == "params":
             yield _probe_array(name, grads.params, case.params, rng, case.controller.params)
         elif name == "ctrl":

@@ -10,7 +10,7 @@ from engine.arrays import Pack, state_of
 from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
-from engine.diff.tape import APPLIED, Tape
+from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.constants import RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.ties import ties
@@ -75,7 +75,7 @@ class AdjointRows:
     """The same of a model with equality constraints, which the kernel of Linearizer does not know: each row is the
     adjoint of a step, in a world of its own."""
 
-    COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *APPLIED)
+    COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *HELD, *MOCAP)
 
     def __init__(self, sim):
         self.source, self.n = sim, 2 * sim.model.nv + sim.model.na

@@ -20,11 +20,11 @@ from engine import schema as s
 from engine.arrays import REACH, Pack, pack_end, theta_layout
 from engine.compiler.backend import np_real
 from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
-from engine.diff.budget import record_numbers
+from engine.diff.budget import mocap_elements, record_numbers
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
-from engine.diff.tape import APPLIED, Tape
+from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.model.coordinates import qpos_to_tangent, quaternions, tangent_to_qpos
 from engine.simulator import Simulator, whole
 
@@ -97,6 +97,7 @@ class PureRollout:
         sim, w = self.sim, self.worlds
         rows = {b.name: self.rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
         rows |= {name: self.steps * w * self.model.nu for name in rows if "ctrl" in name}
+        rows |= mocap_elements(self.steps * w * self.model.nmocap)
         return rows | {"record": math.prod(self.record_shape)}
 
     def _allocate(self):
@@ -105,6 +106,9 @@ class PureRollout:
         if self.repeats:
             rows["record"] = 1
         self._traj, self._cot = Pack("trajectory", rows), Pack("cotangent", rows)
+        for name in MOCAP if self.model.nmocap else ():  # held where the model has them
+            held = sim.pack[name][: w * self.model.nmocap]
+            self._traj[f"traj_{name}"][:] = np.tile(held, (self.steps, 1))
         program = Program(nu=self.model.nu)
         count = {**sim.sizes, "nparam": 1, "nscratch": program.nscratch + self.model.nq}
         self._adj = Pack("adjoint", {b.name: w * count[b.count] * b.width for b in s.ADJOINT})

@@ -5,6 +5,7 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 (diff/schedule.py) decides which stretches are stored and which are repeated.
 """
 
+import math
 import weakref
 from copy import deepcopy
 
@@ -20,12 +21,14 @@ from engine.diff.push import pushed
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
-from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.coordinates import qpos_to_tangent, quat_gradient, tangent_to_qpos
 from engine.simulator import Simulator, checked, numbers, require_finite, whole
 
-# Forces that a rollout holds: the reverse pass takes them as they were at its start.
+# What a rollout holds: the reverse pass takes it as it was at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
+HELD = (*APPLIED, "eq_active")
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
+MOCAP = ("mocap_pos", "mocap_quat")  # poses of mocap bodies: inputs of each control step
 
 
 class ModelGradients:
@@ -63,11 +66,14 @@ class Gradients:
     controller's own output included). params: the controller's parameters, their own shape. qpos0 (worlds, nq),
     qvel0 (worlds, nv), act0 (worlds, na): the start state. model: the model's parameters. qfrc_applied (worlds, nv),
     xfrc_applied (worlds, nbody, 6; force, then torque, at the body's centre of mass): the forces that the rollout held.
+    mocap_pos (steps, worlds, nmocap, 3), mocap_quat (steps, worlds, nmocap, 4): the mocap bodies in each control
+    step; of a pose that was held, sum over the steps. A quaternion counts normalised: the gradient is across it.
     """
 
-    def __init__(self, ctrl, params, qpos0, qvel0, act0, model, qfrc_applied, xfrc_applied):
+    def __init__(self, ctrl, params, qpos0, qvel0, act0, model, qfrc_applied, xfrc_applied, mocap_pos, mocap_quat):
         self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
         self.qfrc_applied, self.xfrc_applied = qfrc_applied, xfrc_applied
+        self.mocap_pos, self.mocap_quat = mocap_pos, mocap_quat
 
 
 class Tape:
@@ -172,15 +178,19 @@ class Tape:
             raise StaleTapeError("trajectory: this tape has no finished rollout; call rollout first")
         if self._trajectory is None:
             seconds = self.every * self.frame_skip * self.sim.model.opt.timestep
-            self._trajectory = Trajectory.of_buffers(self.outputs, self._start["state"]["time"], self.rows, seconds)
+            state = self._start["state"]
+            views = self.outputs | {"eq_active": state["eq_active"]}
+            self._trajectory = Trajectory.of_buffers(views, state["time"], self.rows, seconds)
         return self._trajectory
 
     # -------------------------------------------------------------------------------------------------- rollout
 
-    def rollout(self, controls):
+    def rollout(self, controls, mocap_pos=None, mocap_quat=None):
         """Run all steps from the simulator's state; the simulator ends in the last state.
 
-        controls: array (steps, worlds, nu) or (steps, nu), or a controller (package `controllers`).
+        controls: array (steps, worlds, nu) or (steps, nu), or a controller (package `controllers`). mocap_pos,
+        mocap_quat: poses of the mocap bodies in each control step, (steps, worlds, nmocap, 3 or 4) or without the
+        worlds; by default those in `data` are held. Which equality constraints act stays as `data.eq_active` says.
         Returns a Trajectory. Raises ValueError for controls of a wrong shape or not finite, before anything moves.
         """
         sim = self.sim
@@ -191,18 +201,21 @@ class Tape:
             if a.shape == (self.steps, sim.model.nu):
                 a = np.broadcast_to(a[:, None], shape) if a.ndim == 2 else a
             program.controls = checked("controls", a, shape)
+        poses = {n: self._poses(n, a) for n, a in zip(MOCAP, (mocap_pos, mocap_quat), strict=True)}
         sim.check_state()
         self._let_go()
         self._start = None  # until the rollout is finished: one that is broken off has no gradient
         if program.controls is not None:
             self.outputs["ctrl"][:] = program.controls
+        for n, a in poses.items():
+            self.outputs[n][:] = a
         self._use(program)
         start = {
             "theta": sim.model_pack["theta"].copy(),
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
-            "state": {n: getattr(sim.data, n).copy() for n in (*SNAPSHOT, *APPLIED)},
-            **{n: sim.pack[n].copy() for n in APPLIED},
+            "state": {n: getattr(sim.data, n).copy() for n in (*SNAPSHOT, *HELD)},
+            **{n: sim.pack[n].copy() for n in HELD},
         }
         sim.data._status[:, s.start("d", "status")] = s.OK
         for action in self.schedule.primal:
@@ -221,7 +234,24 @@ class Tape:
     def _views(self):
         """Views of the outputs' buffers, which the reverse pass reads too."""
         rows = dict.fromkeys(OUTPUTS, self.rows) | {"ctrl": self.steps}
-        return {n: self._shape(self.traj[f"traj_{n}"], count, self._width(n)) for n, count in rows.items()}
+        views = {n: self._shape(self.traj[f"traj_{n}"], count, self._width(n)) for n, count in rows.items()}
+        return views | {n: self._of_mocap(self.traj[f"traj_{n}"], k) for n, k in zip(MOCAP, (3, 4), strict=True)}
+
+    def _of_mocap(self, buffer, width):
+        """A view of a buffer of `width` numbers for each control step, world and mocap body."""
+        shape = self.steps, self.sim.worlds, self.sim.model.nmocap, width
+        return buffer.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+    def _poses(self, name, given):
+        """Poses of mocap bodies in each control step, as the kernels take them."""
+        held, view = getattr(self.sim.data, name), self.outputs[name]
+        if given is None:
+            return held
+        a = numbers(name, given, view.shape)
+        if a.shape not in (view.shape, (self.steps, *view.shape[2:])):
+            raise ValueError(f"{name}: got shape {a.shape}, allowed: {view.shape} or {(self.steps, *view.shape[2:])}")
+        require_finite(name, a)
+        return a if a.ndim == 4 else a[:, None]
 
     def _width(self, name):
         m = self.sim.model
@@ -303,7 +333,7 @@ class Tape:
         if self._reverse is None:
             self._reverse = sim.bind_reverse(self.pack, self._program.pack, self.traj, self.adj, self.cot)
         self.clear_adjoint()
-        for n in APPLIED:
+        for n in HELD:
             self.pack[n][:] = self._start[n]
         self.data._status[:] = 0
         if self._spent:
@@ -372,4 +402,11 @@ class Tape:
             model=ModelGradients(m, self.adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1).copy()),
             qfrc_applied=self.adj["qfrc_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             xfrc_applied=self.adj["xfrc_bar"][: 2 * w * m.nbody].reshape(w, m.nbody, 6).copy(),
+            **self._mocap_gradients(),
         )
+
+    def _mocap_gradients(self):
+        bars, quat = self._of_mocap(self.cot["mocap_total"], 6), self.outputs["mocap_quat"]
+        there = np.linalg.norm(quat, axis=-1, keepdims=True) > 1e-15  # a zero is no turn, and stays one
+        turned = quat_gradient(np.where(there, quat, 1.0), bars[..., 3:]) * there
+        return {"mocap_pos": bars[..., :3].copy(), "mocap_quat": turned}

@@ -11,8 +11,9 @@ class Trajectory:
     no later rollout changes them.
 
     qpos (rows, worlds, nq), qvel, act, sensordata: rows = steps // record_every + 1; row 0 is the start.
-    ctrl (steps, worlds, nu). times (rows, worlds): s, each world's own clock. time (rows,): s, the clock that all
-    worlds share; raises ValueError where they do not.
+    ctrl (steps, worlds, nu); of mocap bodies in each control step mocap_pos (steps, worlds, nmocap, 3) and mocap_quat.
+    eq_active (worlds, neq): which equality constraints act. times (rows, worlds): s, each world's own clock. time
+    (rows,): s, the clock that all worlds share; raises ValueError where they do not.
 
     An output is copied from the tape's buffers when it is first asked for, or when the tape's next rollout begins while
     somebody still holds this object: so two trajectories of one tape can be compared, and a rollout that nobody looks

@@ -82,7 +82,12 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                 z = real(0.0)
                 if (m.jnt_actgravcomp[m.dof_jntid[i]] != 0) == (actuated != 0):
                     z = d.z[w, i] * share(m, d, w, i)
-                f_bar = f_bar - z * centre_column(m, d, w, i, r)
+                column = centre_column(m, d, w, i, r)
+                f_bar = f_bar - z * column
+                if ti.static(has.mocap):
+                    if m.body_mocapid[m.body_rootid[b]] >= 0:  # the pose of what b hangs on is an input
+                        k = bounded(w * m.nbody + m.body_rootid[b])
+                        g.pose_ang[k] = g.pose_ang[k] - z * column.cross(f)
                 j = m.body_lastdof[b]
                 while j >= 0:
                     k = w * m.nv + j

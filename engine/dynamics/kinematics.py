@@ -6,9 +6,9 @@ at this instant. Every scalar that the engine differentiates is independent of t
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, quat_normalize, quat_to_mat, rotate
+from engine.math.quat import quat_mul, quat_normalize, quat_to_mat, rotate, rotate_back
 from engine.math.spatial import rotated_inertia
 from engine.math.trig import sin_cos
 from engine.math.types import vec3, vec4
@@ -138,6 +138,11 @@ def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     if m.body_turned[b]:
         quat = quat_mul(quat, m.body_quat[b])
     j0 = m.body_jntadr[b]
+    if ti.static(has.mocap):
+        i = m.body_mocapid[b]
+        if i >= 0:
+            pos = d.mocap_pos[w, i]
+            quat = quat_normalize(d.mocap_quat[w, i])
     for k in range(j0, j0 + m.body_jntnum[b]):
         j = bounded(k)
         pos, quat, anchor, axis = joint_transform(m, d, w, j, pos, quat)
@@ -151,3 +156,17 @@ def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     idiag, ioff = rotated_inertia(quat, vec3(m.body_inertia[b, 0], m.body_inertia[b, 1], m.body_inertia[b, 2]))
     c = origin(m, d, w, b)
     return c, com - c, idiag, ioff
+
+
+@serves("mocap")
+@ti.func
+def mocap_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From the pose adjoints of mocap bodies, which hold those of all that hangs on them, to those of the inputs: of a
+    place in the world and of a turn about the body's own axes."""
+    for b in range(1, m.nbody):
+        i = m.body_mocapid[b]
+        if i >= 0:
+            h = bounded(w * m.nbody + b)
+            k = bounded(w * m.nmocap + i)
+            g.mocap_place_bar[k] = g.mocap_place_bar[k] + g.pose_lin[h]
+            g.mocap_turn_bar[k] = g.mocap_turn_bar[k] + rotate_back(d.xquat[h], g.pose_ang[h])

@@ -115,14 +115,21 @@ def tangent_to_qpos(model, qpos, bar, out=None):
     out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
     for kind, qa, va, _ in coordinates(model):
         if kind == QUATERNION:
-            q, x = qpos[..., qa : qa + 4], bar[..., va : va + 3]
-            n2, u = (q * q).sum(-1), q[..., 1:]
-            out[..., qa] = -2 * (u * x).sum(-1) / n2
-            for i, j, k in CYCLE:
-                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
-                out[..., qa + 1 + i] = 2 * (q[..., 0] * x[..., i] + turn) / n2
+            quat_gradient(qpos[..., qa : qa + 4], bar[..., va : va + 3], out[..., qa : qa + 4])
         else:
             out[..., qa] = bar[..., va]
+    return out
+
+
+def quat_gradient(quat, bar, out=None):
+    """The gradient by a turn about the own axes, bar (..., 3), to that by a quaternion of any length, (..., 4), which
+    counts normalised: 2 q (0, bar) / |q|^2."""
+    out = np.empty(quat.shape, bar.dtype) if out is None else out
+    n2, u = (quat * quat).sum(-1), quat[..., 1:]
+    out[..., 0] = -2 * (u * bar).sum(-1) / n2
+    for i, j, k in CYCLE:
+        turn = u[..., j] * bar[..., k] - u[..., k] * bar[..., j]
+        out[..., 1 + i] = 2 * (quat[..., 0] * bar[..., i] + turn) / n2
     return out
 
 

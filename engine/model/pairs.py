@@ -109,7 +109,7 @@ def _filtered(m, exclude, filterparent):
     first, second = first[keep], second[keep]
     body1, body2 = m.geom_bodyid[first], m.geom_bodyid[second]
     weld1, weld2 = m.body_weldid[body1], m.body_weldid[body2]
-    keep = weld1 != weld2
+    keep = (weld1 != weld2) & ((m.body_dofnum[weld1] > 0) | (m.body_dofnum[weld2] > 0))
     if filterparent:
         above = m.body_weldid[m.body_parentid[m.body_weldid]]  # the group that a body's group hangs on
         keep &= (weld1 == 0) | (weld2 == 0) | ((weld1 != above[body2]) & (weld2 != above[body1]))
@@ -123,7 +123,8 @@ def _filtered(m, exclude, filterparent):
 
 
 def _can_move_apart(m, g1, g2):
-    return m.body_weldid[m.geom_bodyid[g1]] != m.body_weldid[m.geom_bodyid[g2]]
+    weld1, weld2 = m.body_weldid[m.geom_bodyid[g1]], m.body_weldid[m.geom_bodyid[g2]]
+    return weld1 != weld2 and (m.body_dofnum[weld1] > 0 or m.body_dofnum[weld2] > 0)
 
 
 def _ordered(m, pair):

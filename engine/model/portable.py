@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from .elements.key import KEYS, Keyframes
+from .elements.key import KEYS, YOUNGER, Keyframes, row_shape
 from .elements.kind import cast
 from .elements.option import Option
 from .errors import ModelError
@@ -15,7 +15,8 @@ from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
-_YOUNGER_OPTIONS = {"magnetic"}  # than the first run files
+AGE = 2  # of what is stored now; the header says it from 2 on
+_YOUNGER_OPTIONS = {"magnetic"}  # than the first run files, of age 0
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
@@ -23,7 +24,8 @@ def model_to_arrays(model):
     """{name: array} of everything that a Model holds but its import report; "header" is JSON."""
     opt = {name: np.asarray(value).tolist() for name, value in asdict(model.opt).items()}
     names = {kind: getattr(model, f"{kind}_names") for kind in NAMED}
-    header = {"name": model.name, "opt": opt, "names": names, "keys": model.key_names, "meshes": len(model.mesh_vert)}
+    header = {"name": model.name, "opt": opt, "names": names, "keys": model.key_names, "meshes": len(model.mesh_vert),
+              "age": AGE}  # fmt: skip
     arrays = {name: getattr(model, name) for name in FIELDS}
     arrays |= {f"key_{name}": getattr(model, f"key_{name}") for name in KEYS}
     for i, (vert, face) in enumerate(zip(model.mesh_vert, model.mesh_face, strict=True)):
@@ -49,8 +51,8 @@ def model_from_arrays(arrays):
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
-    if "opt" in header and not _YOUNGER_OPTIONS & set(header["opt"]):  # older than those arrays, too
-        arrays = _before(arrays, younger)
+    if "opt" in header:
+        arrays = _before(arrays, younger, age_of(header), len(header["keys"]))
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)
@@ -68,16 +70,29 @@ def model_from_arrays(arrays):
             got, wanted = own[name].shape, str((size, *entry)).replace("'", "")
             raise ModelError(f"the stored model: {name}: got shape {got}, allowed: {wanted}")
     model = validate(Model(opt, own, header["names"], name=header["name"], meshes=meshes, keyframes=keys))
-    for name, width in KEYS.items():
-        got, allowed = arrays[f"key_{name}"].shape, (len(header["keys"]), getattr(model, width))
+    for name in KEYS:
+        got, allowed = arrays[f"key_{name}"].shape, (len(header["keys"]), *row_shape(model, name))
         if got != allowed:
             raise ModelError(f"the stored model: key_{name}: got shape {got}, allowed: {allowed}")
     return model
 
 
-def _before(arrays, younger):
+def age_of(header):
+    """The age of the engine that stored a robot, by the header. What an addition brought is there as a whole."""
+    return header.get("age", int(bool(_YOUNGER_OPTIONS & set(header["opt"]))))
+
+
+def stored_age(header):
+    """The same of a header as it is stored."""
+    return age_of(json.loads(str(header)))
+
+
+def _before(arrays, younger, age, nkey):
     """The arrays of a file and, of kinds that it knows, those that are younger than it (Field.before)."""
-    lacking = {n: f.before for n, f in TABLE.items() if f.before is not None and n not in arrays and n not in younger}
+    lacking = {n: f.before for n, f in TABLE.items()
+               if f.before is not None and f.since > age and n not in arrays and n not in younger}  # fmt: skip
+    if age < 2:
+        arrays = {f"key_{name}": np.zeros((nkey,) if name == "time" else (nkey, 0)) for name in YOUNGER} | arrays
     first = {name: arrays.get(SIZED_BY[FIELDS[name][0]], ()) for name in lacking}
     return arrays | {n: np.full((*np.shape(first[n])[:1], *TABLE[n].shape), value) for n, value in lacking.items()}
 
@@ -97,6 +112,9 @@ def _header(text, arrays):
     for part, kind in _HEADER.items():
         if not isinstance(header, dict) or not isinstance(header.get(part), kind):
             raise ModelError(f"the stored model's header has no {part}; allowed: {part} of type {kind.__name__}")
+    age = header.get("age", AGE)
+    if not isinstance(age, int) or not 0 <= age <= AGE:
+        raise ModelError(f"the stored model's header has age {age!r}; allowed: whole numbers to {AGE}")
     if header["meshes"] < 0:
         raise ModelError(f"the stored model's header counts {header['meshes']} meshes; allowed: 0 or more")
     names, stored = header["names"], {kind.name for array, kind in OWNERS.items() if kind.named and array in arrays}

@@ -8,7 +8,21 @@ robot without sensors of it compiles nothing for it.
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from .constants import OBJ_ACTUATOR, OBJ_BODY, OBJ_GEOM, OBJ_JOINT, OBJ_NONE, OBJ_SITE, OBJ_XBODY
+from .constants import (
+    BOX,
+    CAPSULE,
+    CYLINDER,
+    ELLIPSOID,
+    OBJ_ACTUATOR,
+    OBJ_BODY,
+    OBJ_GEOM,
+    OBJ_JOINT,
+    OBJ_NONE,
+    OBJ_SITE,
+    OBJ_XBODY,
+    PLANE,
+    SPHERE,
+)  # fmt: skip
 
 # What is read by one function, and its feature. In order: vectors that a frame has (sensing/frame.py), what a sensor
 # reads by itself, and from `limit` on what has stages of its own, as it goes through rows, contacts, bodies or geoms.
@@ -17,6 +31,7 @@ LEVELS = {
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",
     "ball": "ball_sensor", "actuator": "actuator_sensor", "limit": "limit_sensor", "wrench": "wrench_sensor",
     "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
+    "distance": "distance_sensor",
 }  # fmt: skip
 LEVEL = SimpleNamespace(**{name: k for k, name in enumerate(LEVELS)})
 
@@ -27,6 +42,7 @@ _JOINT, _ACTUATOR, _BODY, _SITE = (
 )  # fmt: skip
 _MET = {"none": OBJ_NONE, "geom": OBJ_GEOM, "body": OBJ_BODY, "xbody": OBJ_XBODY}
 _NOTHING = {"none": OBJ_NONE}
+_APART = {"geom": OBJ_GEOM, "body": OBJ_BODY}
 _SCALAR, _BALL, _LIMITED = ("slide", "hinge"), ("ball",), ("slide", "hinge", "ball")
 
 
@@ -85,6 +101,9 @@ ROWS = (
     Row("e_kinetic", "energy", 1, _NOTHING, "J"),
     Row("contact", "contact", 0, _MET | {"site": OBJ_SITE}, "", references=_MET),
     Row("rangefinder", "range", 1, _SITE, "m"),
+    Row("distance", "distance", 1, _APART, "m", references=_APART, mjsens="GEOMDIST"),
+    Row("normal", "distance", 3, _APART, "1", references=_APART, mjsens="GEOMNORMAL"),
+    Row("fromto", "distance", 6, _APART, "m", references=_APART, mjsens="GEOMFROMTO"),
 )
 
 # Of contact sensors, in MuJoCo's order: what they may give, bits of a number, with size and unit; of which contacts.
@@ -94,6 +113,12 @@ CONTACT_FIELDS = {
 }  # fmt: skip
 REDUCES = ("none", "mindist", "maxforce", "netforce")
 REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
+
+
+# Pairs of geom types, which rise, whose distance the engine has (sensing/distance.py). Two planes have none.
+DISTANCES = {(PLANE, kind) for kind in (PLANE, SPHERE, CAPSULE, BOX, CYLINDER, ELLIPSOID)} | {
+    (SPHERE, SPHERE), (SPHERE, CAPSULE), (CAPSULE, CAPSULE), (SPHERE, BOX), (SPHERE, CYLINDER),
+}  # fmt: skip
 
 
 def fields_of_contact(data):

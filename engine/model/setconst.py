@@ -41,7 +41,7 @@ def derived_topology(m):
         "body_dofnum": dofnum, "body_dofadr": addresses(dofnum), "body_rootid": np.zeros(nbody, int),
         "body_weldid": np.zeros(nbody, int), "dof_parentid": np.zeros(len(jntid), int),
     }  # fmt: skip
-    set_topology(SimpleNamespace(body_parentid=m.body_parentid, **found))
+    set_topology(SimpleNamespace(body_parentid=m.body_parentid, body_mocapid=m.body_mocapid, **found))
     return found
 
 
@@ -50,7 +50,8 @@ def set_topology(m):
     last_dof = np.full(len(m.body_parentid), -1)  # the last dof of a body or of the nearest ancestor that has any
     for b, parent in enumerate(m.body_parentid):
         m.body_rootid[b] = b if parent == 0 else m.body_rootid[parent]
-        m.body_weldid[b] = b if b == 0 or m.body_dofnum[b] else m.body_weldid[parent]
+        moves = b == 0 or m.body_dofnum[b] or m.body_mocapid[b] >= 0
+        m.body_weldid[b] = b if moves else m.body_weldid[parent]
         last_dof[b] = last_dof[parent]
         for dof in range(m.body_dofadr[b], m.body_dofadr[b] + m.body_dofnum[b]):
             m.dof_parentid[dof] = last_dof[b]
@@ -162,6 +163,6 @@ def _chains(m):
     for dof, parent in enumerate(m.dof_parentid):
         of_dof[dof] = (*of_dof[int(parent)], dof)
     for b, weld in enumerate(m.body_weldid):
-        if weld:
+        if m.body_dofnum[weld]:
             chains[b] = np.array(of_dof[int(m.body_dofadr[weld] + m.body_dofnum[weld] - 1)])
     return chains

@@ -42,10 +42,14 @@ def _tie(m, e):
     return tie | {"torquescale": data[10]}
 
 
+def all_ties(m):
+    """Of all constraints, whether or not they act at first: dicts with the names of NOTHING."""
+    return [_tie(m, e) for e in range(m.neq)]
+
+
 def ties(m):
-    """Of the constraints that act and can move something: dicts with the names of NOTHING."""
-    tied = (_tie(m, e) for e in np.flatnonzero(m.eq_active0))
-    return [tie for tie in tied if tie["last1"] >= 0 or tie["last2"] >= 0]
+    """Those of the constraints that can move something."""
+    return [tie for tie in all_ties(m) if tie["last1"] >= 0 or tie["last2"] >= 0]
 
 
 def coupled_dofs(m):

@@ -4,6 +4,7 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
+from engine.sensing.distance import distances, distances_vjp
 from engine.sensing.energy import energies, energies_vjp
 from engine.sensing.limit import limits, limits_vjp
 from engine.sensing.range import ranges, ranges_vjp
@@ -20,6 +21,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_energies(m, d, w)
     sensed_contacts(m, d, w)
     sensed_ranges(m, d, w)
+    sensed_distances(m, d, w)
 
 
 @outline("md", "w", when="limit_sensor")
@@ -52,6 +54,12 @@ def sensed_ranges(m: ti.template(), d: ti.template(), w: ti.i32):
     ranges(m, d, w)
 
 
+@outline("md", "w", when="distance_sensor")
+@ti.func
+def sensed_distances(m: ti.template(), d: ti.template(), w: ti.i32):
+    distances(m, d, w)
+
+
 @outline("mdrgb", "w row", when="sensor")
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
@@ -62,6 +70,7 @@ def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
     sensed_energies_vjp(m, d, r, g, b, w, row)
     sensed_contacts_vjp(m, d, g, b, w, row)
     sensed_ranges_vjp(m, d, r, g, b, w, row)
+    sensed_distances_vjp(m, d, g, b, w, row)
 
 
 @outline("mdrgb", "w row", when="limit_sensor")
@@ -96,6 +105,13 @@ def sensed_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b:
 def sensed_ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
                       w: ti.i32, row: ti.i32):  # fmt: skip
     ranges_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdgb", "w row", when="distance_sensor")
+@ti.func
+def sensed_distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                         row: ti.i32):  # fmt: skip
+    distances_vjp(m, d, g, b, w, row * m.nsensordata)
 
 
 @outline("mdrb", "w row", when="wrench_sensor")

@@ -4,7 +4,8 @@
     save_animation("learned.gif", model, [before, after], [before_quat, after_quat], labels=["before", "after"])
 
 Every function takes one trajectory, geom_xpos (T, ngeom, 3) in metres and geom_xquat (T, ngeom, 4) as w, x, y, z, or
-a list of trajectories that are drawn one above another.
+a list of trajectories that are drawn one above another. lines (T, n, 2, 3), or a list of such arrays: lines of the
+world that are drawn over the robot, in metres, such as `tie_lines` of a Replay.
 """
 
 from pathlib import Path
@@ -29,7 +30,7 @@ SIDES = 1.12  # the least width of the window, in widths of what it holds
 
 
 def save_animation(
-    path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None
+    path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None, lines=None
 ) -> Path:
     """Write an animation with `fps` frames a second: a GIF, or an MP4 (extra `video`).
 
@@ -40,7 +41,7 @@ def save_animation(
         raise ValueError(f"fps={fps} must lie above 0 and not above 50, the fastest that GIF viewers show")
     path = _checked_path(path, (".gif", ".mp4"))
     camera = camera or Camera()
-    takes = takes_of(model, geom_xpos, geom_xquat, camera)
+    takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = max(len(take.xpos) for take in takes)
     times = _checked_times(times, frames, fps)
     paths = [camera_path(take, camera, window=max(2, round(0.4 * fps))) for take in takes]
@@ -50,12 +51,12 @@ def save_animation(
 
 
 def save_frame(
-    path, model, geom_xpos, geom_xquat, *, frame=-1, time=None, title=None, labels=None, camera=None
+    path, model, geom_xpos, geom_xquat, *, frame=-1, time=None, title=None, labels=None, camera=None, lines=None
 ) -> Path:
     """Write one frame of the trajectory as a picture (PNG, SVG or PDF), seen as the animation would show it."""
     path = _checked_path(path, (".png", ".svg", ".pdf"))
     camera = camera or Camera()
-    takes = takes_of(model, geom_xpos, geom_xquat, camera)
+    takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = max(len(take.xpos) for take in takes)
     if not -frames <= frame < frames:
         raise ValueError(f"frame={frame} is outside of the trajectory, which has {frames} frames")
@@ -69,7 +70,7 @@ def save_frame(
 
 
 def save_strobe(
-    path, model, geom_xpos, geom_xquat, *, poses=6, times=None, title=None, labels=None, camera=None
+    path, model, geom_xpos, geom_xquat, *, poses=6, times=None, title=None, labels=None, camera=None, lines=None
 ) -> Path:
     """Write several poses over one another as a picture, the older the paler, seen from a camera at rest.
 
@@ -78,7 +79,7 @@ def save_strobe(
     """
     path = _checked_path(path, (".png", ".svg", ".pdf"))
     camera = camera or Camera()
-    takes = takes_of(model, geom_xpos, geom_xquat, camera)
+    takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = min(len(take.xpos) for take in takes)
     chosen = _checked_poses(poses, frames)
     times = None if times is None else _checked_times(times, max(len(take.xpos) for take in takes), None)

@@ -41,7 +41,9 @@ def shapes_of(model) -> Shapes:
         raise ValueError("the model has no visible geom other than planes: there is nothing to draw")
     planes = np.flatnonzero(geom_type == PLANE)
     moving = bodyid[drawn] > 0
-    first = bodyid[drawn][moving].min() if moving.any() else 0
+    led = np.asarray(getattr(model, "body_mocapid", np.full(bodyid.max() + 1, -1)))[bodyid[drawn]] >= 0
+    follow = moving & ~led if (moving & ~led).any() else moving
+    first = bodyid[drawn][follow].min() if follow.any() else 0
     opacity = rgba[drawn, 3:]
     return Shapes(
         geoms=drawn,

@@ -14,6 +14,7 @@ from engine.view.painter import Shapes, paint, silhouettes, towards_light
 BACKGROUND = np.array([0.975, 0.98, 0.985])
 FLOOR = np.array([0.86, 0.885, 0.905])
 INK = "#1f2d3a"
+_LINE = np.array([0.482, 0.247, 0.627])
 _DARK_CELL = (0.16, 0.22, 0.30)
 _DARK_CELL_ALPHA = 0.17
 _SHADOW_ALPHA = 0.22
@@ -45,6 +46,7 @@ class Panel:
         self.ticks = axes.add_collection(LineCollection([], colors=INK, linewidths=1, **options), autolim=False)
         self.shadows = axes.add_collection(PathCollection([], linewidths=0, **options), autolim=False)
         self.bodies = axes.add_collection(PolyCollection([], linewidths=0, **options), autolim=False)
+        self.lines = axes.add_collection(LineCollection([], colors=_LINE, linewidths=1.6, **options), autolim=False)
         self.readout = self._text(0.985, 0.955, ha="right", **options)
         self.marks = []
         self.step = ruler_step(window.width)
@@ -58,7 +60,7 @@ class Panel:
     @property
     def artists(self):
         """What changes from frame to frame, in the order in which it is drawn."""
-        return [self.cells, self.ticks, *self.marks, self.shadows, self.bodies, self.readout]
+        return [self.cells, self.ticks, *self.marks, self.shadows, self.bodies, self.lines, self.readout]
 
     def label(self, text: str) -> None:
         self._text(0.015, 0.955, ha="left", weight="bold").set_text(text)
@@ -68,15 +70,19 @@ class Panel:
         self.axes.text(*seen, text, ha="center", va="bottom", color=INK, fontsize=10)
 
     def show(self, poses, lookat: np.ndarray, readout: str = "") -> None:
-        """Draw poses (xpos, xmat, fade), the last one on top; fade 1 leaves nothing but the background."""
+        """Draw poses (xpos, xmat, lines, fade), the last one on top; fade 1 leaves nothing but the background."""
         offset = self.camera.axes[:2] @ lookat
-        polygons, colours = [], []
-        for xpos, xmat, fade in poses:
+        polygons, colours, segments, strokes = [], [], [], []
+        for xpos, xmat, lines, fade in poses:
+            segments.extend(lines @ self.camera.axes[:2].T - offset)
+            strokes += [_LINE + fade * (BACKGROUND - _LINE)] * len(lines)
             shape, colour = paint(self.shapes, xpos, xmat, self.camera, self.edge)
             polygons.append(shape - offset)
             colours.append(colour + fade * (BACKGROUND - colour))
         self.bodies.set_verts(np.concatenate(polygons))
         self.bodies.set_facecolor(np.concatenate(colours))
+        self.lines.set_segments(segments)
+        self.lines.set_color(strokes)
         self.readout.set_text(readout)
         if self.ground is not None:
             self._show_ground(lookat)
@@ -101,11 +107,11 @@ class Panel:
         # One path of many pieces is filled once, so that the shadows of geoms do not darken each other.
         codes = np.tile(_OUTLINE_CODES, len(drawn))
         paths = []
-        for xpos, xmat, _ in poses:
+        for xpos, xmat, _, _ in poses:
             outlines = silhouettes(self.shapes, xpos, xmat, projection, drawn) + shift - offset
             paths.append(Path(np.concatenate([outlines, outlines[:, :1]], axis=1).reshape(-1, 2), codes))
         self.shadows.set_paths(paths)
-        self.shadows.set_facecolor([(0.0, 0.0, 0.0, _SHADOW_ALPHA * (1.0 - fade)) for _, _, fade in poses])
+        self.shadows.set_facecolor([(0.0, 0.0, 0.0, _SHADOW_ALPHA * (1.0 - fade)) for *_, fade in poses])
 
     def _floor(self) -> None:
         """The colour of the ground, fading towards the back; it never changes, because the camera keeps its height."""

@@ -21,11 +21,12 @@ class Take:
     xmat: np.ndarray  # (T, ngeom, 3, 3)
     ground: Ground | None
     torso: np.ndarray  # (T, 3)
+    lines: np.ndarray  # (T, n, 2, 3)
 
-    def pose(self, k: int, fade: float = 0.0) -> tuple[np.ndarray, np.ndarray, float]:
+    def pose(self, k: int, fade: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Frame k; the last one when the trajectory is over."""
         k = min(k, len(self.xpos) - 1)
-        return self.xpos[k], self.xmat[k], fade
+        return self.xpos[k], self.xmat[k], self.lines[k], fade
 
     def distance(self, k: int) -> float | None:
         """How far the torso has come along the ruler, m; None where there is no ground."""
@@ -35,18 +36,21 @@ class Take:
         return float((self.torso[min(k, len(self.torso) - 1)] - self.torso[0]) @ along)
 
 
-def takes_of(model, geom_xpos, geom_xquat, camera: Camera) -> list[Take]:
+def takes_of(model, geom_xpos, geom_xquat, camera: Camera, lines=None) -> list[Take]:
     several = isinstance(geom_xpos, (list, tuple))
     xpos, xquat = (geom_xpos, geom_xquat) if several else ([geom_xpos], [geom_xquat])
     models = list(model) if isinstance(model, Sequence) else [model] * len(xpos)
-    if not len(xpos) == len(xquat) == len(models) > 0:
+    drawn = [None] * len(xpos) if lines is None else list(lines) if several else [lines]
+    if not len(xpos) == len(xquat) == len(models) == len(drawn) > 0:
+        and_lines = "" if lines is None else f", {len(drawn)} arrays of lines"
         raise ValueError(
-            f"{len(xpos)} geom_xpos, {len(xquat)} geom_xquat and {len(models)} models: there must be as many of each"
+            f"{len(xpos)} geom_xpos, {len(xquat)} geom_xquat{and_lines} and {len(models)} models: there must be as "
+            "many of each"
         )
-    return [_take(*one, camera) for one in zip(models, xpos, xquat, strict=True)]
+    return [_take(*one, camera) for one in zip(models, xpos, xquat, drawn, strict=True)]
 
 
-def _take(model, geom_xpos, geom_xquat, camera: Camera) -> Take:
+def _take(model, geom_xpos, geom_xquat, lines, camera: Camera) -> Take:
     xpos, xquat = np.asarray(geom_xpos, dtype=float), np.asarray(geom_xquat, dtype=float)
     ngeom = len(model.geom_type)
     for name, array, last in (("geom_xpos", xpos, 3), ("geom_xquat", xquat, 4)):
@@ -61,13 +65,16 @@ def _take(model, geom_xpos, geom_xquat, camera: Camera) -> Take:
     if norm.min() < 1e-6:
         k, g = np.argwhere(norm < 1e-6)[0]
         raise ValueError(f"geom_xquat is zero at frame {k}, geom {g}, but must be a unit quaternion")
+    lines = np.zeros((len(xpos), 0, 2, 3)) if lines is None else np.asarray(lines, dtype=float)
+    if lines.ndim != 4 or lines.shape[0] != len(xpos) or lines.shape[2:] != (2, 3) or not np.isfinite(lines).all():
+        raise ValueError(f"lines has the shape {lines.shape}, but must have ({len(xpos)}, n, 2, 3), all finite")
     shapes = shapes_of(model)
     xmat = _rotation_matrices(xquat)
     ground = None
     if shapes.ground is not None:
         ground = Ground(xpos[0, shapes.ground], xmat[0, shapes.ground].T, camera.axes)
         ground = ground if ground.visible else None
-    return Take(shapes, xpos, xmat, ground, xpos[:, shapes.torso].mean(axis=1))
+    return Take(shapes, xpos, xmat, ground, xpos[:, shapes.torso].mean(axis=1), lines)
 
 
 def _rotation_matrices(quat: np.ndarray) -> np.ndarray:

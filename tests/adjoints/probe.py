@@ -16,7 +16,7 @@ from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
 from engine.diff.program import bind_program
-from engine.diff.tape import Tape
+from engine.diff.tape import MOCAP, Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
@@ -24,6 +24,7 @@ from engine.dynamics.crba import mass_mul
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -36,11 +37,12 @@ from engine.dynamics.rk4 import (
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
-from engine.model.coordinates import displace
+from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
 from engine.step import clear_bodies, smooth_terms
 from engine.views import column
+from tests import zoo
 from tests.gradients.differences import derivative
 
 STAGES = (
@@ -121,6 +123,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)
+        mocap_vjp(m, d, g, w)
     elif what == SENSORS_VJP:
         # what sensors add to the test motion L and, for ACTUATION_VJP, to the test vector Z
         sensed_vjp(m, d, r, g, b, w, 0)
@@ -157,7 +160,7 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
-    "params_bar",
+    "params_bar", "mocap_bar",
 )  # fmt: skip
 
 
@@ -195,6 +198,10 @@ class Probe:
             return self.g["theta_bar"][at : at + live.size].copy().reshape(live.shape)
         if name == "xfrc_applied":
             return self.g["xfrc_bar"].reshape(m.nbody, 6).copy()
+        if name in MOCAP:
+            bars = self.g["mocap_bar"].reshape(m.nmocap, 6)
+            quat = self.sim.data.mocap_quat[0]
+            return bars[:, :3].copy() if name == "mocap_pos" else quat_gradient(quat, bars[:, 3:])
         count = {"qpos": m.nv, "qvel": m.nv, "act": m.na, "ctrl": m.nu}[name]
         return self.g[f"{name}_bar"][:count].copy()
 
@@ -202,7 +209,8 @@ class Probe:
 class Case:
     """A scalar made of stages' results at a state, and its derivatives.
 
-    inputs: qpos, qvel, act, ctrl, xfrc_applied, every parameter, and qacc (the acceleration that the stages are given).
+    inputs: qpos, qvel, act, ctrl, xfrc_applied, mocap_pos, mocap_quat, every parameter, and qacc (the acceleration that
+    the stages are given).
     """
 
     def __init__(self, probe, state, seed=0, qacc=None, applied=False):
@@ -214,6 +222,7 @@ class Case:
         self.x["qacc"] = rng.normal(size=m.nv) if qacc is None else np.array(qacc)
         self.x |= {n: self.sim.params[n].copy() for n in self.sim.params}
         self.qfrc = rng.normal(size=m.nv) if applied else np.zeros(m.nv)
+        self.x |= dict(zip(MOCAP, zoo.random_poses(m, rng), strict=True)) if m.nmocap else {}
         self.x["xfrc_applied"] = rng.normal(size=(m.nbody, 6)) if applied else np.zeros((m.nbody, 6))
 
     def set(self, **changed):
@@ -223,6 +232,8 @@ class Case:
         sim.reset(x["qpos"], x["qvel"])
         sim.data.act[0], sim.data.ctrl[0] = x["act"], x["ctrl"]
         sim.data.qfrc_applied[0], sim.data.xfrc_applied[0] = self.qfrc, x["xfrc_applied"]
+        for name in MOCAP:
+            getattr(sim.data, name)[0] = x.get(name, 0)
         for name in sim.params:
             sim.params[name][...] = x[name]
         self.probe.column("qacc")[:] = x["qacc"]

@@ -93,6 +93,15 @@ def test_rows_and_ball_limits(probes, name):
     assert found.any()
 
 
+@pytest.mark.parametrize("name", zoo.MOCAPS)
+def test_mocap_bodies(probes, name):
+    """The poses of bodies that are inputs."""
+    mj, probe = probes(zoo.MOCAPS[name])
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.05)
+        assert constraint(probe, state, names=(*NAMES, "mocap_pos", "mocap_quat"))[0]
+
+
 @CONES
 @pytest.mark.parametrize("condim", (1, 3))
 @pytest.mark.parametrize("kinds", some(zoo.PAIRS), ids="-".join)

@@ -3,9 +3,10 @@
 import mujoco
 import numpy as np
 
-from engine.diff.tape import APPLIED, Tape
+from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.errors import DivergenceError
 from engine.schema import ANY, RISING, RISING_TOGETHER, SIGNS
+from tests import zoo
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
 # The smallest are for long rollouts, where contact may be made or broken within 1e-7 m of the start.
@@ -37,6 +38,9 @@ class Rollout:
         if applied:  # in proportion to the masses, so that light bodies do not fly off
             force = mj.body_mass[:, None] * self.rng.normal(size=(mj.nbody, 6)) * [1, 1, 1, 0.1, 0.1, 0.1]
             self.inputs |= {"qfrc_applied": 0.05 * mj.dof_M0 * self.rng.normal(size=mj.nv), "xfrc_applied": force}
+        if mj.nmocap:  # a way of poses
+            poses = [zoo.random_poses(mj, self.forces) for _ in range(steps)]
+            self.inputs |= {n: np.array(way) for n, way in zip(MOCAP, zip(*poses, strict=True), strict=True)}
         rows = self.tape.rows
         size = {"qpos": mj.nq, "qvel": mj.nv, "act": mj.na, "sensordata": mj.nsensordata}
         scale = {"qpos": 1.0, "qvel": 0.1, "act": 1.0, "sensordata": 0.03}
@@ -51,7 +55,7 @@ class Rollout:
         sim.data.act[0] = inputs["act0"]
         for n in APPLIED:
             getattr(sim.data, n)[0] = inputs.get(n, 0.0)
-        traj = self.tape.rollout(inputs["ctrl"])
+        traj = self.tape.rollout(inputs["ctrl"], *(inputs[n][:, None] for n in MOCAP if n in inputs))
         terms = [getattr(traj, n) * w for n, w in self.weights.items()]
         self.size = sum(float(np.abs(t).sum()) for t in terms)  # what the differences' rounding errors grow with
         return sum(float(t.sum()) for t in terms)
@@ -93,8 +97,8 @@ class Rollout:
         if name == "qpos0":
             dq = (self.moved(name, direction, 1e-6) - self.moved(name, direction, -1e-6)) / 2e-6
             g, direction = grads.qpos0[0], dq
-        elif name == "ctrl":
-            g = grads.ctrl[:, 0]
+        elif name in ("ctrl", *MOCAP):
+            g = getattr(grads, name)[:, 0]
         elif name in self.inputs:
             g = getattr(grads, name)[0]
         else:

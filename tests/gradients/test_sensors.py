@@ -117,3 +117,11 @@ def test_ranges(simulators, integrator):
     for seed in range(4):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
         assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+def test_distances(simulators, integrator):
+    mj, sim = simulators(zoo.apart(), integrator)
+    for seed in range(3):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())

@@ -35,6 +35,15 @@ def test_random_start(simulators, name, integrator):
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors())
 
 
+@cases(zoo.MOCAPS, 0)
+def test_mocap_bodies(simulators, name, integrator):
+    """A way of poses, of which each control step has one, that pull by equalities and push by contact."""
+    mj, sim = simulators(zoo.MOCAPS[name], integrator)
+    for steps, skip in ((1, 1), (6, 2)):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.03)
+        assert_gradients(Rollout(sim, mj, state, steps, seed=steps, frame_skip=skip, applied=True).errors())
+
+
 @cases(MODELS, 1)
 def test_from_exact_rest(simulators, name, integrator):
     """qpos0, no velocity, no control. Dry friction of zero on a dof that does not accelerate has no derivative."""

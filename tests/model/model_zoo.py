@@ -210,6 +210,6 @@ def assert_same_model(a, b, atol=1e-9):
         assert getattr(a, f"{kind}_names") == getattr(b, f"{kind}_names")
     for name, value in vars(a.opt).items():
         np.testing.assert_allclose(value, getattr(b.opt, name), atol=1e-12, err_msg=name)
-    for name in ("key_qpos", "key_qvel", "key_act", "key_ctrl"):
+    for name in ("key_qpos", "key_qvel", "key_act", "key_ctrl", "key_mpos", "key_mquat", "key_time"):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=atol, err_msg=name)
     assert (a.na, a.nsensordata, a.name) == (b.na, b.nsensordata, b.name)

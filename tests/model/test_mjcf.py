@@ -308,6 +308,8 @@ REFUSED = [
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data of a rangefinder; allowed: dist"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
+    ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
+      "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
     ({"extra": f"{TENDON}<equality><tendon tendon1='t'/></equality>"}, "equality 0: constraint tendon"),
     ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
 ]
@@ -320,11 +322,6 @@ def test_refuses_by_name(scene, message):
     with pytest.raises(UnsupportedError) as error:
         load(falling(**scene))
     assert message in str(error.value) and len(error.value.refused) >= 1
-
-
-def test_refuses_mocap():
-    with pytest.raises(UnsupportedError, match="body 'hand': mocap"):
-        load("<mujoco><worldbody><body name='hand' mocap='true'><geom size='1'/></body></worldbody></mujoco>")
 
 
 def test_refuses_everything_at_once():

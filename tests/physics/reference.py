@@ -6,6 +6,8 @@ import mujoco
 import numpy as np
 import pytest
 
+from tests.zoo import random_poses
+
 SMOOTH = (
     "qfrc_bias", "qfrc_passive", "qfrc_actuator", "qfrc_smooth", "xpos", "xipos", "act_dot", "actuator_force",
 )  # fmt: skip
@@ -53,6 +55,8 @@ def set_reference(mj, data, state, rng=None, warm=None):
     if rng is not None:
         data.qfrc_applied[:] = rng.normal(size=mj.nv) * RNG_FORCE
         data.xfrc_applied[1:] = rng.normal(size=(mj.nbody - 1, 6)) * RNG_FORCE
+        if mj.nmocap:
+            data.mocap_pos[:], data.mocap_quat[:] = random_poses(mj, rng)
     for _ in range(3):
         mujoco.mj_forward(mj, data)
         data.qacc_warmstart[:] = data.qacc
@@ -60,7 +64,7 @@ def set_reference(mj, data, state, rng=None, warm=None):
 
 def copy_state(sim, data):
     sim.reset(data.qpos, data.qvel)
-    for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied"):
+    for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
         getattr(sim.data, name)[0] = getattr(data, name)
 
 

@@ -52,6 +52,16 @@ def test_equalities(simulators, name):
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
 
 
+@pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0 leaves out dJ/dt v")
+@pytest.mark.parametrize("name", zoo.MOCAPS)
+def test_mocap_bodies(simulators, name):
+    mj, sim = simulators(zoo.MOCAPS[name])
+    found = worst(mj, sim, random_states(mj, 30, kick=0.05))
+    assert found["ncon"] == 0
+    assert_close(found, 1e-10)
+    assert sim.data.ncon[0] > 0 or mj.neq
+
+
 def test_a_ball_limit_that_acts_at_angle_zero(simulators):
     """The axis is x there, from either quaternion of no turn."""
     mj, sim = simulators(zoo.AT_ZERO)

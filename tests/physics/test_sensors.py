@@ -13,7 +13,7 @@ from tests.physics.reference import errors, resting_accelerometer, set_reference
 
 
 def test_every_kind_is_covered():
-    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging()
+    xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging() + zoo.apart()
     assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 
@@ -74,6 +74,18 @@ def test_ranges(simulators):
     assert seen.min() > 0, "every ray must meet something at least once, and nothing"
 
 
+def test_distances(simulators):
+    mj, sim = simulators(zoo.apart())
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensor, 3))
+    for kick in np.repeat((0.05, 0.2, 0.5), 60):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
+        assert errors(mj, sim, data)["sensordata"] < 1e-9
+        dist, cutoff = data.sensordata[mj.sensor_adr[: mj.nsensor // 3]], mj.sensor_cutoff[: mj.nsensor // 3]
+        seen[: mj.nsensor // 3] += np.stack([dist > 0, dist < 0, dist == cutoff], 1)
+    assert (seen[: mj.nsensor // 3, :2] > 0).all(), "every pair must be apart at least once, and overlap"
+    assert (seen[:, 2] > 0).sum() >= 2, "beyond the cutoff"
+
+
 @pytest.mark.parametrize("cone", zoo.CONES)
 def test_contact_sensors(simulators, cone):
     mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'))
@@ -100,7 +112,7 @@ def test_touch(simulators, cone):
     assert seen.min() > 0, "every site must be touched at least once"
 
 
-@pytest.mark.parametrize("make", (zoo.contact_sensors, zoo.limit_sensors, zoo.ranging, zoo.sensing))
+@pytest.mark.parametrize("make", (zoo.contact_sensors, zoo.limit_sensors, zoo.ranging, zoo.sensing, zoo.apart))
 def test_worlds_do_not_mix(simulators, make):
     """Three worlds at once read what each reads alone, to the bit."""
     mj, sims = simulators(make(), None, 3)

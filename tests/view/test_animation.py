@@ -68,6 +68,24 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path, robot):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_lines_are_drawn_over_the_robot_where_they_are(tmp_path, robot):
+    """From the hull's middle upwards, in the last of two frames alone."""
+    xpos, xquat = walk(2, speed=0.0)
+    lines = np.zeros((2, 1, 2, 3)) + xpos[:, 1, None, None]
+    lines[1, 0, 1, 2] += 2 * HULL_RADIUS
+    violet = []
+    for frame in (0, 1):
+        picture = matplotlib.image.imread(save_frame(tmp_path / "a.png", robot, xpos, xquat, frame=frame, lines=lines))
+        violet.append((picture[..., 2] > 0.55) & (picture[..., 1] < 0.35) & (picture[..., 0] < 0.55))
+    rows, columns = np.nonzero(violet[1] & ~violet[0])
+    assert np.ptp(rows) > 20 and np.ptp(columns) < 4
+    save_animation(tmp_path / "a.gif", robot, [xpos], [xquat], lines=[lines])
+    with pytest.raises(ValueError, match=r"lines has the shape \(1, 1, 2, 3\), but must have \(2, n, 2, 3\)"):
+        save_strobe(tmp_path / "a.png", robot, xpos, xquat, lines=lines[:1])
+    with pytest.raises(ValueError, match="2 arrays of lines"):
+        save_animation(tmp_path / "a.gif", robot, [xpos], [xquat], lines=[lines, lines])
+
+
 def test_whole_robot_is_in_the_frame(tmp_path, robot):
     xpos, xquat = walk(5, speed=0.3)
     xpos[3, 1, 2] = 2.5  # a jump: the picture must have room for it at all times

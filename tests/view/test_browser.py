@@ -9,6 +9,7 @@ import pytest
 import engine
 import scenes
 from engine.replay import replay
+from tests import zoo
 from tests.view.chromium import READY, Page, executable, scrub
 
 pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
@@ -18,7 +19,7 @@ from engine.view.browser.film import film  # noqa: E402
 from engine.view.browser.frames import frames_of, joint_limits, robot_size, visible_geoms  # noqa: E402
 from engine.view.browser.server import stop, viser_server  # noqa: E402
 from engine.view.browser.shapes import capsule  # noqa: E402
-from engine.view.browser.stage import CONTACTS, FORCES, LIMITS, RANGES, Stage  # noqa: E402
+from engine.view.browser.stage import CONTACTS, FORCES, LIMITS, RANGES, TIES, Stage  # noqa: E402
 
 needs_chromium = pytest.mark.skipif(
     executable() is None, reason="no Chromium here (Debian package chromium, or name one in CHROMIUM)"
@@ -206,6 +207,48 @@ def test_the_live_page_follows_the_simulator():
             page.play(tape.trajectory, worlds=[0, 1])
     with pytest.raises(ValueError, match="worlds="):
         live(sim, worlds=[2])
+
+
+def test_equalities_and_mocap_bodies_are_lines(server):
+    """What acts, where it is: of a weld two frames and the gap, of points two crosses and the gap."""
+    model = engine.load(zoo.MOCAPS["sites, of what hangs on it"])
+    sim = engine.Simulator(model)
+    tape = engine.Tape(sim, 2)
+    for active, count in (((1, 1), 3 + 7 + 7), ((1, 0), 3 + 7), ((0, 0), 3)):
+        sim.reset().data.eq_active[:] = active
+        s = replay(model, tape.rollout(np.zeros((2, 0))))
+        shown = film(model, s)
+        stage = Stage(server.scene, model, shown.labels, shown.low, shown.high)
+        stage.show(shown.frames[0])
+        points = stage.nodes[TIES].points
+        assert points.shape == (count, 2, 3) and stage.nodes[TIES].visible
+        hand, held = s.xpos[0, model.body("hand")], s.xpos[0, model.body("held")]
+        np.testing.assert_allclose(points[-1, 0], hand, atol=1e-6)
+        gap = points[:-3][np.linalg.norm(points[:-3, 1] - points[:-3, 0], axis=1) > 0.15]
+        assert len(gap) == sum(active) and all(np.linalg.norm(line[1] - held) < 0.2 for line in gap)
+
+
+def test_a_mocap_body_is_dragged_in_the_live_page():
+    model = engine.load(zoo.MOCAPS["weld"])
+    sim = engine.Simulator(model, worlds=2)
+    with live(sim, worlds=[0, 1], port=8193) as page:
+        handle = page.handles[1, 0]
+        np.testing.assert_allclose(handle.position, model.body_pos[1] + page.stage.offsets[1], atol=1e-6)
+        handle.position, handle.wxyz = np.array([0.1, 0.2, 1.3]) + page.stage.offsets[1], (0.6, 0.8, 0.0, 0.0)
+        (dragged,) = handle._impl_aux.update_cb  # what the page calls when a person drags
+        dragged(None)
+        np.testing.assert_allclose(sim.data.mocap_pos[1, 0], (0.1, 0.2, 1.3), atol=1e-6)
+        np.testing.assert_allclose(sim.data.mocap_quat[1, 0], (0.6, 0.8, 0, 0), atol=1e-6)
+        np.testing.assert_array_equal(sim.data.mocap_pos[0, 0], model.body_pos[1])
+        drawn = page.stage.bodies[1][1]
+        assert wait_until(lambda: abs(drawn.position[2] - 1.3) < 1e-5)  # before a step was made
+        sim.step(20)
+        assert (sim.data.qpos[0] != sim.data.qpos[1]).any()
+        sim.reset()
+        assert wait_until(lambda: np.allclose(handle.wxyz, model.body_quat[1], atol=1e-6))
+        assert wait_until(lambda: np.allclose(handle.position, model.body_pos[1] + page.stage.offsets[1], atol=1e-6))
+        page.play(engine.Tape(sim, 3).rollout(np.zeros((3, 0))), worlds=[0, 1])
+        assert wait_until(lambda: not handle.visible)
 
 
 def wait_until(condition, seconds=20.0):

@@ -66,7 +66,7 @@ def test_controls_have_the_times_at_which_they_begin():
 def test_every_kind_of_sensor_has_its_unit():
     pytest.importorskip("mujoco")
     units = {}
-    for xml in (zoo.sensing(), zoo.limit_sensors(), zoo.touch(), zoo.ranging(), zoo.contact_sensors()):
+    for xml in (zoo.sensing(), zoo.limit_sensors(), zoo.touch(), zoo.ranging(), zoo.apart(), zoo.contact_sensors()):
         model = load(xml)
         labels = sensor_labels(model)
         assert len(labels) == model.nsensordata

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ..attributes import POSE, number, read_attributes, vector
-from ..checks import check, refuse, unit_quaternions
+from ..attributes import POSE, flag, number, read_attributes, vector
+from ..checks import check, follows, refuse, same_count, unit_quaternions
 from ..errors import ModelError
 from ..inertia import MINVAL, combine, principal_axes, unit_inertia, volume
 from ..shapes import quat_of
@@ -37,22 +37,26 @@ class Body(Kind):
             "body_inertia": real("kg m^2", "principal moments of inertia", 3, least=0, differentiable=True),
             "body_invweight0": real("1/kg, 1/(kg m^2)", "mean inverse inertia at qpos0: moved, turned", 2, least=0),
             "body_gravcomp": real("1", "share of its weight that is compensated", before=0),
+            "body_mocapid": integer("number among mocap bodies, whose poses are inputs, or -1", before=-1, since=2),
             "body_subtreemass": real("kg", "mass of the body and all below it", least=0),
         },
     }  # fmt: skip
-    attributes = POSE | {"gravcomp": number(0.0)}
+    attributes = POSE | {"gravcomp": number(0.0), "mocap": flag(False)}
 
     class Methods:
         def body(self, name, parent="world", **attributes):
             """A body in the frame of `parent`: pos, and quat or euler; gravcomp, the share of its weight that is
-            compensated."""
+            compensated; mocap, whether its pose is an input (of a child of the world without joints), which pos and
+            quat are the first value of."""
             who = f"body {name!r}"
             if not name:
                 raise ModelError(f"{who}; allowed: a name (bodies are referred to)")
             self._check_new("body", self.bodies, name)
             above = self._find("body", parent, who)
             a = read_attributes(Body.attributes, who, attributes)
-            self.bodies[name] = _new(name, above, a.pos, quat_of(who, a), a.gravcomp)
+            if a.mocap and above.name != "world":
+                raise ModelError(f"{who}: mocap in {parent!r}; allowed: a child of the world")
+            self.bodies[name] = _new(name, above, a.pos, quat_of(who, a), a.gravcomp, a.mocap)
             above.children.append(self.bodies[name])
             return name
 
@@ -92,6 +96,7 @@ class Body(Kind):
             mass, inertia = mass * (total / mass.sum()), inertia * (total / mass.sum())
         return self.columns(bodies) | {
             "body_parentid": [0] + [order.of(body.parent) for body in bodies[1:]],
+            "body_mocapid": _numbered([body.mocap for body in bodies]),
             "body_ipos": ipos,
             "body_iquat": iquat,
             "body_mass": mass,
@@ -108,9 +113,8 @@ class Body(Kind):
         if np.any(mj.body_gravcomp) and _no_gravcomp(mujoco, mj):
             yield f"{_no_gravcomp(mujoco, mj)}: gravcomp set to zero"
 
-    def refused(self, mujoco, mj):
-        for b in np.flatnonzero(np.asarray(mj.body_mocapid) >= 0):
-            yield f"{self.who(mujoco, mj, b)}: mocap = true; allowed: false"
+    def count(self, m):
+        m.nmocap = int(np.count_nonzero(m.body_mocapid >= 0))
 
     def check_indices(self, m):
         if m.nbody == 0:
@@ -120,8 +124,12 @@ class Body(Kind):
             refuse(m, "body_parentid", 0, "0, since the world has no parent")
         bad = (parent < 0) | (parent >= np.maximum(number, 1))
         check(m, "body_parentid", bad, "a body before it (a tree, parents first)")
+        follows(m, "body_mocapid", _numbered(m.body_mocapid >= 0), "which bodies are mocap, in their order")
+        same_count(m, "nmocap", np.count_nonzero(m.body_mocapid >= 0), "body_mocapid")
+        check(m, "body_mocapid", (m.body_mocapid >= 0) & ((parent != 0) | (number == 0)), "-1, or a child of the world")
 
     def check(self, m):
+        check(m, "body_mocapid", (m.body_mocapid >= 0) & (m.body_dofnum > 0), "-1, or a body without joints")
         unit_quaternions(m, "body_quat", "body_iquat")
         a, b, d = m.body_inertia.T
         slack = 1e-9 * (a + b + d)
@@ -155,12 +163,23 @@ def _no_gravcomp(mujoco, mj):
     return "" if mj.flg_gravcomp else "no body has a gravcomp above zero"
 
 
-def _new(name, parent, pos, quat, gravcomp=0.0):
+def _new(name, parent, pos, quat, gravcomp=0.0, mocap=False):
     """attached: the elements on it, by their kinds' plural."""
     return SimpleNamespace(
-        name=name, parent=parent, pos=pos, quat=quat, gravcomp=gravcomp, children=[], inertial=None,
+        name=name, parent=parent, pos=pos, quat=quat, gravcomp=gravcomp, mocap=mocap, children=[], inertial=None,
         attached=defaultdict(list),
     )  # fmt: skip
+
+
+def _numbered(chosen):
+    """Numbers of the chosen ones in their order; of the others -1."""
+    chosen = np.asarray(chosen, bool)
+    return np.where(chosen, np.cumsum(chosen) - 1, -1)
+
+
+def mocap_bodies(m):
+    """The mocap bodies of a Model, in the order of `mocap_pos` and `mocap_quat`."""
+    return np.flatnonzero(m.body_mocapid >= 0)
 
 
 def _inertial(body):

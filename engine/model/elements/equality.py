@@ -7,7 +7,7 @@ from ..attributes import SOLIMP, SOLREF, check_known, flag, number, pose, read_a
 from ..checks import check, one_of, solref
 from ..errors import ModelError
 from ..rotation import quat_mul, quat_to_mat
-from ..ties import NOTHING, ties
+from ..ties import NOTHING, all_ties
 from .kind import Kind, boolean, integer, real
 from .option import disabled
 
@@ -24,7 +24,7 @@ class Equality(Kind):
             "eq_objtype": integer("what it ties together: bodies, sites, joints"),
             "eq_obj1id": integer("the first"),
             "eq_obj2id": integer("the second; a joint without one is held at a constant: -1"),
-            "eq_active0": boolean("whether it acts"),
+            "eq_active0": boolean("whether it acts at first; `data.eq_active` is asked in each world"),
             "eq_solref": real("s, 1", "reference", 2),
             "eq_solimp": real("", "impedance", 5),
             "eq_data": real("m, 1, ...", "anchors, relative pose, torquescale, or coefficients", 11),
@@ -155,7 +155,7 @@ class Equality(Kind):
         check(m, "eq_data", relative & (abs(length - 1) > 1e-6), "a relative orientation, [6:10], of length one")
 
     def device(self, m):
-        columns = {name: np.array([tie[name] for tie in ties(m)]) for name in NOTHING}
+        columns = {name: np.array([tie[name] for tie in all_ties(m)]) for name in NOTHING}
         return {f"eq_{name}": columns[name].reshape(-1, *np.shape(none)) for name, none in NOTHING.items()}
 
 

@@ -98,11 +98,12 @@ class Geom(Kind):
         for kind, used in COUNT.items():
             bad = (m.geom_type == kind)[:, None] & (m.geom_size[:, :used] <= 0) & (kind != c.PLANE)
             check(m, "geom_size", bad, f"{used} positive number(s) for a {c.GEOM_NAMES[kind]}")
-        geom = first((m.geom_type == c.PLANE) & (m.body_weldid[m.geom_bodyid] != 0))
+        geom = first((m.geom_type == c.PLANE) & (m.body_dofnum[m.body_weldid[m.geom_bodyid]] > 0))
         if geom is not None:
             body = m.label("body", m.geom_bodyid[geom])
             raise ModelError(
-                f"{m.label('geom', geom)} is a plane on {body}; allowed: on the world and what is fixed to it"
+                f"{m.label('geom', geom)} is a plane on {body}; allowed: on the world, on what is fixed to it, and on "
+                "mocap bodies"
             )
         # a negative margin shrinks the shape, within what is looked for
         check(m, "geom_margin", m.geom_margin + m.geom_gap < 0, "margin + gap of zero or more")

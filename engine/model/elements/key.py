@@ -1,14 +1,21 @@
 """Keyframes: named states to start from."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..checks import first
 from ..errors import ModelError
+from .body import mocap_bodies
 from .kind import Kind, cast
 
-KEYS = {"qpos": "nq", "qvel": "nv", "act": "na", "ctrl": "nu"}  # key_*: width of a row
+# key_*: numbers of a row, as a count and how many of each, or one number
+KEYS = {
+    "qpos": ("nq", 1), "qvel": ("nv", 1), "act": ("na", 1), "ctrl": ("nu", 1), "mpos": ("nmocap", 3),
+    "mquat": ("nmocap", 4), "time": None,
+}  # fmt: skip
+YOUNGER = ("mpos", "mquat", "time")  # than the first stored robots
 
 
 @dataclass
@@ -20,26 +27,34 @@ class Keyframes:
     qvel: np.ndarray
     act: np.ndarray
     ctrl: np.ndarray
+    mpos: np.ndarray
+    mquat: np.ndarray
+    time: np.ndarray
+
+
+def row_shape(m, name):
+    """The shape of a keyframe's array: () of its time, else one axis."""
+    return () if KEYS[name] is None else (getattr(m, KEYS[name][0]) * KEYS[name][1],)
 
 
 class Key(Kind):
     name, plural, counted = "key", "keys", "nkey"
 
     class Methods:
-        def key(self, name, qpos=None, qvel=None, act=None, ctrl=None):
-            """A named state to start from; what is left out is the rest position, or zero.
+        def key(self, name, qpos=None, qvel=None, act=None, ctrl=None, mpos=None, mquat=None, time=None):
+            """A named state to start from; what is left out is the rest position, the mocap bodies' own pose, or zero.
 
-            Sizes are checked by compile.
+            mpos (nmocap, 3), m, and mquat (nmocap, 4): the mocap bodies' poses; time: s. Sizes are checked by compile.
             """
             self._check_new("key", self.keys, name)
-            self.keys[name] = {"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl}
+            self.keys[name] = dict(qpos=qpos, qvel=qvel, act=act, ctrl=ctrl, mpos=mpos, mquat=mquat, time=time)
             return name
 
     def check_indices(self, m):
         if not all(isinstance(name, str) for name in m.key_names):
             raise ModelError(f"key_names = {m.key_names}; allowed: strings")
-        for name, size in KEYS.items():
-            value, want = getattr(m, f"key_{name}"), (len(m.key_names), getattr(m, size))
+        for name in KEYS:
+            value, want = getattr(m, f"key_{name}"), (len(m.key_names), *row_shape(m, name))
             if not isinstance(value, np.ndarray) or value.shape != want or value.dtype.kind not in "biuf":
                 raise ModelError(f"key_{name} has shape {np.shape(value)}; allowed: numbers of shape {want}")
 
@@ -52,16 +67,20 @@ class Key(Kind):
 
     def of(self, mujoco, mj):
         """The Keyframes of an MjModel."""
-        return Keyframes(self.names(mujoco, mj), mj.key_qpos, mj.key_qvel, mj.key_act, mj.key_ctrl)
+        return Keyframes(self.names(mujoco, mj), *(getattr(mj, f"key_{name}") for name in KEYS))
 
 
 def keyframes_of(builder, m):
     """The Keyframes of a builder. m: the arrays made of it."""
+    mocap = mocap_bodies(m)
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
         "act": np.zeros(np.sum(m.actuator_actadr >= 0)),
         "ctrl": np.zeros(len(m.actuator_trnid)),
+        "mpos": m.body_pos[mocap],
+        "mquat": m.body_quat[mocap],
+        "time": np.zeros(()),
     }
     columns = {name: [] for name in rest}
     for key, given in builder.keys.items():
@@ -69,7 +88,12 @@ def keyframes_of(builder, m):
             chosen = value if given[name] is None else np.asarray(given[name], float)
             if chosen.shape != value.shape:
                 raise ModelError(f"key {key!r}: {name} has shape {chosen.shape}; allowed: {value.shape}")
-            columns[name].append(chosen)
+            if name == "mquat":
+                length = np.linalg.norm(chosen, axis=1, keepdims=True)
+                if not (length > 0).all():
+                    raise ModelError(f"key {key!r}: mquat = {chosen.tolist()}; allowed: quaternions other than zero")
+                chosen = chosen / length
+            columns[name].append(chosen if name == "time" else chosen.ravel())
     return Keyframes(list(builder.keys), **columns)
 
 
@@ -77,9 +101,29 @@ def take_keyframes(m, keys):
     """Set `key_names` and `key_qpos`, ... (nkey, nq), ... of Model `m`. keys: Keyframes or None."""
     m.key_names = list(keys.names) if keys else []
     nkey = len(m.key_names)
-    for name, size in KEYS.items():
-        width = getattr(m, size)
+    for name in KEYS:
+        want = (nkey, *row_shape(m, name))
         value = cast(f"key_{name}", getattr(keys, name), np.float64) if keys else np.zeros(0)
-        if value.shape not in ((nkey, width), (nkey * width,)):
-            raise ModelError(f"key_{name} has shape {value.shape}, allowed is {(nkey, width)}")
-        setattr(m, f"key_{name}", value.reshape(nkey, width))
+        if value.shape not in (want, (math.prod(want),)):
+            raise ModelError(f"key_{name} has shape {value.shape}, allowed is {want}")
+        setattr(m, f"key_{name}", value.reshape(want))
+
+
+def start_state(m, keyframe=None, qpos=None, qvel=None):
+    """The state of a keyframe by MuJoCo's names, or that of the model with these qpos and qvel, each None or given."""
+    mocap = mocap_bodies(m)
+    if keyframe is None:
+        return {
+            "qpos": m.qpos0 if qpos is None else qpos, "qvel": np.zeros(m.nv) if qvel is None else qvel, "act": 0,
+            "ctrl": 0, "time": 0, "mocap_pos": m.body_pos[mocap], "mocap_quat": m.body_quat[mocap],
+            "eq_active": m.eq_active0,
+        }  # fmt: skip
+    if qpos is not None or qvel is not None:
+        raise ValueError("reset: keyframe with qpos or qvel; allowed: one or the other, since a keyframe has both")
+    k, nkey = m.key(keyframe) if isinstance(keyframe, str) else keyframe, len(m.key_names)
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 0 <= k < nkey:
+        numbers = f"0 to {nkey - 1}, or a name of {m.key_names}" if nkey else "none, since the model has no keyframe"
+        raise ValueError(f"reset: keyframe: got {keyframe!r}, allowed: {numbers}")
+    state = {name: getattr(m, f"key_{name}")[k] for name in ("qpos", "qvel", "act", "ctrl", "time")}
+    poses = {"mocap_pos": m.key_mpos[k].reshape(-1, 3), "mocap_quat": m.key_mquat[k].reshape(-1, 4)}
+    return state | poses | {"eq_active": m.eq_active0}

@@ -37,7 +37,8 @@ def cast(name, value, dtype):
 
 class Field(NamedTuple):
     """An array of the Model: dtype, shape of one entry, unit, meaning. least: no entry may be below. before: what
-    robots have that were stored before there was such an array."""
+    robots have that were stored before there was such an array. since: the age of stored robots (portable.AGE) that
+    have it."""
 
     dtype: type
     shape: tuple
@@ -46,14 +47,15 @@ class Field(NamedTuple):
     least: float | None = None
     differentiable: bool = False
     before: int | None = None
+    since: int = 1
 
 
-def real(unit, meaning, *shape, least=None, differentiable=False, before=None):
-    return Field(F, shape, unit, meaning, least, differentiable, before)
+def real(unit, meaning, *shape, least=None, differentiable=False, before=None, since=1):
+    return Field(F, shape, unit, meaning, least, differentiable, before, since)
 
 
-def integer(meaning, *shape, before=None):
-    return Field(N, shape, "", meaning, before=before)
+def integer(meaning, *shape, before=None, since=1):
+    return Field(N, shape, "", meaning, before=before, since=since)
 
 
 def boolean(meaning, before=None):

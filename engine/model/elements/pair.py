@@ -79,6 +79,9 @@ class PairKind(Kind):
         weld1, weld2 = (mj.body_weldid[mj.geom_bodyid[geoms]] for geoms in (mj.pair_geom1, mj.pair_geom2))
         if (weld1 == weld2).any():
             yield f"{(weld1 == weld2).sum()} contact pairs of geoms fixed to each other: left out"
+        still = (weld1 != weld2) & (mj.body_dofnum[weld1] == 0) & (mj.body_dofnum[weld2] == 0)
+        if still.any():
+            yield f"{still.sum()} contact pairs of geoms that no force can move: left out"
 
     def label(self, m, array, index):
         return f"pair of {m.label('geom', m.pair_geom1[index])} and {m.label('geom', m.pair_geom2[index])}"
@@ -96,7 +99,8 @@ class PairKind(Kind):
             f"{c.GEOM_NAMES[int(kinds2[i])]} do not collide; what does, in this order: {words}",
         )  # fmt: skip
         weld1, weld2 = (m.body_weldid[m.geom_bodyid[geoms]] for geoms in (m.pair_geom1, m.pair_geom2))
-        check(m, "pair_geom2", weld1 == weld2, "a geom that can move against the first of the pair")
+        still = (m.body_dofnum[weld1] == 0) & (m.body_dofnum[weld2] == 0)
+        check(m, "pair_geom2", (weld1 == weld2) | still, "a geom that can move against the first of the pair")
 
     def check(self, m):
         check(m, "pair_margin", m.pair_margin + m.pair_gap < 0, "margin + gap of zero or more")

@@ -6,7 +6,7 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
-from ..sensors import BY_NAME, CONTACT_FIELDS, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
+from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
 from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
@@ -62,6 +62,8 @@ class Sensor(Kind):
                 if not row.references:
                     raise ModelError(f"{who}: reftype = {reftype!r}; allowed: none, since it is a {type}")
                 a.reftype, a.reference = self._sensed(who, "ref", row.references, reftype, refname)
+            if row.level == "distance" and a.reference is None:
+                raise ModelError(f"{who}: reftype = None; allowed: {', '.join(row.references)}, with a refname")
             if row.joints and c.JOINT_NAMES[a.target.type] not in row.joints:
                 found = c.JOINT_NAMES[a.target.type]
                 raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
@@ -143,6 +145,8 @@ class Sensor(Kind):
             names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)
             yield f"contact sensors ({names}) beside pairs with a gap, whose contacts may not push; allowed: gap = 0"
 
+        yield from _far(m)
+
     def count(self, m):
         m.nsensordata = int(np.sum(m.sensor_dim))
 
@@ -154,6 +158,8 @@ class Sensor(Kind):
             _check_object(m, "obj", i, row.objects, f", since it is a {row.name}")
             measured = {"none": c.OBJ_NONE} | row.references
             _check_object(m, "ref", i, measured, f" of a {row.name}")
+            if row.level == "distance" and m.sensor_refid[i] < 0:
+                refuse(m, "sensor_refid", i, "a geom or a body, which the distance is to")
             if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
                 words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
                 refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
@@ -185,6 +191,20 @@ class Sensor(Kind):
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
             **columns("sensor_", read), **columns("sensor_ref", axes),
         }  # fmt: skip
+
+
+def _far(m):
+    """Lines: pairs of shapes that a sensor asks for and whose distance the engine lacks."""
+    for s in [s for s, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "distance"]:
+        ends = [(m.sensor_objtype[s], m.sensor_objid[s]), (m.sensor_reftype[s], m.sensor_refid[s])]
+        ends = [np.atleast_1d(m.geom_type[k] if kind == c.OBJ_GEOM else m.geom_type[m.geom_bodyid == k])
+                for kind, k in ends]  # fmt: skip
+        pairs = {tuple(sorted((int(a), int(b)))) for a in ends[0] for b in ends[1]} - DISTANCES
+        if pairs:
+            who = f"sensor {m.sensor_names[s]!r}" if m.sensor_names[s] else f"sensor {s}"
+            found, allowed = (", ".join("-".join(c.GEOM_NAMES[k] for k in pair) for pair in sorted(group))
+                              for group in (pairs, DISTANCES - {(c.PLANE, c.PLANE)}))  # fmt: skip
+            yield f"{who}: {NAMES[m.sensor_type[s]]} of {found}; allowed: {allowed}"
 
 
 def _check_object(m, word, i, objects, why):

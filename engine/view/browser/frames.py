@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.model.constants import BALL, HINGE, MESH, PLANE, SLIDE
+from engine.model.constants import BALL, HINGE, PLANE, SLIDE
+from engine.view.extent import leading_body, moves, robot_size
+from engine.view.marks import marks
+
+__all__ = ["Frame", "frame", "frames_of", "joint_limits", "leading_body", "robot_size", "visible_geoms"]
 
 _ARC_STEP = np.radians(12.0)
 _LIMIT_TOLERANCE = 1e-3  # a joint that rests on its limit gives by about this, rad or m
@@ -20,7 +24,8 @@ class Frame:
 
     xpos (nbody, 3), xquat (nbody, 4): poses of the bodies. contact_pos (n, 3). contact_force (n, 3): N, on the robot.
     range_lines (m, 2, 3): the ranges of the limited joints; limit_lines (k, 2, 3): those of joints at a limit.
-    push_pos, push (b, 3): centres of mass, and the pushes wanted there, as long as the longest is 1.
+    push_pos, push (b, 3): centres of mass, and the pushes wanted there, as long as the longest is 1. marks (l, 2, 3):
+    lines of equality constraints and of mocap bodies.
     """
 
     xpos: np.ndarray
@@ -31,6 +36,7 @@ class Frame:
     limit_lines: np.ndarray
     push_pos: np.ndarray
     push: np.ndarray
+    marks: np.ndarray
 
 
 def visible_geoms(model):
@@ -40,51 +46,27 @@ def visible_geoms(model):
     return np.flatnonzero(shown if shown.any() else solid)
 
 
-def robot_size(model):
-    """About the length of the robot, m: across the middles of its moving geoms at rest, and their sizes."""
-    moving = np.flatnonzero((model.body_weldid[model.geom_bodyid] != 0) & (model.geom_type != PLANE))
-    if not len(moving):
-        return 1.0
-    # without poses: how far a geom can be from its root is at most the sum of the offsets on the way
-    reach = np.zeros(model.nbody)
-    for b in range(1, model.nbody):
-        parent = model.body_parentid[b]
-        reach[b] = 0.0 if model.body_weldid[parent] == 0 else reach[parent] + np.linalg.norm(model.body_pos[b])
-    radius = np.array([_extent(model, g) for g in moving])
-    return float(np.max(reach[model.geom_bodyid[moving]] + np.linalg.norm(model.geom_pos[moving], axis=1) + radius))
-
-
-def leading_body(model):
-    """The body that a camera follows: the first that moves and has a geom, else the first."""
-    moving = np.unique(model.geom_bodyid[(model.geom_type != PLANE) & (model.body_weldid[model.geom_bodyid] != 0)])
-    return int(moving[0]) if len(moving) else min(1, model.nbody - 1)
-
-
-def _extent(model, g):
-    if model.geom_type[g] == MESH:
-        return np.linalg.norm(model.mesh_vert[model.geom_dataid[g]], axis=1).max()
-    return model.geom_rbound[g]
-
-
 def frames_of(model, seen, pushes=None):
     """Frames of every row of a Replay; `pushes` (rows, nbody, 3) as `engine.replay.pushes` gives them."""
     size = robot_size(model)
     return [
         frame(
             model, size, seen.xpos[k], seen.xquat[k], seen.xipos[k], seen.dof_ang[k], seen.dof_lin[k], seen.qpos[k],
-            seen.contacts[k], None if pushes is None else pushes[k],
+            seen.contacts[k], None if pushes is None else pushes[k], seen.eq_active,
         )
         for k in range(len(seen.time))
     ]  # fmt: skip
 
 
-def frame(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos, contacts, push=None):
-    """A Frame from the poses, axes, coordinates and contacts of one world (those of a Replay's row)."""
+def frame(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos, contacts, push=None, eq_active=None):
+    """A Frame from the poses, axes, coordinates and contacts of one world (those of a Replay's row). eq_active (neq,):
+    which equality constraints act; by default those that act at first."""
     ranges, limits = joint_limits(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos)
-    on_robot = np.where(model.body_weldid[model.geom_bodyid[contacts["geom2"]]] != 0, 1.0, -1.0)
+    on_robot = np.where(moves(model)[model.geom_bodyid[contacts["geom2"]]], 1.0, -1.0)
     push_pos, push = _largest_first(model, xipos, push)
+    lines = marks(model, size, xpos, xquat, eq_active)
     return Frame(
-        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push
+        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push, lines
     )
 
 
@@ -122,7 +104,7 @@ def _largest_first(model, xipos, push):
     """Pushes at moving bodies of more than a twentieth of the largest, in units of the largest."""
     if push is None:
         return np.zeros((0, 3)), np.zeros((0, 3))
-    length = np.linalg.norm(push, axis=1) * (model.body_weldid != 0)
+    length = np.linalg.norm(push, axis=1) * moves(model)
     largest = length.max()
     if not largest > 0.0:
         return np.zeros((0, 3)), np.zeros((0, 3))

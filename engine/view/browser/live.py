@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from engine.clocks import times_of
+from engine.model.elements.body import mocap_bodies
 from engine.replay import in_world_axes, replay
 from engine.view.browser.film import bounds, film
 from engine.view.browser.frames import frame, leading_body
@@ -23,6 +24,7 @@ def live(sim, *, worlds=None, labels=None, camera=None, host="127.0.0.1", port=0
     A thread looks at the simulator's arrays 30 times a second: nothing has to be called. A whole rollout of a tape is
     one launch, of which only the end would be seen; `Live.play(trajectory)` shows it all, again and again, until the
     next one: call it after each iteration of an optimisation. worlds: indices of those shown, by default the first 8.
+    A mocap body has a handle by which a person moves and turns it: that writes `data.mocap_pos` and `data.mocap_quat`.
 
         with engine.view.live(sim) as page:
             print(page.address)
@@ -52,6 +54,8 @@ class Live:
         self.stage.start_at(self._start * [1.0, 1.0, 0.0] + [0.0, 0.0, (low[2] + high[2]) / 2.0])
         self.stage.aim(self.server, camera or {})
         self._film, self._began, self._seen, self._floor = None, 0.0, None, self._start
+        self._mocap = mocap_bodies(self.model)
+        self._hands()
         self._switches()
         self._show(self._frames(), self._start)
         self._closed = threading.Event()
@@ -59,9 +63,38 @@ class Live:
         self._thread.start()
 
     def _switches(self):
-        self.clock = self.server.gui.add_number("time (s)", 0.0, disabled=True)
+        self.clock = self.server.gui.add_number("time (s)", 0.0, step=1e-3, disabled=True)
         self.follow = self.server.gui.add_checkbox("camera follows", True)
         layer_switches(self.server.gui, self.stage, lambda: None)
+
+    def _hands(self):
+        """A handle for each mocap body of each world shown, `handles[row, number]`."""
+        self.handles, self._led = {}, {}
+        for row, word in enumerate(self.stage.words):
+            for k, body in enumerate(self._mocap):
+                name = f"/scene/mocap bodies/{word}/{self.stage.body_words[body]}"
+                handle = self.server.scene.add_transform_controls(name, 0.4 * self.stage.size, depth_test=False)
+                handle.on_update(lambda event, row=row, k=k: self.drag(row, k))
+                self.handles[row, k] = handle
+        self._place_handles()
+
+    def drag(self, row, k):
+        """The pose of a handle becomes that of mocap body k in the row-th world shown."""
+        handle, w = self.handles[row, k], self.worlds[row]
+        pos, quat = np.asarray(handle.position) - self.stage.offsets[row], np.asarray(handle.wxyz)
+        self._led[row, k] = np.concatenate([pos, quat]).astype(self.sim.data.mocap_pos.dtype)
+        self.sim.data.mocap_pos[w, k], self.sim.data.mocap_quat[w, k] = pos, quat
+
+    def _place_handles(self):
+        """Handles go where something else than a person has put their bodies."""
+        data = self.sim.data
+        for (row, k), handle in self.handles.items():
+            w = self.worlds[row]
+            pose = np.concatenate([data.mocap_pos[w, k], data.mocap_quat[w, k]])
+            if not np.array_equal(pose, self._led.get((row, k))):
+                self._led[row, k] = pose
+                handle.position = pose[:3] + self.stage.offsets[row]
+                handle.wxyz = unit(pose[None, 3:])[0]
 
     def play(self, trajectory, worlds=(0,), labels=None):
         """Show worlds of a Trajectory in a loop, in real time, until the next call; None: the simulator itself again.
@@ -82,27 +115,35 @@ class Live:
     def _run(self):
         while not self._closed.wait(_TICK):
             shown = self._film
+            for handle in self.handles.values():
+                if handle.visible != (shown is None):
+                    handle.visible = shown is None
             if shown is not None:
                 seconds = (time.perf_counter() - self._began) % (shown.duration + 0.3)
                 k = shown.index(seconds)
                 self.clock.value = float(shown.times[k])
                 self._show(shown.frames[k], shown.track[k])
                 continue
-            now = self.sim.data.qpos[self.worlds].tobytes()
+            data = self.sim.data
+            state = data.qpos, data.mocap_pos, data.mocap_quat, data.eq_active
+            now = b"".join(a[self.worlds].tobytes() for a in state)
             if now != self._seen:
                 self._seen = now
+                self._place_handles()
                 self.clock.value = round(float(self.sim.data.time[self.worlds[0]]), 3)
                 self._show(self._frames(), self._place())
 
     def _frames(self):
         data, size = self.sim.data, self.stage.size
-        return [
-            frame(
-                self.model, size, data.xpos[w].copy(), data.xquat[w].copy(), data.xipos[w].copy(), data.dof_ang[w],
-                data.dof_lin[w], data.qpos[w], in_world_axes(self.model, data.contacts(w)),
-            )
-            for w in self.worlds
-        ]  # fmt: skip
+        frames = []
+        for w in self.worlds:
+            xpos, xquat = data.xpos[w].copy(), data.xquat[w].copy()
+            xpos[self._mocap], xquat[self._mocap] = data.mocap_pos[w], unit(data.mocap_quat[w])  # before they act
+            frames.append(frame(
+                self.model, size, xpos, xquat, data.xipos[w].copy(), data.dof_ang[w], data.dof_lin[w], data.qpos[w],
+                in_world_axes(self.model, data.contacts(w)), eq_active=data.eq_active[w],
+            ))  # fmt: skip
+        return frames
 
     def _place(self):
         return self.sim.data.xpos[self.worlds[-1], self._body].copy()
@@ -127,3 +168,9 @@ class Live:
 
     def __exit__(self, *_):
         self.close()
+
+
+def unit(quat):
+    """Quaternions (n, 4) of length one; zero is no turn."""
+    length = np.linalg.norm(quat, axis=1, keepdims=True)
+    return np.where(length > 0, quat / np.maximum(length, 1e-300), [1.0, 0.0, 0.0, 0.0])

@@ -19,9 +19,10 @@ from engine.view.quantities import distinct
 
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
 CONTACT, FORCE, RANGE, LIMIT, PUSH = (230, 159, 0), (213, 94, 0), (110, 120, 130), (214, 39, 40), (0, 158, 115)
-CONTACTS, FORCES, RANGES, LIMITS, PUSHES = LAYERS = (
+TIE = (123, 63, 160)
+CONTACTS, FORCES, RANGES, LIMITS, PUSHES, TIES = LAYERS = (
     "contacts (yellow)", "contact forces (orange)", "joint ranges (grey)", "joints at a limit (red)",
-    "wanted pushes (green)",
+    "wanted pushes (green)", "equalities and mocap bodies (violet)",
 )  # fmt: skip
 HIDDEN_AT_FIRST = (RANGES,)
 _FORCE_LENGTH = 0.6  # robots' lengths of the arrow of a force as large as the robot's weight
@@ -44,8 +45,8 @@ class Stage:
         self._leader = leading_body(model)
         self._atmosphere()
         self.root = scene.add_frame("/scene", show_axes=False)
-        words = _words(labels)
-        self._body_words = _words([name or f"body {b}" for b, name in enumerate(model.body_names)])
+        self.words = words = _words(labels)
+        self.body_words = _words([name or f"body {b}" for b, name in enumerate(model.body_names)])
         self.bodies = [self._robot(word, offset) for word, offset in zip(words, self.offsets, strict=True)]
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
         self.nodes = self._overlays()
@@ -106,7 +107,7 @@ class Stage:
         bodies = {}
         for g in visible_geoms(model):
             b = int(model.geom_bodyid[g])
-            path = f"/scene/robots/{word}/{self._body_words[b]}"
+            path = f"/scene/robots/{word}/{self.body_words[b]}"
             if b not in bodies:
                 bodies[b] = scene.add_frame(path, show_axes=False, position=offset)
             add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
@@ -140,6 +141,7 @@ class Stage:
             RANGES: scene.add_line_segments(f"/scene/{RANGES}", none, RANGE, **line),
             LIMITS: scene.add_line_segments(f"/scene/{LIMITS}", none, LIMIT, thickness=1.6 * thin),
             PUSHES: scene.add_arrows(f"/scene/{PUSHES}", none, PUSH, **arrow),
+            TIES: scene.add_line_segments(f"/scene/{TIES}", none, TIE, thickness=1.2 * thin),
         }
         for node in nodes.values():
             node.visible = False
@@ -153,6 +155,7 @@ class Stage:
             cat[FORCES].append(_arrows(frame.contact_pos + offset, force, _FORCE_LIMIT * self.size))
             cat[RANGES].append(frame.range_lines + offset)
             cat[LIMITS].append(frame.limit_lines + offset)
+            cat[TIES].append(frame.marks + offset)
             cat[PUSHES].append(_arrows(frame.push_pos + offset, 0.5 * self.size * frame.push, self.size))
         for name, parts in cat.items():
             points, node = np.concatenate(parts).astype(np.float32), self.nodes[name]

@@ -1,0 +1,211 @@
+"""Distance, normal and the two nearest points of two geoms, or of the geoms of two bodies (MuJoCo documentation, XML
+reference, "sensor/distance"). Negative where they overlap; what is not nearer than the cutoff reads as the cutoff, with
+no normal and no points.
+
+The narrow phase's features of a pair (contact/witness.py) have dist, pos and n, and the points are pos -+ n dist / 2.
+Of several candidates the nearest counts, of several pairs the first that is nearest; the adjoint holds the choice.
+`pair_features` is where a pair of shapes has its branch, and `model/sensors.DISTANCES` lists those that have one.
+"""
+
+import taichi as ti
+
+from engine.contact.box import box_feature
+from engine.contact.cylinder import ball_cylinder, plane_rim
+from engine.contact.ellipsoid import plane_point
+from engine.contact.plane import plane_count, plane_offset
+from engine.contact.segment import segment_params
+from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
+from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
+from engine.math.quat import quat_mul, rotate, rotate_back
+from engine.math.types import real, vec3
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, OBJ_GEOM, PLANE, SPHERE
+from engine.model.sensors import LEVEL, SENS
+from engine.sensing.frames import add_point
+
+
+@ti.func
+def geom_pose(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
+    h = bounded(w * m.nbody + m.geom_bodyid[g])
+    return d.xpos[h] + rotate(d.xquat[h], m.geom_pos[g]), quat_mul(d.xquat[h], m.geom_quat[g])
+
+
+@ti.func
+def candidates(m: ti.template(), g1: ti.i32, g2: ti.i32):
+    """How many candidates a pair has, whose types rise; 0 where the engine has none."""
+    type1 = m.geom_type[g1]
+    type2 = m.geom_type[g2]
+    n = 0
+    if type1 == PLANE:
+        if type2 == SPHERE or type2 == CAPSULE or type2 == BOX or type2 == CYLINDER or type2 == ELLIPSOID:
+            n, most = plane_count(type2)
+    elif type2 == SPHERE:
+        n = 1
+    elif type2 == CAPSULE:
+        n = 2
+    elif type1 == SPHERE and (type2 == BOX or type2 == CYLINDER):
+        n = 1
+    return n
+
+
+@ti.func
+def pair_features(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32, k: ti.i32):
+    """Candidate k of a pair: of each side kind, place, radius and direction; a CURVE's bend and a FACE's normal."""
+    x1, q1 = geom_pose(m, d, w, g1)
+    x2, q2 = geom_pose(m, d, w, g2)
+    type1 = m.geom_type[g1]
+    type2 = m.geom_type[g2]
+    size1 = m.geom_size[g1]
+    size2 = m.geom_size[g2]
+    kind1 = POINT
+    kind2 = POINT
+    c1 = x1
+    c2 = x2
+    r1 = size1[0]
+    r2 = size2[0]
+    a1 = vec3(0.0, 0.0, 0.0)
+    a2 = vec3(0.0, 0.0, 0.0)
+    bend = real(0.0)
+    n = vec3(0.0, 0.0, 0.0)
+    if type1 == PLANE:
+        kind1 = FACE
+        r1 = 0.0
+        n = rotate(q1, vec3(0.0, 0.0, 1.0))
+        o, r2 = plane_offset(type2, size2, k)
+        o = rotate(q2, o)
+        if type2 == CYLINDER:
+            kind2, o, a1, a2 = plane_rim(n, q2, size2, k)
+        elif type2 == ELLIPSOID:
+            kind2 = SURFACE
+            o, a1, a2 = plane_point(n, q2, size2)
+        c2 = x2 + o
+    elif type2 == BOX:
+        kind2, c2, n = box_feature(rotate_back(q2, x1 - x2), size2)
+        c2 = x2 + rotate(q2, c2)
+        n = rotate(q2, n)
+        a2 = n
+        r2 = 0.0
+    elif type2 == CYLINDER:
+        kind2, c2, r2, n, bend = ball_cylinder(x1 - x2, q2, size2)
+        c2 = x2 + c2
+        a2 = n
+    else:
+        if type1 == CAPSULE:
+            a1 = rotate(q1, vec3(0.0, 0.0, size1[1]))
+        if type2 == CAPSULE:
+            a2 = rotate(q2, vec3(0.0, 0.0, size2[1]))
+        t1, t2, kind1, kind2, count = segment_params(x1, a1, x2, a2, k)
+        c1 = x1 + t1 * a1
+        c2 = x2 + t2 * a2
+    return kind1, c1, r1, a1, kind2, c2, r2, a2, bend, n
+
+
+@ti.func
+def candidate(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32, k: ti.i32):
+    """dist, pos and n (from g1 to g2) of candidate k."""
+    x1, q1 = geom_pose(m, d, w, g1)
+    x2, q2 = geom_pose(m, d, w, g2)
+    kind1, c1, r1, a1, kind2, c2, r2, a2, bend, normal = pair_features(m, d, w, g1, g2, k)
+    return witness(kind1, c1, r1, q1, kind2, c2, r2, q2, normal)
+
+
+@ti.func
+def belongs(m: ti.template(), g: ti.i32, objtype: ti.i32, objid: ti.i32):
+    """Whether geom g is the one meant, or on the body that is."""
+    found = m.geom_bodyid[g] == objid
+    if objtype == OBJ_GEOM:
+        found = g == objid
+    return found
+
+
+@ti.func
+def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """What sensor s finds: dist, the geoms in the order of their types (-1 for none), the candidate, and 1 or -1, where
+    the first geom is the one that the sensor names second."""
+    dist = m.sensor_cutoff[s]
+    geom1 = -1
+    geom2 = -1
+    number = 0
+    sign = real(1.0)
+    for i in range(m.ngeom):
+        if belongs(m, i, m.sensor_objtype[s], m.sensor_objid[s]):
+            for j in range(m.ngeom):
+                if belongs(m, j, m.sensor_reftype[s], m.sensor_refid[s]):
+                    g1 = i
+                    g2 = j
+                    side = real(1.0)
+                    if m.geom_type[i] > m.geom_type[j]:
+                        g1 = j
+                        g2 = i
+                        side = -1.0
+                    for k in range(candidates(m, g1, g2)):
+                        x, pos, n = candidate(m, d, w, g1, g2, k)
+                        if x < dist:
+                            dist = x
+                            geom1 = g1
+                            geom2 = g2
+                            number = k
+                            sign = side
+    return dist, geom1, geom2, number, sign
+
+
+@ti.func
+def distances(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The readings of all of them."""
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.distance:
+            dist, g1, g2, k, sign = nearest(m, d, w, s)
+            o = w * m.nsensordata + m.sensor_adr[s]
+            pos = vec3(0.0, 0.0, 0.0)
+            n = vec3(0.0, 0.0, 0.0)
+            if g1 >= 0:
+                x, pos, n = candidate(m, d, w, g1, g2, k)
+                n = sign * n
+            if m.sensor_type[s] == SENS.distance:
+                if m.sensor_cutoff[s] > 0:  # that of other sensors, too
+                    dist = ti.max(dist, -m.sensor_cutoff[s])
+                d.sensordata[o] = dist
+            for i in ti.static(range(3)):
+                if m.sensor_type[s] == SENS.normal:
+                    d.sensordata[o + i] = n[i] if dist >= 0 else -n[i]
+                elif m.sensor_type[s] == SENS.fromto:
+                    d.sensordata[o + i] = pos[i] - 0.5 * dist * n[i]
+                    d.sensordata[o + 3 + i] = pos[i] + 0.5 * dist * n[i]
+
+
+@ti.func
+def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
+    """Adds the cotangents of the sensordata from `row` on to the poses of the two bodies."""
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.distance:
+            dist, g1, g2, k, sign = nearest(m, d, w, s)
+            if g1 >= 0:
+                o = row + m.sensor_adr[s]
+                x, pos, n = candidate(m, d, w, g1, g2, k)
+                dist_bar = real(0.0)
+                p_bar = vec3(0.0, 0.0, 0.0)
+                n_bar = vec3(0.0, 0.0, 0.0)
+                if m.sensor_type[s] == SENS.distance:
+                    if not (m.sensor_cutoff[s] > 0 and dist <= -m.sensor_cutoff[s]):
+                        dist_bar = b.cot_sensordata[o]
+                else:
+                    f = vec3(b.cot_sensordata[o], b.cot_sensordata[o + 1], b.cot_sensordata[o + 2])
+                    if m.sensor_type[s] == SENS.normal:
+                        n_bar = sign * f
+                        if dist < 0:
+                            n_bar = -n_bar
+                    else:
+                        to = vec3(b.cot_sensordata[o + 3], b.cot_sensordata[o + 4], b.cot_sensordata[o + 5])
+                        p_bar = f + to
+                        n_bar = (0.5 * dist * sign) * (to - f)
+                        dist_bar = 0.5 * sign * n.dot(to - f)
+                kind1, c1, r1, a1, kind2, c2, r2, a2, bend, normal = pair_features(m, d, w, g1, g2, k)
+                c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+                    kind1, a1, r1, kind2, a2, r2, bend, n, dist, dist_bar, p_bar, n_bar
+                )
+                b1 = m.geom_bodyid[g1]
+                b2 = m.geom_bodyid[g2]
+                at1 = pos - (r1 + 0.5 * dist) * n - origin(m, d, w, b1)
+                at2 = pos + (r2 + 0.5 * dist) * n - origin(m, d, w, b2)
+                add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + b1), at1, c1_bar, turn1)
+                add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + b2), at2, c2_bar, turn2)

@@ -98,7 +98,7 @@ class Robot:
 
     def defaults(self):
         return (
-            f'<default><geom condim="{self.pick((1, 3))}" friction="{self.number(0.2, 1.2)} .01 .001"'
+            f'<default><geom condim="{self.pick((1, 3, 4, 6))}" friction="{self.number(0.2, 1.2)} .01 .001"'
             f'{self.solimp(0.5, "solimp")}/><joint armature="{self.number(0, 0.1)}"{self.solimp(0.5, "solimplimit")}/>'
             f'<default class="loose"><joint damping="{self.number(0.1, 1)}"{self.solref(0.5, "solreflimit")}/>'
             f'<geom friction="{self.number(0.1, 0.5)}" condim="3" solmix="2"/>'
@@ -238,7 +238,7 @@ class Robot:
             if a[2] == b[2] or frozenset((a[0], b[0])) in seen:
                 continue
             seen.add(frozenset((a[0], b[0])))
-            text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 3))}"'
+            text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 3, 4, 6))}"'
             text += self.solref(0.4, "solref") + self.solimp(0.4, "solimp")
             text += self.solref(0.4, "solreffriction")
             text += self.given(0.6, "friction", f"{self.numbers(2, 0.1, 1)} .01 .001 .001")

@@ -449,9 +449,10 @@ CONTACT_SENSORS = f"""<sensor>
 {"".join(f'<contact site="{name}" geom2="floor" data="found force dist"/>' for name in TOUCH_SITES)}</sensor>"""
 
 
-def contact_sensors(option=""):
+def contact_sensors(option="", contact=""):
     """Contacts by what touches what, of every kind and reduction, on `one_tree` with links of different thickness."""
-    text, sizes = one_tree(option).replace('<geom type="plane"', '<geom name="floor" type="plane"'), iter("4678")
+    text = one_tree(option, contact).replace('<geom type="plane"', '<geom name="floor" type="plane"')
+    sizes = iter("4678")
     text = re.sub(r'size="\.04"', lambda _: f'size=".03{next(sizes)}"', text)
     size = {n: re.sub(r'size="([^"]*)"', 'size=".3 .25 .2"', a) for n, a in TOUCH_SITES.items()}
     sites = "".join(f'<site name="{n}" {a} pos=".2 .05 0" euler="20 10 0"/>' for n, a in size.items())

@@ -106,19 +106,22 @@ def sizes_of(model, nconmax):
     chain = longest_chain(columns, coupled)
     swept, partners, always = broad_phase(model)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
+    features = features_of(model)
+    rolling = "rolling" in features
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": model.neq, "nmocap": model.nmocap,
         "nsite": model.nsite, "nsensor": model.nsensor,
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
-        "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
+        "nlone": 6 * model.nv if "lone" in features else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
-        "nclip": 24 if "box_box" in features_of(model) else 0,
+        "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
+        "nclip": 24 if "box_box" in features else 0,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
-        "nmatch": nconmax if "contact_sensor" in features_of(model) else 0,
+        "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip

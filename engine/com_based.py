@@ -22,10 +22,10 @@ from engine.schema import NUMBERS, PLACES
 DIMS, THETA, BODY_I, GEOM_I, PAIR_I, EQ_I = (
     NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i", "eq_i")
 )
-BODY, MASS, CON_I, CON_V, WORLD, XFRC = (
-    NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "world_i", "xfrc_applied")
+BODY, MASS, CON_I, CON_V, CON_TURN, WORLD, XFRC = (
+    NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "con_turn", "world_i", "xfrc_applied")
 )
-NXV, NCI, NCV, NWI = (PLACES["d", n].width for n in ("body", "con_i", "con_v", "world_i"))
+NXV, NCI, NCV, NCT, NWI = (PLACES["d", n].width for n in ("body", "con_i", "con_v", "con_turn", "world_i"))
 NBI, NGI, NPI, NEI = (PLACES["m", n].width for n in ("body_i", "geom_i", "pair_i", "eq_i"))
 
 
@@ -36,6 +36,7 @@ def columns(letter, names):
 
 X_POS, X_IPOS, V_ANG, V_LIN, H_COM, ID_CRB, IO_CRB = columns("d", "xpos xipos vel_ang vel_lin crb_com crb_diag crb_off")
 C_PAIR, C_F, C_N, C_T1, C_T2, C_POS = columns("d", "con_pair con_force con_normal con_tangent1 con_tangent2 con_pos")
+C_DIM, C_TURN = columns("d", "con_dim turn_force")
 NBODY, AT_MASS, NCONMAX, B_ROOT, B_PARENT = columns("m", "nbody at_body_mass nconmax body_rootid body_parentid")
 P_GEOM1, P_GEOM2, G_BODY = columns("m", "pair_geom1 pair_geom2 geom_bodyid")
 W_NBLOCK = columns("d", "nblock")[0]
@@ -135,11 +136,16 @@ def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr
         pair = di[s[CON_I] + NCI * block + C_PAIR]
         at = s[CON_V] + 3 * NCV * block
         f = read(dr, at + 3 * C_F)
-        force = f[0] * read(dr, at + 3 * C_N) + f[1] * read(dr, at + 3 * C_T1) + f[2] * read(dr, at + 3 * C_T2)
+        force = out_of_frame(dr, at, f)
         if pair >= 0:
+            torque = vec3(0.0, 0.0, 0.0)
+            if di[s[CON_I] + NCI * block + C_DIM] > 3:
+                torque = out_of_frame(dr, at, read(dr, s[CON_TURN] + 3 * (NCT * block + C_TURN)))
             for side, sign in ti.static(((P_GEOM2, 1.0), (P_GEOM1, -1.0))):
                 b = mi[s[GEOM_I] + NGI * mi[s[PAIR_I] + NPI * pair + side] + G_BODY]
                 push(out, base, nbody, b, read(dr, at + 3 * C_POS), sign * force)
+                if b > 0:
+                    add(out, base + CFRC * nbody + 6 * b, sign * torque)
         elif pair <= EQUALITY:
             e = s[EQ_I] + NEI * (EQUALITY - pair)
             if mi[e + E_KIND] != EQ_JOINT:
@@ -149,6 +155,12 @@ def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr
                         push(out, base, nbody, b, read(dr, at + 3 * place), sign * force)
                     elif b > 0:
                         add(out, base + CFRC * nbody + 6 * b, sign * force)
+
+
+@ti.func
+def out_of_frame(dr: ti.template(), at: ti.i32, x: vec3):
+    """A vector along the normal and tangents of the contact whose vectors begin at `at`, in the world's axes."""
+    return x[0] * read(dr, at + 3 * C_N) + x[1] * read(dr, at + 3 * C_T1) + x[2] * read(dr, at + 3 * C_T2)
 
 
 @ti.func

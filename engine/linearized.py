@@ -13,11 +13,12 @@ cotangent through the stages, each of which is a vector times its rows.
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import add_transpose, chain_mul
 from engine.constraint.blocks import constraint_block_vjp
 from engine.constraint.derivatives import contacts_jacobian
+from engine.constraint.rolling import add_turn_transpose, coupled, turns
 from engine.constraint.rows import row_vjp
 from engine.constraint.solver import hessian, solve_hessian
 from engine.dynamics.actuation import act_dot_vjp, actuation_vjp, next_act
@@ -205,8 +206,33 @@ def constrained_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti
                 at = c * m.nchain
                 for q in range(at, at + d.con_ndof[c]):
                     a = ke.dot(d.con_J[vector_at(q)])
+                    if ti.static(has.rolling):
+                        if turns(d, c):
+                            a = a + d.turn_p[c].dot(e) * d.turn_q[c].dot(d.turn_J[vector_at(q)])
                     if a != 0:
                         add_to_row(m, l, y + d.chain_dof[q] * ns, -a, row)
+    turned_rows(m, d, l, w, y, x)
+
+
+@serves("rolling")
+@ti.func
+def turned_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, y: ti.i32, x: ti.i32):
+    """What the further rows of contacts that roll add to `constrained_rows`."""
+    for r in range(3 * d.ncon[w]):
+        c = bounded(w * m.nconmax + r // 3)
+        if turns(d, c):
+            e = vec3(ti.cast(r % 3 == 0, real), ti.cast(r % 3 == 1, real), ti.cast(r % 3 == 2, real))
+            ke, ke2 = coupled(d, c, vec3(0.0, 0.0, 0.0), e)
+            if ke2.dot(e) > 0:
+                for k in range(m.nv):
+                    d.z[w, k] = 0.0
+                add_turn_transpose(m, d, w, c, e, d.z)
+                solve_hessian(m, d, w, d.z)
+                row = combined_row(m, d, l, w, x)
+                at = c * m.nchain
+                for q in range(at, at + d.con_ndof[c]):
+                    a = ke.dot(d.con_J[vector_at(q)]) + ke2.dot(d.turn_J[vector_at(q)])
+                    add_to_row(m, l, y + d.chain_dof[q] * row_strips(m), -a, row)
 
 
 @ti.func
@@ -225,7 +251,10 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
     """The rows of `slot` become those of -a or, with `implicit`, those of 1 become those of -a_eff."""
     nv = m.nv
     first = rows_at(m, w, slot)
-    few = implicit and 2 * (d.nrow[w] + 3 * d.nblock[w]) <= nv
+    count = d.nrow[w] + 3 * d.nblock[w]
+    if ti.static(has.rolling):
+        count = count + 3 * d.ncon[w]
+    few = implicit and 2 * count <= nv
     if not unconstrained(d, w):
         hessian(m, d, w)
     if not few:

@@ -110,11 +110,11 @@ def pushes(model, seen, qvel_bar):
 def in_world_axes(model, contact):
     """Contacts of a world (`data.contacts()`) as a Replay keeps them.
 
-    The force acts on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
+    Force and torque act on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
     """
-    force = np.einsum("ni,nij->nj", contact["force"], contact["frame"])
+    turned = {name: np.einsum("ni,nij->nj", contact[name], contact["frame"]) for name in ("force", "torque")}
     pair = contact["pair"]
-    return {"pos": contact["pos"], "force": force, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}
+    return {"pos": contact["pos"], **turned, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}
 
 
 def _potential(model, data):

@@ -54,7 +54,7 @@ THETA = (
     Parameter("actuator_gear", 6, "1 or m", ANY, "transmission: joint force per actuator force"),
     Parameter("actuator_gainprm", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
     Parameter("actuator_biasprm", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
-    Parameter("pair_friction", 5, "1", ABOVE_ZERO, "friction coefficients; the first two are used"),
+    Parameter("pair_friction", 5, "1", ABOVE_ZERO, "friction: two of sliding, of spinning, two of rolling"),
 )
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
@@ -204,6 +204,12 @@ WORK = (
     Buffer("con_rule_i", "int", "nconmax", "con_rule con_near con_face"),
     Buffer("con_rule_r", "real", "nconmax", "con_bend con_t con_tnear"),
     Buffer("con_equality", "vec3", "nconmax", "con_res con_jdotv"),  # of equalities
+    # further rows of contacts with torsional and rolling friction (constraint/rolling.py)
+    Buffer("con_turn", "vec3", "nrolling",
+        "turn_jar turn_jv turn_force turn_kd turn_ko turn_p turn_q turn_fbar turn_y turn_ky turn_friction",
+    ),
+    Buffer("turn_J", "vec3", "nrollingcolumn"),
+    Buffer("line", "real", "nline", "line_alpha line_d1 line_d2 line_changed"),  # what their laws are asked, and answer
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",
@@ -270,6 +276,7 @@ LINEAR = (
     Buffer("lin_body", "vec3", "nbody", "cf_ang cf_lin cw_ang cw_lin cp cn0 cn1 cn2"),
     Buffer("lin_con", "vec3", "sides", "cx_ang cx_lin cu_ang cu_lin cv_ang cv_lin"),
     Buffer("lin_J", "vec3", "nv"),  # a contact's Jacobian, by dof
+    Buffer("lin_turn", "vec3", "nlinturn"),  # and that of its further rows
     Buffer("lin_rows", "real", "nlinear"),
     Buffer("lin_A", "real", "nstate2"),
     Buffer("lin_B", "real", "nstatenu"),

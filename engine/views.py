@@ -84,16 +84,21 @@ class DataViews:
         return self._status[:, s.start("d", "solver_niter")]
 
     def contacts(self, world=0):
-        """Contacts of one world: a dict of arrays (geom1, geom2, pair: of the model's candidates; dist, pos, frame,
-        force, dim).
+        """Contacts of one world: arrays (geom1, geom2, pair: of the model's candidates; dist, pos, dim, frame, force,
+        torque).
 
-        frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; force: in that frame, N.
+        frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; in that frame force, N, and torque, that
+        of torsional and rolling friction, N m.
         """
         n = int(self.ncon[world])
         of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, :n] for c in _CONTACT}
         frame = np.stack([of.pop("normal"), of.pop("tangent1"), of.pop("tangent2")], axis=1)
         geoms = {f"geom{k}": getattr(self._model, f"pair_geom{k}")[of["pair"]] for k in (1, 2)}
-        return geoms | of | {"frame": frame}
+        torque = np.zeros_like(of["force"])
+        turns = of["dim"] > 3
+        if turns.any():
+            torque[turns] = column(self._pack, self._sizes, self._worlds, "turn_force")[world, :n][turns]
+        return geoms | of | {"frame": frame, "torque": torque}
 
     def mass_matrix(self, world=0):
         """Dense joint-space mass matrix of one world, (nv, nv)."""

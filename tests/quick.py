@@ -2,7 +2,19 @@
 
 import pytest
 
+from tests import zoo
+
 
 def some(values, every=2):
     """Every second one, or as said; the slow tests take the others."""
     return [v if i % every == 0 else pytest.param(v, marks=pytest.mark.slow) for i, v in enumerate(values)]
+
+
+def contacts_of_pairs():
+    """(kinds of geoms, condim): further rows do not ask which shapes touch, so the quick tests take a few of those."""
+    quick = {1: zoo.PAIRS[::2], 3: zoo.PAIRS[::2], 4: zoo.PAIRS[1::8], 6: zoo.PAIRS[5::4]}
+    return [
+        pytest.param(kinds, condim, id=f"{'-'.join(kinds)}-{condim}", marks=() if kinds in few else pytest.mark.slow)
+        for condim, few in quick.items()
+        for kinds in zoo.PAIRS
+    ]

@@ -300,6 +300,7 @@ def test_stages_state_their_parameters():
 
 
 def test_the_stages_are_those_of_a_few_files():
+    import engine.constraint.rolling
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.mesh
@@ -311,6 +312,7 @@ def test_the_stages_are_those_of_a_few_files():
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
+    modules += (vars(engine.constraint.rolling),)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

@@ -292,6 +292,10 @@ PAIRS = (
     ("plane", "ellipsoid"), ("box", "box"), ("plane", "mesh"),
 )  # fmt: skip
 CONES = ("pyramidal", "elliptic")
+# attributes of a geom for each number of dimensions of its contacts
+CONDIMS = {
+    1: 'condim="1"', 3: 'condim="3"', 4: 'condim="4" friction=".9 .1 .001"', 6: 'condim="6" friction=".9 .1 .03"',
+}  # fmt: skip
 
 
 def touching(kind1, kind2, contact="", option="", held=""):
@@ -306,7 +310,7 @@ def touching(kind1, kind2, contact="", option="", held=""):
     return model(first + second, default=ROCK if "mesh" in (kind1, kind2) else "", option=option)
 
 
-def one_tree(option=""):
+def one_tree(option="", contact=""):
     """Two fingers of one hand that touch each other and the floor: contacts that couple branches."""
     finger = '<geom type="capsule" size=".04" fromto="0 0 0 .2 0 -.2" mass=".4"/>'
     return model(
@@ -318,7 +322,7 @@ def one_tree(option=""):
           <body pos=".2 0 -.2" euler="0 70 0"><joint name="r2" axis="0 1 0"/>{finger}</body></body></body>
         <body name="ball" pos="0 0 .1"><freejoint/><geom type="sphere" size=".08" mass=".3"/></body>""",
         "<actuator><motor joint='l1'/><motor joint='l2'/><motor joint='r1'/><motor joint='r2'/></actuator>",
-        default="", option=option,
+        default=f"<default><geom {contact}/></default>", option=option,
     )  # fmt: skip
 
 
@@ -345,6 +349,8 @@ PARAMETERS = {
     "margin and gap": ('margin=".02" gap=".03"', ""),
     "impratio": ("", 'impratio="5"'),
     "small impratio": ("", 'impratio=".3"'),
+    "small torsional": ('condim="4" friction=".8 .005 .001"', 'impratio="2"'),
+    "no rolling": ('condim="6" friction=".8 .02 0" margin=".02"', 'impratio=".5"'),
 }
 FRICTIONS = {
     "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',
@@ -353,6 +359,8 @@ FRICTIONS = {
     "pair solreffriction": 'condim="3" friction=".9 .2 .005 .0001 .0001" solreffriction=".06 1.2"',
     "pair solreffriction direct": 'condim="3" friction=".5 .6 .005 .0001 .0001" solref="-2000 -30" '
     'solreffriction="-100 -20" solimp=".4 .9 .05 .5 3"',
+    "pair torsional": 'condim="4" friction=".9 .4 .05 .3 .2" solreffriction=".06 1.2"',
+    "pair rolling": 'condim="6" friction=".4 .7 .1 .02 .07" solref="-2000 -30" solimp=".4 .9 .05 .5 3"',
     "pair frictionless": 'condim="1" friction=".9 .2 .005 .0001 .0001" gap=".01" margin=".01"',
 }
 
@@ -440,11 +448,11 @@ def limit_sensors(option=""):
     )  # fmt: skip
 
 
-def feeling(option=""):
+def feeling(option="", contact=""):
     """Force and torque sensors in fingers that touch each other, the floor and a ball: of a link and of a subtree."""
     sites = iter("abcd")
     text = re.sub(r"(<body pos=[^>]*><joint)", lambda x: x[1].replace(
-        "<joint", f'<site name="{next(sites)}" pos=".02 .01 0" euler="10 20 30"/><joint'), one_tree(option))
+        "<joint", f'<site name="{next(sites)}" pos=".02 .01 0" euler="10 20 30"/><joint'), one_tree(option, contact))
     sensors = "".join(f'<force site="{s}"/><torque site="{s}"/>' for s in "abcd")
     return text.replace("</mujoco>", f'<sensor>{sensors}<accelerometer site="b"/></sensor></mujoco>')
 
@@ -502,9 +510,10 @@ CONTACT_SENSORS = f"""<sensor>
 {"".join(f'<contact site="{name}" geom2="floor" data="found force dist"/>' for name in TOUCH_SITES)}</sensor>"""
 
 
-def contact_sensors(option=""):
+def contact_sensors(option="", contact=""):
     """Contacts by what touches what, of every kind and reduction, on `one_tree` with links of different thickness."""
-    text, sizes = one_tree(option).replace('<geom type="plane"', '<geom name="floor" type="plane"'), iter("4678")
+    text = one_tree(option, contact).replace('<geom type="plane"', '<geom name="floor" type="plane"')
+    sizes = iter("4678")
     text = re.sub(r'size="\.04"', lambda _: f'size=".03{next(sizes)}"', text)
     size = {n: re.sub(r'size="([^"]*)"', 'size=".3 .25 .2"', a) for n, a in TOUCH_SITES.items()}
     sites = "".join(f'<site name="{n}" {a} pos=".2 .05 0" euler="20 10 0"/>' for n, a in size.items())

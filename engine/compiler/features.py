@@ -52,6 +52,7 @@ FEATURES = {
     "block": "contacts, ball limits or equalities",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
+    "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
     "velocity_sensor": "sensors of a frame's velocity",
     "acceleration_sensor": "sensors of a frame's acceleration",
@@ -110,6 +111,7 @@ def features_of(model):
         block=contact or ball_limit or equality,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
+        rolling=(model.pair_dim > 3).any(),
     )
 
 

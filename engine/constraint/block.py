@@ -1,4 +1,5 @@
-"""What a block of constraint rows is: one to three rows with one law, over the dofs of one chain.
+"""What a block of constraint rows is: one to three rows with one law, over the dofs of one chain (a contact of condim 4
+or 6 has three more, which rolling.py keeps apart).
 
 A source (contact.py, ball_limit.py, equality.py) finds a block and gives it all that others read: its violation
 (`con_x` of one row, `con_res` of three), the law `con_law`, the parameters (`resolve`), friction, and the ends of the

@@ -11,6 +11,7 @@ from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
 from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
+from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
@@ -55,6 +56,7 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
         d.con_jar[c] = jar
         d.con_jv[c] = vec3(0.0, 0.0, 0.0)
         d.con_fbar[c] = vec3(0.0, 0.0, 0.0)
+    rolling_terms(m, d, w)
 
 
 @serves("block")
@@ -66,6 +68,7 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32):
         f_bar = d.con_fbar[c]
         if f_bar.dot(f_bar) > 0:
             add_transpose(m, d, w, c, -1.0 * sym_mul(d.con_kd[c], d.con_ko[c], f_bar), d.a_bar)
+    rolling_bar(m, d, w)
 
 
 @ti.func
@@ -81,9 +84,17 @@ def block_bars(d: ti.template(), c: ti.i32, y: vec3, push: real):
 
 @ti.func
 def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
-    """The adjoint of block c, of a contact or ball limit, from y to what its source is made of."""
+    """The adjoint of block c, of a contact or ball limit, from y (and turn_y) to what its source is made of."""
     push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
     f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+    if ti.static(has.rolling):
+        if turns(d, c):
+            more, d.turn_ky[c] = coupled(d, c, y, d.turn_y[c])
+            ky = ky + more
+            imp = d.con_imp[c]
+            res_bar = res_bar + d.con_kp[c] * imp * more
+            turned = d.turn_y[c].dot(d.turn_force[c])
+            x_bar = x_bar + d.con_impp[c] * (d.con_kp[c] * more[0] * d.con_x[c] - turned / (imp * (1 - imp)))
     if is_contact(d.con_pair[c]):
         contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
     else:
@@ -98,6 +109,9 @@ def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     for r in range(d.nblock[w]):
         c = w * m.nconmax + r
         if not is_equality(d.con_pair[c]):
+            if ti.static(has.rolling):
+                if turns(d, c):
+                    d.turn_y[c] = turn_mul(m, d, w, c, d.z) - d.turn_fbar[c]
             constraint_block_vjp(m, d, g, w, c, chain_mul(m, d, w, c, d.z) - d.con_fbar[c])
 
 

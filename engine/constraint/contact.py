@@ -1,14 +1,17 @@
 """Contacts of candidate pairs as blocks: parameters, columns and the adjoint.
 
-Rows are the normal and two tangents. An elliptic cone's tangents have the B of solreffriction, where the pair has one.
+Rows are the normal and two tangents; rolling.py has those of torsional and rolling friction. An elliptic cone's
+friction has the B of solreffriction, where the pair has one.
 """
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.block import CONE, resolve, write_column
 from engine.constraint.cones import friction_vjp
 from engine.constraint.impedance import reference
+from engine.constraint.rolling import rolling_vjp, turns
+from engine.constraint.rolling_cone import rolling_friction_vjp
 from engine.contact.collide import collide, collide_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -36,6 +39,12 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
             d.con_d[c] = d.con_d[c] / ((1 + mu * mu) * 2 * mu * mu / m.impratio)
         d.con_mu1[c] = mu
         d.con_mu2[c] = m.pair_friction[pair, 1]
+        if ti.static(has.rolling):
+            if turns(d, c):
+                rolls = ti.cast(d.con_dim[c] > 4, real)
+                d.turn_friction[c] = vec3(
+                    m.pair_friction[pair, 2], rolls * m.pair_friction[pair, 3], rolls * m.pair_friction[pair, 4]
+                )
         d.con_law[c] = CONE
         d.con_last1[c] = m.body_lastdof[d.con_body1[c]]
         d.con_last2[c] = m.body_lastdof[d.con_body2[c]]
@@ -128,12 +137,28 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         ang_bar, lin_bar = ti.static(((g.l_ang, g.l_lin), (g.u_ang, g.u_lin), (g.vel_ang, g.vel_lin))[x])
         add_wrench(ang_bar, lin_bar, h1, r1, -1.0 * G)
         add_wrench(ang_bar, lin_bar, h2, r2, G)
+    if ti.static(has.rolling):
+        if turns(d, c):
+            n_more, t1_more, t2_more = rolling_vjp(m, d, g, w, c, h1, h2)
+            n_bar = n_bar + n_more
+            t1_bar = t1_bar + t1_more
+            t2_bar = t2_bar + t2_more
     collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
     if d.con_dim[c] > 1:
         mu = d.con_mu1[c]
         bar0, bar1 = friction_vjp(d.con_jar[c], y, m.cone, d.con_d[c], mu, d.con_mu2[c], m.impratio)
+        along = y.dot(f)
+        if ti.static(has.rolling):
+            if turns(d, c):
+                bar0, bar1, bar = rolling_friction_vjp(
+                    d.con_jar[c], d.turn_jar[c], y, d.turn_y[c], d.con_dim[c], m.cone, d.con_d[c], mu, d.con_mu2[c],
+                    d.turn_friction[c], m.impratio,
+                )  # fmt: skip
+                along = along + d.turn_y[c].dot(d.turn_force[c])
+                for i in ti.static(range(3)):
+                    g.pair_friction[w, pair, 2 + i] = g.pair_friction[w, pair, 2 + i] - bar[i]
         if m.cone == 0:
             # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
-            bar0 = bar0 - y.dot(f) * (2 / mu + 2 * mu / (1 + mu * mu))
+            bar0 = bar0 - along * (2 / mu + 2 * mu / (1 + mu * mu))
         g.pair_friction[w, pair, 0] = g.pair_friction[w, pair, 0] - bar0
         g.pair_friction[w, pair, 1] = g.pair_friction[w, pair, 1] - bar1

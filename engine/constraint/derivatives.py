@@ -1,7 +1,8 @@
 """What contacts of pairs add to the rows of derivatives (dynamics/derivatives.py): d(-J^T f)/dq and /dv.
 
 The adjoint of a contact (contact.py) is linear in the motion L of body 2 against body 1 at the contact. It has six
-components: three velocities along the contact's frame, where y is a unit vector, three angular ones, where y is zero.
+components: three velocities along the contact's frame, where y is a unit vector, three angular ones, where y is zero
+but for what contacts that roll have of them.
 Six calls of it give X (of the pose), U and V (of acceleration and velocity) of both bodies for every L. Of dof j, which
 carries one of them,
 
@@ -12,9 +13,10 @@ and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.block import damping_of
 from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.rolling import coupled, in_frame, turns
 from engine.dynamics.derivatives import row_strips
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded, vector_at
@@ -53,6 +55,9 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
             h = b2 if side else b1
             for x in ti.static((g.l_ang, g.l_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin)):
                 x[h] = zero
+        if ti.static(has.rolling):
+            if turns(d, c):
+                d.turn_y[c] = in_frame(d, c, omega)
         constraint_block_vjp(m, d, g, w, c, y)
         for side in range(first, 2):
             b = b2 if side else b1
@@ -86,6 +91,19 @@ def common_dof(m: ti.template(), i1: ti.i32, i2: ti.i32):
 
 
 @ti.func
+def turned_by_dof(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+    """lin_turn, as lin_J."""
+    for side in range(2):
+        j = d.con_last2[c] if side else d.con_last1[c]
+        while j >= 0:
+            l.lin_turn[bounded(w * m.nv + j)] = vec3(0.0, 0.0, 0.0)
+            j = m.tree_parent[j]
+    at = c * m.nchain
+    for q in range(at, at + d.con_ndof[c]):
+        l.lin_turn[bounded(w * m.nv + d.chain_dof[q])] = d.turn_J[vector_at(q)]
+
+
+@ti.func
 def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32,
                      o: ti.i32):  # fmt: skip
     nv = m.nv
@@ -108,6 +126,9 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
     at = c * m.nchain
     for q in range(at, at + d.con_ndof[c]):
         l.lin_J[bounded(w * nv + d.chain_dof[q])] = d.con_J[vector_at(q)]
+    if ti.static(has.rolling):
+        if turns(d, c):
+            turned_by_dof(m, d, l, w, c)
     for js in range(2):
         h = bounded(w * m.nbody + (b2 if js else b1))
         fa = g.l_ang[h]
@@ -134,7 +155,17 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
                 )  # fmt: skip
                 x = x + 3
                 wo[k] = sa.dot(l.cx_ang[x]) + sl.dot(l.cx_lin[x])
+                if ti.static(has.rolling):
+                    if turns(d, c):
+                        wo[k] = wo[k] + ka.dot(l.cu_ang[x]) + kl.dot(l.cu_lin[x])
+                        wo[k] = wo[k] + pa.dot(l.cv_ang[x]) + pl.dot(l.cv_lin[x])
             kb = sym_mul(kd, ko, B * l.lin_J[bounded(w * nv + j)])
+            kt = vec3(0.0, 0.0, 0.0)
+            if ti.static(has.rolling):
+                if turns(d, c):
+                    turn = d.con_bt[c] * l.lin_turn[bounded(w * nv + j)]
+                    more, kt = coupled(d, c, B * l.lin_J[bounded(w * nv + j)], turn)
+                    kb = kb + more
             for side in range(2):
                 i = last2 if side else last1
                 sign = real(2 * side - 1)
@@ -148,5 +179,8 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
                     x = o + i * width + j
                     l.lin_rows[x] = l.lin_rows[x] + q_bar
                     l.lin_rows[x + ld] = l.lin_rows[x + ld] + J.dot(kb)
+                    if ti.static(has.rolling):
+                        if turns(d, c):
+                            l.lin_rows[x + ld] = l.lin_rows[x + ld] + l.lin_turn[bounded(w * nv + i)].dot(kt)
                     i = m.tree_parent[i]
             j = m.tree_parent[j]

@@ -12,6 +12,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.block import add_transpose, chain_mul
 from engine.constraint.blocks import constraint_bar
+from engine.constraint.rolling import rolling_forces, rolling_search, rolling_stiffness, turns
 from engine.constraint.system import evaluate
 from engine.dynamics.crba import diagonal_at, mass_mul
 from engine.dynamics.factor import clear_blocks, copy_blocks, factor, solve
@@ -68,6 +69,7 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
                     for i in range(j, end):
                         e = row + d.chain_place[i]
                         d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
+    rolling_stiffness(m, d, w)
     factor(m, d.H, oh, d, oe)
 
 
@@ -90,6 +92,7 @@ def gradient(m: ti.template(), d: ti.template(), w: ti.i32):
         for r in range(d.nblock[w]):
             c = bounded(w * m.nconmax + r)
             add_transpose(m, d, w, c, d.con_force[c], d.qfrc_constraint)
+    rolling_forces(m, d, w)
     g2 = real(0.0)
     f2 = real(0.0)
     for i in range(nv):
@@ -175,6 +178,9 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     for r in range(d.nblock[w]):
                         c = bounded(w * m.nconmax + r)
                         d.con_jar[c] = d.con_jar[c] + alpha * d.con_jv[c]
+                        if ti.static(has.rolling):
+                            if turns(d, c):
+                                d.turn_jar[c] = d.turn_jar[c] + alpha * d.turn_jv[c]
             exact = moved and trials == 0 and changed == 0
             g2 = real(0.0)
             f2 = real(0.0)
@@ -211,6 +217,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                     for r in range(d.nblock[w]):
                         c = bounded(w * m.nconmax + r)
                         d.con_jv[c] = chain_mul(m, d, w, c, d.search)
+                rolling_search(m, d, w)
                 alpha = 1.0
                 lo = 0.0
                 hi = -1.0

@@ -6,6 +6,7 @@ from engine.compiler.features import has
 from engine.constraint.block import ALWAYS
 from engine.constraint.blocks import blocks, constraint_blocks
 from engine.constraint.cones import contact_law
+from engine.constraint.rolling import rolling_laws, turns
 from engine.constraint.row import row_law
 from engine.constraint.rows import rows
 from engine.constraint.tree import elimination_tree
@@ -56,8 +57,13 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
         d1 = d1 - f * jv
         d2 = d2 + k * jv * jv
     if ti.static(has.block):
+        rolling = 0
         for r in range(d.nblock[w]):
             c = bounded(w * m.nconmax + r)
+            if ti.static(has.rolling):
+                if turns(d, c):
+                    rolling = 1
+                    continue
             jv = d.con_jv[c]
             jar = d.con_jar[c] + alpha * jv
             f, kd, ko, zone = contact_law(
@@ -78,4 +84,12 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
             d.con_zone[c] = zone
             d1 = d1 - f.dot(jv)
             d2 = d2 + jv.dot(sym_mul(kd, ko, jv))
+        if ti.static(has.rolling):
+            if rolling:
+                d.line_alpha[w] = alpha
+                rolling_laws(m, d, w)
+                d1 = d1 + d.line_d1[w]
+                d2 = d2 + d.line_d2[w]
+                if d.line_changed[w] > 0:
+                    changed = 1
     return d1, d2, changed

@@ -48,6 +48,7 @@ class Linearizer:
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 16) * 16
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
+        count["nlinturn"] = m.nv if count["nrolling"] else 0
         count["nlinear"] = row * (1 + m.nv * (4 if m.opt.integrator == RK4 else 2))
         linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
         adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))

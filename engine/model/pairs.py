@@ -23,7 +23,7 @@ SUPPORTED = {
     (c.PLANE, c.MESH), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
     (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX),
 }  # fmt: skip
-CONDIMS = (1, 3)
+CONDIMS = (1, 3, 4, 6)
 
 
 @dataclass
@@ -72,19 +72,17 @@ def no_pairs(m):
 
 
 def pair_refusals(m, pairs):
-    """A Refusal for each kind of pair that the engine cannot collide, by their types and by their condim."""
-    geom1, geom2, dim = pairs["geom1"], pairs["geom2"], pairs["dim"]
+    """A Refusal for each kind of pair that the engine cannot collide, by their types."""
+    geom1, geom2 = pairs["geom1"], pairs["geom2"]
     collides = np.zeros((max(c.GEOM_NAMES) + 1,) * 2, bool)
     collides[tuple(np.transpose(sorted(SUPPORTED)))] = True
     kinds = m.geom_type[geom1] * len(collides) + m.geom_type[geom2]
-    fits, known = collides[m.geom_type[geom1], m.geom_type[geom2]], np.isin(dim, CONDIMS)
+    fits = collides[m.geom_type[geom1], m.geom_type[geom2]]
     types = ", ".join("-".join(c.GEOM_NAMES[k] for k in kinds) for kinds in sorted(SUPPORTED))
     allowed = f"allowed are {types}; or keep them apart by contype and conaffinity"
     for kind in dict.fromkeys(kinds[~fits].tolist()):
         what = "-".join(c.GEOM_NAMES[k] for k in divmod(kind, len(collides)))
         yield _refusal(m, geom1, geom2, np.flatnonzero(kinds == kind), what, allowed)
-    for n in dict.fromkeys(dim[~known].tolist()):
-        yield _refusal(m, geom1, geom2, np.flatnonzero(dim == n), f"condim {n}", "allowed are 1 and 3")
 
 
 def _refusal(m, geom1, geom2, pairs, what, allowed):

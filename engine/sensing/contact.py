@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.constraint.contact import add_wrench, relative_velocity
+from engine.constraint.rolling import in_frame, out_of_frame, turns
 from engine.contact.collide import collide_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -122,6 +123,9 @@ def net_force(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
             force = force + x
             pos = pos + f.norm() * d.con_pos[c]
             torque = torque + d.con_pos[c].cross(x)
+            if ti.static(has.rolling):
+                if turns(d, c):
+                    torque = torque + sign * out_of_frame(d, c, d.turn_force[c])
     if weight > 0:
         pos = pos / weight
         torque = torque - pos.cross(force)
@@ -150,6 +154,9 @@ def contact_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                 turn = vec3(1.0, 1.0, sign)
                 f = turn * d.con_force[c]
                 torque = vec3(0.0, 0.0, 0.0)
+                if ti.static(has.rolling):
+                    if turns(d, c):
+                        torque = turn * d.turn_force[c]
                 pos = d.con_pos[c]
                 dist = d.con_dist[c]
                 n = sign * d.con_normal[c]
@@ -259,8 +266,19 @@ def contact_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: 
                         p_bar = p_bar + (f.norm() / weight) * place_bar
                         f_bar = f_bar + (place_bar.dot(arm) / (weight * f.norm())) * f
                     dist_bar = 0.0
+                    if ti.static(has.rolling):
+                        if turns(d, c):
+                            f = sign * d.turn_force[c]
+                            n_bar = n_bar + f[0] * torque_bar
+                            t1_bar = t1_bar + f[1] * torque_bar
+                            t2_bar = t2_bar + f[2] * torque_bar
+                            torque_bar = sign * in_frame(d, c, torque_bar)
                 else:
                     f_bar = turn * f_bar
+                    torque_bar = turn * torque_bar
+                if ti.static(has.rolling):
+                    if turns(d, c):
+                        d.turn_fbar[c] = d.turn_fbar[c] + torque_bar
                 d.con_fbar[c] = d.con_fbar[c] + f_bar
                 if data & (LINVEL | ANGVEL):
                     b1 = d.con_body1[c]

@@ -16,6 +16,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.constraint.block import EQUALITY, is_equality
 from engine.constraint.equality import MEET
+from engine.constraint.rolling import in_frame, out_of_frame, turns
 from engine.dynamics.derivatives import composite_mul
 from engine.dynamics.kinematics import origin
 from engine.dynamics.rnea import motion, own_force
@@ -78,6 +79,9 @@ def interaction(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
                 force = sign * (f[0] * d.con_normal[c] + f[1] * d.con_tangent1[c] + f[2] * d.con_tangent2[c])
                 ang = ang - (d.con_pos[c] - c0).cross(force)
                 lin = lin - force
+                if ti.static(has.rolling):
+                    if turns(d, c):
+                        ang = ang - sign * out_of_frame(d, c, d.turn_force[c])
     if ti.static(has.equality):
         c0 = origin(m, d, w, top)
         for k in range(d.ncon[w], d.nblock[w]):
@@ -161,6 +165,9 @@ def wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.tem
                         u = sign * (lin + ang.cross(d.con_pos[c] - c0))
                         jt = vec3(d.con_normal[c].dot(u), d.con_tangent1[c].dot(u), d.con_tangent2[c].dot(u))
                         d.con_fbar[c] = d.con_fbar[c] - jt
+                        if ti.static(has.rolling):
+                            if turns(d, c):
+                                d.turn_fbar[c] = d.turn_fbar[c] - sign * in_frame(d, c, ang)
             if ti.static(has.equality):
                 c0 = origin(m, d, w, top)
                 for k in range(d.ncon[w], d.nblock[w]):

@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.constraint.cones import contact_law, friction_vjp
 from engine.constraint.impedance import impedance
+from engine.constraint.rolling_cone import rolling_friction_vjp, rolling_law
 from engine.constraint.row import row_law
 from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
 from engine.contact.cylinder import ball_cylinder, plane_rim
@@ -311,6 +312,32 @@ def law(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
             x_bar[i, 3] = b0
             x_bar[i, 4] = b1
         x_bar[i, 5] = f.dot(f_bar) / x[i, 5]
+
+
+@kernel
+def rolling(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """jar, jar of the further rows, five friction coefficients, D, impratio -> force, torque; k: as of `law`"""
+    for i in range(x.shape[0]):
+        jar = read(x, i, 0)
+        turn = read(x, i, 3)
+        fr = read(x, i, 8)
+        f, torque, kd, ko, kd2, ko2, p, q, zone = rolling_law(
+            jar, turn, k[i, 0], k[i, 1], x[i, 11], x[i, 6], x[i, 7], fr, x[i, 12]
+        )
+        write(y, i, 0, f)
+        write(y, i, 3, torque)
+        k[i, 2] = zone
+        f_bar = read(bar, i, 0)
+        t_bar = read(bar, i, 3)
+        write(x_bar, i, 0, -sym_mul(kd, ko, f_bar) - q.dot(t_bar) * p)
+        write(x_bar, i, 3, -sym_mul(kd2, ko2, t_bar) - p.dot(f_bar) * q)
+        b0, b1, b = rolling_friction_vjp(
+            jar, turn, f_bar, t_bar, k[i, 0], k[i, 1], x[i, 11], x[i, 6], x[i, 7], fr, x[i, 12]
+        )
+        x_bar[i, 6] = b0
+        x_bar[i, 7] = b1
+        write(x_bar, i, 8, b)
+        x_bar[i, 11] = (f.dot(f_bar) + torque.dot(t_bar)) / x[i, 11]
 
 
 @kernel

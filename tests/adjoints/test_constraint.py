@@ -9,15 +9,38 @@ import pytest
 from engine.contact import witness
 from tests import zoo
 from tests.adjoints import probe as p
-from tests.quick import some
+from tests.quick import contacts_of_pairs
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "pair_friction", "body_mass", "gravity")
 
 
 def contacts(probe, column):
-    """Live view of a vector of all blocks, (ncon, 3)."""
+    """Live view of a vector of all blocks, (ncon, 3); that of further rows is empty where no contact has any."""
     return probe.column(column)[: int(probe.column("nblock")[0])]
+
+
+def asked(case):
+    """Cotangents of the forces of all contacts and of their torques, by name."""
+    probe, size = case.probe, int(case.probe.column("nblock")[0])
+    bars = {name: 0.1 * case.rng.normal(size=(size, 3)) for name in ("con", "turn")}
+    bars["con"][probe.column("con_pair")[:size] < 0] = 0
+    bars["turn"] = bars["turn"][probe.column("con_dim")[:size] > 3]
+    return bars
+
+
+def felt(probe, bars):
+    """What they give of the forces at hand."""
+    dim = contacts(probe, "con_dim")
+    torque = contacts(probe, "turn_force")[dim > 3] if (dim > 3).any() else np.zeros((0, 3))
+    return float((bars["con"] * contacts(probe, "con_force")).sum() + (bars["turn"] * torque).sum())
+
+
+def ask(probe, bars, share=1):
+    dim = contacts(probe, "con_dim")
+    contacts(probe, "con_fbar")[:] = share * bars["con"]
+    if (dim > 3).any():
+        contacts(probe, "turn_fbar")[dim > 3] = share * bars["turn"]
 
 
 def solve(case):
@@ -39,9 +62,7 @@ def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **op
     case.set()
     case.run(p.TERMS)
     ncon, nrow = int(probe.column("nblock")[0]), int(probe.column("nrow")[0])
-    f_bar = 0.1 * case.rng.normal(size=(ncon, 3)) * (probe.column("con_pair")[:ncon] >= 0)[
-        :, None
-    ]
+    bars_of_forces = asked(case)
 
     def forward():
         case.run(p.TERMS)
@@ -49,38 +70,38 @@ def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **op
         if side == 0:
             if int(probe.column("nblock")[0]) != ncon:
                 return np.nan  # a contact is made or broken: not within a difference
-            total += float((f_bar * contacts(probe, "con_force")).sum())
+            total += felt(probe, bars_of_forces)
         return total
 
     probe.clear()
     probe.column("z")[:] = z
     case.run((p.MOTIONS, 0))
     if side == 0:
-        contacts(probe, "con_fbar")[:] = f_bar
+        ask(probe, bars_of_forces)
     case.run(p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
     bars = {n: probe.bar(n) for n in names if n != "qacc"}
     if "qacc" in names:
-        bars["qacc"] = slope_by_acceleration(probe, z, f_bar)
+        bars["qacc"] = slope_by_acceleration(probe, z, bars_of_forces)
     frictionless = (case.x["dof_frictionloss"] == 0).any()
     options = {"tolerance": 1e-6, **options}
     case.compare(forward, bars, side=side, skip=("dof_frictionloss",) if frictionless else (), **options)
     return ncon, nrow
 
 
-def slope_by_acceleration(probe, z, f_bar):
+def slope_by_acceleration(probe, z, bars_of_forces):
     """H z - J^T K f_bar, with the Hessian that the solver factors: what acceleration_vjp inverts."""
     nv = probe.model.nv
     probe.column("a_bar")[:] = 0
-    contacts(probe, "con_fbar")[:] = f_bar
+    ask(probe, bars_of_forces)
     probe.run(p.ACCELERATION_VJP)  # A_BAR becomes -J^T K f_bar, the Hessian is factored
     inverse = np.empty((nv, nv))
-    contacts(probe, "con_fbar")[:] = 0
-    asked = probe.column("a_bar").copy()
+    ask(probe, bars_of_forces, 0)
+    wanted = probe.column("a_bar").copy()
     for k in range(nv):
         probe.column("a_bar")[:] = np.arange(nv) == k
         probe.run(p.ACCELERATION_VJP)
         inverse[k] = -probe.column("z")
-    return np.linalg.solve(inverse, z) + asked
+    return np.linalg.solve(inverse, z) + wanted
 
 
 @pytest.mark.parametrize("name", (*zoo.ROWS, *zoo.EQUALITIES))
@@ -103,10 +124,9 @@ def test_mocap_bodies(probes, name):
 
 
 @CONES
-@pytest.mark.parametrize("condim", (1, 3))
-@pytest.mark.parametrize("kinds", some(zoo.PAIRS), ids="-".join)
+@pytest.mark.parametrize(("kinds", "condim"), contacts_of_pairs())
 def test_collide_and_contact(probes, kinds, condim, cone):
-    mj, probe = probes(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
+    mj, probe = probes(zoo.touching(*kinds, zoo.CONDIMS[condim], f'cone="{cone}"'))
     data = mujoco.MjData(mj)
     for seed in range(6):
         state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
@@ -143,18 +163,20 @@ def test_parameters_of_contact(probes, name, cone):
 
 
 @CONES
-def test_contacts_that_couple_branches(probes, cone):
-    mj, probe = probes(zoo.one_tree(f'cone="{cone}"'))
+@pytest.mark.parametrize("condim", (3, 6))
+def test_contacts_that_couple_branches(probes, condim, cone):
+    mj, probe = probes(zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[condim]))
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         assert constraint(probe, state)[0]
 
 
 @CONES
-@pytest.mark.parametrize("name", ("contact", "ball limit", "friction and limits"))
+@pytest.mark.parametrize("name", ("contact", "rolling contact", "ball limit", "friction and limits"))
 def test_acceleration(probes, name, cone):
     """da/d(qfrc_applied) = H^-1 at the solution, and the same through the forces for sensors that read them."""
-    mj, probe = probes(zoo.one_tree(f'cone="{cone}"') if name == "contact" else zoo.ROWS[name])
+    contact = zoo.CONDIMS[6 if "rolling" in name else 3]
+    mj, probe = probes(zoo.one_tree(f'cone="{cone}"', contact) if "contact" in name else zoo.ROWS[name])
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         case = p.Case(probe, state)
@@ -162,21 +184,20 @@ def test_acceleration(probes, name, cone):
         case.x["qacc"] = solve(case)
         case.x["applied"] = np.zeros(m.nv)
         case.run(p.TERMS)
-        ncon = int(probe.column("nblock")[0])
-        a_bar, f_bar = case.rng.normal(size=m.nv), case.rng.normal(size=(ncon, 3))
+        a_bar, f_bar = case.rng.normal(size=m.nv), asked(case)
 
         def forward(case=case, a_bar=a_bar, f_bar=f_bar):
             case.sim.data.qfrc_applied[0] = case.now
             case.sim.data.qacc_warmstart[0] = case.x["qacc"]
             case.sim.forward()
-            return float(a_bar @ case.sim.data.qacc[0] + (f_bar * contacts(case.probe, "con_force")).sum())
+            return float(a_bar @ case.sim.data.qacc[0]) + felt(case.probe, f_bar)
 
         def set_(case=case, applied=None):
             case.now = case.x["applied"] if applied is None else applied
             p.Case.set(case)
 
         probe.column("a_bar")[:] = a_bar
-        contacts(probe, "con_fbar")[:] = f_bar
+        ask(probe, f_bar)
         case.run(p.ACCELERATION_VJP)
         bar = -probe.column("z")
         case.set = set_

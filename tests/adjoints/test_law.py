@@ -37,6 +37,46 @@ def test_contact_law(elliptic, frictions, impratio):
         assert len(zones) >= (9 if min(frictions) > 0.1 else 4)
 
 
+def rolling_table(jar, frictions, D=2.5, impratio=1.0):
+    return np.concatenate([jar, np.tile([*frictions, D, impratio], (len(jar), 1))], axis=1)
+
+
+@ELLIPTIC
+@pytest.mark.parametrize("condim", (4, 6))
+@pytest.mark.parametrize("frictions", ((0.8, 0.8, 0.1, 0.05, 0.05), (0.3, 1.4, 0.9, 0.2, 1.1)), ids=str)
+@pytest.mark.parametrize("impratio", (1.0, 5.0, 0.3))
+def test_rolling_law(elliptic, condim, frictions, impratio):
+    """The same with torsional and rolling friction; an eighth of the rows spins or rolls and nothing else."""
+    rng = np.random.default_rng(0)
+    jar = rng.normal(size=(800, 6))
+    jar[:400, 1:] *= 0.02
+    jar[100:200, 1:3] = 0
+    jar[400:500] *= (1, 0, 0, 30, 30, 30)
+    if condim == 4:
+        frictions = (*frictions[:3], 0.0, 0.0)  # as `contacts` gives them
+    x = rolling_table(jar, frictions, impratio=impratio)
+    k = np.tile([condim, elliptic, 0, 0], (len(x), 1))
+    columns = [*range(9), *((9, 10) if condim > 4 else ()), 11]
+    smooth, k = leaves.check(leaves.rolling, x, 6, k=k, columns=columns, h=1e-5)
+    assert smooth.sum() > 760
+    zones = set(k[smooth, 2])
+    if elliptic:
+        assert zones == {0, 1, 64}
+        assert 64 in set(k[400:500, 2])  # where torsion slips alone
+    else:
+        assert {0, (1 << 2 * (condim - 1)) - 1 << 7} <= zones and len(zones) > 20
+
+
+@ELLIPTIC
+def test_law_of_three_rows_is_that_of_six_without_further_friction(elliptic):
+    jar = np.random.default_rng(0).normal(size=(200, 6))
+    k = np.tile([3, elliptic, 0, 0], (200, 1))
+    f, _, _ = leaves.run(leaves.law, table(jar[:, :3], 0.3, 1.4), np.ones((200, 3)), k)
+    more, _, _ = leaves.run(leaves.rolling, rolling_table(jar, (0.3, 1.4, 0, 0, 0)), np.ones((200, 6)), k)
+    np.testing.assert_allclose(more[:, :3], f, rtol=1e-13, atol=1e-13)
+    assert not more[:, 3:].any()
+
+
 def test_without_friction():
     smooth, k = check(table(RNG.normal(size=(50, 3))), 1, 0)
     assert set(k[smooth, 2]) == {0, 1}

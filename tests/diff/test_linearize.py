@@ -230,7 +230,8 @@ def test_mistakes_are_named(ant):
 INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
 KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xml for n, xml in zoo.ROWS.items()}
 KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS for cone in zoo.CONES}
-KINDS |= {f"one tree {cone}": cone for cone in zoo.CONES} | {"arm": ARM}
+KINDS |= {f"{a} {b} {cone} rolling": (a, b, cone) for a, b in zoo.PAIRS[1:4] for cone in zoo.CONES}
+KINDS |= {f"one tree {cone}{more}": cone for cone in zoo.CONES for more in ("", " rolling")} | {"arm": ARM}
 
 
 def rows_by_tape(sim):
@@ -261,10 +262,11 @@ CASES = [
 @pytest.mark.parametrize(("name", "integrator"), CASES)
 def test_rows_are_those_of_the_adjoint(name, integrator):
     kind, rng = KINDS[name], np.random.default_rng(5)
+    contact = zoo.CONDIMS[6] if "rolling" in name else ""
     if name.startswith("one tree"):
-        kind = zoo.one_tree(f'cone="{kind}"')
+        kind = zoo.one_tree(f'cone="{kind}"', contact)
     elif isinstance(kind, tuple):
-        kind = zoo.touching(*kind[:2], option=f'cone="{kind[2]}"')
+        kind = zoo.touching(*kind[:2], contact, f'cone="{kind[2]}"')
     mj = exact(mujoco.MjModel.from_xml_string(kind))
     mj.opt.integrator = INTEGRATORS[integrator]
     sim, data = Simulator(engine.load(mj), worlds=4), mujoco.MjData(mj)

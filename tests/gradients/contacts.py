@@ -25,7 +25,7 @@ JOINTS = {
 
 def model(joint, kinds, cone, condim):
     """The upper body on `joint`, the lower one a tilted plane of the world or a body on a spring."""
-    attributes = f'condim="{condim}" friction=".7 .005 .0001"'
+    attributes = f'condim="{condim}" friction=".7 {".05 .02" if condim > 3 else ".005 .0001"}"'
     upper = f'<geom name="g2" {zoo.SHAPES[kinds[1]]} {attributes} mass="1.2" euler="15 65 10"/>'
     lower = f'<geom name="g1" {zoo.SHAPES[kinds[0]]} {attributes} '
     if kinds[0] == "plane":

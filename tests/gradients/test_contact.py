@@ -7,7 +7,7 @@ import pytest
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
-from tests.quick import some
+from tests.quick import contacts_of_pairs
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 
@@ -18,10 +18,9 @@ def touching(simulators, xml, seed, integrator=None):
 
 
 @CONES
-@pytest.mark.parametrize("condim", (1, 3))
-@pytest.mark.parametrize("kinds", some(zoo.PAIRS), ids="-".join)
+@pytest.mark.parametrize(("kinds", "condim"), contacts_of_pairs())
 def test_pairs_of_geoms(simulators, kinds, condim, cone):
-    xml = zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"')
+    xml = zoo.touching(*kinds, zoo.CONDIMS[condim], f'cone="{cone}"')
     for seed, steps in ((0, 1), (1, 3), (4, 1), (5, 2)):
         mj, sim, state = touching(simulators, xml, seed)
         rollout = Rollout(sim, mj, state, steps, seed=seed)
@@ -48,9 +47,10 @@ def test_explicit_pairs(simulators, name, cone):
 
 
 @CONES
+@pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
-def test_contacts_that_couple_branches(simulators, integrator, cone):
-    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"'), integrator)
+def test_contacts_that_couple_branches(simulators, integrator, cone, condim):
+    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[condim]), integrator)
     for seed, steps in ((0, 1), (1, 20)):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         assert_gradients(Rollout(sim, mj, state, steps, seed=seed, applied=True).errors())
@@ -86,6 +86,13 @@ DEGENERATE = {
         SPHERE.format('friction=".2 .005 .001"'), [0, 0, 0.0996, *POSE], [2.0, 1, 0, 0, 0, 1], 30, 1
     ),
     "sphere spins in place": (SPHERE.format(""), [0, 0, 0.0993, *POSE], [0, 0, 0, 0, 0, 3.0], 5, 1),
+    "sphere spins and stops": (
+        SPHERE.format('condim="4" friction="1 .01 .001"'), [0, 0, 0.0993, *POSE], [0, 0, 0, 0, 0, 0.5], 5, 1
+    ),
+    "sphere at rest on condim 6": (SPHERE.format('condim="6"'), [0, 0, 0.0993, *POSE], [0.0] * 6, 5, 1),
+    "sphere rolls and stops": (
+        SPHERE.format('condim="6" friction="1 .01 .01"'), [0, 0, 0.0993, *POSE], [0.1, 0, 0, 0, 1.0, 0], 20, 1
+    ),
     "box flat": (BOX, [0, 0, 0.1193, *POSE], [0.0] * 6, 10, 4),
     "box slides flat": (BOX, [0, 0, 0.1193, *POSE], [0.2, 0.1, 0, 0, 0, 0.1], 2, 4),
     "box on an edge": (BOX, [0, 0, 0.1899, np.cos(np.pi / 8), np.sin(np.pi / 8), 0, 0], [0.0] * 6, 5, 2),

@@ -11,7 +11,7 @@ from tests import zoo
 from tests.gradients import contacts as c
 from tests.gradients.differences import Rollout
 
-REST = list(itertools.product(zoo.CONES, (1, 3), c.INTEGRATORS))
+REST = list(itertools.product(zoo.CONES, zoo.CONDIMS, c.INTEGRATORS))
 PAIRS = list(itertools.product(c.JOINTS, zoo.PAIRS))
 QUICK = [(j, k, *REST[(7 * i) % len(REST)], list(c.EVENTS)[i % 3]) for i, (j, k) in enumerate(PAIRS)]
 ALL = [(j, k, *rest, event) for (j, k), rest, event in itertools.product(PAIRS, REST, c.EVENTS)]

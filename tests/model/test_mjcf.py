@@ -292,7 +292,6 @@ REFUSED = [
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
     ({"geom": "surfacevel='1 0 0'"}, "geom 'g': surfacevel"),
-    ({"geom": "condim='4'"}, "geom 'ground' with geom 'g': condim 4"),
     (actuator("<muscle name='m' joint='j' lengthrange='0 1'/>"), "actuator 'm': dyntype = muscle"),
     (actuator("<general site='s'/>"), "actuator 0: transmission site"),
     (actuator("<adhesion body='ball' ctrlrange='0 1'/>"), "transmission body"),

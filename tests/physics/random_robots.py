@@ -100,7 +100,7 @@ class Robot:
 
     def defaults(self):
         return (
-            f'<default><geom condim="{self.pick((1, 3))}" friction="{self.number(0.2, 1.2)} .01 .001"'
+            f'<default><geom condim="{self.pick((1, 1, 3, 3, 4, 6))}" friction="{self.number(0.2, 1.2)} .01 .001"'
             f'{self.solimp(0.5, "solimp")}/><joint armature="{self.number(0, 0.1)}"{self.solimp(0.5, "solimplimit")}/>'
             f'<default class="loose"><joint damping="{self.number(0.1, 1)}"{self.solref(0.5, "solreflimit")}/>'
             f'<geom friction="{self.number(0.1, 0.5)}" condim="3" solmix="2"/>'
@@ -183,7 +183,7 @@ class Robot:
             text += f' size="{self.numbers(size, 0.04, 0.15)}" pos="{self.numbers(3, -0.1, 0.1)}" {self.turn()}'
         text += f' mass="{self.number(0.2, 2)}"' if self.chance(0.6) else f' density="{self.number(300, 2000)}"'
         text += self.solref(0.3, "solref") + self.solimp(0.3, "solimp") + self.given(0.3, "solmix", self.number(0, 3))
-        text += self.given(0.2, "priority", self.rng.integers(-1, 3)) + self.given(0.2, "condim", "1")
+        text += self.given(0.2, "priority", self.rng.integers(-1, 3)) + self.given(0.2, "condim", self.pick((1, 1, 4, 6)))
         text += self.given(0.3, "margin", self.number(0, 0.02)) + self.given(0.2, "gap", self.number(0, 0.02))
         return text + self.given(0.3, "friction", f"{self.number(0, 1)} .02 .003") + "/>"
 
@@ -240,7 +240,7 @@ class Robot:
             if a[2] == b[2] or frozenset((a[0], b[0])) in seen:
                 continue
             seen.add(frozenset((a[0], b[0])))
-            text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 3))}"'
+            text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 1, 3, 3, 4, 6))}"'
             text += self.solref(0.4, "solref") + self.solimp(0.4, "solimp")
             text += self.solref(0.4, "solreffriction")
             text += self.given(0.6, "friction", f"{self.numbers(2, 0.1, 1)} .01 .001 .001")

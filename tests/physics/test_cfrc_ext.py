@@ -13,6 +13,7 @@ from tests.physics.reference import gymnasium_asset, skip_older_rk4
 XML = """
 <mujoco>
   <option cone="{cone}"/>
+  <default> <geom condim="{condim}" friction="1 0.2 0.1"/> </default>
   <worldbody>
     <geom type="plane" size="5 5 1"/>
     <body pos="0 0 0.19"> <freejoint/> <geom type="box" size="0.3 0.3 0.2"/>
@@ -47,11 +48,11 @@ def mujocos(mj, data, qpos, qvel, applied):
     return data.cfrc_ext[1:]
 
 
-@pytest.mark.parametrize("heavier", [False, True])
+@pytest.mark.parametrize(("heavier", "condim"), [(False, 3), (True, 3), (False, 6)])
 @pytest.mark.parametrize("cone", ["pyramidal", "elliptic"])
-def test_cfrc_ext(cone, heavier, simulators):
+def test_cfrc_ext(cone, heavier, condim, simulators):
     """In both worlds, of which one is pushed; also with masses that were changed after the simulator was made."""
-    mj, sim = simulators(XML.format(cone=cone), worlds=2)
+    mj, sim = simulators(XML.format(cone=cone, condim=condim), worlds=2)
     if heavier:
         mj = copy.copy(mj)
         mj.body_subtreemass[:3] += 3.0 * mj.body_mass[2]
@@ -113,7 +114,7 @@ def test_fixed_bodies_and_limits(simulators):
 @pytest.mark.parametrize("robot", ["humanoid", "ant", "trees", "still"])
 def test_cinert_and_cvel(robot, changed, simulators):
     """At kicked states of two worlds; also with masses and inertias that were changed in the simulator."""
-    own = {"trees": XML.format(cone="elliptic"), "still": STILL}
+    own = {"trees": XML.format(cone="elliptic", condim=3), "still": STILL}
     mj, sim = simulators(own.get(robot) or gymnasium_asset(robot), worlds=2)
     rng = np.random.default_rng(2)
     if changed:
@@ -179,7 +180,7 @@ def test_held_worlds_are_not_evaluated(simulators):
 
 def test_a_world_does_not_depend_on_others(simulators):
     """Bit for bit, with contacts of several bodies of one tree and with those of several trees."""
-    for xml in (XML.format(cone="elliptic"), gymnasium_asset("ant")):
+    for xml in (XML.format(cone="elliptic", condim=3), gymnasium_asset("ant")):
         (mj, many), (_, one) = simulators(xml, worlds=3), simulators(xml)
         rng = np.random.default_rng(1)
         many.reset(qvel=0.3 * rng.normal(size=(3, mj.nv)))

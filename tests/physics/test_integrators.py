@@ -7,7 +7,8 @@ import pytest
 from tests import zoo
 from tests.physics.reference import gymnasium_asset, skip_older_rk4, skip_older_slopes
 
-EULER, RK4, IMPLICITFAST = 0, 1, 3
+INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
+EULER, RK4, IMPLICITFAST = INTEGRATORS.values()
 LONE = zoo.model(
     f'<body pos="0 0 1"><joint name="j" type="free" damping=".5"/>{zoo.BRICK}'
     f'<body pos=".1 0 0" euler="10 20 30">{zoo.ROD}</body></body>'
@@ -93,10 +94,11 @@ def test_trajectories(simulators, name, integrator):
     assert stepwise < 1e-7
 
 
+@pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", (0, 1), ids=zoo.CONES)
 @pytest.mark.parametrize("integrator", (EULER, RK4, IMPLICITFAST), ids=("Euler", "RK4", "implicitfast"))
-def test_tumbling_bodies_in_contact(simulators, integrator, cone):
-    mj, sim = simulators(zoo.one_tree(f'cone="{zoo.CONES[cone]}"'), integrator)
+def test_tumbling_bodies_in_contact(simulators, integrator, cone, condim):
+    mj, sim = simulators(zoo.one_tree(f'cone="{zoo.CONES[cone]}"', zoo.CONDIMS[condim]), integrator)
     skip_older_rk4(mj)
     controls = np.random.default_rng(1).uniform(-1, 1, size=(300, mj.nu))
     free, stepwise, untouched, touched = run(mj, sim, 300, controls)

@@ -109,10 +109,10 @@ def test_nearly_parallel_capsules(simulators, length):
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)
-@pytest.mark.parametrize("condim", (1, 3))
+@pytest.mark.parametrize("condim", zoo.CONDIMS)
 @pytest.mark.parametrize("kinds", zoo.PAIRS, ids="-".join)
 def test_pairs_of_geoms(simulators, kinds, condim, cone):
-    mj, sim = simulators(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
+    mj, sim = simulators(zoo.touching(*kinds, zoo.CONDIMS[condim], f'cone="{cone}"'))
     assert_close(worst(mj, sim, touching_states(mj, 60)), CONTACT)
 
 
@@ -132,9 +132,10 @@ def test_explicit_pairs(simulators, name, cone):
     assert_close(worst(mj, sim, touching_states(mj, 40)), CONTACT)
 
 
+@pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", zoo.CONES)
-def test_contacts_that_couple_branches(simulators, cone):
-    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"'))
+def test_contacts_that_couple_branches(simulators, cone, condim):
+    mj, sim = simulators(zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[condim]))
     assert_close(worst(mj, sim, random_states(mj, 100, kick=0.3)), CONTACT)
 
 

@@ -105,7 +105,8 @@ def test_robots_use_everything():
     assert {0, 2, 3, 4, 5, 6} <= values["geom_type"]
     assert values["actuator_dyntype"] == {0, 1, 2, 3}
     assert len(values["sensor_type"]) == len(ROWS)
-    assert values["geom_condim"] == {1, 3} and values["pair_dim"] == {1, 3} and values["exclude_signature"]
+    dims = {1, 3, 4, 6}
+    assert values["geom_condim"] == dims and values["pair_dim"] == dims and values["exclude_signature"]
     assert values["jnt_actfrclimited"] == values["jnt_actgravcomp"] == {0, 1} and len(values["body_gravcomp"]) > 9
     assert values["eq_type"] == {0, 1, 2} and values["eq_active0"] == {0, 1} and len(values["eq_objtype"]) > 2
     assert any(m.jnt_stiffnesspoly.any() for m in models) and any(m.dof_dampingpoly.any() for m in models)

@@ -52,9 +52,10 @@ def test_limits(simulators):
     assert seen[:9].min() > 0, "every limit must act at least once, and not act"
 
 
+@pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", zoo.CONES)
-def test_forces_between_bodies_in_contact(simulators, cone):
-    mj, sim = simulators(zoo.feeling(f'cone="{cone}"'))
+def test_forces_between_bodies_in_contact(simulators, cone, condim):
+    mj, sim = simulators(zoo.feeling(f'cone="{cone}"', zoo.CONDIMS[condim]))
     rng, data, touched = np.random.default_rng(0), mujoco.MjData(mj), 0
     for _ in range(60):
         set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.3), rng)
@@ -86,9 +87,10 @@ def test_distances(simulators):
     assert (seen[:, 2] > 0).sum() >= 2, "beyond the cutoff"
 
 
+@pytest.mark.parametrize("condim", (3, 4, 6))
 @pytest.mark.parametrize("cone", zoo.CONES)
-def test_contact_sensors(simulators, cone):
-    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"'))
+def test_contact_sensors(simulators, cone, condim):
+    mj, sim = simulators(zoo.contact_sensors(f'cone="{cone}"', zoo.CONDIMS[condim]))
     rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros(mj.nsensordata)
     for _ in range(80):
         set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.3), rng)

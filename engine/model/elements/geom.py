@@ -6,11 +6,11 @@ from .. import constants as c
 from ..attributes import CONTACT, POSE, RGBA, choice, number, read_attributes, vector, whole
 from ..checks import below, check, first, one_of, unit_quaternions
 from ..errors import ModelError
+from ..pairs import CONDIMS
 from ..shapes import COUNT, place
 from .kind import Kind, integer, real
 
 SHAPES = {c.GEOM_NAMES[k]: k for k in COUNT}  # that a builder knows
-_CONDIMS = (1, 3, 4, 6)  # of a geom that touches nothing; pairs.py says which of them can touch
 _DEFAULT_RGBA = (0.5, 0.5, 0.5, 1.0)
 
 
@@ -87,7 +87,7 @@ class Geom(Kind):
     def check_indices(self, m):
         one_of(m, "geom_type", c.GEOM_NAMES)
         below(m, "geom_bodyid", "nbody", "body")
-        check(m, "geom_condim", ~np.isin(m.geom_condim, _CONDIMS), ", ".join(map(str, _CONDIMS)))
+        check(m, "geom_condim", ~np.isin(m.geom_condim, CONDIMS), ", ".join(map(str, CONDIMS)))
         nmesh = len(m.mesh_vert)
         least = np.where(m.geom_type == c.MESH, 0, -1)
         bad = (m.geom_dataid < least) | (m.geom_dataid >= nmesh)

@@ -70,7 +70,7 @@ class PairKind(Kind):
         return pair_arrays(find_pairs(m, explicit, exclude, not disabled(mujoco, mj, "FILTERPARENT")))
 
     def lacking(self, m):
-        return pair_refusals(m, {name: getattr(m, f"pair_{name}") for name in ("geom1", "geom2", "dim")})
+        return pair_refusals(m, {name: getattr(m, f"pair_{name}") for name in ("geom1", "geom2")})
 
     def who(self, mujoco, mj, index, element="contact pair"):
         return super().who(mujoco, mj, index, element)

@@ -10,11 +10,12 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.ball_limit import ball_limits
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.equality import equalities
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
+from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
@@ -34,6 +35,7 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sweeps import inwards, outwards
+from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
@@ -47,12 +49,14 @@ EULER_STAGE, FINAL_STAGE = -1, -2
 
 @ti.func
 def constrained(m: ti.template()):
-    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction."""
+    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction, tendons."""
     r = m.npair + m.neq > 0
     for i in range(m.nv):
         r = r or m.dof_frictionloss[i] > 0
     for j in range(m.njnt):
         r = r or m.jnt_limited[j] != 0
+    if ti.static(has.tendon):
+        r = r or m.ntendon > 0
     return r
 
 
@@ -75,6 +79,20 @@ def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     equalities(m, d, w)
 
 
+@outline("md", "w", when="tendon")
+@ti.func
+def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Lengths of tendons, and what their armature adds to M."""
+    lengths(m, d, w)
+    armatures(m, d, w)
+
+
+@outline("md", "w", when="tendon")
+@ti.func
+def tendon_constraints(m: ti.template(), d: ti.template(), w: ti.i32):
+    tendon_limits(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -83,6 +101,7 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     detect(m, d, w)
     ball_limit_terms(m, d, w)
     equality_terms(m, d, w)
+    tendon_constraints(m, d, w)
 
 
 @outline("md", "w forces")
@@ -91,11 +110,13 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
     outwards(m, d, w, forces)
     inwards(m, d, w, forces)
+    tendon_terms(m, d, w)
     if forces:
         passive(m, d, w)
+        pulls(m, d, w)
     driven = forces
-    if ti.static(has.actfrc):
-        driven = 1  # an adjoint asks qfrc_actuator whether a joint limits it
+    if ti.static(has.actfrc or has.tendon_actfrc):
+        driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
         actuation(m, d, w, forces)
     if forces:
@@ -218,6 +239,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     nv = m.nv
     motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_bodies(m, g, w)
+    if ti.static(has.tendon):
+        clear_tendons(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
             d.a_bar[w, k] = 0.0
@@ -245,6 +268,19 @@ def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     equality_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="tendon")
+@ti.func
+def tendon_block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    tendon_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit", when="tendon")
+@ti.func
+def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of tendons, to whose lengths, velocities and rows all others have added."""
+    tendons_vjp(m, d, g, w, implicit)
 
 
 @outline("mdg", "w implicit")
@@ -282,6 +318,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if d.nblock[w] > 0:
         block_adjoint(m, d, g, w)
         equality_adjoint(m, d, g, w)
+    tendon_block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     if row >= 0:
@@ -292,6 +329,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
+    tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 
 

@@ -2,8 +2,10 @@
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
+from engine.constraint.block import EQUALITY, is_equality, is_tendon
 from engine.math.index import bounded
+from engine.model.constants import EQ_TENDON
 
 
 @ti.func
@@ -25,6 +27,12 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             if last1 >= 0 and last2 >= 0:
                 merge_chains(m, d, w * nv, last1, last2)
                 merged = 1
+            if ti.static(has.tendon):
+                if on_lengths(m, d.con_pair[c]):
+                    merge_tendon(m, d, w * nv, d.con_kind1[c])
+                    if d.con_kind2[c] >= 0:
+                        merge_tendon(m, d, w * nv, d.con_kind2[c])
+                    merged = 1
     d.merged[w] = merged
     if merged:
         row = 0
@@ -42,6 +50,24 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             d.tree_depth[e] = depth
             d.tree_row[e] = row
             row = row + (depth >> 2) + 1
+
+
+@ti.func
+def on_lengths(m: ti.template(), pair: ti.i32):
+    """Whether a block is one of tendons, equalities among them."""
+    r = is_tendon(pair)
+    if is_equality(pair):
+        r = m.eq_kind[EQUALITY - pair] == EQ_TENDON
+    return r
+
+
+@serves("tendon")
+@ti.func
+def merge_tendon(m: ti.template(), d: ti.template(), o: ti.i32, t: ti.i32):
+    """One chain from the ancestors of all dofs of tendon t."""
+    last = m.ten_J_rowadr[t] + m.ten_J_rownnz[t] - 1
+    for e in range(m.ten_J_rowadr[t], last):
+        merge_chains(m, d, o, m.ten_J_colind[last], m.ten_J_colind[e])
 
 
 @ti.func

@@ -14,7 +14,7 @@ import taichi as ti
 from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
-from engine.constraint.block import EQUALITY
+from engine.constraint.block import EQUALITY, TENDON_LIMIT
 from engine.math.types import real, vec3
 from engine.model.constants import EQ_JOINT
 from engine.schema import NUMBERS, PLACES
@@ -140,9 +140,9 @@ def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr
             for side, sign in ti.static(((P_GEOM2, 1.0), (P_GEOM1, -1.0))):
                 b = mi[s[GEOM_I] + NGI * mi[s[PAIR_I] + NPI * pair + side] + G_BODY]
                 push(out, base, nbody, b, read(dr, at + 3 * C_POS), sign * force)
-        elif pair <= EQUALITY:
+        elif pair <= EQUALITY and pair > TENDON_LIMIT:
             e = s[EQ_I] + NEI * (EQUALITY - pair)
-            if mi[e + E_KIND] != EQ_JOINT:
+            if mi[e + E_KIND] < EQ_JOINT:  # connect, weld
                 for side, place, sign in ti.static(((E_BODY1, C_POS, 1.0), (E_BODY2, C_Y, -1.0))):
                     b = mi[e + side]
                     if di[s[CON_I] + NCI * block + C_KIND] == 0:

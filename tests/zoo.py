@@ -154,7 +154,7 @@ SINEWED = f"""
   <body pos=".1 0 -.3"><joint name="b" axis="0 1 .3" damping=".1"/>{ROD}
     <body pos="0 0 -.3"><joint name="c" type="slide" axis="1 0 1"/>{BRICK}</body></body>
   <body pos=".1 0 .3"><joint name="d" axis="1 1 0" armature=".05"/>{ROD}
-    <body pos=".2 0 0"><joint type="ball"/>{BRICK}</body></body></body>
+    <body pos=".2 0 0"><joint type="ball"/>{BRICK}<site name="bs"/></body></body></body>
 <body pos="1 0 1"><freejoint/>{BRICK}<body pos=".3 0 0"><joint name="e" axis="0 1 0"/>{ROD}</body></body>"""
 OVER = {
     "s": '<joint joint="d" coef=".8"/><joint joint="a" coef="-1.2"/>', "one": '<joint joint="c" coef="2"/>',
@@ -168,6 +168,9 @@ def sinewed(extra="", **tendons):
     """Tendons by their names in OVER, with these attributes."""
     text = "".join(f'<fixed name="{name}" {attributes}>{OVER[name]}</fixed>' for name, attributes in tendons.items())
     return model(SINEWED, f"<tendon>{text}</tendon>{extra}")
+
+
+TENSE = '<sensor><force site="bs"/><torque site="bs"/></sensor>'
 
 
 def driven(actuators):
@@ -205,7 +208,7 @@ TAUT = {
     "tendon friction": sinewed(
         t='frictionloss=".8"', s='frictionloss="3" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"', chain=""),
     "tendon follows tendon": sinewed(
-        '<equality><tendon tendon1="t" tendon2="s" polycoef=".1 .5 .3 -.2 .1"/></equality>', t="", s=""),
+        '<equality><tendon tendon1="t" tendon2="s" polycoef=".1 .5 .3 -.2 .1"/></equality>' + TENSE, t="", s=""),
     "tendon follows one that overlaps": sinewed(
         '<equality><tendon tendon1="one" tendon2="t" polycoef="0 1.5 .4 0 0" solimp=".8 .95 .1"/></equality>',
         one="", t='range="-.2 .2"'),

@@ -11,7 +11,7 @@ from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
@@ -34,6 +34,7 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.tendon import tendons_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.coordinates import displace
@@ -47,13 +48,13 @@ STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
     "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
     "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP GRAVCOMP_VJP "
-    "ACCELERATION_VJP"
+    "ACCELERATION_VJP TENDON_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
     CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
-    GRAVCOMP_VJP, ACCELERATION_VJP,
+    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP,
 ) = range(len(STAGES))  # fmt: skip
 
 
@@ -118,6 +119,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         rows_vjp(m, d, g, w)
         blocks_vjp(m, d, g, w)
         equality_blocks_vjp(m, d, g, w)
+        tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)
@@ -141,6 +143,9 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == GRAVCOMP_VJP:
         gravcomp_vjp(m, d, g, w, 1)
         gravcomp_vjp(m, d, g, w, 0)
+    elif what == TENDON_VJP:
+        # after all others; springs and dampers, armature
+        tendons_vjp(m, d, g, w, i)
     else:
         acceleration_vjp(m, d, w)
 
@@ -157,7 +162,7 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
-    "params_bar",
+    "params_bar", "tendon_bar", "ten_J_bar",
 )  # fmt: skip
 
 

@@ -180,7 +180,7 @@ def driven(actuators):
 TENDONS = {
     "springs": sinewed(
         t='stiffness="7"', s='stiffness="9" springlength="-.1 .2"', one='stiffness="30" springlength=".1"'),
-    "polynomial": sinewed(t='stiffness="7 .5 .3" damping=".3 .02 .01"', s='stiffness="0 .5 .4" damping="0 .03 0"'),
+    "polynomial": sinewed(t='stiffness="5 .5 .3" damping=".4 .02 .01"', s='stiffness="0 .5 .4" damping="0 .03 0"'),
     "dampers": sinewed(t='damping=".4"', s='damping=".3"', chain='damping=".2"'),
     "armature": sinewed(t='armature=".004"', s='armature=".05"', chain='armature=".1" damping=".2"'),
     "motors": sinewed(driven(

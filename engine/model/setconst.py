@@ -84,11 +84,15 @@ def _only_slides(m, b):
     """Whether MuJoCo takes body b for one whose mass matrix is `mass * identity`, and reads 1 / mass off it.
 
     A lone body near the world that slides along its own axes. The weight then counts the axes that move instead of
-    all three, and leaves armature out; the solver's regularisation depends on it, so we follow.
+    all three, and leaves armature out (of a tendon it makes the body one like any other); the solver's regularisation
+    depends on it, so we follow.
     """
     joints = np.flatnonzero(m.jnt_bodyid == b)
     parent = m.body_parentid[b]
     near_world = parent == 0 or (m.body_dofnum[parent] == 0 and m.body_parentid[parent] == 0)
+    heavy = m.wrap_objid[np.repeat(np.asarray(m.tendon_armature) != 0, m.tendon_num)]  # joints of tendons with armature
+    if np.isin(joints, heavy).any():
+        return False
     if not near_world or b in m.body_parentid or not len(joints) or (m.jnt_type[joints] != c.SLIDE).any():
         return False
     off_axis = np.sort(abs(m.jnt_axis[joints]), axis=1)[:, :2]

@@ -34,9 +34,9 @@ class Tendon(Kind):
             "tendon_range": real("m or rad", "lower and upper end of the length", 2),
             "tendon_margin": real("m or rad", "distance from a limit at which it is felt"),
             "tendon_solref_lim": real("s, 1", "reference of a limit", 2),
-            "tendon_solimp_lim": real("", "impedance of a limit", 5),
+            "tendon_solimp_lim": real("1, m", "impedance of a limit", 5),
             "tendon_solref_fri": real("s, 1", "reference of dry friction", 2),
-            "tendon_solimp_fri": real("", "impedance of dry friction", 5),
+            "tendon_solimp_fri": real("1, m", "impedance of dry friction", 5),
             "tendon_stiffness": real("N/m", "spring constant", least=0, differentiable=True),
             "tendon_stiffnesspoly": real("N/m^2, N/m^3", "of stretch squared and cubed", 2),
             "tendon_damping": real("N s/m", "viscous damping", least=0, differentiable=True),
@@ -137,10 +137,8 @@ class Tendon(Kind):
                     yield f"{self.who(mujoco, mj, t)}: plastic spring; allowed: an elastic one"
 
     def changed(self, mujoco, mj):
-        left = sorted(set(range(mj.ntendon)) - set(taken_tendons(mujoco, mj)))
-        if left:
-            names = ", ".join(self.who(mujoco, mj, t) for t in left)
-            yield f"{names}: spatial, with no effect on the motion: left out"
+        for t in sorted(set(range(mj.ntendon)) - set(taken_tendons(mujoco, mj))):
+            yield f"{self.who(mujoco, mj, t)} exerts no force and nobody uses it: left out"
 
     # ------------------------------------------------------------------------------------------ a finished Model
 
@@ -200,9 +198,10 @@ class Tendon(Kind):
 
 
 def taken_tendons(mujoco, mj):
-    """Numbers of the tendons of an MjModel that the engine keeps: the fixed ones."""
+    """Numbers of the tendons of an MjModel that the engine keeps: the fixed ones that do something."""
     joint = int(mujoco.mjtWrap.mjWRAP_JOINT)
-    return [t for t in range(mj.ntendon) if mj.wrap_type[mj.tendon_adr[t]] == joint]
+    fixed = [t for t in range(mj.ntendon) if mj.wrap_type[mj.tendon_adr[t]] == joint]
+    return [t for t in fixed if not _idle(mujoco, mj, t)]
 
 
 def our_tendon(mujoco, mj):
@@ -214,7 +213,7 @@ def our_tendon(mujoco, mj):
 
 
 def _idle(mujoco, mj, t):
-    """Whether tendon `t` exerts no force, has no inertia and is nobody's, so that leaving it out changes nothing."""
+    """Whether tendon `t` exerts no force, has no inertia and nobody reads it: leaving it out changes nothing."""
     forces = ("stiffness", "stiffnesspoly", "damping", "dampingpoly", "armature", "frictionloss", "limited")
     if any(np.any(getattr(mj, f"tendon_{name}")[t]) for name in forces):
         return False

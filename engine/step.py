@@ -18,7 +18,7 @@ from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
+from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
@@ -79,12 +79,20 @@ def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     equalities(m, d, w)
 
 
-@outline("md", "w", when="tendon")
+@outline("md", "w forces", when="tendon")
 @ti.func
-def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Lengths of tendons, and what their armature adds to M."""
+def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Lengths of tendons, what their armature adds to M and, with `forces`, what springs and dampers exert."""
     lengths(m, d, w)
     armatures(m, d, w)
+    if forces:
+        pulls(m, d, w)
+
+
+@outline("md", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
+    sum_forces(m, d, w)
 
 
 @outline("md", "w", when="tendon")
@@ -110,14 +118,14 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
     outwards(m, d, w, forces)
     inwards(m, d, w, forces)
-    tendon_terms(m, d, w)
     if forces:
         passive(m, d, w)
-        pulls(m, d, w)
+    tendon_terms(m, d, w, forces)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
+        tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:
         smooth_forces(m, d, w)
@@ -276,6 +284,12 @@ def tendon_block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w
     tendon_blocks_vjp(m, d, g, w)
 
 
+@outline("mdg", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    sum_forces_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit", when="tendon")
 @ti.func
 def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
@@ -323,6 +337,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     applied_vjp(m, d, g, w)
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
+    tendon_sum_adjoint(m, d, g, w)
     actuation_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 1)
     if row >= 0:

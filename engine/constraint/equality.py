@@ -16,7 +16,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.block import ALWAYS, EQUALITY, new_block, resolve, write_column
-from engine.constraint.tendon import length_vjp, on_tendons, tendon_columns
+from engine.constraint.tendon import length_vjp, on_tendons
 from engine.contact.collide import add_pose_bar
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -346,11 +346,10 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
 @serves("equality")
 @ti.func
 def equality_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
+    """Of joints and frames; tendon.py has those of tendons."""
     e = EQUALITY - d.con_pair[c]
     if m.eq_kind[e] == EQ_JOINT:
         follow_columns(m, d, w, c)
-    elif m.eq_kind[e] == EQ_TENDON:
-        tendon_columns(m, d, w, c)
     else:
         meet_columns(m, d, w, c, e)
 

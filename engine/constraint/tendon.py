@@ -6,18 +6,22 @@ equality.py makes those of lengths that follow others.
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.block import (
     CONE,
+    EQUALITY,
     TENDON_FRICTION,
     TENDON_LIMIT,
     TWO_SIDED,
+    is_equality,
+    is_tendon,
     new_block,
     resolve,
     write_column,
 )  # fmt: skip
 from engine.constraint.impedance import reference
 from engine.math.types import EPS, real, vec3
+from engine.model.constants import EQ_TENDON
 
 
 @ti.func
@@ -27,6 +31,17 @@ def on_tendons(m: ti.template(), d: ti.template(), c: ti.i32, t1: ti.i32, r1: re
     d.con_kind2[c] = t2
     d.con_r1[c] = r1
     d.con_r2[c] = r2
+
+
+@ti.func
+def on_lengths(m: ti.template(), pair: ti.i32):
+    """Whether a block is one of tendons, equalities among them."""
+    r = False
+    if ti.static(has.tendon):
+        r = is_tendon(pair)
+        if is_equality(pair):
+            r = m.eq_kind[EQUALITY - pair] == EQ_TENDON
+    return r
 
 
 @serves("tendon")

@@ -2,10 +2,9 @@
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
-from engine.constraint.block import EQUALITY, is_equality, is_tendon
+from engine.compiler.features import has
+from engine.constraint.tendon import on_lengths
 from engine.math.index import bounded
-from engine.model.constants import EQ_TENDON
 
 
 @ti.func
@@ -29,9 +28,7 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
                 merged = 1
             if ti.static(has.tendon):
                 if on_lengths(m, d.con_pair[c]):
-                    merge_tendon(m, d, w * nv, d.con_kind1[c])
-                    if d.con_kind2[c] >= 0:
-                        merge_tendon(m, d, w * nv, d.con_kind2[c])
+                    merge_tendons(m, d, w * nv, c)
                     merged = 1
     d.merged[w] = merged
     if merged:
@@ -53,21 +50,14 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def on_lengths(m: ti.template(), pair: ti.i32):
-    """Whether a block is one of tendons, equalities among them."""
-    r = is_tendon(pair)
-    if is_equality(pair):
-        r = m.eq_kind[EQUALITY - pair] == EQ_TENDON
-    return r
-
-
-@serves("tendon")
-@ti.func
-def merge_tendon(m: ti.template(), d: ti.template(), o: ti.i32, t: ti.i32):
-    """One chain from the ancestors of all dofs of tendon t."""
-    last = m.ten_J_rowadr[t] + m.ten_J_rownnz[t] - 1
-    for e in range(m.ten_J_rowadr[t], last):
-        merge_chains(m, d, o, m.ten_J_colind[last], m.ten_J_colind[e])
+def merge_tendons(m: ti.template(), d: ti.template(), o: ti.i32, c: ti.i32):
+    """One chain from the ancestors of all dofs of the tendons of block c."""
+    for side in range(2):
+        t = d.con_kind2[c] if side else d.con_kind1[c]
+        if t >= 0:
+            last = m.ten_J_rowadr[t] + m.ten_J_rownnz[t] - 1
+            for e in range(m.ten_J_rowadr[t], last):
+                merge_chains(m, d, o, m.ten_J_colind[last], m.ten_J_colind[e])
 
 
 @ti.func

@@ -64,25 +64,25 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             length = m.actuator_gear[u, 0] * d.ten_length[w, qa]
     velocity = real(0.0)
     for k in range(n):
-        dof, x = moment(m, d, w, u, t, da, k)
-        velocity = velocity + x * d.qvel[w * m.nv + dof]
+        i = da + k
+        c = m.actuator_gear[u, k]
+        if ti.static(has.tendon):
+            i, c = moment(m, d, w, u, t, da, k)
+        velocity = velocity + c * d.qvel[w * m.nv + i]
     return t, qa, da, n, length, velocity
 
 
 @ti.func
 def moment(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32, k: ti.i32):
-    """Entry k of d length / d q of actuator u: its dof, and what it is."""
-    dof = da + k
-    g = k
-    if ti.static(has.tendon):
-        if t == TENDON:
-            dof = m.ten_J_colind[da + k]
-            g = 0
-    x = m.actuator_gear[u, g]
-    if ti.static(has.tendon):
-        if t == TENDON:
-            x = x * d.ten_J[w, da + k]
-    return dof, x
+    """Entry k of d length / d q of actuator u: its dof, and what it is, also where the actuator is on a tendon."""
+    i = da + k
+    c = real(0.0)
+    if t == TENDON:
+        i = m.ten_J_colind[da + k]
+        c = m.actuator_gear[u, 0] * d.ten_J[w, da + k]
+    else:
+        c = m.actuator_gear[u, k]
+    return i, c
 
 
 @ti.func
@@ -91,11 +91,10 @@ def moment_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
     """From the adjoint of that entry to the gear and to the tendon's row."""
     i = k
     x = bar
-    if ti.static(has.tendon):
-        if t == TENDON:
-            i = 0
-            x = bar * d.ten_J[w, da + k]
-            g.ten_J_bar[w, da + k] = g.ten_J_bar[w, da + k] + bar * m.actuator_gear[u, 0]
+    if t == TENDON:
+        i = 0
+        x = bar * d.ten_J[w, da + k]
+        g.ten_J_bar[w, da + k] = g.ten_J_bar[w, da + k] + bar * m.actuator_gear[u, 0]
     g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + x
 
 
@@ -104,10 +103,16 @@ def drive_velocity_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: 
                        da: ti.i32, n: ti.i32, bar: real):  # fmt: skip
     """From the adjoint of actuator u's velocity to v, the gear and the tendon's row (of `transmission`)."""
     for k in range(n):
-        i, c = moment(m, d, w, u, t, da, k)
+        i = da + k
+        c = m.actuator_gear[u, k]
+        if ti.static(has.tendon):
+            i, c = moment(m, d, w, u, t, da, k)
         iv = w * m.nv + i
         g.qvel_bar[iv] = g.qvel_bar[iv] + bar * c
-        moment_vjp(m, d, g, w, u, t, da, k, bar * d.qvel[iv])
+        if ti.static(has.tendon):
+            moment_vjp(m, d, g, w, u, t, da, k, bar * d.qvel[iv])
+        else:
+            g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar * d.qvel[iv]
 
 
 @ti.func
@@ -198,10 +203,9 @@ def clamped_force(m: ti.template(), u: ti.i32, force: real):
 
 
 @ti.func
-def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, length: real, velocity: real):
-    """Force of actuator u before any limit, and its input and gain."""
-    x, slope, a = actuator_input(m, d, w, u)
-    x = unwound(m, u, x, length)
+def raw_force(m: ti.template(), u: ti.i32, given: real, length: real, velocity: real):
+    """Force of actuator u before any limit, its input without whole turns, and its gain."""
+    x = unwound(m, u, given, length)
     gain = affine(m.actuator_gainprm, u, length, velocity)
     return gain * x + affine(m.actuator_biasprm, u, length, velocity), x, gain
 
@@ -209,13 +213,14 @@ def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, length: 
 @serves("tendon_actfrc")
 @ti.func
 def sum_forces(m: ti.template(), d: ti.template(), w: ti.i32):
-    """ten_actfrc: the sum of forces on each tendon before any limit."""
+    """ten_actfrc: the sum of forces on each tendon before any limit, which `actuation` reads."""
     for t in range(m.ntendon):
         d.ten_actfrc[w, t] = 0.0
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
             t, tendon, da, n, length, velocity = transmission(m, d, w, u)
-            force, x, gain = raw_force(m, d, w, u, length, velocity)
+            given, slope, a = actuator_input(m, d, w, u)
+            force, x, gain = raw_force(m, u, given, length, velocity)
             d.ten_actfrc[w, tendon] = d.ten_actfrc[w, tendon] + force
 
 
@@ -224,14 +229,13 @@ def tendon_scale(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """How much of actuator u's force its tendon lets through, and what its derivative by the sum of all is."""
     s = real(1.0)
     slope = real(0.0)
-    if ti.static(has.tendon_actfrc):
-        if m.actuator_trntype[u] == TRN_TENDON:
-            t = m.actuator_trnid[u]
-            total = d.ten_actfrc[w, t]
-            end = ti.min(ti.max(total, m.tendon_actfrcrange[t, 0]), m.tendon_actfrcrange[t, 1])
-            if m.tendon_actfrclimited[t] and end != total and total != 0:
-                s = end / total
-                slope = -s / total
+    if m.actuator_trntype[u] == TRN_TENDON:
+        t = m.actuator_trnid[u]
+        total = d.ten_actfrc[w, t]
+        end = ti.min(ti.max(total, m.tendon_actfrcrange[t, 0]), m.tendon_actfrcrange[t, 1])
+        if m.tendon_actfrclimited[t] and end != total and total != 0:
+            s = end / total
+            slope = -s / total
     return s, slope
 
 
@@ -252,73 +256,79 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone."""
     act_rates(m, d, w)
-    sum_forces(m, d, w)
     for i in range(m.nv):
         d.qfrc_actuator[w, i] = 0.0
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
-        force, x, gain = raw_force(m, d, w, u, length, velocity)
+        given, slope, a = actuator_input(m, d, w, u)
+        force, x, gain = raw_force(m, u, given, length, velocity)
         if ti.static(has.tendon_actfrc):
-            scale, slope = tendon_scale(m, d, w, u)
+            scale, by_sum = tendon_scale(m, d, w, u)
             force = scale * force
         f, s = clamped_force(m, u, force)
         d.actuator_force[w * m.nu + u] = f
         for k in range(n):
-            i, c = moment(m, d, w, u, t, da, k)
+            i = da + k
+            c = m.actuator_gear[u, k]
+            if ti.static(has.tendon):
+                i, c = moment(m, d, w, u, t, da, k)
             d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + c * f
     add_gravcomp(m, d, w, forces)
     clamp_joint_forces(m, d, w)
 
 
-@ti.func
-def force_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
-              n: ti.i32):  # fmt: skip
-    """The adjoint of actuator u's force, with z^T d(-qfrc_actuator)."""
-    f_bar = g.force_bar[w * m.nu + u]
-    for k in range(n):
-        i, c = moment(m, d, w, u, t, da, k)
-        z = d.z[w, i]
-        if ti.static(has.actfrc):
-            z = z * force_slope(m, d, w, i)
-        f_bar = f_bar - z * c
-    return f_bar
-
-
 @serves("tendon_actfrc")
 @ti.func
 def sum_forces_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """ten_actfrc_bar: the adjoint of the sum of forces on each tendon."""
+    """ten_actfrc_bar: the adjoint of the sum of forces on each tendon, which `actuation_vjp` reads."""
     for t in range(m.ntendon):
         g.ten_actfrc_bar[w, t] = 0.0
     for u in range(m.nu):
         scale, by_sum = tendon_scale(m, d, w, u)
         if by_sum != 0:
             t, tendon, da, n, length, velocity = transmission(m, d, w, u)
-            force, x, gain = raw_force(m, d, w, u, length, velocity)
+            given, slope, a = actuator_input(m, d, w, u)
+            force, x, gain = raw_force(m, u, given, length, velocity)
             f, fs = clamped_force(m, u, scale * force)
-            bar = force_bar(m, d, g, w, u, t, da, n) * fs * by_sum * force
-            g.ten_actfrc_bar[w, tendon] = g.ten_actfrc_bar[w, tendon] + bar
+            f_bar = g.force_bar[w * m.nu + u]
+            for k in range(n):
+                i, c = moment(m, d, w, u, t, da, k)
+                z = d.z[w, i]
+                if ti.static(has.actfrc):
+                    z = z * force_slope(m, d, w, i)
+                f_bar = f_bar - z * c
+            g.ten_actfrc_bar[w, tendon] = g.ten_actfrc_bar[w, tendon] + f_bar * fs * by_sum * force
 
 
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator) and what sensors of the force ask (g.force_bar) to q, v, act, ctrl and parameters."""
-    sum_forces_vjp(m, d, g, w)
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
-        x, slope, a = actuator_input(m, d, w, u)
-        whole, rate = turns(m, u, x, length)
-        force, x, gain = raw_force(m, d, w, u, length, velocity)
-        scale, by_sum = tendon_scale(m, d, w, u)
-        f, fs = clamped_force(m, u, scale * force)
-        f_bar = force_bar(m, d, g, w, u, t, da, n) * fs
+        given, slope, a = actuator_input(m, d, w, u)
+        whole, rate = turns(m, u, given, length)
+        force, x, gain = raw_force(m, u, given, length, velocity)
+        f, fs = clamped_force(m, u, force)
+        if ti.static(has.tendon_actfrc):
+            scale, by_sum = tendon_scale(m, d, w, u)
+            f, fs = clamped_force(m, u, scale * force)
+        f_bar = g.force_bar[w * m.nu + u]
         for k in range(n):
-            i, c = moment(m, d, w, u, t, da, k)
+            i = da + k
+            c = m.actuator_gear[u, k]
+            if ti.static(has.tendon):
+                i, c = moment(m, d, w, u, t, da, k)
             z = d.z[w, i]
             if ti.static(has.actfrc):
                 z = z * force_slope(m, d, w, i)
-            moment_vjp(m, d, g, w, u, t, da, k, -z * f)
+            f_bar = f_bar - z * c
+            if ti.static(has.tendon):
+                moment_vjp(m, d, g, w, u, t, da, k, -z * f)
+            else:
+                g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - z * f
+        f_bar = f_bar * fs
         if ti.static(has.tendon_actfrc):
+            scale, by_sum = tendon_scale(m, d, w, u)
             f_bar = f_bar * scale
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]

@@ -45,8 +45,8 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """d force / d velocity of actuator u, its input, first dof and number of dofs: none on a tendon, whose number is in
     the place of the first. 0 while its force is clamped, or the sum of those on its joint or tendon."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
-    x, slope, a = actuator_input(m, d, w, u)
-    force, x, gain = raw_force(m, d, w, u, length, velocity)
+    given, slope, a = actuator_input(m, d, w, u)
+    force, x, gain = raw_force(m, u, given, length, velocity)
     f, fs = clamped_force(m, u, force)
     if ti.static(has.tendon_actfrc):
         scale, by_sum = tendon_scale(m, d, w, u)

@@ -13,7 +13,6 @@ from engine.compiler.features import serves
 from engine.math.types import real
 
 
-@serves("tendon")
 @ti.func
 def lengths(m: ti.template(), d: ti.template(), w: ti.i32):
     """ten_length, ten_J and ten_velocity."""
@@ -100,7 +99,6 @@ def damper_of(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
     return b + b1 * ti.abs(v) + b2 * v / 3.0, b + 2.0 * b1 * ti.abs(v) + b2 * v, second
 
 
-@serves("tendon")
 @ti.func
 def pulls(m: ti.template(), d: ti.template(), w: ti.i32):
     """qfrc_passive gains the forces of springs and dampers."""
@@ -170,7 +168,6 @@ def tree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
     return total
 
 
-@serves("tendon")
 @ti.func
 def armatures(m: ti.template(), d: ti.template(), w: ti.i32):
     """M gains the tendons' armature."""

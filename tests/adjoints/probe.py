@@ -17,7 +17,7 @@ from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
 from engine.diff.program import bind_program
 from engine.diff.tape import Tape
-from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
+from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.crba import mass_mul
@@ -106,6 +106,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == PASSIVE_VJP:
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
+        sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself

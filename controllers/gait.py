@@ -5,12 +5,13 @@ import numpy as np
 from controllers.cpg import CPG
 from controllers.pd import PD
 from engine.model import ModelError
-from engine.model.constants import HINGE, SLIDE
+from engine.model.constants import HINGE, SLIDE, TRN_JOINT
 
 
 def gait_controller(model, worlds, rng, kp=1.0, kd=0.1):
     """A PD tracking a CPG, one row of parameters per world, drawn around small smooth motions."""
-    usable = [j for j in model.actuator_trnid if model.jnt_type[j] in (HINGE, SLIDE)]
+    on_joints = model.actuator_trnid[model.actuator_trntype == TRN_JOINT]
+    usable = [j for j in on_joints if model.jnt_type[j] in (HINGE, SLIDE)]
     if len(usable) < model.nu or not model.nu:
         raise ModelError("the gait controller needs an actuator on hinge or slide joints for every control")
     cpg = CPG(model.nu)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from engine import parts
-from engine.model.constants import HINGE, JOINT_NAMES, SLIDE
+from engine.model.constants import HINGE, JOINT_NAMES, SLIDE, TRN_JOINT
 
 from .add import Composite
 from .controller import Controller, Named, stored, whole
@@ -91,6 +91,8 @@ def same_robot(controller, model, sizes=("nq", "nv")):
 def _joints(model, joints):
     """Indices of one scalar joint for every actuator."""
     if joints is None:
+        for u in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
+            raise ValueError(f"PD: {model.label('actuator', u)} is on a tendon; allowed: with `joints`, one for each")
         joints = model.actuator_trnid
     elif isinstance(joints, str):
         raise ValueError(f"PD: joints: got {joints!r}, allowed: a list of {model.nu} names or indices")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.model.constants import BOX, CAPSULE, FREE, PLANE
+from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_TENDON
 from engine.objectives import find_root
 from engine.simulator import Simulator
 
@@ -99,7 +99,11 @@ def holding(model, qpos):
     """(nu,): controls at which servos hold these joint angles, within their range; zero for motors."""
     m = model
     bias = m.actuator_biasprm
-    at = qpos[m.jnt_qposadr[m.actuator_trnid]] * m.actuator_gear[:, 0]
+    tendons = np.array([m.wrap_prm[a : a + n] @ qpos[m.jnt_qposadr[m.wrap_objid[a : a + n]]]
+                        for a, n in zip(m.tendon_adr, m.tendon_num, strict=True)] or [0.0])  # fmt: skip
+    on_tendon = m.actuator_trntype == TRN_TENDON
+    joints = qpos[m.jnt_qposadr[np.where(on_tendon, 0, m.actuator_trnid)]]
+    at = np.where(on_tendon, tendons[np.where(on_tendon, m.actuator_trnid, 0)], joints) * m.actuator_gear[:, 0]
     gain = m.actuator_gainprm[:, 0]
     ctrl = np.where((bias[:, 1] != 0) & (gain != 0), -(bias[:, 0] + bias[:, 1] * at) / np.where(gain, gain, 1.0), 0.0)
     lo, hi = m.actuator_ctrlrange.T

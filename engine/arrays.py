@@ -16,6 +16,7 @@ from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
+from engine.model.tendons import couples, most_columns
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
@@ -103,7 +104,7 @@ def sizes_of(model, nconmax):
     """The counts that the schema's symbols stand for."""
     columns, entries = tree(model)
     coupled = coupled_dofs(model)
-    chain = longest_chain(columns, coupled)
+    chain = max(longest_chain(columns, coupled), most_columns(model))
     swept, partners, always = broad_phase(model)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     features = features_of(model)
@@ -112,7 +113,8 @@ def sizes_of(model, nconmax):
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": model.neq, "nmocap": model.nmocap,
-        "nsite": model.nsite, "nsensor": model.nsensor,
+        "nsite": model.nsite, "nsensor": model.nsensor, "ntendon": model.ntendon, "nwrap": model.nwrap,
+        "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
@@ -130,7 +132,7 @@ def sizes_of(model, nconmax):
 def theta_layout(model):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
-             "pair": max(model.npair, 1)}  # fmt: skip
+             "pair": max(model.npair, 1), "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
     layout, at = {}, 0
     for p in s.THETA:
         n = count[p.name.split("_")[0]]
@@ -159,14 +161,16 @@ def default_contacts(model):
 
 
 def contact_capacity(model):
-    """Contacts that the candidate pairs can make at most, and the blocks of ball joints and equalities."""
+    """Contacts that the candidate pairs can make at most, and the blocks of others."""
     return int(pair_contacts(model).sum()) + other_blocks(model)
 
 
 def other_blocks(model):
-    """Blocks of constraints that are no contacts, at most: limited ball joints and equalities."""
+    """Blocks of constraints that are no contacts, at most: limited ball joints, equalities, and of each tendon two
+    limits and dry friction, of which there may be some later."""
     welds = sum(int(tie["kind"] == EQ_WELD) for tie in ties(model))
-    return int(np.sum((model.jnt_type == BALL) & model.jnt_limited)) + len(ties(model)) + welds
+    balls = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
+    return balls + len(ties(model)) + welds + model.ntendon + 2 * int(np.sum(model.tendon_limited))
 
 
 def pair_contacts(model):

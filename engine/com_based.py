@@ -14,7 +14,7 @@ import taichi as ti
 from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
-from engine.constraint.block import EQUALITY
+from engine.constraint.block import EQUALITY, TENDON_LIMIT
 from engine.math.types import real, vec3
 from engine.model.constants import EQ_JOINT
 from engine.schema import NUMBERS, PLACES
@@ -146,9 +146,9 @@ def constraint_forces(s: ti.template(), mi: ti.template(), di: ti.template(), dr
                 push(out, base, nbody, b, read(dr, at + 3 * C_POS), sign * force)
                 if b > 0:
                     add(out, base + CFRC * nbody + 6 * b, sign * torque)
-        elif pair <= EQUALITY:
+        elif pair <= EQUALITY and pair > TENDON_LIMIT:
             e = s[EQ_I] + NEI * (EQUALITY - pair)
-            if mi[e + E_KIND] != EQ_JOINT:
+            if mi[e + E_KIND] < EQ_JOINT:  # connect, weld
                 for side, place, sign in ti.static(((E_BODY1, C_POS, 1.0), (E_BODY2, C_Y, -1.0))):
                     b = mi[e + side]
                     if di[s[CON_I] + NCI * block + C_KIND] == 0:

@@ -118,7 +118,7 @@ def in_world_axes(model, contact):
 
 
 def _potential(model, data):
-    """Energy of gravity (zero at the origin) and of the joints' springs, J. A spring of a ball turns by its angle."""
+    """Energy of gravity (zero at the origin) and of the springs, J. A spring of a ball turns by its angle."""
     energy = -np.sum(model.body_mass * (data.xipos[0] @ model.opt.gravity))
     stretch = difference(model, model.qpos_spring, data.qpos[0])  # of a free joint, MuJoCo adds both parts
     energy += 0.5 * np.sum(model.jnt_stiffness[model.dof_jntid] * stretch**2)
@@ -126,4 +126,7 @@ def _potential(model, data):
         x = stretch[model.dof_jntid == j]
         x = x[0] if len(x) == 1 else np.linalg.norm(x)
         energy += model.jnt_stiffnesspoly[j] @ (x**3 / 3, x**4 / 4)
-    return energy
+    low, high = model.tendon_lengthspring.T
+    x = data.ten_length[0] - np.clip(data.ten_length[0], low, high)
+    springs = np.stack([model.tendon_stiffness, *model.tendon_stiffnesspoly.T])
+    return energy + np.sum(springs * (x**2 / 2, x**3 / 3, x**4 / 4))

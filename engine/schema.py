@@ -21,7 +21,9 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap"
+    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
+    "ntendon nwrap at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
+    "at_tendon_lengthspring at_wrap_prm"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -55,6 +57,12 @@ THETA = (
     Parameter("actuator_gainprm", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
     Parameter("actuator_biasprm", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
     Parameter("pair_friction", 5, "1", ABOVE_ZERO, "friction: two of sliding, of spinning, two of rolling"),
+    Parameter("tendon_stiffness", 1, "N/m", ANY, "spring constant outside tendon_lengthspring"),
+    Parameter("tendon_damping", 1, "N s/m", ANY, "viscous damping along the tendon"),
+    Parameter("tendon_armature", 1, "kg", ANY, "inertia of changes in length"),
+    Parameter("tendon_frictionloss", 1, "N", RISING_TOGETHER, "dry friction along the tendon"),
+    Parameter("tendon_lengthspring", 2, "m", ANY, "lengths between which the spring is at rest"),
+    Parameter("wrap_prm", 1, "1 or m", ANY, "length of a fixed tendon for a unit of a joint's coordinate"),
 )
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
@@ -131,8 +139,19 @@ MODEL = (
     Buffer("site_i", "int", "nsite", "site_bodyid site_type"),
     Buffer("site_v", "vec3", "nsite", "site_pos site_size"),
     Buffer("site_quat", "vec4", "nsite"),
+    Buffer("tendon_i", "int", "ntendon",
+        "tendon_limited tendon_actfrclimited tendon_adr tendon_num ten_J_rowadr ten_J_rownnz tendon_pairadr "
+        "tendon_pairnum",
+    ),
+    Buffer("tendon_r", "real", "ntendon",
+        "tendon_range:2 tendon_margin tendon_solref_lim:2 tendon_solimp_lim:5 tendon_solref_fri:2 tendon_solimp_fri:5 "
+        "tendon_stiffnesspoly:2 tendon_dampingpoly:2 tendon_actfrcrange:2 tendon_invweight0",
+    ),
+    Buffer("wrap_i", "int", "nwrap", "wrap_qposadr wrap_entry"),
+    Buffer("ten_J_colind", "int", "nwrap"),
+    Buffer("couple", "int", "ncouple", "couple_deep couple_above couple_at"),  # model/tendons.py
     Buffer("act_i", "int", "nu",
-        "actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
+        "actuator_trntype actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
         "actuator_actlimited actuator_wrap",
     ),
     Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
@@ -221,6 +240,8 @@ WORK = (
         "row_sign row_aref row_d row_floss row_jar row_jv row_force row_k row_dist row_b row_kp row_imp "
         "row_impp",
     ),
+    Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_slope"),
+    Buffer("ten_J", "real", "nwrap"),
     Buffer("act_dot", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
@@ -239,6 +260,8 @@ ADJOINT = (
     Buffer("ctrl_bar", "real", "nu"),
     Buffer("mocap_bar", "vec3", "nmocap", "mocap_place_bar mocap_turn_bar"),  # of the control step; about its own axes
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
+    Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar"),
+    Buffer("ten_J_bar", "real", "nwrap"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
     Buffer("theta_bar", "real", "ntheta"),

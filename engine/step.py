@@ -10,14 +10,15 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.ball_limit import ball_limits
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.equality import equalities
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
+from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.dynamics.actuation import act_rates, actuation, actuation_vjp
+from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
@@ -35,6 +36,7 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sweeps import inwards, outwards
+from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import MAXVAL
@@ -48,12 +50,14 @@ EULER_STAGE, FINAL_STAGE = -1, -2
 
 @ti.func
 def constrained(m: ti.template()):
-    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction."""
+    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction, tendons."""
     r = m.npair + m.neq > 0
     for i in range(m.nv):
         r = r or m.dof_frictionloss[i] > 0
     for j in range(m.njnt):
         r = r or m.jnt_limited[j] != 0
+    if ti.static(has.tendon):
+        r = r or m.ntendon > 0
     return r
 
 
@@ -76,6 +80,28 @@ def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     equalities(m, d, w)
 
 
+@outline("md", "w forces", when="tendon")
+@ti.func
+def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Lengths of tendons, what their armature adds to M and, with `forces`, what springs and dampers exert."""
+    lengths(m, d, w)
+    armatures(m, d, w)
+    if forces:
+        pulls(m, d, w)
+
+
+@outline("md", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
+    sum_forces(m, d, w)
+
+
+@outline("md", "w", when="tendon")
+@ti.func
+def tendon_constraints(m: ti.template(), d: ti.template(), w: ti.i32):
+    tendon_limits(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -84,6 +110,7 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     detect(m, d, w)
     ball_limit_terms(m, d, w)
     equality_terms(m, d, w)
+    tendon_constraints(m, d, w)
 
 
 @outline("md", "w forces")
@@ -94,10 +121,12 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     inwards(m, d, w, forces)
     if forces:
         passive(m, d, w)
+    tendon_terms(m, d, w, forces)
     driven = forces
-    if ti.static(has.actfrc):
-        driven = 1  # an adjoint asks qfrc_actuator whether a joint limits it
+    if ti.static(has.actfrc or has.tendon_actfrc):
+        driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
+        tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:
         smooth_forces(m, d, w)
@@ -219,6 +248,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     nv = m.nv
     motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_bodies(m, g, w)
+    if ti.static(has.tendon):
+        clear_tendons(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
             d.a_bar[w, k] = 0.0
@@ -246,6 +277,25 @@ def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     equality_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="tendon")
+@ti.func
+def tendon_block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    tendon_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    sum_forces_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit", when="tendon")
+@ti.func
+def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of tendons, to whose lengths, velocities and rows all others have added."""
+    tendons_vjp(m, d, g, w, implicit)
 
 
 @outline("mdg", "w implicit")
@@ -284,16 +334,19 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if d.nblock[w] > 0:
         block_adjoint(m, d, g, w)
         equality_adjoint(m, d, g, w)
+    tendon_block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
+    tendon_sum_adjoint(m, d, g, w)
     actuation_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 1)
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
+    tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 
 

@@ -8,8 +8,8 @@ from engine.named import KINDS
 # MuJoCo's name, and that of the column where it is another
 _DATA = dict.fromkeys(
     "time qpos qvel act ctrl mocap_pos mocap_quat eq_active qacc_warmstart qfrc_applied sensordata actuator_force "
-    "act_dot xpos xipos xquat geom_xpos geom_xquat qacc qfrc_bias qfrc_passive qfrc_actuator qfrc_smooth "
-    "qfrc_constraint".split()
+    "act_dot xpos xipos xquat geom_xpos geom_xquat ten_length ten_velocity qacc qfrc_bias qfrc_passive qfrc_actuator "
+    "qfrc_smooth qfrc_constraint".split()
 ) | {"dof_ang": "cdof_ang", "dof_lin": "cdof_lin"}
 
 

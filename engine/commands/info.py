@@ -2,7 +2,7 @@
 
 from engine.commands.common import BAD_INPUT, DONE, Output, add_wishes, is_file, robot, wishes
 
-_SIZES = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "npair")
+_SIZES = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "ntendon", "nsensor", "npair")
 
 
 def add(commands):

@@ -1,11 +1,12 @@
 """What a block of constraint rows is: one to three rows with one law, over the dofs of one chain (a contact of condim 4
 or 6 has three more, which rolling.py keeps apart).
 
-A source (contact.py, ball_limit.py, equality.py) finds a block and gives it all that others read: its violation
-(`con_x` of one row, `con_res` of three), the law `con_law`, the parameters (`resolve`), friction, and the ends of the
-two chains that it couples (`con_last1 con_last2`, -1 without). Then, on the elimination tree, it writes the columns of
-J (`write_column`) and their number (`con_ndof`). Who found it stands in con_pair: the number of a candidate pair, or
-`BALL_LIMIT - joint`, or `EQUALITY - number`.
+A source (contact.py, ball_limit.py, equality.py, tendon.py) finds a block and gives it all that others read: its
+violation (`con_x` of one row, `con_res` of three), the law `con_law`, the parameters (`resolve`), friction, and the
+ends of the two chains that it couples (`con_last1 con_last2`, -1 without). Then, on the elimination tree, it writes
+the columns of J (`write_column`) and their number (`con_ndof`). Who found it stands in con_pair: the number of a
+candidate pair, or `BALL_LIMIT - joint`, or `EQUALITY - number`, or `TENDON_LIMIT - tendon`, or `TENDON_FRICTION -
+tendon`.
 
 Reference acceleration: aref = -B J v - K imp residual. B is that of the first row or of the others.
 """
@@ -16,8 +17,10 @@ from engine.constraint.impedance import impedance, reference
 from engine.math.index import bounded, vector_at
 from engine.math.types import MINVAL, real, vec3
 
-BALL_LIMIT, EQUALITY = -1, -(1 << 24)  # con_pair of the first of each
-CONE, ALWAYS = range(2)  # con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows
+# con_pair of the first of each
+BALL_LIMIT, EQUALITY, TENDON_LIMIT, TENDON_FRICTION = -1, -(1 << 24), -(2 << 24), -(3 << 24)
+# con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows; dry friction of con_mu1
+CONE, ALWAYS, TWO_SIDED = range(3)
 
 
 @ti.func
@@ -27,7 +30,13 @@ def is_contact(pair: ti.i32):
 
 @ti.func
 def is_equality(pair: ti.i32):
-    return pair <= EQUALITY
+    return pair <= EQUALITY and pair > TENDON_LIMIT
+
+
+@ti.func
+def is_tendon(pair: ti.i32):
+    """Whether a block is a limit or dry friction of a tendon."""
+    return pair <= TENDON_LIMIT
 
 
 @ti.func

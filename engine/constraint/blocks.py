@@ -8,10 +8,11 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
-from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality
+from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality, is_tendon
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
+from engine.constraint.tendon import on_lengths, tendon_columns, tendon_vjp, without_friction_vjp
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
@@ -32,6 +33,8 @@ def columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     if is_contact(d.con_pair[c]):
         if ti.static(has.contact):
             contact_columns(m, d, w, c)
+    elif on_lengths(m, d.con_pair[c]):
+        tendon_columns(m, d, w, c)
     elif is_equality(d.con_pair[c]):
         equality_columns(m, d, w, c)
     else:
@@ -104,11 +107,11 @@ def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w
 @serves("block")
 @ti.func
 def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) of the blocks but equalities and what sensors ask of f; expects the motions L, U, V and the
-    law at the solution."""
+    """Adds z^T d(-J^T f) of the blocks but equalities and tendons' and what sensors ask of f; expects the motions L, U,
+    V and the law at the solution."""
     for r in range(d.nblock[w]):
         c = w * m.nconmax + r
-        if not is_equality(d.con_pair[c]):
+        if not is_equality(d.con_pair[c]) and not is_tendon(d.con_pair[c]):
             if ti.static(has.rolling):
                 if turns(d, c):
                     d.turn_y[c] = turn_mul(m, d, w, c, d.z) - d.turn_fbar[c]
@@ -126,3 +129,17 @@ def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             push = sym_mul(d.con_kd[c], d.con_ko[c], y).dot(d.con_res[c])
             f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
             equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
+
+
+@serves("tendon")
+@ti.func
+def tendon_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The same of limits and dry friction of tendons, and of the dry friction that is none so far."""
+    without_friction_vjp(m, d, g, w)
+    for r in range(d.ncon[w], d.nblock[w]):
+        c = bounded(w * m.nconmax + r)
+        if is_tendon(d.con_pair[c]):
+            y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
+            push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
+            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            tendon_vjp(m, d, g, w, c, y[0], f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)

@@ -1,6 +1,7 @@
-"""Equality constraints as blocks: a joint that follows another, two points that meet, two frames that do.
+"""Equality constraints as blocks: a joint or tendon that follows another, two points that meet, two frames that do.
 
     joint    residual q1 - r1 - p(q2 - r2), p: a polynomial; J = 1 at the first dof, -p' at the second
+    tendon   the same of lengths: J = J1 - p' J2
     connect  residual x1 - x2, the anchors in the world; J: the velocity of anchor 1 less that of anchor 2
     weld     the same, and a second block: scale * vector part of delta, delta = conj(q2) q1;
              its derivative is 1/2 scale (delta_0 o + o x delta_v), o = R2^T (w1 - w2)
@@ -13,14 +14,15 @@ velocity.
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.block import ALWAYS, EQUALITY, new_block, resolve, write_column
+from engine.constraint.tendon import length_vjp, on_tendons
 from engine.contact.collide import add_pose_bar
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
-from engine.model.constants import EQ_JOINT, EQ_WELD
+from engine.model.constants import EQ_JOINT, EQ_TENDON, EQ_WELD
 
 MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 
@@ -30,7 +32,7 @@ MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 def equalities(m: ti.template(), d: ti.template(), w: ti.i32):
     for e in range(m.neq):
         if d.eq_active[w, e] and (m.eq_last1[e] >= 0 or m.eq_last2[e] >= 0):
-            if m.eq_kind[e] == EQ_JOINT:
+            if m.eq_kind[e] == EQ_JOINT or m.eq_kind[e] == EQ_TENDON:
                 follow(m, d, w, e)
             else:
                 meet(m, d, w, e)
@@ -49,7 +51,19 @@ def new_equality(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti
     return c
 
 
-# ------------------------------------------------------------------------------------------------ joints
+# ------------------------------------------------------------------------------------------------ joints, tendons
+
+
+@ti.func
+def value(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti.i32):
+    """The coordinate numbered k, or the length of tendon k, as constraint e is of joints or tendons."""
+    x = real(0.0)
+    if m.eq_kind[e] == EQ_JOINT:
+        x = d.qpos[w * m.nq + k]
+    else:
+        if ti.static(has.tendon):
+            x = d.ten_length[w, k]
+    return x
 
 
 @ti.func
@@ -57,7 +71,7 @@ def polynomial(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
     """p, p' and p'' of constraint e, zero beyond the constant where there is no second joint."""
     u = real(0.0)
     if m.eq_last2[e] >= 0:
-        u = d.qpos[w * m.nq + m.eq_qposadr2[e]] - m.eq_ref2[e]
+        u = value(m, d, w, e, m.eq_qposadr2[e]) - m.eq_ref2[e]
     p = real(0.0)
     slope = real(0.0)
     bend = real(0.0)
@@ -71,11 +85,17 @@ def polynomial(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
 @ti.func
 def follow(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
     p, slope, bend = polynomial(m, d, w, e)
-    x = d.qpos[w * m.nq + m.eq_qposadr1[e]] - m.eq_ref1[e] - p
+    x = value(m, d, w, e, m.eq_qposadr1[e]) - m.eq_ref1[e] - p
     c = new_equality(m, d, w, e, 0, vec3(x, 0.0, 0.0), x, m.eq_diaga[e])
     if c >= 0:
         d.con_r1[c] = slope
         d.con_jdotv[c] = vec3(0.0, 0.0, 0.0)
+        if ti.static(has.tendon):
+            if m.eq_kind[e] == EQ_TENDON:
+                second = m.eq_qposadr2[e]
+                if m.eq_last2[e] < 0:
+                    second = -1
+                on_tendons(m, d, c, m.eq_qposadr1[e], 1.0, second, -slope)
 
 
 @ti.func
@@ -106,6 +126,19 @@ def follow_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
         x = -f * d.z[w, d.con_last2[c]] + ky * d.qacc[w, d.con_last2[c]] + bky * d.qvel[i2]
         g.qpos_bar[i2] = g.qpos_bar[i2] - slope * res_bar - bend * x
         g.qvel_bar[i2] = g.qvel_bar[i2] - slope * bky
+
+
+@serves("tendon")
+@ti.func
+def follow_tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, e: ti.i32, f: real,
+                      ky: real, bky: real, res_bar: real):  # fmt: skip
+    """The adjoint of `follow` where it is of tendons."""
+    p, slope, bend = polynomial(m, d, w, e)
+    r_bar = length_vjp(m, d, g, w, d.con_kind1[c], 1.0, f, ky, bky, res_bar)
+    t = d.con_kind2[c]
+    if t >= 0:
+        r_bar = length_vjp(m, d, g, w, t, -slope, f, ky, bky, -slope * res_bar)
+        g.ten_length_bar[w, t] = g.ten_length_bar[w, t] - bend * r_bar
 
 
 # ------------------------------------------------------------------------------------------------ frames
@@ -314,6 +347,7 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
 @serves("equality")
 @ti.func
 def equality_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
+    """Of joints and frames; tendon.py has those of tendons."""
     e = EQUALITY - d.con_pair[c]
     if m.eq_kind[e] == EQ_JOINT:
         follow_columns(m, d, w, c)
@@ -329,5 +363,7 @@ def equality_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     e = EQUALITY - d.con_pair[c]
     if m.eq_kind[e] == EQ_JOINT:
         follow_vjp(m, d, g, w, c, e, f[0], ky[0], bky[0], res_bar[0] + x_bar)
+    elif m.eq_kind[e] == EQ_TENDON:
+        follow_tendon_vjp(m, d, g, w, c, e, f[0], ky[0], bky[0], res_bar[0] + x_bar)
     else:
         meet_vjp(m, d, g, w, c, e, f, ky, bky, res_bar, x_bar)

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has
+from engine.constraint.tendon import on_lengths
 from engine.math.index import bounded
 
 
@@ -25,6 +26,10 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             if last1 >= 0 and last2 >= 0:
                 merge_chains(m, d, w * nv, last1, last2)
                 merged = 1
+            if ti.static(has.tendon):
+                if on_lengths(m, d.con_pair[c]):
+                    merge_tendons(m, d, w * nv, c)
+                    merged = 1
     d.merged[w] = merged
     if merged:
         row = 0
@@ -42,6 +47,17 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             d.tree_depth[e] = depth
             d.tree_row[e] = row
             row = row + (depth >> 2) + 1
+
+
+@ti.func
+def merge_tendons(m: ti.template(), d: ti.template(), o: ti.i32, c: ti.i32):
+    """One chain from the ancestors of all dofs of the tendons of block c."""
+    for side in range(2):
+        t = d.con_kind2[c] if side else d.con_kind1[c]
+        if t >= 0:
+            last = m.ten_J_rowadr[t] + m.ten_J_rownnz[t] - 1
+            for e in range(m.ten_J_rowadr[t], last):
+                merge_chains(m, d, o, m.ten_J_colind[last], m.ten_J_colind[e])
 
 
 @ti.func

@@ -1,7 +1,9 @@
-"""Actuators on joints: activation dynamics, affine gain and bias, force (MuJoCo documentation, "Actuation model").
+"""Actuators of joints and tendons: activation, affine gain and bias, force (MuJoCo documentation, "Actuation model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
-A joint may limit the sum of what acts on it, to which some joints' compensation of gravity belongs.
+A joint may limit the sum of what acts on it, to which some joints' compensation of gravity belongs. Of a tendon l and
+l' are gear times its length and velocity, and qfrc_actuator is along its row; it may limit the sum of its actuators'
+forces, which are scaled down together before each is clamped.
 A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
 """
@@ -14,7 +16,9 @@ from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE
+from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE, TRN_TENDON
+
+TENDON = 4  # in the place of a joint's type
 
 
 @ti.func
@@ -31,8 +35,12 @@ def gear_axis(m: ti.template(), u: ti.i32):
 
 @ti.func
 def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u."""
+    """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u; on a tendon, its number and
+    the first entry of its row in the place of the second and the third."""
     j = m.actuator_trnid[u]
+    if ti.static(has.tendon):
+        if m.actuator_trntype[u] == TRN_TENDON:
+            j = 0
     t = m.jnt_type[j]
     qa = w * m.nq + m.jnt_qposadr[j]
     da = m.jnt_dofadr[j]
@@ -47,10 +55,87 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             length = r.dot(gear_axis(m, u))
     else:
         length = m.actuator_gear[u, 0] * d.qpos[qa]
+    if ti.static(has.tendon):
+        if m.actuator_trntype[u] == TRN_TENDON:
+            t = TENDON
+            qa = m.actuator_trnid[u]
+            da = m.ten_J_rowadr[qa]
+            n = m.ten_J_rownnz[qa]
+            length = m.actuator_gear[u, 0] * d.ten_length[w, qa]
     velocity = real(0.0)
     for k in range(n):
-        velocity = velocity + m.actuator_gear[u, k] * d.qvel[w * m.nv + da + k]
+        i = da + k
+        c = m.actuator_gear[u, k]
+        if ti.static(has.tendon):
+            i, c = moment(m, d, w, u, t, da, k)
+        velocity = velocity + c * d.qvel[w * m.nv + i]
     return t, qa, da, n, length, velocity
+
+
+@ti.func
+def moment(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32, k: ti.i32):
+    """Entry k of d length / d q of actuator u: its dof, and what it is, also where the actuator is on a tendon."""
+    i = da + k
+    c = real(0.0)
+    if t == TENDON:
+        i = m.ten_J_colind[da + k]
+        c = m.actuator_gear[u, 0] * d.ten_J[w, da + k]
+    else:
+        c = m.actuator_gear[u, k]
+    return i, c
+
+
+@ti.func
+def moment_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
+               k: ti.i32, bar: real):  # fmt: skip
+    """From the adjoint of that entry to the gear and to the tendon's row."""
+    i = k
+    x = bar
+    if t == TENDON:
+        i = 0
+        x = bar * d.ten_J[w, da + k]
+        g.ten_J_bar[w, da + k] = g.ten_J_bar[w, da + k] + bar * m.actuator_gear[u, 0]
+    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + x
+
+
+@ti.func
+def drive_velocity_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32,
+                       da: ti.i32, n: ti.i32, bar: real):  # fmt: skip
+    """From the adjoint of actuator u's velocity to v, the gear and the tendon's row (of `transmission`)."""
+    for k in range(n):
+        i = da + k
+        c = m.actuator_gear[u, k]
+        if ti.static(has.tendon):
+            i, c = moment(m, d, w, u, t, da, k)
+        iv = w * m.nv + i
+        g.qvel_bar[iv] = g.qvel_bar[iv] + bar * c
+        if ti.static(has.tendon):
+            moment_vjp(m, d, g, w, u, t, da, k, bar * d.qvel[iv])
+        else:
+            g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar * d.qvel[iv]
+
+
+@ti.func
+def drive_length_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32,
+                     qa: ti.i32, da: ti.i32, bar: real):  # fmt: skip
+    """From the adjoint of actuator u's length (of a ball without whole turns) to q and the gear. Of a free joint there
+    is no length."""
+    if t == BALL:
+        if ti.static(has.quaternion):
+            r = quat_log(read_quat(d.qpos, qa))
+            r_bar = jr_inverse_transpose(r, bar * gear_axis(m, u))
+            for i in ti.static(range(3)):
+                k = w * m.nv + da + i
+                g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + bar * r[i]
+                g.qpos_bar[k] = g.qpos_bar[k] + r_bar[i]
+    elif t == TENDON:
+        if ti.static(has.tendon):
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.ten_length[w, qa]
+            g.ten_length_bar[w, qa] = g.ten_length_bar[w, qa] + bar * m.actuator_gear[u, 0]
+    elif t != FREE:
+        k = w * m.nv + da
+        g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.qpos[qa]
+        g.qpos_bar[k] = g.qpos_bar[k] + bar * m.actuator_gear[u, 0]
 
 
 @ti.func
@@ -117,6 +202,43 @@ def clamped_force(m: ti.template(), u: ti.i32, force: real):
     return f, slope
 
 
+@ti.func
+def raw_force(m: ti.template(), u: ti.i32, given: real, length: real, velocity: real):
+    """Force of actuator u before any limit, its input without whole turns, and its gain."""
+    x = unwound(m, u, given, length)
+    gain = affine(m.actuator_gainprm, u, length, velocity)
+    return gain * x + affine(m.actuator_biasprm, u, length, velocity), x, gain
+
+
+@serves("tendon_actfrc")
+@ti.func
+def sum_forces(m: ti.template(), d: ti.template(), w: ti.i32):
+    """ten_actfrc: the sum of forces on each tendon before any limit, which `actuation` reads."""
+    for t in range(m.ntendon):
+        d.ten_actfrc[w, t] = 0.0
+    for u in range(m.nu):
+        if m.actuator_trntype[u] == TRN_TENDON:
+            t, tendon, da, n, length, velocity = transmission(m, d, w, u)
+            given, slope, a = actuator_input(m, d, w, u)
+            force, x, gain = raw_force(m, u, given, length, velocity)
+            d.ten_actfrc[w, tendon] = d.ten_actfrc[w, tendon] + force
+
+
+@ti.func
+def tendon_scale(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """How much of actuator u's force its tendon lets through, and what its derivative by the sum of all is."""
+    s = real(1.0)
+    slope = real(0.0)
+    if m.actuator_trntype[u] == TRN_TENDON:
+        t = m.actuator_trnid[u]
+        total = d.ten_actfrc[w, t]
+        end = ti.min(ti.max(total, m.tendon_actfrcrange[t, 0]), m.tendon_actfrcrange[t, 1])
+        if m.tendon_actfrclimited[t] and end != total and total != 0:
+            s = end / total
+            slope = -s / total
+    return s, slope
+
+
 @serves("activation")
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -138,38 +260,78 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         d.qfrc_actuator[w, i] = 0.0
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
-        x, slope, a = actuator_input(m, d, w, u)
-        x = unwound(m, u, x, length)
-        gain = affine(m.actuator_gainprm, u, length, velocity)
-        force = gain * x + affine(m.actuator_biasprm, u, length, velocity)
+        given, slope, a = actuator_input(m, d, w, u)
+        force, x, gain = raw_force(m, u, given, length, velocity)
+        if ti.static(has.tendon_actfrc):
+            scale, by_sum = tendon_scale(m, d, w, u)
+            force = scale * force
         f, s = clamped_force(m, u, force)
         d.actuator_force[w * m.nu + u] = f
-        for i in range(da, da + n):
-            d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + m.actuator_gear[u, i - da] * f
+        for k in range(n):
+            i = da + k
+            c = m.actuator_gear[u, k]
+            if ti.static(has.tendon):
+                i, c = moment(m, d, w, u, t, da, k)
+            d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + c * f
     add_gravcomp(m, d, w, forces)
     clamp_joint_forces(m, d, w)
+
+
+@serves("tendon_actfrc")
+@ti.func
+def sum_forces_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """ten_actfrc_bar: the adjoint of the sum of forces on each tendon, which `actuation_vjp` reads."""
+    for t in range(m.ntendon):
+        g.ten_actfrc_bar[w, t] = 0.0
+    for u in range(m.nu):
+        scale, by_sum = tendon_scale(m, d, w, u)
+        if by_sum != 0:
+            t, tendon, da, n, length, velocity = transmission(m, d, w, u)
+            given, slope, a = actuator_input(m, d, w, u)
+            force, x, gain = raw_force(m, u, given, length, velocity)
+            f, fs = clamped_force(m, u, scale * force)
+            f_bar = g.force_bar[w * m.nu + u]
+            for k in range(n):
+                i, c = moment(m, d, w, u, t, da, k)
+                z = d.z[w, i]
+                if ti.static(has.actfrc):
+                    z = z * force_slope(m, d, w, i)
+                f_bar = f_bar - z * c
+            g.ten_actfrc_bar[w, tendon] = g.ten_actfrc_bar[w, tendon] + f_bar * fs * by_sum * force
 
 
 @ti.func
 def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-qfrc_actuator) and what sensors of the force ask (g.force_bar) to q, v, act, ctrl and parameters."""
-    nv = m.nv
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
-        x, slope, a = actuator_input(m, d, w, u)
-        whole, rate = turns(m, u, x, length)
-        x = unwound(m, u, x, length)
-        gain = affine(m.actuator_gainprm, u, length, velocity)
-        force = gain * x + affine(m.actuator_biasprm, u, length, velocity)
+        given, slope, a = actuator_input(m, d, w, u)
+        whole, rate = turns(m, u, given, length)
+        force, x, gain = raw_force(m, u, given, length, velocity)
         f, fs = clamped_force(m, u, force)
+        if ti.static(has.tendon_actfrc):
+            scale, by_sum = tendon_scale(m, d, w, u)
+            f, fs = clamped_force(m, u, scale * force)
         f_bar = g.force_bar[w * m.nu + u]
-        for i in range(n):
-            z = d.z[w, da + i]
+        for k in range(n):
+            i = da + k
+            c = m.actuator_gear[u, k]
+            if ti.static(has.tendon):
+                i, c = moment(m, d, w, u, t, da, k)
+            z = d.z[w, i]
             if ti.static(has.actfrc):
-                z = z * force_slope(m, d, w, da + i)
-            f_bar = f_bar - z * m.actuator_gear[u, i]
-            g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - z * f
+                z = z * force_slope(m, d, w, i)
+            f_bar = f_bar - z * c
+            if ti.static(has.tendon):
+                moment_vjp(m, d, g, w, u, t, da, k, -z * f)
+            else:
+                g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - z * f
         f_bar = f_bar * fs
+        if ti.static(has.tendon_actfrc):
+            scale, by_sum = tendon_scale(m, d, w, u)
+            f_bar = f_bar * scale
+            if by_sum != 0:
+                f_bar = f_bar + g.ten_actfrc_bar[w, qa]
         if a >= 0:
             g.act_bar[a] = g.act_bar[a] + f_bar * gain
         else:
@@ -183,22 +345,14 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + f_bar * velocity
         l_bar = f_bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
         v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
-        for i in range(n):
-            iv = w * nv + da + i
-            g.qvel_bar[iv] = g.qvel_bar[iv] + v_bar * m.actuator_gear[u, i]
-            g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + v_bar * d.qvel[iv]
-        if t == BALL:
-            if ti.static(has.quaternion):
-                r = quat_log(read_quat(d.qpos, qa))
-                r_bar = jr_inverse_transpose(r, l_bar * gear_axis(m, u))
+        drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
+        drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
+        if ti.static(has.quaternion):
+            if t == BALL:
                 for i in ti.static(range(3)):
                     # a whole turn is 2 pi |gear|
-                    x_bar = l_bar * r[i] - f_bar * gain * whole * rate * m.actuator_gear[u, i]
-                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + x_bar
-                    g.qpos_bar[w * nv + da + i] = g.qpos_bar[w * nv + da + i] + r_bar[i]
-        elif t != FREE:
-            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + l_bar * d.qpos[qa]
-            g.qpos_bar[w * nv + da] = g.qpos_bar[w * nv + da] + l_bar * m.actuator_gear[u, 0]
+                    turn_bar = f_bar * gain * whole * rate * m.actuator_gear[u, i]
+                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - turn_bar
 
 
 @ti.func

@@ -1,7 +1,8 @@
 """What is implicit in the velocity update of Euler and implicitfast (MuJoCo documentation, "Numerical integration").
 
-    (M + h D) a_eff = M a         D = diag(damping's slope); implicitfast adds the actuators' velocity derivatives
-                                                       and, for lone free bodies, that of the bias (free_body.py)
+    (M + h D) a_eff = M a         D = diag(damping's slope); implicitfast adds the actuators' velocity derivatives,
+                                  those of tendons' dampers where M has entries (tendon.py), and, for lone free bodies,
+                                  that of the bias (free_body.py)
 Adjoint: mu = -(M + h D)^-T a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and h mu^T dD a_eff, goes
 through rnea_vjp (columns P, Q) and `damping_vjp`.
 """
@@ -9,12 +10,13 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.actuation import actuator_input, affine, clamped_force, transmission, unwound
+from engine.dynamics.actuation import TENDON, actuator_input, clamped_force, raw_force, tendon_scale, transmission
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.passive import nonlinear_damping
+from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
 from engine.model.constants import EULER, IMPLICITFAST
 
@@ -40,30 +42,44 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
 
 @ti.func
 def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d force / d velocity of actuator u, its input, first dof and number of dofs. 0 while its force is clamped, or
-    the sum of those on its joint."""
+    """d force / d velocity of actuator u, its input, first dof and number of dofs: none on a tendon, whose number is in
+    the place of the first. 0 while its force is clamped, or the sum of those on its joint or tendon."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
-    x, slope, a = actuator_input(m, d, w, u)
-    x = unwound(m, u, x, length)
-    gain = affine(m.actuator_gainprm, u, length, velocity)
-    f, fs = clamped_force(m, u, gain * x + affine(m.actuator_biasprm, u, length, velocity))
+    given, slope, a = actuator_input(m, d, w, u)
+    force, x, gain = raw_force(m, u, given, length, velocity)
+    f, fs = clamped_force(m, u, force)
+    if ti.static(has.tendon_actfrc):
+        scale, by_sum = tendon_scale(m, d, w, u)
+        f, fs = clamped_force(m, u, scale * force)
+        if by_sum != 0:
+            fs = 0.0
     if ti.static(has.actfrc):
-        fs = fs * force_slope(m, d, w, da)
+        if t != TENDON:
+            fs = fs * force_slope(m, d, w, da)
+    if ti.static(has.tendon):
+        if t == TENDON:
+            da = qa
+            n = 0
     return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, da, n
 
 
 @serves("implicitfast")
 @ti.func
 def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD minus h times the actuators' velocity slopes."""
+    """MhD minus h times the actuators' velocity slopes; of tendons with those of their dampers."""
     h = m.timestep
+    damping_slopes(m, d, w)
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
+        if ti.static(has.tendon):
+            if n == 0:
+                d.ten_slope[w, da] = d.ten_slope[w, da] - s * m.actuator_gear[u, 0] * m.actuator_gear[u, 0]
         for k in range(n):
             diagonal = diagonal_at(m, w, da + k)
             for i in range(k + 1):
                 e = diagonal - i
                 d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
+    add_slopes(m, d, w)
 
 
 @ti.func
@@ -126,6 +142,7 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 @ti.func
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
+    add_slopes_vjp(m, d, g, w)
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
         gm = real(0.0)
@@ -134,6 +151,11 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             gm = gm + m.actuator_gear[u, k] * d.mu[w, da + k]
             ga = ga + m.actuator_gear[u, k] * d.qacc_eff[w, da + k]
         s_bar = -h * gm * ga * fs
+        if ti.static(has.tendon):
+            if n == 0:
+                gear = m.actuator_gear[u, 0]
+                s_bar = -d.ten_slope[w, da] * gear * gear * fs
+                g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] - 2.0 * d.ten_slope[w, da] * s * gear
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
         x_bar = s_bar * m.actuator_gainprm[u, 2]

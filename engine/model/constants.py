@@ -4,8 +4,10 @@ FREE, BALL, SLIDE, HINGE = 0, 1, 2, 3  # jnt_type (mjtJoint)
 PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, SDF = range(9)  # geom_type (mjtGeom)
 EULER, RK4, IMPLICIT, IMPLICITFAST = range(4)  # opt.integrator (mjtIntegrator)
 PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
-EQ_CONNECT, EQ_WELD, EQ_JOINT = range(3)  # eq_type (mjtEq)
-EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint"}
+EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
+EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
+TRN_JOINT, TRN_TENDON = 0, 3  # actuator_trntype (mjtTrn)
+WRAP_JOINT = 1  # wrap_type (mjtWrap)
 
 JOINT_NAMES = {FREE: "free", BALL: "ball", SLIDE: "slide", HINGE: "hinge"}
 GEOM_NAMES = {
@@ -20,9 +22,9 @@ NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 
 DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT = range(4)  # actuator_dyntype (mjtDyn)
 
-# What a sensor is attached to: a joint, an actuator, a site, or a body frame; sensors.py has what each may be.
+# What a sensor is attached to: a joint, a tendon, an actuator, a site, or a body frame; sensors.py has what may be.
 # BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").
-OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR, OBJ_NONE = range(7)
-OBJ_NAMES = ("body", "xbody", "site", "geom", "joint", "actuator", "none")
+OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR, OBJ_NONE, OBJ_TENDON = range(8)
+OBJ_NAMES = ("body", "xbody", "site", "geom", "joint", "actuator", "none", "tendon")
 
 MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)

@@ -103,12 +103,14 @@ def _model_name(mj):
 
 
 def _used(model):
-    """What was taken over as it is, in four lines."""
+    """What was taken over as it is, in a few lines."""
     joints = Counter(c.JOINT_NAMES[kind] for kind in model.jnt_type)
+    tendons = [f"{model.ntendon} fixed tendons"] * (model.ntendon > 0)
     return [
         f"{model.nbody - 1} bodies, {model.njnt} joints ({', '.join(f'{n} {kind}' for kind, n in joints.items())})",
         f"integrator {c.INTEGRATOR_NAMES[model.opt.integrator]}, timestep {model.opt.timestep:g}, "
         f"{c.CONE_NAMES[model.opt.cone]} friction cone",
         f"{model.nu} actuators, {model.nsensor} sensors, {len(model.key_names)} keyframes",
         f"{model.ngeom} geoms in {model.npair} pairs that may touch",
+        *tendons,
     ]

@@ -19,6 +19,7 @@ from .constants import (
     OBJ_JOINT,
     OBJ_NONE,
     OBJ_SITE,
+    OBJ_TENDON,
     OBJ_XBODY,
     PLANE,
     SPHERE,
@@ -29,8 +30,8 @@ from .constants import (
 LEVELS = {
     "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",
-    "ball": "ball_sensor", "actuator": "actuator_sensor", "limit": "limit_sensor", "wrench": "wrench_sensor",
-    "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
+    "ball": "ball_sensor", "actuator": "actuator_sensor", "tendon": "tendon_sensor", "limit": "limit_sensor",
+    "wrench": "wrench_sensor", "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
     "distance": "distance_sensor",
 }  # fmt: skip
 LEVEL = SimpleNamespace(**{name: k for k, name in enumerate(LEVELS)})
@@ -41,16 +42,16 @@ _JOINT, _ACTUATOR, _BODY, _SITE = (
     {"joint": OBJ_JOINT}, {"actuator": OBJ_ACTUATOR}, {"body": OBJ_BODY}, {"site": OBJ_SITE}
 )  # fmt: skip
 _MET = {"none": OBJ_NONE, "geom": OBJ_GEOM, "body": OBJ_BODY, "xbody": OBJ_XBODY}
-_NOTHING = {"none": OBJ_NONE}
+_NOTHING, _TENDON = {"none": OBJ_NONE}, {"tendon": OBJ_TENDON}
 _APART = {"geom": OBJ_GEOM, "body": OBJ_BODY}
 _SCALAR, _BALL, _LIMITED = ("slide", "hinge"), ("ball",), ("slide", "hinge", "ball")
 
 
 class Row(NamedTuple):
     """A kind of sensor. unit: q and tau stand for those of its joint's coordinate and force. joints: allowed types of
-    the joint that it is attached to. limited: whether the joint must be. clips: whether it may have a cutoff.
-    references: what else it may be given, a frame to be measured in or what a contact is with. own: it is read in the
-    axes of its own frame."""
+    the joint that it is attached to. limited: whether what it is attached to must be. clips: whether it may have a
+    cutoff. references: what else it may be given, a frame to be measured in or what a contact is with. own: it is read
+    in the axes of its own frame."""
 
     name: str
     level: str
@@ -104,6 +105,12 @@ ROWS = (
     Row("distance", "distance", 1, _APART, "m", references=_APART, mjsens="GEOMDIST"),
     Row("normal", "distance", 3, _APART, "1", references=_APART, mjsens="GEOMNORMAL"),
     Row("fromto", "distance", 6, _APART, "m", references=_APART, mjsens="GEOMFROMTO"),
+    Row("tendonpos", "tendon", 1, _TENDON, "m"),
+    Row("tendonvel", "tendon", 1, _TENDON, "m/s"),
+    Row("tendonactuatorfrc", "tendon", 1, _TENDON, "N", mjsens="TENDONACTFRC"),
+    Row("tendonlimitpos", "limit", 1, _TENDON, "m", limited=True),
+    Row("tendonlimitvel", "limit", 1, _TENDON, "m/s", limited=True),
+    Row("tendonlimitfrc", "limit", 1, _TENDON, "N", limited=True),
 )
 
 # Of contact sensors, in MuJoCo's order: what they may give, bits of a number, with size and unit; of which contacts.

@@ -1,7 +1,8 @@
 """What follows from the tree and from inertias at qpos0, as in MuJoCo's mj_setConst, in NumPy.
 
     J_b    (6, nv) Jacobian of body b at its centre of mass: three rows of translation, three of rotation
-    M      sum_b J_b^T diag(m_b, I_b) J_b + armature: one block for each tree of dofs, so trees are taken one by one
+    M      sum_b J_b^T diag(m_b, I_b) J_b + armature (of tendons, where M has entries: tendons.py): one block for each
+           tree of dofs, so trees are taken one by one
     body_invweight0[b] = mean of the diagonal of J_b M^-1 J_b^T, translation and rotation apart
     dof_invweight0     = diagonal of M^-1, averaged over the three axes of a ball or of each half of a free joint
 
@@ -15,6 +16,7 @@ import numpy as np
 from . import constants as c
 from .inertia import MINVAL
 from .rotation import quat_mul, quat_to_mat
+from .tendons import inertia
 
 ALIGNED = 1e-6  # MuJoCo's tolerance for "at the origin of the body"; along an axis it takes literally
 
@@ -83,11 +85,15 @@ def _only_slides(m, b):
     """Whether MuJoCo takes body b for one whose mass matrix is `mass * identity`, and reads 1 / mass off it.
 
     A lone body near the world that slides along its own axes. The weight then counts the axes that move instead of
-    all three, and leaves armature out; the solver's regularisation depends on it, so we follow.
+    all three, and leaves armature out (of a tendon it makes the body one like any other); the solver's regularisation
+    depends on it, so we follow.
     """
     joints = np.flatnonzero(m.jnt_bodyid == b)
     parent = m.body_parentid[b]
     near_world = parent == 0 or (m.body_dofnum[parent] == 0 and m.body_parentid[parent] == 0)
+    heavy = m.wrap_objid[np.repeat(np.asarray(m.tendon_armature) != 0, m.tendon_num)]  # joints of tendons with armature
+    if np.isin(joints, heavy).any():
+        return False
     if not near_world or b in m.body_parentid or not len(joints) or (m.jnt_type[joints] != c.SLIDE).any():
         return False
     off_axis = np.sort(abs(m.jnt_axis[joints]), axis=1)[:, :2]
@@ -126,6 +132,9 @@ def trees(m):
             turned = quat_to_mat(quat_mul(xquat[b], m.body_iquat[b])).T @ angular
             own = m.body_mass[b] * linear.T @ linear + turned.T @ (m.body_inertia[b][:, None] * turned)
             mass[np.ix_(above, above)] += own
+        for i, j, own in inertia(m, {int(dof): i for i, dof in enumerate(dofs)}) if np.any(m.tendon_armature) else ():
+            mass[i, j] += own
+            mass[j, i] += own * (i != j)
         yield dofs, jacobians, mass
 
 

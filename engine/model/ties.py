@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import constants as c
+from .tendons import deepest_dofs, tendon_dofs
 from .trees import last_dof, pair_dofs
 
 NOTHING = {
@@ -23,6 +24,13 @@ def _tie(m, e):
                 at = m.jnt_qposadr[j]
                 tie |= {f"qposadr{k}": at, f"last{k}": m.jnt_dofadr[j], f"ref{k}": m.qpos0[at]}
                 tie["diaga"] += m.dof_invweight0[m.jnt_dofadr[j]]
+        return tie | {"polycoef": data[:5]}
+    if m.eq_type[e] == c.EQ_TENDON:  # lengths in the place of coordinates
+        deepest = deepest_dofs(m)
+        for k, t in (("1", first), ("2", second)):
+            if t >= 0:
+                tie |= {f"qposadr{k}": t, f"last{k}": deepest[t], f"ref{k}": m.tendon_length0[t]}
+                tie["diaga"] += m.tendon_invweight0[t]
         return tie | {"polycoef": data[:5]}
     weld, last = m.eq_type[e] == c.EQ_WELD, last_dof(m)
     bodies = (first, second)
@@ -53,6 +61,8 @@ def ties(m):
 
 
 def coupled_dofs(m):
-    """The deepest dofs that move the two sides of each candidate pair and each tie, -1 for the world's: (2, n)."""
+    """The deepest dofs that move the two sides of each candidate pair and each tie, -1 for the world's: (2, n). Of a
+    tendon, its deepest dof with each of the others."""
     tied = [(tie["last1"], tie["last2"]) for tie in ties(m)]
+    tied += [(dofs[-1], dof) for dofs in tendon_dofs(m) for dof in dofs[:-1]]
     return np.concatenate([pair_dofs(m), np.array(tied, int).reshape(-1, 2).T], axis=1)

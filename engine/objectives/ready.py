@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.clocks import times_of
 from engine.model import ModelError
-from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY
+from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, TRN_JOINT
 from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
 
@@ -129,6 +129,8 @@ class Energy(Objective):
     """
 
     def __init__(self, model):
+        for i in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
+            raise ModelError(f"Energy: {model.label('actuator', i)} is on a tendon, allowed: on a hinge or slide")
         self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
         self.gain = model.actuator_gainprm[:, 0].copy()
         self.sensor = np.full(model.nu, -1)

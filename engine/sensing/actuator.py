@@ -6,12 +6,9 @@ So it is asked for together with that of the step, which has a test vector of it
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
-from engine.dynamics.actuation import gear_axis, transmission
-from engine.dynamics.kinematics import read_quat
-from engine.math.quat import jr_inverse_transpose, quat_log
+from engine.compiler.features import serves
+from engine.dynamics.actuation import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.math.types import real
-from engine.model.constants import BALL, FREE
 from engine.model.sensors import SENS
 from engine.sensing.values import cotangent
 
@@ -40,22 +37,9 @@ def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
     if t != SENS.jointactuatorfrc:
         kind, qa, da, n, length, velocity = transmission(m, d, w, u)
         if t == SENS.actuatorvel:
-            for i in range(n):
-                k = w * m.nv + da + i
-                g.qvel_bar[k] = g.qvel_bar[k] + bar * m.actuator_gear[u, i]
-                g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + bar * d.qvel[k]
-        elif kind == BALL:
-            if ti.static(has.quaternion):
-                r = quat_log(read_quat(d.qpos, qa))
-                r_bar = jr_inverse_transpose(r, bar * gear_axis(m, u))
-                for i in ti.static(range(3)):
-                    k = w * m.nv + da + i
-                    g.qpos_bar[k] = g.qpos_bar[k] + r_bar[i]
-                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + bar * r[i]
-        elif kind != FREE:
-            k = w * m.nv + da
-            g.qpos_bar[k] = g.qpos_bar[k] + bar * m.actuator_gear[u, 0]
-            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.qpos[qa]
+            drive_velocity_vjp(m, d, g, w, u, kind, da, n, bar)
+        else:
+            drive_length_vjp(m, d, g, w, u, kind, qa, da, bar)
 
 
 @serves("actuator_sensor")

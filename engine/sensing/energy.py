@@ -9,6 +9,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.dynamics.kinematics import origin
 from engine.dynamics.passive import ball_spring, nonlinear_spring
+from engine.dynamics.tendon import spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, inertia_mul
@@ -47,6 +48,7 @@ def momentum_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
         for i in range(m.nv):
             v = d.qvel[w * m.nv + i]
             x[0] = x[0] + 0.5 * m.dof_armature[i] * v * v
+        x[0] = x[0] + tendon_kinetic(m, d, w)
     return x
 
 
@@ -95,6 +97,8 @@ def momentum_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             v = d.qvel[k]
             g.qvel_bar[k] = g.qvel_bar[k] + bar[0] * m.dof_armature[i] * v
             g.dof_armature[w, i] = g.dof_armature[w, i] + 0.5 * bar[0] * v * v
+        if ti.static(has.tendon):
+            tendon_kinetic_vjp(m, d, g, w, bar[0])
 
 
 @ti.func
@@ -111,7 +115,49 @@ def potential(m: ti.template(), d: ti.template(), w: ti.i32):
         if ti.static(has.polynomial):
             s = reach(m, j, r)
             x = x + (m.jnt_stiffnesspoly[joint, 0] / 3.0 + m.jnt_stiffnesspoly[joint, 1] * s / 4.0) * s * s * s
+    if ti.static(has.tendon):
+        for t in range(m.ntendon):
+            s, end = tendon_stretch(m, d, w, t)
+            k = 0.5 * m.tendon_stiffness[t]
+            k = k + (m.tendon_stiffnesspoly[t, 0] / 3.0 + m.tendon_stiffnesspoly[t, 1] * s / 4.0) * s
+            x = x + k * s * s
     return x
+
+
+@ti.func
+def tendon_kinetic(m: ti.template(), d: ti.template(), w: ti.i32):
+    """What the tendons' armature adds to the kinetic energy, as M has it."""
+    x = real(0.0)
+    if ti.static(has.tendon):
+        for t in range(m.ntendon):
+            first = m.tendon_pairadr[t]
+            for p in range(first, first + m.tendon_pairnum[t]):
+                i = m.couple_deep[p]
+                j = m.couple_above[p]
+                twice = ti.cast(2 - (i == j), real)
+                v = d.qvel[w * m.nv + m.ten_J_colind[i]] * d.qvel[w * m.nv + m.ten_J_colind[j]]
+                x = x + 0.5 * twice * m.tendon_armature[t] * d.ten_J[w, i] * d.ten_J[w, j] * v
+    return x
+
+
+@ti.func
+def tendon_kinetic_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, bar: real):
+    for t in range(m.ntendon):
+        first = m.tendon_pairadr[t]
+        for p in range(first, first + m.tendon_pairnum[t]):
+            i = m.couple_deep[p]
+            j = m.couple_above[p]
+            k = w * m.nv + m.ten_J_colind[i]
+            n = w * m.nv + m.ten_J_colind[j]
+            a = 0.5 * ti.cast(2 - (i == j), real) * bar
+            x = d.ten_J[w, i] * d.ten_J[w, j]
+            v = d.qvel[k] * d.qvel[n]
+            g.tendon_armature[w, t] = g.tendon_armature[w, t] + a * x * v
+            a = a * m.tendon_armature[t]
+            g.qvel_bar[k] = g.qvel_bar[k] + a * x * d.qvel[n]
+            g.qvel_bar[n] = g.qvel_bar[n] + a * x * d.qvel[k]
+            g.ten_J_bar[w, i] = g.ten_J_bar[w, i] + a * v * d.ten_J[w, j]
+            g.ten_J_bar[w, j] = g.ten_J_bar[w, j] + a * v * d.ten_J[w, i]
 
 
 @ti.func
@@ -163,6 +209,14 @@ def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if m.coord_kind[j] == QUATERNION:
             g.qpos_bar[k + 1] = g.qpos_bar[k + 1] + f[1]
             g.qpos_bar[k + 2] = g.qpos_bar[k + 2] + f[2]
+    if ti.static(has.tendon):
+        for t in range(m.ntendon):
+            s, end = tendon_stretch(m, d, w, t)
+            k, slope = spring_of(m, t, s)
+            g.tendon_stiffness[w, t] = g.tendon_stiffness[w, t] + 0.5 * bar * s * s
+            g.ten_length_bar[w, t] = g.ten_length_bar[w, t] + bar * k * s
+            if end >= 0:
+                g.tendon_lengthspring[w, t, end] = g.tendon_lengthspring[w, t, end] - bar * k * s
 
 
 @ti.func

@@ -15,6 +15,7 @@ from engine.sensing.frames import narrow, wide
 from engine.sensing.position import orientation_sensor, orientation_sensor_vjp
 from engine.sensing.state import ball_sensor, ball_sensor_vjp, state_sensor, state_sensor_vjp
 from engine.sensing.subtree import subtree_sensor, subtree_sensor_vjp
+from engine.sensing.tendon import tendon_sensor, tendon_sensor_vjp
 from engine.sensing.touch import touch_sensor, touch_sensor_vjp
 from engine.sensing.values import cotangent, write_sensor
 
@@ -43,7 +44,10 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
         elif level == LEVEL.actuator:
             if ti.static(has.actuator_sensor):
                 x[0] = actuator_sensor(m, d, w, s)
-        if level <= LEVEL.actuator:
+        elif level == LEVEL.tendon:
+            if ti.static(has.tendon_sensor):
+                x[0] = tendon_sensor(m, d, w, s)
+        if level <= LEVEL.tendon:
             write_sensor(m, d, w, s, x)
 
 
@@ -68,3 +72,5 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             ball_sensor_vjp(m, d, g, w, s, f)
         elif level == LEVEL.actuator:
             actuator_sensor_vjp(m, d, g, w, s, f[0])
+        elif level == LEVEL.tendon:
+            tendon_sensor_vjp(m, d, g, w, s, f[0])

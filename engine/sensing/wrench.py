@@ -47,7 +47,7 @@ def sides(m: ti.template(), d: ti.template(), c: ti.i32, top: ti.i32):
     second = 0
     if is_equality(d.con_pair[c]):
         e = EQUALITY - d.con_pair[c]
-        if m.eq_kind[e] != EQ_JOINT:
+        if m.eq_kind[e] < EQ_JOINT:  # connect, weld
             first = ti.cast(in_subtree(m, m.eq_body1[e], top), ti.i32)
             second = ti.cast(in_subtree(m, m.eq_body2[e], top), ti.i32)
     return first, second

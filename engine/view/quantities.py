@@ -107,11 +107,14 @@ def act_labels(model):
     return [(model.actuator_names[i] or f"actuator {i}", "activation", "input of the actuator") for i in stateful]
 
 
+_OBJECTS = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator", c.OBJ_TENDON: "tendon"}
+
+
 def sensor_labels(model):
     labels = []
     for s, kind in enumerate(model.sensor_type):
         name = model.sensor_names[s] or f"sensor {s}"
-        word = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator"}.get(int(model.sensor_objtype[s]), "")
+        word = _OBJECTS.get(int(model.sensor_objtype[s]), "")
         group = f"{ROWS[kind].name}{' of ' + word if word else ''}"
         if kind == SENS.contact:
             labels += _contact_labels(model, s, name)
@@ -136,6 +139,8 @@ def _sensor_unit(model, s):
     """The unit of a sensor, in which q and tau stand for those of its joint's coordinate and force."""
     unit, j = ROWS[model.sensor_type[s]].unit, int(model.sensor_objid[s])
     if model.sensor_objtype[s] == c.OBJ_ACTUATOR:  # before the gear turns its force into the joint's
+        if model.actuator_trntype[j] == c.TRN_TENDON:
+            return unit.replace("q", "m").replace("tau", "N")
         j = model.actuator_trnid[j]
     elif model.sensor_objtype[s] != c.OBJ_JOINT:
         return unit

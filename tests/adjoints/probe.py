@@ -11,13 +11,13 @@ from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp
+from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
 from engine.diff.program import bind_program
 from engine.diff.tape import MOCAP, Tape
-from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp
+from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.crba import mass_mul
@@ -35,6 +35,7 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.tendon import tendons_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.coordinates import displace, quat_gradient
@@ -49,13 +50,13 @@ STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
     "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
     "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP GRAVCOMP_VJP "
-    "ACCELERATION_VJP"
+    "ACCELERATION_VJP TENDON_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
     CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
-    GRAVCOMP_VJP, ACCELERATION_VJP,
+    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP,
 ) = range(len(STAGES))  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == PASSIVE_VJP:
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
+        sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
@@ -120,6 +122,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         rows_vjp(m, d, g, w)
         blocks_vjp(m, d, g, w)
         equality_blocks_vjp(m, d, g, w)
+        tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         rnea_vjp(m, d, g, w, i)
@@ -144,6 +147,9 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == GRAVCOMP_VJP:
         gravcomp_vjp(m, d, g, w, 1)
         gravcomp_vjp(m, d, g, w, 0)
+    elif what == TENDON_VJP:
+        # after all others; springs and dampers, armature
+        tendons_vjp(m, d, g, w, i)
     else:
         acceleration_vjp(m, d, w)
 
@@ -160,7 +166,7 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
-    "params_bar", "mocap_bar",
+    "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar",
 )  # fmt: skip
 
 

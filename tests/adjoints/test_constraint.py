@@ -13,6 +13,7 @@ from tests.quick import contacts_of_pairs
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "pair_friction", "body_mass", "gravity")
+OF_TENDONS = ("tendon_frictionloss", "tendon_armature", "wrap_prm")
 
 
 def contacts(probe, column):
@@ -78,13 +79,13 @@ def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **op
     case.run((p.MOTIONS, 0))
     if side == 0:
         ask(probe, bars_of_forces)
-    case.run(p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
+    case.run(p.CONSTRAINT_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
     bars = {n: probe.bar(n) for n in names if n != "qacc"}
     if "qacc" in names:
         bars["qacc"] = slope_by_acceleration(probe, z, bars_of_forces)
-    frictionless = (case.x["dof_frictionloss"] == 0).any()
+    frictionless = [n for n in names if n.endswith("frictionloss") and (case.x[n] == 0).any()]
     options = {"tolerance": 1e-6, **options}
-    case.compare(forward, bars, side=side, skip=("dof_frictionloss",) if frictionless else (), **options)
+    case.compare(forward, bars, side=side, skip=frictionless, **options)
     return ncon, nrow
 
 
@@ -121,6 +122,16 @@ def test_mocap_bodies(probes, name):
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.05)
         assert constraint(probe, state, names=(*NAMES, "mocap_pos", "mocap_quat"))[0]
+
+
+@pytest.mark.parametrize("name", zoo.TAUT)
+def test_tendons(probes, name):
+    mj, probe = probes(zoo.TAUT[name])
+    found = 0
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.5)
+        found += constraint(probe, state, names=NAMES + OF_TENDONS)[0]
+    assert found
 
 
 @CONES

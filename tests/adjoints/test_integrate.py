@@ -11,10 +11,11 @@ from tests.adjoints import probe as p
 from tests.physics.test_integrators import LONE
 
 EULER, RK4, IMPLICITFAST = 0, 1, 3
-MODELS = {**zoo.SMOOTH, "lone free bodies": LONE}
+MODELS = {**zoo.SMOOTH, "lone free bodies": LONE, **{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}}
 JOINTS = ("hinge", "slide", "ball", "free", "slides and ball", "trees")
 DAMPING = ("qpos", "qvel", "act", "ctrl", "dof_damping", "dof_armature", "body_mass", "body_inertia",
-           "actuator_gear", "actuator_gainprm", "actuator_biasprm")  # fmt: skip
+           "actuator_gear", "actuator_gainprm", "actuator_biasprm", "tendon_damping", "tendon_armature",
+           "wrap_prm")  # fmt: skip
 
 
 def states(mj):
@@ -89,7 +90,7 @@ def test_advance(probes, name, integrator):
         case.run((p.ADVANCE_VJP, 1))
         qacc = probe.column("a_bar").copy()
         probe.column("z")[:] = 0
-        case.run((p.MOTIONS, 1), (p.RNEA_VJP, 1))
+        case.run((p.MOTIONS, 1), (p.TENDON_VJP, 1), (p.RNEA_VJP, 1))
         bars = {n: probe.bar(n) for n in DAMPING} | {"qacc": qacc}
         skip = () if damped else ("dof_damping",)
         case.compare(forward, bars, skip=skip)

@@ -28,10 +28,11 @@ def sensor(probe, state, weights):
     probe.column("a_bar")[:] = 0
     case.run((p.MOTIONS, 0), p.SENSORS_VJP, p.ACTUATION_VJP)
     probe.column("z")[:] = 0
-    case.run((p.RNEA_VJP, 0))
+    case.run((p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
     names = (
         "qpos", "qvel", "ctrl", "body_mass", "body_inertia", "gravity", "dof_armature", "jnt_stiffness",
-        "actuator_gear", "actuator_gainprm", "actuator_biasprm",
+        "actuator_gear", "actuator_gainprm", "actuator_biasprm", "tendon_stiffness", "tendon_armature",
+        "tendon_lengthspring", "wrap_prm",
     )  # fmt: skip
     bars = {n: probe.bar(n) for n in names} | {"qacc": probe.column("a_bar").copy()}
     return case.compare(forward, bars)
@@ -47,3 +48,17 @@ def test_sensors(probes, k):
     sensor(probe, moving, weights)
     if not mj.sensor_cutoff[k]:  # which one reading reaches exactly, at rest
         sensor(probe, (mj.qpos0, np.zeros(mj.nv), np.zeros(mj.na), np.zeros(mj.nu)), weights)
+
+
+OF_TENDONS = mujoco.MjModel.from_xml_string(zoo.tendon_sensors())
+LIMITS = range(int(mujoco.mjtSensor.mjSENS_TENDONLIMITPOS), int(mujoco.mjtSensor.mjSENS_TENDONLIMITFRC) + 1)
+
+
+@pytest.mark.parametrize("k", some(np.flatnonzero(~np.isin(OF_TENDONS.sensor_type, LIMITS)).tolist()))
+def test_sensors_of_tendons(probes, k):
+    """But those of limits, which tests/gradients has."""
+    mj, probe = probes(zoo.tendon_sensors())
+    rng = np.random.default_rng(0)
+    weights = np.zeros(mj.nsensordata)
+    weights[k] = rng.normal()
+    sensor(probe, zoo.random_state(mujoco, mj, rng, 0.4), weights)

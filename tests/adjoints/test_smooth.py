@@ -155,3 +155,27 @@ def test_rnea_and_xfrc(probes, name, applied):
     mj, probe = probes(zoo.SMOOTH[name])
     for state in states(mj, (0,)):
         rnea(probe, state, applied)
+
+
+@pytest.mark.parametrize("name", zoo.TENDONS)
+def test_tendons(probes, name):
+    """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""
+    mj, probe = probes(zoo.TENDONS[name])
+    for state in states(mj, (0, 1)):
+        case = p.Case(probe, state)
+        z, force_bar = case.rng.normal(size=case.model.nv), case.rng.normal(size=case.model.nu)
+
+        def forward(case=case, z=z, force_bar=force_bar):
+            case.run(p.TERMS)
+            d = case.sim.data
+            forces = d.qfrc_bias[0] - d.qfrc_passive[0] - d.qfrc_actuator[0]
+            return float(z @ (probe.column("ma") + forces) + force_bar @ d.actuator_force[0])
+
+        case.set()
+        case.run(p.TERMS)
+        probe.clear()
+        probe.column("z")[:] = z
+        probe.g["force_bar"][: case.model.nu] = force_bar
+        case.run((p.MOTIONS, 0), p.PASSIVE_VJP, p.ACTUATION_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
+        names = ["qpos", "qvel", "act", "ctrl", *(n for n in case.sim.params if n[:4] in ("tend", "wrap", "actu"))]
+        case.compare(forward, {n: probe.bar(n) for n in names if np.size(probe.bar(n)) and n != "tendon_frictionloss"})

@@ -125,3 +125,26 @@ def test_distances(simulators, integrator):
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())
+
+
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+def test_tendons(simulators, integrator):
+    """All together, and each limit read at least once."""
+    mj, sim = simulators(zoo.tendon_sensors(), integrator)
+    read = np.zeros(mj.nsensordata)
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.2)
+        rollout = Rollout(sim, mj, state, 3, seed=seed, applied=True)
+        assert_gradients(rollout.errors())
+        rollout.loss(rollout.inputs)
+        read += (rollout.tape.trajectory.sensordata != 0).sum(axis=(0, 1))
+    assert np.delete(read, 8).min() > 0  # the ninth is the force on a tendon without actuator
+
+
+@pytest.mark.parametrize("k", some(range(mujoco.MjModel.from_xml_string(zoo.tendon_sensors()).nsensor), 3))
+def test_each_sensor_of_tendons(simulators, k):
+    mj, sim = simulators(zoo.tendon_sensors())
+    for seed in (0, 1):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.15)
+        rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
+        assert_gradients(only(rollout, mj, k).errors())

@@ -10,6 +10,7 @@ from tests.physics.test_integrators import LONE
 
 INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
 MODELS = {"joints that feel": zoo.SENSED, **zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
+MODELS |= {**{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}, **zoo.TAUT}
 
 
 def assert_gradients(errors, tolerance=1e-6):

@@ -93,7 +93,8 @@ def test_refuses_by_name(call, message):
 
 
 @pytest.mark.parametrize("array, index, value, message", [
-    ("eq_type", 0, 3, "0 \\(connect\\), 1 \\(weld\\), 2 \\(joint\\)"),
+    ("eq_type", 0, 4, "0 \\(connect\\), 1 \\(weld\\), 2 \\(joint\\), 3 \\(tendon\\)"),
+    ("eq_type", 0, 3, "eq_objtype = 4; allowed: joints where the constraint is one of joints"),
     ("eq_objtype", 0, 0, "joints where the constraint is one of joints"),
     ("eq_obj1id", 0, 3, "a joint: 0 to 2"),
     ("eq_obj1id", 0, 2, "joint 2 is a free; allowed: a hinge or a slide"),

@@ -27,7 +27,8 @@ def asset(name):
 
 def compare(m, mj):
     for name, (size, _, _) in FIELDS.items():
-        if size in ("npair", "neq") or OWNERS[name].name == "mesh" or name in OWN or name.endswith("rgba"):
+        own = size in ("npair", "neq", "ntendon", "nwrap") or OWNERS[name].name == "mesh" or name in OWN
+        if own or name.endswith("rgba"):
             continue
         np.testing.assert_array_equal(getattr(m, name), getattr(mj, name), err_msg=name)
     for name in ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "nsensordata"):
@@ -274,8 +275,9 @@ def flag(text):
     return {"option": f"<option><flag {text}/></option>"}
 
 
-OF_MUJOCO_4 = ("flag speculative", "joint 'j': springyield")  # older files cannot say it
-TENDON = "<tendon><fixed name='t'><joint joint='j' coef='1'/></fixed></tendon>"
+OF_MUJOCO_4 = ("flag speculative", "joint 'j': springyield", "tendon 't': springyield")  # older files cannot say it
+TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
+FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
     ({"option": "<option integrator='implicit'/>"}, "integrator = implicit; allowed: Euler, RK4, implicitfast"),
     ({"option": "<option integrator='discrete'/>"}, "integrator = discrete"),
@@ -309,8 +311,11 @@ REFUSED = [
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
       "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
-    ({"extra": f"{TENDON}<equality><tendon tendon1='t'/></equality>"}, "equality 0: constraint tendon"),
-    ({"extra": "<tendon><fixed name='t' stiffness='1'><joint joint='j' coef='1'/></fixed></tendon>"}, "tendon 't'"),
+    ({"extra": TENDON.format("stiffness='1'")}, "tendon 't': spatial tendon; allowed: fixed, or one that does nothing"),
+    ({"extra": TENDON.format("") + "<sensor><tendonpos tendon='t'/></sensor>"}, "tendon 't': spatial tendon"),
+    ({"extra": TENDON.format("") + "<actuator><motor tendon='t'/></actuator>"}, "tendon 't': spatial tendon"),
+    ({"extra": TENDON.format("") + "<equality><tendon tendon1='t'/></equality>"}, "tendon 't': spatial tendon"),
+    ({"extra": FIXED.format("stiffness='1' springyield='.1'")}, "tendon 't': springyield"),
 ]
 
 

@@ -13,7 +13,7 @@ SMOOTH = (
 )  # fmt: skip
 POISONED = (
     "body", "xquat", "dof", "dofr", "M", "MhD", "H", "lone", "con_v", "con_r", "con_feature", "con_J", "con_turn",
-    "turn_J", "row_r", "act_dot", "sensordata",
+    "turn_J", "row_r", "act_dot", "sensordata", "tendon", "ten_J",
 )  # fmt: skip
 RNG_FORCE = 1.0
 
@@ -89,6 +89,8 @@ def errors(mj, sim, data):
     out["qacc"] = relative(d.qacc[0], data.qacc)
     scale = np.abs(data.qfrc_smooth).max()
     out["qfrc_constraint"] = relative(d.qfrc_constraint[0], data.qfrc_constraint, scale)
+    for name in ("ten_length", "ten_velocity"):
+        out[name] = relative(getattr(d, name)[0], getattr(data, name))
     out["sensordata"] = relative(d.sensordata[0], data.sensordata, 1e-3)
     return out | contact_errors(d, data)
 

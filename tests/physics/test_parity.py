@@ -39,6 +39,12 @@ def test_what_joints_feel_of_actuators(simulators):
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
 
 
+@pytest.mark.parametrize("name", zoo.TENDONS | zoo.TAUT)
+def test_tendons(simulators, name):
+    mj, sim = simulators((zoo.TENDONS | zoo.TAUT)[name])
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
+
+
 @pytest.mark.parametrize("name", zoo.ROWS)
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])

@@ -52,6 +52,23 @@ def test_limits(simulators):
     assert seen[:9].min() > 0, "every limit must act at least once, and not act"
 
 
+def test_tendons(simulators):
+    """Lengths, limits of either side, what actuators exert, energies."""
+    mj, sim = simulators(zoo.tendon_sensors())
+    mj.opt.enableflags |= int(mujoco.mjtEnableBit.mjENBL_ENERGY)
+    rng, data = np.random.default_rng(0), mujoco.MjData(mj)
+    seen, worst_error = np.zeros((mj.nsensordata, 2)), 0.0
+    for _ in range(60):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, 0.15), rng)
+        found = errors(mj, sim, data)
+        worst_error = max(worst_error, found["sensordata"])
+        seen += np.stack([data.sensordata != 0, data.sensordata == 0], 1)
+    assert worst_error < 1e-10
+    limits = np.isin(mj.sensor_type, range(int(mujoco.mjtSensor.mjSENS_TENDONLIMITPOS),
+                                           int(mujoco.mjtSensor.mjSENS_TENDONLIMITFRC) + 1))  # fmt: skip
+    assert limits.sum() == 6 and seen[limits].min() > 0, "every limit must act at least once, and not act"
+
+
 @pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", zoo.CONES)
 def test_forces_between_bodies_in_contact(simulators, cone, condim):
@@ -114,7 +131,8 @@ def test_touch(simulators, cone):
     assert seen.min() > 0, "every site must be touched at least once"
 
 
-@pytest.mark.parametrize("make", (zoo.contact_sensors, zoo.limit_sensors, zoo.ranging, zoo.sensing, zoo.apart))
+@pytest.mark.parametrize("make", (zoo.contact_sensors, zoo.limit_sensors, zoo.ranging, zoo.sensing, zoo.apart,
+                                  zoo.tendon_sensors))  # fmt: skip
 def test_worlds_do_not_mix(simulators, make):
     """Three worlds at once read what each reads alone, to the bit."""
     mj, sims = simulators(make(), None, 3)

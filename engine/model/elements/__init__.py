@@ -25,7 +25,7 @@ KINDS = (
 
 
 class Methods(
-    Body.Methods, Joint.Methods, Geom.Methods, Site.Methods, Equality.Methods, Actuator.Methods, Sensor.Methods,
-    PairKind.Methods, Key.Methods,
+    Body.Methods, Joint.Methods, Tendon.Methods, Geom.Methods, Site.Methods, Equality.Methods, Actuator.Methods,
+    Sensor.Methods, PairKind.Methods, Key.Methods,
 ):  # fmt: skip
     """The methods of a builder that add an element; they return its name."""

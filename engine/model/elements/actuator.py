@@ -1,14 +1,15 @@
-"""Actuators of joints: force = gain * (ctrl or act) + bias, both affine in length and velocity."""
+"""Actuators of joints and tendons: force = gain * (ctrl or act) + bias, both affine in length and velocity."""
 
 import numpy as np
 
 from .. import constants as c
 from ..attributes import choice, ends, flag, read_attributes, vector
-from ..checks import below, check, follows, one_of, ranges, same_count
+from ..checks import check, follows, one_of, ranges, same_count
 from ..errors import ModelError
 from ..setconst import addresses
 from .kind import Kind, boolean, integer, real
 from .option import disabled
+from .tendon import our_tendon
 
 _DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
              "filterexact": c.DYN_FILTEREXACT}  # fmt: skip
@@ -20,8 +21,9 @@ class Actuator(Kind):
     defaulted = True
     fields = {
         "nu": {
-            "actuator_trnid": integer("its joint"),
-            "actuator_gear": real("1 or m", "force on the joint for each unit of its own", 6, differentiable=True),
+            "actuator_trnid": integer("its joint or tendon"),
+            "actuator_trntype": integer("which of the two: TRN_JOINT, TRN_TENDON", before=c.TRN_JOINT),
+            "actuator_gear": real("1 or m", "force on it for each unit of its own", 6, differentiable=True),
             "actuator_dyntype": integer("what becomes of ctrl: DYN_NONE, or a state of its own"),
             "actuator_dynprm": real("s", "time constant of a filter first", 3),
             "actuator_gainprm": real("N per unit", "[0] + [1] length + [2] velocity", 3, differentiable=True),
@@ -57,12 +59,15 @@ class Actuator(Kind):
     )
 
     class Methods:
-        def general(self, joint, name=None, **attributes):
-            """An actuator of a joint: force = gain * (ctrl or act) + bias, both affine in length and velocity."""
-            who = f"actuator {name or ''!r} of joint {joint!r}"
-            target = self._find("joint", joint, who)
+        def general(self, joint=None, name=None, *, tendon=None, **attributes):
+            """An actuator of a joint, or of a tendon: force = gain * (ctrl or act) + bias, both affine in length and
+            velocity."""
+            who = _who(name, joint, tendon)
+            if (joint is None) == (tendon is None):
+                raise ModelError(f"{who}: joint = {joint!r}, tendon = {tendon!r}; allowed: one of them")
+            target = self._find("joint", joint, who) if tendon is None else self._find("tendon", tendon, who)
             a = read_attributes(Actuator.attributes, who, attributes, self._defaults["actuator"])
-            a.joint = target
+            a.target, a.trntype = target, c.TRN_JOINT if tendon is None else c.TRN_TENDON
             for limited in ("ctrl", "force", "act"):
                 self._set_limits(who, a, f"{limited}range", f"{limited}limited")
             if a.dyntype in _FILTERS and a.dynprm[0] <= 0:
@@ -71,30 +76,34 @@ class Actuator(Kind):
 
         actuator = general
 
-        def motor(self, joint, name=None, **attributes):
+        def motor(self, joint=None, name=None, **attributes):
             """Force = ctrl (times gear)."""
             return self.general(joint, name, gainprm=1.0, biasprm=0.0, **attributes)
 
-        def position(self, joint, name=None, kp=1.0, kv=0.0, **attributes):
+        def position(self, joint=None, name=None, kp=1.0, kv=0.0, **attributes):
             """Force = kp (ctrl - length) - kv velocity."""
-            _check_gains(f"actuator {name or ''!r} of joint {joint!r}", kp=kp, kv=kv)
+            _check_gains(_who(name, joint, attributes.get("tendon")), kp=kp, kv=kv)
             return self.general(joint, name, gainprm=kp, biasprm=(0.0, -kp, -kv), **attributes)
 
-        def velocity(self, joint, name=None, kv=1.0, **attributes):
+        def velocity(self, joint=None, name=None, kv=1.0, **attributes):
             """Force = kv (ctrl - velocity)."""
-            _check_gains(f"actuator {name or ''!r} of joint {joint!r}", kv=kv)
+            _check_gains(_who(name, joint, attributes.get("tendon")), kv=kv)
             return self.general(joint, name, gainprm=kv, biasprm=(0.0, 0.0, -kv), **attributes)
 
     def assembled(self, order, m):
         actuators = order.elements["actuator"]
         return super().assembled(order, m) | {
-            "actuator_trnid": [order.of(a.joint) for a in actuators],
+            "actuator_trnid": [order.of(a.target) for a in actuators],
+            "actuator_trntype": [a.trntype for a in actuators],
             "actuator_actadr": addresses([a.dyntype != c.DYN_NONE for a in actuators]),
         }
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
-        arrays["actuator_trnid"] = mj.actuator_trnid[:, 0]
+        on_tendon, trnid = mj.actuator_trntype == int(mujoco.mjtTrn.mjTRN_TENDON), mj.actuator_trnid[:, 0]
+        tendons = our_tendon(mujoco, mj)[np.where(on_tendon, trnid, -1)]
+        arrays["actuator_trnid"] = np.where(on_tendon, tendons, trnid)
+        arrays["actuator_trntype"] = np.where(on_tendon, c.TRN_TENDON, c.TRN_JOINT)
         for name in ("dynprm", "gainprm", "biasprm"):
             arrays[f"actuator_{name}"] = np.array(getattr(mj, f"actuator_{name}")[:, :3])
         arrays["actuator_gainprm"][mj.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED), 1:] = 0
@@ -107,8 +116,8 @@ class Actuator(Kind):
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
-            if trn not in ("joint", "jointinparent"):
-                yield f"{who}: transmission {trn}; allowed: joint, and jointinparent for hinge and slide"
+            if trn not in ("joint", "jointinparent", "tendon"):
+                yield f"{who}: transmission {trn}; allowed: joint, tendon, and jointinparent for hinge and slide"
             elif trn == "jointinparent" and mj.jnt_type[mj.actuator_trnid[a, 0]] not in (c.SLIDE, c.HINGE):
                 yield f"{who}: transmission jointinparent of a ball or free joint; allowed: hinge and slide"
             for part, allowed in (("dyn", _DYNTYPES), ("gain", ("fixed", "affine")), ("bias", ("none", "affine"))):
@@ -128,7 +137,12 @@ class Actuator(Kind):
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _DYNTYPES.items()})
-        below(m, "actuator_trnid", "njnt", "joint")
+        one_of(m, "actuator_trntype", {c.TRN_JOINT: "joint", c.TRN_TENDON: "tendon"})
+        for kind, size in ((c.TRN_JOINT, "njnt"), (c.TRN_TENDON, "ntendon")):
+            n, bad = getattr(m, size), (m.actuator_trnid < 0) | (m.actuator_trnid >= getattr(m, size))
+            word = "joint" if kind == c.TRN_JOINT else "tendon"
+            words = f"a {word}, 0 to {n - 1}" if n else f"none, since the model has no {word} to name"
+            check(m, "actuator_trnid", (m.actuator_trntype == kind) & bad, words)
         states = m.actuator_dyntype != c.DYN_NONE
         follows(m, "actuator_actadr", addresses(states), "actuator_dyntype")
         same_count(m, "na", np.count_nonzero(states), "actuator_dyntype")
@@ -146,7 +160,12 @@ def _servo_on_ball(m):
     """Which actuators are position servos of ball joints: force = kp (input - length) - kv velocity + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
     servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1)
-    return servo & (m.jnt_type[m.actuator_trnid] == c.BALL)
+    on_joint = m.actuator_trntype == c.TRN_JOINT
+    return servo & on_joint & (m.jnt_type[np.where(on_joint, m.actuator_trnid, 0)] == c.BALL)
+
+
+def _who(name, joint, tendon):
+    return f"actuator {name or ''!r} of " + (f"joint {joint!r}" if tendon is None else f"tendon {tendon!r}")
 
 
 def _check_gains(who, **gains):

@@ -1,4 +1,4 @@
-"""Equality constraints: two bodies or sites that meet in a point or as a whole, and joints that follow others."""
+"""Equality constraints: two bodies or sites that meet in a point or as a whole, joints or tendons that follow."""
 
 import numpy as np
 
@@ -10,9 +10,11 @@ from ..rotation import quat_mul, quat_to_mat
 from ..ties import NOTHING, all_ties
 from .kind import Kind, boolean, integer, real
 from .option import disabled
+from .tendon import our_tendon
 
 # What a constraint ties together.
-WORDS = {c.OBJ_BODY: "body", c.OBJ_SITE: "site", c.OBJ_JOINT: "joint"}
+WORDS = {c.OBJ_BODY: "body", c.OBJ_SITE: "site", c.OBJ_JOINT: "joint", c.OBJ_TENDON: "tendon"}
+_FOLLOWS = {c.EQ_JOINT: c.OBJ_JOINT, c.EQ_TENDON: c.OBJ_TENDON}
 
 
 class Equality(Kind):
@@ -21,9 +23,9 @@ class Equality(Kind):
     fields = {
         "neq": {
             "eq_type": integer("kind of constraint"),
-            "eq_objtype": integer("what it ties together: bodies, sites, joints"),
+            "eq_objtype": integer("what it ties together: bodies, sites, joints, tendons"),
             "eq_obj1id": integer("the first"),
-            "eq_obj2id": integer("the second; a joint without one is held at a constant: -1"),
+            "eq_obj2id": integer("the second; a joint or tendon without one is held at a constant: -1"),
             "eq_active0": boolean("whether it acts at first; `data.eq_active` is asked in each world"),
             "eq_solref": real("s, 1", "reference", 2),
             "eq_solimp": real("", "impedance", 5),
@@ -61,6 +63,12 @@ class Equality(Kind):
                 if end.type not in (c.HINGE, c.SLIDE):
                     raise ModelError(f"{who}: joint {end.name!r} is a {c.JOINT_NAMES[end.type]}; allowed: hinge, slide")
             return self._tied(c.EQ_JOINT, c.OBJ_JOINT, ends, who, name, attributes, {"polycoef"})
+
+        def equality_tendon(self, tendon1, tendon2=None, *, name=None, **attributes):
+            """A tendon's length follows another's, by the polynomial `polycoef` of its change from that at qpos0."""
+            who = f"equality {name or ''!r} of tendon {tendon1!r}"
+            ends = [self._find("tendon", tendon, who) for tendon in (tendon1, tendon2) if tendon is not None]
+            return self._tied(c.EQ_TENDON, c.OBJ_TENDON, ends, who, name, attributes, {"polycoef"})
 
         def _tie(self, kind, bodies, sites, name, attributes, known):
             word = c.EQUALITY_NAMES[kind]
@@ -107,9 +115,14 @@ class Equality(Kind):
         taken = self._taken(mujoco, mj)
         arrays = {name: np.array(getattr(mj, name))[taken] for name in self.fields["neq"]}
         kinds = np.where(arrays["eq_objtype"] == site, c.OBJ_SITE, c.OBJ_BODY)
-        kinds = np.where(arrays["eq_type"] == c.EQ_JOINT, c.OBJ_JOINT, kinds)  # which MuJoCo does not say there
+        for kind, tie in _FOLLOWS.items():  # which MuJoCo does not say there
+            kinds = np.where(arrays["eq_type"] == kind, tie, kinds)
+        follows = np.isin(arrays["eq_type"], list(_FOLLOWS))
+        for array in ("eq_obj1id", "eq_obj2id"):
+            arrays[array] = np.where(kinds == c.OBJ_TENDON, our_tendon(mujoco, mj)[arrays[array] % (mj.ntendon + 1)],
+                                     arrays[array])  # fmt: skip
         data = arrays["eq_data"][:, :11]  # 4.0 has one more
-        data[kinds == c.OBJ_JOINT, 5:] = 0  # what has no meaning there
+        data[follows, 5:] = 0  # what has no meaning there
         data[arrays["eq_type"] == c.EQ_CONNECT, 6:] = 0
         data[kinds == c.OBJ_SITE, :10] = 0
         return arrays | {"eq_objtype": kinds, "eq_data": data}
@@ -122,7 +135,7 @@ class Equality(Kind):
             for e in np.flatnonzero(mj.eq_active0):
                 kind = mujoco.mjtEq(mj.eq_type[e]).name.removeprefix("mjEQ_").lower()
                 if kind not in c.EQUALITY_NAMES.values():
-                    yield f"{self.who(mujoco, mj, e)}: constraint {kind}; allowed: connect, weld, joint"
+                    yield f"{self.who(mujoco, mj, e)}: constraint {kind}; allowed: connect, weld, joint, tendon"
 
     def changed(self, mujoco, mj):
         left = mj.neq - len(self._taken(mujoco, mj))
@@ -134,12 +147,15 @@ class Equality(Kind):
     def check_indices(self, m):
         one_of(m, "eq_type", c.EQUALITY_NAMES)
         joint = m.eq_type == c.EQ_JOINT
-        check(m, "eq_objtype", (m.eq_objtype == c.OBJ_JOINT) != joint, "joints where the constraint is one of joints")
+        for kind, tie in _FOLLOWS.items():
+            words = f"{WORDS[tie]}s where the constraint is one of {WORDS[tie]}s"
+            check(m, "eq_objtype", (m.eq_objtype == tie) != (m.eq_type == kind), words)
         one_of(m, "eq_objtype", WORDS)
         for array in ("eq_obj1id", "eq_obj2id"):
             values = getattr(m, array)
-            for kind, count in ((c.OBJ_BODY, m.nbody), (c.OBJ_SITE, m.nsite), (c.OBJ_JOINT, m.njnt)):
-                least = -1 if kind == c.OBJ_JOINT and array == "eq_obj2id" else 0
+            counts = {c.OBJ_BODY: m.nbody, c.OBJ_SITE: m.nsite, c.OBJ_JOINT: m.njnt, c.OBJ_TENDON: m.ntendon}
+            for kind, count in counts.items():
+                least = -1 if kind in _FOLLOWS.values() and array == "eq_obj2id" else 0
                 bad = (m.eq_objtype == kind) & ((values < least) | (values >= count))
                 check(m, array, bad, f"a {WORDS[kind]}: {least} to {count - 1}")
         for e in np.flatnonzero(joint):
@@ -171,7 +187,7 @@ def _poses(m):
 def _data(order, a, poses):
     """eq_data of a builder's element."""
     data = np.zeros(11)
-    if a.kind == c.EQ_JOINT:
+    if a.kind in _FOLLOWS:
         data[:5] = a.polycoef
         return data
     data[10] = a.torquescale if a.kind == c.EQ_WELD else 0.0

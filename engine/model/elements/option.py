@@ -29,10 +29,13 @@ class Option:
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.
 _FLAGS = (
-    ("frictionloss", ("FRICTIONLOSS", "CONSTRAINT"), "dof_frictionloss", "dof_frictionloss set to zero"),
-    ("limit", ("LIMIT", "CONSTRAINT"), "jnt_limited", "jnt_limited set to zero"),
-    ("spring", ("SPRING",), "jnt_stiffness jnt_stiffnesspoly", "jnt_stiffness set to zero"),
-    ("damper", ("DAMPER",), "dof_damping dof_dampingpoly", "dof_damping set to zero"),
+    ("frictionloss", ("FRICTIONLOSS", "CONSTRAINT"), "dof_frictionloss tendon_frictionloss",
+     "dof_frictionloss set to zero"),
+    ("limit", ("LIMIT", "CONSTRAINT"), "jnt_limited tendon_limited", "jnt_limited set to zero"),
+    ("spring", ("SPRING",), "jnt_stiffness jnt_stiffnesspoly tendon_stiffness tendon_stiffnesspoly",
+     "jnt_stiffness set to zero"),
+    ("damper", ("DAMPER",), "dof_damping dof_dampingpoly tendon_damping tendon_dampingpoly",
+     "dof_damping set to zero"),
     ("gravity", ("GRAVITY",), None, "gravity set to zero"),
     ("contact", ("CONTACT", "CONSTRAINT"), None, "no pair of geoms collides"),
     ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),

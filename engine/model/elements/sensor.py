@@ -12,9 +12,10 @@ from ..shapes import COUNT
 from .kind import Kind, integer, real
 from .option import disabled
 from .site import sensed_cameras
+from .tendon import our_tendon
 
 _OBJ_SIZES = {c.OBJ_BODY: "nbody", c.OBJ_XBODY: "nbody", c.OBJ_SITE: "nsite", c.OBJ_GEOM: "ngeom",
-              c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu"}  # fmt: skip
+              c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu", c.OBJ_TENDON: "ntendon"}  # fmt: skip
 MOST = 1000  # contacts that a sensor gives
 _OBJ_ARRAYS = {c.OBJ_SITE: "site", c.OBJ_GEOM: "geom"}
 
@@ -68,7 +69,7 @@ class Sensor(Kind):
                 found = c.JOINT_NAMES[a.target.type]
                 raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
             if row.limited and not a.target.limited:
-                raise ModelError(f"{who}: joint {objname!r} has no limit; allowed: one with a range")
+                raise ModelError(f"{who}: {objtype} {objname!r} has no limit; allowed: one with a range")
             a.intprm = _intprm(who, data, reduce, num) if row.level == "contact" else (0, 0, 0)
             return self._add("sensor", name, a)
 
@@ -105,10 +106,13 @@ class Sensor(Kind):
         intprm = np.reshape(mj.sensor_intprm, (-1, 3)) * np.reshape(own, (-1, 1))
         new = {"sensor_type": types, "sensor_objtype": objects, "sensor_reftype": references, "sensor_intprm": intprm}
         cameras = {k: mj.nsite + i for i, k in enumerate(sensed_cameras(mujoco, mj))}
+        of_tendons = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_TENDON)
         for word in ("obj", "ref"):
             is_camera = getattr(mj, f"sensor_{word}type") == int(mujoco.mjtObj.mjOBJ_CAMERA)
             ids = getattr(mj, f"sensor_{word}id")
             new[f"sensor_{word}id"] = [cameras[k] if there else k for k, there in zip(ids, is_camera, strict=True)]
+        ours = our_tendon(mujoco, mj)[np.where(of_tendons, mj.sensor_objid, -1)]
+        new["sensor_objid"] = np.where(of_tendons, ours, new["sensor_objid"])
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):

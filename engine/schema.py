@@ -110,7 +110,7 @@ MODEL = (
     Buffer("pair_r", "real", "npair",
         "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
     ),
-    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_extrema:27"),
+    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_tried mesh_extrema:27"),
     Buffer("hull_vert", "vec3", "nhullvert"),
     Buffer("hull_i", "int", "nhullvert", "hull_edgeend hull_faceend"),
     Buffer("hull_edge", "int", "nhulledge"),

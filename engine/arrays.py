@@ -16,9 +16,11 @@ from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
+from engine.model.pairs import is_convex, is_polygonal
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
+EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features, the first ones of a polytope
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
@@ -105,6 +107,8 @@ def sizes_of(model, nconmax):
     coupled = coupled_dofs(model)
     chain = longest_chain(columns, coupled)
     swept, partners, always = broad_phase(model)
+    features = features_of(model)
+    convex = "convex" in features
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -112,13 +116,15 @@ def sizes_of(model, nconmax):
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": len(ties(model)),
         "nsite": model.nsite, "nsensor": model.nsensor,
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
-        "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
+        "nlone": 6 * model.nv if "lone" in features else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
-        "nclip": 24 if "box_box" in features_of(model) else 0,
+        "nclip": 24 if "box_box" in features else 0,
+        "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
+        "nccdface": convex * 6 * model.opt.ccd_iterations, "nturned": convex * nconmax,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
-        "nmatch": nconmax if "contact_sensor" in features_of(model) else 0,
+        "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
@@ -172,7 +178,12 @@ def pair_contacts(model):
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
-    most[type1 == BOX] = 8
+    most[(type1 == BOX) & (type2 == BOX)] = 8
+    # one, four more in poses that are turned a little, or those of two polygons
+    smooth = np.isin(type1, (SPHERE, ELLIPSOID)) | (type2 == ELLIPSOID)
+    most[is_convex(model)] = np.where(smooth | is_polygonal(model), 1, 5)[is_convex(model)]
+    if model.opt.multiccd:
+        most[is_polygonal(model)] = 4
     return most
 
 
@@ -182,7 +193,7 @@ def model_pack(model, nconmax, features):
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
     opt = model.opt
-    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic)
+    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance)
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):
@@ -203,6 +214,7 @@ def _fill_dims(pack, model, sizes):
     values = {
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
+        "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd,
         **{p.offset: layout[p.name][0] for p in s.THETA},
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
@@ -218,7 +230,7 @@ def _fill(array, buffer, column, values):
 
 def most_worlds(sizes):
     """How many worlds the indices of the kernels reach (math/index.py)."""
-    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
+    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax", "nccdface")]
     numbers = sum(sizes[b.count] * b.width * math.prod(INNER[b.dtype]) for b in s.STATE + s.WORK)
     vectors, matrix = max(sizes["ncolumn"], 1), max(sizes["nh"], 1)
     return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // vectors, (2**30 - 1) // matrix)

@@ -21,6 +21,7 @@ from engine.compiler.backend import settings
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.pairs import is_convex
 from engine.model.sensors import features_of_sensors
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -46,6 +47,7 @@ FEATURES = {
     "ellipsoid": "planes against ellipsoids",
     "mesh": "planes against meshes",
     "hull": "meshes against all but planes",
+    "convex": "shapes between which a search finds the contact",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits or equalities",
@@ -82,6 +84,7 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
+    convex = is_convex(model)
     equality = bool(model.eq_active0.any())
     return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
@@ -96,13 +99,14 @@ def features_of(model):
         contact=contact,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
-        segment=(~planes & ~boxes & ~cylinders).any(),
-        box=(~planes & boxes & (types[0] != BOX)).any(),
-        box_box=(types[0] == BOX).any(),
-        cylinder=cylinders.any(),
-        ellipsoid=(types[1] == ELLIPSOID).any(),
+        segment=(~convex & ~planes & ~boxes & ~cylinders).any(),
+        box=(~convex & ~planes & boxes & (types[0] != BOX)).any(),
+        box_box=(boxes & (types[0] == BOX)).any(),
+        cylinder=(~convex & cylinders).any(),
+        ellipsoid=(planes & (types[1] == ELLIPSOID)).any(),
         mesh=(planes & (types[1] == MESH)).any(),
         hull=(~planes & (types[1] == MESH)).any(),
+        convex=convex.any(),
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality,

@@ -35,6 +35,7 @@ from engine.math.quat import rotate
 from engine.math.types import MINVAL, real, vec3, vec4
 
 POINT, LINE, FACE, CURVE, SURFACE, EDGE, END, CROSS, CORNER = range(9)
+GENERAL = 16  # added to the kinds of features that convex.py differentiates
 
 
 @ti.func

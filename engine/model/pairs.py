@@ -23,6 +23,13 @@ SUPPORTED = {
     (c.PLANE, c.MESH), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
     (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX),
 }  # fmt: skip
+# those that one search between convex shapes serves (contact/convex.py)
+CONVEX = {
+    (c.SPHERE, c.ELLIPSOID), (c.SPHERE, c.MESH), (c.CAPSULE, c.ELLIPSOID), (c.CAPSULE, c.CYLINDER), (c.CAPSULE, c.MESH),
+    (c.ELLIPSOID, c.ELLIPSOID), (c.ELLIPSOID, c.CYLINDER), (c.ELLIPSOID, c.BOX), (c.ELLIPSOID, c.MESH),
+    (c.CYLINDER, c.CYLINDER), (c.CYLINDER, c.BOX), (c.CYLINDER, c.MESH), (c.BOX, c.MESH), (c.MESH, c.MESH),
+}  # fmt: skip
+SUPPORTED |= CONVEX
 CONDIMS = (1, 3)
 
 
@@ -99,6 +106,18 @@ def pair_arrays(pairs):
     return {f"pair_{name}": values for name, values in pairs.items()} | {
         "pair_friction": np.maximum(pairs["friction"], MIN_FRICTION)
     }
+
+
+def is_convex(m):
+    """Which candidate pairs the search between convex shapes serves, (npair,)."""
+    kinds = [one * 16 + other for one, other in CONVEX]
+    return np.isin(m.geom_type[m.pair_geom1] * 16 + m.geom_type[m.pair_geom2], kinds)
+
+
+def is_polygonal(m):
+    """Which of them are boxes and meshes without a margin, whose faces and edges are known, (npair,)."""
+    flat = np.isin(m.geom_type[[m.pair_geom1, m.pair_geom2]], (c.BOX, c.MESH)).all(axis=0)
+    return is_convex(m) & flat & (m.pair_margin + m.pair_gap <= 0)
 
 
 def _filtered(m, exclude, filterparent):

@@ -15,7 +15,7 @@ from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
-_YOUNGER_OPTIONS = {"magnetic"}  # than the first run files
+_YOUNGER_OPTIONS = {"magnetic", "ccd_tolerance", "ccd_iterations", "multiccd"}  # than the first run files
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 

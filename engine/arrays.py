@@ -16,7 +16,7 @@ from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
-from engine.model.pairs import is_convex, is_polygonal
+from engine.model.pairs import is_convex
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
@@ -121,7 +121,7 @@ def sizes_of(model, nconmax):
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
         "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
-        "nccdface": convex * 6 * model.opt.ccd_iterations, "nturned": convex * nconmax,
+        "nccdface": convex * 6 * model.opt.ccd_iterations,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
@@ -179,11 +179,7 @@ def pair_contacts(model):
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
     most[(type1 == BOX) & (type2 == BOX)] = 8
-    # one, four more in poses that are turned a little, or those of two polygons
-    smooth = np.isin(type1, (SPHERE, ELLIPSOID)) | (type2 == ELLIPSOID)
-    most[is_convex(model)] = np.where(smooth | is_polygonal(model), 1, 5)[is_convex(model)]
-    if model.opt.multiccd:
-        most[is_polygonal(model)] = 4
+    most[is_convex(model)] = 1
     return most
 
 

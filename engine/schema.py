@@ -107,7 +107,6 @@ MODEL = (
     Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen geom_dataid"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
-    Buffer("geom_rbound", "real", "ngeom"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
     Buffer("pair_r", "real", "npair",
         "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
@@ -223,7 +222,6 @@ WORK = (
     Buffer("con_rule_i", "int", "nconmax", "con_rule con_near con_face"),
     Buffer("con_rule_r", "real", "nconmax", "con_bend con_t con_tnear"),
     Buffer("con_equality", "vec3", "nconmax", "con_res con_jdotv"),  # of equalities
-    Buffer("con_turned", "int", "nturned", "con_first con_turn"),  # convex.py
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",
         "chain_dof chain_place",

@@ -4,10 +4,6 @@ What is searched are *cores*: a sphere without its radius, a capsule without its
 overlap, gjk.py finds their distance, else epa.py their depth, which is exact for corners; where the cores only just
 touch, or are round, the round one is inflated by what has been left off. feature.py then solves for the place.
 
-Shapes without a sphere or an ellipsoid may touch in more points: the search is repeated with both turned by a
-thousandth about the tangents of the first contact, in opposite directions, and what is farther from all others than a
-thousandth of the smaller shape is a contact, with the first one's distance. These are MuJoCo's rules.
-
 Adjoint. With the multipliers lambda of c2 - c1 = L n and mu of a . n = 0 for the edges and faces (feature.py), dn_i the
 motion of n against body i, xi_i that of c_i with its body:
 
@@ -19,8 +15,6 @@ the forces are pos_bar - lambda at c1 and lambda at c2, the torques (H1 (pos_bar
 
     (H1 + H2 + L) lambda - mu1 a1 - mu2 a2 = n_bar + (L + r1 - r2) / 2 pos_bar + H1 pos_bar
     a1 . lambda = a1 . pos_bar,    a2 . lambda = 0
-
-A contact of the turned poses moves with them: with the first contact's place and frame, about which they are turned.
 """
 
 import taichi as ti
@@ -28,16 +22,14 @@ import taichi as ti
 from engine.compiler.stages import outline
 from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending, refine
-from engine.contact.frame import contact_frame, contact_frame_vjp, tangent_hint
+from engine.contact.frame import contact_frame_vjp
 from engine.contact.gjk import gjk
 from engine.contact.record import add_contact, add_pose_bar, pair_poses
 from engine.contact.witness import CURVE, FACE, GENERAL, LINE, SURFACE
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, rotate, rotate_back
-from engine.math.types import EPS, MINVAL, real, vec3, vec4
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
+from engine.math.types import EPS, MINVAL, real, vec3
+from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, SPHERE
 
-TURN = 1e-3  # rad; and what tells two contacts apart, relative to the smaller shape
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
 
 
@@ -119,109 +111,41 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         d.ccd_dist[w] = d.ccd_dist[w] - r1 - r2
 
 
-@ti.func
-def turned(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, turn: vec4, pos: vec3):
-    """Writes the poses of pair p, of the first geom turned about pos, of the second one the other way."""
-    back = vec4(turn[0], -turn[1], -turn[2], -turn[3])
-    x1, q1, x2, q2 = pair_poses(m, d, w, p)
-    d.ccd_pos1[w] = pos + rotate(turn, x1 - pos)
-    d.ccd_pos2[w] = pos + rotate(back, x2 - pos)
-    d.ccd_quat1[w] = quat_mul(turn, q1)
-    d.ccd_quat2[w] = quat_mul(back, q2)
-
-
-@ti.func
-def small_turn(number: ti.i32, tangent1: vec3, tangent2: vec3):
-    """Turn 1 to 4 of a first contact: its quaternion, its axis and angle. Turn 0 is none."""
-    axis = tangent1
-    if number > 2:
-        axis = tangent2
-    angle = real(0.0)
-    if number > 0:
-        angle = -TURN
-        if number % 2 == 0:
-            angle = TURN
-    v = ti.sin(0.5 * angle) * axis
-    return vec4(ti.cos(0.5 * angle), v[0], v[1], v[2]), axis, angle
-
-
-@ti.func
-def several(m: ti.template(), p: ti.i32):
-    """Whether a pair is tried in turned poses, too."""
-    type1 = m.geom_type[m.pair_geom1[p]]
-    type2 = m.geom_type[m.pair_geom2[p]]
-    polygons = (type1 == BOX or type1 == MESH) and type2 == MESH and m.pair_margin[p] + m.pair_gap[p] <= 0
-    return m.multiccd and type1 != SPHERE and type1 != ELLIPSOID and type2 != ELLIPSOID and not polygons
-
-
 @outline("md", "w p", when="convex")
 @ti.func
 def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Adds the contacts of pair p."""
-    g1 = m.pair_geom1[p]
-    g2 = m.pair_geom2[p]
-    _, r1 = core(m.geom_type[g1], m.geom_size[g1])
-    _, r2 = core(m.geom_type[g2], m.geom_size[g2])
+    """Adds the contact of pair p."""
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
+    d.ccd_pos1[w] = x1
+    d.ccd_pos2[w] = x2
+    d.ccd_quat1[w] = q1
+    d.ccd_quat2[w] = q2
     d.ccd_near1[w] = -1
     d.ccd_near2[w] = -1
-    zero = vec3(0.0, 0.0, 0.0)
-    pos = zero
-    tangent1 = zero
-    tangent2 = zero
-    dist = real(0.0)
-    begin = d.ncon[w]
-    most = 1
-    number = 0
-    while number < most:
-        turn, axis, angle = small_turn(number, tangent1, tangent2)
-        turned(m, d, w, p, turn, pos)
-        penetration(m, d, w, p)
-        new = d.ccd_found[w] and d.ccd_dist[w] < m.pair_margin[p] + m.pair_gap[p]
+    penetration(m, d, w, p)
+    if d.ccd_found[w] and d.ccd_dist[w] < m.pair_margin[p]:
+        _, r1 = core(m.geom_type[m.pair_geom1[p]], m.geom_size[m.pair_geom1[p]])
+        _, r2 = core(m.geom_type[m.pair_geom2[p]], m.geom_size[m.pair_geom2[p]])
         n = d.ccd_n[w]
-        here = 0.5 * (d.ccd_x1[w] + d.ccd_x2[w] + (r1 - r2) * n)
-        own = d.ccd_dist[w]
-        if number == 0:
-            dist = own
-            pos = here
-            new = new and own < m.pair_margin[p]
-            if new:
-                tangent1, tangent2 = contact_frame(n, tangent_hint(n))
-                if several(m, p):
-                    most = 5
-        else:
-            apart = TURN * ti.min(m.geom_rbound[g1], m.geom_rbound[g2])
-            for k in range(begin, ti.min(d.ncon[w], m.nconmax)):
-                v = d.con_pos[bounded(w * m.nconmax + k)] - here
-                if v.dot(v) <= apart * apart:
-                    new = False
-        if new:
-            kind1 = GENERAL + d.ccd_kind1[w]
-            kind2 = GENERAL + d.ccd_kind2[w]
-            a1 = d.ccd_axis1[w]
-            a2 = d.ccd_axis2[w]
-            ncon = add_contact(m, d, w, p, d.ncon[w], dist, here, n, zero, kind1, a1, r1, kind2, a2, r2)
-            if ncon <= m.nconmax:
-                c = bounded(w * m.nconmax + ncon - 1)
-                d.con_bend[c] = own
-                d.con_first[c] = begin
-                d.con_turn[c] = number
-            d.ncon[w] = ncon
-        number = number + 1
+        pos = 0.5 * (d.ccd_x1[w] + d.ccd_x2[w] + (r1 - r2) * n)
+        zero = vec3(0.0, 0.0, 0.0)
+        d.ncon[w] = add_contact(
+            m, d, w, p, d.ncon[w], d.ccd_dist[w], pos, n, zero, GENERAL + d.ccd_kind1[w], d.ccd_axis1[w], r1,
+            GENERAL + d.ccd_kind2[w], d.ccd_axis2[w], r2,
+        )  # fmt: skip
 
 
 @ti.func
 def bent(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, kind: ti.i32, n: vec3, v: vec3):
     """H v of a side's feature."""
     g = m.pair_geom1[p]
-    q = d.ccd_quat1[w]
     dir = n
     if side:
         g = m.pair_geom2[p]
-        q = d.ccd_quat2[w]
         dir = -n
     moved = vec3(0.0, 0.0, 0.0)
     if kind == CURVE or kind == SURFACE or (kind == LINE and m.geom_type[g] == CYLINDER):
-        moved = bending(m.geom_type[g], q, m.geom_size[g], dir, v)
+        moved = bending(m.geom_type[g], d.geom_xquat[bounded(w * m.ngeom + g)], m.geom_size[g], dir, v)
     return moved
 
 
@@ -231,7 +155,7 @@ def feature_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, dist_b
     (L + r1 - r2) / 2 p_bar. Where there is no solution, as of points that coincide, the normal is held."""
     p = d.con_pair[c]
     n = d.con_normal[c]
-    L = d.con_bend[c] + d.con_r1[c] + d.con_r2[c]
+    L = d.con_dist[c] + d.con_r1[c] + d.con_r2[c]
     kind1 = d.con_kind1[c] - GENERAL
     kind2 = d.con_kind2[c] - GENERAL
     a1 = d.con_axis1[c]
@@ -296,54 +220,12 @@ def feature_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, dist_b
 @outline("mdg", "w c", when="convex")
 @ti.func
 def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
-    """From the adjoints of a contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies; of a turned one by way of
-    the first one's."""
-    p = d.con_pair[c]
-    b1 = d.con_body1[c]
-    b2 = d.con_body2[c]
-    first = bounded(w * m.nconmax + d.con_first[c])
-    k = c
-    more = 1
-    while more:
-        number = d.con_turn[k]
-        more = ti.cast(number > 0, ti.i32)
-        n = d.con_normal[k]
-        r1 = d.con_r1[k]
-        r2 = d.con_r2[k]
-        half = 0.5 * d.con_bend[k]
-        c1 = d.con_pos[k] - (r1 + half) * n
-        c2 = d.con_pos[k] + (r2 + half) * n
-        p_bar = d.ccd_pbar[w]
-        nb, _ = contact_frame_vjp(n, d.con_y[k], d.con_tangent1[k], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
-        pos = d.con_pos[first]
-        turn, axis, angle = small_turn(number, d.con_tangent1[first], d.con_tangent2[first])
-        turned(m, d, w, p, turn, pos)
-        dist_bar = d.ccd_distbar[w]
-        if more:
-            dist_bar = 0.0
-        force, w1, w2 = feature_vjp(m, d, w, k, dist_bar, p_bar, nb + (r1 + half) * p_bar)
-        torque1 = w1.cross(n)
-        torque2 = w2.cross(n)
-        if more:
-            # the turned bodies' wrenches at the first contact, and what they say about it
-            f1 = p_bar - force
-            t1 = torque1 + (c1 - pos).cross(f1)
-            t2 = torque2 + (c2 - pos).cross(force)
-            back1 = rotate_back(turn, f1)
-            back2 = rotate(turn, force)
-            add_pose_bar(m, d, g, w, b1, pos, back1, rotate_back(turn, t1))
-            add_pose_bar(m, d, g, w, b2, pos, back2, rotate(turn, t2))
-            axis_bar = ti.sin(angle) * (t1 - t2) + (1 - ti.cos(angle)) * (t1 + t2).cross(axis)
-            zero = vec3(0.0, 0.0, 0.0)
-            d.ccd_pbar[w] = f1 - back1 + force - back2
-            d.ccd_nbar[w] = zero
-            d.ccd_t1bar[w] = zero
-            d.ccd_t2bar[w] = zero
-            if number > 2:
-                d.ccd_t2bar[w] = axis_bar
-            else:
-                d.ccd_t1bar[w] = axis_bar
-            k = first
-        else:
-            add_pose_bar(m, d, g, w, b1, c1, p_bar - force, torque1)
-            add_pose_bar(m, d, g, w, b2, c2, force, torque2)
+    """From the adjoints of a contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies."""
+    n = d.con_normal[c]
+    half1 = d.con_r1[c] + 0.5 * d.con_dist[c]
+    half2 = d.con_r2[c] + 0.5 * d.con_dist[c]
+    p_bar = d.ccd_pbar[w]
+    nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
+    force, w1, w2 = feature_vjp(m, d, w, c, d.ccd_distbar[w], p_bar, nb + half1 * p_bar)
+    add_pose_bar(m, d, g, w, d.con_body1[c], d.con_pos[c] - half1 * n, p_bar - force, w1.cross(n))
+    add_pose_bar(m, d, g, w, d.con_body2[c], d.con_pos[c] + half2 * n, force, w2.cross(n))

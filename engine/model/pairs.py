@@ -114,12 +114,6 @@ def is_convex(m):
     return np.isin(m.geom_type[m.pair_geom1] * 16 + m.geom_type[m.pair_geom2], kinds)
 
 
-def is_polygonal(m):
-    """Which of them are boxes and meshes without a margin, whose faces and edges are known, (npair,)."""
-    flat = np.isin(m.geom_type[[m.pair_geom1, m.pair_geom2]], (c.BOX, c.MESH)).all(axis=0)
-    return is_convex(m) & flat & (m.pair_margin + m.pair_gap <= 0)
-
-
 def _filtered(m, exclude, filterparent):
     """The geoms 1 and the geoms 2 of all pairs that pass MuJoCo's filters for pairs found by the bodies."""
     first, second = np.triu_indices(len(m.geom_type), 1)

@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
+from engine.model.bounds import searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
@@ -115,6 +116,7 @@ def sizes_of(model, nconmax):
         "nlone": 6 * model.nv if "lone" in features_of(model) else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
+        "nboxed": model.ngeom if searched(model).any() else 0,
         "nclip": 24 if "box_box" in features_of(model) else 0,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,

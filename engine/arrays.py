@@ -12,11 +12,11 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
+from engine.model.bounds import searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
-from engine.model.pairs import is_convex
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
@@ -119,7 +119,7 @@ def sizes_of(model, nconmax):
         "nlone": 6 * model.nv if "lone" in features else 0, "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
-        "nclip": 24 if "box_box" in features else 0,
+        "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
@@ -179,7 +179,7 @@ def pair_contacts(model):
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
     most[(type1 == BOX) & (type2 == BOX)] = 8
-    most[is_convex(model)] = 1
+    most[searched(model)] = 1
     return most
 
 

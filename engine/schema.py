@@ -107,6 +107,7 @@ MODEL = (
     Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen geom_dataid"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
+    Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
     Buffer("pair_r", "real", "npair",
         "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",

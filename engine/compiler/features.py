@@ -18,10 +18,10 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model.bounds import searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
-from engine.model.pairs import is_convex
 from engine.model.sensors import features_of_sensors
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -84,7 +84,7 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
-    convex = is_convex(model)
+    convex = searched(model)
     equality = bool(model.eq_active0.any())
     return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,

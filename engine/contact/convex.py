@@ -20,6 +20,7 @@ the forces are pos_bar - lambda at c1 and lambda at c2, the torques (H1 (pos_bar
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.contact.bounds import boxes_apart
 from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending, refine
 from engine.contact.frame import contact_frame_vjp
@@ -122,7 +123,10 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     d.ccd_quat2[w] = q2
     d.ccd_near1[w] = -1
     d.ccd_near2[w] = -1
-    penetration(m, d, w, p)
+    d.ccd_found[w] = 0
+    margin = m.pair_margin[p] + m.pair_gap[p]
+    if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(margin, 0.0)):
+        penetration(m, d, w, p)
     if d.ccd_found[w] and d.ccd_dist[w] < m.pair_margin[p]:
         _, r1 = core(m.geom_type[m.pair_geom1[p]], m.geom_size[m.pair_geom1[p]])
         _, r2 = core(m.geom_type[m.pair_geom2[p]], m.geom_size[m.pair_geom2[p]])

@@ -37,16 +37,15 @@ def farthest(m: ti.template(), mesh: ti.i32, near: ti.i32, v: vec3):
             if v[k] < -0.4:
                 side = 0
             grid = 3 * grid + side
-        seed = m.mesh_extrema[mesh, grid]
-        most = v.dot(m.hull_vert[seed])
-        if best >= 0:
-            x = v.dot(m.hull_vert[best])
-            if most > x:
-                best = seed
-            else:
-                most = x
-        else:
-            best = seed
+        best = m.mesh_extrema[mesh, grid]
+        most = v.dot(m.hull_vert[best])
+        # planes search once in each mesh
+        if ti.static(has.hull):
+            if near >= 0:
+                x = v.dot(m.hull_vert[near])
+                if x >= most:
+                    most = x
+                    best = near
         before = -1
         while before != best:
             before = best

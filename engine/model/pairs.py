@@ -23,13 +23,11 @@ SUPPORTED = {
     (c.PLANE, c.MESH), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
     (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX),
 }  # fmt: skip
-# those that one search between convex shapes serves (contact/convex.py)
-CONVEX = {
+SUPPORTED |= {  # by a search between convex shapes
     (c.SPHERE, c.ELLIPSOID), (c.SPHERE, c.MESH), (c.CAPSULE, c.ELLIPSOID), (c.CAPSULE, c.CYLINDER), (c.CAPSULE, c.MESH),
     (c.ELLIPSOID, c.ELLIPSOID), (c.ELLIPSOID, c.CYLINDER), (c.ELLIPSOID, c.BOX), (c.ELLIPSOID, c.MESH),
     (c.CYLINDER, c.CYLINDER), (c.CYLINDER, c.BOX), (c.CYLINDER, c.MESH), (c.BOX, c.MESH), (c.MESH, c.MESH),
 }  # fmt: skip
-SUPPORTED |= CONVEX
 CONDIMS = (1, 3)
 
 
@@ -106,12 +104,6 @@ def pair_arrays(pairs):
     return {f"pair_{name}": values for name, values in pairs.items()} | {
         "pair_friction": np.maximum(pairs["friction"], MIN_FRICTION)
     }
-
-
-def is_convex(m):
-    """Which candidate pairs the search between convex shapes serves, (npair,)."""
-    kinds = [one * 16 + other for one, other in CONVEX]
-    return np.isin(m.geom_type[m.pair_geom1] * 16 + m.geom_type[m.pair_geom2], kinds)
 
 
 def _filtered(m, exclude, filterparent):

@@ -78,7 +78,7 @@ def ccd_support(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, slot: 
         if m.geom_type[g] == SPHERE:
             vertex = 0
         if m.geom_type[g] == CAPSULE:
-            vertex = ti.cast(rotate(q, vec3(0.0, 0.0, 1.0)).dot(dir) >= 0, ti.i32)
+            vertex = ti.cast(rotate(q, vec3(0.0, 0.0, 1.0)).dot(point - x) > 0, ti.i32)
         point = point + more * dir
         if side:
             d.ccd_near2[w] = vertex

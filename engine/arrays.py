@@ -12,7 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
-from engine.model.bounds import searched
+from engine.model.bounds import clipped, most_corners, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
@@ -122,6 +122,7 @@ def sizes_of(model, nconmax):
         "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
+        "npoly": 4 * most_corners(model),
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
@@ -180,6 +181,8 @@ def pair_contacts(model):
         most[(type1 == PLANE) & (type2 == kind)] = number
     most[(type1 == BOX) & (type2 == BOX)] = 8
     most[searched(model)] = 1
+    if model.opt.multiccd:
+        most[clipped(model)] = 4
     return most
 
 

@@ -22,7 +22,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
     "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq "
-    "nccdvert nccdface ccd_iterations multiccd"
+    "nccdvert nccdface ccd_iterations multiccd npoly"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -207,6 +207,8 @@ WORK = (
     Buffer("ccd_face_i", "int", "nccdface",
         "ccd_corner:3 ccd_next:3 ccd_place ccd_open ccd_rim ccd_rimedge ccd_stack",
     ),
+    Buffer("poly_v", "vec3", "npoly"),  # contact/polygon.py
+    Buffer("poly_i", "int", "npoly", "poly_leave poly_cut poly_side"),
     Buffer("con_i", "int", "nconmax",
         "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law con_last1 "
         "con_last2",

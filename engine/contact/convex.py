@@ -25,6 +25,7 @@ from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending, refine
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.gjk import gjk
+from engine.contact.multicontact import multicontact
 from engine.contact.record import add_contact, add_pose_bar, pair_poses
 from engine.contact.witness import CURVE, FACE, GENERAL, LINE, SURFACE
 from engine.math.index import bounded
@@ -115,7 +116,7 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @outline("md", "w p", when="convex")
 @ti.func
 def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Adds the contact of pair p."""
+    """Adds the contacts of pair p."""
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     d.ccd_pos1[w] = x1
     d.ccd_pos2[w] = x2
@@ -127,6 +128,8 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     margin = m.pair_margin[p] + m.pair_gap[p]
     if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(margin, 0.0)):
         penetration(m, d, w, p)
+    if d.ccd_found[w]:
+        multicontact(m, d, w, p)
     if d.ccd_found[w] and d.ccd_dist[w] < m.pair_margin[p]:
         _, r1 = core(m.geom_type[m.pair_geom1[p]], m.geom_size[m.pair_geom1[p]])
         _, r2 = core(m.geom_type[m.pair_geom2[p]], m.geom_size[m.pair_geom2[p]])

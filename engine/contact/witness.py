@@ -36,6 +36,7 @@ from engine.math.types import MINVAL, real, vec3, vec4
 
 POINT, LINE, FACE, CURVE, SURFACE, EDGE, END, CROSS, CORNER = range(9)
 GENERAL = 16  # added to the kinds of features that convex.py differentiates
+TILTED = 32  # added to those of a face's corners against a face: multicontact.py
 
 
 @ti.func
@@ -100,7 +101,7 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
             c2_bar = p_bar - c1_bar
             turn1 = a1.cross(slide1)
             turn2 = a2.cross(slide2)
-    if ti.static(has.box_box):
+    if ti.static(has.box_box or has.hull):
         if kind1 >= CROSS:
             hand = handed(kind1, a1, a2, c1_bar)
             c1_bar = c1_bar - hand

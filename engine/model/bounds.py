@@ -35,3 +35,26 @@ def geom_boxes(m):
                 c.CYLINDER: size[[0, 0, 1]], c.ELLIPSOID: size, c.BOX: size,
             }[kind]  # fmt: skip
     return centre, half
+
+
+def clipped(m):
+    """Which candidate pairs are of two polytopes, whose faces are clipped at each other, (npair,)."""
+    return searched(m) & np.isin(m.geom_type[m.pair_geom1], (c.BOX, c.MESH)) & (m.geom_type[m.pair_geom2] == c.MESH)
+
+
+def most_corners(m):
+    """The most corners that a face of these has, or 0."""
+    pairs = clipped(m)
+    if not pairs.any():
+        return 0
+    most = 4
+    for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
+        if m.geom_type[g] == c.MESH:
+            mesh = m.geom_dataid[g]
+            first = m.mesh_hulladr[mesh]
+            ends = m.hull_faceend[[first + m.mesh_hullnum[mesh] - 1]] if m.mesh_hullnum[mesh] else np.zeros(1, int)
+            begin = m.hull_faceend[first - 1] if first else 0
+            faces = np.unique(m.hull_face[begin : ends[0]])
+            corners = np.diff(m.face_vertend, prepend=0)[faces]
+            most = max(most, int(corners.max(initial=0)))
+    return most

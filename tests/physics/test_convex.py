@@ -55,7 +55,7 @@ def test_depth_is_exact(simulators, kinds):
     """The shapes overlap by less along no direction near by, as deep as they say along the normal, at the place."""
     mj, sim = convex(simulators, kinds)
     rng, data = np.random.default_rng(1), mujoco.MjData(mj)
-    # corners of a mesh's face are numbers of 32 bits and not quite in a plane, which climbing along edges takes them for
+    # the corners of a mesh's face are numbers of 32 bits and not quite in a plane, but its edges are as if they were
     exact = 2e-8 if "mesh" in kinds else 1e-12
     for state in touching_states(mj, 40, seed=1):
         set_reference(mj, data, state)

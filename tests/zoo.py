@@ -254,6 +254,11 @@ PAIRS = (
     ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
     ("plane", "ellipsoid"), ("box", "box"), ("plane", "mesh"),
 )  # fmt: skip
+# by a search between them (contact/convex.py)
+CONVEX = (
+    ("sphere", "ellipsoid"), ("sphere", "mesh"), ("capsule", "ellipsoid"), ("ellipsoid", "ellipsoid"),
+    ("ellipsoid", "cylinder"), ("ellipsoid", "box"), ("ellipsoid", "mesh"),
+)  # fmt: skip
 CONES = ("pyramidal", "elliptic")
 
 

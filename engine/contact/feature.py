@@ -374,10 +374,10 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 d.ccd_dir[w] = n
                 ccd_support(m, d, w, p, SEEN)
                 if n.dot(d.ccd_vert1[first + SEEN] - c1) > slack:
-                    count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, n)
+                    count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
                     done = 0
                 if n.dot(c2 - d.ccd_vert2[first + SEEN]) > slack:
-                    count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, -n)
+                    count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
                     done = 0
                 if ti.max(count1, count2) > 3:
                     change = CHANGES
@@ -404,8 +404,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 @ti.func
 def beyond(d: ti.template(), first: ti.i32, side: ti.i32, kind: ti.i32, x: vec3, z: vec3, size: vec3, count: ti.i32,
-           dir: vec3):  # fmt: skip
-    """A vertex that lies beyond a side's feature joins it: returns how many it has."""
+           c: vec3):  # fmt: skip
+    """A vertex that lies beyond a side's feature joins it: returns how many it has, or 4 where it cannot. Beyond a face
+    it takes the place of a corner, so that c still lies within."""
     more = count + 1
     v, i = vertex_at(d, first + SEEN, side)
     if kind == CYLINDER:
@@ -417,6 +418,15 @@ def beyond(d: ti.template(), first: ti.i32, side: ti.i32, kind: ti.i32, x: vec3,
         more = 4
     if more <= 3:
         put_vertex(d, first + FEATURE + count, side, v, i)
+    elif kind != ELLIPSOID:
+        for k in range(3):
+            if more > 3:
+                old, number = vertex_at(d, first + FEATURE + k, side)
+                put_vertex(d, first + FEATURE + k, side, v, i)
+                more = 3
+                if outside(d, first, side, 3, c) >= 0:
+                    put_vertex(d, first + FEATURE + k, side, old, number)
+                    more = 4
     return more
 
 

@@ -95,7 +95,7 @@ def test_rows_and_ball_limits(probes, name):
 
 @CONES
 @pytest.mark.parametrize("condim", (1, 3))
-@pytest.mark.parametrize("kinds", some(zoo.PAIRS), ids="-".join)
+@pytest.mark.parametrize("kinds", some(zoo.PAIRS + zoo.CONVEX), ids="-".join)
 def test_collide_and_contact(probes, kinds, condim, cone):
     mj, probe = probes(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
     data = mujoco.MjData(mj)

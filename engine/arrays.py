@@ -182,7 +182,7 @@ def pair_contacts(model):
     most[(type1 == BOX) & (type2 == BOX)] = 8
     most[searched(model)] = 1
     if model.opt.multiccd:
-        most[clipped(model)] = 4
+        most[clipped(model)] = np.where(type1 == CAPSULE, 2, 4)[clipped(model)]
     return most
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
-from engine.model.bounds import searched
+from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
@@ -48,6 +48,7 @@ FEATURES = {
     "mesh": "planes against meshes",
     "hull": "meshes against all but planes",
     "convex": "shapes between which a search finds the contact",
+    "clipped": "those of them that may touch in several points",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits or equalities",
@@ -107,6 +108,7 @@ def features_of(model):
         mesh=(planes & (types[1] == MESH)).any(),
         hull=(~planes & (types[1] == MESH)).any(),
         convex=convex.any(),
+        clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality,

@@ -12,11 +12,10 @@ from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.mesh import mesh_contacts
-from engine.contact.multicontact import multicontact_vjp
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
-from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, TILTED, edge_vjp, witness, witness_vjp
+from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, edge_vjp, witness, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
@@ -184,10 +183,7 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             d.ccd_nbar[w] = n_bar
             d.ccd_t1bar[w] = t1_bar
             d.ccd_t2bar[w] = t2_bar
-            if d.con_kind1[c] >= TILTED:
-                multicontact_vjp(m, d, g, w, c)
-            else:
-                convex_contacts_vjp(m, d, g, w, c)
+            convex_contacts_vjp(m, d, g, w, c)
     if not general:
         feature_contact_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
 

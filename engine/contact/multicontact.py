@@ -24,15 +24,18 @@ from engine.contact.faces import corner_vertex, edge_end, face_at, faces_at, out
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.polygon import below, clip_at, farthest_two, quadrilateral
 from engine.contact.record import add_contact, add_pose_bar, pair_poses
-from engine.contact.witness import CORNER, CROSS, FACE, POINT, TILTED
+from engine.contact.search import features_vjp, look
+from engine.contact.witness import CORNER, CROSS, FACE, POINT, RULED, TILTED, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
-from engine.math.types import real, vec3
-from engine.model.constants import BOX, MESH
+from engine.math.types import EPS, real, vec3, vec4
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, SPHERE
 
 ACROSS = 0.9959999918937683  # of the cosine between faces: 0.996 in 32 bits, as MuJoCo compares
 ALONG = 0.08879999816417694  # of the sine between an edge and a face: 0.0888
+LINED = 1e-9 if EPS < 1e-10 else 1e-4  # of the sine of an angle: a cylinder touches along its side
 ANY, NONE = -2, -1  # every face of a simplex, no face
+SIDE = -3  # the ends of an edge: those of the line of a round side along which it was found to touch
 
 @ti.func
 def simplex(d: ti.template(), first: ti.i32, n: ti.i32, side: ti.i32):
@@ -65,9 +68,13 @@ def simplex(d: ti.template(), first: ti.i32, n: ti.i32, side: ti.i32):
 @ti.func
 def only_face(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, v2: ti.i32, v: vec3):
     """ANY; or of a box whose vertices are no edge and no three of a face, the face that looks along v, in its frame, or
-    NONE."""
+    NONE; or of a cylinder the cap that it touches with, unless it does so along its side."""
     only = ANY
-    if m.geom_type[g] == BOX and dim > 1:
+    if m.geom_type[g] == CYLINDER:
+        only = NONE
+        if ti.abs(v[2]) > LINED:
+            only = ti.cast(v[2] < 0, ti.i32)
+    elif m.geom_type[g] == BOX and dim > 1:
         same = ~(v0 ^ v1) & 7
         if dim == 3:
             same = same & ~(v0 ^ v2)
@@ -84,10 +91,9 @@ def only_face(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, 
 def candidate(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, v2: ti.i32, only: ti.i32,
               begin: ti.i32, k: ti.i32):  # fmt: skip
     """Face number k of vertex v0 if the others lie in it, too, or NONE."""
-    face = face_at(m, g, v0, begin, k)
-    if only != ANY:
-        face = NONE if k > 0 else only
-    else:
+    face = NONE if k > 0 else only
+    if only == ANY:
+        face = face_at(m, g, v0, begin, k)
         if dim > 1:
             if not touches(m, g, face, v1):
                 face = NONE
@@ -97,16 +103,16 @@ def candidate(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, 
     return face
 
 
-@outline("md", "w p", when="hull")
+@outline("md", "w p", when="clipped")
 @ti.func
 def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """Adds the contacts of pair p by its simplex, ccd_nsimplex vertices, and ccd_n; ccd_found is zero if there are
     any."""
     g1 = m.pair_geom1[p]
     g2 = m.pair_geom2[p]
-    known1 = m.geom_type[g1] == BOX or m.geom_type[g1] == MESH
-    known2 = m.geom_type[g2] == BOX or m.geom_type[g2] == MESH
-    if m.multiccd and known1 and known2:
+    type1 = m.geom_type[g1]
+    type2 = m.geom_type[g2]
+    if m.multiccd and type1 != SPHERE and type1 != ELLIPSOID and type2 != ELLIPSOID:
         x1, q1, x2, q2 = pair_poses(m, d, w, p)
         first = bounded(w * m.nccdvert)
         dim1, u0, u1, u2 = simplex(d, first, d.ccd_nsimplex[w], 0)
@@ -138,13 +144,14 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         for side in range(2):
             if face1 == NONE and face2 == NONE:
                 dim = dim2 if side else dim1
+                gi = g2 if side else g1
+                gr = g1 if side else g2
+                rolls = m.geom_type[gi] == CAPSULE or m.geom_type[gi] == CYLINDER
                 if dim < 3:
-                    gi = g2 if side else g1
-                    gr = g1 if side else g2
                     s0 = v0 if side else u0
                     begin = begin2 if side else begin1
                     nedge = count2 if side else count1
-                    if dim == 2:
+                    if dim == 2 or rolls:
                         nedge = 1
                     for j in range(count1 if side else count2):
                         h = NONE
@@ -156,10 +163,18 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                             N = outward(m, gr, h)
                             N = rotate_back(q2, rotate(q1, N)) if side else rotate_back(q1, rotate(q2, N))
                             for i in range(nedge):
-                                other = edge_end(m, gi, dim, s0, v1 if side else u1, begin, i)
-                                v = place(m, gi, other) - place(m, gi, s0)
+                                other = SIDE
+                                v = vec3(0.0, 0.0, 1.0)
+                                if rolls:
+                                    # which line is not told where the normal is the axis
+                                    u = rotate_back(q2 if side else q1, d.ccd_n[w])
+                                    if u[0] * u[0] + u[1] * u[1] < LINED * LINED:
+                                        v = N
+                                else:
+                                    other = edge_end(m, gi, dim, s0, v1 if side else u1, begin, i)
+                                    v = place(m, gi, other) - place(m, gi, s0)
                                 if start == NONE and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
-                                    start = s0
+                                    start = s0 if other != SIDE else SIDE
                                     end = other
                                     ref = 1 - side
                                     if side:
@@ -168,6 +183,19 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                                         face2 = h
         if face1 != NONE or face2 != NONE:
             add_clipped(m, d, w, p, ref, face1, face2, start, end)
+
+
+@ti.func
+def ruled_line(m: ti.template(), g: ti.i32, x: vec3, q: vec4, dir: vec3):
+    """Ends of the line of a cylinder's side that lies farthest along dir, first the one that does so more; of a
+    capsule, of its axis moved as far across it as the point is that lies farthest along dir."""
+    size = m.geom_size[g]
+    z = rotate(q, vec3(0.0, 0.0, 1.0))
+    e = dir - z.dot(dir) * z
+    if m.geom_type[g] == CYLINDER:
+        e = e / ti.sqrt(e.dot(e))
+    up = size[1] if z.dot(dir) >= 0 else -size[1]
+    return x + size[0] * e + up * z, x + size[0] * e - up * z
 
 
 @ti.func
@@ -191,7 +219,12 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ref: t
     b = vec3(0.0, 0.0, 0.0)
     poly = w * m.npoly
     inc = 2
-    if start != NONE:
+    if start == SIDE:
+        dir = -d.ccd_n[w] if ref == 0 else d.ccd_n[w]
+        low, high = ruled_line(m, gi, xi, qi, dir)
+        d.poly_v[poly] = low
+        d.poly_v[poly + 1] = high
+    elif start != NONE:
         d.poly_v[poly] = xi + rotate(qi, place(m, gi, start))
         d.poly_v[poly + 1] = xi + rotate(qi, place(m, gi, end))
     else:
@@ -254,14 +287,19 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ref: t
                     d.con_gap[bounded(w * m.nconmax + ncon - 1)] = e
         elif t < m.pair_margin[p]:
             pos = v - 0.5 * t * N
+            more = RULED if start == SIDE else 0
             if ref:
-                ncon = add_contact(m, d, w, p, ncon, t, pos, -N, zero, kind, e, 0.0, FACE, s, 0.0)
+                ncon = add_contact(
+                    m, d, w, p, ncon, t, pos, -N, zero, kind + more, e, 0.0, FACE + more, s, 0.0
+                )
             else:
-                ncon = add_contact(m, d, w, p, ncon, t, pos, N, zero, FACE, e, 0.0, kind, s, 0.0)
+                ncon = add_contact(
+                    m, d, w, p, ncon, t, pos, N, zero, FACE + more, e, 0.0, kind + more, s, 0.0
+                )
     d.ncon[w] = ncon
 
 
-@outline("mdg", "w c", when="hull")
+@outline("mdg", "w c", when="clipped")
 @ti.func
 def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
     """From the adjoints of a corner's contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies."""
@@ -291,3 +329,53 @@ def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     add_pose_bar(m, d, g, w, d.con_body1[c], foot, foot_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body1[c], v, hand, vec3(0.0, 0.0, 0.0))
     add_pose_bar(m, d, g, w, d.con_body2[c], v, v_bar - hand, turn2)
+
+
+@outline("mdg", "w c", when="clipped")
+@ti.func
+def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
+    """The same of a contact on a line of a round side against a face. Which line it is the search's normal says
+    (ruled_line): a capsule's moves by radius times the part of dn across the axis, a cylinder's by radius / |e| u
+    (u . dn), e being the normal's part across the axis and u that across both. The search is done once more, for its
+    own adjoint."""
+    p = d.con_pair[c]
+    n = d.con_normal[c]
+    half = 0.5 * d.con_dist[c]
+    kind1 = d.con_kind1[c] - RULED
+    kind2 = d.con_kind2[c] - RULED
+    dist_bar = d.ccd_distbar[w]
+    p_bar = d.ccd_pbar[w]
+    zero = vec3(0.0, 0.0, 0.0)
+    nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
+    c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+        kind1, d.con_axis1[c], 0.0, kind2, d.con_axis2[c], 0.0, 0.0, n, d.con_dist[c], dist_bar, p_bar, nb
+    )
+    add_pose_bar(m, d, g, w, d.con_body1[c], d.con_pos[c] - half * n, c1_bar, turn1)
+    add_pose_bar(m, d, g, w, d.con_body2[c], d.con_pos[c] + half * n, c2_bar, turn2)
+    look(m, d, w, p)
+    # the line's side, and the force on it
+    b = d.con_body1[c]
+    gi = m.pair_geom1[p]
+    q = d.ccd_quat1[w]
+    x = d.ccd_pos1[w]
+    dir = d.ccd_n[w]
+    force = c1_bar
+    if kind1 == FACE:
+        b = d.con_body2[c]
+        gi = m.pair_geom2[p]
+        q = d.ccd_quat2[w]
+        x = d.ccd_pos2[w]
+        dir = -dir
+        force = c2_bar
+    z = rotate(q, vec3(0.0, 0.0, 1.0))
+    dir_bar = m.geom_size[gi][0] * (force - z.dot(force) * z)
+    if m.geom_type[gi] == CYLINDER:
+        u = z.cross(dir)
+        norm = ti.sqrt(u.dot(u))
+        u = u / norm
+        dir_bar = m.geom_size[gi][0] / norm * u.dot(force) * u
+    add_pose_bar(m, d, g, w, b, x, zero, dir_bar.cross(dir))
+    d.ccd_distbar[w] = 0.0
+    d.ccd_pbar[w] = zero
+    d.ccd_nbar[w] = dir_bar if kind1 != FACE else -dir_bar
+    features_vjp(m, d, g, w, p)

@@ -38,8 +38,9 @@ def geom_boxes(m):
 
 
 def clipped(m):
-    """Which candidate pairs are of two polytopes, whose faces are clipped at each other, (npair,)."""
-    return searched(m) & np.isin(m.geom_type[m.pair_geom1], (c.BOX, c.MESH)) & (m.geom_type[m.pair_geom2] == c.MESH)
+    """Which candidate pairs are of two shapes with faces or edges, which are clipped at each other, (npair,)."""
+    flat = (c.CAPSULE, c.CYLINDER, c.BOX, c.MESH)
+    return searched(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
 
 
 def most_corners(m):
@@ -47,7 +48,7 @@ def most_corners(m):
     pairs = clipped(m)
     if not pairs.any():
         return 0
-    most = 4
+    most = 16  # of a cylinder's cap (contact/faces.py)
     for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
         if m.geom_type[g] == c.MESH:
             mesh = m.geom_dataid[g]

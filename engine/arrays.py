@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, zeros
+from engine.model.bounds import clipped, most_corners, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
@@ -20,6 +21,7 @@ from engine.model.tendons import couples, most_columns
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
+EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features, the first ones of a polytope
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
@@ -106,9 +108,9 @@ def sizes_of(model, nconmax):
     coupled = coupled_dofs(model)
     chain = max(longest_chain(columns, coupled), most_columns(model))
     swept, partners, always = broad_phase(model)
-    stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     features = features_of(model)
-    rolling = "rolling" in features
+    convex, rolling = "convex" in features, "rolling" in features
+    stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
@@ -120,7 +122,10 @@ def sizes_of(model, nconmax):
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
-        "nclip": 24 if "box_box" in features else 0,
+        "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
+        "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
+        "nccdface": convex * 6 * model.opt.ccd_iterations,
+        "npoly": 4 * most_corners(model),
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
@@ -179,7 +184,10 @@ def pair_contacts(model):
     most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
     for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
         most[(type1 == PLANE) & (type2 == kind)] = number
-    most[type1 == BOX] = 8
+    most[(type1 == BOX) & (type2 == BOX)] = 8
+    most[searched(model)] = 1
+    if model.opt.multiccd:
+        most[clipped(model)] = np.where(type1 == CAPSULE, 2, 4)[clipped(model)]
     return most
 
 
@@ -189,7 +197,7 @@ def model_pack(model, nconmax, features):
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
     opt = model.opt
-    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic)
+    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance)
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):
@@ -210,6 +218,7 @@ def _fill_dims(pack, model, sizes):
     values = {
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
+        "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd,
         **{p.offset: layout[p.name][0] for p in s.THETA},
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
@@ -225,7 +234,7 @@ def _fill(array, buffer, column, values):
 
 def most_worlds(sizes):
     """How many worlds the indices of the kernels reach (math/index.py)."""
-    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax")]
+    entities = [sizes[n] for n in ("nbody", "nv", "ngeom", "nsite", "nconmax", "nrowmax", "nccdface")]
     numbers = sum(sizes[b.count] * b.width * math.prod(INNER[b.dtype]) for b in s.STATE + s.WORK)
     vectors, matrix = max(sizes["ncolumn"], 1), max(sizes["nh"], 1)
     return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // vectors, (2**30 - 1) // matrix)

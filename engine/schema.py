@@ -23,7 +23,8 @@ DIMS = (
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
     "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
-    "at_tendon_lengthspring at_wrap_prm"
+    "at_tendon_lengthspring at_wrap_prm "
+    "nccdvert nccdface ccd_iterations multiccd npoly"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -68,7 +69,7 @@ DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z"
+OPT = "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance"
 
 # ---------------------------------------------------------------------------------------------------- the buffers
 
@@ -114,11 +115,12 @@ MODEL = (
     Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen geom_dataid"),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
+    Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
     Buffer("pair_r", "real", "npair",
         "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
     ),
-    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_extrema:27"),
+    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_tried mesh_extrema:27"),
     Buffer("hull_vert", "vec3", "nhullvert"),
     Buffer("hull_i", "int", "nhullvert", "hull_edgeend hull_faceend"),
     Buffer("hull_edge", "int", "nhulledge"),
@@ -207,6 +209,28 @@ WORK = (
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),
+    # the search between two convex shapes (contact/gjk.py epa.py convex.py): what it is asked and finds ...
+    Buffer("ccd_v", "vec3", "nccd",
+        "ccd_pos1 ccd_pos2 ccd_size1 ccd_size2 ccd_dir ccd_x1 ccd_x2 ccd_n ccd_centre ccd_axis1 ccd_axis2 "
+        "ccd_pbar ccd_nbar ccd_t1bar ccd_t2bar",
+    ),
+    Buffer("ccd_q", "vec4", "nccd", "ccd_quat1 ccd_quat2"),
+    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_distbar"),
+    Buffer("ccd_i", "int", "nccd",
+        "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
+        "ccd_kind2",
+    ),
+    # ... and its simplex, features and polytope
+    Buffer("ccd_vertex_v", "vec3", "nccdvert", "ccd_vert ccd_vert1 ccd_vert2"),
+    Buffer("ccd_vertex_r", "real", "nccdvert", "ccd_share"),
+    Buffer("ccd_vertex_i", "int", "nccdvert", "ccd_index1 ccd_index2"),
+    Buffer("ccd_foot", "vec3", "nccdface"),
+    Buffer("ccd_foot2", "real", "nccdface"),
+    Buffer("ccd_face_i", "int", "nccdface",
+        "ccd_corner:3 ccd_next:3 ccd_place ccd_open ccd_rim ccd_rimedge ccd_stack",
+    ),
+    Buffer("poly_v", "vec3", "npoly"),  # contact/polygon.py
+    Buffer("poly_i", "int", "npoly", "poly_leave poly_cut poly_side"),
     Buffer("con_i", "int", "nconmax",
         "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law con_last1 "
         "con_last2",

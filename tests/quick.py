@@ -12,9 +12,10 @@ def some(values, every=2):
 
 def contacts_of_pairs():
     """(kinds of geoms, condim): further rows do not ask which shapes touch, so the quick tests take a few of those."""
-    quick = {1: zoo.PAIRS[::2], 3: zoo.PAIRS[::2], 4: zoo.PAIRS[1::8], 6: zoo.PAIRS[5::4]}
+    pairs = zoo.PAIRS + zoo.CONVEX + zoo.HULLS
+    quick = {1: zoo.PAIRS[::2] + zoo.CONVEX[::4], 3: pairs[::2], 4: zoo.PAIRS[1::8] + zoo.CONVEX[5:6], 6: pairs[5::6]}
     return [
         pytest.param(kinds, condim, id=f"{'-'.join(kinds)}-{condim}", marks=() if kinds in few else pytest.mark.slow)
         for condim, few in quick.items()
-        for kinds in zoo.PAIRS
+        for kinds in pairs
     ]

@@ -377,6 +377,13 @@ PAIRS = (
     ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
     ("plane", "ellipsoid"), ("box", "box"), ("plane", "mesh"),
 )  # fmt: skip
+# by a search between them (contact/convex.py)
+CONVEX = (
+    ("sphere", "ellipsoid"), ("sphere", "mesh"), ("capsule", "ellipsoid"), ("ellipsoid", "ellipsoid"),
+    ("ellipsoid", "cylinder"), ("ellipsoid", "box"), ("ellipsoid", "mesh"),
+)  # fmt: skip
+# whose faces are clipped at each other (contact/multicontact.py)
+HULLS = (("box", "mesh"), ("mesh", "mesh"))
 CONES = ("pyramidal", "elliptic")
 # attributes of a geom for each number of dimensions of its contacts
 CONDIMS = {

@@ -18,6 +18,7 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
@@ -49,6 +50,9 @@ FEATURES = {
     "cylinder": "planes and spheres against cylinders",
     "ellipsoid": "planes against ellipsoids",
     "mesh": "planes against meshes",
+    "hull": "meshes against all but planes",
+    "convex": "shapes between which a search finds the contact",
+    "clipped": "those of them that may touch in several points",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -88,6 +92,7 @@ def features_of(model):
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
     contact = model.npair > 0
+    convex = searched(model)
     equality = len(ties(model)) > 0
     return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
@@ -105,12 +110,15 @@ def features_of(model):
         contact=contact,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
-        segment=(~planes & ~boxes & ~cylinders).any(),
-        box=(~planes & boxes & (types[0] != BOX)).any(),
-        box_box=(types[0] == BOX).any(),
-        cylinder=cylinders.any(),
-        ellipsoid=(types[1] == ELLIPSOID).any(),
-        mesh=(types[1] == MESH).any(),
+        segment=(~convex & ~planes & ~boxes & ~cylinders).any(),
+        box=(~convex & ~planes & boxes & (types[0] != BOX)).any(),
+        box_box=(boxes & (types[0] == BOX)).any(),
+        cylinder=(~convex & cylinders).any(),
+        ellipsoid=(planes & (types[1] == ELLIPSOID)).any(),
+        mesh=(planes & (types[1] == MESH)).any(),
+        hull=(~planes & (types[1] == MESH)).any(),
+        convex=convex.any(),
+        clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality or model.ntendon > 0,

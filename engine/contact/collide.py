@@ -7,15 +7,15 @@ from engine.contact.box import FIXED
 from engine.contact.box_box import box_box_contacts
 from engine.contact.box_contacts import box_contacts, box_contacts_vjp
 from engine.contact.broad import next_near
+from engine.contact.convex import convex_contacts, convex_contacts_vjp
 from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.mesh import mesh_contacts
 from engine.contact.plane import plane_count, plane_offset
-from engine.contact.record import add_contact
+from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
-from engine.contact.witness import EDGE, END, FACE, POINT, SURFACE, edge_vjp, witness, witness_vjp
-from engine.dynamics.kinematics import origin
+from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, edge_vjp, witness, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
@@ -72,7 +72,15 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
                 near = n.dot(x2 - x1) <= reach
         if near:
-            if type2 == BOX and type1 != PLANE:
+            if type1 != PLANE and (
+                type2 == MESH or type1 == ELLIPSOID or type2 == ELLIPSOID or type1 == CYLINDER
+                or (type1 == CAPSULE and type2 == CYLINDER)
+            ):  # fmt: skip
+                if ti.static(has.convex):
+                    d.ncon[w] = ncon
+                    convex_contacts(m, d, w, p)
+                    ncon = d.ncon[w]
+            elif type2 == BOX and type1 != PLANE:
                 d.ncon[w] = ncon
                 if ti.static(has.box):
                     if type1 != BOX:
@@ -161,20 +169,29 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     return ncon
 
 
-@ti.func
-def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, x: vec3, x_bar: vec3,
-                 torque: vec3):  # fmt: skip
-    """Adds the adjoint of a point x and of an orientation, both fixed to body b, to the body's pose adjoint."""
-    h = bounded(w * m.nbody + b)
-    g.pose_ang[h] = g.pose_ang[h] + torque + (x - origin(m, d, w, b)).cross(x_bar)
-    g.pose_lin[h] = g.pose_lin[h] + x_bar
-
-
 @serves("contact")
 @ti.func
 def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, dist_bar: real,
                 p_bar: vec3, n_bar: vec3, t1_bar: vec3, t2_bar: vec3):  # fmt: skip
     """From the adjoints of contact c's distance, position and frame to the pose adjoints of its two bodies."""
+    general = 0
+    if ti.static(has.convex):
+        general = ti.cast(d.con_kind1[c] >= GENERAL, ti.i32)
+        if general:
+            d.ccd_distbar[w] = dist_bar
+            d.ccd_pbar[w] = p_bar
+            d.ccd_nbar[w] = n_bar
+            d.ccd_t1bar[w] = t1_bar
+            d.ccd_t2bar[w] = t2_bar
+            convex_contacts_vjp(m, d, g, w, c)
+    if not general:
+        feature_contact_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
+
+
+@ti.func
+def feature_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, dist_bar: real,
+                        p_bar: vec3, n_bar: vec3, t1_bar: vec3, t2_bar: vec3):  # fmt: skip
+    """The same of a contact whose features need no search, the adjoint of collide_pair and others."""
     n = d.con_normal[c]
     r1 = d.con_r1[c]
     r2 = d.con_r2[c]

@@ -10,36 +10,10 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.contact.record import add_contact, pair_poses
+from engine.contact.support import farthest
 from engine.contact.witness import FACE, POINT, witness
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import real, vec3
-
-
-@ti.func
-def farthest(m: ti.template(), mesh: ti.i32, v: vec3):
-    """The hull's vertex that lies farthest along v."""
-    grid = 0
-    for k in ti.static(range(3)):
-        side = 1
-        if v[k] > 0.4:
-            side = 2
-        if v[k] < -0.4:
-            side = 0
-        grid = 3 * grid + side
-    best = m.mesh_extrema[mesh, grid]
-    most = v.dot(m.hull_vert[best])
-    before = -1
-    while before != best:
-        before = best
-        begin = 0
-        if before > 0:
-            begin = m.hull_edgeend[before - 1]
-        for e in range(begin, m.hull_edgeend[before]):
-            x = v.dot(m.hull_vert[m.hull_edge[e]])
-            if x > most:
-                most = x
-                best = m.hull_edge[e]
-    return best
 
 
 @ti.func
@@ -94,7 +68,7 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     n = rotate(q1, vec3(0.0, 0.0, 1.0))
     down = rotate_back(q2, -n)
-    low = farthest(m, m.geom_dataid[m.pair_geom2[p]], down)
+    low = farthest(m, m.geom_dataid[m.pair_geom2[p]], -1, down)
     face = -1
     most = real(-2.0)
     begin = 0

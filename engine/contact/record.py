@@ -5,6 +5,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.contact.box import FIXED
 from engine.contact.frame import contact_frame, has_hint, tangent_hint
+from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
 
@@ -54,3 +55,12 @@ def add_contact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ncon: 
         d.con_dim[c] = m.pair_dim[p]
         d.con_zone[c] = -1
     return ncon + 1
+
+
+@ti.func
+def add_pose_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, x: vec3, x_bar: vec3,
+                 torque: vec3):  # fmt: skip
+    """Adds the adjoint of a point x and of an orientation, both fixed to body b, to the body's pose adjoint."""
+    h = bounded(w * m.nbody + b)
+    g.pose_ang[h] = g.pose_ang[h] + torque + (x - origin(m, d, w, b)).cross(x_bar)
+    g.pose_lin[h] = g.pose_lin[h] + x_bar

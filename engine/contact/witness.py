@@ -35,6 +35,9 @@ from engine.math.quat import rotate
 from engine.math.types import MINVAL, real, vec3, vec4
 
 POINT, LINE, FACE, CURVE, SURFACE, EDGE, END, CROSS, CORNER = range(9)
+GENERAL = 16  # added to the kinds of features that convex.py differentiates
+# those of multicontact.py: a face's corners against a face; a line of a cylinder's side against one
+TILTED, RULED = 32, 48
 
 
 @ti.func
@@ -99,17 +102,17 @@ def witness_vjp(kind1: ti.i32, a1: vec3, r1: real, kind2: ti.i32, a2: vec3, r2: 
             c2_bar = p_bar - c1_bar
             turn1 = a1.cross(slide1)
             turn2 = a2.cross(slide2)
-    if ti.static(has.box_box):
+    if ti.static(has.box_box or has.clipped):
         if kind1 >= CROSS:
             hand = handed(kind1, a1, a2, c1_bar)
             c1_bar = c1_bar - hand
             c2_bar = c2_bar + hand
-            turn2 = turn2 - dist * n.cross(hand)
+            turn2 = turn2 - (dist + r1 + r2) * n.cross(hand)
         if kind2 >= CROSS:
             hand = handed(kind2, a1, a2, c2_bar)
             c2_bar = c2_bar - hand
             c1_bar = c1_bar + hand
-            turn1 = turn1 + dist * n.cross(hand)
+            turn1 = turn1 + (dist + r1 + r2) * n.cross(hand)
     return c1_bar, turn1, c2_bar, turn2
 
 

@@ -1,6 +1,7 @@
 """Convex hulls of the meshes that may touch: vertices, who neighbours whom, and faces, as MuJoCo's compiler makes them.
 
-One after the other over all meshes, with numbers that count over all of them, so that the device needs no more.
+One after the other over all meshes, with numbers that count over all of them, so that the device needs no more. Of
+a mesh of few vertices all are kept, in its order, since MuJoCo tries each of them, of which some may lie within a face.
 """
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from .constants import MESH
 
 GRID = 27  # directions, signs of three components each, of which a hull's farthest vertices are known
+SEARCHED = 10  # vertices from which a search climbs along edges
 
 
 def hulls_of(mj):
@@ -24,24 +26,28 @@ def hulls_of(mj):
             extrema.append(np.zeros(GRID, int))
             continue
         graph, vertex = mj.mesh_graph[mj.mesh_graphadr[i] :], slice(mj.mesh_vertadr[i], None)
-        n = int(graph[0])
+        n, total = int(graph[0]), int(mj.mesh_vertnum[i])
         begin, known, near = graph[2 : 2 + n], graph[2 + n : 2 + 2 * n], graph[2 + 2 * n :]
         stops = np.flatnonzero(near[: n + 3 * int(graph[1])] < 0)  # after the neighbours of each vertex
         neighbours = stops[np.searchsorted(stops, begin)] - begin
-        number = np.full(mj.mesh_vertnum[i], -1)
+        place = np.arange(n)  # where each vertex of the graph is kept
+        if total < SEARCHED:
+            begin, neighbours = (_spread(values, known, total) for values in (begin, neighbours))
+            n, place, known = total, known, np.arange(total)
+        number = np.full(total, -1)
         number[known] = np.arange(n)
         touching, adr = mj.mesh_polymapnum[vertex][known], mj.mesh_polymapadr[vertex][known]
         polygons = slice(mj.mesh_polyadr[i], mj.mesh_polyadr[i] + mj.mesh_polynum[i])
         sides, vert = mj.mesh_polyvertnum[polygons], mj.mesh_polyvertadr[polygons]
         parts["vert"].append(mj.mesh_vert[vertex][known])
         parts["edge_end"].append(edges + np.cumsum(neighbours))
-        parts["edge"].append(first[-1] + near[_runs(begin, neighbours)])
+        parts["edge"].append(first[-1] + place[near[_runs(begin, neighbours)]])
         parts["face_end"].append(listed + np.cumsum(touching))
         parts["face"].append(faces + mj.mesh_polymap[_runs(adr, touching)])
         parts["normal"].append(mj.mesh_polynormal[polygons])
         parts["corner_end"].append(corners + np.cumsum(sides))
         parts["corner"].append(first[-1] + number[mj.mesh_polyvert[_runs(vert, sides)]])
-        extrema.append(first[-1] + mj.mesh_extrema[i].ravel())
+        extrema.append(first[-1] + place[mj.mesh_extrema[i].ravel()])
         faces, corners = faces + len(sides), corners + int(sides.sum())
         edges, listed = edges + int(neighbours.sum()), listed + int(touching.sum())
         first.append(first[-1] + n)
@@ -59,3 +65,10 @@ def _runs(begin, count):
     """The numbers from begin[0] on, count[0] of them, then from begin[1] on, ..."""
     before = np.cumsum(count) - count
     return np.repeat(begin - before, count) + np.arange(count.sum())
+
+
+def _spread(values, at, n):
+    """n numbers, zeros but for the values at these places."""
+    spread = np.zeros(n, int)
+    spread[at] = values
+    return spread

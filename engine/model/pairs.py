@@ -23,6 +23,11 @@ SUPPORTED = {
     (c.PLANE, c.MESH), (c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
     (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX),
 }  # fmt: skip
+SUPPORTED |= {  # by a search between convex shapes
+    (c.SPHERE, c.ELLIPSOID), (c.SPHERE, c.MESH), (c.CAPSULE, c.ELLIPSOID), (c.CAPSULE, c.CYLINDER), (c.CAPSULE, c.MESH),
+    (c.ELLIPSOID, c.ELLIPSOID), (c.ELLIPSOID, c.CYLINDER), (c.ELLIPSOID, c.BOX), (c.ELLIPSOID, c.MESH),
+    (c.CYLINDER, c.CYLINDER), (c.CYLINDER, c.BOX), (c.CYLINDER, c.MESH), (c.BOX, c.MESH), (c.MESH, c.MESH),
+}  # fmt: skip
 CONDIMS = (1, 3, 4, 6)
 
 

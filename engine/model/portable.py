@@ -16,7 +16,7 @@ from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
 AGE = 2  # of what is stored now; the header says it from 2 on
-_YOUNGER_OPTIONS = {"magnetic"}  # than the first run files, of age 0
+_YOUNGER_OPTIONS = {"magnetic", "ccd_tolerance", "ccd_iterations", "multiccd"}  # than the first run files, of age 0
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import constants as c
 from ..attributes import CONTACT, POSE, RGBA, choice, number, read_attributes, vector, whole
+from ..bounds import geom_boxes
 from ..checks import below, check, first, one_of, unit_quaternions
 from ..errors import ModelError
 from ..pairs import CONDIMS
@@ -114,7 +115,8 @@ class Geom(Kind):
 
     def device(self, m):
         collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
-        return {"geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0}
+        centre, half = geom_boxes(m)
+        return {"geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0, "geom_center": centre, "geom_half": half}
 
 
 def _rbound(kind, size, old):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import constants as c
 from ..checks import check
 from ..errors import ModelError
-from ..hulls import GRID, hulls_of
+from ..hulls import GRID, SEARCHED, hulls_of
 from .kind import Field, Kind, N, cast, integer, real
 
 
@@ -75,6 +75,10 @@ class Mesh(Kind):
             bad = face[(face < 0) | (face >= len(vert))]
             if len(bad):
                 raise ModelError(f"mesh {i}: mesh_face names vertex {bad[0]}; allowed: 0 to {len(vert) - 1}")
+
+    def device(self, m):
+        small = np.array([len(vert) < SEARCHED for vert in m.mesh_vert[: m.nmesh]], bool)
+        return {"mesh_tried": m.mesh_hullnum * small}
 
     def check(self, m):
         hulls = m.mesh_hullnum[m.geom_dataid[m.pair_geom2]] if m.nmesh else np.zeros(m.npair, int)

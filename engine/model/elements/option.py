@@ -25,6 +25,9 @@ class Option:
     eulerdamp: bool = True
     refsafe: bool = True
     magnetic: np.ndarray = field(default_factory=lambda: np.array([0.0, -0.5, 0.0]))
+    ccd_tolerance: float = 1e-6
+    ccd_iterations: int = 35
+    multiccd: bool = True
 
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.
@@ -58,11 +61,13 @@ def disabled(mujoco, mj, *flags):
 def option_of(mujoco, mj):
     """The Option of an MjModel."""
     same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
+    same += ("ccd_tolerance", "ccd_iterations")
     return Option(
         gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
         magnetic=np.array(mj.opt.magnetic),
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
+        multiccd=not disabled(mujoco, mj, "MULTICCD"),
         **{name: getattr(mj.opt, name) for name in same},
     )
 
@@ -81,6 +86,9 @@ class OptionKind(Kind):
         "eulerdamp": flag()._replace(default=True),
         "refsafe": flag()._replace(default=True),
         "magnetic": vector((0, -0.5, 0), 3),
+        "ccd_tolerance": number(1e-6, 0),
+        "ccd_iterations": whole(35),
+        "multiccd": flag()._replace(default=True),
     }
 
     def refusals(self, mujoco, mj):
@@ -126,6 +134,9 @@ class OptionKind(Kind):
             ("iterations", _counts, "more than zero, whole"),
             ("ls_iterations", _counts, "more than zero, whole"),
             ("tolerance", lambda x: x >= 0, "zero or more"),
+            ("ccd_tolerance", lambda x: x >= 0, "zero or more"),
+            ("ccd_iterations", lambda x: _counts(x) and x <= 1000, "1 to 1000, whole"),
+            ("multiccd", lambda x: x in (0, 1), "True, False"),
             ("eulerdamp", lambda x: x in (0, 1), "True, False"),
             ("refsafe", lambda x: x in (0, 1), "True, False"),
         ):

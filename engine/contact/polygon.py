@@ -1,0 +1,135 @@
+"""Polygons: clipped at the sides of a face (Sutherland and Hodgman), and reduced to what contacts are made of.
+
+    a vertex in poly_v, in the world. poly_leave: the edge that leaves it; poly_cut: the edge that it was cut from;
+    poly_side: the side of the face that cut it, or -1. Edges from `inc` on lie in sides of the face, the others are
+    the polygon's own
+"""
+
+import taichi as ti
+
+from engine.contact.faces import corner_vertex, place, sides
+from engine.math.quat import rotate
+from engine.math.types import EPS, MINVAL, real, vec3, vec4
+
+INSIDE = -MINVAL if EPS < 1e-10 else -1e-8  # metres over a side from which a vertex is within
+
+
+@ti.func
+def clip_at(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32, x: vec3, q: vec4, face: ti.i32, N: vec3,
+            inc: ti.i32):  # fmt: skip
+    """Clips the polygon of `inc` vertices in poly_v at the sides of a face, whose normal is N; returns where it begins
+    and how many vertices it has."""
+    room = m.npoly // 2
+    begin = w * m.npoly
+    into = begin + room
+    first, nside = sides(m, g, face)
+    count = inc
+    for e in range(nside):
+        a = x + rotate(q, place(m, g, corner_vertex(m, g, face, first, nside, e)))
+        s = (x + rotate(q, place(m, g, corner_vertex(m, g, face, first, nside, e + 1))) - a).cross(N)
+        s = s / ti.sqrt(s.dot(s))
+        n = 0
+        for k in range(count):
+            i = begin + k
+            j = begin + (k + 1) % count
+            one = d.poly_v[i]
+            other = d.poly_v[j]
+            high = s.dot(one - a)
+            low = s.dot(other - a)
+            leave = d.poly_leave[i]
+            if (high > INSIDE) != (low > INSIDE):
+                t = high / (high - low)
+                if t >= 0 and t <= 1 and n < room:
+                    d.poly_v[into + n] = one + t * (other - one)
+                    d.poly_leave[into + n] = inc + e if high > INSIDE else leave
+                    d.poly_cut[into + n] = leave
+                    d.poly_side[into + n] = e
+                    n = n + 1
+            if low > INSIDE and n < room:
+                d.poly_v[into + n] = other
+                d.poly_leave[into + n] = d.poly_leave[j]
+                d.poly_cut[into + n] = d.poly_cut[j]
+                d.poly_side[into + n] = d.poly_side[j]
+                n = n + 1
+        count = n
+        swap = begin
+        begin = into
+        into = swap
+    return begin, count
+
+
+@ti.func
+def below(d: ti.template(), begin: ti.i32, count: ti.i32, r: vec3, N: vec3, most: real):
+    """Leaves out the vertices that are higher than `most` over a face; returns how many stay."""
+    n = 0
+    for k in range(count):
+        if N.dot(d.poly_v[begin + k] - r) <= most:
+            if n < k:
+                d.poly_v[begin + n] = d.poly_v[begin + k]
+                d.poly_leave[begin + n] = d.poly_leave[begin + k]
+                d.poly_cut[begin + n] = d.poly_cut[begin + k]
+                d.poly_side[begin + n] = d.poly_side[begin + k]
+            n = n + 1
+    return n
+
+
+@ti.func
+def spread(d: ti.template(), begin: ti.i32, n: ti.i32, a: ti.i32, b: ti.i32, c: ti.i32, e: ti.i32):
+    """Twice the area of four vertices of a polygon, from their diagonals."""
+    v = (d.poly_v[begin + c % n] - d.poly_v[begin + a]).cross(d.poly_v[begin + e % n] - d.poly_v[begin + b % n])
+    return ti.sqrt(v.dot(v))
+
+
+@ti.func
+def quadrilateral(d: ti.template(), begin: ti.i32, n: ti.i32):
+    """Four of a polygon's n vertices, more than four, of large area: the last, the third and the second are moved on
+    while it grows, for each first one."""
+    best = ti.Vector([0, 1, 2, 3])
+    b = 1
+    c = 2
+    e = 3
+    most = spread(d, begin, n, 0, 1, 2, 3)
+    for a in range(n):
+        # 0: the last, 1: the third, 2: the second
+        turn = 0
+        grown = 1
+        while turn < 3 and grown:
+            one = b + ti.cast(turn == 2, ti.i32)
+            other = c + ti.cast(turn == 1, ti.i32)
+            last = e + ti.cast(turn == 0, ti.i32)
+            x = spread(d, begin, n, a, one, other, last)
+            if x > most:
+                most = x
+                b = one % n
+                c = other % n
+                e = last % n
+                best = ti.Vector([a, b, c, e])
+                if turn == 0:
+                    turn = 1
+            elif turn == 0:
+                grown = 0
+            else:
+                turn = (turn + 1) % 3
+        if b == a:
+            b = (b + 1) % n
+            if c == b:
+                c = (c + 1) % n
+                if e == c:
+                    e = (e + 1) % n
+    return best
+
+
+@ti.func
+def farthest_two(d: ti.template(), begin: ti.i32, n: ti.i32, along: vec3):
+    """The two of n vertices that are farthest apart, that which lies less far along a direction first: two vertices
+    may lie in one place, and rounding must not decide about the order."""
+    best = ti.Vector([0, 1, 0, 0])
+    most = real(0.0)
+    for i in range(n):
+        for j in range(n):
+            v = d.poly_v[begin + j] - d.poly_v[begin + i]
+            if v.dot(v) > most and v.dot(along) > 0:
+                most = v.dot(v)
+                best[0] = i
+                best[1] = j
+    return best

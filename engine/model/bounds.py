@@ -1,0 +1,61 @@
+"""Boxes around geoms, in their own frames, by which pairs of convex shapes are told apart before any search."""
+
+import numpy as np
+
+from . import constants as c
+
+# pairs that need no search, but for those with planes
+_CLOSED = {(c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
+           (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX)}  # fmt: skip
+
+
+def searched(m):
+    """Which candidate pairs are found by a search between convex shapes, (npair,)."""
+    kind1, kind2 = m.geom_type[m.pair_geom1], m.geom_type[m.pair_geom2]
+    found = kind1 != c.PLANE
+    for one, other in _CLOSED:
+        found &= (kind1 != one) | (kind2 != other)
+    return found
+
+
+def geom_boxes(m):
+    """Centres and half lengths of the boxes around all geoms, (ngeom, 3) each, metres; of those that no search asks
+    for they are zeros, and there are none at all where no pair is searched."""
+    pairs = searched(m)
+    n = m.ngeom if pairs.any() else 0
+    centre, half = np.zeros((n, 3)), np.zeros((n, 3))
+    for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
+        kind, size, mesh = m.geom_type[g], m.geom_size[g], m.geom_dataid[g]
+        if kind == c.MESH:
+            vert = m.hull_vert[m.mesh_hulladr[mesh] : m.mesh_hulladr[mesh] + m.mesh_hullnum[mesh]]
+            centre[g], half[g] = (vert.max(axis=0) + vert.min(axis=0)) / 2, np.ptp(vert, axis=0) / 2
+        else:
+            half[g] = {
+                c.SPHERE: size[[0, 0, 0]], c.CAPSULE: size[[0, 0, 0]] + [0, 0, size[1]],
+                c.CYLINDER: size[[0, 0, 1]], c.ELLIPSOID: size, c.BOX: size,
+            }[kind]  # fmt: skip
+    return centre, half
+
+
+def clipped(m):
+    """Which candidate pairs are of two shapes with faces or edges, which are clipped at each other, (npair,)."""
+    flat = (c.CAPSULE, c.CYLINDER, c.BOX, c.MESH)
+    return searched(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
+
+
+def most_corners(m):
+    """The most corners that a face of these has, or 0."""
+    pairs = clipped(m)
+    if not pairs.any():
+        return 0
+    most = 16  # of a cylinder's cap (contact/faces.py)
+    for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
+        if m.geom_type[g] == c.MESH:
+            mesh = m.geom_dataid[g]
+            first = m.mesh_hulladr[mesh]
+            ends = m.hull_faceend[[first + m.mesh_hullnum[mesh] - 1]] if m.mesh_hullnum[mesh] else np.zeros(1, int)
+            begin = m.hull_faceend[first - 1] if first else 0
+            faces = np.unique(m.hull_face[begin : ends[0]])
+            corners = np.diff(m.face_vertend, prepend=0)[faces]
+            most = max(most, int(corners.max(initial=0)))
+    return most

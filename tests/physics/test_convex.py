@@ -1,0 +1,93 @@
+"""Pairs of convex shapes: contacts against MuJoCo, whose search stops at a tolerance, and against what defines them."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine.model import constants as c
+from tests import zoo
+from tests.physics.reference import set_reference, worst
+from tests.physics.test_parity import touching_states
+
+FINE = 'ccd_tolerance="1e-14" ccd_iterations="1000"'  # MuJoCo's normals are then good to some 1e-5, its depths to 1e-9
+
+
+def convex(simulators, kinds, attributes="", cone="pyramidal"):
+    return simulators(zoo.touching(*kinds, attributes, f'cone="{cone}" {FINE}'))
+
+
+def farthest(mj, data, geom, n):
+    """How far a geom reaches along n, from its definition."""
+    size, kind = mj.geom_size[geom], mj.geom_type[geom]
+    v = data.geom_xmat[geom].reshape(3, 3).T @ n
+    if kind == c.MESH:
+        mesh = mj.geom_dataid[geom]
+        h = (mj.mesh_vert[mj.mesh_vertadr[mesh] :][: mj.mesh_vertnum[mesh]] @ v).max()
+    else:
+        h = {
+            c.SPHERE: lambda: size[0],
+            c.CAPSULE: lambda: size[0] + size[1] * abs(v[2]),
+            c.ELLIPSOID: lambda: np.linalg.norm(size * v),
+            c.CYLINDER: lambda: size[0] * np.hypot(v[0], v[1]) + size[1] * abs(v[2]),
+            c.BOX: lambda: size @ np.abs(v),
+        }[kind]()
+    return h + n @ data.geom_xpos[geom]
+
+
+def overlap(mj, data, n):
+    """How far the first geom reaches into the second one along n."""
+    g1, g2 = mj.geom("g1").id, mj.geom("g2").id
+    return farthest(mj, data, g1, n) + farthest(mj, data, g2, -n)
+
+
+@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+def test_contacts(simulators, kinds):
+    """One to one with MuJoCo's."""
+    mj, sim = convex(simulators, kinds)
+    found = worst(mj, sim, touching_states(mj, 40))
+    print({k: float(f"{v:.1e}") for k, v in found.items()})
+    assert found["ncon"] == 0 and found["dist"] < 1e-8 and found["pos"] < 1e-4 and found["frame"] < 1e-4
+    assert found["qacc"] < 1e-3
+
+
+@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+def test_depth_is_exact(simulators, kinds):
+    """The shapes overlap by less along no direction near by, as deep as they say along the normal, at the place."""
+    mj, sim = convex(simulators, kinds)
+    rng, data = np.random.default_rng(1), mujoco.MjData(mj)
+    # the corners of a mesh's face are numbers of 32 bits and not quite in a plane, but its edges are as if they were
+    exact = 2e-8 if "mesh" in kinds else 1e-12
+    for state in touching_states(mj, 40, seed=1):
+        set_reference(mj, data, state)
+        sim.reset(data.qpos)
+        sim.forward()
+        contacts = sim.data.contacts()
+        n, dist, pos = contacts["frame"].reshape(-1, 9)[0, :3], contacts["dist"][0], contacts["pos"][0]
+        assert abs(overlap(mj, data, n) + dist) < exact
+        assert abs(farthest(mj, data, mj.geom("g1").id, n) - n @ pos + dist / 2) < exact
+        for size in (1e-5, 1e-3):
+            for step in size * rng.normal(size=(10, 3)):
+                other = (n + step) / np.linalg.norm(n + step)
+                assert overlap(mj, data, other) > -dist - exact
+
+
+@pytest.mark.parametrize("kinds", zoo.CONVEX[::3], ids="-".join)
+def test_margin(simulators, kinds):
+    """Shapes that are apart by less than the margin, and by more."""
+    mj, sim = convex(simulators, kinds, 'margin=".05" gap=".02"')
+    found = worst(mj, sim, touching_states(mj, 40, seed=2))
+    print({k: float(f"{v:.1e}") for k, v in found.items()})
+    assert found["ncon"] == 0 and found["dist"] < 1e-7 and found["pos"] < 1e-3 and found["frame"] < 1e-3
+
+
+@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+def test_centres_in_one_place(simulators, kinds):
+    """Turned alike, where the search has no direction to begin with: no contact or a finite one."""
+    mj, sim = convex(simulators, kinds)
+    for quat in ([1.0, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [0.8, 0, 0.6, 0]):
+        qpos = mj.qpos0.copy()
+        qpos[:3], qpos[3:7], qpos[7:10], qpos[10:] = 0, quat, 0, quat
+        sim.reset(qpos)
+        sim.forward()
+        assert np.isfinite(sim.data.qacc).all()
+        assert np.isfinite(sim.data.contacts()["frame"]).all()

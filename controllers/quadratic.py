@@ -4,6 +4,7 @@ import numpy as np
 
 from engine.model.coordinates import displace, qpos_to_tangent
 from engine.objectives.objective import OUTPUTS
+from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 STEP = 1e-5  # of the differences of cotangents and of sensors, relative to numbers of size one
@@ -83,6 +84,7 @@ class Quadratic:
             for sign in (1, -1):
                 way = sign * STEP * e
                 sim.reset(displace(m, trajectory.qpos[:, 0], way[:nv]), trajectory.qvel[:, 0] + way[nv : 2 * nv])
+                set_inputs(sim.data, trajectory, np.minimum(np.arange(self.steps + 1), self.steps - 1))
                 sim.data.act[:] = trajectory.act[:, 0] + way[2 * nv : 2 * nv + na]
                 sim.data.ctrl[:] = ctrl + way[self.nx :]
                 sim.forward()

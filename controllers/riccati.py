@@ -7,6 +7,7 @@ x_(t+1) = A x_t + B u_t the gain that minimises sum x'Qx + u'Ru is K = (R + B'PB
 import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
+from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 
@@ -76,7 +77,7 @@ def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
     sim = sim or Simulator(model, steps)
     sim.reset(trajectory.qpos[:-1, world], trajectory.qvel[:-1, world])
     sim.data.act[:] = trajectory.act[:-1, world]
-    sim.data.ctrl[:] = trajectory.ctrl[:, world]
+    set_inputs(sim.data, trajectory, np.arange(steps), world)
     return sim.linearize(frame_skip)
 
 

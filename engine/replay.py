@@ -51,14 +51,7 @@ def replay(model, trajectory, world=0, every=1):
     for i, row in enumerate(rows):
         sim.reset(trajectory.qpos[row, world], trajectory.qvel[row, world])
         sim.data.act[0] = trajectory.act[row, world]
-        step = min(row * stride, len(trajectory.ctrl) - 1)
-        if model.nu:
-            sim.data.ctrl[0] = trajectory.ctrl[step, world]
-        for name in ("mocap_pos", "mocap_quat"):  # without them: as in the model
-            if model.nmocap and hasattr(trajectory, name):
-                getattr(sim.data, name)[0] = getattr(trajectory, name)[step, world]
-        if model.neq and hasattr(trajectory, "eq_active"):
-            sim.data.eq_active[0] = trajectory.eq_active[world]
+        set_inputs(sim.data, trajectory, [min(row * stride, len(trajectory.ctrl) - 1)], world)
         sim.forward()
         for name in _PER_ROW:
             found[name].append(getattr(sim.data, name)[0].copy())
@@ -77,6 +70,17 @@ def replay(model, trajectory, world=0, every=1):
         contacts=contacts, qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
         eq_active=sim.data.eq_active[0].copy(), **{name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
+
+
+def set_inputs(data, trajectory, steps, world=0):
+    """What acted in control steps of one world of a trajectory, into as many worlds of a simulator's data: controls,
+    poses of mocap bodies, active equalities. What a trajectory does not have stays as it is there."""
+    for name in ("ctrl", "mocap_pos", "mocap_quat"):
+        live = getattr(data, name)
+        if live.size and hasattr(trajectory, name):
+            live[:] = getattr(trajectory, name)[steps, world]
+    if data.eq_active.size and hasattr(trajectory, "eq_active"):
+        data.eq_active[:] = trajectory.eq_active[world]
 
 
 def body_jacobian(model, seen, row, body):

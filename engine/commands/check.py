@@ -35,7 +35,8 @@ def run(args):
     qpos = displace(m, chosen.qpos0, args.noise * rng.normal(size=m.nv))
     qvel = chosen.qvel0 + args.noise * rng.normal(size=m.nv)
     sim.reset(qpos, qvel)
-    wrt = ("ctrl", "qpos0", "qvel0", "act0", *sim.params) if args.wrt == ["all"] else tuple(args.wrt)
+    inputs = ("ctrl", "qpos0", "qvel0", "act0", *(("mocap_pos", "mocap_quat") if m.nmocap else ()))
+    wrt = (*inputs, *sim.params) if args.wrt == ["all"] else tuple(args.wrt)
     wrt = tuple(n for n in wrt if not (n == "ctrl" and not m.nu or n == "act0" and not m.na))
     report = engine.gradcheck(tape, _loss(tape, rng), wrt, args.noise * rng.normal(size=(args.steps, m.nu)),
                               directions=args.directions, seed=args.seed)  # fmt: skip

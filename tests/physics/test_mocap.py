@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import engine
+from controllers.riccati import linearization
 from engine import DivergenceError
 from engine.diff.arguments import Values, check_simulator
 from engine.diff.gradcheck import gradcheck
@@ -201,6 +202,18 @@ def test_linearize_where_the_hand_is(simulators):
             ends.append(sim.data.qvel[0].copy())
         found = (ends[0] - ends[1]) / (2 * t)
         assert np.abs(found - A[0, mj.nv :, mj.nv :] @ along).max() < 1e-6 * np.abs(found).max()
+
+
+def test_linearization_along_a_rollout_is_where_the_hand_was(simulators):
+    mj, sim = simulators(zoo.MOCAPS["contact"])
+    pos, quat = led(sim, 4)
+    trajectory = engine.Tape(sim, 4).rollout(np.zeros((4, 0)), pos + [0.02, 0.0, -0.02], quat)
+    A, _ = linearization(sim.model, trajectory)
+    sim.reset(trajectory.qpos[2, 0], trajectory.qvel[2, 0])
+    at_rest = sim.linearize()[0][0]
+    sim.data.mocap_pos[:], sim.data.mocap_quat[:] = trajectory.mocap_pos[2], quat[2]
+    np.testing.assert_allclose(A[2], sim.linearize()[0][0], rtol=1e-9, atol=1e-9)
+    assert np.abs(A[2] - at_rest).max() > 1e-4
 
 
 def test_a_recording_has_all_of_it(simulators, tmp_path):

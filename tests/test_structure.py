@@ -303,6 +303,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.mesh
+    import engine.dynamics.implicit
     import engine.kernels
     import engine.linearized
     import engine.sensing.stages
@@ -311,6 +312,7 @@ def test_the_stages_are_those_of_a_few_files():
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
+    modules += (vars(engine.dynamics.implicit),)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .constants import OBJ_ACTUATOR, OBJ_BODY, OBJ_GEOM, OBJ_JOINT, OBJ_NONE, OBJ_SITE, OBJ_TENDON, OBJ_XBODY
 
 # What is read by one function, and its feature. In order: vectors that a frame has (sensing/frame.py), what a sensor
-# reads by itself, and from `limit` on what has stages of its own, as it goes through rows, contacts, bodies or geoms.
+# reads by itself, and from `actuator` on what has stages of its own, as it goes through rows, contacts, bodies or such.
 LEVELS = {
     "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",

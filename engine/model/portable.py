@@ -16,6 +16,7 @@ from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
 _YOUNGER_OPTIONS = {"magnetic"}  # than the first run files
+_CAME_WITH = {"tendon": ("actuator_trntype",)}  # arrays of another kind that are as young as a kind
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
@@ -51,6 +52,9 @@ def model_from_arrays(arrays):
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
     if "opt" in header and not _YOUNGER_OPTIONS & set(header["opt"]):  # older than those arrays, too
         arrays = _before(arrays, younger)
+    for kind, names in _CAME_WITH.items():
+        if kind not in header["names"]:
+            arrays = _before(arrays, (FIELDS.keys() - set(names)) | younger)
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))
     _require({f"mesh_{part}.{i}" for part in ("vert", "face") for i in said}, arrays)

@@ -291,6 +291,13 @@ def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     sum_forces_vjp(m, d, g, w)
 
 
+@outline("mdg", "w")
+@ti.func
+def actuation_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    tendon_sum_adjoint(m, d, g, w)
+    actuation_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit", when="tendon")
 @ti.func
 def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
@@ -339,8 +346,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     applied_vjp(m, d, g, w)
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
-    tendon_sum_adjoint(m, d, g, w)
-    actuation_vjp(m, d, g, w)
+    actuation_adjoint(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 1)
     if row >= 0:
         joint_forces_asked(m, d, w)

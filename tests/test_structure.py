@@ -310,6 +310,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.mesh
     import engine.contact.multicontact
     import engine.contact.search
+    import engine.dynamics.implicit
     import engine.kernels
     import engine.linearized
     import engine.sensing.stages
@@ -321,6 +322,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += (vars(engine.constraint.rolling),)
     modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.feature)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
+    modules += (vars(engine.dynamics.implicit),)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

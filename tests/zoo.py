@@ -206,7 +206,8 @@ TAUT = {
     "tendon limit parameters": sinewed(
         t='range="-.1 .2" solreflimit="-300 -20"', s='range="-.1 .1" margin=".2" solimplimit=".5 .97 .3 .4 3"'),
     "tendon friction": sinewed(
-        t='frictionloss=".8"', s='frictionloss="3" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"', chain=""),
+        '<sensor><tendonvel tendon="chain"/></sensor>', t='frictionloss=".8"', chain="",
+        s='frictionloss="3" solreffriction="-10 -4" solimpfriction=".7 .8 .1 .5 2"'),
     "tendon follows tendon": sinewed(
         '<equality><tendon tendon1="t" tendon2="s" polycoef=".1 .5 .3 -.2 .1"/></equality>' + TENSE, t="", s=""),
     "tendon follows one that overlaps": sinewed(
@@ -230,7 +231,7 @@ def tendon_sensors(option=""):
         + f'<sensor>{sensors}<actuatorpos actuator="m"/><actuatorvel actuator="n"/><actuatorfrc actuator="m"/>'
         '<jointactuatorfrc joint="b"/><e_potential/><e_kinetic/><tendonpos tendon="t" cutoff=".3"/></sensor>',
         t='range="-.1 .2" armature=".004" stiffness="3 1 2"', one="",
-        s='range="-.1 .1" margin=".1" armature=".05" damping=".1" stiffness="2" springlength="-.05 .05"')  # fmt: skip
+        s='range="-.2 .2" margin=".1" armature=".05" damping=".1" stiffness="2" springlength="-.05 .05"')  # fmt: skip
     return text.replace('gravity="0.3 -0.2 -9.81" ', f'gravity="0.3 -0.2 -9.81" {option}')
 
 

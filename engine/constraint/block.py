@@ -21,6 +21,7 @@ from engine.math.types import MINVAL, real, vec3
 BALL_LIMIT, EQUALITY, TENDON_LIMIT, TENDON_FRICTION = -1, -(1 << 24), -(2 << 24), -(3 << 24)
 # con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows; dry friction of con_mu1
 CONE, ALWAYS, TWO_SIDED = range(3)
+SCATTERED = -2  # con_last1 of a block whose columns stand there already, and whose dofs lie on several chains
 
 
 @ti.func
@@ -85,6 +86,14 @@ def write_column(m: ti.template(), d: ti.template(), w: ti.i32, q: ti.i32, dof: 
     d.chain_dof[q] = dof
     d.chain_place[q] = d.tree_depth[w * m.nv + dof]
     d.con_J[vector_at(q)] = x
+
+
+@ti.func
+def place_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
+    """Of a block whose dofs are known: their places on the elimination tree."""
+    at = c * m.nchain
+    for q in range(at, at + d.con_ndof[c]):
+        d.chain_place[q] = d.tree_depth[w * m.nv + d.chain_dof[q]]
 
 
 @ti.func

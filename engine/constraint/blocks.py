@@ -8,11 +8,20 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
-from engine.constraint.block import add_transpose, chain_mul, damping_of, is_contact, is_equality, is_tendon
+from engine.constraint.block import (
+    SCATTERED,
+    add_transpose,
+    chain_mul,
+    damping_of,
+    is_contact,
+    is_equality,
+    is_tendon,
+    place_columns,
+)  # fmt: skip
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
-from engine.constraint.tendon import on_lengths, tendon_columns, tendon_vjp, without_friction_vjp
+from engine.constraint.tendon import tendon_vjp, without_friction_vjp
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
@@ -33,8 +42,9 @@ def columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     if is_contact(d.con_pair[c]):
         if ti.static(has.contact):
             contact_columns(m, d, w, c)
-    elif on_lengths(m, d.con_pair[c]):
-        tendon_columns(m, d, w, c)
+    elif d.con_last1[c] == SCATTERED:
+        if ti.static(has.tendon):
+            place_columns(m, d, w, c)
     elif is_equality(d.con_pair[c]):
         equality_columns(m, d, w, c)
     else:

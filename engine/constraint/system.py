@@ -7,8 +7,9 @@ from engine.constraint.block import ALWAYS, TWO_SIDED
 from engine.constraint.blocks import blocks, constraint_blocks
 from engine.constraint.cones import contact_law
 from engine.constraint.rolling import rolling_laws, turns
-from engine.constraint.row import FRICTION, row_law
+from engine.constraint.row import row_law
 from engine.constraint.rows import rows
+from engine.constraint.tendon import slide_law
 from engine.constraint.tree import elimination_tree
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
@@ -78,9 +79,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
                     zone = 0
             if ti.static(has.tendon):
                 if d.con_law[c] == TWO_SIDED:
-                    push, k, zone = row_law(FRICTION, jar[0], d.con_d[c], d.con_mu1[c])
-                    f = vec3(push, 0.0, 0.0)
-                    kd = vec3(k, 0.0, 0.0)
+                    f, kd, zone = slide_law(jar[0], d.con_d[c], d.con_mu1[c])
                     ko = vec3(0.0, 0.0, 0.0)
             d.con_force[c] = f
             d.con_kd[c] = kd

@@ -6,22 +6,20 @@ equality.py makes those of lengths that follow others.
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
+from engine.compiler.features import serves
 from engine.constraint.block import (
     CONE,
-    EQUALITY,
+    SCATTERED,
     TENDON_FRICTION,
     TENDON_LIMIT,
     TWO_SIDED,
-    is_equality,
-    is_tendon,
     new_block,
     resolve,
     write_column,
 )  # fmt: skip
 from engine.constraint.impedance import reference
+from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
-from engine.model.constants import EQ_TENDON
 
 
 @ti.func
@@ -31,23 +29,23 @@ def on_tendons(m: ti.template(), d: ti.template(), c: ti.i32, t1: ti.i32, r1: re
     d.con_kind2[c] = t2
     d.con_r1[c] = r1
     d.con_r2[c] = r2
+    d.con_last1[c] = SCATTERED
 
 
 @ti.func
-def on_lengths(m: ti.template(), pair: ti.i32):
-    """Whether a block is one of tendons, equalities among them."""
-    r = False
-    if ti.static(has.tendon):
-        r = is_tendon(pair)
-        if is_equality(pair):
-            r = m.eq_kind[EQUALITY - pair] == EQ_TENDON
-    return r
+def slide_law(jar: real, D: real, floss: real):
+    """Force, stiffness and zone of a block of dry friction, as row.py has them of a dof's."""
+    push = ti.min(ti.max(-D * jar, -floss), floss)
+    held = ti.abs(D * jar) < floss
+    zone = 0 if held else (2 if push < 0 else 3)
+    return vec3(push, 0.0, 0.0), vec3(D if held else 0.0, 0.0, 0.0), zone
 
 
 @serves("tendon")
 @ti.func
 def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Of each tendon its dry friction, if any, and the limits that are near, the lower one first."""
+    """Of each tendon its dry friction, if any, and the limits that are near, the lower one first. Of all blocks on
+    lengths, equalities among them, the Jacobians."""
     for t in range(m.ntendon):
         floss = m.tendon_frictionloss[t]
         if floss > 0:
@@ -66,9 +64,12 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
                     if c >= 0:
                         resolve(m, d, c, m.tendon_solref_lim, m.tendon_solimp_lim, t, dist, m.tendon_invweight0[t])
                         on_tendons(m, d, c, t, sign, -1, 0.0)
+    for k in range(d.ncon[w], d.nblock[w]):
+        c = bounded(w * m.nconmax + k)
+        if d.con_last1[c] == SCATTERED:
+            tendon_columns(m, d, w, c)
 
 
-@serves("tendon")
 @ti.func
 def tendon_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     """The Jacobian of block c, the deepest dof of either tendon first."""

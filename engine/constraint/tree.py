@@ -3,7 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.constraint.tendon import on_lengths
+from engine.constraint.block import SCATTERED
 from engine.math.index import bounded
 
 
@@ -23,12 +23,17 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             c = bounded(w * m.nconmax + k)
             last1 = d.con_last1[c]
             last2 = d.con_last2[c]
-            if last1 >= 0 and last2 >= 0:
-                merge_chains(m, d, w * nv, last1, last2)
-                merged = 1
+            n = 1
             if ti.static(has.tendon):
-                if on_lengths(m, d.con_pair[c]):
-                    merge_tendons(m, d, w * nv, c)
+                if last1 == SCATTERED:
+                    n = d.con_ndof[c] - 1
+            for q in range(n):
+                if ti.static(has.tendon):
+                    if d.con_last1[c] == SCATTERED:
+                        last1 = d.chain_dof[c * m.nchain]
+                        last2 = d.chain_dof[c * m.nchain + 1 + q]
+                if last1 >= 0 and last2 >= 0:
+                    merge_chains(m, d, w * nv, last1, last2)
                     merged = 1
     d.merged[w] = merged
     if merged:
@@ -47,17 +52,6 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             d.tree_depth[e] = depth
             d.tree_row[e] = row
             row = row + (depth >> 2) + 1
-
-
-@ti.func
-def merge_tendons(m: ti.template(), d: ti.template(), o: ti.i32, c: ti.i32):
-    """One chain from the ancestors of all dofs of the tendons of block c."""
-    for side in range(2):
-        t = d.con_kind2[c] if side else d.con_kind1[c]
-        if t >= 0:
-            last = m.ten_J_rowadr[t] + m.ten_J_rownnz[t] - 1
-            for e in range(m.ten_J_rowadr[t], last):
-                merge_chains(m, d, o, m.ten_J_colind[last], m.ten_J_colind[e])
 
 
 @ti.func

@@ -10,6 +10,7 @@ through rnea_vjp (columns P, Q) and `damping_vjp`.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.actuation import TENDON, actuator_input, clamped_force, raw_force, tendon_scale, transmission
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
@@ -18,7 +19,7 @@ from engine.dynamics.joint_force import force_slope
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
-from engine.model.constants import EULER, IMPLICITFAST
+from engine.model.constants import EULER, IMPLICITFAST, TRN_TENDON
 
 
 @ti.func
@@ -43,16 +44,11 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
 @ti.func
 def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """d force / d velocity of actuator u, its input, first dof and number of dofs: none on a tendon, whose number is in
-    the place of the first. 0 while its force is clamped, or the sum of those on its joint or tendon."""
+    the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     given, slope, a = actuator_input(m, d, w, u)
     force, x, gain = raw_force(m, u, given, length, velocity)
     f, fs = clamped_force(m, u, force)
-    if ti.static(has.tendon_actfrc):
-        scale, by_sum = tendon_scale(m, d, w, u)
-        f, fs = clamped_force(m, u, scale * force)
-        if by_sum != 0:
-            fs = 0.0
     if ti.static(has.actfrc):
         if t != TENDON:
             fs = fs * force_slope(m, d, w, da)
@@ -63,23 +59,75 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, da, n
 
 
+@ti.func
+def slope_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real, a: ti.i32, bar: real):
+    """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
+    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
+    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
+    x_bar = bar * m.actuator_gainprm[u, 2]
+    if a >= 0:
+        g.act_bar[a] = g.act_bar[a] + x_bar
+    else:
+        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+
+
+@ti.func
+def unlimited(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """1 where the tendon of actuator u lets its force through, else 0."""
+    x = real(1.0)
+    if ti.static(has.tendon_actfrc):
+        scale, by_sum = tendon_scale(m, d, w, u)
+        x = ti.cast(by_sum == 0, real)
+    return x
+
+
+@outline("md", "w", when="tendon")
+@ti.func
+def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
+    """MhD gains h times the velocity slopes of tendons' dampers, less those of actuators on tendons."""
+    damping_slopes(m, d, w)
+    for u in range(m.nu):
+        if m.actuator_trntype[u] == TRN_TENDON:
+            s, fs, x, slope, a, t, n = actuator_slope(m, d, w, u)
+            gear = m.actuator_gear[u, 0]
+            d.ten_slope[w, t] = d.ten_slope[w, t] - unlimited(m, d, w, u) * s * gear * gear
+    add_slopes(m, d, w)
+
+
+@outline("mdg", "w", when="tendon")
+@ti.func
+def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds h mu^T d(what those add to D) a_eff."""
+    add_slopes_vjp(m, d, g, w)
+    for u in range(m.nu):
+        if m.actuator_trntype[u] == TRN_TENDON:
+            s, fs, x, slope, a, t, n = actuator_slope(m, d, w, u)
+            bar = -d.ten_slope[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
+            slope_vjp(m, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+
+
 @serves("implicitfast")
 @ti.func
 def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD minus h times the actuators' velocity slopes; of tendons with those of their dampers."""
+    """MhD minus h times the actuators' velocity slopes, but of those on tendons."""
     h = m.timestep
-    damping_slopes(m, d, w)
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-        if ti.static(has.tendon):
-            if n == 0:
-                d.ten_slope[w, da] = d.ten_slope[w, da] - s * m.actuator_gear[u, 0] * m.actuator_gear[u, 0]
         for k in range(n):
             diagonal = diagonal_at(m, w, da + k)
             for i in range(k + 1):
                 e = diagonal - i
                 d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
-    add_slopes(m, d, w)
+
+
+@outline("md", "w", when="implicitfast")
+@ti.func
+def velocity_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
+    """What implicitfast adds to M and dofs' damping in MhD."""
+    actuator_slopes(m, d, w)
+    tendon_slopes(m, d, w)
+    factor_lone(m, d, w)
 
 
 @ti.func
@@ -96,8 +144,7 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
             b, slope, second = nonlinear_damping(m, d, w, j)
             d.MhD[e] = d.MhD[e] + h * slope
     if m.integrator == IMPLICITFAST:
-        actuator_slopes(m, d, w)
-        factor_lone(m, d, w)
+        velocity_slopes(m, d, w)
     factor(m, d.MhD, o, m, 0)
 
 
@@ -135,6 +182,7 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
             g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + second * D_bar
     if m.integrator == IMPLICITFAST:
         lone_vjp(m, d, g, w)
+        tendon_slopes_vjp(m, d, g, w)
         actuator_slopes_vjp(m, d, g, w)
 
 
@@ -142,7 +190,6 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 @ti.func
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
-    add_slopes_vjp(m, d, g, w)
     for u in range(m.nu):
         s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
         gm = real(0.0)
@@ -151,18 +198,7 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             gm = gm + m.actuator_gear[u, k] * d.mu[w, da + k]
             ga = ga + m.actuator_gear[u, k] * d.qacc_eff[w, da + k]
         s_bar = -h * gm * ga * fs
-        if ti.static(has.tendon):
-            if n == 0:
-                gear = m.actuator_gear[u, 0]
-                s_bar = -d.ten_slope[w, da] * gear * gear * fs
-                g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] - 2.0 * d.ten_slope[w, da] * s * gear
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
-        x_bar = s_bar * m.actuator_gainprm[u, 2]
-        if a >= 0:
-            g.act_bar[a] = g.act_bar[a] + x_bar
-        else:
-            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+        slope_vjp(m, g, w, u, x, slope, a, s_bar)
         for k in range(n):
             g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - h * s * (
                 d.mu[w, da + k] * ga + d.qacc_eff[w, da + k] * gm

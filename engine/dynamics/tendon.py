@@ -9,7 +9,6 @@ g.ten_J_bar; `lengths_vjp`, which comes last, knows what a tendon is made of. T 
 
 import taichi as ti
 
-from engine.compiler.features import serves
 from engine.math.types import real
 
 
@@ -187,7 +186,6 @@ def armatures_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         g.tendon_armature[w, t] = g.tendon_armature[w, t] + bar
 
 
-@serves("tendon")
 @ti.func
 def damping_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """ten_slope: minus the derivative of dampers' forces by the velocity, to which actuators add theirs."""
@@ -196,7 +194,6 @@ def damping_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
         d.ten_slope[w, t] = damping
 
 
-@serves("tendon")
 @ti.func
 def add_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """MhD gains h ten_slope T."""
@@ -205,7 +202,6 @@ def add_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
             add_tree(m, d, w, t, d.MhD, m.timestep * d.ten_slope[w, t])
 
 
-@serves("tendon")
 @ti.func
 def add_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds h mu^T d(ten_slope T) a_eff of dampers and rows, and leaves the adjoint of ten_slope there."""

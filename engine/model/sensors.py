@@ -26,7 +26,7 @@ from .constants import (
 )  # fmt: skip
 
 # What is read by one function, and its feature. In order: vectors that a frame has (sensing/frame.py), what a sensor
-# reads by itself, and from `limit` on what has stages of its own, as it goes through rows, contacts, bodies or geoms.
+# reads by itself, and from `actuator` on what has stages of its own, as it goes through rows, contacts, bodies or such.
 LEVELS = {
     "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",

@@ -8,9 +8,9 @@ import taichi as ti
 
 from engine.compiler.features import serves
 from engine.dynamics.actuation import drive_length_vjp, drive_velocity_vjp, transmission
-from engine.math.types import real
-from engine.model.sensors import SENS
-from engine.sensing.values import cotangent
+from engine.math.types import real, vec4
+from engine.model.sensors import LEVEL, SENS
+from engine.sensing.values import cotangent, write_sensor
 
 
 @ti.func
@@ -28,7 +28,6 @@ def actuator_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     return x
 
 
-@serves("actuator_sensor")
 @ti.func
 def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: real):
     """Of lengths and velocities; forces on joints are asked for in `ask_joint_forces`."""
@@ -61,3 +60,19 @@ def joint_forces_asked(m: ti.template(), d: ti.template(), w: ti.i32):
     """z is again what it was."""
     for i in range(m.nv):
         d.z[w, i] = d.msearch[w, i]
+
+
+@ti.func
+def sensed_actuators(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The readings of all of them."""
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.actuator:
+            write_sensor(m, d, w, s, vec4(actuator_sensor(m, d, w, s), 0.0, 0.0, 0.0))
+
+
+@ti.func
+def sensed_actuators_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                        w: ti.i32, row: ti.i32):  # fmt: skip
+    for s in range(m.nsensor):
+        if m.sensor_level[s] == LEVEL.actuator:
+            actuator_sensor_vjp(m, d, g, w, s, cotangent(m, r, b, s, row)[0])

@@ -9,13 +9,11 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.math.types import vec4
 from engine.model.sensors import LEVEL
-from engine.sensing.actuator import actuator_sensor, actuator_sensor_vjp
 from engine.sensing.frame import frame_sensor, frame_sensor_vjp
 from engine.sensing.frames import narrow, wide
 from engine.sensing.position import orientation_sensor, orientation_sensor_vjp
 from engine.sensing.state import ball_sensor, ball_sensor_vjp, state_sensor, state_sensor_vjp
 from engine.sensing.subtree import subtree_sensor, subtree_sensor_vjp
-from engine.sensing.tendon import tendon_sensor, tendon_sensor_vjp
 from engine.sensing.touch import touch_sensor, touch_sensor_vjp
 from engine.sensing.values import cotangent, write_sensor
 
@@ -41,13 +39,7 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
         elif level == LEVEL.ball:
             if ti.static(has.ball_sensor):
                 x = ball_sensor(m, d, w, s)
-        elif level == LEVEL.actuator:
-            if ti.static(has.actuator_sensor):
-                x[0] = actuator_sensor(m, d, w, s)
-        elif level == LEVEL.tendon:
-            if ti.static(has.tendon_sensor):
-                x[0] = tendon_sensor(m, d, w, s)
-        if level <= LEVEL.tendon:
+        if level <= LEVEL.ball:
             write_sensor(m, d, w, s, x)
 
 
@@ -70,7 +62,3 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             touch_sensor_vjp(m, d, w, s, f[0])
         elif level == LEVEL.ball:
             ball_sensor_vjp(m, d, g, w, s, f)
-        elif level == LEVEL.actuator:
-            actuator_sensor_vjp(m, d, g, w, s, f[0])
-        elif level == LEVEL.tendon:
-            tendon_sensor_vjp(m, d, g, w, s, f[0])

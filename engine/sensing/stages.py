@@ -3,12 +3,14 @@
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.sensing.actuator import sensed_actuators, sensed_actuators_vjp
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
 from engine.sensing.distance import distances, distances_vjp
 from engine.sensing.energy import energies, energies_vjp
 from engine.sensing.limit import limits, limits_vjp
 from engine.sensing.range import ranges, ranges_vjp
 from engine.sensing.sensors import sensors, sensors_vjp
+from engine.sensing.tendon import sensed_tendons, sensed_tendons_vjp
 from engine.sensing.wrench import add_test_motion, wrenches, wrenches_vjp
 
 
@@ -16,12 +18,26 @@ from engine.sensing.wrench import add_test_motion, wrenches, wrenches_vjp
 @ti.func
 def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensors(m, d, w)
+    actuator_readings(m, d, w)
+    tendon_readings(m, d, w)
     sensed_limits(m, d, w)
     sensed_wrenches(m, d, w)
     sensed_energies(m, d, w)
     sensed_contacts(m, d, w)
     sensed_ranges(m, d, w)
     sensed_distances(m, d, w)
+
+
+@outline("md", "w", when="actuator_sensor")
+@ti.func
+def actuator_readings(m: ti.template(), d: ti.template(), w: ti.i32):
+    sensed_actuators(m, d, w)
+
+
+@outline("md", "w", when="tendon_sensor")
+@ti.func
+def tendon_readings(m: ti.template(), d: ti.template(), w: ti.i32):
+    sensed_tendons(m, d, w)
 
 
 @outline("md", "w", when="limit_sensor")
@@ -65,12 +81,28 @@ def sensed_distances(m: ti.template(), d: ti.template(), w: ti.i32):
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                row: ti.i32):  # fmt: skip
     sensors_vjp(m, d, r, g, b, w, row * m.nsensordata)
+    actuator_readings_vjp(m, d, r, g, b, w, row)
+    tendon_readings_vjp(m, d, r, g, b, w, row)
     sensed_limits_vjp(m, d, r, g, b, w, row)
     sensed_wrenches_vjp(m, d, r, g, b, w, row)
     sensed_energies_vjp(m, d, r, g, b, w, row)
     sensed_contacts_vjp(m, d, g, b, w, row)
     sensed_ranges_vjp(m, d, r, g, b, w, row)
     sensed_distances_vjp(m, d, g, b, w, row)
+
+
+@outline("mdrgb", "w row", when="actuator_sensor")
+@ti.func
+def actuator_readings_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                          w: ti.i32, row: ti.i32):  # fmt: skip
+    sensed_actuators_vjp(m, d, r, g, b, w, row * m.nsensordata)
+
+
+@outline("mdrgb", "w row", when="tendon_sensor")
+@ti.func
+def tendon_readings_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(),
+                        w: ti.i32, row: ti.i32):  # fmt: skip
+    sensed_tendons_vjp(m, d, r, g, b, w, row * m.nsensordata)
 
 
 @outline("mdrgb", "w row", when="limit_sensor")

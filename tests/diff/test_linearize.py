@@ -126,9 +126,12 @@ def relative(x, reference):
     return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
 
 
-@pytest.mark.parametrize("name", [*ROBOTS, "arm", pytest.param("several equalities", marks=pytest.mark.slow)])
+SLOW = ("several equalities", "tendon held", "limited actuators")
+
+
+@pytest.mark.parametrize("name", [*ROBOTS, "arm", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
 def test_against_mujoco(name):
-    read = mujoco.MjModel.from_xml_string, {"arm": ARM, **zoo.EQUALITIES}.get(name)
+    read = mujoco.MjModel.from_xml_string, {"arm": ARM, **zoo.EQUALITIES, **zoo.TAUT, **zoo.TENDONS}.get(name)
     if read[1] is None:
         read = mujoco.MjModel.from_xml_path, str(ASSETS / f"{name}.xml")
     mj = exact(read[0](read[1]))

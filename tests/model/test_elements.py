@@ -58,6 +58,16 @@ def test_a_stored_robot_has_none_of_a_kind_that_is_younger(kind):
         model_from_arrays(stored | {name: getattr(model, name)})
 
 
+def test_a_robot_stored_before_tendons_has_its_actuators_on_joints():
+    model = menagerie().compile()
+    stored, _ = older(model, "tendon")
+    del stored["actuator_trntype"]
+    assert_same_model(model_from_arrays(stored), model)
+    del stored["actuator_gear"]
+    with pytest.raises(ModelError, match="the stored model lacks actuator_gear"):
+        model_from_arrays(stored)
+
+
 def test_a_stored_robot_has_of_younger_arrays_and_options_what_it_had():
     model = menagerie().compile()
     stored = model_to_arrays(model)

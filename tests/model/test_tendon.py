@@ -5,6 +5,7 @@ import pytest
 
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.derived import set_const
+from engine.model.portable import model_from_arrays, model_to_arrays
 from tests.model.model_zoo import assert_same_model
 
 XML = """
@@ -85,6 +86,11 @@ def test_equals_the_mjcf():
     again.tendon_invweight0[:] = again.tendon_length0[:] = again.dof_invweight0[:] = -1
     set_const(again)
     assert_same_model(again, read)
+
+
+def test_is_stored_and_read_again():
+    model = sinewed().compile()
+    assert_same_model(model_from_arrays(model_to_arrays(model)), model)
 
 
 def test_a_body_that_only_slides_beside_a_tendon_without_armature():

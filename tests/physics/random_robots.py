@@ -1,9 +1,9 @@
 """Robots at random, as MJCF: everything that the engine supports, in combinations that nobody would think of.
 
-A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, actuator,
-equality and sensor, classes of defaults, all ways to write a frame, and options. Cylinders touch the floor and spheres
-alone, and ellipsoids the floor, since the engine refuses the rest; where a contact has a gap there are no contact
-sensors.
+A seed gives one robot: trees of bodies with several joints each, every shape, spring, limit, friction, fixed tendon,
+actuator, equality and sensor, classes of defaults, all ways to write a frame, and options. Cylinders touch the floor
+and spheres alone, and ellipsoids the floor, since the engine refuses the rest; where a contact has a gap there are no
+contact sensors.
 """
 
 import numpy as np
@@ -22,8 +22,8 @@ class Robot:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
-        # of what came later, so that a seed's robot is the same otherwise
-        self.more, self.ties = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 2))
+        # of what came later, so that a seed's robot is the same otherwise; of equalities; of tendons
+        self.more, self.ties, self.last = (np.random.default_rng((seed, k)) for k in (1, 2, 3))
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
@@ -31,7 +31,7 @@ class Robot:
         sections += self.sensors("" if " gap=" in world + sections else self.contact_sensors())
         self.xml = (
             f"<mujoco>{self.compiler()}{self.option()}{self.defaults()}"
-            f"<worldbody>{world}</worldbody>{sections}</mujoco>"
+            f"<worldbody>{world}</worldbody>{sections}{self.tendons()}</mujoco>"
         )
 
     # ------------------------------------------------------------------------------------------------- small things
@@ -230,6 +230,38 @@ class Robot:
                 f'<motor name="{name}" jointinparent="{joint}" gear="1.5"/>',
             ]
         return self.pick(ways)
+
+    def tendons(self):
+        """Up to three over some scalar joints, and what acts on them and reads them."""
+        rng = self.last
+        single = [name for name, kind in self.joints if kind in ("hinge", "slide")]
+        tendons = drives = ties = sensors = ""
+        names = [f"t{k}" for k in range(rng.integers(0, 4) if single else 0)]
+        for k, name in enumerate(names):
+            over = rng.choice(single, rng.integers(1, min(5, len(single)) + 1), replace=False)
+            inside = "".join(f'<joint joint="{joint}" coef="{rng.uniform(-1, 1):.4g}"/>' for joint in over)
+            text = f'stiffness="{rng.uniform(0, 9):.4g} .5 .3"'
+            for part in (
+                'damping=".2 .05 .01"', 'springlength="-.1 .2"', 'armature=".002"', 'frictionloss=".2"',
+                'solreffriction=".03 .8"', 'actuatorfrcrange="-.6 .4"',
+            ):  # fmt: skip
+                text += f" {part}" * (rng.random() < 0.4)
+            limited = rng.random() < 0.5
+            text += ' range="-.1 .3" margin=".02" solreflimit=".03 1" solimplimit=".8 .95 .05"' * limited
+            tendons += f'<fixed name="{name}" {text}>{inside}</fixed>'
+            common = f'name="m{name}" tendon="{name}" gear="{rng.uniform(-2, 2):.4g}"'
+            common += ' forcerange="-.9 1.1"' * (rng.random() < 0.3)
+            drives += ("", f"<motor {common}/>", f'<position {common} kp="3" kv=".2"/>',
+                       f'<general {common} dyntype="filter" dynprm=".1" gaintype="affine" gainprm="1 .3 -.1"/>',
+                       f'<motor {common}/><velocity tendon="{name}" kv=".3"/>')[rng.integers(5)]  # fmt: skip
+            if rng.random() < 0.4:
+                other = f'tendon2="{names[k - 1]}" ' * (k > 0)
+                ties += f'<tendon tendon1="{name}" {other}polycoef=".05 .4 .1 0 0" solref=".04 1"/>'
+            read = ("pos", "vel", "actuatorfrc") + ("limitpos", "limitvel", "limitfrc") * limited
+            sensors += "".join(f'<tendon{what} tendon="{name}"/>' for what in read)
+        return f"<tendon>{tendons}</tendon><actuator>{drives}</actuator><equality>{ties}</equality>" + (
+            f"<sensor>{sensors}</sensor>"
+        )
 
     def contacts(self):
         text, seen = "", set()

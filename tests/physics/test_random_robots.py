@@ -57,7 +57,7 @@ def check_gradient(mj, sim, seed):
     rng, settled = np.random.default_rng(seed), set()
     for _ in range(6):
         rollout = Rollout(sim, mj, kicked(mj, rng, 0.1, 0.3), 12, seed=seed)
-        names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
+        names = [n for n in (*rollout.inputs, *rollout.params) if not n.endswith("frictionloss")]
         try:
             errors = rollout.errors(names)
         except DivergenceError:  # from another start
@@ -98,7 +98,8 @@ def test_robots_use_everything():
     joined = {name: np.concatenate([getattr(m, name) for m in models]) for name in (
         "jnt_type", "geom_type", "actuator_dyntype", "actuator_gaintype", "actuator_biastype", "sensor_type",
         "sensor_objtype", "sensor_refid", "geom_condim", "pair_dim", "exclude_signature", "site_type",
-        "jnt_actfrclimited", "jnt_actgravcomp", "body_gravcomp", "eq_type", "eq_active0", "eq_objtype",
+        "jnt_actfrclimited", "jnt_actgravcomp", "body_gravcomp", "tendon_limited", "tendon_actfrclimited", "eq_type",
+        "actuator_trntype", "eq_active0", "eq_objtype",
     )}  # fmt: skip
     values = {name: set(np.unique(array).tolist()) for name, array in joined.items()}
     assert values["jnt_type"] == {0, 1, 2, 3}
@@ -108,6 +109,7 @@ def test_robots_use_everything():
     dims = {1, 3, 4, 6}
     assert values["geom_condim"] == dims and values["pair_dim"] == dims and values["exclude_signature"]
     assert values["jnt_actfrclimited"] == values["jnt_actgravcomp"] == {0, 1} and len(values["body_gravcomp"]) > 9
-    assert values["eq_type"] == {0, 1, 2} and values["eq_active0"] == {0, 1} and len(values["eq_objtype"]) > 2
+    assert values["tendon_limited"] == values["tendon_actfrclimited"] == {0, 1} and 3 in values["actuator_trntype"]
+    assert values["eq_type"] == {0, 1, 2, 3} and values["eq_active0"] == {0, 1} and len(values["eq_objtype"]) > 2
     assert any(m.jnt_stiffnesspoly.any() for m in models) and any(m.dof_dampingpoly.any() for m in models)
     assert {m.opt.integrator for m in models} == {0, 1, 3} and {m.opt.cone for m in models} == {0, 1}

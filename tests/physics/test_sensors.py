@@ -14,6 +14,7 @@ from tests.physics.reference import errors, resting_accelerometer, set_reference
 
 def test_every_kind_is_covered():
     xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging() + zoo.apart()
+    xml += zoo.tendon_sensors()
     assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 

@@ -22,7 +22,7 @@ class Actuator(Kind):
     fields = {
         "nu": {
             "actuator_trnid": integer("its joint or tendon"),
-            "actuator_trntype": integer("which of the two: TRN_JOINT, TRN_TENDON", before=c.TRN_JOINT),
+            "actuator_trntype": integer("which of the two: TRN_JOINT, TRN_TENDON", before=c.TRN_JOINT, since=2),
             "actuator_gear": real("1 or m", "force on it for each unit of its own", 6, differentiable=True),
             "actuator_dyntype": integer("what becomes of ctrl: DYN_NONE, or a state of its own"),
             "actuator_dynprm": real("s", "time constant of a filter first", 3),

@@ -71,7 +71,7 @@ BROKEN = [
     ("sensor_adr", 0, -1, "sensor 'q': sensor_adr = -1; allowed: 0"),
     ("pair_geom1", 0, 10**6, "pair 0: pair_geom1 = 1000000; allowed: a geom, 0 to 7"),
     ("pair_geom2", 0, 0, "pair 0: pair_geom2 = 0; allowed: a plane in geom 0 and a plane"),
-    ("pair_dim", 0, 4, "pair 0: pair_dim = 4; allowed: 1, 3"),
+    ("pair_dim", 0, 2, "pair 0: pair_dim = 2; allowed: 1, 3, 4, 6"),
     ("dof_invweight0", 0, -1, "dof 0 of joint 'drone': dof_invweight0 = -1"),
 ]
 FREE = {"geom_group", "geom_contype", "geom_conaffinity", "geom_priority"}  # numbers that nothing looks up with

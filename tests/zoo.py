@@ -259,6 +259,8 @@ CONVEX = (
     ("sphere", "ellipsoid"), ("sphere", "mesh"), ("capsule", "ellipsoid"), ("ellipsoid", "ellipsoid"),
     ("ellipsoid", "cylinder"), ("ellipsoid", "box"), ("ellipsoid", "mesh"),
 )  # fmt: skip
+# whose faces are clipped at each other (contact/multicontact.py)
+HULLS = (("box", "mesh"), ("mesh", "mesh"))
 CONES = ("pyramidal", "elliptic")
 
 

@@ -57,6 +57,11 @@ def simplex(d: ti.template(), first: ti.i32, n: ti.i32, side: ti.i32):
         dim = 1 if v0 == v2 else 2
     elif v2 == v0 or v2 == v1:
         dim = 2
+    # the order of the ends of an edge, and with it that of its contacts, must not depend on the search
+    if dim == 2 and v0 > v1:
+        v2 = v0
+        v0 = v1
+        v1 = v2
     return dim, v0, v1, v2
 
 
@@ -242,7 +247,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ref: t
         chosen = quadrilateral(d, begin, n)
         most = 4
     if start != NONE and n > 2:
-        chosen = farthest_two(d, begin, n)
+        chosen = farthest_two(d, begin, n, edge)
         most = 2
     if n > 0:
         d.ccd_found[w] = 0

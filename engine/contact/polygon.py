@@ -120,14 +120,15 @@ def quadrilateral(d: ti.template(), begin: ti.i32, n: ti.i32):
 
 
 @ti.func
-def farthest_two(d: ti.template(), begin: ti.i32, n: ti.i32):
-    """The two of n vertices that are farthest apart."""
+def farthest_two(d: ti.template(), begin: ti.i32, n: ti.i32, along: vec3):
+    """The two of n vertices that are farthest apart, that which lies less far along a direction first: two vertices
+    may lie in one place, and rounding must not decide about the order."""
     best = ti.Vector([0, 1, 0, 0])
     most = real(0.0)
     for i in range(n):
-        for j in range(i + 1, n):
+        for j in range(n):
             v = d.poly_v[begin + j] - d.poly_v[begin + i]
-            if v.dot(v) > most:
+            if v.dot(v) > most and v.dot(along) > 0:
                 most = v.dot(v)
                 best[0] = i
                 best[1] = j

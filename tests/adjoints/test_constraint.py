@@ -95,7 +95,7 @@ def test_rows_and_ball_limits(probes, name):
 
 @CONES
 @pytest.mark.parametrize("condim", (1, 3))
-@pytest.mark.parametrize("kinds", some(zoo.PAIRS + zoo.CONVEX), ids="-".join)
+@pytest.mark.parametrize("kinds", some(zoo.PAIRS + zoo.CONVEX + zoo.HULLS), ids="-".join)
 def test_collide_and_contact(probes, kinds, condim, cone):
     mj, probe = probes(zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"'))
     data = mujoco.MjData(mj)
@@ -122,6 +122,28 @@ def test_every_feature_of_two_boxes(probes):
                 assert constraint(probe, state)[0] == ncon
                 found.update({kind: found.get(kind, 0) + 1 for kind in kinds})
     assert found.keys() == wanted, found
+
+
+@pytest.mark.parametrize("kinds", zoo.HULLS, ids="-".join)
+def test_every_feature_of_two_hulls(probes, kinds):
+    """Corners of a face, edges cut by its sides, its own corners, all over a tilted face; and an edge over a face."""
+    tilted = {witness.TILTED + kind for kind in (witness.POINT, witness.CROSS, witness.CORNER)}
+    wanted = {witness.TILTED, *tilted, witness.POINT, witness.FACE, witness.CROSS}
+    found = dict.fromkeys(wanted, 0)
+    mj, probe = probes(zoo.touching(*kinds, 'margin=".02"'))
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    for _ in range(600):
+        state = zoo.touching_state(mujoco, mj, data, rng)
+        p.Case(probe, state).set()
+        probe.run(p.TERMS)
+        ncon = int(probe.sim.data.ncon[0])
+        seen = wanted & {int(k) for side in ("con_kind1", "con_kind2") for k in probe.column(side)[:ncon]}
+        if any(found[kind] < 2 for kind in seen):
+            assert constraint(probe, state)[0] == ncon
+            found.update({kind: found[kind] + 1 for kind in seen})
+        if min(found.values()) >= 2:
+            break
+    assert min(found.values()) > 0, found
 
 
 @CONES

@@ -19,7 +19,7 @@ def touching(simulators, xml, seed, integrator=None):
 
 @CONES
 @pytest.mark.parametrize("condim", (1, 3))
-@pytest.mark.parametrize("kinds", some(zoo.PAIRS + zoo.CONVEX), ids="-".join)
+@pytest.mark.parametrize("kinds", some(zoo.PAIRS + zoo.CONVEX + zoo.HULLS), ids="-".join)
 def test_pairs_of_geoms(simulators, kinds, condim, cone):
     xml = zoo.touching(*kinds, f'condim="{condim}"', f'cone="{cone}"')
     for seed, steps in ((0, 1), (1, 3), (4, 1), (5, 2)):

@@ -15,7 +15,8 @@ BALLS = "".join(
 )  # fmt: skip
 SCENE = (
     "<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset><worldbody>"
-    f"<geom name='floor' type='plane' size='1 1 1'/><geom name='hill' type='hfield' hfield='h'/>{BALLS}</worldbody></mujoco>"
+    "<geom name='floor' type='plane' size='1 1 1'/><geom name='hill' type='hfield' hfield='h'/>"
+    f"{BALLS}</worldbody></mujoco>"
 )
 
 

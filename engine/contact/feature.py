@@ -22,12 +22,13 @@ from engine.contact.witness import CURVE, FACE, LINE, POINT, SURFACE
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, HUGE, real, vec3, vec4
-from engine.model.constants import CYLINDER, ELLIPSOID
+from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
 SEEN = FEATURE + 3  # slot of the vertices along n
 CHANGES, STEPS = 12, 30
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 SLACK = 1e-12 if EXACT else 1e-5  # of a vertex beyond a feature, relative to the shapes
+UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
 NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
@@ -133,8 +134,38 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
 
 
 @ti.func
-def span(d: ti.template(), first: ti.i32, q: vec4, side: ti.i32, count: ti.i32, cap: ti.i32):
-    """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other."""
+def face_of(m: ti.template(), d: ti.template(), first: ti.i32, side: ti.i32):
+    """The face of a mesh that three vertices of a side's feature share, or -1."""
+    _, i = vertex_at(d, first + FEATURE, side)
+    _, j = vertex_at(d, first + FEATURE + 1, side)
+    _, k = vertex_at(d, first + FEATURE + 2, side)
+    begin = 0
+    if i > 0:
+        begin = m.hull_faceend[i - 1]
+    face = -1
+    for at in range(begin, m.hull_faceend[i]):
+        one = 0
+        other = 0
+        for e in range(m.hull_faceend[j - 1] if j > 0 else 0, m.hull_faceend[j]):
+            if m.hull_face[e] == m.hull_face[at]:
+                one = 1
+        for e in range(m.hull_faceend[k - 1] if k > 0 else 0, m.hull_faceend[k]):
+            if m.hull_face[e] == m.hull_face[at]:
+                other = 1
+        if one and other:
+            face = m.hull_face[at]
+    return face
+
+
+@ti.func
+def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i32, count: ti.i32, cap: ti.i32):
+    """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other.
+
+    The corners of a mesh's face are numbers of 32 bits and not quite in a plane: all of it counts as the plane through
+    its first corner across its normal.
+    """
+    first = bounded(w * m.nccdvert)
+    x, q, _ = pose_of(d, w, side)
     o, _ = vertex_at(d, first + FEATURE, side)
     a = vec3(0.0, 0.0, 0.0)
     b = vec3(0.0, 0.0, 0.0)
@@ -155,6 +186,17 @@ def span(d: ti.template(), first: ti.i32, q: vec4, side: ti.i32, count: ti.i32, 
                 b = b / norm
             else:
                 extent = 1
+            if kind == MESH:
+                face = face_of(m, d, first, side)
+                if face >= 0:
+                    n = rotate(q, m.face_normal[face])
+                    b = n.cross(a)
+                    b = b / ti.sqrt(b.dot(b))
+                    a = b.cross(n)
+                    corner = 0
+                    if face > 0:
+                        corner = m.face_vertend[face - 1]
+                    o = x + rotate(q, m.hull_vert[m.face_vert[corner]])
     return o, extent, a, b
 
 
@@ -221,6 +263,8 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     cap2 = ti.cast(type2 == CYLINDER and count2 == 1 and z2.cross(n).dot(z2.cross(n)) < NEARLY * NEARLY, ti.i32)
     scale = size1.sum() + size2.sum() + ti.abs(d.ccd_dist[w])
     slack = SLACK * scale
+    if type1 == MESH or type2 == MESH:
+        slack = UNEVEN * scale
     done = 0
     change = 0
     extent1 = 0
@@ -231,8 +275,8 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     a2 = vec3(0.0, 0.0, 0.0)
     while not done and change < CHANGES:
         change = change + 1
-        o1, extent1, a1, b1 = span(d, first, q1, 0, count1, cap1)
-        o2, extent2, a2, b2 = span(d, first, q2, 1, count2, cap2)
+        o1, extent1, a1, b1 = span(m, d, w, type1, 0, count1, cap1)
+        o2, extent2, a2, b2 = span(m, d, w, type2, 1, count2, cap2)
         n = found
         flat = 0
         face = 0

@@ -381,7 +381,8 @@ PAIRS = (
 # by a search between them (contact/convex.py)
 CONVEX = (
     ("sphere", "ellipsoid"), ("sphere", "mesh"), ("capsule", "ellipsoid"), ("ellipsoid", "ellipsoid"),
-    ("ellipsoid", "cylinder"), ("ellipsoid", "box"), ("ellipsoid", "mesh"),
+    ("ellipsoid", "cylinder"), ("ellipsoid", "box"), ("ellipsoid", "mesh"), ("capsule", "cylinder"),
+    ("capsule", "mesh"), ("cylinder", "cylinder"), ("cylinder", "box"), ("cylinder", "mesh"),
 )  # fmt: skip
 # whose faces are clipped at each other (contact/multicontact.py)
 HULLS = (("box", "mesh"), ("mesh", "mesh"))

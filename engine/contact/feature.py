@@ -22,15 +22,17 @@ from engine.contact.witness import CURVE, FACE, LINE, POINT, SURFACE
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, HUGE, real, vec3, vec4
-from engine.model.constants import CYLINDER, ELLIPSOID
+from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
 SEEN = FEATURE + 3  # slot of the vertices along n
 CHANGES, STEPS = 12, 30
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 SLACK = 1e-12 if EXACT else 1e-5  # of a vertex beyond a feature, relative to the shapes
+UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
-NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis: its cap is tried
+NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
+STRAY = 0.95, 1e-2  # of the cosine between two normals, and of a distance relative to the shapes
 
 
 @ti.func
@@ -113,8 +115,8 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
         h = rotate(q, vec3(0.0, 0.0, size[1]))
         up = h.dot(n) * (1 - 2 * side) / size[1]
         for end in range(2):
-            # which of them it is, its side shows; at first those that are as far as that
-            if (end and up > -WITHIN) or (end == 0 and up < WITHIN):
+            # at first both where it may be the side
+            if (end and up > -NEARLY) or (end == 0 and up < NEARLY):
                 put_vertex(d, first + FEATURE + count, side, x + (2 * end - 1) * h, end)
                 count = count + 1
     else:
@@ -132,8 +134,38 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
 
 
 @ti.func
-def span(d: ti.template(), first: ti.i32, q: vec4, side: ti.i32, count: ti.i32, cap: ti.i32):
-    """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other."""
+def face_of(m: ti.template(), d: ti.template(), first: ti.i32, side: ti.i32):
+    """The face of a mesh that three vertices of a side's feature share, or -1."""
+    _, i = vertex_at(d, first + FEATURE, side)
+    _, j = vertex_at(d, first + FEATURE + 1, side)
+    _, k = vertex_at(d, first + FEATURE + 2, side)
+    begin = 0
+    if i > 0:
+        begin = m.hull_faceend[i - 1]
+    face = -1
+    for at in range(begin, m.hull_faceend[i]):
+        one = 0
+        other = 0
+        for e in range(m.hull_faceend[j - 1] if j > 0 else 0, m.hull_faceend[j]):
+            if m.hull_face[e] == m.hull_face[at]:
+                one = 1
+        for e in range(m.hull_faceend[k - 1] if k > 0 else 0, m.hull_faceend[k]):
+            if m.hull_face[e] == m.hull_face[at]:
+                other = 1
+        if one and other:
+            face = m.hull_face[at]
+    return face
+
+
+@ti.func
+def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i32, count: ti.i32, cap: ti.i32):
+    """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other.
+
+    The corners of a mesh's face are numbers of 32 bits and not quite in a plane: all of it counts as the plane through
+    its first corner across its normal.
+    """
+    first = bounded(w * m.nccdvert)
+    x, q, _ = pose_of(d, w, side)
     o, _ = vertex_at(d, first + FEATURE, side)
     a = vec3(0.0, 0.0, 0.0)
     b = vec3(0.0, 0.0, 0.0)
@@ -154,6 +186,17 @@ def span(d: ti.template(), first: ti.i32, q: vec4, side: ti.i32, count: ti.i32, 
                 b = b / norm
             else:
                 extent = 1
+            if kind == MESH:
+                face = face_of(m, d, first, side)
+                if face >= 0:
+                    n = rotate(q, m.face_normal[face])
+                    b = n.cross(a)
+                    b = b / ti.sqrt(b.dot(b))
+                    a = b.cross(n)
+                    corner = 0
+                    if face > 0:
+                        corner = m.face_vertend[face - 1]
+                    o = x + rotate(q, m.hull_vert[m.face_vert[corner]])
     return o, extent, a, b
 
 
@@ -210,14 +253,18 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     q2 = d.ccd_quat2[w]
     size1 = d.ccd_size1[w]
     size2 = d.ccd_size2[w]
-    n = d.ccd_n[w]
+    found = d.ccd_n[w]
+    n = found
     count1 = gather(m, d, w, type1, 0, n)
     count2 = gather(m, d, w, type2, 1, n)
     z1 = rotate(q1, vec3(0.0, 0.0, 1.0))
     z2 = rotate(q2, vec3(0.0, 0.0, 1.0))
     cap1 = ti.cast(type1 == CYLINDER and count1 == 1 and z1.cross(n).dot(z1.cross(n)) < NEARLY * NEARLY, ti.i32)
     cap2 = ti.cast(type2 == CYLINDER and count2 == 1 and z2.cross(n).dot(z2.cross(n)) < NEARLY * NEARLY, ti.i32)
-    slack = SLACK * (size1.sum() + size2.sum() + ti.abs(d.ccd_dist[w]))
+    scale = size1.sum() + size2.sum() + ti.abs(d.ccd_dist[w])
+    slack = SLACK * scale
+    if type1 == MESH or type2 == MESH:
+        slack = UNEVEN * scale
     done = 0
     change = 0
     extent1 = 0
@@ -228,8 +275,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     a2 = vec3(0.0, 0.0, 0.0)
     while not done and change < CHANGES:
         change = change + 1
-        o1, extent1, a1, b1 = span(d, first, q1, 0, count1, cap1)
-        o2, extent2, a2, b2 = span(d, first, q2, 1, count2, cap2)
+        o1, extent1, a1, b1 = span(m, d, w, type1, 0, count1, cap1)
+        o2, extent2, a2, b2 = span(m, d, w, type2, 1, count2, cap2)
+        n = found
         flat = 0
         face = 0
         steps = STEPS
@@ -348,45 +396,55 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 c2 = c1 + L * n
             # is it?
             done = 1
-            if cap1:
-                e = c1 - o1
-                if e.dot(e) > (1 + WITHIN) * size1[0] * size1[0]:
-                    cap1 = 0
-                    done = 0
-            else:
-                out = outside(d, first, 0, count1, c1 - swelling(type1, q1, size1, n))
-                if out >= 0 and not (flat and face != 1):
-                    leave(d, first, 0, out, count1)
-                    count1 = count1 - 1
-                    done = 0
-            if cap2:
-                e = c2 - o2
-                if e.dot(e) > (1 + WITHIN) * size2[0] * size2[0]:
-                    cap2 = 0
-                    done = 0
-            else:
-                out = outside(d, first, 1, count2, c2 - swelling(type2, q2, size2, -n))
-                if out >= 0 and not (flat and face != 2):
-                    leave(d, first, 1, out, count2)
-                    count2 = count2 - 1
-                    done = 0
-            if done:
-                d.ccd_dir[w] = n
-                ccd_support(m, d, w, p, SEEN)
-                if n.dot(d.ccd_vert1[first + SEEN] - c1) > slack:
+            if n.dot(found) < STRAY[0] or L < d.ccd_dist[w] - STRAY[1] * scale:
+                # somewhere else; of a rim it is the side
+                done = 0
+                if type1 == CYLINDER and count1 == 1 and not cap1:
                     count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
-                    done = 0
-                if n.dot(c2 - d.ccd_vert2[first + SEEN]) > slack:
+                elif type2 == CYLINDER and count2 == 1 and not cap2:
                     count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
-                    done = 0
-                if ti.max(count1, count2) > 3:
+                else:
                     change = CHANGES
-                    done = 0
             if done:
-                d.ccd_n[w] = n
-                d.ccd_x1[w] = c1
-                d.ccd_x2[w] = c2
-                d.ccd_dist[w] = L
+                if cap1:
+                    e = c1 - o1
+                    if e.dot(e) > (1 + WITHIN) * size1[0] * size1[0]:
+                        cap1 = 0
+                        done = 0
+                else:
+                    out = outside(d, first, 0, count1, c1 - swelling(type1, q1, size1, n))
+                    if out >= 0 and not (flat and face != 1):
+                        leave(d, first, 0, out, count1)
+                        count1 = count1 - 1
+                        done = 0
+                if cap2:
+                    e = c2 - o2
+                    if e.dot(e) > (1 + WITHIN) * size2[0] * size2[0]:
+                        cap2 = 0
+                        done = 0
+                else:
+                    out = outside(d, first, 1, count2, c2 - swelling(type2, q2, size2, -n))
+                    if out >= 0 and not (flat and face != 2):
+                        leave(d, first, 1, out, count2)
+                        count2 = count2 - 1
+                        done = 0
+                if done:
+                    d.ccd_dir[w] = n
+                    ccd_support(m, d, w, p, SEEN)
+                    if n.dot(d.ccd_vert1[first + SEEN] - c1) > slack:
+                        count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
+                        done = 0
+                    if n.dot(c2 - d.ccd_vert2[first + SEEN]) > slack:
+                        count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
+                        done = 0
+                    if ti.max(count1, count2) > 3:
+                        change = CHANGES
+                        done = 0
+                if done:
+                    d.ccd_n[w] = n
+                    d.ccd_x1[w] = c1
+                    d.ccd_x2[w] = c2
+                    d.ccd_dist[w] = L
     if not done:
         kind1 = feature_kind(type1, extent1)
         kind2 = feature_kind(type2, extent2)

@@ -165,12 +165,7 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                             for i in range(nedge):
                                 other = SIDE
                                 v = vec3(0.0, 0.0, 1.0)
-                                if rolls:
-                                    # which line is not told where the normal is the axis
-                                    u = rotate_back(q2 if side else q1, d.ccd_n[w])
-                                    if u[0] * u[0] + u[1] * u[1] < LINED * LINED:
-                                        v = N
-                                else:
+                                if not rolls:
                                     other = edge_end(m, gi, dim, s0, v1 if side else u1, begin, i)
                                     v = place(m, gi, other) - place(m, gi, s0)
                                 if start == NONE and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
@@ -181,6 +176,12 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                                         face1 = h
                                     else:
                                         face2 = h
+        if start == SIDE:
+            # which line it is is not told where the normal is the axis
+            u = rotate_back(q1, d.ccd_n[w]) if ref else rotate_back(q2, d.ccd_n[w])
+            if u[0] * u[0] + u[1] * u[1] < LINED * LINED:
+                face1 = NONE
+                face2 = NONE
         if face1 != NONE or face2 != NONE:
             add_clipped(m, d, w, p, ref, face1, face2, start, end)
 

@@ -75,8 +75,10 @@ def below(d: ti.template(), begin: ti.i32, count: ti.i32, r: vec3, N: vec3, most
 
 @ti.func
 def spread(d: ti.template(), begin: ti.i32, n: ti.i32, a: ti.i32, b: ti.i32, c: ti.i32, e: ti.i32):
-    """Twice the area of four vertices of a polygon, from their diagonals."""
-    v = (d.poly_v[begin + c % n] - d.poly_v[begin + a]).cross(d.poly_v[begin + e % n] - d.poly_v[begin + b % n])
+    """Twice the area of four vertices of a polygon; it is exactly that of a triangle where two of them are one."""
+    o = d.poly_v[begin + a]
+    r = d.poly_v[begin + c % n] - o
+    v = (d.poly_v[begin + b % n] - o).cross(r) + r.cross(d.poly_v[begin + e % n] - o)
     return ti.sqrt(v.dot(v))
 
 

@@ -93,7 +93,8 @@ def test_equal_to_mujocos_contacts(seed):
 
 def scene(geoms, contact=""):
     return (
-        f"<mujoco><worldbody><geom name='floor' type='plane' size='1 1 1'/>"
+        f"<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset>"
+        f"<worldbody><geom name='floor' type='plane' size='1 1 1'/>"
         f"<body name='a'><freejoint/><geom name='a' {geoms[0]}/></body>"
         f"<body name='b'><freejoint/><geom name='b' {geoms[1]}/></body>"
         f"</worldbody><contact>{contact}</contact></mujoco>"
@@ -103,8 +104,8 @@ def scene(geoms, contact=""):
 @pytest.mark.parametrize(
     "geoms, message",
     [
-        (("type='ellipsoid' size='1 1 1'", SHAPES["box"]), "'a' with geom 'b': ellipsoid-box; allowed are plane-s"),
-        (("type='ellipsoid' size='1 1 1'", SHAPES["sphere"]), "geom 'b' with geom 'a': sphere-ellipsoid"),
+        (("type='hfield' hfield='h' mass='1'", SHAPES["box"]), "'a' with geom 'b': hfield-box; allowed are plane-s"),
+        ((SHAPES["sphere"], "type='hfield' hfield='h' mass='1'"), "geom 'b' with geom 'a': hfield-sphere"),
     ],
 )
 def test_refuses_pairs_by_name(geoms, message):

@@ -11,9 +11,13 @@ pytest.importorskip("mujoco")
 
 BALLS = "".join(
     f'<body pos="0 0 {i}"><joint name="j{i}"/>'
-    f'<geom name="g{i}" type="ellipsoid" size=".1 .2 .3" surfacevel="{i + 1} 0 0"/></body>' for i in range(6)
+    f'<geom name="g{i}" size=".1" surfacevel="{i + 1} 0 0"/></body>' for i in range(6)
 )  # fmt: skip
-SCENE = f"<mujoco><worldbody><geom name='floor' type='plane' size='1 1 1'/>{BALLS}</worldbody></mujoco>"
+SCENE = (
+    "<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset><worldbody>"
+    "<geom name='floor' type='plane' size='1 1 1'/><geom name='hill' type='hfield' hfield='h'/>"
+    f"{BALLS}</worldbody></mujoco>"
+)
 
 
 def test_lines_of_one_kind_are_one():
@@ -38,9 +42,9 @@ def test_a_line_for_each_kind_of_pair():
     with pytest.raises(UnsupportedError) as error:
         load(SCENE)
     refused = {line.kind: line.count_of for line in error.value.refused}
-    assert refused["contact: ellipsoid-ellipsoid"] == 15
+    assert refused["contact: hfield-sphere"] == 6
     assert refused["geom: surfacevel"] == 6 and len(refused) == 2
-    assert "15 times contact of geom 'g0' with geom 'g1', geom 'g0' with geom 'g2', " in str(error.value)
+    assert "6 times contact of geom 'hill' with geom 'g0', geom 'hill' with geom 'g1', " in str(error.value)
     assert all("allowed" in line for line in error.value.refused)
     back = pickle.loads(pickle.dumps(error.value))
     assert back.refused == error.value.refused and back.refused[0].count_of == 6

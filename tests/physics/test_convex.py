@@ -3,10 +3,13 @@
 import mujoco
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
+from engine.contact.witness import GENERAL, TILTED
 from engine.model import constants as c
+from engine.views import column
 from tests import zoo
-from tests.physics.reference import set_reference, worst
+from tests.physics.reference import copy_state, poison, relative, set_reference
 from tests.physics.test_parity import touching_states
 
 FINE = 'ccd_tolerance="1e-14" ccd_iterations="1000"'  # MuJoCo's normals are then good to some 1e-5, its depths to 1e-9
@@ -40,28 +43,57 @@ def overlap(mj, data, n):
     return farthest(mj, data, g1, n) + farthest(mj, data, g2, -n)
 
 
-@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+def compared(mj, sim, states):
+    """Largest errors over states with as many contacts as MuJoCo finds, in any order, and how many have others."""
+    data, found, other = mujoco.MjData(mj), {"dist": 0.0, "pos": 0.0, "normal": 0.0, "qacc": 0.0}, 0
+    for state in states:
+        set_reference(mj, data, state)
+        copy_state(sim, data)
+        poison(sim)
+        sim.forward()
+        ours, acts = sim.data.contacts(), data.contact.exclude == 0
+        dist, pos, frame = data.contact.dist[acts], data.contact.pos[acts], data.contact.frame[acts]
+        if len(ours["dist"]) != len(dist):
+            other += 1
+            continue
+        if not len(dist):
+            continue
+        far = np.linalg.norm(ours["pos"][:, None] - pos[None], axis=2)
+        row, at = linear_sum_assignment(far)
+        found["pos"] = max(found["pos"], far[row, at].max())
+        found["dist"] = max(found["dist"], np.abs(ours["dist"][row] - dist[at]).max())
+        turned = ours["frame"].reshape(-1, 9)[row, :3] - frame[at, :3]
+        found["normal"] = max(found["normal"], np.abs(turned).max())
+        found["qacc"] = max(found["qacc"], relative(sim.data.qacc[0], data.qacc))
+    print({k: float(f"{v:.1e}") for k, v in found.items()}, other)
+    return found, other
+
+
+@pytest.mark.parametrize("kinds", zoo.CONVEX + zoo.HULLS, ids="-".join)
 def test_contacts(simulators, kinds):
-    """One to one with MuJoCo's."""
+    """As many as MuJoCo's, each in its place. Of deep cylinders some are not: which line of a cylinder's side touches a
+    cap is a matter of chance there where the other one's axis is the normal."""
     mj, sim = convex(simulators, kinds)
-    found = worst(mj, sim, touching_states(mj, 40))
-    print({k: float(f"{v:.1e}") for k, v in found.items()})
-    assert found["ncon"] == 0 and found["dist"] < 1e-8 and found["pos"] < 1e-4 and found["frame"] < 1e-4
-    assert found["qacc"] < 1e-3
+    found, other = compared(mj, sim, touching_states(mj, 60))
+    assert other <= ("cylinder" in kinds)
+    assert found["dist"] < 1e-6 and found["pos"] < 1e-4 and found["normal"] < 1e-4 and found["qacc"] < 1e-3
 
 
-@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+@pytest.mark.parametrize("kinds", zoo.CONVEX + zoo.HULLS, ids="-".join)
 def test_depth_is_exact(simulators, kinds):
-    """The shapes overlap by less along no direction near by, as deep as they say along the normal, at the place."""
+    """Of a contact that the search finds: the shapes overlap by less along no direction near by."""
     mj, sim = convex(simulators, kinds)
     rng, data = np.random.default_rng(1), mujoco.MjData(mj)
-    # the corners of a mesh's face are numbers of 32 bits and not quite in a plane, but its edges are as if they were
-    exact = 2e-8 if "mesh" in kinds else 1e-12
+    # the corners of a mesh's face are numbers of 32 bits and not quite in a plane, but count as if they were
+    exact, tried = 1e-7 if "mesh" in kinds else 1e-12, 0
     for state in touching_states(mj, 40, seed=1):
         set_reference(mj, data, state)
         sim.reset(data.qpos)
         sim.forward()
         contacts = sim.data.contacts()
+        if not GENERAL <= column(sim.pack, sim.sizes, 1, "con_kind1")[0][0] < TILTED:
+            continue
+        tried += 1
         n, dist, pos = contacts["frame"].reshape(-1, 9)[0, :3], contacts["dist"][0], contacts["pos"][0]
         assert abs(overlap(mj, data, n) + dist) < exact
         assert abs(farthest(mj, data, mj.geom("g1").id, n) - n @ pos + dist / 2) < exact
@@ -69,18 +101,18 @@ def test_depth_is_exact(simulators, kinds):
             for step in size * rng.normal(size=(10, 3)):
                 other = (n + step) / np.linalg.norm(n + step)
                 assert overlap(mj, data, other) > -dist - exact
+    assert tried > 10
 
 
-@pytest.mark.parametrize("kinds", zoo.CONVEX[::3], ids="-".join)
+@pytest.mark.parametrize("kinds", (zoo.CONVEX + zoo.HULLS)[::3], ids="-".join)
 def test_margin(simulators, kinds):
     """Shapes that are apart by less than the margin, and by more."""
     mj, sim = convex(simulators, kinds, 'margin=".05" gap=".02"')
-    found = worst(mj, sim, touching_states(mj, 40, seed=2))
-    print({k: float(f"{v:.1e}") for k, v in found.items()})
-    assert found["ncon"] == 0 and found["dist"] < 1e-7 and found["pos"] < 1e-3 and found["frame"] < 1e-3
+    found, other = compared(mj, sim, touching_states(mj, 40, seed=2))
+    assert other == 0 and found["dist"] < 1e-7 and found["pos"] < 1e-3 and found["normal"] < 1e-3
 
 
-@pytest.mark.parametrize("kinds", zoo.CONVEX, ids="-".join)
+@pytest.mark.parametrize("kinds", zoo.CONVEX + zoo.HULLS, ids="-".join)
 def test_centres_in_one_place(simulators, kinds):
     """Turned alike, where the search has no direction to begin with: no contact or a finite one."""
     mj, sim = convex(simulators, kinds)

@@ -103,6 +103,8 @@ class OptionKind(Kind):
             yield f"option noslip_iterations = {opt.noslip_iterations}; allowed: 0"
         if opt.disableactuator:
             yield "option actuatorgroupdisable; allowed: none (leave those actuators out)"
+        if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
+            yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
             if opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{bit}", 0):
                 yield f"option flag {words} = enable; allowed: disable"
@@ -153,6 +155,12 @@ class OptionKind(Kind):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
+
+
+def _searched(mj):
+    """Whether shapes may touch whose contact needs a search."""
+    touching = (mj.geom_contype | mj.geom_conaffinity) != 0
+    return bool((touching & np.isin(mj.geom_type, (c.ELLIPSOID, c.CYLINDER, c.MESH))).any())
 
 
 def _finite(value, shape):

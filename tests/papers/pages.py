@@ -4,7 +4,8 @@
 
 A page's blocks run in their order, in one namespace and in one folder. That folder is the documented setup: copies of
 demos/robot.xml and demos/arm.xml, a short run of the half cheetah where a command looks at one, and what earlier blocks
-of the page have left there. Of a shell block all commands are checked (`checked`), and those run that cost little (RUNS).
+of the page have left there. Of a shell block all commands are checked (`checked`), and those run that cost little: some
+in the quick tests (QUICK), those that draw pictures only in a process of their own (DRAWN).
 """
 
 import importlib.util
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("engine", "scenes", "controllers", "demos", "tests")
 SETUP = ("demos/robot.xml", "demos/arm.xml")
 RUN = "runs/half_cheetah"  # looked at by pages; what `pullback optimize half_cheetah` leaves
-RUNS = ("info", "check", "plot")  # commands of `pullback` that a test carries out; `view` too, when it writes a file
+QUICK, DRAWN = ("info", "check"), ("info", "check", "plot", "view")  # commands of `pullback`; `view` only to a file
 LANGUAGES = ("python", "sh")
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -94,15 +95,14 @@ def checked(words):
         assert words[0] in (".", "cp", "git", "pip", "ray"), f"{' '.join(words)}: what is {words[0]}?"
 
 
-def carried_out(words):
-    """Does a test carry this command out?"""
-    return words[0] == "pullback" and (words[1] in RUNS or words[1] == "view" and "--html" in words)
-
-
 class Reader:
-    """Somebody who runs the blocks of a page one after the other, in a folder with the files that pages start from."""
+    """Somebody who runs the blocks of a page one after the other, in a folder with the files that pages start from.
 
-    def __init__(self, page, folder):
+    runs: the commands of `pullback` that are carried out, not only checked.
+    """
+
+    def __init__(self, page, folder, runs=QUICK):
+        self.runs = runs
         self.page, self.folder, self.done, self.failed, self.lack = page, Path(folder), 0, None, None
         self.blocks = [b for b in blocks(page) if b.language in LANGUAGES]
         for name in SETUP:
@@ -154,7 +154,7 @@ class Reader:
 
         for words in commands(block.text):
             checked(words)
-            if carried_out(words):
+            if words[0] == "pullback" and words[1] in self.runs and ("--html" in words or words[1] != "view"):
                 if words[2] == RUN and not Path(RUN).exists():
                     short = ["--seconds", "0.1", "--iterations", "1", "--worlds", "2"]
                     assert main(["optimize", "half_cheetah", *short]) == 0
@@ -172,8 +172,9 @@ def lacking(error):
 
 def main(argv):
     sys.path.insert(0, str(ROOT))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # of Ray's
     with tempfile.TemporaryDirectory() as folder:
-        reader = Reader(argv[0], folder)
+        reader = Reader(argv[0], folder, DRAWN)
         for block in reader.blocks:
             print(f"--- {block}", flush=True)
             try:

@@ -1,4 +1,4 @@
-"""Every block of every page runs, in its order, as a reader would run it; commands are commands, links lead somewhere."""
+"""Every block of every page runs, in its order, as a reader would run it; commands are right, links lead somewhere."""
 
 import re
 import subprocess
@@ -6,12 +6,15 @@ import sys
 
 import pytest
 
+from engine.compiler.backend import gpus
 from tests.papers.pages import LANGUAGES, ROOT, Reader, blocks, checked, commands, lacking, pages, spans, text_of
 
-SLOW = ("engine/MACHINES.md",)  # processes of Ray's
+GPU = "engine/GPU.md"
+ALONE = ("engine/MACHINES.md", GPU)  # processes of Ray's; a process that has not begun on the CPU
 ELSEWHERE = {  # pages whose blocks another file of tests runs: it has the extras in CI, or compiles the same kernels
     "README.md": "tests/bridges/test_pages.py",
     "engine/TORCH_AND_JAX.md": "tests/bridges/test_pages.py",
+    "engine/rl/README.md": "tests/bridges/test_pages.py",
     "controllers/README.md": "tests/controllers/test_own.py",
 }
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -19,9 +22,8 @@ _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
 
 def cases(chosen):
     """Blocks of pages as parameters."""
-    marks = {page: [pytest.mark.slow] for page in SLOW}
     found = [b for page in chosen for b in blocks(page) if b.language in LANGUAGES]
-    return [pytest.param(b, id=str(b), marks=marks.get(b.page, ())) for b in found]
+    return [pytest.param(b, id=str(b)) for b in found]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def run(reader, block):
         pytest.skip(f"{block} needs {lacking(error)}")
 
 
-@pytest.mark.parametrize("block", cases(page for page in pages() if page not in ELSEWHERE))
+@pytest.mark.parametrize("block", cases(page for page in pages() if page not in (*ELSEWHERE, *ALONE)))
 def test_block(block, readers):
     run(readers(block.page), block)
 
@@ -54,7 +56,9 @@ def test_block(block, readers):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in pages() if blocks(page)])
 def test_page_in_a_process_of_its_own(page):
-    """With the kernels of its robots alone, as a reader's own process has."""
+    """With the kernels of its robots alone, as a reader's own process has, and with the pictures."""
+    if page == GPU and not gpus():
+        pytest.skip("no GPU here")
     command = [sys.executable, "-m", "tests.papers.pages", page]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]

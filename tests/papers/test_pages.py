@@ -100,3 +100,13 @@ def test_another_file_runs_the_page(page):
 
 def test_the_front_page_is_short():
     assert text_of("README.md").count("\n") <= 150
+
+
+def test_numbers_of_the_front_page_stand_on_the_page_that_it_links():
+    reasons = text_of("README.md").split("## Why\n\n")[1].split("\n\n")[0].split("\n* ")
+    assert len(reasons) == 6
+    for reason in reasons:
+        (link,) = _LINK.findall(reason)
+        numbers = re.findall(r"(?<![\w.])\d[\d.,]*(?:e-\d+)?(?<![.,])", re.sub(r"\(.*?\)", "", reason))
+        there = text_of(link.partition("#")[0])
+        assert numbers and not [n for n in numbers if n not in there], f"{link}: {numbers}"

@@ -140,9 +140,7 @@ class Simulator:
         return copy.deepcopy(self)
 
     def views(self, pack):
-        views = DataViews(pack, self.sizes, self.worlds)
-        views._tree = tree(self.model)[0]
-        return views
+        return DataViews(pack, self.sizes, self.worlds, self.model, tree(self.model)[0])
 
     def reset(self, qpos=None, qvel=None, worlds=None):
         """State to the model's qpos0 (or the given qpos, qvel), everything else to zero.

@@ -3,6 +3,7 @@
 import numpy as np
 
 from engine import schema as s
+from engine.named import KINDS
 
 # MuJoCo's name, and that of the column where it is another
 _DATA = dict.fromkeys(
@@ -31,10 +32,13 @@ class DataViews:
     Writing to the state (`qpos qvel act ctrl qacc_warmstart qfrc_applied xfrc_applied time`) is how a simulation is
     set; the other arrays are results of the last `forward` or `step`. A copy of it has memory of its own: the state as
     it was. That of a simulator's copy is live there.
+
+    `body(name)`, and likewise `joint geom site actuator sensor`, is one element by its name or number (named.py), so
+    `data.body("torso").xpos` is (worlds, 3).
     """
 
-    def __init__(self, pack, sizes, worlds):
-        self._pack, self._sizes, self._worlds = pack, sizes, worlds
+    def __init__(self, pack, sizes, worlds, model, tree):
+        self._pack, self._sizes, self._worlds, self._model, self._tree = pack, sizes, worlds, model, tree
         views = {name: column(pack, sizes, worlds, other or name) for name, other in _DATA.items()}
         views["time"] = views["time"][:, 0]
         force = pack["xfrc_applied"][: worlds * sizes["nbody"] * 2]
@@ -43,14 +47,19 @@ class DataViews:
         self._status = pack["world_i"].reshape(worlds, -1)
 
     def __getstate__(self):
-        return {name: a for name, a in self.__dict__.items() if name in ("_pack", "_sizes", "_worlds", "_tree")}
+        return self._pack, self._sizes, self._worlds, self._model, self._tree
 
     def __setstate__(self, state):
-        self.__init__(state["_pack"], state["_sizes"], state["_worlds"])
-        self.__dict__.update(state)
+        self.__init__(*state)
 
     def __getattr__(self, name):
-        raise AttributeError(f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied")
+        raise AttributeError(
+            f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied; of one element: {', '.join(KINDS)}"
+        )
+
+    def __repr__(self):
+        arrays = ", ".join(f"{name} {a.shape[1:]}" for name, a in self.arrays().items())
+        return f"<data of {self._worlds} worlds: {arrays}>"
 
     def arrays(self):
         """{name: array}, all of them."""
@@ -72,14 +81,16 @@ class DataViews:
         return self._status[:, s.start("d", "solver_niter")]
 
     def contacts(self, world=0):
-        """Contacts of one world: a dict of arrays (pair, geom1, geom2 through pair; dist, pos, frame, force, dim).
+        """Contacts of one world: a dict of arrays (geom1, geom2, pair: of the model's candidates; dist, pos, frame,
+        force, dim).
 
         frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; force: in that frame, N.
         """
         n = int(self.ncon[world])
         of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, :n] for c in _CONTACT}
         frame = np.stack([of.pop("normal"), of.pop("tangent1"), of.pop("tangent2")], axis=1)
-        return of | {"frame": frame}
+        geoms = {f"geom{k}": getattr(self._model, f"pair_geom{k}")[of["pair"]] for k in (1, 2)}
+        return geoms | of | {"frame": frame}
 
     def mass_matrix(self, world=0):
         """Dense joint-space mass matrix of one world, (nv, nv)."""
@@ -92,3 +103,20 @@ class DataViews:
                 full[k, i] = full[i, k] = entries[at]
                 i, at = self._tree[i, 0], at - 1
         return full
+
+
+def _element_of(kind):
+    def element(self, name):
+        if isinstance(name, str):
+            return KINDS[kind](self, self._model, getattr(self._model, kind)(name))
+        count = len(getattr(self._model, f"{kind}_names"))
+        if isinstance(name, bool) or not isinstance(name, (int, np.integer)) or not 0 <= name < count:
+            raise ValueError(f"{kind}: got {name!r}, allowed: a name, or a number below {count}")
+        return KINDS[kind](self, self._model, name)
+
+    element.__name__, element.__doc__ = kind, f"The {kind} of this name or number: {KINDS[kind].__doc__}"
+    return element
+
+
+for _kind in KINDS:
+    setattr(DataViews, _kind, _element_of(_kind))

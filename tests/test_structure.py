@@ -30,7 +30,7 @@ LAYERS = (
     ("engine.compiler.features", "engine.compiler.session"),
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
-    ("engine.arrays",),
+    ("engine.arrays", "engine.named"),
     ("engine.compiler.inlined",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),
     ("engine.dynamics",),

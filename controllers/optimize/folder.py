@@ -16,7 +16,10 @@ class Stop:
     """When a search ends; None: never for that reason.
 
     iterations: in all, those before a resume included. target: best cost at most this. plateau: iterations in which
-    `best` gained less than 0.1 % and 1e-6. seconds: wall clock of this call. steps: physics steps forward in all.
+    `best` gained less than 0.1 % and 1e-6. seconds: wall clock of this call after its first iteration, which waits for
+    the compiler. steps: physics steps forward in all.
+    solved: a function of the search, whether what it has now does what was asked; called where the last iteration
+    gained less than 1 %.
     """
 
     iterations: int | None = None
@@ -24,6 +27,7 @@ class Stop:
     plateau: int | None = None
     seconds: float | None = None
     steps: int | None = None
+    solved: object = None
 
     def reason(self, method, rows, elapsed):
         """Why to stop now, in words; None to go on."""
@@ -31,6 +35,8 @@ class Stop:
             return method.ending
         if self.target is not None and method.best <= self.target:
             return f"target {self.target:g} reached"
+        if self.solved is not None and rows and rows[-1]["gain"] < 0.01 * abs(rows[-1]["cost"]) and self.solved(method):
+            return "solved"
         if self.iterations is not None and method.iteration >= self.iterations:
             return f"{self.iterations} iterations"
         if self.steps is not None and method.problem.counter.steps >= self.steps:
@@ -146,10 +152,10 @@ def run(method, folder, stop, show=None, settings=None, resume=None):
 
 
 def _run(method, folder, stop, show):
-    began = time.perf_counter()
+    began = None
     try:
         while True:
-            reason = stop.reason(method, folder.rows, time.perf_counter() - began)
+            reason = stop.reason(method, folder.rows, 0.0 if began is None else time.perf_counter() - began)
             if reason:
                 return reason
             t, before = time.perf_counter(), method.problem.counter.steps
@@ -159,6 +165,7 @@ def _run(method, folder, stop, show):
             row["steps_per_second"] = (method.problem.counter.steps - before) / max(took, 1e-9)
             folder.rows.append(row)
             folder.save(method)
+            began = time.perf_counter() if began is None else began
             if show:
                 show(row)
     finally:

@@ -18,11 +18,13 @@ from controllers.spline import Spline
 from controllers.stance import Stance
 from controllers.walking import plan_period, walk_plan
 from engine.diff.tape import Tape
+from engine.model.constants import FREE, SLIDE
 from engine.objectives import Effort, Reach, RunForward, Stand, Walk
 from engine.simulator import Simulator
 
 CONTROL_PERIOD = 0.01  # s, at least; a robot's timestep divides it as far as possible
 KNOT_PERIOD = 0.1  # s between the knots of a spline
+NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
 PLANS = {"ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
@@ -61,7 +63,9 @@ class Job:
             if o.site is None or o.target is None:
                 raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
             still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
-            return 10.0 * Reach(m, o.target, site=o.site, terminal=1.0, running=1.0) + still + 1e-3 * Effort()
+            place = Reach(m, o.target, **placed(m, o.site), terminal=1.0, running=1.0)
+            near = NEAR / min(span(m, o.site), 10.0) ** 2
+            return near * place + still + 1e-3 * Effort()
         if self.method_name in PLANS:
             k = self.stance
             return Walk(m, k.qpos, self.speed, size=k.height, ctrl0=k.ctrl, ctrl_scale=k.scale)
@@ -72,7 +76,13 @@ class Job:
         """What plans of a run aim at, m/s: the option, what the scene asks for, or what suits the robot."""
         task = getattr(self.robot.scene, "task", None)
         asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
-        return self.options.speed or asked or self.stance.walking_speed()
+        return self.options.speed or asked or self.standing().walking_speed()
+
+    def standing(self):
+        """How the robot stands (stance.py)."""
+        if self.stance is None:
+            self.stance = Stance(self.robot.model, self.robot.qpos0)
+        return self.stance
 
     def _plan(self):
         m, o = self.robot.model, self.options
@@ -136,6 +146,31 @@ class Job:
         tape = Tape(sim, steps or self.steps, frame_skip=self.frame_skip)
         tape.rollout(controls)
         return tape
+
+
+def placed(model, name):
+    """What Reach takes for the place of a site or, where no site is called so, of a body: {kind: name}."""
+    return {"site" if name in model.site_names or name not in model.body_names else "body": name}
+
+
+def span(model, name):
+    """How far (m) a site or body can be at most from where its robot stands, from lengths alone: the way along the
+    bodies from the first joint can be no longer than straight. inf where nothing holds it."""
+    m, length, ((kind, name),) = model, 0.0, placed(model, name).items()
+    b = getattr(m, kind)(name)
+    if kind == "site":
+        b, length = int(m.site_bodyid[b]), float(np.linalg.norm(m.site_pos[b]))
+    while b > 0:
+        for j in range(m.body_jntadr[b], m.body_jntadr[b] + m.body_jntnum[b]):
+            if m.jnt_type[j] == FREE or m.jnt_type[j] == SLIDE and not m.jnt_limited[j]:
+                return np.inf
+            if m.jnt_type[j] == SLIDE:
+                length += float(np.abs(m.jnt_range[j] - m.qpos0[m.jnt_qposadr[j]]).max())
+            length += 2.0 * float(np.linalg.norm(m.jnt_pos[j]))
+        if m.body_parentid[b] != 0:
+            length += float(np.linalg.norm(m.body_pos[b]))
+        b = int(m.body_parentid[b])
+    return length
 
 
 def start_controller(robot, task, steps, dt, worlds, rng):

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive, progress, robot
+from engine import files
+from engine.commands.common import (
+    DONE,
+    INTERRUPTED,
+    NOT_REACHED,
+    Output,
+    add_wishes,
+    is_file,
+    positive,
+    progress,
+    robot,
+    wishes,
+)
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "ilqr", "mpc")
@@ -27,7 +39,7 @@ def add(commands):
     o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
-    o.add_argument("--site", help="--task reach: the site to bring to the target; it needs a framepos sensor")
+    o.add_argument("--site", help="--task reach: the site or body to bring to the target")
     o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
     o.add_argument("--budget", type=float, default=None,
                    help="wall-clock seconds to iterate for at most (default 75; mpc goes on to the end)")
@@ -37,11 +49,15 @@ def add(commands):
     o.add_argument("--seed", type=int, default=0)
     o.add_argument("--resume", action="store_true", help="go on from the run folder")
     o.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    add_wishes(o)
     o.set_defaults(run=run)
 
 
 def run(args):
-    chosen = robot(args.robot)
+    asked = wishes(args)
+    if args.site is not None and is_file(args.robot):
+        asked["sense"] = args.site
+    chosen = robot(args.robot, asked)
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "plateau", "max_steps")
     task = args.task or default_task(chosen)
     check_task(chosen, task)
@@ -126,6 +142,7 @@ def carried_out(args, job, folder, began):
     from controllers.optimize.folder import Stop
     from controllers.optimize.folder import run as iterate
     from controllers.optimize.report import write_report
+    from controllers.optimize.verdict import verdict
 
     out, task, method = Output(args.json), job.task, job.method_name
     planned = method in ("ilqr", "mpc")
@@ -136,7 +153,8 @@ def carried_out(args, job, folder, began):
     out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
-    stop = Stop(iterations, target, plateau, budget, args.max_steps)
+    solved = (lambda search: verdict(job, search.trajectory).solved) if method == "ilqr" and task != "run" else None
+    stop = Stop(iterations, target, plateau, budget, args.max_steps, solved)
     total = iterations or -(-job.steps // job.search.every)
     try:
         with progress(total, title, args.json) as bar:
@@ -157,14 +175,17 @@ def carried_out(args, job, folder, began):
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
         out.say(f"before: {way[0]:.2f} m, after: {way[1]:.2f} m in {after.time[-1]:.1f} s")
-    if hasattr(job.search, "gave_up"):
-        summary["upright"] = bool(job.stance.upright(after.qpos).all())
-        out.say("upright all the way" if summary["upright"] else "it fell, and no plan that was tried avoids it")
+    found = verdict(job, after)
+    summary |= found.record()
+    files.write_json(folder.path / "verdict.json", {**found.record(), "reason": reason}, indent=1)
+    for line in found.lines():
+        out.say(line)
     out.say(f"cost {job.search.best:.4g} after {summary['steps']:,} physics steps forward and "
             f"{summary['reversed']:,} reversed; {summary['seconds']:.0f} s in all. "
             f"Look at {folder.path / 'animation.gif'}")  # fmt: skip
     out.record("result", **summary)
-    return NOT_REACHED if args.cost is not None and job.search.best > args.cost else DONE
+    missed = found.solved is False or args.cost is not None and job.search.best > args.cost
+    return NOT_REACHED if missed else DONE
 
 
 class Show:

@@ -22,8 +22,9 @@ from .wishes import Wishes
 
 
 def load(
-    source, *, assets=None, report=False, floating=False, floor=False, actuators=None, kp=None, kd=None, collide=None
-):
+    source, *, assets=None, report=False, floating=False, floor=False, actuators=None, kp=None, kd=None, collide=None,
+    sense=None,
+):  # fmt: skip
     """Model from an MJCF or URDF file (a path), from XML text, or from a compiled mujoco.MjModel.
 
     assets     {file name: bytes} for meshes and included files that the file or text refers to
@@ -39,6 +40,7 @@ def load(
                with it position servos, whose control is limited by the joint's range
     collide    None: as in the file; of what collides there, "all": every geom with every other, whatever the masks
                say, "ground": with the geoms of the world body alone (and with the floor), "none": nothing
+    sense      name of a site or body, or several: a framepos sensor for each that has none, which objectives need
 
     What the engine lacks raises UnsupportedError, which lists every such use at once, a line for each kind;
     `model.report` tells what was taken over and what was changed to open it. ValueError for arguments out of range,
@@ -49,7 +51,7 @@ def load(
     and nothing here recomputes them (nor does MuJoCo's own step).
     """
     mujoco = the_mujoco()
-    said = _imported(mujoco, opened(mujoco, source, assets, Wishes(floating, floor, actuators, kp, kd, collide)))
+    said = _imported(mujoco, opened(mujoco, source, assets, Wishes(floating, floor, actuators, kp, kd, collide, sense)))
     if report:
         return said
     if said.refused:

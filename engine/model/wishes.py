@@ -1,4 +1,5 @@
-"""What a person may ask for at load, and a file does not say: a floating base, a floor, actuators, what collides.
+"""What a person may ask for at load, and a file does not say: a floating base, a floor, actuators, what collides, whose
+place is measured.
 
 MuJoCo's own description of the robot (mujoco.MjSpec) is edited before it is compiled, so that all of it is derived as
 if it stood in the file.
@@ -24,11 +25,16 @@ class Wishes:
     kp: float | None = None
     kd: float | None = None
     collide: str | None = None
+    sense: object = None
 
     def __post_init__(self):
         self.floating, self.floor = (_height(name, getattr(self, name)) for name in ("floating", "floor"))
         if self.collide is not None and self.collide not in COLLIDE:
             raise ValueError(f"collide = {self.collide!r}; allowed: None (as in the file), {', '.join(COLLIDE)}")
+        if self.sense is not None:
+            self.sense = (self.sense,) if isinstance(self.sense, str) else tuple(self.sense)
+            if not all(isinstance(name, str) for name in self.sense):
+                raise ValueError(f"sense = {self.sense!r}; allowed: names of sites or bodies")
         for name in ("kp", "kd"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
@@ -40,7 +46,7 @@ class Wishes:
         return bool(self._said())
 
     def _said(self):
-        return [name for name in ("floating", "floor", "actuators", "collide")
+        return [name for name in ("floating", "floor", "actuators", "collide", "sense")
                 if getattr(self, name) is not None]  # fmt: skip
 
     def names(self):
@@ -57,6 +63,8 @@ class Wishes:
             lines += _add_floor(mujoco, title, spec, self.floor)
         if self.actuators is not None:
             lines += self._actuate(mujoco, title, spec)
+        for name in self.sense or ():
+            lines += _sense(mujoco, title, spec, name)
         return lines
 
     def _actuate(self, mujoco, title, spec):
@@ -125,6 +133,24 @@ def _collide(spec, what):
     yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
         f"; {len(pairs)} explicit pairs left out" if pairs else ""
     )
+
+
+def _sense(mujoco, title, spec, name):
+    """A framepos sensor of a site or, where no site is called so, of a body, unless the file has one."""
+    kind, objtype = "site", mujoco.mjtObj.mjOBJ_SITE
+    if spec.site(name) is None:
+        kind, objtype = "body", mujoco.mjtObj.mjOBJ_XBODY
+        if spec.body(name) is None:
+            known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies] if e.name)
+            raise ModelError(f"{title}: sense: no site or body {name!r}; there are: {known}")
+    place = mujoco.mjtSensor.mjSENS_FRAMEPOS
+    if any((s.type, s.objtype, s.objname) == (place, objtype, name) and not s.refname for s in spec.sensors):
+        return
+    own = f"{name}_pos"
+    while spec.sensor(own) is not None:
+        own += "_"
+    spec.add_sensor(name=own, type=place, objtype=objtype, objname=name)
+    yield f"sensor {own!r} added: the place of {kind} {name!r}"
 
 
 def _drive(mujoco, spec, joint, kp, kd, shared):

@@ -1,0 +1,185 @@
+"""What came of a search, in the units of the person who asked: whether it did what was wanted, how well, what stood in
+the way and what to try. From the recorded rollout alone, so that anybody can check it on the run file."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.optimize.job import placed, span
+from engine.clocks import times_of
+from engine.diff.trajectory import Trajectory
+from engine.objectives.ready import Quantity
+from engine.replay import replay
+
+WITHIN = 2e-3  # m: a target is reached where the site stays this near
+HELD = 0.05  # s: at least, before the end
+STILL = 0.05  # rad/s or m/s: slower is at rest
+SHARE = 0.5  # of the speed that a run aims at, or that suits the robot's size
+SETTLING = 0.25  # share of a run in which it may gather speed
+SATURATED = 0.98  # of its range: where a control stands at a limit
+
+
+class Verdict(NamedTuple):
+    """solved: was it done? None: nobody says when it is. text: what came of it, one line. numbers {name: SI}. hindered:
+    what stood in the way, hints: what to try, where it was not done."""
+
+    solved: object
+    text: str
+    numbers: dict
+    hindered: list
+    hints: list
+
+    def lines(self):
+        """For people."""
+        word = {True: "solved", False: "not solved", None: "done"}[self.solved]
+        out = [f"{word}: {self.text}"]
+        out += [f"in the way: {'; '.join(self.hindered)}"] if self.hindered else []
+        return out + ([f"try: {'; '.join(self.hints)}"] if self.hints else [])
+
+    def record(self):
+        """For machines."""
+        return {"solved": self.solved, "verdict": self.text, "hindered": self.hindered, "try": self.hints,
+                **self.numbers}  # fmt: skip
+
+
+def verdict(job, trajectory):
+    """The Verdict of a Job (job.py) on a recorded rollout of what it found."""
+    trial = _trial(job, trajectory)
+    if trial is not None:
+        found = _of_goals(job.robot.scene.task, trial)
+    else:
+        found = {"run": _of_run, "stand": _of_stand, "reach": _of_reach, "scene": _of_scene}[job.task](job, trajectory)
+    share = _limits(job.robot.model, trajectory)
+    numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
+    hindered, hints = list(found.hindered), list(found.hints)
+    if found.solved is False:
+        if share is not None and share > 0.3:
+            hindered.append(f"the controls stand at a limit {100 * share:.0f} % of the time")
+        hints = hints or ["more --iterations or a larger --budget", "another --method or --seed"]
+    return found._replace(numbers=numbers, hindered=hindered, hints=hints if found.solved is False else [])
+
+
+def _trial(job, trajectory):
+    """The part of a rollout that a built-in scene judges by its own goals; None where there is none, or not enough."""
+    scene = job.robot.scene
+    if scene is None or not scene.task.goals or job.task not in ("scene", "run"):
+        return None
+    rows = int(np.searchsorted(times_of(trajectory)[:, 0] - times_of(trajectory)[0, 0], scene.trial - 1e-6)) + 1
+    if rows > len(trajectory.qpos):
+        return None
+    arrays = {name: getattr(trajectory, name)[:rows] for name in ("qpos", "qvel", "act", "sensordata")}
+    return Trajectory(arrays | {"ctrl": trajectory.ctrl[: rows - 1]}, trajectory.times[:rows])
+
+
+def _duration(trajectory):
+    time = times_of(trajectory)[:, 0]
+    return float(time[-1] - time[0])
+
+
+def _of_goals(task, trajectory):
+    """A scene's own goals, each with its number."""
+    measured = np.asarray(task.measure(trajectory))[0]
+    kept = [bool(g.low <= x <= g.high) for g, x in zip(task.goals, measured, strict=True)]
+    said = [f"{g.name} {x:.3g} {g.unit}".strip() + ("" if ok else f" (asked: {str(g)[len(g.name) + 1 :]})")
+            for g, x, ok in zip(task.goals, measured, kept, strict=True)]  # fmt: skip
+    numbers = {g.name: float(x) for g, x in zip(task.goals, measured, strict=True)}
+    missed = [f"{g.name}: {x:.3g}, asked {str(g)[len(g.name) + 1 :]}"
+              for g, x, ok in zip(task.goals, measured, kept, strict=True) if not ok]  # fmt: skip
+    return Verdict(all(kept), ", ".join(said), numbers, missed, [])
+
+
+def _of_run(job, trajectory):
+    """Speed along x after it has gathered it, upright, drift aside."""
+    root, time = job.standing().root, times_of(trajectory)[:, 0]
+    aimed, q = job.speed, trajectory.qpos[:, 0]
+    k = int(np.searchsorted(time, time[0] + SETTLING * _duration(trajectory)))
+    speed = float((q[-1, root.x] - q[k, root.x]) / (time[-1] - time[k])) if time[-1] > time[k] else 0.0
+    numbers = {"speed": speed, "speed_aimed": float(aimed), "distance": float(q[-1, root.x] - q[0, root.x])}
+    text = f"runs {speed:.2f} m/s of {aimed:.2f} aimed at, {numbers['distance']:.2f} m in {_duration(trajectory):.1f} s"
+    text, hindered, up = _upright(job, trajectory, text, numbers)
+    if job.standing().free:
+        numbers["drift"] = float(q[-1, root.x + 1] - q[0, root.x + 1])
+        text += f", {abs(numbers['drift']):.2f} m aside"
+    slow = speed < SHARE * aimed
+    if slow and up:
+        hindered.append(f"slower than {SHARE:.0%} of what was aimed at")
+    hints = [f"--speed {0.6 * aimed:.2g}", "a longer --horizon", "another --seed"] if not up else []
+    return Verdict(bool(up and not slow), text, numbers, hindered, hints)
+
+
+def _upright(job, trajectory, text, numbers):
+    """(text, what stood in the way, upright to the end?) with the time of a fall in `numbers`."""
+    up = job.standing().upright(trajectory.qpos)[:, 0]
+    numbers["upright"] = bool(up.all())
+    if numbers["upright"]:
+        return f"{text}, upright", [], True
+    time = times_of(trajectory)[:, 0]
+    numbers["fell_at"] = float(time[int(np.argmin(up))] - time[0])
+    return f"{text}, falls after {numbers['fell_at']:.2f} s", [f"it fell after {numbers['fell_at']:.2f} s"], False
+
+
+def _of_stand(job, trajectory):
+    numbers = {"moved": float(np.abs(trajectory.qpos[:, 0] - trajectory.qpos[0, 0])[:, job.standing().root.x].max())}
+    text, hindered, up = _upright(job, trajectory, f"stands {_duration(trajectory):.1f} s", numbers)
+    if not up:
+        text = text.replace("stands", "asked to stand", 1)
+    speed = float(np.abs(trajectory.qvel[-1, 0]).max(initial=0.0))
+    numbers["speed_at_end"] = speed
+    text += f", moves {numbers['moved']:.2f} m, fastest joint at the end {speed:.2f} per s"
+    return Verdict(up, text, numbers, hindered, [])
+
+
+def _of_reach(job, trajectory):
+    """Distance of the site from the target at the end, since when it stays near, whether it rests there."""
+    m, o, time = job.robot.model, job.options, times_of(trajectory)[:, 0]
+    place = Quantity(m, **placed(m, o.site)).of(trajectory)[:, 0]
+    away = np.linalg.norm(place - np.asarray(o.target, float), axis=-1)
+    speed = float(np.abs(trajectory.qvel[-1, 0]).max(initial=0.0))
+    inside = np.logical_and.accumulate((away <= WITHIN)[::-1])[::-1]
+    numbers = {"distance_to_target": float(away[-1]), "speed_at_end": speed, "nearest": float(away.min())}
+    text = f"{o.site} {1e3 * away[-1]:.1f} mm from the target after {_duration(trajectory):.1f} s"
+    if inside.any():
+        numbers["reached_at"] = float(time[int(np.argmax(inside))] - time[0])
+        text += f", within {1e3 * WITHIN:.0f} mm since {numbers['reached_at']:.2f} s"
+    text += ", at rest" if speed < STILL else f", the fastest joint still at {speed:.2f} per s"
+    touching = _touches_itself(m, trajectory)
+    numbers["touches_itself"] = touching
+    text += f", touches itself {100 * touching:.0f} % of the time" if touching else ""
+    hindered, out = [], beyond_reach(m, o.site, o.target)
+    if out > 0:
+        numbers["out_of_reach"] = out
+        hindered.append(f"the target lies {100 * out:.0f} cm or more beyond what the arm can reach")
+    hints = [f"--target nearer by {100 * out:.0f} cm"] if out > 0 else []
+    if not hints and away.min() < 2 * away[-1] and away[-1] > WITHIN:
+        hints = [f"more --seconds than {_duration(trajectory):g}", "more --iterations or a larger --budget"]
+    held = _duration(trajectory) - numbers.get("reached_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
+    return Verdict(bool(held and speed < STILL), text, numbers, hindered, hints)
+
+
+def _of_scene(job, trajectory):
+    """An objective without goals, or less than its episode: only its cost says anything."""
+    cost = float(np.asarray(job.objective(trajectory)[0])[0])
+    return Verdict(None, f"cost {cost:.4g} over {_duration(trajectory):.1f} s", {"cost_of_rollout": cost}, [], [])
+
+
+def _limits(m, trajectory):
+    """Share of (row, actuator) with a control at an end of its range; None without such ranges."""
+    limited = np.asarray(m.actuator_ctrllimited, bool)
+    if not limited.any():
+        return None
+    low, high = m.actuator_ctrlrange[limited].T
+    half = np.maximum(0.5 * (high - low), 1e-12)
+    return float((np.abs(trajectory.ctrl[:, 0, limited] - 0.5 * (low + high)) >= SATURATED * half).mean())
+
+
+def _touches_itself(m, trajectory):
+    """Share of the rows with a contact between two geoms of one robot."""
+    root, rows = np.asarray(m.body_rootid)[m.geom_bodyid], replay(m, trajectory).contacts
+    return float(np.mean([bool((root[c["geom1"]] == root[c["geom2"]]).any()) for c in rows]))
+
+
+def beyond_reach(m, name, target):
+    """How far at least (m) a target lies beyond the reach of a site or body; 0 where it may be within."""
+    (kind, name), = placed(m, name).items()
+    b = int(m.site_bodyid[m.site(name)]) if kind == "site" else m.body(name)
+    return max(0.0, float(np.linalg.norm(np.asarray(target, float) - m.body_pos[m.body_rootid[b]])) - span(m, name))

@@ -1,0 +1,110 @@
+"""What is said of a rollout, on rollouts that are written down rather than simulated."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from controllers.optimize.job import span
+from controllers.optimize.verdict import beyond_reach, verdict
+from controllers.stance import Stance
+from engine.diff.trajectory import Trajectory
+
+ARM = """<mujoco><worldbody><body name="base" pos="0 0 1"><joint axis="0 1 0" pos="0 0 .05"/><geom size=".03"/>
+  <body name="fore" pos="0 0 -.4"><joint type="slide" axis="0 0 1" range="-.1 .05"/><geom size=".03"/>
+  <site name="hand" pos="0 0 -.3"/></body></body></worldbody>
+  <actuator><motor joint="0" ctrlrange="-2 2"/></actuator></mujoco>""".replace('<joint axis', '<joint name="0" axis')
+TIME = np.linspace(0.0, 1.0, 101)
+
+
+def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, **options):
+    rows = len(qpos)
+    arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
+    arrays["act"] = np.zeros((rows, 1, model.na))
+    arrays["sensordata"] = np.zeros((rows, 1, model.nsensordata)) if sensordata is None else sensordata[:, None]
+    arrays["ctrl"] = np.full((rows - 1, 1, model.nu), ctrl)
+    robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
+    stance = Stance(model) if task in ("run", "stand") else None
+    job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
+                          standing=lambda: stance)  # fmt: skip
+    return verdict(job, Trajectory(arrays, TIME[:rows, None]))
+
+
+@pytest.fixture(scope="module")
+def arm():
+    return engine.load(ARM, sense="hand")
+
+
+def reached(arm, away, speed=0.0, **more):
+    place = np.array([0.2, 0.0, 0.5]) + np.array(away)[:, None] * [1, 0, 0]
+    qvel = np.zeros((len(TIME), arm.nv))
+    qvel[-1] = speed
+    return judged(arm, "reach", np.tile(arm.qpos0, (len(TIME), 1)), qvel, place, site="hand", target=(0.2, 0, 0.5),
+                  **more)  # fmt: skip
+
+
+def test_reach(arm):
+    found = reached(arm, 0.3 * np.exp(-12 * TIME))
+    assert found.solved and found.numbers["distance_to_target"] == pytest.approx(0.3 * np.exp(-12), rel=1e-6)
+    assert found.numbers["reached_at"] == pytest.approx(0.42, abs=0.011)
+    assert "0.0 mm from the target after 1.0 s, within 2 mm since 0.42 s, at rest" in found.text
+    assert found.lines() == [f"solved: {found.text}"]
+    assert reached(arm, np.full(101, 0.005)).solved is False
+    moving = reached(arm, np.zeros(101), speed=0.4)
+    assert moving.solved is False and "still at 0.40 per s" in moving.text and moving.hints
+    late = reached(arm, np.where(TIME < 0.999, 0.1, 0.0))
+    assert late.solved is False and late.numbers["reached_at"] == 1.0
+    left = reached(arm, np.where(TIME < 0.9, 0.0, 0.1))
+    assert left.solved is False and "reached_at" not in left.numbers
+
+
+def test_controls_at_their_limits_are_named(arm):
+    found = reached(arm, np.full(101, 0.1), ctrl=-2.0)
+    assert found.numbers["share_at_limit"] == 1.0
+    assert "the controls stand at a limit 100 % of the time" in found.hindered
+    assert "share_at_limit" in reached(arm, np.zeros(101)).record()
+
+
+def test_what_is_out_of_reach(arm):
+    """0.3 of the site, 0.1 of the slide, 0.4 of the forearm, twice 0.05 of an axis beside the body's frame."""
+    assert span(arm, "hand") == pytest.approx(0.9) and span(arm, "fore") == pytest.approx(0.6)
+    assert beyond_reach(arm, "hand", (0.0, 0.0, 2.5)) == pytest.approx(0.6)
+    assert beyond_reach(arm, "hand", (0.5, 0.0, 1.0)) == 0.0
+    floating = engine.load(ARM.replace('name="0" axis="0 1 0" pos="0 0 .05"', 'name="0" type="free"'))
+    assert span(floating, "hand") == np.inf and beyond_reach(floating, "hand", (0.0, 0.0, 99.0)) == 0.0
+
+
+def test_run_and_stand():
+    model = scenes.load("hopper").model
+    qpos = np.tile(model.qpos0, (101, 1))
+    qpos[:, 0] = 0.8 * TIME
+    found = judged(model, "run", qpos)
+    assert found.solved and found.numbers["speed"] == pytest.approx(0.8) and "upright" in found.text
+    slow = judged(model, "run", qpos * [0.2, 1, 1, 1, 1, 1])
+    assert slow.solved is False and "slower than 50%" in slow.hindered[0]
+    stands = judged(model, "stand", qpos * [0, 1, 1, 1, 1, 1])
+    assert stands.solved and stands.numbers["moved"] == 0.0
+    qpos[60:, 2] = 1.0
+    for task in ("run", "stand"):
+        fell = judged(model, task, qpos)
+        assert fell.solved is False and fell.numbers["fell_at"] == pytest.approx(0.6) and not fell.numbers["upright"]
+        assert fell.hindered == ["it fell after 0.60 s"]
+
+
+def test_a_scene_has_goals_of_its_own():
+    scene = scenes.load("half_cheetah")
+    model, rows = scene.model, round(scene.trial * 100) + 1
+    qpos = np.tile(scene.qpos0, (rows, 1))
+    qpos[:, 0] = 2.0 * np.arange(rows) / 100
+    global TIME
+    before, TIME = TIME, np.arange(rows) / 100
+    try:
+        found = judged(model, "run", qpos, scene=scene)
+        assert found.solved == bool(scene.task.solved(Trajectory({"qpos": qpos[:, None]}, TIME[:, None]))[0])
+        assert "mean speed" in found.text
+        still = judged(model, "run", 0 * qpos + scene.qpos0, scene=scene)
+        assert still.solved is False and "asked" in still.text and still.hindered
+    finally:
+        TIME = before

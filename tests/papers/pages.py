@@ -157,7 +157,7 @@ class Reader:
             if words[0] == "pullback" and words[1] in self.runs and ("--html" in words or words[1] != "view"):
                 if words[2] == RUN and not Path(RUN).exists():
                     short = ["--seconds", "0.1", "--iterations", "1", "--worlds", "2"]
-                    assert main(["optimize", "half_cheetah", *short]) == 0
+                    assert main(["optimize", "half_cheetah", *short]) in (0, 1)  # 1: it has not gone far
                 assert main(words[1:]) == 0, f"{block}: {' '.join(words)}"
 
 

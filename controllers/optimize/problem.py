@@ -11,7 +11,8 @@ class Counter:
 
     steps: physics steps forward, over all worlds: one rollout costs worlds * control steps * frame_skip.
     reversed: physics steps of the reverse pass, which a gradient costs on top. Reversing takes 1 to 2 times as long as
-    stepping (the README has the measured ratios), so `steps + 2 * reversed` is an upper estimate in forward steps.
+    stepping (tests/benchmarks/SPEED.md has the measured ratios), so `steps + 2 * reversed` is an upper estimate in
+    forward steps.
     """
 
     def __init__(self):

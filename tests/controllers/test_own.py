@@ -1,4 +1,5 @@
-"""A controller of one's own: the example of controllers/README.md, word for word, with its gradient checked."""
+"""A controller of one's own: the example of controllers/README.md, word for word, with its gradient checked, and the
+other blocks of that page, which use the same kernels."""
 
 import importlib.util
 import os
@@ -14,6 +15,8 @@ import engine
 from controllers import CPG, Own
 from engine.errors import StaleTapeError
 from tests.controllers.test_controllers import Robot, check_twin
+from tests.papers.pages import Reader
+from tests.papers.test_pages import cases, run
 
 README = Path(__file__).parents[2] / "controllers" / "README.md"
 
@@ -37,8 +40,14 @@ def robot():
 
 
 @pytest.fixture(scope="module")
-def pump(tmp_path_factory):
-    return example(tmp_path_factory.mktemp("own"), "swing").Pump
+def reader(tmp_path_factory):
+    return Reader("controllers/README.md", tmp_path_factory.mktemp("own"))
+
+
+@pytest.fixture(scope="module")
+def pump(reader):
+    reader.run(next(block for block in reader.blocks if "class Pump" in block.text))
+    return reader.module.Pump
 
 
 def test_twin_and_gradients(robot, pump):
@@ -128,3 +137,8 @@ assert np.abs(tape.backward(qpos=bars).params).min() > 0
     env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(README.parents[1]), str(tmp_path)))}
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=600, env=env)
     assert done.returncode == 0, done.stderr[-1000:]
+
+
+@pytest.mark.parametrize("block", cases(["controllers/README.md"]))
+def test_block_of_the_page(block, reader):
+    run(reader, block)

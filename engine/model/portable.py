@@ -79,7 +79,7 @@ def model_from_arrays(arrays):
 
 def age_of(header):
     """The age of the engine that stored a robot, by the header. What an addition brought is there as a whole."""
-    return header.get("age", int(bool(_YOUNGER_OPTIONS & set(header["opt"]))))
+    return header.get("age", int("magnetic" in header["opt"]))
 
 
 def stored_age(header):

@@ -18,7 +18,7 @@ from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
-from engine.math.types import real, vec3
+from engine.math.types import real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, OBJ_GEOM, PLANE, SPHERE
 from engine.model.sensors import LEVEL, SENS
 from engine.sensing.frames import add_point
@@ -49,10 +49,9 @@ def candidates(m: ti.template(), g1: ti.i32, g2: ti.i32):
 
 
 @ti.func
-def pair_features(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32, k: ti.i32):
-    """Candidate k of a pair: of each side kind, place, radius and direction; a CURVE's bend and a FACE's normal."""
-    x1, q1 = geom_pose(m, d, w, g1)
-    x2, q2 = geom_pose(m, d, w, g2)
+def pair_features(m: ti.template(), g1: ti.i32, x1: vec3, q1: vec4, g2: ti.i32, x2: vec3, q2: vec4, k: ti.i32):
+    """Candidate k of a pair of geoms at these poses: of each side kind, place, radius and direction; a CURVE's bend and
+    a FACE's normal."""
     type1 = m.geom_type[g1]
     type2 = m.geom_type[g2]
     size1 = m.geom_size[g1]
@@ -101,15 +100,6 @@ def pair_features(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2:
 
 
 @ti.func
-def candidate(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32, k: ti.i32):
-    """dist, pos and n (from g1 to g2) of candidate k."""
-    x1, q1 = geom_pose(m, d, w, g1)
-    x2, q2 = geom_pose(m, d, w, g2)
-    kind1, c1, r1, a1, kind2, c2, r2, a2, bend, normal = pair_features(m, d, w, g1, g2, k)
-    return witness(kind1, c1, r1, q1, kind2, c2, r2, q2, normal)
-
-
-@ti.func
 def belongs(m: ti.template(), g: ti.i32, objtype: ti.i32, objid: ti.i32):
     """Whether geom g is the one meant, or on the body that is."""
     found = m.geom_bodyid[g] == objid
@@ -120,13 +110,23 @@ def belongs(m: ti.template(), g: ti.i32, objtype: ti.i32, objid: ti.i32):
 
 @ti.func
 def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
-    """What sensor s finds: dist, the geoms in the order of their types (-1 for none), the candidate, and 1 or -1, where
-    the first geom is the one that the sensor names second."""
+    """What sensor s finds: dist, pos and n, from the first to the second of the geoms, which are in the order of their
+    types and -1 for none; 1 or -1, where the sensor names them the other way round; of each side of the witness kind,
+    radius and direction; and a CURVE's bend."""
     dist = m.sensor_cutoff[s]
+    zero = vec3(0.0, 0.0, 0.0)
+    pos = zero
+    n = zero
     geom1 = -1
     geom2 = -1
-    number = 0
     sign = real(1.0)
+    kind1 = POINT
+    r1 = real(0.0)
+    a1 = zero
+    kind2 = POINT
+    r2 = real(0.0)
+    a2 = zero
+    bend = real(0.0)
     for i in range(m.ngeom):
         if belongs(m, i, m.sensor_objtype[s], m.sensor_objid[s]):
             for j in range(m.ngeom):
@@ -138,15 +138,26 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                         g1 = j
                         g2 = i
                         side = -1.0
+                    x1, q1 = geom_pose(m, d, w, g1)
+                    x2, q2 = geom_pose(m, d, w, g2)
                     for k in range(candidates(m, g1, g2)):
-                        x, pos, n = candidate(m, d, w, g1, g2, k)
+                        f1, c1, s1, b1, f2, c2, s2, b2, curve, normal = pair_features(m, g1, x1, q1, g2, x2, q2, k)
+                        x, p, u = witness(f1, c1, s1, q1, f2, c2, s2, q2, normal)
                         if x < dist:
                             dist = x
+                            pos = p
+                            n = u
                             geom1 = g1
                             geom2 = g2
-                            number = k
                             sign = side
-    return dist, geom1, geom2, number, sign
+                            kind1 = f1
+                            r1 = s1
+                            a1 = b1
+                            kind2 = f2
+                            r2 = s2
+                            a2 = b2
+                            bend = curve
+    return dist, pos, n, geom1, geom2, sign, kind1, r1, a1, kind2, r2, a2, bend
 
 
 @ti.func
@@ -154,13 +165,9 @@ def distances(m: ti.template(), d: ti.template(), w: ti.i32):
     """The readings of all of them."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.distance:
-            dist, g1, g2, k, sign = nearest(m, d, w, s)
+            dist, pos, u, g1, g2, sign, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             o = w * m.nsensordata + m.sensor_adr[s]
-            pos = vec3(0.0, 0.0, 0.0)
-            n = vec3(0.0, 0.0, 0.0)
-            if g1 >= 0:
-                x, pos, n = candidate(m, d, w, g1, g2, k)
-                n = sign * n
+            n = sign * u
             if m.sensor_type[s] == SENS.distance:
                 if m.sensor_cutoff[s] > 0:  # that of other sensors, too
                     dist = ti.max(dist, -m.sensor_cutoff[s])
@@ -178,10 +185,9 @@ def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.te
     """Adds the cotangents of the sensordata from `row` on to the poses of the two bodies."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.distance:
-            dist, g1, g2, k, sign = nearest(m, d, w, s)
+            dist, pos, n, g1, g2, sign, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             if g1 >= 0:
                 o = row + m.sensor_adr[s]
-                x, pos, n = candidate(m, d, w, g1, g2, k)
                 dist_bar = real(0.0)
                 p_bar = vec3(0.0, 0.0, 0.0)
                 n_bar = vec3(0.0, 0.0, 0.0)
@@ -199,7 +205,6 @@ def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.te
                         p_bar = f + to
                         n_bar = (0.5 * dist * sign) * (to - f)
                         dist_bar = 0.5 * sign * n.dot(to - f)
-                kind1, c1, r1, a1, kind2, c2, r2, a2, bend, normal = pair_features(m, d, w, g1, g2, k)
                 c1_bar, turn1, c2_bar, turn2 = witness_vjp(
                     kind1, a1, r1, kind2, a2, r2, bend, n, dist, dist_bar, p_bar, n_bar
                 )

@@ -210,6 +210,7 @@ def test_mistakes_are_named(ant):
 INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
 KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xml for n, xml in zoo.ROWS.items()}
 KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS for cone in zoo.CONES}
+KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items() if "equality" not in xml}
 KINDS |= {f"one tree {cone}": cone for cone in zoo.CONES} | {"arm": ARM}
 
 

@@ -7,21 +7,22 @@ of the acceleration that the velocity update uses,
     da = -H^-1 dr,    da_eff = (M + h D)^-1 (M da - dM (a_eff - a) - h dD a_eff)        (solver.py, implicit.py)
 
 What acts on a joint's own dofs alone (limits, friction, springs, dampers, actuators) is asked of its adjoint, for one
-dof of every joint at a time. Euler and implicitfast then read A and B off; for RK4 a row of them is the pull of a unit
-cotangent through the stages, each of which is a vector times its rows.
+dof of every joint at a time; where tendons tie joints together, for one dof of all. Euler and implicitfast then read A
+and B off; for RK4 a row of them is the pull of a unit cotangent through the stages, each of which is a vector times
+its rows.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.constraint.block import add_transpose, chain_mul
+from engine.constraint.block import add_transpose, chain_mul, is_tendon
 from engine.constraint.blocks import constraint_block_vjp
 from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.rolling import add_turn_transpose, coupled, turns
 from engine.constraint.rows import row_vjp
 from engine.constraint.solver import hessian, solve_hessian
-from engine.dynamics.actuation import act_dot_vjp, actuation_vjp, next_act
+from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.advance import move
 from engine.dynamics.derivatives import (
     add_mass_rows,
@@ -46,6 +47,7 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion
+from engine.dynamics.tendon import clear_tendons, lengths_vjp
 from engine.math.index import bounded, vector_at
 from engine.math.quat import jr_transpose, quat_exp, rotate
 from engine.math.spatial import sym_mul
@@ -54,7 +56,16 @@ from engine.model.constants import BALL, FREE, IMPLICITFAST
 from engine.model.coordinates import QUATERNION
 from engine.records import stages
 from engine.schema import OK
-from engine.step import check, check_capacity, smooth_terms, solved, unconstrained
+from engine.step import (
+    actuation_adjoint,
+    check,
+    check_capacity,
+    smooth_terms,
+    solved,
+    tendon_adjoint,
+    tendon_block_adjoint,
+    unconstrained,
+)  # fmt: skip
 
 
 @outline("mdl", "w slot implicit")
@@ -107,6 +118,11 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
     for j in range(m.njnt):
         n, alone = turns_of(m, j)
         most = ti.max(most, alone)
+    tied = 0
+    if ti.static(has.tendon):
+        if m.ntendon > 0:
+            tied = 1
+            most = nv
     for turn in range(most):
         for i in range(nv):
             d.z[w, i] = 0.0
@@ -117,17 +133,28 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
             g.act_bar[w * m.na + i] = 0.0
         for u in range(m.nu):
             g.ctrl_bar[w * m.nu + u] = 0.0
-        for j in range(m.njnt):
-            n, alone = turns_of(m, j)
-            for k in range(n):
-                if k == turn or alone < n and turn == 0:
-                    d.z[w, m.jnt_dofadr[j] + k] = 1.0
-                    d.mu[w, m.jnt_dofadr[j] + k] = 1.0
+        if tied:
+            d.z[w, turn] = 1.0
+            d.mu[w, turn] = 1.0
+        else:
+            for j in range(m.njnt):
+                n, alone = turns_of(m, j)
+                for k in range(n):
+                    if k == turn or alone < n and turn == 0:
+                        d.z[w, m.jnt_dofadr[j] + k] = 1.0
+                        d.mu[w, m.jnt_dofadr[j] + k] = 1.0
+        if ti.static(has.tendon):
+            clear_tendons(m, g, w)
         if part == 0:
             joint_vjp(m, d, g, w)
         else:
             damping_vjp(m, d, g, w)
-        take_joint_rows(m, g, l, w, 16 * rows_at(m, w, slot), turn)
+            if ti.static(has.tendon):
+                lengths_vjp(m, d, g, w)
+        if tied:
+            take_tied_row(m, g, l, w, 16 * rows_at(m, w, slot), turn)
+        else:
+            take_joint_rows(m, g, l, w, 16 * rows_at(m, w, slot), turn)
 
 
 @ti.func
@@ -138,10 +165,28 @@ def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     if ti.static(has.ball_limit):
         for r in range(d.ncon[w], d.nblock[w]):
             c = w * m.nconmax + r
-            y = chain_mul(m, d, w, c, d.z)
-            constraint_block_vjp(m, d, g, w, c, y)
-    actuation_vjp(m, d, g, w)
+            if not is_tendon(d.con_pair[c]):
+                y = chain_mul(m, d, w, c, d.z)
+                constraint_block_vjp(m, d, g, w, c, y)
+    tendon_block_adjoint(m, d, g, w)
+    actuation_adjoint(m, d, g, w)
     passive_vjp(m, d, g, w)
+    tendon_adjoint(m, d, g, w, 0)
+
+
+@ti.func
+def take_tied_row(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, i: ti.i32):
+    """Add what the adjoints hold to the row at lin_rows[o:] of dof i, which alone was asked for."""
+    nv = m.nv
+    x = o + i * 16 * row_strips(m)
+    for c in range(nv):
+        l.lin_rows[x + c] = l.lin_rows[x + c] + g.qpos_bar[w * nv + c]
+        l.lin_rows[x + m.ld + c] = l.lin_rows[x + m.ld + c] + g.qvel_bar[w * nv + c]
+    x = x + 2 * m.ld
+    for c in range(m.na):
+        l.lin_rows[x + c] = l.lin_rows[x + c] + g.act_bar[w * m.na + c]
+    for u in range(m.nu):
+        l.lin_rows[x + m.na + u] = l.lin_rows[x + m.na + u] + g.ctrl_bar[w * m.nu + u]
 
 
 @ti.func

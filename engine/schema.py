@@ -284,7 +284,7 @@ ADJOINT = (
     Buffer("ctrl_bar", "real", "nu"),
     Buffer("mocap_bar", "vec3", "nmocap", "mocap_place_bar mocap_turn_bar"),  # of the control step; about its own axes
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
-    Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar"),
+    Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
     Buffer("ten_J_bar", "real", "nwrap"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),

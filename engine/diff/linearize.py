@@ -32,7 +32,7 @@ def linearize(sim, frame_skip=1):
         return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, sim.model.nu), np_real())
     steps = getattr(sim, "_linearizer", None)
     if steps is None:
-        steps = sim._linearizer = (AdjointRows if len(ties(sim.model)) or sim.model.ntendon else Linearizer)(sim)
+        steps = sim._linearizer = (AdjointRows if len(ties(sim.model)) else Linearizer)(sim)
     return steps(frame_skip)
 
 
@@ -73,8 +73,8 @@ class Linearizer:
 
 
 class AdjointRows:
-    """The same of a model with equality constraints or tendons, which the kernel of Linearizer does not know: each row
-    is the adjoint of a step, in a world of its own."""
+    """The same of a model with equality constraints, which the kernel of Linearizer does not know: each row is the
+    adjoint of a step, in a world of its own."""
 
     COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *HELD, *MOCAP)
 

@@ -102,7 +102,7 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
             s, fs, x, slope, a, t, n = actuator_slope(m, d, w, u)
-            bar = -d.ten_slope[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
+            bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
             slope_vjp(m, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
 

@@ -204,14 +204,14 @@ def add_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def add_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds h mu^T d(ten_slope T) a_eff of dampers and rows, and leaves the adjoint of ten_slope there."""
+    """Adds h mu^T d(ten_slope T) a_eff of dampers and rows; ten_slope_bar: the adjoint of ten_slope."""
     h = m.timestep
     for t in range(m.ntendon):
         b, damping, second = damper_of(m, d, w, t)
         bar = h * tree_vjp(m, d, g, w, t, d.mu, d.qacc_eff, h * d.ten_slope[w, t])
         g.tendon_damping[w, t] = g.tendon_damping[w, t] + bar
         g.ten_velocity_bar[w, t] = g.ten_velocity_bar[w, t] + second * bar
-        d.ten_slope[w, t] = bar
+        g.ten_slope_bar[w, t] = bar
 
 
 @ti.func

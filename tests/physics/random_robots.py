@@ -181,7 +181,8 @@ class Robot:
             text += f' size="{self.numbers(size, 0.04, 0.15)}" pos="{self.numbers(3, -0.1, 0.1)}" {self.turn()}'
         text += f' mass="{self.number(0.2, 2)}"' if self.chance(0.6) else f' density="{self.number(300, 2000)}"'
         text += self.solref(0.3, "solref") + self.solimp(0.3, "solimp") + self.given(0.3, "solmix", self.number(0, 3))
-        text += self.given(0.2, "priority", self.rng.integers(-1, 3)) + self.given(0.2, "condim", self.pick((1, 1, 4, 6)))
+        text += self.given(0.2, "priority", self.rng.integers(-1, 3))
+        text += self.given(0.2, "condim", self.pick((1, 1, 4, 6)))
         text += self.given(0.3, "margin", self.number(0, 0.02)) + self.given(0.2, "gap", self.number(0, 0.02))
         return text + self.given(0.3, "friction", f"{self.number(0, 1)} .02 .003") + "/>"
 

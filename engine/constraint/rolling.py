@@ -168,9 +168,12 @@ def rolling_bar(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(d.ncon[w]):
         c = bounded(w * m.nconmax + i)
         if turns(d, c):
-            y, x = coupled(d, c, d.con_fbar[c], d.turn_fbar[c])
-            add_transpose(m, d, w, c, -1.0 * y, d.a_bar)
-            add_turn_transpose(m, d, w, c, -1.0 * x, d.a_bar)
+            y = d.con_fbar[c]
+            x = d.turn_fbar[c]
+            if y.dot(y) + x.dot(x) > 0:
+                y, x = coupled(d, c, y, x)
+                add_transpose(m, d, w, c, -1.0 * y, d.a_bar)
+                add_turn_transpose(m, d, w, c, -1.0 * x, d.a_bar)
 
 
 @serves("rolling")

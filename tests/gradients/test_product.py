@@ -13,7 +13,8 @@ from tests.gradients.differences import Rollout
 
 REST = list(itertools.product(zoo.CONES, zoo.CONDIMS, c.INTEGRATORS))
 PAIRS = list(itertools.product(c.JOINTS, zoo.PAIRS))
-QUICK = [(j, k, *REST[(7 * i) % len(REST)], list(c.EVENTS)[i % 3]) for i, (j, k) in enumerate(PAIRS)]
+FEW = [rest for rest in REST if rest[1] < 4]  # tests/gradients/test_contact.py rolls
+QUICK = [(j, k, *FEW[(7 * i) % len(FEW)], list(c.EVENTS)[i % 3]) for i, (j, k) in enumerate(PAIRS)]
 ALL = [(j, k, *rest, event) for (j, k), rest, event in itertools.product(PAIRS, REST, c.EVENTS)]
 
 

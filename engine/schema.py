@@ -196,8 +196,10 @@ WORK = (
     Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_distbar"),
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
-        "ccd_kind2",
+        "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate",
     ),
+    # of each side its vertices in the simplex and the faces that meet in them
+    Buffer("ccd_side", "int", "nccdside", "side_dim side_v0 side_v1 side_only side_begin side_count side_v2"),
     # ... and its simplex, features and polytope
     Buffer("ccd_vertex_v", "vec3", "nccdvert", "ccd_vert ccd_vert1 ccd_vert2"),
     Buffer("ccd_vertex_r", "real", "nccdvert", "ccd_share"),

@@ -17,6 +17,7 @@ what is not needed to tell the normal counts as a point of its shape.
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.contact.frame import tangent_hint
 from engine.contact.gjk import FEATURE, ccd_support
 from engine.contact.witness import CURVE, FACE, LINE, POINT, SURFACE
 from engine.math.index import bounded
@@ -244,239 +245,333 @@ def outside(d: ti.template(), first: ti.i32, side: ti.i32, count: ti.i32, c: vec
 
 @outline("md", "w p", when="convex")
 @ti.func
+def spans(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """ccd_o, ccd_extent, ccd_axis and ccd_across of both sides, from their vertices: see `span`."""
+    for side in range(2):
+        kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+        count = d.ccd_num2[w] if side else d.ccd_num1[w]
+        cap = d.ccd_cap2[w] if side else d.ccd_cap1[w]
+        o, extent, a, b = span(m, d, w, kind, side, count, cap)
+        if side:
+            d.ccd_o2[w] = o
+            d.ccd_extent2[w] = extent
+            d.ccd_axis2[w] = a
+            d.ccd_across2[w] = b
+        else:
+            d.ccd_o1[w] = o
+            d.ccd_extent1[w] = extent
+            d.ccd_axis1[w] = a
+            d.ccd_across1[w] = b
+
+
+@ti.func
+def swollen(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, n: vec3):
+    """Where a side's feature is for the normal n but for its extent."""
+    g = m.pair_geom1[p]
+    o = d.ccd_o1[w]
+    dir = n
+    cap = d.ccd_cap1[w]
+    if side:
+        g = m.pair_geom2[p]
+        o = d.ccd_o2[w]
+        dir = -n
+        cap = d.ccd_cap2[w]
+    _, q, size = pose_of(d, w, side)
+    s = vec3(0.0, 0.0, 0.0)
+    if not cap:
+        s = swelling(m.geom_type[g], q, size, dir)
+    return o + s
+
+
+@ti.func
+def bends(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, n: vec3, v: vec3):
+    """(H1 + H2) v."""
+    moved = vec3(0.0, 0.0, 0.0)
+    for side in range(2):
+        g = m.pair_geom2[p] if side else m.pair_geom1[p]
+        _, q, size = pose_of(d, w, side)
+        moved = moved + bending(m.geom_type[g], q, size, -n if side else n, v)
+    return moved
+
+
+@outline("md", "w p", when="convex")
+@ti.func
+def stationary(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Newton's method for ccd_n, across an edge if there is one (ccd_lined); ccd_fits: whether it had steps."""
+    n = d.ccd_n[w]
+    along = d.ccd_axis1[w]
+    if d.ccd_extent1[w] != 1:
+        along = d.ccd_axis2[w]
+    lined = d.ccd_lined[w]
+    d.ccd_fits[w] = 1
+    step = 0
+    while step < STEPS:
+        step = step + 1
+        if lined:
+            n = n - along.dot(n) * along
+            n = n / ti.sqrt(n.dot(n))
+        G = swollen(m, d, w, p, 1, n) - swollen(m, d, w, p, 0, n)
+        L = n.dot(G)
+        # any two unit vectors across n and each other, the second along an edge
+        v = along
+        if not lined:
+            v = tangent_hint(n)
+            v = v - n.dot(v) * n
+            v = v / ti.sqrt(v.dot(v))
+        u = n.cross(v)
+        hu = bends(m, d, w, p, n, u) + L * u
+        du = u.dot(G) / u.dot(hu)
+        dv = real(0.0)
+        if not lined:
+            hv = bends(m, d, w, p, n, v) + L * v
+            det = u.dot(hu) * v.dot(hv) - u.dot(hv) * v.dot(hu)
+            du = (v.dot(hv) * u.dot(G) - u.dot(hv) * v.dot(G)) / det
+            dv = (u.dot(hu) * v.dot(G) - v.dot(hu) * u.dot(G)) / det
+        dn = du * u + dv * v
+        norm = ti.sqrt(dn.dot(dn))
+        if norm < 0.3:
+            n = n + dn
+        elif norm >= 0.3:
+            n = n + 0.3 / norm * dn
+        else:
+            # not a number: the shapes meet in points
+            d.ccd_fits[w] = 0
+            step = STEPS
+        n = n / ti.sqrt(n.dot(n))
+        if norm < 4 * EPS:
+            step = STEPS
+    d.ccd_n[w] = n
+
+
+@outline("md", "w p", when="convex")
+@ti.func
+def meet(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """The places of both features, ccd_c1 and ccd_c2, their distance ccd_length and kinds for the normal ccd_n.
+    ccd_fits: 1, or less than 0 where they are not near what the search found."""
+    type1 = m.geom_type[m.pair_geom1[p]]
+    type2 = m.geom_type[m.pair_geom2[p]]
+    n = d.ccd_n[w]
+    a1 = d.ccd_axis1[w]
+    a2 = d.ccd_axis2[w]
+    extent1 = d.ccd_extent1[w]
+    extent2 = d.ccd_extent2[w]
+    flat = d.ccd_flat[w]
+    c1 = swollen(m, d, w, p, 0, n)
+    c2 = swollen(m, d, w, p, 1, n)
+    G = c2 - c1
+    L = n.dot(G)
+    kind1 = feature_kind(type1, extent1)
+    kind2 = feature_kind(type2, extent2)
+    if d.ccd_face[w] == 1:
+        if flat:
+            c2 = d.ccd_x2[w] + n.dot(c2 - d.ccd_x2[w]) * n
+            kind2 = POINT if d.ccd_cap2[w] else feature_kind(type2, 0)
+        c1 = c2 - L * n
+    elif d.ccd_face[w] == 2:
+        if flat:
+            c1 = d.ccd_x1[w] + n.dot(c1 - d.ccd_x1[w]) * n
+            kind1 = POINT if d.ccd_cap1[w] else feature_kind(type1, 0)
+        c2 = c1 + L * n
+    elif extent1 == 1 and extent2 == 1:
+        if flat:
+            c2 = c2 + a2.dot(d.ccd_x2[w] - c2) * a2
+            kind2 = feature_kind(type2, 0)
+            c1 = c2 - L * n
+        else:
+            c1 = c1 + n.dot(G.cross(a2)) / n.dot(a1.cross(a2)) * a1
+            c2 = c1 + L * n
+    elif extent1 == 1:
+        c1 = c2 - L * n
+    elif extent2 == 1:
+        c2 = c1 + L * n
+    d.ccd_c1[w] = c1
+    d.ccd_c2[w] = c2
+    d.ccd_length[w] = L
+    d.ccd_kind1[w] = kind1
+    d.ccd_kind2[w] = kind2
+    d.ccd_fits[w] = 1
+    if n.dot(d.ccd_guess[w]) < STRAY[0] or L < d.ccd_dist[w] - STRAY[1] * d.ccd_scale[w]:
+        d.ccd_fits[w] = -1
+
+
+@outline("md", "w p", when="convex")
+@ti.func
+def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Whether the places lie within the features and no vertex lies beyond them: ccd_fits, 0 where a vertex has joined
+    or left a feature, -1 where none can."""
+    first = bounded(w * m.nccdvert)
+    n = d.ccd_n[w]
+    stray = d.ccd_fits[w] < 0
+    d.ccd_fits[w] = 1
+    slack = SLACK * d.ccd_scale[w]
+    if m.geom_type[m.pair_geom1[p]] == MESH or m.geom_type[m.pair_geom2[p]] == MESH:
+        slack = UNEVEN * d.ccd_scale[w]
+    if not stray:
+        for side in range(2):
+            count = d.ccd_num2[w] if side else d.ccd_num1[w]
+            cap = d.ccd_cap2[w] if side else d.ccd_cap1[w]
+            c = d.ccd_c2[w] if side else d.ccd_c1[w]
+            o = d.ccd_o2[w] if side else d.ccd_o1[w]
+            _, q, size = pose_of(d, w, side)
+            # what is flat against the other one's face is where the search found it
+            held = d.ccd_flat[w] > 0 and d.ccd_face[w] != side + 1
+            if cap:
+                if (c - o).dot(c - o) > (1 + WITHIN) * size[0] * size[0]:
+                    cap = 0
+                    d.ccd_fits[w] = 0
+            elif not held:
+                out = outside(d, first, side, count, c - swollen(m, d, w, p, side, n) + o)
+                if out >= 0:
+                    leave(d, first, side, out, count)
+                    count = count - 1
+                    d.ccd_fits[w] = 0
+            set_count(d, w, side, count, cap)
+    if not stray and d.ccd_fits[w] > 0:
+        d.ccd_dir[w] = n
+        ccd_support(m, d, w, p, SEEN)
+    joined = 0
+    if stray or d.ccd_fits[w] > 0:
+        for side in range(2):
+            kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+            count = d.ccd_num2[w] if side else d.ccd_num1[w]
+            cap = d.ccd_cap2[w] if side else d.ccd_cap1[w]
+            more = kind == CYLINDER and count == 1 and cap == 0 and joined == 0
+            if not stray:
+                v, _ = vertex_at(d, first + SEEN, side)
+                c = d.ccd_c2[w] if side else d.ccd_c1[w]
+                more = n.dot(v - c) * (1 - 2 * side) > slack
+            if more:
+                # somewhere else than what was found, of a rim it is the side
+                count = beyond(m, d, w, kind, side, count)
+                set_count(d, w, side, count, cap)
+                d.ccd_fits[w] = ti.min(d.ccd_fits[w], 0 if count <= 3 else -1)
+                joined = 1
+        if stray and joined == 0:
+            d.ccd_fits[w] = -1
+
+
+@ti.func
+def set_count(d: ti.template(), w: ti.i32, side: ti.i32, count: ti.i32, cap: ti.i32):
+    if side:
+        d.ccd_num2[w] = count
+        d.ccd_cap2[w] = cap
+    else:
+        d.ccd_num1[w] = count
+        d.ccd_cap1[w] = cap
+
+
+@outline("md", "w p", when="convex")
+@ti.func
 def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """From the simplex, ccd_n, ccd_x1, ccd_x2 and ccd_dist to the features' own, their kinds and directions."""
     first = bounded(w * m.nccdvert)
-    type1 = m.geom_type[m.pair_geom1[p]]
-    type2 = m.geom_type[m.pair_geom2[p]]
-    q1 = d.ccd_quat1[w]
-    q2 = d.ccd_quat2[w]
-    size1 = d.ccd_size1[w]
-    size2 = d.ccd_size2[w]
     found = d.ccd_n[w]
-    n = found
-    count1 = gather(m, d, w, type1, 0, n)
-    count2 = gather(m, d, w, type2, 1, n)
-    z1 = rotate(q1, vec3(0.0, 0.0, 1.0))
-    z2 = rotate(q2, vec3(0.0, 0.0, 1.0))
-    cap1 = ti.cast(type1 == CYLINDER and count1 == 1 and z1.cross(n).dot(z1.cross(n)) < NEARLY * NEARLY, ti.i32)
-    cap2 = ti.cast(type2 == CYLINDER and count2 == 1 and z2.cross(n).dot(z2.cross(n)) < NEARLY * NEARLY, ti.i32)
-    scale = size1.sum() + size2.sum() + ti.abs(d.ccd_dist[w])
-    slack = SLACK * scale
-    if type1 == MESH or type2 == MESH:
-        slack = UNEVEN * scale
+    d.ccd_guess[w] = found
+    scale = ti.abs(d.ccd_dist[w])
+    for side in range(2):
+        kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+        _, q, size = pose_of(d, w, side)
+        across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(found)
+        count = gather(m, d, w, kind, side, found)
+        cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
+        set_count(d, w, side, count, ti.cast(cap, ti.i32))
+        scale = scale + size.sum()
+    d.ccd_scale[w] = scale
     done = 0
     change = 0
-    extent1 = 0
-    extent2 = 0
-    kind1 = POINT
-    kind2 = POINT
-    a1 = vec3(0.0, 0.0, 0.0)
-    a2 = vec3(0.0, 0.0, 0.0)
     while not done and change < CHANGES:
         change = change + 1
-        o1, extent1, a1, b1 = span(m, d, w, type1, 0, count1, cap1)
-        o2, extent2, a2, b2 = span(m, d, w, type2, 1, count2, cap2)
+        spans(m, d, w, p)
+        extent1 = d.ccd_extent1[w]
+        extent2 = d.ccd_extent2[w]
+        a1 = d.ccd_axis1[w]
+        a2 = d.ccd_axis2[w]
+        n1 = a1.cross(d.ccd_across1[w])
+        n2 = a2.cross(d.ccd_across2[w])
         n = found
-        flat = 0
         face = 0
-        steps = STEPS
-        n1 = a1.cross(b1)
-        n2 = a2.cross(b2)
+        turn = n1
+        known = 0
+        flat = 0
         lost = 0
         if extent1 == 2:
             face = 1
         if extent2 == 2 and (extent1 < 2 or ti.abs(n2.dot(n)) > ti.abs(n1.dot(n))):
             face = 2
+            turn = n2
         if face:
-            steps = 0
-            turn = n1 if face == 1 else n2
-            n = turn if turn.dot(n) > 0 else -turn
-            if face == 1 and extent2 > 0:
-                flat = ti.cast(ti.max(ti.abs(a2.dot(n)), ti.abs(b2.dot(n))) < FLAT, ti.i32)
-                if not flat:
-                    keep_farthest(d, first, 1, count2, -n)
-                    count2 = 1
-                    cap2 = 0
-                    lost = 1
-            if face == 2 and extent1 > 0:
-                flat = ti.cast(ti.max(ti.abs(a1.dot(n)), ti.abs(b1.dot(n))) < FLAT, ti.i32)
-                if not flat:
-                    keep_farthest(d, first, 0, count1, n)
-                    count1 = 1
-                    cap1 = 0
-                    lost = 1
+            known = 1
+            a = a2 if face == 1 else a1
+            b = d.ccd_across2[w] if face == 1 else d.ccd_across1[w]
+            if (extent2 if face == 1 else extent1) > 0:
+                flat = ti.cast(ti.max(ti.abs(a.dot(turn)), ti.abs(b.dot(turn))) < FLAT, ti.i32)
+                lost = 1 - flat
         elif extent1 == 1 and extent2 == 1:
             turn = a1.cross(a2)
             norm = ti.sqrt(turn.dot(turn))
             flat = ti.cast(norm < FLAT, ti.i32)
-            if not flat:
-                steps = 0
-                turn = turn / norm
-                n = turn if turn.dot(n) > 0 else -turn
+            known = 1 - flat
+            turn = turn / norm
+        if known:
+            n = turn if turn.dot(found) > 0 else -turn
+        d.ccd_n[w] = n
+        d.ccd_face[w] = face
+        d.ccd_flat[w] = flat
+        d.ccd_lined[w] = ti.cast(extent1 == 1 or extent2 == 1, ti.i32)
         if lost:
-            continue
-        along = a1
-        lined = ti.cast(extent1 == 1, ti.i32)
-        if extent1 != 1 and extent2 == 1:
-            along = a2
-            lined = 1
-        step = 0
-        while step < steps:
-            if lined:
-                n = n - along.dot(n) * along
-                n = n / ti.sqrt(n.dot(n))
-            G = o2 + swelling(type2, q2, size2, -n) - o1 - swelling(type1, q1, size1, n)
-            L = n.dot(G)
-            # any two unit vectors across n and each other, the second across an edge
-            v = along
-            if not lined:
-                v = vec3(0.0, 1.0, 0.0)
-                if n[1] >= 0.5 or n[1] <= -0.5:
-                    v = vec3(0.0, 0.0, 1.0)
-                v = v - n.dot(v) * n
-                v = v / ti.sqrt(v.dot(v))
-            u = n.cross(v)
-            hu = bending(type1, q1, size1, n, u) + bending(type2, q2, size2, -n, u) + L * u
-            hv = bending(type1, q1, size1, n, v) + bending(type2, q2, size2, -n, v) + L * v
-            du = u.dot(G) / u.dot(hu)
-            dv = real(0.0)
-            if not lined:
-                det = u.dot(hu) * v.dot(hv) - u.dot(hv) * v.dot(hu)
-                du = (v.dot(hv) * u.dot(G) - u.dot(hv) * v.dot(G)) / det
-                dv = (u.dot(hu) * v.dot(G) - v.dot(hu) * u.dot(G)) / det
-            dn = du * u + dv * v
-            norm = ti.sqrt(dn.dot(dn))
-            step = step + 1
-            if norm < 0.3:
-                n = n + dn
-                n = n / ti.sqrt(n.dot(n))
-                if norm < 4 * EPS:
-                    step = steps
-            elif norm >= 0.3:
-                n = n + 0.3 / norm * dn
-                n = n / ti.sqrt(n.dot(n))
-            else:
-                # not a number: the shapes meet in points
-                step = steps
-                change = CHANGES
-        if change < CHANGES:
-            c1 = o1
-            c2 = o2
-            if not cap1:
-                c1 = o1 + swelling(type1, q1, size1, n)
-            if not cap2:
-                c2 = o2 + swelling(type2, q2, size2, -n)
-            G = c2 - c1
-            L = n.dot(G)
-            kind1 = feature_kind(type1, extent1)
-            kind2 = feature_kind(type2, extent2)
-            if face == 1:
-                if flat:
-                    c2 = d.ccd_x2[w] + n.dot(c2 - d.ccd_x2[w]) * n
-                    kind2 = POINT if cap2 else feature_kind(type2, 0)
-                c1 = c2 - L * n
-            elif face == 2:
-                if flat:
-                    c1 = d.ccd_x1[w] + n.dot(c1 - d.ccd_x1[w]) * n
-                    kind1 = POINT if cap1 else feature_kind(type1, 0)
-                c2 = c1 + L * n
-            elif extent1 == 1 and extent2 == 1:
-                if flat:
-                    c2 = c2 + a2.dot(d.ccd_x2[w] - c2) * a2
-                    kind2 = feature_kind(type2, 0)
-                    c1 = c2 - L * n
-                else:
-                    w12 = n.dot(a1.cross(a2))
-                    c1 = c1 + n.dot(G.cross(a2)) / w12 * a1
-                    c2 = c1 + L * n
-            elif extent1 == 1:
-                c1 = c2 - L * n
-            elif extent2 == 1:
-                c2 = c1 + L * n
-            # is it?
-            done = 1
-            if n.dot(found) < STRAY[0] or L < d.ccd_dist[w] - STRAY[1] * scale:
-                # somewhere else; of a rim it is the side
-                done = 0
-                if type1 == CYLINDER and count1 == 1 and not cap1:
-                    count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
-                elif type2 == CYLINDER and count2 == 1 and not cap2:
-                    count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
-                else:
+            # a face and an edge that is not in its plane: of that the vertex which is nearer
+            side = 2 - face
+            keep_farthest(d, first, side, d.ccd_num2[w] if side else d.ccd_num1[w], -n if side else n)
+            set_count(d, w, side, 1, 0)
+        else:
+            d.ccd_fits[w] = 1
+            if not known:
+                stationary(m, d, w, p)
+            if d.ccd_fits[w]:
+                meet(m, d, w, p)
+                fit(m, d, w, p)
+                done = ti.cast(d.ccd_fits[w] > 0, ti.i32)
+                if d.ccd_fits[w] < 0:
                     change = CHANGES
-            if done:
-                if cap1:
-                    e = c1 - o1
-                    if e.dot(e) > (1 + WITHIN) * size1[0] * size1[0]:
-                        cap1 = 0
-                        done = 0
-                else:
-                    out = outside(d, first, 0, count1, c1 - swelling(type1, q1, size1, n))
-                    if out >= 0 and not (flat and face != 1):
-                        leave(d, first, 0, out, count1)
-                        count1 = count1 - 1
-                        done = 0
-                if cap2:
-                    e = c2 - o2
-                    if e.dot(e) > (1 + WITHIN) * size2[0] * size2[0]:
-                        cap2 = 0
-                        done = 0
-                else:
-                    out = outside(d, first, 1, count2, c2 - swelling(type2, q2, size2, -n))
-                    if out >= 0 and not (flat and face != 2):
-                        leave(d, first, 1, out, count2)
-                        count2 = count2 - 1
-                        done = 0
-                if done:
-                    d.ccd_dir[w] = n
-                    ccd_support(m, d, w, p, SEEN)
-                    if n.dot(d.ccd_vert1[first + SEEN] - c1) > slack:
-                        count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
-                        done = 0
-                    if n.dot(c2 - d.ccd_vert2[first + SEEN]) > slack:
-                        count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
-                        done = 0
-                    if ti.max(count1, count2) > 3:
-                        change = CHANGES
-                        done = 0
-                if done:
-                    d.ccd_n[w] = n
-                    d.ccd_x1[w] = c1
-                    d.ccd_x2[w] = c2
-                    d.ccd_dist[w] = L
-    if not done:
-        kind1 = feature_kind(type1, extent1)
-        kind2 = feature_kind(type2, extent2)
-        if extent1 + extent2 > 2:
+            else:
+                change = CHANGES
+    if done:
+        d.ccd_x1[w] = d.ccd_c1[w]
+        d.ccd_x2[w] = d.ccd_c2[w]
+        d.ccd_dist[w] = d.ccd_length[w]
+    else:
+        d.ccd_n[w] = found
+        kind1 = feature_kind(m.geom_type[m.pair_geom1[p]], d.ccd_extent1[w])
+        kind2 = feature_kind(m.geom_type[m.pair_geom2[p]], d.ccd_extent2[w])
+        if d.ccd_extent1[w] + d.ccd_extent2[w] > 2:
             # of faces that do not fit each other the search's normal is the first's
             kind2 = POINT
-            if extent1 < 2:
+            if d.ccd_extent1[w] < 2:
                 kind1 = POINT
                 kind2 = FACE
-    d.ccd_kind1[w] = kind1
-    d.ccd_kind2[w] = kind2
-    d.ccd_axis1[w] = a1
-    d.ccd_axis2[w] = a2
+        d.ccd_kind1[w] = kind1
+        d.ccd_kind2[w] = kind2
 
 
 @ti.func
-def beyond(d: ti.template(), first: ti.i32, side: ti.i32, kind: ti.i32, x: vec3, z: vec3, size: vec3, count: ti.i32,
-           c: vec3):  # fmt: skip
+def beyond(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i32, count: ti.i32):
     """A vertex that lies beyond a side's feature joins it: returns how many it has, or 4 where it cannot. Beyond a face
-    it takes the place of a corner, so that c still lies within."""
+    it takes the place of a corner, so that the place still lies within."""
+    first = bounded(w * m.nccdvert)
     more = count + 1
     v, i = vertex_at(d, first + SEEN, side)
+    x, q, size = pose_of(d, w, side)
     if kind == CYLINDER:
         # the other end of its axis
         _, end = vertex_at(d, first + FEATURE, side)
         i = 1 - end
-        v = x + (2 * i - 1) * size[1] * z
+        v = x + rotate(q, vec3(0.0, 0.0, (2 * i - 1) * size[1]))
     if kind == ELLIPSOID:
         more = 4
     if more <= 3:
         put_vertex(d, first + FEATURE + count, side, v, i)
     elif kind != ELLIPSOID:
+        c = d.ccd_c2[w] if side else d.ccd_c1[w]
         for k in range(3):
             if more > 3:
                 old, number = vertex_at(d, first + FEATURE + k, side)

@@ -125,7 +125,7 @@ def sizes_of(model, nconmax):
         "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
-        "npoly": 4 * most_corners(model),
+        "npoly": 6 * most_corners(model), "nccdside": 2 * convex,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,

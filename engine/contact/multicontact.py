@@ -22,8 +22,18 @@ import taichi as ti
 from engine.compiler.stages import outline
 from engine.contact.faces import corner_vertex, edge_end, face_at, faces_at, outward, place, sides, touches
 from engine.contact.frame import contact_frame_vjp
-from engine.contact.polygon import below, clip_at, farthest_two, quadrilateral
-from engine.contact.record import add_contact, add_pose_bar, pair_poses
+from engine.contact.polygon import (
+    CLIPPED,
+    INC,
+    REF,
+    below,
+    clip_at,
+    farthest_two,
+    polygon_at,
+    quadrilateral,
+    side_normal,
+)  # fmt: skip
+from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.search import features_vjp, look
 from engine.contact.witness import CORNER, CROSS, FACE, POINT, RULED, TILTED, witness_vjp
 from engine.math.index import bounded
@@ -38,152 +48,171 @@ ANY, NONE = -2, -1  # every face of a simplex, no face
 SIDE = -3  # the ends of an edge: those of the line of a round side along which it was found to touch
 
 @ti.func
-def simplex(d: ti.template(), first: ti.i32, n: ti.i32, side: ti.i32):
-    """How many different vertices of a side n vertices of the search are, and these: dim, v0, v1, v2."""
-    v0 = d.ccd_index1[first]
-    v1 = d.ccd_index1[first + 1]
-    v2 = d.ccd_index1[first + 2]
-    if side:
-        v0 = d.ccd_index2[first]
-        v1 = d.ccd_index2[first + 1]
-        v2 = d.ccd_index2[first + 2]
-    if n < 2:
-        v1 = v0
-    if n < 3:
-        v2 = v1
-    dim = 3
-    if v0 == v1:
-        v1 = v2
-        dim = 1 if v0 == v2 else 2
-    elif v2 == v0 or v2 == v1:
-        dim = 2
-    # the order of the ends of an edge, and with it that of its contacts, must not depend on the search
-    if dim == 2 and v0 > v1:
-        v2 = v0
-        v0 = v1
-        v1 = v2
-    return dim, v0, v1, v2
-
-
-@ti.func
-def only_face(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, v2: ti.i32, v: vec3):
-    """ANY; or of a box whose vertices are no edge and no three of a face, the face that looks along v, in its frame, or
-    NONE; or of a cylinder the cap that it touches with, unless it does so along its side."""
-    only = ANY
-    if m.geom_type[g] == CYLINDER:
-        only = NONE
-        if ti.abs(v[2]) > LINED:
-            only = ti.cast(v[2] < 0, ti.i32)
-    elif m.geom_type[g] == BOX and dim > 1:
-        same = ~(v0 ^ v1) & 7
-        if dim == 3:
-            same = same & ~(v0 ^ v2)
-        count = (same & 1) + ((same >> 1) & 1) + ((same >> 2) & 1)
-        if count != 4 - dim:
+def prepare(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """side_* of both geoms: how many different vertices of each the simplex has, which, and the faces that meet in the
+    first of them. side_only: ANY; or of a box whose vertices are no edge and no three of a face, the face that looks
+    along the normal, or NONE; or of a cylinder the cap that it touches with, unless it does so along its side."""
+    first = bounded(w * m.nccdvert)
+    n = d.ccd_nsimplex[w]
+    for side in range(2):
+        g = m.pair_geom1[p]
+        q = d.ccd_quat1[w]
+        dir = d.ccd_n[w]
+        v0 = d.ccd_index1[first]
+        v1 = d.ccd_index1[first + 1]
+        v2 = d.ccd_index1[first + 2]
+        if side:
+            g = m.pair_geom2[p]
+            q = d.ccd_quat2[w]
+            dir = -dir
+            v0 = d.ccd_index2[first]
+            v1 = d.ccd_index2[first + 1]
+            v2 = d.ccd_index2[first + 2]
+        if n < 2:
+            v1 = v0
+        if n < 3:
+            v2 = v1
+        dim = 3
+        if v0 == v1:
+            v1 = v2
+            dim = 1 if v0 == v2 else 2
+        elif v2 == v0 or v2 == v1:
+            dim = 2
+        # the order of the ends of an edge, and with it that of its contacts, must not depend on the search
+        if dim == 2 and v0 > v1:
+            v2 = v0
+            v0 = v1
+            v1 = v2
+        v = rotate_back(q, dir)
+        only = ANY
+        if m.geom_type[g] == CYLINDER:
             only = NONE
-            for k in ti.static(range(3)):
-                if ti.abs(v[k]) > ACROSS:
-                    only = 2 * k + ti.cast(v[k] < 0, ti.i32)
-    return only
+            if ti.abs(v[2]) > LINED:
+                only = ti.cast(v[2] < 0, ti.i32)
+        elif m.geom_type[g] == BOX and dim > 1:
+            same = ~(v0 ^ v1) & 7
+            if dim == 3:
+                same = same & ~(v0 ^ v2)
+            if (same & 1) + ((same >> 1) & 1) + ((same >> 2) & 1) != 4 - dim:
+                only = NONE
+                for k in ti.static(range(3)):
+                    if ti.abs(v[k]) > ACROSS:
+                        only = 2 * k + ti.cast(v[k] < 0, ti.i32)
+        begin, count = faces_at(m, g, v0)
+        s = bounded(2 * w + side)
+        d.side_dim[s] = dim
+        d.side_v0[s] = v0
+        d.side_v1[s] = v1
+        d.side_v2[s] = v2
+        d.side_only[s] = only
+        d.side_begin[s] = begin
+        d.side_count[s] = count
 
 
+@outline("md", "w p side k", when="clipped")
 @ti.func
-def candidate(m: ti.template(), g: ti.i32, dim: ti.i32, v0: ti.i32, v1: ti.i32, v2: ti.i32, only: ti.i32,
-              begin: ti.i32, k: ti.i32):  # fmt: skip
-    """Face number k of vertex v0 if the others lie in it, too, or NONE."""
+def candidate(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, k: ti.i32):
+    """ccd_candidate: face number k of a side's first vertex if its others lie in it, too, or NONE."""
+    s = bounded(2 * w + side)
+    g = m.pair_geom1[p]
+    if side:
+        g = m.pair_geom2[p]
+    only = d.side_only[s]
     face = NONE if k > 0 else only
     if only == ANY:
-        face = face_at(m, g, v0, begin, k)
-        if dim > 1:
-            if not touches(m, g, face, v1):
-                face = NONE
-        if dim > 2 and face != NONE:
-            if not touches(m, g, face, v2):
-                face = NONE
-    return face
+        face = face_at(m, g, d.side_v0[s], d.side_begin[s], k)
+        v = d.side_v1[s]
+        for _ in range(1, d.side_dim[s]):
+            if face != NONE:
+                if not touches(m, g, face, v):
+                    face = NONE
+            v = d.side_v2[s]
+    d.ccd_candidate[w] = face
 
 
 @outline("md", "w p", when="clipped")
 @ti.func
+def choose_faces(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """ccd_face1 and ccd_face2: two faces, or one and an edge of the other from ccd_start to ccd_end, or both NONE.
+    ccd_ref: 0 or 1, the geom with the face at which is clipped."""
+    prepare(m, d, w, p)
+    g1 = m.pair_geom1[p]
+    g2 = m.pair_geom2[p]
+    q1 = d.ccd_quat1[w]
+    q2 = d.ccd_quat2[w]
+    two = bounded(2 * w)
+    face1 = NONE
+    face2 = NONE
+    best = real(-ACROSS)
+    for i in range(d.side_count[two]):
+        candidate(m, d, w, p, 0, i)
+        f = d.ccd_candidate[w]
+        if f != NONE:
+            a = rotate_back(q2, rotate(q1, outward(m, g1, f)))
+            for j in range(d.side_count[two + 1]):
+                candidate(m, d, w, p, 1, j)
+                h = d.ccd_candidate[w]
+                if h != NONE:
+                    x = a.dot(outward(m, g2, h))
+                    if x < best:
+                        best = x
+                        face1 = f
+                        face2 = h
+    # else an edge of the first, or of the second
+    ref = 0
+    start = NONE
+    end = NONE
+    for side in range(2):
+        s = two + side
+        if face1 == NONE and face2 == NONE and d.side_dim[s] < 3:
+            gi = g2 if side else g1
+            gr = g1 if side else g2
+            rolls = m.geom_type[gi] == CAPSULE or m.geom_type[gi] == CYLINDER
+            nedge = d.side_count[s]
+            if d.side_dim[s] == 2 or rolls:
+                nedge = 1
+            for j in range(d.side_count[two + 1 - side]):
+                candidate(m, d, w, p, 1 - side, j)
+                h = d.ccd_candidate[w]
+                if h != NONE and start == NONE:
+                    N = outward(m, gr, h)
+                    N = rotate_back(q2, rotate(q1, N)) if side else rotate_back(q1, rotate(q2, N))
+                    for i in range(nedge):
+                        other = SIDE
+                        v = vec3(0.0, 0.0, 1.0)
+                        if not rolls:
+                            other = edge_end(m, gi, d.side_dim[s], d.side_v0[s], d.side_v1[s], d.side_begin[s], i)
+                            v = place(m, gi, other) - place(m, gi, d.side_v0[s])
+                        if start == NONE and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
+                            start = d.side_v0[s] if other != SIDE else SIDE
+                            end = other
+                            ref = 1 - side
+                            if side:
+                                face1 = h
+                            else:
+                                face2 = h
+    if start == SIDE:
+        # which line it is is not told where the normal is the axis
+        u = rotate_back(q1, d.ccd_n[w]) if ref else rotate_back(q2, d.ccd_n[w])
+        if u[0] * u[0] + u[1] * u[1] < LINED * LINED:
+            face1 = NONE
+            face2 = NONE
+    d.ccd_ref[w] = ref
+    d.ccd_face1[w] = face1
+    d.ccd_face2[w] = face2
+    d.ccd_start[w] = start
+    d.ccd_end[w] = end
+
+
+@ti.func
 def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """Adds the contacts of pair p by its simplex, ccd_nsimplex vertices, and ccd_n; ccd_found is zero if there are
     any."""
-    g1 = m.pair_geom1[p]
-    g2 = m.pair_geom2[p]
-    type1 = m.geom_type[g1]
-    type2 = m.geom_type[g2]
-    if m.multiccd and type1 != SPHERE and type1 != ELLIPSOID and type2 != ELLIPSOID:
-        x1, q1, x2, q2 = pair_poses(m, d, w, p)
-        first = bounded(w * m.nccdvert)
-        dim1, u0, u1, u2 = simplex(d, first, d.ccd_nsimplex[w], 0)
-        dim2, v0, v1, v2 = simplex(d, first, d.ccd_nsimplex[w], 1)
-        only1 = only_face(m, g1, dim1, u0, u1, u2, rotate_back(q1, d.ccd_n[w]))
-        only2 = only_face(m, g2, dim2, v0, v1, v2, rotate_back(q2, -d.ccd_n[w]))
-        begin1, count1 = faces_at(m, g1, u0)
-        begin2, count2 = faces_at(m, g2, v0)
-        # two faces
-        face1 = NONE
-        face2 = NONE
-        best = real(-ACROSS)
-        for i in range(count1):
-            f = candidate(m, g1, dim1, u0, u1, u2, only1, begin1, i)
-            if f != NONE:
-                a = rotate_back(q2, rotate(q1, outward(m, g1, f)))
-                for j in range(count2):
-                    h = candidate(m, g2, dim2, v0, v1, v2, only2, begin2, j)
-                    if h != NONE:
-                        x = a.dot(outward(m, g2, h))
-                        if x < best:
-                            best = x
-                            face1 = f
-                            face2 = h
-        # else an edge of the first, or of the second
-        ref = 0
-        start = NONE
-        end = NONE
-        for side in range(2):
-            if face1 == NONE and face2 == NONE:
-                dim = dim2 if side else dim1
-                gi = g2 if side else g1
-                gr = g1 if side else g2
-                rolls = m.geom_type[gi] == CAPSULE or m.geom_type[gi] == CYLINDER
-                if dim < 3:
-                    s0 = v0 if side else u0
-                    begin = begin2 if side else begin1
-                    nedge = count2 if side else count1
-                    if dim == 2 or rolls:
-                        nedge = 1
-                    for j in range(count1 if side else count2):
-                        h = NONE
-                        if side:
-                            h = candidate(m, g1, dim1, u0, u1, u2, only1, begin1, j)
-                        else:
-                            h = candidate(m, g2, dim2, v0, v1, v2, only2, begin2, j)
-                        if h != NONE and start == NONE:
-                            N = outward(m, gr, h)
-                            N = rotate_back(q2, rotate(q1, N)) if side else rotate_back(q1, rotate(q2, N))
-                            for i in range(nedge):
-                                other = SIDE
-                                v = vec3(0.0, 0.0, 1.0)
-                                if not rolls:
-                                    other = edge_end(m, gi, dim, s0, v1 if side else u1, begin, i)
-                                    v = place(m, gi, other) - place(m, gi, s0)
-                                if start == NONE and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
-                                    start = s0 if other != SIDE else SIDE
-                                    end = other
-                                    ref = 1 - side
-                                    if side:
-                                        face1 = h
-                                    else:
-                                        face2 = h
-        if start == SIDE:
-            # which line it is is not told where the normal is the axis
-            u = rotate_back(q1, d.ccd_n[w]) if ref else rotate_back(q2, d.ccd_n[w])
-            if u[0] * u[0] + u[1] * u[1] < LINED * LINED:
-                face1 = NONE
-                face2 = NONE
-        if face1 != NONE or face2 != NONE:
-            add_clipped(m, d, w, p, ref, face1, face2, start, end)
+    type1 = m.geom_type[m.pair_geom1[p]]
+    if m.multiccd and type1 != SPHERE and type1 != ELLIPSOID and m.geom_type[m.pair_geom2[p]] != ELLIPSOID:
+        choose_faces(m, d, w, p)
+        if d.ccd_face1[w] != NONE or d.ccd_face2[w] != NONE:
+            add_clipped(m, d, w, p)
 
 
 @ti.func
@@ -199,47 +228,58 @@ def ruled_line(m: ti.template(), g: ti.i32, x: vec3, q: vec4, dir: vec3):
     return x + size[0] * e + up * z, x + size[0] * e - up * z
 
 
+@outline("md", "w p", when="clipped")
 @ti.func
-def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ref: ti.i32, face1: ti.i32, face2: ti.i32,
-                start: ti.i32, end: ti.i32):  # fmt: skip
-    """Contacts of two faces, or of a face and an edge from `start` to `end`. ref: 0 or 1, the geom with the face at
-    which is clipped."""
-    x1, q1, x2, q2 = pair_poses(m, d, w, p)
-    gr = m.pair_geom1[p]
-    gi = m.pair_geom2[p]
-    face = face1
-    if ref:
-        gr = m.pair_geom2[p]
-        gi = m.pair_geom1[p]
-        face = face2
-    xr = x2 if ref else x1
-    qr = q2 if ref else q1
-    xi = x1 if ref else x2
-    qi = q1 if ref else q2
-    N = rotate(qr, outward(m, gr, face))
-    b = vec3(0.0, 0.0, 0.0)
-    poly = w * m.npoly
+def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Contacts of what choose_faces found."""
+    ref = d.ccd_ref[w]
+    start = d.ccd_start[w]
+    poly = polygon_at(m, w, CLIPPED)
+    at_ref = polygon_at(m, w, REF)
+    at_inc = polygon_at(m, w, INC)
+    nref = 0
     inc = 2
-    if start == SIDE:
-        dir = -d.ccd_n[w] if ref == 0 else d.ccd_n[w]
-        low, high = ruled_line(m, gi, xi, qi, dir)
-        d.poly_v[poly] = low
-        d.poly_v[poly + 1] = high
-    elif start != NONE:
-        d.poly_v[poly] = xi + rotate(qi, place(m, gi, start))
-        d.poly_v[poly + 1] = xi + rotate(qi, place(m, gi, end))
-    else:
-        b = rotate(qi, outward(m, gi, face2))
-        first, inc = sides(m, gi, face2)
-        for k in range(inc):
-            d.poly_v[poly + k] = xi + rotate(qi, place(m, gi, corner_vertex(m, gi, face2, first, inc, k)))
+    N = vec3(0.0, 0.0, 0.0)
+    b = N
+    # the first geom's, then the second's
+    for side in range(2):
+        g = m.pair_geom1[p]
+        x = d.ccd_pos1[w]
+        q = d.ccd_quat1[w]
+        face = d.ccd_face1[w]
+        dir = d.ccd_n[w]
+        if side:
+            g = m.pair_geom2[p]
+            x = d.ccd_pos2[w]
+            q = d.ccd_quat2[w]
+            face = d.ccd_face2[w]
+            dir = -dir
+        at = at_ref if side == ref else at_inc
+        if face != NONE:
+            n = rotate(q, outward(m, g, face))
+            first, count = sides(m, g, face)
+            for k in range(count):
+                d.poly_v[at + k] = x + rotate(q, place(m, g, corner_vertex(m, g, face, first, count, k)))
+            if side == ref:
+                N = n
+                nref = count
+            else:
+                b = n
+                inc = count
+        elif start == SIDE:
+            low, high = ruled_line(m, g, x, q, dir)
+            d.poly_v[at] = low
+            d.poly_v[at + 1] = high
+        else:
+            d.poly_v[at] = x + rotate(q, place(m, g, start))
+            d.poly_v[at + 1] = x + rotate(q, place(m, g, d.ccd_end[w]))
     for k in range(inc):
+        d.poly_v[poly + k] = d.poly_v[at_inc + k]
         d.poly_leave[poly + k] = k
         d.poly_side[poly + k] = -1
-    first, nside = sides(m, gr, face)
-    r = xr + rotate(qr, place(m, gr, corner_vertex(m, gr, face, first, nside, 0)))
-    edge = d.poly_v[poly + 1] - d.poly_v[poly]
-    begin, n = clip_at(m, d, w, gr, xr, qr, face, N, inc)
+    r = d.poly_v[at_ref]
+    edge = d.poly_v[at_inc + 1] - d.poly_v[at_inc]
+    begin, n = clip_at(m, d, w, nref, N, inc)
     n = below(d, begin, n, r, N, m.pair_margin[p] + m.pair_gap[p])
     chosen = ti.Vector([0, 1, 2, 3])
     most = n
@@ -269,15 +309,10 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ref: t
             cut = d.poly_cut[i]
             if cut < inc or start != NONE:
                 kind = CROSS
-                a = place(m, gr, corner_vertex(m, gr, face, first, nside, d.poly_side[i]))
-                o = place(m, gr, corner_vertex(m, gr, face, first, nside, d.poly_side[i] + 1))
-                s = rotate(qr, o - a).cross(N)
-                s = s / ti.sqrt(s.dot(s))
+                s = side_normal(d, at_ref, nref, d.poly_side[i], N)
                 e = edge
                 if start == NONE:
-                    begun, _ = sides(m, gi, face2)
-                    o = place(m, gi, corner_vertex(m, gi, face2, begun, inc, cut + 1))
-                    e = rotate(qi, o - place(m, gi, corner_vertex(m, gi, face2, begun, inc, cut)))
+                    e = d.poly_v[at_inc + (cut + 1) % inc] - d.poly_v[at_inc + cut]
                 e = e / e.dot(s)
         if start == NONE:
             dist = -t * N.dot(b)

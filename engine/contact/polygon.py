@@ -7,27 +7,36 @@
 
 import taichi as ti
 
-from engine.contact.faces import corner_vertex, place, sides
-from engine.math.quat import rotate
-from engine.math.types import EPS, MINVAL, real, vec3, vec4
+from engine.math.types import EPS, MINVAL, real, vec3
 
 INSIDE = -MINVAL if EPS < 1e-10 else -1e-8  # metres over a side from which a vertex is within
+CLIPPED, REF, INC = 0, 4, 5  # where polygons lie in poly_v, in as many vertices as a face has at most
 
 
 @ti.func
-def clip_at(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32, x: vec3, q: vec4, face: ti.i32, N: vec3,
-            inc: ti.i32):  # fmt: skip
-    """Clips the polygon of `inc` vertices in poly_v at the sides of a face, whose normal is N; returns where it begins
-    and how many vertices it has."""
-    room = m.npoly // 2
-    begin = w * m.npoly
+def polygon_at(m: ti.template(), w: ti.i32, which: ti.i32):
+    return w * m.npoly + which * (m.npoly // 6)
+
+
+@ti.func
+def side_normal(d: ti.template(), at: ti.i32, count: ti.i32, e: ti.i32, N: vec3):
+    """The inward normal of side e of a face with the normal N."""
+    s = (d.poly_v[at + (e + 1) % count] - d.poly_v[at + e]).cross(N)
+    return s / ti.sqrt(s.dot(s))
+
+
+@ti.func
+def clip_at(m: ti.template(), d: ti.template(), w: ti.i32, nref: ti.i32, N: vec3, inc: ti.i32):
+    """Clips the polygon of `inc` vertices at CLIPPED at the sides of the face of `nref` vertices at REF, whose normal
+    is N; returns where it begins and how many vertices it has."""
+    room = m.npoly // 3
+    begin = polygon_at(m, w, CLIPPED)
     into = begin + room
-    first, nside = sides(m, g, face)
+    at = polygon_at(m, w, REF)
     count = inc
-    for e in range(nside):
-        a = x + rotate(q, place(m, g, corner_vertex(m, g, face, first, nside, e)))
-        s = (x + rotate(q, place(m, g, corner_vertex(m, g, face, first, nside, e + 1))) - a).cross(N)
-        s = s / ti.sqrt(s.dot(s))
+    for e in range(nref):
+        a = d.poly_v[at + e]
+        s = side_normal(d, at, nref, e, N)
         n = 0
         for k in range(count):
             i = begin + k

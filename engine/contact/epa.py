@@ -210,6 +210,7 @@ def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             if good:
                 v3 = d.ccd_vert[at + 3]
                 if n == 2:
+                    c = d.ccd_vert[at + 2]
                     along = b - a
                     one = along.dot((c - a).cross(v3 - a))
                     two = along.dot((v3 - a).cross(d.ccd_vert[at + 4] - a))

@@ -223,6 +223,10 @@ def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
     d.ccd_x2[w] = d.ccd_pos2[w]
     x = d.ccd_x1[w] - d.ccd_x2[w]
     norm = ti.sqrt(x.dot(x))
+    if norm < least:
+        # centres in one place: any direction to begin with
+        x = vec3(1.0, 0.0, 0.0)
+        norm = 1.0
     before = real(0.0)
     n = 0
     over = 0

@@ -114,12 +114,16 @@ def test_margin(simulators, kinds):
 
 @pytest.mark.parametrize("kinds", zoo.CONVEX + zoo.HULLS, ids="-".join)
 def test_centres_in_one_place(simulators, kinds):
-    """Turned alike, where the search has no direction to begin with: no contact or a finite one."""
+    """Turned alike, where the search has no direction to begin with: as many contacts as in MuJoCo, and finite."""
     mj, sim = convex(simulators, kinds)
+    data = mujoco.MjData(mj)
     for quat in ([1.0, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [0.8, 0, 0.6, 0]):
         qpos = mj.qpos0.copy()
         qpos[:3], qpos[3:7], qpos[7:10], qpos[10:] = 0, quat, 0, quat
+        data.qpos[:] = qpos
+        mujoco.mj_forward(mj, data)
         sim.reset(qpos)
         sim.forward()
-        assert np.isfinite(sim.data.qacc).all()
-        assert np.isfinite(sim.data.contacts()["frame"]).all()
+        contacts = sim.data.contacts()
+        assert len(contacts["dist"]) == data.ncon > 0
+        assert np.isfinite(sim.data.qacc).all() and np.isfinite(contacts["frame"]).all()

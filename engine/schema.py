@@ -190,13 +190,14 @@ WORK = (
     # the search between two convex shapes (contact/gjk.py epa.py convex.py): what it is asked and finds ...
     Buffer("ccd_v", "vec3", "nccd",
         "ccd_pos1 ccd_pos2 ccd_size1 ccd_size2 ccd_dir ccd_x1 ccd_x2 ccd_n ccd_centre ccd_axis1 ccd_axis2 "
-        "ccd_pbar ccd_nbar ccd_t1bar ccd_t2bar",
+        "ccd_o1 ccd_o2 ccd_across1 ccd_across2 ccd_c1 ccd_c2 ccd_guess ccd_pbar ccd_nbar ccd_t1bar ccd_t2bar",
     ),
     Buffer("ccd_q", "vec4", "nccd", "ccd_quat1 ccd_quat2"),
-    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_distbar"),
+    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_length ccd_scale ccd_distbar"),
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
-        "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate",
+        "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate "
+        "ccd_num1 ccd_num2 ccd_cap1 ccd_cap2 ccd_extent1 ccd_extent2 ccd_face ccd_flat ccd_lined ccd_fits",
     ),
     # of each side its vertices in the simplex and the faces that meet in them
     Buffer("ccd_side", "int", "nccdside", "side_dim side_v0 side_v1 side_only side_begin side_count side_v2"),

@@ -304,10 +304,10 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.box_contacts
     import engine.contact.convex
     import engine.contact.epa
-    import engine.contact.feature
     import engine.contact.gjk
     import engine.contact.mesh
     import engine.contact.multicontact
+    import engine.contact.refine
     import engine.contact.search
     import engine.kernels
     import engine.linearized
@@ -317,7 +317,7 @@ def test_the_stages_are_those_of_a_few_files():
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
-    modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.feature)
+    modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 

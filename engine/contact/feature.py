@@ -1,38 +1,22 @@
-"""Where two convex shapes touch, exactly: what the search found to a tolerance is solved for by Newton's method.
+"""The features of convex shapes (refine.py): what their vertices span, what swells them, and which vertices they have.
 
-Along the normal n, from the first shape to the second, each has a *feature*: up to three vertices (a point, an edge, a
-face; the centre of a sphere or an ellipsoid, the ends of the axis of a capsule or a cylinder), and what swells them, a
-smooth function s of the direction: the disc of a cylinder, an ellipsoid. Its other side is a cap: a face.
-
-    c1 = o1 + s1(n) + t1 a1 + ...,   c2 = o2 + s2(-n) + t2 a2 + ...,   c2 - c1 = L n,   a . n = 0 for every edge
-
-n is stationary: with G = o2 + s2(-n) - o1 - s1(n) and bends H = ds/dn, a step is dn = (H1 + H2 + L)^-1 G across n and
-the edges. Faces, and edges that cross, have n without a step. A feature is right where c lies in it and no vertex of
-its shape lies beyond it; else a vertex joins or leaves it, a few times, or what the search found stays.
-
-Shapes that are flat against each other touch in more points than one. Then that which the search found stays, and
-what is not needed to tell the normal counts as a point of its shape.
+In slots FEATURE to FEATURE + 2 (gjk.py) are up to three vertices of each side: ends of a capsule's or a cylinder's
+axis, corners, or a centre. A cylinder's disc and an ellipsoid swell them: by s(dir), which bends by H = ds/d dir.
 """
 
 import taichi as ti
 
-from engine.compiler.stages import outline
-from engine.contact.gjk import FEATURE, ccd_support
+from engine.contact.gjk import FEATURE
 from engine.contact.witness import CURVE, FACE, LINE, POINT, SURFACE
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, HUGE, real, vec3, vec4
 from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
-SEEN = FEATURE + 3  # slot of the vertices along n
-CHANGES, STEPS = 12, 30
 EXACT = EPS < 1e-10  # real numbers of 64 bits
-SLACK = 1e-12 if EXACT else 1e-5  # of a vertex beyond a feature, relative to the shapes
-UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
 NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
-STRAY = 0.95, 1e-2  # of the cosine between two normals, and of a distance relative to the shapes
 
 
 @ti.func
@@ -242,250 +226,34 @@ def outside(d: ti.template(), first: ti.i32, side: ti.i32, count: ti.i32, c: vec
     return out
 
 
-@outline("md", "w p", when="convex")
 @ti.func
-def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """From the simplex, ccd_n, ccd_x1, ccd_x2 and ccd_dist to the features' own, their kinds and directions."""
-    first = bounded(w * m.nccdvert)
-    type1 = m.geom_type[m.pair_geom1[p]]
-    type2 = m.geom_type[m.pair_geom2[p]]
-    q1 = d.ccd_quat1[w]
-    q2 = d.ccd_quat2[w]
-    size1 = d.ccd_size1[w]
-    size2 = d.ccd_size2[w]
-    found = d.ccd_n[w]
-    n = found
-    count1 = gather(m, d, w, type1, 0, n)
-    count2 = gather(m, d, w, type2, 1, n)
-    z1 = rotate(q1, vec3(0.0, 0.0, 1.0))
-    z2 = rotate(q2, vec3(0.0, 0.0, 1.0))
-    cap1 = ti.cast(type1 == CYLINDER and count1 == 1 and z1.cross(n).dot(z1.cross(n)) < NEARLY * NEARLY, ti.i32)
-    cap2 = ti.cast(type2 == CYLINDER and count2 == 1 and z2.cross(n).dot(z2.cross(n)) < NEARLY * NEARLY, ti.i32)
-    scale = size1.sum() + size2.sum() + ti.abs(d.ccd_dist[w])
-    slack = SLACK * scale
-    if type1 == MESH or type2 == MESH:
-        slack = UNEVEN * scale
-    done = 0
-    change = 0
-    extent1 = 0
-    extent2 = 0
-    kind1 = POINT
-    kind2 = POINT
-    a1 = vec3(0.0, 0.0, 0.0)
-    a2 = vec3(0.0, 0.0, 0.0)
-    while not done and change < CHANGES:
-        change = change + 1
-        o1, extent1, a1, b1 = span(m, d, w, type1, 0, count1, cap1)
-        o2, extent2, a2, b2 = span(m, d, w, type2, 1, count2, cap2)
-        n = found
-        flat = 0
-        face = 0
-        steps = STEPS
-        n1 = a1.cross(b1)
-        n2 = a2.cross(b2)
-        lost = 0
-        if extent1 == 2:
-            face = 1
-        if extent2 == 2 and (extent1 < 2 or ti.abs(n2.dot(n)) > ti.abs(n1.dot(n))):
-            face = 2
-        if face:
-            steps = 0
-            turn = n1 if face == 1 else n2
-            n = turn if turn.dot(n) > 0 else -turn
-            if face == 1 and extent2 > 0:
-                flat = ti.cast(ti.max(ti.abs(a2.dot(n)), ti.abs(b2.dot(n))) < FLAT, ti.i32)
-                if not flat:
-                    keep_farthest(d, first, 1, count2, -n)
-                    count2 = 1
-                    cap2 = 0
-                    lost = 1
-            if face == 2 and extent1 > 0:
-                flat = ti.cast(ti.max(ti.abs(a1.dot(n)), ti.abs(b1.dot(n))) < FLAT, ti.i32)
-                if not flat:
-                    keep_farthest(d, first, 0, count1, n)
-                    count1 = 1
-                    cap1 = 0
-                    lost = 1
-        elif extent1 == 1 and extent2 == 1:
-            turn = a1.cross(a2)
-            norm = ti.sqrt(turn.dot(turn))
-            flat = ti.cast(norm < FLAT, ti.i32)
-            if not flat:
-                steps = 0
-                turn = turn / norm
-                n = turn if turn.dot(n) > 0 else -turn
-        if lost:
-            continue
-        along = a1
-        lined = ti.cast(extent1 == 1, ti.i32)
-        if extent1 != 1 and extent2 == 1:
-            along = a2
-            lined = 1
-        step = 0
-        while step < steps:
-            if lined:
-                n = n - along.dot(n) * along
-                n = n / ti.sqrt(n.dot(n))
-            G = o2 + swelling(type2, q2, size2, -n) - o1 - swelling(type1, q1, size1, n)
-            L = n.dot(G)
-            # any two unit vectors across n and each other, the second across an edge
-            v = along
-            if not lined:
-                v = vec3(0.0, 1.0, 0.0)
-                if n[1] >= 0.5 or n[1] <= -0.5:
-                    v = vec3(0.0, 0.0, 1.0)
-                v = v - n.dot(v) * n
-                v = v / ti.sqrt(v.dot(v))
-            u = n.cross(v)
-            hu = bending(type1, q1, size1, n, u) + bending(type2, q2, size2, -n, u) + L * u
-            hv = bending(type1, q1, size1, n, v) + bending(type2, q2, size2, -n, v) + L * v
-            du = u.dot(G) / u.dot(hu)
-            dv = real(0.0)
-            if not lined:
-                det = u.dot(hu) * v.dot(hv) - u.dot(hv) * v.dot(hu)
-                du = (v.dot(hv) * u.dot(G) - u.dot(hv) * v.dot(G)) / det
-                dv = (u.dot(hu) * v.dot(G) - v.dot(hu) * u.dot(G)) / det
-            dn = du * u + dv * v
-            norm = ti.sqrt(dn.dot(dn))
-            step = step + 1
-            if norm < 0.3:
-                n = n + dn
-                n = n / ti.sqrt(n.dot(n))
-                if norm < 4 * EPS:
-                    step = steps
-            elif norm >= 0.3:
-                n = n + 0.3 / norm * dn
-                n = n / ti.sqrt(n.dot(n))
-            else:
-                # not a number: the shapes meet in points
-                step = steps
-                change = CHANGES
-        if change < CHANGES:
-            c1 = o1
-            c2 = o2
-            if not cap1:
-                c1 = o1 + swelling(type1, q1, size1, n)
-            if not cap2:
-                c2 = o2 + swelling(type2, q2, size2, -n)
-            G = c2 - c1
-            L = n.dot(G)
-            kind1 = feature_kind(type1, extent1)
-            kind2 = feature_kind(type2, extent2)
-            if face == 1:
-                if flat:
-                    c2 = d.ccd_x2[w] + n.dot(c2 - d.ccd_x2[w]) * n
-                    kind2 = POINT if cap2 else feature_kind(type2, 0)
-                c1 = c2 - L * n
-            elif face == 2:
-                if flat:
-                    c1 = d.ccd_x1[w] + n.dot(c1 - d.ccd_x1[w]) * n
-                    kind1 = POINT if cap1 else feature_kind(type1, 0)
-                c2 = c1 + L * n
-            elif extent1 == 1 and extent2 == 1:
-                if flat:
-                    c2 = c2 + a2.dot(d.ccd_x2[w] - c2) * a2
-                    kind2 = feature_kind(type2, 0)
-                    c1 = c2 - L * n
-                else:
-                    w12 = n.dot(a1.cross(a2))
-                    c1 = c1 + n.dot(G.cross(a2)) / w12 * a1
-                    c2 = c1 + L * n
-            elif extent1 == 1:
-                c1 = c2 - L * n
-            elif extent2 == 1:
-                c2 = c1 + L * n
-            # is it?
-            done = 1
-            if n.dot(found) < STRAY[0] or L < d.ccd_dist[w] - STRAY[1] * scale:
-                # somewhere else; of a rim it is the side
-                done = 0
-                if type1 == CYLINDER and count1 == 1 and not cap1:
-                    count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
-                elif type2 == CYLINDER and count2 == 1 and not cap2:
-                    count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
-                else:
-                    change = CHANGES
-            if done:
-                if cap1:
-                    e = c1 - o1
-                    if e.dot(e) > (1 + WITHIN) * size1[0] * size1[0]:
-                        cap1 = 0
-                        done = 0
-                else:
-                    out = outside(d, first, 0, count1, c1 - swelling(type1, q1, size1, n))
-                    if out >= 0 and not (flat and face != 1):
-                        leave(d, first, 0, out, count1)
-                        count1 = count1 - 1
-                        done = 0
-                if cap2:
-                    e = c2 - o2
-                    if e.dot(e) > (1 + WITHIN) * size2[0] * size2[0]:
-                        cap2 = 0
-                        done = 0
-                else:
-                    out = outside(d, first, 1, count2, c2 - swelling(type2, q2, size2, -n))
-                    if out >= 0 and not (flat and face != 2):
-                        leave(d, first, 1, out, count2)
-                        count2 = count2 - 1
-                        done = 0
-                if done:
-                    d.ccd_dir[w] = n
-                    ccd_support(m, d, w, p, SEEN)
-                    if n.dot(d.ccd_vert1[first + SEEN] - c1) > slack:
-                        count1 = beyond(d, first, 0, type1, d.ccd_pos1[w], z1, size1, count1, c1)
-                        done = 0
-                    if n.dot(c2 - d.ccd_vert2[first + SEEN]) > slack:
-                        count2 = beyond(d, first, 1, type2, d.ccd_pos2[w], z2, size2, count2, c2)
-                        done = 0
-                    if ti.max(count1, count2) > 3:
-                        change = CHANGES
-                        done = 0
-                if done:
-                    d.ccd_n[w] = n
-                    d.ccd_x1[w] = c1
-                    d.ccd_x2[w] = c2
-                    d.ccd_dist[w] = L
-    if not done:
-        kind1 = feature_kind(type1, extent1)
-        kind2 = feature_kind(type2, extent2)
-        if extent1 + extent2 > 2:
-            # of faces that do not fit each other the search's normal is the first's
-            kind2 = POINT
-            if extent1 < 2:
-                kind1 = POINT
-                kind2 = FACE
-    d.ccd_kind1[w] = kind1
-    d.ccd_kind2[w] = kind2
-    d.ccd_axis1[w] = a1
-    d.ccd_axis2[w] = a2
+def swollen(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, n: vec3):
+    """Where a side's feature is for the normal n but for its extent."""
+    g = m.pair_geom1[p]
+    o = d.ccd_o1[w]
+    dir = n
+    cap = d.ccd_cap1[w]
+    if side:
+        g = m.pair_geom2[p]
+        o = d.ccd_o2[w]
+        dir = -n
+        cap = d.ccd_cap2[w]
+    _, q, size = pose_of(d, w, side)
+    s = vec3(0.0, 0.0, 0.0)
+    if not cap:
+        s = swelling(m.geom_type[g], q, size, dir)
+    return o + s
 
 
 @ti.func
-def beyond(d: ti.template(), first: ti.i32, side: ti.i32, kind: ti.i32, x: vec3, z: vec3, size: vec3, count: ti.i32,
-           c: vec3):  # fmt: skip
-    """A vertex that lies beyond a side's feature joins it: returns how many it has, or 4 where it cannot. Beyond a face
-    it takes the place of a corner, so that c still lies within."""
-    more = count + 1
-    v, i = vertex_at(d, first + SEEN, side)
-    if kind == CYLINDER:
-        # the other end of its axis
-        _, end = vertex_at(d, first + FEATURE, side)
-        i = 1 - end
-        v = x + (2 * i - 1) * size[1] * z
-    if kind == ELLIPSOID:
-        more = 4
-    if more <= 3:
-        put_vertex(d, first + FEATURE + count, side, v, i)
-    elif kind != ELLIPSOID:
-        for k in range(3):
-            if more > 3:
-                old, number = vertex_at(d, first + FEATURE + k, side)
-                put_vertex(d, first + FEATURE + k, side, v, i)
-                more = 3
-                if outside(d, first, side, 3, c) >= 0:
-                    put_vertex(d, first + FEATURE + k, side, old, number)
-                    more = 4
-    return more
+def bends(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, n: vec3, v: vec3):
+    """(H1 + H2) v."""
+    moved = vec3(0.0, 0.0, 0.0)
+    for side in range(2):
+        g = m.pair_geom2[p] if side else m.pair_geom1[p]
+        _, q, size = pose_of(d, w, side)
+        moved = moved + bending(m.geom_type[g], q, size, -n if side else n, v)
+    return moved
 
 
 @ti.func

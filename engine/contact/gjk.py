@@ -19,7 +19,7 @@ from engine.math.types import HUGE, MINVAL, real, vec3, vec4
 from engine.model.constants import CAPSULE, SPHERE
 
 TRIED = 4  # slot of a vertex that only is looked at
-FEATURE = 4  # first slot of the vertices that make each shape's feature (convex.py)
+FEATURE = 4  # first slot of the vertices that make each shape's feature (feature.py)
 POLYTOPE = 8  # first slot of the polytope's vertices (epa.py)
 APART, UNCLEAR, OVER = -1, 0, 1  # ccd_inside
 

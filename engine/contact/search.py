@@ -2,9 +2,9 @@
 
 What is searched are *cores*: a sphere without its radius, a capsule without its own, no margin. Where they do not
 overlap, gjk.py finds their distance, else epa.py their depth, which is exact for corners; where the cores only just
-touch, or are round, the round one is inflated by what has been left off. feature.py then solves for the place.
+touch, or are round, the round one is inflated by what has been left off. refine.py then solves for the place.
 
-Adjoint. With the multipliers lambda of c2 - c1 = L n and mu of a . n = 0 for the edges and faces (feature.py), dn_i the
+Adjoint. With the multipliers lambda of c2 - c1 = L n and mu of a . n = 0 for the edges and faces (refine.py), dn_i the
 motion of n against body i, xi_i that of c_i with its body:
 
     xi2 - H2 dn_2 - xi1 - H1 dn_1 + a2 dt2 - a1 dt1 - L dn - n dL = 0,    a_i . dn_i = 0
@@ -22,10 +22,11 @@ import taichi as ti
 from engine.compiler.stages import outline
 from engine.contact.bounds import boxes_apart
 from engine.contact.epa import epa, polytope
-from engine.contact.feature import bending, refine
+from engine.contact.feature import bending
 from engine.contact.frame import tangent_hint
 from engine.contact.gjk import gjk
 from engine.contact.record import add_pose_bar, pair_poses
+from engine.contact.refine import refine
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
 from engine.math.types import EPS, MINVAL, real, vec3
 from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, SPHERE

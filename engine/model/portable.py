@@ -16,6 +16,7 @@ from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
 _YOUNGER_OPTIONS = {"magnetic", "ccd_tolerance", "ccd_iterations", "multiccd"}  # than the first run files
+_FIRST_YOUNGER = "magnetic"  # as young as the arrays that may lack
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
@@ -49,7 +50,7 @@ def model_from_arrays(arrays):
     """
     header = _header(arrays["header"], arrays) if "header" in arrays else {"names": NAMED}
     younger = {array for array, kind in OWNERS.items() if kind.named and kind.name not in header["names"]}
-    if "opt" in header and not _YOUNGER_OPTIONS & set(header["opt"]):  # older than those arrays, too
+    if "opt" in header and _FIRST_YOUNGER not in header["opt"]:  # older than those arrays, too
         arrays = _before(arrays, younger)
     _require({"header", *FIELDS, *(f"key_{name}" for name in KEYS)} - younger, arrays)
     said = range(min(header["meshes"], len(arrays)))

@@ -41,7 +41,8 @@ class Mesh(Kind):
         return hulls_of(mj)
 
     def lacking(self, m):
-        for geom in np.unique(m.pair_geom2[m.geom_type[m.pair_geom2] == c.MESH]):
+        geoms = np.concatenate([m.pair_geom1, m.pair_geom2])
+        for geom in np.unique(geoms[m.geom_type[geoms] == c.MESH]):
             if not m.mesh_hullnum[m.geom_dataid[geom]]:
                 yield f"geom {m.geom_names[geom] or geom}: may touch, but its mesh has no convex hull"
 
@@ -81,8 +82,10 @@ class Mesh(Kind):
         return {"mesh_tried": m.mesh_hullnum * small}
 
     def check(self, m):
-        hulls = m.mesh_hullnum[m.geom_dataid[m.pair_geom2]] if m.nmesh else np.zeros(m.npair, int)
-        check(m, "pair_geom2", (m.geom_type[m.pair_geom2] == c.MESH) & (hulls == 0), "a mesh with a convex hull")
+        for side in ("pair_geom1", "pair_geom2"):
+            geoms = getattr(m, side)
+            hulls = m.mesh_hullnum[m.geom_dataid[geoms]] if m.nmesh else np.zeros(m.npair, int)
+            check(m, side, (m.geom_type[geoms] == c.MESH) & (hulls == 0), "a mesh with a convex hull")
 
 
 def take_meshes(m, meshes):

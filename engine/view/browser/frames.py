@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.model.constants import BALL, HINGE, PLANE, SLIDE
+from engine.model.constants import BALL, HINGE, SLIDE
 from engine.view.extent import leading_body, moves, robot_size
 from engine.view.marks import marks
 
-__all__ = ["Frame", "frame", "frames_of", "joint_limits", "leading_body", "robot_size", "visible_geoms"]
+__all__ = ["Frame", "frame", "frames_of", "joint_limits", "leading_body", "robot_size"]
 
 _ARC_STEP = np.radians(12.0)
 _LIMIT_TOLERANCE = 1e-3  # a joint that rests on its limit gives by about this, rad or m
-FIRST_HIDDEN_GROUP = 3  # MuJoCo's viewer shows geom groups 0 to 2; files keep what only collides in 3
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,6 @@ class Frame:
     push_pos: np.ndarray
     push: np.ndarray
     marks: np.ndarray
-
-
-def visible_geoms(model):
-    """Ids of the geoms other than planes that MuJoCo's viewer would show; all, where that leaves nothing."""
-    solid = (model.geom_type != PLANE) & (model.geom_rgba[:, 3] > 0)
-    shown = solid & (model.geom_group < FIRST_HIDDEN_GROUP)
-    return np.flatnonzero(shown if shown.any() else solid)
 
 
 def frames_of(model, seen, pushes=None):

@@ -206,7 +206,7 @@ def test_mistakes_are_named(ant):
 
 INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
 KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xml for n, xml in zoo.ROWS.items()}
-KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS for cone in zoo.CONES}
+KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS + zoo.CONVEX[::4] for cone in zoo.CONES}
 KINDS |= {f"one tree {cone}": cone for cone in zoo.CONES} | {"arm": ARM}
 
 

@@ -11,6 +11,7 @@ from engine.view.outline import CIRCLE, box_faces, cap, outline
 LAYERS = 14  # nested polygons of a geom: its rim, then ever brighter towards the light
 _BRIGHT = np.linspace(0.0, 1.0, LAYERS)
 _WIDTHS = np.linspace(1.0, 0.1, LAYERS)
+FIRST_HIDDEN_GROUP = 3  # MuJoCo's viewer shows geom groups 0 to 2; files keep what only collides in 3
 _OFF_CENTRE = 0.5  # how far the brightest spot moves towards the light, of the way to the rim
 
 
@@ -28,6 +29,13 @@ class Shapes:
     ground: int | None  # id of the plane
 
 
+def visible_geoms(model):
+    """Ids of the geoms other than planes that MuJoCo's viewer would show; all, where that leaves nothing."""
+    solid = (model.geom_type != PLANE) & (model.geom_rgba[:, 3] > 0)
+    shown = solid & (model.geom_group < FIRST_HIDDEN_GROUP)
+    return np.flatnonzero(shown if shown.any() else solid)
+
+
 def shapes_of(model) -> Shapes:
     """Read the geoms of a model, refusing those that have no picture."""
     geom_type, rgba = np.asarray(model.geom_type), np.asarray(model.geom_rgba, dtype=float)
@@ -36,7 +44,7 @@ def shapes_of(model) -> Shapes:
         found = {HFIELD: "height field", SDF: "signed distance field"}[int(geom_type[g])]
         allowed = ", ".join(name for kind, name in GEOM_NAMES.items() if kind not in (HFIELD, SDF))
         raise ValueError(f"geom {g} is a {found}, which cannot be drawn; allowed: {allowed}")
-    drawn = np.flatnonzero((geom_type != PLANE) & (rgba[:, 3] > 0.0))
+    drawn = visible_geoms(model)
     if len(drawn) == 0:
         raise ValueError("the model has no visible geom other than planes: there is nothing to draw")
     planes = np.flatnonzero(geom_type == PLANE)

@@ -18,6 +18,7 @@ def robot():
         geom_size=np.array([[0, 0, 1], [HULL_RADIUS, 0, 0], [LEG_RADIUS, LEG_HALF, 0], [LEG_RADIUS, LEG_HALF, 0]]),
         geom_rgba=np.array([[0.8, 0.9, 0.8, 1], [0.9, 0.1, 0.1, 1], [0.1, 0.2, 0.9, 1], [0.1, 0.2, 0.9, 1]]),
         geom_bodyid=np.array([0, 1, 2, 3]),
+        geom_group=np.zeros(4, int),
         jnt_type=np.array([SLIDE, HINGE]),
         jnt_qposadr=np.array([0, 1]),
         jnt_range=np.array([[0.0, 0.0], [-1.0, 0.5]]),

@@ -15,10 +15,11 @@ pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
 
 from engine.view import live, play, save_html  # noqa: E402
 from engine.view.browser.film import film  # noqa: E402
-from engine.view.browser.frames import frames_of, joint_limits, robot_size, visible_geoms  # noqa: E402
+from engine.view.browser.frames import frames_of, joint_limits, robot_size  # noqa: E402
 from engine.view.browser.server import stop, viser_server  # noqa: E402
 from engine.view.browser.shapes import capsule  # noqa: E402
 from engine.view.browser.stage import CONTACTS, FORCES, LIMITS, RANGES, Stage  # noqa: E402
+from engine.view.painter import visible_geoms  # noqa: E402
 
 needs_chromium = pytest.mark.skipif(
     executable() is None, reason="no Chromium here (Debian package chromium, or name one in CHROMIUM)"

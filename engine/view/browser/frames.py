@@ -11,7 +11,6 @@ from engine.model.constants import BALL, HINGE, MESH, PLANE, SLIDE
 
 _ARC_STEP = np.radians(12.0)
 _LIMIT_TOLERANCE = 1e-3  # a joint that rests on its limit gives by about this, rad or m
-FIRST_HIDDEN_GROUP = 3  # MuJoCo's viewer shows geom groups 0 to 2; files keep what only collides in 3
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,6 @@ class Frame:
     limit_lines: np.ndarray
     push_pos: np.ndarray
     push: np.ndarray
-
-
-def visible_geoms(model):
-    """Ids of the geoms other than planes that MuJoCo's viewer would show; all, where that leaves nothing."""
-    solid = (model.geom_type != PLANE) & (model.geom_rgba[:, 3] > 0)
-    shown = solid & (model.geom_group < FIRST_HIDDEN_GROUP)
-    return np.flatnonzero(shown if shown.any() else solid)
 
 
 def robot_size(model):

@@ -12,9 +12,10 @@ The scene tree, which the reader of a page can switch on and off:
 import numpy as np
 
 from engine.model.constants import PLANE
-from engine.view.browser.frames import Frame, leading_body, robot_size, visible_geoms
+from engine.view.browser.frames import Frame, leading_body, robot_size
 from engine.view.browser.shapes import add_geom, add_ground
 from engine.view.camera import Camera
+from engine.view.painter import visible_geoms
 from engine.view.quantities import distinct
 
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])

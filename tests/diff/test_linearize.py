@@ -232,7 +232,7 @@ def test_mistakes_are_named(ant):
 
 INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
 KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xml for n, xml in zoo.ROWS.items()}
-KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS for cone in zoo.CONES}
+KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS + zoo.CONVEX[::4] for cone in zoo.CONES}
 KINDS |= {f"{a} {b} {cone} rolling": (a, b, cone) for a, b in zoo.PAIRS[1:4] for cone in zoo.CONES}
 KINDS |= {f"one tree {cone}{more}": cone for cone in zoo.CONES for more in ("", " rolling")} | {"arm": ARM}
 KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items() if "equality" not in xml}

@@ -27,7 +27,8 @@ def changed(mj, sim, rng):
             getattr(mj, name)[:, : value.shape[1]] = value
         else:
             getattr(mj, name)[...] = value
-    held = {n: getattr(mj, n).copy() for n in ("body_invweight0", "dof_invweight0")}
+    names = ("body_invweight0", "dof_invweight0", "tendon_invweight0", "tendon_length0")
+    held = {n: getattr(mj, n).copy() for n in names}
     mujoco.mj_setConst(mj, mujoco.MjData(mj))
     for n, value in held.items():
         getattr(mj, n)[...] = value

@@ -134,15 +134,30 @@ def test_tendons(probes, name):
     assert found
 
 
+def steady(probe, state):
+    """Whether the contacts stay where they are if all moves by 1e-8: of a cylinder's side, deep in a box, rounding may
+    decide which line it is that touches, in MuJoCo too."""
+    case, places = p.Case(probe, state), []
+    direction = case.direction("qpos")
+    for t in (0.0, 1e-8, -1e-8):
+        case.set(qpos=case.moved("qpos", direction, t))
+        case.run(p.TERMS)
+        places.append(probe.sim.data.contacts()["pos"].copy())
+    return all(len(x) == len(places[0]) and np.abs(x - places[0]).max(initial=0.0) < 1e-5 for x in places)
+
+
 @CONES
 @pytest.mark.parametrize(("kinds", "condim"), contacts_of_pairs())
 def test_collide_and_contact(probes, kinds, condim, cone):
     mj, probe = probes(zoo.touching(*kinds, zoo.CONDIMS[condim], f'cone="{cone}"'))
-    data = mujoco.MjData(mj)
+    data, compared = mujoco.MjData(mj), 0
     for seed in range(6):
         state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
-        ncon, _ = constraint(probe, state)
-        assert ncon
+        if steady(probe, state):
+            ncon, _ = constraint(probe, state)
+            assert ncon
+            compared += 1
+    assert compared >= 5
 
 
 def test_every_feature_of_two_boxes(probes):

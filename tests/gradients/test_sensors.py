@@ -26,8 +26,11 @@ COUNT = mujoco.MjModel.from_xml_string(zoo.sensing()).nsensor
 def test_each_sensor(simulators, k):
     mj, sim = simulators(zoo.sensing())
     state = zoo.random_state(mujoco, mj, np.random.default_rng(5), 0.3)
-    rollout = Rollout(sim, mj, state, 3, seed=1, applied=True, outputs=("sensordata",))
-    assert_gradients(only(rollout, mj, k).errors())
+    rollout = only(Rollout(sim, mj, state, 3, seed=1, applied=True, outputs=("sensordata",)), mj, k)
+    errors = rollout.errors()
+    assert max(rollout.known.values()) < 1e-5
+    # how well the differences are known is no error of the adjoint: of gravity, which hardly moves some, not to 1e-6
+    assert_gradients({name: error - rollout.known[name] for name, error in errors.items()})
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))

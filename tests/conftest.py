@@ -14,8 +14,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own, and
-# PULLBACK_TEST_FEATURES=robot runs any test as a user's process would.
-engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"))
+# PULLBACK_TEST_FEATURES=robot runs any test as a user's process would. Of several test processes each has about one
+# core, so it compiles no kernels for several threads; tests/physics/test_forms.py and test_invariance.py use those.
+THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else None
+engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"), threads=THREADS)
 
 
 @pytest.fixture(scope="session")

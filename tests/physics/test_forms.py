@@ -10,14 +10,48 @@ import pytest
 
 import engine
 import scenes
+from controllers import PD
+from engine.compiler import backend
 from engine.compiler.backend import cores, settings
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture
+def two_threads():
+    """As in a user's process on two cores, with the kernels of the robot alone."""
+    before = settings()
+    backend._settings = backend.Settings(before.arch, before.precision, 2, "robot")
+    yield
+    backend._settings = before
+
+
+def test_all_kernels_for_several_threads_give_the_same_bits(two_threads):
+    """A rollout with a controller, its reverse and a linearized step, of many worlds in one launch each or alone."""
+    scene = scenes.load("hopper")
+    tape = engine.Tape(engine.Simulator(scene.model, 7), 40, frame_skip=5)
+    start, controller = scene.start(np.random.default_rng(0), 7), PD(scene.model)
+    bar = np.random.default_rng(1).normal(size=(41, 7, scene.model.nq))
+
+    def derived(tape, rows):
+        tape.sim.reset(start[0][rows], start[1][rows])
+        traj = tape.rollout(controller)
+        grads = tape.backward(qpos=bar[:, rows])
+        A, B = tape.sim.linearize()
+        return traj.qpos, grads.qpos0, grads.ctrl, A, B
+
+    together = derived(tape, slice(None))
+    assert "parallel" in tape._rollout.bound and "parallel" in tape._reverse.bound
+    one = engine.Tape(engine.Simulator(scene.model, 1), 40, frame_skip=5)
+    for w in range(7):
+        for many, alone in zip(together, derived(one, [w]), strict=True):
+            axis = 0 if many.ndim == 2 or many.shape[0] == 7 else 1
+            assert np.array_equal(np.take(many, w, axis), np.take(alone, 0, axis))
+    assert set(one._rollout.bound) == {"serial"}
+
+
 @pytest.mark.skipif(len(cores()) < 2, reason="needs two cores")
-def test_little_work_wakes_no_threads_and_gives_the_same_bits():
-    assert settings().threads > 1
+def test_little_work_wakes_no_threads_and_gives_the_same_bits(two_threads):
     scene = scenes.load("hopper")
     one, many = (engine.Simulator(scene.model, 5) for _ in range(2))
     start, ctrl = scene.start(np.random.default_rng(0), 5), np.full((5, scene.model.nu), 0.3)

@@ -1,5 +1,6 @@
 """What compiler/tracing.py replaces in Taichi does the same: products of vectors, errors with their place, classes."""
 
+import inspect
 import subprocess
 import sys
 
@@ -79,3 +80,21 @@ def test_scripts_and_classes_of_a_user(tmp_path):
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "13"
+
+
+def test_tracing_deep_in_a_users_program():
+    """Stages within stages take most of the calls that Python allows within each other; those of a user are left."""
+    import engine
+    import scenes
+    from engine.compiler.features import features_of
+
+    model = scenes.load("pendulum").model
+    sim = engine.Simulator(model, features=features_of(model) | {"ellipsoid", "polynomial"})  # which nobody else traces
+    limit = sys.getrecursionlimit()
+
+    def deep(calls):
+        return deep(calls - 1) if calls else sim.step()
+
+    used = len(inspect.stack(0))
+    deep(limit - used - 150)
+    assert sys.getrecursionlimit() == limit and np.isfinite(sim.data.qpos).all()

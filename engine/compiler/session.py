@@ -37,6 +37,7 @@ _KEPT = (
 # Kernels as Taichi makes them, everything inlined: minutes of compiling, to see whether a fault is ours (inlined.py).
 PLAIN = bool(os.environ.get("PULLBACK_PLAIN"))
 VERSION = (1, 7, 4)  # of Taichi, whose inside these files know
+DEPTH = 3000  # calls of Python within each other that tracing may add: stages within stages take some 900
 
 _lock = threading.RLock()
 _replacements = []
@@ -174,9 +175,11 @@ def entered():
         # a type of numbers is given out as a reference into the options
         options = {name: copy.deepcopy(getattr(config, name)) for name in now.options}
         functions = [(owner, name, vars(owner)[name]) for owner, name, _ in _replacements]
+        limit = sys.getrecursionlimit()
 
         def leave():
             global _owner, _leave
+            sys.setrecursionlimit(limit)
             for owner, name, function in functions:
                 setattr(owner, name, function)
             _set(config, options)
@@ -184,6 +187,7 @@ def entered():
 
         try:
             _owner, _leave = threading.get_ident(), leave
+            sys.setrecursionlimit(limit + DEPTH)
             impl.pytaichi = now.runtime
             _set(config, now.options)
             for owner, name, function in _replacements:

@@ -11,11 +11,16 @@ def some(values, every=2):
 
 
 def contacts_of_pairs():
-    """(kinds of geoms, condim): further rows do not ask which shapes touch, so the quick tests take a few of those."""
-    pairs = zoo.PAIRS + zoo.CONVEX + zoo.HULLS
-    quick = {1: zoo.PAIRS[::2] + zoo.CONVEX[::4], 3: pairs[::2], 4: zoo.PAIRS[1::8] + zoo.CONVEX[5:6], 6: pairs[5::6]}
-    return [
-        pytest.param(kinds, condim, id=f"{'-'.join(kinds)}-{condim}", marks=() if kinds in few else pytest.mark.slow)
-        for condim, few in quick.items()
-        for kinds in pairs
-    ]
+    """(kinds of geoms, condim, cone): further rows and the cone do not ask which shapes touch, so the quick tests take
+    a few of the former, and the cones in turn."""
+    pairs, few = zoo.PAIRS + zoo.CONVEX + zoo.HULLS, {}
+    few[1], few[3] = zoo.PAIRS[::2] + zoo.CONVEX[::4], pairs[::2]
+    few[4], few[6] = zoo.PAIRS[1::8] + zoo.CONVEX[5:6], pairs[5::6]
+    found = []
+    for condim, chosen in few.items():
+        for k, kinds in enumerate(pairs):
+            for cone in zoo.CONES:
+                quick = kinds in chosen and cone == zoo.CONES[(k // 2 + condim // 3) % 2]
+                name = f"{'-'.join(kinds)}-{condim}-{cone}"
+                found.append(pytest.param(kinds, condim, cone, id=name, marks=() if quick else pytest.mark.slow))
+    return found

@@ -13,6 +13,7 @@ import taichi as ti
 
 import engine
 from controllers import CPG, Own
+from engine.compiler import backend
 from engine.errors import StaleTapeError
 from tests.controllers.test_controllers import Robot, check_twin
 from tests.papers.pages import Reader
@@ -32,6 +33,15 @@ def example(folder, name, wrong=None):
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module", autouse=True)
+def of_the_robot():
+    """Kernels of a user's own are compiled for one robot: all features in them would take most of a minute."""
+    before = backend.settings()
+    backend._settings = backend.Settings(before.arch, before.precision, before.threads, "robot")
+    yield
+    backend._settings = before
 
 
 @pytest.fixture(scope="module")

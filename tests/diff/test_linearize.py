@@ -16,7 +16,7 @@ gymnasium = pytest.importorskip("gymnasium", reason='needs Gymnasium: pip instal
 
 ASSETS = Path(gymnasium.__file__).parent / "envs/mujoco/assets"
 ROBOTS = (
-    "half_cheetah", "hopper", "walker2d_v5", "ant", "inverted_pendulum", "inverted_double_pendulum", "reacher",
+    "hopper", "walker2d_v5", "ant", "inverted_pendulum", "inverted_double_pendulum", "reacher",
 )  # fmt: skip
 # MuJoCo steps from the start to each state of a robot: falling, landing, lying
 STEPS = (0, 5, 20, 60, 120, 200)
@@ -126,7 +126,7 @@ def relative(x, reference):
     return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
 
 
-SLOW = ("several equalities", "tendon held", "limited actuators")
+SLOW = ("half_cheetah", "several equalities", "tendon held", "limited actuators")
 
 
 @pytest.mark.parametrize("name", [*ROBOTS, "arm", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])

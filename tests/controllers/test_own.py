@@ -19,6 +19,8 @@ from tests.controllers.test_controllers import Robot, check_twin
 from tests.papers.pages import Reader
 from tests.papers.test_pages import cases, run
 
+pytestmark = pytest.mark.slow  # a user's own functions make two kernels of their own, a minute of compiling
+
 README = Path(__file__).parents[2] / "controllers" / "README.md"
 
 

@@ -57,6 +57,7 @@ def test_a_scene_is_optimised_for_what_it_asks(tmp_path, capsys):
     assert costs[-1] < costs[0]
 
 
+@pytest.mark.slow
 def test_a_robot_that_can_fall_is_planned(tmp_path, capsys):
     """The default of the hopper is MPC; a moment of it, with its folder."""
     short = ["optimize", "hopper", "--seconds", "0.12", "--json", "--out", str(tmp_path)]

@@ -16,7 +16,7 @@ gymnasium = pytest.importorskip("gymnasium", reason='needs Gymnasium: pip instal
 
 ASSETS = Path(gymnasium.__file__).parent / "envs/mujoco/assets"
 ROBOTS = (
-    "hopper", "walker2d_v5", "ant", "inverted_pendulum", "inverted_double_pendulum", "reacher",
+    "hopper", "walker2d_v5", "inverted_pendulum", "inverted_double_pendulum", "reacher",
 )  # fmt: skip
 # MuJoCo steps from the start to each state of a robot: falling, landing, lying
 STEPS = (0, 5, 20, 60, 120, 200)
@@ -126,7 +126,7 @@ def relative(x, reference):
     return np.abs(x - reference).max() / max(np.abs(reference).max(), 1e-12)
 
 
-SLOW = ("half_cheetah", "several equalities", "tendon held", "limited actuators")
+SLOW = ("half_cheetah", "ant", "several equalities", "tendon held", "limited actuators")
 
 
 @pytest.mark.parametrize("name", [*ROBOTS, "arm", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
@@ -195,7 +195,7 @@ def test_the_simulator_does_not_move_and_its_parameters_count(ant):
     assert np.array_equal(sim.linearize()[0], A)
 
 
-@pytest.mark.parametrize("name", ("ant", "arm"))
+@pytest.mark.parametrize("name", (pytest.param("ant", marks=pytest.mark.slow), "arm"))
 def test_push_is_the_twin_of_backward(name):
     """<bar, push(dot)> = <pull(bar), dot>, through contacts, with every quaternion and activation."""
     mj = mujoco.MjModel.from_xml_string(ARM) if name == "arm" else mujoco.MjModel.from_xml_path(str(ASSETS / "ant.xml"))

@@ -12,6 +12,7 @@ from tests.gradients.differences import Rollout
 from tests.physics.random_robots import Robot
 from tests.physics.reference import resting_accelerometer, skip_older_rk4, worst
 from tests.physics.test_integrators import run
+from tests.quick import some
 
 QUICK, SLOW = range(12), range(12, 300)
 
@@ -80,7 +81,7 @@ def check(simulators, seed):
 
 
 @resting_accelerometer
-@pytest.mark.parametrize("seed", QUICK)
+@pytest.mark.parametrize("seed", some(QUICK))
 def test_robot(simulators, seed):
     check(simulators, seed)
 

@@ -207,8 +207,9 @@ class Tape:
         self._start = None  # until the rollout is finished: one that is broken off has no gradient
         if program.controls is not None:
             self.outputs["ctrl"][:] = program.controls
-        for n, a in poses.items():
-            self.outputs[n][:] = a
+        if sim.model.nmocap:
+            for n, a in poses.items():
+                self.outputs[n][:] = a
         self._use(program)
         start = {
             "theta": sim.model_pack["theta"].copy(),
@@ -406,6 +407,8 @@ class Tape:
         )
 
     def _mocap_gradients(self):
+        if not self.sim.model.nmocap:
+            return {n: np.empty(self.outputs[n].shape, np_real()) for n in MOCAP}
         bars, quat = self._of_mocap(self.cot["mocap_total"], 6), self.outputs["mocap_quat"]
         there = np.linalg.norm(quat, axis=-1, keepdims=True) > 1e-15  # a zero is no turn, and stays one
         turned = quat_gradient(np.where(there, quat, 1.0), bars[..., 3:]) * there

@@ -8,6 +8,7 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 import math
 import weakref
 from copy import deepcopy
+from functools import cached_property
 
 import numpy as np
 
@@ -39,7 +40,10 @@ class ModelGradients:
 
     def __init__(self, model, theta_bar):
         self._model, self.theta_bar = model, theta_bar
-        self._layout = theta_layout(model)[0]
+
+    @cached_property
+    def _layout(self):
+        return theta_layout(self._model)[0]
 
     def __getitem__(self, name):
         return self.per_world(name).sum(axis=0)

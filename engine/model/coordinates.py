@@ -6,6 +6,7 @@ degree of freedom; a quaternion three, a rotation vector in its own axes. Arrays
 with nv; those of the functions with `out` may also be another library's.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -27,14 +28,21 @@ class Coordinate(NamedTuple):
 
 def coordinates(model):
     """The coordinates of a Model (or of what has its jnt_type, jnt_qposadr, jnt_dofadr), in the order of qpos."""
+    return _coordinates(*(np.asarray(a, np.int64).tobytes() for a in
+                          (model.jnt_type, model.jnt_qposadr, model.jnt_dofadr)))  # fmt: skip
+
+
+@functools.lru_cache(maxsize=64)
+def _coordinates(*joints):
+    """A gradient asks several times, of a robot that does not change: a loop over joints takes longer than its step."""
     found = []
-    for j, (kind, q, v) in enumerate(zip(model.jnt_type, model.jnt_qposadr, model.jnt_dofadr, strict=True)):
-        q, v = int(q), int(v)
+    kinds, places, dofs = (np.frombuffer(a, np.int64).tolist() for a in joints)
+    for j, (kind, q, v) in enumerate(zip(kinds, places, dofs, strict=True)):
         if kind == FREE:
             found += [Coordinate(SCALAR, q + k, v + k, j) for k in range(3)]
             q, v = q + 3, v + 3
         found.append(Coordinate(QUATERNION if kind in (FREE, BALL) else SCALAR, q, v, j))
-    return found
+    return tuple(found)
 
 
 def quaternions(model):

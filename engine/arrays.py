@@ -118,7 +118,8 @@ def sizes_of(model, nconmax):
         "nsite": model.nsite, "nsensor": model.nsensor, "ntendon": model.ntendon, "nwrap": model.nwrap,
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
-        "nlone": 6 * model.nv if "lone" in features else 0, "nconmax": nconmax,
+        "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
+        "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
@@ -197,7 +198,10 @@ def model_pack(model, nconmax, features):
     pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
     _fill_dims(pack, model, sizes)
     opt = model.opt
-    pack["opt"][:] = (opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance)
+    pack["opt"][:] = (
+        opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance, opt.density,
+        opt.viscosity, *opt.wind,
+    )  # fmt: skip
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):

@@ -69,7 +69,10 @@ DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance"
+OPT = (
+    "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance density viscosity "
+    "wind_x wind_y wind_z"
+)
 
 # ---------------------------------------------------------------------------------------------------- the buffers
 
@@ -203,6 +206,9 @@ WORK = (
     Buffer("MhD", "real", "nm"),  # M + h D, factored in place
     Buffer("H", "real", "nh"),  # the solver's Hessian, factored in place
     Buffer("lone", "real", "nlone"),  # free_body.py
+    Buffer("fluid", "vec3", "nfluid",
+        "fluid_box fluid_omega fluid_u fluid_ang fluid_lin fluid_turn fluid_slide",
+    ),
     Buffer("etree", "int", "nv", "tree_parent tree_run tree_depth tree_row"),  # elimination tree of H
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),

@@ -22,6 +22,7 @@ from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_f
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.crba import mass_mul
+from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_implicit
 from engine.dynamics.kinematics import mocap_vjp
@@ -39,7 +40,7 @@ from engine.dynamics.sweeps import inwards, outwards
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
-from engine.model.constants import MAXVAL
+from engine.model.constants import IMPLICITFAST, MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import DIVERGED, OK, OVERFLOW
 from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
@@ -78,6 +79,14 @@ def ball_limit_terms(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     equalities(m, d, w)
+
+
+@outline("md", "w forces", when="fluid")
+@ti.func
+def fluid_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    flows(m, d, w)
+    if forces:
+        drags(m, d, w)
 
 
 @outline("md", "w forces", when="tendon")
@@ -121,6 +130,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     inwards(m, d, w, forces)
     if forces:
         passive(m, d, w)
+    fluid_terms(m, d, w, forces)
     tendon_terms(m, d, w, forces)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
@@ -273,6 +283,12 @@ def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     gravcomp_vjp(m, d, g, w, actuated)
 
 
+@outline("mdg", "w", when="fluid")
+@ti.func
+def fluid_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    fluid_vjp(m, d, g, w)
+
+
 @outline("mdg", "w", when="equality")
 @ti.func
 def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
@@ -305,11 +321,20 @@ def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     tendons_vjp(m, d, g, w, implicit)
 
 
+@outline("mdg", "w", when="fluid")
+@ti.func
+def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """What the fluid adds to D, whose adjoint is that of motions."""
+    fluid_slopes_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit")
 @ti.func
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
+    if implicit and m.integrator == IMPLICITFAST:
+        resistance_adjoint(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 
@@ -351,6 +376,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
+    fluid_adjoint(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)

@@ -35,7 +35,6 @@ def simulators():
             mj.opt.solver, mj.opt.jacobian = mujoco.mjtSolver.mjSOL_NEWTON, mujoco.mjtJacobian.mjJAC_DENSE
             mj.opt.tolerance, mj.opt.ls_tolerance = 1e-14, 1e-9
             mj.opt.iterations, mj.opt.ls_iterations = 500, 200
-            mj.opt.density = mj.opt.viscosity = 0.0
             if integrator is not None:
                 mj.opt.integrator = integrator
             model = load(mj)

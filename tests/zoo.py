@@ -99,6 +99,7 @@ SMOOTH = {
     ),
     "polynomial ball spring": single('<joint type="ball" stiffness="5 3 2" damping=".4 .2 .3"/>'),
     "polynomial free damper": single('<joint type="free" damping=".4 .2 .3"/>'),
+    "fluid": model(FLOATER).replace("<option", '<option density="200" viscosity=".3" wind=".4 -.2 .1"', 1),
     "gravcomp": model(COMPENSATED),
     "gravcomp of actuators": model(
         BY_ACTUATORS, '<actuator><motor joint="t1" gear="3"/><velocity joint="t3" kv="2"/></actuator>'

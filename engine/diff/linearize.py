@@ -11,7 +11,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
 from engine.diff.tape import HELD, MOCAP, Tape
-from engine.model.constants import RK4
+from engine.model.constants import IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.ties import ties
 from engine.simulator import Simulator, whole
@@ -32,8 +32,14 @@ def linearize(sim, frame_skip=1):
         return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, sim.model.nu), np_real())
     steps = getattr(sim, "_linearizer", None)
     if steps is None:
-        steps = sim._linearizer = (AdjointRows if len(ties(sim.model)) else Linearizer)(sim)
+        steps = sim._linearizer = (AdjointRows if coupled(sim.model) else Linearizer)(sim)
     return steps(frame_skip)
+
+
+def coupled(model):
+    """Whether something that the kernel of Linearizer does not know makes dofs of several joints feel each other."""
+    fluid = model.opt.density > 0 or model.opt.viscosity > 0
+    return len(ties(model)) > 0 or fluid and model.opt.integrator == IMPLICITFAST
 
 
 class Linearizer:
@@ -73,7 +79,7 @@ class Linearizer:
 
 
 class AdjointRows:
-    """The same of a model with equality constraints, which the kernel of Linearizer does not know: each row is the
+    """The same of a model with what the kernel of Linearizer does not know: each row is the
     adjoint of a step, in a world of its own."""
 
     COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *HELD, *MOCAP)

@@ -21,6 +21,7 @@ and is filled up to a multiple of sixteen.
 import taichi as ti
 
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.fluid import fluid_jacobian
 from engine.dynamics.gravcomp import gravcomp_jacobian
 from engine.dynamics.kinematics import origin
 from engine.dynamics.rnea import own_force
@@ -294,6 +295,7 @@ def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i3
                 c[y] = c[y] + c[h]
     applied_jacobian(m, d, l, w, o)
     gravcomp_jacobian(m, d, l, w, o, width)
+    fluid_jacobian(m, d, l, w, o, width)
 
 
 @ti.func

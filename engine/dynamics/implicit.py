@@ -1,8 +1,8 @@
 """What is implicit in the velocity update of Euler and implicitfast (MuJoCo documentation, "Numerical integration").
 
     (M + h D) a_eff = M a         D = diag(damping's slope); implicitfast adds the actuators' velocity derivatives,
-                                  those of tendons' dampers where M has entries (tendon.py), and, for lone free bodies,
-                                  that of the bias (free_body.py)
+                                  those of tendons' dampers where M has entries (tendon.py), those of a fluid (fluid.py)
+                                  and, for lone free bodies, that of the bias (free_body.py)
 Adjoint: mu = -(M + h D)^-T a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and h mu^T dD a_eff, goes
 through rnea_vjp (columns P, Q) and `damping_vjp`.
 """
@@ -14,6 +14,7 @@ from engine.compiler.stages import outline
 from engine.dynamics.actuation import TENDON, actuator_input, clamped_force, raw_force, tendon_scale, transmission
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
+from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.passive import nonlinear_damping
@@ -121,12 +122,20 @@ def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
 
 
+@outline("md", "w", when="fluid")
+@ti.func
+def resistance(m: ti.template(), d: ti.template(), w: ti.i32):
+    """MhD gains h times the velocity slopes of the fluid's forces."""
+    fluid_slopes(m, d, w)
+
+
 @outline("md", "w", when="implicitfast")
 @ti.func
 def velocity_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """What implicitfast adds to M and dofs' damping in MhD."""
     actuator_slopes(m, d, w)
     tendon_slopes(m, d, w)
+    resistance(m, d, w)
     factor_lone(m, d, w)
 
 

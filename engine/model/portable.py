@@ -16,7 +16,7 @@ from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
 AGE = 2  # of what is stored now; the header says it from 2 on
-_YOUNGER_OPTIONS = {"magnetic", "ccd_tolerance", "ccd_iterations", "multiccd"}  # than the first run files, of age 0
+_YOUNGER_OPTIONS = set("magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind".split())  # than age 0
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 
@@ -59,7 +59,7 @@ def model_from_arrays(arrays):
     known = {f.name for f in fields(Option)}
     if not known - _YOUNGER_OPTIONS <= set(header["opt"]) <= known:
         raise ModelError(f"the stored options are {sorted(header['opt'])}; this version has {sorted(known)}")
-    vectors = [name for name in ("gravity", "magnetic") if name in header["opt"]]
+    vectors = [name for name in ("gravity", "magnetic", "wind") if name in header["opt"]]
     opt = Option(**header["opt"] | {name: cast(f"option {name}", header["opt"][name], np.float64) for name in vectors})
     keys = Keyframes(header["keys"], *(arrays[f"key_{name}"] for name in KEYS))
     meshes = [(arrays[f"mesh_vert.{i}"], arrays[f"mesh_face.{i}"]) for i in range(header["meshes"])]

@@ -21,6 +21,7 @@ from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.crba import mass_mul
+from engine.dynamics.fluid import fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
@@ -38,6 +39,7 @@ from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.tendon import tendons_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
+from engine.model.constants import IMPLICITFAST
 from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
@@ -50,13 +52,13 @@ STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
     "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
     "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP GRAVCOMP_VJP "
-    "ACCELERATION_VJP TENDON_VJP"
+    "ACCELERATION_VJP TENDON_VJP FLUID_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
     CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
-    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP,
+    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP, FLUID_VJP,
 ) = range(len(STAGES))  # fmt: skip
 
 
@@ -125,6 +127,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
+        if i and m.integrator == IMPLICITFAST:
+            fluid_slopes_vjp(m, d, g, w)
         rnea_vjp(m, d, g, w, i)
         mocap_vjp(m, d, g, w)
     elif what == SENSORS_VJP:
@@ -147,6 +151,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == GRAVCOMP_VJP:
         gravcomp_vjp(m, d, g, w, 1)
         gravcomp_vjp(m, d, g, w, 0)
+    elif what == FLUID_VJP:
+        fluid_vjp(m, d, g, w)
     elif what == TENDON_VJP:
         # after all others; springs and dampers, armature
         tendons_vjp(m, d, g, w, i)

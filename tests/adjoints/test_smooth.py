@@ -157,6 +157,49 @@ def test_rnea_and_xfrc(probes, name, applied):
         rnea(probe, state, applied)
 
 
+FLUID_BARS = ("qpos", "qvel", "body_mass", "body_inertia", "gravity")
+
+
+def drag(probe, state):
+    """z . (M a + bias - passive) at a state, and its adjoints: drag has those of bodies' motions, which RNEA's turns
+    into those of the state."""
+    case = p.Case(probe, state)
+    z = case.rng.normal(size=case.model.nv)
+
+    def forward():
+        case.run(p.TERMS)
+        d = case.sim.data
+        return float(z @ (probe.column("ma") + d.qfrc_bias[0] - d.qfrc_passive[0]))
+
+    case.set()
+    case.run(p.TERMS)
+    probe.clear()
+    probe.column("z")[:] = z
+    case.run((p.MOTIONS, 0), p.PASSIVE_VJP, p.FLUID_VJP, (p.RNEA_VJP, 0))
+    return case, forward, {n: probe.bar(n) for n in FLUID_BARS}
+
+
+def test_fluid(probes):
+    mj, probe = probes(zoo.SMOOTH["fluid"])
+    for state in states(mj, (0, 1)):
+        case, forward, bars = drag(probe, state)
+        case.compare(forward, bars)
+
+
+def test_fluid_at_rest(probes):
+    """|v| v is flat there: density does nothing, and the derivative is viscosity's."""
+    still = zoo.SMOOTH["fluid"].replace('wind=".4 -.2 .1"', "")
+    mj, probe = probes(still)
+    thin = probes(still.replace('density="200"', ""))[1]
+    for qpos, qvel, act, ctrl in states(mj, (0,)):
+        state = qpos, 0 * qvel, act, ctrl
+        dense = drag(probe, state)[2]
+        case, forward, bars = drag(thin, state)
+        case.compare(forward, bars)
+        for name in FLUID_BARS:
+            np.testing.assert_allclose(dense[name], bars[name], rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("name", zoo.TENDONS)
 def test_tendons(probes, name):
     """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""

@@ -281,8 +281,7 @@ FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>
 REFUSED = [
     ({"option": "<option integrator='implicit'/>"}, "integrator = implicit; allowed: Euler, RK4, implicitfast"),
     ({"option": "<option integrator='discrete'/>"}, "integrator = discrete"),
-    ({"option": "<option density='1.2'/>"}, "option density = 1.2"),
-    ({"option": "<option viscosity='0.1'/>"}, "option viscosity = 0.1"),
+    ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
     ({"option": "<option noslip_iterations='3'/>"}, "noslip_iterations = 3"),
     ({"option": "<option actuatorgroupdisable='1'/>"}, "actuatorgroupdisable"),
     (flag("override='enable'"), "flag override"),
@@ -329,19 +328,16 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    scene = falling(option="<option density='1' viscosity='1'/>", geom="surfacevel='1 0 0'")
+    option = "<option density='1' noslip_iterations='1'/>"
+    scene = falling(option=option, geom="surfacevel='1 0 0' fluidshape='ellipsoid'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)
     assert len(error.value.refused) == 3
 
 
-def test_swimmer_is_refused_until_the_caller_drains_the_pool():
-    path = asset("swimmer.xml")
-    with pytest.raises(UnsupportedError, match="swimmer.xml uses 2"):
-        load(path)
-    mj = mujoco.MjModel.from_xml_path(path)
-    mj.opt.density = mj.opt.viscosity = 0
-    assert load(mj).nv == 5
+def test_the_swimmer_swims():
+    model = load(asset("swimmer.xml"))
+    assert model.nv == 5 and (model.opt.density, model.opt.viscosity) == (4000, 0.1)
 
 
 TRANSLATED = [

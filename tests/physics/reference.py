@@ -12,8 +12,8 @@ SMOOTH = (
     "qfrc_bias", "qfrc_passive", "qfrc_actuator", "qfrc_smooth", "xpos", "xipos", "act_dot", "actuator_force",
 )  # fmt: skip
 POISONED = (
-    "body", "xquat", "dof", "dofr", "M", "MhD", "H", "lone", "con_v", "con_r", "con_feature", "con_J", "con_turn",
-    "turn_J", "row_r", "act_dot", "sensordata", "tendon", "ten_J",
+    "body", "xquat", "dof", "dofr", "M", "MhD", "H", "lone", "fluid", "con_v", "con_r", "con_feature", "con_J",
+    "con_turn", "turn_J", "row_r", "act_dot", "sensordata", "tendon", "ten_J",
 )  # fmt: skip
 RNG_FORCE = 1.0
 

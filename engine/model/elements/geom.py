@@ -81,8 +81,13 @@ class Geom(Kind):
         arrays["geom_dataid"][mj.geom_type != c.MESH] = -1  # only meshes are kept for drawing
         return arrays
 
+    def refused(self, mujoco, mj):
+        if mj.opt.density > 0 or mj.opt.viscosity > 0:
+            for g in np.flatnonzero(mj.geom_fluid[:, 0]):
+                yield f"{self.who(mujoco, mj, g)}: fluidshape = ellipsoid; allowed: none (its body's inertia as a box)"
+
     def changed(self, mujoco, mj):
-        if mj.geom_fluid[:, 0].any():
+        if mj.geom_fluid[:, 0].any() and not (mj.opt.density > 0 or mj.opt.viscosity > 0):
             yield "fluidshape of geoms: left out, since there is no fluid"
 
     def check_indices(self, m):

@@ -28,6 +28,9 @@ class Option:
     ccd_tolerance: float = 1e-6
     ccd_iterations: int = 35
     multiccd: bool = True
+    density: float = 0.0
+    viscosity: float = 0.0
+    wind: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.
@@ -65,6 +68,9 @@ def option_of(mujoco, mj):
     return Option(
         gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
         magnetic=np.array(mj.opt.magnetic),
+        density=max(mj.opt.density, 0.0),  # MuJoCo asks whether they are above zero
+        viscosity=max(mj.opt.viscosity, 0.0),
+        wind=np.array(mj.opt.wind),
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
         multiccd=not disabled(mujoco, mj, "MULTICCD"),
@@ -89,6 +95,9 @@ class OptionKind(Kind):
         "ccd_tolerance": number(1e-6, 0),
         "ccd_iterations": whole(35),
         "multiccd": flag()._replace(default=True),
+        "density": number(0.0, 0),
+        "viscosity": number(0.0, 0),
+        "wind": vector((0, 0, 0), 3),
     }
 
     def refusals(self, mujoco, mj):
@@ -96,9 +105,6 @@ class OptionKind(Kind):
         integrator = mujoco.mjtIntegrator(opt.integrator).name.removeprefix("mjINT_")
         if integrator not in ("EULER", "RK4", "IMPLICITFAST"):
             yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicitfast"
-        for name in ("density", "viscosity"):
-            if getattr(opt, name):
-                yield f"option {name} = {getattr(opt, name):g} (forces of a fluid); allowed: 0"
         if opt.noslip_iterations:
             yield f"option noslip_iterations = {opt.noslip_iterations}; allowed: 0"
         if opt.disableactuator:
@@ -139,13 +145,15 @@ class OptionKind(Kind):
             ("ccd_tolerance", lambda x: x >= 0, "zero or more"),
             ("ccd_iterations", lambda x: _counts(x) and x <= 1000, "1 to 1000, whole"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
+            ("density", lambda x: x >= 0, "zero or more"),
+            ("viscosity", lambda x: x >= 0, "zero or more"),
             ("eulerdamp", lambda x: x in (0, 1), "True, False"),
             ("refsafe", lambda x: x in (0, 1), "True, False"),
         ):
             value = getattr(m.opt, name)
             if not (_finite(value, ()) and good(value)):
                 raise ModelError(f"option {name} = {value}; allowed: {allowed}")
-        for name in ("gravity", "magnetic"):
+        for name in ("gravity", "magnetic", "wind"):
             if not _finite(getattr(m.opt, name), (3,)):
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: three finite numbers")
         for name, kinds, names in (

@@ -1,0 +1,258 @@
+"""Forces of the fluid around the robot on bodies that are taken for boxes (MuJoCo documentation, Computation, "Passive
+forces": the model of the inertia box).
+
+The box has the body's mass and inertia: b_i^2 = 6 (I_j + I_k - I_i) / mass. With omega and u, the angular velocity of
+the body and that of its centre of mass relative to the wind, in its principal axes, torque and force there are
+
+    -(pi d^3 beta + rho b_i (b_j^4 + b_k^4) |omega_i| / 64) omega_i,    -(3 pi d beta + rho b_j b_k |u_i| / 2) u_i
+
+d the mean of the box's sides, beta the fluid's viscosity, rho its density.
+
+Implicitfast takes D = sum of J^T B J for it, B minus the derivative of F by V, which is symmetric.
+
+Adjoint of -sum of L . F, L a body's motion by z: F is fixed to the body but for the wind, which is taken off V.
+"""
+
+import taichi as ti
+
+from engine.compiler.features import serves
+from engine.dynamics.crba import diagonal_at
+from engine.dynamics.kinematics import origin
+from engine.math.index import bounded
+from engine.math.quat import quat_mul, rotate, rotate_back
+from engine.math.spatial import cross_force
+from engine.math.types import MINVAL, vec3
+
+AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))  # each with the two others
+
+
+@ti.func
+def wind(m: ti.template()):
+    return vec3(m.wind_x, m.wind_y, m.wind_z)
+
+
+@ti.func
+def box_of(m: ti.template(), b: ti.i32):
+    """Sides of body b's box."""
+    sides = vec3(0.0, 0.0, 0.0)
+    for i, j, k in ti.static(AXES):
+        square = m.body_inertia[b, j] + m.body_inertia[b, k] - m.body_inertia[b, i]
+        sides[i] = ti.sqrt(ti.max(MINVAL, square) / m.body_mass[b] * 6.0)
+    return sides
+
+
+@ti.func
+def drag_of(m: ti.template(), box: vec3):
+    """Torque over -omega and force over -u at rest, and how they grow with |omega_i| and |u_i|."""
+    d = (box[0] + box[1] + box[2]) / 3.0
+    turn = ti.math.pi * m.viscosity * d * d * d
+    slide = 3.0 * ti.math.pi * m.viscosity * d
+    turns = vec3(0.0, 0.0, 0.0)
+    slides = vec3(0.0, 0.0, 0.0)
+    for i, j, k in ti.static(AXES):
+        turns[i] = m.density / 64.0 * box[i] * (box[j] ** 4 + box[k] ** 4)
+        slides[i] = m.density / 2.0 * box[j] * box[k]
+    return turn, slide, turns, slides
+
+
+@ti.func
+def in_fluid(m: ti.template(), b: ti.i32):
+    """Whether there is one that does something to body b: b moves, and MuJoCo leaves out what weighs nothing."""
+    return (m.density > 0 or m.viscosity > 0) and m.body_lastdof[b] >= 0 and m.body_mass[b] >= MINVAL
+
+
+@ti.func
+def axes(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
+    """Principal axes of body b and its centre of mass from the origin."""
+    k = bounded(w * m.nbody + b)
+    return quat_mul(d.xquat[k], m.body_iquat[b]), d.xipos[k] - origin(m, d, w, b)
+
+
+@ti.func
+def about_origin(q, r: vec3, torque: vec3, force: vec3):
+    """The wrench about the origin, in the world's axes, of one at the centre of mass in principal axes."""
+    f = rotate(q, force)
+    return rotate(q, torque) + r.cross(f), f
+
+
+@ti.func
+def flows(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Of each body its box, omega and u, the wrench F, and minus the derivatives of torque and force by omega and u."""
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            k = bounded(w * m.nbody + b)
+            q, r = axes(m, d, w, b)
+            box = box_of(m, b)
+            omega = rotate_back(q, d.vel_ang[k])
+            u = rotate_back(q, d.vel_lin[k] + d.vel_ang[k].cross(r) - wind(m))
+            turn, slide, turns, slides = drag_of(m, box)
+            turns = turns * ti.abs(omega)
+            slides = slides * ti.abs(u)
+            fa, fl = about_origin(q, r, -(turn + turns) * omega, -(slide + slides) * u)
+            d.fluid_box[k] = box
+            d.fluid_omega[k] = omega
+            d.fluid_u[k] = u
+            d.fluid_ang[k] = fa
+            d.fluid_lin[k] = fl
+            d.fluid_turn[k] = turn + 2.0 * turns
+            d.fluid_slide[k] = slide + 2.0 * slides
+
+
+@ti.func
+def slope_of(d: ti.template(), k: ti.i32, q, r: vec3, ang: vec3, lin: vec3):
+    """B times a change (ang, lin) of V."""
+    turn = d.fluid_turn[k] * rotate_back(q, ang)
+    return about_origin(q, r, turn, d.fluid_slide[k] * rotate_back(q, lin + ang.cross(r)))
+
+
+@ti.func
+def drags(m: ti.template(), d: ti.template(), w: ti.i32):
+    """qfrc_passive gains the fluid's forces."""
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            k = bounded(w * m.nbody + b)
+            i = m.body_lastdof[b]
+            while i >= 0:
+                s = bounded(w * m.nv + i)
+                f = d.cdof_ang[s].dot(d.fluid_ang[k]) + d.cdof_lin[s].dot(d.fluid_lin[k])
+                d.qfrc_passive[w, i] = d.qfrc_passive[w, i] + f
+                i = m.tree_parent[i]
+
+
+@ti.func
+def fluid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds -sum of L . dF to the adjoints of the bodies' motions and poses, masses and inertias."""
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            k = bounded(w * m.nbody + b)
+            q, r = axes(m, d, w, b)
+            fa = d.fluid_ang[k]
+            fl = d.fluid_lin[k]
+            g.l_ang[k] = g.l_ang[k] - fa
+            g.l_lin[k] = g.l_lin[k] - fl
+            va, vl = slope_of(d, k, q, r, d.l_ang[k], d.l_lin[k])
+            g.vel_ang[k] = g.vel_ang[k] + va
+            g.vel_lin[k] = g.vel_lin[k] + vl
+            p1a, p1l = cross_force(d.l_ang[k], d.l_lin[k], fa, fl)
+            p2a, p2l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
+            g.pose_ang[k] = g.pose_ang[k] + p1a - p2a
+            g.pose_lin[k] = g.pose_lin[k] + p1l - p2l
+            turn = d.fluid_omega[k] * rotate_back(q, d.l_ang[k])
+            slide = d.fluid_u[k] * rotate_back(q, d.l_lin[k] + d.l_ang[k].cross(r))
+            box_vjp(m, d, g, w, b, turn, slide, ti.abs(d.fluid_omega[k]) * turn, ti.abs(d.fluid_u[k]) * slide)
+
+
+@ti.func
+def box_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, turn: vec3, slide: vec3,
+            turns: vec3, slides: vec3):  # fmt: skip
+    """From the adjoints of what `drag_of` gives (of the first two, their summands) to mass and inertia."""
+    box = d.fluid_box[bounded(w * m.nbody + b)]
+    side = (box[0] + box[1] + box[2]) / 3.0
+    mean = ti.math.pi * m.viscosity * (side * side * turn.sum() + slide.sum())
+    bar = vec3(mean, mean, mean)
+    for i, j, k in ti.static(AXES):
+        x = m.density / 64.0 * turns[i]
+        bar[i] = bar[i] + x * (box[j] ** 4 + box[k] ** 4)
+        bar[j] = bar[j] + 4.0 * x * box[i] * box[j] ** 3
+        bar[k] = bar[k] + 4.0 * x * box[i] * box[k] ** 3
+        y = m.density / 2.0 * slides[i]
+        bar[j] = bar[j] + y * box[k]
+        bar[k] = bar[k] + y * box[j]
+    mass = m.body_mass[b]
+    for i, j, k in ti.static(AXES):
+        g.body_mass[w, b] = g.body_mass[w, b] - bar[i] * box[i] / (2.0 * mass)
+        if m.body_inertia[b, j] + m.body_inertia[b, k] - m.body_inertia[b, i] > MINVAL:
+            x = bar[i] * 3.0 / (mass * box[i])
+            g.body_inertia[w, b, i] = g.body_inertia[w, b, i] - x
+            g.body_inertia[w, b, j] = g.body_inertia[w, b, j] + x
+            g.body_inertia[w, b, k] = g.body_inertia[w, b, k] + x
+
+
+@ti.func
+def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
+    """MhD gains h D."""
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            q, r = axes(m, d, w, b)
+            i = m.body_lastdof[b]
+            while i >= 0:
+                s = bounded(w * m.nv + i)
+                ang, lin = slope_of(d, bounded(w * m.nbody + b), q, r, d.cdof_ang[s], d.cdof_lin[s])
+                e = diagonal_at(m, w, i)
+                j = i
+                while j >= 0:
+                    t = bounded(w * m.nv + j)
+                    d.MhD[e] = d.MhD[e] + m.timestep * (d.cdof_ang[t].dot(ang) + d.cdof_lin[t].dot(lin))
+                    e = e - 1
+                    j = m.tree_parent[j]
+                i = m.tree_parent[i]
+
+
+@ti.func
+def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds h mu^T dD a_eff = sum of P . dB E, P and E the motions by h mu and by a_eff = a + (a_eff - a), of which the
+    latter lies in Q; expects the adjoints of P and Q."""
+    h = m.timestep
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            k = bounded(w * m.nbody + b)
+            q, r = axes(m, d, w, b)
+            pa = h * d.p_ang[k]
+            pl = h * d.p_lin[k]
+            ea = d.u_ang[k] + d.q_ang[k]
+            el = d.u_lin[k] + d.q_lin[k]
+            b1a, b1l = slope_of(d, k, q, r, ea, el)
+            b2a, b2l = slope_of(d, k, q, r, pa, pl)
+            turn = rotate_back(q, pa) * rotate_back(q, ea)
+            slide = rotate_back(q, pl + pa.cross(r)) * rotate_back(q, el + ea.cross(r))
+            still, calm, turns, slides = drag_of(m, d.fluid_box[k])
+            omega = d.fluid_omega[k]
+            u = d.fluid_u[k]
+            turns = 2.0 * turns * ti.math.sign(omega) * turn
+            va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
+            g.p_ang[k] = g.p_ang[k] + h * b1a
+            g.p_lin[k] = g.p_lin[k] + h * b1l
+            g.u_ang[k] = g.u_ang[k] + b2a
+            g.u_lin[k] = g.u_lin[k] + b2l
+            g.q_ang[k] = g.q_ang[k] + b2a
+            g.q_lin[k] = g.q_lin[k] + b2l
+            g.vel_ang[k] = g.vel_ang[k] + va
+            g.vel_lin[k] = g.vel_lin[k] + vl
+            x1a, x1l = cross_force(pa, pl, b1a, b1l)
+            x2a, x2l = cross_force(ea, el, b2a, b2l)
+            x3a, x3l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
+            g.pose_ang[k] = g.pose_ang[k] - x1a - x2a - x3a
+            g.pose_lin[k] = g.pose_lin[k] - x1l - x2l - x3l
+            box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
+
+
+@serves("fluid")
+@ti.func
+def fluid_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, width: ti.i32):
+    """The rows at lin_rows[o:], `width` numbers each, gain d(-qfrc)/dq and, behind m.ld, /dv of the fluid's forces.
+
+    Seen from the body, dof j changes V less the wind W by psi_j + S_j x W (derivatives.py).
+    """
+    for b in range(1, m.nbody):
+        if in_fluid(m, b):
+            h = bounded(w * m.nbody + b)
+            q, r = axes(m, d, w, b)
+            j = m.body_lastdof[b]
+            while j >= 0:
+                t = bounded(w * m.nv + j)
+                ta = d.cdof_ang[t]
+                tl = d.cdof_lin[t]
+                va, vl = slope_of(d, h, q, r, ta, tl)
+                pa, pl = slope_of(d, h, q, r, l.psi_ang[t], l.psi_lin[t] + ta.cross(wind(m)))
+                ca, cl = cross_force(ta, tl, d.fluid_ang[h], d.fluid_lin[h])
+                i = m.body_lastdof[b]
+                while i >= 0:
+                    s = bounded(w * m.nv + i)
+                    x = o + i * width + j
+                    by_q = d.cdof_ang[s].dot(pa) + d.cdof_lin[s].dot(pl)
+                    if i < j and m.dof_group[i] != m.dof_group[j]:  # axis i stays, the force moves
+                        by_q = by_q - d.cdof_ang[s].dot(ca) - d.cdof_lin[s].dot(cl)
+                    l.lin_rows[x] = l.lin_rows[x] + by_q
+                    l.lin_rows[x + m.ld] = l.lin_rows[x + m.ld] + d.cdof_ang[s].dot(va) + d.cdof_lin[s].dot(vl)
+                    i = m.tree_parent[i]
+                j = m.tree_parent[j]

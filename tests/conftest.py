@@ -19,6 +19,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else None
 engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"), threads=THREADS)
 
+# Tests of one line share a kernel that takes most of a minute to compile: one of several test processes does, not each.
+TOGETHER = (
+    ("tests/adjoints/",),  # one stage at a time, adjoint/probe.py
+    ("tests/diff/test_linearize", "tests/controllers/", "tests/faults/", "tests/optimize/", "tests/scenes/test_parity",
+     "tests/physics/test_random_robots", "tests/physics/test_mocap", "tests/demos/test_commands"),  # linearize
+)  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByKernel(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return next((group[0] for group in TOGETHER if nodeid.startswith(group)), super()._split_scope(nodeid))
+
+    return ByKernel(config, log)
+
 
 @pytest.fixture(scope="session")
 def simulators():

@@ -109,7 +109,7 @@ def sizes_of(model, nconmax):
     chain = max(longest_chain(columns, coupled), most_columns(model))
     swept, partners, always = broad_phase(model)
     features = features_of(model)
-    convex, rolling = "convex" in features, "rolling" in features
+    convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -119,6 +119,7 @@ def sizes_of(model, nconmax):
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
+        "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},

@@ -206,6 +206,9 @@ WORK = (
     Buffer("MhD", "real", "nm"),  # M + h D, factored in place
     Buffer("H", "real", "nh"),  # the solver's Hessian, factored in place
     Buffer("lone", "real", "nlone"),  # free_body.py
+    Buffer("MhU", "real", "nfull"),  # of M + h (C + D) what is above the diagonal, transposed: bias_slope.py, lu.py
+    Buffer("slope", "vec3", "nslope", "slope_p slope_n0 slope_n1 slope_n2"),
+    Buffer("slope_dof", "vec3", "nslopedof", "sig_ang sig_lin"),
     Buffer("fluid", "vec3", "nfluid",
         "fluid_box fluid_omega fluid_u fluid_ang fluid_lin fluid_turn fluid_slide",
     ),
@@ -287,6 +290,7 @@ ADJOINT = (
         "l_ang l_lin acc_ang acc_lin u_ang u_lin vel_ang vel_lin pose_ang pose_lin p_ang p_lin q_ang "
         "q_lin",
     ),
+    Buffer("slope_bar", "vec3", "nslope", "e_ang e_lin r_ang r_lin"),
     Buffer("qpos_bar", "real", "nv"),  # in the tangent space
     Buffer("qvel_bar", "real", "nv"),
     Buffer("act_bar", "real", "na"),

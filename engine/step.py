@@ -21,10 +21,11 @@ from engine.contact.collide import geom_poses
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
+from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
-from engine.dynamics.implicit import effective_acceleration, has_implicit
+from engine.dynamics.implicit import effective_acceleration, has_implicit, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
@@ -40,7 +41,7 @@ from engine.dynamics.sweeps import inwards, outwards
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
-from engine.model.constants import IMPLICITFAST, MAXVAL
+from engine.model.constants import IMPLICIT, MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import DIVERGED, OK, OVERFLOW
 from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
@@ -328,13 +329,21 @@ def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     fluid_slopes_vjp(m, d, g, w)
 
 
+@outline("mdg", "w", when="implicit")
+@ti.func
+def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    bias_slopes_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit")
 @ti.func
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
-    if implicit and m.integrator == IMPLICITFAST:
+    if implicit and has_slopes(m):
         resistance_adjoint(m, d, g, w)
+        if m.integrator == IMPLICIT:
+            bias_slope_adjoint(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 

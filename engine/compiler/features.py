@@ -20,7 +20,7 @@ from engine import parts
 from engine.compiler.backend import settings
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
+from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
@@ -30,7 +30,8 @@ KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controll
 # name: what it stands for
 FEATURES = {
     "rk4": "the stages of Runge-Kutta",
-    "implicitfast": "velocity slopes of actuators and free bodies in the integrator",
+    "implicitfast": "velocity slopes of actuators, tendons and free bodies in the integrator",
+    "implicit": "the slope of the bias force in the integrator, too",
     "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
     "quaternion": "free and ball joints",
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
@@ -97,7 +98,8 @@ def features_of(model):
     equality = len(ties(model)) > 0
     return features_of_sensors(model) | _named(
         rk4=model.opt.integrator == RK4,
-        implicitfast=implicitfast,
+        implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
+        implicit=model.opt.integrator == IMPLICIT,
         lone=implicitfast and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
         long=_long(model),

@@ -1,8 +1,9 @@
-"""What is implicit in the velocity update of Euler and implicitfast (MuJoCo documentation, "Numerical integration").
+"""What is implicit in the velocity update of Euler, implicitfast and implicit (MuJoCo documentation, Computation).
 
     (M + h D) a_eff = M a         D = diag(damping's slope); implicitfast adds the actuators' velocity derivatives,
                                   those of tendons' dampers where M has entries (tendon.py), those of a fluid (fluid.py)
-                                  and, for lone free bodies, that of the bias (free_body.py)
+                                  and, for lone free bodies, that of the bias (free_body.py); implicit has the latter,
+                                  C, for all (bias_slope.py), and solves with M + h (C + D)
 Adjoint: mu = -(M + h D)^-T a_eff_bar,  a_bar = -M mu, and what is left, mu^T dM (a_eff - a) and h mu^T dD a_eff, goes
 through rnea_vjp (columns P, Q) and `damping_vjp`.
 """
@@ -12,15 +13,23 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.dynamics.actuation import TENDON, actuator_input, clamped_force, raw_force, tendon_scale, transmission
+from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
+from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
-from engine.model.constants import EULER, IMPLICITFAST, TRN_TENDON
+from engine.model.constants import EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
+
+
+@ti.func
+def has_slopes(m: ti.template()):
+    """Whether D has more than the slopes of dofs' own damping."""
+    return m.integrator == IMPLICITFAST or m.integrator == IMPLICIT
 
 
 @ti.func
@@ -28,7 +37,7 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     """Whether the velocity update solves with M + h D. The adjoint of Euler's does so also where no dof is damped:
     nothing is implicit there, but the first bit of damping would be."""
     r = 0
-    if m.integrator == IMPLICITFAST:
+    if has_slopes(m):
         r = 1
     if m.integrator == EULER and m.eulerdamp:
         r = adjoint
@@ -132,16 +141,43 @@ def resistance(m: ti.template(), d: ti.template(), w: ti.i32):
 @outline("md", "w", when="implicitfast")
 @ti.func
 def velocity_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """What implicitfast adds to M and dofs' damping in MhD."""
+    """What implicitfast and implicit add to M and dofs' damping in MhD, but for the slope of the bias force."""
     actuator_slopes(m, d, w)
     tendon_slopes(m, d, w)
     resistance(m, d, w)
+
+
+@outline("md", "w", when="lone")
+@ti.func
+def lone_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
     factor_lone(m, d, w)
+
+
+@outline("md", "w", when="implicit")
+@ti.func
+def factor_unsymmetric(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Factor M + h (C + D), C the slope of the bias force."""
+    o = w * m.nm
+    copy_blocks(m, d.MhU, o >> 2, d.MhD, o >> 2, m.nm >> 2)
+    add_bias_slopes(m, d, w)
+    factor_lu(m, d.MhD, d.MhU, o)
+    for k in range(m.nv):
+        e = diagonal_at(m, w, k)
+        d.MhU[e] = d.MhD[e]
+
+
+@serves("implicit")
+@ti.func
+def solve_unsymmetric(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
+    if transposed:
+        solve_lu(m, d.MhU, d.MhD, w, x)
+    else:
+        solve_lu(m, d.MhD, d.MhU, w, x)
 
 
 @ti.func
 def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Factor M + h D."""
+    """Factor M + h D or, for `implicit`, M + h (C + D)."""
     nv = m.nv
     h = m.timestep
     o = w * m.nm
@@ -152,14 +188,22 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
         if ti.static(has.polynomial):
             b, slope, second = nonlinear_damping(m, d, w, j)
             d.MhD[e] = d.MhD[e] + h * slope
-    if m.integrator == IMPLICITFAST:
+    if has_slopes(m):
         velocity_slopes(m, d, w)
-    factor(m, d.MhD, o, m, 0)
+    if m.integrator == IMPLICITFAST:
+        lone_blocks(m, d, w)
+    if m.integrator == IMPLICIT:
+        factor_unsymmetric(m, d, w)
+    else:
+        factor(m, d.MhD, o, m, 0)
 
 
 @ti.func
 def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
-    solve(m, d.MhD, w * m.nm, m, 0, x.array, x.at(w, 0))
+    if m.integrator == IMPLICIT:
+        solve_unsymmetric(m, d, w, x, transposed)
+    else:
+        solve(m, d.MhD, w * m.nm, m, 0, x.array, x.at(w, 0))
     if m.integrator == IMPLICITFAST:
         solve_lone(m, d, w, x, transposed)
 
@@ -180,7 +224,8 @@ def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implic
 
 @ti.func
 def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds h mu^T dD a_eff: damping and, for implicitfast, what the actuators' velocity slopes depend on."""
+    """Adds h mu^T dD a_eff: damping and, for implicitfast and implicit, what the velocity slopes of actuators and
+    tendons depend on. Those of a fluid and of the bias force are about motions of bodies (step.py)."""
     nv = m.nv
     h = m.timestep
     for i in range(nv):
@@ -191,6 +236,7 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
             g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + second * D_bar
     if m.integrator == IMPLICITFAST:
         lone_vjp(m, d, g, w)
+    if has_slopes(m):
         tendon_slopes_vjp(m, d, g, w)
         actuator_slopes_vjp(m, d, g, w)
 

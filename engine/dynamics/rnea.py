@@ -19,11 +19,13 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.dynamics.kinematics import finish_axis, origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
 from engine.math.types import real, vec3
+from engine.model.constants import IMPLICIT
 
 
 @ti.func
@@ -177,6 +179,12 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
 
 
 @ti.func
+def sloped(m: ti.template(), damped: ti.i32):
+    """Whether the integrator takes the slope of the bias force, whose adjoint has parts here."""
+    return damped and m.integrator == IMPLICIT
+
+
+@ti.func
 def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, damped: ti.i32):
     """Tip to base: turns the bodies' adjoints into those of q (tangent), v and armature."""
     nbody = m.nbody
@@ -194,6 +202,20 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
         vbl = g.vel_lin[h]
         xba = g.pose_ang[h]
         xbl = g.pose_lin[h]
+        rba = vec3(0.0, 0.0, 0.0)
+        rbl = vec3(0.0, 0.0, 0.0)
+        eba = vec3(0.0, 0.0, 0.0)
+        ebl = vec3(0.0, 0.0, 0.0)
+        ea = vec3(0.0, 0.0, 0.0)
+        el = vec3(0.0, 0.0, 0.0)
+        if ti.static(has.implicit):
+            if sloped(m, damped):  # bias_slope.py
+                rba = g.r_ang[h]
+                rbl = g.r_lin[h]
+                eba = g.e_ang[h]
+                ebl = g.e_lin[h]
+                ea = d.u_ang[h] + d.q_ang[h]
+                el = d.u_lin[h] + d.q_lin[h]
         j0 = m.body_dofadr[b]
         j = j0 + m.body_dofnum[b] - 1
         while j >= j0:
@@ -201,6 +223,14 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             # what the velocities of this group add to V below it, after the group is done
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
+            fa = vec3(0.0, 0.0, 0.0)
+            fl = vec3(0.0, 0.0, 0.0)
+            if ti.static(has.implicit):
+                if sloped(m, damped):
+                    for k in range(first, j + 1):
+                        s = bounded(w * nv + k)
+                        ea = ea - d.qacc_eff[w, k] * d.cdof_ang[s]
+                        el = el - d.qacc_eff[w, k] * d.cdof_lin[s]
             for k in range(first, j + 1):
                 s = bounded(w * nv + k)
                 sa = d.cdof_ang[s]
@@ -229,6 +259,20 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 ta, tl = cross_force(sa * v, sl * v, aba, abl)
                 wa = wa + ta
                 wl = wl + tl
+                if ti.static(has.implicit):
+                    if sloped(m, damped):
+                        x = d.qacc_eff[w, k]
+                        ta, tl = cross_motion(ea, el, sa, sl)
+                        g.qvel_bar[k_v] = g.qvel_bar[k_v] + ta.dot(rba) + tl.dot(rbl)
+                        ta, tl = cross_force(x * ga + v * ea, x * gl + v * el, rba, rbl)
+                        sba = sba + x * eba - ta
+                        sbl = sbl + x * ebl - tl
+                        ta, tl = cross_force(sa * x, sl * x, rba, rbl)
+                        wa = wa + ta
+                        wl = wl + tl
+                        ta, tl = cross_force(sa * v, sl * v, rba, rbl)
+                        fa = fa + ta
+                        fl = fl + tl
                 # translations of a free joint are fixed to the world: three dofs of one group without rotation
                 if first == j or sa.dot(sa) > 0:
                     xa, xl = cross_force(sa, sl, sba, sbl)
@@ -240,6 +284,9 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 g.qpos_bar[k_q] = g.qpos_bar[k_q] + d.cdof_ang[s].dot(xba) + d.cdof_lin[s].dot(xbl)
             vba = vba + wa
             vbl = vbl + wl
+            if ti.static(has.implicit):
+                eba = eba + fa
+                ebl = ebl + fl
             j = first - 1
         if b != m.body_rootid[b]:
             p = bounded(w * nbody + m.body_parentid[b])
@@ -258,3 +305,9 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 g.p_lin[p] = g.p_lin[p] + g.p_lin[h]
                 g.q_ang[p] = g.q_ang[p] + g.q_ang[h]
                 g.q_lin[p] = g.q_lin[p] + g.q_lin[h]
+            if ti.static(has.implicit):
+                if sloped(m, damped):
+                    g.e_ang[p] = g.e_ang[p] + eba
+                    g.e_lin[p] = g.e_lin[p] + ebl
+                    g.r_ang[p] = g.r_ang[p] + rba
+                    g.r_lin[p] = g.r_lin[p] + rbl

@@ -20,10 +20,11 @@ from engine.diff.tape import MOCAP, Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
+from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.fluid import fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
-from engine.dynamics.implicit import effective_acceleration
+from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.passive import passive_vjp
@@ -39,7 +40,7 @@ from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.tendon import tendons_vjp
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
-from engine.model.constants import IMPLICITFAST
+from engine.model.constants import IMPLICIT
 from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
@@ -127,8 +128,10 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
-        if i and m.integrator == IMPLICITFAST:
+        if i and has_slopes(m):
             fluid_slopes_vjp(m, d, g, w)
+            if m.integrator == IMPLICIT:
+                bias_slopes_vjp(m, d, g, w)
         rnea_vjp(m, d, g, w, i)
         mocap_vjp(m, d, g, w)
     elif what == SENSORS_VJP:

@@ -8,7 +8,7 @@ from tests import zoo
 from tests.gradients.differences import ROUNDING, STEPS, Rollout, derivative
 from tests.physics.test_integrators import LONE
 
-INTEGRATORS = pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+INTEGRATORS = pytest.mark.parametrize("integrator", range(4), ids=("Euler", "RK4", "implicit", "implicitfast"))
 MODELS = {"joints that feel": zoo.SENSED, **zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
 MODELS |= {**{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}, **zoo.TAUT}
 
@@ -24,7 +24,7 @@ def cases(models, first):
     return pytest.mark.parametrize(("name", "integrator"), [
         pytest.param(name, k, id=f"{name}-{word}", marks=() if (i + j) % 3 == first else pytest.mark.slow)
         for i, name in enumerate(models)
-        for j, (word, k) in enumerate({"Euler": 0, "RK4": 1, "implicitfast": 3}.items())
+        for j, (word, k) in enumerate({"Euler": 0, "RK4": 1, "implicit": 2, "implicitfast": 3}.items())
     ])  # fmt: skip
 
 

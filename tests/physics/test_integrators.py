@@ -7,8 +7,8 @@ import pytest
 from tests import zoo
 from tests.physics.reference import gymnasium_asset, skip_older_rk4, skip_older_slopes
 
-INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}
-EULER, RK4, IMPLICITFAST = INTEGRATORS.values()
+INTEGRATORS = {"Euler": 0, "RK4": 1, "implicit": 2, "implicitfast": 3}
+EULER, RK4, IMPLICIT, IMPLICITFAST = INTEGRATORS.values()
 LONE = zoo.model(
     f'<body pos="0 0 1"><joint name="j" type="free" damping=".5"/>{zoo.BRICK}'
     f'<body pos=".1 0 0" euler="10 20 30">{zoo.ROD}</body></body>'
@@ -25,7 +25,7 @@ def difference(sim, data):
     return max(float(np.abs(a - b).max() / max(1.0, np.abs(b).max())) for a, b in pairs if b.size)
 
 
-@pytest.mark.parametrize("integrator", (EULER, RK4, IMPLICITFAST), ids=("Euler", "RK4", "implicitfast"))
+@pytest.mark.parametrize("integrator", tuple(INTEGRATORS.values()), ids=tuple(INTEGRATORS))
 @pytest.mark.parametrize("name", MODELS)
 def test_one_step_of_fast_motion(simulators, name, integrator):
     mj, sim = simulators(MODELS[name], integrator)
@@ -81,7 +81,7 @@ ROBOTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("integrator", (EULER, RK4, IMPLICITFAST), ids=("Euler", "RK4", "implicitfast"))
+@pytest.mark.parametrize("integrator", tuple(INTEGRATORS.values()), ids=tuple(INTEGRATORS))
 @pytest.mark.parametrize("name", ROBOTS)
 def test_trajectories(simulators, name, integrator):
     mj, sim = simulators(gymnasium_asset(name), integrator)
@@ -97,7 +97,7 @@ def test_trajectories(simulators, name, integrator):
 
 @pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", (0, 1), ids=zoo.CONES)
-@pytest.mark.parametrize("integrator", (EULER, RK4, IMPLICITFAST), ids=("Euler", "RK4", "implicitfast"))
+@pytest.mark.parametrize("integrator", tuple(INTEGRATORS.values()), ids=tuple(INTEGRATORS))
 def test_tumbling_bodies_in_contact(simulators, integrator, cone, condim):
     mj, sim = simulators(zoo.one_tree(f'cone="{zoo.CONES[cone]}"', zoo.CONDIMS[condim]), integrator)
     skip_older_rk4(mj)

@@ -53,7 +53,7 @@ _REFUSED_ENABLE = {
 }  # fmt: skip
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
-_INTEGRATORS, _CONES = (c.EULER, c.RK4, c.IMPLICITFAST), (c.PYRAMIDAL, c.ELLIPTIC)
+_INTEGRATORS, _CONES = (c.EULER, c.RK4, c.IMPLICIT, c.IMPLICITFAST), (c.PYRAMIDAL, c.ELLIPTIC)
 
 
 def disabled(mujoco, mj, *flags):
@@ -103,8 +103,8 @@ class OptionKind(Kind):
     def refusals(self, mujoco, mj):
         opt = mj.opt
         integrator = mujoco.mjtIntegrator(opt.integrator).name.removeprefix("mjINT_")
-        if integrator not in ("EULER", "RK4", "IMPLICITFAST"):
-            yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicitfast"
+        if integrator not in ("EULER", "RK4", "IMPLICIT", "IMPLICITFAST"):
+            yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicit, implicitfast"
         if opt.noslip_iterations:
             yield f"option noslip_iterations = {opt.noslip_iterations}; allowed: 0"
         if opt.disableactuator:

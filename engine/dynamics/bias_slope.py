@@ -106,8 +106,8 @@ def add_bias_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def bias_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Each body's own part of the adjoint of h mu^T C a_eff: adds to P's, V's, poses', masses' and inertias', writes E's
-    and those of A', which rnea_vjp sums. Expects motions P of mu, U of a and Q of a_eff - a, and their adjoints."""
+    """Each body's own part of the adjoint of h mu^T C a_eff: adds to P's, V's, poses', masses' and inertias', writes
+    E's and those of A', which rnea_vjp sums. Expects motions P of mu, U of a and Q of a_eff - a, and their adjoints."""
     h = m.timestep
     zero = vec3(0.0, 0.0, 0.0)
     world = w * m.nbody

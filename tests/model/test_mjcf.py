@@ -279,8 +279,7 @@ OF_MUJOCO_4 = ("flag speculative", "joint 'j': springyield", "tendon 't': spring
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
-    ({"option": "<option integrator='implicit'/>"}, "integrator = implicit; allowed: Euler, RK4, implicitfast"),
-    ({"option": "<option integrator='discrete'/>"}, "integrator = discrete"),
+    ({"option": "<option integrator='discrete'/>"}, "integrator = discrete; allowed: Euler, RK4, implicit, impl"),
     ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
     ({"option": "<option noslip_iterations='3'/>"}, "noslip_iterations = 3"),
     ({"option": "<option actuatorgroupdisable='1'/>"}, "actuatorgroupdisable"),

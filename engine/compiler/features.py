@@ -22,6 +22,7 @@ from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
 
@@ -42,6 +43,7 @@ FEATURES = {
     "tendon": "tendons",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
+    "own_pair": "pairs with contact parameters of their own",
     "broad": "so many candidate pairs that those which are near are found by a sweep",
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
@@ -108,6 +110,7 @@ def features_of(model):
         tendon=model.ntendon > 0,
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
+        own_pair=model.nown > 0,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
         segment=(~convex & ~planes & ~boxes & ~cylinders).any(),
@@ -124,7 +127,7 @@ def features_of(model):
         block=contact or ball_limit or equality or model.ntendon > 0,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
-        rolling=(model.pair_dim > 3).any(),
+        rolling=(condims(model) > 3).any(),
     )
 
 

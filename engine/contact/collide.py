@@ -12,6 +12,7 @@ from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.mesh import mesh_contacts
+from engine.contact.mixing import found_within, margin_of
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
@@ -63,8 +64,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
         x2 = d.geom_xpos[bounded(og + g2)]
         type1 = m.geom_type[g1]
         type2 = m.geom_type[g2]
-        margin = m.pair_margin[p] + m.pair_gap[p]
-        reach = m.pair_rbound[p] + margin
+        reach = m.geom_reach[g1] + m.geom_reach[g2]
         near = (x2 - x1).dot(x2 - x1) <= reach * reach
         n = vec3(0.0, 0.0, 0.0)
         if type1 == PLANE:
@@ -95,13 +95,13 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                     mesh_contacts(m, d, w, p)
                     ncon = d.ncon[w]
             else:
-                ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
+                ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, ncon)
     d.ncon[w] = ncon
 
 
 @ti.func
 def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: ti.i32, g2: ti.i32, type1: ti.i32,
-                 type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, margin: real, first: ti.i32):  # fmt: skip
+                 type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, first: ti.i32):  # fmt: skip
     """Contacts of one pair whose features need no search, from number `first` on; returns the next number."""
     ncon = first
     size1 = m.geom_size[g1]
@@ -109,6 +109,8 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     q2 = d.geom_xquat[bounded(w * m.ngeom + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
+    margin = found_within(m, p)
+    felt = margin_of(m, p)
     cand = 1
     most = 2
     if type1 == PLANE:
@@ -160,7 +162,7 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
         dist, pos, n = witness(kind1, c1, r1, d.geom_xquat[bounded(w * m.ngeom + g1)], kind2, c2, r2, q2, n)
         if not skip and dist <= margin:
             found = found + 1
-            if dist < m.pair_margin[p]:
+            if dist < felt:
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, n, y, kind1, a1, r1, kind2, a2, r2)
                 if ti.static(has.cylinder):
                     if ncon <= m.nconmax:

@@ -9,6 +9,7 @@ the second corner are moved on while the area grows. These are MuJoCo's rules.
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.contact.mixing import margin_of
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.support import farthest
 from engine.contact.witness import FACE, POINT, witness
@@ -96,6 +97,7 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if count > 4:
         b, c, e = quadrilateral(m, begin, count, a)
     ncon = d.ncon[w]
+    margin = margin_of(m, p)
     zero = vec3(0.0, 0.0, 0.0)
     for k in range(ti.min(count, 4)):
         number = a
@@ -110,6 +112,6 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             vertex = corner(m, begin, count, number)
         o = rotate(q2, m.hull_vert[vertex])
         dist, pos, normal = witness(FACE, x1, 0.0, q1, POINT, x2 + o, 0.0, q2, n)
-        if n.dot(o) <= 0 and dist < m.pair_margin[p]:
+        if n.dot(o) <= 0 and dist < margin:
             ncon = add_contact(m, d, w, p, ncon, dist, pos, normal, zero, FACE, zero, 0.0, POINT, zero, 0.0)
     d.ncon[w] = ncon

@@ -25,6 +25,7 @@ from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending
 from engine.contact.frame import tangent_hint
 from engine.contact.gjk import gjk
+from engine.contact.mixing import found_within
 from engine.contact.record import add_pose_bar, pair_poses
 from engine.contact.refine import refine
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
@@ -54,7 +55,7 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     type2 = m.geom_type[m.pair_geom2[p]]
     s1, r1 = core(type1, m.geom_size[m.pair_geom1[p]])
     s2, r2 = core(type2, m.geom_size[m.pair_geom2[p]])
-    reach = r1 + r2 + ti.max(m.pair_margin[p] + m.pair_gap[p], 0.0)
+    reach = r1 + r2 + ti.max(found_within(m, p), 0.0)
     round1 = type1 == ELLIPSOID or type1 == CYLINDER
     round2 = type2 == ELLIPSOID or type2 == CYLINDER
     corners = ti.cast(not round1 and not round2, ti.i32)
@@ -123,8 +124,7 @@ def look(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     d.ccd_near1[w] = -1
     d.ccd_near2[w] = -1
     d.ccd_found[w] = 0
-    margin = m.pair_margin[p] + m.pair_gap[p]
-    if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(margin, 0.0)):
+    if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(found_within(m, p), 0.0)):
         penetration(m, d, w, p)
 
 

@@ -465,7 +465,7 @@ UNLIKE = {
     "one direct": ('solref="-3000 -40" margin=".01"', 'solref=".02 1" solmix="0" gap=".02"', 'impratio="2"'),
     "weightless": ('solmix="0" solref=".04 .8" condim="1"', 'solmix="0" solimp=".5 .9 .01 .5 2" condim="3"', ""),
     "decided": ('solref="-900 -30" solimp=".5 .9 .01 .5 2"', 'solref=".03 1" priority="1" friction=".2 .005 .001"', ""),
-    "no friction": ('friction="0 0 0" condim="6"', 'friction="0 .02 0"', ""),
+    "no rolling friction": ('friction=".5 0 0" condim="6"', 'friction=".4 .02 0"', ""),
 }  # fmt: skip
 FRICTIONS = {
     "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',

@@ -223,7 +223,7 @@ def test_whose_parameters_count(probes, name, cone):
         state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(seed))
         assert constraint(probe, state)[0]
         size = {name: total + np.abs(probe.bar(name)) for name, total in size.items()}
-    rubs = probe.column("con_dim")[0] > 1 and name != "no friction"
+    rubs = probe.column("con_dim")[0] > 1
     if not mixed:
         assert not size["geom_friction"].any() and size["pair_friction"].any() == rubs
         return

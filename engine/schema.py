@@ -191,6 +191,7 @@ OK, DIVERGED, OVERFLOW = range(3)  # status of a world
 # Work: everything that a step recomputes.
 WORK = (
     Buffer("world_i", "int", "one", "ncon nblock nrow status stop_step stop_index solver_niter nneed merged"),
+    Buffer("world_r", "real", "one", "felt_within found_within"),  # of the pair at hand (contact/mixing.py)
     Buffer("body", "vec3", "nbody",
         "xpos xipos vel_ang vel_lin acc_ang acc_lin force_ang force_lin crb_com u_ang u_lin l_ang l_lin "
         "p_ang p_lin q_ang q_lin inertia_diag inertia_off crb_diag crb_off",

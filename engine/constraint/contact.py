@@ -13,7 +13,7 @@ from engine.constraint.impedance import reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
 from engine.contact.collide import collide, collide_vjp
-from engine.contact.mixing import dimensions_of, friction_of, friction_of_vjp, margin_of, mix_solver
+from engine.contact.mixing import friction_of, friction_of_vjp, margin_of, mix_solver
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
@@ -29,7 +29,6 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
     for k in range(d.ncon[w]):
         c = bounded(w * m.nconmax + k)
         pair = d.con_pair[c]
-        d.con_dim[c] = dimensions_of(m, pair)
         mix_solver(m, d, c, pair)
         diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
         resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga)

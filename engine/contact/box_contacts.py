@@ -4,7 +4,6 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
-from engine.contact.mixing import margin_of
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.witness import POINT, witness
 from engine.math.index import bounded
@@ -33,7 +32,7 @@ def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         a = rotate_back(q2, s1)
         t_near, near, t_second, rule_second, axis = capsule_box_params(q, a, size2)
     ncon = d.ncon[w]
-    margin = margin_of(m, p)
+    margin = d.felt_within[w]
     for k in range(2):
         if k == 0 or rule_second >= 0:
             t = t_near

@@ -12,7 +12,7 @@ from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.mesh import mesh_contacts
-from engine.contact.mixing import found_within, margin_of
+from engine.contact.mixing import set_margins
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
@@ -72,6 +72,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
                 near = n.dot(x2 - x1) <= reach
         if near:
+            set_margins(m, d, w, p)
             if type1 != PLANE and (
                 type2 == MESH or type1 == ELLIPSOID or type2 == ELLIPSOID or type1 == CYLINDER
                 or (type1 == CAPSULE and type2 == CYLINDER)
@@ -109,8 +110,6 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
     q2 = d.geom_xquat[bounded(w * m.ngeom + g2)]
     s1 = half_axis(m, d, w, g1)
     s2 = half_axis(m, d, w, g2)
-    margin = found_within(m, p)
-    felt = margin_of(m, p)
     cand = 1
     most = 2
     if type1 == PLANE:
@@ -160,9 +159,9 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
                 c1 = x1 + t1 * s1
                 c2 = x2 + t2 * s2
         dist, pos, n = witness(kind1, c1, r1, d.geom_xquat[bounded(w * m.ngeom + g1)], kind2, c2, r2, q2, n)
-        if not skip and dist <= margin:
+        if not skip and dist <= d.found_within[w]:
             found = found + 1
-            if dist < felt:
+            if dist < d.felt_within[w]:
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, n, y, kind1, a1, r1, kind2, a2, r2)
                 if ti.static(has.cylinder):
                     if ncon <= m.nconmax:

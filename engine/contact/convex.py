@@ -5,7 +5,6 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.contact.frame import contact_frame_vjp
-from engine.contact.mixing import margin_of
 from engine.contact.multicontact import multicontact, multicontact_vjp, ruled_vjp
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.search import core, features_vjp, look
@@ -20,7 +19,7 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     look(m, d, w, p)
     if d.ccd_found[w]:
         multicontact(m, d, w, p)
-    if d.ccd_found[w] and d.ccd_dist[w] < margin_of(m, p):
+    if d.ccd_found[w] and d.ccd_dist[w] < d.felt_within[w]:
         _, r1 = core(m.geom_type[m.pair_geom1[p]], m.geom_size[m.pair_geom1[p]])
         _, r2 = core(m.geom_type[m.pair_geom2[p]], m.geom_size[m.pair_geom2[p]])
         n = d.ccd_n[w]

@@ -9,7 +9,6 @@ the second corner are moved on while the area grows. These are MuJoCo's rules.
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.mixing import margin_of
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.support import farthest
 from engine.contact.witness import FACE, POINT, witness
@@ -97,7 +96,7 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if count > 4:
         b, c, e = quadrilateral(m, begin, count, a)
     ncon = d.ncon[w]
-    margin = margin_of(m, p)
+    margin = d.felt_within[w]
     zero = vec3(0.0, 0.0, 0.0)
     for k in range(ti.min(count, 4)):
         number = a

@@ -85,6 +85,7 @@ ALL = frozenset(NAMES)
 LONG = 24  # dofs
 
 has = SimpleNamespace(**dict.fromkeys(NAMES, True))
+_in_force = ALL
 
 
 def features_of(model):
@@ -181,15 +182,17 @@ def serves(feature):
 
 def in_force():
     """The features that `has` answers for now."""
-    return frozenset(name for name in NAMES if getattr(has, name))
+    return _in_force
 
 
 @contextlib.contextmanager
 def compiled_for(features):
     """`has` answers for these features while kernels are traced."""
-    before = dict(vars(has))
+    global _in_force
+    before, _in_force = _in_force, frozenset(features)
     vars(has).update({name: name in features for name in NAMES})
     try:
         yield
     finally:
-        vars(has).update(before)
+        _in_force = before
+        vars(has).update({name: name in before for name in NAMES})

@@ -162,10 +162,14 @@ def ready_to_compile():
     now.threads.add(thread)
 
 
+def cache_folder():
+    """Where the engine keeps what it knows of its kernels, beside them."""
+    return os.path.join(session().program.config().offline_cache_file_path, "pullback")
+
+
 def first_time(what):
     """Has this machine, as far as its cache of kernels shows, not yet compiled this?"""
-    config = session().program.config()
-    folder = os.path.join(config.offline_cache_file_path, "pullback")
+    folder = cache_folder()
     path = os.path.join(folder, hashlib.sha1(what.encode()).hexdigest())
     known = os.path.exists(path)
     with contextlib.suppress(OSError):

@@ -114,8 +114,9 @@ def sizes_of(model, nconmax):
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
-        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "neq": model.neq, "nmocap": model.nmocap,
-        "nsite": model.nsite, "nsensor": model.nsensor, "ntendon": model.ntendon, "nwrap": model.nwrap,
+        "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nown": model.nown, "neq": model.neq,
+        "nmocap": model.nmocap, "nsite": model.nsite, "nsensor": model.nsensor, "ntendon": model.ntendon,
+        "nwrap": model.nwrap,
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
@@ -139,7 +140,7 @@ def sizes_of(model, nconmax):
 def theta_layout(model):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
-             "pair": max(model.npair, 1), "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
+             "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
     layout, at = {}, 0
     for p in s.THETA:
         n = count[p.name.split("_")[0]]

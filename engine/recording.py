@@ -172,7 +172,10 @@ def _outputs(model):
 def _younger(model, arrays, info):
     """The arrays of a file, and of one that is older than a choice which equality constraints act, the model's. A
     process that replays it also compiles for those that never act."""
-    if not model.neq or stored_age(arrays["model.header"]) >= 2:
+    age = stored_age(arrays["model.header"])
+    if age < 3 and model.nown:  # of which it was not asked
+        info["features"] = sorted({*info["features"], "own_pair"})
+    if not model.neq or age >= 2:
         return arrays
     if ties(model):
         info["features"] = sorted({*info["features"], "equality", "block"})

@@ -21,7 +21,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
-    "at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
+    "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly"
@@ -29,11 +29,12 @@ DIMS = (
 
 Sign = namedtuple("Sign", "allowed zeros")
 """allowed: what a parameter may be, None for any number. zeros: what a difference does with entries that are zero: they
-"move", "stay" (there is nothing), "rise" (the derivative is the one to the right), or "rise together" where all are
-zero and else stay."""
+"move", "stay" (there is nothing), "rise" (the derivative is the one to the right), "rise together" where all are
+zero and else stay, or "stay, equals together", where the greatest of several counts."""
 ANY = Sign(None, "move")
 ABOVE_ZERO = Sign("more than zero", "stay")
 NOT_NEGATIVE = Sign("zero or more", "stay")
+GREATEST = Sign("zero or more", "stay, equals together")
 RISING = Sign("zero or more", "rise")
 RISING_TOGETHER = Sign("zero or more", "rise together")
 
@@ -57,7 +58,8 @@ THETA = (
     Parameter("actuator_gear", 6, "1 or m", ANY, "transmission: joint force per actuator force"),
     Parameter("actuator_gainprm", 3, "N per unit", ANY, "gain = [0] + [1] length + [2] velocity"),
     Parameter("actuator_biasprm", 3, "N per unit", ANY, "bias = [0] + [1] length + [2] velocity"),
-    Parameter("pair_friction", 5, "1", ABOVE_ZERO, "friction: two of sliding, of spinning, two of rolling"),
+    Parameter("geom_friction", 3, "1, m, m", GREATEST, "friction of sliding, spinning and rolling"),
+    Parameter("pair_friction", 5, "1, m, m", ABOVE_ZERO, "the same of pairs: two of sliding, spinning, two of rolling"),
     Parameter("tendon_stiffness", 1, "N/m", ANY, "spring constant outside tendon_lengthspring"),
     Parameter("tendon_damping", 1, "N s/m", ANY, "viscous damping along the tendon"),
     Parameter("tendon_armature", 1, "kg", ANY, "inertia of changes in length"),
@@ -115,14 +117,17 @@ MODEL = (
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
     Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
-    Buffer("geom_i", "int", "ngeom", "geom_type geom_bodyid geom_collides geom_seen geom_dataid"),
+    Buffer("geom_i", "int", "ngeom",
+        "geom_type geom_bodyid geom_collides geom_seen geom_dataid geom_condim geom_priority",
+    ),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
     Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
-    Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_dim"),
-    Buffer("pair_r", "real", "npair",
-        "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap pair_diaga pair_rbound",
-    ),
+    Buffer("geom_reach", "real", "ngeom"),
+    Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5 geom_diaga"),
+    Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
+    Buffer("pair_dim", "int", "nown"),
+    Buffer("own_r", "real", "nown", "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap"),
     Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_tried mesh_extrema:27"),
     Buffer("hull_vert", "vec3", "nhullvert"),
     Buffer("hull_i", "int", "nhullvert", "hull_edgeend hull_faceend"),
@@ -189,6 +194,7 @@ OK, DIVERGED, OVERFLOW = range(3)  # status of a world
 # Work: everything that a step recomputes.
 WORK = (
     Buffer("world_i", "int", "one", "ncon nblock nrow status stop_step stop_index solver_niter nneed merged"),
+    Buffer("world_r", "real", "one", "felt_within found_within"),  # of the pair at hand (contact/mixing.py)
     Buffer("body", "vec3", "nbody",
         "xpos xipos vel_ang vel_lin acc_ang acc_lin force_ang force_lin crb_com u_ang u_lin l_ang l_lin "
         "p_ang p_lin q_ang q_lin inertia_diag inertia_off crb_diag crb_off",
@@ -252,7 +258,8 @@ WORK = (
         "con_fbar",
     ),
     Buffer("con_r", "real", "nconmax",
-        "con_dist con_r1 con_r2 con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 con_x",
+        "con_dist con_r1 con_r2 con_d con_b con_bt con_kp con_imp con_impp con_mu1 con_mu2 con_x "
+        "con_solref:2 con_solimp:5",
     ),
     # of their features (contact/witness.py), what the adjoint alone reads
     Buffer("con_feature", "vec3", "nconmax", "con_axis1 con_axis2 con_gap"),

@@ -22,7 +22,7 @@ def build() -> Scene:
     model, real = _model(**GUESS), _model(**REAL)
     unknowns = (
         Unknown("mass", "body_mass", (1,), GUESS["mass"], "kg"),
-        Unknown("friction coefficient", "pair_friction", (0, slice(0, 2)), GUESS["friction"], "1"),
+        Unknown("friction coefficient", "geom_friction", (slice(0, 2), 0), GUESS["friction"], "1"),
     )
     time = np.arange(round(DURATION / (FRAME_SKIP * model.opt.timestep))) * FRAME_SKIP * model.opt.timestep
     # Enough to slide the box, and too little to tip it, which would make its motion chaotic.

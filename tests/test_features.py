@@ -45,6 +45,21 @@ def test_every_feature_is_asked_for():
     assert set(FEATURES) == set(vars(features.has))
 
 
+def test_kept_answers_are_those_of_the_source(tmp_path):
+    import engine.kernels as kernels
+    from engine.compiler import variant
+
+    for kernel in (kernels.rollout_serial, kernels.reverse_serial):
+        function = kernel._primal.func
+        features, own = variant.asked_by(function)
+        assert (features, own) == tuple(variant._asked_by(function))
+        assert variant.read_answers(variant.answers_file())[f"engine.kernels.{function.__name__}"][1] is own
+    for text in ("{", "[]", '{"f": 3}', '{"f": [["wings"], false]}', '{"f": [["box"], 1]}'):
+        (tmp_path / "answers.json").write_text(text)
+        assert variant.read_answers(tmp_path / "answers.json") == {}
+    assert variant.read_answers(tmp_path / "none.json") == {}
+
+
 def test_values_of_parameters_decide_nothing():
     model = scenes.load("hopper").model.copy()
     before = features_of(model)

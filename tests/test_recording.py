@@ -13,7 +13,9 @@ import engine
 import scenes
 from engine.compiler.features import features_of
 from engine.model.fields import FIELDS
+from engine.model.pairs import contact_parameters
 from engine.recording import OUTPUTS, Recording
+from tests.model.test_elements import before_mixing
 
 STEPS = 40
 
@@ -55,6 +57,21 @@ def test_the_file_holds_what_was_recorded(tape, path):
 
 def test_a_replay_has_the_same_bits(path):
     r = Recording.load(path)
+    assert r.differences(r.replay()) == []
+
+
+def test_a_file_from_before_contacts_were_mixed_has_the_same_bits(path, tmp_path):
+    model = Recording.load(path).model
+    with np.load(path) as file:
+        arrays = dict(file)
+    robot = {n.removeprefix("model."): a for n, a in arrays.items() if n.startswith("model.")}
+    older = {f"model.{n}": a for n, a in before_mixing(robot, contact_parameters(model)).items()}
+    info = json.loads(str(arrays["info"]))
+    info["features"].remove("own_pair")
+    arrays = {n: a for n, a in arrays.items() if not n.startswith("model.")} | older | {"info": json.dumps(info)}
+    np.savez(tmp_path / "older.npz", **arrays)
+    r = Recording.load(tmp_path / "older.npz")
+    assert r.model.nown == r.model.npair == model.npair and "own_pair" in r.features
     assert r.differences(r.replay()) == []
 
 

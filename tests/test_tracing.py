@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import taichi as ti
 
+from engine.compiler.session import defining
 from engine.math.types import mat3, real, vec3, vec4
 from tests.kernels import kernel
 
@@ -47,6 +48,30 @@ def test_an_error_names_its_place():
     with pytest.raises(ti.TaichiNameError, match="nowhere") as e:
         caller()
     assert "test_tracing.py" in str(e.value) and "in wrong" in str(e.value)
+
+
+def told():
+    """Whether Taichi takes a function in a class, and one beside it, for a method."""
+
+    @ti.data_oriented
+    class Class:
+        @ti.func
+        def inside(self):
+            pass
+
+    @ti.func
+    def outside():
+        pass
+
+    return Class.inside.func.classfunc, outside.func.classfunc
+
+
+def test_methods_are_told_while_the_engine_defines_its_functions():
+    taichis = ti.lang.kernel_impl._inside_class
+    with defining():
+        assert ti.lang.kernel_impl._inside_class is not taichis
+        assert told() == (True, False)
+    assert ti.lang.kernel_impl._inside_class is taichis and told() == (True, False)
 
 
 SCRIPT = """

@@ -422,6 +422,13 @@ def one_tree(option="", contact=""):
     )  # fmt: skip
 
 
+def unlike(name, option):
+    """Two capsules with the parameters of UNLIKE."""
+    first, second, more = UNLIKE[name]
+    text = touching("capsule", "capsule", "", f"{option} {more}")
+    return text.replace('name="g1"', f'name="g1" {first}').replace('name="g2"', f'name="g2" {second}')
+
+
 def explicit_pair(attributes, option=""):
     """A capsule and the floor with a pair of its own: two different tangential frictions and so on."""
     return model(
@@ -448,6 +455,19 @@ PARAMETERS = {
     "small torsional": ('condim="4" friction=".8 .005 .001"', 'impratio="2"'),
     "no rolling": ('condim="6" friction=".8 .02 0" margin=".02"', 'impratio=".5"'),
 }
+# Contacts of two geoms whose parameters differ: attributes of the first and of the second, options.
+UNLIKE = {
+    "greater friction": ('friction=".4 .03 .002"', 'friction=".7 .01 .005"', ""),
+    "priority": ('condim="4" friction=".3 .02 .001" priority="2"', 'condim="6" friction=".9 .05 .01" priority="1"', ""),
+    "solmix": (
+        'solmix="2" solref=".03 .7" solimp=".7 .95 .02 .4 3" margin=".01"',
+        'solmix=".5" solref=".05 1.2" solimp=".4 .9 .05 .6 1.5" margin=".02" condim="6" friction=".6 .02 .01"', "",
+    ),
+    "one direct": ('solref="-3000 -40" margin=".01"', 'solref=".02 1" solmix="0" gap=".02"', 'impratio="2"'),
+    "weightless": ('solmix="0" solref=".04 .8" condim="1"', 'solmix="0" solimp=".5 .9 .01 .5 2" condim="3"', ""),
+    "decided": ('solref="-900 -30" solimp=".5 .9 .01 .5 2"', 'solref=".03 1" priority="1" friction=".2 .005 .001"', ""),
+    "no rolling friction": ('friction=".5 0 0" condim="6"', 'friction=".4 .02 0"', ""),
+}  # fmt: skip
 FRICTIONS = {
     "pair": 'condim="3" friction=".9 .2 .005 .0001 .0001"',
     "pair solimp": 'condim="3" friction=".3 1.1 .005 .0001 .0001" solref="-2000 -30" solimp=".4 .9 .05 .5 3" '

@@ -14,7 +14,7 @@ def soften(model, factor):
     if not factor > 0:
         raise ValueError(f"soften: factor: got {factor!r}, allowed: a positive number")
     soft = model.copy()
-    for name in ("pair_solref", "pair_solreffriction"):
+    for name in ("geom_solref", "pair_solref", "pair_solreffriction"):
         a = getattr(soft, name)
         direct = a[:, 0] < 0
         slow = ~direct & (a[:, 0] > 0)

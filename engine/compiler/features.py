@@ -22,6 +22,7 @@ from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
 
@@ -44,6 +45,7 @@ FEATURES = {
     "tendon": "tendons",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
+    "own_pair": "pairs with contact parameters of their own",
     "broad": "so many candidate pairs that those which are near are found by a sweep",
     "plane": "pairs with a plane",
     "segment": "pairs of spheres and capsules",
@@ -85,6 +87,7 @@ ALL = frozenset(NAMES)
 LONG = 24  # dofs
 
 has = SimpleNamespace(**dict.fromkeys(NAMES, True))
+_in_force = ALL
 
 
 def features_of(model):
@@ -112,6 +115,7 @@ def features_of(model):
         tendon=model.ntendon > 0,
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
+        own_pair=model.nown > 0,
         broad=len(broad_phase(model)[0]) > 0,
         plane=planes.any(),
         segment=(~convex & ~planes & ~boxes & ~cylinders).any(),
@@ -128,7 +132,7 @@ def features_of(model):
         block=contact or ball_limit or equality or model.ntendon > 0,
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
-        rolling=(model.pair_dim > 3).any(),
+        rolling=(condims(model) > 3).any(),
     )
 
 
@@ -182,15 +186,17 @@ def serves(feature):
 
 def in_force():
     """The features that `has` answers for now."""
-    return frozenset(name for name in NAMES if getattr(has, name))
+    return _in_force
 
 
 @contextlib.contextmanager
 def compiled_for(features):
     """`has` answers for these features while kernels are traced."""
-    before = dict(vars(has))
+    global _in_force
+    before, _in_force = _in_force, frozenset(features)
     vars(has).update({name: name in features for name in NAMES})
     try:
         yield
     finally:
-        vars(has).update(before)
+        _in_force = before
+        vars(has).update({name: name in before for name in NAMES})

@@ -12,19 +12,21 @@ import time
 
 from engine.compiler.backend import settings
 from engine.compiler.launch import BoundKernel
-from engine.compiler.session import worker_threads
-from engine.kernels import (
-    linearize_device,
-    linearize_parallel,
-    linearize_serial,
-    reverse_device,
-    reverse_parallel,
-    reverse_serial,
-    rollout_device,
-    rollout_parallel,
-    rollout_serial,
-)
+from engine.compiler.session import defining, worker_threads
 from engine.model.constants import RK4
+
+with defining():
+    from engine.kernels import (
+        linearize_device,
+        linearize_parallel,
+        linearize_serial,
+        reverse_device,
+        reverse_parallel,
+        reverse_serial,
+        rollout_device,
+        rollout_parallel,
+        rollout_serial,
+    )
 
 WAKING = 180e-6  # s
 STEP = 0.3e-6  # s of a physics step for each degree of freedom, roughly; RK4 takes four stages of most of it

@@ -16,6 +16,7 @@ import contextlib
 import copy
 import ctypes
 import hashlib
+import linecache
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ import time
 
 import taichi as ti
 from taichi._lib import core as ti_core
-from taichi.lang import impl
+from taichi.lang import impl, kernel_impl
 from taichi.lang.kernel_impl import Kernel
 
 from engine.compiler.backend import cores, settings
@@ -52,6 +53,25 @@ def replace(owner, name, function):
     """Have `owner.name` be `function` while the engine is entered; not in plain mode."""
     if not PLAIN:
         _replacements.append((owner, name, function))
+
+
+@contextlib.contextmanager
+def defining():
+    """While the engine's functions are defined: what Taichi's decorators ask of each, whether it stands in a class, is
+    answered from the line alone. Taichi's own way goes through all modules that are loaded, three times for each of
+    800 functions, a fifth of what a new process does in Python until its first gradient."""
+    before, kernel_impl._inside_class = kernel_impl._inside_class, _inside_class
+    try:
+        yield
+    finally:
+        kernel_impl._inside_class = before
+
+
+def _inside_class(level_of_class_stackframe):
+    """Taichi's function of this name, of a frame's line that linecache has."""
+    frame = sys._getframe(level_of_class_stackframe)
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals).strip()
+    return any(pattern.match(line) for pattern in kernel_impl._KERNEL_CLASS_STACKFRAME_STMT_RES)
 
 
 class Runtime(impl.PyTaichi):
@@ -142,10 +162,14 @@ def ready_to_compile():
     now.threads.add(thread)
 
 
+def cache_folder():
+    """Where the engine keeps what it knows of its kernels, beside them."""
+    return os.path.join(session().program.config().offline_cache_file_path, "pullback")
+
+
 def first_time(what):
     """Has this machine, as far as its cache of kernels shows, not yet compiled this?"""
-    config = session().program.config()
-    folder = os.path.join(config.offline_cache_file_path, "pullback")
+    folder = cache_folder()
     path = os.path.join(folder, hashlib.sha1(what.encode()).hexdigest())
     known = os.path.exists(path)
     with contextlib.suppress(OSError):

@@ -8,16 +8,19 @@ the result on disk like any other kernel.
 
 import contextlib
 import functools
+import hashlib
 import inspect
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import taichi as ti
 
 from engine.compiler.backend import settings
 from engine.compiler.features import ALL, NAMES, compiled_for, has
-from engine.compiler.session import first_time
+from engine.compiler.session import cache_folder, first_time
 from engine.compiler.tracing import names_in
+from engine.files import read_json, write_json
 
 
 @ti.func
@@ -75,14 +78,56 @@ def variant_of(function):
 
 @functools.cache
 def asked_by(function):
-    """The features that a function, its callees and their stages ask for, and whether one calls a user's function."""
+    """The features that a function, its callees and their stages ask for, and whether one calls a user's function.
+
+    The engine's own functions have the same answer in every process, so it is kept beside the kernels: to find it, all
+    source is read that any robot could need.
+    """
+    plain = inspect.unwrap(getattr(function, "function", function))
+    name = f"{plain.__module__}.{plain.__qualname__}"
+    path = answers_file() if name.startswith("engine.") and "<" not in name else None
+    kept = read_answers(path)
+    if name not in kept:
+        features, calls_own = _asked_by(function)
+        kept = read_answers(path) | {name: [sorted(features), calls_own]}
+        write_answers(path, kept)
+    features, calls_own = kept[name]
+    return frozenset(features), calls_own
+
+
+def _asked_by(function):
     features, calls_own = set(), False
     with compiled_for(ALL):
         for f, serves in reached(function, stages=True).items():
             pairs = names_in(f)[0]
             features |= {name for base, name in pairs if base == "has"} | ({serves} if serves else set())
             calls_own = calls_own or ("own", "act") in pairs or ("own", "act_vjp") in pairs
-    return frozenset(features), calls_own
+    return features, calls_own
+
+
+@functools.cache
+def answers_file():
+    """Where the answers of asked_by are kept, of this very source."""
+    told, root = hashlib.sha1(), Path(__file__).parents[1]
+    for path in sorted(root.rglob("*.py")):
+        told.update(path.read_bytes())
+    return Path(cache_folder()) / f"{told.hexdigest()}.json"
+
+
+def read_answers(path):
+    """{function: [features, whether it calls a user's]} of a file; nothing where there is none, or a damaged one."""
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        found = read_json(path) if path else {}
+        if all(set(features) <= ALL and isinstance(own, bool) for features, own in found.values()):
+            return found
+    return {}
+
+
+def write_answers(path, answers):
+    with contextlib.suppress(OSError):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, answers)
 
 
 def reached(function, stages=False):

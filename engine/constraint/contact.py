@@ -13,6 +13,7 @@ from engine.constraint.impedance import reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
 from engine.contact.collide import collide, collide_vjp
+from engine.contact.mixing import friction_of, friction_of_vjp, margin_of, mix_solver
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
@@ -28,23 +29,25 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
     for k in range(d.ncon[w]):
         c = bounded(w * m.nconmax + k)
         pair = d.con_pair[c]
-        x = d.con_dist[c] - m.pair_margin[pair]
-        resolve(m, d, c, m.pair_solref, m.pair_solimp, pair, x, m.pair_diaga[pair])
-        if m.cone == 1 and (m.pair_solreffriction[pair, 0] != 0 or m.pair_solreffriction[pair, 1] != 0):
-            _, bt = reference(m.pair_solreffriction, m.pair_solimp, pair, m.timestep, m.refsafe)
-            d.con_bt[c] = bt
-        mu = m.pair_friction[pair, 0]
+        mix_solver(m, d, c, pair)
+        diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
+        resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga)
+        if ti.static(has.own_pair):
+            own = m.pair_own[pair]
+            if m.cone == 1 and own >= 0:
+                if m.pair_solreffriction[own, 0] != 0 or m.pair_solreffriction[own, 1] != 0:
+                    _, bt = reference(m.pair_solreffriction, m.pair_solimp, own, m.timestep, m.refsafe)
+                    d.con_bt[c] = bt
+        mu, mu2, turn_friction = friction_of(m, pair)
         if d.con_dim[c] > 1 and m.cone == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
             d.con_d[c] = d.con_d[c] / ((1 + mu * mu) * 2 * mu * mu / m.impratio)
         d.con_mu1[c] = mu
-        d.con_mu2[c] = m.pair_friction[pair, 1]
+        d.con_mu2[c] = mu2
         if ti.static(has.rolling):
             if turns(d, c):
                 rolls = ti.cast(d.con_dim[c] > 4, real)
-                d.turn_friction[c] = vec3(
-                    m.pair_friction[pair, 2], rolls * m.pair_friction[pair, 3], rolls * m.pair_friction[pair, 4]
-                )
+                d.turn_friction[c] = vec3(turn_friction[0], rolls * turn_friction[1], rolls * turn_friction[2])
         d.con_law[c] = CONE
         d.con_last1[c] = m.body_lastdof[d.con_body1[c]]
         d.con_last2[c] = m.body_lastdof[d.con_body2[c]]
@@ -105,7 +108,6 @@ def add_wrench(ang: ti.template(), lin: ti.template(), h: ti.i32, r: vec3, f: ve
 def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3, f: vec3, ky: vec3,
                 B: vec3, dist_bar: real):  # fmt: skip
     """From y, f, K y, B and the distance's adjoint to the bodies' motions and poses and to friction."""
-    pair = d.con_pair[c]
     pos = d.con_pos[c]
     n = d.con_normal[c]
     t1 = d.con_tangent1[c]
@@ -147,18 +149,16 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     if d.con_dim[c] > 1:
         mu = d.con_mu1[c]
         bar0, bar1 = friction_vjp(d.con_jar[c], y, m.cone, d.con_d[c], mu, d.con_mu2[c], m.impratio)
+        turn_bar = vec3(0.0, 0.0, 0.0)
         along = y.dot(f)
         if ti.static(has.rolling):
             if turns(d, c):
-                bar0, bar1, bar = rolling_friction_vjp(
+                bar0, bar1, turn_bar = rolling_friction_vjp(
                     d.con_jar[c], d.turn_jar[c], y, d.turn_y[c], d.con_dim[c], m.cone, d.con_d[c], mu, d.con_mu2[c],
                     d.turn_friction[c], m.impratio,
                 )  # fmt: skip
                 along = along + d.turn_y[c].dot(d.turn_force[c])
-                for i in ti.static(range(3)):
-                    g.pair_friction[w, pair, 2 + i] = g.pair_friction[w, pair, 2 + i] - bar[i]
         if m.cone == 0:
             # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
             bar0 = bar0 - along * (2 / mu + 2 * mu / (1 + mu * mu))
-        g.pair_friction[w, pair, 0] = g.pair_friction[w, pair, 0] - bar0
-        g.pair_friction[w, pair, 1] = g.pair_friction[w, pair, 1] - bar1
+        friction_of_vjp(m, g, w, d.con_pair[c], -bar0, -bar1, -turn_bar)

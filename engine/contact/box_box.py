@@ -144,7 +144,7 @@ def edge_contact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, x1: v
                 kind1 = EDGE if ti.abs(s) < half1 else END
                 kind2 = EDGE if ti.abs(t) < half2 else END
     dist = -n.dot(gap)
-    if dist < m.pair_margin[p]:
+    if dist < d.felt_within[w]:
         zero = vec3(0.0, 0.0, 0.0)
         ncon = add_contact(m, d, w, p, d.ncon[w], dist, pos, n, zero, kind1, a1, 0.0, kind2, a2, 0.0)
         if ncon <= m.nconmax:
@@ -222,6 +222,7 @@ def face_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, firs
         d.clip_i[w * 2 * ROOM + k] = k
     begin, count = clip_face(d, w, width, height)
     ncon = d.ncon[w]
+    felt = d.felt_within[w]
     for k in range(count):
         v = d.clip_v[begin + k]
         tag = d.clip_i[begin + k]
@@ -233,7 +234,7 @@ def face_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, firs
                     take = False
         if take:
             d.clip_i[begin + k] = tag + TAKEN
-        if take and v[2] < m.pair_margin[p]:
+        if take and v[2] < felt:
             kind = POINT
             a1 = N
             a2 = N
@@ -267,7 +268,7 @@ def box_box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     size1 = m.geom_size[m.pair_geom1[p]]
     size2 = m.geom_size[m.pair_geom2[p]]
-    margin = m.pair_margin[p] + m.pair_gap[p]
+    margin = d.found_within[w]
     most = margin + SLACK * (size1 + size2).sum()
     code = least_overlap(x2 - x1, q1, size1, q2, size2, most)
     if code >= 6:

@@ -32,6 +32,7 @@ def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         a = rotate_back(q2, s1)
         t_near, near, t_second, rule_second, axis = capsule_box_params(q, a, size2)
     ncon = d.ncon[w]
+    margin = d.felt_within[w]
     for k in range(2):
         if k == 0 or rule_second >= 0:
             t = t_near
@@ -45,7 +46,7 @@ def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             n = rotate(q2, n)
             a2 = n
             dist, pos, n = witness(POINT, x1 + t * s1, size1[0], q1, kind2, x2 + rotate(q2, c2), 0.0, q2, n)
-            if dist < m.pair_margin[p]:
+            if dist < margin:
                 zero = vec3(0.0, 0.0, 0.0)
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, n, zero, POINT, s1, size1[0], kind2, a2, 0.0)
                 if ncon <= m.nconmax:

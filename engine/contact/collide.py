@@ -12,6 +12,7 @@ from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.mesh import mesh_contacts
+from engine.contact.mixing import set_margins
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
@@ -63,8 +64,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
         x2 = d.geom_xpos[bounded(og + g2)]
         type1 = m.geom_type[g1]
         type2 = m.geom_type[g2]
-        margin = m.pair_margin[p] + m.pair_gap[p]
-        reach = m.pair_rbound[p] + margin
+        reach = m.geom_reach[g1] + m.geom_reach[g2]
         near = (x2 - x1).dot(x2 - x1) <= reach * reach
         n = vec3(0.0, 0.0, 0.0)
         if type1 == PLANE:
@@ -72,6 +72,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
                 near = n.dot(x2 - x1) <= reach
         if near:
+            set_margins(m, d, w, p)
             if type1 != PLANE and (
                 type2 == MESH or type1 == ELLIPSOID or type2 == ELLIPSOID or type1 == CYLINDER
                 or (type1 == CAPSULE and type2 == CYLINDER)
@@ -95,13 +96,13 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                     mesh_contacts(m, d, w, p)
                     ncon = d.ncon[w]
             else:
-                ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, margin, ncon)
+                ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, ncon)
     d.ncon[w] = ncon
 
 
 @ti.func
 def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: ti.i32, g2: ti.i32, type1: ti.i32,
-                 type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, margin: real, first: ti.i32):  # fmt: skip
+                 type2: ti.i32, x1: vec3, x2: vec3, normal: vec3, first: ti.i32):  # fmt: skip
     """Contacts of one pair whose features need no search, from number `first` on; returns the next number."""
     ncon = first
     size1 = m.geom_size[g1]
@@ -158,9 +159,9 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
                 c1 = x1 + t1 * s1
                 c2 = x2 + t2 * s2
         dist, pos, n = witness(kind1, c1, r1, d.geom_xquat[bounded(w * m.ngeom + g1)], kind2, c2, r2, q2, n)
-        if not skip and dist <= margin:
+        if not skip and dist <= d.found_within[w]:
             found = found + 1
-            if dist < m.pair_margin[p]:
+            if dist < d.felt_within[w]:
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, n, y, kind1, a1, r1, kind2, a2, r2)
                 if ti.static(has.cylinder):
                     if ncon <= m.nconmax:

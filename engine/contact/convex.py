@@ -19,7 +19,7 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     look(m, d, w, p)
     if d.ccd_found[w]:
         multicontact(m, d, w, p)
-    if d.ccd_found[w] and d.ccd_dist[w] < m.pair_margin[p]:
+    if d.ccd_found[w] and d.ccd_dist[w] < d.felt_within[w]:
         _, r1 = core(m.geom_type[m.pair_geom1[p]], m.geom_size[m.pair_geom1[p]])
         _, r2 = core(m.geom_type[m.pair_geom2[p]], m.geom_size[m.pair_geom2[p]])
         n = d.ccd_n[w]

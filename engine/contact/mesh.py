@@ -96,6 +96,7 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if count > 4:
         b, c, e = quadrilateral(m, begin, count, a)
     ncon = d.ncon[w]
+    margin = d.felt_within[w]
     zero = vec3(0.0, 0.0, 0.0)
     for k in range(ti.min(count, 4)):
         number = a
@@ -110,6 +111,6 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             vertex = corner(m, begin, count, number)
         o = rotate(q2, m.hull_vert[vertex])
         dist, pos, normal = witness(FACE, x1, 0.0, q1, POINT, x2 + o, 0.0, q2, n)
-        if n.dot(o) <= 0 and dist < m.pair_margin[p]:
+        if n.dot(o) <= 0 and dist < margin:
             ncon = add_contact(m, d, w, p, ncon, dist, pos, normal, zero, FACE, zero, 0.0, POINT, zero, 0.0)
     d.ncon[w] = ncon

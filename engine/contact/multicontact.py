@@ -22,6 +22,7 @@ import taichi as ti
 from engine.compiler.stages import outline
 from engine.contact.faces import corner_vertex, edge_end, face_at, faces_at, outward, place, sides, touches
 from engine.contact.frame import contact_frame_vjp
+from engine.contact.mixing import set_margins
 from engine.contact.polygon import (
     CLIPPED,
     INC,
@@ -280,7 +281,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     r = d.poly_v[at_ref]
     edge = d.poly_v[at_inc + 1] - d.poly_v[at_inc]
     begin, n = clip_at(m, d, w, nref, N, inc)
-    n = below(d, begin, n, r, N, m.pair_margin[p] + m.pair_gap[p])
+    n = below(d, begin, n, r, N, d.found_within[w])
     chosen = ti.Vector([0, 1, 2, 3])
     most = n
     if start == NONE and n > 4:
@@ -292,6 +293,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if n > 0:
         d.ccd_found[w] = 0
     ncon = d.ncon[w]
+    margin = d.felt_within[w]
     zero = vec3(0.0, 0.0, 0.0)
     for k in range(most):
         number = chosen[0]
@@ -316,12 +318,12 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 e = e / e.dot(s)
         if start == NONE:
             dist = -t * N.dot(b)
-            if dist < m.pair_margin[p]:
+            if dist < margin:
                 pos = v - t * N - 0.5 * dist * b
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, -b, zero, TILTED + kind, N, 0.0, TILTED, s, 0.0)
                 if ncon <= m.nconmax:
                     d.con_gap[bounded(w * m.nconmax + ncon - 1)] = e
-        elif t < m.pair_margin[p]:
+        elif t < margin:
             pos = v - 0.5 * t * N
             more = RULED if start == SIDE else 0
             if ref:
@@ -388,6 +390,7 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     )
     add_pose_bar(m, d, g, w, d.con_body1[c], d.con_pos[c] - half * n, c1_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body2[c], d.con_pos[c] + half * n, c2_bar, turn2)
+    set_margins(m, d, w, p)
     look(m, d, w, p)
     # the line's side, and the force on it
     b = d.con_body1[c]

@@ -52,7 +52,6 @@ def add_contact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, ncon: 
         d.con_pair[c] = p
         d.con_body1[c] = m.geom_bodyid[m.pair_geom1[p]]
         d.con_body2[c] = m.geom_bodyid[m.pair_geom2[p]]
-        d.con_dim[c] = m.pair_dim[p]
         d.con_zone[c] = -1
     return ncon + 1
 

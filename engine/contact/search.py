@@ -54,7 +54,7 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     type2 = m.geom_type[m.pair_geom2[p]]
     s1, r1 = core(type1, m.geom_size[m.pair_geom1[p]])
     s2, r2 = core(type2, m.geom_size[m.pair_geom2[p]])
-    reach = r1 + r2 + ti.max(m.pair_margin[p] + m.pair_gap[p], 0.0)
+    reach = r1 + r2 + ti.max(d.found_within[w], 0.0)
     round1 = type1 == ELLIPSOID or type1 == CYLINDER
     round2 = type2 == ELLIPSOID or type2 == CYLINDER
     corners = ti.cast(not round1 and not round2, ti.i32)
@@ -114,7 +114,7 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 @ti.func
 def look(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """The search at the poses of pair p, as `penetration` has it."""
+    """The search at the poses of pair p within found_within, as `penetration` has it."""
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     d.ccd_pos1[w] = x1
     d.ccd_pos2[w] = x2
@@ -123,8 +123,7 @@ def look(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     d.ccd_near1[w] = -1
     d.ccd_near2[w] = -1
     d.ccd_found[w] = 0
-    margin = m.pair_margin[p] + m.pair_gap[p]
-    if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(margin, 0.0)):
+    if not boxes_apart(m, m.pair_geom1[p], x1, q1, m.pair_geom2[p], x2, q2, ti.max(d.found_within[w], 0.0)):
         penetration(m, d, w, p)
 
 

@@ -84,6 +84,7 @@ def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel
     that widen it.
 
     Damping of zero, and dry friction where all of it is zero, only increase: their derivative is the one-sided one.
+    Geoms of equal friction, of which the greater counts, change it together.
     qpos0 moves in the tangent space, and separately in the length of its quaternions. The simulator, its parameters and
     the controller are put back afterwards; the tape then holds the unperturbed rollout.
     """
@@ -272,7 +273,9 @@ def _probe_array(name, gradient, base, rng, live):
     scale = np.sqrt(np.mean(base**2)) if base.any() else 1.0
     zeros = SIGNS.get(name, ANY).zeros
     one_sided = False
-    if zeros in ("stay", "rise together") and base.any():
+    if zeros == "stay, equals together":
+        along = alike(along, base)
+    if (zeros.startswith("stay") or zeros == "rise together") and base.any():
         along = along * np.abs(base)
     elif zeros != "move":
         one_sided = (base == 0).any()
@@ -284,6 +287,12 @@ def _probe_array(name, gradient, base, rng, live):
         live[...] = base + t * along
 
     return _probe(name, gradient, along, move, bool(one_sided))
+
+
+def alike(along, base):
+    """A direction (n, k) in which the entries of each column that `base` has equal stay so."""
+    same = [np.unique(column, return_inverse=True)[1] for column in base.T]
+    return np.stack([a[i] for a, i in zip(along.T, same, strict=True)], axis=-1)
 
 
 def _probe_qpos(case, grads, rng):

@@ -4,6 +4,7 @@ import numpy as np
 
 from . import constants as c
 
+SLACK = 1.000001  # of radii in the sweep: rounding must not part what is near
 SWEPT = 16  # pairs for each of their geoms from which a sweep is faster than trying every pair
 
 
@@ -25,9 +26,11 @@ def broad_phase(m):
     return np.stack([swept, first[:-1], first[1:]], axis=1), partners, np.flatnonzero(plane)
 
 
-def reaches(m, geoms):
-    """Radius around each of these geoms' centres such that two that come closer than the margin of a pair overlap."""
-    share = np.zeros(m.ngeom)
+def reaches(m):
+    """Radius around each geom's centre such that two that come closer than a pair's margin and gap overlap, (ngeom,)
+    metres; of a plane how far from it."""
+    share = m.geom_margin + m.geom_gap
+    own = m.pair_own >= 0
     for side in (m.pair_geom1, m.pair_geom2):
-        np.maximum.at(share, side, (m.pair_margin + m.pair_gap) / 2)
-    return 1.000001 * (m.geom_rbound + share)[geoms]
+        np.maximum.at(share, side[own], (m.pair_margin + m.pair_gap)[m.pair_own[own]] / 2)
+    return np.where(m.geom_type == c.PLANE, 0.0, m.geom_rbound) + share

@@ -18,9 +18,10 @@ class Model:
     `body(name)` is the index of the body called so, and likewise `joint geom site actuator sensor key`; ModelError
     where there is none.
 
-    Beyond MuJoCo: `pair_*` holds every pair of geoms that may ever touch, with its contact parameters already mixed
-    (MuJoCo finds and mixes them at run time), and an actuator is always affine in length and velocity (MuJoCo's gain
-    "fixed" is `gainprm = [g, 0, 0]`, its bias "none" is `biasprm = 0`).
+    Beyond MuJoCo: `pair_geom1 pair_geom2` are all pairs of geoms that may ever touch (MuJoCo finds them at run time).
+    `pair_own` says which of them have contact parameters of their own: it is a row of `pair_dim pair_friction ...`,
+    which are MuJoCo's arrays of explicit pairs, or -1. An actuator is always affine in length and velocity (MuJoCo's
+    gain "fixed" is `gainprm = [g, 0, 0]`, its bias "none" is `biasprm = 0`).
     """
 
     def __init__(self, opt, arrays, names=None, *, name="", meshes=(), keyframes=None, report=None):

@@ -1,7 +1,8 @@
-"""Candidate contact pairs: which geoms may ever touch, and with which mixed parameters.
+"""Candidate contact pairs: which geoms may ever touch, and with which parameters.
 
-The rules are MuJoCo's (documentation: Computation/Collision/Selection and Modeling/Contact parameters). Here they run
-once, when the model is made, because everything they read is constant; MuJoCo applies them at run time.
+The rules are MuJoCo's (documentation: Computation/Collision/Selection and Modeling/Contact parameters). Which pairs
+there are is found once, when the model is made, because all that this depends on is constant. Parameters are mixed
+where a contact is made (contact/mixing.py, of which `contact_parameters` is the twin on the host).
 
     weld group   bodies rigidly joined to each other (`body_weldid`); group 0 is the world and what is fixed to it
     geom 1, 2    ordered by geom type, then by number; the contact normal points from 1 to 2
@@ -46,11 +47,12 @@ class Pair:
     solreffriction: np.ndarray | tuple = (0.0, 0.0)
 
 
-PARAMETERS = tuple(Pair.__dataclass_fields__)
+OWN = {"dim": (), "friction": (5,), "solref": (2,), "solreffriction": (2,), "solimp": (5,), "margin": (), "gap": ()}
 
 
 def find_pairs(m, explicit=(), exclude=(), filterparent=True):
-    """All candidate pairs of `m` in MuJoCo's contact order: {parameter of a Pair: array, one entry for each pair}.
+    """All candidate pairs of `m` in MuJoCo's contact order, with the parameters of those that have their own: the
+    Model's `pair_*` arrays.
 
     `explicit` are Pairs with their own parameters: they escape every filter but the one for bodies that cannot move
     against each other. `exclude` are pairs of bodies.
@@ -59,26 +61,32 @@ def find_pairs(m, explicit=(), exclude=(), filterparent=True):
     geom1, geom2 = _filtered(m, exclude, filterparent)
     n = len(m.geom_type)
     free = ~np.isin(geom1 * n + geom2, [pair.geom1 * n + pair.geom2 for pair in own])
-    mixed = _mix(m, geom1[free], geom2[free])
-    pairs = {}
-    for name, values in mixed.items():
-        first = np.array([getattr(pair, name) for pair in own], values.dtype).reshape(-1, *values.shape[1:])
-        pairs[name] = np.concatenate([first, values])
-    bodies = np.sort([m.geom_bodyid[pairs["geom1"]], m.geom_bodyid[pairs["geom2"]]], axis=0)
-    found = np.arange(len(bodies[0])) >= len(own)  # after the explicit pairs of the same bodies, which keep their order
-    order = np.lexsort((pairs["geom2"] * found, pairs["geom1"] * found, found, bodies[1], bodies[0]))
-    return {name: values[order] for name, values in pairs.items()}
+    geom1 = np.concatenate([np.array([pair.geom1 for pair in own], int), geom1[free]])
+    geom2 = np.concatenate([np.array([pair.geom2 for pair in own], int), geom2[free]])
+    found = np.arange(len(geom1)) >= len(own)  # after the explicit pairs of the same bodies, which keep their order
+    bodies = np.sort([m.geom_bodyid[geom1], m.geom_bodyid[geom2]], axis=0)
+    order = np.lexsort((geom2 * found, geom1 * found, found, bodies[1], bodies[0]))
+    numbers = np.where(found, -1, np.arange(len(geom1)))
+    return {"pair_geom1": geom1[order], "pair_geom2": geom2[order], "pair_own": numbers[order]} | _own_arrays(own)
 
 
-def no_pairs(m):
+def no_pairs():
     """What `find_pairs` returns where nothing touches."""
-    none = np.zeros(0, int)
-    return _mix(m, none, none)
+    return {name: np.zeros(0, int) for name in ("pair_geom1", "pair_geom2", "pair_own")} | _own_arrays([])
 
 
-def pair_refusals(m, pairs):
+def _own_arrays(own):
+    arrays = {f"pair_{name}": np.reshape([getattr(pair, name) for pair in own], (len(own), *shape))
+              for name, shape in OWN.items()}  # fmt: skip
+    return arrays | {
+        "pair_dim": arrays["pair_dim"].astype(int),
+        "pair_friction": np.maximum(arrays["pair_friction"], MIN_FRICTION),
+    }
+
+
+def pair_refusals(m):
     """A Refusal for each kind of pair that the engine cannot collide, by their types."""
-    geom1, geom2 = pairs["geom1"], pairs["geom2"]
+    geom1, geom2 = m.pair_geom1, m.pair_geom2
     collides = np.zeros((max(c.GEOM_NAMES) + 1,) * 2, bool)
     collides[tuple(np.transpose(sorted(SUPPORTED)))] = True
     kinds = m.geom_type[geom1] * len(collides) + m.geom_type[geom2]
@@ -97,11 +105,25 @@ def _refusal(m, geom1, geom2, pairs, what, allowed):
     return Refusal(f"{times}contact of {shown(whose, n)}: {what}; {allowed}", f"contact: {what}", n)
 
 
-def pair_arrays(pairs):
-    """The Model's `pair_*` arrays."""
-    return {f"pair_{name}": values for name, values in pairs.items()} | {
-        "pair_friction": np.maximum(pairs["friction"], MIN_FRICTION)
-    }
+def contact_parameters(m):
+    """{parameter of a Pair: (npair, ...)}: what a contact of each candidate pair of Model `m` has."""
+    values = _mix(m, m.pair_geom1, m.pair_geom2)
+    own = m.pair_own >= 0
+    for name, mixed in values.items():
+        mixed[own] = getattr(m, f"pair_{name}")[m.pair_own[own]]
+    return values
+
+
+def condims(m):
+    """How many dimensions the contacts of each candidate pair have, (npair,)."""
+    g1, g2 = m.pair_geom1, m.pair_geom2
+    first = m.geom_priority[g1] > m.geom_priority[g2]
+    second = m.geom_priority[g1] < m.geom_priority[g2]
+    dim1, dim2 = m.geom_condim[g1], m.geom_condim[g2]
+    dims = np.where(first, dim1, np.where(second, dim2, np.maximum(dim1, dim2)))
+    own = m.pair_own >= 0
+    dims[own] = m.pair_dim[m.pair_own[own]]
+    return dims
 
 
 def _filtered(m, exclude, filterparent):
@@ -153,10 +175,9 @@ def _mix(m, g1, g2):
         for name, mixed in values.items():
             array = "geom_condim" if name == "dim" else f"geom_{name}"
             mixed[stronger] = getattr(m, array)[geoms[stronger]]
-    values["friction"] = values["friction"][:, [0, 0, 1, 2, 2]]
-    sums = {name: getattr(m, f"geom_{name}")[g1] + getattr(m, f"geom_{name}")[g2] for name in ("margin", "gap")}
-    pairs = {"geom1": g1, "geom2": g2, "solreffriction": np.zeros((len(g1), 2)), **values, **sums}
-    return {name: pairs[name] for name in PARAMETERS}
+    values["friction"] = np.maximum(values["friction"][:, [0, 0, 1, 2, 2]], MIN_FRICTION)
+    values |= {name: getattr(m, f"geom_{name}")[g1] + getattr(m, f"geom_{name}")[g2] for name in ("margin", "gap")}
+    return values | {"solreffriction": np.zeros((len(g1), 2))}
 
 
 def _solmix_share(mix1, mix2):

@@ -15,7 +15,7 @@ from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
-AGE = 2  # of what is stored now; the header says it from 2 on
+AGE = 3  # of what is stored now; the header says it from 2 on
 _YOUNGER_OPTIONS = set("magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind".split())  # than age 0
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
@@ -91,6 +91,8 @@ def _before(arrays, younger, age, nkey):
     """The arrays of a file and, of kinds that it knows, those that are younger than it (Field.before)."""
     lacking = {n: f.before for n, f in TABLE.items()
                if f.before is not None and f.since > age and n not in arrays and n not in younger}  # fmt: skip
+    if age < 3 and "pair_geom1" in arrays:  # every pair had its own contact parameters
+        arrays = {"pair_own": np.arange(np.size(arrays["pair_geom1"]))} | arrays
     if age < 2:
         arrays = {f"key_{name}": np.zeros((nkey,) if name == "time" else (nkey, 0)) for name in YOUNGER} | arrays
     first = {name: arrays.get(SIZED_BY[FIELDS[name][0]], ()) for name in lacking}

@@ -15,6 +15,7 @@ from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blo
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
+from engine.diff.gradcheck import alike
 from engine.diff.program import bind_program
 from engine.diff.tape import MOCAP, Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
@@ -228,6 +229,8 @@ class Case:
     the stages are given).
     """
 
+    parting = False  # whether equal entries of which the greater counts move apart
+
     def __init__(self, probe, state, seed=0, qacc=None, applied=False):
         self.probe, self.sim, self.model = probe, probe.sim, probe.model
         self.rng = rng = np.random.default_rng(seed)
@@ -261,6 +264,8 @@ class Case:
         x = self.x[name]
         d = self.rng.normal(size=self.model.nv if name == "qpos" else x.shape)
         if name in self.sim.params:
+            if s.SIGNS[name] is s.GREATEST and not self.parting:
+                d = alike(d, x)
             # what makes no sense below zero is changed in proportion to itself
             d = d * (np.abs(x) if s.SIGNS[name] is not s.ANY else np.where(x != 0, np.abs(x), 0.1))
         return d

@@ -12,7 +12,7 @@ from tests.adjoints import probe as p
 from tests.quick import contacts_of_pairs
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
-NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "pair_friction", "body_mass", "gravity")
+NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_friction", "body_mass", "gravity")
 OF_TENDONS = ("tendon_frictionloss", "tendon_armature", "wrap_prm")
 
 
@@ -51,9 +51,11 @@ def solve(case):
     return case.sim.data.qacc[0].copy()
 
 
-def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, **options):
+def constraint(probe, state, kick=0.5, names=NAMES, side=0, direction=None, parting=False,
+               **options):  # fmt: skip
     """Returns the number of blocks and of rows."""
     case = p.Case(probe, state)
+    case.parting = parting
     if direction is not None:
         case.direction = lambda name: direction
     case.x["qacc"] = solve(case)
@@ -207,6 +209,41 @@ def test_parameters_of_contact(probes, name, cone):
     mj, probe = probes(zoo.touching("capsule", "capsule", attributes, f'cone="{cone}" {option}'))
     state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(1))
     assert constraint(probe, state)[0]
+
+
+@CONES
+@pytest.mark.parametrize("name", (*zoo.UNLIKE, *zoo.FRICTIONS))
+def test_whose_parameters_count(probes, name, cone):
+    """Of two geoms the greater friction, or that of the higher priority; or the pair's own."""
+    option, mixed = f'cone="{cone}"', name in zoo.UNLIKE
+    xml = zoo.unlike(name, option) if mixed else zoo.explicit_pair(zoo.FRICTIONS[name], option)
+    mj, probe = probes(xml)
+    m, size = probe.model, {name: 0.0 for name in ("geom_friction", "pair_friction")}
+    for seed in range(3):
+        state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(seed))
+        assert constraint(probe, state)[0]
+        size = {name: total + np.abs(probe.bar(name)) for name, total in size.items()}
+    rubs = probe.column("con_dim")[0] > 1
+    if not mixed:
+        assert not size["geom_friction"].any() and size["pair_friction"].any() == rubs
+        return
+    geoms = [mj.geom(g).id for g in ("g1", "g2")]
+    key = [(int(m.geom_priority[g]), float(m.geom_friction[g, 0])) for g in geoms]
+    counts = np.array([key[0] >= key[1], key[1] >= key[0]])
+    np.testing.assert_array_equal(size["geom_friction"][geoms, 0] != 0, counts & rubs)
+
+
+@pytest.mark.parametrize("condim", (1, 3, 6))
+def test_equal_friction_is_halved(probes, condim):
+    """Of two geoms each has half, which is what a central difference of one of them gives."""
+    mj, probe = probes(zoo.touching("capsule", "box", zoo.CONDIMS[condim]))
+    for seed in range(3):
+        state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(seed))
+        assert constraint(probe, state, names=("geom_friction",), parting=True)[0]
+        bar = probe.bar("geom_friction")
+        touch = [mj.geom("g1").id, mj.geom("g2").id]
+        np.testing.assert_allclose(*bar[touch], rtol=1e-14)
+        assert np.abs(bar[touch, 0]).any() == (condim > 1)
 
 
 @CONES

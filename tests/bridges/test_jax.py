@@ -62,7 +62,7 @@ def test_a_rollout_equals_the_tape_bit_for_bit(taped, compiled, budget):
         return weighed(found, bars), found
 
     f = jax.grad(loss, argnums=(0, 1, 2, 3), has_aux=True)
-    params = {n: tape.sim.params[n].copy() for n in ("body_mass", "gravity", "pair_friction")}
+    params = {n: tape.sim.params[n].copy() for n in ("body_mass", "gravity", "geom_friction")}
     found, trajectory = (jax.jit(f) if compiled else f)(*start, ctrl, params)
     for name in OUTPUTS:
         np.testing.assert_array_equal(getattr(trajectory, name), getattr(t, name))

@@ -71,10 +71,10 @@ def test_gradcheck_of_robots_on_the_ground(name):
     """A batch of two worlds, with the sensors as an output and two parameters as inputs."""
     sim, qpos, qvel, ctrl = settled(name)
     mass = tensor(sim.params.body_mass)
-    friction = tensor(sim.params.pair_friction)
+    friction = tensor(sim.params.geom_friction)
 
     def function(qpos, qvel, ctrl, mass, friction):
-        params = {"body_mass": mass, "pair_friction": friction}
+        params = {"body_mass": mass, "geom_friction": friction}
         s = engine.torch.step(sim, qpos, qvel, None, ctrl, params=params, sensordata=True)
         return s.qpos, s.qvel, s.sensordata * 0.01
 
@@ -114,7 +114,7 @@ def test_a_rollout_equals_the_tape_bit_for_bit(taped, budget):
     tape, start, ctrl, t, bars, grads = taped
     sim = tape.sim
     qpos, qvel, u = tensor(start[0]), tensor(start[1]), tensor(ctrl)
-    params = {n: tensor(sim.params[n]) for n in ("body_mass", "gravity", "actuator_gear", "pair_friction")}
+    params = {n: tensor(sim.params[n]) for n in ("body_mass", "gravity", "actuator_gear", "geom_friction")}
     memory = "1GiB" if budget == "all" else tape.fixed_bytes + 40000
     found = engine.torch.rollout(
         sim, qpos, qvel, None, u, frame_skip=3, sensordata=True, params=params, memory=memory

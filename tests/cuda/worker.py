@@ -76,7 +76,7 @@ def verdicts():
         return float((trajectory.qpos[-1] ** 2).sum()), {"qpos": np.concatenate(
             [np.zeros_like(trajectory.qpos[:-1]), 2 * trajectory.qpos[-1:]])}  # fmt: skip
 
-    report = engine.gradcheck(tape, loss, wrt=("ctrl", "qpos0", "qvel0", "body_mass", "pair_friction"))
+    report = engine.gradcheck(tape, loss, wrt=("ctrl", "qpos0", "qvel0", "body_mass", "geom_friction"))
     return {"right": np.array([entry.verdict != "wrong" for entry in report.entries], float)}
 
 

@@ -100,7 +100,7 @@ def test_every_input_of_a_running_robot(cheetah):
     verdicts = report.verdicts
     assert verdicts.pop("act0") == "zero"  # there is no activation
     # dry friction that begins at nothing has a derivative to the right
-    assert verdicts["body_mass"] == verdicts["pair_friction"] == verdicts["dof_frictionloss"] == "ok"
+    assert verdicts["body_mass"] == verdicts["geom_friction"] == verdicts["dof_frictionloss"] == "ok"
     assert set(verdicts.values()) <= {"ok", "zero"}, f"\n{report}"
     assert report.ok and len(report.entries) == 2 * len(wrt)
     assert str(report).splitlines()[1].split()[0] == "ctrl"

@@ -54,7 +54,7 @@ def test_state_that_is_not_finite(sim, name, value):
 
 BAD_PARAMS = (
     ("body_mass", -1.0), ("body_inertia", -1e-3), ("dof_damping", -0.1), ("dof_frictionloss", -0.1),
-    ("pair_friction", 0.0), ("pair_friction", -0.5), ("gravity", np.inf), ("jnt_stiffness", np.nan),
+    ("geom_friction", -0.5), ("gravity", np.inf), ("jnt_stiffness", np.nan),
     ("dof_armature", np.nan), ("actuator_gear", np.inf), ("actuator_gainprm", np.nan), ("actuator_biasprm", np.nan),
 )  # fmt: skip
 

@@ -3,9 +3,10 @@
 import mujoco
 import numpy as np
 
+from engine.diff.gradcheck import alike
 from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.errors import DivergenceError
-from engine.schema import ANY, RISING, RISING_TOGETHER, SIGNS
+from engine.schema import ANY, GREATEST, RISING, RISING_TOGETHER, SIGNS
 from tests import zoo
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
@@ -87,7 +88,10 @@ class Rollout:
             return d if tangent is None or name not in ("qpos0", "qvel0") else d * tangent
         p, sign = self.params[name], SIGNS[name]
         # what must stay positive is changed in proportion to itself, so that the change keeps its sign
-        d = self.rng.normal(size=p.shape) * (np.abs(p) if sign is not ANY else np.where(p != 0, np.abs(p), 0.1))
+        d = self.rng.normal(size=p.shape)
+        if sign is GREATEST:
+            d = alike(d, p)
+        d = d * (np.abs(p) if sign is not ANY else np.where(p != 0, np.abs(p), 0.1))
         if sign in (RISING, RISING_TOGETHER):  # where it is zero its derivative is that to the right
             d = np.where(p != 0, d, np.abs(self.rng.normal(size=p.shape)) * 0.1)
         return d

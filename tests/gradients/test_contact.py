@@ -37,6 +37,13 @@ def test_contact_parameters(simulators, kinds, name, cone):
 
 
 @CONES
+@pytest.mark.parametrize("name", zoo.UNLIKE)
+def test_mixed_parameters(simulators, name, cone):
+    mj, sim, state = touching(simulators, zoo.unlike(name, f'cone="{cone}"'), 1)
+    assert_gradients(Rollout(sim, mj, state, 3).errors())
+
+
+@CONES
 @pytest.mark.parametrize("name", zoo.FRICTIONS)
 def test_explicit_pairs(simulators, name, cone):
     xml = zoo.explicit_pair(zoo.FRICTIONS[name], f'cone="{cone}"')

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.model import UnsupportedError, load
+from engine.model.pairs import condims, contact_parameters
 
 mujoco = pytest.importorskip("mujoco")
 
@@ -74,11 +75,12 @@ def test_equal_to_mujocos_contacts(seed):
         if weld1 != weld2 and key not in contact_of:  # a pair within a weld group exerts no force, and we leave it out
             found.append(key)
             contact_of[key] = contact
-    pairs = list(zip(m.pair_geom1.tolist(), m.pair_geom2.tolist(), strict=True))
+    pairs, of = list(zip(m.pair_geom1.tolist(), m.pair_geom2.tolist(), strict=True)), contact_parameters(m)
+    np.testing.assert_array_equal(condims(m), of["dim"])
     assert pairs == found
     for i, key in enumerate(pairs):
         contact = contact_of[key]
-        assert m.pair_dim[i] == contact.dim
+        assert of["dim"][i] == contact.dim
         for name, value in (
             ("friction", contact.friction),
             ("solref", contact.solref),
@@ -86,9 +88,9 @@ def test_equal_to_mujocos_contacts(seed):
             ("solimp", contact.solimp),
             ("margin", contact.includemargin),
         ):
-            np.testing.assert_allclose(getattr(m, f"pair_{name}")[i], value, atol=1e-12, err_msg=f"{name} of {key}")
+            np.testing.assert_allclose(of[name][i], value, atol=1e-12, err_msg=f"{name} of {key}")
         if not any({*key} == {p, q} for p, q in zip(mj.pair_geom1, mj.pair_geom2, strict=True)):
-            assert m.pair_gap[i] == pytest.approx(mj.geom_gap[key[0]] + mj.geom_gap[key[1]])
+            assert of["gap"][i] == pytest.approx(mj.geom_gap[key[0]] + mj.geom_gap[key[1]])
 
 
 def scene(geoms, contact=""):
@@ -122,8 +124,9 @@ def test_refused_shapes_may_be_drawn():
 def test_explicit_pair_replaces_the_mixed_one():
     m = load(scene((SHAPES["capsule"], SHAPES["sphere"]), "<pair geom1='a' geom2='b' friction='0.3'/>"))
     row = list(zip(m.pair_geom1, m.pair_geom2, strict=True)).index((m.geom("b"), m.geom("a")))
-    np.testing.assert_allclose(m.pair_friction[row], [0.3, 1, 0.005, 0.0001, 0.0001])
-    assert m.npair == 3
+    assert m.pair_own[row] == 0 and (np.delete(m.pair_own, row) == -1).all()
+    np.testing.assert_allclose(m.pair_friction, [[0.3, 1, 0.005, 0.0001, 0.0001]])
+    assert m.npair == 3 and m.nown == 1
 
 
 def test_pair_of_geoms_fixed_to_each_other_is_left_out_and_reported():

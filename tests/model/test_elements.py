@@ -9,6 +9,7 @@ from engine import schema
 from engine.model import ModelBuilder, ModelError
 from engine.model.elements import KINDS, Methods
 from engine.model.fields import FIELDS, NAMED, TABLE
+from engine.model.pairs import contact_parameters
 from engine.model.portable import model_from_arrays, model_to_arrays
 from tests.model.model_zoo import assert_same_model, cheetah, menagerie
 
@@ -58,6 +59,14 @@ def test_a_stored_robot_has_none_of_a_kind_that_is_younger(kind):
         model_from_arrays(stored | {name: getattr(model, name)})
 
 
+def before_mixing(stored, of):
+    """What was stored of a robot when every candidate pair had its parameters, `of`."""
+    header = json.loads(str(stored["header"])) | {"age": 2}
+    older = stored | {f"pair_{name}": values for name, values in of.items()} | {"header": np.array(json.dumps(header))}
+    del older["pair_own"]
+    return older
+
+
 def test_a_robot_stored_before_tendons_has_its_actuators_on_joints():
     model = menagerie().compile()
     stored, _ = older(model, "tendon")
@@ -83,6 +92,20 @@ def test_a_stored_robot_has_of_younger_arrays_and_options_what_it_had():
     assert_same_model(model_from_arrays(stored), model)
     del stored["sensor_objid"]
     with pytest.raises(ModelError, match="the stored model lacks sensor_objid"):
+        model_from_arrays(stored)
+
+
+def test_a_robot_stored_before_contacts_were_mixed_has_parameters_of_every_pair():
+    model = menagerie().compile()
+    assert 0 < model.nown < model.npair
+    of = contact_parameters(model)
+    stored = before_mixing(model_to_arrays(model), of)
+    again = model_from_arrays(stored)
+    assert again.nown == again.npair == model.npair
+    for name, values in contact_parameters(again).items():
+        np.testing.assert_array_equal(values, of[name], err_msg=name)
+    del stored["pair_geom1"]
+    with pytest.raises(ModelError, match="the stored model lacks pair_geom1, pair_own"):
         model_from_arrays(stored)
 
 

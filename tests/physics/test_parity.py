@@ -132,6 +132,13 @@ def test_contact_parameters(simulators, kinds, name, cone):
 
 
 @pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("name", zoo.UNLIKE)
+def test_mixed_parameters(simulators, name, cone):
+    mj, sim = simulators(zoo.unlike(name, f'cone="{cone}"'))
+    assert_close(worst(mj, sim, touching_states(mj, 40)), CONTACT)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
 @pytest.mark.parametrize("name", zoo.FRICTIONS)
 def test_explicit_pairs(simulators, name, cone):
     mj, sim = simulators(zoo.explicit_pair(zoo.FRICTIONS[name], f'cone="{cone}"'))

@@ -7,6 +7,7 @@ import pytest
 
 from engine.compiler.features import features_of
 from engine.model import ModelBuilder
+from engine.model.pairs import contact_parameters
 from tests import zoo
 from tests.physics.reference import relative, set_reference, worst
 from tests.physics.test_integrators import INTEGRATORS, difference
@@ -141,7 +142,8 @@ def test_which_geom_decides(simulators, first, second, pair, cone):
     sim.forward()
     ours, theirs, wrench = sim.data.contacts(), data.contact, np.zeros(6)
     np.testing.assert_array_equal(ours["dim"], theirs.dim)
-    np.testing.assert_allclose(sim.params.pair_friction[ours["pair"]], theirs.friction, rtol=1e-15)
+    friction = contact_parameters(sim.model)["friction"]
+    np.testing.assert_allclose(friction[ours["pair"]], theirs.friction, rtol=1e-15)
     for k in range(data.ncon):
         mujoco.mj_contactForce(mj, data, k, wrench)
         assert relative(np.concatenate([ours["force"][k], ours["torque"][k]]), wrench) < 1e-10
@@ -157,6 +159,7 @@ def test_built_as_read():
     b.geom("body", "other", size=0.1, pos=(0.3, 0, 0))
     b.pair("floor", "other", condim=6, friction=(1, 2, 3, 4, 5))
     model = b.compile()
-    assert dict(zip(model.pair_geom2.tolist(), model.pair_dim.tolist(), strict=True)) == {1: 6, 2: 6}
-    assert {tuple(f) for f in model.pair_friction.tolist()} == {(1, 2, 3, 4, 5), (1, 1, 0.2, 0.3, 0.3)}
+    of = contact_parameters(model)
+    assert dict(zip(model.pair_geom2.tolist(), of["dim"].tolist(), strict=True)) == {1: 6, 2: 6}
+    assert {tuple(f) for f in of["friction"].tolist()} == {(1, 2, 3, 4, 5), (1, 1, 0.2, 0.3, 0.3)}
     assert "rolling" in features_of(model)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.model.fields import FIELDS
+from engine.model.pairs import contact_parameters
 from engine.model.rotation import quat_to_mat
 
 SEED = 5
@@ -107,6 +108,9 @@ def assert_same_motion(model, reference, geoms, rtol=1e-9, atol=1e-12):
         if size not in left_out and not name.endswith("rgba") and name not in (*numbers, "body_iquat"):
             ours, theirs = getattr(model, name), getattr(reference, name)
             np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol, err_msg=name)
+    theirs = contact_parameters(reference)
+    for name, ours in contact_parameters(model).items():
+        np.testing.assert_allclose(ours, theirs[name], rtol=rtol, atol=atol, err_msg=f"{name} of pairs")
     for name, value in vars(reference.opt).items():
         np.testing.assert_array_equal(getattr(model.opt, name), value, err_msg=name)
     assert model.joint_names == reference.joint_names

@@ -36,7 +36,7 @@ class Geom(Kind):
             "geom_solmix": real("1", "weight where parameters are mixed", least=0),
             "geom_solref": real("s, 1", "reference of contacts", 2),
             "geom_solimp": real("", "impedance of contacts", 5),
-            "geom_friction": real("1, m, m", "sliding, spinning and rolling friction", 3, least=0),
+            "geom_friction": real("1, m, m", "sliding, spinning and rolling friction", 3, least=0, differentiable=True),
             "geom_margin": real("m", "distance at which a contact is felt"),
             "geom_gap": real("m", "distance beyond it at which a contact is found"),
         },

@@ -1,13 +1,13 @@
-"""Pairs of geoms that may ever touch, with their contact parameters; pairs.py finds and mixes them."""
+"""Pairs of geoms that may ever touch, and the contact parameters of those that have their own; pairs.py finds them."""
 
 import numpy as np
 
 from .. import constants as c
 from ..attributes import CONTACT, read_attributes, vector
-from ..broad import broad_phase, reaches
-from ..checks import below, check, solref
+from ..broad import SLACK, broad_phase, reaches
+from ..checks import below, check, first, solref
 from ..errors import ModelError
-from ..pairs import CONDIMS, PARAMETERS, SUPPORTED, Pair, find_pairs, no_pairs, pair_arrays, pair_refusals
+from ..pairs import CONDIMS, OWN, SUPPORTED, Pair, contact_parameters, find_pairs, no_pairs, pair_refusals
 from .kind import Kind, integer, real
 from .option import disabled
 
@@ -19,6 +19,9 @@ class PairKind(Kind):
         "npair": {
             "pair_geom1": integer("the geom of lower type, or number"),
             "pair_geom2": integer("the other, to which the normal points"),
+            "pair_own": integer("number of its own contact parameters, or -1: mixed from those of its geoms"),
+        },
+        "nown": {
             "pair_dim": integer("dimensions of the contact"),
             "pair_friction": real("1, m", "two of sliding, spinning, two of rolling", 5, least=0, differentiable=True),
             "pair_solref": real("s, 1", "reference of the normal direction", 2),
@@ -60,17 +63,18 @@ class PairKind(Kind):
             Pair(*map(order.of, a.geoms), a.condim, a.friction, a.solref, a.solimp, a.margin, a.gap, a.solreffriction)
             for a in order.builder.pairs
         ]
-        return pair_arrays(find_pairs(m, explicit, [tuple(map(order.of, pair)) for pair in order.builder.excludes]))
+        return find_pairs(m, explicit, [tuple(map(order.of, pair)) for pair in order.builder.excludes])
 
     def read(self, mujoco, mj, m):
         if disabled(mujoco, mj, "CONTACT", "CONSTRAINT"):
-            return pair_arrays(no_pairs(m))
-        explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in PARAMETERS}) for i in range(mj.npair)]
+            return no_pairs()
+        names = ("geom1", "geom2", *OWN)
+        explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in names}) for i in range(mj.npair)]
         exclude = [(signature >> 16, signature & 0xFFFF) for signature in mj.exclude_signature]
-        return pair_arrays(find_pairs(m, explicit, exclude, not disabled(mujoco, mj, "FILTERPARENT")))
+        return find_pairs(m, explicit, exclude, not disabled(mujoco, mj, "FILTERPARENT"))
 
     def lacking(self, m):
-        return pair_refusals(m, {name: getattr(m, f"pair_{name}") for name in ("geom1", "geom2")})
+        return pair_refusals(m)
 
     def who(self, mujoco, mj, index, element="contact pair"):
         return super().who(mujoco, mj, index, element)
@@ -84,11 +88,17 @@ class PairKind(Kind):
             yield f"{still.sum()} contact pairs of geoms that no force can move: left out"
 
     def label(self, m, array, index):
+        if array in self.fields["nown"]:
+            users = np.flatnonzero(m.pair_own == index)
+            if not len(users):
+                return f"parameters {index} of no pair"
+            index = users[0]
         return f"pair of {m.label('geom', m.pair_geom1[index])} and {m.label('geom', m.pair_geom2[index])}"
 
     def check_indices(self, m):
         for array in ("pair_geom1", "pair_geom2"):
             below(m, array, "ngeom", "geom")
+        below(m, "pair_own", "nown", "pair with parameters of its own", -1)
         check(m, "pair_dim", ~np.isin(m.pair_dim, CONDIMS), ", ".join(map(str, CONDIMS)))
         kinds1, kinds2 = m.geom_type[m.pair_geom1], m.geom_type[m.pair_geom2]
         bad = [kinds not in SUPPORTED for kinds in zip(kinds1.tolist(), kinds2.tolist(), strict=True)]
@@ -104,17 +114,28 @@ class PairKind(Kind):
 
     def check(self, m):
         check(m, "pair_margin", m.pair_margin + m.pair_gap < 0, "margin + gap of zero or more")
-        solref(m, "pair_solref", np.ones(m.npair, bool))
+        solref(m, "pair_solref", np.ones(m.nown, bool))
         solref(m, "pair_solreffriction", m.pair_solreffriction.any(axis=1))
+        if _two_formats(m.geom_solref).any():  # what is mixed of good ones is good
+            values = contact_parameters(m)["solref"]
+            pair = first(_two_formats(values))
+            if pair is not None:
+                raise ModelError(
+                    f"{self.label(m, 'pair_geom1', pair)}: solref, mixed of theirs, = {values[pair]}; allowed: both "
+                    "positive (time constant, damping ratio) or neither (-stiffness, -damping)"
+                )
 
     def device(self, m):
-        b1, b2 = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]
-        r1 = np.where(m.geom_type[m.pair_geom1] == c.PLANE, 0.0, m.geom_rbound[m.pair_geom1])
         swept, partners, always = broad_phase(m)
+        reach = reaches(m)
         return {
-            "pair_diaga": m.body_invweight0[b1, 0] + m.body_invweight0[b2, 0],
-            "pair_rbound": r1 + m.geom_rbound[m.pair_geom2],
+            "geom_reach": reach, "geom_diaga": m.body_invweight0[m.geom_bodyid, 0],
             "sweep_geom": swept[:, 0], "sweep_first": swept[:, 1], "sweep_end": swept[:, 2],
-            "sweep_radius": reaches(m, swept[:, 0]),
+            "sweep_radius": SLACK * reach[swept[:, 0]],
             "partner_other": partners[:, 0], "partner_pair": partners[:, 1], "always": always,
         }  # fmt: skip
+
+
+def _two_formats(solref):
+    """Where the two numbers of a solref are not of one format."""
+    return (solref[:, 0] > 0) != (solref[:, 1] > 0)

@@ -6,6 +6,7 @@ from .. import constants as c
 from ..attributes import number, read_attributes
 from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
+from ..pairs import contact_parameters
 from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
 from ..setconst import addresses
 from ..shapes import COUNT
@@ -145,7 +146,7 @@ class Sensor(Kind):
             words = ", ".join(c.GEOM_NAMES[kind] for kind in COUNT)
             yield f"rangefinders beside {unseen.sum()} visible geoms of other shapes than {words}; allowed: these"
         sensing = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "contact"]
-        if sensing and np.any(np.asarray(m.pair_gap) > 0):
+        if sensing and (contact_parameters(m)["gap"] > 0).any():
             names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)
             yield f"contact sensors ({names}) beside pairs with a gap, whose contacts may not push; allowed: gap = 0"
 

@@ -28,7 +28,8 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
               t0: ti.i32, t1: ti.i32, frame_skip: ti.i32, last: ti.i32, row0: ti.i32, every: ti.i32):  # fmt: skip
     """Control steps t0 .. t1 - 1. `last`: evaluate step t1 too, for the sensors, without moving.
 
-    row0: first physics step's row in the records, or -1. every: control steps per output row, or 0 for none.
+    row0: first physics step's row in the records, or -1. every: control steps per output row; or 0 for none, nor
+    sensors; or -1 for none, but the sensors of each control step's last physics step.
     """
     implicit = has_implicit(m, 0)
     t = t0
@@ -48,7 +49,10 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
         count = frame_skip
         if final:
             count = 1
-        read = ti.cast(every > 0 and m.nsensordata > 0, ti.i32)
+        # an output row's sensors are those of the state in it
+        read = -1
+        if m.nsensordata > 0 and every != 0:
+            read = 0 if every > 0 else count - 1
         closing = ti.cast(t == t1 + last - 1, ti.i32)
         stepped(m, d, r, w, t, count, o, nworld * record_size(m), final, read, row, implicit, closing)
         t = t + 1

@@ -237,7 +237,7 @@ WORK = (
         "ccd_num1 ccd_num2 ccd_cap1 ccd_cap2 ccd_extent1 ccd_extent2 ccd_face ccd_flat ccd_lined ccd_fits",
     ),
     # of each side its vertices in the simplex and the faces that meet in them
-    Buffer("ccd_side", "int", "nccdside", "side_dim side_v0 side_v1 side_only side_begin side_count side_v2"),
+    Buffer("ccd_side", "int", "nccdside", "side_dim side_v0 side_v1 side_only side_begin side_count side_other"),
     # ... and its simplex, features and polytope
     Buffer("ccd_vertex_v", "vec3", "nccdvert", "ccd_vert ccd_vert1 ccd_vert2"),
     Buffer("ccd_vertex_r", "real", "nccdvert", "ccd_share"),

@@ -353,7 +353,7 @@ class Simulator:
 
 
 def hold_controls(sim):
-    """Controller and trajectory packs of a plain step: no parts, controls held, one output row for the sensors."""
+    """Controller and trajectory packs of a plain step: no parts, controls held."""
     controller = Pack("controller", {b.name: 8 for b in s.CONTROLLER})
     controller.features = features_of_parts(())
     rows = 2 * sim.worlds

@@ -207,21 +207,23 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
     """The `count` physics steps of control step t: of each `evaluated`, and the state after it.
 
     o: the first one's record, or -1, `stride` before the second one's. final: no step follows, so no state. read: the
-    first one's sensors are asked. row: the output row that they go to, or -1. closing: the last one is the launch's.
+    one whose sensors are asked, or -1. row: the output row that they go to, or -1. closing: the last one is the
+    launch's.
     """
     nv = m.nv
     time = d.time[w]  # written only where it is read: eight worlds' times share a cache line
     k = 0
     while k < count and d.status[w] == OK:
         here = -1
+        asked = k == read
+        if asked or o >= 0:
+            d.time[w] = time
         if o >= 0:
             here = o + k * stride
-            d.time[w] = time
             record_state(m, d, r, w, here)
-        first = k == 0
         # a step in passing: nobody looks at its acceleration qacc
-        passing = ti.cast(implicit and o < 0 and not (read and first) and not (closing and k == count - 1), ti.i32)
-        evaluated(m, d, r, w, here, final, ti.cast(read and first, ti.i32), row if first else -1, passing)
+        passing = ti.cast(implicit and o < 0 and not asked and not (closing and k == count - 1), ti.i32)
+        evaluated(m, d, r, w, here, final, ti.cast(asked, ti.i32), row if asked else -1, passing)
         check_capacity(m, d, w, t)
         if not final:
             # implicit integrators read M a alone; where nothing constrains it is the smooth force

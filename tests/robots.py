@@ -1,21 +1,29 @@
 """Robot files against MuJoCo, one row a file: what loads, and how near and how fast it is.
 
-    python -m tests.robots ../shared/robots [--json PATH] [--quick] [--only WORD]
+    python -m tests.robots ../shared/robots [--json PATH] [--page PATH] [--quick] [--only WORD]
+
+States along kicked rollouts, with random forces; MuJoCo solves its problem as exactly as it can, whatever the file
+says, and searches its contacts as far as it can where a distance is compared, by the file's own tolerance where they
+are counted. Errors are relative but for places and distances, in metres, and normals.
 
     load s      seconds of `engine.load`, MuJoCo's compile included
-    ncon        contacts at the states compared, on average
-    state       worst error of poses, M, bias, passive and actuator forces over kicked states, relative
-    contact     of the contacts' distance, place and frame there, and whether their number differs (then inf)
-    qacc        of the acceleration there, relative
-    100 steps   of qpos over 100 steps from the same start, relative; stepwise: of a step, from MuJoCo's states
-    gradient    of 20 steps by start, controls and masses against central differences, relative; -: not smooth there
+    ncon        contacts in a state, on average; other: states with another number than in MuJoCo, left out from here on
+    smooth      poses, M, bias, passive and actuator forces in all states, and the acceleration where nothing touches
+    dist        of contacts, paired by their places: distances, and the normals' worst component
+    qacc        acceleration in states with contacts; sensors: their readings in all
+    free        qpos over 300 steps from the same start, until something touches
+    stepwise    the state after each of these steps, from MuJoCo's before it, where the number of contacts is the same;
+                apart: how many others there are
+    gradient    of 20 steps by start, controls and masses against central differences; -: not smooth there
+    first s     seconds to the first gradient in a new process, kernels cached
     us, ratio   microseconds of a step on one core, MuJoCo's time over ours; back: forward and backward over forward
 
-Each robot runs in its own process with the kernels of its own features, as a user's would; `first s` is how long that
-process took to its first gradient. --quick leaves gradients and times out.
+Each robot runs in its own process with the kernels of its own features, as a user's would. Times are medians of bursts
+that take turns. --quick leaves gradients and times out.
 """
 
 import argparse
+import copy
 import json
 import multiprocessing
 import sys
@@ -25,12 +33,12 @@ from pathlib import Path
 import numpy as np
 
 from tests.robot_files import files_under, row, said
+from tests.robots_page import cell, page, title
 
 STATE = ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "xpos", "xquat", "xipos", "mass_matrix", "actuator_force")
-CONTACT = ("ncon", "dist", "pos", "frame")
-COLUMNS = ("load s", "nv", "ncon", "state", "contact", "qacc", "100 steps", "stepwise", "gradient", "first s", "us",
-           "ratio", "back")  # fmt: skip
-STEPS, BURST = 20, 40
+COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "qacc", "sensors", "free", "stepwise", "apart",
+           "gradient", "first s", "us", "ratio", "back")  # fmt: skip
+STEPS, STATES, BURST, BURSTS = 20, 40, 200, 15
 
 
 def compiled(path):
@@ -68,17 +76,74 @@ def controls(mj, rng):
     return rng.uniform(low, high)
 
 
-def physics(mj, sim, rng, states=8):
-    from tests.physics.reference import worst
-    from tests.physics.test_integrators import run
+def solving(mj, fine=False):
+    """A copy of an MjModel that solves as exactly as it can; fine: its search for contacts, too."""
+    mj = copy.copy(mj)
+    mj.opt.solver, mj.opt.jacobian = 2, 0  # Newton, dense
+    mj.opt.tolerance, mj.opt.ls_tolerance, mj.opt.iterations, mj.opt.ls_iterations = 1e-14, 1e-9, 500, 200
+    if fine:
+        mj.opt.ccd_tolerance, mj.opt.ccd_iterations = 1e-14, 1000
+    return mj
 
-    found = worst(mj, sim, [kicked(mj, rng, 0.5) for _ in range(states)])
-    out = {"ncon": float(len(sim.data.contacts()["dist"]))}
-    out["state"] = max(found[name] for name in STATE)
-    out["contact"] = np.inf if found["ncon"] else max(found.get(name, 0.0) for name in CONTACT)
-    out["qacc"] = found["qacc"]
-    free, stepwise, _, _ = run(mj, sim, 100, np.array([controls(mj, rng)] * 100), kicked(mj, rng, 0.2)[:2])
-    return out | {"100 steps": free, "stepwise": stepwise}
+
+def physics(mj, sim, rng, states=STATES):
+    """The columns from `ncon` to `sensors`."""
+    import mujoco
+
+    from tests.physics.reference import errors, matched_contacts, set_reference
+
+    file, fine = solving(mj), solving(mj, fine=True)
+    data, near = mujoco.MjData(file), mujoco.MjData(fine)
+    found, out = {"ncon": [], "other": 0}, dict.fromkeys(("smooth", "dist", "normal", "qacc", "sensors"), 0.0)
+    for k in range(states):
+        state = kicked(mj, rng, 0.5)
+        set_reference(file, data, state, np.random.default_rng(k))
+        set_reference(fine, near, state, np.random.default_rng(k))
+        got = errors(fine, sim, near)
+        out["smooth"] = max(out["smooth"], *(got[name] for name in STATE))
+        count, contacts = int((data.contact.exclude == 0).sum()), sim.data.contacts()
+        found["ncon"].append(count)
+        if len(contacts["dist"]) != count:
+            found["other"] += 1
+        if got["ncon"] or len(contacts["dist"]) != count:
+            continue
+        if count:
+            paired = matched_contacts(contacts, near.contact)
+            out |= {name: max(out[name], paired[name]) for name in ("dist", "normal")}
+        which = "qacc" if count else "smooth"
+        out |= {which: max(out[which], got["qacc"]), "sensors": max(out["sensors"], got["sensordata"])}
+    return {"ncon": float(np.mean(found["ncon"])), "other": f"{found['other']}/{states}"} | out
+
+
+def trajectory(mj, sim, rng, steps=300):
+    """Errors along a trajectory of MuJoCo's, until it diverges: `free`, `stepwise`, `apart`."""
+    import mujoco
+
+    from tests.physics.test_integrators import difference
+
+    mj, (qpos, qvel, _, _), ctrl = solving(mj), kicked(mj, rng, 0.2), controls(mj, rng)
+    data, running = mujoco.MjData(mj), type(sim)(sim.model)
+    data.qpos[:], data.qvel[:], data.ctrl[:] = qpos, qvel, ctrl
+    running.reset(qpos, qvel)
+    running.data.ctrl[0] = ctrl
+    free, stepwise, apart, touched, t = 0.0, 0.0, 0, False, 0
+    while t < steps:
+        sim.reset(data.qpos, data.qvel)
+        sim.data.act[0], sim.data.ctrl[0], sim.data.qacc_warmstart[0] = data.act, ctrl, data.qacc_warmstart
+        mujoco.mj_step(mj, data)
+        if data.warning.number.any():
+            break
+        t += 1
+        sim.step()
+        touched |= data.ncon > 0
+        if not touched:
+            running.step()
+            free = max(free, float(np.abs(running.data.qpos[0] - data.qpos).max()))
+        if len(sim.data.contacts()["dist"]) == (data.contact.exclude == 0).sum():
+            stepwise = max(stepwise, difference(sim, data))
+        else:
+            apart += 1
+    return {"free": free, "stepwise": stepwise, "apart": f"{apart}/{t}"}
 
 
 def gradient(mj, sim, rng, starts=3):
@@ -98,7 +163,7 @@ def gradient(mj, sim, rng, starts=3):
     return worst
 
 
-def speed(mj, model, rng, bursts=15):
+def speed(mj, model, rng, bursts=BURSTS):
     """{us, ratio, back}: medians over bursts that take turns."""
     import mujoco
 
@@ -124,7 +189,7 @@ def speed(mj, model, rng, bursts=15):
         tape.sim.data.act[0] = act
         return seconds(lambda: (tape.rollout(np.tile(ctrl, (BURST, 1, 1))), tape.backward(**weights)))
 
-    times = np.array([[ours(), theirs(), both()] for _ in range(bursts)])[2:]
+    times = np.array([[ours(), theirs(), both()] for _ in range(bursts + 2)])[2:]
     ratio = np.median(times / times[:, :1], axis=0)
     return {"us": float(np.median(times[:, 0]) / BURST * 1e6), "ratio": float(ratio[1]), "back": float(ratio[2])}
 
@@ -135,61 +200,79 @@ def seconds(f):
     return time.perf_counter() - began
 
 
-def examined(path, quick):
-    """The row of a file: of one that loads, with its physics."""
+def compared(path, quick):
+    """The row of a file: of one that loads, with its physics and gradients."""
     import engine
 
     entry = row(path, {}, False)
     if "nv" not in entry:
         return entry
     try:
-        began = time.perf_counter()
         model, mj, rng = engine.load(path), compiled(path), np.random.default_rng(0)
+        model.opt.tolerance, model.opt.iterations = 1e-14, 100
         sim = engine.Simulator(model)
-        if not quick:
-            tape = engine.Tape(sim, STEPS)
-            qpos = tape.rollout(np.zeros((STEPS, 1, model.nu))).qpos
-            tape.backward(qpos=np.ones_like(qpos))
-            entry["first s"] = time.perf_counter() - began
-        entry |= {"load s": entry["seconds"]} | physics(mj, sim, rng)
+        entry |= {"load s": entry["seconds"], "searched": "convex" in sim.features}
+        entry |= physics(mj, sim, rng) | trajectory(mj, sim, rng)
         if not quick:
             entry["gradient"] = gradient(mj, sim, rng)
-            entry |= speed(mj, model, rng)
     except Exception as error:
-        entry["failed"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        entry |= failure(error)
     return entry
 
 
-def _child(path, quick, pipe):
-    pipe.send(examined(path, quick))
+def timed(path):
+    """`first s` and the columns of `speed`."""
+    import engine
+
+    began = time.perf_counter()
+    model = engine.load(path)
+    tape = engine.Tape(engine.Simulator(model), STEPS)
+    qpos = tape.rollout(np.zeros((STEPS, 1, model.nu))).qpos
+    tape.backward(qpos=np.ones_like(qpos))
+    entry = {"first s": time.perf_counter() - began}
+    return entry | speed(compiled(path), model, np.random.default_rng(0))
 
 
-def apart(path, quick):
-    """`examined` in a process of its own, so that one robot that ends it takes no other with it."""
+def failure(error):
+    return {"failed": f"{type(error).__name__}: {' '.join(str(error).split())}"}
+
+
+def _child(function, args, pipe):
+    try:
+        pipe.send(function(*args))
+    except Exception as error:
+        pipe.send(failure(error))
+
+
+def apart(function, *args):
+    """The dictionary that a function returns in a process of its own, or what becomes of it: "failed"."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_child, args=(path, quick, there))
+    process = context.Process(target=_child, args=(function, args, there))
     process.start()
     there.close()
     try:
         entry = here.recv()
     except EOFError:
         process.join()
-        entry = {"file": str(path), "error": f"the process ended with code {process.exitcode}"}
+        entry = {"failed": f"the process ended with code {process.exitcode}"}
     process.join()
     return entry
 
 
-def cell(value):
-    if value is None:
-        return "-"
-    return f"{value:.2g}" if isinstance(value, float) else str(value)
+def examined(path, quick):
+    """The row of a file, by processes of its own, so that one robot that ends one takes no other with it."""
+    entry = {"file": str(path)} | apart(compared, path, quick)
+    if "gradient" in entry:
+        entry |= apart(timed, path)  # with the kernels that the first process has left on disk
+    return entry
 
 
 def main(argv=None):
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("folders", nargs="+")
     p.add_argument("--json", type=Path, help="write the rows there")
+    p.add_argument("--page", type=Path, help="write a page of the rows there")
     p.add_argument("--quick", action="store_true", help="neither gradients nor times")
     p.add_argument("--only", default="", help="files whose path has this word in it")
     args = p.parse_args(argv)
@@ -198,16 +281,18 @@ def main(argv=None):
     for path in files_under(args.folders):
         if args.only not in str(path):
             continue
-        entries.append(entry := apart(path, args.quick))
+        entries.append(entry := examined(path, args.quick))
         text = said(entry)
         if "nv" in entry:
             text = "".join(f"{cell(entry.get(name)):>10}" for name in COLUMNS)
             text += f"  {entry['failed'][:80]}" if "failed" in entry else ""
-        print(f"{'/'.join(path.parts[-2:]):44}{text}", flush=True)
+        print(f"{title(entry):44}{text}", flush=True)
     loaded = [e for e in entries if "nv" in e]
     print(f"\n{len(loaded)} of {len(entries)} load, {sum('failed' in e for e in loaded)} of them fail here")
     if args.json:
-        args.json.write_text(json.dumps(entries, indent=1) + "\n")
+        args.json.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    if args.page:
+        args.page.write_text(page(entries, STATES, BURST, BURSTS), encoding="utf-8")
     return 0
 
 

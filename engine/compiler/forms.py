@@ -57,12 +57,11 @@ class WorldsKernel:
         self.chunks = min(sim.worlds, 8 * threads, max(threads, sim.worlds // 4))
 
     def hold(self, n, last):
-        """n physics steps with the controls as they are; `last` and the sensors' row as in kernels.run_world."""
-        every = 1
+        """n physics steps with the controls as they are, and the last one's sensors; `last` as in kernels.run_world."""
         while (count := self._piece(n, 1)) < n:
-            self._timed(count, 0, 1, count, 0, -1, every)
-            n, every = n - count, 0  # only the first step's sensors are asked
-        self._launch(0, 1 if n else 0, n or 1, last, -1, every)
+            self._timed(count, 0, 1, count, 0, -1, 0)
+            n = n - count
+        self._launch(0, 1 if n else 0, n or 1, last, -1, -1)
 
     def launch(self, t0, t1, frame_skip, last, row0, every):
         """See kernels.run_world and kernels.reverse_world."""

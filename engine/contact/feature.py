@@ -16,6 +16,7 @@ from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
+EVEN = 1e-6 if EXACT else 1e-4  # the same, between a mesh's face and three of its corners
 NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
 
 
@@ -146,7 +147,8 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
     """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other.
 
     The corners of a mesh's face are numbers of 32 bits and not quite in a plane: all of it counts as the plane through
-    its first corner across its normal.
+    its first corner across its normal. MuJoCo takes triangles for one face that lean against each other by up to 4
+    milliradians, though: these stay what they are.
     """
     first = bounded(w * m.nccdvert)
     x, q, _ = pose_of(d, w, side)
@@ -172,8 +174,10 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
                 extent = 1
             if kind == MESH:
                 face = face_of(m, d, first, side)
+                n = vec3(0.0, 0.0, 0.0)
                 if face >= 0:
                     n = rotate(q, m.face_normal[face])
+                if face >= 0 and ti.max(ti.abs(n.dot(a)), ti.abs(n.dot(b))) < EVEN:
                     b = n.cross(a)
                     b = b / ti.sqrt(b.dot(b))
                     a = b.cross(n)

@@ -211,7 +211,8 @@ def kept(d: ti.template(), first: ti.i32):
 @ti.func
 def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
     """ccd_dist and the points ccd_x1, ccd_x2, where the shapes are nearer than ccd_cutoff; without `far` only whether
-    they overlap. ccd_separated: a plane parts them, by as much as they are looked for. The simplex stays."""
+    they overlap. ccd_separated: a plane parts them, by as much as they are looked for. The simplex stays, and in ccd_n
+    the last direction."""
     first = bounded(w * m.nccdvert)
     enough = 0.5 * m.ccd_tolerance * m.ccd_tolerance
     least = m.ccd_tolerance
@@ -236,6 +237,7 @@ def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
         if norm < least or ti.abs(before - norm) < MINVAL:
             break
         d.ccd_dir[w] = -x / norm
+        d.ccd_n[w] = d.ccd_dir[w]
         ccd_support(m, d, w, p, n)
         s = d.ccd_vert[first + n]
         lower = x.dot(s)
@@ -260,7 +262,9 @@ def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
         if n < 1:
             d.ccd_separated[w] = 1
             break
-        before = norm
+        # the first length, that between the centres, is of no simplex: that it stays the same says nothing
+        if k > 0:
+            before = norm
         x = vec3(0.0, 0.0, 0.0)
         for i in range(n):
             x = x + d.ccd_share[first + i] * d.ccd_vert[first + i]

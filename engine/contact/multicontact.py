@@ -50,9 +50,10 @@ SIDE = -3  # the ends of an edge: those of the line of a round side along which 
 
 @ti.func
 def prepare(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """side_* of both geoms: how many different vertices of each the simplex has, which, and the faces that meet in the
-    first of them. side_only: ANY; or of a box whose vertices are no edge and no three of a face, the face that looks
-    along the normal, or NONE; or of a cylinder the cap that it touches with, unless it does so along its side."""
+    """side_* of both geoms: how many different vertices of each the simplex has, the first two, and the faces that meet
+    in all of them: of one vertex those from side_begin on, else side_only and side_other. side_only: ANY; or of a box
+    whose vertices are no edge and no three of a face, the face that looks along the normal, or NONE; or of a cylinder
+    the cap that it touches with, unless it does so along its side."""
     first = bounded(w * m.nccdvert)
     n = d.ccd_nsimplex[w]
     for side in range(2):
@@ -79,13 +80,10 @@ def prepare(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             dim = 1 if v0 == v2 else 2
         elif v2 == v0 or v2 == v1:
             dim = 2
-        # the order of the ends of an edge, and with it that of its contacts, must not depend on the search
-        if dim == 2 and v0 > v1:
-            v2 = v0
-            v0 = v1
-            v1 = v2
         v = rotate_back(q, dir)
         only = ANY
+        other = NONE
+        begin, count = faces_at(m, g, v0)
         if m.geom_type[g] == CYLINDER:
             only = NONE
             if ti.abs(v[2]) > LINED:
@@ -99,13 +97,31 @@ def prepare(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 for k in ti.static(range(3)):
                     if ti.abs(v[k]) > ACROSS:
                         only = 2 * k + ti.cast(v[k] < 0, ti.i32)
-        begin, count = faces_at(m, g, v0)
+        if only == ANY and dim > 1:
+            # of a mesh more than two may share an edge, of which MuJoCo takes the first two
+            only = NONE
+            both = 0
+            for k in range(count):
+                face = face_at(m, g, v0, begin, k)
+                if both < 2 and touches(m, g, face, v1):
+                    if both == 0:
+                        only = face
+                    else:
+                        other = face
+                    both = both + 1
+            if dim == 3:
+                if both > 0 and not touches(m, g, only, v2):
+                    only = other
+                    if both == 2 and not touches(m, g, only, v2):
+                        only = NONE
+                other = NONE
+            count = 2
         s = bounded(2 * w + side)
         d.side_dim[s] = dim
         d.side_v0[s] = v0
         d.side_v1[s] = v1
-        d.side_v2[s] = v2
         d.side_only[s] = only
+        d.side_other[s] = other
         d.side_begin[s] = begin
         d.side_count[s] = count
 
@@ -113,21 +129,15 @@ def prepare(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @outline("md", "w p side k", when="clipped")
 @ti.func
 def candidate(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, k: ti.i32):
-    """ccd_candidate: face number k of a side's first vertex if its others lie in it, too, or NONE."""
+    """ccd_candidate: face number k of those in which a side's vertices lie, or NONE."""
     s = bounded(2 * w + side)
-    g = m.pair_geom1[p]
-    if side:
-        g = m.pair_geom2[p]
-    only = d.side_only[s]
-    face = NONE if k > 0 else only
-    if only == ANY:
-        face = face_at(m, g, d.side_v0[s], d.side_begin[s], k)
-        v = d.side_v1[s]
-        for _ in range(1, d.side_dim[s]):
-            if face != NONE:
-                if not touches(m, g, face, v):
-                    face = NONE
-            v = d.side_v2[s]
+    face = NONE
+    if k == 0:
+        face = d.side_only[s]
+    if k == 1:
+        face = d.side_other[s]
+    if d.side_only[s] == ANY:
+        face = face_at(m, m.pair_geom2[p] if side else m.pair_geom1[p], d.side_v0[s], d.side_begin[s], k)
     d.ccd_candidate[w] = face
 
 
@@ -188,6 +198,10 @@ def choose_faces(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                             start = d.side_v0[s] if other != SIDE else SIDE
                             end = other
                             ref = 1 - side
+                            # the order of the contacts must not depend on the search
+                            if d.side_dim[s] == 2 and start > end:
+                                start = end
+                                end = d.side_v0[s]
                             if side:
                                 face1 = h
                             else:

@@ -166,7 +166,8 @@ def meet(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     d.ccd_kind1[w] = kind1
     d.ccd_kind2[w] = kind2
     d.ccd_fits[w] = 1
-    if n.dot(d.ccd_guess[w]) < STRAY[0] or L < d.ccd_dist[w] - STRAY[1] * d.ccd_scale[w]:
+    # not so either of what is no number
+    if not (n.dot(d.ccd_guess[w]) >= STRAY[0] and L >= d.ccd_dist[w] - STRAY[1] * d.ccd_scale[w]):
         d.ccd_fits[w] = -1
 
 

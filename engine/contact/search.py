@@ -105,10 +105,20 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 tries = 2
             else:
                 d.ccd_found[w] = 0
+    # they touch, by less than what a polytope can tell; refine.py can
+    inflated = d.ccd_inflate1[w] + d.ccd_inflate2[w]
+    touching = not d.ccd_found[w] and not d.ccd_separated[w] and d.ccd_nsimplex[w] < 4
+    if touching and d.ccd_dist[w] <= m.ccd_tolerance:
+        d.ccd_found[w] = 1
+        d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
+        d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
+        d.ccd_dist[w] = d.ccd_dist[w] + inflated
     if d.ccd_found[w]:
         d.ccd_inflate1[w] = 0.0
         d.ccd_inflate2[w] = 0.0
         refine(m, d, w, p)
+        if touching and not (d.ccd_fits[w] > 0 and ti.abs(d.ccd_dist[w] - inflated) < 2 * m.ccd_tolerance):
+            d.ccd_found[w] = 0
         d.ccd_dist[w] = d.ccd_dist[w] - r1 - r2
 
 

@@ -202,6 +202,47 @@ def test_every_feature_of_two_hulls(probes, kinds):
     assert min(found.values()) > 0, found
 
 
+def aligned_states(mj):
+    """(qpos, whether MuJoCo surely has contacts) with both geoms turned alike: their centres in one place, almost so,
+    and one above the other, so that they just touch, overlap by a hair, a little, or almost wholly."""
+    data = mujoco.MjData(mj)
+    for quat in ([1.0, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [0.8, 0, 0.6, 0]):
+        def at(z, quat=quat):
+            return np.array([0, 0, 0.5, *quat, 0, 0, 0.5 + z, *quat])
+
+        near, far = 0.0, 1.0
+        for _ in range(60):
+            data.qpos[:] = at(0.5 * (near + far))
+            mujoco.mj_kinematics(mj, data)
+            apart = mujoco.mj_geomDistance(mj, data, mj.geom("g1").id, mj.geom("g2").id, 1.0, None) > 0
+            near, far = (near, 0.5 * (near + far)) if apart else (0.5 * (near + far), far)
+        for z in (0.0, 1e-15, 1e-9, 1e-3, 0.5 * far, far - 1e-3, far - 1e-6):
+            data.qpos[:] = at(z)
+            mujoco.mj_fwdPosition(mj, data)
+            yield at(z), data.ncon > 0
+        for z in (far - 1e-9, far - 1e-15, far, far + 1e-15):
+            yield at(z), False
+
+
+@pytest.mark.parametrize("kinds", [k for k in zoo.PAIRS + zoo.CONVEX + zoo.HULLS if k[0] != "plane"], ids="-".join)
+def test_degenerate_contacts_have_finite_adjoints(probes, kinds):
+    """Exactly parallel, just touching, concentric, deep: which features touch is a choice, which the adjoint holds."""
+    mj, probe = probes(zoo.touching(*kinds, zoo.CONDIMS[3], 'cone="elliptic"'))
+    for qpos, touch in aligned_states(mj):
+        case = p.Case(probe, (qpos, 0.3 * np.ones(mj.nv), np.zeros(0), np.zeros(0)))
+        case.set()
+        case.run(p.TERMS)
+        assert int(probe.sim.data.ncon[0]) >= touch, qpos
+        bars = asked(case)
+        probe.clear()
+        probe.column("z")[:] = case.rng.normal(size=mj.nv)
+        case.run((p.MOTIONS, 0))
+        ask(probe, bars)
+        case.run(p.CONSTRAINT_VJP, (p.RNEA_VJP, 0))
+        for name in ("qpos", "qvel", *probe.sim.params):
+            assert np.isfinite(probe.bar(name)).all(), (qpos, name)
+
+
 @CONES
 @pytest.mark.parametrize("name", zoo.PARAMETERS)
 def test_parameters_of_contact(probes, name, cone):

@@ -5,6 +5,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from tests.zoo import random_poses
 
@@ -106,6 +107,17 @@ def contact_errors(d, data):
         out["pos"] = float(np.abs(ours["pos"] - theirs.pos[real]).max())
         out["frame"] = float(np.abs(ours["frame"].reshape(-1, 9) - theirs.frame[real]).max())
     return out
+
+
+def matched_contacts(ours, theirs):
+    """Errors of as many contacts as MuJoCo has, each paired with the one nearest to it."""
+    acts = np.asarray(theirs.exclude) == 0
+    dist, pos, frame = theirs.dist[acts], theirs.pos[acts], theirs.frame[acts]
+    far = np.linalg.norm(ours["pos"][:, None] - pos[None], axis=2)
+    row, at = linear_sum_assignment(far)
+    turned = ours["frame"].reshape(-1, 9)[row, :3] - frame[at, :3]
+    return {"pos": far[row, at].max(), "dist": np.abs(ours["dist"][row] - dist[at]).max(),
+            "normal": np.abs(turned).max()}  # fmt: skip
 
 
 def worst(mj, sim, states, seed=0):

@@ -9,7 +9,7 @@ import pytest
 from engine.diff.tape import Tape
 from engine.model.sensors import NAMES
 from tests import zoo
-from tests.physics.reference import errors, resting_accelerometer, set_reference, worst
+from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
 
 
 def test_every_kind_is_covered():
@@ -38,6 +38,27 @@ def test_clock(simulators):
     rows = tape.rollout(np.zeros((3, mj.nu)))
     np.testing.assert_array_equal(rows.sensordata[:, 0, clock], rows.times[:, 0])
     np.testing.assert_allclose(rows.times[:, 0], 0.7 + 2 * mj.opt.timestep * np.arange(4), rtol=1e-14)
+
+
+@resting_accelerometer
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+@pytest.mark.parametrize("most", (100, 3), ids=("one launch", "several launches"))
+def test_after_several_steps(simulators, integrator, most):
+    """Those of the last step, as in MuJoCo, in however many launches it is reached."""
+    mj, sim = simulators(zoo.sensing(), integrator)
+    data = mujoco.MjData(mj)
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(4))
+    data.qpos[:], data.qvel[:], data.ctrl[:] = qpos, qvel, ctrl
+    mujoco.mj_step(mj, data, 7)
+    sim.forward()
+    sim.reset(qpos, qvel)
+    sim.data.ctrl[0] = ctrl
+    sim._kernel.most = most
+    sim.step(7)
+    assert relative(sim.data.sensordata[0], data.sensordata) < 1e-10
+    before = sim.data.sensordata[0].copy()
+    sim.step()
+    assert relative(sim.data.sensordata[0], before) > 1e-6
 
 
 def test_limits(simulators):

@@ -378,6 +378,9 @@ def test_missing_file_and_wrong_type():
     for empty in ("", " \n"):
         with pytest.raises(ValueError, match="source: got '.*', an empty text; allowed: a path of an MJCF"):
             load(empty)
+    for text in ("x" * 5000, "robot\0.xml"):  # torn off the beginning of a file
+        with pytest.raises(FileNotFoundError, match="no such file: .{1,220} .load takes a path"):
+            load(text)
     with pytest.raises(FileNotFoundError, match="no such file: nowhere.xml"):
         load("nowhere.xml")
     with pytest.raises(TypeError, match="not int"):

@@ -49,11 +49,11 @@ class Pair:
 PARAMETERS = tuple(Pair.__dataclass_fields__)
 
 
-def find_pairs(m, explicit=(), exclude=(), filterparent=True):
+def find_pairs(m, explicit=(), exclude=(), filterparent=True, midphase=True):
     """All candidate pairs of `m` in MuJoCo's contact order: {parameter of a Pair: array, one entry for each pair}.
 
     `explicit` are Pairs with their own parameters: they escape every filter but the one for bodies that cannot move
-    against each other. `exclude` are pairs of bodies.
+    against each other. `exclude` are pairs of bodies. filterparent, midphase: flags; the latter decides the order.
     """
     own = [_ordered(m, pair) for pair in explicit if _can_move_apart(m, pair.geom1, pair.geom2)]
     geom1, geom2 = _filtered(m, exclude, filterparent)
@@ -66,7 +66,10 @@ def find_pairs(m, explicit=(), exclude=(), filterparent=True):
         pairs[name] = np.concatenate([first, values])
     bodies = np.sort([m.geom_bodyid[pairs["geom1"]], m.geom_bodyid[pairs["geom2"]]], axis=0)
     found = np.arange(len(bodies[0])) >= len(own)  # after the explicit pairs of the same bodies, which keep their order
-    order = np.lexsort((pairs["geom2"] * found, pairs["geom1"] * found, found, bodies[1], bodies[0]))
+    first, second = pairs["geom1"], pairs["geom2"]
+    if not midphase:  # as they are numbered, whatever their types
+        first, second = np.sort([first, second], axis=0)
+    order = np.lexsort((second * found, first * found, found, bodies[1], bodies[0]))
     return {name: values[order] for name, values in pairs.items()}
 
 

@@ -309,6 +309,8 @@ REFUSED = [
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data of a rangefinder; allowed: dist"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
+    ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
+      "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
     ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
       "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
     ({"extra": TENDON.format("stiffness='1'")}, "tendon 't': spatial tendon; allowed: fixed, or one that does nothing"),

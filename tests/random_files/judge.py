@@ -12,6 +12,7 @@ where both have the same ones, since MuJoCo's search between convex shapes ends 
 """
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import mujoco
@@ -29,8 +30,9 @@ from tests.physics.reference import SMOOTH, poison, set_reference
 from tests.physics.test_convex import farthest
 
 SAME, NEITHER, REFUSED, OPENED, TIE, WRONG = "same", "neither", "refused", "opened", "tie", "wrong"
-BAR, FORCE, CONVEX_FORCE = 1e-9, 1e-6, 1e-3  # relative: without contact, with, steps with contacts that are searched
+BAR, FORCE = 1e-9, 1e-6  # relative: without constraints, with them
 DEPTH, PLACE = 1e-6, 1e-3  # of contacts that are searched, m, 1
+EDGE = (1e-3, 1e-2, 1e-6)  # of contacts at both ends of an edge of a capsule
 HUGE = 1e10  # where MuJoCo gives up
 NUDGES, NUDGE, ROUNDING = 6, 1e-8, 1e-13
 ALONG = 15  # steps
@@ -79,6 +81,8 @@ def judged(text, seed=0):
         return compared(text, theirs, model, seed)
     except Differs as found:
         return found.args[0]
+    except mujoco.FatalError as error:
+        return Verdict(TIE, f"MuJoCo raises: {said_by(error)}")
     except Exception as error:
         return Verdict(WRONG, f"run: {type(error).__name__}: {said_by(error)}")
 
@@ -163,6 +167,11 @@ def at_state(mj, sim, state, rng):
     """Everything up to the acceleration; raises Differs."""
     data = mujoco.MjData(mj)
     set_reference(mj, data, state, rng)
+    forward(mj, sim, data)
+
+
+def forward(mj, sim, data):
+    """The same at MuJoCo's state, solved there, which then goes on from our contacts."""
     fit = well(data.qacc) and well(data.sensordata)
     copied(sim, data)
     poison(sim)
@@ -197,6 +206,7 @@ def copied(sim, data):
     for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
         if name != "eq_active" or sim.model.neq == len(data.eq_active):  # those that are switched off are left out
             getattr(sim.data, name)[0] = getattr(data, name)
+    sim.data.time[0] = data.time
 
 
 CONSTRAINED = ("qacc", "qfrc_constraint", "sensordata")
@@ -269,9 +279,18 @@ def check(mj, data, ours, found, bar, where):
             mujoco.mj_forward(mj, other)
         return errors({name: quantities(mj, other)[0][name]}, theirs, scales)[name]
 
+    if name == "sensordata" and feels_rounding(mj, data):
+        tie("a sensor feels the force of a constraint that nothing can move, which is rounding")
     if hangs(mj, data, found[name], moved, held=bool(where)):
         tie(f"{name} hangs on rounding{where}")
     wrong(f"{name} differs by {found[name]:.1e}{where}{largest(mj, name, ours[name], theirs[name])}")
+
+
+def feels_rounding(mj, data):
+    """Whether there are force or torque sensors, and a row of an equality with which no dof moves."""
+    feels = np.isin(mj.sensor_type, (mujoco.mjtSensor.mjSENS_FORCE, mujoco.mjtSensor.mjSENS_TORQUE)).any()
+    rows = data.efc_J.reshape(-1, mj.nv)[: data.ne] if feels and data.ne else np.ones((1, 1))
+    return bool((np.abs(rows).max(axis=1) < 1e-12).any())
 
 
 def hangs(mj, data, error, moved, held=False):
@@ -338,15 +357,13 @@ def pair_name(mj, geoms):
 def same_contacts(mj, sim, data):
     """The kinds of the contacts' pairs, in words, and the ties among them. Raises Differs unless they are the same."""
     ours, theirs, ties = sim.data.contacts(), np.flatnonzero(real(data)), []
-    names = lambda geoms: sorted(pair_name(mj, g) for g in geoms)  # noqa: E731
     mine, other = np.column_stack([ours["geom1"], ours["geom2"]]), data.contact.geom[theirs]
-    if len(mine) != len(other):
-        counts = counts_near(mj, data)
-        more = set(map(tuple, np.sort(mine, axis=1).tolist())) ^ set(map(tuple, np.sort(other, axis=1).tolist()))
-        pairs = ", ".join(sorted({pair_name(mj, g) for g in more})) or ", ".join(sorted(set(names(mine))))
-        if len(counts) > 1:
-            tie(f"number of contacts hangs on rounding: {pairs}")
-        wrong(f"{len(mine)} contacts, MuJoCo {len(other)}: {pairs}")
+    counts, wanted = Counter(map(pair_of, mine)), Counter(map(pair_of, other))
+    for pair in sorted(counts | wanted):
+        if counts[pair] != wanted[pair]:
+            ties.append(other_number(mj, data, ours, pair, counts[pair], wanted[pair]))
+    if ties:
+        tie(ties[0])
     for k, at in matched(mine, ours["pos"], other, data.contact.pos[theirs]):
         at = theirs[at]
         searched = SEARCHED & {int(mj.geom_type[g]) for g in mine[k]}
@@ -356,18 +373,55 @@ def same_contacts(mj, sim, data):
         bars = (DEPTH, PLACE, PLACE) if searched else (1e-9, 1e-8, 1e-8)
         if apart > bars[0] or moved > bars[1] or turned > bars[2]:
             ties.append(at_odds(mj, data, mine[k], (apart, moved, turned), sim, k, at))
-    return ", ".join(sorted(set(names(mine)))), ties
+    return ", ".join(sorted({pair_name(mj, g) for g in mine})), ties
 
 
-def counts_near(mj, data):
-    """The numbers of MuJoCo's contacts at states near by."""
-    rng, other, counts = np.random.default_rng(0), mujoco.MjData(mj), {int(real(data).sum())}
-    for size in (NUDGE, 1e-6):
+def pair_of(geoms):
+    return tuple(sorted(int(g) for g in geoms))
+
+
+def other_number(mj, data, ours, pair, count, wanted):
+    """Why a pair has another number of contacts than MuJoCo's. Raises Differs where there is no reason."""
+    name = pair_name(mj, pair)
+    depths = [depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k]) for k in of_pair(ours, pair)]
+    their = [depth_along(mj, data, pair, c.frame[:3], c.geom[0]) for c in data.contact if pair_of(c.geom) == pair]
+    least, other = min(depths, default=np.inf), min(their, default=np.inf)
+    if least < other - 1e-7 and np.isfinite(other):
+        return f"MuJoCo's depth is not the least: {name}"
+    if len(numbers_near(mj, data, pair)) > 1:
+        return f"number of contacts hangs on rounding: {name}"
+    least = f", depth {least:.3g} along the normal, MuJoCo's {other:.3g}"
+    wrong(f"{name}{margin_of(mj, pair)}: {count} contacts, MuJoCo {wanted}{least}")
+
+
+def margin_of(mj, pair):
+    return " with a margin" * bool(mj.geom_margin[list(pair)].any())
+
+
+def of_pair(ours, pair):
+    return [k for k in range(len(ours["dist"])) if pair_of((ours["geom1"][k], ours["geom2"][k])) == pair]
+
+
+def depth_along(mj, data, pair, normal, first):
+    """How far two shapes overlap along a normal, which points from `first` to the other; of a plane, its own."""
+    one, two = pair if pair[0] == first else pair[::-1]
+    n = np.array(normal)
+    for geom, other in ((one, two), (two, one)):
+        if mj.geom_type[geom] == c.PLANE:
+            up = data.geom_xmat[geom].reshape(3, 3)[:, 2]
+            return farthest(mj, data, other, -up) + up @ data.geom_xpos[geom]
+    return farthest(mj, data, one, n) + farthest(mj, data, two, -n)
+
+
+def numbers_near(mj, data, pair):
+    """The numbers of MuJoCo's contacts of a pair at states near by."""
+    rng, other, counts = np.random.default_rng(0), mujoco.MjData(mj), set()
+    for size in (0.0, NUDGE, 1e-6):
         for _ in range(NUDGES):
             mujoco.mj_copyData(other, mj, data)
             beside(mj, other, rng, size)
             mujoco.mj_fwdPosition(mj, other)
-            counts.add(int(real(other).sum()))
+            counts.add(sum(pair_of(other.contact.geom[i]) == pair for i in np.flatnonzero(real(other))))
     return counts
 
 
@@ -403,21 +457,26 @@ def at_odds(mj, data, geoms, found, sim, k, at):
                 np.linalg.norm(other.contact.pos[i] - contact.pos[at]),
                 np.linalg.norm(other.contact.frame[i, :3] - contact.frame[at, :3]),
             ))  # fmt: skip
-    name, inflated = pair_name(mj, geoms), contact.includemargin[at] != 0
+    name = pair_name(mj, geoms)
     if (np.array(found) < 100 * spread + (DEPTH, PLACE, PLACE)).all():
         return f"place of a contact hangs on rounding: {name}"
     ours = sim.data.contacts()
-    along, there, dist = overlaps(mj, data, geoms, ours, k, at)
-    if along < there + 1e-9 and abs(along + dist) < 1e-6:
-        return f"MuJoCo's search ends early: {name}"
+    pair, dist = pair_of(geoms), ours["dist"][k]
+    along = depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k])
+    there = depth_along(mj, data, pair, contact.frame[at, :3], contact.geom[at, 0])
+    if along < there - 1e-7 or (along < there + 1e-9 and abs(along + dist) < 1e-6):
+        return f"MuJoCo's depth is not the least: {name}"
     if along > there + 1e-7:
-        wrong(f"{name}: the shapes overlap less along MuJoCo's normal, by {along - there:.1e} of {along:.1e}")
+        wrong(f"{name}{margin_of(mj, pair)}: the shapes overlap less along MuJoCo's normal, by {along - there:.1e} of "
+              f"{along:.1e}")  # fmt: skip
     mine = off(mj, data, geoms, ours["dist"][k], ours["pos"][k], ours["frame"][k, 0])
     their = off(mj, data, contact.geom[at], contact.dist[at], contact.pos[at], contact.frame[at, :3])
     if mine < 1e-8 and mine < 0.1 * their:
-        return f"MuJoCo's contact is off the surfaces: {name}{' with a margin' * bool(inflated)}"
+        return f"MuJoCo's contact is off the surfaces: {name}{margin_of(mj, geoms)}"
+    if c.CAPSULE in mj.geom_type[list(geoms)] and (np.array(found) < EDGE).all():
+        return f"an edge of a capsule, whose ends MuJoCo takes from its search: {name}"
     by = " ".join(f"{x:.1e}" for x in found)
-    wrong(f"{name}{' with a margin' * bool(inflated)} at {contact.dist[at]:.2g}: depth, place, normal by {by}, "
+    wrong(f"{name}{margin_of(mj, geoms)} at {contact.dist[at]:.2g}: depth, place, normal by {by}, "
           f"off the surfaces by {mine:.0e}, MuJoCo's {their:.0e}")  # fmt: skip
 
 
@@ -447,18 +506,6 @@ def outside(mj, data, geom, p):
         c.CYLINDER: lambda: max(np.hypot(x[0], x[1]) - size[0], abs(x[2]) - size[1]),
         c.BOX: lambda: (np.abs(x) - size).max(),
     }[kind]()
-
-
-def overlaps(mj, data, geoms, ours, k, at):
-    """How far two shapes overlap along the normal of a contact of ours, along MuJoCo's, and its own distance, m. Of a
-    plane nothing."""
-    if {int(mj.geom_type[g]) for g in geoms} & {c.PLANE, c.HFIELD}:
-        return 0.0, 0.0, 1.0
-    one, two = (int(ours[f"geom{i}"][k]) for i in (1, 2))
-    n, their = ours["frame"][k, 0], np.array(data.contact.frame[at, :3])
-    their = their if tuple(data.contact.geom[at]) == (one, two) else -their
-    found = (farthest(mj, data, one, x) + farthest(mj, data, two, -x) for x in (n, their))
-    return *found, ours["dist"][k]
 
 
 def with_contacts(mj, data, sim):
@@ -514,7 +561,7 @@ def along(mj, sim, rng):
         data.qacc_warmstart[:] = data.qacc
         mujoco.mj_copyData(before, mj, data)
         copied(sim, data)
-        sim.data.qacc_warmstart[0], sim.data.time[0] = data.qacc_warmstart, data.time
+        sim.data.qacc_warmstart[0] = data.qacc_warmstart
         mujoco.mj_step(mj, data)
         fit = well(data.qpos) and well(data.qvel) and not data.warning.number[BAD].any()
         try:
@@ -535,23 +582,71 @@ BAD = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{name}")) for name in ("QPOS",
 
 def step(mj, sim, before, data):
     """Raise Differs where a step from `before` is not MuJoCo's."""
-    searched = any(SEARCHED & {int(mj.geom_type[g]) for g in geoms} for d in (before, data) for geoms in d.contact.geom)
-    bar = CONVEX_FORCE if searched else FORCE if before.nefc or data.nefc else BAR
-    scale = max(np.abs(data.qvel - before.qvel).max(), np.abs(data.qvel).max(), 1e-6)
-    found = np.abs(sim.data.qvel[0] - data.qvel).max() / scale
-    if mj.na:
-        acts = np.abs(sim.data.act[0] - data.act).max() / max(np.abs(data.act).max(), 1e-6)
-        found = max(found, acts)
-    turn = np.zeros(mj.nv)
-    mujoco.mj_differentiatePos(mj, turn, 1.0, data.qpos, np.array(sim.data.qpos[0]))
-    found = max(found, np.abs(turn).max() / max(scale * mj.opt.timestep, 1e-3))
+    found, bar = apart(mj, sim, before, data), FORCE if before.nefc or data.nefc else BAR
     if found < bar:
         return
+
     def moved(other):
         mujoco.mj_step(mj, other)
-        return np.abs(other.qvel - data.qvel).max() / scale
+        return np.abs(other.qvel - data.qvel).max() / reach(before, data)
 
     if hangs(mj, before, found, moved):
         tie("a step hangs on rounding")
+    ours = sim.data.qpos[0].copy(), sim.data.qvel[0].copy(), sim.data.act[0].copy()
+    ties = stages(mj, sim, before)
+    if ties:
+        tie(f"a step from a tie: {ties[0]}")
+    if mj.opt.integrator != mujoco.mjtIntegrator.mjINT_RK4:  # the same from our contacts
+        one = mujoco.mj_Euler if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_EULER else mujoco.mj_implicit
+        other = mujoco.MjData(mj)
+        mujoco.mj_copyData(other, mj, before)
+        one(mj, other)
+        sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0] = ours
+        if apart(mj, sim, before, other) < FORCE:
+            return
+    elif SEARCHED & {int(mj.geom_type[g]) for geoms in before.contact.geom for g in geoms}:
+        tie("a step of RK4 with searched contacts")
     wrong(f"a step differs by {found:.1e}, integrator {mujoco.mjtIntegrator(mj.opt.integrator).name[6:]}, "
           f"{before.nefc} rows, {before.ncon} contacts")  # fmt: skip
+
+
+def reach(before, data):
+    return max(np.abs(data.qvel - before.qvel).max(), np.abs(data.qvel).max(), 1e-6)
+
+
+def apart(mj, sim, before, data):
+    """How far our state is from MuJoCo's after a step."""
+    scale = reach(before, data)
+    found = np.abs(sim.data.qvel[0] - data.qvel).max() / scale
+    if mj.na:
+        found = max(found, np.abs(sim.data.act[0] - data.act).max() / max(np.abs(data.act).max(), 1e-6))
+    turn = np.zeros(mj.nv)
+    mujoco.mj_differentiatePos(mj, turn, 1.0, data.qpos, np.array(sim.data.qpos[0]))
+    return max(found, np.abs(turn).max() / max(scale * mj.opt.timestep, 1e-3))
+
+
+def stages(mj, sim, before):
+    """The ties among the states at which a step asks for accelerations. Raises Differs where one is wrong. Afterwards
+    `before` has our contacts."""
+    h, ties = mj.opt.timestep, []
+    shares = (0.0, 0.5, 0.5, 1.0) if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4 else (0.0,)
+    data, last = mujoco.MjData(mj), mujoco.MjData(mj)
+    for share in shares:
+        mujoco.mj_copyData(data, mj, before)
+        if share:
+            mujoco.mj_integratePos(mj, data.qpos, last.qvel, share * h)
+            data.qvel[:] += share * h * last.qacc
+            data.act[:] += share * h * last.act_dot
+        for _ in range(2):
+            mujoco.mj_forward(mj, data)
+            data.qacc_warmstart[:] = data.qacc
+        mujoco.mj_copyData(last, mj, data)
+        try:
+            forward(mj, sim, data)
+        except Differs as found:
+            if found.args[0].outcome == WRONG:
+                raise
+            ties.append(found.args[0].detail)
+        if not share and not ties:
+            mujoco.mj_copyData(before, mj, data)
+    return ties

@@ -329,9 +329,9 @@ MOCAPS = {
         "", default="",
     ),
     "plane": carried(
-        '<body mocap="true" pos="0 0 -.05" euler="4 -3 0"><geom type="plane" size="2 2 .1"/></body>'
+        '<body name="ground" mocap="true" pos="0 0 -.05" euler="4 -3 0"><geom type="plane" size="2 2 .1"/></body>'
         '<body name="held" pos="0 0 -.02" euler="6 0 0"><freejoint/><geom type="box" size=".2 .1 .1" mass="1"/></body>',
-        "", default="",
+        '<sensor><subtreecom body="ground"/></sensor>', default="",
     ),
 }  # fmt: skip
 

@@ -13,6 +13,8 @@ OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant somethi
 # White space and the mark with which files of some editors begin, in any order where a text was put together.
 _BEFORE_XML = re.compile("[\\s\ufeff]*")
 
+_SHOWN = 200  # characters of what is no file
+
 
 class Opened(NamedTuple):
     title: str  # what messages call it
@@ -49,8 +51,9 @@ def opened(mujoco, source, assets, wishes):
     path, title, content = None, "the XML text", text
     if not text.startswith("<"):
         path = Path(source).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
+        if not _is_file(path):
+            named = f"{str(path)[:_SHOWN]}..." if len(str(path)) > _SHOWN else path
+            raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
     robot = robot_of(content)
     if robot is None:
@@ -61,6 +64,13 @@ def opened(mujoco, source, assets, wishes):
         if "balanceinertia" not in str(error):
             raise
         return _urdf(mujoco, title, path, text, assets, wishes, robot, 1e-13)
+
+
+def _is_file(path):
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that is no XML: a name too long, or with characters that none has
+        return False
 
 
 def _urdf(mujoco, title, path, text, assets, wishes, robot, rounding):

@@ -50,12 +50,12 @@ class Pair:
 OWN = {"dim": (), "friction": (5,), "solref": (2,), "solreffriction": (2,), "solimp": (5,), "margin": (), "gap": ()}
 
 
-def find_pairs(m, explicit=(), exclude=(), filterparent=True):
+def find_pairs(m, explicit=(), exclude=(), filterparent=True, midphase=True):
     """All candidate pairs of `m` in MuJoCo's contact order, with the parameters of those that have their own: the
     Model's `pair_*` arrays.
 
     `explicit` are Pairs with their own parameters: they escape every filter but the one for bodies that cannot move
-    against each other. `exclude` are pairs of bodies.
+    against each other. `exclude` are pairs of bodies. filterparent, midphase: flags; the latter decides the order.
     """
     own = [_ordered(m, pair) for pair in explicit if _can_move_apart(m, pair.geom1, pair.geom2)]
     geom1, geom2 = _filtered(m, exclude, filterparent)
@@ -65,7 +65,10 @@ def find_pairs(m, explicit=(), exclude=(), filterparent=True):
     geom2 = np.concatenate([np.array([pair.geom2 for pair in own], int), geom2[free]])
     found = np.arange(len(geom1)) >= len(own)  # after the explicit pairs of the same bodies, which keep their order
     bodies = np.sort([m.geom_bodyid[geom1], m.geom_bodyid[geom2]], axis=0)
-    order = np.lexsort((geom2 * found, geom1 * found, found, bodies[1], bodies[0]))
+    first, second = geom1, geom2
+    if not midphase:  # as they are numbered, whatever their types
+        first, second = np.sort([geom1, geom2], axis=0)
+    order = np.lexsort((second * found, first * found, found, bodies[1], bodies[0]))
     numbers = np.where(found, -1, np.arange(len(geom1)))
     return {"pair_geom1": geom1[order], "pair_geom2": geom2[order], "pair_own": numbers[order]} | _own_arrays(own)
 

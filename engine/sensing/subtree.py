@@ -9,6 +9,8 @@ from engine.math.types import real, vec3
 from engine.model.sensors import SENS
 from engine.sensing.frames import add_point, in_subtree
 
+LIGHT = 1e-15  # kg: what weighs less has its centre of mass where that of its first body is
+
 
 @ti.func
 def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
@@ -24,8 +26,11 @@ def subtree(m: ti.template(), d: ti.template(), w: ti.i32, top: ti.i32):
             mass = mass + mb
             com = com + mb * x
             vel = vel + mb * (d.vel_lin[o] + d.vel_ang[o].cross(x - origin(m, d, w, b)))
-    inv = 1.0 / ti.max(mass, 1e-15)
-    return mass, com * inv, vel * inv
+    inv = 1.0 / ti.max(mass, LIGHT)
+    com = com * inv
+    if mass < LIGHT:
+        com = d.xipos[bounded(w * m.nbody + top)]
+    return mass, com, vel * inv
 
 
 @ti.func
@@ -40,10 +45,13 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             r = x - origin(m, d, w, b)
             omega = d.vel_ang[o]
             v = d.vel_lin[o] + omega.cross(r)
-            share = m.body_mass[b] / ti.max(mass, 1e-15)
-            add_point(g.vel_ang, g.vel_lin, o, r, share * vel_bar, zero)
+            share = m.body_mass[b] / ti.max(mass, LIGHT)
+            if mass < LIGHT:
+                share = ti.cast(b == top, real)
             add_point(g.pose_ang, g.pose_lin, o, r, share * (com_bar + vel_bar.cross(omega)), zero)
-            g.body_mass[w, b] = g.body_mass[w, b] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / ti.max(mass, 1e-15)
+            if mass >= LIGHT:
+                add_point(g.vel_ang, g.vel_lin, o, r, share * vel_bar, zero)
+                g.body_mass[w, b] = g.body_mass[w, b] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / mass
 
 
 @ti.func

@@ -54,7 +54,8 @@ def random_scene(seed):
     exclude = "".join(f'<exclude body1="{_body(a)}" body2="{_body(b)}"/>' for a, b in some)
     pairs = [(f"g{a}_0", f"g{b}_0") for a, b in itertools.combinations(rng.choice(np.arange(1, 8), 3, False), 2)]
     pair = "".join(f'<pair geom1="{a}" geom2="{b}" margin="0.1" friction="0 0.5"/>' for a, b in pairs)
-    flag = '<option><flag filterparent="disable"/></option>' if seed % 3 == 0 else ""
+    flags = 'filterparent="disable" ' * (seed % 3 == 0) + 'midphase="disable"' * (seed % 2)
+    flag = f"<option><flag {flags}/></option>"
     return f"<mujoco>{flag}<worldbody>{world}</worldbody><contact>{exclude}{pair}</contact></mujoco>"
 
 

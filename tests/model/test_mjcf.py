@@ -307,6 +307,8 @@ REFUSED = [
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data of a rangefinder; allowed: dist"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
+    ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
+      "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
     ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
       "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
     ({"extra": TENDON.format("stiffness='1'")}, "tendon 't': spatial tendon; allowed: fixed, or one that does nothing"),
@@ -373,6 +375,9 @@ def test_missing_file_and_wrong_type():
     for empty in ("", " \n"):
         with pytest.raises(ValueError, match="source: got '.*', an empty text; allowed: a path of an MJCF"):
             load(empty)
+    for text in ("x" * 5000, "robot\0.xml"):  # torn off the beginning of a file
+        with pytest.raises(FileNotFoundError, match="no such file: .{1,220} .load takes a path"):
+            load(text)
     with pytest.raises(FileNotFoundError, match="no such file: nowhere.xml"):
         load("nowhere.xml")
     with pytest.raises(TypeError, match="not int"):

@@ -14,11 +14,18 @@ JOINTS = (  # of one body, in order
     (), ("hinge",), ("hinge",), ("hinge", "hinge"), ("slide",), ("slide", "hinge"), ("hinge", "slide", "hinge"),
     ("ball",), ("slide", "ball"), ("slide", "slide", "ball"), ("hinge", "hinge", "hinge"),
 )  # fmt: skip
+SIZES = {"sphere": 1, "capsule": 2, "cylinder": 2, "box": 3, "ellipsoid": 3}
 TOUCHING, FEW = ("sphere", "capsule", "box"), ("cylinder", "ellipsoid")  # with one another, with some
 
 
 class Robot:
     """Collects the text of one robot; `xml` is all of it."""
+
+    KINDS = TOUCHING * 3 + FEW  # of geoms
+    TOUCH = {"sphere": (1, 3), "cylinder": (2, 0), "ellipsoid": (4, 0)}  # contype, conaffinity where not 1, 1
+    PAIRED = TOUCHING  # which explicit pairs may have
+    INTEGRATORS = ("Euler", "RK4", "implicitfast")
+    SITE_SENSORS = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque", "rangefinder")
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
@@ -93,7 +100,7 @@ class Robot:
         flags += self.given(0.2, "filterparent", "disable")
         return (
             f'<option timestep="{self.pick((0.002, 0.004))}" gravity="{self.numbers(2)} {self.number(-12, -5)}" '
-            f'integrator="{self.pick(("Euler", "RK4", "implicitfast"))}" cone="{self.cone}" '
+            f'integrator="{self.pick(self.INTEGRATORS)}" cone="{self.cone}" '
             f'impratio="{self.pick((1, 1, 0.5, 4))}" wind="1 2 3" magnetic="0 1 0"><flag{flags}/></option>'
             '<size memory="8M"/>'
         )
@@ -172,21 +179,23 @@ class Robot:
         return text
 
     def geom(self, body):
-        kind, name = self.pick(TOUCHING * 3 + FEW), f"g{len(self.geoms)}"
+        kind, name = self.pick(self.KINDS), f"g{len(self.geoms)}"
         self.geoms.append((name, kind, body))
-        size = {"sphere": 1, "capsule": 2, "cylinder": 2, "box": 3, "ellipsoid": 3}[kind]
-        touch = {"sphere": (1, 3), "cylinder": (2, 0), "ellipsoid": (4, 0)}.get(kind, (1, 1))
+        touch = self.TOUCH.get(kind, (1, 1))
         text = f'<geom name="{name}" type="{kind}" contype="{touch[0]}" conaffinity="{touch[1]}"'
         if kind in ("capsule", "cylinder") and self.chance(0.4):
             text += f' fromto="{self.numbers(6, -0.2, 0.2)}" size="{self.number(0.03, 0.08)}"'
         else:
-            text += f' size="{self.numbers(size, 0.04, 0.15)}" pos="{self.numbers(3, -0.1, 0.1)}" {self.turn()}'
+            text += f' {self.size(kind)} pos="{self.numbers(3, -0.1, 0.1)}" {self.turn()}'
         text += f' mass="{self.number(0.2, 2)}"' if self.chance(0.6) else f' density="{self.number(300, 2000)}"'
         text += self.solref(0.3, "solref") + self.solimp(0.3, "solimp") + self.given(0.3, "solmix", self.number(0, 3))
         text += self.given(0.2, "priority", self.rng.integers(-1, 3))
         text += self.given(0.2, "condim", self.pick((1, 1, 4, 6)))
         text += self.given(0.3, "margin", self.number(0, 0.02)) + self.given(0.2, "gap", self.number(0, 0.02))
         return text + self.given(0.3, "friction", f"{self.number(0, 1)} .02 .003") + "/>"
+
+    def size(self, kind):
+        return f'size="{self.numbers(SIZES[kind], 0.04, 0.15)}"'
 
     def site(self, body):
         name = f"s{len(self.sites)}"
@@ -265,7 +274,7 @@ class Robot:
 
     def contacts(self):
         text, seen = "", set()
-        touching = [g for g in self.geoms if g[1] in TOUCHING]
+        touching = [g for g in self.geoms if g[1] in self.PAIRED]
         for _ in range(self.rng.integers(0, 3)):
             if len(touching) < 2:
                 break
@@ -348,9 +357,7 @@ class Robot:
         for name in self.motors:
             text += "".join(f'<actuator{what} actuator="{name}"{cut()}/>' for what in ("pos", "vel", "frc"))
         for name in self.sites:
-            kinds = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque",
-                     "rangefinder")  # fmt: skip
-            text += "".join(f'<{kind} site="{name}"{cut()}/>' for kind in kinds)
+            text += "".join(f'<{kind} site="{name}"{cut()}/>' for kind in self.SITE_SENSORS)
         for name in self.bodies:
             kinds = ("subtreecom", "subtreelinvel", "subtreeangmom")
             text += "".join(f'<{kind} body="{name}"{cut()}/>' for kind in kinds)

@@ -71,7 +71,8 @@ class PairKind(Kind):
         names = ("geom1", "geom2", *OWN)
         explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in names}) for i in range(mj.npair)]
         exclude = [(signature >> 16, signature & 0xFFFF) for signature in mj.exclude_signature]
-        return find_pairs(m, explicit, exclude, not disabled(mujoco, mj, "FILTERPARENT"))
+        flags = {name: not disabled(mujoco, mj, name.upper()) for name in ("filterparent", "midphase")}
+        return find_pairs(m, explicit, exclude, **flags)
 
     def lacking(self, m):
         return pair_refusals(m)
@@ -80,12 +81,11 @@ class PairKind(Kind):
         return super().who(mujoco, mj, index, element)
 
     def changed(self, mujoco, mj):
-        weld1, weld2 = (mj.body_weldid[mj.geom_bodyid[geoms]] for geoms in (mj.pair_geom1, mj.pair_geom2))
-        if (weld1 == weld2).any():
-            yield f"{(weld1 == weld2).sum()} contact pairs of geoms fixed to each other: left out"
-        still = (weld1 != weld2) & (mj.body_dofnum[weld1] == 0) & (mj.body_dofnum[weld2] == 0)
-        if still.any():
-            yield f"{still.sum()} contact pairs of geoms that no force can move: left out"
+        fixed, still = _fixed(mj), _still(mj)
+        if fixed.any():
+            yield f"{fixed.sum()} contact pairs of geoms fixed to each other: left out"
+        if (still & ~fixed).any():
+            yield f"{(still & ~fixed).sum()} contact pairs of geoms that no force can move: left out"
 
     def label(self, m, array, index):
         if array in self.fields["nown"]:
@@ -139,3 +139,25 @@ class PairKind(Kind):
 def _two_formats(solref):
     """Where the two numbers of a solref are not of one format."""
     return (solref[:, 0] > 0) != (solref[:, 1] > 0)
+
+
+def _welds(mj):
+    """The bodies of an MjModel that the geoms of its own pairs are fixed to."""
+    return (mj.body_weldid[mj.geom_bodyid[geoms]] for geoms in (mj.pair_geom1, mj.pair_geom2))
+
+
+def _fixed(mj):
+    """Which pairs are of geoms that are fixed to each other."""
+    weld1, weld2 = _welds(mj)
+    return weld1 == weld2
+
+
+def _still(mj):
+    """Which pairs are of geoms that no force can move."""
+    weld1, weld2 = _welds(mj)
+    return (mj.body_dofnum[weld1] == 0) & (mj.body_dofnum[weld2] == 0)
+
+
+def pairs_at_rest(mj):
+    """How many of an MjModel's own pairs touch without a force, where MuJoCo lists their contacts all the same."""
+    return int((_fixed(mj) | _still(mj)).sum())

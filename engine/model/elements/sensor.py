@@ -12,6 +12,7 @@ from ..setconst import addresses
 from ..shapes import COUNT
 from .kind import Kind, integer, real
 from .option import disabled
+from .pair import pairs_at_rest
 from .site import sensed_cameras
 from .tendon import our_tendon
 
@@ -119,6 +120,9 @@ class Sensor(Kind):
     def refused(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
             yield "option flag sensor = disable; allowed: enable (leave the sensors out)"
+        still = pairs_at_rest(mj)
+        if still and np.any(mj.sensor_type == int(getattr(mujoco.mjtSensor, "mjSENS_CONTACT", -1))):
+            yield f"contact sensors beside {still} pairs of geoms that no force can move; allowed: pairs of others"
         for s in range(mj.nsensor):
             who, kind = self.who(mujoco, mj, s), _numbers(mujoco).get(int(mj.sensor_type[s]))
             if kind is None:

@@ -1,0 +1,201 @@
+"""Robots at random with all that came after those of tests/physics/random_robots.py, and URDFs.
+
+Every shape meets every other, meshes and mocap bodies among them; distances are sensed; there are keyframes, more
+options, and now and then something that the engine refuses.
+"""
+
+import numpy as np
+
+from tests.physics.random_robots import Robot
+
+SHAPES = ("sphere", "capsule", "box", "cylinder", "ellipsoid", "mesh")
+FLAGS = ("multiccd", "warmstart", "island", "midphase", "autoreset", "gravity", "contact", "equality", "constraint",
+         "sensor", "actuation", "nativeccd")  # fmt: skip
+ON = ("energy", "fwdinv", "invdiscrete", "override", "sleep")
+SENSED = {  # shapes whose distances are sensed from each shape
+    "sphere": ("sphere", "capsule", "box", "cylinder"), "capsule": ("sphere", "capsule"), "box": ("sphere",),
+    "cylinder": ("sphere",), "ellipsoid": (), "mesh": (),
+}  # fmt: skip
+# What may be refused, by the section it stands in; {j} is a joint, {b} a body, {s} and {t} two sites.
+RARE = (
+    ("tendon", '<spatial name="rare" stiffness="3"><site site="{s}"/><site site="{t}"/></spatial>'),
+    ("actuator", '<muscle joint="{j}"/>'), ("actuator", '<adhesion body="{b}" ctrlrange="0 1"/>'),
+    ("actuator", '<motor site="{s}"/>'), ("actuator", '<dcmotor joint="{j}"/>'),
+    ("actuator", '<motor slidersite="{s}" cranksite="{t}" cranklength=".3"/>'),
+    ("sensor", '<user dim="2"/>'), ("sensor", '<camprojection camera="cam" site="{s}"/>'),
+    ("sensor", '<insidesite objtype="body" objname="{b}" site="{s}"/>'),
+    ("worldbody", '<geom type="hfield" hfield="hills"/>'), ("worldbody", '<geom type="plane" size="1 1 1"/>'),
+    ("worldbody", '<flexcomp name="cloth" type="grid" count="3 3 1" spacing=".1 .1 .1" pos="0 0 2"/>'),
+    ("worldbody", '<replicate count="3" offset=".2 0 0"><geom size=".05"/></replicate>'),
+    ("worldbody", '<light pos="0 0 3"/>'),
+    ("option", 'integrator="implicit"'), ("option", 'density="1.2"'), ("option", 'viscosity=".1"'),
+    ("option", 'noslip_iterations="5"'), ("option", 'actuatorgroupdisable="0"'),
+)  # fmt: skip
+
+
+class AnyRobot(Robot):
+    """`xml`, as of a Robot, of one seed."""
+
+    KINDS = SHAPES
+    TOUCH = {"capsule": (3, 3), "cylinder": (1, 2)}
+    PAIRED = SHAPES
+
+    def __init__(self, seed):
+        self.new = np.random.default_rng((seed, 4))
+        self.meshes = []
+        self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
+        if not self.ranging:
+            self.SITE_SENSORS = self.SITE_SENSORS[:-1]
+        super().__init__(seed)
+        more = self.assets() + self.distances() + self.keyframes() + self.rare()
+        self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
+
+    # ------------------------------------------------------------------------------------------------- small things
+
+    def maybe(self, p):
+        return self.new.random() < p
+
+    def one(self, choices):
+        return choices[self.new.integers(len(choices))]
+
+    def some(self, n, low=-1.0, high=1.0):
+        return " ".join(f"{x:.5g}" for x in self.new.uniform(low, high, n))
+
+    def given(self, p, name, value):
+        return "" if name == "gap" and self.gapless else super().given(p, name, value)
+
+    # ---------------------------------------------------------------------------------------------------- the header
+
+    def compiler(self):
+        more = ""
+        for part in ('boundmass=".01"', 'boundinertia="1e-4"', 'balanceinertia="true"', 'settotalmass="9"',
+                     'inertiafromgeom="true"', 'fusestatic="true"', 'alignfree="true"', 'saveinertial="true"',
+                     'inertiagrouprange="0 3"', 'discardvisual="true"'):  # fmt: skip
+            more += f" {part}" * self.maybe(0.05)
+        return super().compiler().replace("/>", f"{more}/>") + '<visual><global offwidth="64"/></visual>'
+
+    def option(self):
+        flags = "".join(f' {name}="disable"' for name in FLAGS[:5] if self.maybe(0.15))
+        flags += "".join(f' {name}="disable"' for name in FLAGS[5:] if self.maybe(0.006))
+        flags += "".join(f' {name}="enable"' for name in ON if self.maybe(0.005))
+        more = f'solver="{self.one(("Newton", "CG", "PGS"))}" jacobian="{self.one(("dense", "sparse", "auto"))}" '
+        more += 'iterations="30" ' * self.maybe(0.2) + 'ccd_iterations="20" ' * self.maybe(0.2)
+        text = super().option().replace("<flag", f"<flag{flags}").replace("<option ", f"<option {more}")
+        return text.replace('memory="8M"', 'memory="64M"')
+
+    def defaults(self):
+        more = '<site rgba="1 0 0 1"/><mesh scale="1 1.2 .9"/><equality solref=".03 1"/><pair margin=".004"/>'
+        return super().defaults().replace("<default>", f"<default>{more * self.maybe(0.5)}", 1)
+
+    # ---------------------------------------------------------------------------------------------------- the bodies
+
+    def tree(self):
+        return self.mocap() if self.maybe(0.2) else super().tree()
+
+    def mocap(self):
+        name = f"b{len(self.bodies)}"
+        self.bodies.append(name)
+        self.parent[name] = "world"
+        inside = self.geom(name) + self.site(name)
+        plane = f'<geom type="plane" size="1 1 .1" contype="0" conaffinity="{self.new.integers(4)}"/>'
+        inside += plane * self.maybe(0.1)
+        if self.maybe(0.6):
+            inside += self.body(name, 1)
+        return f'<body name="{name}" mocap="true" pos="{self.some(3, 0, 0.5)}" {self.turn()}>{inside}</body>'
+
+    def size(self, kind):
+        if kind != "mesh":
+            return super().size(kind)
+        if not self.meshes or self.maybe(0.7):
+            self.meshes.append(self.hull())
+        seen = 'rgba="1 1 1 0" ' * (self.ranging and self.maybe(0.95))
+        return f'{seen}mesh="hull{self.new.integers(len(self.meshes))}"'
+
+    def hull(self):
+        """Corners at random, or those of a prism, whose faces have many corners."""
+        if self.maybe(0.4):
+            n = self.new.integers(3, 8)
+            angle = np.sort(self.new.uniform(0, 2 * np.pi, n)) if self.maybe(0.5) else np.arange(n) * 2 * np.pi / n
+            ring = 0.12 * np.column_stack([np.cos(angle), np.sin(angle)])
+            points = np.vstack([np.column_stack([ring, np.full(n, z)]) for z in (-0.08, 0.07)])
+        else:
+            points = self.new.normal(size=(self.new.integers(4, 30), 3))
+            points *= 0.1 / np.linalg.norm(points, axis=1, keepdims=True) if self.maybe(0.5) else 0.06
+        return " ".join(f"{x:.5g}" for x in points.ravel())
+
+    # -------------------------------------------------------------------------------------------------- the sections
+
+    def assets(self):
+        text = '<hfield name="hills" nrow="2" ncol="2" size="1 1 .1 .1"/>'
+        for k, vertex in enumerate(self.meshes):
+            more = self.one(("", "", ' inertia="shell"', ' inertia="exact"', ' maxhullvert="8"', ' refpos=".01 0 .02"',
+                             ' refquat=".9 .1 0 .3"', ' scale="1 -1 1"'))  # fmt: skip
+            text += f'<mesh name="hull{k}" vertex="{vertex}"{more}/>'
+        return f"<asset>{text}</asset>"
+
+    def distances(self):
+        """Of the shapes that have sensors of it, and of the floor; seldom of others."""
+        text = ""
+        kinds = {name: (kind, body) for name, kind, body in self.geoms}
+        for name, (kind, body) in kinds.items():
+            others = [g for g, (k, b) in kinds.items() if b != body and (k in SENSED[kind] or self.maybe(0.001))]
+            others += ["floor"] * (kind != "mesh")
+            if not others or self.maybe(0.5):
+                continue
+            what, cutoff = self.one(("distance", "normal", "fromto")), self.one(("2", ".3", ".01"))
+            text += f'<{what} geom1="{name}" geom2="{self.one(others)}" cutoff="{cutoff}"/>'
+        return f"<sensor>{text}</sensor>"
+
+    def keyframes(self):
+        if self.maybe(0.5):
+            return ""
+        qpos = " ".join(self.some({"free": 7, "ball": 4}.get(kind, 1), 0.1, 0.6) for _, kind in self.joints)
+        qvel = " ".join(self.some({"free": 6, "ball": 3}.get(kind, 1), -1, 1) for _, kind in self.joints)
+        return f'<keyframe><key name="home" qpos="{qpos}"/><key qvel="{qvel}" time="2"/></keyframe>'
+
+    def rare(self):
+        if self.maybe(0.9):
+            return ""
+        section, text = self.one(RARE)
+        of = {"j": self.joints, "b": self.bodies, "s": self.sites, "t": self.sites[::-1]}
+        if any(f"{{{word}}}" in text and not names for word, names in of.items()):
+            return ""
+        of = {word: names[0][0] if word == "j" else names[0] for word, names in of.items() if names}
+        text = text.format(**of)
+        camera = '<worldbody><camera name="cam" pos="0 0 1"/></worldbody>' * ("cam" in text)
+        return camera + (f"<option {text}/>" if section == "option" else f"<{section}>{text}</{section}>")
+
+
+def urdf(seed):
+    """The text of a URDF: links at random on joints of all types."""
+    rng = np.random.default_rng((seed, 5))
+
+    def some(n, low=-0.3, high=0.3):
+        return " ".join(f"{x:.4g}" for x in rng.uniform(low, high, n))
+
+    def origin():
+        return f'<origin xyz="{some(3)}" rpy="{some(3, -1, 1)}"/>'
+
+    shapes = ('<sphere radius=".05"/>', '<box size=".1 .2 .15"/>', '<cylinder radius=".05" length=".2"/>')
+    text, n = "", rng.integers(2, 7)
+    for k in range(n):
+        a, b, c = np.sort(rng.uniform(0.01, 0.02, 3)) * (1, 1, rng.choice((1, 1, 1, 3)))
+        inertia = f'<inertia ixx="{a:.4g}" iyy="{b:.4g}" izz="{c:.4g}" ixy="0" ixz="{rng.choice((0, 0.001))}" iyz="0"/>'
+        inside = f'<inertial>{origin()}<mass value="{rng.uniform(0.3, 2):.3g}"/>{inertia}</inertial>'
+        inside = inside * (rng.random() < 0.9 or k > 0)
+        for word in ("collision", "visual"):
+            if rng.random() < 0.7:
+                inside += f"<{word}>{origin()}<geometry>{rng.choice(shapes)}</geometry></{word}>"
+        text += f'<link name="l{k}">{inside}</link>'
+    turning = []
+    for k in range(1, n):
+        kind = rng.choice(("revolute", "revolute", "continuous", "prismatic", "fixed", "floating", "planar"))
+        inside = f'{origin()}<parent link="l{rng.integers(k)}"/><child link="l{k}"/><axis xyz="{some(3)}"/>'
+        inside += '<limit lower="-.5" upper=".4" effort="9" velocity="3"/>' * (kind in ("revolute", "prismatic"))
+        inside += f'<dynamics damping="{rng.uniform(0, 1):.3g}" friction=".1"/>' * (rng.random() < 0.3)
+        if turning and kind == "revolute" and rng.random() < 0.3:
+            inside += f'<mimic joint="{rng.choice(turning)}" multiplier=".5" offset=".1"/>'
+        elif kind == "revolute":
+            turning.append(f"j{k}")
+        text += f'<joint name="j{k}" type="{kind}">{inside}</joint>'
+    return f'<robot name="arm">{text}</robot>'

@@ -1,0 +1,101 @@
+"""Two hundred valid files and as many mutated ones, of which `python -m tests.random_files` has more; whether the judge
+sees what is wrong."""
+
+import mujoco
+import numpy as np
+import pytest
+
+import engine
+from engine.model import constants as c
+from engine.model.pairs import SUPPORTED
+from tests.physics.reference import BEFORE_4
+from tests.random_files import judge
+from tests.random_files.robots import AnyRobot
+from tests.random_files.run import MUTATED, VALID, text_of
+
+SEED, COUNT, PIECES = 11, 200, 8
+pytestmark = pytest.mark.skipif(BEFORE_4, reason="random files are compared with MuJoCo 4.0 or later")
+
+
+@pytest.fixture(autouse=True)
+def silent(tmp_path, monkeypatch):
+    """MuJoCo writes its warnings to a file where it runs."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("piece", range(PIECES))
+@pytest.mark.parametrize("kind", (VALID, MUTATED))
+def test_files(kind, piece):
+    outcomes, wrong = {}, []
+    for number in range(piece, COUNT, PIECES):
+        verdict = judge.judged(text_of(kind, number, SEED))
+        outcomes[verdict.outcome] = outcomes.get(verdict.outcome, 0) + 1
+        if verdict.outcome == judge.WRONG:
+            wrong.append(f"--seed {SEED} --first {number} --{kind} 1: {verdict.detail}")
+    print(outcomes)
+    assert not wrong, "\n".join(wrong)
+    assert outcomes.get(judge.SAME, 0) > COUNT / PIECES / 3
+
+
+FALLEN = """<mujoco><option timestep="0.004"/><asset><mesh name="m"
+vertex=".1 0 0 0 .1 0 0 0 .1 -.1 0 0 0 -.1 0 .01 .02 -.1"/></asset><worldbody>
+<geom type="plane" size="2 2 .1"/><body pos="0 0 .06"><freejoint/><geom type="mesh" mesh="m"/><site name="s"/></body>
+<body pos=".15 0 .09"><joint type="slide" axis="0 0 1"/><joint name="h" axis="0 1 .2" damping=".1"/>
+<geom type="box" size=".1 .08 .05"/></body></worldbody>
+<actuator><position joint="h" kp="3"/></actuator><sensor><accelerometer site="s"/></sensor></mujoco>"""
+FAULTS = {
+    "mass": lambda m: m.body_mass.__setitem__(1, m.body_mass[1] * (1 + 1e-6)),
+    "damping": lambda m: m.dof_damping.__imul__(1 + 1e-4),
+    "friction": lambda m: m.pair_friction.__imul__(1.01),
+    "hull": lambda m: m.hull_vert.__imul__(1 + 1e-3),
+    "pairs": lambda m: m.pair_margin.__iadd__(0.02),
+    "gain": lambda m: m.actuator_gainprm.__imul__(1 + 1e-6),
+    "reference": lambda m: m.pair_solref.__imul__(1.001),
+    "axis": lambda m: m.site_quat.__setitem__(0, (0, 1, 0, 0)),
+}
+
+
+def test_the_judge_takes_a_robot_for_itself():
+    assert judge.judged(FALLEN) == judge.Verdict(judge.SAME)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_judge_sees(name, monkeypatch):
+    """Each of them small, in a robot that stands on the floor."""
+    load = engine.load
+
+    def faulty(text):
+        model = load(text)
+        FAULTS[name](model)
+        return model
+
+    monkeypatch.setattr(judge.engine, "load", faulty)
+    assert judge.judged(FALLEN).outcome == judge.WRONG
+
+
+@pytest.mark.parametrize(("fault", "says"), [
+    (KeyError("x"), "load: KeyError"), (ValueError("no"), "MuJoCo compiles it"), (engine.ModelError("bad"), "bad")
+])  # fmt: skip
+def test_the_judge_asks_for_refusals_by_name(fault, says, monkeypatch):
+    def refuse(text):
+        raise fault
+
+    monkeypatch.setattr(judge.engine, "load", refuse)
+    verdict = judge.judged(FALLEN)
+    assert verdict.outcome == judge.WRONG and says in verdict.detail
+
+
+def test_robots_use_everything():
+    """Of what the engine has, these robots leave nothing out."""
+    texts = [AnyRobot(seed).xml for seed in range(60)]
+    models = [mujoco.MjModel.from_xml_string(text) for text in texts]
+    pairs = set()
+    for m in models:
+        kinds = m.geom_type[[g for g in range(m.ngeom) if m.geom_contype[g] and m.geom_conaffinity[g]]]
+        pairs |= {tuple(sorted((int(a), int(b)))) for a in kinds for b in kinds}
+    assert pairs >= {pair for pair in SUPPORTED if c.PLANE not in pair}
+    sensors = np.concatenate([m.sensor_type for m in models])
+    named = {mujoco.mjtSensor(kind).name.removeprefix("mjSENS_") for kind in sensors}
+    assert {"GEOMDIST", "GEOMNORMAL", "GEOMFROMTO", "CONTACT", "RANGEFINDER"} <= named
+    assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
+    assert {m.opt.integrator for m in models} >= {0, 1, 3} and {m.opt.solver for m in models} == {0, 1, 2}

@@ -18,9 +18,9 @@ from controllers.plan_and_hold import PlanAndHold
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
 from controllers.tasks.follow import Follow
-from controllers.tasks.forces import period
+from controllers.tasks.forces import force_limits, period
 from controllers.tasks.kinematics import Point
-from controllers.tasks.upright import extreme_pose
+from controllers.tasks.upright import extreme_pose, gravity_height
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
 from engine.diff.tape import Tape
@@ -34,7 +34,7 @@ KNOT_PERIOD = 0.1  # s between the knots of a spline
 NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
 NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, and of that at the target
-RISING = 3.0  # s, of the plan of a swing-up
+SWING = 2.0  # rad, of half a swing, over which an actuator pushes
 FEET = ("run", "stand")
 PLANS = {"ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
@@ -58,6 +58,8 @@ class Job:
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
         self.stance = self.goal = self.way = None
+        if task == "reach" and (o.site is None or o.target is None):
+            raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
         if task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
@@ -95,8 +97,6 @@ class Job:
     def _pace(self):
         """Physics steps with one control of a reach."""
         m, o = self.robot.model, self.options
-        if o.site is None or o.target is None:
-            raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         return max(1, round(period(m, self.start[0], Point(m, o.site).dofs) / m.opt.timestep))
 
     def _aim(self):
@@ -167,10 +167,22 @@ class Job:
     def _regulated(self):
         """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds."""
         scale = control_scale(self.robot.model)
-        steps = 0 if self.task == "balance" else min(round(RISING / self.dt), self.steps)
+        steps = 0 if self.task == "balance" else round(min(self._rising(), 0.6 * self.dt * self.steps) / self.dt)
         return PlanAndHold(self.robot.model, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start,
                            R=scale**-2, weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)),
                            spark=0.3 * float(np.mean(scale)), seed=self.options.seed)  # fmt: skip
+
+    def _rising(self):
+        """s: of the plan of a swing-up: as many half swings at the lowest pose as the actuators need for the potential,
+        which each gives their force times `SWING`, and two more."""
+        m, sim = self.robot.model, Simulator(self.robot.model)
+        sim.reset(self.start[0])
+        A, _ = (x[0] for x in sim.linearize())
+        turns = np.abs(np.angle(np.linalg.eigvals(A))) / m.opt.timestep
+        swing = np.pi / max(turns[turns > 1e-3].min(initial=np.inf), 1.0) if (turns > 1e-3).any() else 0.5
+        low, high = (gravity_height(m, q) for q in (self.start[0], self.goal))
+        given = SWING * sum(force_limits(m).values())
+        return swing * (2.0 + (high - low) / max(given, 1e-9))
 
     def _search(self):
         m, o = self.robot.model, self.options

@@ -49,6 +49,11 @@ def extreme_pose(model, qpos, lowest=False, seed=0):
     return q[best[np.argmin(np.abs(q[best][:, at] - qpos[at]).max(axis=1))]]
 
 
+def gravity_height(model, qpos):
+    """The potential of gravity, J, in one pose."""
+    return float(_height(model, Simulator(model), qpos)[0])
+
+
 def _height(m, sim, q):
     """(worlds,): the potential of gravity, J, of rows of qpos."""
     sim.reset(q)

@@ -36,7 +36,8 @@ def add(commands):
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
     o.add_argument("--seconds", type=float, default=None,
-                   help="simulated seconds (default 5 or the scene's if less; to reach as many as it takes, at most 2)")
+                   help="simulated seconds (default 5, or the scene's if less; 10 to swing up; to reach as many as it "
+                   "takes, at most 2)")  # fmt: skip
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
     o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
@@ -76,7 +77,7 @@ def run(args):
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
         elif (task, method) != ("reach", "ilqr"):
-            args.seconds = 5.0
+            args.seconds = 10.0 if task == "swingup" else 5.0
     return search(args, chosen, task, method)
 
 

@@ -10,7 +10,10 @@ the robot: a wrong verdict is counted. table.md is the page.
 """
 
 import argparse
+import contextlib
+import io
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -23,11 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks.suite import CELLS, folders, model_of, target_of  # noqa: E402
 
-OWN = ("-m", "engine.cli")
-SHARED = ("-c", "import sys, engine; engine.init(features='all'); from engine.cli import main; sys.exit(main())")
 
-
-def run(cell, seed, places, folder, limit, entry=OWN):
+def run(cell, seed, places, folder, limit, here=False):
     """One line of the board: {cell, seed, solved, found, agrees, seconds, cpu, steps, verdict, folder}."""
     out = folder / f"{cell.name}-{cell.task}-{seed}"
     path = cell.path(places)
@@ -40,14 +40,13 @@ def run(cell, seed, places, folder, limit, entry=OWN):
         words += ["--site", cell.site, "--target", *(f"{x:.6f}" for x in target)]
     before, began = resource_seconds(), time.perf_counter()
     try:
-        done = subprocess.run([sys.executable, *entry, *words], cwd=ROOT, capture_output=True, text=True,
-                              timeout=limit)  # fmt: skip
+        said, errors = (called if here else started)(words, limit)
     except subprocess.TimeoutExpired:
         return line | {"seconds": limit, "verdict": f"stopped after {limit:g} s"}
-    line |= {"seconds": time.perf_counter() - began, "cpu": resource_seconds() - before, "code": done.returncode}
-    results = [json.loads(x) for x in done.stdout.splitlines() if x.startswith('{"event": "result"')]
+    line |= {"seconds": time.perf_counter() - began, "cpu": resource_seconds() - before}
+    results = [json.loads(x) for x in said.splitlines() if x.startswith('{"event": "result"')]
     if not results:
-        return line | {"verdict": "refused: " + (done.stderr.strip().splitlines() or ["nothing said"])[-1][:300]}
+        return line | {"verdict": "refused: " + (errors.strip().splitlines() or ["nothing said"])[-1][:300]}
     (r,) = results
     line |= {"solved": bool(r["solved"]), "steps": r["steps"] + r["reversed"], "iterations": r["iterations"],
              "verdict": r["verdict"], "hindered": r["hindered"]}  # fmt: skip
@@ -57,11 +56,29 @@ def run(cell, seed, places, folder, limit, entry=OWN):
     return line | {"found": bool(found), "figure": figure, "agrees": cell.loose or bool(found) == line["solved"]}
 
 
-def resource_seconds():
-    import resource
+def started(words, limit):
+    """(standard output, errors) of the command in a process of its own."""
+    done = subprocess.run([sys.executable, "-m", "engine.cli", *words], cwd=ROOT, capture_output=True, text=True,
+                          timeout=limit)  # fmt: skip
+    return done.stdout, done.stderr
 
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+
+def called(words, limit):
+    """The same in this process, whose kernels serve all robots."""
+    import engine
+    from engine.cli import main as command
+
+    engine.init(features="all")
+    said, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
+        command(words)
+    return said.getvalue(), errors.getvalue()
+
+
+def resource_seconds():
+    """CPU seconds of this process and of those that it has waited for."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in both)
 
 
 def page(lines):
@@ -91,7 +108,7 @@ def main():
     p.add_argument("--seeds", type=int, default=None, help="of each cell (default: the cell's own number)")
     p.add_argument("--limit", type=float, default=300.0, help="seconds of a cell at most")
     p.add_argument("--out", type=Path, default=ROOT / "runs" / "robots")
-    p.add_argument("--shared", action="store_true", help="one set of kernels for all robots")
+    p.add_argument("--here", action="store_true", help="in this process, with one set of kernels for all robots")
     p.add_argument("--again", action="store_true")
     args = p.parse_args()
     args.out = args.out.resolve()
@@ -108,7 +125,7 @@ def main():
         for seed in range(args.seeds or cell.seeds):
             if (cell.key, seed) in done or cell.path(places) is None:
                 continue
-            line = run(cell, seed, places, args.out, args.limit, SHARED if args.shared else OWN)
+            line = run(cell, seed, places, args.out, args.limit, args.here)
             lines.append(line)
             with store.open("a") as f:
                 f.write(json.dumps(line) + "\n")

@@ -15,9 +15,11 @@ from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.model.ties import ties
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
+TIED = 256  # worlds for the derivatives of robots with equality constraints
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
 
@@ -59,7 +61,8 @@ class ILQR(Method):
         self.K = np.zeros((steps, m.nu, 2 * m.nv + m.na))
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
         self.tape = Tape(Simulator(m, len(ALPHAS)), steps, frame_skip)
-        self.lines = Simulator(m, steps)
+        # of a robot with ties each row of A takes a world, and its memory
+        self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if len(ties(m)) else steps)
         self.quadratic = Quadratic(m, objective, steps)
         self.feedback = LinearFeedback(m, self.K, limits=self.limits).spread(len(ALPHAS))
         self.trajectory = None

@@ -69,16 +69,22 @@ def settled(A, B, Q, R, steps=2000):
 def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
     """A (T, nx, nx), B (T, nx, nu) of every control step along one world of a recorded trajectory (record_every=1).
 
-    Every step is linearised in a world of its own, all at once. sim: a Simulator of `model` with T worlds to use again.
+    Every step is linearised in a world of its own, as many at once as `sim`, a Simulator of `model` to use again, has
+    worlds; default all.
     """
     steps = len(trajectory.ctrl)
     if len(trajectory.qpos) != steps + 1:
         raise ValueError(f"linearization: {steps} steps but {len(trajectory.qpos)} rows; record with record_every=1")
     sim = sim or Simulator(model, steps)
-    sim.reset(trajectory.qpos[:-1, world], trajectory.qvel[:-1, world])
-    sim.data.act[:] = trajectory.act[:-1, world]
-    set_inputs(sim.data, trajectory, np.arange(steps), world)
-    return sim.linearize(frame_skip)
+    found = []
+    for first in range(0, steps, sim.worlds):
+        rows = np.minimum(first + np.arange(sim.worlds), steps - 1)  # the last ones more than once
+        sim.reset(trajectory.qpos[rows, world], trajectory.qvel[rows, world])
+        sim.data.act[:] = trajectory.act[rows, world]
+        set_inputs(sim.data, trajectory, rows, world)
+        found.append(sim.linearize(frame_skip))
+    A, B = found[0] if len(found) == 1 else (np.concatenate(each)[:steps] for each in zip(*found, strict=True))
+    return A, B
 
 
 def tvlqr(model, trajectory, Q, R, last=None, frame_skip=1, world=0, limits="model"):

@@ -25,11 +25,11 @@ class Stance:
 
     def __init__(self, model, qpos0=None, angle=0.7, drop=0.3):
         m, self.root = model, find_root(model, "standing")
+        self.model = model
         self.qpos0 = np.array(m.qpos0 if qpos0 is None else qpos0, float)
         self.angle, self.drop = angle, drop
         self.free = m.jnt_type[m.dof_jntid[self.root.vx]] == FREE
-        limited, (lo, hi) = np.asarray(m.actuator_ctrllimited, bool), m.actuator_ctrlrange.T
-        self.scale = np.where(limited, 0.5 * (hi - lo), 1.0)
+        self.scale = control_scale(m)
         self.ctrl = holding(m, self.qpos0)
         self.qpos = self._lowered(m)
         settled = self._settled(m)
@@ -79,11 +79,18 @@ class Stance:
         qpos, qvel = sim.data.qpos[0].copy(), sim.data.qvel[0]
         if not np.isfinite(qpos).all() or np.abs(qvel).max() > 0.1:
             return None
-        if self._tilt(qpos) > UPRIGHT:
+        if self._tilt(qpos) > UPRIGHT or self._lies(m, sim):
             return None
         kept = [root.x, *((root.x + 1, *range(root.x + 3, root.x + 7)) if self.free else root.tilt)]
         qpos[kept] = self.qpos[kept]
         return qpos
+
+    def _lies(self, m, sim):
+        """Whether the trunk itself touches the ground: it is no stance then."""
+        trunk, contacts = m.body_weldid[m.jnt_bodyid[m.dof_jntid[self.root.vx]]], sim.data.contacts()
+        pair = np.stack([contacts["geom1"], contacts["geom2"]], axis=1)
+        on_ground = (m.geom_type[pair] == PLANE).any(axis=1)
+        return bool((on_ground & (m.body_weldid[m.geom_bodyid[pair]] == trunk).any(axis=1)).any())
 
     def _trunk(self, m, qpos):
         """Height of the root above the ground: above the plane, else the lowest point of the start's pose."""
@@ -93,6 +100,12 @@ class Stance:
         body = m.jnt_bodyid[m.dof_jntid[self.root.vx]]
         ground = _ground(m, sim)
         return float(sim.data.xpos[0, body, 2] - (0.0 if ground is None else ground))
+
+
+def control_scale(model):
+    """(nu,): half the range of each control, 1 where there is none."""
+    lo, hi = model.actuator_ctrlrange.T
+    return np.where(np.asarray(model.actuator_ctrllimited, bool), 0.5 * (hi - lo), 1.0)
 
 
 def holding(model, qpos):

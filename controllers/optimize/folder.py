@@ -19,7 +19,7 @@ class Stop:
     `best` gained less than 0.1 % and 1e-6. seconds: wall clock of this call after its first iteration, which waits for
     the compiler. steps: physics steps forward in all.
     solved: a function of the search, whether what it has now does what was asked; called where the last iteration
-    gained less than 1 %.
+    gained less than 1 %, or with `eager` after each.
     """
 
     iterations: int | None = None
@@ -28,6 +28,7 @@ class Stop:
     seconds: float | None = None
     steps: int | None = None
     solved: object = None
+    eager: bool = False
 
     def reason(self, method, rows, elapsed):
         """Why to stop now, in words; None to go on."""
@@ -35,7 +36,7 @@ class Stop:
             return method.ending
         if self.target is not None and method.best <= self.target:
             return f"target {self.target:g} reached"
-        if self.solved is not None and rows and rows[-1]["gain"] < 0.01 * abs(rows[-1]["cost"]) and self.solved(method):
+        if self.solved is not None and rows and (self.eager or _slow(rows[-1])) and self.solved(method):
             return "solved"
         if self.iterations is not None and method.iteration >= self.iterations:
             return f"{self.iterations} iterations"
@@ -48,6 +49,11 @@ class Stop:
             if before - method.best < 1e-3 * abs(before) + 1e-6:
                 return f"no gain in {self.plateau} iterations"
         return None
+
+
+def _slow(row):
+    """Whether an iteration gained little."""
+    return row["gain"] < 0.01 * abs(row["cost"])
 
 
 class Folder:

@@ -14,62 +14,125 @@ from controllers.optimize.lbfgs import LBFGS
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Problem
 from controllers.pd import PD
+from controllers.plan_and_hold import PlanAndHold
 from controllers.spline import Spline
-from controllers.stance import Stance
-from controllers.walking import plan_period, walk_plan
+from controllers.stance import Stance, control_scale, holding
+from controllers.tasks.follow import Follow
+from controllers.tasks.forces import force_limits, period
+from controllers.tasks.kinematics import Point
+from controllers.tasks.upright import extreme_pose, gravity_height
+from controllers.tasks.way import way_to
+from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
 from engine.diff.tape import Tape
 from engine.model.constants import FREE, SLIDE
-from engine.objectives import Effort, Reach, RunForward, Stand, Walk
+from engine.model.coordinates import displace
+from engine.objectives import Effort, Reach, RunForward, Stand
 from engine.simulator import Simulator
 
 CONTROL_PERIOD = 0.01  # s, at least; a robot's timestep divides it as far as possible
 KNOT_PERIOD = 0.1  # s between the knots of a spline
 NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
+NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
+AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, and of that at the target
+SWING = 2.0  # rad, of half a swing, over which an actuator pushes
+FEET = ("run", "stand")
 PLANS = {"ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
-TASKS = ("run", "stand", "reach", "scene")
+TASKS = ("run", "stand", "balance", "swingup", "reach", "scene")
 
 
 class Job:
     """A search and how to play what it found.
 
-    robot: name, model, qpos0, qvel0 and, of a built-in scene, scene. task: one of TASKS ("scene": the objective that
-    the scene itself states). method: one of METHODS. options: seconds, window, worlds, seed, speed, horizon, site,
-    target.
+    robot: name, model, qpos0, qvel0 and, where there are such, scene (built-in) and ctrl0 (controls at the start).
+    task: one of TASKS ("scene": the objective that the scene itself states). method: one of METHODS. options: seconds
+    (None, of a reach: as it needs), window, worlds, seed, speed, horizon, site, target, push.
+
+    start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach that is planned. stance: how the
+    robot stands, of what is planned on its feet. Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
         self.robot, self.task, self.method_name, self.options = robot, task, method, options
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
+        self.stance = self.goal = self.way = None
+        if task == "reach" and (o.site is None or o.target is None):
+            raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
-        self.stance = None
-        if task == "run" and method in PLANS:
+        if task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
+        elif task == "reach" and method == "ilqr":
+            own = self._pace()
         self.frame_skip, self.dt = own, own * m.opt.timestep
-        self.steps = max(1, round(o.seconds / self.dt))
+        self.steps = max(1, round((AT_MOST if o.seconds is None else o.seconds) / self.dt))
+        {"reach": self._aim, "balance": self._rise, "swingup": self._rise}.get(task, self._put)()
         self.objective = self._objective()
         self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
         self.search = self._plan() if method in PLANS else self._search()
+
+    def _put(self):
+        """The start of what stands: a file's robot on the ground, pushed where that is asked for."""
+        (qpos, qvel), push = self.start, getattr(self.options, "push", None)
+        if self.robot.scene is None and self.stance is not None:
+            qpos = self.stance.qpos
+        if push:
+            root, angle = self.standing().root, np.random.default_rng(self.options.seed).uniform(0, 2 * np.pi)
+            qvel = qvel.copy()
+            if self.standing().free:
+                qvel[root.vx : root.vx + 2] += push * np.array([np.cos(angle), np.sin(angle)])
+            else:
+                qvel[root.vx] += push * np.sign(np.cos(angle))
+        self.start = qpos, qvel
+
+    def _rise(self):
+        """The pose to balance in, and where to begin: beside it, or with the weight as low as it gets."""
+        m, rng = self.robot.model, np.random.default_rng(self.options.seed)
+        self.goal = extreme_pose(m, self.start[0])
+        low = self.goal if self.task == "balance" else extreme_pose(m, self.start[0], lowest=True)
+        noise = NOISE if self.task == "balance" else 0.1 * NOISE
+        self.start = displace(m, low, noise * rng.normal(size=m.nv)), np.zeros(m.nv)
+
+    def _pace(self):
+        """Physics steps with one control of a reach."""
+        m, o = self.robot.model, self.options
+        return max(1, round(period(m, self.start[0], Point(m, o.site).dofs) / m.opt.timestep))
+
+    def _aim(self):
+        """The way to the target of a reach."""
+        m, o = self.robot.model, self.options
+        if self.method_name == "ilqr":
+            self.way = way_to(m, o.site, o.target, self.start[0], self.hold, self.steps, self.dt, o.seed)
+        if self.way is not None and o.seconds is None:
+            self.steps = min(self.steps, int(np.ceil((self.way.arrival + RESTING) / self.dt)))
+            self.way = self.way.cut(self.steps)
+
+    @property
+    def hold(self):
+        """Controls (nu,) that hold the start."""
+        given = getattr(self.robot, "ctrl0", None)
+        return holding(self.robot.model, self.start[0]) if given is None else np.asarray(given, float)
 
     def _objective(self):
         m, o, q0 = self.robot.model, self.options, self.robot.qpos0
         if self.task == "scene":
             return self.robot.scene.objective()
-        if self.task == "stand":
-            return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0)
+        if self.goal is not None:
+            there, rest = (Reach(m, x, **{of: slice(None)}, running=0.0) for of, x in
+                           (("qpos", self.goal), ("qvel", np.zeros(m.nv))))  # fmt: skip
+            return there + 0.1 * rest
         if self.task == "reach":
-            if o.site is None or o.target is None:
-                raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
+            near = NEAR / min(span(m, o.site), 10.0) ** 2
+            if self.way is not None:
+                return Follow(m, self.way, placed(m, o.site), o.target, near, control_scale(m))
             still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
             place = Reach(m, o.target, **placed(m, o.site), terminal=1.0, running=1.0)
-            near = NEAR / min(span(m, o.site), 10.0) ** 2
             return near * place + still + 1e-3 * Effort()
-        if self.method_name in PLANS:
-            k = self.stance
-            return Walk(m, k.qpos, self.speed, size=k.height, ctrl0=k.ctrl, ctrl_scale=k.scale)
-        return RunForward(m, q0)
+        k = self.stance
+        if self.task == "stand":
+            return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0) if k is None else stand_cost(k)
+        return RunForward(m, q0) if k is None else walk_cost(k, self.speed)
 
     @property
     def speed(self):
@@ -86,16 +149,40 @@ class Job:
 
     def _plan(self):
         m, o = self.robot.model, self.options
-        if self.method_name == "mpc" and self.task == "run":
-            return walk_plan(m, self.start, self.steps * self.dt, self.speed, horizon=o.horizon, seed=o.seed,
+        if self.goal is not None:
+            return self._regulated()
+        if self.method_name == "mpc" and self.task in FEET:
+            speed = self.speed if self.task == "run" else 0.0
+            return walk_plan(m, self.start, self.steps * self.dt, speed, horizon=o.horizon, seed=o.seed,
                              measure=self.measure, stance=self.stance)  # fmt: skip
         first = 0.2 * np.random.default_rng(o.seed).normal(size=(self.steps, m.nu))
         if self.method_name == "ilqr":
+            first = first if self.way is None else self.way.ctrl
             return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure)
         horizon = max(2, round(o.horizon / self.dt))
         every = max(1, horizon // 12)
         return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start,
                    np.resize(first, (horizon, m.nu)), measure=self.measure)  # fmt: skip
+
+    def _regulated(self):
+        """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds."""
+        scale = control_scale(self.robot.model)
+        steps = 0 if self.task == "balance" else round(min(self._rising(), 0.6 * self.dt * self.steps) / self.dt)
+        return PlanAndHold(self.robot.model, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start,
+                           R=scale**-2, weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)),
+                           spark=0.3 * float(np.mean(scale)), seed=self.options.seed)  # fmt: skip
+
+    def _rising(self):
+        """s: of the plan of a swing-up: as many half swings at the lowest pose as the actuators need for the potential,
+        which each gives their force times `SWING`, and two more."""
+        m, sim = self.robot.model, Simulator(self.robot.model)
+        sim.reset(self.start[0])
+        A, _ = (x[0] for x in sim.linearize())
+        turns = np.abs(np.angle(np.linalg.eigvals(A))) / m.opt.timestep
+        swing = np.pi / max(turns[turns > 1e-3].min(initial=np.inf), 1.0) if (turns > 1e-3).any() else 0.5
+        low, high = (gravity_height(m, q) for q in (self.start[0], self.goal))
+        given = SWING * sum(force_limits(m).values())
+        return swing * (2.0 + (high - low) / max(given, 1e-9))
 
     def _search(self):
         m, o = self.robot.model, self.options
@@ -124,14 +211,15 @@ class Job:
     def before(self):
         """A tape with the rollout that the search began with, one world."""
         if self.method_name in PLANS:
-            return self._play(np.zeros((self.steps, self.robot.model.nu)))
+            rest = np.zeros(self.robot.model.nu) if self.way is None else self.hold
+            return self._play(np.tile(rest, (self.steps, 1)))
         return self._play(self._with(self.search.problem.first))
 
     def after(self):
         """(tape with the rollout, controller) of the best that was found."""
         if self.method_name in PLANS:
             controller = self.search.controller()
-            return self._play(controller, min(len(controller.K), self.steps)), controller
+            return self._play(controller, self.steps if self.goal is not None else len(controller.K)), controller
         controller = self._with(self.search.best_params)
         return self._play(controller), controller
 
@@ -149,17 +237,15 @@ class Job:
 
 
 def placed(model, name):
-    """What Reach takes for the place of a site or, where no site is called so, of a body: {kind: name}."""
-    return {"site" if name in model.site_names or name not in model.body_names else "body": name}
+    """What Reach takes for the place of a site, where no site is called so of a body, else of a geom: {kind: name}."""
+    return {Point(model, name).kind: name}
 
 
 def span(model, name):
-    """How far (m) a site or body can be at most from where its robot stands, from lengths alone: the way along the
-    bodies from the first joint can be no longer than straight. inf where nothing holds it."""
-    m, length, ((kind, name),) = model, 0.0, placed(model, name).items()
-    b = getattr(m, kind)(name)
-    if kind == "site":
-        b, length = int(m.site_bodyid[b]), float(np.linalg.norm(m.site_pos[b]))
+    """How far (m) a site, body or geom can be at most from where its robot stands, from lengths alone: the way along
+    the bodies from the first joint can be no longer than straight. inf where nothing holds it."""
+    m, point = model, Point(model, name)
+    length, b = float(np.linalg.norm(point.offset)), point.body
     while b > 0:
         for j in range(m.body_jntadr[b], m.body_jntadr[b] + m.body_jntnum[b]):
             if m.jnt_type[j] == FREE or m.jnt_type[j] == SLIDE and not m.jnt_limited[j]:

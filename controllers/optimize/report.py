@@ -1,11 +1,18 @@
 """Pictures and files of what a search found: parameters, the run file (`engine.Recording`, for `pullback view` and
-`pullback plot`), loss, joints, contact forces, animation before and after."""
+`pullback plot`), loss, joints, contact forces, animation before and after with what the task is about, and of a reach
+the error over time."""
 
 import numpy as np
 
+from controllers.optimize.job import placed
+from engine.model.constants import HINGE
+from engine.objectives.ready import Quantity
 from engine.recording import Recording
 from engine.replay import replay
-from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, save_animation, tie_lines
+from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
+from engine.view.extent import robot_size
+
+MARK = 0.04  # half the cross at a target, in robots' lengths
 
 
 def write_report(job, folder, title):
@@ -38,7 +45,42 @@ def write_report(job, folder, title):
                             title=f"{title}: contact forces after")  # fmt: skip
     camera = {k: v for k, v in job.robot.camera.items() if k in ("azimuth", "elevation", "width", "lookat")}
     times = max((t.time for t in takes), key=len)
+    shown = [_of_task(job, t, every, len(take.time)) for t, take in zip((before, after), takes, strict=True)]
+    lines = [np.concatenate([tie_lines(model, t), more], axis=1) for t, (more, _) in zip(takes, shown, strict=True)]
+    notes = [note for _, note in shown] if job.measure is None else None
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
-                   times=times, title=title, labels=["before", "after"], camera=Camera(**camera),
-                   lines=[tie_lines(model, t) for t in takes])  # fmt: skip
+                   times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
+                   notes=notes)  # fmt: skip
+    if job.task == "reach":
+        away = [1e3 * _away(job, t)[:n] for t in (before, after)]
+        plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
+                    "distance from the target (mm)", title=f"{title}: error")  # fmt: skip
     return before, after
+
+
+def _of_task(job, trajectory, every, rows):
+    """(lines (rows, n, 2, 3), texts) that show what a task is about: of a reach the target, the way that the point has
+    come, and how far it is away; of balancing how far the robot is from upright."""
+    none = np.zeros((rows, 0, 2, 3))
+    if job.goal is not None:
+        m = job.robot.model
+        hinges = m.jnt_qposadr[m.jnt_type == HINGE]
+        off = np.degrees(np.abs(trajectory.qpos[::every, 0] - job.goal)[:, hinges].max(axis=1))
+        return none, [f"{x:.0f}\N{DEGREE SIGN} from upright" for x in off]
+    if job.task != "reach":
+        return none, [""] * rows
+    target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)
+    place = Quantity(job.robot.model, **placed(job.robot.model, job.options.site)).of(trajectory)[::every, 0]
+    cross = np.stack([target - MARK * size * np.eye(3), target + MARK * size * np.eye(3)], axis=1)
+    lines = np.tile(cross, (rows, 1, 1, 1))
+    # the way until then: what lies ahead has no length
+    now = np.arange(rows)[:, None]
+    way = np.stack([place[np.minimum(np.arange(rows - 1) + end, now)] for end in (0, 1)], axis=2)
+    away = 1e3 * np.linalg.norm(place - target, axis=1)
+    return np.concatenate([lines, way], axis=1), [f"{x:.1f} mm from the target" for x in away]
+
+
+def _away(job, trajectory):
+    """m, (rows,): of the point from its target."""
+    place = Quantity(job.robot.model, **placed(job.robot.model, job.options.site)).of(trajectory)[:, 0]
+    return np.linalg.norm(place - np.asarray(job.options.target, float), axis=1)

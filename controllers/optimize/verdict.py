@@ -6,16 +6,21 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
+from controllers.optimize.observed import observed, peak_load, touching_itself
+from controllers.tasks.kinematics import Point
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
+from engine.model.constants import HINGE
 from engine.objectives.ready import Quantity
-from engine.replay import replay
 
 WITHIN = 2e-3  # m: a target is reached where the site stays this near
 HELD = 0.05  # s: at least, before the end
 STILL = 0.05  # rad/s or m/s: slower is at rest
 SHARE = 0.5  # of the speed that a run aims at, or that suits the robot's size
 SETTLING = 0.25  # share of a run in which it may gather speed
+UPRIGHT = 0.2  # rad: nearer than this to its pose a robot balances
+SLOW = 1.0  # rad/s: and no joint is faster
+STEADY = 1.0  # s: and it stays so to the end, so long at least
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
@@ -48,7 +53,8 @@ def verdict(job, trajectory):
     if trial is not None:
         found = _of_goals(job.robot.scene.task, trial)
     else:
-        found = {"run": _of_run, "stand": _of_stand, "reach": _of_reach, "scene": _of_scene}[job.task](job, trajectory)
+        found = {"run": _of_run, "stand": _of_stand, "balance": _of_balance, "swingup": _of_balance,
+                 "reach": _of_reach, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
@@ -129,6 +135,27 @@ def _of_stand(job, trajectory):
     return Verdict(up, text, numbers, hindered, [])
 
 
+def _of_balance(job, trajectory):
+    """How far the hinges are from upright, and since when they stay near."""
+    m, time = job.robot.model, times_of(trajectory)[:, 0]
+    hinges = np.flatnonzero(m.jnt_type == HINGE)
+    away = np.abs(trajectory.qpos[:, 0] - job.goal)[:, m.jnt_qposadr[hinges]].max(axis=1)
+    speed = np.abs(trajectory.qvel[:, 0])[:, m.jnt_dofadr[hinges]].max(axis=1)
+    inside = np.logical_and.accumulate(((away < UPRIGHT) & (speed < SLOW))[::-1])[::-1]
+    numbers = {"angle_at_end": float(away[-1]), "nearest": float(away.min()), "speed_at_end": float(speed[-1])}
+    text = f"{np.degrees(away[-1]):.1f} degrees from upright after {_duration(trajectory):.1f} s"
+    if inside.any():
+        numbers["upright_since"] = float(time[int(np.argmax(inside))] - time[0])
+        text += f", upright since {numbers['upright_since']:.2f} s"
+    text += f", the fastest joint at {speed[-1]:.2f} per s"
+    held = _duration(trajectory) - numbers.get("upright_since", np.inf)
+    solved = bool(held >= min(STEADY, 0.5 * _duration(trajectory)))
+    hindered = [] if solved else [f"it was never nearer to upright than {np.degrees(away.min()):.0f} degrees"]
+    if not solved and away.min() < UPRIGHT:
+        hindered = ["it was upright and did not stay there"]
+    return Verdict(solved, text, numbers, hindered, [])
+
+
 def _of_reach(job, trajectory):
     """Distance of the site from the target at the end, since when it stays near, whether it rests there."""
     m, o, time = job.robot.model, job.options, times_of(trajectory)[:, 0]
@@ -142,14 +169,23 @@ def _of_reach(job, trajectory):
         numbers["reached_at"] = float(time[int(np.argmax(inside))] - time[0])
         text += f", within {1e3 * WITHIN:.0f} mm since {numbers['reached_at']:.2f} s"
     text += ", at rest" if speed < STILL else f", the fastest joint still at {speed:.2f} per s"
-    touching = _touches_itself(m, trajectory)
+    sim = observed(m, trajectory)
+    touching, load = touching_itself(sim), peak_load(sim, trajectory)
     numbers["touches_itself"] = touching
+    if load is not None:
+        numbers["peak_load"] = load[0]
+        text += f", peak force {100 * load[0]:.0f} % of what {load[1]} can"
     text += f", touches itself {100 * touching:.0f} % of the time" if touching else ""
-    hindered, out = [], beyond_reach(m, o.site, o.target)
+    hindered, hints = [], []
+    way = getattr(job, "way", None)
+    out = beyond_reach(m, o.site, o.target) or (way.away if way is not None and way.away > WITHIN else 0.0)
     if out > 0:
         numbers["out_of_reach"] = out
-        hindered.append(f"the target lies {100 * out:.0f} cm or more beyond what the arm can reach")
-    hints = [f"--target nearer by {100 * out:.0f} cm"] if out > 0 else []
+        hindered.append(f"the target lies {100 * out:.1f} cm or more beyond what the arm can reach")
+        hints = [f"--target nearer by {100 * out:.1f} cm"]
+    elif way is not None and way.share > 1.0:
+        hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
+        hints = [f"more --seconds than {_duration(trajectory):g}"]
     if not hints and away.min() < 2 * away[-1] and away[-1] > WITHIN:
         hints = [f"more --seconds than {_duration(trajectory):g}", "more --iterations or a larger --budget"]
     held = _duration(trajectory) - numbers.get("reached_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
@@ -172,14 +208,7 @@ def _limits(m, trajectory):
     return float((np.abs(trajectory.ctrl[:, 0, limited] - 0.5 * (low + high)) >= SATURATED * half).mean())
 
 
-def _touches_itself(m, trajectory):
-    """Share of the rows with a contact between two geoms of one robot."""
-    root, rows = np.asarray(m.body_rootid)[m.geom_bodyid], replay(m, trajectory).contacts
-    return float(np.mean([bool((root[c["geom1"]] == root[c["geom2"]]).any()) for c in rows]))
-
-
 def beyond_reach(m, name, target):
-    """How far at least (m) a target lies beyond the reach of a site or body; 0 where it may be within."""
-    (kind, name), = placed(m, name).items()
-    b = int(m.site_bodyid[m.site(name)]) if kind == "site" else m.body(name)
+    """How far at least (m) a target lies beyond the reach of a site, body or geom; 0 where it may be within."""
+    b = Point(m, name).body
     return max(0.0, float(np.linalg.norm(np.asarray(target, float) - m.body_pos[m.body_rootid[b]])) - span(m, name))

@@ -9,6 +9,7 @@ import numpy as np
 
 # 0 is success; argparse ends with 2 itself
 DONE, NOT_REACHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+START = ("home", "stand", "standing", "default")  # keyframes that robots are meant to start in
 EXIT_CODES = (
     "exit codes: 0 done; 1 done, but the result falls short (a wrong gradient, a target not reached); 2 bad input; "
     "3 the simulation diverged; 130 interrupted (a run folder can be resumed)"
@@ -16,7 +17,7 @@ EXIT_CODES = (
 
 
 class Robot(NamedTuple):
-    """A built-in scene or a robot file. scene is None for a file."""
+    """A built-in scene or a robot file. scene is None for a file. ctrl0: controls of the keyframe that it starts in."""
 
     name: str
     model: object
@@ -24,6 +25,22 @@ class Robot(NamedTuple):
     qvel0: np.ndarray
     camera: dict
     scene: object = None
+    ctrl0: np.ndarray | None = None
+
+
+def started(chosen, key=None):
+    """A file's Robot in the keyframe `key`: by default in one that is called as in START, else in the only one, else as
+    the model has it."""
+    m = chosen.model
+    if key is None:
+        names = [name for name in START if name in m.key_names]
+        if not names and len(m.key_names) != 1:
+            return chosen
+        k = m.key(names[0]) if names else 0
+    else:
+        k = m.key(key)
+    ctrl = m.key_ctrl[k]
+    return chosen._replace(qpos0=m.key_qpos[k].copy(), qvel0=m.key_qvel[k].copy(), ctrl0=ctrl if ctrl.any() else None)
 
 
 def robot(name, asked=None):

@@ -16,16 +16,17 @@ from engine.commands.common import (
     positive,
     progress,
     robot,
+    started,
     wishes,
 )
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "ilqr", "mpc")
-TASKS = ("run", "stand", "reach", "scene")
+TASKS = ("run", "stand", "balance", "swingup", "reach", "scene")
 
 
 def add(commands):
-    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, reach")
+    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, balance, swing up, reach")
     o.add_argument("robot", nargs="?", default="half_cheetah", help="built-in scene, or an MJCF or URDF file")
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
@@ -34,13 +35,19 @@ def add(commands):
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
-    o.add_argument("--seconds", type=float, default=None, help="simulated seconds (default 5, or the scene's if less)")
+    o.add_argument("--seconds", type=float, default=None,
+                   help="simulated seconds (default 5, or the scene's if less; 10 to swing up; to reach as many as it "
+                   "takes, at most 2)")  # fmt: skip
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
     o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
-    o.add_argument("--site", help="--task reach: the site or body to bring to the target")
+    o.add_argument("--site", help="--task reach: the site, body or geom to bring to the target")
     o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
+    o.add_argument("--push", type=float, default=None, help="--task stand, run: m/s that the robot is given at the "
+                   "start, in a direction that the seed chooses")  # fmt: skip
+    o.add_argument("--start", metavar="KEYFRAME", help="where a file's robot starts (default: home, stand, standing, "
+                   "default or the only keyframe; else as the file has it)")  # fmt: skip
     o.add_argument("--budget", type=float, default=None,
                    help="wall-clock seconds to iterate for at most (default 75; mpc goes on to the end)")
     o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
@@ -58,12 +65,19 @@ def run(args):
     if args.site is not None and is_file(args.robot):
         asked["sense"] = args.site
     chosen = robot(args.robot, asked)
+    if chosen.scene is None:
+        chosen = started(chosen, args.start)
+    elif args.start is not None:
+        raise ValueError(f"--start: for a robot file, not for the built-in scene {chosen.name!r}")
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "plateau", "max_steps")
     task = args.task or default_task(chosen)
     check_task(chosen, task)
     method = args.method or default_method(chosen, task)
     if args.seconds is None:
-        args.seconds = min(chosen.scene.duration, 5.0) if chosen.scene is not None else 5.0
+        if chosen.scene is not None:
+            args.seconds = min(chosen.scene.duration, 5.0)
+        elif (task, method) != ("reach", "ilqr"):
+            args.seconds = 10.0 if task == "swingup" else 5.0
     return search(args, chosen, task, method)
 
 
@@ -100,13 +114,15 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "reach" if lacking else "run, stand, reach"
+        allowed = "balance, swingup, reach" if lacking else "run, stand, reach"
         raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
     if lacking and task in ("run", "stand"):
-        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach{own}")
+        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: balance, swingup, reach{own}")
 
 
 def default_method(chosen, task):
+    if task == "stand" and chosen.scene is None:
+        return "mpc"
     if task != "run":
         return "ilqr"
     if chosen.scene is not None:
@@ -129,7 +145,8 @@ def search(args, chosen, task, method):
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
-                "target": args.target, "seed": args.seed, "model": fingerprint(chosen.model)}  # fmt: skip
+                "target": args.target, "push": args.push, "start": args.start, "seed": args.seed,
+                "model": fingerprint(chosen.model)}  # fmt: skip
     job = Job(chosen, task, method, args)
     with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
         if args.resume:
@@ -153,8 +170,15 @@ def carried_out(args, job, folder, began):
     out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
-    solved = (lambda search: verdict(job, search.trajectory).solved) if method == "ilqr" and task != "run" else None
-    stop = Stop(iterations, target, plateau, budget, args.max_steps, solved)
+    solved = None
+    if method == "ilqr" and task != "run":
+
+        def solved(search):
+            return search.trajectory is not None and verdict(job, search.trajectory).solved
+
+    # what is cheap to judge, or does not converge, is judged after every iteration
+    stop = Stop(iterations, target, plateau, budget, args.max_steps, solved,
+                eager=job.way is not None or job.goal is not None)
     total = iterations or -(-job.steps // job.search.every)
     try:
         with progress(total, title, args.json) as bar:

@@ -40,7 +40,7 @@ def load(
                with it position servos, whose control is limited by the joint's range
     collide    None: as in the file; of what collides there, "all": every geom with every other, whatever the masks
                say, "ground": with the geoms of the world body alone (and with the floor), "none": nothing
-    sense      name of a site or body, or several: a framepos sensor for each that has none, which objectives need
+    sense      name of a site, body or geom, or several: a framepos sensor for each that has none, which objectives need
 
     What the engine lacks raises UnsupportedError, which lists every such use at once, a line for each kind;
     `model.report` tells what was taken over and what was changed to open it. ValueError for arguments out of range,

@@ -34,7 +34,7 @@ class Wishes:
         if self.sense is not None:
             self.sense = (self.sense,) if isinstance(self.sense, str) else tuple(self.sense)
             if not all(isinstance(name, str) for name in self.sense):
-                raise ValueError(f"sense = {self.sense!r}; allowed: names of sites or bodies")
+                raise ValueError(f"sense = {self.sense!r}; allowed: names of sites, bodies or geoms")
         for name in ("kp", "kd"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
@@ -136,13 +136,14 @@ def _collide(spec, what):
 
 
 def _sense(mujoco, title, spec, name):
-    """A framepos sensor of a site or, where no site is called so, of a body, unless the file has one."""
-    kind, objtype = "site", mujoco.mjtObj.mjOBJ_SITE
-    if spec.site(name) is None:
-        kind, objtype = "body", mujoco.mjtObj.mjOBJ_XBODY
-        if spec.body(name) is None:
-            known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies] if e.name)
-            raise ModelError(f"{title}: sense: no site or body {name!r}; there are: {known}")
+    """A framepos sensor of a site, where no site is called so of a body, else of a geom, unless the file has one."""
+    of = {"site": (spec.site, mujoco.mjtObj.mjOBJ_SITE), "body": (spec.body, mujoco.mjtObj.mjOBJ_XBODY),
+          "geom": (spec.geom, mujoco.mjtObj.mjOBJ_GEOM)}  # fmt: skip
+    kind = next((kind for kind, (found, _) in of.items() if found(name) is not None), None)
+    if kind is None:
+        known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies, *spec.geoms] if e.name)
+        raise ModelError(f"{title}: sense: no site, body or geom {name!r}; there are: {known}")
+    objtype = of[kind][1]
     place = mujoco.mjtSensor.mjSENS_FRAMEPOS
     if any((s.type, s.objtype, s.objname) == (place, objtype, name) and not s.refname for s in spec.sensors):
         return

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.clocks import times_of
 from engine.model import ModelError
-from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, TRN_JOINT
+from engine.model.constants import DYN_NONE, OBJ_GEOM, OBJ_SITE, OBJ_XBODY, TRN_JOINT
 from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
 
@@ -12,11 +12,11 @@ from engine.objectives.objective import Objective, durations, step_duration
 class Quantity:
     """Which recorded numbers a cost looks at: columns of one output."""
 
-    def __init__(self, model, qpos=None, qvel=None, sensor=None, site=None, body=None):
-        given = {"qpos": qpos, "qvel": qvel, "sensor": sensor, "site": site, "body": body}
+    def __init__(self, model, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None):
+        given = {"qpos": qpos, "qvel": qvel, "sensor": sensor, "site": site, "body": body, "geom": geom}
         given = {k: v for k, v in given.items() if v is not None}
         if len(given) != 1:
-            raise ValueError(f"got {sorted(given) or 'nothing'}, allowed: one of qpos, qvel, sensor, site, body")
+            raise ValueError(f"got {sorted(given) or 'nothing'}, allowed: one of qpos, qvel, sensor, site, body, geom")
         (kind, value), = given.items()
         if kind in ("qpos", "qvel"):
             size = model.nq if kind == "qpos" else model.nv
@@ -38,13 +38,13 @@ class Quantity:
 
 
 def _frame_sensor(model, kind, name):
-    """The framepos sensor of a site or body."""
-    wanted = OBJ_SITE if kind == "site" else OBJ_XBODY
-    index = model.site(name) if kind == "site" else model.body(name)
+    """The framepos sensor of a site, body or geom."""
+    wanted = {"site": OBJ_SITE, "body": OBJ_XBODY, "geom": OBJ_GEOM}[kind]
+    index = getattr(model, kind)(name)
     for k in range(model.nsensor):
         if (model.sensor_type[k], model.sensor_objtype[k], model.sensor_objid[k]) == (SENS.framepos, wanted, index):
             return k
-    objtype = "site" if kind == "site" else "xbody"
+    objtype = "xbody" if kind == "body" else kind
     raise ModelError(
         f"{kind} {name!r} has no framepos sensor, through which its place is differentiated; add one: "
         f'b.sensor("framepos", "{name}_pos", objtype="{objtype}", objname="{name}") or <framepos> in the file'
@@ -54,13 +54,13 @@ def _frame_sensor(model, kind, name):
 class Reach(Objective):
     """Bring a quantity to a target: terminal |x(T) - target|^2 + running * integral |x - target|^2 dt.
 
-    One of qpos, qvel (indices), sensor (name), site or body (names; their place, m, through a framepos sensor) says
-    which quantity. target: its numbers. Units: those of the quantity squared, times s for `running`.
+    One of qpos, qvel (indices), sensor (name), site, body or geom (names; their place, m, through a framepos sensor)
+    says which quantity. target: its numbers. Units: those of the quantity squared, times s for `running`.
     """
 
-    def __init__(self, model, target, *, qpos=None, qvel=None, sensor=None, site=None, body=None, terminal=1.0,
-                 running=1.0):  # fmt: skip
-        self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
+    def __init__(self, model, target, *, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None,
+                 terminal=1.0, running=1.0):  # fmt: skip
+        self.quantity = Quantity(model, qpos, qvel, sensor, site, body, geom)
         self.target = _numbers("Reach: target", target, (len(self.quantity.columns),))
         self.terminal, self.running = float(terminal), float(running)
 
@@ -79,8 +79,9 @@ class Track(Objective):
     world's own clock) that returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
     """
 
-    def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, weight=1.0):
-        self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
+    def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None,
+                 weight=1.0):
+        self.quantity = Quantity(model, qpos, qvel, sensor, site, body, geom)
         n = len(self.quantity.columns)
         self.weight = np.broadcast_to(np.asarray(weight, float), (n,))
         self.reference = reference

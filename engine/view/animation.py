@@ -30,12 +30,14 @@ SIDES = 1.12  # the least width of the window, in widths of what it holds
 
 
 def save_animation(
-    path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None, lines=None
-) -> Path:
+    path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None, lines=None,
+    notes=None,
+) -> Path:  # fmt: skip
     """Write an animation with `fps` frames a second: a GIF, or an MP4 (extra `video`).
 
     `times` are the simulated seconds of the frames; by default they pass as in reality. `model` may be a list with a
-    model for each trajectory. A trajectory shorter than the others stays at its last frame.
+    model for each trajectory. A trajectory shorter than the others stays at its last frame. `notes`: for each
+    trajectory the texts of its frames, in place of the distance that it has come.
     """
     if not 0 < fps <= 50:
         raise ValueError(f"fps={fps} must lie above 0 and not above 50, the fastest that GIF viewers show")
@@ -47,7 +49,7 @@ def save_animation(
     paths = [camera_path(take, camera, window=max(2, round(0.4 * fps))) for take in takes]
     _, panels = _figure(takes, paths, camera, title, labels, animated=True)
     save = save_gif if path.suffix.lower() == ".gif" else save_mp4
-    return save(path, _draw(panels, takes, paths, times), frames, fps)
+    return save(path, _draw(panels, takes, paths, times, notes or [None] * len(takes)), frames, fps)
 
 
 def save_frame(
@@ -64,7 +66,7 @@ def save_frame(
     paths = [camera_path(take, camera, window=10) for take in takes]
     figure, panels = _figure(takes, paths, camera, title, labels, animated=False)
     for panel, take, lookat in zip(panels, takes, paths, strict=True):
-        panel.show([take.pose(k)], lookat[min(k, len(lookat) - 1)], _readout(time, take.distance(k)))
+        panel.show([take.pose(k)], lookat[min(k, len(lookat) - 1)], _readout(time, _way(take, k)))
     figure.savefig(path)
     return path
 
@@ -94,7 +96,7 @@ def save_strobe(
     return path
 
 
-def _draw(panels: list[Panel], takes: list[Take], paths: list[np.ndarray], times: np.ndarray):
+def _draw(panels: list[Panel], takes: list[Take], paths: list[np.ndarray], times: np.ndarray, notes):
     """The function k -> pixels (height, width, 3) of frame k: what never changes is drawn once and copied."""
     canvas = panels[0].axes.figure.canvas
     canvas.draw()
@@ -102,8 +104,9 @@ def _draw(panels: list[Panel], takes: list[Take], paths: list[np.ndarray], times
 
     def draw(k: int) -> np.ndarray:
         canvas.restore_region(background)
-        for panel, take, lookat in zip(panels, takes, paths, strict=True):
-            panel.show([take.pose(k)], lookat[min(k, len(lookat) - 1)], _readout(times[k], take.distance(k)))
+        for panel, take, lookat, note in zip(panels, takes, paths, notes, strict=True):
+            said = _way(take, k) if note is None else note[min(k, len(note) - 1)]
+            panel.show([take.pose(k)], lookat[min(k, len(lookat) - 1)], _readout(times[k], said))
             for artist in panel.artists:
                 panel.axes.draw_artist(artist)
         return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
@@ -174,10 +177,13 @@ def _mark_times(panel: Panel, take: Take, lookat: np.ndarray, frames, times: np.
             panel.note((x, top[1] + 0.02 * panel.window.height), f"{times[k]:.2f} s")
 
 
-def _readout(time, distance: float | None) -> str:
-    parts = [] if time is None else [f"t = {time:.2f} s"]
-    parts += [] if distance is None else [f"distance {metres(distance, '.2f')}"]
-    return "     ".join(parts)
+def _way(take: Take, k: int) -> str:
+    distance = take.distance(k)
+    return "" if distance is None else f"distance {metres(distance, '.2f')}"
+
+
+def _readout(time, said: str) -> str:
+    return "     ".join([*([] if time is None else [f"t = {time:.2f} s"]), *([said] if said else [])])
 
 
 def _checked_path(path, suffixes: tuple[str, ...]) -> Path:

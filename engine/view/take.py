@@ -109,7 +109,7 @@ def resting_path(take: Take, camera: Camera, frames: np.ndarray) -> np.ndarray:
 
 
 def bounds_of(take: Take, lookat: np.ndarray, camera: Camera, frames) -> tuple[np.ndarray, np.ndarray]:
-    """Lower left and upper right corner of all the robot's outlines about the projected lookat."""
+    """Lower left and upper right corner of all the robot's outlines, and of the lines, about the projected lookat."""
     if frames is None:
         frames = np.unique(np.linspace(0, len(take.xpos) - 1, _FITTED_FRAMES).astype(int))
     projection = camera.axes[:2]
@@ -119,6 +119,9 @@ def bounds_of(take: Take, lookat: np.ndarray, camera: Camera, frames) -> tuple[n
         for k in frames
     ]
     low, high = np.min(outlines, axis=(0, 1, 2)), np.max(outlines, axis=(0, 1, 2))
+    if take.lines.size:
+        ends = (take.lines[frames] - lookat[frames][:, None, None]) @ projection.T
+        low, high = np.minimum(low, ends.min(axis=(0, 1, 2))), np.maximum(high, ends.max(axis=(0, 1, 2)))
     if camera.lookat is None:
         return low, high
     reach = np.maximum(-low, high)  # the same on both sides of the point in the middle

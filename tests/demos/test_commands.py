@@ -35,7 +35,7 @@ def test_an_arm_from_a_file_reaches(tmp_path, capsys):
     assert main([*command, str(tmp_path / "run")]) == 0
     events = lines(capsys)
     result = events[-1]
-    assert result["event"] == "result" and result["cost"] < 0.5 * events[0]["cost"]
+    assert result["event"] == "result" and result["cost"] <= events[0]["cost"] and result["iterations"] < 10
     assert result["solved"] and result["reason"] == "solved" and result["distance_to_target"] < 2e-3
     assert json.loads((tmp_path / "run" / "verdict.json").read_text())["verdict"] == result["verdict"]
     assert events[0]["event"] == "iteration" and result["iterations"] == len(events) - 1
@@ -156,8 +156,9 @@ def test_what_is_asked_for_of_a_file(tmp_path, capsys):
     [
         (["pendulum", "--task", "run"], "--task run needs a body with a free joint or a slide joint along x"),
         (["acrobot", "--task", "stand"], "--task stand needs a body with a free joint or a slide joint along x; this"),
-        (["acrobot", "--task", "stand"], "(acrobot), allowed: reach, scene"),
-        (["pendulum", "--task", "reach"], "--site"),
+        (["acrobot", "--task", "stand"], "(acrobot), allowed: balance, swingup, reach, scene"),
+        (["pendulum", "--task", "reach"], "--site"), (["pendulum", "--task", "reach", "--method", "cem"], "--site"),
+        (["pendulum", "--start", "home"], "--start: for a robot file"),
         (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
     ],
 )  # fmt: skip
@@ -175,7 +176,7 @@ def test_a_robot_without_a_root_is_offered_what_it_can_do(tmp_path, capsys):
         told = capsys.readouterr().err
         assert "reach" in told and "stand" not in told.partition("needs")[2] and (not task or " ".join(task) in told)
     assert main(["optimize", str(path), "--task", "scene", "--out", str(tmp_path / "x")]) == common.BAD_INPUT
-    assert capsys.readouterr().err.endswith("states no objective of its own, allowed: reach\n")
+    assert capsys.readouterr().err.endswith("states no objective of its own, allowed: balance, swingup, reach\n")
 
 
 def test_no_bar_without_a_person():

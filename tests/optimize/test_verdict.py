@@ -19,7 +19,7 @@ ARM = """<mujoco><worldbody><body name="base" pos="0 0 1"><joint axis="0 1 0" po
 TIME = np.linspace(0.0, 1.0, 101)
 
 
-def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, **options):
+def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, **options):
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -28,7 +28,7 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
     stance = Stance(model) if task in ("run", "stand") else None
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
-                          standing=lambda: stance)  # fmt: skip
+                          standing=lambda: stance, goal=goal)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -74,6 +74,20 @@ def test_what_is_out_of_reach(arm):
     assert beyond_reach(arm, "hand", (0.5, 0.0, 1.0)) == 0.0
     floating = engine.load(ARM.replace('name="0" axis="0 1 0" pos="0 0 .05"', 'name="0" type="free"'))
     assert span(floating, "hand") == np.inf and beyond_reach(floating, "hand", (0.0, 0.0, 99.0)) == 0.0
+
+
+def test_balance():
+    model = scenes.load("acrobot").model
+    qpos = np.pi * (1 - np.exp(-14 * TIME))[:, None] * [1.0, 0.0]
+    qvel = np.gradient(qpos, TIME, axis=0)
+    goal = np.array([np.pi, 0.0])
+    found = judged(model, "balance", qpos, qvel, goal=goal)
+    assert found.solved and found.numbers["upright_since"] == pytest.approx(0.27, abs=0.1)
+    assert "degrees from upright after 1.0 s, upright since" in found.text
+    left = judged(model, "swingup", qpos[::-1], -qvel[::-1], goal=goal)
+    assert left.solved is False and left.hindered == ["it was upright and did not stay there"]
+    low = judged(model, "swingup", 0.5 * qpos, goal=goal)
+    assert low.solved is False and low.hindered == ["it was never nearer to upright than 90 degrees"]
 
 
 def test_run_and_stand():

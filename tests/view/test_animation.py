@@ -86,6 +86,21 @@ def test_lines_are_drawn_over_the_robot_where_they_are(tmp_path, robot):
         save_animation(tmp_path / "a.gif", robot, [xpos], [xquat], lines=[lines, lines])
 
 
+def test_what_lines_show_is_in_the_frame_and_notes_take_the_distances_place(tmp_path, robot):
+    """A target two metres ahead of a robot that stands: both are seen, and each frame has its own text."""
+    xpos, xquat = walk(2, speed=0.0)
+    ahead = xpos[:, 1] + [2.0, 0.0, 0.0]
+    lines = np.stack([ahead, ahead + [0.0, 0.0, 0.4]], axis=1)[:, None]
+    picture = matplotlib.image.imread(save_frame(tmp_path / "a.png", robot, xpos, xquat, lines=lines))
+    violet = (picture[..., 2] > 0.55) & (picture[..., 1] < 0.35) & (picture[..., 0] < 0.55)
+    assert violet.any() and red(picture).any()
+    plain = [f for f, _ in gif_frames(save_animation(tmp_path / "a.gif", robot, xpos, xquat))]
+    other = save_animation(tmp_path / "b.gif", robot, [xpos], [xquat], notes=[["far", "near"]])
+    noted = [f for f, _ in gif_frames(other)]
+    changed = np.abs(plain[1] - noted[1]).max(axis=-1) > 0.1
+    assert changed.any() and np.flatnonzero(changed.any(axis=1)).max() < 0.2 * len(changed)
+
+
 def test_whole_robot_is_in_the_frame(tmp_path, robot):
     xpos, xquat = walk(5, speed=0.3)
     xpos[3, 1, 2] = 2.5  # a jump: the picture must have room for it at all times

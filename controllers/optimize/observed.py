@@ -1,0 +1,47 @@
+"""What a recorded rollout shows when it is looked at again: contacts of a robot with itself, the load of its
+actuators."""
+
+import numpy as np
+
+from engine.replay import set_inputs
+from engine.simulator import Simulator
+
+
+def observed(m, trajectory):
+    """A Simulator after `forward` in every row of the first world of a rollout, a world each."""
+    rows, controls = len(trajectory.qpos), len(trajectory.ctrl)
+    sim = Simulator(m, rows)
+    sim.reset(trajectory.qpos[:, 0], trajectory.qvel[:, 0])
+    sim.data.act[:] = trajectory.act[:, 0]
+    stride = max(controls // max(rows - 1, 1), 1)
+    set_inputs(sim.data, trajectory, np.minimum(np.arange(rows) * stride, controls - 1))
+    sim.forward()
+    return sim
+
+
+def touching_itself(sim):
+    """Share of the rows with a contact between two bodies of one robot that do not touch each other in the first."""
+    m, found = sim.model, []
+    root = np.asarray(m.body_rootid)
+    for w in range(sim.worlds):
+        c = sim.data.contacts(w)
+        a, b = (np.asarray(m.geom_bodyid)[c[name]] for name in ("geom1", "geom2"))
+        own = (root[a] == root[b]) & (c["dist"] < 0)
+        found.append(set(zip(a[own].tolist(), b[own].tolist(), strict=True)))
+    return float(np.mean([bool(pairs - found[0]) for pairs in found]))
+
+
+def peak_load(sim, trajectory):
+    """(share, actuator): the largest force of all actuators as a share of what it can be, and whose. None where nothing
+    limits any: the force range, and of motors the range of the control."""
+    m, u = sim.model, trajectory.ctrl[:, 0]
+    share = np.zeros(m.nu)
+    known = np.asarray(m.actuator_forcelimited, bool)
+    most = np.abs(m.actuator_forcerange).max(axis=1)
+    share[known] = (np.abs(sim.data.actuator_force[:-1]).max(axis=0) / np.maximum(most, 1e-12))[known]
+    motors = ~known & np.asarray(m.actuator_ctrllimited, bool) & ~np.asarray(m.actuator_biasprm).any(axis=1)
+    share[motors] = (np.abs(u).max(axis=0) / np.maximum(np.abs(m.actuator_ctrlrange).max(axis=1), 1e-12))[motors]
+    if not (known | motors).any():
+        return None
+    k = int(np.argmax(share))
+    return min(float(share[k]), 1.0), m.actuator_names[k] or f"actuator {k}"

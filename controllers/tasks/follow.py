@@ -1,0 +1,43 @@
+"""Follow: stay on a way in joint space, and at its end at a target."""
+
+import numpy as np
+
+from engine.objectives import Objective
+from engine.objectives.objective import durations, step_duration
+from engine.objectives.ready import Quantity
+
+JOINTS, SPEED, CONTROLS = 1.0, 0.01, 0.01  # weights of the way, the velocities and the controls
+
+
+class Follow(Objective):
+    """Integral of JOINTS |q - q*|^2 + SPEED |v - v*|^2 + CONTROLS |(u - u*) / range|^2, and once the way has arrived of
+    near |place - target|^2; the last row counts `last` seconds.
+
+    way: a Way, whose `dofs` move. place: what `Quantity` takes. limits (nu,): half the range of each control, 1 where
+    there is none.
+    """
+
+    def __init__(self, model, way, place, target, near, limits, last=0.1):
+        self.at, self.dofs = model.jnt_qposadr[model.dof_jntid[way.dofs]], way.dofs
+        self.way, self.quantity, self.target = way, Quantity(model, **place), np.asarray(target, float)
+        self.near, self.limits, self.last = near, limits, last
+
+    def evaluate(self, trajectory):
+        t, way = trajectory, self.way
+        weight, step = durations(t), step_duration(t)
+        weight[-1] = self.last
+        bars = {name: np.zeros_like(getattr(t, name)) for name in ("qpos", "qvel", "sensordata")}
+        off = t.qpos[..., self.at] - way.qpos[:, None, self.at]
+        fast = t.qvel[..., self.dofs] - way.qvel[:, None, self.dofs]
+        cost = (weight * (JOINTS * np.square(off).sum(axis=-1) + SPEED * np.square(fast).sum(axis=-1))).sum(axis=0)
+        bars["qpos"][..., self.at] = 2 * JOINTS * weight[..., None] * off
+        bars["qvel"][..., self.dofs] = 2 * SPEED * weight[..., None] * fast
+        there = np.arange(len(weight)) * step >= way.arrival - 1e-9
+        there[-1] = True
+        weight = self.near * weight * there[:, None]
+        missed = self.quantity.of(t) - self.target
+        cost = cost + (weight * np.square(missed).sum(axis=-1)).sum(axis=0)
+        bars["sensordata"] = self.quantity.bars(t, 2 * weight[..., None] * missed)["sensordata"]
+        u = (t.ctrl - way.ctrl[:, None]) / self.limits
+        bars["ctrl"] = 2 * CONTROLS * step * u / self.limits
+        return cost + CONTROLS * step * np.square(u).sum(axis=(0, 2)), bars

@@ -1,0 +1,81 @@
+"""Which controls make a motion: inverse dynamics, then each actuator's affine law turned round."""
+
+import numpy as np
+
+from controllers.tasks.kinematics import driven
+from engine.model.constants import IMPLICITFAST
+from engine.simulator import Simulator
+
+PERIODS = (0.01, 0.02)  # s
+
+
+def wanted_forces(sim, qpos, qvel, qacc):
+    """(rows, nv): the generalised forces that actuators must make for accelerations (rows, nv) of states (rows, .).
+
+    sim: a Simulator with as many worlds, which is left in these states. What constrains the robot is left out. The
+    damping that the integrator takes implicitly acts on the velocity after the step, which is added.
+    """
+    m = sim.model
+    sim.reset(qpos, qvel)
+    sim.forward()
+    h = m.opt.timestep
+    damping = sim.params.dof_damping[0] if np.ndim(sim.params.dof_damping) == 2 else m.dof_damping
+    force = sim.data.qfrc_bias - sim.data.qfrc_passive + h * np.asarray(damping) * qacc
+    for k, a in enumerate(qacc):
+        force[k] += sim.data.mass_matrix(k) @ a
+    return force
+
+
+def controls_for(model, force, qpos, qvel, qacc, hold):
+    """(ctrl (rows, nu), share (rows, nu)): controls with which the actuators make `force` (rows, nv) at these states,
+    and how much of what each can do (control and force ranges) that takes; beyond 1 it cannot.
+
+    hold (nu,): of the actuators that act on no joint of their own.
+    """
+    m = model
+    ctrl = np.tile(np.asarray(hold, float), (len(force), 1))
+    share = np.zeros_like(ctrl)
+    for i, u in driven(m).items():
+        j, gear = m.actuator_trnid[u], m.actuator_gear[u, 0]
+        length, velocity = gear * qpos[:, m.jnt_qposadr[j]], gear * qvel[:, i]
+        # implicitfast takes a servo's damping, too, at the end of the step
+        after = velocity + (m.opt.integrator == IMPLICITFAST) * m.opt.timestep * gear * qacc[:, i]
+        gain, bias = ((p[0] + p[1] * length + p[2] * v) for p, v in
+                      ((m.actuator_gainprm[u], velocity), (m.actuator_biasprm[u], after)))  # fmt: skip
+        own = force[:, i] / gear
+        gain = np.where(np.abs(gain) > 1e-9, gain, 1e-9)
+        ctrl[:, u] = (own - bias) / gain
+        lows_highs = [(ctrl[:, u], m.actuator_ctrllimited[u], m.actuator_ctrlrange[u]),
+                      (own, m.actuator_forcelimited[u], m.actuator_forcerange[u]),
+                      (force[:, i], m.jnt_actfrclimited[j], m.jnt_actfrcrange[j])]  # fmt: skip
+        for value, limited, (low, high) in lows_highs:
+            if limited:
+                half = max(0.5 * (high - low), 1e-9)
+                share[:, u] = np.maximum(share[:, u], np.abs(value - 0.5 * (low + high)) / half)
+    lo, hi = np.where(np.asarray(m.actuator_ctrllimited, bool)[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
+    return np.clip(ctrl, lo, hi), share
+
+
+def force_limits(model):
+    """{dof: N m or N}: the most that the actuator of each hinge and slide with one of its own can do there; infinite
+    where nothing says."""
+    m, found = model, {}
+    for i, u in driven(m).items():
+        most = np.abs(m.actuator_forcerange[u]).max() if m.actuator_forcelimited[u] else np.inf
+        if m.actuator_ctrllimited[u] and not m.actuator_biasprm[u].any():
+            most = min(most, abs(m.actuator_gainprm[u, 0]) * np.abs(m.actuator_ctrlrange[u]).max())
+        found[i] = float(most * abs(m.actuator_gear[u, 0]))
+    return found
+
+
+def period(model, qpos, dofs):
+    """s: of the controls that move these dofs, a fifth of the turn of their fastest servo, within `PERIODS`."""
+    m, sim, fastest = model, Simulator(model), 0.0
+    sim.reset(qpos)
+    sim.forward()
+    mass = sim.data.mass_matrix()
+    for i, u in driven(m).items():
+        if i in dofs:
+            stiffness = -m.actuator_biasprm[u, 1] * m.actuator_gear[u, 0] ** 2
+            fastest = max(fastest, np.sqrt(max(stiffness, 0.0) / mass[i, i]))
+    return float(np.clip(0.4 * np.pi / max(fastest, 1e-9), *PERIODS))

@@ -1,0 +1,133 @@
+"""The way to a pose: straight in joint space, smooth in time, as fast as the actuators allow, past what it would hit.
+
+Flash and Hogan: The coordination of arm movements, Journal of Neuroscience 5 (1985): of all motions from rest to rest
+in a given time the one with the least jerk, s = 10 x^3 - 15 x^4 + 6 x^5.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.tasks.forces import controls_for, wanted_forces
+from controllers.tasks.kinematics import NEAR, Point, driven, ranges, reaching
+from engine.model.constants import FREE, HINGE
+from engine.model.coordinates import difference
+from engine.simulator import Simulator
+
+STARTS = 24  # of the inverse kinematics: the start, and random poses
+SAMPLES = 24  # of a way, at which it is judged
+DURATIONS = np.geomspace(0.25, 4.0, 25)  # s, that are tried
+SHARE = 0.8  # of the actuators' ranges, at most
+SETTLING = 0.25  # s, at the least, of rest at the end
+POSES, DIFFERENT = 5, 0.05  # so many ends are judged, which differ by so much, rad or m
+DEEP = 1e-3  # m: less is no collision
+
+
+class Way(NamedTuple):
+    """qpos (rows, nq), qvel (rows, nv): the motion of the hinges and slides `dofs`. ctrl (rows - 1, nu): what makes it.
+    goal (nq,): where it ends. away: how far (m) the point is from the target there. arrival: s. share: of the
+    actuators' ranges, the most. touches: whether it hits something that the start does not touch."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    ctrl: np.ndarray
+    dofs: np.ndarray
+    goal: np.ndarray
+    away: float
+    arrival: float
+    share: float
+    touches: bool
+
+    def cut(self, steps):
+        """The first so many control steps of it."""
+        return self._replace(qpos=self.qpos[: steps + 1], qvel=self.qvel[: steps + 1], ctrl=self.ctrl[:steps])
+
+
+def smooth(x):
+    """(s, s', s'') of the motion with the least jerk at shares x of its time, which stays at its ends."""
+    x = np.clip(x, 0.0, 1.0)
+    return (x**3 * (10 - 15 * x + 6 * x**2), 30 * x**2 * (1 - x) ** 2, 60 * x * (1 - x) * (1 - 2 * x))
+
+
+def way_to(model, name, target, start, ctrl0, steps, dt, seed=0):
+    """The Way of the site, body or geom `name` from `start` (nq,) to `target` (3,) in `steps` control steps of `dt` s.
+
+    ctrl0 (nu,): of the actuators that do not move it. Of the poses that reach the target, from `STARTS` beginnings, the
+    one that is there first, without touching anything on the way. None where no joint with an actuator of its own moves
+    the point, or where the robot's base is free.
+    """
+    m, point, actuated = model, Point(model, name), driven(model)
+    dofs = [i for i in point.dofs if i in actuated]
+    if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
+        return None
+    start, target = np.asarray(start, float), np.asarray(target, float)
+    goals, away = _poses(m, point, target, start, dofs, np.random.default_rng(seed))
+    found = [_judged(m, start, goal, ctrl0, steps * dt) for goal in goals]
+    best = min(found, key=lambda j: (j.touches, j.slow, j.arrival))
+    x, tangent = np.arange(steps + 1) * dt / best.arrival, difference(m, start, best.goal)
+    qpos, qvel, _ = _states(start, best.goal, tangent, x, best.arrival)
+    states = _states(start, best.goal, tangent, 0.5 * (x[:-1] + x[1:]), best.arrival)  # amid the controls
+    ctrl, _ = controls_for(m, wanted_forces(Simulator(m, steps), *states), *states, ctrl0)
+    return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
+
+
+def _poses(m, point, target, start, dofs, rng):
+    """(poses, away): some in which the point is as near to the target as it gets, those next to the start first; m."""
+    at, low, high = ranges(m, dofs)
+    bounded = np.isfinite(low) & np.isfinite(high)
+    low, high = np.where(bounded, low, start[at] - np.pi), np.where(bounded, high, start[at] + np.pi)
+    starts = np.tile(start, (STARTS, 1))
+    starts[1:, at] = rng.uniform(low, high, (STARTS, len(dofs)))[1:]
+    goals, away = reaching(Simulator(m, STARTS), point, target, starts, dofs)
+    turning = at[(m.jnt_type[m.dof_jntid[dofs]] == HINGE) & ~bounded]
+    goals[:, turning] = start[turning] + (goals[:, turning] - start[turning] + np.pi) % (2 * np.pi) - np.pi
+    good = np.flatnonzero(away <= max(NEAR, away.min() + NEAR))
+    far, kept = np.abs(goals[:, at] - start[at]).max(axis=1), []
+    for k in good[np.argsort(far[good], kind="stable")]:
+        if all(np.abs(goals[k, at] - other[at]).max() > DIFFERENT for other in kept):
+            kept.append(goals[k])
+    return kept[:POSES], float(away.min())
+
+
+def _states(start, goal, tangent, x, seconds):
+    """qpos, qvel, qacc at shares x of a straight way of so many seconds."""
+    s, v, a = (e[:, None] for e in smooth(x))
+    return start + s * (goal - start), v / seconds * tangent, a / seconds**2 * tangent
+
+
+class _Judged(NamedTuple):
+    """What came of a way: whether it touches something, asks for more than the actuators have; s; share; its end."""
+
+    touches: bool
+    slow: bool
+    arrival: float
+    share: float
+    goal: np.ndarray
+
+
+def _judged(m, start, goal, ctrl0, seconds):
+    """The fastest straight way from start to goal that leaves the actuators something, within so many seconds."""
+    sim, tangent = Simulator(m, SAMPLES), difference(m, start, goal)
+    x = np.linspace(0.0, 1.0, SAMPLES)
+    qpos, qvel, qacc = _states(start, goal, tangent, x, 1.0)
+    rest = wanted_forces(sim, qpos, 0 * qvel, 0 * qacc)
+    touches = _touching(m, sim)
+    moving = wanted_forces(sim, qpos, qvel, qacc) - rest  # grow with the square of the velocity
+    longest = max(seconds - SETTLING, 0.5 * seconds)
+    for T in [*DURATIONS[DURATIONS < longest], longest]:
+        _, share = controls_for(m, rest + moving / T**2, qpos, qvel / T, qacc / T**2, ctrl0)
+        if share.max(initial=0.0) < SHARE:
+            break
+    most = float(share.max(initial=0.0))
+    return _Judged(touches, most > 1.0, float(T), most, goal)
+
+
+def _touching(m, sim):
+    """Whether a row has a contact between bodies that do not touch in the first row."""
+    rows = []
+    for w in range(sim.worlds):
+        c = sim.data.contacts(w)
+        deep = c["dist"] < -DEEP
+        rows.append({(int(m.geom_bodyid[a]), int(m.geom_bodyid[b])) for a, b in
+                     zip(c["geom1"][deep], c["geom2"][deep], strict=True)})  # fmt: skip
+    return any(r - rows[0] for r in rows)

@@ -1,0 +1,140 @@
+"""The board of other people's robots: `pullback optimize` on files as their makers publish them, judged from outside.
+
+    python tests/benchmarks/robots.py --robots ../shared/robots --out runs/robots
+    python tests/benchmarks/robots.py --only panda "stand" --seeds 2
+
+Each cell is a robot, a task and a seed, run in a process of its own. Its line is appended to lines.jsonl in the folder,
+so a killed board goes on where it was; `--again` forgets the lines of the cells that are asked for. What a run says of
+itself is compared with what this script finds with the mujoco package alone, on the states in run.npz and the file of
+the robot: a wrong verdict is counted. table.md is the page.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.benchmarks.suite import CELLS, folders, model_of, target_of  # noqa: E402
+
+
+def run(cell, seed, places, folder, limit, here=False):
+    """One line of the board: {cell, seed, solved, found, agrees, seconds, cpu, steps, verdict, folder}."""
+    out = folder / f"{cell.name}-{cell.task}-{seed}"
+    path = cell.path(places)
+    line = {"cell": cell.key, "row": cell.row, "seed": seed, "solved": False, "found": None}
+    words = ["optimize", str(path), "--task", cell.task, *cell.options, "--seed", str(seed), "--json"]
+    words += ["--out", str(out)]
+    target = None
+    if cell.task == "reach":
+        target = target_of(cell, places, seed)
+        words += ["--site", cell.site, "--target", *(f"{x:.6f}" for x in target)]
+    before, began = resource_seconds(), time.perf_counter()
+    try:
+        said, errors = (called if here else started)(words, limit)
+    except subprocess.TimeoutExpired:
+        return line | {"seconds": limit, "verdict": f"stopped after {limit:g} s"}
+    line |= {"seconds": time.perf_counter() - began, "cpu": resource_seconds() - before}
+    results = [json.loads(x) for x in said.splitlines() if x.startswith('{"event": "result"')]
+    if not results:
+        return line | {"verdict": "refused: " + (errors.strip().splitlines() or ["nothing said"])[-1][:300]}
+    (r,) = results
+    line |= {"solved": bool(r["solved"]), "steps": r["steps"] + r["reversed"], "iterations": r["iterations"],
+             "verdict": r["verdict"], "hindered": r["hindered"]}  # fmt: skip
+    with np.load(out / "run.npz") as data:
+        qpos, qvel, ctrl, t = data["qpos"][:, -1], data["qvel"][:, -1], data["ctrl"][:, -1], data["time"]
+    found, figure = cell.judge(model_of(cell, places), qpos, qvel, ctrl, t - t[0], target, r)
+    return line | {"found": bool(found), "figure": figure, "agrees": cell.loose or bool(found) == line["solved"]}
+
+
+def started(words, limit):
+    """(standard output, errors) of the command in a process of its own."""
+    done = subprocess.run([sys.executable, "-m", "engine.cli", *words], cwd=ROOT, capture_output=True, text=True,
+                          timeout=limit)  # fmt: skip
+    return done.stdout, done.stderr
+
+
+def called(words, limit):
+    """The same in this process, whose kernels serve all robots."""
+    import engine
+    from engine.cli import main as command
+
+    engine.init(features="all")
+    said, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
+        command(words)
+    return said.getvalue(), errors.getvalue()
+
+
+def resource_seconds():
+    """CPU seconds of this process and of those that it has waited for."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in both)
+
+
+def page(lines):
+    """Markdown: a row for each cell over its seeds, then one for each row of the table."""
+    head = "| row | robot, task | solved | by the board's own measure | figure | seconds | CPU s | steps |"
+    out = [head, "|---" * 8 + "|"]
+    by_row = {}
+    for key in dict.fromkeys(x["cell"] for x in lines):
+        rows = [x for x in lines if x["cell"] == key]
+        good = [bool(x["found"]) and x["solved"] for x in rows]
+        by_row.setdefault(rows[0]["row"], []).append((key, sum(good), len(good)))
+        middle = {name: np.median([x.get(name, np.nan) for x in rows]) for name in ("seconds", "cpu", "steps")}
+        figures = "; ".join(str(x.get("figure") or x["verdict"][:80]) for x in rows[:3])
+        out.append(f"| {rows[0]['row']} | {key} | {sum(x['solved'] for x in rows)} of {len(rows)} | "
+                   f"{sum(bool(x['found']) for x in rows)} of {len(rows)} | {figures} | {middle['seconds']:.0f} | "
+                   f"{middle['cpu']:.0f} | {middle['steps']:.2g} |")  # fmt: skip
+    wrong = [f"{x['cell']} seed {x['seed']}" for x in lines if x.get("agrees") is False]
+    out += ["", f"Verdicts that the board's own measure contradicts: {', '.join(wrong) or 'none'} of {len(lines)}."]
+    return "\n".join(out) + "\n"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--robots", type=Path, default=ROOT.parent / "shared" / "robots", help="folder of robot files")
+    p.add_argument("--suite", type=Path, default=None, help="dm_control's `suite` (default: where it is installed)")
+    p.add_argument("--only", nargs="+", default=None, help="parts of rows' or cells' names")
+    p.add_argument("--seeds", type=int, default=None, help="of each cell (default: the cell's own number)")
+    p.add_argument("--limit", type=float, default=300.0, help="seconds of a cell at most")
+    p.add_argument("--out", type=Path, default=ROOT / "runs" / "robots")
+    p.add_argument("--here", action="store_true", help="in this process, with one set of kernels for all robots")
+    p.add_argument("--again", action="store_true")
+    args = p.parse_args()
+    args.out = args.out.resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    store, places = args.out / "lines.jsonl", folders(args.robots, args.suite)
+    lines = [json.loads(x) for x in store.read_text().splitlines()] if store.exists() else []
+    chosen = [c for c in CELLS if args.only is None or any(o in f"{c.row} {c.key}" for o in args.only)]
+    if args.again:
+        keys = {c.key for c in chosen}
+        lines = [x for x in lines if x["cell"] not in keys]
+        store.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    done = {(x["cell"], x["seed"]) for x in lines}
+    for cell in chosen:
+        for seed in range(args.seeds or cell.seeds):
+            if (cell.key, seed) in done or cell.path(places) is None:
+                continue
+            line = run(cell, seed, places, args.out, args.limit, args.here)
+            lines.append(line)
+            with store.open("a") as f:
+                f.write(json.dumps(line) + "\n")
+            print(f"{cell.key} seed {seed}: {'solved' if line['solved'] else 'NOT'} / {line['found']}  "
+                  f"{line['seconds']:.0f} s ({line.get('cpu', 0):.0f} CPU)  {line['verdict']}  | {line.get('figure')}  "
+                  f"{line.get('hindered') or ''}", flush=True)  # fmt: skip
+    (args.out / "table.md").write_text(page(lines))
+    print(page([x for x in lines if x["cell"] in {c.key for c in chosen}]))
+
+
+if __name__ == "__main__":
+    main()

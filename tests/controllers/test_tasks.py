@@ -1,0 +1,153 @@
+"""What tasks are made of: inverse kinematics, ways and the controls that make them, upright poses, starts."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from controllers.stance import Stance
+from controllers.tasks.forces import period
+from controllers.tasks.kinematics import Point, driven, reaching
+from controllers.tasks.upright import extreme_pose
+from controllers.tasks.way import way_to
+from engine.commands.common import Robot, started
+from engine.model import ModelError
+from engine.simulator import Simulator
+
+ARM = """<mujoco><option timestep="0.002" integrator="implicitfast"/>
+  <default><joint armature=".05"/></default><worldbody><body pos="0 0 .5">
+  <joint name="turn" axis="0 0 1" range="-170 170"/><geom type="capsule" fromto="0 0 0 0 0 .1" size=".04"/>
+  <body name="upper" pos="0 0 .1"><joint name="lift" axis="0 1 0" range="-100 100" damping="1"/>
+  <geom name="bone" type="capsule" fromto="0 0 .06 0 0 .3" size=".03"/>
+  <body name="fore" pos="0 0 .35"><joint name="bend" axis="0 1 0" range="-5 150" damping="1"/>
+  <geom type="capsule" fromto="0 0 0 0 0 .2" size=".03"/><site name="tool" pos="0 .02 .25"/></body></body></body>
+  </worldbody><actuator>SERVOS</actuator>
+  <keyframe><key name="folded" qpos="0 -.5 1.2"/><key name="home" qpos="0 0 .5" ctrl=".1 .1 .5"/></keyframe></mujoco>"""
+SERVOS = "".join(f'<position joint="{j}" kp="300" kv="20" ctrlrange="-3 3" forcerange="-60 60"/>'
+                 for j in ("turn", "lift", "bend"))  # fmt: skip
+MOTORS = "".join(f'<motor joint="{j}" gear="20" ctrlrange="-3 3"/>' for j in ("turn", "lift", "bend"))
+
+
+@pytest.fixture(scope="module")
+def arm():
+    return engine.load(ARM.replace("SERVOS", SERVOS), sense="tool")
+
+
+def place(model, qpos, name="tool"):
+    sim = Simulator(model)
+    sim.reset(qpos)
+    sim.forward()
+    return Point(model, name).place(sim.data)[0]
+
+
+def test_a_point_and_its_jacobian(arm):
+    """Of a site, a geom and a body, by central differences; the site's place is its sensor's."""
+    sim, q, h = Simulator(arm), np.array([0.4, -0.3, 0.9]), 1e-6
+    for name in ("tool", "bone", "fore"):
+        point = Point(arm, name)
+        sim.reset(q)
+        sim.forward()
+        J = point.jacobian(sim.data)[0]
+        columns = [(place(arm, q + h * e, name) - place(arm, q - h * e, name)) / (2 * h) for e in np.eye(3)]
+        np.testing.assert_allclose(J, np.transpose(columns), atol=1e-8)
+    sim.reset(q)
+    sim.forward()
+    np.testing.assert_allclose(Point(arm, "tool").place(sim.data)[0], sim.data.sensordata[0], atol=1e-12)
+    assert Point(arm, "bone").kind == "geom"
+    with pytest.raises(ModelError, match="no site, body or geom 'wing'"):
+        Point(arm, "wing")
+
+
+def test_inverse_kinematics(arm):
+    """Reachable targets are reached within the joints' ranges; of others the nearest place is found."""
+    rng = np.random.default_rng(0)
+    low, high = arm.jnt_range.T
+    sim, point = Simulator(arm, 8), Point(arm, "tool")
+    for _ in range(3):
+        target = place(arm, rng.uniform(low, high))
+        qpos, away = reaching(sim, point, target, rng.uniform(low, high, (8, 3)), list(driven(arm)))
+        assert away.min() < 1e-5 and (qpos >= low - 1e-12).all() and (qpos <= high + 1e-12).all()
+        k = int(np.argmin(away))
+        np.testing.assert_allclose(place(arm, qpos[k]), target, atol=1e-5)
+    _, away = reaching(sim, point, np.array([0.0, 0.0, 3.0]), rng.uniform(low, high, (8, 3)), [0, 1, 2])
+    assert away.min() == pytest.approx(3.0 - (0.6 + 0.35 + np.hypot(0.25, 0.02)), abs=1e-3)
+
+
+@pytest.mark.parametrize("drive", [SERVOS, MOTORS])
+def test_a_way_and_the_controls_that_make_it(drive):
+    """Without any feedback the controls bring the tool to within centimetres: servos and motors alike."""
+    model = engine.load(ARM.replace("SERVOS", drive), sense="tool")
+    start, target, dt, steps = model.key_qpos[1], np.array([0.3, 0.2, 0.75]), 0.01, 150
+    way = way_to(model, "tool", target, start, np.zeros(3), steps, dt)
+    assert way.away < 1e-5 and way.share < 1.0 and not way.touches and 0.2 < way.arrival < 1.3
+    np.testing.assert_allclose(place(model, way.goal), target, atol=2e-5)
+    np.testing.assert_array_equal(way.qpos[0], start)
+    np.testing.assert_allclose(way.qpos[-1], way.goal, atol=1e-12)
+    np.testing.assert_allclose(way.qvel[1:-1], (way.qpos[2:] - way.qpos[:-2]) / (2 * dt), atol=0.1)
+    sim = Simulator(model)
+    sim.reset(start)
+    after = engine.Tape(sim, steps, frame_skip=5).rollout(way.ctrl[:, None])
+    assert np.abs(after.qpos[:, 0] - way.qpos).max() < 0.08
+    drive = drive.replace("-60 60", "-.3 .3").replace('gear="20"', 'gear=".1"')
+    weak = engine.load(ARM.replace("SERVOS", drive), sense="tool")
+    assert way_to(weak, "tool", target, start, np.zeros(3), steps, dt).share > 1.0
+
+
+def test_what_no_way_is_for(arm):
+    """A floating base, or a point that no actuator moves."""
+    ant = scenes.load("ant").model
+    assert way_to(ant, ant.body_names[1], np.zeros(3), ant.qpos0, np.zeros(8), 10, 0.01) is None
+    loose = engine.load(ARM.replace("SERVOS", "").replace(' ctrl=".1 .1 .5"', ""))
+    assert way_to(loose, "tool", np.zeros(3), loose.qpos0, np.zeros(0), 10, 0.01) is None
+
+
+def test_controls_follow_the_servos(arm):
+    """A fifth of a turn of the fastest servo, sqrt(kp / inertia), within bounds."""
+    sim = Simulator(arm)
+    sim.forward()
+    inertia = sim.data.mass_matrix()[0, 0]
+    assert period(arm, arm.qpos0, [0]) == pytest.approx(0.4 * np.pi * np.sqrt(inertia / 300))
+    assert period(engine.load(ARM.replace("SERVOS", MOTORS)), arm.qpos0, [0, 1, 2]) == 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "up"), [("pendulum", [np.pi]), ("acrobot", [np.pi, 0.0]), ("cartpole", [0.0, -1 / 600])]
+)
+def test_upright_poses(name, up):
+    scene = scenes.load(name)
+    pose = extreme_pose(scene.model, scene.qpos0)
+    np.testing.assert_allclose(np.cos(pose - up), 1.0, atol=1e-6)
+    if name == "pendulum":
+        np.testing.assert_allclose(extreme_pose(scene.model, pose, lowest=True) % (2 * np.pi), 0.0, atol=1e-3)
+
+
+def test_what_has_no_upright_pose():
+    flat = engine.load('<mujoco><worldbody><body><joint axis="0 0 1"/><geom size=".1" pos=".3 0 0"/></body></worldbody>'
+                       "</mujoco>")  # fmt: skip
+    with pytest.raises(ModelError, match="balancing needs hinges at which gravity pulls"):
+        extreme_pose(flat, flat.qpos0)
+
+
+def test_where_a_file_starts(arm):
+    robot = Robot("arm", arm, arm.qpos0, np.zeros(3), {})
+    home = started(robot)
+    np.testing.assert_array_equal(home.qpos0, [0, 0, 0.5])
+    np.testing.assert_array_equal(home.ctrl0, [0.1, 0.1, 0.5])
+    folded = started(robot, "folded")
+    assert folded.qpos0[2] == 1.2 and folded.ctrl0 is None
+    nameless = SimpleNamespace(key_names=["a", "b"])
+    assert started(Robot("x", nameless, 1, 2, {})).qpos0 == 1
+    with pytest.raises(ModelError, match="no key"):
+        started(robot, "wing")
+
+
+def test_what_lies_on_its_trunk_does_not_stand():
+    """A box on weak legs sinks onto its belly: its stance is the start's pose, not that heap."""
+    legs = "".join(f'<body pos="{x} 0 -.01"><joint axis="0 1 0"/><geom type="capsule" fromto="0 0 0 {x} 0 -.3" '
+                   'size=".02"/></body>' for x in (-0.2, 0.2))  # fmt: skip
+    text = ('<mujoco><worldbody><geom type="plane" size="0 0 1"/><body pos="0 0 .5"><freejoint/>'
+            f'<geom type="box" size=".25 .2 .05"/>{legs}</body></worldbody></mujoco>')  # fmt: skip
+    stance = Stance(engine.load(text))
+    assert not stance.steady and stance.height > 0.3

@@ -1,8 +1,12 @@
 """MLP: a small neural network from chosen entries of the state and the clock to the controls."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from engine import parts
+from engine.model import Model
 from engine.model.constants import HINGE
 from engine.model.coordinates import quaternions
 
@@ -26,7 +30,9 @@ class MLP(Controller):
     seed: of the start weights, normal with variance 1 / inputs (the last layer a tenth of that); biases are zero.
     """
 
-    def __init__(self, model, hidden=(32, 32), observe=("qpos", "qvel"), seed=0):
+    def __init__(
+        self, model: Model, hidden: Sequence[int] = (32, 32), observe: Any = ("qpos", "qvel"), seed: int = 0,
+    ) -> None:  # fmt: skip
         entries = [e for item in _items(observe) for e in _entries(model, item)]
         sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
         self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})
@@ -89,7 +95,7 @@ class MLP(Controller):
 class FeaturePolicy(MLP):
     """A policy of features that you choose (MLP's `observe`): linear, u = W f + b, or with `hidden` tanh layers."""
 
-    def __init__(self, model, features, hidden=(), seed=0):
+    def __init__(self, model: Model, features: Any, hidden: Sequence[int] = (), seed: int = 0) -> None:
         super().__init__(model, hidden, features, seed)
 
 

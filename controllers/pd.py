@@ -1,8 +1,12 @@
 """PD: a spring and a damper between every actuated joint and its target."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
+from engine.model import Model
 from engine.model.constants import HINGE, JOINT_NAMES, SLIDE, TRN_JOINT
 
 from .add import Composite
@@ -20,7 +24,10 @@ class PD(Controller):
     kd = Named("control per m/s or rad/s, (nu,)")
     target = Named("m or rad, (nu,)")
 
-    def __init__(self, model, joints=None, kp=1.0, kd=0.1, target=None):
+    def __init__(
+        self, model: Model, joints: Sequence[str | int] | None = None, kp: ArrayLike = 1.0, kd: ArrayLike = 0.1,
+        target: ArrayLike | None = None,
+    ) -> None:  # fmt: skip
         joints = _joints(model, joints)
         qadr, vadr = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._make({"nq": model.nq, "nv": model.nv, "qposadr": qadr.tolist(), "dofadr": vadr.tolist()})
@@ -42,7 +49,7 @@ class PD(Controller):
         made._make(config)
         return made
 
-    def tracking(self, reference):
+    def tracking(self, reference: Controller) -> "Tracking":
         """This PD with what `reference` makes added to its target."""
         return Tracking(reference, self)
 
@@ -59,7 +66,7 @@ class PD(Controller):
 class Tracking(Composite):
     """PD whose target is its own plus what another controller makes: `pd.tracking(reference)`."""
 
-    def __init__(self, reference, pd):
+    def __init__(self, reference: Controller, pd: PD) -> None:
         if not isinstance(pd, PD):
             raise ValueError(f"Tracking: the tracker is {pd!r}, allowed: a PD")
         super().__init__(reference, pd)

@@ -1,6 +1,7 @@
 """Stochastic gradient descent with momentum (Polyak's heavy ball) on NumPy arrays."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.files import check_array, check_keys
 
@@ -11,7 +12,7 @@ class SGD:
     lr: step size. momentum: from 0, below 1. clip: gradients of a larger Euclidean norm are scaled down (None: never).
     """
 
-    def __init__(self, lr=1e-2, momentum=0.0, clip=None):
+    def __init__(self, lr: float = 1e-2, momentum: float = 0.0, clip: float | None = None) -> None:
         for name, x, good, allowed in (
             ("lr", lr, lr > 0, "a positive number"), ("momentum", momentum, 0 <= momentum < 1, "from 0, below 1"),
             ("clip", clip, clip is None or clip > 0, "a positive number or None"),
@@ -21,7 +22,7 @@ class SGD:
         self.lr, self.momentum, self.clip = lr, momentum, clip
         self._mean = None
 
-    def step(self, params, grad):
+    def step(self, params: np.ndarray, grad: ArrayLike) -> float:
         """Move `params` in place against `grad`; returns the gradient's norm before clipping."""
         grad = np.asarray(grad, float)
         if grad.shape != np.shape(params):

@@ -12,7 +12,7 @@ from .task import Task
 _NOISES = {"velocity_noise": ("uniform", "normal"), "noise_of": ("tangent", "coordinates")}
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
     """A robot, the state it starts in, and what it should do.
 
@@ -55,6 +55,10 @@ class Scene:
         for name, allowed in _NOISES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{self.name}: {name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
+
+    def __repr__(self):
+        steps = f"{self.steps} controls of {self.frame_skip} physics steps, {self.duration:g} s"
+        return f"<Scene {self.name!r}: {self.description}; {self.model!r}, {steps}>"
 
     @property
     def dt(self) -> float:

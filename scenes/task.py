@@ -5,7 +5,7 @@ results have the same. `measure` and `solved` judge a whole recorded episode, (r
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,38 +38,40 @@ class Task:
 
     goals: tuple[Goal, ...] = ()
 
-    def measure(self, trajectory):
+    def measure(self, trajectory: Any) -> Any:
         """The numbers that `goals` are about, (worlds, goals), of a recorded episode from the scene's start state."""
         raise NotImplementedError
 
-    def objective(self, scene):
+    def objective(self, scene: Any) -> Any:
         """What a gradient follows: an engine.objectives.Objective of recorded rollouts of this scene."""
         raise NotImplementedError
 
-    def solved(self, trajectory):
+    def solved(self, trajectory: Any) -> Any:
         """Would a person call this episode solved? Booleans (worlds,): every goal is kept."""
         low, high = (np.array([getattr(g, end) for g in self.goals]) for end in ("low", "high"))
         measured = self.measure(trajectory)
         return ((low <= measured) & (measured <= high)).all(axis=-1)
 
-    def observation(self, qpos, qvel):
+    def observation(self, qpos: Any, qvel: Any) -> Any:
         """What a policy sees, (..., size)."""
         return np.concatenate([qpos, qvel], axis=-1)
 
-    def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def reward(self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: float) -> Any:
         """(reward, its terms by name), each (...): for holding `ctrl` for `dt` seconds from one state to the next."""
         raise NotImplementedError
 
-    def terminated(self, qpos, qvel):
+    def terminated(self, qpos: Any, qvel: Any) -> Any:
         """Does the episode end here, before its time is over? Booleans (...)."""
         return ~finite(qpos, qvel)
 
-    def outcome(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def outcome(
+        self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: float,
+    ) -> Any:  # fmt: skip
         """(reward, its terms, terminated) of a step, for those who need them all: they may have work in common."""
         reward, terms = self.reward(qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt)
         return reward, terms, self.terminated(qpos_after, qvel_after)
 
-    def position(self, qpos):
+    def position(self, qpos: Any) -> dict[str, Any]:
         """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
         return {}
 

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.words import meant, neighbours
+
 from . import older
 from .urdf import prepare, robot_of
 
@@ -50,7 +52,8 @@ def opened(mujoco, source, assets, wishes):
     if not text.startswith("<"):
         path = Path(source).expanduser()
         if not path.is_file():
-            raise FileNotFoundError(f"no such file: {path} (load takes a path of an MJCF or URDF file, or XML text)")
+            wanted = f"{path}{meant(str(path), neighbours(path))}"
+            raise FileNotFoundError(f"no such file: {wanted} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
     robot = robot_of(content)
     if robot is None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.words import meant
+
 from .errors import ModelError
 
 COLLIDE = ("all", "ground", "none")
@@ -78,7 +80,8 @@ class Wishes:
         for name, own in settings.items():
             if name not in single:
                 known = ", ".join(single) or "none has a name"
-                raise ModelError(f"{title}: actuators: no hinge or slide joint {name!r}; there are: {known}")
+                raise ModelError(f"{title}: actuators: no hinge or slide joint {name!r}{meant(name, single)}; "
+                                 f"there are: {known}")  # fmt: skip
             if spec.actuator(name) is not None:
                 raise ModelError(f"{title}: actuators: an actuator of that name exists, {name!r}; allowed: a new name")
             kp, kd = self.kp, self.kd
@@ -141,8 +144,9 @@ def _sense(mujoco, title, spec, name):
     if spec.site(name) is None:
         kind, objtype = "body", mujoco.mjtObj.mjOBJ_XBODY
         if spec.body(name) is None:
-            known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies] if e.name)
-            raise ModelError(f"{title}: sense: no site or body {name!r}; there are: {known}")
+            names = [e.name for e in [*spec.sites, *spec.bodies] if e.name]
+            known = f"{meant(name, names)}; there are: {', '.join(map(repr, names))}"
+            raise ModelError(f"{title}: sense: no site or body {name!r}{known}")
     place = mujoco.mjtSensor.mjSENS_FRAMEPOS
     if any((s.type, s.objtype, s.objname) == (place, objtype, name) and not s.refname for s in spec.sensors):
         return

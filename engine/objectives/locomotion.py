@@ -1,10 +1,12 @@
 """Costs of robots on legs: run forward, stand."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.model.constants import FREE, HINGE, SLIDE
 from engine.objectives.objective import Objective, durations, step_duration
 
@@ -60,7 +62,11 @@ class RunForward(Objective):
     of a free joint the quaternion's x and y (sin of half the angle) from the start's; units of the weights follow.
     """
 
-    def __init__(self, model, qpos0=None, *, speed=None, tilt=6.0, height=20.0, effort=0.04, momentum=0.3, fall=None):
+    def __init__(
+        self, model: Model, qpos0: ArrayLike | None = None, *, speed: float | None = None, tilt: float = 6.0,
+        height: float = 20.0, effort: float = 0.04, momentum: float = 0.3,
+        fall: tuple[float, float, float] | None = None,
+    ) -> None:  # fmt: skip
         self.root = find_root(model)
         self.qpos0 = np.array(model.qpos0 if qpos0 is None else qpos0, float)
         self.tilt, self.height, self.effort, self.momentum = tilt, height, effort, momentum
@@ -117,7 +123,7 @@ class RunForward(Objective):
                 up &= z0 - qpos[:, :, self.root.z] < drop * max(abs(z0), 0.25)
         return np.logical_and.accumulate(up, axis=0).astype(float)
 
-    def distance(self, trajectory):
+    def distance(self, trajectory: Any) -> np.ndarray:
         """Way made on one's feet, m, (worlds,)."""
         up = self.upright(trajectory.qpos)
         return (up[:-1] * np.diff(trajectory.qpos[:, :, self.root.x], axis=0)).sum(axis=0)
@@ -135,7 +141,10 @@ class Stand(Objective):
 
     doing = "standing"
 
-    def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001, last=0.0):
+    def __init__(
+        self, model: Model, qpos0: ArrayLike | None = None, *, height: float = 10.0, tilt: float = 10.0,
+        pose: float = 1.0, velocity: float = 0.1, effort: float = 0.001, last: float = 0.0,
+    ) -> None:  # fmt: skip
         self.root = root = find_root(model, self.doing)
         self.target = np.array(model.qpos0 if qpos0 is None else qpos0, float)
         self.weight, self.v_target = np.zeros(model.nq), np.zeros(model.nv)

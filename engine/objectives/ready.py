@@ -1,9 +1,13 @@
 """Ready costs of what a robot reaches, follows, spends and presses on."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.clocks import times_of
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.model.constants import DYN_NONE, OBJ_SITE, OBJ_XBODY, TRN_JOINT
 from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
@@ -58,8 +62,11 @@ class Reach(Objective):
     which quantity. target: its numbers. Units: those of the quantity squared, times s for `running`.
     """
 
-    def __init__(self, model, target, *, qpos=None, qvel=None, sensor=None, site=None, body=None, terminal=1.0,
-                 running=1.0):  # fmt: skip
+    def __init__(
+        self, model: Model, target: ArrayLike, *, qpos: Any | None = None, qvel: Any | None = None,
+        sensor: str | None = None, site: str | None = None, body: str | None = None, terminal: float = 1.0,
+        running: float = 1.0,
+    ) -> None:  # fmt: skip
         self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
         self.target = _numbers("Reach: target", target, (len(self.quantity.columns),))
         self.terminal, self.running = float(terminal), float(running)
@@ -79,7 +86,10 @@ class Track(Objective):
     world's own clock) that returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
     """
 
-    def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, weight=1.0):
+    def __init__(
+        self, model: Model, reference: ArrayLike, *, qpos: Any | None = None, qvel: Any | None = None,
+        sensor: str | None = None, site: str | None = None, body: str | None = None, weight: float = 1.0,
+    ) -> None:  # fmt: skip
         self.quantity = Quantity(model, qpos, qvel, sensor, site, body)
         n = len(self.quantity.columns)
         self.weight = np.broadcast_to(np.asarray(weight, float), (n,))
@@ -128,7 +138,7 @@ class Energy(Objective):
     recorded, also beyond its range. Control steps and recorded rows must be the same (record_every=1).
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Model) -> None:
         for i in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
             raise ModelError(f"Energy: {model.label('actuator', i)} is on a tendon, allowed: on a hinge or slide")
         self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
@@ -190,7 +200,7 @@ class ContactForceLimit(Objective):
     sensors: names of touch sensors, default all of the model.
     """
 
-    def __init__(self, model, limit, sensors=None):
+    def __init__(self, model: Model, limit: float, sensors: Sequence[str] | None = None) -> None:
         touch = np.flatnonzero(model.sensor_type == SENS.touch)
         chosen = touch if sensors is None else np.array([model.sensor(n) for n in sensors], int)
         for k in chosen:

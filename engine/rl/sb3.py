@@ -1,5 +1,7 @@
 """A vector environment for Stable-Baselines3 (extra `sb3`), whose own interface is older than Gymnasium's."""
 
+from typing import Any
+
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
@@ -18,7 +20,7 @@ class SB3VecEnv(VecEnv):
     Attributes and methods (`get_attr`, `env_method`) are those of the whole vector environment: it has no parts.
     """
 
-    def __init__(self, envs):
+    def __init__(self, envs: Any) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"envs: got autoreset mode {mode}, allowed: SAME_STEP, the one of Stable-Baselines3")

@@ -48,7 +48,7 @@ class Controller:
     def __init_subclass__(cls):
         _classes[cls.__name__] = cls
 
-    def __init__(self, config, shapes, nu):
+    def __init__(self, config: Any, shapes: Any, nu: Any) -> None:
         self._config, self._shapes, self.nu = config, shapes, nu
         self.nparam = sum(math.prod(s) for s in shapes.values())
         self._params = np.zeros(self.nparam)
@@ -109,7 +109,7 @@ class Controller:
         self.params = np.tile(self._params, (whole("worlds", worlds), 1))
         return self
 
-    def parts(self, tape):
+    def parts(self, tape: Any) -> Any:
         """What the rollout kernel of this tape evaluates; refuses a tape of another robot."""
         nu = tape.sim.model.nu
         if self.nu != nu:
@@ -126,12 +126,12 @@ class Controller:
         lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], time.shape, self._params.shape[:-1])
         return np.array(np.broadcast_to(u, (*lead, self.nu)))
 
-    def spec(self):
+    def spec(self) -> Any:
         """Class and configuration, without parameters: what `save` writes as text."""
         return {"class": type(self).__name__, "config": self._config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         return cls(**config)
 
     def save(self, path: Any) -> None:

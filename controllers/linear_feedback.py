@@ -63,7 +63,7 @@ class LinearFeedback(Controller):
         super().__init__(config, {"table": (rows, self._width), "lo": (nu,), "hi": (nu,)}, nu)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("LinearFeedback", config, nq=0, nv=0, na=0, nu=0, rows=1, every=1)
         nq, nv, nu = (config[n] for n in ("nq", "nv", "nu"))
         stored("LinearFeedback", config, jnt_type=(0, 4), limited=(0, 2), qposadr=(0, nq), dofadr=(0, nv))
@@ -75,10 +75,10 @@ class LinearFeedback(Controller):
         made._make(config)
         return made
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         return (*self._row, "lo", "hi")
 
-    def view(self, name):
+    def view(self, name: str) -> Any:
         if name not in self._row:
             return super().view(name)
         table, at = super().view("table"), 0

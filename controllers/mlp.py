@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
 from engine.model import Model
@@ -51,7 +52,7 @@ class MLP(Controller):
         super().__init__(config, shapes, self._sizes[-1])
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("MLP", config, nq=0, nv=0, sizes=(0, 1 << 31))
         sizes, entries = config["sizes"], config["entries"]
         if not isinstance(entries, list) or len(sizes) < 2 or sizes[0] != len(entries):
@@ -63,12 +64,12 @@ class MLP(Controller):
         return made
 
     @property
-    def weights(self):
+    def weights(self) -> Any:
         """Live views of the layers' matrices, (rows, inputs) each."""
         return [self.view(f"W{k}") for k in range(1, self.layers + 1)]
 
     @property
-    def biases(self):
+    def biases(self) -> Any:
         """Live views of the layers' biases, (rows,) each."""
         return [self.view(f"b{k}") for k in range(1, self.layers + 1)]
 
@@ -77,7 +78,7 @@ class MLP(Controller):
         ints = [self.layers, *self._sizes, *(i for entry in self._entries for i in entry)]
         return [parts.Part(parts.MLP, parts.TO_CTRL, self.nparam, ints, scratch=sum(self._sizes))]
 
-    def observation(self, time, qpos, qvel):
+    def observation(self, time: Any, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         """What the network sees, (..., inputs)."""
         lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], np.shape(time))
         columns = [np.broadcast_to(_observe(e, time, qpos, qvel), lead) for e in self._entries]

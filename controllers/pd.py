@@ -1,6 +1,7 @@
 """PD: a spring and a damper between every actuated joint and its target."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,7 +41,7 @@ class PD(Controller):
         self._qadr, self._vadr = config["qposadr"], config["dofadr"]
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("PD", config, nq=0, nv=0)
         stored("PD", config, qposadr=(0, config["nq"]), dofadr=(0, config["nv"]))
         if len(config["qposadr"]) != len(config["dofadr"]):

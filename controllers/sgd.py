@@ -1,5 +1,7 @@
 """Stochastic gradient descent with momentum (Polyak's heavy ball) on NumPy arrays."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -36,12 +38,12 @@ class SGD:
         params -= self.lr * self._mean
         return norm
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Everything that the next step depends on, as a dict of copies."""
         return {"lr": self.lr, "momentum": self.momentum, "clip": self.clip or 0.0,
                 "mean": np.zeros(0) if self._mean is None else self._mean.copy()}  # fmt: skip
 
-    def load_state(self, state):
+    def load_state(self, state: Any) -> None:
         """Go on exactly where `state` was taken; returns self. Raises ValueError, before anything changes."""
         check_keys("SGD: the state", state, self.state())
         a = {name: np.array(value) for name, value in state.items()}

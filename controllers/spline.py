@@ -1,5 +1,7 @@
 """Spline: smooth open-loop controls through few knots."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -25,7 +27,7 @@ class Spline(Controller):
             self.params = params
 
     @staticmethod
-    def knots_for(steps, every):
+    def knots_for(steps: int, every: Any) -> Any:
         """The fewest knots whose last one is not before the last of `steps` control steps."""
         return -(-(whole("steps", steps) - 1) // whole("every", every)) + 1
 

@@ -4,6 +4,8 @@ What is asked for is a slice of the live arrays, worlds first: (worlds, ...). Ro
 are worked out when they are asked for.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from engine.model.constants import NQ, NV
@@ -20,11 +22,13 @@ class Named:
     def __init__(self, data, model, index):
         self.__dict__.update(_data=data, _model=model, id=int(index), name=getattr(model, f"{self._kind}_names")[index])
 
-    def __getattr__(self, name):
-        if name in self._fields:
-            return self._fields[name](self._data, self._model, self.id)
-        near, known = meant(name, self._fields), ", ".join(self._fields)
-        raise AttributeError(f"{self._kind} {self.name!r} has no {name!r}{near}; it has: {known}, id, name")
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):
+            if name in self._fields:
+                return self._fields[name](self._data, self._model, self.id)
+            near, known = meant(name, self._fields), ", ".join(self._fields)
+            raise AttributeError(f"{self._kind} {self.name!r} has no {name!r}{near}; it has: {known}, id, name")
 
     def __setattr__(self, name, value):
         raise AttributeError(f"{self._kind}.{name}: assign into the array, ....{name}[...] = value")

@@ -79,7 +79,7 @@ def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Rep
     )  # fmt: skip
 
 
-def set_inputs(data, trajectory, steps, world=0):
+def set_inputs(data: Any, trajectory: Any, steps: int, world: int = 0) -> None:
     """What acted in control steps of one world of a trajectory, into as many worlds of a simulator's data: controls,
     poses of mocap bodies, active equalities. What a trajectory does not have stays as it is there."""
     for name in ("ctrl", "mocap_pos", "mocap_quat"):
@@ -90,7 +90,7 @@ def set_inputs(data, trajectory, steps, world=0):
         data.eq_active[:] = trajectory.eq_active[world]
 
 
-def body_jacobian(model, seen, row, body):
+def body_jacobian(model: Model, seen: Any, row: Any, body: Any) -> np.ndarray:
     """Velocity of a body's centre of mass for a unit of each velocity, (3, nv), at one row of a Replay."""
     jacobian = np.zeros((3, model.nv))
     arm = seen.xipos[row, body] - seen.xpos[row, model.body_rootid[body]]
@@ -99,7 +99,7 @@ def body_jacobian(model, seen, row, body):
     return jacobian
 
 
-def pushes(model, seen, qvel_bar):
+def pushes(model: Model, seen: Any, qvel_bar: Any) -> np.ndarray:
     """Which push at each body lowers the loss: (rows, nbody, 3), loss per N s, at the centres of mass.
 
     qvel_bar (rows, nv) is the adjoint of the velocity at these rows (`engine.adjoint`). An impulse p at a body changes
@@ -113,7 +113,7 @@ def pushes(model, seen, qvel_bar):
     return out
 
 
-def in_world_axes(model, contact):
+def in_world_axes(model: Model, contact: Any) -> Any:
     """Contacts of a world (`data.contacts()`) as a Replay keeps them.
 
     Force and torque act on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.

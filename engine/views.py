@@ -101,11 +101,11 @@ class DataViews:
     def __setstate__(self, state):
         self.__init__(*state)
 
-    def __getattr__(self, name):
-        raise AttributeError(
-            f"data has no array {name!r}{meant(name, (*_ARRAYS, *KINDS))}; it has: {', '.join(_ARRAYS)}; of one "
-            f"element: {', '.join(KINDS)}"
-        )
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):
+            near, known, kinds = meant(name, (*_ARRAYS, *KINDS)), ", ".join(_ARRAYS), ", ".join(KINDS)
+            raise AttributeError(f"data has no array {name!r}{near}; it has: {known}; of one element: {kinds}")
 
     def __repr__(self):
         return f"<data of {self._worlds} worlds: {shapes(self.arrays())}>"

@@ -1,6 +1,7 @@
 """Trajectory: what a rollout recorded, in memory of its own."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,18 +46,20 @@ class Trajectory:
         made._views, made._clock = dict(views), (start, rows, seconds)
         return made
 
-    def __getattr__(self, name):  # what has not been asked for yet
-        views = self.__dict__.get("_views", {})
-        view = views.get(name)
-        if view is None:
-            if name in self.__dict__:  # another thread has just asked for it
-                return self.__dict__[name]
-            known = [n for n in (*self.__dict__, *views) if not n.startswith("_")]
-            near = meant(name, known)
-            raise AttributeError(f"trajectory has no {name!r}{near}; it has: {', '.join(known)}, times, time")
-        copied = self.__dict__.setdefault(name, duplicate(view))
-        views.pop(name, None)
-        return copied
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):  # what has not been asked for yet
+            views = self.__dict__.get("_views", {})
+            view = views.get(name)
+            if view is None:
+                if name in self.__dict__:  # another thread has just asked for it
+                    return self.__dict__[name]
+                known = [n for n in (*self.__dict__, *views) if not n.startswith("_")]
+                near = meant(name, known)
+                raise AttributeError(f"trajectory has no {name!r}{near}; it has: {', '.join(known)}, times, time")
+            copied = self.__dict__.setdefault(name, duplicate(view))
+            views.pop(name, None)
+            return copied
 
     def __repr__(self):
         """Shapes alone: what has not been asked for is not copied."""

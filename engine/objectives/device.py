@@ -54,7 +54,7 @@ class TaichiCost(Objective):
         if np_real() is np.float64:  # f32 has too few digits for it
             check_objective(self, model)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rows, worlds = trajectory.qpos.shape[:2]
         stride = len(trajectory.ctrl) // (rows - 1)
         inputs = {

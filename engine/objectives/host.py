@@ -23,5 +23,5 @@ class HostCost(Objective):
         self.function = function
         check_objective(self, model)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         return checked_result(self.function, trajectory)

@@ -52,7 +52,7 @@ class Sum(Objective):
                 raise ValueError(f"Sum: member {i} is {m!r}, allowed: objectives")
         self.members = [x for m in members for x in (m.members if isinstance(m, Sum) else [m])]
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, total = 0.0, {}
         for m in self.members:
             c, bars = m(trajectory)
@@ -70,7 +70,7 @@ class Scaled(Objective):
             raise ValueError(f"weight of an objective: got {weight!r}, allowed: a finite number")
         self.objective, self.weight = objective, float(weight)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, bars = self.objective(trajectory)
         return self.weight * cost, {n: self.weight * np.asarray(bar) for n, bar in bars.items()}
 

@@ -71,7 +71,7 @@ class Reach(Objective):
         self.target = _numbers("Reach: target", target, (len(self.quantity.columns),))
         self.terminal, self.running = float(terminal), float(running)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         error = self.quantity.of(trajectory) - self.target
         weight = self.running * durations(trajectory)
         weight[-1] += self.terminal
@@ -97,7 +97,7 @@ class Track(Objective):
         if not callable(reference):
             self.reference = _numbers("Track: reference", reference, (np.shape(reference)[0], n))
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         x = self.quantity.of(trajectory)
         error = x - (self._at(times_of(trajectory), x.shape) if callable(self.reference) else self._rows(x.shape))
         weight = durations(trajectory)[..., None] * self.weight
@@ -125,7 +125,7 @@ class Track(Objective):
 class Effort(Objective):
     """Integral of the squared controls, sum u^2 dt; unit: control^2 s."""
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, dt = trajectory.ctrl, step_duration(trajectory)
         return dt * np.square(u).sum(axis=(0, 2)), {"ctrl": 2 * dt * u}
 
@@ -161,7 +161,7 @@ class Energy(Objective):
         if (model.jnt_type[model.actuator_trnid] < 2).any():
             raise ModelError("Energy: actuators on ball and free joints are not supported, allowed: hinge and slide")
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, v, s = trajectory.ctrl, trajectory.qvel[:-1][..., self.dof], trajectory.sensordata
         if len(u) != len(v):
             raise ValueError(f"Energy: {len(u)} control steps but {len(v) + 1} recorded rows; record_every must be 1")
@@ -185,7 +185,7 @@ class Smoothness(Objective):
     The jump from one window of a rollout to the next is in neither.
     """
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, dt = trajectory.ctrl, step_duration(trajectory)
         rate = np.diff(u, axis=0) / dt
         bar = np.zeros_like(u)
@@ -210,7 +210,7 @@ class ContactForceLimit(Objective):
             raise ModelError("ContactForceLimit: the model has no touch sensor; add one to a site around the contact")
         self.columns, self.limit = model.sensor_adr[chosen], float(limit)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         over = np.maximum(trajectory.sensordata[..., self.columns] - self.limit, 0.0)
         weight = durations(trajectory)[..., None]
         bar = np.zeros_like(trajectory.sensordata)

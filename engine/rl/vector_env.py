@@ -55,12 +55,12 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._screen = Screen(self.scene, width, height) if render_mode else None
 
     @property
-    def np_random(self):
+    def np_random(self) -> Any:
         """The generators of all environments."""
         return tuple(self._generator(k) for k in range(self.num_envs))
 
     @property
-    def np_random_seed(self):
+    def np_random_seed(self) -> Any:
         """The seeds of all environments."""
         return tuple(self._generator(k) and self._random[k][1] for k in range(self.num_envs))
 
@@ -191,7 +191,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._screen.show(next(images))
         return None
 
-    def close_extras(self, **kwargs):
+    def close_extras(self, **kwargs: Any) -> None:
         if self._screen is not None:
             self._screen.close()
 

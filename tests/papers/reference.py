@@ -3,6 +3,7 @@
     python -m tests.papers.reference site             # the folder that is written
 """
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def write(folder):
         raise ImportError('the reference needs pdoc: pip install "pullback[docs]"') from None
     pdoc.render.configure(docformat="restructuredtext", show_source=False)
     found = modules()
+    for module in map(importlib.import_module, found):  # pdoc sees names that are there, not those made when asked for
+        vars(module).update({name: getattr(module, name) for name in getattr(module, "__all__", ())})
     pdoc.pdoc(*found, output_directory=Path(folder))
     return found
 

@@ -1,6 +1,7 @@
 """Replay of a recorded trajectory: what can be seen and measured at every row, for pictures and plots."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,12 @@ _PER_ROW = ("geom_xpos", "geom_xquat", "xpos", "xquat", "xipos", "dof_ang", "dof
 
 
 def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Replay:
-    """Evaluate every `every`-th row of one world of a Trajectory, or of a Recording, of this model."""
+    """Evaluate every `every`-th row of one world of a Trajectory, or of a Recording, of this model.
+
+    trajectory: or positions alone, an array (rows, nq) or (rows, worlds, nq) a timestep apart, which stand still.
+    """
+    if isinstance(trajectory, np.ndarray):
+        trajectory = standing(model, trajectory)
     sim = Simulator(model)
     rows = range(0, len(trajectory.qpos), every)
     found = {name: [] for name in _PER_ROW}
@@ -77,6 +83,17 @@ def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Rep
         contacts=contacts, qpos=np.array(trajectory.qpos[list(rows), world]), kinetic=kinetic, potential=potential,
         eq_active=sim.data.eq_active[0].copy(), **{name: np.array(values) for name, values in found.items()},
     )  # fmt: skip
+
+
+def standing(model, qpos):
+    """What `replay` takes, of positions alone: an array (rows, nq) or (rows, worlds, nq), a timestep apart."""
+    qpos = qpos[:, None] if qpos.ndim == 2 else qpos
+    if qpos.ndim != 3 or not len(qpos) or qpos.shape[2] != model.nq:
+        raise ValueError(f"trajectory: got an array of shape {qpos.shape}, allowed: (rows, worlds, {model.nq})")
+    rows, worlds = qpos.shape[:2]
+    times = np.repeat(model.opt.timestep * np.arange(rows)[:, None], worlds, axis=1)
+    qvel, act, ctrl = (np.zeros((rows, worlds, n)) for n in (model.nv, model.na, model.nu))
+    return SimpleNamespace(qpos=qpos, qvel=qvel, act=act, ctrl=ctrl, times=times)
 
 
 def set_inputs(data: Any, trajectory: Any, steps: int, world: int = 0) -> None:

@@ -104,7 +104,8 @@ class DataViews:
     if not TYPE_CHECKING:  # which would think that it has anything
 
         def __getattr__(self, name):
-            near, known, kinds = meant(name, (*_ARRAYS, *KINDS)), ", ".join(_ARRAYS), ", ".join(KINDS)
+            near = meant(name, (*_ARRAYS, *KINDS, "contacts", "mass_matrix"))
+            known, kinds = ", ".join(_ARRAYS), ", ".join(KINDS)
             raise AttributeError(f"data has no array {name!r}{near}; it has: {known}; of one element: {kinds}")
 
     def __repr__(self):

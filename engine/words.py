@@ -10,8 +10,10 @@ def shapes(arrays):
 
 
 def meant(name, known):
-    """" (did you mean 'torso'?)" where one of the known names is like this one, else nothing."""
-    near = difflib.get_close_matches(str(name), [k for k in known if isinstance(k, str) and k], n=1)
+    """" (did you mean 'torso'?)" where one of the known names is like this one and about as long, else nothing."""
+    name = str(name)
+    near = [k for k in known if isinstance(k, str) and k and abs(len(k) - len(name)) <= max(2, len(name) // 4)]
+    near = difflib.get_close_matches(name, near, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

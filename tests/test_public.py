@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -35,6 +36,29 @@ def test_types_are_told_of_every_name():
     assert told == set(dir(pb))
     for package in (ROOT / "engine", ROOT / "scenes", ROOT / "controllers", SOURCE.parent):
         assert (package / "py.typed").exists()
+
+
+def lacking(function):
+    """Parameters of a function that have no type, and "return"."""
+    of = inspect.signature(function)
+    found = [p.name for p in of.parameters.values() if p.annotation is p.empty and p.name != "self"]
+    return found + ["return"] * (of.return_annotation is of.empty)
+
+
+PARTS = ("pullback", "engine.objectives", "engine.view", "engine.replay", "controllers", "scenes")
+
+
+@pytest.mark.parametrize("module", PARTS)
+def test_public_functions_have_types(module):
+    """Functions, and how an object of a class is made; methods are looked at by the checker of types."""
+    module = importlib.import_module(module)
+    made_from_files = (pb.Model,)  # which nobody makes by hand
+    for name in getattr(module, "__all__", ("replay", "pushes", "body_jacobian")):
+        thing = getattr(module, name)
+        own = "__init__" in vars(thing) if inspect.isclass(thing) else inspect.isfunction(thing)
+        if own and thing not in made_from_files:
+            function = vars(thing)["__init__"] if inspect.isclass(thing) else thing
+            assert not lacking(function), f"{name}: {lacking(function)}"
 
 
 @pytest.mark.smoke

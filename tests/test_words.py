@@ -49,7 +49,8 @@ def test_what_a_name_may_have_meant(scene, tmp_path):
     sim, model = engine.Simulator(scene.model), scene.model
     for what, kind, near in (
         (lambda: model.body("tors"), ModelError, "torso"), (lambda: sim.data.site("foot_sit"), ModelError, "foot_site"),
-        (lambda: sim.data.qpso, AttributeError, "qpos"), (lambda: sim.data.body("torso").xpo, AttributeError, "xpos"),
+        (lambda: sim.data.qpso, AttributeError, "qpos"), (lambda: sim.data.contact, AttributeError, "contacts"),
+        (lambda: sim.data.body("torso").xpo, AttributeError, "xpos"),
         (lambda: sim.params.body_mas, AttributeError, "body_mass"),
         (lambda: engine.Simulatr, AttributeError, "Simulator"),
         (lambda: scenes.load("hoper"), ValueError, "hopper"),
@@ -57,7 +58,7 @@ def test_what_a_name_may_have_meant(scene, tmp_path):
     ):  # fmt: skip
         with pytest.raises(kind, match=re.escape(f"(did you mean '{near}'?)")):
             what()
-    assert meant("wing", ["torso", "foot"]) == meant("x", []) == ""
+    assert meant("wing", ["torso", "foot"]) == meant("x", []) == meant("velocity", ["ten_velocity"]) == ""
     assert neighbours(tmp_path / "none" / "x") == [] and shapes({"a": None, "b": np.zeros((0, 3))}) == ""
 
 

@@ -49,7 +49,8 @@ def add_wishes(p):
                        help="the body that stands on the world moves freely, from this height (m)")  # fmt: skip
     group.add_argument("--floor", "--ground", nargs="?", const=True, type=float, metavar="HEIGHT",
                        help="a plane at this height (m), or at 0")  # fmt: skip
-    group.add_argument("--actuators", nargs="*", metavar="JOINT", help="on these joints, or on all that have none")
+    group.add_argument("--actuators", nargs="*", metavar="JOINT",
+                       help="on these joints, or on all that have none: motor, position (with --kp)")  # fmt: skip
     group.add_argument("--kp", type=float, help="they are servos with this gain, instead of motors")
     group.add_argument("--kd", type=float, help="and with this damping")
     group.add_argument("--collide", choices=("all", "ground", "none"), help="what meets what (default: as in the file)")
@@ -59,8 +60,8 @@ def wishes(args):
     """Arguments for `load` from the options of `add_wishes`."""
     given = {name: getattr(args, name) for name in ("floating", "floor", "actuators", "kp", "kd", "collide")}
     given = {name: value for name, value in given.items() if value is not None}
-    if given.get("actuators") == []:
-        given["actuators"] = True
+    if given.get("actuators") in ([], ["motor"], ["position"]):
+        given["actuators"] = given["actuators"][0] if given["actuators"] else True
     return given
 
 

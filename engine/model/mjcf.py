@@ -53,7 +53,8 @@ def load(
 
     floating   True: the body that stands on the world gets a free joint; a number: its height above the origin, m
     floor      True: a plane named "floor" at the height 0; a number: its height, m
-    actuators  True: one for each hinge and slide that has none; names of joints; or {joint: {"kp": .., "kd": ..}}.
+    actuators  True: one for each hinge and slide that has none, or in a word "motor" or "position" (with a kp); names
+               of joints; or {joint: {"kp": .., "kd": ..}}.
                Each has its joint's name. Its force is limited by the joint's actuatorfrcrange (a URDF's effort)
     kp, kd     of those: N m/rad or N/m, N m s/rad or N s/m; without kp they are motors, whose control is the force,
                with it position servos, whose control is limited by the joint's range

@@ -15,6 +15,7 @@ from engine.words import meant
 from .errors import ModelError
 
 COLLIDE = ("all", "ground", "none")
+KINDS = ("motor", "position")  # of actuators that are added, in a word; with kp they are servos anyway
 
 
 @dataclass
@@ -43,6 +44,11 @@ class Wishes:
                 raise ValueError(f"{name} = {value!r}; allowed: a finite number, 0 or more")
             if value is not None and self.actuators is None:
                 raise ValueError(f"{name} = {value!r} without actuators; allowed: with actuators, True or names")
+        if isinstance(self.actuators, str) and self.actuators in KINDS:
+            if (self.actuators == "position") != (self.kp is not None):
+                allowed = "with a kp, their gain" if self.kp is None else "without kp, which makes servos"
+                raise ValueError(f"actuators = {self.actuators!r}, kp = {self.kp!r}; allowed: {allowed}")
+            self.actuators = True
 
     def __bool__(self):
         return bool(self._said())
@@ -194,7 +200,8 @@ def _below(body):
 
 def _names(names):
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, or {{name: {{'kp': .., 'kd': ..}}}}")
+        raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, 'motor', "
+                         f"'position', or {{name: {{'kp': .., 'kd': ..}}}}")
     return names
 
 

@@ -17,7 +17,6 @@ from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.model import Model
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
@@ -48,7 +47,7 @@ class ILQR(Method):
     kept = ("controls", "K", "mu", "delta", "cost", "done")
 
     def __init__(
-        self, model: Model, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
+        self, model: Any, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
         limits: Any = "model", tolerance: float = 1e-6, measure: Any = None,
     ) -> None:  # fmt: skip
         m = self.model = model

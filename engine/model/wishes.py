@@ -150,9 +150,8 @@ def _sense(mujoco, title, spec, name):
     if spec.site(name) is None:
         kind, objtype = "body", mujoco.mjtObj.mjOBJ_XBODY
         if spec.body(name) is None:
-            names = [e.name for e in [*spec.sites, *spec.bodies] if e.name]
-            known = f"{meant(name, names)}; there are: {', '.join(map(repr, names))}"
-            raise ModelError(f"{title}: sense: no site or body {name!r}{known}")
+            known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies] if e.name)
+            raise ModelError(f"{title}: sense: no site or body {name!r}; there are: {known}")
     place = mujoco.mjtSensor.mjSENS_FRAMEPOS
     if any((s.type, s.objtype, s.objname) == (place, objtype, name) and not s.refname for s in spec.sensors):
         return

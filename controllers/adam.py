@@ -1,6 +1,9 @@
 """Adam (Kingma and Ba, arXiv:1412.6980, algorithm 1) on NumPy arrays."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.files import check_array, check_keys
 
@@ -12,7 +15,10 @@ class Adam:
     clip: gradients of a larger Euclidean norm are scaled down to this one (None: never).
     """
 
-    def __init__(self, lr=1e-2, betas=(0.9, 0.999), eps=1e-8, clip=None):
+    def __init__(
+        self, lr: float = 1e-2, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        clip: float | None = None,
+    ) -> None:  # fmt: skip
         for name, x, good in (
             ("lr", lr, lr > 0), ("betas", betas, all(0 <= b < 1 for b in betas) and len(betas) == 2),
             ("eps", eps, eps > 0), ("clip", clip, clip is None or clip > 0),
@@ -23,7 +29,7 @@ class Adam:
         self.lr, self.betas, self.eps, self.clip = lr, tuple(betas), eps, clip
         self.t, self._mean, self._square = 0, None, None
 
-    def step(self, params, grad):
+    def step(self, params: np.ndarray, grad: ArrayLike) -> float:
         """Move `params` in place against `grad`; returns the gradient's norm before clipping."""
         if not isinstance(params, np.ndarray) or params.dtype.kind != "f":
             raise ValueError(f"Adam: params: got {type(params).__name__}, allowed: an array of floats")
@@ -47,12 +53,12 @@ class Adam:
         params -= self.lr * mean / (np.sqrt(square) + self.eps)
         return norm
 
-    def forget(self, row):
+    def forget(self, row: int) -> None:
         """Start anew for one row of the parameters: its means are those of a zero gradient."""
         if self._mean is not None:
             self._mean[row], self._square[row] = 0.0, 0.0
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Everything that the next step depends on, as a dict of copies; `np.savez(path, **state)` keeps it."""
         empty = np.zeros(0)
         return {
@@ -61,7 +67,7 @@ class Adam:
             "square": empty if self._square is None else self._square.copy(),
         }  # fmt: skip
 
-    def load_state(self, state):
+    def load_state(self, state: dict[str, Any]) -> None:
         """Go on exactly where `state` was taken; returns self. Raises ValueError, before anything changes."""
         check_keys("Adam: the state", state, self.state())
         a = {name: np.asarray(value) for name, value in state.items()}

@@ -1,5 +1,7 @@
 """Sum of controllers, and what else is made of several: their parameters one after the other in one array."""
 
+from typing import Any
+
 import numpy as np
 
 from .controller import Controller, from_spec
@@ -59,7 +61,7 @@ class Composite(Controller):
 class Sum(Composite):
     """Adds up what its members make; a sum of sums is one sum of all."""
 
-    def __init__(self, *members):
+    def __init__(self, *members: Any) -> None:
         super().__init__(*[m for member in members for m in _flat(member)])
 
     def _parts(self, tape):

@@ -5,11 +5,13 @@ simulated, so it may be taken back: depth-first search over plans, with steps ba
 returns (as in Luby, Sinclair and Zuckerman's restarts, the price is then within a factor of the best step back).
 """
 
+from typing import Any
+
 import numpy as np
 
 from controllers.ilqr import ALPHAS
 from controllers.mpc import MPC
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.objectives import find_root
 
 OTHERS = len(ALPHAS) - 1  # plans tried beside the warm start, one world each
@@ -39,8 +41,11 @@ class BacktrackingMPC(MPC):
     kept = (*MPC.kept, "falls", "front", "gave_up", "course", "courses", "plans", "warms", "costs", "ways")
     growing = MPC.growing | dict.fromkeys(("courses", "plans", "warms", "costs", "ways"))
 
-    def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
-                 limits="model", measure=None, *, upright, cautious=(), rescues=3, seed=0):  # fmt: skip
+    def __init__(
+        self, model: Model, objective: Any, horizon: int, steps: int, frame_skip: int = 1, every: int = 1,
+        iterations: int = 1, start: Any = None, controls: Any = None, limits: Any = "model", measure: Any = None, *,
+        upright: Any, cautious: Any = (), rescues: int = 3, seed: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(model, objective, horizon, steps, frame_skip, every, iterations, start, controls, limits,
                          measure)  # fmt: skip
         self.upright, self.rescues = upright, rescues

@@ -8,10 +8,15 @@ the class is made from again.
 import copy
 import json
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.files import check_array, parse_json, read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from .add import Sum
 
 _classes = {}  # by name, for `load`
 
@@ -25,10 +30,10 @@ class Named:
     def __set_name__(self, owner, name):
         self.name = name
 
-    def __get__(self, controller, owner=None):
+    def __get__(self, controller: Any, owner: Any = None) -> Any:
         return self if controller is None else controller.view(self.name)
 
-    def __set__(self, controller, value):
+    def __set__(self, controller: Any, value: ArrayLike) -> None:
         view = controller.view(self.name)
         view[...] = numbers(f"{type(controller).__name__}: {self.name}", value, [view.shape, ()], broadcast=True)
 
@@ -43,18 +48,18 @@ class Controller:
     def __init_subclass__(cls):
         _classes[cls.__name__] = cls
 
-    def __init__(self, config, shapes, nu):
+    def __init__(self, config: Any, shapes: Any, nu: Any) -> None:
         self._config, self._shapes, self.nu = config, shapes, nu
         self.nparam = sum(math.prod(s) for s in shapes.values())
         self._params = np.zeros(self.nparam)
         self._within = None  # the sum that this controller is a member of, which then owns the parameters
 
     @property
-    def params(self):
+    def params(self) -> np.ndarray:
         return self._params
 
     @params.setter
-    def params(self, value):
+    def params(self, value: ArrayLike) -> None:
         if value is self._params:  # after `controller.params -= ...`
             return
         name = type(self).__name__
@@ -82,7 +87,7 @@ class Controller:
     def __copy__(self):  # parameters belong to one controller
         return copy.deepcopy(self)
 
-    def view(self, name):
+    def view(self, name: str) -> np.ndarray:
         """The parameters called `name`, without copying."""
         if name not in self._shapes:
             raise KeyError(f"{type(self).__name__} has no parameters {name!r}; it has: {', '.join(self._shapes)}")
@@ -93,25 +98,25 @@ class Controller:
                 return self._params[..., at : at + n].reshape((*self._params.shape[:-1], *shape))
             at += n
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Names of the parameters, in the order of `params`."""
         return tuple(self._shapes)
 
-    def spread(self, worlds):
+    def spread(self, worlds: int) -> "Controller":
         """Give every one of `worlds` worlds its own row of parameters, a copy of the present ones; returns self."""
         if self._params.ndim == 2:
             raise ValueError(f"{type(self).__name__}: params already has {len(self._params)} rows")
         self.params = np.tile(self._params, (whole("worlds", worlds), 1))
         return self
 
-    def parts(self, tape):
+    def parts(self, tape: Any) -> Any:
         """What the rollout kernel of this tape evaluates; refuses a tape of another robot."""
         nu = tape.sim.model.nu
         if self.nu != nu:
             raise ValueError(f"{type(self).__name__}: made for {self.nu} controls, but the model has {nu}")
         return self._parts(tape)
 
-    def control(self, t, time, qpos, qvel):
+    def control(self, t: int, time: Any, qpos: ArrayLike, qvel: ArrayLike) -> np.ndarray:
         """The same controls outside the kernel: control step t (a number), time in s, qpos (..., nq), qvel (..., nv).
 
         Returns (..., nu); leading axes are the worlds, or none.
@@ -121,19 +126,19 @@ class Controller:
         lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], time.shape, self._params.shape[:-1])
         return np.array(np.broadcast_to(u, (*lead, self.nu)))
 
-    def spec(self):
+    def spec(self) -> Any:
         """Class and configuration, without parameters: what `save` writes as text."""
         return {"class": type(self).__name__, "config": self._config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         return cls(**config)
 
-    def save(self, path):
+    def save(self, path: Any) -> None:
         """Write class, configuration and parameters to an npz file."""
         write_arrays(path, {"controller": json.dumps(self.spec()), "params": self._params})
 
-    def __add__(self, other):
+    def __add__(self, other: "Controller") -> "Sum":
         from .add import Sum
 
         return Sum(self, other) if isinstance(other, Controller) else NotImplemented
@@ -142,7 +147,7 @@ class Controller:
         return f"<{type(self).__name__}: {self.nu} controls, params {self._params.shape}>"
 
 
-def load(path):
+def load(path: Any) -> Any:
     """The controller that `save` wrote. Raises ValueError, which names the file, where it is another one or damaged."""
     data = read_arrays(path, "a controller's file")
     if not {"controller", "params"} <= set(data):

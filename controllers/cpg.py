@@ -1,6 +1,7 @@
 """CPG: a central pattern generator, one sine for every control, all with one frequency."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
 
@@ -18,7 +19,7 @@ class CPG(Controller):
     phase = Named("rad, (nu,)")
     offset = Named("(nu,)")
 
-    def __init__(self, nu, params=None):
+    def __init__(self, nu: int, params: ArrayLike | None = None) -> None:
         nu = whole("CPG: nu", nu)
         super().__init__({"nu": nu}, {"omega": (), "amplitude": (nu,), "phase": (nu,), "offset": (nu,)}, nu)
         self.omega = 2 * np.pi

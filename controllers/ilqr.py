@@ -5,6 +5,8 @@ from Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IRO
 dynamics enter by their first derivatives (`linearize`), the objective by its Gauss-Newton quadratic model.
 """
 
+from typing import Any
+
 import numpy as np
 
 from controllers.box_qp import box_qp
@@ -46,8 +48,10 @@ class ILQR(Method):
 
     kept = ("controls", "K", "mu", "delta", "cost", "done")
 
-    def __init__(self, model, objective, steps, frame_skip=1, start=None, controls=None, limits="model",
-                 tolerance=1e-6, measure=None):  # fmt: skip
+    def __init__(
+        self, model: Any, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
+        limits: Any = "model", tolerance: float = 1e-6, measure: Any = None,
+    ) -> None:  # fmt: skip
         m = self.model = model
         self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
         self.measure = measure
@@ -69,10 +73,10 @@ class ILQR(Method):
         super().__init__(Ledger(self.controls))
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         return bool(self.done)
 
-    def controller(self):
+    def controller(self) -> Any:
         """The plan with its feedback: LinearFeedback along the trajectory."""
         if self.trajectory is None:
             self.rollout()
@@ -80,11 +84,11 @@ class ILQR(Method):
         return LinearFeedback(self.model, -self.K, t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0], self.controls,
                               limits=self.limits)  # fmt: skip
 
-    def aim_at(self, objective):
+    def aim_at(self, objective: Any) -> Any:
         """Minimise this from now on."""
         self.objective = self.quadratic.objective = objective
 
-    def rollout(self, others=None):
+    def rollout(self, others: Any = None) -> Any:
         """The rollout of the present controls: sets `trajectory` and `cost`.
 
         others: (len(ALPHAS) - 1, steps, nu), further controls to try; those that cost least are taken.
@@ -202,7 +206,7 @@ class ILQR(Method):
             return np.where(lost, np.inf, self.objective(trajectory)[0])
         return np.full(worlds, np.inf)
 
-    def load_state(self, state):
+    def load_state(self, state: Any) -> None:
         super().load_state(state)
         self.trajectory = None
         if np.isfinite(self.cost):

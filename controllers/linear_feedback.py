@@ -1,10 +1,13 @@
 """LinearFeedback: gains times the way from the state to a reference, in the tangent space."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
+from engine.model import Model
 from engine.model.constants import NQ, NV
 from engine.model.coordinates import difference
 
@@ -30,7 +33,10 @@ class LinearFeedback(Controller):
     lo = Named("lower limit of the controls that have one, (nu,)")
     hi = Named("upper limit, (nu,)")
 
-    def __init__(self, model, K, qpos=None, qvel=None, act=None, ctrl=None, every=1, limits="model"):
+    def __init__(
+        self, model: Model, K: ArrayLike, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None,
+        act: ArrayLike | None = None, ctrl: ArrayLike | None = None, every: int = 1, limits: Any = "model",
+    ) -> None:  # fmt: skip
         m, K = model, np.asarray(K, float)
         nx = 2 * m.nv + m.na
         K = K[None] if K.ndim == 2 else K
@@ -57,7 +63,7 @@ class LinearFeedback(Controller):
         super().__init__(config, {"table": (rows, self._width), "lo": (nu,), "hi": (nu,)}, nu)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("LinearFeedback", config, nq=0, nv=0, na=0, nu=0, rows=1, every=1)
         nq, nv, nu = (config[n] for n in ("nq", "nv", "nu"))
         stored("LinearFeedback", config, jnt_type=(0, 4), limited=(0, 2), qposadr=(0, nq), dofadr=(0, nv))
@@ -69,10 +75,10 @@ class LinearFeedback(Controller):
         made._make(config)
         return made
 
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         return (*self._row, "lo", "hi")
 
-    def view(self, name):
+    def view(self, name: str) -> Any:
         if name not in self._row:
             return super().view(name)
         table, at = super().view("table"), 0

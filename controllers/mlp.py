@@ -1,8 +1,13 @@
 """MLP: a small neural network from chosen entries of the state and the clock to the controls."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
+from engine.model import Model
 from engine.model.constants import HINGE
 from engine.model.coordinates import quaternions
 
@@ -26,7 +31,9 @@ class MLP(Controller):
     seed: of the start weights, normal with variance 1 / inputs (the last layer a tenth of that); biases are zero.
     """
 
-    def __init__(self, model, hidden=(32, 32), observe=("qpos", "qvel"), seed=0):
+    def __init__(
+        self, model: Model, hidden: Sequence[int] = (32, 32), observe: Any = ("qpos", "qvel"), seed: int = 0,
+    ) -> None:  # fmt: skip
         entries = [e for item in _items(observe) for e in _entries(model, item)]
         sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
         self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})
@@ -45,7 +52,7 @@ class MLP(Controller):
         super().__init__(config, shapes, self._sizes[-1])
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("MLP", config, nq=0, nv=0, sizes=(0, 1 << 31))
         sizes, entries = config["sizes"], config["entries"]
         if not isinstance(entries, list) or len(sizes) < 2 or sizes[0] != len(entries):
@@ -57,12 +64,12 @@ class MLP(Controller):
         return made
 
     @property
-    def weights(self):
+    def weights(self) -> Any:
         """Live views of the layers' matrices, (rows, inputs) each."""
         return [self.view(f"W{k}") for k in range(1, self.layers + 1)]
 
     @property
-    def biases(self):
+    def biases(self) -> Any:
         """Live views of the layers' biases, (rows,) each."""
         return [self.view(f"b{k}") for k in range(1, self.layers + 1)]
 
@@ -71,7 +78,7 @@ class MLP(Controller):
         ints = [self.layers, *self._sizes, *(i for entry in self._entries for i in entry)]
         return [parts.Part(parts.MLP, parts.TO_CTRL, self.nparam, ints, scratch=sum(self._sizes))]
 
-    def observation(self, time, qpos, qvel):
+    def observation(self, time: Any, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         """What the network sees, (..., inputs)."""
         lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], np.shape(time))
         columns = [np.broadcast_to(_observe(e, time, qpos, qvel), lead) for e in self._entries]
@@ -89,7 +96,7 @@ class MLP(Controller):
 class FeaturePolicy(MLP):
     """A policy of features that you choose (MLP's `observe`): linear, u = W f + b, or with `hidden` tanh layers."""
 
-    def __init__(self, model, features, hidden=(), seed=0):
+    def __init__(self, model: Model, features: Any, hidden: Sequence[int] = (), seed: int = 0) -> None:
         super().__init__(model, hidden, features, seed)
 
 

@@ -4,12 +4,16 @@ Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors through o
 IROS 2012.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from controllers.ilqr import ILQR
 from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.method import Method
 from engine.diff.tape import Tape
+from engine.model import Model
 from engine.simulator import Simulator
 
 
@@ -29,8 +33,10 @@ class MPC(Method):
     growing = {"done_ctrl": 0, "done_gains": 0, "done_sensordata": 0, "done_qpos": 1, "done_qvel": 1, "done_act": 1}
     ending = "the run is complete"
 
-    def __init__(self, model, objective, horizon, steps, frame_skip=1, every=1, iterations=1, start=None, controls=None,
-                 limits="model", measure=None):  # fmt: skip
+    def __init__(
+        self, model: Model, objective: Any, horizon: int, steps: int, frame_skip: int = 1, every: int = 1,
+        iterations: int = 1, start: Any = None, controls: Any = None, limits: Any = "model", measure: Any = None,
+    ) -> None:  # fmt: skip
         m = self.model = model
         self.objective = objective
         if every > horizon:
@@ -51,10 +57,10 @@ class MPC(Method):
         self.dt = frame_skip * m.opt.timestep
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         return len(self.done_ctrl) >= self.steps
 
-    def plan(self, qpos, qvel, act=None, time=0.0, others=None):
+    def plan(self, qpos: ArrayLike, qvel: ArrayLike, act: Any = None, time: float = 0.0, others: Any = None) -> Any:
         """Plan from this state, starting from the last plan; returns (u (nu,), K (nu, nx)) for now.
 
         others: further controls to start from, as in `ILQR.rollout`.
@@ -105,7 +111,7 @@ class MPC(Method):
     def _append(self, name, rows):
         setattr(self, f"done_{name}", np.concatenate([getattr(self, f"done_{name}"), rows]))
 
-    def controller(self):
+    def controller(self) -> Any:
         """The run so far as a controller: its controls, with the plans' feedback about its states."""
         return LinearFeedback(self.model, -self.done_gains, self.done_qpos[:-1], self.done_qvel[:-1],
                               self.done_act[:-1], self.done_ctrl, limits=self.planner.limits)  # fmt: skip

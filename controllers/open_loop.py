@@ -1,5 +1,7 @@
 """OpenLoop: a table of controls, one row a control step."""
 
+from numpy.typing import ArrayLike
+
 from engine import parts
 
 from .controller import Controller, Named, whole
@@ -13,7 +15,7 @@ class OpenLoop(Controller):
 
     values = Named("controls, (steps, nu)")
 
-    def __init__(self, steps, nu, params=None):
+    def __init__(self, steps: int, nu: int, params: ArrayLike | None = None) -> None:
         self.steps, nu = whole("OpenLoop: steps", steps), whole("OpenLoop: nu", nu)
         super().__init__({"steps": self.steps, "nu": nu}, {"values": (self.steps, nu)}, nu)
         if params is not None:

@@ -3,6 +3,8 @@
 README.md beside this file has an example of 30 lines.
 """
 
+from typing import Any
+
 from engine import parts
 
 from .controller import Controller, whole
@@ -33,7 +35,7 @@ class Own(Controller):
     act = act_vjp = None
     scratch = 0
 
-    def __init__(self, nu, shapes, config=None, ints=()):
+    def __init__(self, nu: Any, shapes: Any, config: Any = None, ints: Any = ()) -> None:
         name = type(self).__name__
         for which in ("act", "act_vjp"):
             f = getattr(type(self), which)

@@ -1,8 +1,13 @@
 """PD: a spring and a damper between every actuated joint and its target."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
+from engine.model import Model
 from engine.model.constants import HINGE, JOINT_NAMES, SLIDE, TRN_JOINT
 
 from .add import Composite
@@ -20,7 +25,10 @@ class PD(Controller):
     kd = Named("control per m/s or rad/s, (nu,)")
     target = Named("m or rad, (nu,)")
 
-    def __init__(self, model, joints=None, kp=1.0, kd=0.1, target=None):
+    def __init__(
+        self, model: Model, joints: Sequence[str | int] | None = None, kp: ArrayLike = 1.0, kd: ArrayLike = 0.1,
+        target: ArrayLike | None = None,
+    ) -> None:  # fmt: skip
         joints = _joints(model, joints)
         qadr, vadr = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._make({"nq": model.nq, "nv": model.nv, "qposadr": qadr.tolist(), "dofadr": vadr.tolist()})
@@ -33,7 +41,7 @@ class PD(Controller):
         self._qadr, self._vadr = config["qposadr"], config["dofadr"]
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         stored("PD", config, nq=0, nv=0)
         stored("PD", config, qposadr=(0, config["nq"]), dofadr=(0, config["nv"]))
         if len(config["qposadr"]) != len(config["dofadr"]):
@@ -42,7 +50,7 @@ class PD(Controller):
         made._make(config)
         return made
 
-    def tracking(self, reference):
+    def tracking(self, reference: Controller) -> "Tracking":
         """This PD with what `reference` makes added to its target."""
         return Tracking(reference, self)
 
@@ -59,7 +67,7 @@ class PD(Controller):
 class Tracking(Composite):
     """PD whose target is its own plus what another controller makes: `pd.tracking(reference)`."""
 
-    def __init__(self, reference, pd):
+    def __init__(self, reference: Controller, pd: PD) -> None:
         if not isinstance(pd, PD):
             raise ValueError(f"Tracking: the tracker is {pd!r}, allowed: a PD")
         super().__init__(reference, pd)

@@ -4,6 +4,8 @@ Michalska and Mayne: Robust receding horizon control of constrained nonlinear sy
 has to end where a linear regulator takes over. A swing-up so becomes short, and what is unstable is never planned.
 """
 
+from typing import Any
+
 import numpy as np
 
 from controllers.ilqr import ILQR, Ledger
@@ -12,6 +14,7 @@ from controllers.optimize.method import Method
 from controllers.riccati import settled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.model import Model
 from engine.model.coordinates import quaternions
 from engine.objectives import Effort, Objective, Reach
 from engine.simulator import Simulator
@@ -55,8 +58,11 @@ class PlanAndHold(Method):
 
     kept, members = ("attempt", "tried"), ("plan",)
 
-    def __init__(self, model, goal, objective, steps, trial, frame_skip=1, start=None, *, Q=1.0, R=1.0,
-                 weights=(100.0, 10.0, 1.0, 0.01), spark=0.3, patience=40, seed=0):  # fmt: skip
+    def __init__(
+        self, model: Model, goal: Any, objective: Any, steps: int, trial: Any, frame_skip: int = 1, start: Any = None,
+        *, Q: float = 1.0, R: float = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
+        patience: int = 40, seed: int = 0,
+    ) -> None:  # fmt: skip
         m = self.model = model
         self.goal, self.steps, self.trial, self.frame_skip = np.array(goal, float), steps, trial, frame_skip
         self.objective = objective
@@ -100,10 +106,10 @@ class PlanAndHold(Method):
         return ctrl, *settled(A, B, Q, R)
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         return self.plan is None and self.iteration > 0
 
-    def controller(self):
+    def controller(self) -> Any:
         """LinearFeedback along the plan, whose last row is the regulator at the goal."""
         m = self.model
         rows = hold = self.K[None], self.goal[None], np.zeros((1, m.nv)), np.zeros((1, m.na)), self.ctrl[None]

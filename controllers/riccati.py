@@ -4,14 +4,17 @@ Anderson and Moore, Optimal Control: Linear Quadratic Methods (1990), chapter 2 
 x_(t+1) = A x_t + B u_t the gain that minimises sum x'Qx + u'Ru is K = (R + B'PB)^-1 B'PA, u = -K x.
 """
 
+from typing import Any
+
 import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
+from engine.model import Model
 from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 
-def lqr(A, B, Q, R):
+def lqr(A: Any, B: Any, Q: Any, R: Any) -> Any:
     """(K (nu, nx), P (nx, nx)): u = -K x minimises sum x'Qx + u'Ru for ever; P solves the discrete Riccati equation.
 
     A (nx, nx), B (nx, nu) of one control step (`sim.linearize(frame_skip)`), Q positive semidefinite, R positive
@@ -66,7 +69,7 @@ def settled(A, B, Q, R, steps=2000):
     return K, P
 
 
-def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
+def linearization(model: Model, trajectory: Any, frame_skip: int = 1, world: int = 0, sim: Any = None) -> Any:
     """A (T, nx, nx), B (T, nx, nu) of every control step along one world of a recorded trajectory (record_every=1).
 
     Every step is linearised in a world of its own, as many at once as `sim`, a Simulator of `model` to use again, has
@@ -87,7 +90,10 @@ def linearization(model, trajectory, frame_skip=1, world=0, sim=None):
     return A, B
 
 
-def tvlqr(model, trajectory, Q, R, last=None, frame_skip=1, world=0, limits="model"):
+def tvlqr(
+    model: Model, trajectory: Any, Q: Any, R: Any, last: Any = None, frame_skip: int = 1, world: int = 0,
+    limits: Any = "model",
+) -> Any:  # fmt: skip
     """LinearFeedback that keeps the robot on one world of a recorded trajectory, by time-varying LQR.
 
     Q (nx, nx), R (nu, nu) or numbers; last: weight of the final state, default Q. Returns the controller; after its

@@ -1,6 +1,9 @@
 """Spline: smooth open-loop controls through few knots."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import parts
 
@@ -16,7 +19,7 @@ class Spline(Controller):
 
     values = Named("controls at the knots, (knots, nu)")
 
-    def __init__(self, nu, knots, every, params=None):
+    def __init__(self, nu: int, knots: int, every: int, params: ArrayLike | None = None) -> None:
         nu, self.knots = whole("Spline: nu", nu), whole("Spline: knots", knots)
         self.every = whole("Spline: every", every)
         super().__init__({"nu": nu, "knots": self.knots, "every": self.every}, {"values": (self.knots, nu)}, nu)
@@ -24,7 +27,7 @@ class Spline(Controller):
             self.params = params
 
     @staticmethod
-    def knots_for(steps, every):
+    def knots_for(steps: int, every: Any) -> Any:
         """The fewest knots whose last one is not before the last of `steps` control steps."""
         return -(-(whole("steps", steps) - 1) // whole("every", every)) + 1
 

@@ -1,7 +1,11 @@
 """Stance: how a robot stands, from its model alone: what plans that make it walk aim at, and when it has fallen."""
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.model import Model
 from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_TENDON
 from engine.objectives import find_root
 from engine.simulator import Simulator
@@ -23,7 +27,7 @@ class Stance:
     there is none.
     """
 
-    def __init__(self, model, qpos0=None, angle=0.7, drop=0.3):
+    def __init__(self, model: Model, qpos0: Any = None, angle: float = 0.7, drop: float = 0.3) -> None:
         m, self.root = model, find_root(model, "standing")
         self.model = model
         self.qpos0 = np.array(m.qpos0 if qpos0 is None else qpos0, float)
@@ -38,7 +42,7 @@ class Stance:
             self.qpos, self.ctrl = settled, holding(m, settled)
         self.height = max(self._trunk(m, self.qpos), 0.05)
 
-    def upright(self, qpos):
+    def upright(self, qpos: ArrayLike) -> Any:
         """Has it not fallen until then? Booleans (rows, worlds) of qpos (rows, worlds, nq).
 
         It has where its trunk is lower than it stands by more than `drop` times its height, or tilts by more than
@@ -58,7 +62,7 @@ class Stance:
         up, stood = (_up(q / np.linalg.norm(q, axis=-1, keepdims=True)) for q in (qpos[..., at], self.qpos[at]))
         return np.arccos(np.clip((up * stood).sum(axis=-1), -1.0, 1.0))
 
-    def walking_speed(self):
+    def walking_speed(self) -> Any:
         """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of a
         robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal animals, IJRR 1984)."""
         return float(np.sqrt((0.4 if self.steady else 0.2) * GRAVITY * self.height))

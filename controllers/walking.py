@@ -1,10 +1,12 @@
 """The plan that makes a robot walk, from its model alone: BacktrackingMPC on the cost Walk."""
 
+from typing import Any
+
 import numpy as np
 
 from controllers.backtracking import BacktrackingMPC
 from controllers.stance import Stance
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.objectives import Walk, find_root
 
 PERIOD = 0.02  # s, of one control, as far as the robot's timestep allows
@@ -20,7 +22,10 @@ def plan_period(model):
     return max(1, round(PERIOD / model.opt.timestep))
 
 
-def walk_plan(model, start, seconds, speed=None, *, horizon=HORIZON, seed=0, measure=None, stance=None):
+def walk_plan(
+    model: Model, start: Any, seconds: Any, speed: Any = None, *, horizon: Any = HORIZON, seed: int = 0,
+    measure: Any = None, stance: Any = None,
+) -> Any:  # fmt: skip
     """BacktrackingMPC that makes `model` walk along +x for at least so many seconds, in whole pieces of `CARRIED_OUT`.
 
     start: (qpos, qvel). speed: m/s, 0: it stands; default what suits the robot's size. horizon: s. seed: of all noise.

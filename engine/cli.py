@@ -1,12 +1,26 @@
 """The command line `pullback`; engine/commands/ has a file for each command."""
 
 import argparse
+import re
 import sys
 
 from engine.commands import COMMANDS
 from engine.commands.common import BAD_INPUT, DIVERGED, EXIT_CODES, INTERRUPTED
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model import ModelError
+from engine.version import __version__
+from engine.words import meant
+
+_CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what a word that is none of those allowed may have meant."""
+
+    def error(self, message):
+        found = _CHOICE.search(message)
+        near = meant(found[1], re.findall(r"[\w-]+", found[2])) if found else ""
+        super().error(message + near)
 
 
 def main(argv=None):
@@ -26,7 +40,8 @@ def main(argv=None):
 
 
 def parser():
-    p = argparse.ArgumentParser(prog="pullback", description="Differentiable rigid-body physics.", epilog=EXIT_CODES)
+    p = Parser(prog="pullback", description="Differentiable rigid-body physics.", epilog=EXIT_CODES)
+    p.add_argument("--version", action="version", version=f"pullback {__version__}")
     commands = p.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:
         command.add(commands)

@@ -14,11 +14,13 @@ import os
 import re
 import warnings
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from engine.compiler.backend import init, settings
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.model import Model
 
 # What holds kernels is imported inside functions: a worker imports this file before it knows its engine's settings.
 STARTS = ("qpos", "qvel")
@@ -29,7 +31,7 @@ OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl")
 _AUTH, _CLUSTER = "RAY_AUTH_MODE", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
-def started_ray(cpus):
+def started_ray(cpus: int) -> Any:
     """The module ray, running: on this machine with at least `cpus` cores, or on the cluster that was named before.
 
     What it starts here listens on the loopback interface alone, and answers only who has the token that Ray keeps in
@@ -94,8 +96,9 @@ class Workers:
     """
 
     def __init__(
-        self, model, worlds, steps, workers=2, frame_skip=1, memory="1GiB", record_every=1, threads=1, retries=3
-    ):
+        self, model: Model, worlds: int, steps: int, workers: int = 2, frame_skip: int = 1, memory: int | str = "1GiB",
+        record_every: int = 1, threads: int = 1, retries: int = 3,
+    ) -> None:  # fmt: skip
         from engine.simulator import whole
 
         self.model, self.worlds, self.retries = model, whole("worlds", worlds), retries
@@ -120,19 +123,19 @@ class Workers:
         self._make = lambda part: kind.remote(held, part.stop - part.start, tape, same)
         self._workers = [self._make(part) for part in self.parts]
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End the processes."""
         for worker in self._workers:
             self._ray.kill(worker)
         self._workers = []
 
-    def rollout(self, controls, qpos0=None, qvel0=None, params=None):
+    def rollout(self, controls: Any, qpos0: Any = None, qvel0: Any = None, params: Any = None) -> Any:
         """Outputs of all worlds, as arrays of a Trajectory's shapes: qpos, qvel, act, sensordata, ctrl, times, time.
 
         controls: as for Tape.rollout. qpos0, qvel0: start states, one for all worlds or (worlds, ...); default the
@@ -142,7 +145,7 @@ class Workers:
         outputs = {n: np.concatenate([d[n] for d in done], axis=1) for n in (*OUTPUTS, "times")}
         return SimpleNamespace(time=outputs["times"][:, 0], **outputs)
 
-    def gradient(self, loss, controls, qpos0=None, qvel0=None, params=None):
+    def gradient(self, loss: Any, controls: Any, qpos0: Any = None, qvel0: Any = None, params: Any = None) -> Any:
         """(value, Gradients) of a loss that is a sum over worlds: both as if one process had simulated all of them.
 
         loss(trajectory) -> (value, {output: cotangent}) sees the worlds of one worker, as `trajectory.worlds` (a range)

@@ -4,7 +4,7 @@
 class DivergenceError(RuntimeError):
     """A world's state stopped being finite. Attributes: world, control step, dof. Data stays readable."""
 
-    def __init__(self, message, world, step, dof):
+    def __init__(self, message: str, world: int, step: int, dof: int) -> None:
         super().__init__(message)
         self.world, self.step, self.dof = world, step, dof
 
@@ -15,7 +15,7 @@ class DivergenceError(RuntimeError):
 class ContactOverflowError(RuntimeError):
     """A world needs more contacts than its capacity. Attributes: world, step, needed. Data stays readable."""
 
-    def __init__(self, message, world, step, needed):
+    def __init__(self, message: str, world: int, step: int, needed: int) -> None:
         super().__init__(message)
         self.world, self.step, self.needed = world, step, needed
 

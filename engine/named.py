@@ -4,23 +4,31 @@ What is asked for is a slice of the live arrays, worlds first: (worlds, ...). Ro
 are worked out when they are asked for.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from engine.model.constants import NQ, NV
+from engine.words import meant
 
 
 class Named:
     """One element of all worlds; its attributes are live arrays or, where nothing holds them, new ones."""
 
+    id: int
+    name: str
     _fields = {}  # name -> function of (data, model, index)
 
     def __init__(self, data, model, index):
         self.__dict__.update(_data=data, _model=model, id=int(index), name=getattr(model, f"{self._kind}_names")[index])
 
-    def __getattr__(self, name):
-        if name in self._fields:
-            return self._fields[name](self._data, self._model, self.id)
-        raise AttributeError(f"{self._kind} {self.name!r} has no {name!r}; it has: {', '.join(self._fields)}, id, name")
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):
+            if name in self._fields:
+                return self._fields[name](self._data, self._model, self.id)
+            near, known = meant(name, self._fields), ", ".join(self._fields)
+            raise AttributeError(f"{self._kind} {self.name!r} has no {name!r}{near}; it has: {known}, id, name")
 
     def __setattr__(self, name, value):
         raise AttributeError(f"{self._kind}.{name}: assign into the array, ....{name}[...] = value")
@@ -56,6 +64,10 @@ def _dofs(array):
     return lambda d, m, i: getattr(d, array)[:, m.jnt_dofadr[i] :][:, : NV[int(m.jnt_type[i])]]
 
 
+def _subtree(d, m, i):
+    return d.subtree_com[:, i]
+
+
 def _site_place(d, m, i):
     b = m.site_bodyid[i]
     return d.xpos[:, b] + rotation(d.xquat[:, b]) @ m.site_pos[i]
@@ -74,17 +86,29 @@ def _reading(d, m, i):
 
 
 class Body(Named):
-    """A body. xpos, xquat, xmat: its frame; xipos: centre of mass, m; xfrc_applied: force and torque on it (input)."""
+    """A body. xpos, xquat, xmat: its frame; xipos: centre of mass, m; subtree_com: that of it and all that hangs on it;
+    xfrc_applied: force and torque on it (input)."""
+
+    xpos: np.ndarray
+    xquat: np.ndarray
+    xmat: np.ndarray
+    xipos: np.ndarray
+    subtree_com: np.ndarray
+    xfrc_applied: np.ndarray
 
     _kind = "body"
     _fields = {
         "xpos": _row("xpos"), "xquat": _row("xquat"), "xmat": _matrix("xquat"), "xipos": _row("xipos"),
-        "xfrc_applied": _row("xfrc_applied"),
+        "subtree_com": _subtree, "xfrc_applied": _row("xfrc_applied"),
     }  # fmt: skip
 
 
 class Geom(Named):
     """A geom: xpos, xquat, xmat of its frame."""
+
+    xpos: np.ndarray
+    xquat: np.ndarray
+    xmat: np.ndarray
 
     _kind = "geom"
     _fields = {"xpos": _row("geom_xpos"), "xquat": _row("geom_xquat"), "xmat": _matrix("geom_xquat")}
@@ -93,12 +117,25 @@ class Geom(Named):
 class Site(Named):
     """A site: xpos, xmat of its frame."""
 
+    xpos: np.ndarray
+    xmat: np.ndarray
+
     _kind = "site"
     _fields = {"xpos": _site_place, "xmat": _site_turn}
 
 
 class Joint(Named):
     """A joint: its own entries of qpos (input), of the arrays over dofs, and what acts on them."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    qacc: np.ndarray
+    qfrc_applied: np.ndarray
+    qfrc_bias: np.ndarray
+    qfrc_passive: np.ndarray
+    qfrc_actuator: np.ndarray
+    qfrc_smooth: np.ndarray
+    qfrc_constraint: np.ndarray
 
     _kind = "joint"
     _fields = {
@@ -111,12 +148,18 @@ class Joint(Named):
 class Actuator(Named):
     """An actuator: ctrl (input) and force (worlds,); act (worlds, 1), or (worlds, 0) where it has no activation."""
 
+    ctrl: np.ndarray
+    force: np.ndarray
+    act: np.ndarray
+
     _kind = "actuator"
     _fields = {"ctrl": _row("ctrl"), "force": _row("actuator_force"), "act": _activation}
 
 
 class Sensor(Named):
     """A sensor: data, what it measured, (worlds, its numbers)."""
+
+    data: np.ndarray
 
     _kind = "sensor"
     _fields = {"data": _reading}

@@ -7,6 +7,7 @@ same state with the same random numbers: neither that nor the number of workers 
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,10 @@ from engine.lock import FolderLock
 FILE = "population.npz"
 
 
-def population(start, improve, seeds, rounds, replace=0.25, folder=None, cpus=1, retries=3, report=None):
+def population(
+    start: Any, improve: Any, seeds: Any, rounds: Any, replace: float = 0.25, folder: Any = None, cpus: float = 1,
+    retries: int = 3, report: Any = None,
+) -> Any:  # fmt: skip
     """Improve a member for every seed, `rounds` times.
 
     start(rng) -> state            of a new member; anything that pickle takes, with a folder what `engine.plain` takes

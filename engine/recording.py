@@ -11,17 +11,25 @@ the controls that acted, the recorded outputs, and a JSON text with seed, labels
 
 import json
 import platform
+from collections.abc import Sequence
 from importlib import metadata
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
+from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
+
+if TYPE_CHECKING:
+    from engine.diff.tape import Tape
+    from engine.diff.trajectory import Trajectory
 
 FORMAT = 1
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
@@ -40,7 +48,23 @@ class Recording:
     features: what the kernels were compiled for.
     """
 
-    def __init__(self, model, start, outputs, info):
+    model: Model
+    start: dict[str, np.ndarray]
+    worlds: int
+    times: np.ndarray
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    sensordata: np.ndarray
+    ctrl: np.ndarray
+    name: str
+    labels: list[str]
+    frame_skip: int
+    record_every: int
+
+    def __init__(
+        self, model: Model, start: dict[str, np.ndarray], outputs: dict[str, np.ndarray], info: dict[str, Any],
+    ) -> None:  # fmt: skip
         self.model, self.start = model, start
         self.__dict__.update({n: a for n, a in outputs.items() if n != "time"})
         self.__dict__.update({name: info[name] for name in _INFO})
@@ -52,11 +76,11 @@ class Recording:
             self.times = row_times(clocks, len(self.qpos), seconds)
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         return one_clock(self.times)
 
     @classmethod
-    def of(cls, tapes, name="", labels=None, seed=None):
+    def of(cls, tapes: Any, name: str = "", labels: Sequence[str] | None = None, seed: Any = None) -> "Recording":
         """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side.
 
         seed: a number, text, None, or lists of these; NumPy's numbers and arrays become Python's.
@@ -87,16 +111,16 @@ class Recording:
         return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info)
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Control steps."""
         return len(self.ctrl)
 
     @property
-    def eq_active(self):
+    def eq_active(self) -> np.ndarray:
         """Which equality constraints acted, (worlds, neq)."""
         return self.start.get("eq_active", np.zeros((self.worlds, 0), np.int32))
 
-    def save(self, path):
+    def save(self, path: str | PathLike[str]) -> Path:
         """Write the file; its name must end in .npz. Returns the path."""
         path = Path(path)
         if path.suffix != ".npz":
@@ -109,7 +133,7 @@ class Recording:
         return path
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike[str]) -> "Recording":
         """Read a file. Starts neither Taichi nor a simulation.
 
         Raises ValueError, which names the file, where it is not such a file, or damaged: whatever is missing or does
@@ -135,7 +159,7 @@ class Recording:
             raise ValueError(f"{path}: {error}") from error
         return cls(model, _under("start.", arrays), {n: arrays[n] for n in _outputs(model)}, info)
 
-    def tape(self, worlds=None):
+    def tape(self, worlds: Sequence[int] | None = None) -> "Tape":
         """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
         from engine.compiler.backend import settings
         from engine.diff.tape import Tape
@@ -154,11 +178,11 @@ class Recording:
         tape.rollout(self.ctrl[:, rows], *(getattr(self, n)[:, rows] for n in MOCAP if self.model.nmocap))
         return tape
 
-    def replay(self):
+    def replay(self) -> "Trajectory":
         """Compute the rollout again from start state and controls; a Trajectory."""
         return self.tape().trajectory
 
-    def differences(self, trajectory):
+    def differences(self, trajectory: Any) -> list[str]:
         """Names of the outputs of a Trajectory whose bits differ from the recorded ones."""
         pairs = {n: (getattr(self, n), getattr(trajectory, n)) for n in OUTPUTS if n != "time"}
         pairs["time"] = self.times, times_of(trajectory)

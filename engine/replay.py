@@ -1,15 +1,19 @@
 """Replay of a recorded trajectory: what can be seen and measured at every row, for pictures and plots."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from engine.clocks import times_of
-from engine.model.coordinates import difference
+from engine.model.model import Model
+from engine.quantities import chain, energy
 from engine.simulator import Simulator
+from engine.words import shapes
 
 
-@dataclass
+@dataclass(repr=False)
 class Replay:
     """One world of a trajectory at `rows` instants.
 
@@ -37,12 +41,21 @@ class Replay:
     potential: np.ndarray
     eq_active: np.ndarray
 
+    def __repr__(self):
+        arrays = {name: a for name, a in vars(self).items() if isinstance(a, np.ndarray)}
+        return f"<Replay: {shapes(arrays)}, contacts {len(self.contacts)}>"
+
 
 _PER_ROW = ("geom_xpos", "geom_xquat", "xpos", "xquat", "xipos", "dof_ang", "dof_lin")
 
 
-def replay(model, trajectory, world=0, every=1):
-    """Evaluate every `every`-th row of one world of a Trajectory, or of a Recording, of this model."""
+def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Replay:
+    """Evaluate every `every`-th row of one world of a Trajectory, or of a Recording, of this model.
+
+    trajectory: or positions alone, an array (rows, nq) or (rows, worlds, nq) a timestep apart, which stand still.
+    """
+    if isinstance(trajectory, np.ndarray):
+        trajectory = standing(model, trajectory)
     sim = Simulator(model)
     rows = range(0, len(trajectory.qpos), every)
     found = {name: [] for name in _PER_ROW}
@@ -60,7 +73,7 @@ def replay(model, trajectory, world=0, every=1):
             np.add.at(forces[i], geoms[contact["pair"]], contact["force"][:, 0])
         contacts.append(in_world_axes(model, contact))
         masses.append(sim.data.mass_matrix())
-        energies.append((0.5 * sim.data.qvel[0] @ masses[-1] @ sim.data.qvel[0], _potential(model, sim.data)))
+        energies.append([part[0] for part in energy(model, sim.params, sim.data)])
     moving = np.asarray(model.body_weldid)[model.geom_bodyid] != 0  # mocap bodies, too
     touched = np.flatnonzero(forces.any(axis=0) & moving)
     named = {model.geom_names[g] or f"geom {g}": forces[:, g] for g in touched}
@@ -72,7 +85,18 @@ def replay(model, trajectory, world=0, every=1):
     )  # fmt: skip
 
 
-def set_inputs(data, trajectory, steps, world=0):
+def standing(model, qpos):
+    """What `replay` takes, of positions alone: an array (rows, nq) or (rows, worlds, nq), a timestep apart."""
+    qpos = qpos[:, None] if qpos.ndim == 2 else qpos
+    if qpos.ndim != 3 or not len(qpos) or qpos.shape[2] != model.nq:
+        raise ValueError(f"trajectory: got an array of shape {qpos.shape}, allowed: (rows, worlds, {model.nq})")
+    rows, worlds = qpos.shape[:2]
+    times = np.repeat(model.opt.timestep * np.arange(rows)[:, None], worlds, axis=1)
+    qvel, act, ctrl = (np.zeros((rows, worlds, n)) for n in (model.nv, model.na, model.nu))
+    return SimpleNamespace(qpos=qpos, qvel=qvel, act=act, ctrl=ctrl, times=times)
+
+
+def set_inputs(data: Any, trajectory: Any, steps: int, world: int = 0) -> None:
     """What acted in control steps of one world of a trajectory, into as many worlds of a simulator's data: controls,
     poses of mocap bodies, active equalities. What a trajectory does not have stays as it is there."""
     for name in ("ctrl", "mocap_pos", "mocap_quat"):
@@ -83,21 +107,16 @@ def set_inputs(data, trajectory, steps, world=0):
         data.eq_active[:] = trajectory.eq_active[world]
 
 
-def body_jacobian(model, seen, row, body):
+def body_jacobian(model: Model, seen: Any, row: Any, body: Any) -> np.ndarray:
     """Velocity of a body's centre of mass for a unit of each velocity, (3, nv), at one row of a Replay."""
     jacobian = np.zeros((3, model.nv))
     arm = seen.xipos[row, body] - seen.xpos[row, model.body_rootid[body]]
-    b = body
-    while b > 0 and not model.body_dofnum[b]:
-        b = model.body_parentid[b]
-    i = model.body_dofadr[b] + model.body_dofnum[b] - 1 if b > 0 else -1
-    while i >= 0:
+    for i in chain(model, body):
         jacobian[:, i] = seen.dof_lin[row, i] + np.cross(seen.dof_ang[row, i], arm)
-        i = model.dof_parentid[i]
     return jacobian
 
 
-def pushes(model, seen, qvel_bar):
+def pushes(model: Model, seen: Any, qvel_bar: Any) -> np.ndarray:
     """Which push at each body lowers the loss: (rows, nbody, 3), loss per N s, at the centres of mass.
 
     qvel_bar (rows, nv) is the adjoint of the velocity at these rows (`engine.adjoint`). An impulse p at a body changes
@@ -111,7 +130,7 @@ def pushes(model, seen, qvel_bar):
     return out
 
 
-def in_world_axes(model, contact):
+def in_world_axes(model: Model, contact: Any) -> Any:
     """Contacts of a world (`data.contacts()`) as a Replay keeps them.
 
     Force and torque act on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
@@ -119,18 +138,3 @@ def in_world_axes(model, contact):
     turned = {name: np.einsum("ni,nij->nj", contact[name], contact["frame"]) for name in ("force", "torque")}
     pair = contact["pair"]
     return {"pos": contact["pos"], **turned, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}
-
-
-def _potential(model, data):
-    """Energy of gravity (zero at the origin) and of the springs, J. A spring of a ball turns by its angle."""
-    energy = -np.sum(model.body_mass * (data.xipos[0] @ model.opt.gravity))
-    stretch = difference(model, model.qpos_spring, data.qpos[0])  # of a free joint, MuJoCo adds both parts
-    energy += 0.5 * np.sum(model.jnt_stiffness[model.dof_jntid] * stretch**2)
-    for j in np.flatnonzero(np.any(model.jnt_stiffnesspoly, axis=1)):
-        x = stretch[model.dof_jntid == j]
-        x = x[0] if len(x) == 1 else np.linalg.norm(x)
-        energy += model.jnt_stiffnesspoly[j] @ (x**3 / 3, x**4 / 4)
-    low, high = model.tendon_lengthspring.T
-    x = data.ten_length[0] - np.clip(data.ten_length[0], low, high)
-    springs = np.stack([model.tendon_stiffness, *model.tendon_stiffnesspoly.T])
-    return energy + np.sum(springs * (x**2 / 2, x**3 / 3, x**4 / 4))

@@ -5,9 +5,12 @@ that may come after this import.
 """
 
 import copy
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import schema as s
 from engine.arrays import (
@@ -29,7 +32,15 @@ from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
 from engine.model import Model, validate
 from engine.model.elements.key import start_state
+from engine.model.portable import fingerprint
+from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
+from engine.state import NAMES as STATE
+from engine.state import State
 from engine.views import DataViews
+from engine.words import meant, shapes
+
+if TYPE_CHECKING:
+    from engine.com_based import ComBased
 
 STATUS = s.start("d", "status")
 
@@ -62,21 +73,28 @@ class Parameters:
     def __setstate__(self, of):
         self.__init__(*of)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> np.ndarray:
         views = self.__dict__.get("_views", {})  # absent while a copy is being made
         try:
             return views[name]
         except KeyError:
-            raise AttributeError(f"no differentiable parameter {name!r}; there are: {', '.join(views)}") from None
+            known = f"{meant(name, views)}; there are: {', '.join(views)}"
+            raise AttributeError(f"no differentiable parameter {name!r}{known}") from None
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         return getattr(self, name)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"params.{name}: assign into the array, params.{name}[...] = value")
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._views)
+
+    def __dir__(self):
+        return list(self._views)
+
+    def __repr__(self):
+        return f"<parameters: {shapes(self._views)}>"
 
 
 def whole(name, value):
@@ -99,7 +117,15 @@ class Simulator:
     Unpickling raises ValueError in a process of another precision.
     """
 
-    def __init__(self, model, worlds=1, ncon=None, features=None):
+    model: Model
+    worlds: int
+    ncon_max: int
+    data: DataViews
+    params: Parameters
+
+    def __init__(
+        self, model: Model, worlds: int = 1, ncon: int | None = None, features: Iterable[str] | None = None,
+    ) -> None:  # fmt: skip
         if not isinstance(model, Model):
             raise TypeError(
                 f"model: got {type(model).__name__}, allowed: a Model (engine.load, ModelBuilder.compile, "
@@ -142,10 +168,17 @@ class Simulator:
     def __copy__(self):  # two simulators on one memory would move each other
         return copy.deepcopy(self)
 
+    def __repr__(self):
+        m, worlds = self.model, "1 world" if self.worlds == 1 else f"{self.worlds} worlds"
+        return f"<Simulator of {m.name!r}: {worlds}, nq={m.nq} nv={m.nv} nu={m.nu}, timestep {m.opt.timestep:g} s>"
+
     def views(self, pack):
         return DataViews(pack, self.sizes, self.worlds, self.model, tree(self.model)[0])
 
-    def reset(self, qpos=None, qvel=None, worlds=None, keyframe=None):
+    def reset(
+        self, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None, worlds: ArrayLike | None = None,
+        keyframe: str | int | None = None,
+    ) -> "Simulator":  # fmt: skip
         """State to the model's qpos0 (or the given qpos, qvel), mocap bodies to their poses in the model, equality
         constraints as they act at first, everything else to zero; or to a keyframe.
 
@@ -167,6 +200,33 @@ class Simulator:
         d._status[rows] = 0
         return self
 
+    def state(self, worlds: ArrayLike | None = None) -> State:
+        """A State: a copy of all that the next step depends on beside the model and `params`, the same bits.
+
+        Chosen worlds, or all: `sim.load_state(sim.state())` changes nothing. It can be pickled.
+        """
+        rows, d = self._rows(worlds), self.data
+        return State(self.model.name, self._fingerprint, {name: getattr(d, name)[rows].copy() for name in STATE})
+
+    def load_state(self, state: State, worlds: ArrayLike | None = None) -> "Simulator":
+        """Put a State into all worlds or the chosen ones, which go on from it with the same bits; one of a single world
+        goes into each. `params` and results stay as they are until the next step. Returns the simulator.
+
+        Raises TypeError for what is no State, ValueError for that of another model, or of another number of worlds.
+        """
+        if not isinstance(state, State):
+            raise TypeError(f"state: got {type(state).__name__}, allowed: what Simulator.state() returns")
+        rows = self._rows(worlds)
+        state.check(self.model.name, self._fingerprint, len(rows))
+        for name in STATE:
+            getattr(self.data, name)[rows] = getattr(state, name)
+        self.data._status[rows] = 0
+        return self
+
+    @cached_property
+    def _fingerprint(self):
+        return fingerprint(self.model)
+
     def _rows(self, worlds):
         """Numbers of the chosen worlds: all, indices, or a mask."""
         if worlds is None:
@@ -181,14 +241,14 @@ class Simulator:
             )
         return rows
 
-    def step(self, n=1):
+    def step(self, n: int = 1) -> None:
         """Advance every world by n physics steps with the controls in data.ctrl.
 
         Ctrl-C ends a long call within a fraction of a second, with the worlds at some step on the way.
         """
         self._run(steps_number(n), 0)
 
-    def advance(self, n=1, held=None):
+    def advance(self, n: int = 1, held: np.ndarray | None = None) -> np.ndarray | None:
         """As `step`, but a world that diverges ends nobody else's step: the others finish, and nothing is raised.
 
         held: worlds that stay as they are, booleans (worlds,). Returns which worlds diverged, booleans (worlds,), or
@@ -202,20 +262,20 @@ class Simulator:
             self.raise_status(self.data)
         return status == s.DIVERGED
 
-    def forward(self, held=None):
+    def forward(self, held: np.ndarray | None = None) -> None:
         """Compute everything up to the acceleration and the sensors at the current state, without moving.
 
         held: worlds in which nothing is computed, booleans (worlds,).
         """
         self._run(0, 1, held)
 
-    def linearize(self, frame_skip=1):
+    def linearize(self, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from here; see engine.linearize."""
         from engine.diff.linearize import linearize  # which is built on this class
 
         return linearize(self, frame_skip)
 
-    def cfrc_ext(self):
+    def cfrc_ext(self) -> np.ndarray:
         """Contact forces and applied forces on every body in the last evaluation, shape (worlds, nbody, 6).
 
         Torque (N m) about the centre of mass of the body's tree, then force (N), in world axes. After a step the last
@@ -223,7 +283,7 @@ class Simulator:
         """
         return self._com_based.cfrc_ext()
 
-    def com_based(self):
+    def com_based(self) -> "ComBased":
         """Quantities about centres of mass in the last evaluation, a named tuple: `com cinert cvel cfrc_ext`.
 
         Of bodies, about the centre of mass of the tree that a body belongs to, in world axes; the world's are zero.
@@ -238,6 +298,60 @@ class Simulator:
         from engine.com_based import ComBasedOf
 
         return ComBasedOf(self)
+
+    def energy(self) -> Energy:
+        """Kinetic and potential energy of the present state, a named tuple of arrays (worlds,), J.
+
+        MuJoCo's definitions: v^T M v / 2; gravity, zero at the origin, and springs of joints and tendons. This,
+        `jacobian` and `inverse` evaluate a second set of work arrays, made when first asked: `data` and coming steps
+        keep their bits. They are numbers, without gradients; what a loss may read is a rollout, with the sensors
+        e_kinetic, e_potential, framepos, framelinvel, ...
+        """
+        now = self._evaluated()
+        return energy(self.model, self.params, now)
+
+    def jacobian(
+        self, body: str | int | None = None, *, site: str | int | None = None, geom: str | int | None = None,
+        point: ArrayLike | None = None,
+    ) -> Jacobian:  # fmt: skip
+        """How a point of an element moves with qvel at the present state (mj_jac), without gradients: named tuple jacp
+        (worlds, 3, nv), its velocity, and jacr (worlds, 3, nv), angular velocity, in world axes.
+
+        One of body, site, geom: name or number. point: (3,) or (worlds, 3), m, in the world, moving with the element;
+        default its frame's origin, as in mj_jacBody, mj_jacSite, mj_jacGeom.
+        """
+        given = {kind: name for kind, name in (("body", body), ("site", site), ("geom", geom)) if name is not None}
+        if len(given) != 1:
+            raise ValueError(f"jacobian: got {', '.join(given) or 'nothing'}, allowed: one of body, site, geom")
+        (kind, name), now = *given.items(), self._evaluated()
+        element = getattr(now, kind)(name)
+        at = element.xpos if point is None else checked("point", point, (self.worlds, 3))
+        owner = element.id if kind == "body" else getattr(self.model, f"{kind}_bodyid")[element.id]
+        return jacobian(self.model, now, owner, at)
+
+    def inverse(self, qacc: ArrayLike) -> np.ndarray:
+        """Inverse dynamics of the present state: M qacc + qfrc_bias - qfrc_passive, (worlds, nv), N m or N.
+
+        qacc: (nv,) or (worlds, nv). It is what actuators, applied forces and constraints exert together where the state
+        accelerates so; without gradients. MuJoCo's `qfrc_inverse` is this less the constraints' forces at qacc, which
+        are known for the acceleration that was found: `sim.inverse(d.qacc) - d.qfrc_constraint`, after `forward`.
+        """
+        return inverse(self._evaluated(), checked("qacc", qacc, (self.worlds, self.model.nv)))
+
+    def _evaluated(self):
+        """Views of worlds of its own, evaluated at the present state: these here stay as they are."""
+        for name in (b.name for b in s.STATE):
+            self._shadow.pack[name][:] = self.pack[name]
+        self._shadow.forward()
+        return self._shadow.data
+
+    @cached_property
+    def _shadow(self):
+        shadow = object.__new__(Simulator)
+        shadow.__dict__.update(self.__getstate__(), pack=data_pack(self.model, self.worlds, self.ncon_max))
+        shadow.data = shadow.views(shadow.pack)
+        shadow._derive()
+        return shadow
 
     def _run(self, n, last, held=None):
         self._launch(n, last, held)

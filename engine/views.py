@@ -1,9 +1,12 @@
 """Live NumPy views of a pack's buffers under MuJoCo's names; the first axis is the world."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from engine import schema as s
-from engine.named import KINDS
+from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
+from engine.words import meant, shapes
 
 # MuJoCo's name, and that of the column where it is another
 _DATA = dict.fromkeys(
@@ -24,6 +27,10 @@ def column(pack, sizes, worlds, name):
     return flat.reshape(worlds, n, b.width, *inner)[:, :, k]
 
 
+# Worked out from others when they are asked for, by the properties of these names
+_MADE = ("xmat", "geom_xmat", "site_xpos", "site_xmat", "subtree_com")
+_ARRAYS = (*_DATA, "xfrc_applied", *_MADE)
+
 _CONTACT = ("pair", "dim", "dist", "pos", "force", "normal", "tangent1", "tangent2")
 
 
@@ -37,8 +44,47 @@ class DataViews:
     the state as it was. That of a simulator's copy is live there.
 
     `body(name)`, and likewise `joint geom site actuator sensor`, is one element by its name or number (named.py), so
-    `data.body("torso").xpos` is (worlds, 3).
+    `data.body("torso").xpos` is (worlds, 3). xmat, geom_xmat, site_xpos, site_xmat and subtree_com are worked out when
+    they are asked for.
     """
+
+    if TYPE_CHECKING:  # what the methods below and __init__ make
+        time: np.ndarray
+        qpos: np.ndarray
+        qvel: np.ndarray
+        act: np.ndarray
+        ctrl: np.ndarray
+        mocap_pos: np.ndarray
+        mocap_quat: np.ndarray
+        eq_active: np.ndarray
+        qacc_warmstart: np.ndarray
+        qfrc_applied: np.ndarray
+        xfrc_applied: np.ndarray
+        sensordata: np.ndarray
+        actuator_force: np.ndarray
+        act_dot: np.ndarray
+        xpos: np.ndarray
+        xipos: np.ndarray
+        xquat: np.ndarray
+        geom_xpos: np.ndarray
+        geom_xquat: np.ndarray
+        ten_length: np.ndarray
+        ten_velocity: np.ndarray
+        qacc: np.ndarray
+        qfrc_bias: np.ndarray
+        qfrc_passive: np.ndarray
+        qfrc_actuator: np.ndarray
+        qfrc_smooth: np.ndarray
+        qfrc_constraint: np.ndarray
+        dof_ang: np.ndarray
+        dof_lin: np.ndarray
+
+        def body(self, name: str | int) -> Body: ...
+        def geom(self, name: str | int) -> Geom: ...
+        def site(self, name: str | int) -> Site: ...
+        def joint(self, name: str | int) -> Joint: ...
+        def actuator(self, name: str | int) -> Actuator: ...
+        def sensor(self, name: str | int) -> Sensor: ...
 
     def __init__(self, pack, sizes, worlds, model, tree):
         self._pack, self._sizes, self._worlds, self._model, self._tree = pack, sizes, worlds, model, tree
@@ -55,16 +101,17 @@ class DataViews:
     def __setstate__(self, state):
         self.__init__(*state)
 
-    def __getattr__(self, name):
-        raise AttributeError(
-            f"data has no array {name!r}; it has: {', '.join(_DATA)}, xfrc_applied; of one element: {', '.join(KINDS)}"
-        )
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):
+            near = meant(name, (*_ARRAYS, *KINDS, "contacts", "mass_matrix"))
+            known, kinds = ", ".join(_ARRAYS), ", ".join(KINDS)
+            raise AttributeError(f"data has no array {name!r}{near}; it has: {known}; of one element: {kinds}")
 
     def __repr__(self):
-        arrays = ", ".join(f"{name} {a.shape[1:]}" for name, a in self.arrays().items())
-        return f"<data of {self._worlds} worlds: {arrays}>"
+        return f"<data of {self._worlds} worlds: {shapes(self.arrays())}>"
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """{name: array}, all of them."""
         return {name: a for name, a in self.__dict__.items() if not name.startswith("_")}
 
@@ -74,16 +121,51 @@ class DataViews:
         super().__setattr__(name, value)
 
     @property
-    def ncon(self):
+    def ncon(self) -> np.ndarray:
         """Contacts of every world, shape (worlds,)."""
         return self._status[:, s.start("d", "ncon")]
 
     @property
-    def solver_niter(self):
+    def solver_niter(self) -> np.ndarray:
         """Newton iterations of the last acceleration, shape (worlds,)."""
         return self._status[:, s.start("d", "solver_niter")]
 
-    def contacts(self, world=0):
+    @property
+    def xmat(self) -> np.ndarray:
+        """Rotation matrices of the bodies' frames, (worlds, nbody, 3, 3): a new array, as are all of these."""
+        return rotation(self.xquat)
+
+    @property
+    def geom_xmat(self) -> np.ndarray:
+        """Rotation matrices of the geoms' frames, (worlds, ngeom, 3, 3)."""
+        return rotation(self.geom_xquat)
+
+    @property
+    def site_xpos(self) -> np.ndarray:
+        """Places of the sites, (worlds, nsite, 3), m."""
+        m = self._model
+        return self.xpos[:, m.site_bodyid] + np.einsum("wsij,sj->wsi", self._site_bodies(), m.site_pos)
+
+    @property
+    def site_xmat(self) -> np.ndarray:
+        """Rotation matrices of the sites' frames, (worlds, nsite, 3, 3)."""
+        return self._site_bodies() @ rotation(self._model.site_quat)
+
+    def _site_bodies(self):
+        return rotation(self.xquat[:, self._model.site_bodyid])
+
+    @property
+    def subtree_com(self) -> np.ndarray:
+        """Centre of mass of each body with all that hangs on it, (worlds, nbody, 3), m."""
+        m = self._model
+        mass, moment = (column(self._pack, self._sizes, self._worlds, f"crb_{name}") for name in ("mass", "com"))
+        mass, moment = mass.copy(), moment + mass[..., None] * self.xpos[:, m.body_rootid]
+        trees = np.flatnonzero(m.body_parentid == 0)[1:]  # the world's own are no part of the sweep
+        mass[:, 0], moment[:, 0] = mass[:, trees].sum(axis=1), moment[:, trees].sum(axis=1)
+        heavy = (mass > 0)[..., None]
+        return np.where(heavy, moment / np.where(heavy, mass[..., None], 1), self.xipos)
+
+    def contacts(self, world: int = 0) -> dict[str, np.ndarray]:
         """Contacts of one world: arrays (geom1, geom2, pair: of the model's candidates; dist, pos, dim, frame, force,
         torque).
 
@@ -100,15 +182,19 @@ class DataViews:
             torque[turns] = column(self._pack, self._sizes, self._worlds, "turn_force")[world, :n][turns]
         return geoms | of | {"frame": frame, "torque": torque}
 
-    def mass_matrix(self, world=0):
+    def mass_matrix(self, world: int = 0) -> np.ndarray:
         """Dense joint-space mass matrix of one world, (nv, nv)."""
-        nm = self._sizes["nm"]
-        entries = self._pack["M"][world * nm :][:nm]
-        full = np.zeros((self._sizes["nv"],) * 2)
+        return self.mass_matrices([world])[0]
+
+    def mass_matrices(self, worlds: slice | list[int] = slice(None)) -> np.ndarray:
+        """Dense joint-space mass matrices, (worlds, nv, nv)."""
+        nm, nv = self._sizes["nm"], self._sizes["nv"]
+        entries = self._pack["M"][: self._worlds * nm].reshape(self._worlds, nm)[worlds]
+        full = np.zeros((len(entries), nv, nv))
         for k, (_, _, depth, row) in enumerate(self._tree):
             i, at = k, 4 * row + depth
             while i >= 0:
-                full[k, i] = full[i, k] = entries[at]
+                full[:, k, i] = full[:, i, k] = entries[:, at]
                 i, at = self._tree[i, 0], at - 1
         return full
 

@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from engine.words import meant
+
 from .scene import Scene
 from .task import Goal, Locomotion, Task
 
@@ -22,5 +24,5 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> Scene:
     """Build the scene of this name; its model is the caller's own and may be changed."""
     if name not in _NAMES:
-        raise ValueError(f"no scene {name!r}; there are: {', '.join(_NAMES)}")
+        raise ValueError(f"no scene {name!r}{meant(name, _NAMES)}; there are: {', '.join(_NAMES)}")
     return import_module(f".{name}", __name__).build()

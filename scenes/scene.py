@@ -1,6 +1,7 @@
 """Scene: everything that a demo, a benchmark or an RL environment needs to know about one robot at one task."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from .task import Task
 _NOISES = {"velocity_noise": ("uniform", "normal"), "noise_of": ("tangent", "coordinates")}
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
     """A robot, the state it starts in, and what it should do.
 
@@ -56,6 +57,10 @@ class Scene:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{self.name}: {name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
+    def __repr__(self):
+        steps = f"{self.steps} controls of {self.frame_skip} physics steps, {self.duration:g} s"
+        return f"<Scene {self.name!r}: {self.description}; {self.model!r}, {steps}>"
+
     @property
     def dt(self) -> float:
         """Seconds between two controls."""
@@ -76,15 +81,15 @@ class Scene:
         """In words and numbers, what counts as solved."""
         return f"{self.trial:g} s: " + "; ".join(str(goal) for goal in self.task.goals)
 
-    def objective(self):
+    def objective(self) -> Any:
         """A cost of recorded rollouts with its cotangents (engine.objectives), lower where the task is done better."""
         return self.task.objective(self)
 
-    def solved(self, trajectory) -> np.ndarray:
+    def solved(self, trajectory: Any) -> np.ndarray:
         """Would a person call this recorded trial solved? Booleans (worlds,); see `threshold`."""
         return self.task.solved(trajectory)
 
-    def start(self, rng=None, worlds: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def start(self, rng: Any = None, worlds: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Start states (qpos, qvel) of shapes (worlds, nq) and (worlds, nv).
 
         Without `rng` all are exactly the start state; with one (a NumPy Generator or a seed) each has its own noise.

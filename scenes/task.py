@@ -5,9 +5,10 @@ results have the same. `measure` and `solved` judge a whole recorded episode, (r
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.clocks import times_of
 from engine.objectives import RunForward
@@ -38,38 +39,40 @@ class Task:
 
     goals: tuple[Goal, ...] = ()
 
-    def measure(self, trajectory):
+    def measure(self, trajectory: Any) -> Any:
         """The numbers that `goals` are about, (worlds, goals), of a recorded episode from the scene's start state."""
         raise NotImplementedError
 
-    def objective(self, scene):
+    def objective(self, scene: Any) -> Any:
         """What a gradient follows: an engine.objectives.Objective of recorded rollouts of this scene."""
         raise NotImplementedError
 
-    def solved(self, trajectory):
+    def solved(self, trajectory: Any) -> Any:
         """Would a person call this episode solved? Booleans (worlds,): every goal is kept."""
         low, high = (np.array([getattr(g, end) for g in self.goals]) for end in ("low", "high"))
         measured = self.measure(trajectory)
         return ((low <= measured) & (measured <= high)).all(axis=-1)
 
-    def observation(self, qpos, qvel):
+    def observation(self, qpos: Any, qvel: Any) -> Any:
         """What a policy sees, (..., size)."""
         return np.concatenate([qpos, qvel], axis=-1)
 
-    def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def reward(self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: float) -> Any:
         """(reward, its terms by name), each (...): for holding `ctrl` for `dt` seconds from one state to the next."""
         raise NotImplementedError
 
-    def terminated(self, qpos, qvel):
+    def terminated(self, qpos: Any, qvel: Any) -> Any:
         """Does the episode end here, before its time is over? Booleans (...)."""
         return ~finite(qpos, qvel)
 
-    def outcome(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def outcome(
+        self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: float,
+    ) -> Any:  # fmt: skip
         """(reward, its terms, terminated) of a step, for those who need them all: they may have work in common."""
         reward, terms = self.reward(qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt)
         return reward, terms, self.terminated(qpos_after, qvel_after)
 
-    def position(self, qpos):
+    def position(self, qpos: Any) -> dict[str, Any]:
         """Where the robot is, {axis: (...)} in metres, for people who watch; nothing where there is no such thing."""
         return {}
 
@@ -112,7 +115,7 @@ class Locomotion(Task):
             cls.outcome = Task.outcome
 
     @property
-    def goals(self):
+    def goals(self) -> Any:
         since = f" after {self.settle:g} s" if self.settle else ""
         height = (Goal("lowest trunk", "m", low=self.least_height),) if np.isfinite(self.least_height) else ()
         return (
@@ -121,29 +124,29 @@ class Locomotion(Task):
             *height,
         )
 
-    def measure(self, trajectory):
+    def measure(self, trajectory: Any) -> Any:
         q, time = trajectory.qpos, elapsed(trajectory)
         k = int(np.searchsorted(time, self.settle - 1e-9))
         speed = (q[-1, :, 0] - q[k, :, 0]) / (time[-1] - time[k])
         measured = [speed, tilt(q, self.horizontal).max(axis=0), q[:, :, self.horizontal].min(axis=0)]
         return np.stack(measured[: len(self.goals)], axis=-1)
 
-    def objective(self, scene):
+    def objective(self, scene: Any) -> Any:
         """Speed along x while the robot is on its feet; one that has fallen pays for the time that is left."""
         drop = 0.6 if np.isinf(self.least_height) else 1.0 - self.least_height / scene.qpos0[self.horizontal]
         fall = (self.most_tilt if self.horizontal == 1 else np.sin(self.most_tilt / 2), drop, 1.0)
         return RunForward(scene.model, scene.qpos0, fall=fall)
 
-    def observation(self, qpos, qvel):
+    def observation(self, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         if self.velocity_clip < np.inf:
             qvel = np.minimum(np.maximum(qvel, -self.velocity_clip), self.velocity_clip)  # half the time of np.clip
         return np.concatenate([np.asarray(qpos)[..., self.horizontal :], qvel], axis=-1)
 
-    def reward(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def reward(self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: Any) -> Any:
         healthy = self.healthy(qpos_after, qvel_after) if self.healthy_reward else None
         return self._paid(qpos_before, ctrl, qpos_after, dt, healthy)
 
-    def outcome(self, qpos_before, qvel_before, ctrl, qpos_after, qvel_after, dt):
+    def outcome(self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: Any) -> Any:
         healthy = self.healthy(qpos_after, qvel_after)
         return *self._paid(qpos_before, ctrl, qpos_after, dt, healthy), ~healthy
 
@@ -158,7 +161,7 @@ class Locomotion(Task):
             terms["survive"] = self.healthy_reward * healthy.astype(float)
         return sum(terms.values()), terms
 
-    def healthy(self, qpos, qvel):
+    def healthy(self, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         """Is the robot still on its feet? Booleans (...); never in a state that is not finite."""
         qpos, qvel = np.asarray(qpos), np.asarray(qvel)
         if qpos.ndim == 1:
@@ -186,10 +189,10 @@ class Locomotion(Task):
         low, high = self.healthy_state
         return self.healthy_state == _ANY or low < min(state) and max(state) < high
 
-    def terminated(self, qpos, qvel):
+    def terminated(self, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         return ~self.healthy(qpos, qvel)
 
-    def position(self, qpos):
+    def position(self, qpos: ArrayLike) -> Any:
         return {axis: coordinate(qpos, i) for i, axis in enumerate("xy"[: self.horizontal])}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import mujoco
 import pytest
@@ -16,8 +17,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # One kernel for all robots of this process; tests/test_features.py compares it with those of each robot's own, and
 # PULLBACK_TEST_FEATURES=robot runs any test as a user's process would. Of several test processes each has about one
 # core, so it compiles no kernels for several threads; tests/physics/test_forms.py and test_invariance.py use those.
+# `pytest -m smoke` is a look at one robot, for which everything would take too long.
 THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else None
-engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "all"), threads=THREADS)
+SMOKE = "smoke" in sys.argv
+engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "robot" if SMOKE else "all"), threads=THREADS)
 
 # Tests of one line share a kernel that takes most of a minute to compile: one of several test processes does, not each.
 TOGETHER = (

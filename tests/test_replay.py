@@ -44,6 +44,15 @@ def test_energies_poses_and_jacobians(both):
             np.testing.assert_allclose(body_jacobian(model, seen, row, body), jacobian, atol=1e-10)
 
 
+def test_positions_alone(both):
+    model, _, run, seen = both
+    found = replay(model, run.qpos[:, 0], every=40)
+    np.testing.assert_array_equal(found.xpos, seen.xpos[::40])
+    assert found.time[1] == pytest.approx(40 * 0.005) and not found.kinetic.any()
+    with pytest.raises(ValueError, match=r"trajectory: got an array of shape \(3,\), allowed: \(rows, worlds, "):
+        replay(model, np.zeros(3))
+
+
 def test_contact_forces_are_in_world_axes_and_carry_the_weight(both):
     model, mj, run, seen = both
     data = mujoco.MjData(mj)

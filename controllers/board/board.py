@@ -13,6 +13,7 @@ from controllers.board.table import best, markdown, ratios, times, work
 from engine import files
 from engine.lock import FolderLock
 from engine.view import plot_board
+from engine.words import meant
 
 # Random search goes on until it has spent so many times the steps of the cheapest gradient method that solved the task,
 # so that the ratio is established, and for so many seconds at least.
@@ -201,5 +202,5 @@ def _start_up():
 def _chosen(what, given, known):
     for name in given or ():
         if name not in known:
-            raise ValueError(f"{what} {name!r}; allowed: {', '.join(known)}")
+            raise ValueError(f"{what} {name!r}{meant(name, known)}; allowed: {', '.join(known)}")
     return tuple(k for k in known if not given or k in given)

@@ -1,5 +1,5 @@
 """The commands of `pullback`, one file each: `add(commands)` declares the arguments, `run(args)` does it."""
 
-from engine.commands import bench, board, check, info, optimize, plot, view
+from engine.commands import bench, board, check, info, list, optimize, plot, view
 
-COMMANDS = (optimize, board, view, plot, check, bench, info)
+COMMANDS = (optimize, board, view, plot, check, bench, info, list)

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from engine.commands.common import DONE, Output, positive, robot
+from engine.commands.common import DONE, Output, add_wishes, positive, robot, wishes
 
 REPETITIONS = 5
 
@@ -15,21 +15,22 @@ def add(commands):
     p.add_argument("--steps", type=int, default=500, help="physics steps of a rollout (default 500)")
     p.add_argument("--worlds", type=int, nargs="+", default=[1, 64], help="numbers of worlds (default 1 64)")
     p.add_argument("--json", action="store_true", help="one JSON object a row")
+    add_wishes(p)
     p.set_defaults(run=run)
 
 
 def run(args):
     positive(args, "steps")
-    chosen, out = robot(args.robot), Output(args.json)
+    chosen, out = robot(args.robot, wishes(args)), Output(args.json)
     out.say(f"{chosen.name}: {args.steps} steps, medians of {REPETITIONS}; compiling")
     out.say(f"{'worlds':>6}  {'forward us':>10}  {'forward + backward us':>21}  {'ratio':>6}   per step and world")
     for worlds in args.worlds:
         forward, both = _ours(chosen, args.steps, worlds)
         out.say(f"{worlds:6d}  {forward:10.2f}  {both:21.2f}  {both / forward:6.2f}")
         out.record("bench", worlds=worlds, forward_us=forward, gradient_us=both)
-    theirs = _mujoco(args.robot, chosen, args.steps)
+    theirs = None if wishes(args) else _mujoco(args.robot, chosen, args.steps)
     if theirs is None:
-        out.say("MuJoCo: only for a robot file, with the mujoco package installed (pip install 'pullback[mjcf]')")
+        out.say("MuJoCo: only for a robot file as it is, with the mujoco package (pip install 'pullback[mjcf]')")
     else:
         out.say(f"MuJoCo, one world, one thread: {theirs:.2f} us a step")
         out.record("mujoco", forward_us=theirs)

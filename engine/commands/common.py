@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.words import meant, neighbours
+
 # 0 is success; argparse ends with 2 itself
 DONE, NOT_REACHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 START = ("home", "stand", "standing", "default")  # keyframes that robots are meant to start in
@@ -62,9 +64,10 @@ def add_wishes(p):
     group = p.add_argument_group("what a robot file does not say")
     group.add_argument("--floating", nargs="?", const=True, type=float, metavar="HEIGHT",
                        help="the body that stands on the world moves freely, from this height (m)")  # fmt: skip
-    group.add_argument("--floor", nargs="?", const=True, type=float, metavar="HEIGHT",
+    group.add_argument("--floor", "--ground", nargs="?", const=True, type=float, metavar="HEIGHT",
                        help="a plane at this height (m), or at 0")  # fmt: skip
-    group.add_argument("--actuators", nargs="*", metavar="JOINT", help="on these joints, or on all that have none")
+    group.add_argument("--actuators", nargs="*", metavar="JOINT",
+                       help="on these joints, or on all that have none: motor, position (with --kp)")  # fmt: skip
     group.add_argument("--kp", type=float, help="they are servos with this gain, instead of motors")
     group.add_argument("--kd", type=float, help="and with this damping")
     group.add_argument("--collide", choices=("all", "ground", "none"), help="what meets what (default: as in the file)")
@@ -74,8 +77,8 @@ def wishes(args):
     """Arguments for `load` from the options of `add_wishes`."""
     given = {name: getattr(args, name) for name in ("floating", "floor", "actuators", "kp", "kd", "collide")}
     given = {name: value for name, value in given.items() if value is not None}
-    if given.get("actuators") == []:
-        given["actuators"] = True
+    if given.get("actuators") in ([], ["motor"], ["position"]):
+        given["actuators"] = given["actuators"][0] if given["actuators"] else True
     return given
 
 
@@ -86,7 +89,8 @@ def is_file(name):
     if name in scenes.names():
         return False
     if not Path(name).exists():
-        raise ValueError(f"{name!r} is neither a file nor a built-in scene; scenes: {', '.join(scenes.names())}")
+        near = meant(name, scenes.names()) or meant(name, neighbours(name))
+        raise ValueError(f"{name!r} is neither a file nor a built-in scene{near}; scenes: {', '.join(scenes.names())}")
     return True
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from engine.commands.common import DONE, Output
 from engine.commands.recorded import end_adjoint, recording, world_of
 from engine.files import read_table
+from engine.words import meant
 
 SERIES = ("qpos", "qvel", "act", "ctrl", "sensordata")
 _FPS = 25
@@ -25,7 +26,8 @@ def run(args):
     words = args.quantity or [name for name in PICTURES if name not in ("animation", "video")]
     for word in words:
         if word.partition(":")[0] not in PICTURES:
-            raise ValueError(f"quantity: got {word!r}, allowed: {', '.join(PICTURES)}")
+            near = meant(word.partition(":")[0], PICTURES)
+            raise ValueError(f"quantity: got {word!r}{near}, allowed: {', '.join(PICTURES)}")
     job = Plots(recording(args.run_folder), args)
     out = Output(args.json)
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +136,7 @@ class Plots:
         metrics = {k: a for k, a in read_table(table, "a run's metrics").items() if k != "iteration"}
         for k in words:
             if k not in metrics:
-                raise ValueError(f"loss: no column {k!r}; there are: {', '.join(metrics)}")
+                raise ValueError(f"loss: no column {k!r}{meant(k, metrics)}; there are: {', '.join(metrics)}")
         shown = {f"{k} (m)" if k.endswith("distance") else k: metrics[k] for k in words or metrics}
         return plot_loss(self.folder / "loss.png", shown, title=self.run.name)
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.words import meant
+
 RUN_FILE = "run.npz"
 
 
@@ -33,7 +35,7 @@ def world_of(run, label):
     labels = distinct(run.labels)
     if label in labels:
         return labels.index(label)
-    raise ValueError(f"--world: got {label!r}, allowed: {', '.join(labels)}")
+    raise ValueError(f"--world: got {label!r}{meant(label, labels)}, allowed: {', '.join(labels)}")
 
 
 def along(model):

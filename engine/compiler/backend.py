@@ -36,7 +36,9 @@ class Settings:
         return ti.f64 if self.precision == "f64" else ti.f32
 
 
-def init(arch="cpu", precision=None, threads=None, features="robot"):
+def init(
+    arch: str = "cpu", precision: str | None = None, threads: int | None = None, features: str = "robot",
+) -> Settings:  # fmt: skip
     """Decide what the engine runs on; optional, the first simulator decides for the defaults.
 
     arch: "cpu" or "cuda" (an NVIDIA GPU; with several, CUDA_VISIBLE_DEVICES chooses).

@@ -10,6 +10,7 @@ from k on decide,
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.clocks import one_clock, row_times
 from engine.diff.schedule import Reverse
@@ -34,19 +35,22 @@ class Adjoint:
     gradients: Gradients
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         return one_clock(self.times)
 
     @property
-    def ctrl(self):
+    def ctrl(self) -> np.ndarray:
         return self.gradients.ctrl
 
-    def norms(self):
+    def norms(self) -> dict[str, np.ndarray]:
         """{"qpos": (steps + 1, worlds), "qvel": ..., "act": ..., "ctrl": (steps, worlds)}: Euclidean norms."""
         return {name: np.linalg.norm(getattr(self, name), axis=-1) for name in ("qpos", "qvel", "act", "ctrl")}
 
 
-def adjoint(tape: Tape, qpos=None, qvel=None, act=None, ctrl=None, sensordata=None) -> Adjoint:
+def adjoint(
+    tape: Tape, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None, act: ArrayLike | None = None,
+    ctrl: ArrayLike | None = None, sensordata: ArrayLike | None = None,
+) -> Adjoint:  # fmt: skip
     """Differentiate the tape's last rollout as `tape.backward` does, one launch for each control step.
 
     Cotangents and errors are those of `Tape.backward`; so are the values at the start and of `gradients`, bit for bit.

@@ -9,6 +9,7 @@ from engine.diff.tape import APPLIED, MOCAP
 from engine.finite import within
 from engine.model.elements.key import start_state
 from engine.simulator import Simulator
+from engine.words import meant
 
 ARGUMENTS = ("qpos", "qvel", "act", "ctrl")
 COTANGENTS = tuple(f"cotangent of {name}" for name in ("qpos", "qvel", "act", "sensordata"))
@@ -58,7 +59,8 @@ def theta_slots(model, names):
     layout, slots = theta_layout(model)[0], {}
     for name in names:
         if name not in layout:
-            raise ValueError(f"params: no differentiable parameter {name!r}; there are: {', '.join(layout)}")
+            known = f"{meant(name, layout)}; there are: {', '.join(layout)}"
+            raise ValueError(f"params: no differentiable parameter {name!r}{known}")
         shape = np.shape(parameter(model, name))
         at = layout[name][0]
         slots[name] = (slice(at, at + int(np.prod(shape))), shape)

@@ -6,16 +6,19 @@ left-hand difference differ by t f'', in proportion to t; what does not shrink w
 contact being made, lies between the two points, and no derivative is to be had there.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.compiler.backend import np_real
-from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS
+from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS, Tape
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.schema import ANY, SIGNS
 from engine.simulator import whole
+from engine.words import meant
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"
 LADDER = np.array([10.0, 1.0, 0.1, 0.01])
@@ -46,11 +49,11 @@ class Report:
     "zero"             both exactly zero: this input never reaches the loss
     """
 
-    def __init__(self, entries):
+    def __init__(self, entries: list[Entry]) -> None:
         self.entries = entries
 
     @property
-    def verdicts(self):
+    def verdicts(self) -> dict[str, str]:
         """{input: its worst verdict}."""
         order = (ZERO, OK, NOT_SMOOTH, WRONG)
         worst = {}
@@ -59,10 +62,10 @@ class Report:
         return worst
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         return all(e.verdict in (OK, ZERO) for e in self.entries)
 
-    def __str__(self):
+    def __str__(self) -> str:
         width = max([len(e.input) for e in self.entries], default=5)
         lines = [f"{'input':{width}}  {'adjoint':>14}  {'difference':>14}  {'error':>8}  {'known to':>8}  verdict"]
         for e in self.entries:
@@ -71,8 +74,11 @@ class Report:
         return "\n".join(lines)
 
 
-def gradcheck(tape, loss, wrt=("ctrl", "qpos0"), controls=None, qpos0=None, qvel0=None, directions=2, eps=None,
-              rtol=1e-6, seed=0):  # fmt: skip
+def gradcheck(
+    tape: Tape, loss: Callable[[Any], tuple[float, dict[str, np.ndarray]]],
+    wrt: str | Sequence[str] = ("ctrl", "qpos0"), controls: Any = None, qpos0: ArrayLike | None = None,
+    qvel0: ArrayLike | None = None, directions: int = 2, eps: float | None = None, rtol: float = 1e-6, seed: int = 0,
+) -> Report:  # fmt: skip
     """Compare `tape.backward` with central differences of whole rollouts; returns a Report.
 
     loss(trajectory) -> (value, {output: cotangent}), the cotangents being dvalue/d(trajectory.output).
@@ -192,7 +198,8 @@ class _Case:
         for name in wrt:
             if name not in self.names():
                 hint = "; params needs a controller" if name == "params" else ""
-                raise ValueError(f"gradcheck: wrt: got {name!r}, allowed: {', '.join(self.names())}{hint}")
+                raise ValueError(f"gradcheck: wrt: got {name!r}{meant(name, self.names())}, allowed: "
+                                 f"{', '.join(self.names())}{hint}")  # fmt: skip
 
     def reset(self):
         """Everything as at the start of the rollout under test."""

@@ -19,7 +19,7 @@ from engine.simulator import Simulator, whole
 COST = 6  # of a step with its derivatives, in steps, roughly
 
 
-def linearize(sim, frame_skip=1):
+def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """A (worlds, 2nv+na, 2nv+na), B (worlds, 2nv+na, nu): dx' = A dx + B du at the simulator's state and controls.
 
     x = (dq, qvel, act), dq in the tangent space, as in MuJoCo's mjd_transitionFD. One control step is `frame_skip`

@@ -7,10 +7,13 @@ alone, so a snapshot of the state is enough to compute a stretch of the rollout 
 
 import math
 import weakref
+from collections.abc import Iterator, KeysView
 from copy import deepcopy
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine import schema as s
 from engine.arrays import Pack, data_pack, pack_bytes, parameter, theta_layout
@@ -18,12 +21,13 @@ from engine.compiler.backend import np_real
 from engine.compiler.memory import clear, copy, zeros
 from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
 from engine.diff.program import bind_program
-from engine.diff.push import pushed
+from engine.diff.push import Tangents, pushed
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
 from engine.model.coordinates import qpos_to_tangent, quat_gradient, tangent_to_qpos
 from engine.simulator import Simulator, checked, numbers, require_finite, whole
+from engine.words import meant, shapes
 
 # What a rollout holds: the reverse pass takes it as it was at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
@@ -45,22 +49,26 @@ class ModelGradients:
     def _layout(self):
         return theta_layout(self._model)[0]
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         return self.per_world(name).sum(axis=0)
 
-    def per_world(self, name):
+    def per_world(self, name: str) -> np.ndarray:
         """The same before the sum, (worlds, ...)."""
         if name not in self._layout:
-            raise KeyError(f"no gradient with respect to {name!r}; there are: {', '.join(self._layout)}")
+            known = f"{meant(name, self._layout)}; there are: {', '.join(self._layout)}"
+            raise KeyError(f"no gradient with respect to {name!r}{known}")
         at, _ = self._layout[name]
         shape = np.shape(parameter(self._model, name))
         return self.theta_bar[:, at : at + int(np.prod(shape))].reshape(len(self.theta_bar), *shape)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._layout)
 
-    def keys(self):
+    def keys(self) -> KeysView[str]:
         return self._layout.keys()
+
+    def __repr__(self):
+        return f"<gradients of parameters, each summed over {len(self.theta_bar)} worlds: {', '.join(self)}>"
 
 
 class Gradients:
@@ -74,10 +82,25 @@ class Gradients:
     step; of a pose that was held, sum over the steps. A quaternion counts normalised: the gradient is across it.
     """
 
+    ctrl: np.ndarray
+    params: np.ndarray
+    qpos0: np.ndarray
+    qvel0: np.ndarray
+    act0: np.ndarray
+    model: ModelGradients
+    qfrc_applied: np.ndarray
+    xfrc_applied: np.ndarray
+    mocap_pos: np.ndarray
+    mocap_quat: np.ndarray
+
     def __init__(self, ctrl, params, qpos0, qvel0, act0, model, qfrc_applied, xfrc_applied, mocap_pos, mocap_quat):
         self.ctrl, self.params, self.qpos0, self.qvel0, self.act0, self.model = ctrl, params, qpos0, qvel0, act0, model
         self.qfrc_applied, self.xfrc_applied = qfrc_applied, xfrc_applied
         self.mocap_pos, self.mocap_quat = mocap_pos, mocap_quat
+
+    def __repr__(self):
+        arrays = {n: a for n, a in vars(self).items() if n != "model"}
+        return f"<Gradients: {shapes(arrays)}, model: {', '.join(self.model)}>"
 
 
 class Tape:
@@ -92,7 +115,15 @@ class Tape:
     Raises ValueError when the budget is too small, before anything is allocated, naming what is possible.
     """
 
-    def __init__(self, sim, steps, frame_skip=1, memory="1GiB", record_every=1):
+    sim: Simulator
+    steps: int
+    frame_skip: int
+    every: int
+    rows: int
+
+    def __init__(
+        self, sim: Simulator, steps: int, frame_skip: int = 1, memory: int | str = "1GiB", record_every: int = 1,
+    ) -> None:  # fmt: skip
         if not isinstance(sim, Simulator):
             raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
         self.sim = sim
@@ -151,32 +182,38 @@ class Tape:
     def __copy__(self):  # two tapes on one memory would spoil each other's gradients
         return deepcopy(self)
 
+    def __repr__(self):
+        sim = self.sim
+        steps = f"{self.steps} control steps of {self.frame_skip}, {sim.worlds} worlds of {sim.model.name!r}"
+        held = "no rollout yet" if self._start is None else "holds a rollout"
+        return f"<Tape: {steps}, {self.rows} rows, {format_bytes(self.bytes)}; {held}>"
+
     @property
-    def fixed_bytes(self):
+    def fixed_bytes(self) -> int:
         """Bytes of everything but records and snapshots."""
         outputs = pack_bytes("trajectory", self._elements)
         return outputs + sum(p.nbytes for p in (self.pack, self.cot, self.adj))
 
     @property
-    def bytes(self):
+    def bytes(self) -> int:
         """Bytes of all buffers that the tape owns."""
         return sum(p.nbytes for p in (self.pack, self.traj, self.cot, self.adj)) + sum(
             a.nbytes for slot in self.slots for a in slot.values()
         )
 
-    def plan(self):
+    def plan(self) -> str:
         """The schedule in words: what is stored, how much is computed twice, and all bytes."""
         return f"{self.schedule}\ntape buffers in all: {format_bytes(self.bytes)} of {format_bytes(self.memory)}"
 
     @property
-    def start(self):
+    def start(self) -> dict[str, np.ndarray]:
         """The state before the last rollout, {name: (worlds, ...)}: all that decides it, with model and controls."""
         if self._start is None:
             raise StaleTapeError("start: this tape has no finished rollout; call rollout first")
         return {name: a.copy() for name, a in self._start["state"].items()}
 
     @property
-    def trajectory(self):
+    def trajectory(self) -> Trajectory:
         """The Trajectory of the last rollout."""
         if self._start is None:
             raise StaleTapeError("trajectory: this tape has no finished rollout; call rollout first")
@@ -189,7 +226,9 @@ class Tape:
 
     # -------------------------------------------------------------------------------------------------- rollout
 
-    def rollout(self, controls, mocap_pos=None, mocap_quat=None):
+    def rollout(
+        self, controls: Any, mocap_pos: ArrayLike | None = None, mocap_quat: ArrayLike | None = None,
+    ) -> Trajectory:  # fmt: skip
         """Run all steps from the simulator's state; the simulator ends in the last state.
 
         controls: array (steps, worlds, nu) or (steps, nu), or a controller (package `controllers`). mocap_pos,
@@ -301,7 +340,10 @@ class Tape:
 
     # -------------------------------------------------------------------------------------------------- derivatives
 
-    def push(self, qpos0=None, qvel0=None, act0=None, ctrl=None):
+    def push(
+        self, qpos0: ArrayLike | None = None, qvel0: ArrayLike | None = None, act0: ArrayLike | None = None,
+        ctrl: ArrayLike | None = None,
+    ) -> Tangents:  # fmt: skip
         """Tangents of the last rollout along a direction of its start and controls: the forward twin of `backward`.
 
         qpos0 (worlds, nq; in its own coordinates), qvel0 (worlds, nv), act0 (worlds, na), ctrl (steps, worlds, nu): the
@@ -314,7 +356,10 @@ class Tape:
             raise ValueError("push: got a rollout with a controller, allowed: one of controls given as an array")
         return pushed(self, self.outputs["ctrl"], qpos0, qvel0, act0, ctrl)
 
-    def backward(self, qpos=None, qvel=None, act=None, ctrl=None, sensordata=None):
+    def backward(
+        self, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None, act: ArrayLike | None = None,
+        ctrl: ArrayLike | None = None, sensordata: ArrayLike | None = None,
+    ) -> Gradients:  # fmt: skip
         """Gradients of a loss from its cotangents: dloss/d(output), arrays of the outputs' shapes, any subset.
 
         qpos' cotangent is in its own coordinates (nq). May be called again for another loss of the same rollout.

@@ -1,9 +1,13 @@
 """Trajectory: what a rollout recorded, in memory of its own."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from engine.clocks import one_clock, row_times
 from engine.compiler.memory import duplicate
+from engine.words import meant, shapes
 
 
 class Trajectory:
@@ -21,6 +25,15 @@ class Trajectory:
     next rollout uses the buffers again. The copies count beyond the tape's budget of memory.
     """
 
+    qpos: np.ndarray
+    qvel: np.ndarray
+    act: np.ndarray
+    sensordata: np.ndarray
+    ctrl: np.ndarray
+    mocap_pos: np.ndarray
+    mocap_quat: np.ndarray
+    eq_active: np.ndarray
+
     def __init__(self, outputs, times):
         """outputs: {name: array}, the caller's own. times: (rows, worlds)."""
         self.__dict__.update(outputs, times=times)
@@ -33,27 +46,35 @@ class Trajectory:
         made._views, made._clock = dict(views), (start, rows, seconds)
         return made
 
-    def __getattr__(self, name):  # what has not been asked for yet
-        views = self.__dict__.get("_views", {})
-        view = views.get(name)
-        if view is None:
-            if name in self.__dict__:  # another thread has just asked for it
-                return self.__dict__[name]
-            known = [n for n in (*self.__dict__, *views) if not n.startswith("_")]
-            raise AttributeError(f"trajectory has no {name!r}; it has: {', '.join(known)}, times, time")
-        copied = self.__dict__.setdefault(name, duplicate(view))
-        views.pop(name, None)
-        return copied
+    if not TYPE_CHECKING:  # which would think that it has anything
+
+        def __getattr__(self, name):  # what has not been asked for yet
+            views = self.__dict__.get("_views", {})
+            view = views.get(name)
+            if view is None:
+                if name in self.__dict__:  # another thread has just asked for it
+                    return self.__dict__[name]
+                known = [n for n in (*self.__dict__, *views) if not n.startswith("_")]
+                near = meant(name, known)
+                raise AttributeError(f"trajectory has no {name!r}{near}; it has: {', '.join(known)}, times, time")
+            copied = self.__dict__.setdefault(name, duplicate(view))
+            views.pop(name, None)
+            return copied
+
+    def __repr__(self):
+        """Shapes alone: what has not been asked for is not copied."""
+        arrays = self.__dict__ | self._views
+        return f"<Trajectory: {shapes({n: a for n, a in arrays.items() if not n.startswith('_')})}>"
 
     @cached_property
-    def times(self):
+    def times(self) -> np.ndarray:
         return row_times(*self._clock)
 
     @property
-    def time(self):
+    def time(self) -> np.ndarray:
         return one_clock(self.times)
 
-    def keep(self):
+    def keep(self) -> "Trajectory":
         """Copy what has not been asked for yet: the buffers are about to be used again. Returns self."""
         for name in list(self._views):
             getattr(self, name)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.words import meant
+
 from .errors import ModelError
 
 
@@ -157,7 +159,7 @@ def check_known(who, given, known):
     """Refuse names of attributes that do not exist."""
     for name in given:
         if name not in known:
-            raise ModelError(f"{who}: unknown attribute {name!r}; allowed: {', '.join(known)}")
+            raise ModelError(f"{who}: unknown attribute {name!r}{meant(name, known)}; allowed: {', '.join(known)}")
 
 
 def check_values(table, who, given):

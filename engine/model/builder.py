@@ -11,13 +11,18 @@ Angles are radians, `euler` turns about the moving x, y, z axes. An element must
 call checks everything before it changes the builder. Bodies end up in the order MuJoCo gives them: depth first.
 """
 
+from typing import Any
+
 import numpy as np
+
+from engine.words import meant
 
 from .assemble import assemble
 from .attributes import check_values, read_attributes
 from .elements import KINDS, OPTION, Methods
 from .elements.option import Option
 from .errors import ModelError
+from .model import Model
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _DEFAULTED = [kind.name for kind in KINDS if kind.defaulted]
@@ -26,7 +31,7 @@ _DEFAULTED = [kind.name for kind in KINDS if kind.defaulted]
 class ModelBuilder(Methods):
     """Collects elements; `compile` makes the Model. Methods that add an element, one file a kind, return its name."""
 
-    def __init__(self, name="model", *, settotalmass=None, **option):
+    def __init__(self, name: str = "model", *, settotalmass: float | None = None, **option: Any) -> None:
         self.name, self.settotalmass = name, settotalmass
         if settotalmass is not None and not (np.isfinite(settotalmass) and settotalmass > 0):
             raise ModelError(f"{name}: settotalmass = {settotalmass!r}; allowed: a positive number")
@@ -35,14 +40,14 @@ class ModelBuilder(Methods):
             vars(self).update(kind.start())
         self._defaults = {kind: {} for kind in _DEFAULTED}
 
-    def default(self, kind, **attributes):
+    def default(self, kind: str, **attributes: Any) -> None:
         """Attributes of elements of a kind (joint, geom, site, actuator, pair) that are added from now on."""
         if kind not in _DEFAULTED:
             raise ModelError(f"default {kind!r}; allowed: {', '.join(_DEFAULTED)}")
         check_values(_KINDS[kind].attributes, f"default {kind}", attributes)
         self._defaults[kind].update(attributes)
 
-    def compile(self):
+    def compile(self) -> Model:
         """The Model of everything added so far; the builder can go on being used."""
         return assemble(self)
 
@@ -69,7 +74,7 @@ class ModelBuilder(Methods):
         table = getattr(self, _KINDS[kind].plural)
         if not isinstance(name, str) or name not in table:
             known = ", ".join(repr(n) for n in table if isinstance(n, str)) or "none has a name"
-            raise ModelError(f"{who}: no {kind} {name!r}; there are: {known}")
+            raise ModelError(f"{who}: no {kind} {name!r}{meant(name, table)}; there are: {known}")
         return table[name]
 
     @staticmethod

@@ -1,5 +1,7 @@
 """What is raised when a robot cannot be built or imported."""
 
+from typing import Any
+
 from .report import grouped
 
 
@@ -13,7 +15,7 @@ class UnsupportedError(ModelError):
 
     SHOWN = 40  # lines in the message; `refused` has them all
 
-    def __init__(self, source, refused):
+    def __init__(self, source: Any, refused: Any) -> None:
         self.source, self.refused = source, grouped(refused)
         lines = [f"{source} uses {len(self.refused)} thing(s) that the engine does not support:"]
         lines += [f"  - {line}" for line in self.refused[: self.SHOWN]]

@@ -4,7 +4,9 @@ Nothing is approximated: what a file uses is taken over, translated exactly (and
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -21,10 +23,27 @@ from .validate import validate
 from .wishes import Wishes
 
 
+@overload
 def load(
-    source, *, assets=None, report=False, floating=False, floor=False, actuators=None, kp=None, kd=None, collide=None,
-    sense=None,
-):  # fmt: skip
+    source: Any, *, assets: dict[str, bytes] | None = None, report: Literal[False] = False,
+    floating: bool | float = False, floor: bool | float = False, actuators: Any = None, kp: float | None = None,
+    kd: float | None = None, collide: str | None = None, sense: str | Sequence[str] | None = None,
+) -> Model: ...  # fmt: skip
+
+
+@overload
+def load(
+    source: Any, *, assets: dict[str, bytes] | None = None, report: Literal[True],
+    floating: bool | float = False, floor: bool | float = False, actuators: Any = None, kp: float | None = None,
+    kd: float | None = None, collide: str | None = None, sense: str | Sequence[str] | None = None,
+) -> ImportReport: ...  # fmt: skip
+
+
+def load(
+    source: Any, *, assets: dict[str, bytes] | None = None, report: bool = False, floating: bool | float = False,
+    floor: bool | float = False, actuators: Any = None, kp: float | None = None, kd: float | None = None,
+    collide: str | None = None, sense: str | Sequence[str] | None = None,
+) -> Any:  # fmt: skip
     """Model from an MJCF or URDF file (a path), from XML text, or from a compiled mujoco.MjModel.
 
     assets     {file name: bytes} for meshes and included files that the file or text refers to
@@ -34,7 +53,8 @@ def load(
 
     floating   True: the body that stands on the world gets a free joint; a number: its height above the origin, m
     floor      True: a plane named "floor" at the height 0; a number: its height, m
-    actuators  True: one for each hinge and slide that has none; names of joints; or {joint: {"kp": .., "kd": ..}}.
+    actuators  True: one for each hinge and slide that has none, or in a word "motor" or "position" (with a kp); names
+               of joints; or {joint: {"kp": .., "kd": ..}}.
                Each has its joint's name. Its force is limited by the joint's actuatorfrcrange (a URDF's effort)
     kp, kd     of those: N m/rad or N/m, N m s/rad or N s/m; without kp they are motors, whose control is the force,
                with it position servos, whose control is limited by the joint's range

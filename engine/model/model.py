@@ -1,13 +1,17 @@
 """Model: the constants of one robot, as NumPy arrays with MuJoCo's names."""
 
 import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from engine.words import meant
 
 from .elements import KINDS
 from .elements.key import take_keyframes
 from .elements.kind import cast
 from .elements.mesh import take_meshes
+from .elements.option import Option
 from .errors import ModelError
 from .fields import FIELDS, NAMED, OWNERS, SIZED_BY, fields_of
 
@@ -24,6 +28,34 @@ class Model:
     gain "fixed" is `gainprm = [g, 0, 0]`, its bias "none" is `biasprm = 0`).
     """
 
+    if TYPE_CHECKING:  # what the kinds of elements give it
+        name: str
+        opt: Option
+        nq: int
+        nv: int
+        nu: int
+        na: int
+        nbody: int
+        njnt: int
+        ngeom: int
+        nsite: int
+        nsensor: int
+        nsensordata: int
+        nmocap: int
+        neq: int
+        ntendon: int
+        npair: int
+        report: Any
+
+        def body(self, name: str) -> int: ...
+        def joint(self, name: str) -> int: ...
+        def geom(self, name: str) -> int: ...
+        def site(self, name: str) -> int: ...
+        def actuator(self, name: str) -> int: ...
+        def sensor(self, name: str) -> int: ...
+        def key(self, name: str) -> int: ...
+        def __getattr__(self, name: str) -> Any: ...
+
     def __init__(self, opt, arrays, names=None, *, name="", meshes=(), keyframes=None, report=None):
         self.opt, self.name, self.report = opt, name, report
         self.regular = None  # the arrays for which validate has found the mass matrix regular, as bytes
@@ -36,11 +68,11 @@ class Model:
             setattr(self, f"{kind}_names", list((names or {}).get(kind, default)))
         take_keyframes(self, keyframes)
 
-    def copy(self):
+    def copy(self) -> "Model":
         """An independent copy: changing its arrays leaves this one alone."""
         return copy.deepcopy(self)
 
-    def label(self, kind, index):
+    def label(self, kind: str, index: int) -> str:
         """How error messages call an element: its name, or its number where it has none."""
         name = getattr(self, f"{kind}_names")[index]
         return f"{kind} '{name}'" if name else f"{kind} {index}"
@@ -57,9 +89,9 @@ class Model:
         if name and name in names:
             return names.index(name)
         known = ", ".join(repr(n) for n in names if n) or "none has a name"
-        raise ModelError(f"{self.name or 'model'} has no {kind} {name!r}; it has: {known}")
+        raise ModelError(f"{self.name or 'model'} has no {kind} {name!r}{meant(name, names)}; it has: {known}")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Model {self.name!r}: nq={self.nq} nv={self.nv} nu={self.nu} nbody={self.nbody} npair={self.npair}>"
 
 

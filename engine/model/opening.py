@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.words import meant, neighbours
+
 from . import older
 from .urdf import prepare, robot_of
 
@@ -52,7 +54,7 @@ def opened(mujoco, source, assets, wishes):
     if not text.startswith("<"):
         path = Path(source).expanduser()
         if not _is_file(path):
-            named = f"{str(path)[:_SHOWN]}..." if len(str(path)) > _SHOWN else path
+            named = f"{str(path)[:_SHOWN]}..." if len(str(path)) > _SHOWN else f"{path}{meant(str(path), neighbours(path))}"
             raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
     robot = robot_of(content)

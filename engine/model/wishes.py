@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.words import meant
+
 from .errors import ModelError
 
 COLLIDE = ("all", "ground", "none")
+KINDS = ("motor", "position")  # of actuators that are added, in a word; with kp they are servos anyway
 
 
 @dataclass
@@ -41,6 +44,11 @@ class Wishes:
                 raise ValueError(f"{name} = {value!r}; allowed: a finite number, 0 or more")
             if value is not None and self.actuators is None:
                 raise ValueError(f"{name} = {value!r} without actuators; allowed: with actuators, True or names")
+        if isinstance(self.actuators, str) and self.actuators in KINDS:
+            if (self.actuators == "position") != (self.kp is not None):
+                allowed = "with a kp, their gain" if self.kp is None else "without kp, which makes servos"
+                raise ValueError(f"actuators = {self.actuators!r}, kp = {self.kp!r}; allowed: {allowed}")
+            self.actuators = True
 
     def __bool__(self):
         return bool(self._said())
@@ -78,7 +86,8 @@ class Wishes:
         for name, own in settings.items():
             if name not in single:
                 known = ", ".join(single) or "none has a name"
-                raise ModelError(f"{title}: actuators: no hinge or slide joint {name!r}; there are: {known}")
+                raise ModelError(f"{title}: actuators: no hinge or slide joint {name!r}{meant(name, single)}; "
+                                 f"there are: {known}")  # fmt: skip
             if spec.actuator(name) is not None:
                 raise ModelError(f"{title}: actuators: an actuator of that name exists, {name!r}; allowed: a new name")
             kp, kd = self.kp, self.kd
@@ -191,7 +200,8 @@ def _below(body):
 
 def _names(names):
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, or {{name: {{'kp': .., 'kd': ..}}}}")
+        raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, 'motor', "
+                         f"'position', or {{name: {{'kp': .., 'kd': ..}}}}")
     return names
 
 

@@ -1,6 +1,7 @@
 """A cost written as Taichi functions, differentiated once by Taichi and checked once against differences."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 import taichi as ti
@@ -8,6 +9,7 @@ import taichi as ti
 from engine.clocks import times_of
 from engine.compiler.backend import np_real, settings
 from engine.compiler.session import entered
+from engine.model import Model
 from engine.objectives.check import check_objective
 from engine.objectives.objective import Objective, durations
 from engine.objectives.refusals import refuse
@@ -36,7 +38,7 @@ class TaichiCost(Objective):
     that is pickled.
     """
 
-    def __init__(self, model, running=None, terminal=None):
+    def __init__(self, model: Model, running: Any = None, terminal: Any = None) -> None:
         given = {"running": running, "terminal": terminal}
         if running is None and terminal is None:
             raise ValueError("TaichiCost: got neither running nor terminal, allowed: one or both")
@@ -52,7 +54,7 @@ class TaichiCost(Objective):
         if np_real() is np.float64:  # f32 has too few digits for it
             check_objective(self, model)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rows, worlds = trajectory.qpos.shape[:2]
         stride = len(trajectory.ctrl) // (rows - 1)
         inputs = {

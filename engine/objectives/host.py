@@ -1,5 +1,11 @@
 """A cost from a NumPy function that returns its own cotangents."""
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine.model import Model
 from engine.objectives.check import check_objective, checked_result
 from engine.objectives.objective import Objective
 
@@ -11,11 +17,11 @@ class HostCost(Objective):
     cost depends on another world, or when shapes are wrong.
     """
 
-    def __init__(self, model, function):
+    def __init__(self, model: Model, function: Callable[[Any], tuple[np.ndarray, dict[str, np.ndarray]]]) -> None:
         if not callable(function):
             raise ValueError(f"HostCost: function: got {function!r}, allowed: a callable")
         self.function = function
         check_objective(self, model)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         return checked_result(self.function, trajectory)

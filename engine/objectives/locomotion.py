@@ -1,10 +1,12 @@
 """Costs of robots on legs: run forward, stand."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.model.constants import FREE, HINGE, SLIDE
 from engine.objectives.objective import Objective, durations, step_duration
 
@@ -21,7 +23,7 @@ class Root:
     tilt: list = field(default_factory=list)  # entries of qpos that are 0 when the trunk is as it started
 
 
-def find_root(model, doing="running"):
+def find_root(model: Model, doing: str = "running") -> Any:
     """The forward, height and tilt coordinates of the first moving body (a free joint, or slides and hinges).
 
     Raises ModelError where there is none; `doing` is what it says that this is needed for.
@@ -60,7 +62,11 @@ class RunForward(Objective):
     of a free joint the quaternion's x and y (sin of half the angle) from the start's; units of the weights follow.
     """
 
-    def __init__(self, model, qpos0=None, *, speed=None, tilt=6.0, height=20.0, effort=0.04, momentum=0.3, fall=None):
+    def __init__(
+        self, model: Model, qpos0: ArrayLike | None = None, *, speed: float | None = None, tilt: float = 6.0,
+        height: float = 20.0, effort: float = 0.04, momentum: float = 0.3,
+        fall: tuple[float, float, float] | None = None,
+    ) -> None:  # fmt: skip
         self.root = find_root(model)
         self.qpos0 = np.array(model.qpos0 if qpos0 is None else qpos0, float)
         self.tilt, self.height, self.effort, self.momentum = tilt, height, effort, momentum
@@ -68,7 +74,7 @@ class RunForward(Objective):
             raise ValueError(f"RunForward: speed: got {speed!r}, allowed: a positive number, or None")
         self.speed, self.fall = speed, fall
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         q, v, root = trajectory.qpos, trajectory.qvel, self.root
         bars = {"qpos": np.zeros_like(q), "qvel": np.zeros_like(v)}
         up = self.upright(q)
@@ -105,7 +111,7 @@ class RunForward(Objective):
         bars["qvel"][:, :, self.root.vx] += 2 * weight * short
         return (self.speed * weight * short**2).sum(axis=0)
 
-    def upright(self, qpos):
+    def upright(self, qpos: ArrayLike) -> Any:
         """1 where a world has not fallen until then, else 0; (rows, worlds) from qpos (rows, worlds, nq)."""
         up = np.ones(qpos.shape[:2], bool)
         if self.fall:
@@ -117,7 +123,7 @@ class RunForward(Objective):
                 up &= z0 - qpos[:, :, self.root.z] < drop * max(abs(z0), 0.25)
         return np.logical_and.accumulate(up, axis=0).astype(float)
 
-    def distance(self, trajectory):
+    def distance(self, trajectory: Any) -> np.ndarray:
         """Way made on one's feet, m, (worlds,)."""
         up = self.upright(trajectory.qpos)
         return (up[:-1] * np.diff(trajectory.qpos[:, :, self.root.x], axis=0)).sum(axis=0)
@@ -135,7 +141,10 @@ class Stand(Objective):
 
     doing = "standing"
 
-    def __init__(self, model, qpos0=None, *, height=10.0, tilt=10.0, pose=1.0, velocity=0.1, effort=0.001, last=0.0):
+    def __init__(
+        self, model: Model, qpos0: ArrayLike | None = None, *, height: float = 10.0, tilt: float = 10.0,
+        pose: float = 1.0, velocity: float = 0.1, effort: float = 0.001, last: float = 0.0,
+    ) -> None:  # fmt: skip
         self.root = root = find_root(model, self.doing)
         self.target = np.array(model.qpos0 if qpos0 is None else qpos0, float)
         self.weight, self.v_target = np.zeros(model.nq), np.zeros(model.nv)
@@ -146,7 +155,7 @@ class Stand(Objective):
             self.weight[root.z] = height
         self.v_weight, self.effort, self.last = np.full(model.nv, float(velocity)), effort, last
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         dt, step = durations(trajectory)[..., None], step_duration(trajectory)
         dt[-1] = self.last
         error, off = trajectory.qpos - self.target, trajectory.qvel - self.v_target
@@ -157,7 +166,7 @@ class Stand(Objective):
                 "ctrl": 2 * self.effort * step * u * slope}  # fmt: skip
         return cost, bars
 
-    def controls(self, ctrl):
+    def controls(self, ctrl: Any) -> Any:
         """What effort counts of the controls, and its slope."""
         return ctrl, 1.0
 
@@ -179,9 +188,12 @@ class Walk(Stand):
 
     doing = "walking"
 
-    def __init__(self, model, qpos0=None, speed=1.5, *, size=None, ctrl0=0.0, ctrl_scale=1.0, forward=2.0, crouch=0.95,
-                 height=20.0, tilt=5.0, pose=1.0, velocity=0.003, effort=0.05, last=0.2, root=0.1, barrier=200.0,
-                 least=0.85, above=0.1):  # fmt: skip
+    def __init__(
+        self, model: Model, qpos0: Any = None, speed: float = 1.5, *, size: Any = None, ctrl0: float = 0.0,
+        ctrl_scale: float = 1.0, forward: float = 2.0, crouch: float = 0.95, height: float = 20.0, tilt: float = 5.0,
+        pose: float = 1.0, velocity: float = 0.003, effort: float = 0.05, last: float = 0.2, root: float = 0.1,
+        barrier: float = 200.0, least: float = 0.85, above: float = 0.1,
+    ) -> None:  # fmt: skip
         super().__init__(model, qpos0, height=height, tilt=tilt, pose=pose, velocity=velocity, effort=effort, last=last)
         z = self.root.z
         size = size or (max(abs(self.target[z]), 0.05) if z >= 0 else SIZE)
@@ -196,10 +208,10 @@ class Walk(Stand):
         self.v_weight[model.dof_bodyid == body] = root
         self.v_weight[self.root.vx], self.v_target[self.root.vx] = forward * small, speed
 
-    def controls(self, ctrl):
+    def controls(self, ctrl: Any) -> Any:
         return (ctrl - self.ctrl0) / self.ctrl_scale, 1 / self.ctrl_scale
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, bars = super().evaluate(trajectory)
         if self.root.z < 0:
             return cost, bars

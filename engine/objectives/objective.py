@@ -1,5 +1,7 @@
 """Objective: a cost of every world of a recorded rollout, with its cotangents; sums and multiples of them."""
 
+from typing import Any
+
 import numpy as np
 
 from engine.clocks import times_of
@@ -20,22 +22,22 @@ class Objective:
     rollout is the sum of the costs of its windows.
     """
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         raise NotImplementedError
 
-    def __call__(self, trajectory):
+    def __call__(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(cost (worlds,), {output: bar}) of a Trajectory."""
         return self.evaluate(trajectory)
 
-    def total(self, trajectory):
+    def total(self, trajectory: Any) -> tuple[float, dict[str, np.ndarray]]:
         """(sum over worlds, bars): what `engine.gradcheck` takes as its loss."""
         cost, bars = self(trajectory)
         return float(np.sum(cost)), bars
 
-    def __add__(self, other):
+    def __add__(self, other: "Objective") -> "Sum":
         return Sum(self, other) if isinstance(other, Objective) else NotImplemented
 
-    def __mul__(self, weight):
+    def __mul__(self, weight: float) -> "Scaled":
         return Scaled(self, weight) if np.isscalar(weight) else NotImplemented
 
     __rmul__ = __mul__
@@ -44,13 +46,13 @@ class Objective:
 class Sum(Objective):
     """The sum of its members' costs; a sum of sums is one sum of all."""
 
-    def __init__(self, *members):
+    def __init__(self, *members: Objective) -> None:
         for i, m in enumerate(members):
             if not isinstance(m, Objective):
                 raise ValueError(f"Sum: member {i} is {m!r}, allowed: objectives")
         self.members = [x for m in members for x in (m.members if isinstance(m, Sum) else [m])]
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, total = 0.0, {}
         for m in self.members:
             c, bars = m(trajectory)
@@ -63,12 +65,12 @@ class Sum(Objective):
 class Scaled(Objective):
     """`weight` times an objective."""
 
-    def __init__(self, objective, weight):
+    def __init__(self, objective: Objective, weight: float) -> None:
         if not np.isfinite(weight):
             raise ValueError(f"weight of an objective: got {weight!r}, allowed: a finite number")
         self.objective, self.weight = objective, float(weight)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, bars = self.objective(trajectory)
         return self.weight * cost, {n: self.weight * np.asarray(bar) for n, bar in bars.items()}
 

@@ -1,9 +1,13 @@
 """Ready costs of what a robot reaches, follows, spends and presses on."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.clocks import times_of
-from engine.model import ModelError
+from engine.model import Model, ModelError
 from engine.model.constants import DYN_NONE, OBJ_GEOM, OBJ_SITE, OBJ_XBODY, TRN_JOINT
 from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
@@ -58,13 +62,16 @@ class Reach(Objective):
     says which quantity. target: its numbers. Units: those of the quantity squared, times s for `running`.
     """
 
-    def __init__(self, model, target, *, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None,
-                 terminal=1.0, running=1.0):  # fmt: skip
+    def __init__(
+        self, model: Model, target: ArrayLike, *, qpos: Any | None = None, qvel: Any | None = None,
+        sensor: str | None = None, site: str | None = None, body: str | None = None, geom: str | None = None,
+        terminal: float = 1.0, running: float = 1.0,
+    ) -> None:  # fmt: skip
         self.quantity = Quantity(model, qpos, qvel, sensor, site, body, geom)
         self.target = _numbers("Reach: target", target, (len(self.quantity.columns),))
         self.terminal, self.running = float(terminal), float(running)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         error = self.quantity.of(trajectory) - self.target
         weight = self.running * durations(trajectory)
         weight[-1] += self.terminal
@@ -79,8 +86,11 @@ class Track(Objective):
     world's own clock) that returns (n,). weight: number or (n,). Units: those of the quantity squared times s.
     """
 
-    def __init__(self, model, reference, *, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None,
-                 weight=1.0):
+    def __init__(
+        self, model: Model, reference: ArrayLike, *, qpos: Any | None = None, qvel: Any | None = None,
+        sensor: str | None = None, site: str | None = None, body: str | None = None, geom: str | None = None,
+        weight: float = 1.0,
+    ) -> None:  # fmt: skip
         self.quantity = Quantity(model, qpos, qvel, sensor, site, body, geom)
         n = len(self.quantity.columns)
         self.weight = np.broadcast_to(np.asarray(weight, float), (n,))
@@ -88,7 +98,7 @@ class Track(Objective):
         if not callable(reference):
             self.reference = _numbers("Track: reference", reference, (np.shape(reference)[0], n))
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         x = self.quantity.of(trajectory)
         error = x - (self._at(times_of(trajectory), x.shape) if callable(self.reference) else self._rows(x.shape))
         weight = durations(trajectory)[..., None] * self.weight
@@ -116,7 +126,7 @@ class Track(Objective):
 class Effort(Objective):
     """Integral of the squared controls, sum u^2 dt; unit: control^2 s."""
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, dt = trajectory.ctrl, step_duration(trajectory)
         return dt * np.square(u).sum(axis=(0, 2)), {"ctrl": 2 * dt * u}
 
@@ -129,7 +139,7 @@ class Energy(Objective):
     recorded, also beyond its range. Control steps and recorded rows must be the same (record_every=1).
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Model) -> None:
         for i in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
             raise ModelError(f"Energy: {model.label('actuator', i)} is on a tendon, allowed: on a hinge or slide")
         self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
@@ -152,7 +162,7 @@ class Energy(Objective):
         if (model.jnt_type[model.actuator_trnid] < 2).any():
             raise ModelError("Energy: actuators on ball and free joints are not supported, allowed: hinge and slide")
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, v, s = trajectory.ctrl, trajectory.qvel[:-1][..., self.dof], trajectory.sensordata
         if len(u) != len(v):
             raise ValueError(f"Energy: {len(u)} control steps but {len(v) + 1} recorded rows; record_every must be 1")
@@ -176,7 +186,7 @@ class Smoothness(Objective):
     The jump from one window of a rollout to the next is in neither.
     """
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, dt = trajectory.ctrl, step_duration(trajectory)
         rate = np.diff(u, axis=0) / dt
         bar = np.zeros_like(u)
@@ -191,7 +201,7 @@ class ContactForceLimit(Objective):
     sensors: names of touch sensors, default all of the model.
     """
 
-    def __init__(self, model, limit, sensors=None):
+    def __init__(self, model: Model, limit: float, sensors: Sequence[str] | None = None) -> None:
         touch = np.flatnonzero(model.sensor_type == SENS.touch)
         chosen = touch if sensors is None else np.array([model.sensor(n) for n in sensors], int)
         for k in chosen:
@@ -201,7 +211,7 @@ class ContactForceLimit(Objective):
             raise ModelError("ContactForceLimit: the model has no touch sensor; add one to a site around the contact")
         self.columns, self.limit = model.sensor_adr[chosen], float(limit)
 
-    def evaluate(self, trajectory):
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         over = np.maximum(trajectory.sensordata[..., self.columns] - self.limit, 0.0)
         weight = durations(trajectory)[..., None]
         bar = np.zeros_like(trajectory.sensordata)

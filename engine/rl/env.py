@@ -1,6 +1,6 @@
 """One scene as a gymnasium.Env."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -26,7 +26,7 @@ class Env(gymnasium.Env):
 
     metadata: ClassVar[dict] = {"render_modes": list(RENDER_MODES)}
 
-    def __init__(self, scene, render_mode=None, width=720, height=405):
+    def __init__(self, scene: Any, render_mode: str | None = None, width: int = 720, height: int = 405) -> None:
         self.render_mode = checked_mode(render_mode)
         self.worlds = Worlds(scene)
         self.scene, self.sim = self.worlds.scene, self.worlds.sim
@@ -35,14 +35,16 @@ class Env(gymnasium.Env):
         self.observation_space = self.worlds.single_observation_space
         self._screen = Screen(self.scene, width, height) if render_mode else None
 
-    def reset(self, *, seed=None, options=None):
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None,
+    ) -> tuple[np.ndarray, dict[str, Any]]:  # fmt: skip
         super().reset(seed=seed)
         self.worlds.reset([0], [self.np_random], options)
         if self.render_mode == "human":
             self.render()
         return self.worlds.observe(), position_info(self.worlds)
 
-    def step(self, action):
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         observation, reward, terms, terminated, diverged = self.worlds.step(self.worlds.controls(action))
         info = step_info(self.worlds, terms)
         if diverged:
@@ -51,7 +53,7 @@ class Env(gymnasium.Env):
             self.render()
         return observation, float(reward), bool(terminated), False, info
 
-    def render(self):
+    def render(self) -> Any:
         if self._screen is None:
             return None
         data = self.sim.data
@@ -61,7 +63,7 @@ class Env(gymnasium.Env):
         self._screen.show(image)
         return None
 
-    def close(self):
+    def close(self) -> None:
         if self._screen is not None:
             self._screen.close()
 

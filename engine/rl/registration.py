@@ -8,7 +8,7 @@ import gymnasium
 VERSION = 0
 
 
-def env_id(name):
+def env_id(name: str) -> str:
     """The id of a built-in scene: half_cheetah is Pullback/HalfCheetah-v0."""
     import scenes
 
@@ -19,7 +19,7 @@ def _id(scene):
     return f"Pullback/{scene.env}-v{VERSION}"
 
 
-def register_scenes():
+def register_scenes() -> None:
     """Register every built-in scene that has a task and is not registered yet; returns their ids."""
     import scenes
 

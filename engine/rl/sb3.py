@@ -1,5 +1,7 @@
 """A vector environment for Stable-Baselines3 (extra `sb3`), whose own interface is older than Gymnasium's."""
 
+from typing import Any
+
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
@@ -18,23 +20,23 @@ class SB3VecEnv(VecEnv):
     Attributes and methods (`get_attr`, `env_method`) are those of the whole vector environment: it has no parts.
     """
 
-    def __init__(self, envs):
+    def __init__(self, envs: Any) -> None:
         mode = envs.metadata.get("autoreset_mode")
         if mode != AutoresetMode.SAME_STEP:
             raise ValueError(f"envs: got autoreset mode {mode}, allowed: SAME_STEP, the one of Stable-Baselines3")
         self.envs = envs
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
 
-    def reset(self):
+    def reset(self) -> Any:
         observations, _ = self.envs.reset(seed=list(self._seeds), options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
         return observations
 
-    def step_async(self, actions):
+    def step_async(self, actions: Any) -> None:
         self._actions = actions
 
-    def step_wait(self):
+    def step_wait(self) -> Any:
         observations, rewards, terminations, truncations, infos = self.envs.step(self._actions)
         ends = terminations | truncations
         each = _apart(infos, self.num_envs)
@@ -45,23 +47,23 @@ class SB3VecEnv(VecEnv):
             each[k]["TimeLimit.truncated"] = bool(truncations[k] and not terminations[k])
         return observations, rewards.astype(np.float32), ends, each
 
-    def close(self):
+    def close(self) -> None:
         self.envs.close()
 
-    def get_images(self):
+    def get_images(self) -> Any:
         return self.envs.render() or [None] * self.num_envs
 
-    def get_attr(self, attr_name, indices=None):
+    def get_attr(self, attr_name: Any, indices: Any = None) -> Any:
         return [getattr(self.envs, attr_name)] * len(self._get_indices(indices))
 
-    def set_attr(self, attr_name, value, indices=None):
+    def set_attr(self, attr_name: Any, value: Any, indices: Any = None) -> Any:
         setattr(self.envs, attr_name, value)
 
-    def env_method(self, method_name, *method_args, indices=None, **method_kwargs):
+    def env_method(self, method_name: Any, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> Any:
         result = getattr(self.envs, method_name)(*method_args, **method_kwargs)
         return [result] * len(self._get_indices(indices))
 
-    def env_is_wrapped(self, wrapper_class, indices=None):
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> Any:
         return [False] * len(self._get_indices(indices))
 
 

@@ -1,6 +1,7 @@
 """Many worlds of one scene as a gymnasium.vector.VectorEnv: one simulator, one launch a step."""
 
 from numbers import Integral
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -29,9 +30,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
     """
 
     def __init__(
-        self, scene, num_envs=1, max_episode_steps=None, autoreset_mode=AutoresetMode.NEXT_STEP, render_mode=None,
-        width=720, height=405,
-    ):  # fmt: skip
+        self, scene: Any, num_envs: int = 1, max_episode_steps: int | None = None,
+        autoreset_mode: Any = AutoresetMode.NEXT_STEP, render_mode: str | None = None, width: int = 720,
+        height: int = 405,
+    ) -> None:  # fmt: skip
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.render_mode = checked_mode(render_mode)
         self.num_envs = n = whole("worlds", num_envs)
@@ -53,12 +55,12 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._screen = Screen(self.scene, width, height) if render_mode else None
 
     @property
-    def np_random(self):
+    def np_random(self) -> Any:
         """The generators of all environments."""
         return tuple(self._generator(k) for k in range(self.num_envs))
 
     @property
-    def np_random_seed(self):
+    def np_random_seed(self) -> Any:
         """The seeds of all environments."""
         return tuple(self._generator(k) and self._random[k][1] for k in range(self.num_envs))
 
@@ -69,7 +71,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     # ------------------------------------------------------------------------------------------------------ reset
 
-    def reset(self, *, seed=None, options=None):
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Start all environments, or those of options["reset_mask"] (booleans), again.
 
         seed: None, a number, or a list with a number or None for each environment. options: see Env.
@@ -117,7 +119,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     # ------------------------------------------------------------------------------------------------------- step
 
-    def step(self, actions):
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One control step of every environment; actions (num_envs, nu). Returns what gymnasium's VectorEnv does."""
         controls = self.worlds.controls(actions)
         held = self._before_step()
@@ -179,7 +181,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     # ----------------------------------------------------------------------------------------------------- pictures
 
-    def render(self):
+    def render(self) -> Any:
         if self._screen is None:
             return None
         data = self.sim.data
@@ -189,7 +191,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._screen.show(next(images))
         return None
 
-    def close_extras(self, **kwargs):
+    def close_extras(self, **kwargs: Any) -> None:
         if self._screen is not None:
             self._screen.close()
 

@@ -22,6 +22,8 @@ calls out of its graphs.
 With small networks call `torch.set_num_threads(1)`: torch's second thread is no help there, and while it waits for work
 it takes a core from the simulator.
 
+`loss` finds the cotangents of a rollout that a Tape recorded; `TorchCost` is an objective made so.
+
 The solver's warm start is no argument: every call starts the solver afresh, so that the same arguments give the same
 numbers, bit for bit, whatever ran before.
 """
@@ -31,16 +33,20 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError('engine.torch needs PyTorch: pip install "pullback[torch]"') from error
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from engine.compiler.backend import settings
-from engine.simulator import whole
+from engine.simulator import Simulator, whole
 from engine.torch.call import Call
+from engine.torch.loss import Outputs, TorchCost, loss
 from engine.torch.space import on_device
+
+__all__ = ["Outputs", "State", "TorchCost", "Trajectory", "data", "loss", "rollout", "step"]
 
 
 @torch.compiler.disable
-def data(sim):
+def data(sim: Simulator) -> dict[str, torch.Tensor]:
     """The simulator's own state and work as tensors that share its memory, {name: tensor (worlds, ...)}.
 
     The names and shapes are those of `sim.data`; on CUDA the tensors are on the GPU, and a loop of writing `ctrl`,
@@ -73,8 +79,12 @@ class Trajectory(NamedTuple):
 
 
 @torch.compiler.disable
-def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sensordata=False, qfrc_applied=None,
-         xfrc_applied=None, on_divergence="raise"):  # fmt: skip
+def step(
+    sim: Simulator, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor | None = None,
+    ctrl: torch.Tensor | None = None, *, params: dict[str, torch.Tensor] | None = None, frame_skip: int = 1,
+    sensordata: bool = False, qfrc_applied: torch.Tensor | None = None, xfrc_applied: torch.Tensor | None = None,
+    on_divergence: str = "raise",
+) -> Any:  # fmt: skip
     """The state after one control step: `frame_skip` physics steps under the same control. Returns a State.
 
     qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
@@ -98,8 +108,13 @@ def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sen
 
 
 @torch.compiler.disable
-def rollout(sim, qpos, qvel, act=None, ctrl=None, *, steps=None, params=None, frame_skip=1, record_every=1,
-            sensordata=False, memory="1GiB", qfrc_applied=None, xfrc_applied=None, on_divergence="raise"):  # fmt: skip
+def rollout(
+    sim: Simulator, qpos: torch.Tensor, qvel: torch.Tensor, act: torch.Tensor | None = None,
+    ctrl: torch.Tensor | Callable[..., torch.Tensor] | None = None, *, steps: int | None = None,
+    params: dict[str, torch.Tensor] | None = None, frame_skip: int = 1, record_every: int = 1,
+    sensordata: bool = False, memory: int | str = "1GiB", qfrc_applied: torch.Tensor | None = None,
+    xfrc_applied: torch.Tensor | None = None, on_divergence: str = "raise",
+) -> Any:  # fmt: skip
     """Many control steps from a state. Returns a Trajectory.
 
     ctrl: controls (steps, ..., nu), all steps in one launch; or a function ctrl(t, qpos, qvel, act) -> (..., nu) of

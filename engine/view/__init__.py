@@ -1,6 +1,7 @@
 """Pictures of robots and of what was learned about them: with matplotlib alone, and in a browser (extra `view`)."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from engine.view.animation import save_animation, save_frame, save_strobe
 from engine.view.board import plot_board
@@ -9,12 +10,14 @@ from engine.view.curves import phase_pairs, plot_columns, plot_gradient_norms, p
 from engine.view.marks import tie_lines
 from engine.view.plots import plot_contact_forces, plot_joints, plot_loss, plot_series
 from engine.view.quantities import columns
+from engine.words import meant
 
 # Imported when first used: the live page runs simulations, and importing those starts Taichi.
-_LAZY = ("live", "play", "save_html")
+_LAZY = ("Page", "live", "play", "save_html", "show")
 
 __all__ = [
     "Camera",
+    "Page",
     "columns",
     "live",
     "phase_pairs",
@@ -31,11 +34,24 @@ __all__ = [
     "save_frame",
     "save_html",
     "save_strobe",
+    "show",
     "tie_lines",
 ]
 
+if TYPE_CHECKING:  # what the lazy names are
+    from engine.view.browser.html import save_html as save_html
+    from engine.view.browser.live import live as live
+    from engine.view.browser.notebook import Page as Page
+    from engine.view.browser.notebook import show as show
+    from engine.view.browser.player import play as play
+else:
 
-def __getattr__(name):
-    if name in _LAZY:
-        return getattr(import_module("engine.view.browser"), name)
-    raise AttributeError(f"module 'engine.view' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    def __getattr__(name):
+        if name in _LAZY:
+            return getattr(import_module("engine.view.browser"), name)
+        near, known = meant(name, __all__), ", ".join(__all__)
+        raise AttributeError(f"module 'engine.view' has no attribute {name!r}{near}; it has: {known}")
+
+
+def __dir__():
+    return sorted(__all__)

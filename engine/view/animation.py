@@ -9,11 +9,13 @@ world that are drawn over the robot, in metres, such as `tie_lines` of a Replay.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from engine.model import Model
 from engine.view.camera import Camera
 from engine.view.gif import save_gif
 from engine.view.ground import Window
@@ -30,8 +32,8 @@ SIDES = 1.12  # the least width of the window, in widths of what it holds
 
 
 def save_animation(
-    path, model, geom_xpos, geom_xquat, *, fps=25, times=None, title=None, labels=None, camera=None, lines=None,
-    notes=None,
+    path: Any, model: Model, geom_xpos: Any, geom_xquat: Any, *, fps: float = 25, times: Any = None,
+    title: Any = None, labels: Any = None, camera: Any = None, lines: Any = None, notes: Any = None,
 ) -> Path:  # fmt: skip
     """Write an animation with `fps` frames a second: a GIF, or an MP4 (extra `video`).
 
@@ -53,8 +55,9 @@ def save_animation(
 
 
 def save_frame(
-    path, model, geom_xpos, geom_xquat, *, frame=-1, time=None, title=None, labels=None, camera=None, lines=None
-) -> Path:
+    path: Any, model: Model, geom_xpos: Any, geom_xquat: Any, *, frame: int = -1, time: Any = None, title: Any = None,
+    labels: Any = None, camera: Any = None, lines: Any = None,
+) -> Path:  # fmt: skip
     """Write one frame of the trajectory as a picture (PNG, SVG or PDF), seen as the animation would show it."""
     path = _checked_path(path, (".png", ".svg", ".pdf"))
     camera = camera or Camera()
@@ -72,8 +75,9 @@ def save_frame(
 
 
 def save_strobe(
-    path, model, geom_xpos, geom_xquat, *, poses=6, times=None, title=None, labels=None, camera=None, lines=None
-) -> Path:
+    path: Any, model: Model, geom_xpos: Any, geom_xquat: Any, *, poses: int = 6, times: Any = None, title: Any = None,
+    labels: Any = None, camera: Any = None, lines: Any = None,
+) -> Path:  # fmt: skip
     """Write several poses over one another as a picture, the older the paler, seen from a camera at rest.
 
     `poses` is their number, evenly spaced from the first frame to the last, or the frames themselves. With `times`,

@@ -1,5 +1,8 @@
 """The board's plot: for every task the best cost against simulator steps, of every method, on one page."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,7 +16,7 @@ LOOKS = {
 }  # fmt: skip
 
 
-def plot_board(path, rows, notes=None, columns=4):
+def plot_board(path: Any, rows: Any, notes: Any = None, columns: int = 4) -> Path:
     """Write a picture (PNG, SVG or PDF). rows: dicts with task, method, solved, steps, reversed and curve.
 
     curve: [forward steps, reversed steps, lowest cost of a trial so far] after each iteration; empty, or a single

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
@@ -11,7 +12,7 @@ from engine.view.plots import COLOURS, STYLES, figure_of, save_figure
 _MOST_LINES = 7  # in one plot, as many as there are colours: more would not be told apart
 
 
-def plot_columns(path, columns, title="") -> Path:
+def plot_columns(path: Any, columns: Any, title: str = "") -> Path:
     """Columns over time: a plot for each unit, and a new one where it would hold too many curves.
 
     `columns` is a list of Column, or {label: list}, whose runs are drawn in one plot each curve, the labels as styles.
@@ -38,7 +39,7 @@ def plot_columns(path, columns, title="") -> Path:
     return save_figure(figure, path)
 
 
-def plot_phase(path, pairs, title="") -> Path:
+def plot_phase(path: Any, pairs: Any, title: str = "") -> Path:
     """Phase plots: for each (position, velocity) pair of columns the velocity against the position.
 
     The line darkens with time; a ring marks the start, a dot the end.
@@ -68,13 +69,15 @@ def plot_phase(path, pairs, title="") -> Path:
     return save_figure(figure, path)
 
 
-def phase_pairs(positions, velocities):
+def phase_pairs(positions: Any, velocities: Any) -> Any:
     """(position, velocity) of the slides and hinges among columns of qpos and qvel, by their names."""
     speed = {c.name: c for c in velocities}
     return [(c, speed[c.name]) for c in positions if c.name in speed]
 
 
-def plot_gradient_norms(path, times, norms: Mapping[str, np.ndarray], title="", loss="loss") -> Path:
+def plot_gradient_norms(
+    path: Any, times: Any, norms: Mapping[str, np.ndarray], title: str = "", loss: str = "loss",
+) -> Path:  # fmt: skip
     """|d loss / d state| at every control step (`engine.adjoint(...).norms()`): where the gradient grows backwards.
 
     norms: {name: (steps,) or (steps, worlds)}; of several worlds the median and the range are drawn. Below: by which

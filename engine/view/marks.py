@@ -1,7 +1,10 @@
 """Lines that show what has no shape: equality constraints that act, and the frames of mocap bodies."""
 
+from typing import Any
+
 import numpy as np
 
+from engine.model import Model
 from engine.model.constants import EQ_JOINT, EQ_WELD
 from engine.model.elements.body import mocap_bodies
 from engine.model.rotation import quat_mul, quat_to_mat
@@ -11,7 +14,7 @@ from engine.view.extent import robot_size
 _CROSS, _AXIS, _HAND = 0.03, 0.06, 0.12  # half a cross, a weld's axis and a mocap body's, in robots' lengths
 
 
-def tie_lines(model, seen):
+def tie_lines(model: Model, seen: Any) -> Any:
     """Lines (rows, n, 2, 3) in the world, m, for the pictures of a Replay: `marks` of each row."""
     size = robot_size(model)
     return np.stack([marks(model, size, *pose, seen.eq_active) for pose in zip(seen.xpos, seen.xquat, strict=True)])

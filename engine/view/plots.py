@@ -5,11 +5,13 @@ The figures are drawn with matplotlib's objects alone: no window, no global stat
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from engine.model import Model
 from engine.model.constants import BALL, FREE, HINGE, SLIDE
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; yellow is too pale for lines.
@@ -19,7 +21,9 @@ LIMIT = {"color": "#6b7680", "linewidth": 0.9, "linestyle": (0, (4, 3))}
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def plot_series(path, t, series: Mapping[str, np.ndarray], ylabel: str, title: str = "", xlabel="time (s)") -> Path:
+def plot_series(
+    path: Any, t: Any, series: Mapping[str, np.ndarray], ylabel: str, title: str = "", xlabel: str = "time (s)",
+) -> Path:  # fmt: skip
     """Lines over time; `ylabel` names the quantity and its unit, e.g. "speed (m/s)"."""
     t = np.asarray(t, dtype=float)
     if not series:
@@ -34,7 +38,9 @@ def plot_series(path, t, series: Mapping[str, np.ndarray], ylabel: str, title: s
     return save_figure(figure, path)
 
 
-def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[str, float]], title: str = "") -> Path:
+def plot_loss(
+    path: Any, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[str, float]], title: str = "",
+) -> Path:  # fmt: skip
     """How an optimisation went: each metric over the iterations, one below another, in the order given.
 
     `metrics` holds a list for each name, or is a list with the metrics of each iteration. An axis is logarithmic
@@ -62,8 +68,9 @@ def plot_loss(path, metrics: Mapping[str, Sequence[float]] | Sequence[Mapping[st
 
 
 def plot_joints(
-    path, model, t, qpos_before, qpos_after=None, *, names=None, labels=("before", "after"), title=""
-) -> Path:
+    path: Any, model: Model, t: Any, qpos_before: Any, qpos_after: Any = None, *, names: Any = None,
+    labels: Any = ("before", "after"), title: str = "",
+) -> Path:  # fmt: skip
     """One small plot for each joint: degrees for hinges, metres for slides, with the joint's limits if it has any.
 
     A free joint gives its position and the angle of its rotation, a ball joint that angle. `names` replace those of
@@ -97,7 +104,7 @@ def plot_joints(
     return save_figure(figure, path)
 
 
-def plot_contact_forces(path, t, forces, names: Sequence[str], title: str = "") -> Path:
+def plot_contact_forces(path: Any, t: Any, forces: Any, names: Sequence[str], title: str = "") -> Path:
     """Forces (T, ncols) in newtons, a row for each name on one common scale: stance and swing are seen at a glance."""
     t = np.asarray(t, dtype=float)
     forces = np.asarray(forces, dtype=float)

@@ -1,13 +1,16 @@
 """The recorded quantities as named columns with units, for plots: what a column of `qpos` is depends on its joint."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from engine.clocks import times_of
+from engine.model import Model
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
 from engine.model.sensors import CONTACT_FIELDS, ROWS, SENS, fields_of_contact
+from engine.words import meant
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
 _AXES = {1: ("",), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
@@ -25,13 +28,13 @@ class Column:
     values: np.ndarray
 
 
-def columns(model, name, trajectory, seen=None, world=0):
+def columns(model: Model, name: str, trajectory: Any, seen: Any = None, world: int = 0) -> Any:
     """Columns of one quantity of `NAMES`, of one world of a Trajectory or a Recording.
 
     "energy" and "contact" read the Replay `seen` of that world. Raises ValueError for a name that does not exist.
     """
     if name not in NAMES:
-        raise ValueError(f"no quantity {name!r}; there are: {', '.join(NAMES)}")
+        raise ValueError(f"no quantity {name!r}{meant(name, NAMES)}; there are: {', '.join(NAMES)}")
     if name in ("energy", "contact"):
         if seen is None:
             raise ValueError(f"{name}: needs a Replay of the trajectory (engine.replay.replay)")
@@ -62,7 +65,8 @@ def chosen(found, words):
         return list(found)
     for word in words:
         if not any(_is(f.name, word) for f in found):
-            raise ValueError(f"no column {word!r}; there are: {', '.join(f.name for f in found)}")
+            names = [f.name for f in found]
+            raise ValueError(f"no column {word!r}{meant(word, names)}; there are: {', '.join(names)}")
     return [f for word in words for f in found if _is(f.name, word)]
 
 

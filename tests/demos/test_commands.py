@@ -137,13 +137,14 @@ def test_info_of_a_robot_that_is_refused(tmp_path, capsys):
 def test_what_is_asked_for_of_a_file(tmp_path, capsys):
     path = tmp_path / "arm.xml"
     path.write_text(ARM)
-    asked = ["--floor", "-2", "--actuators", "--kp", "3", "--collide", "none"]
+    asked = ["--ground", "-2", "--actuators", "position", "--kp", "3", "--collide", "none"]
     assert main(["info", str(path), "--json", *asked]) == 0
     told = lines(capsys)[0]
     assert (told["ngeom"], told["npair"]) == (3, 0) and "floor added, a plane at a height of -2 m" in told["changed"]
     for arguments, words in (
         (["info", str(path), "--kp", "3"], "kp = 3.0 without actuators"),
-        (["info", str(path), "--actuators", "wing"], "no hinge or slide joint 'wing'"),
+        (["info", str(path), "--actuators", "elbo"], "no hinge or slide joint 'elbo' (did you mean 'elbow'?)"),
+        (["info", str(path), "--actuators", "position"], "allowed: with a kp, their gain"),
         (["info", "pendulum", "--floor"], "--floor: for a robot file, not for the built-in scene 'pendulum'"),
         (["check", "pendulum", "--floating", "1"], "--floating: for a robot file"),
     ):

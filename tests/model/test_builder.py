@@ -6,6 +6,8 @@ import pytest
 from engine.model import ModelBuilder, ModelError, load
 from tests.model.model_zoo import CHEETAH, MENAGERIE, assert_same_model, cheetah, menagerie
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.mark.parametrize("xml, build", [(CHEETAH, cheetah), (MENAGERIE, menagerie)], ids=["cheetah", "menagerie"])
 def test_equals_the_mjcf(xml, build):

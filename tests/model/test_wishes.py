@@ -37,6 +37,7 @@ def test_motors_are_limited_by_effort():
     np.testing.assert_array_equal(m.actuator_ctrlrange, [[-7, 7], [-5, 5]])
     np.testing.assert_array_equal(m.actuator_gainprm[:, 0], [1, 1])
     assert m.actuator_ctrllimited.all() and not m.actuator_forcelimited.any() and not m.actuator_biasprm.any()
+    np.testing.assert_array_equal(load(ARM, actuators="motor").actuator_ctrlrange, m.actuator_ctrlrange)
 
 
 def test_servos_are_limited_by_range_and_effort():
@@ -48,6 +49,7 @@ def test_servos_are_limited_by_range_and_effort():
     np.testing.assert_array_equal(m.actuator_forcerange, [[-5, 5]])
     m = load(ARM, actuators={"elbow": {"kp": 3.0, "kd": 0.5}, "wrist": {"kd": 0.25}}, kp=2)
     np.testing.assert_array_equal(m.actuator_biasprm, [[0, -3, -0.5], [0, -2, -0.25]])
+    np.testing.assert_array_equal(load(ARM, actuators="position", kp=4).actuator_biasprm[:, 1], [-4, -4])
 
 
 def test_actuators_of_an_mjcf():
@@ -78,6 +80,8 @@ REFUSED = [
     (ARM, {"collide": "some"}, ValueError, "collide = 'some'; allowed: None"),
     (ARM, {"kp": 1.0}, ValueError, "kp = 1.0 without actuators"),
     (ARM, {"actuators": True, "kd": -1.0}, ValueError, "kd = -1.0; allowed"),
+    (ARM, {"actuators": "position"}, ValueError, "actuators = 'position', kp = None; allowed: with a kp, their gain"),
+    (ARM, {"actuators": "motor", "kp": 2.0}, ValueError, "'motor', kp = 2.0; allowed: without kp, which makes servos"),
     (ARM, {"actuators": "elbow"}, ValueError, "actuators = 'elbow'; allowed: True, names"),
     (ARM, {"actuators": {"elbow": {"gain": 1}}}, ValueError, "'elbow': {'gain': 1}; allowed: kp and kd"),
     (ARM, {"actuators": {"elbow": 3.0}}, ValueError, "'elbow': 3.0; allowed: kp and kd"),

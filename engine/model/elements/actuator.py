@@ -1,5 +1,7 @@
 """Actuators of joints and tendons: force = gain * (ctrl or act) + bias, both affine in length and velocity."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -59,7 +61,9 @@ class Actuator(Kind):
     )
 
     class Methods:
-        def general(self, joint=None, name=None, *, tendon=None, **attributes):
+        def general(
+            self, joint: str | None = None, name: str | None = None, *, tendon: str | None = None, **attributes: Any,
+        ) -> str:  # fmt: skip
             """An actuator of a joint, or of a tendon: force = gain * (ctrl or act) + bias, both affine in length and
             velocity."""
             who = _who(name, joint, tendon)
@@ -76,16 +80,21 @@ class Actuator(Kind):
 
         actuator = general
 
-        def motor(self, joint=None, name=None, **attributes):
+        def motor(self, joint: str | None = None, name: str | None = None, **attributes: Any) -> str:
             """Force = ctrl (times gear)."""
             return self.general(joint, name, gainprm=1.0, biasprm=0.0, **attributes)
 
-        def position(self, joint=None, name=None, kp=1.0, kv=0.0, **attributes):
+        def position(
+            self, joint: str | None = None, name: str | None = None, kp: float = 1.0, kv: float = 0.0,
+            **attributes: Any,
+        ) -> str:  # fmt: skip
             """Force = kp (ctrl - length) - kv velocity."""
             _check_gains(_who(name, joint, attributes.get("tendon")), kp=kp, kv=kv)
             return self.general(joint, name, gainprm=kp, biasprm=(0.0, -kp, -kv), **attributes)
 
-        def velocity(self, joint=None, name=None, kv=1.0, **attributes):
+        def velocity(
+            self, joint: str | None = None, name: str | None = None, kv: float = 1.0, **attributes: Any,
+        ) -> str:  # fmt: skip
             """Force = kv (ctrl - velocity)."""
             _check_gains(_who(name, joint, attributes.get("tendon")), kv=kv)
             return self.general(joint, name, gainprm=kv, biasprm=(0.0, 0.0, -kv), **attributes)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Body(Kind):
     attributes = POSE | {"gravcomp": number(0.0), "mocap": flag(False)}
 
     class Methods:
-        def body(self, name, parent="world", **attributes):
+        def body(self, name: str, parent: str = "world", **attributes: Any) -> str:
             """A body in the frame of `parent`: pos, and quat or euler; gravcomp, the share of its weight that is
             compensated; mocap, whether its pose is an input (of a child of the world without joints), which pos and
             quat are the first value of."""
@@ -60,7 +61,7 @@ class Body(Kind):
             above.children.append(self.bodies[name])
             return name
 
-        def inertial(self, body, mass, **attributes):
+        def inertial(self, body: str, mass: float, **attributes: Any) -> None:
             """Mass and inertia of a body, instead of its geoms'.
 
             Attributes: pos, and diaginertia (with quat or euler) or fullinertia,

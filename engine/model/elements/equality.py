@@ -1,5 +1,7 @@
 """Equality constraints: two bodies or sites that meet in a point or as a whole, joints or tendons that follow."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -45,17 +47,25 @@ class Equality(Kind):
     stored = {"eq_active0": "active"}
 
     class Methods:
-        def equality_connect(self, body1=None, body2=None, *, site1=None, site2=None, name=None, **attributes):
+        def equality_connect(
+            self, body1: str | None = None, body2: str | None = None, *, site1: str | None = None,
+            site2: str | None = None, name: str | None = None, **attributes: Any,
+        ) -> str:  # fmt: skip
             """Two bodies meet in a point: `anchor` in the frame of body1; or two sites. body2: the world by default."""
             return self._tie(c.EQ_CONNECT, (body1, body2), (site1, site2), name, attributes, {"anchor"})
 
-        def equality_weld(self, body1=None, body2=None, *, site1=None, site2=None, name=None, **attributes):
+        def equality_weld(
+            self, body1: str | None = None, body2: str | None = None, *, site1: str | None = None,
+            site2: str | None = None, name: str | None = None, **attributes: Any,
+        ) -> str:  # fmt: skip
             """Two bodies keep the pose to each other that they have at qpos0, or `relpose` (position and quaternion of
             body2 in body1); the force acts at `anchor` in the frame of body2. Or two sites keep the same frame."""
             known = {"anchor", "relpose", "torquescale"}
             return self._tie(c.EQ_WELD, (body1, body2), (site1, site2), name, attributes, known)
 
-        def equality_joint(self, joint1, joint2=None, *, name=None, **attributes):
+        def equality_joint(
+            self, joint1: str, joint2: str | None = None, *, name: str | None = None, **attributes: Any,
+        ) -> str:  # fmt: skip
             """A hinge or slide follows another, by the polynomial `polycoef` of its displacement from qpos0."""
             who = f"equality {name or ''!r} of joint {joint1!r}"
             ends = [self._find("joint", joint, who) for joint in (joint1, joint2) if joint is not None]
@@ -64,7 +74,9 @@ class Equality(Kind):
                     raise ModelError(f"{who}: joint {end.name!r} is a {c.JOINT_NAMES[end.type]}; allowed: hinge, slide")
             return self._tied(c.EQ_JOINT, c.OBJ_JOINT, ends, who, name, attributes, {"polycoef"})
 
-        def equality_tendon(self, tendon1, tendon2=None, *, name=None, **attributes):
+        def equality_tendon(
+            self, tendon1: str, tendon2: str | None = None, *, name: str | None = None, **attributes: Any,
+        ) -> str:  # fmt: skip
             """A tendon's length follows another's, by the polynomial `polycoef` of its change from that at qpos0."""
             who = f"equality {name or ''!r} of tendon {tendon1!r}"
             ends = [self._find("tendon", tendon, who) for tendon in (tendon1, tendon2) if tendon is not None]

@@ -1,5 +1,7 @@
 """Geoms: shapes with mass and contact, and what is only drawn."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -60,7 +62,7 @@ class Geom(Kind):
     must_be_zero = (("geom_surfacevel", "surfacevel"), ("geom_adhesion", "adhesion"))
 
     class Methods:
-        def geom(self, body, name=None, **attributes):
+        def geom(self, body: str, name: str | None = None, **attributes: Any) -> str:
             """A shape: mass (or density) and contact. Types: plane, sphere, capsule, ellipsoid, cylinder, box."""
             who = f"geom {name or ''!r} of body {body!r}"
             target = self._find("body", body, who)

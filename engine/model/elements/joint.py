@@ -1,5 +1,7 @@
 """Joints, their coordinates (qpos) and their degrees of freedom (dof)."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -81,11 +83,11 @@ class Joint(Kind):
     must_be_zero = (("jnt_springyield", "springyield"),)
 
     class Methods:
-        def joint(self, body, name=None, **attributes):
+        def joint(self, body: str, name: str | None = None, **attributes: Any) -> str:
             """A joint between `body` and its parent; several joints of a body act in the order they are added."""
             return self._add_joint(body, name, attributes, self._defaults["joint"])
 
-        def freejoint(self, body, name=None):
+        def freejoint(self, body: str, name: str | None = None) -> str:
             """A free joint that no default touches, like MJCF's freejoint."""
             return self._add_joint(body, name, {"type": "free"}, {})
 

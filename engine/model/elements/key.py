@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import first
 from ..errors import ModelError
@@ -41,7 +42,11 @@ class Key(Kind):
     name, plural, counted = "key", "keys", "nkey"
 
     class Methods:
-        def key(self, name, qpos=None, qvel=None, act=None, ctrl=None, mpos=None, mquat=None, time=None):
+        def key(
+            self, name: str, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None,
+            act: ArrayLike | None = None, ctrl: ArrayLike | None = None, mpos: ArrayLike | None = None,
+            mquat: ArrayLike | None = None, time: float | None = None,
+        ) -> str:  # fmt: skip
             """A named state to start from; what is left out is the rest position, the mocap bodies' own pose, or zero.
 
             mpos (nmocap, 3), m, and mquat (nmocap, 4): the mocap bodies' poses; time: s. Sizes are checked by compile.

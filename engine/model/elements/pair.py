@@ -1,5 +1,7 @@
 """Pairs of geoms that may ever touch, and the contact parameters of those that have their own; pairs.py finds them."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -39,7 +41,7 @@ class PairKind(Kind):
     must_be_zero = (("pair_adhesion", "adhesion"),)
 
     class Methods:
-        def pair(self, geom1, geom2, **attributes):
+        def pair(self, geom1: str, geom2: str, **attributes: Any) -> None:
             """A contact pair with parameters of its own, whatever contype, conaffinity and exclude say."""
             who = f"pair of geoms {geom1!r} and {geom2!r}"
             geoms = [self._find("geom", geom, who) for geom in (geom1, geom2)]
@@ -50,7 +52,7 @@ class PairKind(Kind):
             a.geoms = geoms
             self.pairs.append(a)
 
-        def exclude(self, body1, body2):
+        def exclude(self, body1: str, body2: str) -> None:
             """No contact between the geoms of two bodies."""
             who = f"exclude of bodies {body1!r} and {body2!r}"
             self.excludes.append(tuple(self._find("body", body, who) for body in (body1, body2)))

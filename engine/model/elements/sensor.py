@@ -41,8 +41,11 @@ class Sensor(Kind):
     must_be_zero = (("sensor_delay", "delay"), ("sensor_interval", "interval"))
 
     class Methods:
-        def sensor(self, type, name=None, *, objname=None, objtype=None, reftype=None, refname=None, cutoff=0.0,
-                   data="found", reduce="none", num=1):  # fmt: skip
+        def sensor(
+            self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
+            reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str = "found",
+            reduce: str = "none", num: int = 1,
+        ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
 

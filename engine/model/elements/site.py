@@ -1,5 +1,7 @@
 """Sites: places on bodies that sensors are attached to."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -44,7 +46,7 @@ class Site(Kind):
     }
 
     class Methods:
-        def site(self, body, name=None, **attributes):
+        def site(self, body: str, name: str | None = None, **attributes: Any) -> str:
             """A place on a body, for sensors."""
             who = f"site {name or ''!r} of body {body!r}"
             target = self._find("body", body, who)

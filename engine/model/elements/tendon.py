@@ -1,5 +1,7 @@
 """Tendons: a length that springs, limits, friction and actuators act on. Fixed ones, sums of joints' coordinates."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import constants as c
@@ -76,7 +78,7 @@ class Tendon(Kind):
     must_be_zero = (("tendon_springyield", "springyield"),)
 
     class Methods:
-        def tendon_fixed(self, joints, name=None, **attributes):
+        def tendon_fixed(self, joints: dict[str, float], name: str | None = None, **attributes: Any) -> str:
             """A tendon whose length is the sum of coefficient times coordinate over hinges and slides.
 
             joints: {name: coefficient}. Its spring is at rest at `springlength`, one length or two with nothing in

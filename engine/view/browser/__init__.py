@@ -2,6 +2,7 @@
 
 from engine.view.browser.html import save_html
 from engine.view.browser.live import live
+from engine.view.browser.notebook import Page, show
 from engine.view.browser.player import play
 
-__all__ = ["live", "play", "save_html"]
+__all__ = ["Page", "live", "play", "save_html", "show"]

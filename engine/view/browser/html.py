@@ -5,7 +5,9 @@ scrubs, changes its speed, and switches layers on and off in its scene tree, wit
 lacks against the replay viewer are buttons of our own, so that it is decided here whether the camera follows.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.files import write_text
 from engine.view.browser.film import film
@@ -13,7 +15,10 @@ from engine.view.browser.server import stop, viser_server
 from engine.view.browser.stage import Stage
 
 
-def save_html(path, model, seen, *, labels=None, pushes=None, camera=None, fps=30.0, follow=True) -> Path:
+def save_html(
+    path: Any, model: Any, seen: Any, *, labels: Sequence[str] | None = None, pushes: Any = None,
+    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True,
+) -> Path:  # fmt: skip
     """Write a replay as one HTML file (about 0.8 MB, and 1 kB for each robot and frame); returns its path.
 
     seen: a Replay (`engine.replay.replay`) or a list of them, which stand side by side. labels: a word for each.
@@ -23,13 +28,21 @@ def save_html(path, model, seen, *, labels=None, pushes=None, camera=None, fps=3
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"path={str(path)!r} must end in .html")
+    write_text(path, html_of(model, seen, labels=labels, pushes=pushes, camera=camera, fps=fps, follow=follow))
+    return path
+
+
+def html_of(
+    model: Any, seen: Any, *, labels: Sequence[str] | None = None, pushes: Any = None,
+    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True,
+) -> str:  # fmt: skip
+    """The text of the file that `save_html` writes."""
     shown = film(model, seen, labels, pushes, camera, fps)
     server = viser_server()
     try:
-        write_text(path, _page(server, shown, follow))
+        return _page(server, shown, follow)
     finally:
         stop(server)
-    return path
 
 
 def _page(server, shown, follow):

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,10 @@ _TICK = 1.0 / 30.0
 _WORLDS = 8  # more would neither fit the page nor keep up
 
 
-def live(sim, *, worlds=None, labels=None, camera=None, host="127.0.0.1", port=0):
+def live(
+    sim: Any, *, worlds: Sequence[int] | None = None, labels: Sequence[str] | None = None,
+    camera: dict[str, Any] | None = None, host: str = "127.0.0.1", port: int = 0,
+) -> "Live":  # fmt: skip
     """Serve a page that follows `sim` from now on, and return the Live, whose `address` is where to look.
 
     A thread looks at the simulator's arrays 30 times a second: nothing has to be called. A whole rollout of a tape is
@@ -96,7 +101,7 @@ class Live:
                 handle.position = pose[:3] + self.stage.offsets[row]
                 handle.wxyz = unit(pose[None, 3:])[0]
 
-    def play(self, trajectory, worlds=(0,), labels=None):
+    def play(self, trajectory: Any, worlds: Sequence[int] = (0,), labels: Sequence[str] | None = None) -> None:
         """Show worlds of a Trajectory in a loop, in real time, until the next call; None: the simulator itself again.
 
         The poses are computed here and now, about a tenth of a millisecond a row. The number of worlds must be that
@@ -158,15 +163,15 @@ class Live:
         with self.server.atomic():
             self.stage.show(frames, moved if self.follow.value else None)
 
-    def close(self):
+    def close(self) -> None:
         self._closed.set()
         self._thread.join()
         stop(self.server)
 
-    def __enter__(self):
+    def __enter__(self) -> "Live":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.close()
 
 

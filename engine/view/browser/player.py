@@ -2,7 +2,9 @@
 
 import threading
 import time
+from typing import Any
 
+from engine.model import Model
 from engine.view.browser.film import film
 from engine.view.browser.server import address, stop, viser_server
 from engine.view.browser.stage import HIDDEN_AT_FIRST, LAYERS, Stage
@@ -11,7 +13,10 @@ SPEEDS = ("0.1", "0.25", "0.5", "1", "2", "4")
 _TICK = 1.0 / 60.0
 
 
-def play(model, seen, *, labels=None, pushes=None, camera=None, fps=60.0, host="127.0.0.1", port=0):
+def play(
+    model: Model, seen: Any, *, labels: Any = None, pushes: Any = None, camera: Any = None, fps: float = 60.0,
+    host: str = "127.0.0.1", port: int = 0,
+) -> Any:  # fmt: skip
     """Serve a replay to browsers and return the Player, whose `address` is where to look. Arguments as in save_html."""
     return Player(film(model, seen, labels, pushes, camera, fps), host, port)
 

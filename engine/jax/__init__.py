@@ -16,13 +16,15 @@ those of `engine.Tape`. The solver starts every call afresh, so the same argumen
 Forward-mode and second derivatives do not exist and raise. An error inside a call (a value that is not finite,
 DivergenceError) reaches the caller as JAX's own error with its message.
 
+`loss` finds the cotangents of a rollout that a Tape recorded; `JaxCost` is an objective made so.
+
 JAX keeps what it compiled, and that refers to its simulator only weakly: a compiled function of yours that outlives the
 simulator raises ReferenceError when it is called.
 """
 
 import weakref
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,12 +33,17 @@ from engine.diff.arguments import Saved, Values, check_simulator, theta_slots
 from engine.diff.pure import KEPT, pure_rollout
 from engine.diff.schedule import parse_bytes
 from engine.diff.tape import APPLIED
+from engine.simulator import Simulator
 
 try:
     import jax
     import jax.numpy as jnp
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError('engine.jax needs JAX: pip install "pullback[jax]"') from error
+
+from engine.jax.loss import JaxCost, Outputs, loss  # which needs JAX
+
+__all__ = ["JaxCost", "Outputs", "State", "loss", "rollout", "step"]
 
 
 class State(NamedTuple):
@@ -48,8 +55,12 @@ class State(NamedTuple):
     sensordata: jax.Array | None
 
 
-def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sensordata=False, qfrc_applied=None,
-         xfrc_applied=None, on_divergence="raise"):  # fmt: skip
+def step(
+    sim: Simulator, qpos: jax.typing.ArrayLike, qvel: jax.typing.ArrayLike, act: jax.typing.ArrayLike | None = None,
+    ctrl: jax.typing.ArrayLike | None = None, *, params: dict[str, jax.typing.ArrayLike] | None = None,
+    frame_skip: int = 1, sensordata: bool = False, qfrc_applied: jax.typing.ArrayLike | None = None,
+    xfrc_applied: jax.typing.ArrayLike | None = None, on_divergence: str = "raise",
+) -> Any:  # fmt: skip
     """The state after one control step: `frame_skip` physics steps under the same control. Returns a State.
 
     qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
@@ -69,8 +80,13 @@ def step(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, sen
     return _call(sim, (qpos, qvel, act, ctrl, qfrc_applied, xfrc_applied), params, None, options)
 
 
-def rollout(sim, qpos, qvel, act=None, ctrl=None, *, params=None, frame_skip=1, record_every=1, sensordata=False,
-            memory="1GiB", qfrc_applied=None, xfrc_applied=None, on_divergence="raise"):  # fmt: skip
+def rollout(
+    sim: Simulator, qpos: jax.typing.ArrayLike, qvel: jax.typing.ArrayLike, act: jax.typing.ArrayLike | None = None,
+    ctrl: jax.typing.ArrayLike | None = None, *, params: dict[str, jax.typing.ArrayLike] | None = None,
+    frame_skip: int = 1, record_every: int = 1, sensordata: bool = False, memory: int | str = "1GiB",
+    qfrc_applied: jax.typing.ArrayLike | None = None, xfrc_applied: jax.typing.ArrayLike | None = None,
+    on_divergence: str = "raise",
+) -> Any:  # fmt: skip
     """All control steps of ctrl (steps, ..., nu) in one launch. Returns a State whose arrays have rows first.
 
     Rows are the states before steps 0, record_every, ... and after the last. Other arguments are as in `step`. memory:

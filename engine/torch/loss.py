@@ -1,0 +1,67 @@
+"""A loss of a recorded rollout as a function of tensors: PyTorch finds the cotangents that `Tape.backward` takes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from engine.clocks import times_of
+from engine.model.model import Model
+from engine.objectives.check import check_objective
+from engine.objectives.objective import OUTPUTS, Objective
+
+
+class Outputs(NamedTuple):
+    """What a loss sees of a rollout: qpos (rows, worlds, nq), qvel (rows, worlds, nv), act (rows, worlds, na), ctrl
+    (steps, worlds, nu), sensordata (rows, worlds, nsensordata), times (rows, worlds; s, without gradient)."""
+
+    qpos: torch.Tensor
+    qvel: torch.Tensor
+    act: torch.Tensor
+    ctrl: torch.Tensor
+    sensordata: torch.Tensor
+    times: torch.Tensor
+
+
+def loss(trajectory: Any, f: Callable[[Outputs], torch.Tensor]) -> tuple[Any, dict[str, np.ndarray]]:
+    """(cost, cotangents) of a Trajectory of a Tape, by autograd.
+
+        cost, cotangents = engine.torch.loss(tape.rollout(controls), lambda t: -t.qpos[-1, :, 0].sum())
+        grads = tape.backward(**cotangents)          # by controls, start, controller, parameters of the robot
+
+    f(Outputs) gives a tensor, a single number or one for each world. cost: the same in NumPy, a float or (worlds,).
+    cotangents: d(sum of costs)/d(output), arrays in the outputs' shapes, of those that the cost depends on. Tensors of
+    the caller's own in f get no gradient here. Raises TypeError for the trajectory of `engine.torch.rollout`, which
+    torch differentiates by itself, ValueError where f gives something else or depends on no output.
+    """
+    if torch.is_tensor(trajectory.qpos):
+        raise TypeError("loss: got a trajectory of tensors; allowed: one of a Tape. Call f(trajectory).backward()")
+    leaves = [torch.tensor(np.asarray(getattr(trajectory, name)), requires_grad=True) for name in OUTPUTS]
+    with torch.enable_grad():
+        value = f(Outputs(*leaves, torch.as_tensor(times_of(trajectory).copy())))
+    worlds = trajectory.qpos.shape[1]
+    if not torch.is_tensor(value) or tuple(value.shape) not in ((), (worlds,)):
+        got = f"shape {tuple(value.shape)}" if torch.is_tensor(value) else type(value).__name__
+        raise ValueError(f"loss: f returned {got}, allowed: a tensor of shape () or (worlds,) = ({worlds},)")
+    if not value.requires_grad:
+        raise ValueError(f"loss: f depends on none of {', '.join(OUTPUTS)}; allowed: torch operations on them")
+    bars = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
+    cotangents = {name: bar.numpy() for name, bar in zip(OUTPUTS, bars, strict=True) if bar is not None}
+    cost = value.detach().numpy()
+    return cost if cost.ndim else float(cost), cotangents
+
+
+class TorchCost(Objective):
+    """An objective (engine.objectives) from f(Outputs) -> (worlds,) in torch; it adds up with others and scales.
+
+    model: whose trajectories it is for. Checked once: raises ValueError where a world's cost depends on another world
+    or is not differentiable.
+    """
+
+    def __init__(self, model: Model, f: Callable[[Outputs], torch.Tensor]) -> None:
+        self.function = f
+        check_objective(self, model)
+
+    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        return loss(trajectory, self.function)

@@ -1,0 +1,23 @@
+"""What messages are made of: arrays in one line, and what somebody may have meant by a name."""
+
+import difflib
+from pathlib import Path
+
+
+def shapes(arrays):
+    """{name: array} as "qpos (4, 3), qvel (4, 3)", without those that are empty or None."""
+    return ", ".join(f"{name} {tuple(a.shape)}" for name, a in arrays.items() if a is not None and 0 not in a.shape)
+
+
+def meant(name, known):
+    """" (did you mean 'torso'?)" where one of the known names is like this one and about as long, else nothing."""
+    name = str(name)
+    near = [k for k in known if isinstance(k, str) and k and abs(len(k) - len(name)) <= max(2, len(name) // 4)]
+    near = difflib.get_close_matches(name, near, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def neighbours(path):
+    """Paths of the files beside one that is not there, as it would have been written."""
+    path = Path(path)
+    return [str(path.with_name(p.name)) for p in path.parent.iterdir()] if path.name and path.parent.is_dir() else []

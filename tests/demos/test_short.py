@@ -1,0 +1,39 @@
+"""The shortest demos, which a newcomer could have written: they run as they stand, with tiny budgets.
+
+tests/bridges/test_short.py runs those that need an extra.
+"""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROBOT, ARM = (str(ROOT / "demos" / f"{name}.xml") for name in ("robot", "arm"))
+
+
+def carried_out(name, arguments, folder, monkeypatch):
+    """The names that a demo leaves, run in a folder."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    return runpy.run_path(str(ROOT / "demos" / f"{name}.py"), run_name="__main__")
+
+
+def test_load_my_robot(tmp_path, monkeypatch, capsys):
+    carried_out("load_my_robot", [ROBOT], tmp_path, monkeypatch)
+    told = capsys.readouterr().out
+    assert "import of robot.xml" in told and " meets " in told and "\naccelerometer [" in told and "potential" in told
+
+
+def test_look_in_notebook(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
+    page = carried_out("look_in_notebook", [ARM], tmp_path, monkeypatch)["page"]
+    assert "<Trajectory: qpos (51, 1, 2)" in capsys.readouterr().out
+    assert (tmp_path / "robot.html").read_text() == page.text and page.text.startswith("<!")
+    assert page._repr_html_().startswith("<iframe srcdoc=") and "<script" not in page._repr_html_()
+    from engine.view import show
+
+    with pytest.raises(TypeError, match="show: got int, allowed: a Tape after a rollout, a Recording, a Simulator"):
+        show(3)
+    assert "<html" in show(carried_out("look_in_notebook", [ARM], tmp_path, monkeypatch)["tape"].sim).text

@@ -1,0 +1,36 @@
+"""The reference of the public names as pages of HTML, from their docstrings (extra `docs`).
+
+    python -m tests.papers.reference site             # the folder that is written
+"""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+MODULES = ("pullback", "engine.objectives", "engine.replay", "engine.view", "engine.distributed", "engine.population",
+           "engine.quantities", "engine.state", "controllers", "controllers.optimize", "scenes")  # fmt: skip
+BEHIND_EXTRAS = {"torch": "engine.torch", "jax": "engine.jax", "gymnasium": "engine.rl"}
+
+
+def modules():
+    """What is documented here: parts whose extra is not installed are left out."""
+    return [*MODULES, *(module for package, module in BEHIND_EXTRAS.items() if importlib.util.find_spec(package))]
+
+
+def write(folder):
+    """Write the pages; returns the names of the modules. Raises ImportError, which names the extra, without pdoc."""
+    try:
+        import pdoc
+    except ImportError:
+        raise ImportError('the reference needs pdoc: pip install "pullback[docs]"') from None
+    pdoc.render.configure(docformat="restructuredtext", show_source=False)
+    found = modules()
+    for module in map(importlib.import_module, found):  # pdoc sees names that are there, not those made when asked for
+        vars(module).update({name: getattr(module, name) for name in getattr(module, "__all__", ())})
+    pdoc.pdoc(*found, output_directory=Path(folder))
+    return found
+
+
+if __name__ == "__main__":
+    print(", ".join(write(sys.argv[1])), "in", sys.argv[1])

@@ -342,10 +342,11 @@ def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
-    if implicit and has_slopes(m):
-        resistance_adjoint(m, d, g, w)
-        if m.integrator == IMPLICIT:
-            bias_slope_adjoint(m, d, g, w)
+    if ti.static(has.implicitfast):
+        if implicit and has_slopes(m):
+            resistance_adjoint(m, d, g, w)
+            if m.integrator == IMPLICIT:
+                bias_slope_adjoint(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 

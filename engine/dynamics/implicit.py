@@ -26,6 +26,7 @@ from engine.math.types import real
 from engine.model.constants import EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
 
 
+@serves("implicitfast")
 @ti.func
 def has_slopes(m: ti.template()):
     """Whether D has more than the slopes of dofs' own damping."""
@@ -37,8 +38,9 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     """Whether the velocity update solves with M + h D. The adjoint of Euler's does so also where no dof is damped:
     nothing is implicit there, but the first bit of damping would be."""
     r = 0
-    if has_slopes(m):
-        r = 1
+    if ti.static(has.implicitfast):
+        if has_slopes(m):
+            r = 1
     if m.integrator == EULER and m.eulerdamp:
         r = adjoint
         for i in range(m.nv):
@@ -188,10 +190,11 @@ def factor_implicit(m: ti.template(), d: ti.template(), w: ti.i32):
         if ti.static(has.polynomial):
             b, slope, second = nonlinear_damping(m, d, w, j)
             d.MhD[e] = d.MhD[e] + h * slope
-    if has_slopes(m):
-        velocity_slopes(m, d, w)
-    if m.integrator == IMPLICITFAST:
-        lone_blocks(m, d, w)
+    if ti.static(has.implicitfast):
+        if has_slopes(m):
+            velocity_slopes(m, d, w)
+        if m.integrator == IMPLICITFAST:
+            lone_blocks(m, d, w)
     if m.integrator == IMPLICIT:
         factor_unsymmetric(m, d, w)
     else:
@@ -234,11 +237,12 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         if ti.static(has.polynomial):
             b, slope, second = nonlinear_damping(m, d, w, i)
             g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + second * D_bar
-    if m.integrator == IMPLICITFAST:
-        lone_vjp(m, d, g, w)
-    if has_slopes(m):
-        tendon_slopes_vjp(m, d, g, w)
-        actuator_slopes_vjp(m, d, g, w)
+    if ti.static(has.implicitfast):
+        if m.integrator == IMPLICITFAST:
+            lone_vjp(m, d, g, w)
+        if has_slopes(m):
+            tendon_slopes_vjp(m, d, g, w)
+            actuator_slopes_vjp(m, d, g, w)
 
 
 @serves("implicitfast")

@@ -19,7 +19,7 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import finish_axis, origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
@@ -178,6 +178,7 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         g.gravity[w, i] = g.gravity[w, i] - g.acc_lin[w * nbody][i]
 
 
+@serves("implicit")
 @ti.func
 def sloped(m: ti.template(), damped: ti.i32):
     """Whether the integrator takes the slope of the bias force, whose adjoint has parts here."""
@@ -202,13 +203,14 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
         vbl = g.vel_lin[h]
         xba = g.pose_ang[h]
         xbl = g.pose_lin[h]
-        rba = vec3(0.0, 0.0, 0.0)
-        rbl = vec3(0.0, 0.0, 0.0)
-        eba = vec3(0.0, 0.0, 0.0)
-        ebl = vec3(0.0, 0.0, 0.0)
-        ea = vec3(0.0, 0.0, 0.0)
-        el = vec3(0.0, 0.0, 0.0)
         if ti.static(has.implicit):
+            zero = vec3(0.0, 0.0, 0.0)
+            rba = zero
+            rbl = zero
+            eba = zero
+            ebl = zero
+            ea = zero
+            el = zero
             if sloped(m, damped):  # bias_slope.py
                 rba = g.r_ang[h]
                 rbl = g.r_lin[h]
@@ -223,9 +225,9 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             # what the velocities of this group add to V below it, after the group is done
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
-            fa = vec3(0.0, 0.0, 0.0)
-            fl = vec3(0.0, 0.0, 0.0)
             if ti.static(has.implicit):
+                fa = vec3(0.0, 0.0, 0.0)
+                fl = vec3(0.0, 0.0, 0.0)
                 if sloped(m, damped):
                     for k in range(first, j + 1):
                         s = bounded(w * nv + k)

@@ -54,7 +54,8 @@ def opened(mujoco, source, assets, wishes):
     if not text.startswith("<"):
         path = Path(source).expanduser()
         if not _is_file(path):
-            named = f"{str(path)[:_SHOWN]}..." if len(str(path)) > _SHOWN else f"{path}{meant(str(path), neighbours(path))}"
+            named = str(path)
+            named = f"{named[:_SHOWN]}..." if len(named) > _SHOWN else f"{named}{meant(named, neighbours(path))}"
             raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
     robot = robot_of(content)

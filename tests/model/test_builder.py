@@ -106,7 +106,7 @@ def test_refuses_by_name_and_stays_as_it_was(call, message):
 @pytest.mark.parametrize(
     "option, message",
     [
-        ({"integrator": "implicit"}, "integrator = 'implicit'.*Euler, RK4, implicitfast"),
+        ({"integrator": "discrete"}, "integrator = 'discrete'.*Euler, RK4, implicit, implicitfast"),
         ({"timstep": 1}, "unknown attribute 'timstep'"),
         ({"settotalmass": -1}, "settotalmass = -1"),
         ({"gravity": 9.81}, "gravity = 9.81"),

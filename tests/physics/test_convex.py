@@ -105,8 +105,8 @@ def test_a_face_that_only_seems_to_be_as_near(simulators):
     mj, sim = simulators(xml.replace(zoo.SHAPES["box"], 'type="box" size=".1115 .05 .015"'))
     data = mujoco.MjData(mj)
     data.qpos[:] = (
-        0.258532, 0.208317, 0.402783, 0.802518, 0.030832, -0.312101, 0.507551,
-        0.340002, 0.279573, 0.298682, -0.388407, -0.321796, 0.849854, -0.152758,
+        0.258528, 0.208315, 0.40278, 0.802533, 0.030841, -0.312087, 0.507546,
+        0.339991, 0.279572, 0.298675, -0.388405, -0.321785, 0.849833, -0.152751,
     )  # fmt: skip
     mujoco.mj_fwdPosition(mj, data)
     sim.reset(data.qpos)

@@ -304,6 +304,8 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if d.ccd_discrete[w]:
         enough = LEAST
     face = -1
+    # the face whose direction is the one with the least depth so far: the depth lies between its and the nearest face's
+    best = -1
     upper = real(HUGE)
     k = 0
     running = nfaces > 0
@@ -316,7 +318,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 nearest = x
                 face = d.ccd_open[f0 + i]
         if face < 0 or (before >= 0 and nearest > upper * upper):
-            face = before
+            face = best
             break
         if nearest <= 0:
             break
@@ -324,10 +326,16 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         foot = d.ccd_foot[f0 + face]
         support_along(m, d, w, p, nvert, foot)
         s = d.ccd_vert[at + nvert]
-        upper = ti.min(upper, foot.dot(s) / lower)
+        own = foot.dot(s) / lower
+        if own < upper:
+            upper = own
+            best = face
         if upper - lower < enough:
             if k == 0 and upper < lower - LAST_SLACK:
                 face = -1
+            elif own - lower >= enough:
+                # the depth is known, and it is not this face's
+                face = best
             break
         if d.ccd_discrete[w]:
             for i in range(nvert):
@@ -364,6 +372,8 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         if nopen == 0:
             break
         k = k + 1
+        if running and k == m.ccd_iterations:
+            face = best
     d.ccd_found[w] = 0
     if face >= 0:
         foot = d.ccd_foot[f0 + face]

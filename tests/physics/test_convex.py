@@ -98,6 +98,24 @@ def test_depth_is_exact(simulators, kinds):
     assert tried > 10
 
 
+def test_a_face_that_only_seems_to_be_as_near(simulators):
+    """The polytope has a face as far from the origin as the shapes are deep, to a millionth, and this is not yet one of
+    the shapes' own: another one tells the normal."""
+    xml = zoo.touching("cylinder", "box").replace(zoo.SHAPES["cylinder"], 'type="cylinder" size=".05 .075"')
+    mj, sim = simulators(xml.replace(zoo.SHAPES["box"], 'type="box" size=".1115 .05 .015"'))
+    data = mujoco.MjData(mj)
+    data.qpos[:] = (
+        0.258528, 0.208315, 0.40278, 0.802533, 0.030841, -0.312087, 0.507546,
+        0.339991, 0.279572, 0.298675, -0.388405, -0.321785, 0.849833, -0.152751,
+    )  # fmt: skip
+    mujoco.mj_fwdPosition(mj, data)
+    sim.reset(data.qpos)
+    sim.forward()
+    assert data.ncon == sim.data.ncon[0] == 4
+    errors = matched_contacts(sim.data.contacts(), data.contact)
+    assert errors["dist"] < 1e-9 and errors["normal"] < 1e-9
+
+
 @pytest.mark.parametrize("kinds", (zoo.CONVEX + zoo.HULLS)[::3], ids="-".join)
 def test_margin(simulators, kinds):
     """Shapes that are apart by less than the margin, and by more."""

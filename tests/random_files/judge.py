@@ -35,7 +35,7 @@ DEPTH, PLACE = 1e-6, 1e-3  # of contacts that are searched, m, 1
 EDGE = (1e-3, 1e-2, 1e-6)  # of contacts at both ends of an edge of a capsule
 HUGE = 1e10  # where MuJoCo gives up
 NUDGES, NUDGE, ROUNDING = 6, 1e-8, 1e-13
-ALONG = 15  # steps
+ALONG = 8  # steps
 SIZES = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "nsensor", "nsensordata", "neq", "nmocap")
 SEARCHED = {c.ELLIPSOID, c.CYLINDER, c.MESH}  # a contact with one of them may be searched
 
@@ -286,9 +286,12 @@ def check(mj, data, ours, found, bar, where):
     wrong(f"{name} differs by {found[name]:.1e}{where}{largest(mj, name, ours[name], theirs[name])}")
 
 
+FEELING = mujoco.mjtSensor.mjSENS_FORCE, mujoco.mjtSensor.mjSENS_TORQUE
+
+
 def feels_rounding(mj, data):
     """Whether there are force or torque sensors, and a row of an equality with which no dof moves."""
-    feels = np.isin(mj.sensor_type, (mujoco.mjtSensor.mjSENS_FORCE, mujoco.mjtSensor.mjSENS_TORQUE)).any()
+    feels = np.isin(mj.sensor_type, [int(kind) for kind in FEELING]).any()
     rows = data.efc_J.reshape(-1, mj.nv)[: data.ne] if feels and data.ne else np.ones((1, 1))
     return bool((np.abs(rows).max(axis=1) < 1e-12).any())
 

@@ -45,6 +45,8 @@ def judge_of(seed, smaller):
     from tests.random_files.judge import WRONG, judged
     from tests.random_files.smaller import small
 
+    judged(text_of(VALID, 0, 0))  # waits for the compiler
+
     def judge(kind, number):
         text = text_of(kind, number, seed)
         verdict = judged(text)

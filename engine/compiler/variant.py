@@ -85,7 +85,8 @@ def asked_by(function):
     """
     plain = inspect.unwrap(getattr(function, "function", function))
     name = f"{plain.__module__}.{plain.__qualname__}"
-    path = answers_file() if name.startswith("engine.") and "<" not in name else None
+    ours = name.startswith("engine.") and "<" not in name and own.act is no_act
+    path = answers_file() if ours else None
     kept = read_answers(path)
     if name not in kept:
         features, calls_own = _asked_by(function)
@@ -107,11 +108,11 @@ def _asked_by(function):
 
 @functools.cache
 def answers_file():
-    """Where the answers of asked_by are kept, of this very source."""
-    told, root = hashlib.sha1(), Path(__file__).parents[1]
-    for path in sorted(root.rglob("*.py")):
+    """Where the answers of asked_by are kept, of this very source; None where that is in no folder."""
+    told, files = hashlib.sha1(), sorted(Path(__file__).parents[1].rglob("*.py"))
+    for path in files:
         told.update(path.read_bytes())
-    return Path(cache_folder()) / f"{told.hexdigest()}.json"
+    return Path(cache_folder()) / f"{told.hexdigest()}.json" if files else None
 
 
 def read_answers(path):

@@ -154,7 +154,7 @@ class Simulator:
         self._all_ok = np.full(self.worlds, s.OK, self._status.dtype).tobytes()
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
-        self._checked_theta = None
+        self._theta, self._checked_theta = self.model_pack["theta"], bytearray()
         self._kernel = self._start = None
         self._guard = self._device_guard() if self.form == "device" else None
 
@@ -271,9 +271,13 @@ class Simulator:
 
     def linearize(self, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """A (worlds, 2nv+na, 2nv+na) and B (worlds, 2nv+na, nu) of a step from here; see engine.linearize."""
-        from engine.diff.linearize import linearize  # which is built on this class
+        return self._linearization(self, frame_skip)
 
-        return linearize(self, frame_skip)
+    @cached_property
+    def _linearization(self):
+        from engine.diff.linearize import linearization  # which is built on this class
+
+        return linearization(self)
 
     def cfrc_ext(self) -> np.ndarray:
         """Contact forces and applied forces on every body in the last evaluation, shape (worlds, nbody, 6).
@@ -422,10 +426,9 @@ class Simulator:
         if not fit:
             for name, array in self._checked:
                 require_finite(name, array)
-        theta = self.model_pack["theta"].tobytes()
-        if theta != self._checked_theta:
+        if not self._checked_theta == self._theta:  # of a bytearray's: bytes, without a copy
             self._check_params()
-            self._checked_theta = theta
+            self._checked_theta = bytearray(self._theta)
 
     def _check_params(self):
         for name in self.params:

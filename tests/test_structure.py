@@ -41,6 +41,7 @@ LAYERS = (
     ("engine.sensing",),
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
+    ("engine.joint_rows",),
     ("engine.linearized",),
     ("engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.compiler.forms",),
@@ -67,8 +68,8 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.sensing",
-    "engine.feedback", "engine.linear_feedback", "engine.linearized", "engine.records", "engine.step",
-    "engine.kernels", "engine.com_based", "engine.guard", "engine.objectives",
+    "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized", "engine.records",
+    "engine.step", "engine.kernels", "engine.com_based", "engine.guard", "engine.objectives",
     *(f"engine.compiler.{n}" for n in ("columns", "inlined", "launch", "session", "stages", "tracing", "variant")),
 }  # fmt: skip
 THIRD_PARTY = {
@@ -313,7 +314,9 @@ def test_stages_state_their_parameters():
 
 
 def test_the_stages_are_those_of_a_few_files():
+    import engine.constraint.derivatives
     import engine.constraint.rolling
+    import engine.constraint.solved_rows
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.convex
@@ -332,7 +335,8 @@ def test_the_stages_are_those_of_a_few_files():
 
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
-    modules += (vars(engine.constraint.rolling),)
+    modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
+    modules += (vars(engine.constraint.derivatives),)
     modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += (vars(engine.dynamics.implicit),)

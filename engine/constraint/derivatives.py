@@ -3,22 +3,30 @@
 The adjoint of a contact (contact.py) is linear in the motion L of body 2 against body 1 at the contact. It has six
 components: three velocities along the contact's frame, where y is a unit vector, three angular ones, where y is zero
 but for what contacts that roll have of them.
-Six calls of it give X (of the pose), U and V (of acceleration and velocity) of both bodies for every L. Of dof j, which
+Six of it give X (of the pose), U and V (of acceleration and velocity) of both bodies for every L. Of dof j, which
 carries one of them,
 
     W_k = S_j . (X + U_b x* U + V_b x* V) + kap_j . U + psi_j . V,     d(-J^T f)_i / d q_j = sum over k of L_k,i W_k
 
 and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i. By v it is J^T K B J.
+
+Where body 1 cannot move, these are wrenches on body 2 for each motion of it: three matrices and F, which are summed
+over all contacts of the body and, as inertias are, over what hangs on a dof (dynamics/touched.py). Other contacts go
+through the dofs of both bodies.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.constraint.block import damping_of
 from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.contact import relative_velocity
 from engine.constraint.rolling import coupled, in_frame, turns
-from engine.dynamics.derivatives import row_strips
+from engine.contact.collide import collide_vjp
+from engine.dynamics.derivative_rows import STRIP, row_strips
 from engine.dynamics.kinematics import origin
+from engine.dynamics.touched import touch, untouched
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import cross_force, sym_mul
 from engine.math.types import real, vec3
@@ -27,22 +35,145 @@ from engine.math.types import real, vec3
 @serves("contact")
 @ti.func
 def contacts_jacobian(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
-    """The rows at lin_rows[o:] gain what the contacts that push add; expects the law at the solution."""
+    """Adds the contacts that push to the sums of their bodies or to the rows at lin_rows[o:]; expects the law at the
+    solution and `own_rates`."""
+    untouched(m, l, w)
     for r in range(d.ncon[w]):
         c = bounded(w * m.nconmax + r)
         if d.con_kd[c][0] > 0:
             unit_motions(m, d, g, l, w, c)
-            add_contact_rows(m, d, g, l, w, c, o)
+            if d.con_last1[c] < 0:
+                add_to_body(m, d, g, l, w, c)
+            else:
+                add_contact_rows(m, d, g, l, w, c, o)
+
+
+@ti.func
+def add_to_body(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+    """The sums of body 2 of contact c gain its wrenches, those of `unit_motions` about the origin."""
+    b = d.con_body2[c]
+    h = bounded(w * m.nbody + b)
+    touch(m, l, w, b)
+    r = d.con_pos[c] - origin(m, d, w, b)
+    l.touch_ang[h] = l.touch_ang[h] + g.l_ang[h]
+    l.touch_lin[h] = l.touch_lin[h] + g.l_lin[h]
+    for k in ti.static(range(3)):
+        T, ang, lin = ti.static((
+            (l.touch_x, l.cx_ang, l.cx_lin), (l.touch_u, l.cu_ang, l.cu_lin), (l.touch_v, l.cv_ang, l.cv_lin)
+        )[k])  # fmt: skip
+        add_columns(d, w, c, T, h, 0, ang, r)
+        add_columns(d, w, c, T, h, 1, lin, r)
+
+
+@ti.func
+def add_columns(d: ti.template(), w: ti.i32, c: ti.i32, T: ti.template(), h: ti.i32, p: ti.template(),
+                x: ti.template(), r: vec3):  # fmt: skip
+    """Those of the matrix T of the body numbered h by the angular (p = 0) or the linear part of a motion, from x of
+    contact c's six unit motions. r: where it lies."""
+    e = bounded(w * 12 + 6)
+    n = d.con_normal[c]
+    t1 = d.con_tangent1[c]
+    t2 = d.con_tangent2[c]
+    y0 = n[0] * x[e] + t1[0] * x[e + 1] + t2[0] * x[e + 2]
+    y1 = n[1] * x[e] + t1[1] * x[e + 1] + t2[1] * x[e + 2]
+    y2 = n[2] * x[e] + t1[2] * x[e + 1] + t2[2] * x[e + 2]
+    T[h, p] = T[h, p] + x[e + 3] + r[1] * y2 - r[2] * y1
+    T[h, 2 + p] = T[h, 2 + p] + x[e + 4] + r[2] * y0 - r[0] * y2
+    T[h, 4 + p] = T[h, 4 + p] + x[e + 5] + r[0] * y1 - r[1] * y0
+    T[h, 6 + p] = T[h, 6 + p] + y0
+    T[h, 8 + p] = T[h, 8 + p] + y1
+    T[h, 10 + p] = T[h, 10 + p] + y2
 
 
 @ti.func
 def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
-    """The adjoints of both bodies of contact c for six unit motions, into lin_con."""
+    """The adjoints of both bodies of contact c for six unit motions, into lin_con, and F into l of their adjoints."""
+    turning = 0
+    if ti.static(has.rolling):
+        turning = turns(d, c)
+    if turning:
+        turning_motions(m, d, g, l, w, c)
+    else:
+        contact_motions(m, d, g, l, w, c)
+
+
+@ti.func
+def contact_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+    """The same of a contact that does not roll: contact_vjp for what moves, and all six at once in what they share."""
+    zero = vec3(0.0, 0.0, 0.0)
+    pos = d.con_pos[c]
+    n = d.con_normal[c]
+    t1 = d.con_tangent1[c]
+    t2 = d.con_tangent2[c]
+    body1 = d.con_body1[c]
+    body2 = d.con_body2[c]
+    b1 = bounded(w * m.nbody + body1)
+    b2 = bounded(w * m.nbody + body2)
+    r1 = pos - origin(m, d, w, body1)
+    r2 = pos - origin(m, d, w, body2)
+    first = ti.cast(d.con_last1[c] < 0, ti.i32)  # nothing moves it
+    ua, oa = relative_velocity(m, d, w, d.u_ang, d.u_lin, body1, body2, pos)
+    uv, ov = relative_velocity(m, d, w, d.vel_ang, d.vel_lin, body1, body2, pos)
+    f = d.con_force[c]
+    force = f[0] * n + f[1] * t1 + f[2] * t2
+    kd = d.con_kd[c]
+    ko = d.con_ko[c]
+    imp = d.con_imp[c]
+    stiff = d.con_kp[c] * imp
+    B = damping_of(d, c)
+    g.l_ang[b1] = r1.cross(force)
+    g.l_lin[b1] = force
+    g.l_ang[b2] = -1.0 * r2.cross(force)
+    g.l_lin[b2] = -1.0 * force
+    for k in range(6):
+        y = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
+        omega = vec3(ti.cast(k == 3, real), ti.cast(k == 4, real), ti.cast(k == 5, real))
+        ul = y[0] * n + y[1] * t1 + y[2] * t2
+        ka = sym_mul(kd, ko, y)
+        kv = B * ka
+        U = ka[0] * n + ka[1] * t1 + ka[2] * t2
+        V = kv[0] * n + kv[1] * t1 + kv[2] * t2
+        slope = d.con_impp[c] * (d.con_kp[c] * ka[0] * d.con_x[c] - y.dot(f) / (imp * (1 - imp)))
+        for h in ti.static((b1, b2)):
+            g.pose_ang[h] = zero
+            g.pose_lin[h] = zero
+        collide_vjp(
+            m, d, g, w, c, stiff * ka[0] + slope, U.cross(oa) + V.cross(ov) - force.cross(omega),
+            ka[0] * ua + kv[0] * uv - f[0] * ul, ka[1] * ua + kv[1] * uv - f[1] * ul,
+            ka[2] * ua + kv[2] * uv - f[2] * ul,
+        )  # fmt: skip
+        for side in range(first, 2):
+            h = b2 if side else b1
+            r = r2 if side else r1
+            sign = real(2 * side - 1)
+            keep_motion(
+                d, g, l, w, h, 6 * side + k, sign * r.cross(U), sign * U, sign * r.cross(V), sign * V
+            )  # fmt: skip
+
+
+@ti.func
+def keep_motion(d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, h: ti.i32, k: ti.i32, ua: vec3,
+                ul: vec3, va: vec3, vl: vec3):  # fmt: skip
+    """X of the body numbered h, and U and V as they are, at place k of lin_con."""
+    e = bounded(w * 12 + k)
+    pa, pl = cross_force(d.u_ang[h], d.u_lin[h], ua, ul)
+    qa, ql = cross_force(d.vel_ang[h], d.vel_lin[h], va, vl)
+    l.cx_ang[e] = g.pose_ang[h] + pa + qa
+    l.cx_lin[e] = g.pose_lin[h] + pl + ql
+    l.cu_ang[e] = ua
+    l.cu_lin[e] = ul
+    l.cv_ang[e] = va
+    l.cv_lin[e] = vl
+
+
+@outline("mdgl", "w c", when="rolling")
+@ti.func
+def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+    """The same of a contact that rolls."""
     zero = vec3(0.0, 0.0, 0.0)
     b1 = bounded(w * m.nbody + d.con_body1[c])
     b2 = bounded(w * m.nbody + d.con_body2[c])
     r2 = d.con_pos[c] - origin(m, d, w, d.con_body2[c])
-    first = ti.cast(d.con_body1[c] == 0, ti.i32)  # nothing moves the world
     d.l_ang[b1] = zero
     d.l_lin[b1] = zero
     for k in range(6):
@@ -51,30 +182,15 @@ def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.tem
         u = y[0] * d.con_normal[c] + y[1] * d.con_tangent1[c] + y[2] * d.con_tangent2[c]
         d.l_ang[b2] = omega
         d.l_lin[b2] = u - omega.cross(r2)
-        for side in range(first, 2):
+        for side in range(2):
             h = b2 if side else b1
             for x in ti.static((g.l_ang, g.l_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin)):
                 x[h] = zero
-        if ti.static(has.rolling):
-            if turns(d, c):
-                d.turn_y[c] = in_frame(d, c, omega)
+        d.turn_y[c] = in_frame(d, c, omega)
         constraint_block_vjp(m, d, g, w, c, y)
-        for side in range(first, 2):
-            b = b2 if side else b1
-            h = b
-            e = bounded(w * 12 + 6 * side + k)
-            ua = g.u_ang[h]
-            ul = g.u_lin[h]
-            va = g.vel_ang[h]
-            vl = g.vel_lin[h]
-            pa, pl = cross_force(d.u_ang[b], d.u_lin[b], ua, ul)
-            qa, ql = cross_force(d.vel_ang[b], d.vel_lin[b], va, vl)
-            l.cx_ang[e] = g.pose_ang[h] + pa + qa
-            l.cx_lin[e] = g.pose_lin[h] + pl + ql
-            l.cu_ang[e] = ua
-            l.cu_lin[e] = ul
-            l.cv_ang[e] = va
-            l.cv_lin[e] = vl
+        for side in range(2):
+            h = b2 if side else b1
+            keep_motion(d, g, l, w, h, 6 * side + k, g.u_ang[h], g.u_lin[h], g.vel_ang[h], g.vel_lin[h])
 
 
 @ti.func
@@ -108,7 +224,7 @@ def add_contact_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti
                      o: ti.i32):  # fmt: skip
     nv = m.nv
     ld = m.ld
-    width = 16 * row_strips(m)
+    width = STRIP * row_strips(m)
     b1 = d.con_body1[c]
     b2 = d.con_body2[c]
     last1 = m.body_lastdof[b1]

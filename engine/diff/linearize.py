@@ -17,6 +17,7 @@ from engine.model.ties import ties
 from engine.simulator import Simulator, whole
 
 COST = 6  # of a step with its derivatives, in steps, roughly
+SPARE = 1 << 15  # numbers of A that are allocated at a time, or those of one call
 
 
 def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -26,14 +27,27 @@ def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarr
     physics steps. The simulator does not move. Where a contact or a limit is just being made or broken the derivative
     is one-sided, that of the present contacts.
     """
-    frame_skip = whole("frame_skip", frame_skip)
-    sim.check_state()
-    if sim.model.nv == 0 and sim.model.na == 0:  # nothing can move: the matrices are there, and empty
+    return sim.linearize(frame_skip)
+
+
+def linearization(sim):
+    """What `sim.linearize` calls with itself and frame_skip: made once, and asked again and again."""
+    m = sim.model
+    if m.nv == 0 and m.na == 0:
+        return NothingMoves(sim)
+    return AdjointRows(sim) if coupled(m) else Linearizer(sim)
+
+
+class NothingMoves:
+    """The matrices are there, and empty."""
+
+    def __init__(self, sim):
+        pass
+
+    def __call__(self, sim, frame_skip):
+        whole("frame_skip", frame_skip)
+        sim.check_state()
         return np.zeros((sim.worlds, 0, 0), np_real()), np.zeros((sim.worlds, 0, sim.model.nu), np_real())
-    steps = getattr(sim, "_linearizer", None)
-    if steps is None:
-        steps = sim._linearizer = (AdjointRows if coupled(sim.model) else Linearizer)(sim)
-    return steps(frame_skip)
 
 
 def coupled(model):
@@ -53,30 +67,41 @@ class Linearizer:
         self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)
         self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
         n = 2 * m.nv + m.na
-        row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 16) * 16
+        row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
         count["nlinturn"] = m.nv if count["nrolling"] else 0
-        count["nlinear"] = row * (1 + m.nv * (4 if m.opt.integrator == RK4 else 2))
+        count["nlinear"] = row * m.nv * (4 if m.opt.integrator == RK4 else 2)
         linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
         adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))
         self.kernel = WorldsKernel(self.sim, LINEARIZE, [sim.model_pack, self.sim.pack, adjoint, linear])
         self.A = linear["lin_A"][: sim.worlds * n * n].reshape(sim.worlds, n, n)
         self.B = linear["lin_B"][: sim.worlds * n * m.nu].reshape(sim.worlds, n, m.nu)
-        self.state, self.source = state_of(self.sim.pack), state_of(sim.pack)
-        self.status = self.sim.data._status
+        self.states = state_of(self.sim.pack), state_of(sim.pack)
+        self.spare = []
 
-    def __call__(self, frame_skip):
-        copy(self.state, self.source)
-        self.status.fill(s.OK)
-        A = B = None
-        for _ in range(frame_skip):
-            self.kernel.once(COST)
-            self.sim.raise_status(self.sim.data)
-            if A is None:
-                A, B = self.A.copy(), self.B.copy()
-            else:
-                A, B = self.A @ A, self.A @ B + self.B
+    def __call__(self, sim, frame_skip):
+        frame_skip = whole("frame_skip", frame_skip)
+        sim.check_state()
+        copy(*self.states)
+        self._step()
+        A, B = self._room()
+        A[...], B[...] = self.A, self.B
+        for _ in range(frame_skip - 1):
+            self._step()
+            A, B = self.A @ A, self.A @ B + self.B
         return A, B
+
+    def _room(self):
+        """Arrays for A and B; made by the dozen, since to allocate one takes longer than to fill it."""
+        if not self.spare:
+            n = min(max(SPARE // self.A.size, 1), 16)
+            A, B = (np.empty((n, *x.shape), x.dtype) for x in (self.A, self.B))
+            self.spare = list(zip(A, B, strict=True))
+        return self.spare.pop()
+
+    def _step(self):
+        self.kernel.once(COST)
+        self.sim.raise_status(self.sim.data)
 
 
 class AdjointRows:
@@ -86,19 +111,21 @@ class AdjointRows:
     COPIED = ("qpos", "qvel", "act", "ctrl", "qacc_warmstart", "time", *HELD, *MOCAP)
 
     def __init__(self, sim):
-        self.source, self.n = sim, 2 * sim.model.nv + sim.model.na
+        self.worlds, self.n = sim.worlds, 2 * sim.model.nv + sim.model.na
         self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features)
         self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
         self.tape = Tape(self.sim, 1)
 
-    def __call__(self, frame_skip):
+    def __call__(self, sim, frame_skip):
+        frame_skip = whole("frame_skip", frame_skip)
+        sim.check_state()
         data = self.sim.data
         for name in self.COPIED:
-            getattr(data, name)[:] = np.repeat(getattr(self.source.data, name), self.n, axis=0)
-        A = B = None
-        for _ in range(frame_skip):
+            getattr(data, name)[:] = np.repeat(getattr(sim.data, name), self.n, axis=0)
+        A, B = self.rows()
+        for _ in range(frame_skip - 1):
             a, b = self.rows()
-            A, B = (a, b) if A is None else (a @ A, a @ B + b)
+            A, B = a @ A, a @ B + b
         return A, B
 
     def rows(self):
@@ -107,10 +134,10 @@ class AdjointRows:
         start = self.sim.data.qpos.copy()
         qpos = self.tape.rollout(self.sim.data.ctrl[None].copy()).qpos
         unit = np.zeros((2, self.sim.worlds, n), np_real())
-        unit[1] = np.tile(np.eye(n), (self.source.worlds, 1))
+        unit[1] = np.tile(np.eye(n), (self.worlds, 1))
         bar = np.zeros_like(qpos)
         bar[1] = tangent_to_qpos(model, qpos[1], unit[1, :, :nv])
         grads = self.tape.backward(qpos=bar, qvel=unit[..., nv : 2 * nv], act=unit[..., 2 * nv :])
         rows = np.concatenate([qpos_to_tangent(model, start, grads.qpos0), grads.qvel0, grads.act0], axis=-1)
-        shape = self.source.worlds, n
+        shape = self.worlds, n
         return rows.reshape(*shape, n), grads.ctrl[0].reshape(*shape, model.nu)

@@ -1,5 +1,4 @@
-"""Derivatives of RNEA by q and v, all columns in two sweeps (Singh, Russell, Wensing, IEEE RA-L 7(2), 2022), and rows
-of derivatives, a matrix of which is solved at once.
+"""Derivatives of RNEA by q and v, all columns in two sweeps (Singh, Russell, Wensing, IEEE RA-L 7(2), 2022).
 
 A motion of dof j carries what hangs on it. Seen from there, V and A of a body change by
 
@@ -13,14 +12,11 @@ force f are summed over what hangs on a dof. With i below j
     d tau_i / d q_j = S_i . (I phi_j + B psi_j),   d tau_j / d q_i = S_j . (I phi_i + B psi_i + S_i x* f)
 
 The last term is missing for axes of one ball, which move together. The same with V = 0 gives d(M x) / d q.
-
-A row of derivatives has nv entries by q and nv by v, both filled up to a multiple of four, na by act and nu by ctrl,
-and is filled up to a multiple of sixteen.
 """
 
 import taichi as ti
 
-from engine.dynamics.crba import diagonal_at
+from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
 from engine.dynamics.fluid import fluid_jacobian
 from engine.dynamics.gravcomp import gravcomp_jacobian
 from engine.dynamics.kinematics import origin
@@ -28,104 +24,6 @@ from engine.dynamics.rnea import own_force
 from engine.math.index import bounded
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
 from engine.math.types import real, vec3
-from engine.model.constants import RK4
-
-
-@ti.func
-def row_strips(m: ti.template()):
-    """Strips of sixteen numbers in a row of derivatives."""
-    return (2 * m.ld + m.na + m.nu + 15) >> 4
-
-
-@ti.func
-def rows_at(m: ti.template(), w: ti.i32, slot: ti.i32):
-    """The first strip of a matrix of rows: of the stages of RK4, or of d r / dx (0) and what is implicit (1). A
-    row for sums lies behind a world's last."""
-    slots = 2
-    if m.integrator == RK4:
-        slots = 4
-    return (w * (slots * m.nv + 1) + slot * m.nv) * row_strips(m)
-
-
-@ti.func
-def strip_at(m: ti.template(), q: ti.i32):
-    """16 q, of which LLVM knows that the next fifteen indices do not overflow (factor.block_at)."""
-    return 16 * (q + (m.ld & 3))
-
-
-@ti.func
-def clear_rows(m: ti.template(), l: ti.template(), first: ti.i32, count: ti.i32):
-    for q in range(count * row_strips(m)):
-        i = strip_at(m, first + q)
-        for c in ti.static(range(16)):
-            l.lin_rows[i + c] = 0.0
-
-
-@ti.func
-def scale_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real):
-    """The row that begins at strip y times a."""
-    for q in range(row_strips(m)):
-        i = strip_at(m, y + q)
-        for c in ti.static(range(16)):
-            l.lin_rows[i + c] = a * l.lin_rows[i + c]
-
-
-@ti.func
-def add_to_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real, x: ti.i32):
-    """The row that begins at strip y gains a times the one at x."""
-    for q in range(row_strips(m)):
-        i = strip_at(m, y + q)
-        j = strip_at(m, x + q)
-        for b in ti.static(range(4)):
-            # four entries are read before any is written: LLVM makes one vector of them
-            y0 = l.lin_rows[i + 4 * b] + a * l.lin_rows[j + 4 * b]
-            y1 = l.lin_rows[i + 4 * b + 1] + a * l.lin_rows[j + 4 * b + 1]
-            y2 = l.lin_rows[i + 4 * b + 2] + a * l.lin_rows[j + 4 * b + 2]
-            y3 = l.lin_rows[i + 4 * b + 3] + a * l.lin_rows[j + 4 * b + 3]
-            l.lin_rows[i + 4 * b] = y0
-            l.lin_rows[i + 4 * b + 1] = y1
-            l.lin_rows[i + 4 * b + 2] = y2
-            l.lin_rows[i + 4 * b + 3] = y3
-
-
-@ti.func
-def solve_rows(m: ti.template(), l: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32,
-               first: ti.i32):  # fmt: skip
-    """The rows from strip `first` on become (L^T D L)^-1 times them: factor.solve for all their columns."""
-    n = m.nv
-    ns = row_strips(m)
-    for kk in range(n):
-        k = n - 1 - kk
-        e = o + 4 * t.tree_row[to + k] + t.tree_depth[to + k]
-        i = t.tree_parent[to + k]
-        while i >= 0:
-            e = e - 1
-            add_to_row(m, l, first + i * ns, -A[e], first + k * ns)
-            i = t.tree_parent[to + i]
-    for k in range(n):
-        e = o + 4 * t.tree_row[to + k] + t.tree_depth[to + k]
-        scale_row(m, l, first + k * ns, A[e])
-        i = t.tree_parent[to + k]
-        while i >= 0:
-            e = e - 1
-            add_to_row(m, l, first + k * ns, -A[e], first + i * ns)
-            i = t.tree_parent[to + i]
-
-
-@ti.func
-def add_mass_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, y: ti.i32, x: ti.i32):
-    """The rows from strip y on gain M times those from x on."""
-    ns = row_strips(m)
-    for j in range(m.nv):
-        k = diagonal_at(m, w, j)
-        add_to_row(m, l, y + j * ns, d.M[k], x + j * ns)
-        i = m.tree_parent[j]
-        while i >= 0:
-            k = k - 1
-            e = d.M[k]
-            add_to_row(m, l, y + j * ns, e, x + i * ns)
-            add_to_row(m, l, y + i * ns, e, x + j * ns)
-            i = m.tree_parent[i]
 
 
 @ti.func
@@ -217,14 +115,13 @@ def own_rates(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, i
 @ti.func
 def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
     """Tip to base: writes d(M a + c)/dq and /dv into the rows of `slot`; with `implicit`, d(M x)/dq into those of 1,
-    x = a_eff - a. Expects those rows to be zero."""
+    x = a_eff - a. Expects those rows to be zero, and `own_rates`."""
     nbody = m.nbody
     nv = m.nv
     ld = m.ld
-    o = 16 * rows_at(m, w, slot)
-    oe = 16 * rows_at(m, w, 1)
-    width = 16 * row_strips(m)
-    own_rates(m, d, l, w, implicit)
+    o = STRIP * rows_at(m, w, slot)
+    oe = STRIP * rows_at(m, w, 1)
+    width = STRIP * row_strips(m)
     for kb in range(1, nbody):
         b = bounded(nbody - kb)
         h = bounded(w * nbody + b)
@@ -259,20 +156,16 @@ def rnea_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i3
                 y = bounded(w * nv + j)
                 ua = d.cdof_ang[y]
                 ul = d.cdof_lin[y]
-                together = m.dof_group[j] == group
                 x1 = qa.dot(ua) + ql.dot(ul)
-                if not together:
+                if m.dof_group[j] != group:
                     x1 = x1 + ta.dot(ua) + tl.dot(ul)
-                l.lin_rows[o + j * width + i] = x1
-                l.lin_rows[o + j * width + ld + i] = va.dot(ua) + vl.dot(ul)
+                x = o + j * width + i
+                l.lin_rows[x] = x1
+                l.lin_rows[x + ld] = va.dot(ua) + vl.dot(ul)
                 if j != i:
-                    l.lin_rows[o + i * width + j] = (
-                        beta.dot(l.psi_ang[y])
-                        + ia.dot(l.phi_ang[y]) + il.dot(l.phi_lin[y])
-                    )
-                    l.lin_rows[o + i * width + ld + j] = (
-                        beta.dot(ua) + ia.dot(l.sig_ang[y]) + il.dot(l.sig_lin[y])
-                    )
+                    x = o + i * width + j
+                    l.lin_rows[x] = beta.dot(l.psi_ang[y]) + ia.dot(l.phi_ang[y]) + il.dot(l.phi_lin[y])
+                    l.lin_rows[x + ld] = beta.dot(ua) + ia.dot(l.sig_ang[y]) + il.dot(l.sig_lin[y])
                 j = m.tree_parent[j]
             if implicit:
                 oa, ol = composite_mul(mass, com, jd, jo, l.ome_ang[e], l.ome_lin[e])
@@ -308,7 +201,7 @@ def composite_mul(mass: real, h: vec3, jd: vec3, jo: vec3, ang: vec3, lin: vec3)
 def applied_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
     """The rows at lin_rows[o:] gain d(-J^T xfrc)/dq: the point of attack and the axes move, the force stays."""
     nv = m.nv
-    width = 16 * row_strips(m)
+    width = STRIP * row_strips(m)
     for b in range(1, m.nbody):
         k = bounded(w * m.nbody + b)
         f = d.xfrc_applied[k, 0]

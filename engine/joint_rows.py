@@ -1,0 +1,145 @@
+"""What acts within joints, and within tendons that tie joints together, as rows of derivatives (linearized.py)."""
+
+import taichi as ti
+
+from engine.compiler.features import has
+from engine.compiler.stages import outline
+from engine.constraint.block import chain_mul, is_tendon
+from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.rows import row_vjp
+from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
+from engine.dynamics.free_body import lone_dof
+from engine.dynamics.implicit import damping_vjp
+from engine.dynamics.passive import has_spring, passive_vjp
+from engine.dynamics.tendon import clear_tendons, lengths_vjp
+from engine.model.constants import BALL, FREE, IMPLICITFAST
+from engine.step import actuation_adjoint, tendon_adjoint, tendon_block_adjoint
+
+
+@ti.func
+def turns_of(m: ti.template(), j: ti.i32):
+    """Dofs of joint j, and how many of them must be asked one by one: all, or one where nothing couples them."""
+    n = 1
+    alone = 1
+    if ti.static(has.quaternion):
+        t = m.jnt_type[j]
+        if t == FREE or t == BALL:
+            n = 6 if t == FREE else 3
+            together = has_spring(m, j) or m.jnt_limited[j] != 0
+            together = together or m.integrator == IMPLICITFAST and lone_dof(m, j) >= 0
+            for u in range(m.nu):
+                together = together or m.actuator_trnid[u] == j
+            if together:
+                alone = n
+    return n, alone
+
+
+@outline("mdgl", "w slot part")
+@ti.func
+def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32,
+               part: ti.i32):  # fmt: skip
+    """The rows of `slot` gain what acts on joints' own dofs, as the adjoints of limits, friction, springs, dampers and
+    actuators have it; with `part` 1 what implicitfast's velocity slopes depend on."""
+    nv = m.nv
+    most = 1
+    for j in range(m.njnt):
+        n, alone = turns_of(m, j)
+        most = ti.max(most, alone)
+    tied = 0
+    if ti.static(has.tendon):
+        if m.ntendon > 0:
+            tied = 1
+            most = nv
+    for turn in range(most):
+        for i in range(nv):
+            d.z[w, i] = 0.0
+            d.mu[w, i] = 0.0
+            g.qpos_bar[w * nv + i] = 0.0
+            g.qvel_bar[w * nv + i] = 0.0
+        for i in range(m.na):
+            g.act_bar[w * m.na + i] = 0.0
+        for u in range(m.nu):
+            g.ctrl_bar[w * m.nu + u] = 0.0
+        if tied:
+            d.z[w, turn] = 1.0
+            d.mu[w, turn] = 1.0
+        else:
+            for j in range(m.njnt):
+                n, alone = turns_of(m, j)
+                for k in range(n):
+                    if k == turn or alone < n and turn == 0:
+                        d.z[w, m.jnt_dofadr[j] + k] = 1.0
+                        d.mu[w, m.jnt_dofadr[j] + k] = 1.0
+        if ti.static(has.tendon):
+            clear_tendons(m, g, w)
+        if part == 0:
+            joint_vjp(m, d, g, w)
+        else:
+            damping_vjp(m, d, g, w)
+            if ti.static(has.tendon):
+                lengths_vjp(m, d, g, w)
+        if tied:
+            take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
+        else:
+            take_joint_rows(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
+
+
+@ti.func
+def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoints of all that acts on joints, for the test vector Z."""
+    for r in range(d.nrow[w]):
+        row_vjp(m, d, g, w, w * m.nrowmax + r)
+    if ti.static(has.ball_limit):
+        for r in range(d.ncon[w], d.nblock[w]):
+            c = w * m.nconmax + r
+            if not is_tendon(d.con_pair[c]):
+                y = chain_mul(m, d, w, c, d.z)
+                constraint_block_vjp(m, d, g, w, c, y)
+    tendon_block_adjoint(m, d, g, w)
+    actuation_adjoint(m, d, g, w)
+    passive_vjp(m, d, g, w)
+    tendon_adjoint(m, d, g, w, 0)
+
+
+@ti.func
+def take_tied_row(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, i: ti.i32):
+    """Add what the adjoints hold to the row at lin_rows[o:] of dof i, which alone was asked for."""
+    nv = m.nv
+    x = o + i * STRIP * row_strips(m)
+    for c in range(nv):
+        l.lin_rows[x + c] = l.lin_rows[x + c] + g.qpos_bar[w * nv + c]
+        l.lin_rows[x + m.ld + c] = l.lin_rows[x + m.ld + c] + g.qvel_bar[w * nv + c]
+    x = x + 2 * m.ld
+    for c in range(m.na):
+        l.lin_rows[x + c] = l.lin_rows[x + c] + g.act_bar[w * m.na + c]
+    for u in range(m.nu):
+        l.lin_rows[x + m.na + u] = l.lin_rows[x + m.na + u] + g.ctrl_bar[w * m.nu + u]
+
+
+@ti.func
+def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, turn: ti.i32):
+    """Add what the turn has left in the adjoints to the rows at lin_rows[o:] of the dofs that it asked for."""
+    nv = m.nv
+    ld = m.ld
+    width = STRIP * row_strips(m)
+    for j in range(m.njnt):
+        n, alone = turns_of(m, j)
+        i = m.jnt_dofadr[j]
+        for k in range(n):
+            row = turn
+            if alone < n:
+                row = k if turn == 0 else n
+            if row < n:
+                x = o + (i + row) * width + i + k
+                l.lin_rows[x] = l.lin_rows[x] + g.qpos_bar[w * nv + i + k]
+                l.lin_rows[x + ld] = l.lin_rows[x + ld] + g.qvel_bar[w * nv + i + k]
+    for u in range(m.nu):
+        j = m.actuator_trnid[u]
+        n, alone = turns_of(m, j)
+        if turn < n:
+            x = o + (m.jnt_dofadr[j] + turn) * width + 2 * ld
+            k = m.actuator_actadr[u]
+            if k >= 0:
+                l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
+            k = m.na + u
+            l.lin_rows[x + k] = l.lin_rows[x + k] + g.ctrl_bar[w * m.nu + u]

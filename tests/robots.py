@@ -263,6 +263,8 @@ def apart(function, *args):
 def examined(path, quick):
     """The row of a file, by processes of its own, so that one robot that ends one takes no other with it."""
     entry = {"file": str(path)} | apart(compared, path, quick)
+    if "nv" not in entry and "failed" in entry:
+        entry["error"] = entry.pop("failed")
     if "gradient" in entry:
         entry |= apart(timed, path)  # with the kernels that the first process has left on disk
     return entry

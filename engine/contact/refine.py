@@ -254,6 +254,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         set_count(d, w, side, count, ti.cast(cap, ti.i32))
         scale = scale + size.sum()
     d.ccd_scale[w] = scale
+    type1 = m.geom_type[m.pair_geom1[p]]
+    type2 = m.geom_type[m.pair_geom2[p]]
+    swells = type1 == CYLINDER or type1 == ELLIPSOID or type2 == CYLINDER or type2 == ELLIPSOID
     done = 0
     change = 0
     while not done and change < CHANGES:
@@ -306,6 +309,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 stationary(m, d, w, p)
             if d.ccd_fits[w]:
                 meet(m, d, w, p)
+                if not known and not swells and d.ccd_length[w] < 0:
+                    # corners overlap along a face's normal or one of two edges; any other is stationary, but no least
+                    d.ccd_fits[w] = -1
                 fit(m, d, w, p)
                 done = ti.cast(d.ccd_fits[w] > 0, ti.i32)
                 if d.ccd_fits[w] < 0:
@@ -318,8 +324,12 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         d.ccd_dist[w] = d.ccd_length[w]
     else:
         d.ccd_n[w] = found
-        kind1 = feature_kind(m.geom_type[m.pair_geom1[p]], d.ccd_extent1[w])
-        kind2 = feature_kind(m.geom_type[m.pair_geom2[p]], d.ccd_extent2[w])
+        if not swells:
+            for side in range(2):
+                set_count(d, w, side, gather(m, d, w, type2 if side else type1, side, found), 0)
+            spans(m, d, w, p)
+        kind1 = feature_kind(type1, d.ccd_extent1[w])
+        kind2 = feature_kind(type2, d.ccd_extent2[w])
         if d.ccd_extent1[w] + d.ccd_extent2[w] > 2:
             # of faces that do not fit each other the search's normal is the first's
             kind2 = POINT

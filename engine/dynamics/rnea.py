@@ -203,14 +203,9 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
         vbl = g.vel_lin[h]
         xba = g.pose_ang[h]
         xbl = g.pose_lin[h]
+        zero = vec3(0.0, 0.0, 0.0)
+        rba, rbl, eba, ebl, ea, el = zero, zero, zero, zero, zero, zero
         if ti.static(has.implicit):
-            zero = vec3(0.0, 0.0, 0.0)
-            rba = zero
-            rbl = zero
-            eba = zero
-            ebl = zero
-            ea = zero
-            el = zero
             if sloped(m, damped):  # bias_slope.py
                 rba = g.r_ang[h]
                 rbl = g.r_lin[h]
@@ -225,9 +220,8 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             # what the velocities of this group add to V below it, after the group is done
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
+            fa, fl = zero, zero
             if ti.static(has.implicit):
-                fa = vec3(0.0, 0.0, 0.0)
-                fl = vec3(0.0, 0.0, 0.0)
                 if sloped(m, damped):
                     for k in range(first, j + 1):
                         s = bounded(w * nv + k)

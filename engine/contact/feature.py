@@ -16,6 +16,7 @@ from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
+EVEN = 1e-5  # of a mesh's face, how far its corners are from its plane, relative to it
 NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
 
 
@@ -146,7 +147,8 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
     """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other.
 
     The corners of a mesh's face are numbers of 32 bits and not quite in a plane: all of it counts as the plane through
-    its first corner across its normal.
+    its first corner across its normal. Where they are farther from it, since MuJoCo makes one face of triangles that
+    hardly lean against each other, three vertices have their own plane.
     """
     first = bounded(w * m.nccdvert)
     x, q, _ = pose_of(d, w, side)
@@ -174,13 +176,17 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
                 face = face_of(m, d, first, side)
                 if face >= 0:
                     n = rotate(q, m.face_normal[face])
-                    b = n.cross(a)
-                    b = b / ti.sqrt(b.dot(b))
-                    a = b.cross(n)
                     corner = 0
                     if face > 0:
                         corner = m.face_vertend[face - 1]
-                    o = x + rotate(q, m.hull_vert[m.face_vert[corner]])
+                    c = x + rotate(q, m.hull_vert[m.face_vert[corner]])
+                    e, _ = vertex_at(d, first + FEATURE + 1, side)
+                    off = ti.max(ti.abs(n.dot(o - c)), ti.abs(n.dot(v - c)), ti.abs(n.dot(e - c)))
+                    if off < EVEN * norm:
+                        b = n.cross(a)
+                        b = b / ti.sqrt(b.dot(b))
+                        a = b.cross(n)
+                        o = c
     return o, extent, a, b
 
 

@@ -15,6 +15,8 @@ _INERTIAL = (
     "body_inertia", "jnt_pos", "jnt_axis", "dof_armature", "tendon_armature", "tendon_num", "wrap_objid",
     "wrap_prm",
 )  # fmt: skip
+MOST = 1e100  # a number whose square, times another, is none
+
 
 def validate(m):
     """Raise ModelError at the first thing in Model `m` that no robot can have; return `m`."""
@@ -56,10 +58,12 @@ def _shapes(m):
 def _numbers(m):
     for array, field in TABLE.items():
         value = getattr(m, array)
-        if field.dtype is np.float64 and not np.isfinite(value).all():
+        most = np.inf if array.endswith("range") else MOST
+        if field.dtype is np.float64 and not (np.abs(value) < most).all():
+            words = f"finite numbers, below {MOST:g}"
             if array.startswith("qpos"):  # of which no entry has a name
-                raise ModelError(f"{array} = {value.tolist()}; allowed: finite numbers")
-            refuse(m, array, first(~np.isfinite(value)), "finite numbers")
+                raise ModelError(f"{array} = {value.tolist()}; allowed: {words}")
+            refuse(m, array, first(~(np.abs(value) < most)), words)
         if field.least is not None:
             check(m, array, value < field.least, "zero or more")
 

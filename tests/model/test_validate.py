@@ -35,6 +35,8 @@ BROKEN = [
     ("actuator_dynprm", 2, 0, "actuator 'thrust': actuator_dynprm.*time constant"),
     ("sensor_cutoff", 0, -1, "sensor 'q': sensor_cutoff"),
     ("qpos0", 0, np.nan, "qpos0 = .*finite"),
+    ("qpos_spring", 0, 1e308, r"qpos_spring = .*finite numbers, below 1e.100"),
+    ("actuator_gear", 0, -1e308, r"actuator 'p': actuator_gear.*finite numbers, below 1e.100"),
     ("body_parentid", 0, 1, "body 'world': body_parentid = 1; allowed: 0"),
     ("body_rootid", 3, 1, "body 'pod': body_rootid = 1; allowed: 2, which follows from"),
     ("body_weldid", 3, 3, "body 'pod': body_weldid = 3; allowed: 2"),

@@ -33,6 +33,7 @@ SAME, NEITHER, REFUSED, OPENED, TIE, WRONG = "same", "neither", "refused", "open
 BAR, FORCE = 1e-9, 1e-6  # relative: without constraints, with them
 DEPTH, PLACE = 1e-6, 1e-3  # of contacts that are searched, m, 1
 EDGE = (1e-3, 1e-2, 1e-6)  # of contacts at both ends of an edge of a capsule
+FAR = 1e8  # rad
 HUGE = 1e10  # where MuJoCo gives up
 NUDGES, NUDGE, ROUNDING = 6, 1e-8, 1e-13
 ALONG = 8  # steps
@@ -172,7 +173,9 @@ def at_state(mj, sim, state, rng):
 
 def forward(mj, sim, data):
     """The same at MuJoCo's state, solved there, which then goes on from our contacts."""
-    fit = well(data.qacc) and well(data.sensordata)
+    fit = well(data.qacc) and all(well(x) for x in quantities(mj, data)[0].values())
+    if np.abs(data.qpos).max() > FAR:
+        tie("a coordinate beyond what sines of angles are good for")
     copied(sim, data)
     poison(sim)
     try:
@@ -561,6 +564,8 @@ def along(mj, sim, rng):
     for _ in range(ALONG):
         data.ctrl[:] = rng.uniform(-1, 1, mj.nu)
         mujoco.mj_forward(mj, data)
+        if not well(data.qacc):
+            return
         data.qacc_warmstart[:] = data.qacc
         mujoco.mj_copyData(before, mj, data)
         copied(sim, data)

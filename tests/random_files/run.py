@@ -67,15 +67,17 @@ def started():
 
 
 def mujoco_of(seed):
-    """A function (kind, number), which has MuJoCo alone open a file and move it, for a process of its own."""
+    """A function (kind, number), which has MuJoCo alone open a file and move it, for a process of its own. Twice, since
+    after some errors it waits for itself."""
     import mujoco
 
     def move(kind, number):
-        try:
-            mj = mujoco.MjModel.from_xml_string(text_of(kind, number, seed))
-        except Exception:
-            return
-        mujoco.mj_step(mj, mujoco.MjData(mj), 20)
+        for _ in range(2):
+            try:
+                mj = mujoco.MjModel.from_xml_string(text_of(kind, number, seed))
+                mujoco.mj_step(mj, mujoco.MjData(mj), 20)
+            except Exception:
+                pass
 
     return move
 

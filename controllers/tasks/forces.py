@@ -56,18 +56,6 @@ def controls_for(model, force, qpos, qvel, qacc, hold):
     return np.clip(ctrl, lo, hi), share
 
 
-def force_limits(model):
-    """{dof: N m or N}: the most that the actuator of each hinge and slide with one of its own can do there; infinite
-    where nothing says."""
-    m, found = model, {}
-    for i, u in driven(m).items():
-        most = np.abs(m.actuator_forcerange[u]).max() if m.actuator_forcelimited[u] else np.inf
-        if m.actuator_ctrllimited[u] and not m.actuator_biasprm[u].any():
-            most = min(most, abs(m.actuator_gainprm[u, 0]) * np.abs(m.actuator_ctrlrange[u]).max())
-        found[i] = float(most * abs(m.actuator_gear[u, 0]))
-    return found
-
-
 def period(model, qpos, dofs):
     """s: of the controls that move these dofs, a fifth of the turn of their fastest servo, within `PERIODS`."""
     m, sim, fastest = model, Simulator(model), 0.0

@@ -49,6 +49,7 @@ class PlanAndHold(Method):
     weights: (near, place, still, effort) of what a plan minimises: `near` times the regulator's cost to go over its
     largest eigenvalue, where x is off in ways that it can hardly correct; plain squares of the way to the goal (m, rad)
     and of the velocity (per s), for ends that are far off; the integral of the squared controls.
+    beginnings: controls (steps, nu) that the first plans begin with, one after the other.
     spark: standard deviation of the random controls that a plan begins with, at knots a tenth of a second apart; a
     plan of which the regulator has not made a success after `patience` iterations is dropped for another beginning.
 
@@ -61,7 +62,7 @@ class PlanAndHold(Method):
     def __init__(
         self, model: Model, goal: Any, objective: Any, steps: int, trial: Any, frame_skip: int = 1, start: Any = None,
         *, Q: float = 1.0, R: float = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
-        patience: int = 40, seed: int = 0,
+        patience: int = 40, seed: int = 0, beginnings: Any = (),
     ) -> None:  # fmt: skip
         m = self.model = model
         self.goal, self.steps, self.trial, self.frame_skip = np.array(goal, float), steps, trial, frame_skip
@@ -73,6 +74,7 @@ class PlanAndHold(Method):
         qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
         self.start = np.atleast_2d(qpos), np.atleast_2d(qvel)
         self.spark, self.patience, self.attempt, self.tried = spark, patience, 0, 0
+        self.beginnings = beginnings
         self.tape = Tape(Simulator(m, len(self.start[0])), trial, frame_skip)
         self.trajectory = None
         super().__init__(Ledger(np.zeros((max(steps, 1), m.nu))), seed)
@@ -86,9 +88,15 @@ class PlanAndHold(Method):
         way = Reach(m, self.goal, qpos=slice(None), terminal=place, running=0.0)
         rest = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=still, running=0.0)
         first = self.start[0][0], self.start[1][0]
-        plan = ILQR(m, end + way + rest + effort * Effort(), self.steps, self.frame_skip, first, self._noise())
+        plan = ILQR(m, end + way + rest + effort * Effort(), self.steps, self.frame_skip, first, self._beginning())
         plan.problem = self.problem
         return plan
+
+    def _beginning(self):
+        """Controls that the next plan begins with, (steps, nu): one of those that are given, else random ones."""
+        if self.attempt < len(self.beginnings):
+            return np.array(self.beginnings[self.attempt], float)
+        return self._noise()
 
     def _noise(self):
         """Random controls along straight lines between knots, (steps, nu)."""
@@ -134,8 +142,8 @@ class PlanAndHold(Method):
     def _again(self):
         """Begin another plan."""
         p = self.plan
-        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self._noise(), 1e-3, 1.0, False, None, np.inf
         self.attempt, self.tried = self.attempt + 1, 0
+        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self._beginning(), 1e-3, 1.0, False, None, np.inf
 
     def _run(self):
         """Rolls out plan and regulator; the cost, a mean over the worlds, is infinite where one diverges."""

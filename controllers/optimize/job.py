@@ -14,16 +14,19 @@ from controllers.optimize.lbfgs import LBFGS
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Problem
 from controllers.pd import PD
-from controllers.plan_and_hold import PlanAndHold
+from controllers.plan_and_hold import PlanAndHold, balance
+from controllers.riccati import settled
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
 from controllers.tasks.follow import Follow
-from controllers.tasks.forces import force_limits, period
+from controllers.tasks.forces import period
 from controllers.tasks.kinematics import Point
-from controllers.tasks.upright import extreme_pose, gravity_height
+from controllers.tasks.pump import pumped
+from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
 from engine.diff.tape import Tape
+from engine.model import ModelError
 from engine.model.constants import FREE, SLIDE
 from engine.model.coordinates import displace
 from engine.objectives import Effort, Reach, RunForward, Stand
@@ -34,7 +37,7 @@ KNOT_PERIOD = 0.1  # s between the knots of a spline
 NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
 NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, and of that at the target
-SWING = 2.0  # rad, of half a swing, over which an actuator pushes
+RISING = 0.8  # of a swing-up's time, for the way up at most
 FEET = ("run", "stand")
 PLANS = {"ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
@@ -165,24 +168,21 @@ class Job:
                    np.resize(first, (horizon, m.nu)), measure=self.measure)  # fmt: skip
 
     def _regulated(self):
-        """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds."""
-        scale = control_scale(self.robot.model)
-        steps = 0 if self.task == "balance" else round(min(self._rising(), 0.6 * self.dt * self.steps) / self.dt)
-        return PlanAndHold(self.robot.model, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start,
-                           R=scale**-2, weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)),
-                           spark=0.3 * float(np.mean(scale)), seed=self.options.seed)  # fmt: skip
-
-    def _rising(self):
-        """s: of the plan of a swing-up: as many half swings at the lowest pose as the actuators need for the potential,
-        which each gives their force times `SWING`, and two more."""
-        m, sim = self.robot.model, Simulator(self.robot.model)
-        sim.reset(self.start[0])
-        A, _ = (x[0] for x in sim.linearize())
-        turns = np.abs(np.angle(np.linalg.eigvals(A))) / m.opt.timestep
-        swing = np.pi / max(turns[turns > 1e-3].min(initial=np.inf), 1.0) if (turns > 1e-3).any() else 0.5
-        low, high = (gravity_height(m, q) for q in (self.start[0], self.goal))
-        given = SWING * sum(force_limits(m).values())
-        return swing * (2.0 + (high - low) / max(given, 1e-9))
+        """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds, which begins
+        by pumping energy."""
+        m, scale = self.robot.model, control_scale(self.robot.model)
+        steps, ways, R = 0, [], scale**-2
+        if self.task == "swingup":
+            ctrl, A, B, _ = balance(Simulator(m), self.goal, self.frame_skip)
+            _, P = settled(A, B, np.eye(len(A)), R * np.eye(m.nu))
+            found = pumped(m, self.goal, self.start, self.frame_skip, round(RISING * self.steps), P)
+            if found is None:
+                raise ModelError(f"--task swingup: no actuator of {self.robot.name} drives a hinge or slide alone")
+            self.goal, ways = found
+            self.objective, steps = self._objective(), len(ways[0])
+        return PlanAndHold(m, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start, R=R,
+                           weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)), spark=0.3 * float(np.mean(scale)),
+                           seed=self.options.seed, beginnings=ways)  # fmt: skip
 
     def _search(self):
         m, o = self.robot.model, self.options

@@ -3,7 +3,7 @@
 import numpy as np
 
 from controllers.tasks.kinematics import driven
-from engine.model.constants import IMPLICITFAST
+from engine.model.constants import EULER, RK4
 from engine.simulator import Simulator
 
 PERIODS = (0.01, 0.02)  # s
@@ -38,8 +38,8 @@ def controls_for(model, force, qpos, qvel, qacc, hold):
     for i, u in driven(m).items():
         j, gear = m.actuator_trnid[u], m.actuator_gear[u, 0]
         length, velocity = gear * qpos[:, m.jnt_qposadr[j]], gear * qvel[:, i]
-        # implicitfast takes a servo's damping, too, at the end of the step
-        after = velocity + (m.opt.integrator == IMPLICITFAST) * m.opt.timestep * gear * qacc[:, i]
+        # implicit integrators take a servo's damping, too, at the end of the step
+        after = velocity + (m.opt.integrator not in (EULER, RK4)) * m.opt.timestep * gear * qacc[:, i]
         gain, bias = ((p[0] + p[1] * length + p[2] * v) for p, v in
                       ((m.actuator_gainprm[u], velocity), (m.actuator_biasprm[u], after)))  # fmt: skip
         own = force[:, i] / gear
@@ -54,18 +54,6 @@ def controls_for(model, force, qpos, qvel, qacc, hold):
                 share[:, u] = np.maximum(share[:, u], np.abs(value - 0.5 * (low + high)) / half)
     lo, hi = np.where(np.asarray(m.actuator_ctrllimited, bool)[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
     return np.clip(ctrl, lo, hi), share
-
-
-def force_limits(model):
-    """{dof: N m or N}: the most that the actuator of each hinge and slide with one of its own can do there; infinite
-    where nothing says."""
-    m, found = model, {}
-    for i, u in driven(m).items():
-        most = np.abs(m.actuator_forcerange[u]).max() if m.actuator_forcelimited[u] else np.inf
-        if m.actuator_ctrllimited[u] and not m.actuator_biasprm[u].any():
-            most = min(most, abs(m.actuator_gainprm[u, 0]) * np.abs(m.actuator_ctrlrange[u]).max())
-        found[i] = float(most * abs(m.actuator_gear[u, 0]))
-    return found
 
 
 def period(model, qpos, dofs):

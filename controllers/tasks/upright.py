@@ -42,19 +42,14 @@ def extreme_pose(model, qpos, lowest=False, seed=0):
         slope = now
         length = np.abs(now).max(axis=1, keepdims=True)
         q[:, at] = np.clip(q[:, at] + stride[:, None] * now / np.maximum(length, 1e-12), low, high)
-    height = sign * _height(m, sim, q)
+    height = sign * height_of(m, sim, q)
     best = np.flatnonzero(height >= height.max() - SAME * np.abs(height).max())
     round_ = at[~bounded]
     q[:, round_] = qpos[round_] + (q[:, round_] - qpos[round_] + np.pi) % (2 * np.pi) - np.pi
     return q[best[np.argmin(np.abs(q[best][:, at] - qpos[at]).max(axis=1))]]
 
 
-def gravity_height(model, qpos):
-    """The potential of gravity, J, in one pose."""
-    return float(_height(model, Simulator(model), qpos)[0])
-
-
-def _height(m, sim, q):
+def height_of(m, sim, q):
     """(worlds,): the potential of gravity, J, of rows of qpos."""
     sim.reset(q)
     sim.forward()

@@ -16,11 +16,7 @@ from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
 FLAT = 1e-9 if EXACT else 1e-4  # of the sine of an angle
-<<<<<<< HEAD
 EVEN = 1e-6 if EXACT else 1e-4  # the same, between a mesh's face and three of its corners
-=======
-EVEN = 1e-5  # of a mesh's face, how far its corners are from its plane, relative to it
->>>>>>> randoms
 NEARLY = 1e-2  # of the sine of an angle to a cylinder's axis or cap: its cap or side is tried
 
 
@@ -151,13 +147,8 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
     """A side's first vertex, by how many directions its feature extends, and these, unit vectors across each other.
 
     The corners of a mesh's face are numbers of 32 bits and not quite in a plane: all of it counts as the plane through
-<<<<<<< HEAD
     its first corner across its normal. MuJoCo takes triangles for one face that lean against each other by up to 4
     milliradians, though: these stay what they are.
-=======
-    its first corner across its normal. Where they are farther from it, since MuJoCo makes one face of triangles that
-    hardly lean against each other, three vertices have their own plane.
->>>>>>> randoms
     """
     first = bounded(w * m.nccdvert)
     x, q, _ = pose_of(d, w, side)
@@ -186,24 +177,14 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
                 n = vec3(0.0, 0.0, 0.0)
                 if face >= 0:
                     n = rotate(q, m.face_normal[face])
-<<<<<<< HEAD
                 if face >= 0 and ti.max(ti.abs(n.dot(a)), ti.abs(n.dot(b))) < EVEN:
                     b = n.cross(a)
                     b = b / ti.sqrt(b.dot(b))
                     a = b.cross(n)
-=======
->>>>>>> randoms
                     corner = 0
                     if face > 0:
                         corner = m.face_vertend[face - 1]
-                    c = x + rotate(q, m.hull_vert[m.face_vert[corner]])
-                    e, _ = vertex_at(d, first + FEATURE + 1, side)
-                    off = ti.max(ti.abs(n.dot(o - c)), ti.abs(n.dot(v - c)), ti.abs(n.dot(e - c)))
-                    if off < EVEN * norm:
-                        b = n.cross(a)
-                        b = b / ti.sqrt(b.dot(b))
-                        a = b.cross(n)
-                        o = c
+                    o = x + rotate(q, m.hull_vert[m.face_vert[corner]])
     return o, extent, a, b
 
 

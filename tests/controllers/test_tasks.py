@@ -10,6 +10,7 @@ import scenes
 from controllers.stance import Stance
 from controllers.tasks.forces import period
 from controllers.tasks.kinematics import Point, driven, reaching
+from controllers.tasks.pump import pumped
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from engine.commands.common import Robot, started
@@ -121,6 +122,22 @@ def test_upright_poses(name, up):
     np.testing.assert_allclose(np.cos(pose - up), 1.0, atol=1e-6)
     if name == "pendulum":
         np.testing.assert_allclose(extreme_pose(scene.model, pose, lowest=True) % (2 * np.pi), 0.0, atol=1e-3)
+
+
+def test_energy_is_pumped_until_the_goal_is_near():
+    """A torque that cannot lift the pendulum swings it up, to its goal or whole turns beside it."""
+    text = ('<mujoco><option timestep="0.01"/><worldbody><body pos="0 0 1"><joint name="0" axis="0 1 0" damping=".02"/>'
+            '<geom size=".05" mass="1" pos="0 0 -.5"/></body></worldbody>'
+            '<actuator><motor joint="0" gear="1.2" ctrlrange="-1 1"/></actuator></mujoco>')  # fmt: skip
+    model = engine.load(text)
+    goal, start = np.array([np.pi]), (np.array([0.01]), np.zeros(1))
+    found, ways = pumped(model, goal, start, 2, 300, np.eye(2))
+    assert np.cos(found - goal) == pytest.approx(1.0) and all(w.shape == ways[0].shape for w in ways)
+    assert np.abs(ways[0]).max() <= 1.0 and len(ways[0]) * 0.02 > 1.0
+    sim = Simulator(model)
+    sim.reset(*start)
+    after = engine.Tape(sim, len(ways[0]), frame_skip=2).rollout(ways[0][:, None])
+    assert np.abs(after.qpos[-1, 0] - found).max() < 0.3 and np.abs(after.qvel[-1]).max() < 2.0
 
 
 def test_what_has_no_upright_pose():

@@ -42,7 +42,7 @@ def test_an_arm_from_a_file_reaches(tmp_path, capsys):
     import controllers
 
     table = controllers.load(tmp_path / "run" / "controller.npz")
-    assert table.K.shape == (80, 2, 4) and np.abs(table.ctrl).max() <= 5.0
+    assert table.K.shape == (40, 2, 4) and np.abs(table.ctrl).max() <= 5.0
     far = ["0.9" if word == "0.4" else "3" if word == "60" else word for word in command]
     assert main([*far, str(tmp_path / "far")]) == common.NOT_REACHED
     result = lines(capsys)[-1]

@@ -48,11 +48,11 @@ vertex=".1 0 0 0 .1 0 0 0 .1 -.1 0 0 0 -.1 0 .01 .02 -.1"/></asset><worldbody>
 FAULTS = {
     "mass": lambda m: m.body_mass.__setitem__(1, m.body_mass[1] * (1 + 1e-6)),
     "damping": lambda m: m.dof_damping.__imul__(1 + 1e-4),
-    "friction": lambda m: m.pair_friction.__imul__(1.01),
+    "friction": lambda m: m.geom_friction.__imul__(1.01),
     "hull": lambda m: m.hull_vert.__imul__(1 + 1e-3),
-    "pairs": lambda m: m.pair_margin.__iadd__(0.02),
+    "pairs": lambda m: m.geom_margin.__iadd__(0.02),
     "gain": lambda m: m.actuator_gainprm.__imul__(1 + 1e-6),
-    "reference": lambda m: m.pair_solref.__imul__(1.001),
+    "reference": lambda m: m.geom_solref.__imul__(1.001),
     "axis": lambda m: m.site_quat.__setitem__(0, (0, 1, 0, 0)),
 }
 

@@ -97,7 +97,7 @@ def test_what_lines_show_is_in_the_frame_and_notes_take_the_distances_place(tmp_
     plain = [f for f, _ in gif_frames(save_animation(tmp_path / "a.gif", robot, xpos, xquat))]
     other = save_animation(tmp_path / "b.gif", robot, [xpos], [xquat], notes=[["far", "near"]])
     noted = [f for f, _ in gif_frames(other)]
-    changed = np.abs(plain[1] - noted[1]).max(axis=-1) > 0.1
+    changed = np.abs(plain[1] - noted[1]).max(axis=-1) > 0.4
     assert changed.any() and np.flatnonzero(changed.any(axis=1)).max() < 0.2 * len(changed)
 
 

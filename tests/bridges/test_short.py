@@ -17,11 +17,12 @@ def test_pd_by_gradient(tmp_path, monkeypatch, capsys):
 
 
 def test_torch_policy(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("torch", reason='needs PyTorch: pip install "pullback[torch]"')
-    carried_out("torch_policy", [ROBOT, "3"], tmp_path, monkeypatch)
+    torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "pullback[torch]"')
+    torch.manual_seed(2)  # of the policy that it begins with
+    carried_out("torch_policy", [ROBOT, "5"], tmp_path, monkeypatch)
     lines = last_words(capsys)
     losses = [float(line.split()[1]) for line in lines]
-    assert losses[-1] < losses[0] and all(line.endswith("torch.float32") for line in lines)
+    assert losses[-1] < losses[0] - 0.05 and all(line.endswith("torch.float32") for line in lines)
 
 
 def test_own_task_ppo(tmp_path, monkeypatch):

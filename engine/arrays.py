@@ -11,7 +11,7 @@ import numpy as np
 from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
-from engine.compiler.memory import LINES, zeros
+from engine.compiler.memory import LINES, copy, zeros
 from engine.model.bounds import clipped, most_corners, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
@@ -42,8 +42,11 @@ class Pack:
         if pack_end(name, elements) > REACH:
             raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {REACH:,}")
         self.blocks = {kind: zeros(n, block_type(kind), constant=name == "model") for kind, n in lengths.items()}
+        self._name_buffers(shapes)
+
+    def _name_buffers(self, shapes):
         self.buffers = {}
-        for b in s.PACKS[name]:
+        for b in s.PACKS[self.name]:
             at, shape = self.starts[b.name], shapes[b.name]
             self.buffers[b.name] = self.blocks[s.kind_of(b)][at : at + math.prod(shape)].reshape(shape)
 
@@ -63,6 +66,23 @@ class Pack:
     @property
     def nbytes(self):
         return sum(a.nbytes for a in self.blocks.values())
+
+
+def join(packs):
+    """Move packs into two blocks of memory that they share: a kernel of them takes two arrays, which makes its launch
+    shorter by 0.5 us for each that it does not take. What views of their buffers showed stays behind."""
+    for kind in ("int", "real"):
+        ends = np.cumsum([len(p.blocks[kind]) for p in packs])
+        if ends[-1] > REACH:
+            raise ValueError(f"{ends[-1]:,} numbers in joined packs, allowed: some {REACH:,}")
+        memory = zeros(ends[-1], block_type(kind))
+        for p, end in zip(packs, ends, strict=True):
+            at = int(end) - len(p.blocks[kind])
+            copy(memory[at:end], p.blocks[kind])
+            p.blocks[kind] = memory
+            p.starts |= {b.name: p.starts[b.name] + at for b in s.PACKS[p.name] if s.kind_of(b) == kind}
+    for p in packs:
+        p._name_buffers(pack_layout(p.name, p.elements)[0])
 
 
 def block_type(kind):
@@ -261,4 +281,4 @@ def data_elements(sizes, worlds):
 def state_of(pack):
     """All numbers of the state of all worlds as one flat array (with zeros between the buffers)."""
     end = s.STATE[-1].name
-    return pack.blocks["real"][: pack.starts[end] + pack[end].size]
+    return pack.blocks["real"][pack.starts[s.STATE[0].name] : pack.starts[end] + pack[end].size]

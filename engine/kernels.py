@@ -2,7 +2,8 @@
 called from here.
 
 Each comes in three forms: worlds one after the other, in chunks on the threads of a CPU, each on a thread of a GPU.
-They take the table `s` of where buffers begin and the packs' blocks (launch.py), of integers and of real numbers.
+They take the table `s` of where buffers begin and the packs' blocks (launch.py), of integers and of real numbers; those
+of a linearized step share theirs.
 
 One worker runs one world for a whole segment of steps. A control step is `frame_skip` physics steps with one control.
 What a rollout leaves behind is described in records.py.
@@ -184,26 +185,23 @@ def reverse_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, 
 
 
 @ti.kernel
-def linearize_serial(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
-                     nchunk: ti.i32):  # fmt: skip
+def linearize_serial(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)
+        linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)
 
 
 @ti.kernel
-def linearize_parallel(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
-                       nchunk: ti.i32):  # fmt: skip
+def linearize_parallel(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     # the CPU backend hands out blocks of 512 iterations
     for k in range(nchunk * 512):
         if k % 512 == 0:
             for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
-                linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)
+                linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)
 
 
 @ti.kernel
-def linearize_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, gr: Reals, lr: Reals, nworld: ti.i32,
-                     nchunk: ti.i32):  # fmt: skip
+def linearize_device(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     ti.loop_config(block_dim=32)
     for w in range(nworld):
-        linearized(Block(s, mi, mr), Block(s, di, dr), Block(s, None, gr), Block(s, None, lr), w)
+        linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)

@@ -41,7 +41,8 @@ def inlined(kernel, letters):
         return None
     uses = [(p, b) for p in letters for b in PACKS[LETTERS[p]]]
     body = text[text.index("):") + 2 :].partition("\n")[2]
-    body = re.sub(r"Block\(s, \w+, (\w)r\)", lambda m: _pack(m[1]), body)
+    order = iter(letters)  # that of the blocks, too
+    body = re.sub(r"Block\(s, \w+, \w+\)", lambda m: _pack(next(order)), body)
     ints = re.findall(r"(\w+): ti\.i32", text)
     arguments = [*(f"{p}_{b.name}: {p}_{b.name}_t" for p, b in uses), *(f"{i}: ti.i32" for i in ints)]
     text = f"@ti.kernel\ndef {function.__name__}({', '.join(arguments)}):\n{body}"

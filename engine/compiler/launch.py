@@ -47,7 +47,7 @@ class BoundKernel:
     """A kernel bound to packs: `launch(*ints)`.
 
     packs: Pack objects in the order of schema.LETTERS. The kernel takes the table of where their buffers begin, the
-    blocks of each pack, integers first, then the arrays `others` and `nints` integers.
+    blocks of each pack, or those that they share, integers first, then the arrays `others` and `nints` integers.
     """
 
     def __init__(self, kernel, packs, nints, others=()):
@@ -60,7 +60,9 @@ class BoundKernel:
             letter = letters[pack.name]
             for b in PACKS[pack.name]:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
-            blocks += [pack.blocks[kind] for kind in kinds_of(letter)]
+            for block in (pack.blocks[kind] for kind in kinds_of(letter)):
+                if not any(block is b for b in blocks):  # packs that share their memory (arrays.join)
+                    blocks.append(block)
         if PLAIN and (made := inlined(kernel, tuple(letters[p.name] for p in packs))):
             self.kernel, blocks = made, [pack[b.name] for pack in packs for b in PACKS[pack.name]]
         blocks += others

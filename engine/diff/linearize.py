@@ -3,10 +3,12 @@
 Several steps are a product of theirs.
 """
 
+from copy import deepcopy
+
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import Pack, state_of
+from engine.arrays import Pack, join, state_of
 from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
@@ -58,14 +60,14 @@ def coupled(model):
 
 
 class Linearizer:
-    """The worlds of a simulator once more, for steps that do not move it; they share the parameters."""
+    """The worlds of a simulator once more, for steps that do not move it; they have its parameters."""
 
     def __init__(self, sim):
         from engine.compiler.forms import LINEARIZE, WorldsKernel
 
         m = sim.model
         self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)
-        self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
+        self.sim.model_pack, self.sim.params = deepcopy(sim.model_pack), sim.params
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
@@ -73,7 +75,12 @@ class Linearizer:
         count["nlinear"] = row * m.nv * (4 if m.opt.integrator == RK4 else 2)
         linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
         adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))
-        self.kernel = WorldsKernel(self.sim, LINEARIZE, [sim.model_pack, self.sim.pack, adjoint, linear])
+        packs = [self.sim.model_pack, self.sim.pack, adjoint, linear]
+        join(packs)
+        self.sim.data = self.sim.views(self.sim.pack)
+        self.sim._derive()
+        self.parameters = None
+        self.kernel = WorldsKernel(self.sim, LINEARIZE, packs)
         self.A = linear["lin_A"][: sim.worlds * n * n].reshape(sim.worlds, n, n)
         self.B = linear["lin_B"][: sim.worlds * n * m.nu].reshape(sim.worlds, n, m.nu)
         self.states = state_of(self.sim.pack), state_of(sim.pack)
@@ -82,6 +89,9 @@ class Linearizer:
     def __call__(self, sim, frame_skip):
         frame_skip = whole("frame_skip", frame_skip)
         sim.check_state()
+        if self.parameters is not sim._checked_theta:  # another object where a parameter has changed
+            copy(self.sim.model_pack["theta"], sim.model_pack["theta"])
+            self.parameters = sim._checked_theta
         copy(*self.states)
         self._step()
         A, B = self._room()

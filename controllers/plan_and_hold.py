@@ -61,7 +61,7 @@ class PlanAndHold(Method):
 
     def __init__(
         self, model: Model, goal: Any, objective: Any, steps: int, trial: Any, frame_skip: int = 1, start: Any = None,
-        *, Q: float = 1.0, R: float = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
+        *, Q: Any = 1.0, R: Any = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
         patience: int = 40, seed: int = 0, beginnings: Any = (),
     ) -> None:  # fmt: skip
         m = self.model = model

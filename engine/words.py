@@ -20,4 +20,7 @@ def meant(name, known):
 def neighbours(path):
     """Paths of the files beside one that is not there, as it would have been written."""
     path = Path(path)
-    return [str(path.with_name(p.name)) for p in path.parent.iterdir()] if path.name and path.parent.is_dir() else []
+    try:
+        return [str(path.with_name(p.name)) for p in path.parent.iterdir()] if path.name else []
+    except (OSError, ValueError):  # no such folder, or what can be no path
+        return []

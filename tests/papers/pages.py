@@ -90,7 +90,9 @@ def checked(words):
         if words[1] != "-m":
             assert (ROOT / words[1]).is_file(), f"{words[1]}: not there"
         elif words[2] not in ("pip", "venv"):
-            assert (ROOT / f"{words[2].replace('.', '/')}.py").is_file(), f"{words[2]}: no such module"
+            place = ROOT / words[2].replace(".", "/")
+            there = place.with_suffix(".py").is_file() or (place / "__main__.py").is_file()
+            assert there, f"{words[2]}: no such module"
     else:
         assert words[0] in (".", "cp", "git", "pip", "ray"), f"{' '.join(words)}: what is {words[0]}?"
 

@@ -107,7 +107,7 @@ def test_a_killed_board_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_a_board_refuses_what_it_does_not_know(tmp_path):
-    with pytest.raises(ValueError, match="task 'hoper'; allowed: .*hopper"):
+    with pytest.raises(ValueError, match="task 'hoper' .did you mean 'hopper'.*; allowed: .*hopper"):
         Board(tmp_path, scenes.load, ["hoper"])
     with pytest.raises(ValueError, match="method 'magic'; allowed: lqr, ilqr"):
         Board(tmp_path, scenes.load, methods=["magic"])

@@ -118,7 +118,7 @@ MODEL = (
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
     Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
     Buffer("geom_i", "int", "ngeom",
-        "geom_type geom_bodyid geom_collides geom_seen geom_dataid geom_condim geom_priority",
+        "geom_type geom_bodyid geom_collides geom_seen geom_dataid geom_condim geom_priority geom_alike",
     ),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),

@@ -100,6 +100,27 @@ def mix_solver(m: ti.template(), d: ti.template(), c: ti.i32, p: ti.i32):
     """Writes dimensions, solref and solimp of contact c of pair p."""
     g1 = m.pair_geom1[p]
     g2 = m.pair_geom2[p]
+    if m.geom_alike[g1] == m.geom_alike[g2]:
+        d.con_dim[c] = m.geom_condim[g1]
+        for k in ti.static(range(2)):
+            d.con_solref[c, k] = m.geom_solref[g1, k]
+        for k in ti.static(range(5)):
+            d.con_solimp[c, k] = m.geom_solimp[g1, k]
+    else:
+        mix_unlike(m, d, c, g1, g2)
+    if ti.static(has.own_pair):
+        o = m.pair_own[p]
+        if o >= 0:
+            d.con_dim[c] = m.pair_dim[o]
+            for k in ti.static(range(2)):
+                d.con_solref[c, k] = m.pair_solref[o, k]
+            for k in ti.static(range(5)):
+                d.con_solimp[c, k] = m.pair_solimp[o, k]
+
+
+@ti.func
+def mix_unlike(m: ti.template(), d: ti.template(), c: ti.i32, g1: ti.i32, g2: ti.i32):
+    """The same of geoms that have not all of these in common."""
     rank = rank_of(m, g1, g2)
     lesser = rank == 0 and (m.geom_solref[g1, 0] <= 0 or m.geom_solref[g2, 0] <= 0)
     mix1 = m.geom_solmix[g1]
@@ -120,12 +141,4 @@ def mix_solver(m: ti.template(), d: ti.template(), c: ti.i32, p: ti.i32):
         d.con_solref[c, k] = ti.min(x1, x2) if lesser else weight * x1 + (1.0 - weight) * x2
     for k in ti.static(range(5)):
         d.con_solimp[c, k] = weight * m.geom_solimp[g1, k] + (1.0 - weight) * m.geom_solimp[g2, k]
-    if ti.static(has.own_pair):
-        o = m.pair_own[p]
-        if o >= 0:
-            dim = m.pair_dim[o]
-            for k in ti.static(range(2)):
-                d.con_solref[c, k] = m.pair_solref[o, k]
-            for k in ti.static(range(5)):
-                d.con_solimp[c, k] = m.pair_solimp[o, k]
     d.con_dim[c] = dim

@@ -36,6 +36,8 @@ class Pack:
     one. Raises ValueError where a buffer would end beyond what an index reaches.
     """
 
+    stride = 0  # of a model: numbers from the parameters of a world to those of the next; 0: the worlds share them
+
     def __init__(self, name, elements):
         self.name, self.elements = name, elements
         shapes, self.starts, lengths = pack_layout(name, elements)
@@ -214,10 +216,13 @@ def pair_contacts(model):
     return most
 
 
-def model_pack(model, nconmax, features):
-    """Device buffers of a Model. features: those that its kernels are compiled for."""
+def model_pack(model, nconmax, features, owners=0):
+    """Device buffers of a Model. features: those that its kernels are compiled for. owners: worlds that have parameters
+    of their own, one after the other; 0: all share one set."""
     sizes = sizes_of(model, nconmax)
-    pack = Pack("model", {b.name: sizes[b.count] * b.width for b in s.MODEL})
+    elements = {b.name: sizes[b.count] * b.width for b in s.MODEL}
+    pack = Pack("model", elements | {"theta": sizes["ntheta"] * max(owners, 1)})
+    pack.stride = sizes["ntheta"] if owners else 0
     _fill_dims(pack, model, sizes)
     opt = model.opt
     pack["opt"][:] = (
@@ -227,7 +232,7 @@ def model_pack(model, nconmax, features):
     for name, (at, shape) in theta_layout(model)[0].items():
         value = parameter(model, name)
         if np.size(value):
-            pack["theta"][at : at + int(np.prod(shape))] = np.ravel(value)
+            pack["theta"].reshape(-1, sizes["ntheta"])[:, at : at + int(np.prod(shape))] = np.ravel(value)
     pack.features = features
     derived = {name: values for kind in KINDS for name, values in kind.device(model).items()}
     for b in s.MODEL:

@@ -17,7 +17,7 @@ from engine.compiler.stages import INTS, REALS
 from engine.constraint.block import EQUALITY, TENDON_LIMIT
 from engine.math.types import real, vec3
 from engine.model.constants import EQ_JOINT
-from engine.schema import NUMBERS, PLACES
+from engine.schema import NUMBERS, PLACES, STRIDE
 
 DIMS, THETA, BODY_I, GEOM_I, PAIR_I, EQ_I = (
     NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i", "eq_i")
@@ -70,6 +70,7 @@ def of_world(s: ti.template(), mi: ti.template(), mr: ti.template(), di: ti.temp
     nbody = mi[s[DIMS] + NBODY]
     body = s[BODY] + 3 * NXV * w * nbody
     base = WIDTH * w * nbody
+    theta = s[THETA] + w * s[STRIDE]
     if motions:
         own_inertias(s, mi, dr, out, base + CINERT * nbody, body, nbody)
     for b in range(1, nbody):
@@ -83,7 +84,7 @@ def of_world(s: ti.template(), mi: ti.template(), mr: ti.template(), di: ti.temp
             c = read(dr, top + 3 * H_COM) / mass
         write(out, base + COM * nbody + 3 * b, place + c)
         if motions:
-            shift_inertia(out, base + CINERT * nbody + 10 * b, mr[s[THETA] + mi[s[DIMS] + AT_MASS] + b], c)
+            shift_inertia(out, base + CINERT * nbody + 10 * b, mr[theta + mi[s[DIMS] + AT_MASS] + b], c)
             turning = read(dr, at + 3 * V_ANG)
             write(out, base + CVEL * nbody + 6 * b, turning)
             write(out, base + CVEL * nbody + 6 * b + 3, read(dr, at + 3 * V_LIN) + turning.cross(c))

@@ -32,16 +32,20 @@ def energy(model, params, data):
 
 def potential(model, params, data):
     """Of gravity and of the springs of joints and tendons, (worlds,), J. A spring of a ball turns by its angle."""
-    energy = -(data.xipos @ params.gravity) @ params.body_mass
+    gravity, mass, stiffness, tendon_stiffness = (
+        a if params.gravity.ndim == 2 else a[None]  # (worlds or 1, ...)
+        for a in (params.gravity, params.body_mass, params.jnt_stiffness, params.tendon_stiffness)
+    )
+    energy = -(np.einsum("wbi,wi->wb", data.xipos, np.broadcast_to(gravity, (len(data.xipos), 3))) * mass).sum(axis=1)
     stretch = difference(model, model.qpos_spring, data.qpos)  # of a free joint, MuJoCo adds both parts
-    energy += 0.5 * stretch**2 @ params.jnt_stiffness[model.dof_jntid]
+    energy += 0.5 * (stretch**2 * stiffness[:, model.dof_jntid]).sum(axis=1)
     for j in np.flatnonzero(np.any(model.jnt_stiffnesspoly, axis=1)):
         x = stretch[:, model.dof_jntid == j]
         x = x[:, 0] if x.shape[1] == 1 else np.linalg.norm(x, axis=1)
         energy += np.stack([x**3 / 3, x**4 / 4], axis=1) @ model.jnt_stiffnesspoly[j]
-    low, high = params.tendon_lengthspring.T
+    low, high = np.moveaxis(params.tendon_lengthspring, -1, 0)
     x = data.ten_length - np.clip(data.ten_length, low, high)
-    energy += x**2 / 2 @ params.tendon_stiffness
+    energy += (x**2 / 2 * tendon_stiffness).sum(axis=1)
     for k, power in enumerate((3, 4)):
         energy += x**power / power @ model.tendon_stiffnesspoly[:, k]
     return energy

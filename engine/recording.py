@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.arrays import parameter
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
@@ -26,6 +27,7 @@ from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
+from engine.schema import THETA
 
 if TYPE_CHECKING:
     from engine.diff.tape import Tape
@@ -40,7 +42,8 @@ _INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "m
 class Recording:
     """A rollout of one or several worlds of one model.
 
-    model: with the parameters that were in force. start {name: (worlds, ...)}: the state before the rollout. qpos
+    model: with the parameters that were in force, those of the first world where each had its own; params {name:
+    (worlds, ...)}: these, else empty. start {name: (worlds, ...)}: the state before the rollout. qpos
     (rows, worlds, nq), qvel, act, sensordata, times (rows, worlds), time (rows,) and ctrl (steps, worlds, nu): as in a
     Trajectory; eq_active and, of a robot with mocap bodies, mocap_pos and mocap_quat, too. labels: a word for each
     world. seed: what the caller's random numbers began with. frame_skip: physics steps with one control. record_every:
@@ -64,8 +67,9 @@ class Recording:
 
     def __init__(
         self, model: Model, start: dict[str, np.ndarray], outputs: dict[str, np.ndarray], info: dict[str, Any],
+        params: dict[str, np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        self.model, self.start = model, start
+        self.model, self.start, self.params = model, start, params or {}
         self.__dict__.update({n: a for n, a in outputs.items() if n != "time"})
         self.__dict__.update({name: info[name] for name in _INFO})
         self.worlds = self.qpos.shape[1]
@@ -108,7 +112,9 @@ class Recording:
         }  # fmt: skip
         names = [n for n in starts[0] if n != "eq_active" or first.sim.model.neq]
         start = {n: np.concatenate([s[n] for s in starts]) for n in names}
-        return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info)
+        names = first.sim.params if first.sim.own_params else ()
+        params = {n: np.concatenate([t.sim.params[n] for t in tapes]) for n in names}
+        return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info, params)
 
     @property
     def steps(self) -> int:
@@ -127,7 +133,7 @@ class Recording:
             raise ValueError(f"path={str(path)!r} must end in .npz")
         info = {name: getattr(self, name) for name in _INFO} | {"format": FORMAT}
         arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
-        arrays |= {f"start.{n}": a for n, a in self.start.items()}
+        arrays |= {f"start.{n}": a for n, a in self.start.items()} | {f"params.{n}": a for n, a in self.params.items()}
         arrays |= {n: getattr(self, n) for n in _outputs(self.model) if n != "time"} | {"time": self.times[:, 0]}
         write_arrays(path, {"info": np.array(json.dumps(info)), **arrays}, compressed=True)
         return path
@@ -157,7 +163,8 @@ class Recording:
                 info["features"] = sorted({*info["features"], *features_of_sensors(model)})
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        return cls(model, _under("start.", arrays), {n: arrays[n] for n in _outputs(model)}, info)
+        outputs = {n: arrays[n] for n in _outputs(model)}
+        return cls(model, _under("start.", arrays), outputs, info, _under("params.", arrays))
 
     def tape(self, worlds: Sequence[int] | None = None) -> "Tape":
         """A tape whose rollout has just repeated this one: of all worlds, or of those listed; to differentiate it."""
@@ -171,7 +178,9 @@ class Recording:
                 f'call engine.init(precision="{self.precision}") first'
             )
         rows = np.arange(self.worlds) if worlds is None else np.asarray(worlds)
-        sim = Simulator(self.model, worlds=len(rows), ncon=self.ncon, features=self.features)
+        sim = Simulator(self.model, len(rows), self.ncon, self.features, own_params=bool(self.params))
+        for name, value in self.params.items():
+            sim.params[name][...] = value[rows]
         for name, value in self.start.items():
             getattr(sim.data, name)[...] = value[rows]
         tape = Tape(sim, self.steps, self.frame_skip, memory=self.memory, record_every=self.record_every)
@@ -258,7 +267,11 @@ def check_recorded(model, arrays, info):
         shapes["start.eq_active"] = worlds, m.neq
     if m.nmocap:
         shapes |= {"mocap_pos": (steps, worlds, m.nmocap, 3), "mocap_quat": (steps, worlds, m.nmocap, 4)}
-    found = {name for name in arrays if name in OUTPUTS + MOCAP or name.startswith("start.")}
+    given = sorted(name for name in arrays if name.startswith("params."))  # of an older file fewer
+    known = {f"params.{p.name}": np.shape(parameter(m, p.name)) for p in THETA}
+    check_keys("its params", known, given)
+    shapes |= {name: (worlds, *known[name]) for name in given}
+    found = {name for name in arrays if name in (*OUTPUTS, *MOCAP, *given) or name.startswith("start.")}
     if found != set(shapes):
         raise ValueError(f"its arrays: got {', '.join(sorted(found))}, allowed: {', '.join(sorted(shapes))}")
     for name, shape in shapes.items():
@@ -269,11 +282,9 @@ def check_recorded(model, arrays, info):
 
 def _model_in_force(sim):
     """A copy of the model that holds the simulator's parameters, which may have been changed since it was made."""
-    from engine.arrays import parameter
-
     model = sim.model.copy()
     for name in sim.params:
-        parameter(model, name)[...] = sim.params[name]
+        parameter(model, name)[...] = sim.params[name][0] if sim.own_params else sim.params[name]
     model.report = None
     return model
 
@@ -282,7 +293,8 @@ def _same(tape, first):
     for name in ("steps", "frame_skip", "every"):
         if getattr(tape, name) != getattr(first, name):
             raise ValueError(f"tapes: {name} is {getattr(tape, name)} and {getattr(first, name)}; allowed: one value")
-    if not np.array_equal(tape.sim.model_pack["theta"], first.sim.model_pack["theta"]):
+    own, shared = (t.sim.own_params for t in (tape, first)), (t.sim.model_pack["theta"] for t in (tape, first))
+    if not all(own) and not np.array_equal(*shared):
         raise ValueError("tapes: their simulators have different parameters; allowed: the same model")
 
 

@@ -5,7 +5,7 @@ that may come after this import.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,8 @@ from engine.arrays import (
     default_contacts,
     model_pack,
     most_worlds,
-    parameter,
     sizes_of,
     state_of,
-    theta_layout,
     tree,
 )  # fmt: skip
 from engine.compiler.backend import np_real, settings
@@ -33,11 +31,11 @@ from engine.finite import pieces, require_finite
 from engine.model import Model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
+from engine.parameters import Parameters, check, owned
 from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
 from engine.state import State
 from engine.views import DataViews
-from engine.words import meant, shapes
 
 if TYPE_CHECKING:
     from engine.com_based import ComBased
@@ -52,51 +50,6 @@ CHECKED = (
 )  # fmt: skip
 
 
-class Parameters:
-    """Live views of the differentiable parameters of a simulator, by MuJoCo's names (`sim.model`-shaped arrays).
-
-    Writing changes what the next step computes, in every world.
-    """
-
-    def __init__(self, pack, model):
-        layout, _ = theta_layout(model)
-        views, self.__dict__["_of"] = {}, (pack, model)
-        for name, (at, _) in layout.items():
-            real_shape = np.shape(parameter(model, name))
-            n = int(np.prod(real_shape))
-            views[name] = pack["theta"][at : at + n].reshape(real_shape)
-        self.__dict__["_views"] = views
-
-    def __getstate__(self):
-        return self._of
-
-    def __setstate__(self, of):
-        self.__init__(*of)
-
-    def __getattr__(self, name: str) -> np.ndarray:
-        views = self.__dict__.get("_views", {})  # absent while a copy is being made
-        try:
-            return views[name]
-        except KeyError:
-            known = f"{meant(name, views)}; there are: {', '.join(views)}"
-            raise AttributeError(f"no differentiable parameter {name!r}{known}") from None
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return getattr(self, name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"params.{name}: assign into the array, params.{name}[...] = value")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._views)
-
-    def __dir__(self):
-        return list(self._views)
-
-    def __repr__(self):
-        return f"<parameters: {shapes(self._views)}>"
-
-
 def whole(name, value):
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
@@ -109,9 +62,11 @@ class Simulator:
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
     pairs can make at most or, where these are many, 16 for each geom besides those with planes. Exceeding it raises
     ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
-    says. The model is checked and read here, once: what is changed in it later has no effect.
+    says. own_params: each world has parameters of its own, at first the model's. The model is checked and read here,
+    once: what is changed in it later has no effect.
 
-    `data` holds live views (worlds first), `params` live views of the differentiable parameters.
+    `data` holds live views (worlds first), `params` live views of the differentiable parameters, of the model's shapes
+    or with `own_params` worlds first, `params.body_mass[world, body]`.
 
     A copy, or what pickle makes in this process or another, has memory of its own and goes on with the same bits.
     Unpickling raises ValueError in a process of another precision.
@@ -120,11 +75,13 @@ class Simulator:
     model: Model
     worlds: int
     ncon_max: int
+    own_params: bool = False
     data: DataViews
     params: Parameters
 
     def __init__(
         self, model: Model, worlds: int = 1, ncon: int | None = None, features: Iterable[str] | None = None,
+        own_params: bool = False,
     ) -> None:  # fmt: skip
         if not isinstance(model, Model):
             raise TypeError(
@@ -141,7 +98,8 @@ class Simulator:
                 f"pairs make at most {contact_capacity(model)}"
             )
         self.features = chosen(model, features)
-        self.model_pack = model_pack(model, self.ncon_max, self.features)
+        self.own_params = owned(own_params)
+        self.model_pack = model_pack(model, self.ncon_max, self.features, self.worlds if own_params else 0)
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max)
         self.data = self.views(self.pack)
@@ -427,18 +385,8 @@ class Simulator:
             for name, array in self._checked:
                 require_finite(name, array)
         if not self._checked_theta == self._theta:  # of a bytearray's: bytes, without a copy
-            self._check_params()
+            check(self.params)
             self._checked_theta = bytearray(self._theta)
-
-    def _check_params(self):
-        for name in self.params:
-            value = self.params[name]
-            require_finite(f"params.{name}", value)
-            sign = s.SIGNS[name]
-            bad = value <= 0 if sign is s.ABOVE_ZERO else value < 0
-            if sign is not s.ANY and bad.any():
-                at = tuple(int(i) for i in np.argwhere(bad)[0])
-                raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")
 
     def _well(self):
         """Has no world stopped?"""

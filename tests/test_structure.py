@@ -32,7 +32,7 @@ LAYERS = (
     ("engine.compiler.features", "engine.compiler.session"),
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
-    ("engine.arrays", "engine.named", "engine.quantities", "engine.state"),
+    ("engine.arrays", "engine.named", "engine.parameters", "engine.quantities", "engine.state"),
     ("engine.compiler.inlined",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),
     ("engine.dynamics",),

@@ -14,6 +14,8 @@ warnings.filterwarnings("ignore", "'locale.getdefaultlocale'", DeprecationWarnin
 PRECISIONS = ("f32", "f64")
 ARCHS = ("cpu", "cuda")
 FEATURES = ("robot", "all")
+# Kernels as Taichi makes them, everything inlined: minutes of compiling, to see whether a fault is ours (inlined.py).
+PLAIN = bool(os.environ.get("PULLBACK_PLAIN"))
 
 _settings = None
 

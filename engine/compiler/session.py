@@ -27,7 +27,7 @@ from taichi._lib import core as ti_core
 from taichi.lang import impl, kernel_impl
 from taichi.lang.kernel_impl import Kernel
 
-from engine.compiler.backend import cores, settings
+from engine.compiler.backend import PLAIN, cores, settings
 
 # What decides the code of a kernel. Taichi's defaults hold for the engine but for those below.
 _KEPT = (
@@ -35,8 +35,6 @@ _KEPT = (
     "use_llvm", "max_block_dim", "saturating_grid_dim", "cuda_stack_limit",
 )  # fmt: skip
 
-# Kernels as Taichi makes them, everything inlined: minutes of compiling, to see whether a fault is ours (inlined.py).
-PLAIN = bool(os.environ.get("PULLBACK_PLAIN"))
 VERSION = (1, 7, 4)  # of Taichi, whose inside these files know
 DEPTH = 3000  # calls of Python within each other that tracing may add: stages within stages take some 900
 

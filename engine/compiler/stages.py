@@ -26,14 +26,15 @@ from taichi.lang.expr import make_constant_expr, make_expr_group
 from taichi.types.ndarray_type import NdarrayTypeMetadata
 
 from engine import schema
+from engine.compiler.backend import PLAIN
 from engine.compiler.columns import SCALARS, Named, Sizes
 from engine.compiler.features import has
 from engine.compiler.inlined import array_type
-from engine.compiler.session import PLAIN, replace, session
+from engine.compiler.session import replace, session
 from engine.compiler.tracing import names_in
 from engine.compiler.variant import reached, variant_of
 from engine.math.types import real
-from engine.schema import LETTERS, NUMBERS, PLACES, kind_of, kinds_of
+from engine.schema import LETTERS, NUMBERS, PLACES, STRIDE, kind_of, kinds_of
 
 MADE = 512
 _count, _places = itertools.count(), itertools.count()
@@ -118,13 +119,13 @@ class Arrays(Block, Named):
 
 
 class Part(AnyArray):
-    """The array that begins within a block at starts[k]: an argument for a real function."""
+    """The array that begins within a block at starts[k], or `further` on: an argument for a real function."""
 
     _is_wrapped_kernel = False
     shape = (0,)  # one axis
 
-    def __init__(self, block, starts, k, dtype):
-        self.block, self.starts, self.k, self.dtype = block, starts, k, dtype
+    def __init__(self, block, starts, k, dtype, further=None):
+        self.block, self.starts, self.k, self.dtype, self.further = block, starts, k, dtype, further
 
     def get_type(self):
         return NdarrayTypeMetadata(getattr(self.dtype, "tensor_type", self.dtype), None, False)
@@ -132,7 +133,10 @@ class Part(AnyArray):
     def arguments(self, info):
         """What a real function takes for an array: its length, which nobody asks for, and its address."""
         builder = impl.get_runtime().compiling_callable.ast_builder()
-        first = impl.subscript(builder, self.block, impl.subscript(builder, self.starts, self.k))
+        at = impl.subscript(builder, self.starts, self.k)
+        if self.further is not None:
+            at = ops.add(at, self.further)
+        first = impl.subscript(builder, self.block, at)
         return [make_constant_expr(0, ti.i32), ti_core.make_reference(first.ptr, info)]
 
 
@@ -207,7 +211,11 @@ class Stage:
         typed = [f"starts: ints_t, {', '.join(f'{b}: {b[:-2]}s_t' for b in blocks)}", *(f"{i}: ti.i32" for i in ints)]
         given = ", ".join(["starts", *blocks, *ints])
         arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
-        parts = ", ".join(f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d)" for p, n in uses)
+        # a world's parameters, where worlds have their own (launch.py)
+        own = {("m", "theta"): f", {ints[0]} * starts[{STRIDE}]"}
+        parts = ", ".join(
+            f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d{own.get((p, n), '')})" for p, n in uses
+        )
         packs = ", ".join(
             f"Arrays('{p}', Sizes(m_dims, None{known}), starts, {_block(p, 'int')}, {_block(p, 'real')}"
             + "".join(f", {n}={p}_{n}" for q, n in uses if q == p) + ")"

@@ -67,6 +67,16 @@ def theta_slots(model, names):
     return slots
 
 
+def check_own(sim, worlds):
+    """Whether the simulator's worlds have parameters of their own; a call must then have as many."""
+    if sim.own_params and worlds != sim.worlds:
+        raise ValueError(
+            f"qpos: got {worlds} world(s), allowed: {sim.worlds}, since each of the simulator's worlds has parameters "
+            "of its own"
+        )
+    return sim.own_params
+
+
 def check_simulator(sim, forces=()):
     """A simulator whose data holds no forces but those that are arguments: the others would be left out."""
     if not isinstance(sim, Simulator):

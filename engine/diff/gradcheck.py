@@ -281,7 +281,7 @@ def _probe_array(name, gradient, base, rng, live):
     zeros = SIGNS.get(name, ANY).zeros
     one_sided = False
     if zeros == "stay, equals together":
-        along = alike(along, base)
+        along = alike(along, base) if base.ndim == 2 else np.stack([alike(*of) for of in zip(along, base, strict=True)])
     if (zeros.startswith("stay") or zeros == "rise together") and base.any():
         along = along * np.abs(base)
     elif zeros != "move":

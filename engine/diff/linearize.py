@@ -66,7 +66,7 @@ class Linearizer:
         from engine.compiler.forms import LINEARIZE, WorldsKernel
 
         m = sim.model
-        self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features)
+        self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features, sim.own_params)
         self.sim.model_pack, self.sim.params = deepcopy(sim.model_pack), sim.params
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8
@@ -122,8 +122,9 @@ class AdjointRows:
 
     def __init__(self, sim):
         self.worlds, self.n = sim.worlds, 2 * sim.model.nv + sim.model.na
-        self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features)
-        self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
+        self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features, sim.own_params)
+        if not sim.own_params:
+            self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
         self.tape = Tape(self.sim, 1)
 
     def __call__(self, sim, frame_skip):
@@ -132,6 +133,9 @@ class AdjointRows:
         data = self.sim.data
         for name in self.COPIED:
             getattr(data, name)[:] = np.repeat(getattr(sim.data, name), self.n, axis=0)
+        if sim.own_params:
+            for name in sim.params:
+                self.sim.params[name][...] = np.repeat(sim.params[name], self.n, axis=0)
         A, B = self.rows()
         for _ in range(frame_skip - 1):
             a, b = self.rows()

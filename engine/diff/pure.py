@@ -32,9 +32,9 @@ KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
 
 def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB", space=HOST,
-                 forces=(), on_divergence="raise"):  # fmt: skip
+                 forces=(), on_divergence="raise", own=False):  # fmt: skip
     """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator."""
-    key = (worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence)
+    key = (worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own)
     kept = sim.__dict__.setdefault("_pure", OrderedDict())
     with _lock:
         if key not in kept:
@@ -56,12 +56,15 @@ class PureRollout:
     memory: bytes that the record of one call may take. A longer one is not kept: the reverse then repeats the rollout
     on a Tape with this budget. space: where arguments and results live (space.py). forces: those of APPLIED that are
     arguments, constant over a call; the others are zero. on_divergence: "raise", or "mask": a world that diverges is
-    told, not raised, and does not disturb the others (`_hold`, `reverse`). Raises ValueError for what is not allowed.
+    told, not raised, and does not disturb the others (`_hold`, `reverse`). own: each world has parameters of its own.
+    Raises ValueError for what is not allowed.
 
     Calls may come from any thread; they wait for each other.
     """
 
-    def __init__(self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence):
+    def __init__(
+        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own,
+    ):  # fmt: skip
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")
         self.space, self.forces, self.masked = space, forces, on_divergence == "mask"
@@ -75,7 +78,7 @@ class PureRollout:
         self.rows = self.steps // self.every + 1 if self.every else 1
         self.worlds, self.model = worlds, sim.model
         # its pack is the state and work of both directions
-        self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features)
+        self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features, own)
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
@@ -175,7 +178,7 @@ class PureRollout:
 
     def _load(self, theta):
         """The start of a call, forward or back, but for the state."""
-        self._theta[: len(theta)] = theta
+        self._theta[:] = theta.reshape(-1)
         for a in self._cleared:
             a[:] = 0
 
@@ -184,11 +187,11 @@ class PureRollout:
     def __call__(self, qpos, qvel, act, ctrl, theta, forces=(), record=True):
         """(Values, kept or None, diverged or None).
 
-        qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,), forces in the order of `self.forces`:
-        qfrc_applied (worlds, nv), xfrc_applied (worlds, nbody, 6). kept: one array with all that `reverse` reads, see
-        `saved`; None with record=False. diverged: which worlds did, NumPy's booleans (worlds,), with
-        on_divergence="mask". Raises ValueError for a value that is not finite, DivergenceError and ContactOverflowError
-        as Simulator does.
+        qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,) or, with `own`, (worlds, ntheta), forces
+        in the order of `self.forces`: qfrc_applied (worlds, nv), xfrc_applied (worlds, nbody, 6). kept: one array with
+        all that `reverse` reads, see `saved`; None with record=False. diverged: which worlds did, NumPy's booleans
+        (worlds,), with on_divergence="mask". Raises ValueError for a value that is not finite, DivergenceError and
+        ContactOverflowError as Simulator does.
         """
         given = qpos, qvel, act, ctrl, *forces
         self.space.require_finite(self._names, given)
@@ -290,6 +293,8 @@ class PureRollout:
         worlds = np.where(diverged, np.argmin(diverged), np.arange(self.worlds)).tolist()
         axes = {"ctrl": 1, "qpos": rows, "record": 1, "start": 0, **dict.fromkeys(APPLIED, 0)}
         taken = {name: _of_worlds(getattr(saved, name), worlds, axis) for name, axis in axes.items()}
+        if self.sim.own_params:
+            taken["theta"] = saved.theta.reshape(self.worlds, -1)[worlds].reshape(-1)
         bars = [None if b is None else _of_worlds(b, worlds, rows) for b in bars]
         for b in bars:
             if b is not None:

@@ -37,20 +37,22 @@ MOCAP = ("mocap_pos", "mocap_quat")  # poses of mocap bodies: inputs of each con
 
 
 class ModelGradients:
-    """Gradients with respect to the model's differentiable parameters: `[name]` summed over worlds.
+    """Gradients with respect to the model's differentiable parameters: `[name]` summed over worlds, or of each where
+    worlds have `own` parameters.
 
     theta_bar: all of them, (worlds, ntheta), in the order of `arrays.theta_layout`.
     """
 
-    def __init__(self, model, theta_bar):
-        self._model, self.theta_bar = model, theta_bar
+    def __init__(self, model, theta_bar, own=False):
+        self._model, self.theta_bar, self.own = model, theta_bar, own
 
     @cached_property
     def _layout(self):
         return theta_layout(self._model)[0]
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.per_world(name).sum(axis=0)
+        found = self.per_world(name)
+        return found if self.own else found.sum(axis=0)
 
     def per_world(self, name: str) -> np.ndarray:
         """The same before the sum, (worlds, ...)."""
@@ -68,7 +70,8 @@ class ModelGradients:
         return self._layout.keys()
 
     def __repr__(self):
-        return f"<gradients of parameters, each summed over {len(self.theta_bar)} worlds: {', '.join(self)}>"
+        how = "of each of" if self.own else "each summed over"
+        return f"<gradients of parameters, {how} {len(self.theta_bar)} worlds: {', '.join(self)}>"
 
 
 class Gradients:
@@ -449,11 +452,15 @@ class Tape:
             qpos0=qpos0,
             qvel0=self.adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             act0=self.adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
-            model=ModelGradients(m, self.adj["theta_bar"][: w * sim.sizes["ntheta"]].reshape(w, -1).copy()),
+            model=ModelGradients(m, self._theta_bar().copy(), sim.own_params),
             qfrc_applied=self.adj["qfrc_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             xfrc_applied=self.adj["xfrc_bar"][: 2 * w * m.nbody].reshape(w, m.nbody, 6).copy(),
             **self._mocap_gradients(),
         )
+
+    def _theta_bar(self):
+        w, n = self.sim.worlds, self.sim.sizes["ntheta"]
+        return self.adj["theta_bar"][: w * n].reshape(w, n)
 
     def _mocap_gradients(self):
         if not self.sim.model.nmocap:

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.compiler.backend import np_real
-from engine.diff.arguments import Saved, Values, check_simulator, theta_slots
+from engine.diff.arguments import Saved, Values, check_own, check_simulator, theta_slots
 from engine.diff.pure import KEPT, pure_rollout
 from engine.diff.schedule import parse_bytes
 from engine.diff.tape import APPLIED
@@ -65,7 +65,8 @@ def step(
 
     qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
     may be None where the model has none. params: {name: array} of differentiable parameters of the model (the names of
-    `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds.
+    `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds, or
+    with the worlds' leading axes one for each.
     sensordata: also return the sensors of the new state, under the same control. qfrc_applied (..., nv; N m or N) and
     xfrc_applied (..., nbody, 6; force in N, torque in N m at the body's centre of mass, world axes): forces that act
     all the while, as in `sim.data`; None: no forces. Mocap bodies stay where the model has them, and equality
@@ -121,22 +122,35 @@ def _call(sim, arguments, params, steps, options):
         if value is None and size == 0:
             value = jnp.zeros(shape, np_real())
         arrays.append(_checked(name, value, shape))
-    theta = jnp.asarray(sim.model_pack["theta"].copy())
-    for name, (where, shape) in slots.items():
-        theta = theta.at[where].set(_checked(f"params[{name!r}]", params[name], shape).ravel())
     if 0 in batch:
         raise ValueError(f"qpos: got shape {jnp.shape(arguments[0])}, allowed: at least one world")
+    theta, own = _theta(sim, batch, params, slots)
     widths = {"qfrc_applied": (m.nv,), "xfrc_applied": (m.nbody, 6)}
     given = [_checked(name, a, (*batch, *widths[name])).reshape(*batch, -1) for name, a in forces.items()]
-    values = _function(sim, (batch, tuple(forces), options))(*arrays, theta, *given)
+    values = _function(sim, (batch, tuple(forces), options, own))(*arrays, theta, *given)
     masked = options[-1] == "mask"
     state = values[: len(values) - masked]
     state = State(*state, *([None] * (4 - len(state))))
     return (state, values[-1]) if masked else state
 
 
+def _theta(sim, batch, params, slots):
+    """All parameters, (ntheta,), or where worlds have their own, the simulator's or the call's, (*batch, ntheta); and
+    whether they have."""
+    each = {name: batch != () and jnp.shape(params[name]) == (*batch, *shape) for name, (_, shape) in slots.items()}
+    own = check_own(sim, int(np.prod(batch))) or any(each.values())
+    n, leading = sim.sizes["ntheta"], batch if own else ()
+    theta = jnp.asarray(sim.model_pack["theta"].copy()).reshape(*(batch if sim.own_params else ()), n)
+    theta = jnp.broadcast_to(theta, (*leading, n))
+    for name, (where, shape) in slots.items():
+        before = batch if each[name] else ()
+        value = _checked(f"params[{name!r}]", params[name], (*before, *shape)).reshape(*before, -1)
+        theta = theta.at[..., where].set(value)
+    return theta, own
+
+
 def _function(sim, key):
-    """The function of this batch, forces and options: kept on the simulator, the last few of them."""
+    """The function of this batch, forces, options and kind of parameters; the simulator keeps the last few."""
     kept = sim.__dict__.setdefault("_jax", OrderedDict())
     if key not in kept:
         kept[key] = _Function(sim, *key).function
@@ -159,10 +173,10 @@ class _Function:
     Compiled code, which JAX keeps, refers to this object, and this object to its simulator weakly.
     """
 
-    def __init__(self, sim, batch, forces, options):
-        self.sim, self.batch, self.forces = weakref.ref(sim), batch, forces
+    def __init__(self, sim, batch, forces, options, own):
+        self.sim, self.batch, self.forces, self.own = weakref.ref(sim), batch, forces, own
         names = "steps", "frame_skip", "record_every", "sensors", "memory", "on_divergence"
-        self.options = dict(zip(names, options, strict=True)) | {"forces": forces}
+        self.options = dict(zip(names, options, strict=True)) | {"forces": forces, "own": own}
         self.options["memory"] = parse_bytes(self.options["memory"])
         one = self.pure(int(np.prod(batch)))  # refuses options that are not allowed, now rather than inside a callback
         self.rows = (one.rows,) if one.output_every else ()
@@ -174,7 +188,7 @@ class _Function:
         values = [_shape(*self.rows, *batch, n) for n in self.widths]
         values += [jax.ShapeDtypeStruct((*batch, 1), bool)] * self.masked
         given = [_shape(*batch, n) for n in (m.nq, m.nv, m.na)] + [_shape(*self.steps, *batch, m.nu)]
-        given += [_shape(sim.sizes["ntheta"])]
+        given += [_shape(*(batch if own else ()), sim.sizes["ntheta"])]
         given += [_shape(*batch, {"qfrc_applied": m.nv, "xfrc_applied": 6 * m.nbody}[name]) for name in forces]
 
         recorded = _callback(self.recorded, [*values, _shape(*self.record)])
@@ -239,7 +253,7 @@ class _Function:
                 for name, a, shape in zip(self.forces, forces, self.shapes(pure), strict=True)
             }
             forces = dict.fromkeys(APPLIED, np.zeros(0)) | forces
-            saved = Saved(ctrl, theta, out, record, start, **forces, diverged=diverged)
+            saved = Saved(ctrl, theta.reshape(-1), out, record, start, **forces, diverged=diverged)
             gradient = pure.reverse(saved, Values(*bars, *([None] * (4 - len(bars)))))
             ctrl = gradient.ctrl if self.steps else gradient.ctrl[0]
             forces = [getattr(gradient, name).reshape(pure.worlds, -1) for name in self.forces]
@@ -250,8 +264,8 @@ class _Function:
         return self.launches(args, inner, launch, rows=self.inner())
 
     def inner(self):
-        """Axes before the worlds of qpos, qvel, act, ctrl and forces; None for theta, which has no worlds."""
-        return [0, 0, 0, len(self.steps), None, *[0] * len(self.forces)]
+        """Axes before the worlds of qpos, qvel, act, ctrl, theta and forces; None for a theta that they share."""
+        return [0, 0, 0, len(self.steps), 0 if self.own else None, *[0] * len(self.forces)]
 
     def outer(self):
         """Axes before the worlds of the outputs."""
@@ -267,7 +281,7 @@ class _Function:
         args = [np.asarray(a) for a in args]
         prefixes = [a.shape[: a.ndim - (1 if k is None else k + n + 1)] for a, k in zip(args, inner, strict=True)]
         mapped = np.broadcast_shapes(*prefixes)
-        theta_prefix = prefixes[inner.index(None)]
+        theta_prefix = () if self.own else prefixes[inner.index(None)]
         if int(np.prod(theta_prefix)) == 1:
             return self.one_launch(args, inner, launch, rows, prefixes, mapped)
         # parameters of their own for each: theta is shared by the worlds of a launch

@@ -89,7 +89,8 @@ def step(
 
     qpos (..., nq), qvel (..., nv), act (..., na), ctrl (..., nu): the same leading axes, which are worlds; act and ctrl
     may be None where the model has none. params: {name: tensor} of differentiable parameters of the model (the names
-    of `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds.
+    of `sim.params`, the model's shapes) to be used instead of the simulator's, the same in all worlds, or
+    with the worlds' leading axes one for each.
     sensordata: also return the sensors of the new state, under the same control. qfrc_applied (..., nv; N m or N) and
     xfrc_applied (..., nbody, 6; force in N, torque in N m at the body's centre of mass, world axes): forces that act
     all the while, as in `sim.data`; None: no forces. Mocap bodies stay where the model has them, and equality

@@ -6,7 +6,7 @@ import math
 import torch
 
 from engine.compiler.backend import settings
-from engine.diff.arguments import ARGUMENTS, Values, check_simulator, theta_slots
+from engine.diff.arguments import ARGUMENTS, Values, check_own, check_simulator, theta_slots
 from engine.diff.pure import pure_rollout
 from engine.diff.tape import APPLIED
 from engine.torch import space as spaces
@@ -18,7 +18,8 @@ class Call:
 
     batch: leading axes, which are worlds. gradients: {name: shape} of the tensors of a call, in order: qpos, qvel, act
     where the model has any, ctrl, forces that are given; parameters come after them. slots: of parameters, parts of
-    theta. mapped: axes of a vmap over the reverse, for each of which a gradient of the parameters is asked.
+    theta; each: whether one is given for each world. own: worlds have parameters of their own, the simulator's or the
+    call's. mapped: axes of a vmap over the reverse, for each of which a gradient of the parameters is asked.
     """
 
     def __init__(self, sim, qpos, params, forces, steps, options):
@@ -32,11 +33,15 @@ class Call:
         self.options = {"steps": 1 if steps is None else steps, "forces": tuple(given), **options}
         self.leading = () if steps is None else (steps,)  # axes of ctrl before the worlds
         self.slots = theta_slots(m, params) if params else {}
-        self.params = [
-            _checked(f"params[{name!r}]", params[name], shape, self.device) for name, (_, shape) in self.slots.items()
-        ]
         if math.prod(self.batch) == 0:
             raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
+        self.params, self.each = [], []
+        for name, (_, shape) in self.slots.items():
+            own = self.batch != () and getattr(params[name], "shape", None) == (*self.batch, *shape)
+            self.each.append(own)
+            wanted = (*self.batch, *shape) if own else shape
+            self.params.append(_checked(f"params[{name!r}]", params[name], wanted, self.device))
+        self.own = check_own(sim, math.prod(self.batch)) or any(self.each)
         self._find_buffers()
         self.forces = [_checked(name, a, self.gradients[name], self.device) for name, a in given.items()]
         self.none = [_empty(self.space, shape[:-1]) if shape[-1] == 0 else None for shape in self.shapes]
@@ -44,7 +49,7 @@ class Call:
     def _find_buffers(self):
         m, batch, steps = self.sim.model, self.batch, self.leading
         self.space = spaces.space_of(self.device)
-        self.pure = pure_rollout(self.sim, math.prod(batch), space=self.space, **self.options)
+        self.pure = pure_rollout(self.sim, math.prod(batch), space=self.space, own=self.own, **self.options)
         self.rows = (self.pure.rows,) if self.pure.output_every else ()
         self.shapes = (*batch, m.nq), (*batch, m.nv), (*batch, m.na), (*steps, *batch, m.nu)
         self.gradients = dict(zip(ARGUMENTS, self.shapes, strict=True))
@@ -56,6 +61,11 @@ class Call:
 
     def widened(self, n, mapped=False):
         """The same call of n times as many worlds, a new first axis. mapped: gradients of parameters for each of n."""
+        if self.own:
+            raise NotImplementedError(
+                "engine.torch: vmap over a call in which worlds have parameters of their own, allowed: what would be "
+                "mapped as leading axes of all arguments, which are worlds too"
+            )
         wide = copy.copy(self)
         wide.batch, wide.mapped = (n, *self.batch), (n, *self.mapped) if mapped else ()
         wide._find_buffers()
@@ -101,10 +111,13 @@ class Call:
         state = qpos.reshape(w, m.nq), qvel.reshape(w, m.nv), act, ctrl.reshape(pure.steps, w, m.nu)
         forces = [space.array(t).reshape(w, *t.shape[n:]) for t in tensors[4 if m.na else 3 : len(self.gradients)]]
         theta = space.ours(self.sim.model_pack["theta"])
-        if self.slots:
-            theta = space.copy(theta)
-            for tensor, (where, _) in zip(tensors[len(self.gradients) :], self.slots.values(), strict=True):
-                theta[where] = space.array(tensor).reshape(-1)
+        if self.slots or self.own:
+            rows = w if self.own else 1
+            shared, theta = theta, space.empty((rows, pure.sim.sizes["ntheta"]))
+            theta[:] = shared.reshape(-1, theta.shape[1])
+            given = tensors[len(self.gradients) :]
+            for tensor, (where, _), each in zip(given, self.slots.values(), self.each, strict=True):
+                theta[:, where] = space.array(tensor).reshape(rows if each else 1, -1)
         values, kept, diverged = pure(*state, theta, forces, record)
         there = [a for a in (*values[:2], values.act if m.na else None, values.sensordata) if a is not None]
         # reshaped before torch sees it: a view made inside a node could not be changed in place outside
@@ -126,7 +139,9 @@ class Call:
         found = [getattr(gradient, name).reshape(shape) for name, shape in self.gradients.items()]
         if self.slots:
             total = gradient.theta.reshape(*self.mapped, -1, gradient.theta.shape[-1]).sum(len(self.mapped))
-            found += [total[..., where].reshape(*self.mapped, *shape) for where, shape in self.slots.values()]
+            for (where, shape), each in zip(self.slots.values(), self.each, strict=True):
+                part = gradient.theta[:, where] if each else total[..., where]
+                found.append(part.reshape(*(self.batch if each else self.mapped), *shape))
         return [tensor(a) if need else None for a, need in zip(found, needed, strict=True)]
 
 

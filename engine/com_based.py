@@ -17,10 +17,10 @@ from engine.compiler.stages import INTS, REALS
 from engine.constraint.block import EQUALITY, TENDON_LIMIT
 from engine.math.types import real, vec3
 from engine.model.constants import EQ_JOINT
-from engine.schema import NUMBERS, PLACES, STRIDE
+from engine.schema import NUMBERS, PLACES
 
-DIMS, THETA, BODY_I, GEOM_I, PAIR_I, EQ_I = (
-    NUMBERS["m", n] for n in ("dims", "theta", "body_i", "geom_i", "pair_i", "eq_i")
+DIMS, THETA, STRIDE, BODY_I, GEOM_I, PAIR_I, EQ_I = (
+    NUMBERS["m", n] for n in ("dims", "theta", "stride", "body_i", "geom_i", "pair_i", "eq_i")
 )
 BODY, MASS, CON_I, CON_V, CON_TURN, WORLD, XFRC = (
     NUMBERS["d", n] for n in ("body", "crb_mass", "con_i", "con_v", "con_turn", "world_i", "xfrc_applied")

@@ -390,8 +390,8 @@ def start(letter, name):
 SHARED = {name for p in PACKS.values() for b in p if len(b.columns) > 1 and b.count != "one" for name in b.columns}
 # (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, stages.py).
 NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
-# Behind them in that table: numbers from the parameters of a world to those of the next, 0 where worlds share them.
-STRIDE = len(NUMBERS)
+# Behind them: how far the parameters of a world are from those of the next, 0 where worlds share them.
+NUMBERS["m", "stride"] = len(NUMBERS)
 
 
 def kind_of(buffer):

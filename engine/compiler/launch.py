@@ -16,7 +16,7 @@ from engine.compiler.inlined import inlined
 from engine.compiler.memory import zeros
 from engine.compiler.session import adopted, entered, ready_to_compile, require_compiler, session
 from engine.compiler.variant import variant
-from engine.schema import LETTERS, NUMBERS, PACKS, STRIDE, kinds_of
+from engine.schema import LETTERS, NUMBERS, PACKS, kinds_of
 
 
 def compile_kernel(kernel, narrays, nints):
@@ -54,14 +54,14 @@ class BoundKernel:
         self.kernel, self.packs = kernel, packs
         self.program = False  # the one that the kernel is compiled in
         letters = {pack: letter for letter, pack in LETTERS.items()}
-        self.starts = zeros(len(NUMBERS) + 1, np.int32)
+        self.starts = zeros(len(NUMBERS), np.int32)
         blocks = [self.starts]
         for pack in packs:
             letter = letters[pack.name]
             for b in PACKS[pack.name]:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
             if letter == "m":
-                self.starts[STRIDE] = pack.stride
+                self.starts[NUMBERS["m", "stride"]] = pack.stride
             for block in (pack.blocks[kind] for kind in kinds_of(letter)):
                 if not any(block is b for b in blocks):  # packs that share their memory (arrays.join)
                     blocks.append(block)

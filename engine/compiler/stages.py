@@ -34,7 +34,7 @@ from engine.compiler.session import replace, session
 from engine.compiler.tracing import names_in
 from engine.compiler.variant import reached, variant_of
 from engine.math.types import real
-from engine.schema import LETTERS, NUMBERS, PLACES, STRIDE, kind_of, kinds_of
+from engine.schema import LETTERS, NUMBERS, PLACES, kind_of, kinds_of
 
 MADE = 512
 _count, _places = itertools.count(), itertools.count()
@@ -212,7 +212,7 @@ class Stage:
         given = ", ".join(["starts", *blocks, *ints])
         arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
         # a world's parameters, where worlds have their own (launch.py)
-        own = {("m", "theta"): f", {ints[0]} * starts[{STRIDE}]"}
+        own = {("m", "theta"): f", {ints[0]} * starts[{NUMBERS['m', 'stride']}]"}
         parts = ", ".join(
             f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d{own.get((p, n), '')})" for p, n in uses
         )

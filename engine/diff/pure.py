@@ -63,7 +63,7 @@ class PureRollout:
     """
 
     def __init__(
-        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own,
+        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own=False,
     ):  # fmt: skip
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")

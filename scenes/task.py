@@ -41,11 +41,11 @@ class Task:
 
     def measure(self, trajectory: Any) -> Any:
         """The numbers that `goals` are about, (worlds, goals), of a recorded episode from the scene's start state."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no measure(trajectory), the numbers of its goals")
 
     def objective(self, scene: Any) -> Any:
         """What a gradient follows: an engine.objectives.Objective of recorded rollouts of this scene."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no objective(scene), which plans and gradients follow")
 
     def solved(self, trajectory: Any) -> Any:
         """Would a person call this episode solved? Booleans (worlds,): every goal is kept."""

@@ -89,6 +89,9 @@ def is_file(name):
     if name in scenes.names():
         return False
     if not Path(name).exists():
+        if ":" in name:  # module:function, a scene of the user's own
+            scenes.load(name)
+            return False
         near = meant(name, scenes.names()) or meant(name, neighbours(name))
         raise ValueError(f"{name!r} is neither a file nor a built-in scene{near}; scenes: {', '.join(scenes.names())}")
     return True

@@ -188,4 +188,4 @@ def camera_of(name):
     """A built-in scene's camera, for a run of it."""
     import scenes
 
-    return view_of(scenes.load(name).camera) if name in scenes.names() else {}
+    return view_of(scenes.load(name).camera) if name in scenes.names() or ":" in name else {}

@@ -19,7 +19,10 @@ except ImportError as e:
 from engine.rl.registration import env_id, register_scenes
 
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
-_LAZY = {"Env": "engine.rl.env", "VectorEnv": "engine.rl.vector_env", "SB3VecEnv": "engine.rl.sb3"}
+_LAZY = {
+    "Env": "engine.rl.env", "VectorEnv": "engine.rl.vector_env", "StateView": "engine.rl.state_view",
+    "SB3VecEnv": "engine.rl.sb3",
+}  # fmt: skip
 
 __all__ = ["env_id", "register_scenes", *_LAZY]
 

@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 
 from engine.rl.render import Screen
-from engine.rl.worlds import Worlds
+from engine.rl.state_view import worlds_of
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -28,7 +28,7 @@ class Env(gymnasium.Env):
 
     def __init__(self, scene: Any, render_mode: str | None = None, width: int = 720, height: int = 405) -> None:
         self.render_mode = checked_mode(render_mode)
-        self.worlds = Worlds(scene)
+        self.worlds = worlds_of(scene)
         self.scene, self.sim = self.worlds.scene, self.worlds.sim
         self.metadata = self.metadata | {"render_fps": round(1.0 / self.scene.dt)}
         self.action_space = self.worlds.single_action_space
@@ -87,7 +87,7 @@ def step_info(worlds, terms):
     for axis in after:
         info[f"{axis}_position"] = copied(after[axis])
         info[f"{axis}_velocity"] = (after[axis] - before[axis]) / worlds.dt
-    return info
+    return info | {name: copied(value) for name, value in worlds.info().items()}
 
 
 def copied(value):

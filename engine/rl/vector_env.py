@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 
 from engine.rl.env import RENDER_MODES, checked_mode, position_info, step_info
 from engine.rl.render import Screen
-from engine.rl.worlds import Worlds
+from engine.rl.state_view import worlds_of
 from engine.simulator import whole
 
 
@@ -37,7 +37,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.render_mode = checked_mode(render_mode)
         self.num_envs = n = whole("worlds", num_envs)
-        self.worlds = Worlds(scene, n)
+        self.worlds = worlds_of(scene, n)
         self.scene, self.sim = self.worlds.scene, self.worlds.sim
         self.limit = _limit(self.scene.steps if max_episode_steps is None else max_episode_steps)
         self.metadata = {
@@ -175,7 +175,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         for name, (value, mask) in values.items():
             there = np.count_nonzero(mask)
             if there:
-                infos[name] = value if there == len(mask) else np.where(mask, value, np.zeros((), value.dtype))
+                each = mask.reshape(-1, *[1] * (value.ndim - 1))
+                infos[name] = value if there == len(mask) else np.where(each, value, np.zeros((), value.dtype))
                 infos[f"_{name}"] = mask.copy()
         return infos
 

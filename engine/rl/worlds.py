@@ -23,13 +23,19 @@ OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to star
 class Worlds:
     """The simulator, the task and the spaces behind an environment."""
 
+    extra = False  # whether the task uses what a step leaves in the simulator
+
     def __init__(self, scene, worlds=None):
         self.scene = find_scene(scene)
         self.task, self.model, self.dt = self.scene.task, self.scene.model, self.scene.dt
-        self.sim = Simulator(self.model, worlds or 1)
+        self.sim = Simulator(self.model, worlds or 1, own_params=getattr(self.task, "own_params", False))
         self.row = 0 if worlds is None else slice(None)
         self._before = self.sim.data.qpos.copy(), self.sim.data.qvel.copy()
         self._look()
+        self._prepare()
+
+    def _prepare(self):
+        """What is asked of the task once, and the spaces."""
         self.extra = hasattr(self.task, "workspace")
         self.workspace = self.task.start_workspace(self.sim, np.arange(self.sim.worlds)) if self.extra else None
         self.single_action_space = _action_space(self.model)
@@ -116,6 +122,10 @@ class Worlds:
             reward, terminated = np.where(diverged, 0.0, reward), terminated | diverged
             terms = {name: np.where(diverged, 0.0, value) for name, value in terms.items()}
         return observation, reward, terms, terminated, diverged
+
+    def info(self):
+        """More than the terms of the reward and the place, for `info` and `infos`."""
+        return {}
 
     def _outside(self, observation, diverged):
         outside = (np.abs(observation) > MAXVAL).reshape(self.sim.worlds, -1).any(axis=1)

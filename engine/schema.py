@@ -248,6 +248,7 @@ WORK = (
         "ccd_corner:3 ccd_next:3 ccd_place ccd_open ccd_rim ccd_rimedge ccd_stack",
     ),
     Buffer("poly_v", "vec3", "npoly"),  # contact/polygon.py
+    Buffer("poly_slope", "vec3", "npoly", "poly_lean poly_twist"),
     Buffer("poly_i", "int", "npoly", "poly_leave poly_cut poly_side"),
     Buffer("con_i", "int", "nconmax",
         "con_pair con_kind1 con_kind2 con_hinted con_body1 con_body2 con_ndof con_zone con_dim con_law con_last1 "

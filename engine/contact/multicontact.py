@@ -322,6 +322,8 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         e = zero
         if d.poly_side[i] >= 0:
             kind = CORNER
+            s = d.poly_lean[i]
+            e = d.poly_twist[i]
             cut = d.poly_cut[i]
             if cut < inc or start != NONE:
                 kind = CROSS
@@ -371,13 +373,16 @@ def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     v_bar = p_bar - (cos * dist_bar + N.dot(p_bar)) * N
     # what of the vertex's force acts on ref's body
     hand = vec3(0.0, 0.0, 0.0)
+    twist = vec3(0.0, 0.0, 0.0)
     if kind == CROSS:
         hand = d.con_gap[c].dot(v_bar) * d.con_axis2[c]
-    if kind == CORNER:
-        hand = v_bar - N.dot(v_bar) / cos * b
+    if kind == CORNER:  # polygon.corner
+        along = N.dot(v_bar)
+        hand = v_bar - along * d.con_axis2[c]
+        twist = along * d.con_gap[c]
     foot_bar = p_bar - v_bar
-    turn1 = N.cross(cos_bar * b - t * p_bar)
-    turn2 = b.cross(cos_bar * N - 0.5 * dist * p_bar - n_bar)
+    turn1 = N.cross(cos_bar * b - t * p_bar) + twist
+    turn2 = b.cross(cos_bar * N - 0.5 * dist * p_bar - n_bar) - twist
     add_pose_bar(m, d, g, w, d.con_body1[c], foot, foot_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body1[c], v, hand, vec3(0.0, 0.0, 0.0))
     add_pose_bar(m, d, g, w, d.con_body2[c], v, v_bar - hand, turn2)

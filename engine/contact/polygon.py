@@ -2,7 +2,7 @@
 
     a vertex in poly_v, in the world. poly_leave: the edge that leaves it; poly_cut: the edge that it was cut from;
     poly_side: the side of the face that cut it, or -1. Edges from `inc` on lie in sides of the face, the others are
-    the polygon's own
+    the polygon's own. poly_lean, poly_twist: how a vertex that two sides cut moves along N, see `corner`
 """
 
 import taichi as ti
@@ -23,6 +23,40 @@ def side_normal(d: ti.template(), at: ti.i32, count: ti.i32, e: ti.i32, N: vec3)
     """The inward normal of side e of a face with the normal N."""
     s = (d.poly_v[at + (e + 1) % count] - d.poly_v[at + e]).cross(N)
     return s / ti.sqrt(s.dot(s))
+
+
+@ti.func
+def corner(m: ti.template(), d: ti.template(), w: ti.i32, nref: ti.i32, N: vec3, inc: ti.i32, s: vec3, one: ti.i32,
+           other: ti.i32, t: real):  # fmt: skip
+    """Lean b and twist q of the vertex v between two of a polygon, one and t of the way to the other, that lie in one
+    side of the face and are cut at another with the normal s: against the face's body, v goes along N by
+
+        -b . x + q . w,    x, w: how the face's body moves at v and turns, less how the polygon's does.
+
+    The ends move likewise, and where an edge e of the polygon's own passes through a side, by the part of -x in that
+    side. Of a plane polygon b is its normal over that along N and q is zero; a mesh's face is not quite even.
+    """
+    at = polygon_at(m, w, REF)
+    at_inc = polygon_at(m, w, INC)
+    u = d.poly_v[other] - d.poly_v[one]
+    v = d.poly_v[one] + t * u
+    along = N - N.dot(u) / s.dot(u) * s
+    lean = vec3(0.0, 0.0, 0.0)
+    twist = vec3(0.0, 0.0, 0.0)
+    for k in range(2):
+        i = other if k else one
+        share = t if k else 1 - t
+        b = d.poly_lean[i]
+        q = d.poly_twist[i]
+        cut = d.poly_cut[i]
+        if cut < inc:
+            e = d.poly_v[at_inc + (cut + 1) % inc] - d.poly_v[at_inc + cut]
+            side = side_normal(d, at, nref, d.poly_side[i], N)
+            b = along - along.dot(e) / side.dot(e) * side
+            q = vec3(0.0, 0.0, 0.0)
+        lean = lean + share * b
+        twist = twist + share * (q - (d.poly_v[i] - v).cross(b))
+    return lean, twist
 
 
 @ti.func
@@ -53,12 +87,18 @@ def clip_at(m: ti.template(), d: ti.template(), w: ti.i32, nref: ti.i32, N: vec3
                     d.poly_leave[into + n] = inc + e if high > INSIDE else leave
                     d.poly_cut[into + n] = leave
                     d.poly_side[into + n] = e
+                    if leave >= inc:
+                        lean, twist = corner(m, d, w, nref, N, inc, s, i, j, t)
+                        d.poly_lean[into + n] = lean
+                        d.poly_twist[into + n] = twist
                     n = n + 1
             if low > INSIDE and n < room:
                 d.poly_v[into + n] = other
                 d.poly_leave[into + n] = d.poly_leave[j]
                 d.poly_cut[into + n] = d.poly_cut[j]
                 d.poly_side[into + n] = d.poly_side[j]
+                d.poly_lean[into + n] = d.poly_lean[j]
+                d.poly_twist[into + n] = d.poly_twist[j]
                 n = n + 1
         count = n
         swap = begin
@@ -78,6 +118,8 @@ def below(d: ti.template(), begin: ti.i32, count: ti.i32, r: vec3, N: vec3, most
                 d.poly_leave[begin + n] = d.poly_leave[begin + k]
                 d.poly_cut[begin + n] = d.poly_cut[begin + k]
                 d.poly_side[begin + n] = d.poly_side[begin + k]
+                d.poly_lean[begin + n] = d.poly_lean[begin + k]
+                d.poly_twist[begin + n] = d.poly_twist[begin + k]
             n = n + 1
     return n
 

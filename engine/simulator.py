@@ -30,6 +30,7 @@ from engine.compiler.backend import np_real, settings
 from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
+from engine.leaves import Leaves, checked_leaves, unasked
 from engine.model import Model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
@@ -59,7 +60,7 @@ class Parameters:
     """
 
     def __init__(self, pack, model):
-        layout, _ = theta_layout(model)
+        layout, _ = theta_layout(model, pack.leaves)
         views, self.__dict__["_of"] = {}, (pack, model)
         for name, (at, _) in layout.items():
             real_shape = np.shape(parameter(model, name))
@@ -78,7 +79,7 @@ class Parameters:
         try:
             return views[name]
         except KeyError:
-            known = f"{meant(name, views)}; there are: {', '.join(views)}"
+            known = unasked(name) or f"{meant(name, views)}; there are: {', '.join(views)}"
             raise AttributeError(f"no differentiable parameter {name!r}{known}") from None
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -109,7 +110,9 @@ class Simulator:
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
     pairs can make at most or, where these are many, 16 for each geom besides those with planes. Exceeding it raises
     ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
-    says. The model is checked and read here, once: what is changed in it later has no effect.
+    says. leaves: names of further parameters, of geometry and of contacts, that `params` and gradients shall have
+    (schema.LEAVES: geom_size geom_pos geom_quat geom_solref geom_solimp geom_margin ...). The model is checked and read
+    here, once: what is changed in it later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters.
 
@@ -120,11 +123,13 @@ class Simulator:
     model: Model
     worlds: int
     ncon_max: int
+    leaves: tuple[str, ...]
     data: DataViews
     params: Parameters
 
     def __init__(
         self, model: Model, worlds: int = 1, ncon: int | None = None, features: Iterable[str] | None = None,
+        leaves: Iterable[str] = (),
     ) -> None:  # fmt: skip
         if not isinstance(model, Model):
             raise TypeError(
@@ -134,16 +139,17 @@ class Simulator:
         self.model = validate(model)  # a program may have changed its arrays since it was made
         self.worlds = whole("worlds", worlds)
         self.ncon_max = max(default_contacts(model) if ncon is None else whole("ncon", ncon), 1)
-        self.sizes = sizes_of(model, self.ncon_max)
+        self.leaves = checked_leaves(model, leaves)
+        self.sizes = sizes_of(model, self.ncon_max, self.leaves)
         if ncon is not None and most_worlds(self.sizes) < 1:
             raise ValueError(
                 f"ncon: got {ncon}, allowed: so many that a world's arrays can be indexed; this model's candidate "
                 f"pairs make at most {contact_capacity(model)}"
             )
-        self.features = chosen(model, features)
-        self.model_pack = model_pack(model, self.ncon_max, self.features)
+        self.features = chosen(model, features, self.leaves)
+        self.model_pack = model_pack(model, self.ncon_max, self.features, self.leaves)
         self.params = Parameters(self.model_pack, model)
-        self.pack = data_pack(model, self.worlds, self.ncon_max)
+        self.pack = data_pack(model, self.worlds, self.ncon_max, self.leaves)
         self.data = self.views(self.pack)
         self._derive()
         self.reset()
@@ -155,6 +161,7 @@ class Simulator:
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
         self._theta, self._checked_theta = self.model_pack["theta"], bytearray()
+        self._leaves = Leaves(self.model, self.model_pack)
         self._kernel = self._start = None
         self._guard = self._device_guard() if self.form == "device" else None
 
@@ -352,7 +359,7 @@ class Simulator:
     @cached_property
     def _shadow(self):
         shadow = object.__new__(Simulator)
-        shadow.__dict__.update(self.__getstate__(), pack=data_pack(self.model, self.worlds, self.ncon_max))
+        shadow.__dict__.update(self.__getstate__(), pack=data_pack(self.model, self.worlds, self.ncon_max, self.leaves))
         shadow.data = shadow.views(shadow.pack)
         shadow._derive()
         return shadow
@@ -436,9 +443,14 @@ class Simulator:
             require_finite(f"params.{name}", value)
             sign = s.SIGNS[name]
             bad = value <= 0 if sign is s.ABOVE_ZERO else value < 0
-            if sign is not s.ANY and bad.any():
+            if sign.allowed and bad.any():
                 at = tuple(int(i) for i in np.argwhere(bad)[0])
                 raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Fill what the kernels read of `leaves` that have changed; every launch does so by itself."""
+        self._leaves.refresh()
 
     def _well(self):
         """Has no world stopped?"""

@@ -124,8 +124,8 @@ def pack_bytes(name, elements):
     return sum(n * np.dtype(block_type(kind)).itemsize for kind, n in pack_layout(name, elements)[2].items())
 
 
-def sizes_of(model, nconmax):
-    """The counts that the schema's symbols stand for."""
+def sizes_of(model, nconmax, leaves=()):
+    """The counts that the schema's symbols stand for. leaves: further parameters (engine/leaves.py)."""
     columns, entries = tree(model)
     coupled = coupled_dofs(model)
     chain = max(longest_chain(columns, coupled), most_columns(model))
@@ -155,16 +155,18 @@ def sizes_of(model, nconmax):
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
-        "ntheta": theta_layout(model)[1], "ld": (model.nv + 3) // 4 * 4,
+        "nshapeleaf": int(any(p.name in leaves for p in s.SHAPE_LEAVES)),
+        "ntheta": theta_layout(model, leaves)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
 
 
-def theta_layout(model):
-    """Where each parameter group begins in theta, {name: (start, shape)}, and the total length."""
+def theta_layout(model, leaves=()):
+    """Where each parameter group begins in theta, {name: (start, shape)}, and the total length. leaves: names of those
+    of schema.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
     layout, at = {}, 0
-    for p in s.THETA:
+    for p in s.THETA + tuple(p for p in s.LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
@@ -216,41 +218,50 @@ def pair_contacts(model):
     return most
 
 
-def model_pack(model, nconmax, features, owners=0):
-    """Device buffers of a Model. features: those that its kernels are compiled for. owners: worlds that have parameters
-    of their own, one after the other; 0: all share one set."""
-    sizes = sizes_of(model, nconmax)
+def model_pack(model, nconmax, features, leaves=(), owners=0):
+    """Device buffers of a Model. features: those that its kernels are compiled for. leaves: parameters that it has
+    beyond those of THETA. owners: worlds that have parameters of their own, one after the other; 0: all share one set.
+    """
+    sizes = sizes_of(model, nconmax, leaves)
     elements = {b.name: sizes[b.count] * b.width for b in s.MODEL}
     pack = Pack("model", elements | {"theta": sizes["ntheta"] * max(owners, 1)})
     pack.stride = sizes["ntheta"] if owners else 0
-    _fill_dims(pack, model, sizes)
+    _fill_dims(pack, model, sizes, leaves)
     opt = model.opt
     pack["opt"][:] = (
         opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance, opt.density,
         opt.viscosity, *opt.wind,
     )  # fmt: skip
-    for name, (at, shape) in theta_layout(model)[0].items():
+    for name, (at, shape) in theta_layout(model, leaves)[0].items():
         value = parameter(model, name)
         if np.size(value):
             pack["theta"].reshape(-1, sizes["ntheta"])[:, at : at + int(np.prod(shape))] = np.ravel(value)
-    pack.features = features
-    derived = {name: values for kind in KINDS for name, values in kind.device(model).items()}
-    for b in s.MODEL:
-        if b.name not in ("dims", "opt", "theta"):
-            for column in b.columns.values():
-                values = derived[column.name] if column.name in derived else getattr(model, column.name)
-                _fill(pack[b.name], b, column, values)
+    pack.features, pack.leaves = features, leaves
+    fill_columns(pack, model, KINDS)
     return pack
 
 
-def _fill_dims(pack, model, sizes):
-    layout, n = theta_layout(model)
+def fill_columns(pack, model, kinds, names=None):
+    """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements."""
+    derived = {name: values for kind in kinds for name, values in kind.device(model).items()}
+    for b in s.MODEL:
+        if b.name not in ("dims", "opt", "theta"):
+            for column in b.columns.values():
+                if names is None or column.name in names:
+                    values = derived[column.name] if column.name in derived else getattr(model, column.name)
+                    _fill(pack[b.name], b, column, values)
+
+
+def _fill_dims(pack, model, sizes, leaves):
+    layout, n = theta_layout(model, leaves)
     opt = model.opt
     values = {
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd,
-        **{p.offset: layout[p.name][0] for p in s.THETA},
+        **{p.offset: layout.get(p.name, (-1,))[0] for p in s.THETA + s.LEAVES},
+        "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
+        "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
         pack["dims"][column.start] = values[name]
@@ -271,9 +282,9 @@ def most_worlds(sizes):
     return min((s.MOST - 1) // max(entities), (2**31 - 1) // numbers, (2**29 - 1) // vectors, (2**30 - 1) // matrix)
 
 
-def data_pack(model, worlds, nconmax):
+def data_pack(model, worlds, nconmax, leaves=()):
     """State and work of `worlds` worlds. Raises ValueError where the kernels' indices do not reach."""
-    sizes = sizes_of(model, nconmax)
+    sizes = sizes_of(model, nconmax, leaves)
     if worlds > most_worlds(sizes):
         raise ValueError(f"worlds: got {worlds}, allowed: at most {most_worlds(sizes)} of this model")
     return Pack("data", data_elements(sizes, worlds))

@@ -13,6 +13,7 @@ import ipaddress
 import os
 import re
 import warnings
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,15 +93,17 @@ class Workers:
     """`worlds` worlds of a model, divided among `workers` processes, each with a simulator and a tape of its part.
 
     steps, frame_skip, memory (of each worker) and record_every are a Tape's. threads: cores of each worker.
-    retries: how many workers may die in one call before it gives up and raises RuntimeError.
+    retries: how many workers may die in one call before it gives up and raises RuntimeError. leaves: a Simulator's.
     """
 
     def __init__(
         self, model: Model, worlds: int, steps: int, workers: int = 2, frame_skip: int = 1, memory: int | str = "1GiB",
-        record_every: int = 1, threads: int = 1, retries: int = 3,
+        record_every: int = 1, threads: int = 1, retries: int = 3, leaves: Iterable[str] = (),
     ) -> None:  # fmt: skip
+        from engine.leaves import checked_leaves
         from engine.simulator import whole
 
+        self.leaves = checked_leaves(model, leaves)
         self.model, self.worlds, self.retries = model, whole("worlds", worlds), retries
         count, threads = whole("workers", workers), whole("threads", threads)
         if count > self.worlds:
@@ -120,7 +123,7 @@ class Workers:
         held = self._ray.put(model)
         # another precision gives other numbers, other features other last bits
         same = {"precision": settings().precision, "features": settings().features, "threads": threads}
-        self._make = lambda part: kind.remote(held, part.stop - part.start, tape, same)
+        self._make = lambda part: kind.remote(held, part.stop - part.start, tape, same, self.leaves)
         self._workers = [self._make(part) for part in self.parts]
 
     def __enter__(self) -> Any:
@@ -161,7 +164,7 @@ class Workers:
         if shared:
             whole["params"] = None if done[0]["params"] is None else sum(d["params"] for d in done)
         theta = whole.pop("theta")
-        return sum(d["value"] for d in done), Gradients(**whole, model=ModelGradients(self.model, theta))
+        return sum(d["value"] for d in done), Gradients(**whole, model=ModelGradients(self.model, theta, self.leaves))
 
     def _all(self, what, controls, qpos0, qvel0, params, *more):
         """Have every worker do its part; replace those that die, and have their part done again."""
@@ -208,7 +211,7 @@ class Workers:
         from engine.arrays import parameter, theta_layout
         from engine.simulator import checked
 
-        there = theta_layout(self.model)[0]
+        there = theta_layout(self.model, self.leaves)[0]
         unknown = sorted(set(params) - set(there))
         if unknown:
             raise ValueError(f"params: got {unknown}, allowed: {', '.join(there)}")
@@ -218,8 +221,8 @@ class Workers:
 class _Worker:
     """The process of one part. The engine starts with the first call, whose errors then reach the caller."""
 
-    def __init__(self, model, worlds, tape, engine):
-        self.model, self.worlds, self.options = model, worlds, tape
+    def __init__(self, model, worlds, tape, engine, leaves):
+        self.model, self.worlds, self.options, self.leaves = model, worlds, tape, leaves
         self.engine = engine
         self.tape = None
 
@@ -245,7 +248,7 @@ class _Worker:
             from engine.diff.tape import Tape
             from engine.simulator import Simulator
 
-            self.tape = Tape(Simulator(self.model, self.worlds), **self.options)
+            self.tape = Tape(Simulator(self.model, self.worlds, leaves=self.leaves), **self.options)
             self.params = {n: self.tape.sim.params[n].copy() for n in self.tape.sim.params}
         sim = self.tape.sim
         for name, value in (self.params | params).items():

@@ -8,6 +8,7 @@ from engine import schema as s
 from engine.arrays import parameter, theta_layout
 from engine.compiler.backend import PLAIN
 from engine.finite import require_finite
+from engine.leaves import unasked
 from engine.words import meant, shapes
 
 
@@ -19,7 +20,7 @@ class Parameters:
     """
 
     def __init__(self, pack, model):
-        layout, ntheta = theta_layout(model)
+        layout, ntheta = theta_layout(model, pack.leaves)
         views, self.__dict__["_of"] = {}, (pack, model)
         rows = pack["theta"].reshape(-1, ntheta)
         for name, (at, _) in layout.items():
@@ -39,7 +40,7 @@ class Parameters:
         try:
             return views[name]
         except KeyError:
-            known = f"{meant(name, views)}; there are: {', '.join(views)}"
+            known = unasked(name) or f"{meant(name, views)}; there are: {', '.join(views)}"
             raise AttributeError(f"no differentiable parameter {name!r}{known}") from None
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -58,12 +59,14 @@ class Parameters:
         return f"<parameters: {shapes(self._views)}>"
 
 
-def owned(value):
+def owned(value, leaves):
     """`own_params` of a Simulator, checked."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"own_params: got {value!r}, allowed: True or False")
     if value and PLAIN:
         raise ValueError("own_params: got True, allowed: False, since kernels are plain ones here (PULLBACK_PLAIN)")
+    if value and leaves:
+        raise ValueError(f"own_params: got True, allowed: False beside leaves={leaves}, which all worlds share")
     return bool(value)
 
 
@@ -74,6 +77,6 @@ def check(params):
         require_finite(f"params.{name}", value)
         sign = s.SIGNS[name]
         bad = value <= 0 if sign is s.ABOVE_ZERO else value < 0
-        if sign is not s.ANY and bad.any():
+        if sign.allowed and bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")

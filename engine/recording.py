@@ -282,9 +282,12 @@ def check_recorded(model, arrays, info):
 
 def _model_in_force(sim):
     """A copy of the model that holds the simulator's parameters, which may have been changed since it was made."""
-    model = sim.model.copy()
+    from engine.leaves import Leaves
+
+    model = Leaves(sim.model, sim.model_pack).changed_model().copy()
     for name in sim.params:
-        parameter(model, name)[...] = sim.params[name][0] if sim.own_params else sim.params[name]
+        if name not in sim.leaves:
+            parameter(model, name)[...] = sim.params[name][0] if sim.own_params else sim.params[name]
     model.report = None
     return model
 

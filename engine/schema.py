@@ -24,14 +24,19 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly"
+    "nccdvert nccdface ccd_iterations multiccd npoly "
+    "nbodyleaf nshapeleaf ncontactleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat at_geom_solref "
+    "at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp at_pair_margin "
+    "at_pair_gap"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
 """allowed: what a parameter may be, None for any number. zeros: what a difference does with entries that are zero: they
 "move", "stay" (there is nothing), "rise" (the derivative is the one to the right), "rise together" where all are
-zero and else stay, or "stay, equals together", where the greatest of several counts."""
+zero and else stay, or "stay, equals together", where the greatest or the least of several counts."""
 ANY = Sign(None, "move")
+SCALED = Sign(None, "stay")
+LEAST = Sign(None, "stay, equals together")
 ABOVE_ZERO = Sign("more than zero", "stay")
 NOT_NEGATIVE = Sign("zero or more", "stay")
 GREATEST = Sign("zero or more", "stay, equals together")
@@ -67,8 +72,32 @@ THETA = (
     Parameter("tendon_lengthspring", 2, "m", ANY, "lengths between which the spring is at rest"),
     Parameter("wrap_prm", 1, "1 or m", ANY, "length of a fixed tendon for a unit of a joint's coordinate"),
 )
+# Those that are there, behind the others, where a simulator is asked for them (engine/leaves.py). Kernels read their
+# values in the buffers below, which the host fills from theta; of them alone the adjoints have these names.
+BODY_LEAVES = (
+    Parameter("body_pos", 3, "m", ANY, "place in the body above; of one with a free joint it is without effect"),
+    Parameter("body_quat", 4, "1", ANY, "orientation in the body above, of any length"),
+)
+SHAPE_LEAVES = (
+    Parameter("geom_size", 3, "m", NOT_NEGATIVE, "radius, half lengths"),
+    Parameter("geom_pos", 3, "m", ANY, "place in the body"),
+    Parameter("geom_quat", 4, "1", ANY, "orientation in the body, of any length"),
+)
+CONTACT_LEAVES = (
+    Parameter("geom_solref", 2, "s, 1", LEAST, "reference of contacts"),
+    Parameter("geom_solimp", 5, "", SCALED, "impedance of contacts"),
+    Parameter("geom_margin", 1, "m", SCALED, "distance at which a contact is felt"),
+    Parameter("geom_gap", 1, "m", SCALED, "distance beyond it at which a contact is found: decides only, slope zero"),
+    Parameter("pair_solref", 2, "s, 1", SCALED, "reference of the normal direction of explicit pairs"),
+    Parameter("pair_solreffriction", 2, "s, 1", SCALED, "of their tangential directions; zeros: the same"),
+    Parameter("pair_solimp", 5, "", SCALED, "impedance of explicit pairs"),
+    Parameter("pair_margin", 1, "m", SCALED, "distance at which their contact is felt"),
+    Parameter("pair_gap", 1, "m", SCALED, "distance beyond it at which it is found: decides only, slope zero"),
+)
+LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES
+LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
-SIGNS = {p.name: p.sign for p in THETA}
+SIGNS = {p.name: p.sign for p in THETA + LEAVES}
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = (
@@ -222,6 +251,8 @@ WORK = (
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
+    Buffer("leaf_v", "vec3", "nshapeleaf", "leaf_at leaf_force leaf_turn"),  # of a feature (contact/size_vjp.py)
+    Buffer("leaf_r", "real", "nshapeleaf", "leaf_radius leaf_bar"),
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),
     # the search between two convex shapes (contact/gjk.py epa.py convex.py): what it is asked and finds ...
@@ -376,11 +407,19 @@ PACKS = {
 LETTERS = {
     "m": "model", "d": "data", "c": "controller", "r": "trajectory", "g": "adjoint", "b": "cotangent", "l": "linear"
 }  # fmt: skip
+
+
+def parameters_of(letter, buffer):
+    """The parameters that lie in a buffer and are read there: of the model those that always are."""
+    return () if buffer.count != "ntheta" else THETA if letter == "m" else THETA + LEAVES
+
+
 # {(letter, name): its buffer}, name being that of the buffer, of a column, of a size or of an option
 PLACES = {
     (letter, name): b for letter, p in LETTERS.items() for b in PACKS[p]
-    for name in (b.name, *b.columns, *(DIFFERENTIABLE if b.count == "ntheta" else ()))
+    for name in (b.name, *b.columns, *(p.name for p in parameters_of(letter, b)))
 }  # fmt: skip
+
 
 def start(letter, name):
     """Where a column begins within the numbers of an entity."""

@@ -28,6 +28,7 @@ from engine.compiler.backend import np_real, settings
 from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
+from engine.leaves import Leaves, checked_leaves
 from engine.model import Model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
@@ -62,8 +63,10 @@ class Simulator:
     model: Model. worlds: number of worlds. ncon: contacts that a world can hold; by default what the model's candidate
     pairs can make at most or, where these are many, 16 for each geom besides those with planes. Exceeding it raises
     ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
-    says. own_params: each world has parameters of its own, at first the model's. The model is checked and read here,
-    once: what is changed in it later has no effect.
+    says. leaves: names of further parameters, of geometry and of contacts, that `params` and gradients shall have
+    (schema.LEAVES: geom_size geom_pos geom_quat geom_solref geom_solimp geom_margin ...). own_params: each world has
+    parameters of its own, at first the model's; not with leaves. The model is checked and read here, once: what is
+    changed in it later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters, of the model's shapes
     or with `own_params` worlds first, `params.body_mass[world, body]`.
@@ -75,13 +78,14 @@ class Simulator:
     model: Model
     worlds: int
     ncon_max: int
+    leaves: tuple[str, ...]
     own_params: bool = False
     data: DataViews
     params: Parameters
 
     def __init__(
         self, model: Model, worlds: int = 1, ncon: int | None = None, features: Iterable[str] | None = None,
-        own_params: bool = False,
+        leaves: Iterable[str] = (), own_params: bool = False,
     ) -> None:  # fmt: skip
         if not isinstance(model, Model):
             raise TypeError(
@@ -91,17 +95,19 @@ class Simulator:
         self.model = validate(model)  # a program may have changed its arrays since it was made
         self.worlds = whole("worlds", worlds)
         self.ncon_max = max(default_contacts(model) if ncon is None else whole("ncon", ncon), 1)
-        self.sizes = sizes_of(model, self.ncon_max)
+        self.leaves = checked_leaves(model, leaves)
+        self.sizes = sizes_of(model, self.ncon_max, self.leaves)
         if ncon is not None and most_worlds(self.sizes) < 1:
             raise ValueError(
                 f"ncon: got {ncon}, allowed: so many that a world's arrays can be indexed; this model's candidate "
                 f"pairs make at most {contact_capacity(model)}"
             )
-        self.features = chosen(model, features)
-        self.own_params = owned(own_params)
-        self.model_pack = model_pack(model, self.ncon_max, self.features, self.worlds if own_params else 0)
+        self.features = chosen(model, features, self.leaves)
+        self.own_params = owned(own_params, self.leaves)
+        owners = self.worlds if own_params else 0
+        self.model_pack = model_pack(model, self.ncon_max, self.features, self.leaves, owners)
         self.params = Parameters(self.model_pack, model)
-        self.pack = data_pack(model, self.worlds, self.ncon_max)
+        self.pack = data_pack(model, self.worlds, self.ncon_max, self.leaves)
         self.data = self.views(self.pack)
         self._derive()
         self.reset()
@@ -113,6 +119,7 @@ class Simulator:
         self._checked = [(f"data.{name}", getattr(self.data, name)) for name in CHECKED]
         self._pieces = pieces(state_of(self.pack))
         self._theta, self._checked_theta = self.model_pack["theta"], bytearray()
+        self._leaves = Leaves(self.model, self.model_pack)
         self._kernel = self._start = None
         self._guard = self._device_guard() if self.form == "device" else None
 
@@ -310,7 +317,7 @@ class Simulator:
     @cached_property
     def _shadow(self):
         shadow = object.__new__(Simulator)
-        shadow.__dict__.update(self.__getstate__(), pack=data_pack(self.model, self.worlds, self.ncon_max))
+        shadow.__dict__.update(self.__getstate__(), pack=data_pack(self.model, self.worlds, self.ncon_max, self.leaves))
         shadow.data = shadow.views(shadow.pack)
         shadow._derive()
         return shadow
@@ -386,7 +393,12 @@ class Simulator:
                 require_finite(name, array)
         if not self._checked_theta == self._theta:  # of a bytearray's: bytes, without a copy
             check(self.params)
+            self.refresh()
             self._checked_theta = bytearray(self._theta)
+
+    def refresh(self) -> None:
+        """Fill what the kernels read of `leaves` that have changed; every launch does so by itself."""
+        self._leaves.refresh()
 
     def _well(self):
         """Has no world stopped?"""

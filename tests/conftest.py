@@ -8,7 +8,10 @@ import mujoco
 import pytest
 
 import engine
+from engine.leaves import frame_sensors
 from engine.model import load
+from engine.model.sensors import ROWS
+from engine.schema import LEAF_NAMES
 
 # What a shell starts in the background, or nohup, ignores Ctrl-C, and so would what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -43,6 +46,16 @@ def pytest_xdist_make_scheduler(config, log):
     return ByKernel(config, log)
 
 
+def leaves_of(model):
+    """What a simulator can be asked for beyond the parameters that all have, where they decide something."""
+    seen = {ROWS[k].level for k in model.sensor_type} & {"range", "distance"}
+    frames = () if len(frame_sensors(model)) else ("geom_pos", "geom_quat")
+    met = model.npair > 0 or bool(seen)
+    frames += () if model.body_gravcomp.any() else ("body_pos", "body_quat")
+    there = {*frames, *(n for n in LEAF_NAMES if n[5:] not in ("pos", "quat"))}
+    return [n for n in LEAF_NAMES if n in there and (met or n.startswith("body"))]
+
+
 @pytest.fixture(scope="session")
 def simulators():
     """simulators(xml, integrator=None, worlds=1) -> (MjModel, Simulator), MuJoCo solving as exactly as it can."""
@@ -62,7 +75,7 @@ def simulators():
                 mj.opt.integrator = integrator
             model = load(mj)
             model.opt.tolerance, model.opt.iterations = 1e-14, 100
-            sim = Simulator(model, worlds)
+            sim = Simulator(model, worlds, leaves=leaves_of(model))
             cache[key] = mj, sim, {name: sim.params[name].copy() for name in sim.params}
         mj, sim, params = cache[key]
         for name, value in params.items():

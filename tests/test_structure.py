@@ -33,7 +33,8 @@ LAYERS = (
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
     ("engine.arrays", "engine.named", "engine.quantities", "engine.state"),
-    ("engine.compiler.inlined", "engine.parameters"),
+    ("engine.leaves", "engine.compiler.inlined"),
+    ("engine.parameters",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),
     ("engine.dynamics",),
     ("engine.contact",),
@@ -314,6 +315,7 @@ def test_stages_state_their_parameters():
 
 
 def test_the_stages_are_those_of_a_few_files():
+    import engine.constraint.contact_leaf
     import engine.constraint.derivatives
     import engine.constraint.rolling
     import engine.constraint.solved_rows
@@ -326,6 +328,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.multicontact
     import engine.contact.refine
     import engine.contact.search
+    import engine.contact.size_vjp
     import engine.dynamics.implicit
     import engine.kernels
     import engine.linearized
@@ -336,7 +339,8 @@ def test_the_stages_are_those_of_a_few_files():
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
-    modules += (vars(engine.constraint.derivatives),)
+    modules += vars(engine.constraint.derivatives), vars(engine.constraint.contact_leaf)
+    modules += (vars(engine.contact.size_vjp),)
     modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += (vars(engine.dynamics.implicit),)

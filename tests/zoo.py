@@ -645,6 +645,17 @@ def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):
     return qpos, rng.normal(size=mj.nv) * speed, act, rng.normal(size=mj.nu)
 
 
+def smooth_entries(m, name, value):
+    """Which entries of a parameter a difference may move to both sides: not the size of a mesh, nor the power of an
+    impedance that is at its bound."""
+    moves = np.ones(value.shape, bool)
+    if name == "geom_size":
+        moves[m.geom_type == 7] = False
+    if name.endswith("solimp"):
+        moves[..., 4] = value[..., 4] > 1
+    return moves
+
+
 def random_poses(mj, rng, kick=0.03):
     """mocap_pos, mocap_quat: those of the model moved, the quaternions of any length."""
     bodies = np.flatnonzero(mj.body_mocapid >= 0)

@@ -27,10 +27,11 @@ def run(args):
     import engine
     from engine.diff.gradcheck import NOT_SMOOTH, WRONG
     from engine.model.coordinates import displace
+    from engine.schema import LEAF_NAMES
 
     m, rng = chosen.model, np.random.default_rng(args.seed)
     out.say(f"{chosen.name}: {args.steps} steps with random controls; compiling")
-    sim = engine.Simulator(m)
+    sim = engine.Simulator(m, leaves=[name for name in LEAF_NAMES if name in args.wrt])
     tape = engine.Tape(sim, args.steps)
     qpos = displace(m, chosen.qpos0, args.noise * rng.normal(size=m.nv))
     qvel = chosen.qvel0 + args.noise * rng.normal(size=m.nv)

@@ -12,7 +12,7 @@ Where each lies, the table in schema.py says, and nothing else knows.
 
 from taichi.lang import impl
 
-from engine.schema import LETTERS, MOST, PACKS, THETA
+from engine.schema import LETTERS, MOST, PACKS, parameters_of
 
 SCALARS = {name: (b.name, c.start) for b in PACKS["model"] if b.count == "one" for name, c in b.columns.items()}
 
@@ -48,9 +48,8 @@ class Named:
             for column in b.columns.values():
                 if column.name not in SCALARS:
                     setattr(self, column.name, Column(array, b, column, sizes))
-            if b.count == "ntheta":
-                for p in THETA:
-                    setattr(self, p.name, Group(array, p, sizes, letter != "m"))
+            for p in parameters_of(letter, b):
+                setattr(self, p.name, Group(array, p, sizes, letter != "m"))
 
     def __getattr__(self, name):
         if name.startswith("_") or name not in SCALARS:

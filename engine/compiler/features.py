@@ -25,6 +25,7 @@ from engine.model.coordinates import quaternions
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.ties import ties
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, SHAPE_LEAVES
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -57,6 +58,9 @@ FEATURES = {
     "hull": "meshes against all but planes",
     "convex": "shapes between which a search finds the contact",
     "clipped": "those of them that may touch in several points",
+    "body_leaf": "gradients by frames of bodies, where a simulator is asked for them",
+    "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
+    "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -145,15 +149,25 @@ def _long(model):
     return max(depth, default=0) >= LONG or (model.nv >= 2 * LONG and bool(moves.all(axis=0).any()))
 
 
-def chosen(model, asked):
-    """The features to compile for: the robot's, all of them where `engine.init` says so, or those asked for.
+def features_of_leaves(leaves):
+    """The features of the parameters that a simulator is asked for beyond those that it always has."""
+    return _named(
+        body_leaf=any(p.name in leaves for p in BODY_LEAVES),
+        shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
+        contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
+    )
+
+
+def chosen(model, asked, leaves=()):
+    """The features to compile for: the robot's, all of them where `engine.init` says so, or those asked for; and those
+    of `leaves`.
 
     Raises ValueError for names that do not exist, and where the robot needs one that is not among them.
     """
     need = features_of(model)
     if asked is None:
-        return ALL if settings().features == "all" else need
-    asked = frozenset([asked] if isinstance(asked, str) else asked)
+        return ALL if settings().features == "all" else need | features_of_leaves(leaves)
+    asked = frozenset([asked] if isinstance(asked, str) else asked) | features_of_leaves(leaves)
     unknown, missing = asked - ALL, need - asked
     if unknown or missing:
         what = f"unknown {', '.join(sorted(unknown))}" if unknown else f"without {', '.join(sorted(missing))}"

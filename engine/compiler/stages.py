@@ -204,7 +204,8 @@ class Stage:
         # read once, before any loop: no store that follows could be to them, which LLVM does not know
         sizes = {n for letter, n in named if letter == "m"} | {_buffer(*use).count for use in uses}
         if any(_buffer(*use).count == "ntheta" for use in uses):
-            sizes |= {p.offset for p in schema.THETA if any(name == p.name for _, name in named)} | {"ntheta"}
+            read = {p.offset for u in uses for p in schema.parameters_of(u[0], _buffer(*u)) if (u[0], p.name) in named}
+            sizes |= read | {"ntheta"}
         sizes = {n: SCALARS[n] for n in sorted(sizes) if n in SCALARS and n not in ("dims", "opt")}
         known = "".join(f", {n}=size_{n}" for n in sizes)
         blocks = [_block(p, kind) for p in self.packs for kind in kinds_of(p)]

@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from engine.math.types import MINVAL, real
+from engine.math.types import HUGE, MINVAL, real
 
 MINIMP, MAXIMP = 0.0001, 0.9999  # bounds of the impedance (mjMINIMP, mjMAXIMP)
 
@@ -43,6 +43,52 @@ def impedance(solimp: ti.template(), i: ti.i32, x: real):
 
 
 @ti.func
+def inside(x: real, low: real, high: real):
+    """How much of a change of x counts that is bounded: exactly at a bound half of it."""
+    return 0.25 * (ti.cast(x >= low, real) + ti.cast(x > low, real)) * (
+        ti.cast(x <= high, real) + ti.cast(x < high, real)
+    )
+
+
+@ti.func
+def impedance_vjp(solimp: ti.template(), i: ti.i32, x: real, imp_bar: real):
+    """Adjoints of the five numbers, of which those beyond their bounds have none (`inside`)."""
+    dmin = ti.min(ti.max(solimp[i, 0], MINIMP), MAXIMP)
+    dmax = ti.min(ti.max(solimp[i, 1], MINIMP), MAXIMP)
+    mid = ti.min(ti.max(solimp[i, 3], MINIMP), MAXIMP)
+    power = ti.max(solimp[i, 4], 1.0)
+    y = real(0.5)
+    width_bar = real(0.0)
+    mid_bar = real(0.0)
+    power_bar = real(0.0)
+    if solimp[i, 2] > MINVAL:
+        s = ti.abs(x) / solimp[i, 2]
+        y = 1.0
+        if s < 1:
+            side = mid
+            u = s / mid
+            sign = real(1.0)
+            if s > mid:
+                side = 1 - mid
+                u = (1 - s) / side
+                sign = -1.0
+            t = ti.pow(u, power - 1)
+            y_bar = imp_bar * (dmax - dmin)
+            y = side * u * t
+            mid_bar = y_bar * (1 - power) * u * t
+            width_bar = -y_bar * power * t * s / solimp[i, 2]
+            if u > 0:
+                power_bar = y_bar * sign * y * ti.log(u)
+            if s > mid:
+                y = 1 - y
+    dmin_bar = imp_bar * (1 - y) * inside(solimp[i, 0], MINIMP, MAXIMP)
+    dmax_bar = imp_bar * y * inside(solimp[i, 1], MINIMP, MAXIMP)
+    mid_bar = mid_bar * inside(solimp[i, 3], MINIMP, MAXIMP)
+    power_bar = power_bar * inside(solimp[i, 4], 1.0, HUGE)
+    return dmin_bar, dmax_bar, width_bar, mid_bar, power_bar
+
+
+@ti.func
 def reference(solref: ti.template(), solimp: ti.template(), i: ti.i32, h: real, refsafe: real):
     """Stiffness and damping of the reference acceleration from solref[i] and dmax, which is solimp[i, 1]."""
     dmax = ti.min(ti.max(solimp[i, 1], MINIMP), MAXIMP)
@@ -55,3 +101,24 @@ def reference(solref: ti.template(), solimp: ti.template(), i: ti.i32, h: real, 
         k = 1.0 / ti.max(MINVAL, dmax * dmax * time * time * solref[i, 1] * solref[i, 1])
         b = 2.0 / ti.max(MINVAL, dmax * time)
     return k, b
+
+
+@ti.func
+def reference_vjp(solref: ti.template(), solimp: ti.template(), i: ti.i32, h: real, refsafe: real, k_bar: real,
+                  b_bar: real):  # fmt: skip
+    """Adjoints of both numbers of solref and of dmax. A time constant of exactly two steps, below which refsafe lets
+    none count, has half of the adjoint: what a central difference gives."""
+    k, b = reference(solref, solimp, i, h, refsafe)
+    dmax = ti.min(ti.max(solimp[i, 1], MINIMP), MAXIMP)
+    ref0 = -k_bar / (dmax * dmax)
+    ref1 = -b_bar / dmax
+    dmax_bar = -(2 * k * k_bar + b * b_bar) / dmax
+    if solref[i, 0] > 0:
+        time = solref[i, 0]
+        share = real(1.0)
+        if refsafe != 0:
+            share = inside(time, 2 * h, HUGE)
+            time = ti.max(time, 2 * h)
+        ref0 = -share * (2 * k * k_bar + b * b_bar) / time
+        ref1 = -2 * k * k_bar / solref[i, 1]
+    return ref0, ref1, dmax_bar * inside(solimp[i, 1], MINIMP, MAXIMP)

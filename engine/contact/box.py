@@ -234,3 +234,27 @@ def param_vjp(q0: vec3, a: vec3, size: vec3, t: real, kind: ti.i32, axis: ti.i32
         q_bar = q_bar - weight * held
         a_bar = a_bar - weight * gap - (weight * t_near) * held
     return q_bar, a_bar
+
+
+@ti.func
+def param_size_vjp(q0: vec3, a: vec3, size: vec3, t: real, kind: ti.i32, axis: ti.i32, t_near: real, near: ti.i32,
+                   t_bar: real):  # fmt: skip
+    """Adjoint of the box's sizes through the same parameter."""
+    bar = vec3(0.0, 0.0, 0.0)
+    near_bar = real(0.0)
+    if kind == NEAREST or kind == OFFSET:
+        near_bar = t_bar
+    if kind == CROSSING:
+        bar[axis] = t_bar / a[axis]
+        if q0[axis] + t * a[axis] < 0:
+            bar[axis] = -bar[axis]
+    if kind == OFFSET:
+        bar[axis] = t_bar * (t - t_near) / size[axis]
+    if near >= 0 and near_bar != 0:
+        held = a
+        for i in ti.static(range(3)):
+            if near // 8 == i:
+                held[i] = 0.0
+        for i in ti.static(range(3)):
+            bar[i] = bar[i] + near_bar * held[i] * (2 * ((near >> i) & 1) - 1) / held.dot(held)
+    return bar

@@ -2,9 +2,11 @@
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_size_vjp, param_vjp
 from engine.contact.record import add_contact, pair_poses
+from engine.contact.size_vjp import add_size_bar
 from engine.contact.witness import POINT, witness
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
@@ -60,14 +62,23 @@ def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 
 @ti.func
-def box_contacts_vjp(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, c1_bar: vec3):
+def box_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, c1_bar: vec3):
     """How contact c's point runs along a capsule by its rule: force at the capsule's centre and torque on the capsule;
-    the box has their opposites. c1_bar: the point's adjoint."""
+    the box has their opposites. c1_bar: the point's adjoint. What this asks of sizes is added to their adjoints."""
     p = d.con_pair[c]
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     s1 = d.con_axis1[c]
+    q0 = rotate_back(q2, x1 - x2)
+    a = rotate_back(q2, s1)
+    size = m.geom_size[m.pair_geom2[p]]
     force, half = param_vjp(
-        rotate_back(q2, x1 - x2), rotate_back(q2, s1), m.geom_size[m.pair_geom2[p]],
-        d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar),
-    )  # fmt: skip
+        q0, a, size, d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar)
+    )
+    if ti.static(has.shape_leaf):
+        if m.nshapeleaf > 0:
+            add_size_bar(m, g, w, m.pair_geom2[p], param_size_vjp(
+                q0, a, size, d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar)
+            ))  # fmt: skip
+            g1 = m.pair_geom1[p]
+            add_size_bar(m, g, w, g1, vec3(0.0, half.dot(a) / m.geom_size[g1][1], 0.0))
     return rotate(q2, force), s1.cross(rotate(q2, half))

@@ -16,6 +16,7 @@ from engine.contact.mixing import set_margins
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
+from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
 from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, edge_vjp, witness, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
@@ -221,9 +222,12 @@ def feature_contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             turn2 = turn2 + d.con_y[c].cross(y_bar)
     if ti.static(has.box):
         if d.con_rule[c] != FIXED:
-            run, turn = box_contacts_vjp(m, d, w, c, c1_bar)
+            run, turn = box_contacts_vjp(m, d, g, w, c, c1_bar)
             x1 = d.geom_xpos[bounded(w * m.ngeom + m.pair_geom1[d.con_pair[c]])]
             add_pose_bar(m, d, g, w, d.con_body1[c], x1, run, turn)
             add_pose_bar(m, d, g, w, d.con_body2[c], x1, -run, -turn)
+            tell_geom(m, d, g, w, m.pair_geom1[d.con_pair[c]], x1, run, turn, FRAME_ALONE, 0.0)
+            tell_geom(m, d, g, w, m.pair_geom2[d.con_pair[c]], x1, -run, -turn, FRAME_ALONE, 0.0)
     add_pose_bar(m, d, g, w, d.con_body1[c], c1, c1_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body2[c], c2, c2_bar, turn2)
+    tell_pair(m, d, g, w, d.con_pair[c], c1, c1_bar, turn1, r1, c2, c2_bar, turn2, r2, n, dist_bar, p_bar)

@@ -5,8 +5,9 @@ The geom of higher priority decides. Of two that are equal, solref and solimp ar
 the direct format of solref the lesser numbers count; of dimensions and of each friction the greater counts. Margins and
 gaps add up whatever the priority.
 
-A maximum has a kink where both are equal, as two geoms of MuJoCo's default friction are. Each then has half of the
-adjoint: what a central difference of one of them gives, and together what both change when they move together.
+A maximum, and a minimum, has a kink where both are equal, as two geoms of MuJoCo's default friction are. Each then has
+half of the adjoint: what a central difference of one of them gives, and together what both change when they move
+together.
 """
 
 import taichi as ti
@@ -24,6 +25,21 @@ def margin_of(m: ti.template(), p: ti.i32):
         if m.pair_own[p] >= 0:
             margin = m.pair_margin[m.pair_own[p]]
     return margin
+
+
+@ti.func
+def margin_of_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, bar: real):
+    """Adds the adjoint of the same to that of the geoms' margins, or of the pair's own. A gap has none: it decides
+    which contacts are found, and nothing else."""
+    o = -1
+    if ti.static(has.own_pair):
+        o = m.pair_own[p]
+        if o >= 0 and m.at_pair_margin >= 0:
+            g.pair_margin[w, o] = g.pair_margin[w, o] + bar
+    if o < 0 and m.at_geom_margin >= 0:
+        for side in range(2):
+            i = m.pair_geom2[p] if side else m.pair_geom1[p]
+            g.geom_margin[w, i] = g.geom_margin[w, i] + bar
 
 
 @ti.func
@@ -119,20 +135,28 @@ def mix_solver(m: ti.template(), d: ti.template(), c: ti.i32, p: ti.i32):
 
 
 @ti.func
-def mix_unlike(m: ti.template(), d: ti.template(), c: ti.i32, g1: ti.i32, g2: ti.i32):
-    """The same of geoms that have not all of these in common."""
+def solver_weight(m: ti.template(), g1: ti.i32, g2: ti.i32):
+    """The weight of geom 1 in solref and solimp, and whether of solref the lesser numbers count instead."""
     rank = rank_of(m, g1, g2)
     lesser = rank == 0 and (m.geom_solref[g1, 0] <= 0 or m.geom_solref[g2, 0] <= 0)
     mix1 = m.geom_solmix[g1]
     mix2 = m.geom_solmix[g2]
     weight = real(0.5)
-    dim = ti.max(m.geom_condim[g1], m.geom_condim[g2])
     if rank > 0 or (rank == 0 and mix1 >= MINVAL and mix2 < MINVAL):
         weight = 1.0
     elif rank < 0 or (mix1 < MINVAL and mix2 >= MINVAL):
         weight = 0.0
     elif mix1 >= MINVAL:
         weight = mix1 / (mix1 + mix2)
+    return weight, lesser
+
+
+@ti.func
+def mix_unlike(m: ti.template(), d: ti.template(), c: ti.i32, g1: ti.i32, g2: ti.i32):
+    """The same of geoms that have not all of these in common."""
+    weight, lesser = solver_weight(m, g1, g2)
+    rank = rank_of(m, g1, g2)
+    dim = ti.max(m.geom_condim[g1], m.geom_condim[g2])
     if rank != 0:
         dim = m.geom_condim[g1] if rank > 0 else m.geom_condim[g2]
     for k in ti.static(range(2)):
@@ -142,3 +166,38 @@ def mix_unlike(m: ti.template(), d: ti.template(), c: ti.i32, g1: ti.i32, g2: ti
     for k in ti.static(range(5)):
         d.con_solimp[c, k] = weight * m.geom_solimp[g1, k] + (1.0 - weight) * m.geom_solimp[g2, k]
     d.con_dim[c] = dim
+
+
+@ti.func
+def mix_solver_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, ref0: real, ref1: real, imp0: real,
+                   imp1: real, imp2: real, imp3: real, imp4: real):  # fmt: skip
+    """Adds the adjoints of a contact's solref and solimp to those of the geoms, or of the pair's own."""
+    o = -1
+    if ti.static(has.own_pair):
+        o = m.pair_own[p]
+        if o >= 0:
+            if m.at_pair_solref >= 0:
+                for k, bar in ti.static(enumerate((ref0, ref1))):
+                    g.pair_solref[w, o, k] = g.pair_solref[w, o, k] + bar
+            if m.at_pair_solimp >= 0:
+                for k, bar in ti.static(enumerate((imp0, imp1, imp2, imp3, imp4))):
+                    g.pair_solimp[w, o, k] = g.pair_solimp[w, o, k] + bar
+    if o < 0:
+        g1 = m.pair_geom1[p]
+        g2 = m.pair_geom2[p]
+        for side in range(2):
+            i = g2 if side else g1
+            other = g1 if side else g2
+            weight, lesser = solver_weight(m, i, other)
+            if m.at_geom_solref >= 0:
+                for k, bar in ti.static(enumerate((ref0, ref1))):
+                    share = weight
+                    if lesser:
+                        x = m.geom_solref[i, k]
+                        share = 0.5 * (
+                            ti.cast(x <= m.geom_solref[other, k], real) + ti.cast(x < m.geom_solref[other, k], real)
+                        )
+                    g.geom_solref[w, i, k] = g.geom_solref[w, i, k] + share * bar
+            if m.at_geom_solimp >= 0:
+                for k, bar in ti.static(enumerate((imp0, imp1, imp2, imp3, imp4))):
+                    g.geom_solimp[w, i, k] = g.geom_solimp[w, i, k] + weight * bar

@@ -36,6 +36,7 @@ from engine.contact.polygon import (
 )  # fmt: skip
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.search import features_vjp, look
+from engine.contact.size_vjp import FRAME_ALONE, tell_geom
 from engine.contact.witness import CORNER, CROSS, FACE, POINT, RULED, TILTED, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
@@ -386,6 +387,10 @@ def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     add_pose_bar(m, d, g, w, d.con_body1[c], foot, foot_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body1[c], v, hand, vec3(0.0, 0.0, 0.0))
     add_pose_bar(m, d, g, w, d.con_body2[c], v, v_bar - hand, turn2)
+    p = d.con_pair[c]
+    tell_geom(m, d, g, w, m.pair_geom1[p], foot, foot_bar, turn1, 0.0, 0.0)
+    tell_geom(m, d, g, w, m.pair_geom1[p], v, hand, vec3(0.0, 0.0, 0.0), 0.0, 0.0)
+    tell_geom(m, d, g, w, m.pair_geom2[p], v, v_bar - hand, turn2, 0.0, 0.0)
 
 
 @outline("mdg", "w c", when="clipped")
@@ -409,6 +414,8 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     )
     add_pose_bar(m, d, g, w, d.con_body1[c], d.con_pos[c] - half * n, c1_bar, turn1)
     add_pose_bar(m, d, g, w, d.con_body2[c], d.con_pos[c] + half * n, c2_bar, turn2)
+    tell_geom(m, d, g, w, m.pair_geom1[p], d.con_pos[c] - half * n, c1_bar, turn1, 0.0, 0.0)
+    tell_geom(m, d, g, w, m.pair_geom2[p], d.con_pos[c] + half * n, c2_bar, turn2, 0.0, 0.0)
     set_margins(m, d, w, p)
     look(m, d, w, p)
     # the line's side, and the force on it
@@ -433,6 +440,7 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
         u = u / norm
         dir_bar = m.geom_size[gi][0] / norm * u.dot(force) * u
     add_pose_bar(m, d, g, w, b, x, zero, dir_bar.cross(dir))
+    tell_geom(m, d, g, w, gi, x, zero, dir_bar.cross(dir), FRAME_ALONE, 0.0)
     d.ccd_distbar[w] = 0.0
     d.ccd_pbar[w] = zero
     d.ccd_nbar[w] = dir_bar if kind1 != FACE else -dir_bar

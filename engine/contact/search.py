@@ -27,6 +27,7 @@ from engine.contact.frame import tangent_hint
 from engine.contact.gjk import gjk
 from engine.contact.record import add_pose_bar, pair_poses
 from engine.contact.refine import refine
+from engine.contact.size_vjp import tell_pair
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
 from engine.math.types import EPS, MINVAL, real, vec3
 from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, SPHERE
@@ -228,3 +229,6 @@ def features_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     w2 = mu2 - bent(m, d, w, p, 1, kind2, n, force)
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom1[p]], c1, p_bar - force, w1.cross(n))
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom2[p]], c2, force, w2.cross(n))
+    tell_pair(
+        m, d, g, w, p, c1, p_bar - force, w1.cross(n), r1, c2, force, w2.cross(n), r2, n, d.ccd_distbar[w], p_bar
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from engine.arrays import parameter, theta_layout
 from engine.diff.tape import APPLIED, MOCAP
 from engine.finite import within
+from engine.leaves import unasked
 from engine.model.elements.key import start_state
 from engine.simulator import Simulator
 from engine.words import meant
@@ -54,12 +55,12 @@ class Gradient(NamedTuple):
     xfrc_applied: np.ndarray | None = None
 
 
-def theta_slots(model, names):
+def theta_slots(model, names, leaves=()):
     """{name: (slice of theta, shape)} of the named parameters; raises ValueError for one that has no gradient."""
-    layout, slots = theta_layout(model)[0], {}
+    layout, slots = theta_layout(model, leaves)[0], {}
     for name in names:
         if name not in layout:
-            known = f"{meant(name, layout)}; there are: {', '.join(layout)}"
+            known = unasked(name) or f"{meant(name, layout)}; there are: {', '.join(layout)}"
             raise ValueError(f"params: no differentiable parameter {name!r}{known}")
         shape = np.shape(parameter(model, name))
         at = layout[name][0]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from engine.compiler.backend import np_real
 from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS, Tape
+from engine.leaves import held_sizes, unasked
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.schema import ANY, SIGNS
@@ -197,7 +198,7 @@ class _Case:
     def check(self, wrt):
         for name in wrt:
             if name not in self.names():
-                hint = "; params needs a controller" if name == "params" else ""
+                hint = "; params needs a controller" if name == "params" else unasked(name)
                 raise ValueError(f"gradcheck: wrt: got {name!r}{meant(name, self.names())}, allowed: "
                                  f"{', '.join(self.names())}{hint}")  # fmt: skip
 
@@ -265,7 +266,8 @@ def _probes(case, name, grads, rng, directions):
             yield _probe_ctrl(case, grads, rng)
         else:
             live = case.sim.params[name]
-            yield _probe_array(name, grads.model[name], live.copy(), rng, live)
+            moving = ~held_sizes(case.sim.model)[:, None] if name == "geom_size" else 1
+            yield _probe_array(name, grads.model[name], live.copy(), rng, live, moving)
     if name == "qpos0" and quaternions(case.sim.model):
         yield _probe_length(case, grads)
 
@@ -275,8 +277,9 @@ def _probe(name, gradient, along, move, to_the_right=False):
     return _Probe(name, slope, size, move, to_the_right)
 
 
-def _probe_array(name, gradient, base, rng, live):
-    along = rng.normal(size=base.shape)
+def _probe_array(name, gradient, base, rng, live, moving=1):
+    """moving: which entries may."""
+    along = moving * rng.normal(size=base.shape)
     scale = np.sqrt(np.mean(base**2)) if base.any() else 1.0
     zeros = SIGNS.get(name, ANY).zeros
     one_sided = False

@@ -66,8 +66,10 @@ class Linearizer:
         from engine.compiler.forms import LINEARIZE, WorldsKernel
 
         m = sim.model
-        self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features, sim.own_params)
+        self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
         self.sim.model_pack, self.sim.params = deepcopy(sim.model_pack), sim.params
+        for asked in ("nbodyleaf", "nshapeleaf", "ncontactleaf"):  # A and B are by states and controls
+            self.sim.model_pack["dims"][s.start("m", asked)] = 0
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8
         count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
@@ -90,7 +92,9 @@ class Linearizer:
         frame_skip = whole("frame_skip", frame_skip)
         sim.check_state()
         if self.parameters is not sim._checked_theta:  # another object where a parameter has changed
-            copy(self.sim.model_pack["theta"], sim.model_pack["theta"])
+            for b in s.MODEL:
+                if b.name == "theta" or sim.leaves and b.name != "dims":
+                    copy(self.sim.model_pack[b.name], sim.model_pack[b.name])
             self.parameters = sim._checked_theta
         copy(*self.states)
         self._step()
@@ -122,7 +126,7 @@ class AdjointRows:
 
     def __init__(self, sim):
         self.worlds, self.n = sim.worlds, 2 * sim.model.nv + sim.model.na
-        self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features, sim.own_params)
+        self.sim = Simulator(sim.model, self.n * sim.worlds, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
         if not sim.own_params:
             self.sim.model_pack, self.sim.params = sim.model_pack, sim.params
         self.tape = Tape(self.sim, 1)

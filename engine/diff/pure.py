@@ -17,7 +17,7 @@ from collections import OrderedDict
 import numpy as np
 
 from engine import schema as s
-from engine.arrays import REACH, Pack, pack_end, theta_layout
+from engine.arrays import REACH, Pack, pack_end
 from engine.compiler.backend import np_real
 from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
 from engine.diff.budget import mocap_elements, record_numbers
@@ -78,7 +78,7 @@ class PureRollout:
         self.rows = self.steps // self.every + 1 if self.every else 1
         self.worlds, self.model = worlds, sim.model
         # its pack is the state and work of both directions
-        self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features, own)
+        self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features, sim.leaves, own)
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
             if b.name != "theta":
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
@@ -179,6 +179,7 @@ class PureRollout:
     def _load(self, theta):
         """The start of a call, forward or back, but for the state."""
         self._theta[:] = theta.reshape(-1)
+        self.sim.refresh()
         for a in self._cleared:
             a[:] = 0
 
@@ -364,7 +365,7 @@ class PureRollout:
             bars = Values(*(None if b is None else np.stack([np.zeros_like(b), b]) for b in bars))
         grads = self._tape.backward(**bars._asdict())
         theta = np.zeros((self.worlds, self.sim.sizes["ntheta"]), np_real())
-        for name, (where, _) in theta_slots(m, theta_layout(m)[0]).items():
+        for name, (where, _) in theta_slots(m, self.sim.params, self.sim.leaves).items():
             theta[:, where] = grads.model.per_world(name).reshape(self.worlds, -1)
         forces = {name: self.space.ours(getattr(grads, name)) if name in self.forces else None for name in APPLIED}
         return Gradient(*map(self.space.ours, (grads.qpos0, grads.qvel0, grads.act0, grads.ctrl, theta)), **forces)

@@ -31,7 +31,7 @@ def pushed(tape, controls, qpos0, qvel0, act0, ctrl):
     du = _dot("ctrl", ctrl, (tape.steps, worlds, model.nu))
     x = np.concatenate([tangent_along(model, start["qpos"], dq), v, a], axis=-1)
     rows = [(dq, v, a)]
-    steps = Simulator(model, worlds, sim.ncon_max, sim.features, sim.own_params)
+    steps = Simulator(model, worlds, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
     steps.model_pack, steps.params = sim.model_pack, sim.params
     for name, value in start.items():
         getattr(steps.data, name)[:] = value

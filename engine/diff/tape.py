@@ -25,6 +25,7 @@ from engine.diff.push import Tangents, pushed
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
 from engine.diff.trajectory import Trajectory
 from engine.errors import StaleTapeError
+from engine.leaves import unasked
 from engine.model.coordinates import qpos_to_tangent, quat_gradient, tangent_to_qpos
 from engine.simulator import Simulator, checked, numbers, require_finite, whole
 from engine.words import meant, shapes
@@ -43,12 +44,12 @@ class ModelGradients:
     theta_bar: all of them, (worlds, ntheta), in the order of `arrays.theta_layout`.
     """
 
-    def __init__(self, model, theta_bar, own=False):
-        self._model, self.theta_bar, self.own = model, theta_bar, own
+    def __init__(self, model, theta_bar, leaves=(), own=False):
+        self._model, self.theta_bar, self._leaves, self.own = model, theta_bar, leaves, own
 
     @cached_property
     def _layout(self):
-        return theta_layout(self._model)[0]
+        return theta_layout(self._model, self._leaves)[0]
 
     def __getitem__(self, name: str) -> np.ndarray:
         found = self.per_world(name)
@@ -57,7 +58,7 @@ class ModelGradients:
     def per_world(self, name: str) -> np.ndarray:
         """The same before the sum, (worlds, ...)."""
         if name not in self._layout:
-            known = f"{meant(name, self._layout)}; there are: {', '.join(self._layout)}"
+            known = unasked(name) or f"{meant(name, self._layout)}; there are: {', '.join(self._layout)}"
             raise KeyError(f"no gradient with respect to {name!r}{known}")
         at, _ = self._layout[name]
         shape = np.shape(parameter(self._model, name))
@@ -152,7 +153,7 @@ class Tape:
         self.schedule = choose(self.steps, budget.snapshot, budget.record, left)
         self.record_width = record_numbers(sim.model)
         self.extra = 1 if sim.model.nsensordata else 0  # the final state's record, for its sensors
-        self.pack = data_pack(sim.model, sim.worlds, sim.ncon_max)  # state and work of the reverse pass
+        self.pack = data_pack(sim.model, sim.worlds, sim.ncon_max, sim.leaves)  # state and work of the reverse pass
         self.data = sim.views(self.pack)
         self._elements = row_elements(sim, self.steps, self.every)
         self.cot = Pack("cotangent", self._elements)
@@ -452,7 +453,7 @@ class Tape:
             qpos0=qpos0,
             qvel0=self.adj["qvel_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             act0=self.adj["act_bar"][: w * m.na].reshape(w, m.na).copy(),
-            model=ModelGradients(m, self._theta_bar().copy(), sim.own_params),
+            model=ModelGradients(m, self._theta_bar().copy(), sim.leaves, sim.own_params),
             qfrc_applied=self.adj["qfrc_bar"][: w * m.nv].reshape(w, m.nv).copy(),
             xfrc_applied=self.adj["xfrc_bar"][: 2 * w * m.nbody].reshape(w, m.nbody, 6).copy(),
             **self._mocap_gradients(),

@@ -8,7 +8,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, quat_normalize, quat_to_mat, rotate, rotate_back
+from engine.math.quat import quat_bar, quat_mul, quat_normalize, quat_to_mat, rotate, rotate_back
 from engine.math.spatial import rotated_inertia
 from engine.math.trig import sin_cos
 from engine.math.types import vec3, vec4
@@ -156,6 +156,31 @@ def place(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     idiag, ioff = rotated_inertia(quat, vec3(m.body_inertia[b, 0], m.body_inertia[b, 1], m.body_inertia[b, 2]))
     c = origin(m, d, w, b)
     return c, com - c, idiag, ioff
+
+
+@serves("body_leaf")
+@ti.func
+def place_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, ang: vec3, lin: vec3):
+    """From the pose adjoint (ang, lin) of body b with its joints and all that hangs on it to its frame in its parent,
+    if anybody asks. A free joint or a pose that is an input leave nothing of that frame."""
+    if m.nbodyleaf > 0:
+        free = m.body_mocapid[b] >= 0
+        if m.body_jntnum[b] > 0:
+            free = free or m.jnt_type[m.body_jntadr[b]] == FREE
+        if not free:
+            parent = bounded(w * m.nbody + m.body_parentid[b])
+            quat = d.xquat[parent]
+            if m.at_body_pos >= 0:
+                x = rotate_back(quat, lin)
+                for k in ti.static(range(3)):
+                    g.body_pos[w, b, k] = g.body_pos[w, b, k] + x[k]
+            if m.at_body_quat >= 0:
+                arm = d.xpos[parent] + rotate(quat, m.body_pos[b]) - origin(m, d, w, b)
+                t = rotate_back(quat_mul(quat, m.body_quat[b]), ang - arm.cross(lin))
+                i = m.at_body_quat + 4 * b
+                y = quat_bar(vec4(m.theta[i], m.theta[i + 1], m.theta[i + 2], m.theta[i + 3]), t)
+                for k in ti.static(range(4)):
+                    g.body_quat[w, b, k] = g.body_quat[w, b, k] + y[k]
 
 
 @serves("mocap")

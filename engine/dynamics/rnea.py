@@ -20,7 +20,7 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.kinematics import finish_axis, origin
+from engine.dynamics.kinematics import finish_axis, origin, place_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
@@ -284,6 +284,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 eba = eba + fa
                 ebl = ebl + fl
             j = first - 1
+        place_vjp(m, d, g, w, b, xba, xbl)
         if b != m.body_rootid[b]:
             p = bounded(w * nbody + m.body_parentid[b])
             g.l_ang[p] = g.l_ang[p] + lba

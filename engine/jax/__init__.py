@@ -115,7 +115,7 @@ def _call(sim, arguments, params, steps, options):
             'jax.config.update("jax_enable_x64", True), or engine.init(precision="f32") before the first simulator'
         )
     m, params = sim.model, params or {}
-    slots = theta_slots(m, params)
+    slots = theta_slots(m, params, sim.leaves)
     batch, arrays = jnp.shape(arguments[0])[:-1], []
     for name, value, size in zip(("qpos", "qvel", "act", "ctrl"), arguments, (m.nq, m.nv, m.na, m.nu), strict=True):
         shape = (*batch, size) if name != "ctrl" or steps is None else (steps, *batch, size)

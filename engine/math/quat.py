@@ -55,6 +55,12 @@ def quat_normalize(q: vec4):
 
 
 @ti.func
+def quat_bar(q: vec4, turn_bar: vec3):
+    """The adjoint by a turn about the own axes as one by a quaternion of any length, which counts normalised."""
+    return (2.0 / q.dot(q)) * quat_mul(q, vec4(0.0, turn_bar[0], turn_bar[1], turn_bar[2]))
+
+
+@ti.func
 def quat_exp(r: vec3):
     """The quaternion of a rotation vector."""
     angle = ti.sqrt(r.dot(r))

@@ -14,6 +14,7 @@ from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.plane import plane_count, plane_offset
 from engine.contact.segment import segment_params
+from engine.contact.size_vjp import radius_bars, tell_geom
 from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -210,7 +211,14 @@ def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.te
                 )
                 b1 = m.geom_bodyid[g1]
                 b2 = m.geom_bodyid[g2]
-                at1 = pos - (r1 + 0.5 * dist) * n - origin(m, d, w, b1)
-                at2 = pos + (r2 + 0.5 * dist) * n - origin(m, d, w, b2)
-                add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + b1), at1, c1_bar, turn1)
-                add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + b2), at2, c2_bar, turn2)
+                at1 = pos - (r1 + 0.5 * dist) * n
+                at2 = pos + (r2 + 0.5 * dist) * n
+                add_point(
+                    g.pose_ang, g.pose_lin, bounded(w * m.nbody + b1), at1 - origin(m, d, w, b1), c1_bar, turn1
+                )
+                add_point(
+                    g.pose_ang, g.pose_lin, bounded(w * m.nbody + b2), at2 - origin(m, d, w, b2), c2_bar, turn2
+                )
+                r1_bar, r2_bar = radius_bars(n, dist_bar, p_bar)
+                tell_geom(m, d, g, w, g1, at1, c1_bar, turn1, r1, r1_bar)
+                tell_geom(m, d, g, w, g2, at2, c2_bar, turn2, r2, r2_bar)

@@ -7,11 +7,12 @@ of the site's frame, n . (u - u') = (n . v) dx: two opposite forces at P are the
 
 import taichi as ti
 
+from engine.contact.size_vjp import tell_geom
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import PLANE
+from engine.model.constants import CAPSULE, PLANE, SPHERE
 from engine.model.sensors import LEVEL
 from engine.sensing.frames import add_point, sensor_frame
 from engine.sensing.ray import normal_at, ray_interval
@@ -87,3 +88,8 @@ def ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
                 add_point(
                     g.pose_ang, g.pose_lin, bounded(w * m.nbody + body), at - origin(m, d, w, body), -1.0 * f, zero
                 )
+                unit = n / ti.sqrt(n.dot(n))
+                radius = real(0.0)
+                if m.geom_type[geom] == SPHERE or m.geom_type[geom] == CAPSULE:
+                    radius = m.geom_size[geom][0]
+                tell_geom(m, d, g, w, geom, at - radius * unit, f, zero, radius, f.dot(unit))

@@ -32,7 +32,7 @@ class Call:
             raise ValueError(f"qpos: got a tensor on {self.device}, allowed: {_devices()}")
         self.options = {"steps": 1 if steps is None else steps, "forces": tuple(given), **options}
         self.leading = () if steps is None else (steps,)  # axes of ctrl before the worlds
-        self.slots = theta_slots(m, params) if params else {}
+        self.slots = theta_slots(m, params, sim.leaves) if params else {}
         if math.prod(self.batch) == 0:
             raise ValueError(f"qpos: got shape {tuple(qpos.shape)}, allowed: at least one world")
         self.params, self.each = [], []

@@ -8,10 +8,10 @@ import numpy as np
 import taichi as ti
 
 from engine.constraint.cones import contact_law, friction_vjp
-from engine.constraint.impedance import impedance
+from engine.constraint.impedance import impedance, impedance_vjp, reference, reference_vjp
 from engine.constraint.rolling_cone import rolling_friction_vjp, rolling_law
 from engine.constraint.row import row_law
-from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_vjp
+from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params, param_size_vjp, param_vjp
 from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame, contact_frame_vjp
@@ -270,11 +270,11 @@ def sizes(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
 
 @kernel
 def capsule_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
-    """q, a -> t of the first and of the second point; k receives (near, kind of the second, its axis)"""
+    """q, a, size -> t of the first and of the second point; k receives (near, kind of the second, its axis)"""
     for i in range(x.shape[0]):
         q = read(x, i, 0)
         a = read(x, i, 3)
-        size = vec3(0.5, 0.4, 0.3)
+        size = read(x, i, 6)
         t1, near, t2, kind, axis = capsule_box_params(q, a, size)
         y[i, 0] = t1
         y[i, 1] = t2
@@ -285,14 +285,17 @@ def capsule_and_box(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
         if near >= 0:
             first = NEAREST
         q_bar, a_bar = param_vjp(q, a, size, t1, first, 0, t1, near, bar[i, 0])
+        size_bar = param_size_vjp(q, a, size, t1, first, 0, t1, near, bar[i, 0])
         if kind >= 0:
             q2, a2 = param_vjp(q, a, size, t2, kind, axis, t1, near, bar[i, 1])
             q_bar = q_bar + q2
             a_bar = a_bar + a2
+            size_bar = size_bar + param_size_vjp(q, a, size, t2, kind, axis, t1, near, bar[i, 1])
         else:
             y[i, 1] = 0.0
         write(x_bar, i, 0, q_bar)
         write(x_bar, i, 3, a_bar)
+        write(x_bar, i, 6, size_bar)
 
 
 @kernel
@@ -357,6 +360,40 @@ def impedances(a: Table, x: Table, bar: Table, k: Integers, y: Table, x_bar: Tab
         imp, slope = impedance(a, 0, x[i, 0])
         y[i, 0] = imp
         x_bar[i, 0] = slope * bar[i, 0]
+
+
+@kernel
+def impedance_parameters(x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """solimp, violation -> impedance; the violation has no adjoint"""
+    for i in range(x.shape[0]):
+        imp, slope = impedance(x, i, x[i, 5])
+        y[i, 0] = imp
+        b0, b1, b2, b3, b4 = impedance_vjp(x, i, x[i, 5], bar[i, 0])
+        for e, b in ti.static(enumerate((b0, b1, b2, b3, b4))):
+            x_bar[i, e] = b
+
+
+@kernel
+def reference_parameters(a: Table, x: Table, bar: Table, k: Integers, y: Table, x_bar: Table):
+    """solref -> stiffness, damping with solimp a[i]; or where k says so solimp -> the same with solref a[i]. Steps of
+    .004, of which refsafe asks for two."""
+    for i in range(x.shape[0]):
+        stiffness = real(0.0)
+        damping = real(0.0)
+        b0 = real(0.0)
+        b1 = real(0.0)
+        b2 = real(0.0)
+        if k[i, 0]:
+            stiffness, damping = reference(a, x, i, 0.004, 1.0)
+            b0, b1, b2 = reference_vjp(a, x, i, 0.004, 1.0, bar[i, 0], bar[i, 1])
+            x_bar[i, 1] = b2
+        else:
+            stiffness, damping = reference(x, a, i, 0.004, 1.0)
+            b0, b1, b2 = reference_vjp(x, a, i, 0.004, 1.0, bar[i, 0], bar[i, 1])
+            x_bar[i, 0] = b0
+            x_bar[i, 1] = b1
+        y[i, 0] = stiffness
+        y[i, 1] = damping
 
 
 @kernel

@@ -210,7 +210,7 @@ class Probe:
         """Adjoint of a state, a parameter, or the controls."""
         m = self.model
         if name in self.sim.params:
-            at, live = theta_layout(m)[0][name][0], self.sim.params[name]
+            at, live = theta_layout(m, self.sim.leaves)[0][name][0], self.sim.params[name]
             return self.g["theta_bar"][at : at + live.size].copy().reshape(live.shape)
         if name == "xfrc_applied":
             return self.g["xfrc_bar"].reshape(m.nbody, 6).copy()
@@ -254,6 +254,7 @@ class Case:
             getattr(sim.data, name)[0] = x.get(name, 0)
         for name in sim.params:
             sim.params[name][...] = x[name]
+        sim.refresh()
         self.probe.column("qacc")[:] = x["qacc"]
 
     def run(self, *stages):
@@ -264,10 +265,11 @@ class Case:
         x = self.x[name]
         d = self.rng.normal(size=self.model.nv if name == "qpos" else x.shape)
         if name in self.sim.params:
-            if s.SIGNS[name] is s.GREATEST and not self.parting:
+            if "equals" in s.SIGNS[name].zeros and not self.parting:
                 d = alike(d, x)
             # what makes no sense below zero is changed in proportion to itself
             d = d * (np.abs(x) if s.SIGNS[name] is not s.ANY else np.where(x != 0, np.abs(x), 0.1))
+            d = d * zoo.smooth_entries(self.model, name, x)
         return d
 
     def moved(self, name, direction, t):

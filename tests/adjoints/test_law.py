@@ -1,5 +1,7 @@
 """contact_law and its friction_vjp, row_law and impedance against differences, in every zone and at the corners."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,42 @@ def test_impedance(solimp):
     clear = (np.abs(np.abs(x) - width) > 0.02 * width) & (np.abs(x) > 0.02 * width)
     clear &= np.abs(np.abs(x) - a[3] * width) > 0.02 * width
     leaves.check(leaves.impedances, x[clear[:, 0]], 1, before=(a[None],), h=1e-4 * width, tolerance=1e-7)
+
+
+def test_parameters_of_impedance():
+    """On both sides of the midpoint, beyond the width, at no width, and of numbers beyond their bounds."""
+    rng = np.random.default_rng(2)
+    x = rng.uniform([0.1, 0.5, 0.05, 0.2, 1.2, -0.3], [0.6, 0.98, 0.2, 0.8, 4, 0.3], size=(300, 6))
+    x[:20, 2], x[20:40, 1], x[40:60, 0], x[60:80, 4], x[80:100, 3] = 0, 1.5, -1, 0.3, 1.4
+    share = np.abs(x[:, 5]) / np.where(x[:, 2] == 0, 1, x[:, 2])
+    clear = (np.abs(share - 1) > 0.02) & (np.abs(share - x[:, 3]) > 0.02)
+    flat = x[:, 2] == 0
+    leaves.check(leaves.impedance_parameters, x[clear & ~flat], 1, columns=range(5), h=1e-5, tolerance=1e-7)
+    leaves.check(leaves.impedance_parameters, x[flat], 1, columns=(0, 1, 3, 4), h=1e-5, tolerance=1e-7)
+
+
+def test_numbers_at_a_bound_have_half_an_adjoint():
+    """What a central difference gives, of the power of an impedance and of a time constant of two steps."""
+    x = np.array([[0.3, 0.9, 0.1, 0.4, 1.0, -0.03]])
+    _, x_bar, _ = leaves.run(leaves.impedance_parameters, x, np.ones((1, 1)), np.zeros((1, 4)))
+    assert x_bar[0, 4] == pytest.approx(0.5 * 0.6 * 0.3 * np.log(0.75))
+    bar, solimp = np.array([[0.0, 1.0]]), np.array([[0.9, 0.95, 0.001, 0.5, 2]])
+    for time, share in ((0.008, 0.5), (0.007, 0.0), (0.009, 1.0)):
+        x = np.array([[time, 1.0]])
+        _, x_bar, _ = leaves.run(leaves.reference_parameters, x, bar, np.zeros((1, 4)), solimp)
+        assert x_bar[0, 0] == pytest.approx(-share * 2 / (0.95 * time**2))
+
+
+def test_parameters_of_the_reference():
+    rng = np.random.default_rng(3)
+    n = 60
+    solref = rng.uniform([0.01, 0.4], [0.1, 2], size=(n, 2))
+    solref[::3] = -rng.uniform([100, 5], [3000, 50], size=(n // 3, 2))
+    solimp = rng.uniform([0.1, 0.5, 0.05, 0.2, 1.2], [0.6, 0.98, 0.2, 0.8, 4], size=(n, 5))
+    check = partial(leaves.check, leaves.reference_parameters, width=2, h=1e-6, tolerance=1e-6)
+    check(x=solref, before=(np.tile(solimp, (6, 1)),))
+    k = np.tile([1, 0, 0, 0], (n, 1))
+    check(x=solimp, columns=(1,), k=k, before=(np.tile(solref, (6, 1)),))
 
 
 def test_impedance_at_zero_penetration():

@@ -205,7 +205,8 @@ def test_points_of_a_capsule_on_a_box():
     q = RNG.uniform(-1, 1, size=(6000, 3)) * (size + 0.3)
     a = unit(*RNG.normal(size=(6000, 3))) * RNG.uniform(0.05, 1.0, size=(6000, 1))
     a[::3] *= [1, 1, 0.05]
-    smooth, k = leaves.check(leaves.capsule_and_box, np.concatenate([q, a], axis=1), 2, h=1e-6, tolerance=1e-5)
+    sizes = np.tile(size, (6000, 1))
+    smooth, k = leaves.check(leaves.capsule_and_box, np.concatenate([q, a, sizes], axis=1), 2, h=1e-6, tolerance=1e-5)
     found = {(near >= 0, kind) for near, kind, _, _ in k[smooth]}
     assert {kind for _, kind in found} == {-1, 0, 2, 3}
     assert {(True, 0), (True, 2), (True, 3), (False, 0), (False, 2), (False, -1)} <= found
@@ -214,7 +215,7 @@ def test_points_of_a_capsule_on_a_box():
 @pytest.mark.parametrize("a", (0.2 * X, 0.2 * Y, 0.2 * Z, 0.9 * X), ids=("x", "y", "z", "longer than the box"))
 def test_capsule_along_an_axis_of_the_box(a):
     """Flat on a face, exactly: finite, and the place follows translations."""
-    x = rows([0.05, 0.02, 0.35], a)
+    x = rows([0.05, 0.02, 0.35], a, [0.5, 0.4, 0.3])
     y, x_bar, _ = leaves.run(leaves.capsule_and_box, x, np.ones((1, 2)), [[0] * 4])
     assert np.isfinite(x_bar).all()
     leaves.check(leaves.capsule_and_box, x, 2, columns=(0, 1, 2), h=1e-6, tolerance=1e-7)

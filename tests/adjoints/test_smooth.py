@@ -141,7 +141,8 @@ def rnea(probe, state, applied):
     if applied:
         case.run(p.APPLIED_VJP)
     case.run((p.RNEA_VJP, 0))
-    names = ("qpos", "qvel", "body_mass", "body_inertia", "dof_armature", "gravity")
+    frames = [n for n in case.sim.leaves if n.startswith("body")]
+    names = ("qpos", "qvel", "body_mass", "body_inertia", "dof_armature", "gravity", *frames)
     bars = {n: probe.bar(n) for n in (*names, *["xfrc_applied"] * applied)}
     case.compare(forward, bars)
     if applied:  # qfrc enters as it is

@@ -6,7 +6,7 @@ import numpy as np
 from engine.diff.gradcheck import alike
 from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.errors import DivergenceError
-from engine.schema import ANY, GREATEST, RISING, RISING_TOGETHER, SIGNS
+from engine.schema import ANY, LEAF_NAMES, RISING, RISING_TOGETHER, SIGNS
 from tests import zoo
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")
@@ -89,9 +89,10 @@ class Rollout:
         p, sign = self.params[name], SIGNS[name]
         # what must stay positive is changed in proportion to itself, so that the change keeps its sign
         d = self.rng.normal(size=p.shape)
-        if sign is GREATEST:
+        if "equals" in sign.zeros:
             d = alike(d, p)
         d = d * (np.abs(p) if sign is not ANY else np.where(p != 0, np.abs(p), 0.1))
+        d = d * zoo.smooth_entries(self.sim.model, name, p)
         if sign in (RISING, RISING_TOGETHER):  # where it is zero its derivative is that to the right
             d = np.where(p != 0, d, np.abs(self.rng.normal(size=p.shape)) * 0.1)
         return d
@@ -109,11 +110,13 @@ class Rollout:
             g = grads.model[name]
         return float((g * direction).sum()), float(np.abs(g * direction).max(initial=0.0))
 
-    def errors(self, names=None, tangent=None, one_sided=0):
-        """{input: relative error against `derivative`}. one_sided: only differences to that side."""
+    def errors(self, names=None, tangent=None, one_sided=0, leaves=False):
+        """{input: relative error against `derivative`}. one_sided: only differences to that side. leaves: also those
+        that the simulator has beyond what all have."""
         grads = self.gradients()
         out = {}
-        for name in names or [*self.inputs, *self.params]:
+        leaves = LEAF_NAMES if leaves else ()
+        for name in names or [*self.inputs, *(n for n in self.params if n in leaves or n not in LEAF_NAMES)]:
             direction = self.direction(name, tangent)
             if not direction.size or not np.any(direction):
                 continue

@@ -23,7 +23,7 @@ def test_pairs_of_geoms(simulators, kinds, condim, cone):
     for seed, steps in ((0, 1), (1, 3), (4, 1), (5, 2)):
         mj, sim, state = touching(simulators, xml, seed)
         rollout = Rollout(sim, mj, state, steps, seed=seed)
-        assert_gradients(rollout.errors())
+        assert_gradients(rollout.errors(leaves=seed < 2))
 
 
 @CONES
@@ -33,14 +33,14 @@ def test_contact_parameters(simulators, kinds, name, cone):
     attributes, option = zoo.PARAMETERS[name]
     xml = zoo.touching(*kinds, attributes, f'cone="{cone}" {option}')
     mj, sim, state = touching(simulators, xml, 1)
-    assert_gradients(Rollout(sim, mj, state, 3).errors())
+    assert_gradients(Rollout(sim, mj, state, 3).errors(leaves=True))
 
 
 @CONES
 @pytest.mark.parametrize("name", zoo.UNLIKE)
 def test_mixed_parameters(simulators, name, cone):
     mj, sim, state = touching(simulators, zoo.unlike(name, f'cone="{cone}"'), 1)
-    assert_gradients(Rollout(sim, mj, state, 3).errors())
+    assert_gradients(Rollout(sim, mj, state, 3).errors(leaves=True))
 
 
 @CONES
@@ -49,7 +49,7 @@ def test_explicit_pairs(simulators, name, cone):
     xml = zoo.explicit_pair(zoo.FRICTIONS[name], f'cone="{cone}"')
     for seed in (0, 3):
         mj, sim, state = touching(simulators, xml, seed)
-        assert_gradients(Rollout(sim, mj, state, 3, seed=seed).errors())
+        assert_gradients(Rollout(sim, mj, state, 3, seed=seed).errors(leaves=True))
 
 
 @CONES

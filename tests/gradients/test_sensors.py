@@ -119,7 +119,8 @@ def test_ranges(simulators, integrator):
     mj, sim = simulators(zoo.ranging(), integrator)
     for seed in range(4):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
-        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())
+        rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+        assert_gradients(rollout.errors(leaves=seed < 2))
 
 
 @pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
@@ -127,7 +128,8 @@ def test_distances(simulators, integrator):
     mj, sim = simulators(zoo.apart(), integrator)
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
-        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",)).errors())
+        rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+        assert_gradients(rollout.errors(leaves=seed < 2))
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))

@@ -118,7 +118,7 @@ class Geom(Kind):
 
     def set_const(self, m):
         kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
-        m.geom_rbound[:] = [_rbound(kind, size, old) for kind, size, old in kinds]
+        m.geom_rbound[:] = [bounding_radius(kind, size, old) for kind, size, old in kinds]
 
     def device(self, m):
         collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
@@ -132,7 +132,7 @@ class Geom(Kind):
         }  # fmt: skip
 
 
-def _rbound(kind, size, old):
+def bounding_radius(kind, size, old):
     """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
     x, y, z = size
     if kind in (c.MESH, c.HFIELD, c.SDF):

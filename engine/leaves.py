@@ -1,0 +1,124 @@
+"""Leaves: parameters of frames, shapes and contacts that have a gradient where a simulator is asked for it.
+
+    sim = engine.Simulator(model, leaves=("geom_size", "geom_solref"))
+
+A robot has many of them, and what follows from their adjoints costs a reverse step that nobody asks for nothing. Their
+values stand in theta, behind the others, where people write them. Kernels read them, and what follows from them
+(bounding boxes, radii of the broad phase, which geoms are alike), in the model's buffers. The host fills these anew
+where a leaf has changed (`Leaves.refresh`). Masses and inertias do not follow from sizes.
+"""
+
+import copy
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import fill_columns, theta_layout
+from engine.finite import require_finite
+from engine.model import constants as c
+from engine.model.elements import KINDS
+from engine.model.sensors import ROWS
+
+# what of the model's buffers follows from them
+COLUMNS = {
+    "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
+    "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
+    "pair_margin", "pair_gap", "body_pos", "body_quat",
+    "body_turned",
+}  # fmt: skip
+GEOM = next(kind for kind in KINDS if kind.name == "geom")
+_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "geom", "pair"))
+
+
+def checked_leaves(model, leaves):
+    """The names of leaves in the order of the table. Raises ValueError for one that does not exist, and where a sensor
+    of the model would need an adjoint that is not there."""
+    leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves)
+    unknown = [name for name in leaves if name not in s.LEAF_NAMES]
+    if unknown:
+        raise ValueError(f"leaves: got {unknown}, allowed: {', '.join(s.LEAF_NAMES)}")
+    if "geom_pos" in leaves or "geom_quat" in leaves:
+        for k in frame_sensors(model):
+            raise ValueError(
+                f"leaves: got {', '.join(leaves)}, but {model.label('sensor', k)} reads the frame of a geom, which has "
+                "no gradient by geom_pos and geom_quat; allowed: a site in its place"
+            )
+    if "body_pos" in leaves or "body_quat" in leaves:
+        for b in np.flatnonzero(model.body_gravcomp):
+            raise ValueError(
+                f"leaves: got {', '.join(leaves)}, but {model.label('body', int(b))} has its weight compensated, which "
+                "has no gradient by body_pos and body_quat; allowed: gravcomp 0"
+            )
+    return tuple(name for name in s.LEAF_NAMES if name in leaves)
+
+
+def frame_sensors(model):
+    """Numbers of the sensors that read the frame of a geom, or read in one."""
+    frames = np.array([ROWS[k].level in ("position", "axis", "velocity", "acceleration", "orientation")
+                       for k in model.sensor_type], bool)  # fmt: skip
+    geoms = (model.sensor_objtype == c.OBJ_GEOM) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_GEOM)
+    return np.flatnonzero(frames & geoms)
+
+
+def unasked(name):
+    """What an error about a parameter that is not there adds where a simulator can be asked for it."""
+    return f"; a simulator that is asked for it has it: Simulator(model, leaves=[{name!r}])" * (name in s.LEAF_NAMES)
+
+
+def held_sizes(model):
+    """Geoms whose size nobody may change: vertices say what a mesh is, and no rule says what its size does."""
+    return model.geom_type == c.MESH
+
+
+class Leaves:
+    """The leaves of a model's pack."""
+
+    def __init__(self, model, pack):
+        self.model, self.pack = model, pack
+        layout = theta_layout(model, pack.leaves)[0]
+        self._slots = {n: layout[n] for n in pack.leaves}
+        start = min((at for at, _ in self._slots.values()), default=len(pack["theta"]))
+        self._theta = pack["theta"][start:]
+        self._filled = None  # what the buffers follow, as bytes
+
+    def _value(self, name):
+        at, shape = self._slots[name]
+        return self.pack["theta"][at : at + int(np.prod(shape))].reshape(shape)
+
+    def refresh(self):
+        """Fill what follows from leaves that have changed. Raises ModelError for one that means nothing."""
+        if not self.pack.leaves or self._filled == self._theta.tobytes():
+            return
+        model = self.changed_model()
+        for kind in _KINDS:
+            kind.check(model)
+        fill_columns(self.pack, model, _KINDS, COLUMNS)
+        self._filled = self._theta.tobytes()
+
+    def changed_model(self):
+        """A copy of the model with these leaves, of which it shares all arrays that they do not change."""
+        model = copy.copy(self.model)
+        for name in self.pack.leaves:
+            value, own = self._value(name), getattr(model, name)
+            require_finite(f"params.{name}", value)
+            changed = value != own.astype(value.dtype)
+            if name.endswith("_quat"):
+                norm = np.linalg.norm(value, axis=1, keepdims=True)
+                for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
+                    who = model.label(name.partition("_")[0], int(i))
+                    raise ValueError(f"params.{name}: {who} has a quaternion of zeros")
+                value, changed = value / norm, changed.any(axis=1, keepdims=True)
+            if name == "geom_size":
+                for geom in np.flatnonzero(changed.any(axis=1) & held_sizes(model)):
+                    raise ValueError(
+                        f"params.geom_size: {model.label('geom', int(geom))} is a mesh, which has no size to change; "
+                        f"allowed: {own[geom]}, as it is"
+                    )
+            setattr(model, name, np.where(changed, value, own))
+        if "geom_size" in self.pack.leaves:
+            model.geom_rbound = model.geom_rbound.copy()
+            GEOM.set_const(model)
+            same = (model.geom_size == self.model.geom_size).all(axis=1)
+            model.geom_rbound[same] = self.model.geom_rbound[same]
+        return model
+

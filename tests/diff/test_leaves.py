@@ -1,0 +1,159 @@
+"""Leaves: parameters of geometry and contact, which a simulator has where it is asked for them."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import engine
+from engine.errors import ModelError
+from engine.schema import LEAF_NAMES, LEAVES
+
+STEPS = 30
+NAMES = ("geom_size", "geom_pos", "geom_quat", "geom_solref", "geom_solimp", "geom_margin", "pair_margin")
+
+
+def robot():
+    """A box and a capsule that fall onto a floor and onto each other; the capsule and the floor have a pair."""
+    b = engine.ModelBuilder("shapes")
+    b.option(timestep=0.004)
+    b.geom("world", "floor", type="plane", size=(1, 1, 0.1))
+    b.body("box", pos=(0, 0, 0.1))
+    b.joint("box", "x", type="free")
+    b.geom("box", "brick", type="box", size=(0.1, 0.15, 0.08), mass=1.0, margin=0.004, solref=(0.03, 0.9))
+    b.body("rod", pos=(0.02, 0.01, 0.27))
+    b.joint("rod", "y", type="free")
+    b.geom("rod", "stick", type="capsule", size=(0.04, 0.2), quat=(0.9, 0.1, 0.4, 0.1), mass=0.5)
+    b.pair("floor", "stick", margin=0.01, condim=4)
+    return b.compile()
+
+
+@pytest.fixture(scope="module")
+def tape():
+    return engine.Tape(engine.Simulator(robot(), leaves=NAMES), STEPS)
+
+
+def falls(tape):
+    """Positions, after a fall from the model's own state."""
+    tape.sim.reset()
+    return tape.rollout(np.zeros((STEPS, 0))).qpos.copy()
+
+
+def loss(trajectory):
+    weights = np.sin(np.arange(trajectory.qpos.size)).reshape(trajectory.qpos.shape)
+    return float((weights * trajectory.qpos).sum()), {"qpos": weights}
+
+
+def test_they_are_there_where_asked_for(tape):
+    assert tape.sim.leaves == NAMES
+    assert set(NAMES) < set(tape.sim.params) and "pair_solref" not in tape.sim.params
+    report = engine.gradcheck(tape, loss, wrt=NAMES, directions=1)
+    assert report.ok, str(report)
+    assert all(verdict == "ok" for verdict in report.verdicts.values()), str(report)
+
+
+@pytest.mark.parametrize("name", LEAF_NAMES)
+def test_one_that_nobody_asked_for_is_no_zero(name):
+    sim = engine.Simulator(robot())
+    assert sim.leaves == () and name not in sim.params
+    told = f"is asked for it has it: Simulator\\(model, leaves=\\['{name}'\\]\\)"
+    with pytest.raises(AttributeError, match=told):
+        sim.params[name]
+    tape = engine.Tape(sim, 1)
+    tape.rollout(np.zeros((1, 0)))
+    with pytest.raises(KeyError, match=told):
+        tape.backward(qpos=np.ones((2, 1, 14))).model[name]
+    with pytest.raises(ValueError, match=told):
+        engine.gradcheck(tape, loss, wrt=name)
+
+
+def test_a_change_is_that_of_a_robot_made_so(tape):
+    """Bounds, boxes, who is alike: all that follows is that of a model with these numbers."""
+    rng, params, before = np.random.default_rng(0), tape.sim.params, falls(tape)
+    kept = {name: params[name].copy() for name in NAMES}
+    model = robot()
+    for name in NAMES:
+        value = params[name] * np.exp(0.1 * rng.normal(size=params[name].shape))
+        params[name][...] = value
+        getattr(model, name)[...] = value
+    model.geom_quat /= np.linalg.norm(model.geom_quat, axis=1, keepdims=True)
+    model.geom_rbound[1:] = np.linalg.norm(model.geom_size[1]), model.geom_size[2, :2].sum()
+    changed = falls(tape)
+    other = engine.Tape(engine.Simulator(model), STEPS)
+    np.testing.assert_allclose(changed, falls(other), rtol=0, atol=1e-12)
+    assert np.abs(changed - before).max() > 1e-3
+    again = pickle.loads(pickle.dumps(tape))
+    np.testing.assert_array_equal(falls(again), changed)
+    np.testing.assert_array_equal(tape.sim.linearize()[0], engine.Tape(copy.copy(tape.sim), 1).sim.linearize()[0])
+    for name, value in kept.items():
+        params[name][...] = value
+    np.testing.assert_array_equal(falls(tape), before)
+
+
+def test_a_recording_keeps_them(tape, tmp_path):
+    kept = tape.sim.params.geom_size.copy(), tape.sim.params.geom_quat.copy()
+    tape.sim.params.geom_size[1] *= 0.9
+    tape.sim.params.geom_quat[2] *= 3
+    falls(tape)
+    again = engine.Recording.load(engine.Recording.of(tape).save(tmp_path / "run.npz"))
+    assert again.differences(again.replay()) == []
+    np.testing.assert_array_equal(again.model.geom_size, tape.sim.params.geom_size)
+    tape.sim.params.geom_size[...], tape.sim.params.geom_quat[...] = kept
+
+
+def test_lengths_of_quaternions_do_not_count(tape):
+    before = falls(tape)
+    grads = tape.backward(qpos=np.ones_like(before)).model
+    along = np.einsum("gk,gk->g", grads["geom_quat"], tape.sim.params.geom_quat)
+    assert np.abs(along).max() < 1e-12 * np.abs(grads["geom_quat"]).max()
+    tape.sim.params.geom_quat[...] *= 2
+    np.testing.assert_allclose(falls(tape), before, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(2 * tape.backward(qpos=np.ones_like(before)).model["geom_quat"], grads["geom_quat"],
+                               rtol=1e-9, atol=1e-12)  # fmt: skip
+    tape.sim.params.geom_quat[...] /= 2
+
+
+@pytest.mark.parametrize(("name", "value", "kind", "words"), (
+    ("geom_size", -0.1, ValueError, "params.geom_size: entry .1, 0. is -0.1, allowed: zero or more"),
+    ("geom_size", 0.0, ModelError, "brick.*3 positive number"),
+    ("geom_size", np.nan, ValueError, "params.geom_size: entry .1, 0. is nan, allowed: finite numbers"),
+    ("geom_quat", 0.0, ValueError, "params.geom_quat: geom 'brick' has a quaternion of zeros"),
+    ("geom_solref", -0.1, ModelError, "solref"),
+    ("geom_margin", -0.2, ModelError, "margin"),
+))  # fmt: skip
+def test_what_means_nothing_is_refused(tape, name, value, kind, words):
+    live = tape.sim.params[name]
+    kept = live.copy()
+    live.reshape(len(live), -1)[1, : 1 if name != "geom_quat" else 4] = value
+    try:
+        with pytest.raises(kind, match=words):
+            falls(tape)
+    finally:
+        live[...] = kept
+    falls(tape)
+
+
+MESH = """<mujoco><asset><mesh name="r" vertex="0 0 0  .1 0 0  0 .1 0  0 0 .1"/></asset><worldbody>
+<geom type="plane" size="1 1 .1"/><body pos="0 0 .1"><freejoint/><geom name="rock" type="mesh" mesh="r"/>
+</body></worldbody>{}</mujoco>"""
+
+
+def test_the_size_of_a_mesh_is_none():
+    sim = engine.Simulator(engine.load(MESH.format("")), leaves="geom_size")
+    sim.params.geom_size[1] *= 1.1
+    with pytest.raises(ValueError, match="params.geom_size: geom 'rock' is a mesh, which has no size to change"):
+        sim.refresh()
+
+
+def test_what_cannot_be_asked_for():
+    with pytest.raises(ValueError, match=r"leaves: got \['geom_colour'\], allowed: geom_size, geom_pos"):
+        engine.Simulator(robot(), leaves=("geom_size", "geom_colour"))
+    framed = engine.load(MESH.format('<sensor><framepos name="p" objtype="geom" objname="rock"/></sensor>'))
+    engine.Simulator(framed, leaves="geom_size")
+    with pytest.raises(ValueError, match="leaves: got geom_pos, but sensor 'p' reads the frame of a geom"):
+        engine.Simulator(framed, leaves="geom_pos")
+
+
+def test_each_says_what_it_is():
+    assert all(p.meaning and (p.unit or p.name.endswith("solimp")) for p in LEAVES)

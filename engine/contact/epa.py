@@ -346,7 +346,8 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 break
         rim, nopen = find_rim(d, f0, face, s, nopen, most)
         if rim < 3:
-            face = -1
+            # rounding: no polytope is left, but what it has told stays
+            face = best
             break
         if rim > most - nfaces:
             break
@@ -368,7 +369,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         nfaces = nfaces + rim
         nvert = nvert + 1
         if not running:
-            face = -1
+            face = best
         if nopen == 0:
             break
         k = k + 1

@@ -12,11 +12,33 @@ from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, CYLINDER
 
 RING = 16
+# Cosines of the first ring corners: MuJoCo's numbers, of 15 digits. Which four of a ring's corners span most is a tie that
+# these digits decide.
+COS1, COS2, COS3 = 0.923879532511287, 0.707106781186547, 0.382683432365090
 
 # Corners of a box's faces, clockwise from outside, three bits each.
 CORNERS = tuple(sum(v << 3 * k for k, v in enumerate(face)) for face in (
     (7, 3, 1, 5), (2, 6, 4, 0), (2, 3, 7, 6), (4, 5, 1, 0), (6, 7, 5, 4), (3, 2, 0, 1),
 ))  # fmt: skip
+
+
+@ti.func
+def ring_cos(k: ti.i32):
+    """Cosine of k RINGths of a turn, k from 0 on."""
+    j = k & 7
+    near = ti.min(j, 8 - j)
+    x = real(1.0)
+    if near == 1:
+        x = COS1
+    if near == 2:
+        x = COS2
+    if near == 3:
+        x = COS3
+    if near == 4:
+        x = 0.0
+    if (j > 4) != ((k & 8) > 0):
+        x = -x
+    return x
 
 
 @ti.func
@@ -30,9 +52,8 @@ def place(m: ti.template(), g: ti.i32, v: ti.i32):
     elif m.geom_type[g] == CAPSULE:
         p[2] = (2 * v - 1) * m.geom_size[g][1]
     elif m.geom_type[g] == CYLINDER:
-        angle = (v % RING) * real(6.283185307179586 / RING)
         size = m.geom_size[g]
-        p = vec3(size[0] * ti.cos(angle), size[0] * ti.sin(angle), (1 - 2 * (v // RING)) * size[1])
+        p = vec3(size[0] * ring_cos(v), size[0] * ring_cos(v + 12), (1 - 2 * (v // RING)) * size[1])
     else:
         p = m.hull_vert[v]
     return p

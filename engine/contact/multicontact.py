@@ -36,11 +36,11 @@ from engine.contact.polygon import (
 )  # fmt: skip
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.search import features_vjp, look
-from engine.contact.size_vjp import FRAME_ALONE, tell_geom
+from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_line
 from engine.contact.witness import CORNER, CROSS, FACE, POINT, RULED, TILTED, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
-from engine.math.types import EPS, real, vec3, vec4
+from engine.math.types import EPS, MINVAL, real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, SPHERE
 
 ACROSS = 0.9959999918937683  # of the cosine between faces: 0.996 in 32 bits, as MuJoCo compares
@@ -187,15 +187,17 @@ def choose_faces(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 candidate(m, d, w, p, 1 - side, j)
                 h = d.ccd_candidate[w]
                 if h != NONE and start == NONE:
-                    N = outward(m, gr, h)
-                    N = rotate_back(q2, rotate(q1, N)) if side else rotate_back(q1, rotate(q2, N))
+                    N = rotate(q1, outward(m, gr, h)) if side else rotate(q2, outward(m, gr, h))
+                    # a face that does not look at the other shape is none that it touches with
+                    looks = N.dot(d.ccd_n[w]) * (2 * side - 1) > MINVAL
+                    N = rotate_back(q2, N) if side else rotate_back(q1, N)
                     for i in range(nedge):
                         other = SIDE
                         v = vec3(0.0, 0.0, 1.0)
                         if not rolls:
                             other = edge_end(m, gi, d.side_dim[s], d.side_v0[s], d.side_v1[s], d.side_begin[s], i)
                             v = place(m, gi, other) - place(m, gi, d.side_v0[s])
-                        if start == NONE and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
+                        if start == NONE and looks and ti.abs(v.dot(N)) < ALONG * ti.sqrt(v.dot(v)):
                             start = d.side_v0[s] if other != SIDE else SIDE
                             end = other
                             ref = 1 - side
@@ -232,16 +234,18 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 
 @ti.func
-def ruled_line(m: ti.template(), g: ti.i32, x: vec3, q: vec4, dir: vec3):
+def ruled_line(m: ti.template(), g: ti.i32, x: vec3, q: vec4, dir: vec3, more: real):
     """Ends of the line of a cylinder's side that lies farthest along dir, first the one that does so more; of a
-    capsule, of its axis moved as far across it as the point is that lies farthest along dir."""
+    capsule, whose radius is `more` greater, of its axis moved as far across it as the point is that lies farthest along
+    dir."""
     size = m.geom_size[g]
     z = rotate(q, vec3(0.0, 0.0, 1.0))
     e = dir - z.dot(dir) * z
     if m.geom_type[g] == CYLINDER:
         e = e / ti.sqrt(e.dot(e))
     up = size[1] if z.dot(dir) >= 0 else -size[1]
-    return x + size[0] * e + up * z, x + size[0] * e - up * z
+    e = (size[0] + more) * e
+    return x + e + up * z, x + e - up * z
 
 
 @outline("md", "w p", when="clipped")
@@ -255,6 +259,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     at_inc = polygon_at(m, w, INC)
     nref = 0
     inc = 2
+    more = real(0.0)
     N = vec3(0.0, 0.0, 0.0)
     b = N
     # the first geom's, then the second's
@@ -283,7 +288,10 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 b = n
                 inc = count
         elif start == SIDE:
-            low, high = ruled_line(m, g, x, q, dir)
+            # MuJoCo inflates a capsule by half the margin along the search's normal, and takes it off along the face's
+            if m.geom_type[g] == CAPSULE:
+                more = 0.5 * ti.max(d.found_within[w], 0.0)
+            low, high = ruled_line(m, g, x, q, dir, more)
             d.poly_v[at] = low
             d.poly_v[at + 1] = high
         else:
@@ -296,7 +304,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     r = d.poly_v[at_ref]
     edge = d.poly_v[at_inc + 1] - d.poly_v[at_inc]
     begin, n = clip_at(m, d, w, nref, N, inc)
-    n = below(d, begin, n, r, N, d.found_within[w])
+    n = below(d, begin, n, r, N, d.found_within[w] - more)
     chosen = ti.Vector([0, 1, 2, 3])
     most = n
     if start == NONE and n > 4:
@@ -340,16 +348,16 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, -b, zero, TILTED + kind, N, 0.0, TILTED, s, 0.0)
                 if ncon <= m.nconmax:
                     d.con_gap[bounded(w * m.nconmax + ncon - 1)] = e
-        elif t < margin:
-            pos = v - 0.5 * t * N
-            more = RULED if start == SIDE else 0
+        elif t + more < margin:
+            pos = v - 0.5 * (t - more) * N
+            ruled = RULED if start == SIDE else 0
             if ref:
                 ncon = add_contact(
-                    m, d, w, p, ncon, t, pos, -N, zero, kind + more, e, 0.0, FACE + more, s, 0.0
+                    m, d, w, p, ncon, t + more, pos, -N, zero, kind + ruled, e, -more, FACE + ruled, s, 0.0
                 )
             else:
                 ncon = add_contact(
-                    m, d, w, p, ncon, t, pos, N, zero, FACE + more, e, 0.0, kind + more, s, 0.0
+                    m, d, w, p, ncon, t + more, pos, N, zero, FACE + ruled, e, 0.0, kind + ruled, s, -more
                 )
     d.ncon[w] = ncon
 
@@ -403,6 +411,8 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     p = d.con_pair[c]
     n = d.con_normal[c]
     half = 0.5 * d.con_dist[c]
+    r1 = d.con_r1[c]
+    r2 = d.con_r2[c]
     kind1 = d.con_kind1[c] - RULED
     kind2 = d.con_kind2[c] - RULED
     dist_bar = d.ccd_distbar[w]
@@ -410,12 +420,14 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     zero = vec3(0.0, 0.0, 0.0)
     nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
     c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-        kind1, d.con_axis1[c], 0.0, kind2, d.con_axis2[c], 0.0, 0.0, n, d.con_dist[c], dist_bar, p_bar, nb
+        kind1, d.con_axis1[c], r1, kind2, d.con_axis2[c], r2, 0.0, n, d.con_dist[c], dist_bar, p_bar, nb
     )
-    add_pose_bar(m, d, g, w, d.con_body1[c], d.con_pos[c] - half * n, c1_bar, turn1)
-    add_pose_bar(m, d, g, w, d.con_body2[c], d.con_pos[c] + half * n, c2_bar, turn2)
-    tell_geom(m, d, g, w, m.pair_geom1[p], d.con_pos[c] - half * n, c1_bar, turn1, 0.0, 0.0)
-    tell_geom(m, d, g, w, m.pair_geom2[p], d.con_pos[c] + half * n, c2_bar, turn2, 0.0, 0.0)
+    at1 = d.con_pos[c] - (r1 + half) * n
+    at2 = d.con_pos[c] + (r2 + half) * n
+    add_pose_bar(m, d, g, w, d.con_body1[c], at1, c1_bar, turn1)
+    add_pose_bar(m, d, g, w, d.con_body2[c], at2, c2_bar, turn2)
+    tell_geom(m, d, g, w, m.pair_geom1[p], at1, c1_bar, turn1, 0.0 if kind1 == FACE else FRAME_ALONE, 0.0)
+    tell_geom(m, d, g, w, m.pair_geom2[p], at2, c2_bar, turn2, FRAME_ALONE if kind1 == FACE else 0.0, 0.0)
     set_margins(m, d, w, p)
     look(m, d, w, p)
     # the line's side, and the force on it
@@ -425,7 +437,9 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     x = d.ccd_pos1[w]
     dir = d.ccd_n[w]
     force = c1_bar
+    at = at1
     if kind1 == FACE:
+        at = at2
         b = d.con_body2[c]
         gi = m.pair_geom2[p]
         q = d.ccd_quat2[w]
@@ -433,7 +447,7 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
         dir = -dir
         force = c2_bar
     z = rotate(q, vec3(0.0, 0.0, 1.0))
-    dir_bar = m.geom_size[gi][0] * (force - z.dot(force) * z)
+    dir_bar = (m.geom_size[gi][0] - r1 - r2) * (force - z.dot(force) * z)
     if m.geom_type[gi] == CYLINDER:
         u = z.cross(dir)
         norm = ti.sqrt(u.dot(u))
@@ -441,6 +455,9 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
         dir_bar = m.geom_size[gi][0] / norm * u.dot(force) * u
     add_pose_bar(m, d, g, w, b, x, zero, dir_bar.cross(dir))
     tell_geom(m, d, g, w, gi, x, zero, dir_bar.cross(dir), FRAME_ALONE, 0.0)
+    # an inflated capsule's line is farther out than its size says
+    radius = m.geom_size[gi][0]
+    tell_line(m, g, w, gi, rotate_back(q, at - x), rotate_back(q, force), radius / (radius - r1 - r2))
     d.ccd_distbar[w] = 0.0
     d.ccd_pbar[w] = zero
     d.ccd_nbar[w] = dir_bar if kind1 != FACE else -dir_bar

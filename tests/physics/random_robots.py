@@ -29,8 +29,8 @@ class Robot:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
-        # of what came later, so that a seed's robot is the same otherwise; of equalities; of tendons
-        self.more, self.ties, self.last = (np.random.default_rng((seed, k)) for k in (1, 2, 3))
+        # of what came later, so that a seed's robot is the same otherwise; of equalities; of tendons; of fluids
+        self.more, self.ties, self.last, self.wet = (np.random.default_rng((seed, k)) for k in (1, 2, 3, 6))
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
@@ -100,10 +100,19 @@ class Robot:
         flags += self.given(0.2, "filterparent", "disable")
         return (
             f'<option timestep="{self.pick((0.002, 0.004))}" gravity="{self.numbers(2)} {self.number(-12, -5)}" '
-            f'integrator="{self.pick(self.INTEGRATORS)}" cone="{self.cone}" '
-            f'impratio="{self.pick((1, 1, 0.5, 4))}" wind="1 2 3" magnetic="0 1 0"><flag{flags}/></option>'
+            f'{self.integrator()} cone="{self.cone}" '
+            f'impratio="{self.pick((1, 1, 0.5, 4))}" wind="1 2 3" magnetic="0 1 0"{self.fluid()}><flag{flags}/></option>'
             '<size memory="8M"/>'
         )
+
+    def integrator(self):
+        kind = self.pick(self.INTEGRATORS)
+        return f'integrator="{"implicit" if self.wet.random() < 0.25 else kind}"'
+
+    def fluid(self):
+        """Air to water, and up to what is as viscous as oil."""
+        text = f' density="{self.wet.choice((1.2, 50, 1000)):.4g}"' * (self.wet.random() < 0.25)
+        return text + f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < 0.25)
 
     def defaults(self):
         return (

@@ -15,6 +15,11 @@ def box_qp(H, g, lo, hi, x0):
     inside = np.linalg.solve(H, -g)
     if (inside >= lo).all() and (inside <= hi).all():
         return inside, np.ones(len(g), bool)
+    return newton(H, g, lo, hi, x0)
+
+
+def newton(H, g, lo, hi, x0):
+    """The same where H is known to be positive definite and a bound to hold something."""
     x = np.clip(x0, lo, hi)
     value = g @ x + 0.5 * x @ H @ x
     free = np.ones(len(g), bool)

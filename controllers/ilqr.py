@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.box_qp import box_qp
+from controllers.box_qp import newton
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
@@ -21,6 +21,7 @@ from engine.model.ties import ties
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
+ENOUGH = 0.5  # of what a full step promised: it is taken, and no other is tried
 TIED = 256  # worlds for the derivatives of robots with equality constraints
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
@@ -41,9 +42,9 @@ class ILQR(Method):
     controls: to start from, (steps, nu), default zero. limits: as in LinearFeedback. tolerance: relative gain
     below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
 
-    One iteration linearises every step in a world of its own, makes one backward pass and tries all step sizes at
-    once, a world each; each counts in `steps` and `reversed` (see Counter; linearising a step costs 2 nv + na forward
-    and reverse steps).
+    One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
+    does not gain half of what it promised all step sizes at once, a world each. Each counts in `steps` and `reversed`
+    (see Counter; linearising a step costs 2 nv + na forward and reverse steps).
     """
 
     kept = ("controls", "K", "mu", "delta", "cost", "done")
@@ -64,11 +65,12 @@ class ILQR(Method):
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
         self.K = np.zeros((steps, m.nu, 2 * m.nv + m.na))
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
-        self.tape = Tape(Simulator(m, len(ALPHAS)), steps, frame_skip)
+        # for one rollout, and for all step sizes
+        self.tapes = {n: Tape(Simulator(m, n), steps, frame_skip) for n in (1, len(ALPHAS))}
         # of a robot with ties each row of A takes a world, and its memory
         self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if len(ties(m)) else steps)
         self.quadratic = Quadratic(m, objective, steps)
-        self.feedback = LinearFeedback(m, self.K, limits=self.limits).spread(len(ALPHAS))
+        self.feedback = {n: LinearFeedback(m, self.K, limits=self.limits).spread(n) for n in self.tapes}
         self.trajectory = None
         super().__init__(Ledger(self.controls))
 
@@ -93,8 +95,7 @@ class ILQR(Method):
 
         others: (len(ALPHAS) - 1, steps, nu), further controls to try; those that cost least are taken.
         """
-        shape = len(ALPHAS), *self.controls.shape
-        tried = np.broadcast_to(self.controls, shape) if others is None else np.stack([self.controls, *others])
+        tried = self.controls[None] if others is None else np.stack([self.controls, *others])
         cost = self._try(np.clip(tried, self.lo, self.hi), None)
         i = int(np.argmin(cost))
         if not np.isfinite(cost[i]):
@@ -135,46 +136,61 @@ class ILQR(Method):
     def _backward(self, A, B, expansion):
         """(k, K, expected change for a full step) or None where a control Hessian is not positive definite."""
         lx, lu, lxx, luu, lux = expansion
-        T, nu = self.steps, self.model.nu
-        k, K = np.zeros((T, nu)), np.zeros_like(self.K)
-        Vx, Vxx = lx[T], lxx[T]
-        expected = np.zeros(2)
-        guess = np.zeros(nu)
-        for t in reversed(range(T)):
-            At, Bt = A[t], B[t]
-            Qx, Qu = lx[t] + At.T @ Vx, lu[t] + Bt.T @ Vx
-            VA, VB = Vxx @ At, Vxx @ Bt
-            Qxx, Qux, Quu = lxx[t] + At.T @ VA, lux[t] + VB.T @ At, luu[t] + Bt.T @ VB
-            Hux, Huu = Qux + self.mu * Bt.T @ At, Quu + self.mu * Bt.T @ Bt + 1e-9 * np.eye(nu)
+        T, nu, nx = self.steps, self.model.nu, A.shape[1]
+        k, K, expected = np.zeros((T, nu)), np.zeros_like(self.K), np.zeros(2)
+        # x and u together: of all that is quadratic one product, of all that is solved one call
+        F, slope = np.concatenate([A, B], axis=2), np.concatenate([lx[:T], lu], axis=1)
+        curve = np.zeros((T, nx + nu, nx + nu))
+        curve[:, :nx, :nx], curve[:, nx:, :nx], curve[:, nx:, nx:] = lxx[:T], lux, luu
+        stiffer = self.mu * (np.swapaxes(B, 1, 2) @ F)
+        stiffer[:, np.arange(nu), nx + np.arange(nu)] += 1e-9
+        lo, hi = self.lo - self.controls, self.hi - self.controls
+        wanted = np.empty((nu, 1 + nx))
+        Vx, V = lx[T], lxx[T]
+        for t in range(T - 1, -1, -1):
+            f = F[t]
+            g, Q = slope[t] + Vx @ f, curve[t] + f.T @ (V @ f)
+            gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
+            H = Q[nx:] + stiffer[t]
+            Huu = H[:, nx:]
+            wanted[:, 0], wanted[:, 1:] = gu, H[:, :nx]
             try:
-                guess, free = box_qp(Huu, Qu, self.lo - self.controls[t], self.hi - self.controls[t], guess)
+                np.linalg.cholesky(Huu)
+                found = np.linalg.solve(Huu, wanted)
             except np.linalg.LinAlgError:
                 return None
-            k[t] = guess
-            if free.any():
-                K[t, free] = -np.linalg.solve(Huu[np.ix_(free, free)], Hux[free])
-            expected += k[t] @ Qu, 0.5 * k[t] @ Quu @ k[t]
-            Vx = Qx + K[t].T @ (Quu @ k[t] + Qu) + Qux.T @ k[t]
-            Vxx = Qxx + K[t].T @ Quu @ K[t] + K[t].T @ Qux + Qux.T @ K[t]
-            Vxx = 0.5 * (Vxx + Vxx.T)
+            u, gains = -found[:, 0], -found[:, 1:]
+            if ((u < lo[t]) | (u > hi[t])).any():
+                u, free = newton(Huu, gu, lo[t], hi[t], k[t + 1] if t + 1 < T else u * 0)
+                gains = np.zeros((nu, nx))
+                if free.any():
+                    gains[free] = -np.linalg.solve(Huu[np.ix_(free, free)], H[free, :nx])
+            k[t], K[t] = u, gains
+            curved = Quu @ u
+            expected += u @ gu, 0.5 * (u @ curved)
+            Vx = g[:nx] + (curved + gu) @ gains + u @ Qux
+            both = Qux.T @ gains
+            V = Q[:nx, :nx] + gains.T @ (Quu @ gains) + both + both.T
+            V = 0.5 * (V + V.T)
         return k, K, expected
 
     def _line_search(self, k, K, expected):
-        """Roll out all step sizes at once; take the best if it gains enough of what was expected."""
-        cost = self._try(self.controls + ALPHAS[:, None, None] * k, K)
+        """Take the full step if it gains enough of what was expected, else the best of all that gain something."""
         promised = -(ALPHAS * expected[0] + ALPHAS**2 * expected[1])
-        enough = (self.cost - cost) > 1e-4 * np.maximum(promised, 0.0)
-        cost = np.where(enough & (self.cost - cost > 0), cost, np.inf)
-        i = int(np.argmin(cost))
-        if not np.isfinite(cost[i]):
-            return False
-        self.K = K
-        self._take(i, cost)
-        return True
+        for n, share in ((1, ENOUGH), (len(ALPHAS), 1e-4)):
+            cost = self._try(self.controls + ALPHAS[:n, None, None] * k, K)
+            gain = self.cost - cost
+            cost = np.where((gain > share * np.maximum(promised[:n], 0.0)) & (gain > 0), cost, np.inf)
+            i = int(np.argmin(cost))
+            if np.isfinite(cost[i]):
+                self.K = K
+                self._take(i, cost)
+                return True
+        return False
 
     def _take(self, i, cost):
         """World i of the last rollouts is the new trajectory, and what acted in it the new controls."""
-        t = self.tape.trajectory
+        t = self.tapes[len(cost)].trajectory
         arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
         self.trajectory = type(t)(arrays, t.times[:, i : i + 1])
         self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
@@ -182,8 +198,10 @@ class ILQR(Method):
             self.problem.measured = self.measure(self.trajectory)
 
     def _try(self, controls, K):
-        """Costs (worlds,) of rollouts with feedforward `controls` (worlds, T, nu) and gains K about the trajectory."""
-        f, t, worlds = self.feedback, self.trajectory, len(ALPHAS)
+        """Costs (n,) of rollouts with feedforward `controls` (n, T, nu) and gains K about the trajectory; n is 1 or
+        len(ALPHAS)."""
+        t, worlds = self.trajectory, len(controls)
+        f, tape = self.feedback[worlds], self.tapes[worlds]
         if K is None:
             f.K = 0.0
         else:
@@ -192,11 +210,10 @@ class ILQR(Method):
         f.ctrl[:] = controls
         lost = np.zeros(worlds, bool)
         while not lost.all():
-            sim = self.tape.sim
-            sim.reset(*self.start)
-            sim.data.act[:], sim.data.time[:] = self.act, self.time
+            tape.sim.reset(*self.start)
+            tape.sim.data.act[:], tape.sim.data.time[:] = self.act, self.time
             try:
-                trajectory = self.tape.rollout(f)
+                trajectory = tape.rollout(f)
             except (DivergenceError, ContactOverflowError) as e:
                 lost[e.world] = True
                 if not lost.all():

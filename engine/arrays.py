@@ -44,6 +44,7 @@ class Pack:
         if pack_end(name, elements) > REACH:
             raise ValueError(f"{name}: {max(lengths.values()):,} numbers in one pack, allowed: some {REACH:,}")
         self.blocks = {kind: zeros(n, block_type(kind), constant=name == "model") for kind, n in lengths.items()}
+        self.table = None  # of where buffers begin, in the block of integers of packs that are joined
         self._name_buffers(shapes)
 
     def _name_buffers(self, shapes):
@@ -71,10 +72,12 @@ class Pack:
 
 
 def join(packs):
-    """Move packs into two blocks of memory that they share: a kernel of them takes two arrays, which makes its launch
-    shorter by 0.5 us for each that it does not take. What views of their buffers showed stays behind."""
-    for kind in ("int", "real"):
-        ends = np.cumsum([len(p.blocks[kind]) for p in packs])
+    """Move packs into two blocks of memory that they share, the table of where buffers begin at the head of the
+    integers: a kernel of them takes two arrays, which makes its launch shorter by 0.5 us for each that it does not
+    take. What views of their buffers showed stays behind."""
+    table = -(-len(s.NUMBERS) // APART) * APART
+    for kind, first in (("int", table), ("real", 0)):
+        ends = first + np.cumsum([len(p.blocks[kind]) for p in packs])
         if ends[-1] > REACH:
             raise ValueError(f"{ends[-1]:,} numbers in joined packs, allowed: some {REACH:,}")
         memory = zeros(ends[-1], block_type(kind))
@@ -84,6 +87,7 @@ def join(packs):
             p.blocks[kind] = memory
             p.starts |= {b.name: p.starts[b.name] + at for b in s.PACKS[p.name] if s.kind_of(b) == kind}
     for p in packs:
+        p.table = p.blocks["int"][: len(s.NUMBERS)]
         p._name_buffers(pack_layout(p.name, p.elements)[0])
 
 

@@ -3,7 +3,7 @@ called from here.
 
 Each comes in three forms: worlds one after the other, in chunks on the threads of a CPU, each on a thread of a GPU.
 They take the table `s` of where buffers begin and the packs' blocks (launch.py), of integers and of real numbers; those
-of a linearized step share theirs.
+of a linearized step share theirs, in which the table is.
 
 One worker runs one world for a whole segment of steps. A control step is `frame_skip` physics steps with one control.
 What a rollout leaves behind is described in records.py.
@@ -185,23 +185,23 @@ def reverse_device(s: Ints, mi: Ints, mr: Reals, di: Ints, dr: Reals, ci: Ints, 
 
 
 @ti.kernel
-def linearize_serial(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
+def linearize_serial(i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)
+        linearized(Block(i, i, r), Block(i, i, r), Block(i, None, r), Block(i, None, r), w)
 
 
 @ti.kernel
-def linearize_parallel(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
+def linearize_parallel(i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     # the CPU backend hands out blocks of 512 iterations
     for k in range(nchunk * 512):
         if k % 512 == 0:
             for w in range(k // 512 * nworld // nchunk, (k // 512 + 1) * nworld // nchunk):
-                linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)
+                linearized(Block(i, i, r), Block(i, i, r), Block(i, None, r), Block(i, None, r), w)
 
 
 @ti.kernel
-def linearize_device(s: Ints, i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
+def linearize_device(i: Ints, r: Reals, nworld: ti.i32, nchunk: ti.i32):
     ti.loop_config(block_dim=32)
     for w in range(nworld):
-        linearized(Block(s, i, r), Block(s, i, r), Block(s, None, r), Block(s, None, r), w)
+        linearized(Block(i, i, r), Block(i, i, r), Block(i, None, r), Block(i, None, r), w)

@@ -34,7 +34,6 @@ from engine.dynamics.rk4 import (
     leave_stage_vjp,
     start_stages,
 )  # fmt: skip
-from engine.dynamics.rnea import motion
 from engine.dynamics.touched import touched_jacobian
 from engine.joint_rows import joint_rows
 from engine.math.quat import jr_transpose, quat_exp, rotate
@@ -51,12 +50,10 @@ from engine.step import check, check_capacity, smooth_terms, solved
 def rates(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, implicit: ti.i32):
     """What the rows of motions and contacts are made of; no rows yet in `slot`, nor in 1 for what is implicit."""
     nv = m.nv
-    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_rows(m, l, rows_at(m, w, slot), nv)
     if implicit:
         for i in range(nv):
             d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
-        motion(m, d, w, d.q_ang, d.q_lin, d.ma)
         clear_rows(m, l, rows_at(m, w, 1), nv)
     own_rates(m, d, l, w, implicit)
 

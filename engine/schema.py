@@ -373,9 +373,9 @@ COTANGENT = (
 LINEAR = (
     Buffer("lin_dof", "vec3", "nv", "psi_ang psi_lin phi_ang phi_lin sig_ang sig_lin kap_ang kap_lin ome_ang ome_lin"),
     Buffer("lin_body", "vec3", "nbody", "cf_ang cf_lin cw_ang cw_lin cp cn0 cn1 cn2"),
-    # what contacts of bodies with what cannot move add up to, for each body (dynamics/derivatives.py)
-    Buffer("lin_touch", "vec3", "nbody", "touch_x:12 touch_u:12 touch_v:12 touch_ang touch_lin"),
-    Buffer("touched", "real", "nbody"),
+    # what contacts of bodies with what cannot move add up to, for each body (dynamics/touched.py)
+    Buffer("lin_touch", "vec3", "nbody", "touch_x:12 touch_u:12 touch_ang touch_lin"),
+    Buffer("touched", "real", "nbody"),  # whether there are any; of the world's body, their B
     Buffer("lin_con", "vec3", "sides", "cx_ang cx_lin cu_ang cu_lin cv_ang cv_lin"),
     Buffer("lin_J", "vec3", "nv"),  # a contact's Jacobian, by dof
     Buffer("lin_turn", "vec3", "nlinturn"),  # and that of its further rows

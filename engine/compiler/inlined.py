@@ -42,7 +42,7 @@ def inlined(kernel, letters):
     uses = [(p, b) for p in letters for b in PACKS[LETTERS[p]]]
     body = text[text.index("):") + 2 :].partition("\n")[2]
     order = iter(letters)  # that of the blocks, too
-    body = re.sub(r"Block\(s, \w+, \w+\)", lambda m: _pack(next(order)), body)
+    body = re.sub(r"Block\(\w+, \w+, \w+\)", lambda m: _pack(next(order)), body)
     ints = re.findall(r"(\w+): ti\.i32", text)
     arguments = [*(f"{p}_{b.name}: {p}_{b.name}_t" for p, b in uses), *(f"{i}: ti.i32" for i in ints)]
     text = f"@ti.kernel\ndef {function.__name__}({', '.join(arguments)}):\n{body}"

@@ -47,15 +47,17 @@ class BoundKernel:
     """A kernel bound to packs: `launch(*ints)`.
 
     packs: Pack objects in the order of schema.LETTERS. The kernel takes the table of where their buffers begin, the
-    blocks of each pack, or those that they share, integers first, then the arrays `others` and `nints` integers.
+    blocks of each pack, integers first, then the arrays `others` and `nints` integers; of packs that are joined
+    (arrays.join) their blocks alone, in which the table is.
     """
 
     def __init__(self, kernel, packs, nints, others=()):
         self.kernel, self.packs = kernel, packs
         self.program = False  # the one that the kernel is compiled in
         letters = {pack: letter for letter, pack in LETTERS.items()}
-        self.starts = zeros(len(NUMBERS), np.int32)
-        blocks = [self.starts]
+        joined = packs[0].table if packs else None
+        self.starts = zeros(len(NUMBERS), np.int32) if joined is None else joined
+        blocks = [self.starts] if joined is None else []
         for pack in packs:
             letter = letters[pack.name]
             for b in PACKS[pack.name]:
@@ -83,7 +85,10 @@ class BoundKernel:
 
     def launch(self, *ints):
         if self.program is impl.pytaichi.prog:
-            self._launch(ints)
+            if self.ints == ints and not self.waits:
+                self.program.launch_kernel(self.data, self.context)
+            else:
+                self._launch(ints)
             return
         # The first launch, or the first since the user started another program. Machine code is made only now, with the
         # options of this moment.

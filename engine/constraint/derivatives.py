@@ -10,9 +10,10 @@ carries one of them,
 
 and L_b's own adjoint F adds (S_j x S_i) . F where dof j moves the axis of dof i. By v it is J^T K B J.
 
-Where body 1 cannot move, these are wrenches on body 2 for each motion of it: three matrices and F, which are summed
-over all contacts of the body and, as inertias are, over what hangs on a dof (dynamics/touched.py). Other contacts go
-through the dofs of both bodies.
+Where body 1 cannot move, these are wrenches on body 2 for each motion of it: matrices and F, which are summed over all
+contacts of the body and, as inertias are, over what hangs on a dof (dynamics/touched.py). That by V is B times that by
+U, so contacts of one B are summed, that of the first. Others, and those of two bodies that move, go through the dofs
+of both bodies.
 """
 
 import taichi as ti
@@ -29,7 +30,7 @@ from engine.dynamics.kinematics import origin
 from engine.dynamics.touched import touch, untouched
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import cross_force, sym_mul
-from engine.math.types import real, vec3
+from engine.math.types import EPS, real, vec3
 
 
 @serves("contact")
@@ -38,67 +39,61 @@ def contacts_jacobian(m: ti.template(), d: ti.template(), g: ti.template(), l: t
     """Adds the contacts that push to the sums of their bodies or to the rows at lin_rows[o:]; expects the law at the
     solution and `own_rates`."""
     untouched(m, l, w)
+    rate = real(-1.0)
     for r in range(d.ncon[w]):
         c = bounded(w * m.nconmax + r)
         if d.con_kd[c][0] > 0:
-            unit_motions(m, d, g, l, w, c)
-            if d.con_last1[c] < 0:
-                add_to_body(m, d, g, l, w, c)
-            else:
+            B = d.con_b[c]
+            summed = d.con_last1[c] < 0 and d.con_bt[c] == B and (rate < 0 or ti.abs(B - rate) <= 4 * EPS * rate)
+            if summed:
+                rate = B
+                touch(m, l, w, d.con_body2[c])
+            unit_motions(m, d, g, l, w, c, ti.cast(summed, ti.i32))
+            if not summed:
                 add_contact_rows(m, d, g, l, w, c, o)
+    l.touched[w * m.nbody] = rate
 
 
 @ti.func
-def add_to_body(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
-    """The sums of body 2 of contact c gain its wrenches, those of `unit_motions` about the origin."""
-    b = d.con_body2[c]
-    h = bounded(w * m.nbody + b)
-    touch(m, l, w, b)
-    r = d.con_pos[c] - origin(m, d, w, b)
-    l.touch_ang[h] = l.touch_ang[h] + g.l_ang[h]
-    l.touch_lin[h] = l.touch_lin[h] + g.l_lin[h]
-    for k in ti.static(range(3)):
-        T, ang, lin = ti.static((
-            (l.touch_x, l.cx_ang, l.cx_lin), (l.touch_u, l.cu_ang, l.cu_lin), (l.touch_v, l.cv_ang, l.cv_lin)
-        )[k])  # fmt: skip
-        add_columns(d, w, c, T, h, 0, ang, r)
-        add_columns(d, w, c, T, h, 1, lin, r)
-
-
-@ti.func
-def add_columns(d: ti.template(), w: ti.i32, c: ti.i32, T: ti.template(), h: ti.i32, p: ti.template(),
-                x: ti.template(), r: vec3):  # fmt: skip
-    """Those of the matrix T of the body numbered h by the angular (p = 0) or the linear part of a motion, from x of
-    contact c's six unit motions. r: where it lies."""
-    e = bounded(w * 12 + 6)
-    n = d.con_normal[c]
-    t1 = d.con_tangent1[c]
-    t2 = d.con_tangent2[c]
-    y0 = n[0] * x[e] + t1[0] * x[e + 1] + t2[0] * x[e + 2]
-    y1 = n[1] * x[e] + t1[1] * x[e + 1] + t2[1] * x[e + 2]
-    y2 = n[2] * x[e] + t1[2] * x[e + 1] + t2[2] * x[e + 2]
-    T[h, p] = T[h, p] + x[e + 3] + r[1] * y2 - r[2] * y1
-    T[h, 2 + p] = T[h, 2 + p] + x[e + 4] + r[2] * y0 - r[0] * y2
-    T[h, 4 + p] = T[h, 4 + p] + x[e + 5] + r[0] * y1 - r[1] * y0
-    T[h, 6 + p] = T[h, 6 + p] + y0
-    T[h, 8 + p] = T[h, 8 + p] + y1
-    T[h, 10 + p] = T[h, 10 + p] + y2
-
-
-@ti.func
-def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
-    """The adjoints of both bodies of contact c for six unit motions, into lin_con, and F into l of their adjoints."""
+def unit_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32,
+                 summed: ti.i32):  # fmt: skip
+    """The adjoints of both bodies of contact c for six unit motions, into lin_con, and F into l of their adjoints; or,
+    `summed`, those of body 2 for its own motions about its origin into its sums."""
     turning = 0
     if ti.static(has.rolling):
         turning = turns(d, c)
     if turning:
-        turning_motions(m, d, g, l, w, c)
+        turning_motions(m, d, g, l, w, c, summed)
     else:
-        contact_motions(m, d, g, l, w, c)
+        contact_motions(m, d, g, l, w, c, summed)
+    if summed:
+        h = bounded(w * m.nbody + d.con_body2[c])
+        l.touch_ang[h] = l.touch_ang[h] + g.l_ang[h]
+        l.touch_lin[h] = l.touch_lin[h] + g.l_lin[h]
 
 
 @ti.func
-def contact_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+def unit_motion(d: ti.template(), c: ti.i32, k: ti.i32, summed: ti.i32, r: vec3):
+    """Number k of the six: the velocity of body 2 against body 1 at the contact, in its frame and in the world, and the
+    angular one. r: from the origin to the contact."""
+    n = d.con_normal[c]
+    t1 = d.con_tangent1[c]
+    t2 = d.con_tangent2[c]
+    one = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
+    two = vec3(ti.cast(k == 3, real), ti.cast(k == 4, real), ti.cast(k == 5, real))
+    y = one
+    omega = two
+    u = y[0] * n + y[1] * t1 + y[2] * t2
+    if summed:
+        omega = one
+        u = two + omega.cross(r)
+        y = vec3(n.dot(u), t1.dot(u), t2.dot(u))
+    return y, u, omega
+
+
+@ti.func
+def contact_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32,
+                    summed: ti.i32):  # fmt: skip
     """The same of a contact that does not roll: contact_vjp for what moves, and all six at once in what they share."""
     zero = vec3(0.0, 0.0, 0.0)
     pos = d.con_pos[c]
@@ -126,9 +121,7 @@ def contact_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
     g.l_ang[b2] = -1.0 * r2.cross(force)
     g.l_lin[b2] = -1.0 * force
     for k in range(6):
-        y = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
-        omega = vec3(ti.cast(k == 3, real), ti.cast(k == 4, real), ti.cast(k == 5, real))
-        ul = y[0] * n + y[1] * t1 + y[2] * t2
+        y, ul, omega = unit_motion(d, c, k, summed, r2)
         ka = sym_mul(kd, ko, y)
         kv = B * ka
         U = ka[0] * n + ka[1] * t1 + ka[2] * t2
@@ -147,28 +140,38 @@ def contact_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
             r = r2 if side else r1
             sign = real(2 * side - 1)
             keep_motion(
-                d, g, l, w, h, 6 * side + k, sign * r.cross(U), sign * U, sign * r.cross(V), sign * V
+                d, g, l, w, h, k, side, summed, sign * r.cross(U), sign * U, sign * r.cross(V), sign * V
             )  # fmt: skip
 
 
 @ti.func
-def keep_motion(d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, h: ti.i32, k: ti.i32, ua: vec3,
-                ul: vec3, va: vec3, vl: vec3):  # fmt: skip
-    """X of the body numbered h, and U and V as they are, at place k of lin_con."""
-    e = bounded(w * 12 + k)
+def keep_motion(d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, h: ti.i32, k: ti.i32, side: ti.i32,
+                summed: ti.i32, ua: vec3, ul: vec3, va: vec3, vl: vec3):  # fmt: skip
+    """X of the body numbered h, and U and V as they are, for motion k: into its sums or into lin_con."""
     pa, pl = cross_force(d.u_ang[h], d.u_lin[h], ua, ul)
     qa, ql = cross_force(d.vel_ang[h], d.vel_lin[h], va, vl)
-    l.cx_ang[e] = g.pose_ang[h] + pa + qa
-    l.cx_lin[e] = g.pose_lin[h] + pl + ql
-    l.cu_ang[e] = ua
-    l.cu_lin[e] = ul
-    l.cv_ang[e] = va
-    l.cv_lin[e] = vl
+    xa = g.pose_ang[h] + pa + qa
+    xl = g.pose_lin[h] + pl + ql
+    if summed:
+        if side:
+            l.touch_x[h, 2 * k] = l.touch_x[h, 2 * k] + xa
+            l.touch_x[h, 2 * k + 1] = l.touch_x[h, 2 * k + 1] + xl
+            l.touch_u[h, 2 * k] = l.touch_u[h, 2 * k] + ua
+            l.touch_u[h, 2 * k + 1] = l.touch_u[h, 2 * k + 1] + ul
+    else:
+        e = bounded(w * 12 + 6 * side + k)
+        l.cx_ang[e] = xa
+        l.cx_lin[e] = xl
+        l.cu_ang[e] = ua
+        l.cu_lin[e] = ul
+        l.cv_ang[e] = va
+        l.cv_lin[e] = vl
 
 
-@outline("mdgl", "w c", when="rolling")
+@outline("mdgl", "w c summed", when="rolling")
 @ti.func
-def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32):
+def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, c: ti.i32,
+                    summed: ti.i32):  # fmt: skip
     """The same of a contact that rolls."""
     zero = vec3(0.0, 0.0, 0.0)
     b1 = bounded(w * m.nbody + d.con_body1[c])
@@ -177,9 +180,7 @@ def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
     d.l_ang[b1] = zero
     d.l_lin[b1] = zero
     for k in range(6):
-        y = vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
-        omega = vec3(ti.cast(k == 3, real), ti.cast(k == 4, real), ti.cast(k == 5, real))
-        u = y[0] * d.con_normal[c] + y[1] * d.con_tangent1[c] + y[2] * d.con_tangent2[c]
+        y, u, omega = unit_motion(d, c, k, summed, r2)
         d.l_ang[b2] = omega
         d.l_lin[b2] = u - omega.cross(r2)
         for side in range(2):
@@ -190,7 +191,7 @@ def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
         constraint_block_vjp(m, d, g, w, c, y)
         for side in range(2):
             h = b2 if side else b1
-            keep_motion(d, g, l, w, h, 6 * side + k, g.u_ang[h], g.u_lin[h], g.vel_ang[h], g.vel_lin[h])
+            keep_motion(d, g, l, w, h, k, side, summed, g.u_ang[h], g.u_lin[h], g.vel_ang[h], g.vel_lin[h])
 
 
 @ti.func

@@ -83,13 +83,17 @@ class Linearizer:
         self.sim._derive()
         self.parameters = None
         self.kernel = WorldsKernel(self.sim, LINEARIZE, packs)
-        self.A = linear["lin_A"][: sim.worlds * n * n].reshape(sim.worlds, n, n)
-        self.B = linear["lin_B"][: sim.worlds * n * m.nu].reshape(sim.worlds, n, m.nu)
+        # A and B lie one behind the other, and are handed out by one copy of both
+        self.sizes, first = (sim.worlds, n, m.nu), linear.starts["lin_A"]
+        self.second = linear.starts["lin_B"] - first
+        self.found = linear.blocks["real"][first : first + self.second + sim.worlds * n * m.nu]
+        self.A, self.B = (x[0] for x in self._parts(self.found[None]))
         self.states = state_of(self.sim.pack), state_of(sim.pack)
         self.spare = []
 
     def __call__(self, sim, frame_skip):
-        frame_skip = whole("frame_skip", frame_skip)
+        if frame_skip.__class__ is not int or frame_skip < 1:
+            frame_skip = whole("frame_skip", frame_skip)
         sim.check_state()
         if self.parameters is not sim._checked_theta:  # another object where a parameter has changed
             for b in s.MODEL:
@@ -98,20 +102,26 @@ class Linearizer:
             self.parameters = sim._checked_theta
         copy(*self.states)
         self._step()
-        A, B = self._room()
-        A[...], B[...] = self.A, self.B
+        both, A, B = self._room()
+        both[...] = self.found
         for _ in range(frame_skip - 1):
             self._step()
             A, B = self.A @ A, self.A @ B + self.B
         return A, B
 
     def _room(self):
-        """Arrays for A and B; made by the dozen, since to allocate one takes longer than to fill it."""
+        """Memory for A and B, and both in it; made by the dozen, since to allocate takes longer than to fill it."""
         if not self.spare:
-            n = min(max(SPARE // self.A.size, 1), 16)
-            A, B = (np.empty((n, *x.shape), x.dtype) for x in (self.A, self.B))
-            self.spare = list(zip(A, B, strict=True))
+            n = min(max(SPARE // self.found.size, 1), 16)
+            memory = np.empty((n, self.found.size), self.found.dtype)
+            self.spare = list(zip(memory, *self._parts(memory), strict=True))
         return self.spare.pop()
+
+    def _parts(self, memory):
+        """A and B in rows of memory that hold both."""
+        (worlds, n, nu), rows = self.sizes, len(memory)
+        A, B = memory[:, : worlds * n * n], memory[:, self.second : self.second + worlds * n * nu]
+        return A.reshape(rows, worlds, n, n), B.reshape(rows, worlds, n, nu)
 
     def _step(self):
         self.kernel.once(COST)

@@ -28,8 +28,14 @@ from engine.math.types import real, vec3
 
 @ti.func
 def own_rates(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, implicit: ti.i32):
-    """Base to tip: psi, phi, sig and the like of the dofs; each body's own force, momentum and N."""
+    """Base to tip: the motions U of qacc and, with `implicit`, Q of d.ma; psi, phi, sig and the like of the dofs; each
+    body's own force, momentum and N."""
     nv = m.nv
+    zero = vec3(0.0, 0.0, 0.0)
+    d.u_ang[w * m.nbody] = zero
+    d.u_lin[w * m.nbody] = zero
+    d.q_ang[w * m.nbody] = zero
+    d.q_lin[w * m.nbody] = zero
     for b in range(1, m.nbody):
         o = bounded(w * m.nbody + b)
         p = bounded(w * m.nbody + m.body_parentid[b])
@@ -89,27 +95,30 @@ def own_rates(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, i
                     a = d.ma[w, k]
                     qa = qa + a * d.cdof_ang[i]
                     ql = ql + a * d.cdof_lin[i]
-        h = bounded(w * m.nbody + b)
+        d.u_ang[o] = ua
+        d.u_lin[o] = ul
         mass = m.body_mass[b]
         r = d.xipos[o] - origin(m, d, w, b)
         idiag = d.inertia_diag[o]
         ioff = d.inertia_off[o]
         fa, fl = own_force(mass, r, idiag, ioff, va, vl, aa, al)
-        l.cf_ang[h] = fa
-        l.cf_lin[h] = fl
+        l.cf_ang[o] = fa
+        l.cf_lin[o] = fl
         if implicit:
-            fa, fl = inertia_mul(mass, r, idiag, ioff, d.q_ang[o], d.q_lin[o])
-            l.cw_ang[h] = fa
-            l.cw_lin[h] = fl
+            d.q_ang[o] = qa
+            d.q_lin[o] = ql
+            fa, fl = inertia_mul(mass, r, idiag, ioff, qa, ql)
+            l.cw_ang[o] = fa
+            l.cw_lin[o] = fl
         p2 = 2.0 * mass * (vl + va.cross(r))
-        l.cp[h] = p2
+        l.cp[o] = p2
         # N x = va x (2 J - tr J) x + r x (x x p2)
         kd = 2.0 * idiag - (idiag[0] + idiag[1] + idiag[2])
         rp = r.dot(p2)
         for c, n in ti.static(enumerate((l.cn0, l.cn1, l.cn2))):
             e = vec3(0.0, 0.0, 0.0)
             e[c] = 1.0
-            n[h] = va.cross(sym_mul(kd, 2.0 * ioff, e)) + rp * e - r[c] * p2
+            n[o] = va.cross(sym_mul(kd, 2.0 * ioff, e)) + rp * e - r[c] * p2
 
 
 @ti.func

@@ -21,15 +21,16 @@ def untouched(m: ti.template(), l: ti.template(), w: ti.i32):
 
 @ti.func
 def touch(m: ti.template(), l: ti.template(), w: ti.i32, b: ti.i32):
-    """Body b has sums of contacts: matrices of wrenches by its pose, by U and by V, and F (constraint/derivatives.py).
-    Of a matrix the numbers 2 k and 2 k + 1 are row k: by the angular and by the linear part of a motion."""
+    """Body b has sums of contacts: matrices of wrenches by its pose and by U, and F (constraint/derivatives.py). Of a
+    matrix the numbers 2 k and 2 k + 1 are row k, the torque and the force of a unit motion L: k < 3 turns about the
+    axes, k >= 3 goes along them. That by U is symmetric, and that by V is B times it."""
     h = bounded(w * m.nbody + b)
     if l.touched[h] == 0:
         l.touched[h] = 1.0
         zero = vec3(0.0, 0.0, 0.0)
         l.touch_ang[h] = zero
         l.touch_lin[h] = zero
-        for T in ti.static((l.touch_x, l.touch_u, l.touch_v)):
+        for T in ti.static((l.touch_x, l.touch_u)):
             for k in range(12):
                 T[h, k] = zero
 
@@ -44,7 +45,7 @@ def hand_on(m: ti.template(), l: ti.template(), w: ti.i32, b: ti.i32):
         y = bounded(w * m.nbody + p)
         l.touch_ang[y] = l.touch_ang[y] + l.touch_ang[h]
         l.touch_lin[y] = l.touch_lin[y] + l.touch_lin[h]
-        for T in ti.static((l.touch_x, l.touch_u, l.touch_v)):
+        for T in ti.static((l.touch_x, l.touch_u)):
             for k in range(12):
                 T[y, k] = T[y, k] + T[h, k]
 
@@ -93,18 +94,16 @@ def touched_dof(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
     nv = m.nv
     ld = m.ld
     width = STRIP * row_strips(m)
+    rate = l.touched[w * m.nbody]
     e = bounded(w * nv + i)
     sa = d.cdof_ang[e]
     sl = d.cdof_lin[e]
-    va, vl = wrench_of(l.touch_v, h, sa, sl)
+    ka, kl = wrench_of(l.touch_u, h, sa, sl)
     qa, ql = wrench_of(l.touch_x, h, sa, sl)
-    ya, yl = wrench_of(l.touch_u, h, l.kap_ang[e], l.kap_lin[e])
-    za, zl = wrench_of(l.touch_v, h, l.psi_ang[e], l.psi_lin[e])
-    qa = qa + ya + za
-    ql = ql + yl + zl
+    ya, yl = wrench_of(l.touch_u, h, l.kap_ang[e] + rate * l.psi_ang[e], l.kap_lin[e] + rate * l.psi_lin[e])
+    qa = qa + ya
+    ql = ql + yl
     xa, xl = seen_along(l.touch_x, h, sa, sl)
-    ka, kl = seen_along(l.touch_u, h, sa, sl)
-    pa, pl = seen_along(l.touch_v, h, sa, sl)
     ta, tl = cross_force(sa, sl, l.touch_ang[h], l.touch_lin[h])
     xa = xa + ta
     xl = xl + tl
@@ -116,14 +115,15 @@ def touched_dof(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
         q = qa.dot(ua) + ql.dot(ul)
         if m.dof_group[j] == m.dof_group[i]:
             q = q - ta.dot(ua) - tl.dot(ul)
+        v = rate * (ka.dot(ua) + kl.dot(ul))
         x = o + j * width + i
         l.lin_rows[x] = l.lin_rows[x] + q
-        l.lin_rows[x + ld] = l.lin_rows[x + ld] + va.dot(ua) + vl.dot(ul)
+        l.lin_rows[x + ld] = l.lin_rows[x + ld] + v
         if j != i:
             x = o + i * width + j
             l.lin_rows[x] = (
-                l.lin_rows[x] + xa.dot(ua) + xl.dot(ul) + ka.dot(l.kap_ang[y]) + kl.dot(l.kap_lin[y])
-                + pa.dot(l.psi_ang[y]) + pl.dot(l.psi_lin[y])
+                l.lin_rows[x] + xa.dot(ua) + xl.dot(ul) + ka.dot(l.kap_ang[y] + rate * l.psi_ang[y])
+                + kl.dot(l.kap_lin[y] + rate * l.psi_lin[y])
             )  # fmt: skip
-            l.lin_rows[x + ld] = l.lin_rows[x + ld] + pa.dot(ua) + pl.dot(ul)
+            l.lin_rows[x + ld] = l.lin_rows[x + ld] + v
         j = m.tree_parent[j]

@@ -20,14 +20,16 @@ class Stance:
 
     model; qpos0: where it starts. A robot that comes to rest on its feet when nothing drives it (or its servos hold
     the start's angles) stands as it then does; any other one stands in the pose of its start, lowered or lifted until
-    it touches the ground (a plane).
+    it touches the ground (a plane), as all do without `settle`.
 
     qpos (nq,): standing. steady: whether it does so by itself. height: of the root above the ground then, m, at least
     0.05. ctrl (nu,): what holds servos there, zero for motors. scale (nu,): half the range of the controls, 1 where
     there is none.
     """
 
-    def __init__(self, model: Model, qpos0: Any = None, angle: float = 0.7, drop: float = 0.3) -> None:
+    def __init__(
+        self, model: Model, qpos0: Any = None, angle: float = 0.7, drop: float = 0.3, settle: bool = True,
+    ) -> None:  # fmt: skip
         m, self.root = model, find_root(model, "standing")
         self.model = model
         self.qpos0 = np.array(m.qpos0 if qpos0 is None else qpos0, float)
@@ -38,7 +40,7 @@ class Stance:
         self.qpos = self._lowered(m)
         settled = self._settled(m)
         self.steady = settled is not None
-        if self.steady:
+        if self.steady and settle:
             self.qpos, self.ctrl = settled, holding(m, settled)
         self.height = max(self._trunk(m, self.qpos), 0.05)
 

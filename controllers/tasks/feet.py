@@ -18,6 +18,7 @@ FLAT, TURN = 5, 0.2  # joints; share of a robot's height for which a radian of a
 SAMPLES = 512  # random poses in which a limb's reach is looked for
 BENT = 0.8  # of its reach that a leg without a pose of its own stands on
 KNEES, GUESS = 0.05, 0.25  # of its height that flat feet are raised by; of the way to the middle of joints' ranges
+OVER = 0.05  # rad or m beyond its range: a joint that rests at its limit gives a little
 SINGULAR = 0.08  # least ratio of what a leg can do across to along: less is a straight leg
 
 
@@ -68,8 +69,8 @@ def feet_of(model, root, qpos):
 
 
 def _limb(m, trunk, body):
-    """The body next to the trunk on the way from it to `body`; None for what is no limb of it."""
-    while body > 0 and m.body_parentid[body] != trunk:
+    """The first body that moves on the way from the trunk to `body`; None for what is no limb of it."""
+    while body > 0 and m.body_weldid[m.body_parentid[body]] != m.body_weldid[trunk]:
         body = int(m.body_parentid[body])
     return body if body > 0 and m.body_dofnum[body] else None
 
@@ -120,7 +121,7 @@ def stands_straight(model, feet, qpos):
     sim.forward()
     for f in feet:
         at, low, high = ranges(model, f.dofs)
-        if (qpos[at] < low - 1e-6).any() or (qpos[at] > high + 1e-6).any():
+        if (qpos[at] < low - OVER).any() or (qpos[at] > high + OVER).any():
             return True
         values = np.linalg.svd(f.point.jacobian(sim.data)[0][:, f.dofs], compute_uv=False)
         if values[min(len(f.dofs), 3) - 1] < SINGULAR * values[0]:
@@ -157,18 +158,18 @@ def _below_hips(m, feet, qpos):
     for f in feet:
         at, low, high = ranges(m, f.dofs)
         low, high = np.maximum(low, qpos[at] - np.pi), np.minimum(high, qpos[at] + np.pi)
-        q[:, at] = rng.uniform(np.minimum(low, high), np.maximum(low, high), (SAMPLES, len(at)))
+        q[1:, at] = rng.uniform(np.minimum(low, high), np.maximum(low, high), (SAMPLES, len(at)))[1:]
     sim.reset(q)
     sim.forward()
     targets, nearest = np.zeros((1, len(feet), 3)), qpos.copy()
+    ways = [f.point.place(sim.data) - _hips(m, sim, f) for f in feet]
+    reach = np.median([np.linalg.norm(way, axis=1).max() for way in ways])
     for k, f in enumerate(feet):
-        place, hips = f.point.place(sim.data), _hips(m, sim, f)
-        down, beside = (hips - place)[:, 2], np.linalg.norm((place - hips)[:, :2], axis=1)
-        reach = down[beside < 0.3 * down.max()].max()
-        targets[0, k] = hips[0] - [0, 0, BENT * reach]
+        hips = _hips(m, sim, f)[0]
+        targets[0, k] = hips - [0, 0, BENT * reach]
         at, _, _ = ranges(m, f.dofs)
         # of all poses that are about there the one that bends least
-        off = np.linalg.norm(place - targets[0, k], axis=1) / reach
+        off = np.linalg.norm(ways[k] + [0, 0, BENT * reach], axis=1) / reach
         nearest[at] = q[np.argmin(off + 0.1 * np.abs(q[:, at] - qpos[at]).max(axis=1))][at]
     one = Simulator(m)
     for _ in range(4):

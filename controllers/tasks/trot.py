@@ -88,7 +88,8 @@ def footing(model, qpos, task="run"):
     stance = Stance(model, qpos)
     feet = feet_of(model, stance.root, stance.qpos)
     if can_step(feet, task) and stands_straight(model, feet, stance.qpos):
-        stance = Stance(model, bent_pose(model, feet, stance.qpos))
+        # weak servos would sag: the controls of a gait carry the weight
+        stance = Stance(model, bent_pose(model, feet, stance.qpos), settle=False)
         feet = feet_of(model, stance.root, stance.qpos)
     return stance, feet
 

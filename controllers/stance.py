@@ -64,10 +64,12 @@ class Stance:
         up, stood = (_up(q / np.linalg.norm(q, axis=-1, keepdims=True)) for q in (qpos[..., at], self.qpos[at]))
         return np.arccos(np.clip((up * stood).sum(axis=-1), -1.0, 1.0))
 
-    def walking_speed(self) -> Any:
-        """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of a
-        robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal animals, IJRR 1984)."""
-        return float(np.sqrt((0.4 if self.steady else 0.2) * GRAVITY * self.height))
+    def walking_speed(self, trots: Any = None) -> Any:
+        """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of
+        one that `trots`, by default a robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal
+        animals, IJRR 1984)."""
+        trots = self.steady if trots is None else trots
+        return float(np.sqrt((0.4 if trots else 0.2) * GRAVITY * self.height))
 
     def _lowered(self, m):
         """The start, its lowest point moved to the plane that it can touch; as it is where there is none."""

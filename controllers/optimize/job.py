@@ -225,7 +225,8 @@ class Job:
         """What plans of a run aim at, m/s: the option, what the scene asks for, or what suits the robot."""
         task = getattr(self.robot.scene, "task", None)
         asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
-        return self.options.speed or asked or self.standing().walking_speed()
+        trots = True if self.method_name == "gait" else None
+        return self.options.speed or asked or self.standing().walking_speed(trots)
 
     def standing(self):
         """How the robot stands (stance.py)."""

@@ -168,9 +168,13 @@ def _below_hips(m, feet, qpos):
         hips = _hips(m, sim, f)[0]
         targets[0, k] = hips - [0, 0, BENT * reach]
         at, _, _ = ranges(m, f.dofs)
-        # of all poses that are about there the one that bends least
+        # of all poses that are about there the one that bends least, and as the leg before
         off = np.linalg.norm(ways[k] + [0, 0, BENT * reach], axis=1) / reach
-        nearest[at] = q[np.argmin(off + 0.1 * np.abs(q[:, at] - qpos[at]).max(axis=1))][at]
+        off += 0.1 * np.abs(q[:, at] - qpos[at]).max(axis=1)
+        if k and len(feet[k - 1].dofs) == len(f.dofs):
+            before = nearest[ranges(m, feet[k - 1].dofs)[0]]
+            off += 0.2 * np.abs(q[:, at] - before)[:, 1:].max(axis=1)
+        nearest[at] = q[np.argmin(off)][at]
     one = Simulator(m)
     for _ in range(4):
         nearest = placed_at(one, feet, targets, nearest)[0]

@@ -20,14 +20,16 @@ class Stance:
 
     model; qpos0: where it starts. A robot that comes to rest on its feet when nothing drives it (or its servos hold
     the start's angles) stands as it then does; any other one stands in the pose of its start, lowered or lifted until
-    it touches the ground (a plane).
+    it touches the ground (a plane), as all do without `settle`.
 
     qpos (nq,): standing. steady: whether it does so by itself. height: of the root above the ground then, m, at least
     0.05. ctrl (nu,): what holds servos there, zero for motors. scale (nu,): half the range of the controls, 1 where
     there is none.
     """
 
-    def __init__(self, model: Model, qpos0: Any = None, angle: float = 0.7, drop: float = 0.3) -> None:
+    def __init__(
+        self, model: Model, qpos0: Any = None, angle: float = 0.7, drop: float = 0.3, settle: bool = True,
+    ) -> None:  # fmt: skip
         m, self.root = model, find_root(model, "standing")
         self.model = model
         self.qpos0 = np.array(m.qpos0 if qpos0 is None else qpos0, float)
@@ -38,7 +40,7 @@ class Stance:
         self.qpos = self._lowered(m)
         settled = self._settled(m)
         self.steady = settled is not None
-        if self.steady:
+        if self.steady and settle:
             self.qpos, self.ctrl = settled, holding(m, settled)
         self.height = max(self._trunk(m, self.qpos), 0.05)
 
@@ -62,10 +64,12 @@ class Stance:
         up, stood = (_up(q / np.linalg.norm(q, axis=-1, keepdims=True)) for q in (qpos[..., at], self.qpos[at]))
         return np.arccos(np.clip((up * stood).sum(axis=-1), -1.0, 1.0))
 
-    def walking_speed(self) -> Any:
-        """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of a
-        robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal animals, IJRR 1984)."""
-        return float(np.sqrt((0.4 if self.steady else 0.2) * GRAVITY * self.height))
+    def walking_speed(self, trots: Any = None) -> Any:
+        """m/s: of the Froude number v^2 / (g height) 0.2, at which animals of any size walk, or 0.4, a slow trot, of
+        one that `trots`, by default a robot that stands by itself (Alexander: The gaits of bipedal and quadrupedal
+        animals, IJRR 1984)."""
+        trots = self.steady if trots is None else trots
+        return float(np.sqrt((0.4 if trots else 0.2) * GRAVITY * self.height))
 
     def _lowered(self, m):
         """The start, its lowest point moved to the plane that it can touch; as it is where there is none."""

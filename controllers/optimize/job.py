@@ -9,6 +9,7 @@ from controllers.ilqr import ILQR
 from controllers.mlp import MLP
 from controllers.mpc import MPC
 from controllers.optimize.alpha_order import AlphaOrder
+from controllers.optimize.gaits import GaitSearch
 from controllers.optimize.gradient import Restarts
 from controllers.optimize.lbfgs import LBFGS
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
@@ -22,6 +23,8 @@ from controllers.tasks.follow import Follow
 from controllers.tasks.forces import period
 from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
+from controllers.tasks.track import Table, tracking
+from controllers.tasks.trot import can_step, footing
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
@@ -33,16 +36,18 @@ from engine.objectives import Effort, Reach, RunForward, Stand
 from engine.simulator import Simulator
 
 CONTROL_PERIOD = 0.01  # s, at least; a robot's timestep divides it as far as possible
+STEPPING = 0.004, 0.012  # s: of the control of a gait, and of its rows
 KNOT_PERIOD = 0.1  # s between the knots of a spline
 NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
 NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
-AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, and of that at the target
+AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
+BETWEEN = 0.1  # s, at those before
 RISING = 0.8  # of a swing-up's time, for the way up at most
 FEET = ("run", "stand")
-PLANS = {"ilqr", "mpc"}
+PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
-TASKS = ("run", "stand", "balance", "swingup", "reach", "scene")
+TASKS = ("run", "stand", "balance", "swingup", "reach", "track", "scene")
 
 
 class Job:
@@ -50,9 +55,11 @@ class Job:
 
     robot: name, model, qpos0, qvel0 and, where there are such, scene (built-in) and ctrl0 (controls at the start).
     task: one of TASKS ("scene": the objective that the scene itself states). method: one of METHODS. options: seconds
-    (None, of a reach: as it needs), window, worlds, seed, speed, horizon, site, target, push.
+    (None, of a reach: as it needs), window, worlds, seed, speed, horizon, site, target, quat, path, push.
 
-    start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach that is planned. stance: how the
+    start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach
+    or a track. table, place: of a track, what its file says and where its point is to be (rows, 3), also of a
+    reach of several targets (n, 3). stance: how the
     robot stands, of what is planned on its feet. Each None where the task has none.
     """
 
@@ -60,17 +67,26 @@ class Job:
         self.robot, self.task, self.method_name, self.options = robot, task, method, options
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
-        self.stance = self.goal = self.way = None
+        if o.quat is not None:
+            if task != "reach" or not np.linalg.norm(o.quat) > 1e-6:
+                raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach")
+            o.quat = (np.asarray(o.quat) / np.linalg.norm(o.quat)).tolist()
+        self.stance = self.goal = self.way = self.place = None
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
+        self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
-        if task in FEET and method in PLANS:
+        if method == "gait":
+            self._step_in_turn()
+            own = max(1, round(STEPPING[0] / m.opt.timestep))
+        elif task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
-        elif task == "reach" and method == "ilqr":
+        elif method == "ilqr" and o.site is not None and task in ("reach", "track"):
             own = self._pace()
+        self.table = self._table() if task == "track" else None
         self.frame_skip, self.dt = own, own * m.opt.timestep
-        self.steps = max(1, round((AT_MOST if o.seconds is None else o.seconds) / self.dt))
-        {"reach": self._aim, "balance": self._rise, "swingup": self._rise}.get(task, self._put)()
+        self.steps = max(1, round((self._longest() if o.seconds is None else o.seconds) / self.dt))
+        {"reach": self._aim, "track": self._track, "balance": self._rise, "swingup": self._rise}.get(task, self._put)()
         self.objective = self._objective()
         self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
         self.search = self._plan() if method in PLANS else self._search()
@@ -89,6 +105,15 @@ class Job:
                 qvel[root.vx] += push * np.sign(np.cos(angle))
         self.start = qpos, qvel
 
+    def _step_in_turn(self):
+        """How the robot stands, and its feet."""
+        if self.task not in FEET:
+            raise ValueError(f"--method gait: for --task run and stand, not for --task {self.task}")
+        self.stance, self.feet = footing(self.robot.model, self.robot.qpos0, self.task)
+        if not can_step(self.feet, self.task):
+            raise ModelError(f"--method gait needs four legs of two driven joints, to stand two of five; "
+                             f"{self.robot.name} has {len(self.feet)} feet")  # fmt: skip
+
     def _rise(self):
         """The pose to balance in, and where to begin: beside it, or with the weight as low as it gets."""
         m, rng = self.robot.model, np.random.default_rng(self.options.seed)
@@ -102,14 +127,67 @@ class Job:
         m, o = self.robot.model, self.options
         return max(1, round(period(m, self.start[0], Point(m, o.site).dofs) / m.opt.timestep))
 
+    def _targets(self):
+        """(n, 3), m: of a reach, one after the other; the options' own is the last of them."""
+        if self.task != "reach":
+            return np.zeros((1, 3))
+        target = np.ravel(np.asarray(self.options.target, float))
+        if not target.size or target.size % 3 or not np.isfinite(target).all():
+            raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), of each target")
+        self.options.target = target[-3:].tolist()
+        return target.reshape(-1, 3)
+
     def _aim(self):
-        """The way to the target of a reach."""
-        m, o = self.robot.model, self.options
-        if self.method_name == "ilqr":
-            self.way = way_to(m, o.site, o.target, self.start[0], self.hold, self.steps, self.dt, o.seed)
-        if self.way is not None and o.seconds is None:
+        """The way to the targets of a reach, one after the other."""
+        o = self.options
+        ways = self._ways() if self.method_name == "ilqr" else None
+        if ways is None and (o.quat is not None or len(self.targets) > 1):
+            raise ModelError("--quat and several targets: for a point that joints with an actuator of their own move "
+                             "from a fixed base, by --method ilqr")  # fmt: skip
+        if ways is None:
+            return
+        self.way, held = ways[0], [ways[0].arrival]
+        for way in ways[1:]:
+            self.way = self.way.then(way, self.dt, BETWEEN)
+            held.append(self.way.arrival)
+        if o.seconds is None:
             self.steps = min(self.steps, int(np.ceil((self.way.arrival + RESTING) / self.dt)))
-            self.way = self.way.cut(self.steps)
+        self.way = self.way.cut(self.steps)
+        if len(ways) > 1:
+            time = np.arange(self.steps + 1) * self.dt
+            self.place = np.full((self.steps + 1, 3), np.nan)
+            for target, there in zip(self.targets, held, strict=True):
+                self.place[(time >= there) & (time <= there + BETWEEN)] = target
+            self.place[time >= there] = target
+            self.way = self.way._replace(arrival=0.0)
+
+    def _ways(self):
+        """[Way, ...] to each target from the one before; None where there are none to such a point."""
+        m, o, start, ways = self.robot.model, self.options, self.start[0], []
+        for target in self.targets:
+            way = way_to(m, o.site, target, start, self.hold, self.steps // len(self.targets), self.dt, o.seed, o.quat)
+            if way is None:
+                return None
+            ways.append(way)
+            start = way.goal
+        return ways
+
+    def _table(self):
+        if self.options.path is None:
+            raise ValueError("--task track needs --path FILE, of time and joints, or of time, x, y, z with --site NAME")
+        if self.method_name != "ilqr":
+            raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr")
+        return Table(self.options.path)
+
+    def _longest(self):
+        """s, where nobody says how long: a reach takes less."""
+        return AT_MOST * len(self.targets) if self.table is None else self.table.seconds
+
+    def _track(self):
+        """The way that a table prescribes, and its first row as the start."""
+        m = self.robot.model
+        self.way, self.place = tracking(m, self.table, self.options.site, self.start[0], self.hold, self.steps, self.dt)
+        self.start = self.way.qpos[0], self.way.qvel[0]
 
     @property
     def hold(self):
@@ -125,10 +203,15 @@ class Job:
             there, rest = (Reach(m, x, **{of: slice(None)}, running=0.0) for of, x in
                            (("qpos", self.goal), ("qvel", np.zeros(m.nv))))  # fmt: skip
             return there + 0.1 * rest
+        if self.table is not None:
+            near = 0.0 if self.place is None else NEAR / min(span(m, o.site), 10.0) ** 2
+            place = None if self.place is None else placed(m, o.site)
+            return Follow(m, self.way, place, self.place, near, control_scale(m))
         if self.task == "reach":
             near = NEAR / min(span(m, o.site), 10.0) ** 2
             if self.way is not None:
-                return Follow(m, self.way, placed(m, o.site), o.target, near, control_scale(m))
+                target = o.target if self.place is None else self.place
+                return Follow(m, self.way, placed(m, o.site), target, near, control_scale(m))
             still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
             place = Reach(m, o.target, **placed(m, o.site), terminal=1.0, running=1.0)
             return near * place + still + 1e-3 * Effort()
@@ -142,7 +225,8 @@ class Job:
         """What plans of a run aim at, m/s: the option, what the scene asks for, or what suits the robot."""
         task = getattr(self.robot.scene, "task", None)
         asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
-        return self.options.speed or asked or self.standing().walking_speed()
+        trots = True if self.method_name == "gait" else None
+        return self.options.speed or asked or self.standing().walking_speed(trots)
 
     def standing(self):
         """How the robot stands (stance.py)."""
@@ -154,6 +238,11 @@ class Job:
         m, o = self.robot.model, self.options
         if self.goal is not None:
             return self._regulated()
+        if self.method_name == "gait":
+            every = max(1, round(STEPPING[1] / self.dt))
+            speed = self.speed if self.task == "run" else 0.0
+            return GaitSearch(m, self.stance, self.feet, speed, self.steps, self.frame_skip, every, self.start,
+                              2 * o.worlds, o.seed, self.measure)  # fmt: skip
         if self.method_name == "mpc" and self.task in FEET:
             speed = self.speed if self.task == "run" else 0.0
             return walk_plan(m, self.start, self.steps * self.dt, speed, horizon=o.horizon, seed=o.seed,
@@ -211,7 +300,7 @@ class Job:
     def before(self):
         """A tape with the rollout that the search began with, one world."""
         if self.method_name in PLANS:
-            rest = np.zeros(self.robot.model.nu) if self.way is None else self.hold
+            rest = self.hold if self.way is not None or self.method_name == "gait" else np.zeros(self.robot.model.nu)
             return self._play(np.tile(rest, (self.steps, 1)))
         return self._play(self._with(self.search.problem.first))
 
@@ -219,7 +308,8 @@ class Job:
         """(tape with the rollout, controller) of the best that was found."""
         if self.method_name in PLANS:
             controller = self.search.controller()
-            return self._play(controller, self.steps if self.goal is not None else len(controller.K)), controller
+            whole = self.goal is not None or self.method_name == "gait"
+            return self._play(controller, self.steps if whole else len(controller.K)), controller
         controller = self._with(self.search.best_params)
         return self._play(controller), controller
 

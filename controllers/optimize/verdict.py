@@ -14,9 +14,11 @@ from engine.model.constants import HINGE
 from engine.objectives.ready import Quantity
 
 WITHIN = 2e-3  # m: a target is reached where the site stays this near
+TURNED = np.radians(1.0)  # rad: and its frame as asked, where that is asked for
 HELD = 0.05  # s: at least, before the end
 STILL = 0.05  # rad/s or m/s: slower is at rest
 SHARE = 0.5  # of the speed that a run aims at, or that suits the robot's size
+ON_PLACE, ON_WAY, ONTO = 5e-3, 0.05, 0.1  # m of a point, rad or m of joints: near enough on a way, after so many s
 SETTLING = 0.25  # share of a run in which it may gather speed
 UPRIGHT = 0.2  # rad: nearer than this to its pose a robot balances
 SLOW = 1.0  # rad/s: and no joint is faster
@@ -54,7 +56,7 @@ def verdict(job, trajectory):
         found = _of_goals(job.robot.scene.task, trial)
     else:
         found = {"run": _of_run, "stand": _of_stand, "balance": _of_balance, "swingup": _of_balance,
-                 "reach": _of_reach, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
+                 "reach": _of_reach, "track": _of_track, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
@@ -189,7 +191,50 @@ def _of_reach(job, trajectory):
     if not hints and away.min() < 2 * away[-1] and away[-1] > WITHIN:
         hints = [f"more --seconds than {_duration(trajectory):g}", "more --iterations or a larger --budget"]
     held = _duration(trajectory) - numbers.get("reached_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
+    targets = getattr(job, "targets", ())
+    if len(targets) > 1:
+        numbers["targets_reached"] = in_turn(place, targets)
+        text += f"; {numbers['targets_reached']} of {len(targets)} targets reached in turn"
+        held &= numbers["targets_reached"] == len(targets)
+    if getattr(o, "quat", None) is not None:
+        sine = np.linalg.norm(Point(m, o.site).turn_to(sim.data, o.quat), axis=1)[time >= time[-1] - HELD - 1e-9] / 2
+        numbers["turned_off"] = 2 * float(np.arcsin(min(sine.max(), 1.0)))
+        text += f", turned {np.degrees(numbers['turned_off']):.2f} degrees from what was asked"
+        held &= numbers["turned_off"] <= TURNED
     return Verdict(bool(held and speed < STILL), text, numbers, hindered, hints)
+
+
+def in_turn(place, targets):
+    """How many targets (n, 3) a point at `place` (rows, 3) comes to one after the other, from the first on."""
+    row = 0
+    for k, target in enumerate(targets):
+        near = np.linalg.norm(place[row:] - target, axis=1) <= WITHIN
+        if not near.any():
+            return k
+        row += int(np.argmax(near))
+    return len(targets)
+
+
+def _of_track(job, trajectory):
+    """How far the robot is from its way, after it has come onto it: a point, or the joints of the table."""
+    m, way, time = job.robot.model, job.way, times_of(trajectory)[:, 0]
+    if job.place is not None:
+        off = np.linalg.norm(Quantity(m, **placed(m, job.options.site)).of(trajectory)[:, 0] - job.place, axis=-1)
+        who, unit, scale, most = job.options.site, "mm", 1e3, ON_PLACE
+    else:
+        joints = m.dof_jntid[way.dofs]
+        each = np.abs(trajectory.qpos[:, 0] - way.qpos)[:, m.jnt_qposadr[joints]]
+        off, worst = each.max(axis=1), int(joints[np.argmax(each.max(axis=0))])
+        who, most = f"joint {m.joint_names[worst] or worst}", ON_WAY
+        unit, scale = ("degrees", 180 / np.pi) if m.jnt_type[worst] == HINGE else ("mm", 1e3)
+    off = off[time - time[0] >= min(ONTO, 0.5 * _duration(trajectory))]
+    numbers = {"off_most": float(off.max()), "off_mean": float(off.mean()), "off_at_end": float(off[-1])}
+    text = (f"{who} is at most {scale * off.max():.2f} {unit} off its way (asked: {scale * most:.3g}), "
+            f"{scale * off.mean():.2f} in the mean, for {_duration(trajectory):.1f} s")  # fmt: skip
+    hindered = [f"the way asks for {way.share:.0%} of what the actuators can"] if way.share > 1.0 else []
+    if way.away > WITHIN:
+        hindered.append(f"it leads {100 * way.away:.1f} cm beyond what the robot can reach")
+    return Verdict(bool(off.max() <= most), text, numbers, hindered, ["a slower way"] if way.share > 1.0 else [])
 
 
 def _of_scene(job, trajectory):

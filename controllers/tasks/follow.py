@@ -13,13 +13,13 @@ class Follow(Objective):
     """Integral of JOINTS |q - q*|^2 + SPEED |v - v*|^2 + CONTROLS |(u - u*) / range|^2, and once the way has arrived of
     near |place - target|^2; the last row counts `last` seconds.
 
-    way: a Way, whose `dofs` move. place: what `Quantity` takes. limits (nu,): half the range of each control, 1 where
-    there is none.
+    way: a Way, whose `dofs` move. place: what `Quantity` takes, or None; target (3,) or (rows, 3), in which
+    a row that is not a number asks for nothing. limits (nu,): half the range of each control, 1 where there is none.
     """
 
     def __init__(self, model, way, place, target, near, limits, last=0.1):
         self.at, self.dofs = model.jnt_qposadr[model.dof_jntid[way.dofs]], way.dofs
-        self.way, self.quantity, self.target = way, Quantity(model, **place), np.asarray(target, float)
+        self.way, self.quantity, self.target = way, place and Quantity(model, **place), target
         self.near, self.limits, self.last = near, limits, last
 
     def evaluate(self, trajectory):
@@ -32,12 +32,16 @@ class Follow(Objective):
         cost = (weight * (JOINTS * np.square(off).sum(axis=-1) + SPEED * np.square(fast).sum(axis=-1))).sum(axis=0)
         bars["qpos"][..., self.at] = 2 * JOINTS * weight[..., None] * off
         bars["qvel"][..., self.dofs] = 2 * SPEED * weight[..., None] * fast
+        u = (t.ctrl - way.ctrl[:, None]) / self.limits
+        bars["ctrl"] = 2 * CONTROLS * step * u / self.limits
+        cost = cost + CONTROLS * step * np.square(u).sum(axis=(0, 2))
+        if self.quantity is None:
+            return cost, bars
         there = np.arange(len(weight)) * step >= way.arrival - 1e-9
         there[-1] = True
         weight = self.near * weight * there[:, None]
-        missed = self.quantity.of(t) - self.target
-        cost = cost + (weight * np.square(missed).sum(axis=-1)).sum(axis=0)
+        target = np.asarray(self.target, float)
+        missed = self.quantity.of(t) - (target[:, None] if target.ndim == 2 else target)
+        missed = np.where(np.isfinite(missed), missed, 0.0)
         bars["sensordata"] = self.quantity.bars(t, 2 * weight[..., None] * missed)["sensordata"]
-        u = (t.ctrl - way.ctrl[:, None]) / self.limits
-        bars["ctrl"] = 2 * CONTROLS * step * u / self.limits
-        return cost + CONTROLS * step * np.square(u).sum(axis=(0, 2)), bars
+        return cost + (weight * np.square(missed).sum(axis=-1)).sum(axis=0), bars

@@ -12,6 +12,7 @@ from engine.model.constants import HINGE, SLIDE, TRN_JOINT
 
 ROUNDS = 80
 LEAST = 1e-9  # m^2, of the damping
+ARM = 0.2  # m: a target's turn of one radian counts as much
 STRIDE = 0.5  # rad or m, of one round at most
 NEAR = 1e-5  # m: the target is reached
 
@@ -20,18 +21,28 @@ class Point:
     """A point that moves with a robot: `name` of a site, else of a body, else of a geom."""
 
     def __init__(self, model, name):
-        m = self.model = model
+        m = model
         if name in m.site_names:
             k = m.site(name)
-            self.kind, self.body, self.offset = "site", int(m.site_bodyid[k]), m.site_pos[k]
+            self._fix(m, "site", int(m.site_bodyid[k]), m.site_pos[k], m.site_quat[k])
         elif name in m.body_names:
-            self.kind, self.body, self.offset = "body", m.body(name), np.zeros(3)
+            self._fix(m, "body", m.body(name), np.zeros(3))
         elif name in m.geom_names:
             k = m.geom(name)
-            self.kind, self.body, self.offset = "geom", int(m.geom_bodyid[k]), m.geom_pos[k]
+            self._fix(m, "geom", int(m.geom_bodyid[k]), m.geom_pos[k], m.geom_quat[k])
         else:
             raise ModelError(f"no site, body or geom {name!r}; there are the sites {m.site_names}, "
                              f"the bodies {m.body_names}")  # fmt: skip
+
+    @classmethod
+    def on(cls, model, body, offset):
+        """The point at `offset` (3,) in the frame of a body, by number."""
+        made = cls.__new__(cls)
+        made._fix(model, "body", int(body), np.asarray(offset, float))
+        return made
+
+    def _fix(self, model, kind, body, offset, quat=(1.0, 0.0, 0.0, 0.0)):
+        m, self.model, self.kind, self.body, self.offset, self.quat = model, model, kind, body, offset, np.array(quat)
         self.dofs = []  # that move it
         b = self.body
         while b > 0 and not m.body_dofnum[b]:
@@ -47,6 +58,17 @@ class Point:
         u = quat[:, 1:]
         turn = 2 * np.cross(u, np.cross(u, self.offset) + quat[:, :1] * self.offset)
         return data.xpos[:, self.body] + self.offset + turn
+
+    def turn_to(self, data, goal):
+        """(worlds, 3): twice the sine of half the angle by which the point's frame is turned from the unit quaternion
+        `goal` (4,), about the axis in the world that turns it there."""
+        return turn_to(times(data.xquat[:, self.body], self.quat), goal)
+
+    def turning(self, data):
+        """(worlds, 3, nv): the angular velocity of the point's frame for a unit of each velocity."""
+        out = np.zeros((len(data.xpos), 3, self.model.nv))
+        out[:, :, self.dofs] = np.swapaxes(data.dof_ang[:, self.dofs], 1, 2)
+        return out
 
     def jacobian(self, data):
         """(worlds, 3, nv): velocity of the point for a unit of each velocity."""
@@ -77,9 +99,23 @@ def ranges(model, dofs):
     return model.jnt_qposadr[j], low, high
 
 
-def reaching(sim, point, target, starts, dofs):
+def times(a, b):
+    """Products of quaternions (..., 4)."""
+    w, u, x, v = a[..., :1], a[..., 1:], b[..., :1], b[..., 1:]
+    return np.concatenate([w * x - (u * v).sum(axis=-1, keepdims=True), w * v + x * u + np.cross(u, v)], axis=-1)
+
+
+def turn_to(quat, goal):
+    """(worlds, 3), in the world's axes: twice the sine of half the angle from unit quaternions (worlds, 4) to `goal`
+    (4,), along the axis; the shorter way round."""
+    off = times(np.asarray(goal, float), quat * [1, -1, -1, -1])
+    return 2.0 * off[:, 1:] * np.where(off[:, :1] < 0, -1.0, 1.0)
+
+
+def reaching(sim, point, target, starts, dofs, quat=None):
     """(qpos (worlds, nq), away (worlds,)): from each of `starts` (worlds, nq) moved in `dofs` alone, and how far (m)
-    the point is from the target (3,) then. sim: a Simulator with as many worlds."""
+    the point is from the target (3,) or (worlds, 3) then; where its frame is to be turned like `quat` (4,), the turn
+    counts, too, a radian as `ARM`. sim: a Simulator with as many worlds."""
     dofs = np.asarray(dofs, int)
     at, low, high = ranges(sim.model, dofs)
     q = np.array(starts, float)
@@ -88,18 +124,21 @@ def reaching(sim, point, target, starts, dofs):
     for _ in range(ROUNDS):
         sim.reset(q)
         sim.forward()
-        error = target - point.place(sim.data)
+        error, J = target - point.place(sim.data), point.jacobian(sim.data)[:, :, dofs]
+        if quat is not None:
+            error = np.concatenate([error, ARM * point.turn_to(sim.data, quat)], axis=1)
+            J = np.concatenate([J, ARM * point.turning(sim.data)[:, :, dofs]], axis=1)
         away = np.linalg.norm(error, axis=1)
         better = away < least
         best[better], least[better] = q[better], away[better]
         if (least < NEAR).all():
             break
-        J = point.jacobian(sim.data)[:, :, dofs]
         # a joint at its limit that would go on is held, and the others are asked again
         held = np.zeros(q[:, at].shape, bool)
         for _ in range(2):
             free = np.where(held[:, None], 0.0, J)
-            H = np.einsum("wia,wja->wij", free, free) + (0.5 * away**2 + LEAST)[:, None, None] * np.eye(3)
+            damping = (0.5 * away**2 + LEAST)[:, None, None] * np.eye(error.shape[1])
+            H = np.einsum("wia,wja->wij", free, free) + damping
             step = np.einsum("wia,wi->wa", free, np.linalg.solve(H, error[:, :, None])[:, :, 0])
             beyond = q[:, at] + step
             held |= (beyond < low) & (q[:, at] <= low) | (beyond > high) & (q[:, at] >= high)

@@ -38,6 +38,14 @@ class Way(NamedTuple):
     share: float
     touches: bool
 
+    def then(self, other, dt, rest):
+        """This way, a rest of so many seconds at its end, and another one from there."""
+        first = self.cut(min(int(np.ceil((self.arrival + rest) / dt)), len(self.ctrl)))
+        arrays = {n: np.concatenate([getattr(first, n)[: len(first.ctrl)], getattr(other, n)]) for n in
+                  ("qpos", "qvel", "ctrl")}  # fmt: skip
+        return other._replace(**arrays, away=max(self.away, other.away), arrival=len(first.ctrl) * dt + other.arrival,
+                              share=max(self.share, other.share), touches=self.touches or other.touches)  # fmt: skip
+
     def cut(self, steps):
         """The first so many control steps of it."""
         return self._replace(qpos=self.qpos[: steps + 1], qvel=self.qvel[: steps + 1], ctrl=self.ctrl[:steps])
@@ -49,19 +57,19 @@ def smooth(x):
     return (x**3 * (10 - 15 * x + 6 * x**2), 30 * x**2 * (1 - x) ** 2, 60 * x * (1 - x) * (1 - 2 * x))
 
 
-def way_to(model, name, target, start, ctrl0, steps, dt, seed=0):
+def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     """The Way of the site, body or geom `name` from `start` (nq,) to `target` (3,) in `steps` control steps of `dt` s.
 
     ctrl0 (nu,): of the actuators that do not move it. Of the poses that reach the target, from `STARTS` beginnings, the
     one that is there first, without touching anything on the way. None where no joint with an actuator of its own moves
-    the point, or where the robot's base is free.
+    the point, or where the robot's base is free. quat (4,): how its frame is to be turned there, in the world.
     """
     m, point, actuated = model, Point(model, name), driven(model)
     dofs = [i for i in point.dofs if i in actuated]
     if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
         return None
     start, target = np.asarray(start, float), np.asarray(target, float)
-    goals, away = _poses(m, point, target, start, dofs, np.random.default_rng(seed))
+    goals, away = _poses(m, point, target, start, dofs, np.random.default_rng(seed), quat)
     found = [_judged(m, start, goal, ctrl0, steps * dt) for goal in goals]
     best = min(found, key=lambda j: (j.touches, j.slow, j.arrival))
     x, tangent = np.arange(steps + 1) * dt / best.arrival, difference(m, start, best.goal)
@@ -71,14 +79,14 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0):
     return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
 
 
-def _poses(m, point, target, start, dofs, rng):
+def _poses(m, point, target, start, dofs, rng, quat=None):
     """(poses, away): some in which the point is as near to the target as it gets, those next to the start first; m."""
     at, low, high = ranges(m, dofs)
     bounded = np.isfinite(low) & np.isfinite(high)
     low, high = np.where(bounded, low, start[at] - np.pi), np.where(bounded, high, start[at] + np.pi)
     starts = np.tile(start, (STARTS, 1))
     starts[1:, at] = rng.uniform(low, high, (STARTS, len(dofs)))[1:]
-    goals, away = reaching(Simulator(m, STARTS), point, target, starts, dofs)
+    goals, away = reaching(Simulator(m, STARTS), point, target, starts, dofs, quat)
     turning = at[(m.jnt_type[m.dof_jntid[dofs]] == HINGE) & ~bounded]
     goals[:, turning] = start[turning] + (goals[:, turning] - start[turning] + np.pi) % (2 * np.pi) - np.pi
     good = np.flatnonzero(away <= max(NEAR, away.min() + NEAR))

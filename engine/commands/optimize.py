@@ -21,8 +21,8 @@ from engine.commands.common import (
 )
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
-METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "ilqr", "mpc")
-TASKS = ("run", "stand", "balance", "swingup", "reach", "scene")
+METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
+TASKS = ("run", "stand", "balance", "swingup", "reach", "track", "scene")
 
 
 def add(commands):
@@ -31,7 +31,8 @@ def add(commands):
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
     o.add_argument("--method", choices=METHODS, default=None,
-                   help="default: mpc for a robot that can fall, windows for one that cannot, ilqr for other tasks")
+                   help="default: gait for a file's robot on four legs or more, mpc for another that can fall, windows "
+                   "for one that cannot, ilqr for other tasks")  # fmt: skip
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
@@ -42,8 +43,13 @@ def add(commands):
     o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
-    o.add_argument("--site", help="--task reach: the site, body or geom to bring to the target")
-    o.add_argument("--target", type=float, nargs=3, metavar=("X", "Y", "Z"), help="--task reach: m, in the world")
+    o.add_argument("--site", help="--task reach, track: the site, body or geom to bring to the target")
+    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach: m, in the world; several "
+                   "are reached one after the other")  # fmt: skip
+    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach: how its frame is "
+                   "to be turned there, in the world")  # fmt: skip
+    o.add_argument("--path", type=Path, help="--task track: CSV or NPZ of time (s) and joints (rad, m), or of time and "
+                   "x, y, z (m) of --site")  # fmt: skip
     o.add_argument("--push", type=float, default=None, help="--task stand, run: m/s that the robot is given at the "
                    "start, in a direction that the seed chooses")  # fmt: skip
     o.add_argument("--start", metavar="KEYFRAME", help="where a file's robot starts (default: home, stand, standing, "
@@ -76,7 +82,7 @@ def run(args):
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif (task, method) != ("reach", "ilqr"):
+        elif (task, method) not in (("reach", "ilqr"), ("track", "ilqr")):
             args.seconds = 10.0 if task == "swingup" else 5.0
     return search(args, chosen, task, method)
 
@@ -114,27 +120,24 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "balance, swingup, reach" if lacking else "run, stand, reach"
+        allowed = "balance, swingup, reach, track" if lacking else "run, stand, reach, track"
         raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
     if lacking and task in ("run", "stand"):
-        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: balance, swingup, reach{own}")
+        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: balance, swingup, reach, track{own}")
 
 
 def default_method(chosen, task):
-    if task == "stand" and chosen.scene is None:
-        return "mpc"
+    if task in ("stand", "run") and chosen.scene is None:
+        from controllers.tasks.trot import can_step, footing  # starts Taichi
+
+        stance, feet = footing(chosen.model, chosen.qpos0, task)
+        # what moves in a plane and stands by itself does not fall either
+        still = task == "run" and stance.steady and not stance.free
+        return "gait" if can_step(feet, task) else "windows" if still else "mpc"
     if task != "run":
         return "ilqr"
-    if chosen.scene is not None:
-        # a scene whose episode never ends early is a robot that cannot fall
-        steady = not getattr(chosen.scene.task, "healthy_reward", 1.0)
-    else:
-        from controllers.stance import Stance  # starts Taichi
-
-        # what moves in a plane and stands by itself does not fall either
-        stance = Stance(chosen.model, chosen.qpos0)
-        steady = stance.steady and not stance.free
-    return "windows" if steady else "mpc"
+    # a scene whose episode never ends early is a robot that cannot fall
+    return "mpc" if getattr(chosen.scene.task, "healthy_reward", 1.0) else "windows"
 
 
 def search(args, chosen, task, method):
@@ -145,7 +148,8 @@ def search(args, chosen, task, method):
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
-                "target": args.target, "push": args.push, "start": args.start, "seed": args.seed,
+                "target": args.target, "quat": args.quat, "path": args.path and str(args.path), "push": args.push,
+                "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
     job = Job(chosen, task, method, args)
     with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
@@ -162,8 +166,8 @@ def carried_out(args, job, folder, began):
     from controllers.optimize.verdict import verdict
 
     out, task, method = Output(args.json), job.task, job.method_name
-    planned = method in ("ilqr", "mpc")
-    iterations = args.iterations or (None if method == "mpc" else 200 if planned else 50)
+    planned = method in ("gait", "ilqr", "mpc")
+    iterations = args.iterations or {"mpc": None, "ilqr": 200, "gait": 6}.get(method, 50)
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
     title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""

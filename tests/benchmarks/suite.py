@@ -291,7 +291,7 @@ CELLS = [
     arm("so101", (R, "so101/so101_new_calib.xml"), "gripperframe"),
     arm("so100", (R, "so100/so100.urdf"), "gripper", ("--actuators", "--kp", "50", "--kd", "1")),
     legged("go1", (R, "unitree_go1/scene.xml"), 0.6),
-    legged("go2", (R, "unitree_go2/scene.xml"), 0.6),
+    legged("go2", (R, "unitree_go2/go2.xml"), 0.6, ("--floor",)),  # its scene.xml has steps in the way
     legged("a1", (R, "unitree_a1/urdf/a1.urdf"), 0.6, (*FLAT, "--actuators", "--kp", "60", "--kd", "2")),
     legged("anymal_c", (R, "anymal_c/urdf/anymal_c.urdf"), 0.9, (*FLAT, "--actuators", "--kp", "120", "--kd", "4")),
     legged("gym_ant", ("gym", "ant.xml"), 1.0),

@@ -11,6 +11,7 @@ from controllers.stance import Stance
 from controllers.tasks.forces import period
 from controllers.tasks.kinematics import Point, driven, reaching
 from controllers.tasks.pump import pumped
+from controllers.tasks.track import Table, tracking
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from engine.commands.common import Robot, started
@@ -94,6 +95,65 @@ def test_a_way_and_the_controls_that_make_it(drive):
     drive = drive.replace("-60 60", "-.3 .3").replace('gear="20"', 'gear=".1"')
     weak = engine.load(ARM.replace("SERVOS", drive), sense="tool")
     assert way_to(weak, "tool", target, start, np.zeros(3), steps, dt).share > 1.0
+
+
+def test_inverse_kinematics_with_a_turn(arm):
+    """Of a frame that is to be turned like one in a pose that the joints can take; a turn alone counts, too."""
+    q = np.array([0.5, 0.4, 0.8])
+    sim, point = Simulator(arm, 4), Point(arm, "tool")
+    sim.reset(q)
+    sim.forward()
+    target, quat = point.place(sim.data)[0], sim.data.xquat[0, point.body].copy()
+    assert np.abs(point.turn_to(sim.data, quat)).max() < 1e-12
+    rng = np.random.default_rng(0)
+    qpos, away = reaching(sim, point, target, q + 0.3 * rng.normal(size=(4, 3)), [0, 1, 2], quat)
+    assert away.min() < 1e-5
+    np.testing.assert_allclose(qpos[np.argmin(away)], q, atol=1e-4)
+    _, away = reaching(sim, point, target, q + 0.1 * rng.normal(size=(4, 3)), [0, 1, 2], [1.0, 0.0, 0.0, 0.0])
+    assert away.min() > 0.02
+
+
+def test_tables_are_followed(arm, tmp_path):
+    """A CSV of joints and one of a point's places: their ways, and without feedback the controls stay near them."""
+    dt, t = 0.01, np.linspace(0.0, 1.5, 31)
+    path = tmp_path / "way.csv"
+    rows = np.stack([t + 3.0, 0.3 * np.sin(2 * t), 0.4 + 0.1 * t], axis=1)
+    np.savetxt(path, rows, delimiter=",", header="time,turn, bend", comments="")
+    table = Table(path)
+    assert table.seconds == pytest.approx(1.5)
+    way, place = tracking(arm, table, None, arm.key_qpos[1], np.zeros(3), 150, dt)
+    assert place is None and way.dofs.tolist() == [0, 2] and way.share < 1.0
+    np.testing.assert_allclose(way.qpos[::5, 0], rows[:, 1], atol=1e-9)
+    np.testing.assert_allclose(way.qvel[1:-1, 2], np.full(149, 0.1), atol=1e-6)
+    np.testing.assert_allclose(way.qvel[1:-1], (way.qpos[2:] - way.qpos[:-2]) / (2 * dt), atol=0.01)
+    sim = Simulator(arm)
+    sim.reset(way.qpos[0], way.qvel[0])
+    after = engine.Tape(sim, 150, frame_skip=5).rollout(way.ctrl[:, None])
+    assert np.abs(after.qpos[:, 0] - way.qpos).max() < 0.05
+    circle = {"x": 0.3 + 0.05 * np.cos(4 * t), "y": 0.05 * np.sin(4 * t), "z": np.full(31, 0.8)}
+    np.savez(tmp_path / "way.npz", time=t, **circle)
+    table = Table(tmp_path / "way.npz")
+    way, place = tracking(arm, table, "tool", arm.key_qpos[1], np.zeros(3), 150, dt)
+    assert way.away < 2e-5 and place.shape == (151, 3)
+    np.testing.assert_allclose(place[::5, 0], circle["x"], atol=1e-9)
+    sim = Simulator(arm, 151)
+    sim.reset(way.qpos)
+    sim.forward()
+    np.testing.assert_allclose(sim.data.sensordata, place, atol=2e-5)
+    assert np.abs(np.diff(way.qpos, axis=0)).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("time,turn\n0,1\n0,2\n", "which grows"), ("turn\n1\n2\n", "which grows"), ("time,turn\n0,1\n1,x\n", "turn: got"),
+     ("time,wing\n0,1\n1,1\n", "no joint 'wing'"), ("time,x,y,z\n0,1,1,1\n1,1,1,1\n", "with --site"),
+     ("time,turn\n0,1,2\n1,2,3\n", "2 names, 3 columns")],
+)  # fmt: skip
+def test_tables_that_are_none(arm, tmp_path, text, told):
+    path = tmp_path / "way.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told):
+        tracking(arm, Table(path), None, arm.qpos0, np.zeros(3), 100, 0.01)
 
 
 def test_what_no_way_is_for(arm):

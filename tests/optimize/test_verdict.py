@@ -8,7 +8,7 @@ import pytest
 import engine
 import scenes
 from controllers.optimize.job import span
-from controllers.optimize.verdict import beyond_reach, verdict
+from controllers.optimize.verdict import beyond_reach, in_turn, verdict
 from controllers.stance import Stance
 from engine.diff.trajectory import Trajectory
 
@@ -19,7 +19,8 @@ ARM = """<mujoco><worldbody><body name="base" pos="0 0 1"><joint axis="0 1 0" po
 TIME = np.linspace(0.0, 1.0, 101)
 
 
-def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, **options):
+def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
+           **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -28,7 +29,7 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
     stance = Stance(model) if task in ("run", "stand") else None
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
-                          standing=lambda: stance, goal=goal)  # fmt: skip
+                          standing=lambda: stance, goal=goal, way=way, place=place)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -74,6 +75,30 @@ def test_what_is_out_of_reach(arm):
     assert beyond_reach(arm, "hand", (0.5, 0.0, 1.0)) == 0.0
     floating = engine.load(ARM.replace('name="0" axis="0 1 0" pos="0 0 .05"', 'name="0" type="free"'))
     assert span(floating, "hand") == np.inf and beyond_reach(floating, "hand", (0.0, 0.0, 99.0)) == 0.0
+
+
+def test_targets_are_counted_in_turn():
+    place = np.stack([np.linspace(0, 1, 1001), np.zeros(1001), np.zeros(1001)], axis=1)
+    there = [(x, 0.0, 0.001) for x in (0.2, 0.5, 1.0)]
+    assert in_turn(place, there) == 3 and in_turn(place, there[::-1]) == 1
+    assert in_turn(place, [(0.3, 0.0, 0.003)]) == 0
+
+
+def test_track(arm):
+    """Joints by their angles, a point by its place; the first tenth of a second may be off."""
+    qpos = np.tile(arm.qpos0, (len(TIME), 1))
+    way = SimpleNamespace(qpos=qpos.copy(), dofs=np.array([0, 1]), share=0.5, away=0.0)
+    qpos[:, 0] += 0.03
+    qpos[:5, 0] += 1.0
+    found = judged(arm, "track", qpos, way=way, site=None)
+    assert found.solved and found.numbers["off_most"] == pytest.approx(0.03)
+    assert "1.72 degrees off its way" in found.text
+    off = judged(arm, "track", qpos + [0.0, 0.1], way=SimpleNamespace(**vars(way) | {"share": 1.3}), site=None)
+    assert off.solved is False and "100.00 mm off" in off.text and "130% of what the actuators can" in off.hindered[0]
+    place = np.zeros((len(TIME), 3))
+    found = judged(arm, "track", qpos, sensordata=place + [0.0, 0.006, 0.0], way=way, place=place, site="hand")
+    assert found.solved is False and found.numbers["off_mean"] == pytest.approx(0.006)
+    assert judged(arm, "track", qpos, sensordata=place, way=way, place=place, site="hand").solved
 
 
 def test_balance():

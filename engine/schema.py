@@ -22,7 +22,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
-    "ntendon nwrap nJten at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
+    "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly"
 )
@@ -286,6 +286,9 @@ WORK = (
     ),
     Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_slope"),
     Buffer("ten_J", "real", "nJten"),
+    Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
+    Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
+    Buffer("span_kind", "int", "nspan"),
     Buffer("act_dot", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),

@@ -51,37 +51,43 @@ def wrapped_geom(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
 
 
 @ti.func
-def span_of(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
-    """Span s: its legs, 1 or 2; whether from within; body of the geom, both ends, both places on it, the arc."""
+def find_span(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
+    """The places of span s, and what the geom does to it; all that the adjoint reads stays in d."""
+    i = bounded(w * m.nspan + s)
     x1 = site_place(m, d, w, m.span_site1[s])
     x2 = site_place(m, d, w, m.span_site2[s])
-    p1 = x1
-    p2 = x2
-    kind = PAST
-    b = 0
-    arc = real(0.0)
+    d.span_x1[i] = x1
+    d.span_x2[i] = x2
+    d.span_kind[i] = PAST
+    d.span_long[i] = 0.0
     if m.span_geom[s] >= 0:
         b, c, quat, r, cylinder, sided, side = wrapped_geom(m, d, w, s)
-        kind, p1, p2, arc = wrap(cylinder, quat, r, x1 - c, x2 - c, sided, side)
-        p1 = p1 + c
-        p2 = p2 + c
-    return kind, b, x1, x2, p1, p2, arc
+        kind, p1, p2, long, arc, sense, z = wrap(cylinder, quat, r, x1 - c, x2 - c, sided, side)
+        d.span_kind[i] = kind
+        d.span_p1[i] = p1 + c
+        d.span_p2[i] = p2 + c
+        d.span_long[i] = long
+        d.span_arc[i] = arc
+        d.span_sense[i] = sense
+        d.span_z[i] = z
+    return i
 
 
 @ti.func
-def leg_of(m: ti.template(), s: ti.i32, k: ti.i32, kind: ti.i32, b: ti.i32, x1: vec3, x2: vec3, p1: vec3, p2: vec3):
-    """Leg k of span s: its bodies and places."""
+def leg_of(m: ti.template(), d: ti.template(), s: ti.i32, i: ti.i32, k: ti.i32):
+    """Leg k of span s, which is number i of all worlds: its bodies and places."""
     b1 = m.site_bodyid[m.span_site1[s]]
     b2 = m.site_bodyid[m.span_site2[s]]
-    a = x1
-    c = x2
-    if kind != PAST:
+    a = d.span_x1[i]
+    c = d.span_x2[i]
+    if d.span_kind[i] != PAST:
+        b = m.geom_bodyid[m.span_geom[s]]
         if k == 0:
             b2 = b
-            c = p1
+            c = d.span_p1[i]
         else:
             b1 = b
-            a = p2
+            a = d.span_p2[i]
     return b1, b2, a, c
 
 
@@ -103,19 +109,23 @@ def path(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
         d.ten_J[w, e] = 0.0
     length = real(0.0)
     for s in range(m.ten_spanadr[t], m.ten_spanadr[t] + m.ten_spannum[t]):
-        kind, b, x1, x2, p1, p2, arc = span_of(m, d, w, s)
+        i = find_span(m, d, w, s)
         scale = divided(m, s)
-        length = length + scale * arc
-        for k in range(1 + ti.cast(kind != PAST, ti.i32)):
-            b1, b2, a, c = leg_of(m, s, k, kind, b, x1, x2, p1, p2)
+        length = length + scale * d.span_long[i]
+        for k in range(1 + ti.cast(d.span_kind[i] != PAST, ti.i32)):
+            b1, b2, a, c = leg_of(m, d, s, i, k)
             u, size = unit(c - a)
             length = length + scale * size
             if b1 != b2:
                 for end in range(2):
+                    b = b1
+                    x = a
+                    f = -scale * u
                     if end:
-                        pull(m, d, w, t, b2, c, scale * u, m.span_top[s])
-                    else:
-                        pull(m, d, w, t, b1, a, -scale * u, m.span_top[s])
+                        b = b2
+                        x = c
+                        f = scale * u
+                    pull(m, d, w, t, b, x, f, m.span_top[s])
     d.ten_length[w, t] = length
 
 
@@ -207,64 +217,89 @@ def path_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
     zero = vec3(0.0, 0.0, 0.0)
     length_bar = g.ten_length_bar[w, t]
     for s in range(m.ten_spanadr[t], m.ten_spanadr[t] + m.ten_spannum[t]):
-        kind, b, x1, x2, p1, p2, arc = span_of(m, d, w, s)
+        o = bounded(w * m.nspan + s)
+        bent = ti.cast(d.span_kind[o] != PAST, ti.i32)
         scale = divided(m, s)
         top = m.span_top[s]
-        # what the length asks of the places; an arc's ends may go along it, where the whole is shortest
-        value = length_bar * arc
-        p1_bar = zero
-        p2_bar = zero
-        for k in range(1 + ti.cast(kind != PAST, ti.i32)):
-            b1, b2, a, c = leg_of(m, s, k, kind, b, x1, x2, p1, p2)
+        value = length_bar * d.span_long[o]
+        # of the sites and the places on the geom: forces, and u of their legs
+        f1, f2, h1, h2, u1, u2, p1_bar, p2_bar = zero, zero, zero, zero, zero, zero, zero, zero
+        for k in range(1 + bent):
+            b1, b2, a, c = leg_of(m, d, s, o, k)
             u, size = unit(c - a)
-            v1, w1 = tested(m, d, g, w, t, b1, a, top)
-            v2, w2 = tested(m, d, g, w, t, b2, c, top)
-            run = zero
-            if b1 != b2:
-                run = v2 - v1
+            run, turn1, turn2 = zero, zero, zero
+            for end in range(2):
+                b = b1
+                x = a
+                if end:
+                    b = b2
+                    x = c
+                v, turn = tested(m, d, g, w, t, b, x, top)
+                if end:
+                    run = run + v
+                    turn2 = turn
+                else:
+                    run = -v
+                    turn1 = turn
+            y = scale * u
+            if b1 == b2:
+                y = zero
+                run = zero
             value = value + length_bar * size + u.dot(run)
             both = unit_vjp(u, size, scale * run)
+            back = -both - y.cross(turn1)
+            ahead = both + y.cross(turn2)
             along = scale * length_bar * u
-            for end in range(2):
-                sign = ti.cast(2 * end - 1, real)
-                body = b1
-                x = a
-                turn = w1
-                if end:
-                    body = b2
-                    x = c
-                    turn = w2
-                y = sign * scale * u
-                if b1 == b2:
-                    y = zero
-                f = sign * both + y.cross(turn)
-                held = sign * along
-                if kind != PAST and end != k:
-                    # a place on the geom
-                    if kind == INSIDE:
-                        f = f + held
-                        held = zero
-                    if k == 0:
-                        p1_bar = f
-                    else:
-                        p2_bar = f
-                chain_vjp(m, d, g, w, t, body, x, y, f + held, top)
-        if kind != PAST:
-            b, centre, quat, r, cylinder, sided, side = wrapped_geom(m, d, w, s)
-            y1, y2 = wrap_vjp(cylinder, quat, r, x1 - centre, x2 - centre, sided, side, p1_bar, p2_bar)
-            for k in range(4):
-                body = b
-                x = x1
-                f = -1.0 * y1
-                if k >= 2:
-                    x = x2
-                    f = -1.0 * y2
-                if k == 1 or k == 3:
-                    f = -1.0 * f
-                    body = m.site_bodyid[m.span_site1[s]]
-                    if k == 3:
-                        body = m.site_bodyid[m.span_site2[s]]
-                chain_vjp(m, d, g, w, t, body, x, zero, f, top)
+            # where the way on a geom is the shortest, its ends may go along it; a place within is one
+            moved = zero
+            if d.span_kind[o] == INSIDE:
+                moved = along
+            if k == 0:
+                f1 = back - along
+                u1 = y
+                h1 = ahead + along
+                p1_bar = ahead + moved
+            if k == bent:
+                f2 = ahead + along
+                u2 = y
+                h2 = back - along
+                p2_bar = back - moved
+        x1 = d.span_x1[o]
+        x2 = d.span_x2[o]
+        y1, y2 = zero, zero
+        body = 0
+        if bent:
+            body, centre, quat, r, cylinder, sided, side = wrapped_geom(m, d, w, s)
+            y1, y2 = wrap_vjp(
+                cylinder, quat, r, x1 - centre, x2 - centre, d.span_kind[o], d.span_p1[o] - centre,
+                d.span_p2[o] - centre, d.span_arc[o], d.span_sense[o], d.span_z[o], p1_bar, p2_bar,
+            )  # fmt: skip
+        for i in range(2 + 4 * bent):
+            b = body
+            x = x1
+            y = zero
+            f = -1.0 * y1
+            if i == 0:
+                b = m.site_bodyid[m.span_site1[s]]
+                y = -1.0 * u1
+                f = f1 + y1
+            elif i == 1:
+                b = m.site_bodyid[m.span_site2[s]]
+                x = x2
+                y = u2
+                f = f2 + y2
+            elif i == 2:
+                x = d.span_p1[o]
+                y = u1
+                f = h1
+            elif i == 3:
+                x = d.span_p2[o]
+                y = -1.0 * u2
+                f = h2
+            elif i == 4:
+                x = x2
+                f = -1.0 * y2
+            chain_vjp(m, d, g, w, t, b, x, y, f, top)
         if m.span_pulley[s] >= 0:
             i = m.span_pulley[s]
             g.wrap_prm[w, i] = g.wrap_prm[w, i] - scale * scale * value

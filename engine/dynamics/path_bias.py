@@ -9,7 +9,7 @@ import taichi as ti
 
 from engine.compiler.features import serves
 from engine.dynamics.kinematics import origin
-from engine.dynamics.path import divided, site_place
+from engine.dynamics.path import divided
 from engine.dynamics.wrapping import unit, unit_vjp
 from engine.math.index import bounded
 from engine.math.types import MINVAL, real, vec3
@@ -26,11 +26,9 @@ def place_motion(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, x: ve
 
 
 @ti.func
-def place_motion_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, x: vec3, v_bar: vec3,
-                     a_bar: vec3, x_bar: vec3):  # fmt: skip
-    """From the adjoints of these, and x_bar, that of the place, to the body's motion and pose."""
-    o = bounded(w * m.nbody + b)
-    v, a, r = place_motion(m, d, w, b, x)
+def place_motion_vjp(d: ti.template(), g: ti.template(), o: ti.i32, r: vec3, v: vec3, v_bar: vec3, a_bar: vec3,
+                     x_bar: vec3):  # fmt: skip
+    """From the adjoints of these, and x_bar, that of the place, to the motion and pose of the body, number o of all."""
     turn = d.vel_ang[o]
     v_all = v_bar + a_bar.cross(turn)
     f = x_bar + a_bar.cross(d.acc_ang[o]) + v_all.cross(turn)
@@ -45,9 +43,8 @@ def place_motion_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def straight(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     """Bodies and places of span s, which goes round nothing."""
-    b1 = m.site_bodyid[m.span_site1[s]]
-    b2 = m.site_bodyid[m.span_site2[s]]
-    return b1, b2, site_place(m, d, w, m.span_site1[s]), site_place(m, d, w, m.span_site2[s])
+    i = bounded(w * m.nspan + s)
+    return m.site_bodyid[m.span_site1[s]], m.site_bodyid[m.span_site2[s]], d.span_x1[i], d.span_x2[i]
 
 
 @serves("spatial")
@@ -84,15 +81,11 @@ def row_rate(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
 def path_bias_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32):
     """Adds z^T d(what tendon t adds to qfrc_bias); to the bodies' motions, the row and the armature."""
     armature = m.tendon_armature[t]
-    rate = row_rate(m, d, w, t)
     first = m.ten_J_rowadr[t]
     y = real(0.0)
     for e in range(first, first + m.ten_J_rownnz[t]):
-        z = d.z[w, m.ten_J_colind[e]]
-        y = y + z * d.ten_J[w, e]
-        g.ten_J_bar[w, e] = g.ten_J_bar[w, e] + armature * rate * z
-    g.tendon_armature[w, t] = g.tendon_armature[w, t] + y * rate
-    bar = armature * y
+        y = y + d.z[w, m.ten_J_colind[e]] * d.ten_J[w, e]
+    rate = real(0.0)
     for s in range(m.ten_spanadr[t], m.ten_spanadr[t] + m.ten_spannum[t]):
         b1, b2, x1, x2 = straight(m, d, w, s)
         if b1 != b2:
@@ -101,7 +94,8 @@ def path_bias_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             u, size = unit(x2 - x1)
             v = v2 - v1
             a = a2 - a1
-            scale = bar * divided(m, s)
+            over = divided(m, s)
+            scale = armature * y * over
             speed = u.dot(v)
             v_bar = vec3(0.0, 0.0, 0.0)
             x_bar = unit_vjp(u, size, scale * a)
@@ -111,8 +105,21 @@ def path_bias_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
                 value = value + across
                 v_bar = 2.0 * scale / size * (v - speed * u)
                 x_bar = x_bar - unit_vjp(u, size, 2.0 * scale * speed / size * v) - scale * across / size * u
-            place_motion_vjp(m, d, g, w, b1, x1, -v_bar, -scale * u, -x_bar)
-            place_motion_vjp(m, d, g, w, b2, x2, v_bar, scale * u, x_bar)
+            rate = rate + over * value
+            for end in range(2):
+                sign = ti.cast(2 * end - 1, real)
+                b = b1
+                r = r1
+                x = v1
+                if end:
+                    b = b2
+                    r = r2
+                    x = v2
+                o = bounded(w * m.nbody + b)
+                place_motion_vjp(d, g, o, r, x, sign * v_bar, sign * scale * u, sign * x_bar)
             if m.span_pulley[s] >= 0:
                 i = m.span_pulley[s]
-                g.wrap_prm[w, i] = g.wrap_prm[w, i] - scale * divided(m, s) * value
+                g.wrap_prm[w, i] = g.wrap_prm[w, i] - scale * over * value
+    for e in range(first, first + m.ten_J_rownnz[t]):
+        g.ten_J_bar[w, e] = g.ten_J_bar[w, e] + armature * rate * d.z[w, m.ten_J_colind[e]]
+    g.tendon_armature[w, t] = g.tendon_armature[w, t] + y * rate

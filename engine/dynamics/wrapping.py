@@ -154,11 +154,11 @@ def root(A: real, B: real, G: real):
 
 @ti.func
 def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
-    """PAST or INSIDE; the place; and of what it is made: whether it is at an angle from y1 (1) or y2 (-1), or halfway
-    (0), and z."""
+    """PAST or INSIDE; the place; and of what it is made: a sense, whether it is at an angle from y1 (1) or y2 (-1),
+    or halfway (0), and z."""
     kind = PAST
     q = y1
-    which = 0
+    sense = real(0.0)
     z = real(0.0)
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
@@ -179,35 +179,34 @@ def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
         if kind == INSIDE and cosine <= 1.0 - MINVAL:
             z, found = root(r / len1, r / len2, ti.acos(cosine))
             if found:
-                which = 1
+                sense = 1.0
                 e = e1
                 k = r / len1
                 if n.dot(y1.cross(y2)) <= 0:
-                    which = -1
+                    sense = -1.0
                     e = e2
                     k = r / len2
                 angle = ti.asin(z) - ti.asin(k * z)
                 q = r * (ti.cos(angle) * e + ti.sin(angle) * n.cross(e))
-    return kind, q, which, z
+    return kind, q, sense, z
 
 
 @ti.func
-def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, which: ti.i32, z: real, bar: vec3):
+def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, bar: vec3):
     """From the adjoint of the place to those of y1, y2 and n."""
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
     n_bar = vec3(0.0, 0.0, 0.0)
     y1_bar = vec3(0.0, 0.0, 0.0)
     y2_bar = vec3(0.0, 0.0, 0.0)
-    if which == 0:
+    if sense == 0:
         u, size = unit(y1 + y2)
         y1_bar = unit_vjp(u, size, r * bar)
         y2_bar = y1_bar
     else:
-        sense = ti.cast(which, real)
         e = e1
         k = r / len1
-        if which == -1:
+        if sense < 0:
             e = e2
             k = r / len2
         angle = ti.asin(z) - ti.asin(k * z)
@@ -225,7 +224,7 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, which: ti.i32, z: real
         k2_bar = f_bar * z * b * len2 / r
         e1_bar = -sense * f_bar * n.cross(e1)
         e2_bar = sense * f_bar * n.cross(e2)
-        if which == 1:
+        if sense > 0:
             k1_bar = k1_bar - angle_bar * z * a / k
             e1_bar = e1_bar + e_bar
         else:
@@ -252,51 +251,48 @@ def sided_way(cylinder: ti.i32, quat: vec4, n: vec3, x1: vec3, side: vec3):
 
 @ti.func
 def wrap(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: ti.i32, side: vec3):
-    """PAST, ROUND or INSIDE; the places where the tendon meets the geom, and the way between. All from its centre."""
+    """PAST, ROUND or INSIDE; the places where the tendon meets the geom, from its centre; the way between them, and
+    that in the plane; and what `wrap_vjp` is told of a choice: a sense, and z."""
     kind = PAST
     p1 = x1
     p2 = x2
     arc = real(0.0)
+    sense = real(0.0)
+    z = real(0.0)
+    long = real(0.0)
     if ti.min(x1.dot(x1), x2.dot(x2)) >= MINVAL * MINVAL:
         n, y1, y2, size = plane_of(cylinder, quat, x1, x2)
         if sided and side.dot(side) < r * r:
-            kind, p1, which, z = from_within(n, y1, y2, r)
+            kind, p1, sense, z = from_within(n, y1, y2, r)
             p2 = p1
         else:
             kind, sense, p1, p2, arc = outside(n, y1, y2, r, sided, sided_way(cylinder, quat, n, x1, side))
+        long = arc
         if cylinder and kind != PAST:
             e, first = unit(y1 - p1)
             e, last = unit(y2 - p2)
             low = n.dot(x1)
-            rise = (n.dot(x2) - low) / (first + arc + last)
-            p1 = p1 + (low + rise * first) * n
-            p2 = p2 + (low + rise * (first + arc)) * n
-            arc = ti.sqrt(arc * arc + rise * arc * rise * arc)
-    return kind, p1, p2, arc
+            steep = (n.dot(x2) - low) / (first + arc + last)
+            p1 = p1 + (low + steep * first) * n
+            p2 = p2 + (low + steep * (first + arc)) * n
+            long = arc * ti.sqrt(1.0 + steep * steep)
+    return kind, p1, p2, long, arc, sense, z
 
 
 @ti.func
-def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: ti.i32, side: vec3, bar1: vec3,
-             bar2: vec3):  # fmt: skip
+def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti.i32, p1: vec3, p2: vec3, arc: real,
+             sense: real, z: real, bar1: vec3, bar2: vec3):  # fmt: skip
     """From the adjoints of the places to those of x1 and x2, where the tendon is not PAST."""
     n, y1, y2, size = plane_of(cylinder, quat, x1, x2)
     zero = vec3(0.0, 0.0, 0.0)
-    within = sided and side.dot(side) < r * r
-    kind = INSIDE
-    q1, q2 = zero, zero
-    arc = real(0.0)
-    sense = real(0.0)
-    z = real(0.0)
-    which = 0
-    if within:
-        kind, q1, which, z = from_within(n, y1, y2, r)
-        q2 = q1
-    else:
-        kind, sense, q1, q2, arc = outside(n, y1, y2, r, sided, sided_way(cylinder, quat, n, x1, side))
+    q1 = p1
+    q2 = p2
     q1_bar = bar1
     q2_bar = bar2
-    x1_bar, x2_bar, y1_bar, y2_bar = zero, zero, zero, zero
+    x1_bar, x2_bar, y1_bar, y2_bar, n_bar = zero, zero, zero, zero, zero
     if cylinder:
+        q1 = p1 - n.dot(p1) * n
+        q2 = p2 - n.dot(p2) * n
         e1, first = unit(y1 - q1)
         e2, last = unit(y2 - q2)
         h1 = n.dot(bar1)
@@ -309,24 +305,23 @@ def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: t
         x2_bar = (h1 * f1 + h2 * f2) * n
         last_bar = -rise * (h1 * f1 + h2 * f2) / total
         arc_bar = rise * h2 / total + last_bar
-        first_bar = rise * h1 / total + arc_bar
-        y1_bar = first_bar * e1
+        y1_bar = (rise * h1 / total + arc_bar) * e1
         y2_bar = last_bar * e2
         q1_bar = bar1 - h1 * n - y1_bar
         q2_bar = bar2 - h2 * n - y2_bar
-        q1_bar = q1_bar + sense * arc_bar / r * n.cross(q1)
-        q2_bar = q2_bar - sense * arc_bar / r * n.cross(q2)
-    n_bar = zero
-    if within:
-        a1, a2, n_bar = from_within_vjp(n, y1, y2, r, which, z, q1_bar + q2_bar)
+        if kind == ROUND:
+            q1_bar = q1_bar + sense * arc_bar / r * n.cross(q1)
+            q2_bar = q2_bar - sense * arc_bar / r * n.cross(q2)
+    if kind == INSIDE:
+        a1, a2, n_bar = from_within_vjp(n, y1, y2, r, sense, z, q1_bar + q2_bar)
         y1_bar = y1_bar + a1
         y2_bar = y2_bar + a2
     else:
-        a1, n1 = tangent_vjp(y1, n, r, sense, q1, q1_bar)
-        a2, n2 = tangent_vjp(y2, n, r, -sense, q2, q2_bar)
+        a1, n_bar = tangent_vjp(y1, n, r, sense, q1, q1_bar)
+        a2, n2_bar = tangent_vjp(y2, n, r, -sense, q2, q2_bar)
         y1_bar = y1_bar + a1
         y2_bar = y2_bar + a2
-        n_bar = n1 + n2
+        n_bar = n_bar + n2_bar
     if cylinder:
         x1_bar = x1_bar + y1_bar - n.dot(y1_bar) * n
         x2_bar = x2_bar + y2_bar - n.dot(y2_bar) * n

@@ -59,8 +59,8 @@ class Tendon(Kind):
             "tendon_invweight0": real("1/kg", "inverse inertia along it at qpos0", least=0),
         },
         "nwrap": {
-            "wrap_type": integer("what is there: WRAP_JOINT, or WRAP_SITE, ...", before=c.WRAP_JOINT, since=4),
-            "wrap_objid": integer("the joint, site or geom; -1 for a pulley"),
+            "wrap_objid": integer("a joint, site or geom; -1 for a pulley"),
+            "wrap_type": integer("which of them: WRAP_JOINT, WRAP_SITE, ...", before=c.WRAP_JOINT, since=4),
             "wrap_prm": real("1 or m", "length for a unit of a joint's coordinate; a pulley's divisor; the site at a "
                              "geom's side, or -1", differentiable=True),
         },

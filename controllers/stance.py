@@ -120,15 +120,22 @@ def holding(model, qpos):
     """(nu,): controls at which servos hold these joint angles, within their range; zero for motors."""
     m = model
     bias = m.actuator_biasprm
-    tendons = np.array([m.wrap_prm[a : a + n] @ qpos[m.jnt_qposadr[m.wrap_objid[a : a + n]]]
-                        for a, n in zip(m.tendon_adr, m.tendon_num, strict=True)] or [0.0])  # fmt: skip
     on_tendon = m.actuator_trntype == TRN_TENDON
+    tendons = _lengths(m, qpos) if on_tendon.any() else np.zeros(1)
     joints = qpos[m.jnt_qposadr[np.where(on_tendon, 0, m.actuator_trnid)]]
     at = np.where(on_tendon, tendons[np.where(on_tendon, m.actuator_trnid, 0)], joints) * m.actuator_gear[:, 0]
     gain = m.actuator_gainprm[:, 0]
     ctrl = np.where((bias[:, 1] != 0) & (gain != 0), -(bias[:, 0] + bias[:, 1] * at) / np.where(gain, gain, 1.0), 0.0)
     lo, hi = m.actuator_ctrlrange.T
     return np.where(np.asarray(m.actuator_ctrllimited, bool), np.clip(ctrl, lo, hi), ctrl)
+
+
+def _lengths(m, qpos):
+    """(ntendon,): the tendons' lengths there."""
+    sim = Simulator(m)
+    sim.reset(qpos)
+    sim.forward()
+    return sim.data.ten_length[0].copy()
 
 
 def _ground(m, sim):

@@ -17,7 +17,7 @@ from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
-from engine.model.tendons import couples, most_columns
+from engine.model.tendons import couples, most_columns, rows, spans
 from engine.model.ties import coupled_dofs, ties
 from engine.model.trees import hessian_entries, longest_chain, tree
 
@@ -142,7 +142,7 @@ def sizes_of(model, nconmax, leaves=()):
         "ncoord": len(coordinates(model)),
         "na": model.na, "ngeom": model.ngeom, "npair": model.npair, "nown": model.nown, "neq": model.neq,
         "nmocap": model.nmocap, "nsite": model.nsite, "nsensor": model.nsensor, "ntendon": model.ntendon,
-        "nwrap": model.nwrap,
+        "nwrap": model.nwrap, "nJten": len(rows(model)[2]), "nspan": sum(map(len, spans(model))),
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,

@@ -17,6 +17,7 @@ from engine.compiler.stages import INTS, REALS
 from engine.constraint.block import EQUALITY, TENDON_LIMIT
 from engine.math.types import real, vec3
 from engine.model.constants import EQ_JOINT
+from engine.model.tendons import is_spatial
 from engine.schema import NUMBERS, PLACES
 
 DIMS, THETA, STRIDE, BODY_I, GEOM_I, PAIR_I, EQ_I = (
@@ -198,9 +199,13 @@ class ComBased(NamedTuple):
 
 
 class ComBasedOf:
-    """Makes them for one simulator; calls return new arrays."""
+    """Makes them for one simulator; calls return new arrays. ValueError with spatial tendons, whose forces on bodies
+    MuJoCo 4.0 adds to cfrc_ext."""
 
     def __init__(self, sim):
+        if is_spatial(sim.model).any():
+            names = ", ".join(sim.model.label("tendon", t) for t in np.flatnonzero(is_spatial(sim.model)))
+            raise ValueError(f"com_based and cfrc_ext: got spatial tendons ({names}), allowed: fixed ones")
         n, nbody = sim.worlds, sim.model.nbody
         self.worlds, self.out = n, zeros(n * nbody * WIDTH, sim.pack["body"].dtype)
         rows, ends = self.out.reshape(n, -1), [k * nbody for k in (COM, CINERT, CVEL, CFRC, WIDTH)]

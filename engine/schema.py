@@ -22,7 +22,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta at_gravity at_body_mass at_body_inertia at_dof_armature at_dof_damping "
     "at_dof_frictionloss at_jnt_stiffness at_actuator_gear at_actuator_gainprm at_actuator_biasprm "
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
-    "ntendon nwrap at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
+    "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly "
     "nbodyleaf nshapeleaf ncontactleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat at_geom_solref "
@@ -70,7 +70,7 @@ THETA = (
     Parameter("tendon_armature", 1, "kg", ANY, "inertia of changes in length"),
     Parameter("tendon_frictionloss", 1, "N", RISING_TOGETHER, "dry friction along the tendon"),
     Parameter("tendon_lengthspring", 2, "m", ANY, "lengths between which the spring is at rest"),
-    Parameter("wrap_prm", 1, "1 or m", ANY, "length of a fixed tendon for a unit of a joint's coordinate"),
+    Parameter("wrap_prm", 1, "1 or m", ANY, "length of a fixed tendon for a unit of a coordinate; pulleys' divisors"),
 )
 # Those that are there, behind the others, where a simulator is asked for them (engine/leaves.py). Kernels read their
 # values in the buffers below, which the host fills from theta; of them alone the adjoints have these names.
@@ -180,14 +180,15 @@ MODEL = (
     Buffer("site_quat", "vec4", "nsite"),
     Buffer("tendon_i", "int", "ntendon",
         "tendon_limited tendon_actfrclimited tendon_adr tendon_num ten_J_rowadr ten_J_rownnz tendon_pairadr "
-        "tendon_pairnum",
+        "tendon_pairnum ten_spanadr ten_spannum ten_straight",
     ),
     Buffer("tendon_r", "real", "ntendon",
         "tendon_range:2 tendon_margin tendon_solref_lim:2 tendon_solimp_lim:5 tendon_solref_fri:2 tendon_solimp_fri:5 "
         "tendon_stiffnesspoly:2 tendon_dampingpoly:2 tendon_actfrcrange:2 tendon_invweight0",
     ),
     Buffer("wrap_i", "int", "nwrap", "wrap_qposadr wrap_entry"),
-    Buffer("ten_J_colind", "int", "nwrap"),
+    Buffer("span_i", "int", "nspan", "span_site1 span_site2 span_geom span_side span_pulley span_top"),
+    Buffer("ten_J_colind", "int", "nJten"),
     Buffer("couple", "int", "ncouple", "couple_deep couple_above couple_at"),  # model/tendons.py
     Buffer("act_i", "int", "nu",
         "actuator_trntype actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
@@ -316,7 +317,10 @@ WORK = (
         "row_impp",
     ),
     Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_slope"),
-    Buffer("ten_J", "real", "nwrap"),
+    Buffer("ten_J", "real", "nJten"),
+    Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
+    Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
+    Buffer("span_kind", "int", "nspan"),
     Buffer("act_dot", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
@@ -337,7 +341,7 @@ ADJOINT = (
     Buffer("mocap_bar", "vec3", "nmocap", "mocap_place_bar mocap_turn_bar"),  # of the control step; about its own axes
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
-    Buffer("ten_J_bar", "real", "nwrap"),
+    Buffer("ten_J_bar", "real", "nJten"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
     Buffer("theta_bar", "real", "ntheta"),

@@ -95,7 +95,7 @@ def fluid_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
 def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """Lengths of tendons, what their armature adds to M and, with `forces`, what springs and dampers exert."""
     lengths(m, d, w)
-    armatures(m, d, w)
+    armatures(m, d, w, forces)
     if forces:
         pulls(m, d, w)
 

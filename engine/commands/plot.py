@@ -106,11 +106,11 @@ class Plots:
         )
 
     def strobe(self, name, words):
-        from engine.view import save_strobe, tie_lines
+        from engine.view import lines_of, save_strobe
 
         s = self.seen
         return save_strobe(self.folder / "strobe.png", self.run.model, s.geom_xpos, s.geom_xquat, times=s.time,
-                           title=self.title, camera=self.camera(), lines=tie_lines(self.run.model, s))  # fmt: skip
+                           title=self.title, camera=self.camera(), lines=lines_of(self.run.model, s))  # fmt: skip
 
     def animation(self, name, words):
         return self._film("animation.gif")
@@ -119,13 +119,13 @@ class Plots:
         return self._film("animation.mp4")
 
     def _film(self, file):
-        from engine.view import save_animation, tie_lines
+        from engine.view import lines_of, save_animation
 
         s = self.seen
         step = max(1, round(1.0 / (_FPS * (s.time[1] - s.time[0])))) if len(s.time) > 1 else 1
         return save_animation(self.folder / file, self.run.model, s.geom_xpos[::step], s.geom_xquat[::step], fps=_FPS,
                               times=s.time[::step], title=self.title, camera=self.camera(),
-                              lines=tie_lines(self.run.model, s)[::step])  # fmt: skip
+                              lines=lines_of(self.run.model, s, step))  # fmt: skip
 
     def loss(self, name, words):
         from engine.view import plot_loss

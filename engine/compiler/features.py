@@ -24,6 +24,7 @@ from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICI
 from engine.model.coordinates import quaternions
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
+from engine.model.tendons import is_spatial
 from engine.model.ties import ties
 from engine.schema import BODY_LEAVES, CONTACT_LEAVES, SHAPE_LEAVES
 
@@ -44,6 +45,7 @@ FEATURES = {
     "gravcomp": "bodies whose weight is compensated",
     "polynomial": "springs and dampers that are polynomials",
     "tendon": "tendons",
+    "spatial": "tendons along paths of sites",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
     "own_pair": "pairs with contact parameters of their own",
@@ -117,6 +119,7 @@ def features_of(model):
         gravcomp=model.body_gravcomp.any(),
         polynomial=model.jnt_stiffnesspoly.any() or model.dof_dampingpoly.any(),
         tendon=model.ntendon > 0,
+        spatial=is_spatial(model).any(),
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
         own_pair=model.nown > 0,

@@ -48,14 +48,15 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     lengths, equalities among them, the Jacobians."""
     for t in range(m.ntendon):
         floss = m.tendon_frictionloss[t]
-        if floss > 0:
+        moves = m.ten_J_rownnz[t] > 0
+        if floss > 0 and moves:
             c = new_block(m, d, w, TENDON_FRICTION - t, TWO_SIDED, 1)
             if c >= 0:
                 resolve(m, d, c, m.tendon_solref_fri, m.tendon_solimp_fri, t, 0.0, m.tendon_invweight0[t])
                 d.con_kp[c] = 0.0
                 d.con_mu1[c] = floss
                 on_tendons(m, d, c, t, 1.0, -1, 0.0)
-        if m.tendon_limited[t]:
+        if m.tendon_limited[t] and moves:
             for side in range(2):
                 sign = real(1 - 2 * side)
                 dist = sign * (d.ten_length[w, t] - m.tendon_range[t, side]) - m.tendon_margin[t]

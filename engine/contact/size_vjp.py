@@ -99,8 +99,8 @@ def geom_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i:
 @serves("shape_leaf")
 @ti.func
 def tell_line(m: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, l: vec3, force: vec3, share: real):
-    """Adds the force at l, a point on a line of a round side, to the sizes of geom i, both in its frame. share: what its
-    radius is of the distance to the axis."""
+    """Adds the force at l, a point on a line of a round side, to the sizes of geom i, both in its frame. share: what
+    its radius is of the distance to the axis."""
     l = vec3(share * l[0], share * l[1], l[2])
     add_size_bar(m, g, w, i, size_vjp(m.geom_type[i], m.geom_size[i], l, force, 0.0, 0.0))
 

@@ -15,6 +15,7 @@ from engine.diff.budget import adjoint_elements
 from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.constants import IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.tendons import is_spatial
 from engine.model.ties import ties
 from engine.simulator import Simulator, whole
 
@@ -56,7 +57,14 @@ def coupled(model):
     """Whether something that the kernel of Linearizer does not know makes dofs of several joints feel each other."""
     fluid = model.opt.density > 0 or model.opt.viscosity > 0
     integrator = model.opt.integrator
+    if turning(model, model.tendon_armature):
+        return True
     return len(ties(model)) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+
+
+def turning(model, armature):
+    """Whether a tendon of a path has inertia, whose force depends on where the bodies are."""
+    return bool(((np.asarray(armature) != 0) & is_spatial(model)).any())
 
 
 class Linearizer:
@@ -81,7 +89,7 @@ class Linearizer:
         join(packs)
         self.sim.data = self.sim.views(self.sim.pack)
         self.sim._derive()
-        self.parameters = None
+        self.parameters = self.instead = None
         self.kernel = WorldsKernel(self.sim, LINEARIZE, packs)
         # A and B lie one behind the other, and are handed out by one copy of both
         self.sizes, first = (sim.worlds, n, m.nu), linear.starts["lin_A"]
@@ -100,6 +108,9 @@ class Linearizer:
                 if b.name == "theta" or sim.leaves and b.name != "dims":
                     copy(self.sim.model_pack[b.name], sim.model_pack[b.name])
             self.parameters = sim._checked_theta
+            self.instead = AdjointRows(sim) if turning(sim.model, sim.params.tendon_armature) else None
+        if self.instead is not None:
+            return self.instead(sim, frame_skip)
         copy(*self.states)
         self._step()
         both, A, B = self._room()

@@ -1,14 +1,18 @@
 """Tendons: a length L(q), its row J = dL/dq, and what acts along it (MuJoCo documentation, XML reference, "tendon").
 
     fixed     L = sum of coefficient times coordinate,   J: the coefficients
+    spatial   L of a path from site to site (path.py)
     spring    -(k + k1 x + k2 x^2) x, x how far L is outside tendon_lengthspring;   damper -(b + b1 |v| + b2 v^2) v
-    armature  M gains armature J^T J, where M has entries (model/tendons.py)
+    armature  M gains armature J^T J, where M has entries (model/tendons.py), qfrc_bias armature J^T (dJ/dt v)
 Whoever reads a length, its velocity v = J qvel or J adds to their adjoints, g.ten_length_bar, g.ten_velocity_bar and
 g.ten_J_bar; `lengths_vjp`, which comes last, knows what a tendon is made of. T below is J^T J where M has entries.
 """
 
 import taichi as ti
 
+from engine.compiler.features import has
+from engine.dynamics.path import path, path_vjp
+from engine.dynamics.path_bias import path_bias, path_bias_vjp
 from engine.math.types import real
 
 
@@ -22,11 +26,14 @@ def lengths(m: ti.template(), d: ti.template(), w: ti.i32):
         for k in range(first, end):
             d.ten_J[w, m.wrap_entry[k]] = m.wrap_prm[k]
             length = length + m.wrap_prm[k] * d.qpos[w * m.nq + m.wrap_qposadr[k]]
+        d.ten_length[w, t] = length
+        if ti.static(has.spatial):
+            if m.ten_spannum[t] > 0:
+                path(m, d, w, t)
         velocity = real(0.0)
         first = m.ten_J_rowadr[t]
         for e in range(first, first + m.ten_J_rownnz[t]):
             velocity = velocity + d.ten_J[w, e] * d.qvel[w * m.nv + m.ten_J_colind[e]]
-        d.ten_length[w, t] = length
         d.ten_velocity[w, t] = velocity
 
 
@@ -36,13 +43,13 @@ def clear_tendons(m: ti.template(), g: ti.template(), w: ti.i32):
     for t in range(m.ntendon):
         g.ten_length_bar[w, t] = 0.0
         g.ten_velocity_bar[w, t] = 0.0
-    for e in range(m.nwrap):
+    for e in range(m.nJten):
         g.ten_J_bar[w, e] = 0.0
 
 
 @ti.func
 def lengths_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """From the adjoints of lengths, velocities and rows to those of q, v and coefficients."""
+    """From the adjoints of lengths, velocities and rows to those of q, v, coefficients and pulleys."""
     for t in range(m.ntendon):
         v_bar = g.ten_velocity_bar[w, t]
         first = m.ten_J_rowadr[t]
@@ -58,6 +65,9 @@ def lengths_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
             q = d.qpos[w * m.nq + m.wrap_qposadr[k]]
             g.qpos_bar[i] = g.qpos_bar[i] + l_bar * m.wrap_prm[k]
             g.wrap_prm[w, k] = g.wrap_prm[w, k] + l_bar * q + g.ten_J_bar[w, e]
+        if ti.static(has.spatial):
+            if m.ten_spannum[t] > 0:
+                path_vjp(m, d, g, w, t)
 
 
 # ------------------------------------------------------------------------------------------------ springs, dampers
@@ -168,11 +178,14 @@ def tree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
 
 
 @ti.func
-def armatures(m: ti.template(), d: ti.template(), w: ti.i32):
-    """M gains the tendons' armature."""
+def armatures(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """M gains the tendons' armature, and qfrc_bias, with `forces`, what it asks where rows turn."""
     for t in range(m.ntendon):
         if m.tendon_armature[t] != 0:
             add_tree(m, d, w, t, d.M, m.tendon_armature[t])
+            if ti.static(has.spatial):
+                if forces and m.ten_straight[t]:
+                    path_bias(m, d, w, t)
 
 
 @ti.func
@@ -184,6 +197,9 @@ def armatures_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if implicit:
             bar = bar + tree_vjp(m, d, g, w, t, d.mu, d.ma, a)
         g.tendon_armature[w, t] = g.tendon_armature[w, t] + bar
+        if ti.static(has.spatial):
+            if m.ten_straight[t]:
+                path_bias_vjp(m, d, g, w, t)
 
 
 @ti.func

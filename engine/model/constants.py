@@ -7,7 +7,7 @@ PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
 EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
 EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
 TRN_JOINT, TRN_TENDON = 0, 3  # actuator_trntype (mjtTrn)
-WRAP_JOINT = 1  # wrap_type (mjtWrap)
+WRAP_JOINT, WRAP_PULLEY, WRAP_SITE, WRAP_SPHERE, WRAP_CYLINDER = range(1, 6)  # wrap_type (mjtWrap)
 
 JOINT_NAMES = {FREE: "free", BALL: "ball", SLIDE: "slide", HINGE: "hinge"}
 GEOM_NAMES = {

@@ -15,8 +15,9 @@ import numpy as np
 
 from . import constants as c
 from .inertia import MINVAL
+from .path import courses, length, moment
 from .rotation import quat_mul, quat_to_mat
-from .tendons import inertia
+from .tendons import bodies_along, inertia, rows
 
 ALIGNED = 1e-6  # MuJoCo's tolerance for "at the origin of the body"; along an axis it takes literally
 
@@ -91,8 +92,7 @@ def _only_slides(m, b):
     joints = np.flatnonzero(m.jnt_bodyid == b)
     parent = m.body_parentid[b]
     near_world = parent == 0 or (m.body_dofnum[parent] == 0 and m.body_parentid[parent] == 0)
-    heavy = m.wrap_objid[np.repeat(np.asarray(m.tendon_armature) != 0, m.tendon_num)]  # joints of tendons with armature
-    if np.isin(joints, heavy).any():
+    if any(b in bodies_along(m, t) for t in np.flatnonzero(m.tendon_armature)):
         return False
     if not near_world or b in m.body_parentid or not len(joints) or (m.jnt_type[joints] != c.SLIDE).any():
         return False
@@ -117,6 +117,8 @@ def trees(m):
     for dof, parent in enumerate(m.dof_parentid):
         if parent >= 0:
             root[dof] = root[parent]
+    armed = np.any(m.tendon_armature)
+    moments = tendons0(m)[1] if armed else None
     in_order = np.argsort(root, kind="stable")
     for dofs in np.split(in_order, np.flatnonzero(np.diff(root[in_order])) + 1):
         jacobians, mass = {}, np.diag(m.dof_armature[dofs].astype(float))
@@ -132,10 +134,35 @@ def trees(m):
             turned = quat_to_mat(quat_mul(xquat[b], m.body_iquat[b])).T @ angular
             own = m.body_mass[b] * linear.T @ linear + turned.T @ (m.body_inertia[b][:, None] * turned)
             mass[np.ix_(above, above)] += own
-        for i, j, own in inertia(m, {int(dof): i for i, dof in enumerate(dofs)}) if np.any(m.tendon_armature) else ():
+        for i, j, own in inertia(m, {int(dof): i for i, dof in enumerate(dofs)}, moments) if armed else ():
             mass[i, j] += own
             mass[j, i] += own * (i != j)
         yield dofs, jacobians, mass
+
+
+def tendons0(m):
+    """Lengths (ntendon,) and rows (nJten,) of all tendons at qpos0."""
+    adr, number, colind, entry = rows(m)
+    xpos, xquat = _frames(m)
+    points, axes, rotates = _motion_axes(m, xpos, xquat)
+    chains = _chains(m)
+
+    def jacobian(body, place):
+        columns = np.zeros((3, len(m.dof_bodyid)))
+        for dof in chains.get(body, ()):
+            columns[:, dof] = np.cross(axes[dof], place - points[dof]) if rotates[dof] else axes[dof]
+        return columns
+
+    lengths, moments = np.zeros(len(adr)), np.zeros(len(colind))
+    for t, along in enumerate(courses(m, xpos, xquat)):
+        part = slice(adr[t], adr[t] + number[t])
+        if along:
+            lengths[t], moments[part] = length(along), moment(along, jacobian, len(m.dof_bodyid))[colind[part]]
+        else:
+            own = slice(m.tendon_adr[t], m.tendon_adr[t] + m.tendon_num[t])
+            moments[entry[own]] = m.wrap_prm[own]
+            lengths[t] = m.wrap_prm[own] @ m.qpos0[m.jnt_qposadr[m.wrap_objid[own]]]
+    return lengths, moments
 
 
 def _frames(m):

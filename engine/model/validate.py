@@ -12,8 +12,8 @@ from .setconst import trees
 # What the mass matrix at qpos0 depends on; all else about the tree follows from the first three.
 _INERTIAL = (
     "body_parentid", "jnt_type", "jnt_bodyid", "body_pos", "body_quat", "body_ipos", "body_iquat", "body_mass",
-    "body_inertia", "jnt_pos", "jnt_axis", "dof_armature", "tendon_armature", "tendon_num", "wrap_objid",
-    "wrap_prm",
+    "body_inertia", "jnt_pos", "jnt_axis", "dof_armature", "tendon_armature", "tendon_num", "wrap_type",
+    "wrap_objid", "wrap_prm", "site_bodyid", "site_pos",
 )  # fmt: skip
 MOST = 1e100  # a number whose square, times another, is none
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from engine.simulator import Simulator
 from engine.view.camera import Camera
+from engine.view.cords import cord_lines
 from engine.view.ground import Window
 from engine.view.panel import Panel
 from engine.view.take import bounds_of, camera_path, takes_of
@@ -32,7 +33,8 @@ class Screen:
         self.canvas = FigureCanvasAgg(figure)
         take, lookat = self._take(scene.qpos0, scene.qvel0)
         window = self._window(take, lookat, width / height)
-        self.panel = Panel(figure.add_axes((0, 0, 1, 1)), take.shapes, self.camera, window, take.ground, animated=True)
+        axes = figure.add_axes((0, 0, 1, 1))
+        self.panel = Panel(axes, take.shapes, self.camera, window, take.ground, True, take.rgb, take.width)
         self.canvas.draw()
         self.background = self.canvas.copy_from_bbox(figure.bbox)
         self.shown = None
@@ -76,7 +78,8 @@ class Screen:
         self.sim.reset(qpos, qvel)
         self.sim.forward()
         data = self.sim.data
-        (take,) = takes_of(self.model, data.geom_xpos.copy(), data.geom_xquat.copy(), self.camera)
+        lines = cord_lines(self.model, data.xpos, data.xquat)
+        (take,) = takes_of(self.model, data.geom_xpos.copy(), data.geom_xquat.copy(), self.camera, lines)
         return take, camera_path(take, self.camera, window=1)[0]
 
     def _window(self, take, lookat, aspect):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from engine.view.animation import save_animation, save_frame, save_strobe
 from engine.view.board import plot_board
 from engine.view.camera import Camera
+from engine.view.cords import lines_of
 from engine.view.curves import phase_pairs, plot_columns, plot_gradient_norms, plot_phase
 from engine.view.marks import tie_lines
 from engine.view.plots import plot_contact_forces, plot_joints, plot_loss, plot_series
@@ -19,6 +20,7 @@ __all__ = [
     "Camera",
     "Page",
     "columns",
+    "lines_of",
     "live",
     "phase_pairs",
     "play",

@@ -5,7 +5,7 @@
 
 Every function takes one trajectory, geom_xpos (T, ngeom, 3) in metres and geom_xquat (T, ngeom, 4) as w, x, y, z, or
 a list of trajectories that are drawn one above another. lines (T, n, 2, 3), or a list of such arrays: lines of the
-world that are drawn over the robot, in metres, such as `tie_lines` of a Replay.
+world that are drawn over the robot, in metres, such as `lines_of` a Replay, which have colours and widths.
 """
 
 from pathlib import Path
@@ -138,7 +138,7 @@ def _figure(takes, paths, camera: Camera, title, labels, animated: bool, frames=
     for i, (take, window) in enumerate(zip(takes, windows, strict=True)):
         bottom = height - head - (i + 1) * tall - i * 0.08
         axes = figure.add_axes((0.08 / WIDTH, bottom / height, 1.0 - 0.16 / WIDTH, tall / height))
-        panels.append(Panel(axes, take.shapes, camera, window, take.ground, animated))
+        panels.append(Panel(axes, take.shapes, camera, window, take.ground, animated, take.rgb, take.width))
         if labels is not None:
             panels[-1].label(labels[i])
     return figure, panels

@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 
 from engine.model import Model
-from engine.model.constants import EQ_JOINT, EQ_WELD
+from engine.model.constants import EQ_JOINT, EQ_TENDON, EQ_WELD
 from engine.model.elements.body import mocap_bodies
 from engine.model.rotation import quat_mul, quat_to_mat
 from engine.model.ties import all_ties
 from engine.view.extent import robot_size
 
+VIOLET = np.array([0.482, 0.247, 0.627])
 _CROSS, _AXIS, _HAND = 0.03, 0.06, 0.12  # half a cross, a weld's axis and a mocap body's, in robots' lengths
+
+_FOLLOWS = (EQ_JOINT, EQ_TENDON)
 
 
 def tie_lines(model: Model, seen: Any) -> Any:
@@ -25,11 +28,12 @@ def marks(model, size, xpos, xquat, eq_active=None):
     frames their axes and the gap, of a mocap body its axes.
 
     xpos (nbody, 3), xquat (nbody, 4): the bodies' poses. eq_active (neq,): which equality constraints act; by default
-    those that act at first. size: the robot's, m. Joints that follow joints have no lines.
+    those that act at first. size: the robot's, m. Joints and tendons that follow others have no
+    lines.
     """
     lines = []
     active = model.eq_active0 if eq_active is None else eq_active
-    for tie in (tie for tie, acts in zip(all_ties(model), active, strict=True) if acts and tie["kind"] != EQ_JOINT):
+    for tie in (tie for tie, acts in zip(all_ties(model), active, strict=True) if acts and tie["kind"] not in _FOLLOWS):
         ends = []
         for side in "12":
             body = tie[f"body{side}"]

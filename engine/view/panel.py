@@ -14,7 +14,7 @@ from engine.view.painter import Shapes, paint, silhouettes, towards_light
 BACKGROUND = np.array([0.975, 0.98, 0.985])
 FLOOR = np.array([0.86, 0.885, 0.905])
 INK = "#1f2d3a"
-_LINE = np.array([0.482, 0.247, 0.627])
+_STROKE = 1.6  # points
 _DARK_CELL = (0.16, 0.22, 0.30)
 _DARK_CELL_ALPHA = 0.17
 _SHADOW_ALPHA = 0.22
@@ -34,8 +34,11 @@ class Panel:
     """The artists of one robot. `animated` ones are left out of the figure's own drawing and blitted over it."""
 
     def __init__(
-        self, axes: Axes, shapes: Shapes, camera: Camera, window: Window, ground: Ground | None, animated: bool
-    ):
+        self, axes: Axes, shapes: Shapes, camera: Camera, window: Window, ground: Ground | None, animated: bool,
+        rgb: np.ndarray, width: np.ndarray,
+    ):  # fmt: skip
+        self.rgb, points = rgb, 72.0 / axes.figure.dpi * axes.bbox.width / window.width
+        self.widths = np.where(np.isnan(width), _STROKE, np.maximum(width * points, 0.5))
         self.axes, self.shapes, self.camera, self.window, self.ground = axes, shapes, camera, window, ground
         self.edge = _EDGE_PIXELS * window.width / axes.bbox.width
         (left, bottom), (right, top) = window.at(0, 0), window.at(1, 1)
@@ -46,7 +49,7 @@ class Panel:
         self.ticks = axes.add_collection(LineCollection([], colors=INK, linewidths=1, **options), autolim=False)
         self.shadows = axes.add_collection(PathCollection([], linewidths=0, **options), autolim=False)
         self.bodies = axes.add_collection(PolyCollection([], linewidths=0, **options), autolim=False)
-        self.lines = axes.add_collection(LineCollection([], colors=_LINE, linewidths=1.6, **options), autolim=False)
+        self.lines = axes.add_collection(LineCollection([], capstyle="round", **options), autolim=False)
         self.readout = self._text(0.985, 0.955, ha="right", **options)
         self.marks = []
         self.step = ruler_step(window.width)
@@ -75,14 +78,15 @@ class Panel:
         polygons, colours, segments, strokes = [], [], [], []
         for xpos, xmat, lines, fade in poses:
             segments.extend(lines @ self.camera.axes[:2].T - offset)
-            strokes += [_LINE + fade * (BACKGROUND - _LINE)] * len(lines)
+            strokes.append(self.rgb + fade * (BACKGROUND - self.rgb))
             shape, colour = paint(self.shapes, xpos, xmat, self.camera, self.edge)
             polygons.append(shape - offset)
             colours.append(colour + fade * (BACKGROUND - colour))
         self.bodies.set_verts(np.concatenate(polygons))
         self.bodies.set_facecolor(np.concatenate(colours))
         self.lines.set_segments(segments)
-        self.lines.set_color(strokes)
+        self.lines.set_color(np.concatenate(strokes))
+        self.lines.set_linewidths(np.tile(self.widths, len(poses)))
         self.readout.set_text(readout)
         if self.ground is not None:
             self._show_ground(lookat)

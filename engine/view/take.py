@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.view.camera import Camera, follow
+from engine.view.cords import Lines
 from engine.view.ground import Ground
+from engine.view.marks import VIOLET
 from engine.view.painter import Shapes, shapes_of, silhouettes
 
 _FITTED_FRAMES = 60  # of a long trajectory, enough to see how much room the robot takes
@@ -22,6 +24,8 @@ class Take:
     ground: Ground | None
     torso: np.ndarray  # (T, 3)
     lines: np.ndarray  # (T, n, 2, 3)
+    rgb: np.ndarray  # of the lines, (n, 3)
+    width: np.ndarray  # (n,), m; NaN: a thin stroke
 
     def pose(self, k: int, fade: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         """Frame k; the last one when the trajectory is over."""
@@ -65,16 +69,21 @@ def _take(model, geom_xpos, geom_xquat, lines, camera: Camera) -> Take:
     if norm.min() < 1e-6:
         k, g = np.argwhere(norm < 1e-6)[0]
         raise ValueError(f"geom_xquat is zero at frame {k}, geom {g}, but must be a unit quaternion")
+    rgb = width = None
+    if isinstance(lines, Lines):
+        lines, rgb, width = lines
     lines = np.zeros((len(xpos), 0, 2, 3)) if lines is None else np.asarray(lines, dtype=float)
     if lines.ndim != 4 or lines.shape[0] != len(xpos) or lines.shape[2:] != (2, 3) or not np.isfinite(lines).all():
         raise ValueError(f"lines has the shape {lines.shape}, but must have ({len(xpos)}, n, 2, 3), all finite")
+    if rgb is None:
+        rgb, width = np.tile(VIOLET, (lines.shape[1], 1)), np.full(lines.shape[1], np.nan)
     shapes = shapes_of(model)
     xmat = _rotation_matrices(xquat)
     ground = None
     if shapes.ground is not None:
         ground = Ground(xpos[0, shapes.ground], xmat[0, shapes.ground].T, camera.axes)
         ground = ground if ground.visible else None
-    return Take(shapes, xpos, xmat, ground, xpos[:, shapes.torso].mean(axis=1), lines)
+    return Take(shapes, xpos, xmat, ground, xpos[:, shapes.torso].mean(axis=1), lines, rgb, width)
 
 
 def _rotation_matrices(quat: np.ndarray) -> np.ndarray:

@@ -223,3 +223,32 @@ def test_tendons(probes, name):
         case.run((p.MOTIONS, 0), p.PASSIVE_VJP, p.ACTUATION_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
         names = ["qpos", "qvel", "act", "ctrl", *(n for n in case.sim.params if n[:4] in ("tend", "wrap", "actu"))]
         case.compare(forward, {n: probe.bar(n) for n in names if np.size(probe.bar(n)) and n != "tendon_frictionloss"})
+
+
+SLIDES = "".join(f'<joint type="slide" axis="{axis}"/>' for axis in ("1 0 0", "0 1 0", "0 0 1"))
+DEGENERATE = zoo.model(
+    '<geom name="ball" size=".1"/><geom name="bar" type="cylinder" size=".1 .3"/><site name="in"/>'
+    + "".join(f'<body>{SLIDES}<geom size=".1" mass="1"/><site name="{name}"/></body>' for name in "pq"),
+    "<tendon>" + "".join(f'<spatial stiffness="3" springlength=".1">{zoo.path_of(path)}</spatial>' for path in (
+        "p q", "p ball q", "p bar q", "p ball:in q", "p bar:in q")) + "</tendon>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("places", [
+    (0.05, 0, 0, 1, 0, 0), (0.1, 0, 0, 0, 1, 0), (0.5, 0, 0, -0.5, 0, 0), (0.5, 0, 0, 0.5, 0, 0),
+    (0, 0, 0.5, 0, 0, -0.5), (0, 0, 0, 0.5, 0, 0), (0.1, 0, 0, 0.1, 0, 0), (0.3, 0, 0, 0.5, 0, 0),
+], ids=["inside", "on it", "opposite", "one place", "on the axis", "centre", "on it both", "on one line"])  # fmt: skip
+def test_where_a_path_has_no_derivative(probes, places):
+    """A site in or on what the tendon goes round, or in line with it: MuJoCo's lengths, and a finite adjoint."""
+    mj, probe = probes(DEGENERATE)
+    data = mujoco.MjData(mj)
+    data.qpos[:] = places
+    mujoco.mj_forward(mj, data)
+    case = p.Case(probe, (np.array(places), np.full(6, 0.1), np.zeros(0), np.zeros(0)))
+    case.set()
+    case.run(p.TERMS)
+    np.testing.assert_allclose(case.sim.data.ten_length[0], data.ten_length, rtol=1e-12, atol=1e-12)
+    probe.clear()
+    probe.column("z")[:] = case.rng.normal(size=6)
+    case.run((p.MOTIONS, 0), p.PASSIVE_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
+    assert np.abs(probe.bar("qpos")).max() < 1e6

@@ -311,10 +311,8 @@ REFUSED = [
       "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
     ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
       "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
-    ({"extra": TENDON.format("stiffness='1'")}, "tendon 't': spatial tendon; allowed: fixed, or one that does nothing"),
-    ({"extra": TENDON.format("") + "<sensor><tendonpos tendon='t'/></sensor>"}, "tendon 't': spatial tendon"),
-    ({"extra": TENDON.format("") + "<actuator><motor tendon='t'/></actuator>"}, "tendon 't': spatial tendon"),
-    ({"extra": TENDON.format("") + "<equality><tendon tendon1='t'/></equality>"}, "tendon 't': spatial tendon"),
+    ({"extra": TENDON.format("stiffness='1'") + "<sensor><torque name='f' site='s'/></sensor>"},
+     "sensor 'f': torque where tendon 't' pulls from outside; allowed: fixed tendons"),
     ({"extra": FIXED.format("stiffness='1' springyield='.1'")}, "tendon 't': springyield"),
 ]
 

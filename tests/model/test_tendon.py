@@ -6,6 +6,7 @@ import pytest
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.derived import set_const
 from engine.model.portable import model_from_arrays, model_to_arrays
+from tests import zoo
 from tests.model.model_zoo import assert_same_model
 
 XML = """
@@ -158,3 +159,56 @@ def test_bad_arrays_are_named(array, index, value, message):
     getattr(model, array)[index] = value
     with pytest.raises(ModelError, match=message):
         engine.Simulator(model)
+
+
+# ------------------------------------------------------------------------------------------------ paths
+
+PATHS = zoo.strung(pulleys='stiffness="1" range="0 1"', roll='stiffness="2"', near='armature=".1" width=".01"')
+
+
+def test_paths_of_a_file():
+    """What follows from qpos0 is what MuJoCo finds, of lengths on geoms, within one, over pulleys and with inertia."""
+    mujoco = pytest.importorskip("mujoco")
+    mj, model = mujoco.MjModel.from_xml_string(PATHS), load(PATHS)
+    for name in ("wrap_type", "wrap_objid", "wrap_prm", "tendon_num", "tendon_width", "tendon_lengthspring"):
+        np.testing.assert_array_equal(getattr(model, name), getattr(mj, name))
+    again = model.copy()
+    again.tendon_invweight0[:] = again.tendon_length0[:] = again.dof_invweight0[:] = -1
+    set_const(again)
+    for name in ("tendon_length0", "tendon_invweight0", "dof_invweight0", "body_invweight0"):
+        np.testing.assert_allclose(getattr(again, name), getattr(mj, name), rtol=1e-9, err_msg=name)
+    assert_same_model(model_from_arrays(model_to_arrays(model)), model)
+
+
+def test_robots_stored_before_there_were_paths():
+    arrays = model_to_arrays(sinewed().compile())
+    arrays = {name: a for name, a in arrays.items() if name not in ("wrap_type", "tendon_width", "tendon_rgba")}
+    arrays["header"] = np.array(str(arrays["header"]).replace('"age": 4', '"age": 3'))
+    assert (model_from_arrays(arrays).wrap_type == 1).all()
+
+
+@pytest.mark.parametrize("array, index, value, message", [
+    ("wrap_objid", 0, 12, "wrap 0: wrap_objid = 12; allowed: a site, 0 to 11"),
+    ("wrap_objid", 10, 2, "wrap 10: wrap_objid = 2; allowed: a cylinder"),
+    ("wrap_type", 0, 1, "wrap 0: wrap_type = 1; allowed: joints alone, or sites with geoms and pulleys"),
+    ("wrap_type", 1, 6, "wrap_type = 6; allowed: 1 .joint., 2 .pulley."),
+    ("wrap_type", 11, 2, "wrap_type = .; allowed: joints alone"),
+    ("wrap_prm", 3, 0, "tendon 'pulleys': wrap_prm = 0.; allowed: a divisor of more than zero"),
+    ("wrap_prm", 10, 12, "tendon 'roll': wrap_prm = 12.; allowed: a site, 0 to 11, or -1"),
+    ("tendon_armature", 1, 0.1, "tendon 'roll': tendon_armature = 0.1; allowed: 0 for a tendon that goes round geoms"),
+])  # fmt: skip
+def test_bad_paths_are_named(array, index, value, message):
+    import engine
+
+    pytest.importorskip("mujoco")
+    model = load(PATHS)
+    getattr(model, array)[index] = value
+    with pytest.raises(ModelError, match=message):
+        engine.Simulator(model)
+
+
+def test_forces_on_bodies_are_refused_beside_paths():
+    import engine
+
+    with pytest.raises(ValueError, match="com_based and cfrc_ext: got spatial tendons .tendon 'pulleys'"):
+        engine.Simulator(load(PATHS)).com_based()

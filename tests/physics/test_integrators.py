@@ -44,7 +44,7 @@ def test_one_step_of_fast_motion(simulators, name, integrator):
         sim.step()
         worst = max(worst, difference(sim, data))
     print(worst)
-    assert worst < 1e-12
+    assert worst < (1e-7 if name.removeprefix("tendon ") in zoo.WITHIN else 1e-12)
 
 
 def run(mj, sim, steps, controls, start=None):

@@ -10,6 +10,7 @@ from ..pairs import contact_parameters
 from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
 from ..setconst import addresses
 from ..shapes import COUNT
+from ..tendons import bodies_along, is_spatial
 from .kind import Kind, integer, real
 from .option import disabled
 from .pair import pairs_at_rest
@@ -156,6 +157,7 @@ class Sensor(Kind):
         if sensing and (contact_parameters(m)["gap"] > 0).any():
             names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)
             yield f"contact sensors ({names}) beside pairs with a gap, whose contacts may not push; allowed: gap = 0"
+        yield from _pulled(m)
 
         yield from _far(m)
 
@@ -203,6 +205,22 @@ class Sensor(Kind):
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
             **columns("sensor_", read), **columns("sensor_ref", axes),
         }  # fmt: skip
+
+
+def _pulled(m):
+    """Lines: force and torque sensors of bodies that a spatial tendon pulls at from outside, which MuJoCo 4.0 adds."""
+    wrenches = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "wrench"]
+    tendons = np.flatnonzero(is_spatial(m)) if wrenches else ()
+    for k in wrenches:
+        below = {int(m.site_bodyid[m.sensor_objid[k]])}
+        for b, parent in enumerate(np.asarray(m.body_parentid).tolist()):
+            below |= {b} if parent in below else set()
+        for t in tendons:
+            if 0 < len(bodies_along(m, t) & below) < len(bodies_along(m, t)):
+                who, tendon = (f"{word} {name!r}" if name else f"{word} {i}" for word, i, name in (
+                    ("sensor", k, m.sensor_names[k]), ("tendon", t, m.tendon_names[t])))  # fmt: skip
+                yield f"{who}: {ROWS[m.sensor_type[k]].name} where {tendon} pulls from outside; allowed: fixed tendons"
+                break
 
 
 def _far(m):

@@ -1,15 +1,16 @@
-"""Tendons: a length that springs, limits, friction and actuators act on. Fixed ones, sums of joints' coordinates."""
+"""Tendons: a length that springs, limits, friction and actuators act on. Fixed ones are sums of joints' coordinates,
+spatial ones paths from site to site."""
 
 from typing import Any
 
 import numpy as np
 
 from .. import constants as c
-from ..attributes import SOLIMP, SOLREF, Attribute, ends, flag, number, polynomial, read_attributes
-from ..checks import check, ranges, refuse, solref
+from ..attributes import RGBA, SOLIMP, SOLREF, Attribute, ends, flag, number, polynomial, read_attributes
+from ..checks import check, one_of, ranges, refuse, solref
 from ..errors import ModelError
-from ..setconst import addresses, trees
-from ..tendons import couples, rows, tendon_dofs
+from ..setconst import addresses, tendons0, trees
+from ..tendons import couples, is_spatial, rows, spans, tendon_dofs
 from .kind import Kind, boolean, integer, real
 
 
@@ -25,13 +26,17 @@ def _rest():
     return Attribute(None, read, "one finite number or two, the lower first")
 
 
+WRAPS = {c.WRAP_JOINT: "joint", c.WRAP_PULLEY: "pulley", c.WRAP_SITE: "site", c.WRAP_SPHERE: "sphere",
+         c.WRAP_CYLINDER: "cylinder"}  # fmt: skip
+
+
 class Tendon(Kind):
     name, plural, named = "tendon", "tendons", "ntendon"
     defaulted = True
     fields = {
         "ntendon": {
-            "tendon_adr": integer("its first joint in wrap_objid"),
-            "tendon_num": integer("how many joints it has"),
+            "tendon_adr": integer("its first joint, or place of its path, in wrap_objid"),
+            "tendon_num": integer("how many of them it has"),
             "tendon_limited": boolean("whether the range limits its length"),
             "tendon_range": real("m or rad", "lower and upper end of the length", 2),
             "tendon_margin": real("m or rad", "distance from a limit at which it is felt"),
@@ -48,12 +53,16 @@ class Tendon(Kind):
             "tendon_lengthspring": real("m", "lengths between which its spring is at rest", 2, differentiable=True),
             "tendon_actfrclimited": boolean("whether the sum of its actuators' forces is clamped"),
             "tendon_actfrcrange": real("N", "lower and upper end of that sum", 2),
+            "tendon_width": real("m", "radius of what is drawn", least=0, before=0, since=4),
+            "tendon_rgba": real("1", "colour", 4, before=0, since=4),
             "tendon_length0": real("m or rad", "length at qpos0"),
             "tendon_invweight0": real("1/kg", "inverse inertia along it at qpos0", least=0),
         },
         "nwrap": {
-            "wrap_objid": integer("a joint of a tendon"),
-            "wrap_prm": real("1 or m", "length for a unit of its coordinate", differentiable=True),
+            "wrap_objid": integer("a joint, site or geom; -1 for a pulley"),
+            "wrap_type": integer("which of them: WRAP_JOINT, WRAP_SITE, ...", before=c.WRAP_JOINT, since=4),
+            "wrap_prm": real("1 or m", "length for a unit of a joint's coordinate; a pulley's divisor; the site at a "
+                             "geom's side, or -1", differentiable=True),
         },
     }
     attributes = {
@@ -71,6 +80,8 @@ class Tendon(Kind):
         "springlength": _rest(),
         "actuatorfrcrange": ends(),
         "actuatorfrclimited": flag(),
+        "width": number(0.003, 0),
+        "rgba": RGBA,
     }
     stored = {"tendon_solref_lim": "solreflimit", "tendon_solimp_lim": "solimplimit",
               "tendon_solref_fri": "solreffriction", "tendon_solimp_fri": "solimpfriction",
@@ -112,8 +123,8 @@ class Tendon(Kind):
             given = np.reshape([getattr(a, word) for a in tendons], (-1, 3))
             polynomials |= {f"tendon_{word}": given[:, 0], f"tendon_{word}poly": given[:, 1:]}
         return self.columns(tendons) | polynomials | {
-            "tendon_adr": addresses(num), "tendon_num": num, "tendon_lengthspring": rest, "wrap_objid": joints,
-            "wrap_prm": coefs,
+            "tendon_adr": addresses(num), "tendon_num": num, "tendon_lengthspring": rest,
+            "wrap_type": np.full(len(joints), c.WRAP_JOINT), "wrap_objid": joints, "wrap_prm": coefs,
         }  # fmt: skip
 
     # ------------------------------------------------------------------------------------------ the importer
@@ -130,10 +141,7 @@ class Tendon(Kind):
         return [super(Tendon, self).names(mujoco, mj)[t] for t in taken_tendons(mujoco, mj)]
 
     def refused(self, mujoco, mj):
-        taken = set(taken_tendons(mujoco, mj))
         for t in range(mj.ntendon):
-            if t not in taken and not _idle(mujoco, mj, t):
-                yield f"{self.who(mujoco, mj, t)}: spatial tendon; allowed: fixed, or one that does nothing"
             if np.asarray(getattr(mj, "tendon_plasticadr", np.full(mj.ntendon, -1)))[t] >= 0:
                 if not mj.tendon_springyield[t]:  # otherwise named above
                     yield f"{self.who(mujoco, mj, t)}: plastic spring; allowed: an elastic one"
@@ -155,12 +163,14 @@ class Tendon(Kind):
         check(m, "tendon_adr", m.tendon_adr != want, lambda i: f"{want[i]}, which follows from tendon_num")
         if m.nwrap != np.sum(m.tendon_num):
             raise ModelError(f"nwrap = {m.nwrap}; allowed: {np.sum(m.tendon_num)}, which follows from tendon_num")
-        bad = (m.wrap_objid < 0) | (m.wrap_objid >= m.njnt)
-        check(m, "wrap_objid", bad, f"a joint, 0 to {m.njnt - 1}")
-        bad = ~np.isin(m.jnt_type[m.wrap_objid], (c.HINGE, c.SLIDE)) if m.nwrap else []
+        one_of(m, "wrap_type", WRAPS)
+        _check_paths(m)
+        joint = m.wrap_type == c.WRAP_JOINT
+        bad = joint & ~np.isin(m.jnt_type[np.where(joint, m.wrap_objid, 0)], (c.HINGE, c.SLIDE)) if m.njnt else joint
         check(m, "wrap_objid", bad, "a hinge or a slide")
-        for t, dofs in enumerate(tendon_dofs(m)):
-            if len(np.unique(dofs)) < len(dofs):
+        for t in np.flatnonzero(~is_spatial(m)):
+            joints = m.wrap_objid[m.tendon_adr[t] : m.tendon_adr[t] + m.tendon_num[t]]
+            if len(np.unique(joints)) < len(joints):
                 refuse(m, "tendon_num", t, "that of different joints, of which one stands here twice")
 
     def check(self, m):
@@ -171,39 +181,72 @@ class Tendon(Kind):
         check(m, "tendon_lengthspring", low > high, "lower end below upper end, or at it")
         solref(m, "tendon_solref_lim", m.tendon_limited)
         solref(m, "tendon_solref_fri", m.tendon_frictionloss > 0)
+        check(m, "wrap_prm", (m.wrap_type == c.WRAP_PULLEY) & (m.wrap_prm <= 0), "a divisor of more than zero")
+        round_geoms = [any(span.geom >= 0 for span in own) for own in spans(m)]
+        bad = np.array(round_geoms, bool) & (m.tendon_armature != 0)
+        check(m, "tendon_armature", bad, "0 for a tendon that goes round geoms")
 
     def set_const(self, m):
-        first = {int(dof): m.jnt_qposadr[m.dof_jntid[dof]] for dof in np.unique(m.jnt_dofadr[m.wrap_objid])}
         m.tendon_length0[:], m.tendon_invweight0[:] = 0, 0
-        adr, colind, entry = rows(m)
-        coef = np.zeros(m.nwrap)
-        coef[entry] = m.wrap_prm
-        for t, dofs in enumerate(tendon_dofs(m)):
-            own = coef[adr[t] : adr[t] + len(dofs)]
-            m.tendon_length0[t] = sum(x * m.qpos0[first[int(dof)]] for x, dof in zip(own, dofs, strict=True))
-        for dofs, _, mass in trees(m) if m.ntendon else ():
+        if m.ntendon:
+            adr = rows(m)[0]
+            m.tendon_length0[:], moments = tendons0(m)
+        for dofs, _, mass in trees(m) if m.ntendon and m.nv else ():
             for t, moved in enumerate(tendon_dofs(m)):
                 here = np.isin(moved, dofs)
                 row = np.zeros(len(dofs))
-                row[np.searchsorted(dofs, moved[here])] = coef[adr[t] : adr[t] + len(moved)][here]
+                row[np.searchsorted(dofs, moved[here])] = moments[adr[t] : adr[t] + len(moved)][here]
                 m.tendon_invweight0[t] += row @ np.linalg.solve(mass, row)
 
     def device(self, m):
-        adr, colind, entry = rows(m)
+        adr, number, colind, entry = rows(m)
         pairs, pairadr, pairnum = couples(m)
         deep, above, at = pairs.T
-        return {
-            "ten_J_rowadr": adr, "ten_J_rownnz": m.tendon_num, "ten_J_colind": colind, "wrap_entry": entry,
-            "wrap_qposadr": m.jnt_qposadr[m.wrap_objid], "tendon_pairadr": pairadr, "tendon_pairnum": pairnum,
-            "couple_deep": deep, "couple_above": above, "couple_at": at,
+        along = spans(m)
+        count = np.array([len(own) for own in along], int)
+        joints = np.where(m.wrap_type == c.WRAP_JOINT, m.wrap_objid, 0)
+        table = np.array([(s.site1, s.site2, s.geom, s.side, s.pulley, s.top) for own in along for s in own], int)
+        columns = zip(("site1", "site2", "geom", "side", "pulley", "top"), table.reshape(-1, 6).T, strict=True)
+        return {f"span_{name}": column for name, column in columns} | {
+            "ten_spanadr": np.cumsum(count) - count, "ten_spannum": count,
+            "ten_straight": [bool(own) and all(s.geom < 0 for s in own) for own in along],
+            "tendon_num": np.where(count > 0, 0, m.tendon_num),  # of those that are sums of joints' coordinates
+            "ten_J_rowadr": adr, "ten_J_rownnz": number, "ten_J_colind": colind, "wrap_entry": entry,
+            "wrap_qposadr": m.jnt_qposadr[joints] if m.njnt else joints, "tendon_pairadr": pairadr,
+            "tendon_pairnum": pairnum, "couple_deep": deep, "couple_above": above, "couple_at": at,
         }  # fmt: skip
 
 
+def _check_paths(m):
+    """Refuse places that are not there, and paths that MuJoCo does not know."""
+    counts = {c.WRAP_JOINT: m.njnt, c.WRAP_SITE: m.nsite, c.WRAP_SPHERE: m.ngeom, c.WRAP_CYLINDER: m.ngeom}
+    for kind, count in counts.items():
+        bad = (m.wrap_type == kind) & ((m.wrap_objid < 0) | (m.wrap_objid >= count))
+        word = {c.WRAP_JOINT: "joint", c.WRAP_SITE: "site"}.get(kind, "geom")
+        check(m, "wrap_objid", bad, f"a {word}, 0 to {count - 1}")
+    for kind, shape in ((c.WRAP_SPHERE, c.SPHERE), (c.WRAP_CYLINDER, c.CYLINDER)):
+        geoms = np.where(m.wrap_type == kind, m.wrap_objid, 0)
+        bad = (m.wrap_type == kind) & (m.geom_type[geoms] != shape if m.ngeom else False)
+        check(m, "wrap_objid", bad, f"a {c.GEOM_NAMES[shape]}")
+        bad = (m.wrap_type == kind) & ~np.isin(m.wrap_prm, np.arange(-1, m.nsite))
+        check(m, "wrap_prm", bad, f"a site, 0 to {m.nsite - 1}, or -1")
+    for t in range(m.ntendon):
+        kinds = m.wrap_type[m.tendon_adr[t] : m.tendon_adr[t] + m.tendon_num[t]].tolist()
+        for k, kind in enumerate(kinds):
+            near = [kinds[i] if 0 <= i < len(kinds) else c.WRAP_PULLEY for i in (k - 1, k + 1)]
+            good = {
+                c.WRAP_JOINT: set(kinds) == {c.WRAP_JOINT},
+                c.WRAP_SITE: near != [c.WRAP_PULLEY] * 2,
+                c.WRAP_PULLEY: c.WRAP_PULLEY not in (near[0] if k else 0, near[1]),
+            }.get(kind, near == [c.WRAP_SITE] * 2)
+            if not good:
+                allowed = "joints alone, or sites with geoms and pulleys between them"
+                refuse(m, "wrap_type", m.tendon_adr[t] + k, allowed)
+
+
 def taken_tendons(mujoco, mj):
-    """Numbers of the tendons of an MjModel that the engine keeps: the fixed ones that do something."""
-    joint = int(mujoco.mjtWrap.mjWRAP_JOINT)
-    fixed = [t for t in range(mj.ntendon) if mj.wrap_type[mj.tendon_adr[t]] == joint]
-    return [t for t in fixed if not _idle(mujoco, mj, t)]
+    """Numbers of the tendons of an MjModel that the engine keeps: those that do something."""
+    return [t for t in range(mj.ntendon) if not _idle(mujoco, mj, t)]
 
 
 def our_tendon(mujoco, mj):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.model.constants import BALL, HINGE, SLIDE
+from engine.view.cords import cords
 from engine.view.extent import leading_body, moves, robot_size
 from engine.view.marks import marks
 
@@ -24,7 +25,7 @@ class Frame:
     xpos (nbody, 3), xquat (nbody, 4): poses of the bodies. contact_pos (n, 3). contact_force (n, 3): N, on the robot.
     range_lines (m, 2, 3): the ranges of the limited joints; limit_lines (k, 2, 3): those of joints at a limit.
     push_pos, push (b, 3): centres of mass, and the pushes wanted there, as long as the longest is 1. marks (l, 2, 3):
-    lines of equality constraints and of mocap bodies.
+    lines of equality constraints and of mocap bodies. cords (t, 2, 3): those of tendons.
     """
 
     xpos: np.ndarray
@@ -36,6 +37,7 @@ class Frame:
     push_pos: np.ndarray
     push: np.ndarray
     marks: np.ndarray
+    cords: np.ndarray
 
 
 def frames_of(model, seen, pushes=None):
@@ -58,8 +60,9 @@ def frame(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos, contacts, pus
     push_pos, push = _largest_first(model, xipos, push)
     lines = marks(model, size, xpos, xquat, eq_active)
     return Frame(
-        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push, lines
-    )
+        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push, lines,
+        cords(model, xpos, xquat),
+    )  # fmt: skip
 
 
 def joint_limits(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos):

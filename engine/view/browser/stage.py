@@ -6,6 +6,7 @@ The scene tree, which the reader of a page can switch on and off:
     /scene/ground           planes
     /scene/robots/LABEL/BODY/GEOM
     /scene/labels
+    /scene/tendons
     /scene/LAYER            one for each of LAYERS
 """
 
@@ -15,6 +16,7 @@ from engine.model.constants import PLANE
 from engine.view.browser.frames import Frame, leading_body, robot_size
 from engine.view.browser.shapes import add_geom, add_ground
 from engine.view.camera import Camera
+from engine.view.cords import cord_tendons
 from engine.view.painter import visible_geoms
 from engine.view.quantities import distinct
 
@@ -51,6 +53,7 @@ class Stage:
         self.bodies = [self._robot(word, offset) for word, offset in zip(words, self.offsets, strict=True)]
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
         self.nodes = self._overlays()
+        self.tendons = self._tendons()
         self.texts = {w: self._text(words[w], label) for w, label in enumerate(labels) if label}
         self._grounded, self._moved = False, np.zeros(3)
 
@@ -73,6 +76,11 @@ class Stage:
             above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.3 * self.size]
             text.position = above
         self._show_overlays(frames)
+        for node, which in self.tendons:
+            places = [frame.cords[which] + offset for frame, offset in zip(frames, self.offsets, strict=True)]
+            places = np.concatenate(places).astype(np.float32)
+            if not np.array_equal(node.points, places):
+                node.points = places
 
     def aim(self, server, camera: dict):
         """Set where a page is seen from at first; `camera` has the keywords of engine.view.Camera."""
@@ -113,6 +121,18 @@ class Stage:
                 bodies[b] = scene.add_frame(path, show_axes=False, position=offset)
             add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
         return bodies
+
+    def _tendons(self):
+        """(node, which of the lines of `cords`) for each width and colour of tendons."""
+        model, tendon = self.model, cord_tendons(self.model)
+        looks = np.concatenate([model.tendon_rgba[:, :3], model.tendon_width[:, None]], axis=1)[tendon]
+        nodes = []
+        for k, look in enumerate(np.unique(looks, axis=0)):
+            which = (looks == look).all(axis=1)
+            none, colour = np.zeros((which.sum() * len(self.words), 2, 3)), tuple(map(float, look[:3]))
+            node = self.scene.add_line_segments(f"/scene/tendons/{k}", none, colour, thickness=2 * float(look[3]))
+            nodes.append((node, which))
+        return nodes
 
     def _text(self, word, label):
         return self.scene.add_label(f"/scene/labels/{word}", label, anchor="bottom-center")

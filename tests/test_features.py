@@ -177,8 +177,8 @@ def budget(name):
 # shapes takes 2,300, their several contacts 2,000; a fluid takes 600,
 # the slope of the bias force 800,
 # what tells one face of a shape from another 250, gradients by frames, shapes and contact parameters 900, corners of
-# uneven faces 100.
-MOST = {"pendulum": 4500, "hopper": 6300, "humanoid": 6850, "everything": 28700}
+# uneven faces 100, what MuJoCo does of rings and within margins 150.
+MOST = {"pendulum": 4500, "hopper": 6300, "humanoid": 6850, "everything": 29000}
 
 
 @pytest.mark.parametrize("name", MOST)

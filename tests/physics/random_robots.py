@@ -101,7 +101,8 @@ class Robot:
         return (
             f'<option timestep="{self.pick((0.002, 0.004))}" gravity="{self.numbers(2)} {self.number(-12, -5)}" '
             f'{self.integrator()} cone="{self.cone}" '
-            f'impratio="{self.pick((1, 1, 0.5, 4))}" wind="1 2 3" magnetic="0 1 0"{self.fluid()}><flag{flags}/></option>'
+            f'impratio="{self.pick((1, 1, 0.5, 4))}" wind="1 2 3" magnetic="0 1 0"{self.fluid()}>'
+            f"<flag{flags}/></option>"
             '<size memory="8M"/>'
         )
 

@@ -118,8 +118,9 @@ def test_a_face_that_only_seems_to_be_as_near(simulators):
 
 def test_a_polytope_that_rounding_spoils(simulators):
     """A new vertex sees all of its faces: the depth is that which it has told so far."""
-    xml = zoo.touching("cylinder", "box", "", FINE).replace(zoo.SHAPES["box"], 'type="box" size=".1147 .055841 .071165"')
-    mj, sim = simulators(xml.replace(zoo.SHAPES["cylinder"], 'type="cylinder" size=".13886 .14882"'))
+    xml = zoo.touching("cylinder", "box", "", FINE)
+    xml = xml.replace(zoo.SHAPES["cylinder"], 'type="cylinder" size=".13886 .14882"')
+    mj, sim = simulators(xml.replace(zoo.SHAPES["box"], 'type="box" size=".1147 .055841 .071165"'))
     data = mujoco.MjData(mj)
     data.qpos[:] = (
         -0.024443972606070733, -0.26753976510694777, 0.3584998597011653, 0.7620520973849213, -0.5761365802464828,

@@ -166,7 +166,9 @@ def test_round_sides(simulators, kinds, margin):
 
 def test_caps(simulators):
     """Of two rings of sixteen corners many fours are of one size: MuJoCo's digits of their corners decide."""
-    mj, sim = simulators(zoo.touching("cylinder", "cylinder", "", FINE))
+    xml = zoo.touching("cylinder", "cylinder", "", FINE)
+    small = 'type="cylinder" size=".06 .05"'
+    mj, sim = simulators(small.join(xml.rsplit(zoo.SHAPES["cylinder"], 1)))
     rng, same, tried = np.random.default_rng(0), 0, 0
     for _ in range(60):
         tilt = turned((1, 0, 0), 0.02)
@@ -176,7 +178,7 @@ def test_caps(simulators):
         count, errors = compare(mj, sim, qpos)
         tried += count == 4
         same += count == 4 and errors[1] < 1e-7
-    assert tried > 50 and same > 0.85 * tried
+    assert tried > 50 and same > 0.8 * tried
 
 
 @pytest.mark.parametrize("kinds", zoo.HULLS, ids="-".join)

@@ -12,8 +12,7 @@ from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, CYLINDER
 
 RING = 16
-# Cosines of the first ring corners: MuJoCo's numbers, of 15 digits. Which four of a ring's corners span most is a tie
-# that these digits decide.
+# Cosines of the first corners: MuJoCo's numbers, of 15 digits, which decide which four of a ring's corners span most.
 COS1, COS2, COS3 = 0.923879532511287, 0.707106781186547, 0.382683432365090
 
 # Corners of a box's faces, clockwise from outside, three bits each.

@@ -116,6 +116,24 @@ def test_a_face_that_only_seems_to_be_as_near(simulators):
     assert errors["dist"] < 1e-9 and errors["normal"] < 1e-9
 
 
+def test_a_polytope_that_rounding_spoils(simulators):
+    """A new vertex sees all of its faces: the depth is that which it has told so far."""
+    xml = zoo.touching("cylinder", "box", "", FINE)
+    xml = xml.replace(zoo.SHAPES["cylinder"], 'type="cylinder" size=".13886 .14882"')
+    mj, sim = simulators(xml.replace(zoo.SHAPES["box"], 'type="box" size=".1147 .055841 .071165"'))
+    data = mujoco.MjData(mj)
+    data.qpos[:] = (
+        -0.024443972606070733, -0.26753976510694777, 0.3584998597011653, 0.7620520973849213, -0.5761365802464828,
+        -0.1980105603620943, 0.2192147253731054, -0.06962283833038903, -0.4596865663898509, 0.20029238022106802,
+        0.6078943748124859, -0.09740941869433599, -0.7874667010325413, -0.029422355652004958,
+    )  # fmt: skip
+    mujoco.mj_fwdPosition(mj, data)
+    sim.reset(data.qpos)
+    sim.forward()
+    assert sim.data.ncon[0] == data.ncon == 1
+    assert matched_contacts(sim.data.contacts(), data.contact)["dist"] < 1e-9
+
+
 @pytest.mark.parametrize("kinds", (zoo.CONVEX + zoo.HULLS)[::3], ids="-".join)
 def test_margin(simulators, kinds):
     """Shapes that are apart by less than the margin, and by more."""

@@ -13,6 +13,7 @@ from tests.physics.test_parity import touching_states
 
 # Of faces that lean against each other, radians and metres.
 LEANING = (1e-3, 0.02, 0.06, 0.1)
+FINE = 'ccd_tolerance="1e-14" ccd_iterations="1000"'
 DEPTHS = (1e-4, 2e-3, 0.02)
 
 
@@ -144,6 +145,40 @@ def test_within_a_margin(simulators, kinds):
         assert (errors < (1e-5, 1e-2, 2e-2) if count == 1 else errors < 1e-9).all(), errors
         counts.append(count)
     assert set(counts) >= {2, 3, 4}
+
+
+ROUND = (("capsule", "mesh"), ("capsule", "cylinder"), ("cylinder", "mesh"), ("cylinder", "box"))
+
+
+@pytest.mark.parametrize("margin", ("", 'margin=".02"'), ids=("", "margin"))
+@pytest.mark.parametrize("kinds", ROUND, ids="-".join)
+def test_round_sides(simulators, kinds, margin):
+    """Lines of sides, caps and edges against faces. Which corners of a cap there are is a tie where some coincide."""
+    mj, sim = simulators(zoo.touching(*kinds, margin, FINE))
+    counts, other = [], 0
+    for qpos in leaning_states(mj, 60, seed=2):
+        count, errors = compare(mj, sim, qpos)
+        assert errors[2] < 1e-4
+        other += (errors > (1e-6, 1e-4, 1e-4)).any()
+        counts.append(count)
+    assert 2 in counts and other <= ("cylinder" in kinds)
+
+
+def test_caps(simulators):
+    """Of two rings of sixteen corners many fours are of one size: MuJoCo's digits of their corners decide."""
+    xml = zoo.touching("cylinder", "cylinder", "", FINE)
+    small = 'type="cylinder" size=".06 .05"'
+    mj, sim = simulators(small.join(xml.rsplit(zoo.SHAPES["cylinder"], 1)))
+    rng, same, tried = np.random.default_rng(0), 0, 0
+    for _ in range(60):
+        tilt = turned((1, 0, 0), 0.02)
+        spin, place = turned((0, 0, 1), rng.uniform(0, 6)), 0.04 * rng.normal(size=2)
+        height = sum(mj.geom(name).size[1] for name in ("g1", "g2"))
+        qpos = np.concatenate([(0, 0, 0), times(tilt, spin), (*place, height - 0.005), (1, 0, 0, 0)])
+        count, errors = compare(mj, sim, qpos)
+        tried += count == 4
+        same += count == 4 and errors[1] < 1e-7
+    assert tried > 50 and same > 0.8 * tried
 
 
 @pytest.mark.parametrize("kinds", zoo.HULLS, ids="-".join)

@@ -15,14 +15,14 @@ from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
+from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.model.ties import ties
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
 ENOUGH = 0.5  # of what a full step promised: it is taken, and no other is tried
-TIED = 256  # worlds for the derivatives of robots with equality constraints
+TIED = 256  # worlds for the derivatives of robots of which each row of A takes one
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
 
@@ -67,8 +67,8 @@ class ILQR(Method):
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
         # for one rollout, and for all step sizes
         self.tapes = {n: Tape(Simulator(m, n), steps, frame_skip) for n in (1, len(ALPHAS))}
-        # of a robot with ties each row of A takes a world, and its memory
-        self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if len(ties(m)) else steps)
+        # of a robot whose frames are tied each row of A takes a world, and its memory
+        self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
         self.quadratic = Quadratic(m, objective, steps)
         self.feedback = {n: LinearFeedback(m, self.K, limits=self.limits).spread(n) for n in self.tapes}
         self.trajectory = None

@@ -13,7 +13,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
 from engine.diff.tape import HELD, MOCAP, Tape
-from engine.model.constants import IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.ties import ties
 from engine.simulator import Simulator, whole
@@ -56,7 +56,8 @@ def coupled(model):
     """Whether something that the kernel of Linearizer does not know makes dofs of several joints feel each other."""
     fluid = model.opt.density > 0 or model.opt.viscosity > 0
     integrator = model.opt.integrator
-    return len(ties(model)) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    frames = any(tie["kind"] not in (EQ_JOINT, EQ_TENDON) for tie in ties(model))
+    return frames or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
 
 
 class Linearizer:

@@ -1,9 +1,12 @@
 """Box-constrained quadratic program by projected Newton steps (Tassa, Mansard, Todorov: Control-limited differential
-dynamic programming, ICRA 2014, section IV and algorithm 1)."""
+dynamic programming, ICRA 2014, section IV and algorithm 1); before that, where it is tried, by guesses of the bounds
+that hold (Hintermueller, Ito, Kunisch: The primal-dual active set strategy as a semismooth Newton method, SIAM Journal
+on Optimization 13, 2002)."""
 
 import numpy as np
 
 ITERATIONS, ARMIJO, STEP, LEAST = 100, 0.1, 0.6, 1e-20
+GUESSES = 6
 
 
 def box_qp(H, g, lo, hi, x0):
@@ -44,3 +47,28 @@ def newton(H, g, lo, hi, x0):
             free = ~((x <= lo) & (slope > 0) | (x >= hi) & (slope < 0))
             break
     return x, free
+
+
+def guessed(H, wanted, lo, hi, side):
+    """(x, gains, side) of min x'Hx / 2 + x'g within bounds, or None where `GUESSES` guesses find no minimum.
+
+    wanted (n, 1 + m): g, and what follows x linearly: where no bound holds x = -H^-1 g and gains = -H^-1 wanted[:, 1:].
+    side (n,): -1 or 1 where the lower or the upper bound is taken to hold, else 0.
+    """
+    for _ in range(GUESSES):
+        free = side == 0
+        held = np.where(side < 0, lo, hi)
+        held[free] = 0.0
+        rows = free[:, None] * wanted
+        rows[:, 0] += free * (H @ held) - held
+        square = H * (free[:, None] & free)
+        square[~free, ~free] = 1.0
+        found = -np.linalg.solve(square, rows)
+        x = found[:, 0]
+        slope = wanted[:, 0] + H @ x
+        low, high = (x < lo) | (side < 0) & (slope > 0), (x > hi) | (side > 0) & (slope < 0)
+        new = high.astype(int) - low
+        if (new == side).all():
+            return x, found[:, 1:], side
+        side = new
+    return None

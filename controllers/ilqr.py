@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from controllers.box_qp import newton
+from controllers.box_qp import guessed, newton
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
+from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.model.ties import ties
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
 ENOUGH = 0.5  # of what a full step promised: it is taken, and no other is tried
-TIED = 256  # worlds for the derivatives of robots with equality constraints
+TIED = 256  # worlds for the derivatives of robots of which each row of A takes one
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
 
@@ -67,8 +67,8 @@ class ILQR(Method):
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
         # for one rollout, and for all step sizes
         self.tapes = {n: Tape(Simulator(m, n), steps, frame_skip) for n in (1, len(ALPHAS))}
-        # of a robot with ties each row of A takes a world, and its memory
-        self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if len(ties(m)) else steps)
+        # of a robot whose frames are tied each row of A takes a world, and its memory
+        self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
         self.quadratic = Quadratic(m, objective, steps)
         self.feedback = {n: LinearFeedback(m, self.K, limits=self.limits).spread(n) for n in self.tapes}
         self.trajectory = None
@@ -137,42 +137,51 @@ class ILQR(Method):
         """(k, K, expected change for a full step) or None where a control Hessian is not positive definite."""
         lx, lu, lxx, luu, lux = expansion
         T, nu, nx = self.steps, self.model.nu, A.shape[1]
-        k, K, expected = np.zeros((T, nu)), np.zeros_like(self.K), np.zeros(2)
-        # x and u together: of all that is quadratic one product, of all that is solved one call
+        k, K = np.zeros((T, nu)), np.zeros_like(self.K)
+        # x and u together: of all that is quadratic one product, of all that is solved one call; what needs no order
+        # is done for all steps at once, since a call of NumPy takes longer than its work
         F, slope = np.concatenate([A, B], axis=2), np.concatenate([lx[:T], lu], axis=1)
         curve = np.zeros((T, nx + nu, nx + nu))
         curve[:, :nx, :nx], curve[:, nx:, :nx], curve[:, nx:, nx:] = lxx[:T], lux, luu
         stiffer = self.mu * (np.swapaxes(B, 1, 2) @ F)
         stiffer[:, np.arange(nu), nx + np.arange(nu)] += 1e-9
         lo, hi = self.lo - self.controls, self.hi - self.controls
-        wanted = np.empty((nu, 1 + nx))
+        limited = bool(np.isfinite(lo).any() or np.isfinite(hi).any())
+        H, Qu, curved = np.empty((T, nu, nx + nu)), np.empty((T, nu)), np.empty((T, nu))
+        wanted, side = np.empty((nu, 1 + nx)), np.zeros(nu, int)
         Vx, V = lx[T], lxx[T]
-        for t in range(T - 1, -1, -1):
-            f = F[t]
-            g, Q = slope[t] + Vx @ f, curve[t] + f.T @ (V @ f)
-            gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
-            H = Q[nx:] + stiffer[t]
-            Huu = H[:, nx:]
-            wanted[:, 0], wanted[:, 1:] = gu, H[:, :nx]
-            try:
-                np.linalg.cholesky(Huu)
-                found = np.linalg.solve(Huu, wanted)
-            except np.linalg.LinAlgError:
-                return None
-            u, gains = -found[:, 0], -found[:, 1:]
-            if ((u < lo[t]) | (u > hi[t])).any():
-                u, free = newton(Huu, gu, lo[t], hi[t], k[t + 1] if t + 1 < T else u * 0)
-                gains = np.zeros((nu, nx))
-                if free.any():
-                    gains[free] = -np.linalg.solve(Huu[np.ix_(free, free)], H[free, :nx])
-            k[t], K[t] = u, gains
-            curved = Quu @ u
-            expected += u @ gu, 0.5 * (u @ curved)
-            Vx = g[:nx] + (curved + gu) @ gains + u @ Qux
-            both = Qux.T @ gains
-            V = Q[:nx, :nx] + gains.T @ (Quu @ gains) + both + both.T
-            V = 0.5 * (V + V.T)
-        return k, K, expected
+        try:
+            for t in range(T - 1, -1, -1):
+                f = F[t]
+                g, Q = slope[t] + Vx @ f, curve[t] + f.T @ (V @ f)
+                gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
+                Huu = np.add(Q[nx:], stiffer[t], out=H[t])[:, nx:]
+                wanted[:, 0], wanted[:, 1:] = gu, H[t, :, :nx]
+                found = -np.linalg.solve(Huu, wanted)
+                u, gains = found[:, 0], found[:, 1:]
+                if limited and ((u < lo[t]) | (u > hi[t])).any():
+                    np.linalg.cholesky(Huu)
+                    u, gains, side = self._held(Huu, wanted, lo[t], hi[t], side, k[min(t + 1, T - 1)])
+                k[t], K[t], Qu[t] = u, gains, gu
+                curved[t] = b = Quu @ u
+                Vx = g[:nx] + (b + gu) @ gains + u @ Qux
+                both = Qux.T @ gains
+                V = Q[:nx, :nx] + gains.T @ (Quu @ gains) + (both + both.T)
+            np.linalg.cholesky(H[:, :, nx:])
+        except np.linalg.LinAlgError:
+            return None
+        return k, K, np.array([np.vdot(k, Qu), 0.5 * np.vdot(k, curved)])
+
+    def _held(self, H, wanted, lo, hi, side, guess):
+        """(u, gains, which limits hold) where some do; side: those that did a step later."""
+        found = guessed(H, wanted, lo, hi, side)
+        if found is not None:
+            return found
+        u, free = newton(H, wanted[:, 0], lo, hi, guess)
+        gains = np.zeros((len(H), wanted.shape[1] - 1))
+        if free.any():
+            gains[free] = -np.linalg.solve(H[np.ix_(free, free)], wanted[free, 1:])
+        return u, gains, np.where(free, 0, np.where(u <= lo, -1, 1))
 
     def _line_search(self, k, K, expected):
         """Take the full step if it gains enough of what was expected, else the best of all that gain something."""

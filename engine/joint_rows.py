@@ -1,10 +1,11 @@
-"""What acts within joints, and within tendons that tie joints together, as rows of derivatives (linearized.py)."""
+"""What acts within joints, and what ties joints together (tendons, equalities of joints), as rows of derivatives
+(linearized.py)."""
 
 import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.constraint.block import chain_mul, is_tendon
+from engine.constraint.block import chain_mul, is_equality, is_tendon
 from engine.constraint.blocks import constraint_block_vjp
 from engine.constraint.rows import row_vjp
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
@@ -12,8 +13,9 @@ from engine.dynamics.free_body import lone_dof
 from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
+from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
-from engine.step import actuation_adjoint, tendon_adjoint, tendon_block_adjoint
+from engine.step import actuation_adjoint, equality_adjoint, tendon_adjoint, tendon_block_adjoint
 
 
 @ti.func
@@ -51,15 +53,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
             tied = 1
             most = nv
     for turn in range(most):
-        for i in range(nv):
-            d.z[w, i] = 0.0
-            d.mu[w, i] = 0.0
-            g.qpos_bar[w * nv + i] = 0.0
-            g.qvel_bar[w * nv + i] = 0.0
-        for i in range(m.na):
-            g.act_bar[w * m.na + i] = 0.0
-        for u in range(m.nu):
-            g.ctrl_bar[w * m.nu + u] = 0.0
+        clear_bars(m, d, g, w)
         if tied:
             d.z[w, turn] = 1.0
             d.mu[w, turn] = 1.0
@@ -73,7 +67,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         if ti.static(has.tendon):
             clear_tendons(m, g, w)
         if part == 0:
-            joint_vjp(m, d, g, w)
+            joint_vjp(m, d, g, w, tied)
         else:
             damping_vjp(m, d, g, w)
             if ti.static(has.tendon):
@@ -82,17 +76,53 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
             take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
         else:
             take_joint_rows(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
+    if ti.static(has.equality):
+        if part == 0 and not tied:
+            equality_rows(m, d, g, l, w, STRIP * rows_at(m, w, slot))
 
 
 @ti.func
-def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoints of all that acts on joints, for the test vector Z."""
+def clear_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """No test vector, and nothing in the adjoints of the state and the controls."""
+    nv = m.nv
+    for i in range(nv):
+        d.z[w, i] = 0.0
+        d.mu[w, i] = 0.0
+        g.qpos_bar[w * nv + i] = 0.0
+        g.qvel_bar[w * nv + i] = 0.0
+    for i in range(m.na):
+        g.act_bar[w * m.na + i] = 0.0
+    for u in range(m.nu):
+        g.ctrl_bar[w * m.nu + u] = 0.0
+
+
+@ti.func
+def equality_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32):
+    """Those of equalities of joints: of each dof that one of them ties, alone."""
+    for i in range(m.nv):
+        ties = 0
+        for r in range(d.ncon[w], d.nblock[w]):
+            c = bounded(w * m.nconmax + r)
+            if is_equality(d.con_pair[c]) and (d.con_last1[c] == i or d.con_last2[c] == i):
+                ties = 1
+        if ties:
+            clear_bars(m, d, g, w)
+            d.z[w, i] = 1.0
+            equality_adjoint(m, d, g, w)
+            take_tied_row(m, g, l, w, o, i)
+
+
+@ti.func
+def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, tied: ti.i32):
+    """The adjoints of all that acts on joints, for the test vector Z; `tied`, those of equalities, too."""
+    if tied and d.nblock[w] > 0:
+        equality_adjoint(m, d, g, w)
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)
     if ti.static(has.ball_limit):
         for r in range(d.ncon[w], d.nblock[w]):
             c = w * m.nconmax + r
-            if not is_tendon(d.con_pair[c]):
+            if not is_tendon(d.con_pair[c]) and not is_equality(d.con_pair[c]):
                 y = chain_mul(m, d, w, c, d.z)
                 constraint_block_vjp(m, d, g, w, c, y)
     tendon_block_adjoint(m, d, g, w)

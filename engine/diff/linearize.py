@@ -13,7 +13,7 @@ from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
 from engine.diff.tape import HELD, MOCAP, Tape
-from engine.model.constants import IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.tendons import is_spatial
 from engine.model.ties import ties
@@ -57,9 +57,11 @@ def coupled(model):
     """Whether something that the kernel of Linearizer does not know makes dofs of several joints feel each other."""
     fluid = model.opt.density > 0 or model.opt.viscosity > 0
     integrator = model.opt.integrator
-    if turning(model, model.tendon_armature):
+    kinds = {tie["kind"] for tie in ties(model)}
+    paths = EQ_TENDON in kinds and is_spatial(model).any()
+    if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON}:
         return True
-    return len(ties(model)) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    return integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
 
 
 def turning(model, armature):

@@ -6,7 +6,7 @@ import pytest
 import engine
 import scenes
 from controllers import ILQR, MPC
-from controllers.box_qp import box_qp
+from controllers.box_qp import box_qp, guessed
 from controllers.quadratic import Quadratic
 from controllers.riccati import riccati
 from engine.model import ModelBuilder
@@ -30,6 +30,13 @@ def test_box_qp_meets_its_optimality_conditions(seed):
     assert (slope[at_lo & ~free] > -1e-9).all() and (slope[at_hi & ~free] < 1e-9).all()
     with pytest.raises(np.linalg.LinAlgError):
         box_qp(-H, g, lo, hi, np.zeros(n))
+    follow = rng.normal(size=(n, 3))
+    found = guessed(H, np.column_stack([g, follow]), lo, hi, rng.integers(-1, 2, n))
+    assert found is not None
+    np.testing.assert_allclose(found[0], x, atol=1e-7)
+    held = found[2] != 0
+    assert (held == ~free).all() and (found[1][held] == 0).all()
+    np.testing.assert_allclose(H[np.ix_(free, free)] @ found[1][free], -follow[free], atol=1e-9)
 
 
 def slider():

@@ -235,7 +235,8 @@ KINDS = {f"smooth {n}": xml for n, xml in zoo.SMOOTH.items()} | {f"rows {n}": xm
 KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS + zoo.CONVEX[::4] for cone in zoo.CONES}
 KINDS |= {f"{a} {b} {cone} rolling": (a, b, cone) for a, b in zoo.PAIRS[1:4] for cone in zoo.CONES}
 KINDS |= {f"one tree {cone}{more}": cone for cone in zoo.CONES for more in ("", " rolling")} | {"arm": ARM}
-KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items() if "equality" not in xml}
+KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items()}
+KINDS |= {f"equality {n}": xml for n, xml in zoo.EQUALITIES.items() if n.startswith("joint")}
 
 
 def rows_by_tape(sim):

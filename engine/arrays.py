@@ -266,6 +266,7 @@ def _fill_dims(pack, model, sizes, leaves):
         **{p.offset: layout.get(p.name, (-1,))[0] for p in s.THETA + s.LEAVES},
         "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
+        "nlimitleaf": sum(p.name in leaves for p in s.LIMIT_LEAVES),
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
         pack["dims"][column.start] = values[name]

@@ -24,10 +24,10 @@ COLUMNS = {
     "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
     "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
     "pair_margin", "pair_gap", "body_pos", "body_quat",
-    "body_turned",
+    "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
 }  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
-_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "geom", "pair"))
+_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
 
 
 def checked_leaves(model, leaves):
@@ -49,6 +49,12 @@ def checked_leaves(model, leaves):
                 f"leaves: got {', '.join(leaves)}, but {model.label('body', int(b))} has its weight compensated, which "
                 "has no gradient by body_pos and body_quat; allowed: gravcomp 0"
             )
+        for b in carried(model):
+            raise ValueError(
+                f"leaves: got {', '.join(leaves)}, but {model.label('body', int(b))} is fixed to a free body that is "
+                "alone in its tree: with implicitfast it has no gradient by body_pos and body_quat; allowed: another "
+                "integrator"
+            )
     return tuple(name for name in s.LEAF_NAMES if name in leaves)
 
 
@@ -58,6 +64,15 @@ def frame_sensors(model):
                        for k in model.sensor_type], bool)  # fmt: skip
     geoms = (model.sensor_objtype == c.OBJ_GEOM) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_GEOM)
     return np.flatnonzero(frames & geoms)
+
+
+def carried(model):
+    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast."""
+    if model.opt.integrator != c.IMPLICITFAST:
+        return ()
+    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
+    lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
+    return np.flatnonzero(lone[model.body_rootid] & (model.body_dofnum == 0))
 
 
 def unasked(name):

@@ -25,9 +25,9 @@ DIMS = (
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly "
-    "nbodyleaf nshapeleaf ncontactleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat at_geom_solref "
-    "at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp at_pair_margin "
-    "at_pair_gap"
+    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
+    "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
+    "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -94,7 +94,13 @@ CONTACT_LEAVES = (
     Parameter("pair_margin", 1, "m", SCALED, "distance at which their contact is felt"),
     Parameter("pair_gap", 1, "m", SCALED, "distance beyond it at which it is found: decides only, slope zero"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES
+LIMIT_LEAVES = (
+    Parameter("jnt_range", 2, "m or rad", SCALED, "lower and upper end of a joint; of a ball the largest angle"),
+    Parameter("jnt_margin", 1, "m or rad", SCALED, "distance from a limit at which it is felt"),
+    Parameter("jnt_solref", 2, "s, 1", SCALED, "reference of a limit"),
+    Parameter("jnt_solimp", 5, "", SCALED, "impedance of a limit"),
+)
+LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}

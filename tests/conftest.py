@@ -8,7 +8,7 @@ import mujoco
 import pytest
 
 import engine
-from engine.leaves import frame_sensors
+from engine.leaves import carried, frame_sensors
 from engine.model import load
 from engine.model.sensors import ROWS
 from engine.schema import LEAF_NAMES
@@ -51,9 +51,10 @@ def leaves_of(model):
     seen = {ROWS[k].level for k in model.sensor_type} & {"range", "distance"}
     frames = () if len(frame_sensors(model)) else ("geom_pos", "geom_quat")
     met = model.npair > 0 or bool(seen)
-    frames += () if model.body_gravcomp.any() else ("body_pos", "body_quat")
-    there = {*frames, *(n for n in LEAF_NAMES if n[5:] not in ("pos", "quat"))}
-    return [n for n in LEAF_NAMES if n in there and (met or n.startswith("body"))]
+    frames += () if model.body_gravcomp.any() or len(carried(model)) else ("body_pos", "body_quat")
+    there = {*frames, *(n for n in LEAF_NAMES if n[-4:] not in ("_pos", "quat"))}
+    ends = model.jnt_limited.any()
+    return [n for n in LEAF_NAMES if n in there and {"body": True, "jnt": ends}.get(n.partition("_")[0], met)]
 
 
 @pytest.fixture(scope="session")

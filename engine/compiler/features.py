@@ -26,7 +26,7 @@ from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
 from engine.model.ties import ties
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, SHAPE_LEAVES
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
 
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
@@ -63,6 +63,7 @@ FEATURES = {
     "body_leaf": "gradients by frames of bodies, where a simulator is asked for them",
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
+    "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -158,6 +159,7 @@ def features_of_leaves(leaves):
         body_leaf=any(p.name in leaves for p in BODY_LEAVES),
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
+        limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
     )
 
 

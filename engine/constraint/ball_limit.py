@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.compiler.features import serves
 from engine.constraint.block import BALL_LIMIT, CONE, new_block, resolve, write_column
+from engine.constraint.limit import add_end_bars
 from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
@@ -63,6 +64,7 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     x = -f * read_vec(d.dofr, d.z.at(w, dof)) + ky * read_vec(d.dofr, d.qacc.at(w, dof))
     x = x + bky * read_vec(d.qvel, w * nv + dof)
     q_bar = -dist_bar * axis
+    add_end_bars(m, g, w, j, -1.0, dist_bar)
     if angle >= MINVAL:
         q_bar = q_bar + jr_inverse_transpose(r, (-1.0 / angle) * (x - axis.dot(x) * axis))
     for k in ti.static(range(3)):

@@ -19,8 +19,8 @@ from engine.constraint.block import (
     place_columns,
 )  # fmt: skip
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
-from engine.constraint.contact_leaf import contact_leaf_vjp
 from engine.constraint.equality import equality_columns, equality_vjp
+from engine.constraint.parameters import ball_leaf_vjp, contact_leaf_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
 from engine.constraint.tendon import tendon_vjp, without_friction_vjp
 from engine.math.index import bounded
@@ -127,9 +127,11 @@ def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
                 if turns(d, c):
                     d.turn_y[c] = turn_mul(m, d, w, c, d.z) - d.turn_fbar[c]
             constraint_block_vjp(m, d, g, w, c, chain_mul(m, d, w, c, d.z) - d.con_fbar[c])
-            if ti.static(has.contact_leaf):
+            if ti.static(has.contact_leaf or has.limit_leaf):
                 if m.ncontactleaf > 0 and is_contact(d.con_pair[c]):
                     contact_leaf_vjp(m, d, g, w, c)
+                if m.nlimitleaf > 0 and not is_contact(d.con_pair[c]):
+                    ball_leaf_vjp(m, d, g, w, c)
 
 
 @serves("equality")

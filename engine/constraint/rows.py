@@ -2,8 +2,10 @@
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.constraint.friction import friction_row_vjp, friction_rows, frictionless_vjp
 from engine.constraint.limit import limit_row_vjp, limit_rows
+from engine.constraint.parameters import limit_leaf_vjp
 from engine.constraint.row import LIMIT
 
 
@@ -26,6 +28,9 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
         slope = d.row_impp[i]
         dist_bar = ky * d.row_kp[i] * (imp + slope * d.row_dist[i]) - y * d.row_force[i] * slope / (imp * (1 - imp))
         limit_row_vjp(m, d, g, w, i, dist_bar)
+        if ti.static(has.limit_leaf):
+            if m.nlimitleaf > 0:
+                limit_leaf_vjp(m, d, g, w, i)
     else:
         friction_row_vjp(d, g, w, i, y)
 

@@ -136,7 +136,7 @@ def mix_solver(m: ti.template(), d: ti.template(), c: ti.i32, p: ti.i32):
 
 @ti.func
 def solver_weight(m: ti.template(), g1: ti.i32, g2: ti.i32):
-    """The weight of geom 1 in solref and solimp, and whether of solref the lesser numbers count instead."""
+    """The weight of geom 1 in solref and solimp, whether of solref the lesser numbers count instead, and the rank."""
     rank = rank_of(m, g1, g2)
     lesser = rank == 0 and (m.geom_solref[g1, 0] <= 0 or m.geom_solref[g2, 0] <= 0)
     mix1 = m.geom_solmix[g1]
@@ -148,14 +148,13 @@ def solver_weight(m: ti.template(), g1: ti.i32, g2: ti.i32):
         weight = 0.0
     elif mix1 >= MINVAL:
         weight = mix1 / (mix1 + mix2)
-    return weight, lesser
+    return weight, lesser, rank
 
 
 @ti.func
 def mix_unlike(m: ti.template(), d: ti.template(), c: ti.i32, g1: ti.i32, g2: ti.i32):
     """The same of geoms that have not all of these in common."""
-    weight, lesser = solver_weight(m, g1, g2)
-    rank = rank_of(m, g1, g2)
+    weight, lesser, rank = solver_weight(m, g1, g2)
     dim = ti.max(m.geom_condim[g1], m.geom_condim[g2])
     if rank != 0:
         dim = m.geom_condim[g1] if rank > 0 else m.geom_condim[g2]
@@ -188,7 +187,7 @@ def mix_solver_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, ref
         for side in range(2):
             i = g2 if side else g1
             other = g1 if side else g2
-            weight, lesser = solver_weight(m, i, other)
+            weight, lesser, rank = solver_weight(m, i, other)
             if m.at_geom_solref >= 0:
                 for k, bar in ti.static(enumerate((ref0, ref1))):
                     share = weight

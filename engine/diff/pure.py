@@ -179,7 +179,9 @@ class PureRollout:
     def _load(self, theta):
         """The start of a call, forward or back, but for the state."""
         self._theta[:] = theta.reshape(-1)
-        self.sim.refresh()
+        if self.sim.leaves:
+            self.space.host(self._theta)  # waits for it
+            self.sim.refresh()
         for a in self._cleared:
             a[:] = 0
 

@@ -7,6 +7,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.constraint.ball_limit import ball_limit_vjp
 from engine.constraint.block import BALL_LIMIT, TENDON_LIMIT, chain_mul
+from engine.constraint.limit import limit_row_vjp
 from engine.constraint.row import LIMIT
 from engine.constraint.rows import row_vjp
 from engine.math.index import bounded
@@ -81,7 +82,7 @@ def limit_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         sign = d.row_sign[row]
         k = w * m.nv + dof
         if what == 0:
-            g.qpos_bar[k] = g.qpos_bar[k] + sign * bar
+            limit_row_vjp(m, d, g, w, row, bar)
         elif what == 1:
             g.qvel_bar[k] = g.qvel_bar[k] + sign * bar
         else:

@@ -26,6 +26,17 @@ def test_load_my_robot(tmp_path, monkeypatch, capsys):
     assert "import of robot.xml" in told and " meets " in told and "\naccelerometer [" in told and "potential" in told
 
 
+def test_throwing_arm(tmp_path, monkeypatch, capsys):
+    """The design's slope is that of the distance, and a few iterations throw farther with it than without."""
+    demo = carried_out("throwing_arm", ["20"], tmp_path, monkeypatch)
+    assert "torques alone: " in capsys.readouterr().out
+    assert demo["together"] > demo["alone"] + 0.5 > demo["start"] + 4
+    torques, elbow, throw = demo["torques"], demo["elbow"], demo["throw"]
+    slope = throw(torques, elbow)[2][0]
+    difference = (throw(torques, elbow + 1e-5)[0] - throw(torques, elbow - 1e-5)[0]) / 2e-5
+    assert abs(slope - difference) < 1e-6 * abs(slope)
+
+
 def test_look_in_notebook(tmp_path, monkeypatch, capsys):
     pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
     page = carried_out("look_in_notebook", [ARM], tmp_path, monkeypatch)["page"]

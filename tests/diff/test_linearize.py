@@ -195,6 +195,19 @@ def test_the_simulator_does_not_move_and_its_parameters_count(ant):
     assert np.array_equal(sim.linearize()[0], A)
 
 
+def test_leaves_count():
+    """A and B are those of a model with these numbers."""
+    model = engine.load(ARM)
+    sim, other = Simulator(model, leaves=("body_pos", "geom_size")), model.copy()
+    before = sim.linearize()[0]
+    for places in (sim.params.body_pos, other.body_pos):
+        places[2, 0] *= 1.2
+    sim.params.geom_size[3, 0] = other.geom_size[3, 0] = other.geom_rbound[3] = 0.103
+    found = sim.linearize()[0]
+    np.testing.assert_allclose(found, Simulator(other).linearize()[0], rtol=0, atol=1e-12 * np.abs(found).max())
+    assert np.abs(found - before).max() > 1e-3
+
+
 @pytest.mark.parametrize("name", (pytest.param("ant", marks=pytest.mark.slow), "arm"))
 def test_push_is_the_twin_of_backward(name):
     """<bar, push(dot)> = <pull(bar), dot>, through contacts, with every quaternion and activation."""

@@ -1,23 +1,66 @@
-"""The adjoint of a contact by its solref, solimp and margin, where a simulator is asked for these leaves.
+"""The adjoints of contacts and of joints' limits by solref, solimp and margins, where a simulator is asked for them.
 
 With the adjoint of a block (blocks.py), y = J z - f_bar, K y, and r the violation dist - margin:
 
     B_bar = K y . J v (of its rows),   k_bar = (K y)_0 imp r,   imp_bar = (K y)_0 k r - y . f / (imp (1 - imp)),
     margin_bar = -((K y)_0 k imp + imp_bar dimp/dr)
 
-impedance.py takes these to solref and solimp, contact/mixing.py to those whose they are.
+impedance.py takes these to solref and solimp, contact/mixing.py to the geoms whose they are. Ends and margins of limits
+go with their distances (limit.py, ball_limit.py).
 """
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.constraint.block import chain_mul
+from engine.constraint.block import BALL_LIMIT, chain_mul
 from engine.constraint.impedance import impedance_vjp, reference_vjp
 from engine.constraint.rolling import coupled, turn_mul, turns
 from engine.contact.mixing import margin_of_vjp, mix_solver_vjp
 from engine.math.spatial import sym_mul
 from engine.math.types import real
+
+
+@serves("limit_leaf")
+@ti.func
+def add_limit_bars(m: ti.template(), g: ti.template(), w: ti.i32, j: ti.i32, x: real, k_bar: real, b_bar: real,
+                   imp_bar: real):  # fmt: skip
+    """Takes those of a limit of joint j, at the violation x, to its solref and solimp."""
+    imp0, imp1, imp2, imp3, imp4 = impedance_vjp(m.jnt_solimp, j, x, imp_bar)
+    ref0, ref1, more = reference_vjp(m.jnt_solref, m.jnt_solimp, j, m.timestep, m.refsafe, k_bar, b_bar)
+    if m.at_jnt_solref >= 0:
+        for k, bar in ti.static(enumerate((ref0, ref1))):
+            g.jnt_solref[w, j, k] = g.jnt_solref[w, j, k] + bar
+    if m.at_jnt_solimp >= 0:
+        for k, bar in ti.static(enumerate((imp0, imp1 + more, imp2, imp3, imp4))):
+            g.jnt_solimp[w, j, k] = g.jnt_solimp[w, j, k] + bar
+
+
+@outline("mdg", "w i", when="limit_leaf")
+@ti.func
+def limit_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """Adds what row i asks, a limit."""
+    dof = d.row_dof[i]
+    y = d.row_sign[i] * d.z[w, dof]
+    ky = d.row_k[i] * y
+    imp = d.row_imp[i]
+    x = d.row_dist[i]
+    imp_bar = ky * d.row_kp[i] * x - y * d.row_force[i] / (imp * (1 - imp))
+    b_bar = ky * d.row_sign[i] * d.qvel[w * m.nv + dof]
+    add_limit_bars(m, g, w, m.dof_jntid[dof], x, ky * imp * x, b_bar, imp_bar)
+
+
+@outline("mdg", "w c", when="limit_leaf")
+@ti.func
+def ball_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
+    """Adds what block c asks, a limit of a ball joint."""
+    y = chain_mul(m, d, w, c, d.z)[0] - d.con_fbar[c][0]
+    ky = d.con_kd[c][0] * y
+    imp = d.con_imp[c]
+    x = d.con_x[c]
+    imp_bar = ky * d.con_kp[c] * x - y * d.con_force[c][0] / (imp * (1 - imp))
+    b_bar = ky * chain_mul(m, d, w, c, d.qvel)[0]
+    add_limit_bars(m, g, w, BALL_LIMIT - d.con_pair[c], x, ky * imp * x, b_bar, imp_bar)
 
 
 @outline("mdg", "w c", when="contact_leaf")

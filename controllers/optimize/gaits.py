@@ -8,6 +8,7 @@ import numpy as np
 
 from controllers.ilqr import Ledger
 from controllers.optimize.method import Method
+from controllers.tasks.hold import hold
 from controllers.tasks.trot import LEAST, MOST, SPREAD, Pace, Stepper, feedback
 from engine.errors import ContactOverflowError
 from engine.model.coordinates import difference
@@ -21,8 +22,7 @@ SIDE, TILTED, STRAIN = 0.2, 1.0, 0.02  # prices: of drift in the way's length, r
 FALLEN, CALM = 10.0, 0.3  # price of a fall; cost below which a robot stands
 
 
-STEPPING = 0.6  # of a run in which a robot that is to stand may step
-STAND = Pace(0.0, 2.2, 0.6, 0.08, 0.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.1, 0.9, 0.0)
+STAND = Pace(0.0, 2.2, 0.6, 0.08, 0.0, 0.5, 1.5, 1.0, 1.0, 0.0, 0.1, 0.9, 0.0, 4.0)
 MOVED, REST = 0.2, 0.05  # prices of standing: of the way, in heights, and of the speed at the end, 1/s
 
 
@@ -41,8 +41,9 @@ class GaitSearch(Method):
         self.model, self.stance, self.steps, self.frame_skip, self.every = model, stance, steps, frame_skip, every
         self.start, self.speed, self.measure = start, speed, measure
         self.dt = frame_skip * model.opt.timestep
-        until = STEPPING * steps * self.dt if speed == 0 else np.inf
-        self.stepper = Stepper(model, stance, feet, speed, until)
+        self.stepper = Stepper(model, stance, feet, speed)
+        if not speed:
+            self.stepper.hold = hold(self.stepper, frame_skip)
         self.sim = Simulator(model, worlds)
         self.mean, self.spread, self.done = np.array(Pace() if speed else STAND), np.array(SPREAD), False
         super().__init__(Ledger(self.mean[None]), seed)
@@ -59,6 +60,8 @@ class GaitSearch(Method):
         n = self.sim.worlds
         rows = self.mean + self.spread * self.rng.normal(size=(n, len(self.mean)))
         rows[0] = self.best_params
+        if not self.speed and not self.iteration:
+            rows[1, -1] = 0.0  # without a step
         rows = np.clip(rows, LEAST, MOST)
         cost, way = self._runs([self.stepper.gait(Pace(*r)) for r in rows])
         self.problem.measured = way

@@ -218,16 +218,17 @@ def in_turn(place, targets):
 def _of_track(job, trajectory):
     """How far the robot is from its way, after it has come onto it: a point, or the joints of the table."""
     m, way, time = job.robot.model, job.way, times_of(trajectory)[:, 0]
+    on = time - time[0] >= min(ONTO, 0.5 * _duration(trajectory))
     if job.place is not None:
-        off = np.linalg.norm(Quantity(m, **placed(m, job.options.site)).of(trajectory)[:, 0] - job.place, axis=-1)
+        place = Quantity(m, **placed(m, job.options.site)).of(trajectory)[on, 0]
+        off = np.linalg.norm(place - job.place[on], axis=-1)
         who, unit, scale, most = job.options.site, "mm", 1e3, ON_PLACE
     else:
         joints = m.dof_jntid[way.dofs]
-        each = np.abs(trajectory.qpos[:, 0] - way.qpos)[:, m.jnt_qposadr[joints]]
+        each = np.abs(trajectory.qpos[:, 0] - way.qpos)[on][:, m.jnt_qposadr[joints]]
         off, worst = each.max(axis=1), int(joints[np.argmax(each.max(axis=0))])
         who, most = f"joint {m.joint_names[worst] or worst}", ON_WAY
         unit, scale = ("degrees", 180 / np.pi) if m.jnt_type[worst] == HINGE else ("mm", 1e3)
-    off = off[time - time[0] >= min(ONTO, 0.5 * _duration(trajectory))]
     numbers = {"off_most": float(off.max()), "off_mean": float(off.mean()), "off_at_end": float(off[-1])}
     text = (f"{who} is at most {scale * off.max():.2f} {unit} off its way (asked: {scale * most:.3g}), "
             f"{scale * off.mean():.2f} in the mean, for {_duration(trajectory):.1f} s")  # fmt: skip

@@ -57,7 +57,9 @@ def feet_of(model, root, qpos):
     ground = min(end[0] for ends in limbs.values() for end in ends)
     height, feet = max(float(sim.data.xpos[0, trunk, 2]) - ground, 1e-6), []
     for ends in limbs.values():
-        z, body, _ = min(ends, key=lambda e: e[0])
+        z = min(end[0] for end in ends)
+        # of bodies that are as low the last one, which most joints move
+        body = max((b for h, b, _ in ends if h < z + SOLE * height), key=lambda b: len(Point.on(m, b, 3 * [0.0]).dofs))
         place = np.mean([p for h, b, p in ends if b == body and h < z + SOLE * height], axis=0)
         place[2] = z
         point = Point.on(m, body, _in_frame(sim.data.xpos[0, body], sim.data.xquat[0, body], place))

@@ -32,7 +32,7 @@ class Pace(NamedTuple):
     feet are put further than half their way, in pendulums' times. stiff, damp: of servos, to those that suit. turn:
     back to the heading, 1/s. crouch: share of its height that the robot is lower by. level: of the feet to what a
     tilted trunk would need. push: of the weight that standing legs are told to carry. begin: phase of the first foot at
-    the start."""
+    the start. steps: of a robot that is to stand, until it does."""
 
     speed: float = 1.1
     period: float = 2.4
@@ -47,17 +47,18 @@ class Pace(NamedTuple):
     level: float = 0.1
     push: float = 0.8
     begin: float = 0.0
+    steps: float = 4.0
 
 
-SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.5)  # standard deviations
-LEAST = Pace(0.3, 1.0, 0.4, 0.05, -0.3, 0.0, 0.2, 0.2, 0.0, -0.05, 0.0, 0.0, -1.0)
-MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 1.0)
+SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.5, 1.5)  # standard deviations
+LEAST = Pace(0.3, 1.0, 0.4, 0.05, -0.3, 0.0, 0.2, 0.2, 0.0, -0.05, 0.0, 0.0, -1.0, 0.0)
+MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 1.0, 12.0)
 
 
 class Gait(NamedTuple):
     """A period in `PHASES` rows: qpos, qvel the motion, ctrl the controls that belong to it, gains (., nu, nx) of
     u = ctrl + gains (x* - x). rest: (qpos, ctrl) of standing. seconds: of the period. fade: in which it begins.
-    until: when it begins to end, s."""
+    until: when it ends, s, with `hold`, (qpos, ctrl, gains)."""
 
     qpos: np.ndarray
     qvel: np.ndarray
@@ -67,11 +68,15 @@ class Gait(NamedTuple):
     seconds: float
     fade: float
     until: float
+    hold: tuple | None
 
     def row(self, time):
         """(qpos, qvel, ctrl, gains) at this time, s."""
+        if time >= self.until:
+            qpos, ctrl, gains = self.hold
+            return qpos, np.zeros_like(self.qvel[0]), ctrl, gains
         k = int(time / self.seconds * len(self.qpos)) % len(self.qpos)
-        share = min(1.0, time / self.fade, max(0.0, 1.0 + (self.until - time) / self.fade))
+        share = min(1.0, time / self.fade)
         q0, u0 = self.rest
         return q0 + share * (self.qpos[k] - q0), share * self.qvel[k], u0 + share * (self.ctrl[k] - u0), self.gains[k]
 
@@ -104,12 +109,12 @@ def can_step(feet, task="run"):
 class Stepper:
     """Gaits of one robot.
 
-    model; stance: how it stands; feet: its Feet there; speed: m/s, aimed at, 0: it steps where it is. until: when it
-    begins to stand again, s.
+    model; stance: how it stands; feet: its Feet there; speed: m/s, aimed at, 0: it steps where it is, and then stands
+    as `hold` says, (qpos, ctrl, gains).
     """
 
-    def __init__(self, model, stance, feet, speed, until=np.inf):
-        self.model, self.stance, self.feet, self.speed, self.until = model, stance, feet, speed, until
+    def __init__(self, model, stance, feet, speed, hold=None):
+        self.model, self.stance, self.feet, self.speed, self.hold = model, stance, feet, speed, hold
         m, self.act = model, driven(model)
         self.time = float(np.sqrt(stance.height / GRAVITY))  # of the pendulum that the robot is
         self.sim, self.one = Simulator(m, PHASES), Simulator(m)
@@ -174,7 +179,8 @@ class Stepper:
         force = force + np.asarray(m.dof_damping) * qvel - self._carrying(self.sim, p.push, stands)
         ctrl, _ = controls_for(m, force, qpos, qvel, 0 * qvel, s.ctrl)
         fade = 1.5 * T if self.speed else 0.25 * T
-        return Gait(qpos, qvel, ctrl, gains, self._rest(p), T, fade, self.until)
+        until = 0.5 * T * round(p.steps) if self.hold else np.inf
+        return Gait(qpos, qvel, ctrl, gains, self.rest(p), T, fade, until, self.hold)
 
     def _carrying(self, sim, share, stands):
         """(worlds, nv): what the ground's forces on standing feet, which carry `share` of the weight, do in joints."""
@@ -184,7 +190,7 @@ class Stepper:
             out += f.point.jacobian(sim.data)[:, 2] * each[:, k, None]
         return out
 
-    def _rest(self, p):
+    def rest(self, p):
         """(qpos, ctrl) of standing lower by the pace's crouch."""
         s, sim, still = self.stance, self.one, np.zeros((1, self.model.nv))
         up = np.array([p.shift * s.height, 0, p.crouch * s.height])

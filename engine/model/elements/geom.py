@@ -124,7 +124,7 @@ class Geom(Kind):
         collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
         centre, half = geom_boxes(m)
         mixed = (m.geom_condim, m.geom_priority, m.geom_solmix, m.geom_solref, m.geom_solimp)
-        told = np.concatenate([np.reshape(a, (m.ngeom, -1)) for a in mixed], axis=1)
+        told = np.concatenate([np.reshape(a, (m.ngeom, a[:1].size or 1)) for a in mixed], axis=1)
         alike = np.unique(told, axis=0, return_inverse=True)[1].reshape(m.ngeom)  # contacts of these mix nothing
         return {
             "geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0, "geom_center": centre, "geom_half": half,

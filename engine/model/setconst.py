@@ -16,7 +16,7 @@ import numpy as np
 from . import constants as c
 from .inertia import MINVAL
 from .path import courses, length, moment
-from .rotation import quat_mul, quat_to_mat
+from .rotation import axis_angle, quat_mul, quat_to_mat
 from .tendons import bodies_along, inertia, rows
 
 ALIGNED = 1e-6  # MuJoCo's tolerance for "at the origin of the body"; along an axis it takes literally
@@ -140,6 +140,16 @@ def trees(m):
         yield dofs, jacobians, mass
 
 
+def lengths_at(m, qpos):
+    """(ntendon,): lengths of all tendons at qpos."""
+    along = courses(m, *_frames(m, qpos))
+    own = [slice(a, a + n) for a, n in zip(m.tendon_adr, m.tendon_num, strict=True)]
+    return np.array([
+        length(path) if path else m.wrap_prm[part] @ qpos[m.jnt_qposadr[m.wrap_objid[part]]]
+        for path, part in zip(along, own, strict=True)
+    ])  # fmt: skip
+
+
 def tendons0(m):
     """Lengths (ntendon,) and rows (nJten,) of all tendons at qpos0."""
     adr, number, colind, entry = rows(m)
@@ -153,27 +163,41 @@ def tendons0(m):
             columns[:, dof] = np.cross(axes[dof], place - points[dof]) if rotates[dof] else axes[dof]
         return columns
 
-    lengths, moments = np.zeros(len(adr)), np.zeros(len(colind))
+    moments = np.zeros(len(colind))
     for t, along in enumerate(courses(m, xpos, xquat)):
         part = slice(adr[t], adr[t] + number[t])
         if along:
-            lengths[t], moments[part] = length(along), moment(along, jacobian, len(m.dof_bodyid))[colind[part]]
+            moments[part] = moment(along, jacobian, len(m.dof_bodyid))[colind[part]]
         else:
             own = slice(m.tendon_adr[t], m.tendon_adr[t] + m.tendon_num[t])
             moments[entry[own]] = m.wrap_prm[own]
-            lengths[t] = m.wrap_prm[own] @ m.qpos0[m.jnt_qposadr[m.wrap_objid[own]]]
-    return lengths, moments
+    return lengths_at(m, m.qpos0), moments
 
 
-def _frames(m):
-    """World position and orientation of every body at qpos0."""
+def _frames(m, qpos=None):
+    """World position and orientation of every body, by default at qpos0."""
     xpos, xquat = np.zeros((len(m.body_mass), 3)), np.tile([1.0, 0, 0, 0], (len(m.body_mass), 1))
     for b in range(1, len(xpos)):
         parent = m.body_parentid[b]
         xpos[b] = xpos[parent] + quat_to_mat(xquat[parent]) @ m.body_pos[b]
         quat = quat_mul(xquat[parent], m.body_quat[b])
         xquat[b] = quat / np.linalg.norm(quat)
+        for j in np.flatnonzero(m.jnt_bodyid == b) if qpos is not None else ():
+            xpos[b], xquat[b] = _moved(m, j, qpos[m.jnt_qposadr[j] :], xpos[b], xquat[b])
     return xpos, xquat
+
+
+def _moved(m, j, q, pos, quat):
+    """The frame (pos, quat) behind joint j, whose coordinates are the first of q."""
+    kind, x = m.jnt_type[j], q[0] - m.qpos0[m.jnt_qposadr[j]]
+    if kind == c.FREE:
+        return q[:3], q[3:7] / np.linalg.norm(q[3:7])
+    if kind == c.SLIDE:
+        return pos + quat_to_mat(quat) @ m.jnt_axis[j] * x, quat
+    anchor = pos + quat_to_mat(quat) @ m.jnt_pos[j]
+    turn = q[:4] / np.linalg.norm(q[:4]) if kind == c.BALL else axis_angle(m.jnt_axis[j], x)
+    quat = quat_mul(quat, turn)
+    return anchor - quat_to_mat(quat) @ m.jnt_pos[j], quat
 
 
 def _motion_axes(m, xpos, xquat):

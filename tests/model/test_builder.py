@@ -89,7 +89,7 @@ REFUSED = [
     (lambda b: b.sensor("gyro", objname="top"), "no site 'top'.*'tip'"),
     (lambda b: b.pair("rod", "rod"), "two different geoms"),
     (lambda b: b.exclude("link", "lin"), "no body 'lin'"),
-    (lambda b: b.default("body", pos=(0, 0, 0)), "default 'body'.*joint, tendon, geom"),
+    (lambda b: b.default("body", pos=(0, 0, 0)), "default 'body'.*joint, geom, site, tendon"),
     (lambda b: b.default("joint", armature="x"), "armature = 'x'"),
 ]
 

@@ -212,3 +212,38 @@ def test_forces_on_bodies_are_refused_beside_paths():
 
     with pytest.raises(ValueError, match="com_based and cfrc_ext: got spatial tendons .tendon 'pulleys'"):
         engine.Simulator(load(PATHS)).com_based()
+
+
+def test_a_path_equals_the_mjcf():
+    pytest.importorskip("mujoco")
+    b = ModelBuilder("strung")
+    b.site("world", "w", pos=(0.4, -0.3, 1.2))
+    b.geom("world", "post", type="cylinder", size=(0.15, 0.5), pos=(0.3, 0, 0.9), contype=0, conaffinity=0)
+    b.body("a", pos=(0, 0, 1))
+    b.joint("a", "a", axis=(0, 1, 0), ref=0.2, springref=0.5)
+    b.geom("a", size=0.1, contype=0, conaffinity=0)
+    b.body("b", parent="a", pos=(0.3, 0, 0))
+    b.joint("b", "b", type="ball")
+    b.joint("b", "c", type="slide", axis=(1, 0, 0), pos=(0, 0.1, 0), springref=0.1)
+    b.geom("b", "roll", size=0.1, contype=0, conaffinity=0)
+    b.site("b", "b", pos=(0.1, 0.1, 0.1))
+    b.site("a", "a", pos=(0, 0.2, 0))
+    b.tendon_spatial(["w", ("post", "a"), "b", 2, "a", ("roll", None), "w"], "t", stiffness=2, width=0.01)
+    b.tendon_spatial(["a", "b"], stiffness=1, armature=0.1, rgba=(1, 0, 0, 1), springlength=(0, 0.1))
+    read = load("""<mujoco model="strung"><compiler angle="radian"/>
+    <default><geom contype="0" conaffinity="0"/></default><worldbody><site name="w" pos=".4 -.3 1.2"/>
+    <geom name="post" type="cylinder" size=".15 .5" pos=".3 0 .9"/>
+    <body name="a" pos="0 0 1"><joint name="a" axis="0 1 0" ref=".2" springref=".5"/><geom size=".1"/>
+    <site name="a" pos="0 .2 0"/><body name="b" pos=".3 0 0"><joint name="b" type="ball"/>
+    <joint name="c" type="slide" axis="1 0 0" pos="0 .1 0" springref=".1"/><geom name="roll" size=".1"/>
+    <site name="b" pos=".1 .1 .1"/></body></body></worldbody><tendon><spatial name="t" stiffness="2" width=".01">
+    <site site="w"/><geom geom="post" sidesite="a"/><site site="b"/><pulley divisor="2"/><site site="a"/>
+    <geom geom="roll"/><site site="w"/></spatial><spatial stiffness="1" armature=".1" rgba="1 0 0 1"
+    springlength="0 .1"><site site="a"/><site site="b"/></spatial></tendon></mujoco>""")
+    assert_same_model(b.compile(), read)
+    for path, message in (
+        (["w"], "path = ..w..; allowed: two sites or more"), (["w", "v"], "no site 'v'"),
+        (["w", 0, "b"], "0 in the path; allowed: a site's name"), (["w", ("none", None), "b"], "no geom 'none'"),
+    ):  # fmt: skip
+        with pytest.raises(ModelError, match=message):
+            b.tendon_spatial(path)

@@ -4,6 +4,8 @@ Every shape meets every other, meshes and mocap bodies among them; distances are
 options, and now and then something that the engine refuses.
 """
 
+import re
+
 import numpy as np
 
 from tests.physics.random_robots import Robot
@@ -18,7 +20,7 @@ SENSED = {  # shapes whose distances are sensed from each shape
 }  # fmt: skip
 # What may be refused, by the section it stands in; {j} is a joint, {b} a body, {s} and {t} two sites.
 RARE = (
-    ("tendon", '<spatial name="rare" stiffness="3"><site site="{s}"/><site site="{t}"/></spatial>'),
+    ("tendon", '<spatial name="rare" stiffness="3" springyield=".1"><site site="{s}"/><site site="{t}"/></spatial>'),
     ("actuator", '<muscle joint="{j}"/>'), ("actuator", '<adhesion body="{b}" ctrlrange="0 1"/>'),
     ("actuator", '<motor site="{s}"/>'), ("actuator", '<dcmotor joint="{j}"/>'),
     ("actuator", '<motor slidersite="{s}" cranksite="{t}" cranklength=".3"/>'),
@@ -46,7 +48,7 @@ class AnyRobot(Robot):
         if not self.ranging:
             self.SITE_SENSORS = self.SITE_SENSORS[:-1]
         super().__init__(seed)
-        more = self.assets() + self.distances() + self.keyframes() + self.rare()
+        more = self.assets() + self.distances() + self.keyframes() + self.rare() + self.paths()
         self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
 
     # ------------------------------------------------------------------------------------------------- small things
@@ -151,6 +153,35 @@ class AnyRobot(Robot):
         qpos = " ".join(self.some({"free": 7, "ball": 4}.get(kind, 1), 0.1, 0.6) for _, kind in self.joints)
         qvel = " ".join(self.some({"free": 6, "ball": 3}.get(kind, 1), -1, 1) for _, kind in self.joints)
         return f'<keyframe><key name="home" qpos="{qpos}"/><key qvel="{qvel}" time="2"/></keyframe>'
+
+    def paths(self):
+        """Spatial tendons over sites and pulleys, round spheres and cylinders, and what acts on them."""
+        names = [f"p{k}" for k in range(self.new.integers(1, 4) if len(self.sites) > 1 and self.maybe(0.25) else 0)]
+        if not names:
+            return ""
+        self.xml = re.sub("<(force|torque) site=[^>]*/>", "", self.xml)  # which are refused beside pulls on bodies
+        round_ones = [name for name, kind, _ in self.geoms if kind in ("sphere", "cylinder")]
+        tendons = drives = sensors = ""
+        for name in names:
+            inside, last, bent = "", "", False
+            for branch in range(1 + self.maybe(0.3)):
+                inside += f'<pulley divisor="{self.some(1, 0.5, 3)}"/>' * branch
+                for place in range(self.new.integers(2, 4)):
+                    if place and round_ones and self.maybe(0.5):
+                        side = ' sidesite="far"' * self.maybe(0.3)
+                        inside, bent = f'{inside}<geom geom="{self.one(round_ones)}"{side}/>', True
+                    last = self.one([site for site in self.sites if site != last])
+                    inside += f'<site site="{last}"/>'
+            text = f'stiffness="{self.some(1, 0, 9)}"'
+            for part in ('damping=".2 .05 .01"', 'springlength=".2 .5"', 'frictionloss=".2"', 'range="0 .6"',
+                         'actuatorfrcrange="-.6 .4"', 'armature=".02"'):  # fmt: skip
+                text += f" {part}" * (self.maybe(0.4) and not (bent and "armature" in part))
+            tendons += f'<spatial name="{name}" {text}>{inside}</spatial>'
+            drives += f'<position tendon="{name}" kp="3" kv=".2" gear="{self.some(1)}"/>' * self.maybe(0.4)
+            sensors += f'<tendonpos tendon="{name}"/><tendonvel tendon="{name}"/>'
+        tie = f'<equality><tendon tendon1="p0" tendon2="{names[-1]}"/></equality>' * (len(names) > 2)
+        return (f'<worldbody><site name="far" pos="0 0 9"/></worldbody><tendon>{tendons}</tendon>{tie}'
+                f"<actuator>{drives}</actuator><sensor>{sensors}</sensor>")  # fmt: skip
 
     def rare(self):
         if self.maybe(0.9):

@@ -19,7 +19,7 @@ from .tendon import Tendon
 
 OPTION, KEY = OptionKind(), Key()
 KINDS = (
-    OPTION, Body(), Flex(), Plugin(), Joint(), Tendon(), Geom(), Mesh(), Site(), Equality(), Actuator(), Sensor(),
+    OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), Site(), Tendon(), Equality(), Actuator(), Sensor(),
     PairKind(), KEY,
 )  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Tendons: a length that springs, limits, friction and actuators act on. Fixed ones are sums of joints' coordinates,
 spatial ones paths from site to site."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from .. import constants as c
 from ..attributes import RGBA, SOLIMP, SOLREF, Attribute, ends, flag, number, polynomial, read_attributes
 from ..checks import check, one_of, ranges, refuse, solref
 from ..errors import ModelError
-from ..setconst import addresses, tendons0, trees
+from ..setconst import addresses, lengths_at, tendons0, trees
 from ..tendons import couples, is_spatial, rows, spans, tendon_dofs
 from .kind import Kind, boolean, integer, real
 
@@ -104,28 +106,60 @@ class Tendon(Kind):
                     kind = c.JOINT_NAMES[joint.type]
                     raise ModelError(f"{who}: joint {joint.name!r} is a {kind}; allowed: hinge, slide")
             a = read_attributes(Tendon.attributes, who, attributes, self._defaults["tendon"])
-            a.joints = found
-            a.coefs = [number(0.0).read(coef) for coef in joints.values()]
+            coefs = [number(0.0).read(coef) for coef in joints.values()]
+            a.path = [(c.WRAP_JOINT, joint, coef) for joint, coef in zip(found, coefs, strict=True)]
+            return self._add_tendon(who, name, a)
+
+        def tendon_spatial(self, path: Sequence[Any], name: str | None = None, **attributes: Any) -> str:
+            """A tendon as long as its path: names of sites, between them geoms that it goes round, (name, site on the
+            side where it is or None), and where pulleys divide what follows numbers, their divisors.
+
+            Its spring is at rest at `springlength`; by default where all joints' springs are.
+            """
+            who = f"tendon {name or ''!r}"
+            a = read_attributes(Tendon.attributes, who, attributes, self._defaults["tendon"])
+            a.path = [self._place(who, place) for place in path]
+            if len(a.path) < 2:
+                raise ModelError(f"{who}: path = {path!r}; allowed: two sites or more")
+            return self._add_tendon(who, name, a)
+
+        def _place(self, who, place):
+            if isinstance(place, str):
+                return c.WRAP_SITE, self._find("site", place, who), 0.0
+            if isinstance(place, tuple) and len(place) == 2:
+                geom = self._find("geom", place[0], who)
+                kind = {c.SPHERE: c.WRAP_SPHERE, c.CYLINDER: c.WRAP_CYLINDER}.get(geom.type)
+                if kind is None:
+                    found = c.GEOM_NAMES[geom.type]
+                    raise ModelError(f"{who}: geom {place[0]!r} is a {found}; allowed: sphere, cylinder")
+                return kind, geom, -1.0 if place[1] is None else self._find("site", place[1], who)
+            if isinstance(place, bool) or not np.isscalar(place) or not 0 < place < np.inf:
+                allowed = "a site's name, (geom, site or None), a pulley's divisor of more than zero"
+                raise ModelError(f"{who}: {place!r} in the path; allowed: {allowed}")
+            return c.WRAP_PULLEY, None, float(place)
+
+        def _add_tendon(self, who, name, a):
             self._set_limits(who, a, "range", "limited")
             self._set_limits(who, a, "actuatorfrcrange", "actuatorfrclimited")
             return self._add("tendon", name, a)
 
     def assembled(self, order, m):
         tendons = order.elements["tendon"]
-        joints = np.array([order.of(joint) for a in tendons for joint in a.joints], int)
-        coefs = np.array([coef for a in tendons for coef in a.coefs], float)
-        num = [len(a.joints) for a in tendons]
-        at = np.repeat(np.arange(len(num)), num)
-        length = np.bincount(at, coefs * m.qpos_spring[m.jnt_qposadr[joints].astype(int)], len(num))
+        places = [place for a in tendons for place in a.path]
+        num = np.array([len(a.path) for a in tendons], int)
+        path = {
+            "tendon_adr": addresses(num), "tendon_num": num,
+            "wrap_type": np.array([kind for kind, _, _ in places], int),
+            "wrap_objid": np.array([-1 if element is None else order.of(element) for _, element, _ in places], int),
+            "wrap_prm": np.array([prm if np.isscalar(prm) else order.of(prm) for _, _, prm in places], float),
+        }  # fmt: skip
+        length = lengths_at(SimpleNamespace(**vars(m) | path), m.qpos_spring)
         rest = [(x, x) if a.springlength is None else a.springlength for a, x in zip(tendons, length, strict=True)]
         polynomials = {}
         for word in ("stiffness", "damping"):
             given = np.reshape([getattr(a, word) for a in tendons], (-1, 3))
             polynomials |= {f"tendon_{word}": given[:, 0], f"tendon_{word}poly": given[:, 1:]}
-        return self.columns(tendons) | polynomials | {
-            "tendon_adr": addresses(num), "tendon_num": num, "tendon_lengthspring": rest,
-            "wrap_type": np.full(len(joints), c.WRAP_JOINT), "wrap_objid": joints, "wrap_prm": coefs,
-        }  # fmt: skip
+        return self.columns(tendons) | polynomials | path | {"tendon_lengthspring": rest}
 
     # ------------------------------------------------------------------------------------------ the importer
 

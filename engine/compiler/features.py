@@ -18,6 +18,7 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model.arms import arms
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
@@ -43,6 +44,7 @@ FEATURES = {
     "gravcomp": "bodies whose weight is compensated",
     "polynomial": "springs and dampers that are polynomials",
     "tendon": "tendons",
+    "arm": "actuators on sites and cranks, and in the axes of joints' parents",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
     "own_pair": "pairs with contact parameters of their own",
@@ -60,8 +62,10 @@ FEATURES = {
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
+    "surface": "geoms whose surfaces move",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
+    "noslip": "friction without slip after the solver",
     "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
     "velocity_sensor": "sensors of a frame's velocity",
@@ -113,6 +117,7 @@ def features_of(model):
         gravcomp=model.body_gravcomp.any(),
         polynomial=model.jnt_stiffnesspoly.any() or model.dof_dampingpoly.any(),
         tendon=model.ntendon > 0,
+        arm=len(arms(model)[0]) > 0,
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
         own_pair=model.nown > 0,
@@ -130,8 +135,10 @@ def features_of(model):
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality or model.ntendon > 0,
+        surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
+        noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
     )
 

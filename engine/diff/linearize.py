@@ -12,7 +12,9 @@ from engine.arrays import Pack, join, state_of
 from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
+from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
+from engine.model.arms import arms
 from engine.model.constants import IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.ties import ties
@@ -35,6 +37,7 @@ def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarr
 def linearization(sim):
     """What `sim.linearize` calls with itself and frame_skip: made once, and asked again and again."""
     m = sim.model
+    require_gradient(sim, "linearize")
     if m.nv == 0 and m.na == 0:
         return NothingMoves(sim)
     return AdjointRows(sim) if coupled(m) else Linearizer(sim)
@@ -56,7 +59,9 @@ def coupled(model):
     """Whether something that the kernel of Linearizer does not know makes dofs of several joints feel each other."""
     fluid = model.opt.density > 0 or model.opt.viscosity > 0
     integrator = model.opt.integrator
-    return len(ties(model)) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    armed = len(arms(model)[0]) > 0
+    moving = model.npair > 0 and model.geom_surfacevel.any()
+    return armed or moving or len(ties(model)) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
 
 
 class Linearizer:

@@ -200,10 +200,10 @@ def test_fluid_at_rest(probes):
             np.testing.assert_allclose(dense[name], bars[name], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", zoo.TENDONS)
-def test_tendons(probes, name):
+@pytest.mark.parametrize("name", (*zoo.TENDONS, *zoo.ARMS, *zoo.BRANCHED))
+def test_tendons_and_arms(probes, name):
     """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""
-    mj, probe = probes(zoo.TENDONS[name])
+    mj, probe = probes((zoo.TENDONS | zoo.ARMS | zoo.BRANCHED)[name])
     for state in states(mj, (0, 1)):
         case = p.Case(probe, state)
         z, force_bar = case.rng.normal(size=case.model.nv), case.rng.normal(size=case.model.nu)

@@ -45,6 +45,12 @@ def test_tendons(simulators, name):
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), 1e-10)
 
 
+@pytest.mark.parametrize("name", zoo.ARMS | zoo.BRANCHED)
+def test_arms_that_depend_on_the_pose(simulators, name):
+    mj, sim = simulators((zoo.ARMS | zoo.BRANCHED)[name])
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.4)), 1e-10)
+
+
 @pytest.mark.parametrize("name", zoo.ROWS)
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.model import Model
-from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_TENDON
+from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_JOINT, TRN_TENDON
 from engine.objectives import find_root
 from engine.simulator import Simulator
 
@@ -113,15 +113,17 @@ def control_scale(model):
 
 
 def holding(model, qpos):
-    """(nu,): controls at which servos hold these joint angles, within their range; zero for motors."""
+    """(nu,): controls at which servos of joints and tendons hold these joint angles, within their range; zero for
+    others."""
     m = model
     bias = m.actuator_biasprm
     tendons = np.array([m.wrap_prm[a : a + n] @ qpos[m.jnt_qposadr[m.wrap_objid[a : a + n]]]
                         for a, n in zip(m.tendon_adr, m.tendon_num, strict=True)] or [0.0])  # fmt: skip
     on_tendon = m.actuator_trntype == TRN_TENDON
-    joints = qpos[m.jnt_qposadr[np.where(on_tendon, 0, m.actuator_trnid)]]
+    on_joint = m.actuator_trntype == TRN_JOINT
+    joints = qpos[m.jnt_qposadr[np.where(on_joint, m.actuator_trnid, 0)]]
     at = np.where(on_tendon, tendons[np.where(on_tendon, m.actuator_trnid, 0)], joints) * m.actuator_gear[:, 0]
-    gain = m.actuator_gainprm[:, 0]
+    gain = m.actuator_gainprm[:, 0] * (on_joint | on_tendon)
     ctrl = np.where((bias[:, 1] != 0) & (gain != 0), -(bias[:, 0] + bias[:, 1] * at) / np.where(gain, gain, 1.0), 0.0)
     lo, hi = m.actuator_ctrlrange.T
     return np.where(np.asarray(m.actuator_ctrllimited, bool), np.clip(ctrl, lo, hi), ctrl)

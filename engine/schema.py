@@ -163,7 +163,7 @@ MODEL = (
     Buffer("couple", "int", "ncouple", "couple_deep couple_above couple_at"),  # model/tendons.py
     Buffer("act_i", "int", "nu",
         "actuator_trntype actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
-        "actuator_actlimited actuator_wrap actuator_arm",
+        "actuator_actlimited actuator_wrap actuator_arm actuator_early",
     ),
     Buffer("act_r", "real", "nu",
         "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2 actuator_cranklength",
@@ -301,6 +301,7 @@ WORK = (
     Buffer("arm_J", "real", "narmrow"),
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
+    Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
     Buffer("stage", "real", "nstage"),  # RK4: the stages' velocities and accelerations, and the start state

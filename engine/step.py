@@ -146,6 +146,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
+        act_rates(m, d, w)
         tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:

@@ -134,6 +134,13 @@ SMOOTH = {
         '<general joint="k" dyntype="filterexact" dynprm=".01" actlimited="true" actrange="-.5 .5"/>'
         '<general joint="k" dyntype="filter" dynprm=".02" actlimited="true" actrange="-.5 .5" forcerange="-.3 .3"/>',
     ),
+    "early activation": actuated(
+        HINGE,
+        '<general joint="j" dyntype="integrator" actearly="true" gainprm="2" biastype="affine" biasprm="0 -1 -.1"/>'
+        '<general joint="k" dyntype="filter" dynprm=".05" actearly="true" gaintype="affine" gainprm="2 .3 .1"/>'
+        '<general joint="k" dyntype="filterexact" dynprm=".03" actearly="true" gainprm="1.5" ctrlrange="-.6 .6"/>'
+        '<general joint="j" dyntype="filterexact" dynprm=".01" actearly="true" actlimited="true" actrange="-.2 .2"/>'
+    ),
     "motor on ball": actuated(
         BALL, '<motor joint="j" gear="1 -2 .5"/><position joint="j" kp="3" kv=".4" gear=".3 .5 -1"/>'
         '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'

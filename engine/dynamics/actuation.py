@@ -8,7 +8,8 @@ forces, which are scaled down together before each is clamped.
 arm.py has l and the row of actuators on sites and cranks, and in the axes of joints' parents.
 A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken modulo a turn,
 2 pi |gear|, near l.
-The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
+The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter); of
+an actuator that acts early, what act will be after the step.
 """
 
 import taichi as ti
@@ -25,7 +26,6 @@ from engine.model.constants import (
     DYN_FILTEREXACT,
     DYN_INTEGRATOR,
     FREE,
-    OF_SITES,
     TRN_JOINT,
     TRN_TENDON,
 )  # fmt: skip
@@ -42,9 +42,7 @@ def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
 @ti.func
 def gear_axis(m: ti.template(), u: ti.i32):
     """The gear of an actuator on a ball joint, or that of turns between sites."""
-    i = 0
-    if ti.static(has.arm):
-        i = 3 * ti.cast(m.actuator_wrap[u] == OF_SITES, ti.i32)
+    i = 3 * (m.actuator_wrap[u] >> 1)  # OF_SITES
     return vec3(m.actuator_gear[u, i], m.actuator_gear[u, i + 1], m.actuator_gear[u, i + 2])
 
 
@@ -193,8 +191,18 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     a = -1
     if m.actuator_actadr[u] >= 0:
         a = w * m.na + m.actuator_actadr[u]
-        c = d.act[a]
+        c = d.act_input[a]
     return c, slope, a
+
+
+@ti.func
+def act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+    """From the adjoint of the input of an actuator with a state to act and ctrl."""
+    sa = real(1.0)
+    if m.actuator_early[u]:
+        x, sa, sd = next_act(m, d, w, u, a, m.timestep)
+        act_dot_vjp(m, d, g, w, u, a, bar * sd)
+    g.act_bar[a] = g.act_bar[a] + bar * sa
 
 
 @ti.func
@@ -276,20 +284,24 @@ def tendon_scale(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 @serves("activation")
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
-    """act_dot of all actuators with a state."""
+    """act_dot of all actuators with a state, and what it is as an input."""
     for u in range(m.nu):
         if m.actuator_actadr[u] >= 0:
-            x, slope, a = actuator_input(m, d, w, u)
+            a = w * m.na + m.actuator_actadr[u]
             c, s = clamped_ctrl(m, d, w, u)
             d.act_dot[a] = c
             if m.actuator_dyntype[u] != DYN_INTEGRATOR:
-                d.act_dot[a] = (c - x) / ti.max(MINVAL, m.actuator_tau[u])
+                d.act_dot[a] = (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u])
+            d.act_input[a] = d.act[a]
+            if m.actuator_early[u]:
+                x, sa, sd = next_act(m, d, w, u, a, m.timestep)
+                d.act_input[a] = x
 
 
 @ti.func
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone."""
-    act_rates(m, d, w)
+    """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone. Expects
+    `act_rates`."""
     for i in range(m.nv):
         d.qfrc_actuator[w, i] = 0.0
     for u in range(m.nu):
@@ -369,11 +381,11 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             f_bar = f_bar * scale
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]
-        if a >= 0:
-            g.act_bar[a] = g.act_bar[a] + f_bar * gain
-        else:
-            iu = w * m.nu + u
-            g.ctrl_bar[iu] = g.ctrl_bar[iu] + f_bar * gain * slope
+        if a < 0:
+            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
+        if ti.static(has.activation):
+            if a >= 0:
+                act_vjp(m, d, g, w, u, a, f_bar * gain)
         g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
         g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity

@@ -15,6 +15,7 @@ from engine.compiler.stages import outline
 from engine.dynamics.actuation import (
     ARM,
     TENDON,
+    act_vjp,
     actuator_input,
     clamped_force,
     moment,
@@ -81,15 +82,17 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 
 
 @ti.func
-def slope_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real, a: ti.i32, bar: real):
+def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real,
+              a: ti.i32, bar: real):  # fmt: skip
     """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
     g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
     g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     x_bar = bar * m.actuator_gainprm[u, 2]
-    if a >= 0:
-        g.act_bar[a] = g.act_bar[a] + x_bar
-    else:
+    if a < 0:
         g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+    if ti.static(has.activation):
+        if a >= 0:
+            act_vjp(m, d, g, w, u, a, x_bar)
 
 
 @ti.func
@@ -125,7 +128,7 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
             bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
-            slope_vjp(m, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
 
 
 @serves("implicitfast")
@@ -288,7 +291,7 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             gm = gm + c * d.mu[w, i]
             ga = ga + c * d.qacc_eff[w, i]
         s_bar = -h * gm * ga * fs
-        slope_vjp(m, g, w, u, x, slope, a, s_bar)
+        slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
         if t == ARM:
             if ti.static(has.arm):
                 arm = m.actuator_arm[u]

@@ -8,7 +8,8 @@ from tests import zoo
 from tests.adjoints import probe as p
 
 SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
-DRIVEN = [n for n in zoo.SMOOTH if n in ("motor", "position", "velocity", "affine", "activation") or " on " in n]
+DRIVEN = ["motor", "position", "velocity", "affine", "activation", "early activation"]
+DRIVEN += [n for n in zoo.SMOOTH if " on " in n]
 FORCES = p.TERMS, p.ACTUATION_VJP  # the second reads qfrc_actuator where joints limit it
 
 

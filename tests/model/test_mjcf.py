@@ -296,7 +296,6 @@ REFUSED = [
     (actuator("<adhesion body='ball' ctrlrange='0 1'/>"), "transmission body"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
-    (actuator("<general joint='j' dyntype='integrator' actearly='true'/>"), "actearly"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),

@@ -48,6 +48,7 @@ class Actuator(Kind):
             "actuator_actlimited": boolean("whether its state is clamped"),
             "actuator_actrange": real("of act", "lower and upper end", 2),
             "actuator_actadr": integer("its state in act, or -1"),
+            "actuator_actearly": boolean("whether the force is that of its state after the step", before=0, since=4),
         },
     }
     attributes = {
@@ -59,13 +60,13 @@ class Actuator(Kind):
         "forcerange": ends(),
         "actlimited": flag(),
         "actrange": ends(),
+        "actearly": flag(False),
         "dyntype": choice("none", _DYNTYPES),
         "dynprm": vector((1.0, 0, 0), 3, partial=True),
         "gainprm": vector((1.0, 0, 0), 3, partial=True),
         "biasprm": vector((0.0, 0, 0), 3, partial=True),
     }
     must_be_zero = (
-        ("actuator_actearly", "actearly"),
         ("actuator_damping", "damping"),
         ("actuator_dampingpoly", "second and third damping"),
         ("actuator_armature", "armature"),
@@ -226,7 +227,8 @@ class Actuator(Kind):
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
 
     def device(self, m):
-        return {"actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m), **arm_columns(m)}
+        return {"actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
+                "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
 
 def _silent(mujoco, mj):

@@ -120,6 +120,8 @@ class OptionKind(Kind):
         for flag_, bits, _, words in _FLAGS:
             if disabled(mujoco, mj, *bits):
                 yield f"option flag {flag_} is disabled: {words}"
+        if mj.opt.noslip_iterations > 0 and disabled(mujoco, mj, "ISLAND"):
+            yield "option flag island is disabled: noslip iterations end for each island by itself all the same"
         solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
         if solver != "NEWTON":
             yield f"solver {solver}: the engine solves the same problem by Newton's method"

@@ -100,7 +100,7 @@ def _joints(model, joints):
     """Indices of one scalar joint for every actuator."""
     if joints is None:
         for u in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
-            raise ValueError(f"PD: {model.label('actuator', u)} is on a tendon; allowed: with `joints`, one for each")
+            raise ValueError(f"PD: {model.label('actuator', u)} is on no joint; allowed: with `joints`, one for each")
         joints = model.actuator_trnid
     elif isinstance(joints, str):
         raise ValueError(f"PD: joints: got {joints!r}, allowed: a list of {model.nu} names or indices")

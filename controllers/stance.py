@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.model import Model
-from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_TENDON
+from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_JOINT, TRN_TENDON
 from engine.objectives import find_root
 from engine.simulator import Simulator
 
@@ -117,14 +117,16 @@ def control_scale(model):
 
 
 def holding(model, qpos):
-    """(nu,): controls at which servos hold these joint angles, within their range; zero for motors."""
+    """(nu,): controls at which servos of joints and tendons hold these joint angles, within their range; zero for
+    others."""
     m = model
     bias = m.actuator_biasprm
     on_tendon = m.actuator_trntype == TRN_TENDON
+    on_joint = m.actuator_trntype == TRN_JOINT
     tendons = _lengths(m, qpos) if on_tendon.any() else np.zeros(1)
-    joints = qpos[m.jnt_qposadr[np.where(on_tendon, 0, m.actuator_trnid)]]
+    joints = qpos[m.jnt_qposadr[np.where(on_joint, m.actuator_trnid, 0)]]
     at = np.where(on_tendon, tendons[np.where(on_tendon, m.actuator_trnid, 0)], joints) * m.actuator_gear[:, 0]
-    gain = m.actuator_gainprm[:, 0]
+    gain = m.actuator_gainprm[:, 0] * (on_joint | on_tendon)
     ctrl = np.where((bias[:, 1] != 0) & (gain != 0), -(bias[:, 0] + bias[:, 1] * at) / np.where(gain, gain, 1.0), 0.0)
     lo, hi = m.actuator_ctrlrange.T
     return np.where(np.asarray(m.actuator_ctrllimited, bool), np.clip(ctrl, lo, hi), ctrl)

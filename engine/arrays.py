@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
+from engine.model.arms import arms
 from engine.model.bounds import clipped, most_corners, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
@@ -136,6 +137,7 @@ def sizes_of(model, nconmax, leaves=()):
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
+    slipless, narm = "noslip" in features, len(arms(model)[0])
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -151,6 +153,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
+        "narm": narm, "narmsite": 2 * narm, "narmrow": narm * model.nv,
+        "nslip": int(slipless), "nslipping": slipless * nconmax, "nisland": slipless * model.nv,
         "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
@@ -234,7 +238,7 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
     opt = model.opt
     pack["opt"][:] = (
         opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance, opt.density,
-        opt.viscosity, *opt.wind,
+        opt.viscosity, *opt.wind, opt.noslip_tolerance,
     )  # fmt: skip
     for name, (at, shape) in theta_layout(model, leaves)[0].items():
         value = parameter(model, name)
@@ -262,7 +266,7 @@ def _fill_dims(pack, model, sizes, leaves):
     values = {
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
-        "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd,
+        "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in s.THETA + s.LEAVES},
         "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),

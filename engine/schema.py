@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly "
+    "nccdvert nccdface ccd_iterations multiccd npoly noslip_iterations narm "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -108,7 +108,7 @@ SIGNS = {p.name: p.sign for p in THETA + LEAVES}
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = (
     "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance density viscosity "
-    "wind_x wind_y wind_z"
+    "wind_x wind_y wind_z noslip_tolerance"
 )
 
 # ---------------------------------------------------------------------------------------------------- the buffers
@@ -157,6 +157,7 @@ MODEL = (
     ),
     Buffer("geom_v", "vec3", "ngeom", "geom_pos geom_size"),
     Buffer("geom_quat", "vec4", "ngeom"),
+    Buffer("geom_surface", "vec3", "ngeom", "surface_lin surface_ang"),
     Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("geom_reach", "real", "ngeom"),
     Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5 geom_diaga"),
@@ -198,9 +199,15 @@ MODEL = (
     Buffer("couple", "int", "ncouple", "couple_deep couple_above couple_at"),  # model/tendons.py
     Buffer("act_i", "int", "nu",
         "actuator_trntype actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
-        "actuator_actlimited actuator_wrap",
+        "actuator_actlimited actuator_wrap actuator_arm actuator_early",
     ),
-    Buffer("act_r", "real", "nu", "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2"),
+    Buffer("act_r", "real", "nu",
+        "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2 actuator_cranklength",
+    ),
+    Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
+    Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
+    Buffer("arm_pos", "vec3", "narmsite"),
+    Buffer("arm_quat", "vec4", "narmsite"),
     Buffer("sensor_i", "int", "nsensor",
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
         "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
@@ -310,6 +317,11 @@ WORK = (
         "turn_jar turn_jv turn_force turn_kd turn_ko turn_p turn_q turn_fbar turn_y turn_ky turn_friction",
     ),
     Buffer("turn_J", "vec3", "nrollingcolumn"),
+    # friction without slip (constraint/noslip.py): of the contact at hand, of all, and of each island at its first dof
+    Buffer("slip", "real", "nslip", "slip_L:25 slip_b:5 slip_x:5 slip_y:5 slip_r:5 slip_f:5 slip_mu:5 slip_mean:5"),
+    Buffer("slip_A", "real", "nslipping", "slip_A:25"),
+    Buffer("island_i", "int", "nisland", "island_of island_active"),
+    Buffer("island_r", "real", "nisland", "island_trace island_gain"),
     Buffer("line", "real", "nline", "line_alpha line_d1 line_d2 line_changed"),  # what their laws are asked, and answer
     # the dofs that move a contact's bodies against each other, deepest first
     Buffer("con_dof", "int", "ncolumn",
@@ -327,7 +339,11 @@ WORK = (
     Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
     Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
     Buffer("span_kind", "int", "nspan"),
+    Buffer("arm_length", "real", "narm"),
+    Buffer("arm_J", "real", "narmrow"),
+    Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
+    Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
     Buffer("stage", "real", "nstage"),  # RK4: the stages' velocities and accelerations, and the start state
@@ -348,6 +364,8 @@ ADJOINT = (
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
     Buffer("ten_J_bar", "real", "nJten"),
+    Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
+    Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
     Buffer("theta_bar", "real", "ntheta"),

@@ -12,6 +12,7 @@ from engine.compiler.stages import outline
 from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.equality import equalities
+from engine.constraint.noslip import without_slip
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
@@ -21,6 +22,7 @@ from engine.contact.collide import geom_poses
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
+from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
@@ -100,6 +102,12 @@ def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         pulls(m, d, w)
 
 
+@outline("md", "w", when="arm")
+@ti.func
+def arm_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    arms(m, d, w)
+
+
 @outline("md", "w", when="tendon_actfrc")
 @ti.func
 def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -133,10 +141,12 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         passive(m, d, w)
     fluid_terms(m, d, w, forces)
     tendon_terms(m, d, w, forces)
+    arm_terms(m, d, w)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
+        act_rates(m, d, w)
         tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:
@@ -159,6 +169,7 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
     acceleration(m, d, w)
+    without_slip(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if read_sensors:
@@ -263,6 +274,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     clear_bodies(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)
+    clear_arms(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
             d.a_bar[w, k] = 0.0
@@ -337,11 +349,19 @@ def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     bias_slopes_vjp(m, d, g, w)
 
 
+@outline("mdg", "w implicit", when="arm")
+@ti.func
+def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of arms, to whose lengths, velocities and rows all others have added."""
+    arms_vjp(m, d, g, w, implicit)
+
+
 @outline("mdg", "w implicit")
 @ti.func
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
+    arm_adjoint(m, d, g, w, implicit)
     if ti.static(has.implicitfast):
         if implicit and has_slopes(m):
             resistance_adjoint(m, d, g, w)

@@ -316,9 +316,11 @@ def test_stages_state_their_parameters():
 
 def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.derivatives
+    import engine.constraint.noslip
     import engine.constraint.parameters
     import engine.constraint.rolling
     import engine.constraint.solved_rows
+    import engine.constraint.surface
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.convex
@@ -340,8 +342,8 @@ def test_the_stages_are_those_of_a_few_files():
     modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
-    modules += vars(engine.constraint.derivatives), vars(engine.constraint.parameters)
-    modules += (vars(engine.contact.size_vjp),)
+    modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)
+    modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
     modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)

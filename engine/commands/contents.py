@@ -66,8 +66,9 @@ def _words(kind, i, element):
 
 
 def _driven(m, i):
-    kind = {c.TRN_JOINT: "joint", c.TRN_TENDON: "tendon"}.get(int(m.actuator_trntype[i]))
-    return kind and m.label(kind, m.actuator_trnid[i])
+    on_sites = (c.TRN_SITE, c.TRN_SLIDERCRANK)
+    kind = {c.TRN_TENDON: "tendon", **dict.fromkeys(on_sites, "site")}.get(int(m.actuator_trntype[i]), "joint")
+    return m.label(kind, m.actuator_trnid[i])
 
 
 def _measured(m, s):

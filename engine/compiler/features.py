@@ -18,6 +18,7 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model.arms import arms
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
@@ -46,6 +47,7 @@ FEATURES = {
     "polynomial": "springs and dampers that are polynomials",
     "tendon": "tendons",
     "spatial": "tendons along paths of sites",
+    "arm": "actuators on sites and cranks, and in the axes of joints' parents",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
     "own_pair": "pairs with contact parameters of their own",
@@ -67,8 +69,10 @@ FEATURES = {
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
+    "surface": "geoms whose surfaces move",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
+    "noslip": "friction without slip after the solver",
     "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
     "velocity_sensor": "sensors of a frame's velocity",
@@ -121,6 +125,7 @@ def features_of(model):
         polynomial=model.jnt_stiffnesspoly.any() or model.dof_dampingpoly.any(),
         tendon=model.ntendon > 0,
         spatial=is_spatial(model).any(),
+        arm=len(arms(model)[0]) > 0,
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
         own_pair=model.nown > 0,
@@ -138,8 +143,10 @@ def features_of(model):
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality or model.ntendon > 0,
+        surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
+        noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
     )
 

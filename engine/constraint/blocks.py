@@ -22,6 +22,7 @@ from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
 from engine.constraint.parameters import ball_leaf_vjp, contact_leaf_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
+from engine.constraint.surface import surface_terms
 from engine.constraint.tendon import tendon_vjp, without_friction_vjp
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
@@ -71,6 +72,7 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
         d.con_jv[c] = vec3(0.0, 0.0, 0.0)
         d.con_fbar[c] = vec3(0.0, 0.0, 0.0)
     rolling_terms(m, d, w)
+    surface_terms(m, d, w)
 
 
 @serves("block")

@@ -12,6 +12,7 @@ from engine.constraint.cones import friction_vjp
 from engine.constraint.impedance import reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
+from engine.constraint.surface import surface_vjp
 from engine.contact.collide import collide, collide_vjp
 from engine.contact.mixing import friction_of, friction_of_vjp, margin_of, mix_solver
 from engine.dynamics.kinematics import origin
@@ -145,6 +146,12 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             n_bar = n_bar + n_more
             t1_bar = t1_bar + t1_more
             t2_bar = t2_bar + t2_more
+    if ti.static(has.surface):
+        p_more, n_more, t1_more, t2_more = surface_vjp(m, d, g, w, c, B * ky)
+        p_bar = p_bar + p_more
+        n_bar = n_bar + n_more
+        t1_bar = t1_bar + t1_more
+        t2_bar = t2_bar + t2_more
     collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
     if d.con_dim[c] > 1:
         mu = d.con_mu1[c]

@@ -12,7 +12,9 @@ from engine.arrays import Pack, join, state_of
 from engine.compiler.backend import np_real
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
+from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
+from engine.model.arms import arms
 from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.tendons import is_spatial
@@ -36,6 +38,7 @@ def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarr
 def linearization(sim):
     """What `sim.linearize` calls with itself and frame_skip: made once, and asked again and again."""
     m = sim.model
+    require_gradient(sim, "linearize")
     if m.nv == 0 and m.na == 0:
         return NothingMoves(sim)
     return AdjointRows(sim) if coupled(m) else Linearizer(sim)
@@ -59,9 +62,10 @@ def coupled(model):
     integrator = model.opt.integrator
     kinds = {tie["kind"] for tie in ties(model)}
     paths = EQ_TENDON in kinds and is_spatial(model).any()
-    if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON}:
+    moving = model.npair > 0 and model.geom_surfacevel.any()
+    if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
         return True
-    return integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    return len(arms(model)[0]) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
 
 
 def turning(model, armature):

@@ -21,6 +21,7 @@ from engine.arrays import REACH, Pack, pack_end
 from engine.compiler.backend import np_real
 from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
 from engine.diff.budget import mocap_elements, record_numbers
+from engine.diff.forward_only import require_gradient
 from engine.diff.program import Program
 from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
@@ -67,6 +68,7 @@ class PureRollout:
     ):  # fmt: skip
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")
+        require_gradient(sim, "a call of torch or JAX")
         self.space, self.forces, self.masked = space, forces, on_divergence == "mask"
         self.steps, self.frame_skip = whole("steps", steps), whole("frame_skip", frame_skip)
         self.sensors, self.output_every = bool(sensors), record_every

@@ -20,6 +20,7 @@ from engine.arrays import Pack, data_pack, pack_bytes, parameter, theta_layout
 from engine.compiler.backend import np_real
 from engine.compiler.memory import clear, copy, zeros
 from engine.diff.budget import SNAPSHOT, Budget, adjoint_elements, record_numbers, row_elements
+from engine.diff.forward_only import require_gradient
 from engine.diff.program import bind_program
 from engine.diff.push import Tangents, pushed
 from engine.diff.schedule import Forward, Record, Restore, Reverse, Save, choose, format_bytes, parse_bytes
@@ -116,7 +117,8 @@ class Tape:
     A copy, also by pickle, has a simulator and buffers of its own, and goes on with the same bits: after a finished
     rollout, also backward.
 
-    Raises ValueError when the budget is too small, before anything is allocated, naming what is possible.
+    Raises ValueError where the model has an option without a gradient (noslip_iterations) and when the budget is too
+    small, before anything is allocated, naming what is possible.
     """
 
     sim: Simulator
@@ -130,6 +132,7 @@ class Tape:
     ) -> None:  # fmt: skip
         if not isinstance(sim, Simulator):
             raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
+        require_gradient(sim, "tape")
         self.sim = sim
         self.steps = whole("steps", steps)
         self.frame_skip = whole("frame_skip", frame_skip)

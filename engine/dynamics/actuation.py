@@ -1,11 +1,15 @@
-"""Actuators of joints and tendons: activation, affine gain and bias, force (MuJoCo documentation, "Actuation model").
+"""Actuators of joints, tendons and arms: activation, affine gain and bias, force (MuJoCo documentation, "Actuation
+model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force,    l = gear . q,  l' = gear . v
 A joint may limit the sum of what acts on it, to which some joints' compensation of gravity belongs. Of a tendon l and
 l' are gear times its length and velocity, and qfrc_actuator is along its row; it may limit the sum of its actuators'
 forces, which are scaled down together before each is clamped.
-A position servo of a ball joint goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
-The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter).
+arm.py has l and the row of actuators on sites and cranks, and in the axes of joints' parents.
+A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken modulo a turn,
+2 pi |gear|, near l.
+The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter); of
+an actuator that acts early, what act will be after the step.
 """
 
 import taichi as ti
@@ -16,9 +20,17 @@ from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import BALL, DYN_FILTER, DYN_FILTEREXACT, DYN_INTEGRATOR, FREE, TRN_TENDON
+from engine.model.constants import (
+    BALL,
+    DYN_FILTER,
+    DYN_FILTEREXACT,
+    DYN_INTEGRATOR,
+    FREE,
+    TRN_JOINT,
+    TRN_TENDON,
+)  # fmt: skip
 
-TENDON = 4  # in the place of a joint's type
+TENDON, ARM = 4, 5  # in the place of a joint's type
 
 
 @ti.func
@@ -29,17 +41,18 @@ def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
 
 @ti.func
 def gear_axis(m: ti.template(), u: ti.i32):
-    """The gear of an actuator on a ball joint."""
-    return vec3(m.actuator_gear[u, 0], m.actuator_gear[u, 1], m.actuator_gear[u, 2])
+    """The gear of an actuator on a ball joint, or that of turns between sites."""
+    i = 3 * (m.actuator_wrap[u] >> 1)  # OF_SITES
+    return vec3(m.actuator_gear[u, i], m.actuator_gear[u, i + 1], m.actuator_gear[u, i + 2])
 
 
 @ti.func
 def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u; on a tendon, its number and
-    the first entry of its row in the place of the second and the third."""
+    """Type, first coordinate, first dof, number of dofs, length and velocity of actuator u; on a tendon or with an arm
+    of its own, its number and the first entry of its row in the place of the second and the third."""
     j = m.actuator_trnid[u]
-    if ti.static(has.tendon):
-        if m.actuator_trntype[u] == TRN_TENDON:
+    if ti.static(has.tendon or has.arm):
+        if m.actuator_trntype[u] != TRN_JOINT:
             j = 0
     t = m.jnt_type[j]
     qa = w * m.nq + m.jnt_qposadr[j]
@@ -62,11 +75,18 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             da = m.ten_J_rowadr[qa]
             n = m.ten_J_rownnz[qa]
             length = m.actuator_gear[u, 0] * d.ten_length[w, qa]
+    if ti.static(has.arm):
+        if m.actuator_arm[u] >= 0:
+            t = ARM
+            qa = m.actuator_arm[u]
+            da = (w * m.narm + qa) * m.nv
+            n = m.nv
+            length = d.arm_length[w, qa]
     velocity = real(0.0)
     for k in range(n):
         i = da + k
         c = m.actuator_gear[u, k]
-        if ti.static(has.tendon):
+        if ti.static(has.tendon or has.arm):
             i, c = moment(m, d, w, u, t, da, k)
         velocity = velocity + c * d.qvel[w * m.nv + i]
     return t, qa, da, n, length, velocity
@@ -74,42 +94,51 @@ def transmission(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 
 @ti.func
 def moment(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32, k: ti.i32):
-    """Entry k of d length / d q of actuator u: its dof, and what it is, also where the actuator is on a tendon."""
+    """Entry k of d length / d q of actuator u: its dof, and what it is, whatever the actuator is on."""
     i = da + k
     c = real(0.0)
-    if t == TENDON:
-        i = m.ten_J_colind[da + k]
-        c = m.actuator_gear[u, 0] * d.ten_J[w, da + k]
-    else:
+    if t < TENDON:
         c = m.actuator_gear[u, k]
+    if ti.static(has.tendon):
+        if t == TENDON:
+            i = m.ten_J_colind[da + k]
+            c = m.actuator_gear[u, 0] * d.ten_J[w, da + k]
+    if ti.static(has.arm):
+        if t == ARM:
+            i = k
+            c = d.arm_J[da + k]
     return i, c
 
 
 @ti.func
 def moment_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
                k: ti.i32, bar: real):  # fmt: skip
-    """From the adjoint of that entry to the gear and to the tendon's row."""
-    i = k
-    x = bar
-    if t == TENDON:
-        i = 0
-        x = bar * d.ten_J[w, da + k]
-        g.ten_J_bar[w, da + k] = g.ten_J_bar[w, da + k] + bar * m.actuator_gear[u, 0]
-    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] + x
+    """From the adjoint of that entry to the gear and to the tendon's row; arms have theirs as a whole (arm.py)."""
+    if t < TENDON:
+        g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar
+    if ti.static(has.tendon):
+        if t == TENDON:
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.ten_J[w, da + k]
+            g.ten_J_bar[w, da + k] = g.ten_J_bar[w, da + k] + bar * m.actuator_gear[u, 0]
 
 
 @ti.func
 def drive_velocity_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32,
                        da: ti.i32, n: ti.i32, bar: real):  # fmt: skip
-    """From the adjoint of actuator u's velocity to v, the gear and the tendon's row (of `transmission`)."""
-    for k in range(n):
+    """From the adjoint of actuator u's velocity to v, the gear and the tendon's row or arm (of `transmission`)."""
+    dofs = n
+    if ti.static(has.arm):
+        if t == ARM:  # which has the share of v, too
+            dofs = 0
+            g.arm_v[w, m.actuator_arm[u]] = g.arm_v[w, m.actuator_arm[u]] + bar
+    for k in range(dofs):
         i = da + k
         c = m.actuator_gear[u, k]
-        if ti.static(has.tendon):
+        if ti.static(has.tendon or has.arm):
             i, c = moment(m, d, w, u, t, da, k)
         iv = w * m.nv + i
         g.qvel_bar[iv] = g.qvel_bar[iv] + bar * c
-        if ti.static(has.tendon):
+        if ti.static(has.tendon or has.arm):
             moment_vjp(m, d, g, w, u, t, da, k, bar * d.qvel[iv])
         else:
             g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar * d.qvel[iv]
@@ -132,10 +161,13 @@ def drive_length_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         if ti.static(has.tendon):
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.ten_length[w, qa]
             g.ten_length_bar[w, qa] = g.ten_length_bar[w, qa] + bar * m.actuator_gear[u, 0]
-    elif t != FREE:
+    elif t < TENDON and t != FREE:
         k = w * m.nv + da
         g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + bar * d.qpos[qa]
         g.qpos_bar[k] = g.qpos_bar[k] + bar * m.actuator_gear[u, 0]
+    if ti.static(has.arm):
+        if t == ARM:
+            g.arm_length_bar[w, qa] = g.arm_length_bar[w, qa] + bar
 
 
 @ti.func
@@ -159,16 +191,26 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     a = -1
     if m.actuator_actadr[u] >= 0:
         a = w * m.na + m.actuator_actadr[u]
-        c = d.act[a]
+        c = d.act_input[a]
     return c, slope, a
 
 
 @ti.func
+def act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+    """From the adjoint of the input of an actuator with a state to act and ctrl."""
+    sa = real(1.0)
+    if m.actuator_early[u]:
+        x, sa, sd = next_act(m, d, w, u, a, m.timestep)
+        act_dot_vjp(m, d, g, w, u, a, bar * sd)
+    g.act_bar[a] = g.act_bar[a] + bar * sa
+
+
+@ti.func
 def turns(m: ti.template(), u: ti.i32, x: real, length: real):
-    """Whole turns to take from the input x of a position servo on a ball joint, and 2 pi / |gear|; else zero."""
+    """Whole turns to take from the input x of a position servo of turns, and 2 pi / |gear|; else zero."""
     k = real(0.0)
     rate = real(0.0)
-    if ti.static(has.quaternion):
+    if ti.static(has.quaternion or has.arm):
         if m.actuator_wrap[u]:
             gear = gear_axis(m, u)
             size = ti.sqrt(gear.dot(gear))
@@ -182,7 +224,7 @@ def turns(m: ti.template(), u: ti.i32, x: real, length: real):
 def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
     """The input x without whole turns."""
     y = x
-    if ti.static(has.quaternion):
+    if ti.static(has.quaternion or has.arm):
         k, rate = turns(m, u, x, length)
         gear = gear_axis(m, u)
         y = x - k * rate * gear.dot(gear)
@@ -242,20 +284,24 @@ def tendon_scale(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 @serves("activation")
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
-    """act_dot of all actuators with a state."""
+    """act_dot of all actuators with a state, and what it is as an input."""
     for u in range(m.nu):
         if m.actuator_actadr[u] >= 0:
-            x, slope, a = actuator_input(m, d, w, u)
+            a = w * m.na + m.actuator_actadr[u]
             c, s = clamped_ctrl(m, d, w, u)
             d.act_dot[a] = c
             if m.actuator_dyntype[u] != DYN_INTEGRATOR:
-                d.act_dot[a] = (c - x) / ti.max(MINVAL, m.actuator_tau[u])
+                d.act_dot[a] = (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u])
+            d.act_input[a] = d.act[a]
+            if m.actuator_early[u]:
+                x, sa, sd = next_act(m, d, w, u, a, m.timestep)
+                d.act_input[a] = x
 
 
 @ti.func
 def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
-    """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone."""
-    act_rates(m, d, w)
+    """What actuators exert, on top of passive forces; without `forces` for what reads qfrc_actuator alone. Expects
+    `act_rates`."""
     for i in range(m.nv):
         d.qfrc_actuator[w, i] = 0.0
     for u in range(m.nu):
@@ -270,7 +316,7 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         for k in range(n):
             i = da + k
             c = m.actuator_gear[u, k]
-            if ti.static(has.tendon):
+            if ti.static(has.tendon or has.arm):
                 i, c = moment(m, d, w, u, t, da, k)
             d.qfrc_actuator[w, i] = d.qfrc_actuator[w, i] + c * f
     add_gravcomp(m, d, w, forces)
@@ -316,27 +362,30 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         for k in range(n):
             i = da + k
             c = m.actuator_gear[u, k]
-            if ti.static(has.tendon):
+            if ti.static(has.tendon or has.arm):
                 i, c = moment(m, d, w, u, t, da, k)
             z = d.z[w, i]
             if ti.static(has.actfrc):
                 z = z * force_slope(m, d, w, i)
             f_bar = f_bar - z * c
-            if ti.static(has.tendon):
+            if ti.static(has.tendon or has.arm):
                 moment_vjp(m, d, g, w, u, t, da, k, -z * f)
             else:
                 g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - z * f
+        if ti.static(has.arm):
+            if t == ARM:
+                g.arm_z[w, qa] = g.arm_z[w, qa] - f
         f_bar = f_bar * fs
         if ti.static(has.tendon_actfrc):
             scale, by_sum = tendon_scale(m, d, w, u)
             f_bar = f_bar * scale
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]
-        if a >= 0:
-            g.act_bar[a] = g.act_bar[a] + f_bar * gain
-        else:
-            iu = w * m.nu + u
-            g.ctrl_bar[iu] = g.ctrl_bar[iu] + f_bar * gain * slope
+        if a < 0:
+            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
+        if ti.static(has.activation):
+            if a >= 0:
+                act_vjp(m, d, g, w, u, a, f_bar * gain)
         g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
         g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity
@@ -347,9 +396,10 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
         drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
         drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
-        if ti.static(has.quaternion):
-            if t == BALL:
-                for i in ti.static(range(3)):
+        if ti.static(has.quaternion or has.arm):
+            first = 3 * (m.actuator_wrap[u] >> 1)  # OF_SITES
+            if m.actuator_wrap[u]:
+                for i in range(first, first + 3):
                     # a whole turn is 2 pi |gear|
                     turn_bar = f_bar * gain * whole * rate * m.actuator_gear[u, i]
                     g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - turn_bar

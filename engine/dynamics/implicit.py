@@ -12,7 +12,17 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.dynamics.actuation import TENDON, actuator_input, clamped_force, raw_force, tendon_scale, transmission
+from engine.dynamics.actuation import (
+    ARM,
+    TENDON,
+    act_vjp,
+    actuator_input,
+    clamped_force,
+    moment,
+    raw_force,
+    tendon_scale,
+    transmission,
+)  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
@@ -55,32 +65,34 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
 
 @ti.func
 def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d force / d velocity of actuator u, its input, first dof and number of dofs: none on a tendon, whose number is in
-    the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
+    """d force / d velocity of actuator u, its input, what it is on, and what `moment` asks for: on a tendon no dofs,
+    and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     given, slope, a = actuator_input(m, d, w, u)
     force, x, gain = raw_force(m, u, given, length, velocity)
     f, fs = clamped_force(m, u, force)
     if ti.static(has.actfrc):
-        if t != TENDON:
+        if t != TENDON and t != ARM:
             fs = fs * force_slope(m, d, w, da)
     if ti.static(has.tendon):
         if t == TENDON:
             da = qa
             n = 0
-    return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, da, n
+    return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, t, da, n
 
 
 @ti.func
-def slope_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real, a: ti.i32, bar: real):
+def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real,
+              a: ti.i32, bar: real):  # fmt: skip
     """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
     g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
     g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     x_bar = bar * m.actuator_gainprm[u, 2]
-    if a >= 0:
-        g.act_bar[a] = g.act_bar[a] + x_bar
-    else:
+    if a < 0:
         g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+    if ti.static(has.activation):
+        if a >= 0:
+            act_vjp(m, d, g, w, u, a, x_bar)
 
 
 @ti.func
@@ -100,7 +112,7 @@ def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     damping_slopes(m, d, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, t, n = actuator_slope(m, d, w, u)
+            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
             gear = m.actuator_gear[u, 0]
             d.ten_slope[w, t] = d.ten_slope[w, t] - unlimited(m, d, w, u) * s * gear * gear
     add_slopes(m, d, w)
@@ -113,10 +125,10 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     add_slopes_vjp(m, d, g, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, t, n = actuator_slope(m, d, w, u)
+            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
             bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
-            slope_vjp(m, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
 
 
 @serves("implicitfast")
@@ -125,12 +137,30 @@ def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """MhD minus h times the actuators' velocity slopes, but of those on tendons."""
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
-        for k in range(n):
-            diagonal = diagonal_at(m, w, da + k)
-            for i in range(k + 1):
-                e = diagonal - i
-                d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
+        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
+        if t == ARM:
+            if ti.static(has.arm):
+                add_arm_slope(m, d, w, da, h * s)
+        else:
+            for k in range(n):
+                diagonal = diagonal_at(m, w, da + k)
+                for i in range(k + 1):
+                    e = diagonal - i
+                    d.MhD[e] = d.MhD[e] - h * s * m.actuator_gear[u, k] * m.actuator_gear[u, k - i]
+
+
+@ti.func
+def add_arm_slope(m: ti.template(), d: ti.template(), w: ti.i32, row: ti.i32, hs: real):
+    """MhD minus hs times the square of an arm's row, where M has entries."""
+    for k in range(m.nv):
+        c = hs * d.arm_J[row + k]
+        if c != 0:
+            e = diagonal_at(m, w, k)
+            i = k
+            while i >= 0:
+                d.MhD[e] = d.MhD[e] - c * d.arm_J[row + i]
+                e = e - 1
+                i = m.tree_parent[i]
 
 
 @outline("md", "w", when="fluid")
@@ -250,15 +280,25 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, da, n = actuator_slope(m, d, w, u)
+        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
         gm = real(0.0)
         ga = real(0.0)
         for k in range(n):
-            gm = gm + m.actuator_gear[u, k] * d.mu[w, da + k]
-            ga = ga + m.actuator_gear[u, k] * d.qacc_eff[w, da + k]
+            i = da + k
+            c = m.actuator_gear[u, k]
+            if ti.static(has.arm):
+                i, c = moment(m, d, w, u, t, da, k)
+            gm = gm + c * d.mu[w, i]
+            ga = ga + c * d.qacc_eff[w, i]
         s_bar = -h * gm * ga * fs
-        slope_vjp(m, g, w, u, x, slope, a, s_bar)
-        for k in range(n):
-            g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - h * s * (
-                d.mu[w, da + k] * ga + d.qacc_eff[w, da + k] * gm
-            )
+        slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        if t == ARM:
+            if ti.static(has.arm):
+                arm = m.actuator_arm[u]
+                g.arm_mu[w, arm] = g.arm_mu[w, arm] - h * s * ga
+                g.arm_a[w, arm] = g.arm_a[w, arm] - h * s * gm
+        else:
+            for k in range(n):
+                g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - h * s * (
+                    d.mu[w, da + k] * ga + d.qacc_eff[w, da + k] * gm
+                )

@@ -16,7 +16,10 @@ from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
 AGE = 4  # of what is stored now; the header says it from 2 on
-_YOUNGER_OPTIONS = set("magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind".split())  # than age 0
+# than age 0
+_YOUNGER_OPTIONS = set(
+    "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance".split()
+)
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 
 

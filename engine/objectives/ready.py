@@ -141,7 +141,7 @@ class Energy(Objective):
 
     def __init__(self, model: Model) -> None:
         for i in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
-            raise ModelError(f"Energy: {model.label('actuator', i)} is on a tendon, allowed: on a hinge or slide")
+            raise ModelError(f"Energy: {model.label('actuator', i)} is on no joint, allowed: on a hinge or slide")
         self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
         self.gain = model.actuator_gainprm[:, 0].copy()
         self.sensor = np.full(model.nu, -1)

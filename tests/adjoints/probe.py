@@ -21,6 +21,7 @@ from engine.diff.tape import MOCAP, Tape
 from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
+from engine.dynamics.arm import arms_vjp
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.fluid import fluid_slopes_vjp, fluid_vjp
@@ -129,6 +130,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
+        arms_vjp(m, d, g, w, i)
         if i and has_slopes(m):
             fluid_slopes_vjp(m, d, g, w)
             if m.integrator == IMPLICIT:
@@ -176,7 +178,7 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
-    "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar",
+    "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar", "arm_bar",
 )  # fmt: skip
 
 

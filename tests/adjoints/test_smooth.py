@@ -8,7 +8,8 @@ from tests import zoo
 from tests.adjoints import probe as p
 
 SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
-DRIVEN = [n for n in zoo.SMOOTH if n in ("motor", "position", "velocity", "affine", "activation") or " on " in n]
+DRIVEN = ["motor", "position", "velocity", "affine", "activation", "early activation"]
+DRIVEN += [n for n in zoo.SMOOTH if " on " in n]
 FORCES = p.TERMS, p.ACTUATION_VJP  # the second reads qfrc_actuator where joints limit it
 
 
@@ -201,10 +202,10 @@ def test_fluid_at_rest(probes):
             np.testing.assert_allclose(dense[name], bars[name], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", zoo.TENDONS)
-def test_tendons(probes, name):
+@pytest.mark.parametrize("name", (*zoo.TENDONS, *zoo.ARMS, *zoo.BRANCHED))
+def test_tendons_and_arms(probes, name):
     """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""
-    mj, probe = probes(zoo.TENDONS[name])
+    mj, probe = probes((zoo.TENDONS | zoo.ARMS | zoo.BRANCHED)[name])
     for state in states(mj, (0, 1)):
         case = p.Case(probe, state)
         z, force_bar = case.rng.normal(size=case.model.nv), case.rng.normal(size=case.model.nu)

@@ -124,13 +124,13 @@ def test_bench_and_info(tmp_path, capsys):
 
 def test_info_of_a_robot_that_is_refused(tmp_path, capsys):
     path = tmp_path / "arm.xml"
-    path.write_text(ARM.replace("<geom ", "<geom surfacevel='1 0 0' "))
+    path.write_text(ARM.replace("<geom ", "<geom adhesion='1' "))
     assert main(["info", str(path)]) == common.BAD_INPUT
     told = capsys.readouterr().out
-    assert "import of arm.xml" in told and "refused:\n  2 times geom" in told and "surfacevel" in told
+    assert "import of arm.xml" in told and "refused:\n  2 times geom" in told and "adhesion" in told
     assert main(["info", str(path), "--json"]) == common.BAD_INPUT
     (refused,) = lines(capsys)[0]["refused"]
-    assert (refused["kind"], refused["count"]) == ("geom: surfacevel", 2) and "allowed" in refused["line"]
+    assert (refused["kind"], refused["count"]) == ("geom: adhesion", 2) and "allowed" in refused["line"]
     assert main(["info", "pendulum"]) == 0 and "<Model 'pendulum'" in capsys.readouterr().out
 
 

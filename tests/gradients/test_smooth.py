@@ -10,7 +10,7 @@ from tests.physics.test_integrators import LONE
 
 INTEGRATORS = pytest.mark.parametrize("integrator", range(4), ids=("Euler", "RK4", "implicit", "implicitfast"))
 MODELS = {"joints that feel": zoo.SENSED, **zoo.SMOOTH, **zoo.ROWS, **zoo.EQUALITIES, "lone free bodies": LONE}
-MODELS |= {**{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}, **zoo.TAUT}
+MODELS |= {**zoo.ARMS, **{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}, **zoo.TAUT}
 
 
 def assert_gradients(errors, tolerance=1e-6):
@@ -34,6 +34,14 @@ def test_random_start(simulators, name, integrator):
     for steps in (1, 20):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.4)
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors(leaves=True))
+
+
+@pytest.mark.parametrize("integrator", (0, pytest.param(1, marks=pytest.mark.slow)), ids=("Euler", "RK4"))
+def test_actuators_between_branches(simulators, integrator):
+    mj, sim = simulators(zoo.BRANCHED["branches"], integrator)
+    for steps in (1, 20):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.4)
+        assert_gradients(Rollout(sim, mj, state, steps, seed=steps).errors())
 
 
 @cases(zoo.MOCAPS, 0)

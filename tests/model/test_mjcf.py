@@ -15,8 +15,8 @@ from tests.model.model_zoo import CHEETAH, MENAGERIE
 
 mujoco = pytest.importorskip("mujoco")
 
-OWN = {"actuator_trnid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type", "sensor_objtype",
-       "sensor_reftype"}  # fmt: skip
+OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
+       "sensor_objtype", "sensor_reftype"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -281,23 +281,21 @@ FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>
 REFUSED = [
     ({"option": "<option integrator='discrete'/>"}, "integrator = discrete; allowed: Euler, RK4, implicit, impl"),
     ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
-    ({"option": "<option noslip_iterations='3'/>"}, "noslip_iterations = 3"),
-    ({"option": "<option actuatorgroupdisable='1'/>"}, "actuatorgroupdisable"),
     (flag("override='enable'"), "flag override"),
     (flag("sleep='enable'"), "flag sleep"),
     (flag("diagexact='enable'"), "flag diagexact"),
     (flag("speculative='enable'"), "flag speculative"),
-    (flag("actuation='disable'"), "flag actuation"),
+    ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
+    ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "
+      "actuator='m'/></sensor>"}, "flag actuation = disable beside sensors of actuators' velocity"),
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
-    ({"geom": "surfacevel='1 0 0'"}, "geom 'g': surfacevel"),
     (actuator("<muscle name='m' joint='j' lengthrange='0 1'/>"), "actuator 'm': dyntype = muscle"),
-    (actuator("<general site='s'/>"), "actuator 0: transmission site"),
+    ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<adhesion body='ball' ctrlrange='0 1'/>"), "transmission body"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
-    (actuator("<general joint='j' dyntype='integrator' actearly='true'/>"), "actearly"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
@@ -327,8 +325,8 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option density='1' noslip_iterations='1'/>"
-    scene = falling(option=option, geom="surfacevel='1 0 0' fluidshape='ellipsoid'")
+    option = "<option density='1' integrator='discrete'/>"
+    scene = falling(option=option, geom="adhesion='1' fluidshape='ellipsoid'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)
     assert len(error.value.refused) == 3
@@ -347,6 +345,7 @@ TRANSLATED = [
     ("spring", lambda m: not m.jnt_stiffness.any()),
     ("damper", lambda m: not m.dof_damping.any()),
     ("clampctrl", lambda m: not m.actuator_ctrllimited.any()),
+    ("actuation", lambda m: not m.actuator_gainprm.any()),
     ("constraint", lambda m: m.npair == 0 and not m.jnt_limited.any() and not m.dof_frictionloss.any()),
 ]
 
@@ -361,6 +360,16 @@ def test_translates_flags(name, holds):
     assert not holds(load(rich()))
     m = load(rich(f"{name}='disable'"))
     assert holds(m) and any("is disabled" in line for line in m.report.changed)
+
+
+def test_actuators_that_an_option_switches_off():
+    """Of groups, too: they exert nothing, and their states stay where they are."""
+    text = "<motor joint='j' group='2'/>"
+    text += "<general joint='j' group='1' dyntype='integrator' biastype='affine' biasprm='1'/>"
+    m = load(falling("<option actuatorgroupdisable='1 3'/>", **actuator(text)))
+    assert m.actuator_gainprm[:, 0].tolist() == [1, 0] and not m.actuator_biasprm.any()
+    assert m.actuator_dyntype[1] == c.DYN_FILTER and m.actuator_dynprm[1, 0] > 1e20
+    assert any("actuatorgroupdisable: gains and biases of 1 actuators" in line for line in m.report.changed)
 
 
 def test_switches_of_the_integrator():

@@ -11,7 +11,7 @@ pytest.importorskip("mujoco")
 
 BALLS = "".join(
     f'<body pos="0 0 {i}"><joint name="j{i}"/>'
-    f'<geom name="g{i}" size=".1" surfacevel="{i + 1} 0 0"/></body>' for i in range(6)
+    f'<geom name="g{i}" size=".1" adhesion="{i + 1}"/></body>' for i in range(6)
 )  # fmt: skip
 SCENE = (
     "<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset><worldbody>"
@@ -43,7 +43,7 @@ def test_a_line_for_each_kind_of_pair():
         load(SCENE)
     refused = {line.kind: line.count_of for line in error.value.refused}
     assert refused["contact: hfield-sphere"] == 6
-    assert refused["geom: surfacevel"] == 6 and len(refused) == 2
+    assert refused["geom: adhesion"] == 6 and len(refused) == 2
     assert "6 times contact of geom 'hill' with geom 'g0', geom 'hill' with geom 'g1', " in str(error.value)
     assert all("allowed" in line for line in error.value.refused)
     back = pickle.loads(pickle.dumps(error.value))
@@ -53,7 +53,7 @@ def test_a_line_for_each_kind_of_pair():
 def test_the_report_instead_of_the_model():
     report = load(SCENE, report=True)
     assert report.model is None and len(report.refused) == 2 and isinstance(report.refused[0], Refusal)
-    assert "refused:\n  6 times geom 'g0', 'g1', 'g2', 'g3' and 2 more: surfacevel" in str(report)
+    assert "refused:\n  6 times geom 'g0', 'g1', 'g2', 'g3' and 2 more: adhesion" in str(report)
     report = load("<mujoco><worldbody><body><joint/><geom size='1'/></body></worldbody></mujoco>", report=True)
     assert report.model.nv == 1 and report.refused == [] and report.used and "model" not in repr(report)
     assert report.model.report is report

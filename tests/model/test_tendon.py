@@ -121,8 +121,8 @@ REFUSED = [
     (lambda b: b.tendon_fixed({"h1": 1}, springlength=(2, 1)), "springlength = .*the lower first"),
     (lambda b: b.tendon_fixed({"h1": 1}, armature=-1), "armature = -1"),
     (lambda b: b.motor(tendon="none"), "no tendon 'none'"),
-    (lambda b: b.motor("h1", tendon="t"), "joint = 'h1', tendon = 't'; allowed: one of them"),
-    (lambda b: b.motor(), "allowed: one of them"),
+    (lambda b: b.motor("h1", tendon="t"), "joint = 'h1', tendon = 't'; allowed: one of joint, jointinparent, tendon"),
+    (lambda b: b.motor(), "joint = None; allowed: one of"),
     (lambda b: b.equality_tendon("t", "t"), "'t' twice"),
     (lambda b: b.sensor("tendonlimitpos", objname="t"), "tendon 't' has no limit"),
 ]
@@ -148,7 +148,7 @@ def test_refuses_by_name(call, message):
     ("tendon_stiffness", 0, -1, "tendon 'all': tendon_stiffness = -1"),
     ("wrap_prm", 0, np.nan, "tendon 'all': wrap_prm = nan; allowed: finite"),
     ("actuator_trnid", 0, 3, "actuator 0: actuator_trnid = 3; allowed: a tendon, 0 to 2"),
-    ("actuator_trntype", 0, 1, "actuator_trntype = 1; allowed: 0 .joint., 3 .tendon."),
+    ("actuator_trntype", 0, 5, "actuator_trntype = 5; allowed: 0 .joint., 1 .jointinparent., 3 .tendon., 4 .site."),
     ("eq_obj1id", 0, 3, "a tendon: 0 to 2"),
     ("sensor_objid", 0, 5, "sensor_objid = 5; allowed: a tendon, 0 to 2"),
 ])  # fmt: skip

@@ -246,3 +246,5 @@ def test_mimic_is_an_equality():
     more += "<axis xyz='0 1 0'/><limit lower='-1' upper='1'/><mimic joint='elbow' multiplier='2' offset='.1'/></joint>"
     m = load(urdf(inertial(), more))
     assert m.neq == 1 and m.eq_data[0, :2].tolist() == [0.1, 2.0]
+    m = load(urdf(inertial(), more.replace("revolute", "fixed")))
+    assert m.neq == 0 and m.nv == 1 and says(m, "mimic of joint 'w': left out, since what is fixed follows nothing")

@@ -58,9 +58,13 @@ def set_reference(mj, data, state, rng=None, warm=None):
         data.xfrc_applied[1:] = rng.normal(size=(mj.nbody - 1, 6)) * RNG_FORCE
         if mj.nmocap:
             data.mocap_pos[:], data.mocap_quat[:] = random_poses(mj, rng)
+    sweeps, mj.opt.noslip_iterations = mj.opt.noslip_iterations, 0  # which come after the solution
     for _ in range(3):
         mujoco.mj_forward(mj, data)
         data.qacc_warmstart[:] = data.qacc
+    if sweeps:
+        mj.opt.noslip_iterations = sweeps
+        mujoco.mj_forward(mj, data)
 
 
 def copy_state(sim, data):

@@ -47,6 +47,33 @@ def test_tendons(simulators, name):
     assert_close(found, *([1e-6, 1e-6] if name in zoo.WITHIN else [1e-10]))
 
 
+OFF = {"all": '<option><flag actuation="disable"/></option>', "a group": '<option actuatorgroupdisable="1"/>'}
+
+
+@pytest.mark.parametrize("option", OFF.values(), ids=OFF)
+def test_actuators_that_an_option_switches_off(simulators, option):
+    """Their states stay, too, whatever the controls."""
+    xml = zoo.SMOOTH["activation"].replace("<size", f"{option}<size")
+    xml = xml.replace('joint="k" dyn', 'joint="k" group="1" dyn')
+    mj, sim = simulators(xml)
+    data = mujoco.MjData(mj)
+    (state,) = random_states(mj, 1)
+    data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = state
+    sim.reset(*state[:2])
+    sim.data.act[0], sim.data.ctrl[0] = state[2:]
+    sim.step(5)
+    mujoco.mj_step(mj, data, 5)
+    for name in ("qpos", "qvel", "act"):
+        np.testing.assert_allclose(getattr(sim.data, name)[0], getattr(data, name), rtol=1e-12, atol=1e-12)
+    assert (data.act == state[2]).any()
+
+
+@pytest.mark.parametrize("name", zoo.ARMS | zoo.BRANCHED)
+def test_arms_that_depend_on_the_pose(simulators, name):
+    mj, sim = simulators((zoo.ARMS | zoo.BRANCHED)[name])
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.4)), 1e-10)
+
+
 @pytest.mark.parametrize("name", zoo.ROWS)
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])

@@ -41,6 +41,8 @@ class Geom(Kind):
             "geom_friction": real("1, m, m", "sliding, spinning and rolling friction", 3, least=0, differentiable=True),
             "geom_margin": real("m", "distance at which a contact is felt"),
             "geom_gap": real("m", "distance beyond it at which a contact is found"),
+            "geom_surfacevel": real(
+                "m/s, rad/s", "velocity of its surface, linear and about its place", 6, before=0, since=4),
         },
     }
     attributes = {
@@ -58,8 +60,9 @@ class Geom(Kind):
         "solmix": number(1.0, 0),
         "rgba": RGBA,
         "group": whole(0),
+        "surfacevel": vector((0.0,) * 6, 6, partial=True),
     }
-    must_be_zero = (("geom_surfacevel", "surfacevel"), ("geom_adhesion", "adhesion"))
+    must_be_zero = (("geom_adhesion", "adhesion"),)
 
     class Methods:
         def geom(self, body: str, name: str | None = None, **attributes: Any) -> str:
@@ -128,7 +131,7 @@ class Geom(Kind):
         alike = np.unique(told, axis=0, return_inverse=True)[1].reshape(m.ngeom)  # contacts of these mix nothing
         return {
             "geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0, "geom_center": centre, "geom_half": half,
-            "geom_alike": alike,
+            "geom_alike": alike, "surface_lin": m.geom_surfacevel[:, :3], "surface_ang": m.geom_surfacevel[:, 3:],
         }  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def integer(meaning, *shape, before=None, since=1):
     return Field(N, shape, "", meaning, before=before, since=since)
 
 
-def boolean(meaning, before=None):
-    return Field(B, (), "", meaning, before=before)
+def boolean(meaning, before=None, since=1):
+    return Field(B, (), "", meaning, before=before, since=since)
 
 
 class Kind:

@@ -31,6 +31,8 @@ class Option:
     density: float = 0.0
     viscosity: float = 0.0
     wind: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    noslip_iterations: int = 0
+    noslip_tolerance: float = 1e-6
 
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.
@@ -64,7 +66,7 @@ def disabled(mujoco, mj, *flags):
 def option_of(mujoco, mj):
     """The Option of an MjModel."""
     same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
-    same += ("ccd_tolerance", "ccd_iterations")
+    same += ("ccd_tolerance", "ccd_iterations", "noslip_tolerance")
     return Option(
         gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
         magnetic=np.array(mj.opt.magnetic),
@@ -74,6 +76,7 @@ def option_of(mujoco, mj):
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
         multiccd=not disabled(mujoco, mj, "MULTICCD"),
+        noslip_iterations=max(mj.opt.noslip_iterations, 0),
         **{name: getattr(mj.opt, name) for name in same},
     )
 
@@ -98,6 +101,8 @@ class OptionKind(Kind):
         "density": number(0.0, 0),
         "viscosity": number(0.0, 0),
         "wind": vector((0, 0, 0), 3),
+        "noslip_iterations": whole(0),
+        "noslip_tolerance": number(1e-6, 0),
     }
 
     def refusals(self, mujoco, mj):
@@ -105,10 +110,6 @@ class OptionKind(Kind):
         integrator = mujoco.mjtIntegrator(opt.integrator).name.removeprefix("mjINT_")
         if integrator not in ("EULER", "RK4", "IMPLICIT", "IMPLICITFAST"):
             yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicit, implicitfast"
-        if opt.noslip_iterations:
-            yield f"option noslip_iterations = {opt.noslip_iterations}; allowed: 0"
-        if opt.disableactuator:
-            yield "option actuatorgroupdisable; allowed: none (leave those actuators out)"
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
@@ -119,6 +120,8 @@ class OptionKind(Kind):
         for flag_, bits, _, words in _FLAGS:
             if disabled(mujoco, mj, *bits):
                 yield f"option flag {flag_} is disabled: {words}"
+        if mj.opt.noslip_iterations > 0 and disabled(mujoco, mj, "ISLAND"):
+            yield "option flag island is disabled: noslip iterations end for each island by itself all the same"
         solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
         if solver != "NEWTON":
             yield f"solver {solver}: the engine solves the same problem by Newton's method"
@@ -144,6 +147,8 @@ class OptionKind(Kind):
             ("tolerance", lambda x: x >= 0, "zero or more"),
             ("ccd_tolerance", lambda x: x >= 0, "zero or more"),
             ("ccd_iterations", lambda x: _counts(x) and x <= 1000, "1 to 1000, whole"),
+            ("noslip_iterations", lambda x: x == 0 or _counts(x), "zero or more, whole"),
+            ("noslip_tolerance", lambda x: x >= 0, "zero or more"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
             ("density", lambda x: x >= 0, "zero or more"),
             ("viscosity", lambda x: x >= 0, "zero or more"),

@@ -30,7 +30,7 @@ _READ = {
     "axis": ({"xyz"}, set()),
     "dynamics": ({"damping", "friction"}, set()),
     "limit": ({"lower", "upper", "effort"}, set()),
-    "mimic": ({"joint", "multiplier", "offset"}, set()),  # an equality, or refused below
+    "mimic": ({"joint", "multiplier", "offset"}, set()),  # an equality, or refused or left out below
     "mujoco": (set(), {"compiler", "option", "size"}),
 }
 _OWN = {"compiler", "option", "size"}  # MuJoCo's, which it checks itself
@@ -49,9 +49,10 @@ def robot_of(text):
 
 
 def mimics(robot, made):
-    """A refusal for each joint that follows another, but for those `made` a constraint."""
+    """A refusal for each joint that follows another, but for those `made` a constraint and those that are fixed."""
     for joint in robot.iter("joint"):
-        for mimic in joint.findall("mimic") if joint.get("name") not in made else ():
+        passed = joint.get("name") in made or joint.get("type") == "fixed"
+        for mimic in () if passed else joint.findall("mimic"):
             yield (
                 f"joint {joint.get('name')!r}: mimic of joint {mimic.get('joint')!r}; allowed: a joint that is "
                 "revolute, continuous or prismatic, as the joint itself"
@@ -64,6 +65,10 @@ def left_out(robot, body_names):
     _collect(robot, None, found)
     for what, owners in found.items():
         yield f"{what} of {_list(owners)}: left out"
+    fixed = [joint for joint in robot.iter("joint") if joint.get("type") == "fixed" and joint.find("mimic") is not None]
+    if fixed:
+        names = _list([repr(joint.get("name")) for joint in fixed])
+        yield f"mimic of joint {names}: left out, since what is fixed follows nothing"
     for joint in robot.iter("joint"):
         for limit in joint.findall("limit"):
             low, high = limit.get("lower"), limit.get("upper")

@@ -1,0 +1,66 @@
+"""Actuators with an arm of their own (dynamics/arm.py): those on sites and cranks, and those of ball and free joints in
+the axes of what they turn from."""
+
+import numpy as np
+
+from . import constants as c
+
+ON_SITES = (c.TRN_SITE, c.TRN_SLIDERCRANK)
+
+
+def arms(m):
+    """Numbers of the actuators that have one, of a Model or an MjModel, and of each its first site or joint. Of hinges
+    and slides the parent's axes are their own."""
+    kind = np.asarray(m.actuator_trntype)
+    first = np.asarray(m.actuator_trnid)
+    first = first[:, 0] if first.ndim > 1 else first
+    turned = np.zeros(len(kind), bool)
+    for u in np.flatnonzero(kind == c.TRN_JOINTINPARENT):
+        turned[u] = m.jnt_type[first[u]] in (c.BALL, c.FREE)
+    found = np.flatnonzero(turned | np.isin(kind, ON_SITES))
+    return found, first[found]
+
+
+def arm_columns(m):
+    """What the device's arrays hold of them, {column: values}: their sites' bodies (-1: none) and frames there, first
+    that which is driven, and the body whose motion both have in common, without a moment (-1: none)."""
+    found, _ = arms(m)
+    body, pos, quat = np.full((len(found), 2), -1), np.zeros((len(found), 2, 3)), np.zeros((len(found), 2, 4))
+    quat[..., 0] = 1
+    common = np.full(len(found), -1)
+    number = np.full(len(m.actuator_trnid), -1)
+    number[found] = np.arange(len(found))
+    for s, u in enumerate(found):
+        if m.actuator_trntype[u] == c.TRN_JOINTINPARENT:
+            continue
+        for side, site in enumerate((m.actuator_trnid[u], m.actuator_refid[u])):
+            if site >= 0:
+                body[s, side], pos[s, side], quat[s, side] = m.site_bodyid[site], m.site_pos[site], m.site_quat[site]
+        if m.actuator_trntype[u] == c.TRN_SITE and body[s, 1] >= 0:
+            common[s] = _meeting(m, *body[s])
+    return {
+        "arm_actuator": found, "arm_common": common, "arm_body": body.ravel(), "arm_pos": pos.reshape(-1, 3),
+        "arm_quat": quat.reshape(-1, 4), "actuator_arm": number,
+    }  # fmt: skip
+
+
+def branched(m, *sites):
+    """Whether dofs of the bodies of two sites lie on different branches, which M does not couple."""
+    first, second = (_chain(m, m.site_bodyid[site]) for site in sites)
+    shared = set(first) & set(second)
+    return len(first) > len(shared) and len(second) > len(shared)
+
+
+def _chain(m, b):
+    """The dofs that move body b, the last one first."""
+    dofs = []
+    while b > 0:
+        dofs += list(range(m.body_dofadr[b] + m.body_dofnum[b] - 1, m.body_dofadr[b] - 1, -1))
+        b = m.body_parentid[b]
+    return dofs
+
+
+def _meeting(m, b1, b2):
+    """The body that carries the last dof which moves both, or -1."""
+    both = [dof for dof in _chain(m, b1) if dof in set(_chain(m, b2))]
+    return m.dof_bodyid[both[0]] if both else -1

@@ -1,0 +1,82 @@
+"""Friction without slip against MuJoCo's: forces, accelerations and sensors of contact forces, sweep by sweep."""
+
+import mujoco
+import numpy as np
+import pytest
+
+import engine
+from engine.compiler.features import features_of
+from tests import zoo
+from tests.physics.reference import BEFORE_4, worst
+from tests.physics.test_parity import CONTACT, assert_close, random_states, touching_states
+
+TOLD = 'noslip_iterations="{}" noslip_tolerance="{}"'
+OTHERWISE = pytest.mark.skipif(BEFORE_4, reason="MuJoCo before 4.0 scales the tolerance by another inertia")
+SWEEPS = ((6, 0), pytest.param(30, 1e-3, marks=OTHERWISE))
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+@pytest.mark.parametrize("condim", zoo.CONDIMS)
+def test_contacts(simulators, condim, cone):
+    """A box on the floor: four contacts, which the sweeps ask one after the other."""
+    option = f'cone="{cone}" {TOLD.format(3, 0)}'
+    mj, sim = simulators(zoo.touching("plane", "box", zoo.CONDIMS[condim], option))
+    assert_close(worst(mj, sim, touching_states(mj, 40)), CONTACT)
+
+
+@pytest.mark.parametrize(("sweeps", "tolerance"), SWEEPS)
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_sweeps_end_as_in_mujoco(simulators, cone, sweeps, tolerance):
+    """Branches, islands of several bodies, touch sensors: each island by itself."""
+    option = f'cone="{cone}" {TOLD.format(sweeps, tolerance)}'
+    mj, sim = simulators(zoo.one_tree(option, zoo.CONDIMS[4]))
+    assert_close(worst(mj, sim, random_states(mj, 40, kick=0.3)), CONTACT)
+    mj, sim = simulators(zoo.touch(option))
+    assert_close(worst(mj, sim, touching_states(mj, 20)), CONTACT)
+
+
+def with_option(xml, option):
+    return xml.replace("<option", f"<option {option}", 1)
+
+
+@pytest.mark.parametrize("name", ("friction and limits", "ball friction", "tendon friction", "tendon held"))
+def test_dry_friction(simulators, name):
+    mj, sim = simulators(with_option((zoo.ROWS | zoo.TAUT)[name], TOLD.format(4, 0)))
+    assert_close(worst(mj, sim, random_states(mj, 30, kick=0.5)), CONTACT)
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_two_frictions_of_a_pair(simulators, cone):
+    mj, sim = simulators(zoo.explicit_pair(zoo.FRICTIONS["pair rolling"], f'cone="{cone}" {TOLD.format(5, 0)}'))
+    assert_close(worst(mj, sim, touching_states(mj, 30)), CONTACT)
+
+
+RAMP = """<mujoco><option cone="elliptic" timestep="0.004" {}/><worldbody>
+<geom type="plane" size="9 9 1" euler="0 20 0"/><body euler="0 20 0" pos="0 0 .1064"><freejoint/>
+<geom type="box" size=".1 .1 .1"/></body></worldbody></mujoco>"""
+
+
+def test_a_box_on_a_slope_stays(simulators):
+    """What the option is for: in two seconds it sinks in and goes nowhere, along MuJoCo's trajectory."""
+    ways = []
+    for option in ("", TOLD.format(10, 0)):
+        mj, sim = simulators(RAMP.format(option))
+        data = mujoco.MjData(mj)
+        sim.step(500)
+        for _ in range(500):
+            mujoco.mj_step(mj, data)
+        np.testing.assert_allclose(sim.data.qpos[0], data.qpos, atol=1e-9)
+        ways.append(np.linalg.norm(sim.data.qpos[0, :3] - mj.qpos0[:3]))
+    print(ways)
+    assert ways[1] < 0.1 * ways[0]
+
+
+def test_no_gradient():
+    sim = engine.Simulator(engine.load(RAMP.format(TOLD.format(2, 0))))
+    for ask in (lambda: engine.Tape(sim, 2), sim.linearize):
+        with pytest.raises(ValueError, match="noslip_iterations = 2 has no gradient.*noslip_iterations = 0"):
+            ask()
+    model = engine.load(RAMP.format(TOLD.format(2, 0)))
+    model.opt.noslip_iterations = 0
+    assert "noslip" not in features_of(model) and "noslip" in features_of(sim.model)
+    engine.Tape(engine.Simulator(model), 2)

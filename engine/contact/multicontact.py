@@ -235,17 +235,15 @@ def multicontact(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 @ti.func
 def ruled_line(m: ti.template(), g: ti.i32, x: vec3, q: vec4, dir: vec3, more: real):
-    """Ends of the line of a cylinder's side that lies farthest along dir, first the one that does so more; of a
-    capsule, whose radius is `more` greater, of its axis moved as far across it as the point is that lies farthest along
-    dir."""
+    """Ends of the line of a cylinder's side that lies farthest along dir, first the upper one; of a capsule, whose
+    radius is `more` greater, of its axis moved as far across it as the point is that lies farthest along dir."""
     size = m.geom_size[g]
     z = rotate(q, vec3(0.0, 0.0, 1.0))
     e = dir - z.dot(dir) * z
     if m.geom_type[g] == CYLINDER:
         e = e / ti.sqrt(e.dot(e))
-    up = size[1] if z.dot(dir) >= 0 else -size[1]
     e = (size[0] + more) * e
-    return x + e + up * z, x + e - up * z
+    return x + e + size[1] * z, x + e - size[1] * z
 
 
 @outline("md", "w p", when="clipped")

@@ -10,6 +10,7 @@ from engine.contact import witness
 from engine.schema import LEAF_NAMES
 from tests import zoo
 from tests.adjoints import probe as p
+from tests.physics.test_multicontact import leaning_states
 from tests.quick import contacts_of_pairs
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
@@ -204,6 +205,25 @@ def test_every_feature_of_two_hulls(probes, kinds):
         if min(found.values()) >= 2:
             break
     assert min(found.values()) > 0, found
+
+
+@pytest.mark.parametrize("kinds", (("capsule", "mesh"), ("capsule", "cylinder"), ("cylinder", "box")), ids="-".join)
+def test_a_round_side_within_a_margin(probes, kinds):
+    """Which line of the side it is hangs on the normal; a capsule's is farther out by half the margin."""
+    mj, probe = probes(zoo.touching(*kinds, 'margin=".02"'))
+    rng, found = np.random.default_rng(0), 0
+    for qpos in leaning_states(mj, 200):
+        state = (qpos, *zoo.random_state(mujoco, mj, rng, 0.0)[1:])
+        p.Case(probe, state).set()
+        probe.run(p.TERMS)
+        ncon = int(probe.sim.data.ncon[0])
+        ruled = probe.column("con_kind1")[:ncon] >= witness.RULED
+        if (probe.column("con_dist")[:ncon][ruled] < -0.002).any() and steady(probe, state):
+            assert constraint(probe, state)[0] == ncon
+            found += 1
+        if found == 3:
+            return
+    raise AssertionError(f"only {found}")
 
 
 def aligned_states(mj):

@@ -26,36 +26,40 @@ COLUMNS = {
     "pair_margin", "pair_gap", "body_pos", "body_quat",
     "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
 }  # fmt: skip
+BODY, SHAPE, CONTACT = (tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES))
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
 
 
 def checked_leaves(model, leaves):
-    """The names of leaves in the order of the table. Raises ValueError for one that does not exist, and where a sensor
+    """The names of leaves in the order of the table. Raises ValueError for one that does not exist, and where something
     of the model would need an adjoint that is not there."""
     leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves)
     unknown = [name for name in leaves if name not in s.LEAF_NAMES]
     if unknown:
         raise ValueError(f"leaves: got {unknown}, allowed: {', '.join(s.LEAF_NAMES)}")
-    if "geom_pos" in leaves or "geom_quat" in leaves:
-        for k in frame_sensors(model):
-            raise ValueError(
-                f"leaves: got {', '.join(leaves)}, but {model.label('sensor', k)} reads the frame of a geom, which has "
-                "no gradient by geom_pos and geom_quat; allowed: a site in its place"
-            )
-    if "body_pos" in leaves or "body_quat" in leaves:
-        for b in np.flatnonzero(model.body_gravcomp):
-            raise ValueError(
-                f"leaves: got {', '.join(leaves)}, but {model.label('body', int(b))} has its weight compensated, which "
-                "has no gradient by body_pos and body_quat; allowed: gravcomp 0"
-            )
-        for b in carried(model):
-            raise ValueError(
-                f"leaves: got {', '.join(leaves)}, but {model.label('body', int(b))} is fixed to a free body that is "
-                "alone in its tree: with implicitfast it has no gradient by body_pos and body_quat; allowed: another "
-                "integrator"
-            )
+    why = refused(model)
+    for name in leaves:
+        if name in why:
+            raise ValueError(f"leaves: got {name}, but {why[name]}")
     return tuple(name for name in s.LEAF_NAMES if name in leaves)
+
+
+def refused(model):
+    """{leaf: why a model has no gradient by it}."""
+    body, shape, contact, frame = BODY, SHAPE, CONTACT, ("geom_pos", "geom_quat")
+    found = {}
+    for names, kind, elements, what in (
+        (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
+        (body, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
+        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: not implicitfast"),
+        (body, "actuator", _with_arms(model), "is neither on a joint nor on a tendon; allowed: these"),
+        (body + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
+        (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
+    ):
+        for i in elements[:1]:
+            found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
+    return found
 
 
 def frame_sensors(model):
@@ -73,6 +77,23 @@ def carried(model):
     dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
     lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
     return np.flatnonzero(lone[model.body_rootid] & (model.body_dofnum == 0))
+
+
+# What has adjoints that go to joints directly, or reads the geoms: of arrays that a Model may lack.
+
+
+def _with_arms(model):
+    return np.flatnonzero(~np.isin(model.actuator_trntype, (c.TRN_JOINT, c.TRN_TENDON)))
+
+
+def _paths(model):
+    kind = np.asarray(getattr(model, "wrap_type", ()))
+    fixed = 1  # WRAP_JOINT
+    return [t for t in range(model.ntendon) if (kind[model.tendon_adr[t] :][: model.tendon_num[t]] != fixed).any()]
+
+
+def _moving_surfaces(model):
+    return np.flatnonzero(np.any(getattr(model, "geom_surfacevel", np.zeros((0, 6))), axis=1))
 
 
 def unasked(name):

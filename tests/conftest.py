@@ -8,7 +8,7 @@ import mujoco
 import pytest
 
 import engine
-from engine.leaves import carried, frame_sensors
+from engine.leaves import refused
 from engine.model import load
 from engine.model.sensors import ROWS
 from engine.schema import LEAF_NAMES
@@ -48,13 +48,9 @@ def pytest_xdist_make_scheduler(config, log):
 
 def leaves_of(model):
     """What a simulator can be asked for beyond the parameters that all have, where they decide something."""
-    seen = {ROWS[k].level for k in model.sensor_type} & {"range", "distance"}
-    frames = () if len(frame_sensors(model)) else ("geom_pos", "geom_quat")
-    met = model.npair > 0 or bool(seen)
-    frames += () if model.body_gravcomp.any() or len(carried(model)) else ("body_pos", "body_quat")
-    there = {*frames, *(n for n in LEAF_NAMES if n[-4:] not in ("_pos", "quat"))}
-    ends = model.jnt_limited.any()
-    return [n for n in LEAF_NAMES if n in there and {"body": True, "jnt": ends}.get(n.partition("_")[0], met)]
+    met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
+    there = {"body": True, "jnt": model.jnt_limited.any()}
+    return [n for n in LEAF_NAMES if n not in refused(model) and there.get(n.partition("_")[0], met)]
 
 
 @pytest.fixture(scope="session")

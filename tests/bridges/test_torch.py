@@ -416,7 +416,7 @@ def test_bad_input_is_named():
     refused(TypeError, "qpos: got ndarray", sim, qpos=np.zeros((2, 9)))
     refused(ValueError, "qvel: got torch.int64", sim, qvel=torch.zeros(2, 9, dtype=torch.int64))
     refused(ValueError, "qvel: got a tensor on meta", sim, qvel=torch.zeros(2, 9, device="meta"))
-    refused(ValueError, "no differentiable parameter 'geom_size'; there are: gravity", sim, params={"geom_size": None})
+    refused(ValueError, "no differentiable parameter 'geom_rgba'; there are: gravity", sim, params={"geom_rgba": None})
     refused(ValueError, "params.'body_mass'.: got shape", sim, params={"body_mass": tensor(np.ones(3))})
     refused(ValueError, "frame_skip: got 0", sim, frame_skip=0)
     with pytest.raises(TypeError, match="sim: got str"):

@@ -71,8 +71,8 @@ def test_parameters_that_mean_nothing(sim, name, value):
 
 
 def test_parameters_that_do_not_exist(sim):
-    with pytest.raises(AttributeError, match="no differentiable parameter 'geom_size'; there are: gravity, body_mass"):
-        _ = sim.params.geom_size
+    with pytest.raises(AttributeError, match="no differentiable parameter 'geom_rgba'; there are: gravity, body_mass"):
+        _ = sim.params.geom_rgba
     with pytest.raises(AttributeError, match=r"params\.body_mass: assign into the array"):
         sim.params.body_mass = 3
     with pytest.raises(AttributeError, match="data has no array 'velocity'; it has: time, qpos"):

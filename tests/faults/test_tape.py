@@ -211,7 +211,7 @@ def test_bad_cotangents(model):
             tape.backward(qpos=bad)
     with pytest.raises(TypeError, match="velocity"):
         tape.backward(velocity=ones)
-    with pytest.raises(KeyError, match="no gradient with respect to 'geom_size'; there are: gravity"):
-        _ = tape.backward().model["geom_size"]
+    with pytest.raises(KeyError, match="no gradient with respect to 'geom_rgba'; there are: gravity"):
+        _ = tape.backward().model["geom_rgba"]
     assert np.array_equal(flat(tape.backward(qpos=weights(tape))), expected)
     assert not flat(tape.backward()).any()

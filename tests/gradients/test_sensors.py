@@ -120,7 +120,7 @@ def test_ranges(simulators, integrator):
     for seed in range(4):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
         rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
-        assert_gradients(rollout.errors(leaves=seed < 2))
+        assert_gradients(rollout.errors(leaves=seed == 1))
 
 
 @pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
@@ -129,7 +129,7 @@ def test_distances(simulators, integrator):
     for seed in range(3):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
-        assert_gradients(rollout.errors(leaves=seed < 2))
+        assert_gradients(rollout.errors(leaves=seed == 1))
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))

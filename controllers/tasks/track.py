@@ -64,7 +64,7 @@ class Table:
 def _csv(path):
     with open(path, encoding="utf-8") as f:
         names = [n.strip() for n in f.readline().split(",")]
-    rows = np.atleast_2d(np.genfromtxt(path, delimiter=",", skip_header=1))
+    rows = np.genfromtxt(path, delimiter=",", skip_header=1, ndmin=2)
     if len(set(names)) != len(names) or rows.shape[1] != len(names):
         raise ValueError(f"{len(names)} names, {rows.shape[1]} columns; allowed: different names, then numbers")
     return dict(zip(names, rows.T, strict=True))

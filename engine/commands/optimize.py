@@ -167,7 +167,7 @@ def carried_out(args, job, folder, began):
 
     out, task, method = Output(args.json), job.task, job.method_name
     planned = method in ("gait", "ilqr", "mpc")
-    iterations = args.iterations or {"mpc": None, "ilqr": 200, "gait": 6}.get(method, 50)
+    iterations = args.iterations or {"mpc": None, "ilqr": 200, "gait": 6 if task == "run" else 16}.get(method, 50)
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
     title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""

@@ -5,10 +5,13 @@ import pytest
 
 import engine
 import scenes
+from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.gaits import GaitSearch
 from controllers.stance import Stance
 from controllers.tasks.feet import feet_of, placed_at, stands_straight
+from controllers.tasks.hold import hold, slopes
 from controllers.tasks.trot import PHASES, Pace, Stepper, can_step, feedback, footing, step
+from engine.model.coordinates import difference, displace
 from engine.simulator import Simulator
 
 LEG = """<body pos="0 Y 0"><joint name="rS" axis="1 0 0" range="-40 40"/>
@@ -107,6 +110,33 @@ def test_the_feedback_is_that_of_the_gait(dog):
         x[:6] = 0.0
         u = np.clip(ctrl + gains @ x, *model.actuator_ctrlrange.T)
         np.testing.assert_allclose(made.control(t, 0.0, q, qvel - x[model.nv :]), u, atol=1e-9)
+
+
+def test_a_regulator_holds_a_biped():
+    """Its slopes say what a step from beside the pose does; with it the robot, pushed a little, stays up, and without
+    it falls."""
+    model = engine.load(BIPED)
+    stance, feet = footing(model, model.qpos0, "stand")
+    stepper = Stepper(model, stance, feet, 0.0)
+    qpos, ctrl, gains = hold(stepper, 2)
+    sim, rng, ends = Simulator(model), np.random.default_rng(0), []
+    A, B = slopes(model, qpos, ctrl, 2)
+    x, u = 1e-6 * rng.normal(size=2 * model.nv), 1e-3 * rng.normal(size=model.nu)
+    for share in (1.0, 0.0):
+        sim.reset(displace(model, qpos, share * x[: model.nv]), share * x[model.nv :])
+        sim.data.ctrl[0] = ctrl + share * u
+        sim.step(2)
+        ends.append(np.concatenate([difference(model, qpos, sim.data.qpos[0]), sim.data.qvel[0]]))
+    moved = ends[0] - ends[1]
+    np.testing.assert_allclose(moved, A @ x + B @ u, atol=0.02 * np.abs(moved).max())
+    heights = []
+    for K in (gains, 0 * gains):
+        qvel = np.zeros(model.nv)
+        qvel[0] = 0.1
+        sim.reset(qpos, qvel)
+        after = engine.Tape(sim, 375, frame_skip=2).rollout(LinearFeedback(model, K, qpos, ctrl=ctrl))
+        heights.append(after.qpos[-1, 0, 2] / qpos[2])
+    assert heights[0] > 0.98 and heights[1] < 0.8
 
 
 def test_a_search_goes_on_with_the_same_numbers(dog):

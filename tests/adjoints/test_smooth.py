@@ -228,10 +228,10 @@ def test_tendons_and_arms(probes, name):
 
 SLIDES = "".join(f'<joint type="slide" axis="{axis}"/>' for axis in ("1 0 0", "0 1 0", "0 0 1"))
 DEGENERATE = zoo.model(
-    '<geom name="ball" size=".1"/><geom name="bar" type="cylinder" size=".1 .3"/><site name="in"/>'
+    '<geom name="ball" size=".1"/><geom name="post" type="cylinder" size=".1 .3"/><site name="in"/>'
     + "".join(f'<body>{SLIDES}<geom size=".1" mass="1"/><site name="{name}"/></body>' for name in "pq"),
     "<tendon>" + "".join(f'<spatial stiffness="3" springlength=".1">{zoo.path_of(path)}</spatial>' for path in (
-        "p q", "p ball q", "p bar q", "p ball:in q", "p bar:in q")) + "</tendon>",
+        "p q", "p ball q", "p post q", "p ball:in q", "p post:in q")) + "</tendon>",
 )  # fmt: skip
 
 

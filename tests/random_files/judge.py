@@ -261,7 +261,8 @@ def quantities(mj, data):
 
 def sensed(mj, sensordata):
     """Of sensors the numbers of each stage by themselves, zero elsewhere: of places, velocities, accelerations."""
-    stages = np.repeat(mj.sensor_needstage, mj.sensor_dim)
+    late = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_CONTACT)  # which are held
+    stages = np.repeat(np.where(late, 3, mj.sensor_needstage), mj.sensor_dim)
     names = {"sensed places": 1, "sensed velocities": 2, "sensordata": 3}
     return {name: np.where(stages == stage, sensordata, 0.0) for name, stage in names.items()}
 

@@ -157,11 +157,11 @@ class ILQR(Method):
                 gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
                 Huu = np.add(Q[nx:], stiffer[t], out=H[t])[:, nx:]
                 wanted[:, 0], wanted[:, 1:] = gu, H[t, :, :nx]
-                found = -np.linalg.solve(Huu, wanted)
-                u, gains = found[:, 0], found[:, 1:]
-                if limited and ((u < lo[t]) | (u > hi[t])).any():
-                    np.linalg.cholesky(Huu)
-                    u, gains, side = self._held(Huu, wanted, lo[t], hi[t], side, k[min(t + 1, T - 1)])
+                if limited:
+                    u, gains, side = _held(Huu, wanted, lo[t], hi[t], side, k[min(t + 1, T - 1)])
+                else:
+                    found = -np.linalg.solve(Huu, wanted)
+                    u, gains = found[:, 0], found[:, 1:]
                 k[t], K[t], Qu[t] = u, gains, gu
                 curved[t] = b = Quu @ u
                 Vx = g[:nx] + (b + gu) @ gains + u @ Qux
@@ -171,17 +171,6 @@ class ILQR(Method):
         except np.linalg.LinAlgError:
             return None
         return k, K, np.array([np.vdot(k, Qu), 0.5 * np.vdot(k, curved)])
-
-    def _held(self, H, wanted, lo, hi, side, guess):
-        """(u, gains, which limits hold) where some do; side: those that did a step later."""
-        found = guessed(H, wanted, lo, hi, side)
-        if found is not None:
-            return found
-        u, free = newton(H, wanted[:, 0], lo, hi, guess)
-        gains = np.zeros((len(H), wanted.shape[1] - 1))
-        if free.any():
-            gains[free] = -np.linalg.solve(H[np.ix_(free, free)], wanted[free, 1:])
-        return u, gains, np.where(free, 0, np.where(u <= lo, -1, 1))
 
     def _line_search(self, k, K, expected):
         """Take the full step if it gains enough of what was expected, else the best of all that gain something."""
@@ -240,3 +229,21 @@ class ILQR(Method):
             self.rollout()
             self.problem.counter.steps = counted
         return self
+
+
+def _held(H, wanted, lo, hi, side, guess):
+    """(u, gains, which limits hold); side: those that did a step later."""
+    if not side.any():
+        found = -np.linalg.solve(H, wanted)
+        u = found[:, 0]
+        if not ((u < lo) | (u > hi)).any():
+            return u, found[:, 1:], side
+    found = guessed(H, wanted, lo, hi, side)
+    if found is not None:
+        return found
+    np.linalg.cholesky(H)
+    u, free = newton(H, wanted[:, 0], lo, hi, guess)
+    gains = np.zeros((len(H), wanted.shape[1] - 1))
+    if free.any():
+        gains[free] = -np.linalg.solve(H[np.ix_(free, free)], wanted[free, 1:])
+    return u, gains, np.where(free, 0, np.where(u <= lo, -1, 1))

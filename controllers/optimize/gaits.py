@@ -41,7 +41,7 @@ class GaitSearch(Method):
         self.model, self.stance, self.steps, self.frame_skip, self.every = model, stance, steps, frame_skip, every
         self.start, self.speed, self.measure = start, speed, measure
         self.dt = frame_skip * model.opt.timestep
-        self.stepper = Stepper(model, stance, feet, speed)
+        self.stepper = Stepper(model, stance, feet, speed, dt=self.dt)
         if not speed:
             self.stepper.hold = hold(self.stepper, frame_skip)
         self.sim = Simulator(model, worlds)

@@ -23,6 +23,7 @@ PHASES = 20  # rows of a period
 GRAVITY = 9.81
 OMEGA = 4.0  # natural frequency of a joint's servo, of a pendulum of the robot's height
 BEND = 0.35  # rad at which a joint's servo would ask for its largest force
+QUICK = 0.7  # share of a light limb's velocity that a control takes away at most
 DAMPED = 0.12  # of a servo's damping force to its stiffness, in pendulums' times
 
 
@@ -110,12 +111,12 @@ class Stepper:
     """Gaits of one robot.
 
     model; stance: how it stands; feet: its Feet there; speed: m/s, aimed at, 0: it steps where it is, and then stands
-    as `hold` says, (qpos, ctrl, gains).
+    as `hold` says, (qpos, ctrl, gains). dt: s, of its controls.
     """
 
-    def __init__(self, model, stance, feet, speed, hold=None):
+    def __init__(self, model, stance, feet, speed, hold=None, dt=0.004):
         self.model, self.stance, self.feet, self.speed, self.hold = model, stance, feet, speed, hold
-        m, self.act = model, driven(model)
+        self.dt, m, self.act = dt, model, driven(model)
         self.time = float(np.sqrt(stance.height / GRAVITY))  # of the pendulum that the robot is
         self.sim, self.one = Simulator(m, PHASES), Simulator(m)
         self.sim.reset(stance.qpos)
@@ -129,6 +130,8 @@ class Stepper:
         """Stiffness and damping that suit each driven joint, what it has of its own, and what a control makes of it."""
         m, legs = self.model, {int(i) for f in self.feet for i in f.dofs}
         mass = self.sim.data.mass_matrix(0)
+        # a damper that acts once in dt shakes a foot in the air that is lighter than this
+        self.most = QUICK * np.diag(mass) / self.dt
         carried = self.weight / GRAVITY * self.stance.height**2 / len(self.feet)
         self.slope, self.own, self.stiffness = np.zeros(m.nv), np.zeros((m.nv, 2)), np.zeros(m.nv)
         for i, u in self.act.items():
@@ -166,7 +169,7 @@ class Stepper:
         qvel[:, s.root.vx] = speed
         stiff, damp = p.stiff * self.stiffness, p.stiff * p.damp * DAMPED * self.time * self.stiffness
         total = np.maximum(stiff, self.own[:, 0])
-        more = np.stack([total - self.own[:, 0], np.maximum(damp - self.own[:, 1], 0.0)])
+        more = np.stack([total - self.own[:, 0], np.clip(damp - self.own[:, 1], 0.0, self.most)])
         shifts = self._shifts(p, along, held, T)
         gains = np.zeros((PHASES, m.nu, 2 * m.nv + m.na))
         for i, u in self.act.items():

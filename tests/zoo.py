@@ -445,6 +445,8 @@ HELD = f'<body name="held" pos="0 .4 1"><freejoint/>{BRICK}<site name="hs" pos="
 # Mocap bodies that pull by equalities and push by contact
 MOCAPS = {
     "weld": carried(HELD, '<equality><weld body1="hand" body2="held" torquescale=".7" solimp=".8 .95 .2"/></equality>'),
+    "path": carried(HELD, '<tendon><spatial range="0 .3" armature=".1"><site site="grip"/><site site="hs"/></spatial>'
+                          "</tendon>"),
     "connect": carried(HELD, '<equality><connect body1="held" body2="hand" anchor="0 -.2 0"/></equality>'),
     "sites, of what hangs on it": carried(
         HELD, '<equality><weld site1="tip" site2="hs" solimp=".8 .95 .2"/>'

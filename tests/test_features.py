@@ -190,7 +190,8 @@ def test_traced_lines(name):
     total = sum(lines.values())
     print(name, total, dict(sorted(lines.items(), key=lambda x: -x[1])[:4]))
     assert total <= MOST[name], total
-    assert max(lines.values()) <= (1000 if name == "everything" else 900), lines
+    # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part
+    assert max(lines.values()) <= (1100 if name == "everything" else 900), lines
 
 
 ABSENT = """

@@ -88,8 +88,7 @@ def _with_arms(model):
 
 def _paths(model):
     kind = np.asarray(getattr(model, "wrap_type", ()))
-    fixed = 1  # WRAP_JOINT
-    return [t for t in range(model.ntendon) if (kind[model.tendon_adr[t] :][: model.tendon_num[t]] != fixed).any()]
+    return [t for t in range(model.ntendon) if (kind[model.tendon_adr[t] :][: model.tendon_num[t]] != c.WRAP_JOINT).any()]
 
 
 def _moving_surfaces(model):

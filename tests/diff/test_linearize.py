@@ -317,3 +317,15 @@ def test_rows_are_those_of_the_adjoint(name, integrator):
     for ours, theirs in zip(sim.linearize(), rows_by_tape(sim), strict=True):
         size = np.abs(theirs).max(axis=(1, 2), initial=1e-3)
         assert (np.abs(ours - theirs).max(axis=(1, 2), initial=0) <= 1e-10 * size).all()
+
+
+def test_contacts_of_which_not_all_are_summed():
+    """Those with the ground are summed over bodies where their B is the first one's; others go through the dofs."""
+    soft = ARM.replace('<geom size="0.1"/>', '<geom size="0.1" solref="0.03 0.8"/>')
+    mj = exact(mujoco.MjModel.from_xml_string(soft.replace('pos="0 0 0.6"', 'pos="0 0 0.045"')))
+    sim, rng = Simulator(engine.load(mj), worlds=4), np.random.default_rng(0)
+    sim.data.qvel[:] = 0.1 * rng.normal(size=sim.data.qvel.shape)
+    sim.forward()
+    assert all(len(sim.data.contacts(w)["dist"]) == 4 for w in range(4))
+    for ours, theirs in zip(sim.linearize(), rows_by_tape(sim), strict=True):
+        assert np.abs(ours - theirs).max() <= 1e-10 * np.abs(theirs).max()

@@ -88,7 +88,8 @@ def _with_arms(model):
 
 def _paths(model):
     kind = np.asarray(getattr(model, "wrap_type", ()))
-    return [t for t in range(model.ntendon) if (kind[model.tendon_adr[t] :][: model.tendon_num[t]] != c.WRAP_JOINT).any()]
+    parts = (kind[a : a + n] for a, n in zip(model.tendon_adr, model.tendon_num, strict=True))
+    return [t for t, part in enumerate(parts) if (part != c.WRAP_JOINT).any()]
 
 
 def _moving_surfaces(model):

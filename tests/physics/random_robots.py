@@ -25,6 +25,7 @@ class Robot:
     TOUCH = {"sphere": (1, 3), "cylinder": (2, 0), "ellipsoid": (4, 0)}  # contype, conaffinity where not 1, 1
     PAIRED = TOUCHING  # which explicit pairs may have
     INTEGRATORS = ("Euler", "RK4", "implicitfast")
+    WET = 0.0  # of robots in a fluid, and of those with the implicit integrator
     SITE_SENSORS = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque", "rangefinder")
 
     def __init__(self, seed):
@@ -108,12 +109,12 @@ class Robot:
 
     def integrator(self):
         kind = self.pick(self.INTEGRATORS)
-        return f'integrator="{"implicit" if self.wet.random() < 0.25 else kind}"'
+        return f'integrator="{"implicit" if self.wet.random() < self.WET else kind}"'
 
     def fluid(self):
         """Air to water, and up to what is as viscous as oil."""
-        text = f' density="{self.wet.choice((1.2, 50, 1000)):.4g}"' * (self.wet.random() < 0.25)
-        return text + f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < 0.25)
+        text = f' density="{self.wet.choice((1.2, 50, 1000)):.4g}"' * (self.wet.random() < self.WET)
+        return text + f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < self.WET)
 
     def defaults(self):
         return (

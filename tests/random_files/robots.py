@@ -40,6 +40,7 @@ class AnyRobot(Robot):
     KINDS = SHAPES
     TOUCH = {"capsule": (3, 3), "cylinder": (1, 2)}
     PAIRED = SHAPES
+    WET = 0.25
 
     def __init__(self, seed):
         self.new = np.random.default_rng((seed, 4))

@@ -218,6 +218,22 @@ def test_push_is_the_twin_of_backward(name):
         tape.push(qvel0=np.zeros((2, mj.nv + 1)))
 
 
+def test_inertia_of_a_path_that_comes_later():
+    """Its force depends on where the bodies are, which the rows of joints do not know."""
+    mj = exact(mujoco.MjModel.from_xml_string(zoo.strung(near='stiffness="3"')))
+    state = [x[:1] for x in states(mj, seed=3)]
+    model = engine.load(mj)
+    sim = Simulator(model)
+    put(sim, state)
+    before = sim.linearize()[0]
+    sim.params.tendon_armature[...] = model.tendon_armature[...] = 0.5
+    heavy = Simulator(model)
+    put(heavy, state)
+    after = sim.linearize()[0]
+    assert np.abs(after - before).max() > 1e-4
+    np.testing.assert_allclose(after, heavy.linearize()[0], rtol=1e-9, atol=1e-9)
+
+
 def test_mistakes_are_named(ant):
     sim, _ = ant
     with pytest.raises(ValueError, match="frame_skip: got 0"):

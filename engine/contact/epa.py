@@ -393,15 +393,4 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             d.ccd_n[w] = foot / depth
             d.ccd_dist[w] = -depth
             d.ccd_nsimplex[w] = 3
-            if face == best and upper - depth >= enough and not d.ccd_discrete[w]:
-                # the direction of the least depth, of a face that was found before: not its corners, but the vertex
-                # beyond it is near what is asked for
-                support_along(m, d, w, p, 0, foot)
-                for j in range(3):
-                    copy_vertex(d, first + j, at)
-                n = foot / depth
-                middle = 0.5 * (d.ccd_vert1[at] + d.ccd_vert2[at])
-                d.ccd_x1[w] = middle + 0.5 * upper * n
-                d.ccd_x2[w] = middle - 0.5 * upper * n
-                d.ccd_dist[w] = -upper
             d.ccd_found[w] = 1

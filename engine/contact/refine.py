@@ -35,7 +35,7 @@ from engine.contact.feature import (
     vertex_at,
 )
 from engine.contact.frame import tangent_hint
-from engine.contact.gjk import FEATURE, ccd_support
+from engine.contact.gjk import FEATURE, ccd_support, copy_vertex
 from engine.contact.witness import FACE, POINT
 from engine.math.index import bounded
 from engine.math.quat import rotate
@@ -246,78 +246,90 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     d.ccd_guess[w] = found
     scale = ti.abs(d.ccd_dist[w])
     for side in range(2):
-        kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
         _, q, size = pose_of(d, w, side)
-        across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(found)
-        count = gather(m, d, w, kind, side, found)
-        cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
-        set_count(d, w, side, count, ti.cast(cap, ti.i32))
         scale = scale + size.sum()
     d.ccd_scale[w] = scale
     type1 = m.geom_type[m.pair_geom1[p]]
     type2 = m.geom_type[m.pair_geom2[p]]
     swells = type1 == CYLINDER or type1 == ELLIPSOID or type2 == CYLINDER or type2 == ELLIPSOID
     done = 0
-    change = 0
-    while not done and change < CHANGES:
-        change = change + 1
-        spans(m, d, w, p)
-        extent1 = d.ccd_extent1[w]
-        extent2 = d.ccd_extent2[w]
-        a1 = d.ccd_axis1[w]
-        a2 = d.ccd_axis2[w]
-        n1 = a1.cross(d.ccd_across1[w])
-        n2 = a2.cross(d.ccd_across2[w])
-        n = found
-        face = 0
-        turn = n1
-        known = 0
-        flat = 0
-        lost = 0
-        if extent1 == 2:
-            face = 1
-        if extent2 == 2 and (extent1 < 2 or ti.abs(n2.dot(n)) > ti.abs(n1.dot(n))):
-            face = 2
-            turn = n2
-        if face:
-            known = 1
-            a = a2 if face == 1 else a1
-            b = d.ccd_across2[w] if face == 1 else d.ccd_across1[w]
-            if (extent2 if face == 1 else extent1) > 0:
-                flat = ti.cast(ti.max(ti.abs(a.dot(turn)), ti.abs(b.dot(turn))) < FLAT, ti.i32)
-                lost = 1 - flat
-        elif extent1 == 1 and extent2 == 1:
-            turn = a1.cross(a2)
-            norm = ti.sqrt(turn.dot(turn))
-            flat = ti.cast(norm < FLAT, ti.i32)
-            known = 1 - flat
-            turn = turn / norm
-        if known:
-            n = turn if turn.dot(found) > 0 else -turn
-        d.ccd_n[w] = n
-        d.ccd_face[w] = face
-        d.ccd_flat[w] = flat
-        d.ccd_lined[w] = ti.cast(extent1 == 1 or extent2 == 1, ti.i32)
-        if lost:
-            # a face and an edge that is not in its plane: of that the vertex which is nearer
-            side = 2 - face
-            keep_farthest(d, first, side, d.ccd_num2[w] if side else d.ccd_num1[w], -n if side else n)
-            set_count(d, w, side, 1, 0)
-        else:
-            d.ccd_fits[w] = 1
-            if not known:
-                stationary(m, d, w, p)
-            if d.ccd_fits[w]:
-                meet(m, d, w, p)
-                if not known and not swells and d.ccd_length[w] < 0:
-                    # corners overlap along a face's normal or one of two edges; any other is stationary, but no least
-                    d.ccd_fits[w] = -1
-                fit(m, d, w, p)
-                done = ti.cast(d.ccd_fits[w] > 0, ti.i32)
-                if d.ccd_fits[w] < 0:
-                    change = CHANGES
+    tries = 0
+    while not done and tries < 2:
+        if tries:
+            # a polytope that did not come close: its direction is nearer than its vertices
+            d.ccd_dir[w] = found
+            ccd_support(m, d, w, p, SEEN)
+            for k in range(3):
+                copy_vertex(d, first + k, first + SEEN)
+        tries = tries + 1 if swells and d.ccd_dist[w] < 0 else 2
+        for side in range(2):
+            kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+            _, q, size = pose_of(d, w, side)
+            across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(found)
+            count = gather(m, d, w, kind, side, found)
+            cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
+            set_count(d, w, side, count, ti.cast(cap, ti.i32))
+        change = 0
+        while not done and change < CHANGES:
+            change = change + 1
+            spans(m, d, w, p)
+            extent1 = d.ccd_extent1[w]
+            extent2 = d.ccd_extent2[w]
+            a1 = d.ccd_axis1[w]
+            a2 = d.ccd_axis2[w]
+            n1 = a1.cross(d.ccd_across1[w])
+            n2 = a2.cross(d.ccd_across2[w])
+            n = found
+            face = 0
+            turn = n1
+            known = 0
+            flat = 0
+            lost = 0
+            if extent1 == 2:
+                face = 1
+            if extent2 == 2 and (extent1 < 2 or ti.abs(n2.dot(n)) > ti.abs(n1.dot(n))):
+                face = 2
+                turn = n2
+            if face:
+                known = 1
+                a = a2 if face == 1 else a1
+                b = d.ccd_across2[w] if face == 1 else d.ccd_across1[w]
+                if (extent2 if face == 1 else extent1) > 0:
+                    flat = ti.cast(ti.max(ti.abs(a.dot(turn)), ti.abs(b.dot(turn))) < FLAT, ti.i32)
+                    lost = 1 - flat
+            elif extent1 == 1 and extent2 == 1:
+                turn = a1.cross(a2)
+                norm = ti.sqrt(turn.dot(turn))
+                flat = ti.cast(norm < FLAT, ti.i32)
+                known = 1 - flat
+                turn = turn / norm
+            if known:
+                n = turn if turn.dot(found) > 0 else -turn
+            d.ccd_n[w] = n
+            d.ccd_face[w] = face
+            d.ccd_flat[w] = flat
+            d.ccd_lined[w] = ti.cast(extent1 == 1 or extent2 == 1, ti.i32)
+            if lost:
+                # a face and an edge that is not in its plane: of that the vertex which is nearer
+                side = 2 - face
+                keep_farthest(d, first, side, d.ccd_num2[w] if side else d.ccd_num1[w], -n if side else n)
+                set_count(d, w, side, 1, 0)
             else:
-                change = CHANGES
+                d.ccd_fits[w] = 1
+                if not known:
+                    stationary(m, d, w, p)
+                if d.ccd_fits[w]:
+                    meet(m, d, w, p)
+                    if not known and not swells and d.ccd_length[w] < 0:
+                        # corners overlap along a face's normal or one of two edges; any other is stationary, but no
+                        # least
+                        d.ccd_fits[w] = -1
+                    fit(m, d, w, p)
+                    done = ti.cast(d.ccd_fits[w] > 0, ti.i32)
+                    if d.ccd_fits[w] < 0:
+                        change = CHANGES
+                else:
+                    change = CHANGES
     if done:
         d.ccd_x1[w] = d.ccd_c1[w]
         d.ccd_x2[w] = d.ccd_c2[w]

@@ -247,6 +247,9 @@ def quantities(mj, data):
     """{name: array} of MjData, and {name: what an error of it is relative to}."""
     found = {name: np.array(getattr(data, name)) for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint")}
     found |= sensed(mj, data.sensordata)
+    # MuJoCo tells how the states of actuators that an option switches off would move, and leaves them where they are
+    for i in np.flatnonzero((mj.opt.disableactuator >> np.clip(mj.actuator_group, 0, 30)) & 1):
+        found["act_dot"][mj.actuator_actadr[i] :][: mj.actuator_actnum[i]] = 0
     found["mass_matrix"] = np.zeros((mj.nv, mj.nv))
     mujoco.mj_fullM(mj, data, found["mass_matrix"])
     found |= {"ten_length": np.array(data.ten_length), "ten_velocity": np.array(data.ten_velocity)}

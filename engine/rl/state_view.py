@@ -119,10 +119,7 @@ class StatefulWorlds(Worlds):
         data.ctrl[:] = task.controls(s)
         if held is not None:
             data.ctrl[held] = 0.0
-        self._before[0][:], self._before[1][:] = data.qpos, data.qvel
-        diverged = self.sim.advance(self.scene.frame_skip, held)
-        if diverged is not None:
-            self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
+        diverged = self._advance(held)
         if task.evaluated:
             self.sim.forward(held)
         s.steps[rows] += 1
@@ -132,12 +129,7 @@ class StatefulWorlds(Worlds):
         terms = {n: self._of_worlds(f"terms[{n!r}]", a, ()) for n, a in task.terms(s).items()}
         terms = {n: np.array(a[self.row], float) for n, a in terms.items()}
         ended = self._of_worlds("ended", task.ended(s), ())[self.row]
-        reward = sum(terms.values(), np.zeros(ended.shape))
-        if diverged is not None:
-            diverged = diverged[self.row]
-            reward, ended = np.where(diverged, 0.0, reward), ended | diverged
-            terms = {name: np.where(diverged, 0.0, value) for name, value in terms.items()}
-        return observation, reward, terms, ended, diverged
+        return observation, *self._judged(sum(terms.values(), np.zeros(ended.shape)), terms, ended, diverged)
 
     def info(self):
         """Of all worlds, or of the one."""

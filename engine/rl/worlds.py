@@ -100,10 +100,7 @@ class Worlds:
         self.ctrl[...] = action
         if held is not None:
             self.ctrl[held] = 0.0
-        self.before[0][...], self.before[1][...] = self.qpos, self.qvel
-        diverged = self.sim.advance(self.scene.frame_skip, held)
-        if diverged is not None:
-            self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
+        diverged = self._advance(held)
         if self.extra:
             workspace, self.workspace = self.workspace, self.task.workspace(self.sim)
             for stopped in (held, diverged):
@@ -117,11 +114,23 @@ class Worlds:
         if self.extra:
             around = workspace[self.row], self.workspace[self.row]
             reward, terms = self.task.reward_with(terms, *around, self.dt)
+        return observation, *self._judged(reward, terms, terminated, diverged)
+
+    def _advance(self, held):
+        """The control step; which worlds diverged, which are back in the state before it, or None."""
+        self.before[0][...], self.before[1][...] = self.qpos, self.qvel
+        diverged = self.sim.advance(self.scene.frame_skip, held)
+        if diverged is not None:
+            self.sim.reset(*(before[diverged] for before in self._before), worlds=diverged)
+        return diverged
+
+    def _judged(self, reward, terms, terminated, diverged):
+        """These, with nothing paid to worlds that diverged, and their end."""
         if diverged is not None:
             diverged = diverged[self.row]
             reward, terminated = np.where(diverged, 0.0, reward), terminated | diverged
             terms = {name: np.where(diverged, 0.0, value) for name, value in terms.items()}
-        return observation, reward, terms, terminated, diverged
+        return reward, terms, terminated, diverged
 
     def info(self):
         """More than the terms of the reward and the place, for `info` and `infos`."""

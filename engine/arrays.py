@@ -13,14 +13,15 @@ from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
 from engine.model.arms import arms
-from engine.model.bounds import clipped, most_corners, searched
+from engine.model.bounds import clipped, most_corners
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, ELLIPSOID, EQ_WELD, MESH, PLANE, SPHERE
+from engine.model.constants import BALL, CAPSULE, EQ_WELD
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
-from engine.model.tendons import couples, most_columns, rows, spans
-from engine.model.ties import coupled_dofs, ties
-from engine.model.trees import hessian_entries, longest_chain, tree
+from engine.model.elements.equality import ties
+from engine.model.pairs import CLOSED
+from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
+from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
 
 EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features, the first ones of a polytope
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
@@ -213,14 +214,20 @@ def other_blocks(model):
     return balls + len(ties(model)) + welds + model.ntendon + 2 * int(np.sum(model.tendon_limited))
 
 
+def coupled_dofs(model):
+    """The deepest dofs that move the two sides of each candidate pair and each tie, -1 for the world's: (2, n). Of a
+    tendon, its deepest dof with each of the others."""
+    tied = [(tie["last1"], tie["last2"]) for tie in ties(model)]
+    tied += [(dofs[-1], dof) for dofs in tendon_dofs(model) for dof in dofs[:-1]]
+    return np.concatenate([pair_dofs(model), np.array(tied, int).reshape(-1, 2).T], axis=1)
+
+
 def pair_contacts(model):
     """Contacts that each candidate pair can make at most, (npair,)."""
     type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
-    most = np.where((type1 == CAPSULE) | (type2 == CAPSULE) & (type1 == SPHERE), 2, 1)
-    for kind, number in ((SPHERE, 1), (CAPSULE, 2), (ELLIPSOID, 1), (CYLINDER, 4), (BOX, 4), (MESH, 4)):
-        most[(type1 == PLANE) & (type2 == kind)] = number
-    most[(type1 == BOX) & (type2 == BOX)] = 8
-    most[searched(model)] = 1
+    most = np.ones(len(type1), int)
+    for (one, other), number in CLOSED.items():
+        most[(type1 == one) & (type2 == other)] = number
     if model.opt.multiccd:
         most[clipped(model)] = np.where(type1 == CAPSULE, 2, 4)[clipped(model)]
     return most

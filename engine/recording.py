@@ -23,10 +23,10 @@ from engine.arrays import parameter
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
+from engine.model.elements.equality import ties
 from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
-from engine.model.ties import ties
 from engine.schema import THETA
 
 if TYPE_CHECKING:

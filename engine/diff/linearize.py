@@ -17,8 +17,8 @@ from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
 from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
-from engine.model.ties import ties
 from engine.simulator import Simulator, whole
 
 COST = 6  # of a step with its derivatives, in steps, roughly

@@ -3,17 +3,14 @@
 import numpy as np
 
 from . import constants as c
-
-# pairs that need no search, but for those with planes
-_CLOSED = {(c.SPHERE, c.SPHERE), (c.SPHERE, c.CAPSULE), (c.SPHERE, c.CYLINDER), (c.SPHERE, c.BOX),
-           (c.CAPSULE, c.CAPSULE), (c.CAPSULE, c.BOX), (c.BOX, c.BOX)}  # fmt: skip
+from .pairs import CLOSED
 
 
 def searched(m):
     """Which candidate pairs are found by a search between convex shapes, (npair,)."""
     kind1, kind2 = m.geom_type[m.pair_geom1], m.geom_type[m.pair_geom2]
     found = kind1 != c.PLANE
-    for one, other in _CLOSED:
+    for one, other in CLOSED:
         found &= (kind1 != one) | (kind2 != other)
     return found
 

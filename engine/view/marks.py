@@ -7,8 +7,8 @@ import numpy as np
 from engine.model import Model
 from engine.model.constants import EQ_JOINT, EQ_TENDON, EQ_WELD
 from engine.model.elements.body import mocap_bodies
+from engine.model.elements.equality import all_ties
 from engine.model.rotation import quat_mul, quat_to_mat
-from engine.model.ties import all_ties
 from engine.view.extent import robot_size
 
 VIOLET = np.array([0.482, 0.247, 0.627])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.model import ModelBuilder, ModelError, load
-from engine.model.ties import ties
+from engine.model.elements.equality import ties
 from tests.model.model_zoo import assert_same_model
 
 XML = """

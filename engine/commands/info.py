@@ -11,6 +11,7 @@ def add(commands):
     p = commands.add_parser("info", help="what a robot holds, and what the importer made of its file")
     p.add_argument("robot", help="built-in scene, or an MJCF or URDF file")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    p.add_argument("--mjcf", metavar="PATH", help="write the robot as MuJoCo's engine and viewers read it")
     add_wishes(p)
     p.set_defaults(run=run)
 
@@ -40,6 +41,9 @@ def run(args):
     known = {} if model is None else {
         "name": model.name, "timestep": model.opt.timestep, **{n: getattr(model, n) for n in _SIZES}
     }  # fmt: skip
+    if model is not None and args.mjcf:
+        model.to_mjcf(args.mjcf)
+        out.say(f"written as MJCF: {args.mjcf}")
     task = {} if scene is None else {"task": scene.description, "goal": scene.threshold, "duration": scene.duration}
     out.record("info", report=str(report or ""), **known, **lists, **task, **elements)
     return DONE if model is not None else BAD_INPUT

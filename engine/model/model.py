@@ -1,6 +1,8 @@
 """Model: the constants of one robot, as NumPy arrays with MuJoCo's names."""
 
 import copy
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from .elements.mesh import take_meshes
 from .elements.option import Option
 from .errors import ModelError
 from .fields import FIELDS, NAMED, OWNERS, SIZED_BY, fields_of
+from .writing import to_mjcf
 
 
 class Model:
@@ -71,6 +74,19 @@ class Model:
     def copy(self) -> "Model":
         """An independent copy: changing its arrays leaves this one alone."""
         return copy.deepcopy(self)
+
+    def to_mjcf(self, path: str | PathLike[str] | None = None) -> str:
+        """The model as MJCF, a text that MuJoCo and its viewers open; written to `path` as well, where one is given.
+
+        Numbers are read back bit for bit, but for what MuJoCo makes of them anew: unit quaternions and frames of
+        meshes. Names that other elements need are made up where the model has none. Height fields, which are only
+        drawn, are left out. Raises ModelError where MJCF has no words for what the model has, as for an
+        armature that differs between the dofs of a ball joint.
+        """
+        text = to_mjcf(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def label(self, kind: str, index: int) -> str:
         """How error messages call an element: its name, or its number where it has none."""

@@ -59,7 +59,7 @@ def find_pairs(m, explicit=(), exclude=(), filterparent=True, midphase=True):
     against each other. `exclude` are pairs of bodies. filterparent, midphase: flags; the latter decides the order.
     """
     own = [_ordered(m, pair) for pair in explicit if _can_move_apart(m, pair.geom1, pair.geom2)]
-    geom1, geom2 = _filtered(m, exclude, filterparent)
+    geom1, geom2 = filtered_pairs(m, exclude, filterparent)
     n = len(m.geom_type)
     free = ~np.isin(geom1 * n + geom2, [pair.geom1 * n + pair.geom2 for pair in own])
     geom1 = np.concatenate([np.array([pair.geom1 for pair in own], int), geom1[free]])
@@ -130,7 +130,7 @@ def condims(m):
     return dims
 
 
-def _filtered(m, exclude, filterparent):
+def filtered_pairs(m, exclude, filterparent):
     """The geoms 1 and the geoms 2 of all pairs that pass MuJoCo's filters for pairs found by the bodies."""
     first, second = np.triu_indices(len(m.geom_type), 1)
     contype, affinity, kind = m.geom_contype, m.geom_conaffinity, m.geom_type

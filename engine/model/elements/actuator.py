@@ -15,10 +15,10 @@ from .kind import Kind, boolean, integer, real
 from .option import disabled
 from .tendon import our_tendon
 
-_DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
+DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
              "filterexact": c.DYN_FILTEREXACT}  # fmt: skip
 # what an actuator may be on, in MJCF's words, and the kind of element that they name
-_TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon": c.TRN_TENDON, "site": c.TRN_SITE,
+TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon": c.TRN_TENDON, "site": c.TRN_SITE,
             "cranksite": c.TRN_SLIDERCRANK}  # fmt: skip
 _KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site": "site", "cranksite": "site"}
 _ARMS = {c.TRN_JOINTINPARENT: "in the parent's frame", c.TRN_SITE: "on sites", c.TRN_SLIDERCRANK: "on a crank"}
@@ -61,7 +61,7 @@ class Actuator(Kind):
         "actlimited": flag(),
         "actrange": ends(),
         "actearly": flag(False),
-        "dyntype": choice("none", _DYNTYPES),
+        "dyntype": choice("none", DYNTYPES),
         "dynprm": vector((1.0, 0, 0), 3, partial=True),
         "gainprm": vector((1.0, 0, 0), 3, partial=True),
         "biasprm": vector((0.0, 0, 0), 3, partial=True),
@@ -92,7 +92,7 @@ class Actuator(Kind):
                 raise ModelError(f"{who}: {words}; allowed: one of {', '.join(on)}")
             ((word, target),) = given.items()
             a = read_attributes(Actuator.attributes, who, attributes, self._defaults["actuator"])
-            a.target, a.trntype = self._find(_KINDS[word], target, who), _TARGETS[word]
+            a.target, a.trntype = self._find(_KINDS[word], target, who), TARGETS[word]
             a.reference = None
             for other, mate, needed in (("refsite", refsite, False), ("slidersite", slidersite, word == "cranksite")):
                 if mate is not None and (word == "site") == (other == "refsite") and word in ("site", "cranksite"):
@@ -175,9 +175,9 @@ class Actuator(Kind):
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
-            if mj.actuator_trntype[a] not in _TARGETS.values():
+            if mj.actuator_trntype[a] not in TARGETS.values():
                 yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank"
-            for part, allowed in (("dyn", _DYNTYPES), ("gain", ("fixed", "affine")), ("bias", ("none", "affine"))):
+            for part, allowed in (("dyn", DYNTYPES), ("gain", ("fixed", "affine")), ("bias", ("none", "affine"))):
                 kind = getattr(mujoco, f"mjt{part.capitalize()}")(getattr(mj, f"actuator_{part}type")[a])
                 word = kind.name.split("_")[1].lower()
                 if word not in allowed:
@@ -201,9 +201,9 @@ class Actuator(Kind):
         m.na = int(np.sum(m.actuator_actadr >= 0))
 
     def check_indices(self, m):
-        one_of(m, "actuator_dyntype", {kind: name for name, kind in _DYNTYPES.items()})
-        one_of(m, "actuator_trntype", {kind: word for word, kind in _TARGETS.items()})
-        for word, kind in _TARGETS.items():
+        one_of(m, "actuator_dyntype", {kind: name for name, kind in DYNTYPES.items()})
+        one_of(m, "actuator_trntype", {kind: word for word, kind in TARGETS.items()})
+        for word, kind in TARGETS.items():
             element = _KINDS[word]
             n = getattr(m, {"joint": "njnt", "tendon": "ntendon", "site": "nsite"}[element])
             words = f"a {element}, 0 to {n - 1}" if n else f"none, since the model has no {element} to name"

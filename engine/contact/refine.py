@@ -31,6 +31,7 @@ from engine.contact.feature import (
     pose_of,
     put_vertex,
     span,
+    swelling,
     swollen,
     vertex_at,
 )
@@ -310,10 +311,15 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             d.ccd_flat[w] = flat
             d.ccd_lined[w] = ti.cast(extent1 == 1 or extent2 == 1, ti.i32)
             if lost:
-                # a face and an edge that is not in its plane: of that the vertex which is nearer
+                # a face and an edge that is not in its plane: of that the vertex which is nearer; where this lies
+                # beyond the rim of a cap, the edge passes over the rim
                 side = 2 - face
-                keep_farthest(d, first, side, d.ccd_num2[w] if side else d.ccd_num1[w], -n if side else n)
-                set_count(d, w, side, 1, 0)
+                num = d.ccd_num2[w] if side else d.ccd_num1[w]
+                if num == 2 and beside_cap(m, d, w, p, side, -n if side else n):
+                    set_count(d, w, 1 - side, 1, 0)
+                else:
+                    keep_farthest(d, first, side, num, -n if side else n)
+                    set_count(d, w, side, 1, 0)
             else:
                 d.ccd_fits[w] = 1
                 if not known:
@@ -350,6 +356,23 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 kind2 = FACE
         d.ccd_kind1[w] = kind1
         d.ccd_kind2[w] = kind2
+
+
+@ti.func
+def beside_cap(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, dir: vec3):
+    """Whether the other side's feature is a cap, and that of an edge's two vertices which lies farthest along dir, the
+    cap's normal, is not over it."""
+    first = bounded(w * m.nccdvert)
+    x, q, size = pose_of(d, w, side)
+    radius = d.ccd_size1[w][0] if side else d.ccd_size2[w][0]
+    a, i = vertex_at(d, first + FEATURE, side)
+    b, i = vertex_at(d, first + FEATURE + 1, side)
+    if b.dot(dir) > a.dot(dir):
+        a = b
+    kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+    x = a + swelling(kind, q, size, dir) - (d.ccd_o1[w] if side else d.ccd_o2[w])
+    x = x - dir.dot(x) * dir
+    return (d.ccd_cap1[w] if side else d.ccd_cap2[w]) and x.dot(x) > (1 + WITHIN) * radius * radius
 
 
 @ti.func

@@ -3,7 +3,8 @@
     stage i at  q_i = q + c_i h k_{i-1},  v_i = v + c_i h a_{i-1},  c = (0, 1/2, 1/2, 1)
     v' = v + h sum b_i a_i,  q' = q + h sum b_i k_i,                b = (1/6, 1/3, 1/3, 1/6)
 k_i = v_i but for rotations, where the sums take place in the rotation vector u from the start, u' = Jr(u)^-1 v, and
-k_i = Jr(u_i)^-1 v_i, u_i = c_i h k_{i-1}: fourth order on SO(3) (Munthe-Kaas, Appl. Numer. Math. 29(1), 1999).
+k_i = Jr(u_i)^-1 v_i, u_i = c_i h k_{i-1}: fourth order on SO(3) (Munthe-Kaas, Appl. Numer. Math. 29(1), 1999). Of u_i
+the shortest vector of the same rotation counts, as in MuJoCo 4.0.
 `d.stage` of a world: q, v, act at the start, then k_i, a_i, act_dot_i of the four stages.
 In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_bar_i, a_bar_i, act_dot_bar_i.
 """
@@ -14,7 +15,7 @@ from engine.compiler.features import serves
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
-from engine.math.quat import jr_inverse_slope, jr_inverse_transpose
+from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION
 
@@ -87,7 +88,8 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
             r = m.coord_dofadr[j]
             if m.coord_kind[j] == QUATERNION:
                 # Jr(-u)^-T = Jr(u)^-1
-                x = jr_inverse_transpose(-h * read_vec(d.stage, prev + r), read_vec(d.qvel, w * nv + r))
+                u = h * read_vec(d.stage, prev + r)
+                x = jr_inverse_transpose(-shortest(u) * u, read_vec(d.qvel, w * nv + r))
                 for k in ti.static(range(3)):
                     d.stage[here + r + k] = x[k]
 
@@ -189,10 +191,14 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         for j in range(m.ncoord):
             r = m.coord_dofadr[j]
             if m.coord_kind[j] == QUATERNION:
-                u = h * read_vec(d.stage, prev + r)
+                whole = h * read_vec(d.stage, prev + r)
+                share = shortest(whole)
+                u = share * whole
                 k_bar = read_vec(g.stage_bar, s + r)
                 v_bar = jr_inverse_transpose(u, k_bar)
                 u_bar = jr_inverse_slope(u, read_vec(d.qvel, w * nv + r), k_bar)
+                if share < 1.0:
+                    u_bar = share * u_bar + (1.0 - share) * whole.dot(u_bar) / whole.dot(whole) * whole
                 for k in ti.static(range(3)):
                     g.qvel_bar[w * nv + r + k] = v_bar[k]
                     g.stage_bar[prev + r + k] = g.stage_bar[prev + r + k] + h * u_bar[k]

@@ -85,6 +85,17 @@ def quat_log(q: vec4):
 
 
 @ti.func
+def shortest(r: vec3):
+    """How much of a rotation vector r is the shortest one of the same rotation, which turns back where this is
+    negative: k r = r - 2 pi n r / |r|."""
+    k = real(1.0)
+    a = ti.sqrt(r.dot(r))
+    if a > 3.141592653589793:
+        k = 1.0 - 6.283185307179586 * ti.floor(a / 6.283185307179586 + 0.5) / a
+    return k
+
+
+@ti.func
 def jr_transpose(r: vec3, x: vec3):
     """Jr(r)^T x = x + (1-cos)/a^2 r x x + (a-sin)/a^3 r x (r x x)."""
     a2 = r.dot(r)

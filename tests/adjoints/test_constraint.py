@@ -207,7 +207,7 @@ def test_every_feature_of_two_hulls(probes, kinds):
     assert min(found.values()) > 0, found
 
 
-@pytest.mark.parametrize("kinds", (("capsule", "mesh"), ("cylinder", "box")), ids="-".join)
+@pytest.mark.parametrize("kinds", (("capsule", "mesh"), ("capsule", "cylinder"), ("cylinder", "box")), ids="-".join)
 def test_a_round_side_within_a_margin(probes, kinds):
     """Which line of the side it is hangs on the normal; a capsule's is farther out by half the margin."""
     mj, probe = probes(zoo.touching(*kinds, 'margin=".02"'))

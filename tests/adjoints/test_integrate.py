@@ -102,7 +102,21 @@ def test_advance(probes, name, integrator):
 @pytest.mark.parametrize("name", MODELS)
 def test_rk4(probes, name):
     mj, probe = probes(MODELS[name], RK4)
-    for state in states(mj):
+    check_rk4(probe, states(mj))
+
+
+def test_rk4_of_long_steps(probes):
+    """Stages turn by more than half a turn, up to several; of such vectors the shortest counts."""
+    mj, probe = probes(zoo.SMOOTH["ball"].replace('timestep="0.004"', 'timestep="1"'), RK4)
+    rng = np.random.default_rng(0)
+    spun = [zoo.random_state(mujoco, mj, rng, 0.3, 0.0) for _ in range(4)]
+    for state, speed in zip(spun, (3.0, 5.0, 9.0, 20.0), strict=True):
+        state[1][:] = speed * np.array((0.36, -0.48, 0.8))
+    check_rk4(probe, spun)
+
+
+def check_rk4(probe, states):
+    for state in states:
         case = p.Case(probe, state)
         out = NextState(case)
         for i in range(4):

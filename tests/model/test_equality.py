@@ -72,6 +72,28 @@ def test_what_can_move_something_is_tied():
     assert [int(tie["kind"]) for tie in found] == [2, 2, 0, 1, 1, 1, 0]  # not the post
 
 
+def sliding(more=""):
+    """Whether each of two equalities between bodies that move alike is there, where only slides move them."""
+    b = ModelBuilder("sliding")
+    b.body("a", pos=(0, 0, 1))
+    b.joint("a", "s", type="slide", axis=(0, 1, 1))
+    if more:
+        b.joint("a", "j", type=more)
+    b.geom("a", size=0.1)
+    b.body("b", parent="a", pos=(0.3, 0, 0))
+    b.geom("b", size=0.1)
+    b.equality_connect("a", "b", anchor=(0.1, 0, 0))
+    b.equality_weld("a", "b", relpose=(0, 0.1, 0, 0.8, 0.6, 0, 0))
+    return len(ties(b.compile()))
+
+
+def test_what_slides_alike_is_not_tied():
+    """Every row would be zero; where it turns, those of places are not."""
+    assert sliding() == 0
+    assert sliding("slide") == 0
+    assert sliding("hinge") == sliding("ball") == 2
+
+
 REFUSED = [
     (lambda b: b.equality_joint("h1", "h3"), "no joint 'h3'"),
     (lambda b: b.equality_joint("h1", "free"), "joint 'free' is a free; allowed: hinge, slide"),

@@ -120,3 +120,19 @@ def test_rk4_is_of_fourth_order_on_rotations(simulators):
     errors = [np.abs(q - ends[-1]).max() for q in ends[:-1]]
     assert 13 < errors[0] / errors[1] < 19
     assert 13 < errors[1] / errors[2] < 19
+
+
+def test_rk4_of_long_steps(simulators):
+    """Of what a stage turns by, the shortest vector of that rotation counts, as in MuJoCo: by up to several turns."""
+    xml = zoo.SMOOTH["ball"].replace('gravity="0.3 -0.2 -9.81"', 'gravity="0 0 0"')
+    mj, sim = simulators(xml.replace('timestep="0.004"', 'timestep="1"'), RK4)
+    skip_older_rk4(mj)
+    data = mujoco.MjData(mj)
+    for speed in (1.0, 3.0, 3.3, 5.0, 6.2, 6.4, 9.0):
+        mujoco.mj_resetData(mj, data)
+        data.qvel[:] = speed * np.array((0.36, -0.48, 0.8))
+        sim.reset(data.qpos, data.qvel)
+        mujoco.mj_step(mj, data)
+        sim.step()
+        np.testing.assert_allclose(sim.data.qpos[0], data.qpos, atol=1e-10)
+        np.testing.assert_allclose(sim.data.qvel[0], data.qvel, rtol=1e-10, atol=1e-10)

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 
+from engine.model.sensors import CONTACT_FIELDS
 from tests.physics.random_robots import Robot
 
 SHAPES = ("sphere", "capsule", "box", "cylinder", "ellipsoid", "mesh")
@@ -30,7 +31,7 @@ RARE = (
     ("worldbody", '<flexcomp name="cloth" type="grid" count="3 3 1" spacing=".1 .1 .1" pos="0 0 2"/>'),
     ("worldbody", '<replicate count="3" offset=".2 0 0"><geom size=".05"/></replicate>'),
     ("worldbody", '<light pos="0 0 3"/>'),
-    ("option", 'noslip_iterations="5"'), ("option", 'actuatorgroupdisable="0"'),
+    ("option", 'integrator="discrete"'), ("option", 'actuatorgroupdisable="0"'),
 )  # fmt: skip
 
 
@@ -40,10 +41,12 @@ class AnyRobot(Robot):
     KINDS = SHAPES
     TOUCH = {"capsule": (3, 3), "cylinder": (1, 2)}
     PAIRED = SHAPES
-    WET = 0.25
 
     def __init__(self, seed):
-        self.new = np.random.default_rng((seed, 4))
+        # of what came later, so that a seed's robot is the same otherwise
+        self.new, self.late = np.random.default_rng((seed, 4)), np.random.default_rng((seed, 8))
+        if self.late.random() < 0.4:
+            self.TOUCH = {}  # everything touches its like
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -51,6 +54,7 @@ class AnyRobot(Robot):
         super().__init__(seed)
         more = self.assets() + self.distances() + self.keyframes() + self.rare() + self.paths()
         self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
+        self.xml = self.with_more(self.xml).replace("</mujoco>", self.arms() + "</mujoco>")
 
     # ------------------------------------------------------------------------------------------------- small things
 
@@ -183,6 +187,58 @@ class AnyRobot(Robot):
         tie = f'<equality><tendon tendon1="p0" tendon2="{names[-1]}"/></equality>' * (len(names) > 2)
         return (f'<worldbody><site name="far" pos="0 0 9"/></worldbody><tendon>{tendons}</tendon>{tie}'
                 f"<actuator>{drives}</actuator><sensor>{sensors}</sensor>")  # fmt: skip
+
+    def arms(self):
+        """Actuators on sites, between two, on cranks and in parents' frames, which are refused beside what knows joints
+        alone."""
+        late = self.late
+        if len(self.sites) < 2 or late.random() < 0.7:
+            return ""
+        self.xml = re.sub(' actuatorfrcrange="-.4 .5"|<jointactuatorfrc [^>]*/>', "", self.xml)
+        held = [(name, kind) for name, kind in self.joints if kind in ("free", "ball")]
+        drives = sensors = ""
+        for k in range(late.integers(1, 4)):
+            one, other = (self.sites[i] for i in late.choice(len(self.sites), 2, replace=False))
+            gear = " ".join(f"{x:.4g}" for x in late.uniform(-1, 1, 6) * (late.random(6) < 0.7))
+            on = f'site="{one}" gear="{gear}"'
+            way = late.integers(4)
+            if way == 1 and 'integrator="implicit' not in self.xml:
+                turn = late.random() < 0.3
+                on = f'site="{one}" refsite="{other}" gear="{"0 0 0 1 .5 -.3" if turn else gear}"'
+            if way == 2:
+                on = f'cranksite="{one}" slidersite="{other}" cranklength="{late.uniform(0.1, 0.9):.3g}" gear="-.7"'
+            if way == 3 and held:
+                joint, kind = held[late.integers(len(held))]
+                on = f'jointinparent="{joint}" gear="{gear if kind == "free" else "1 -.5 .3"}"'
+            common = f'name="a{k}" {on}' + ' forcerange="-2 3"' * (late.random() < 0.2)
+            filtered = 'gainprm="2" biastype="affine" biasprm=".1 -1 -.2"'
+            drives += (f"<motor {common}/>", f'<position {common} kp="3" kv=".1"/>', f'<velocity {common} kv=".2"/>',
+                       f'<general {common} dyntype="filter" dynprm=".1" {filtered}/>')[late.integers(4)]  # fmt: skip
+            sensors += f'<actuatorpos actuator="a{k}"/><actuatorvel actuator="a{k}"/><actuatorfrc actuator="a{k}"/>'
+        return f"<actuator>{drives}</actuator><sensor>{sensors}</sensor>"
+
+    def with_more(self, text):
+        """Attributes here and there: surfaces that move, forces of states after the step, torques in contact sensors,
+        noslip iterations."""
+        late = self.late
+
+        def some(p, pattern, more):
+            nonlocal text
+            text = re.sub(pattern, lambda found: found[0] + more() * (late.random() < p), text)
+
+        def torque(found):
+            words = {*found[1].split(), *(("torque",) if late.random() < 0.4 else ())}
+            return 'data="' + " ".join(word for word in CONTACT_FIELDS if word in words) + '"'
+
+        def speeds():
+            return ' surfacevel="' + " ".join(f"{x:.3g}" for x in late.uniform(-1, 1, 6)) + '"'
+
+        if late.random() < 0.2:
+            some(0.3, '<geom name="g[0-9]+"', speeds)
+        some(0.2, 'dyntype="(filter|integrator|filterexact)"', lambda: ' actearly="true"')
+        if late.random() < 0.06:
+            text = text.replace("<option ", f'<option noslip_iterations="{late.integers(1, 20)}" ', 1)
+        return re.sub('data="([^"]*)"', torque, text)
 
     def rare(self):
         if self.maybe(0.9):

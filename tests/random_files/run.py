@@ -2,7 +2,7 @@
 
     python -m tests.random_files --valid 1000 --mutated 1000 [--seed 0] [--first 0] [--json PATH] [--keep FOLDER]
 
-One line for each file that is wrong, with the command that repeats it; then how many ended how (judge.py has the
+One line for each file that is wrong, with the command that repeats it; then how many ended how (verdict.py has the
 words), and what is refused or hangs on rounding, by kind. The exit code is 1 where a file is wrong.
 
 --first: number of the first file. --json: one JSON object a file goes there; the files that it has already are not

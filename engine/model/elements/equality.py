@@ -259,7 +259,20 @@ def _tie(m, e):
         tie |= {f"body{k}": b, f"last{k}": last[b]}
         tie["diaga"] += m.body_invweight0[b, 0]
         tie["turned"] += m.body_invweight0[b, 1]
+    if _alike(m, tie["last1"], tie["last2"]):
+        tie |= {"last1": -1, "last2": -1}
     return tie | {"torquescale": data[10]}
+
+
+def _alike(m, last1, last2):
+    """Whether the same dofs move two bodies, and all of them slide: every row of a constraint between them is exactly
+    zero. MuJoCo leaves such a constraint out, and so it has no force for sensors either."""
+    dof = last1 if last1 == last2 else -1
+    alike = dof >= 0
+    while dof >= 0 and alike:
+        alike = m.jnt_type[m.dof_jntid[dof]] == c.SLIDE
+        dof = m.dof_parentid[dof]
+    return bool(alike)
 
 
 def all_ties(m):

@@ -1,0 +1,94 @@
+"""MuJoCo a little beside a state, or once more from its own solution: what of its numbers hangs on rounding."""
+
+import mujoco
+import numpy as np
+
+NUDGES, NUDGE, ROUNDING = 6, 1e-8, 1e-13
+
+FEELING = mujoco.mjtSensor.mjSENS_FORCE, mujoco.mjtSensor.mjSENS_TORQUE
+
+
+def feels_rounding(mj, data):
+    """Whether there are force or torque sensors, and an equality of frames that could move something and does not but
+    by rounding: MuJoCo leaves it out where its rows are zero to the last digit."""
+    if not np.isin(mj.sensor_type, [int(kind) for kind in FEELING]).any():
+        return False
+    rows = np.abs(data.efc_J.reshape(-1, mj.nv)[: data.ne]).max(axis=1, initial=0)
+    number = data.efc_id[: data.ne]
+    frames = (int(mujoco.mjtEq.mjEQ_CONNECT), int(mujoco.mjtEq.mjEQ_WELD))
+    for e in np.flatnonzero(data.eq_active & np.isin(mj.eq_type, frames)):
+        ends = [int(mj.eq_obj1id[e]), int(mj.eq_obj2id[e])]
+        if mj.eq_objtype[e] == int(mujoco.mjtObj.mjOBJ_SITE):
+            ends = [int(mj.site_bodyid[end]) for end in ends]
+        if rows[number == e].max(initial=0) < 1e-12 and any(turned(mj, body) for body in ends):
+            return True
+    return False
+
+
+def turned(mj, body):
+    """Whether a joint turns a body."""
+    while body > 0:
+        joints = mj.body_jntadr[body] + np.arange(mj.body_jntnum[body])
+        if (mj.jnt_type[joints] != int(mujoco.mjtJoint.mjJNT_SLIDE)).any():
+            return True
+        body = int(mj.body_parentid[body])
+    return False
+
+
+def hangs(mj, data, error, moved, held=False):
+    """Whether MuJoCo differs from itself as much: by its condition, or since it jumps near by.
+
+    moved: of MjData a little beside, which it may change, the difference from `data`.
+    """
+    by_size, rng, other = {}, np.random.default_rng(0), mujoco.MjData(mj)
+    for size in (ROUNDING, NUDGE):
+        found = []
+        for _ in range(NUDGES):
+            mujoco.mj_copyData(other, mj, data)
+            beside(mj, other, rng, size, held)
+            found.append(moved(other))
+        by_size[size] = np.max(found) if np.isfinite(found).all() else np.inf
+    return error < 1e3 * by_size[ROUNDING] or (error < 10 * by_size[NUDGE] and by_size[NUDGE] > 1e-4)
+
+
+def beside(mj, data, rng, size, held=False):
+    """Move a state a little; held: its contacts, not its place."""
+    data.qvel[:] *= 1 + size * rng.normal(size=mj.nv)
+    data.qacc_warmstart[:] = data.qacc
+    if held:
+        for k in range(data.ncon):
+            data.contact[k].dist += size * rng.normal()
+    else:
+        mujoco.mj_integratePos(mj, data.qpos, size * rng.normal(size=mj.nv), 1.0)
+
+
+def go_on(mj, data):
+    """MuJoCo's forward pass from the contacts that are there."""
+    mujoco.mj_makeConstraint(mj, data)
+    mujoco.mj_island(mj, data)
+    mujoco.mj_projectConstraint(mj, data)
+    mujoco.mj_sensorPos(mj, data)
+    for _ in range(2):  # once more from the solution
+        mujoco.mj_forwardSkip(mj, data, int(mujoco.mjtStage.mjSTAGE_POS), 0)
+        data.qacc_warmstart[:] = data.qacc
+
+
+def solved_better(mj, data, qacc):
+    """Whether MuJoCo's solver, begun at our solution, ends nearer to a minimum than it had by itself; if so, data is
+    there."""
+    before, kept = unbalanced(mj, data), mujoco.MjData(mj)
+    mujoco.mj_copyData(kept, mj, data)
+    data.qacc_warmstart[:] = qacc
+    mujoco.mj_fwdConstraint(mj, data)
+    if not unbalanced(mj, data) <= before:
+        mujoco.mj_copyData(data, mj, kept)
+        return False
+    mujoco.mj_sensorAcc(mj, data)
+    return True
+
+
+def unbalanced(mj, data):
+    """How far the acceleration is from one that its forces explain."""
+    force = np.zeros(mj.nv)
+    mujoco.mj_mulM(mj, data, force, data.qacc)
+    return np.abs(force - data.qfrc_smooth - data.qfrc_constraint).max(initial=0)

@@ -443,19 +443,19 @@ def checked(name, value, shape):
     if a.shape not in (shape, shape[1:]):
         raise ValueError(f"{name}: got shape {a.shape}, allowed: {shape} or {shape[1:]}")
     require_finite(name, a)
-    return np.broadcast_to(a, shape)
+    return a if a.shape == shape else np.broadcast_to(a, shape)
 
 
 def numbers(name, value, shape):
     """An array of the engine's precision, of any shape; what is not made of real numbers is refused."""
-    got = type(value).__name__
+    a = None
     try:
         a = np.asarray(value)
-        got = f"an array of {a.dtype}" if a.ndim else repr(value)
         if a.dtype.kind == "c":
             raise TypeError
         return a.astype(np_real(), copy=False)
     except (TypeError, ValueError):
+        got = type(value).__name__ if a is None else f"an array of {a.dtype}" if a.ndim else repr(value)
         raise ValueError(f"{name}: got {got}, allowed: real numbers of shape {shape}") from None
 
 

@@ -29,7 +29,7 @@ LAYERS = (
     ("engine.plain", "engine.compiler"),
     ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
     ("engine.compiler.backend", "engine.compiler.columns"),
-    ("engine.compiler.features", "engine.compiler.session"),
+    ("engine.compiler.direct", "engine.compiler.features", "engine.compiler.session"),
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
     ("engine.arrays", "engine.named", "engine.quantities", "engine.state"),
@@ -71,7 +71,8 @@ KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.sensing",
     "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized", "engine.records",
     "engine.step", "engine.kernels", "engine.com_based", "engine.guard", "engine.objectives",
-    *(f"engine.compiler.{n}" for n in ("columns", "inlined", "launch", "session", "stages", "tracing", "variant")),
+    *(f"engine.compiler.{n}" for n in ("columns", "direct", "inlined", "launch", "session", "stages", "tracing")),
+    "engine.compiler.variant",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),
@@ -92,7 +93,7 @@ THIRD_PARTY = {
     "torch": ({"engine.torch"}, set()),
 }
 # who may touch taichi.lang
-INTERNALS = {f"engine.compiler.{name}" for name in ("columns", "launch", "session", "stages", "tracing")}
+INTERNALS = {f"engine.compiler.{name}" for name in ("columns", "direct", "launch", "session", "stages", "tracing")}
 
 
 def module_of(path):

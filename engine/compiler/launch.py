@@ -1,8 +1,9 @@
 """Bound kernel launches: compile a kernel once, bind its buffers once, then launch with nothing but new integers.
 
 Taichi's own call path costs tens of microseconds. A launch context, made once, takes a few: 0.4 us for each array, of
-which there are two for a pack (arrays.Pack) and a table of where the packs' buffers begin. With session.py, tracing.py
-and stages.py, one of the files that touch Taichi's internals.
+which there are two for a pack (arrays.Pack) and a table of where the packs' buffers begin. Where direct.py knows how,
+later launches call the kernel itself. With these, session.py, tracing.py and stages.py, one of the files that touch
+Taichi's internals.
 """
 
 import gc
@@ -12,6 +13,7 @@ import taichi as ti
 from taichi.lang import impl
 
 from engine.compiler.backend import PLAIN, np_real, settings
+from engine.compiler.direct import function_of
 from engine.compiler.inlined import inlined
 from engine.compiler.memory import zeros
 from engine.compiler.session import adopted, entered, ready_to_compile, require_compiler, session
@@ -72,6 +74,7 @@ class BoundKernel:
         blocks += others
         self.blocks = blocks  # alive as long as they are bound
         self.first, self.nints, self.ints = len(blocks), nints, None
+        self.call = None  # the kernel itself, where direct.py knows it
         self.waits = settings().arch != "cpu"
 
     def _bind(self):
@@ -81,12 +84,12 @@ class BoundKernel:
         self.context = traced.make_launch_context()
         for at, a in enumerate(self.blocks):
             self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
-        self.ints = None
+        self.ints = self.call = None
 
     def launch(self, *ints):
         if self.program is impl.pytaichi.prog:
-            if self.ints == ints and not self.waits:
-                self.program.launch_kernel(self.data, self.context)
+            if self.ints == ints and self.call:
+                self.call(self.argument)
             else:
                 self._launch(ints)
             return
@@ -96,12 +99,17 @@ class BoundKernel:
             self._bind()
             self.program = now.program
             self._launch(ints)
+            if not self.waits:
+                self.call, self.argument = function_of(self.program, self.data, self.context) or (None, None)
 
     def _launch(self, ints):
         if self.ints != ints:  # half a microsecond each
             for i, value in enumerate(ints, self.first):
                 self.context.set_arg_int((i,), value)
             self.ints = ints
+        if self.call:
+            self.call(self.argument)
+            return
         self.program.launch_kernel(self.data, self.context)
         if self.waits:  # NumPy reads the arrays without asking whether a device has finished with them
             self.program.synchronize()

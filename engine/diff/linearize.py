@@ -3,13 +3,14 @@
 Several steps are a product of theirs.
 """
 
+import sys
 from copy import deepcopy
 
 import numpy as np
 
 from engine import schema as s
 from engine.arrays import Pack, join, state_of
-from engine.compiler.backend import np_real
+from engine.compiler.backend import np_real, settings
 from engine.compiler.memory import copy
 from engine.diff.budget import adjoint_elements
 from engine.diff.forward_only import require_gradient
@@ -22,7 +23,8 @@ from engine.model.tendons import is_spatial
 from engine.simulator import Simulator, whole
 
 COST = 6  # of a step with its derivatives, in steps, roughly
-SPARE = 1 << 15  # numbers of A that are allocated at a time, or those of one call
+SPARE = 1 << 15  # numbers of A and B that are allocated at a time, or those of one call
+HANDED = 2  # places for A and B that are handed out: a caller often holds the last ones while it asks for the next
 
 
 def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -86,10 +88,13 @@ class Linearizer:
             self.sim.model_pack["dims"][s.start("m", asked)] = 0
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8
-        count = {**sim.sizes, "sides": 12, "nstate2": n * n, "nstatenu": n * m.nu}
+        size = Place.size(sim.worlds, n, m.nu)
+        handed = HANDED if settings().arch == "cpu" and HANDED * size <= SPARE else 0
+        count = {**sim.sizes, "sides": 12, "nstate2": (handed + 1) * size, "nstatenu": 0}
         count["nlinturn"] = m.nv if count["nrolling"] else 0
         count["nlinear"] = row * m.nv * (4 if m.opt.integrator == RK4 else 2)
-        linear = Pack("linear", {b.name: sim.worlds * count[b.count] * b.width for b in s.LINEAR})
+        worlds = dict.fromkeys((b.name for b in s.LINEAR), sim.worlds) | {"lin_A": 1}
+        linear = Pack("linear", {b.name: worlds[b.name] * count[b.count] * b.width for b in s.LINEAR})
         adjoint = Pack("adjoint", adjoint_elements(sim, 1, 1))
         packs = [self.sim.model_pack, self.sim.pack, adjoint, linear]
         join(packs)
@@ -97,11 +102,10 @@ class Linearizer:
         self.sim._derive()
         self.parameters = self.instead = None
         self.kernel = WorldsKernel(self.sim, LINEARIZE, packs)
-        # A and B lie one behind the other, and are handed out by one copy of both
-        self.sizes, first = (sim.worlds, n, m.nu), linear.starts["lin_A"]
-        self.second = linear.starts["lin_B"] - first
-        self.found = linear.blocks["real"][first : first + self.second + sim.worlds * n * m.nu]
-        self.A, self.B = (x[0] for x in self._parts(self.found[None]))
+        self.linear, self.sizes = linear, (sim.worlds, n, m.nu)
+        first = linear.starts["lin_A"]
+        self.own, *self.handed = (Place(linear, first + k * size, *self.sizes) for k in range(handed + 1))
+        self.place = None
         self.states = state_of(self.sim.pack), state_of(sim.pack)
         self.spare = []
 
@@ -118,31 +122,82 @@ class Linearizer:
         if self.instead is not None:
             return self.instead(sim, frame_skip)
         copy(*self.states)
-        self._step()
+        place = self.own
+        if frame_skip == 1:
+            for other in self.handed:
+                if other.is_free():
+                    place = other
+                    break
+        self._step(place)
+        if place is not self.own:
+            return place.A[...], place.B[...]
         both, A, B = self._room()
-        both[...] = self.found
+        both[...] = place.both
         for _ in range(frame_skip - 1):
-            self._step()
-            A, B = self.A @ A, self.A @ B + self.B
+            self._step(place)
+            A, B = place.A @ A, place.A @ B + place.B
         return A, B
 
     def _room(self):
         """Memory for A and B, and both in it; made by the dozen, since to allocate takes longer than to fill it."""
         if not self.spare:
-            n = min(max(SPARE // self.found.size, 1), 16)
-            memory = np.empty((n, self.found.size), self.found.dtype)
-            self.spare = list(zip(memory, *self._parts(memory), strict=True))
+            size = self.own.both.size
+            memory = np.empty((min(max(SPARE // size, 1), 16), size), np_real())
+            self.spare = [(both, *parts(both, *self.sizes)) for both in memory]
         return self.spare.pop()
 
-    def _parts(self, memory):
-        """A and B in rows of memory that hold both."""
-        (worlds, n, nu), rows = self.sizes, len(memory)
-        A, B = memory[:, : worlds * n * n], memory[:, self.second : self.second + worlds * n * nu]
-        return A.reshape(rows, worlds, n, n), B.reshape(rows, worlds, n, nu)
-
-    def _step(self):
+    def _step(self, place):
+        if place is not self.place:
+            place.use()
+            self.place = place
         self.kernel.once(COST)
         self.sim.raise_status(self.sim.data)
+
+
+class Place:
+    """Where the kernel puts A and B. It may be handed out without a copy: while an array of it is held, by whomever,
+    its memory is not used again."""
+
+    def __init__(self, linear, at, *sizes):
+        self.linear, self.at = linear, at
+        memory = linear.blocks["real"][at : at + self.size(*sizes)]
+        self.both = np.asarray(Owner(memory))  # arrays of it refer to this one
+        self.A, self.B = parts(self.both, *sizes)
+        self.alone = sys.getrefcount(self.both)
+
+    @staticmethod
+    def size(worlds, n, nu):
+        """Numbers of a place."""
+        return aligned(worlds * n * n) + aligned(worlds * n * nu)
+
+    def is_free(self):
+        """Does nobody hold an array of it?"""
+        return sys.getrefcount(self.both) == self.alone
+
+    def use(self):
+        """The next launches put A and B here."""
+        second = self.at + aligned(self.A.size)
+        for name, at in (("lin_A", self.at), ("lin_B", second)):
+            self.linear.starts[name] = self.linear.table[s.NUMBERS["l", name]] = at
+
+
+class Owner:
+    """Memory of an array, as NumPy takes it from anybody: arrays made of it do not refer to that one."""
+
+    def __init__(self, memory):
+        self.memory, self.__array_interface__ = memory, memory.__array_interface__
+
+
+def aligned(size):
+    """Numbers, rounded up to whole cache lines."""
+    return -(-size // 16) * 16
+
+
+def parts(memory, worlds, n, nu):
+    """A and B in memory of a place's size."""
+    second = aligned(worlds * n * n)
+    A, B = memory[: worlds * n * n], memory[second : second + worlds * n * nu]
+    return A.reshape(worlds, n, n), B.reshape(worlds, n, nu)
 
 
 class AdjointRows:

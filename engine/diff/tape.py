@@ -417,7 +417,8 @@ class Tape:
             raise StaleTapeError(f"{what_for}: this tape has no finished rollout; call rollout first")
         now = {"theta": self.sim.model_pack["theta"], "params": self._program.current_params()}
         for name, what in (("theta", "a parameter of the model"), ("params", "a parameter of the controller")):
-            if not np.array_equal(self._start[name], now[name]):
+            then = self._start[name]
+            if then.tobytes() != now[name].tobytes() and not np.array_equal(then, now[name]):
                 raise StaleTapeError(f"{what_for}: {what} changed since the rollout; call rollout again")
 
     def _cotangent(self, name, value):

@@ -76,26 +76,62 @@ def add_to_row(m: ti.template(), l: ti.template(), y: ti.i32, a: real, x: ti.i32
 
 
 @ti.func
+def add_four_to_row(m: ti.template(), l: ti.template(), y: ti.i32, a: ti.template(), x: ti.template()):
+    """The row that begins at strip y gains a[s] times the one at x[s] for s = 0 .. 3: it is read and written once."""
+    for q in range(row_strips(m)):
+        i = strip_at(m, y + q)
+        j = ti.Vector([strip_at(m, x[s] + q) for s in range(4)])
+        for f in ti.static((0, 4)):
+            b = ti.Vector([l.lin_rows[i + f + c] for c in range(4)])
+            for s in ti.static(range(4)):
+                for c in ti.static(range(4)):
+                    b[c] = b[c] + a[s] * l.lin_rows[j[s] + f + c]
+            for c in ti.static(range(4)):
+                l.lin_rows[i + f + c] = b[c]
+
+
+@ti.func
 def solve_rows(m: ti.template(), l: ti.template(), A: ti.template(), o: ti.i32, t: ti.template(), to: ti.i32,
                first: ti.i32):  # fmt: skip
     """The rows from strip `first` on become (L^T D L)^-1 times them: factor.solve for all their columns."""
     n = m.nv
     ns = row_strips(m)
-    for kk in range(n):
-        k = n - 1 - kk
-        e = o + 4 * t.tree_row[to + k] + t.tree_depth[to + k]
-        i = t.tree_parent[to + k]
+    k = n - 1
+    while k >= 0:
+        # rows k, k - 1, .. of a run, four at most, which have the same ancestors beyond it
+        number = ti.min(k - t.tree_run[to + k] + 1, 4)
+        for s in range(number - 1):
+            e = o + 4 * t.tree_row[to + k - s] + t.tree_depth[to + k - s]
+            for r in range(s + 1, number):
+                add_to_row(m, l, first + (k - r) * ns, -A[e - r + s], first + (k - s) * ns)
+        i = t.tree_parent[to + k - number + 1]
+        if i >= 0:
+            x = ti.Vector([first + ti.max(k - s, k - number + 1) * ns for s in range(4)])
+            e = ti.Vector([o + 4 * t.tree_row[to + ti.max(k - s, k - number + 1)] for s in range(4)])
+            while i >= 0:
+                p = t.tree_depth[to + i]
+                # without a row there is no share of it
+                a = ti.Vector([-A[e[s] + p] * ti.cast(s < number, real) for s in range(4)])
+                add_four_to_row(m, l, first + i * ns, a, x)
+                i = t.tree_parent[to + i]
+        k = k - number
+    for j in range(n):
+        e = o + 4 * t.tree_row[to + j] + t.tree_depth[to + j]
+        scale_row(m, l, first + j * ns, A[e])
+        i = t.tree_parent[to + j]
+        left = t.tree_depth[to + j]
+        while left >= 4:
+            x = ti.Vector([i, 0, 0, 0])
+            for s in ti.static(range(1, 4)):
+                x[s] = t.tree_parent[to + x[s - 1]]
+            i = t.tree_parent[to + x[3]]
+            e = e - 4
+            a = ti.Vector([-A[e + 3 - s] for s in range(4)])
+            add_four_to_row(m, l, first + j * ns, a, first + ns * x)
+            left = left - 4
         while i >= 0:
             e = e - 1
-            add_to_row(m, l, first + i * ns, -A[e], first + k * ns)
-            i = t.tree_parent[to + i]
-    for k in range(n):
-        e = o + 4 * t.tree_row[to + k] + t.tree_depth[to + k]
-        scale_row(m, l, first + k * ns, A[e])
-        i = t.tree_parent[to + k]
-        while i >= 0:
-            e = e - 1
-            add_to_row(m, l, first + k * ns, -A[e], first + i * ns)
+            add_to_row(m, l, first + j * ns, -A[e], first + i * ns)
             i = t.tree_parent[to + i]
 
 

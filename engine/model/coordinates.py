@@ -14,7 +14,8 @@ import numpy as np
 from .constants import BALL, FREE
 
 SCALAR, QUATERNION = range(2)
-CYCLE = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+# Of a quaternion (w, x, y, z): the vector's entries stand together, so do those after each, and those after these.
+ROLLED = np.array([0, 1, 2, 3, 1, 2])
 
 
 class Coordinate(NamedTuple):
@@ -43,6 +44,22 @@ def _coordinates(*joints):
             q, v = q + 3, v + 3
         found.append(Coordinate(QUATERNION if kind in (FREE, BALL) else SCALAR, q, v, j))
     return tuple(found)
+
+
+def stretches(model):
+    """The same with neighbouring scalars together: (kind, qposadr, dofadr, number of entries of qpos)."""
+    return _stretches(coordinates(model))
+
+
+@functools.lru_cache(maxsize=64)
+def _stretches(found):
+    joined = []
+    for kind, q, v, _ in found:
+        if kind == SCALAR and joined and joined[-1][0] == SCALAR:
+            joined[-1][3] += 1
+        else:
+            joined.append([kind, q, v, 1 if kind == SCALAR else 4])
+    return joined
 
 
 def quaternions(model):
@@ -106,26 +123,25 @@ def tangent_along(model, qpos, dot):
 def qpos_to_tangent(model, qpos, bar, out=None):
     """Cotangents of qpos in its own coordinates (..., nq) to the tangent space: 1/2 Im(q* q_bar) for quaternions."""
     out = np.empty((*bar.shape[:-1], model.nv), bar.dtype) if out is None else out
-    for kind, qa, va, _ in coordinates(model):
+    for kind, qa, va, n in stretches(model):
         if kind == QUATERNION:
-            q, b = qpos[..., qa : qa + 4], bar[..., qa : qa + 4]
-            u, x = q[..., 1:], b[..., 1:]
-            for i, j, k in CYCLE:
-                turn = u[..., j] * x[..., k] - u[..., k] * x[..., j]
-                out[..., va + i] = 0.5 * (q[..., 0] * x[..., i] - b[..., 0] * u[..., i] - turn)
+            q, b = _rolled(qpos[..., qa : qa + 4]), _rolled(bar[..., qa : qa + 4])
+            turn = q[2:5] * b[3:6] - q[3:6] * b[2:5]
+            found = 0.5 * (q[0] * b[1:4] - b[0] * q[1:4] - turn)
+            out[..., va : va + 3] = found.T.reshape(*bar.shape[:-1], 3)
         else:
-            out[..., va] = bar[..., qa]
+            out[..., va : va + n] = bar[..., qa : qa + n]
     return out
 
 
 def tangent_to_qpos(model, qpos, bar, out=None):
     """Gradients in the tangent space to qpos' own coordinates (..., nq): 2 q (0, bar) / |q|^2 for quaternions."""
     out = np.empty((*bar.shape[:-1], model.nq), bar.dtype) if out is None else out
-    for kind, qa, va, _ in coordinates(model):
+    for kind, qa, va, n in stretches(model):
         if kind == QUATERNION:
             quat_gradient(qpos[..., qa : qa + 4], bar[..., va : va + 3], out[..., qa : qa + 4])
         else:
-            out[..., qa] = bar[..., va]
+            out[..., qa : qa + n] = bar[..., va : va + n]
     return out
 
 
@@ -133,12 +149,31 @@ def quat_gradient(quat, bar, out=None):
     """The gradient by a turn about the own axes, bar (..., 3), to that by a quaternion of any length, (..., 4), which
     counts normalised: 2 q (0, bar) / |q|^2."""
     out = np.empty(quat.shape, bar.dtype) if out is None else out
-    n2, u = (quat * quat).sum(-1), quat[..., 1:]
-    out[..., 0] = -2 * (u * bar).sum(-1) / n2
-    for i, j, k in CYCLE:
-        turn = u[..., j] * bar[..., k] - u[..., k] * bar[..., j]
-        out[..., 1 + i] = 2 * (quat[..., 0] * bar[..., i] + turn) / n2
+    if isinstance(quat, np.ndarray) and quat.dtype == bar.dtype == float and quat.size == 4:
+        entries = quat.ravel().tolist()
+        if any(entries):  # in Python's own numbers: the same bits in a tenth of the time
+            out[...] = _gradient(entries, bar.ravel().tolist())
+            return out
+    found = _gradient([quat[..., k] for k in range(4)], [bar[..., k] for k in range(3)])
+    for k in range(4):
+        out[..., k] = found[k]
     return out
+
+
+def _gradient(quat, bar):
+    """quat_gradient of the components."""
+    (w, x, y, z), (a, b, c) = quat, bar
+    n2 = w * w + x * x + y * y + z * z
+    return (
+        -2 * (x * a + y * b + z * c) / n2, 2 * (w * a + (y * c - z * b)) / n2, 2 * (w * b + (z * a - x * c)) / n2,
+        2 * (w * c + (x * b - y * a)) / n2,
+    )  # fmt: skip
+
+
+def _rolled(quat):
+    """Quaternions (..., 4) as rows of numbers in the order ROLLED: few operations on rows, not many on short ones."""
+    rows = quat.reshape(-1, 4).T
+    return rows.take(ROLLED, 0) if isinstance(rows, np.ndarray) else rows[ROLLED]
 
 
 def _turned(quat, rotvec):

@@ -247,6 +247,31 @@ def test_inertia_of_a_path_that_comes_later():
     np.testing.assert_allclose(after, heavy.linearize()[0], rtol=1e-9, atol=1e-9)
 
 
+def test_what_is_held_stays(ant):
+    """A and B are handed out where the kernel puts them, which happens there again only when nobody holds them."""
+    sim, rows = ant
+    sim.reset()
+    put(sim, rows)
+    places = sim._linearization.handed
+    kept = []
+    for k in range(4):
+        sim.data.qvel[:, 7] = 0.1 * k
+        A, B = sim.linearize()
+        fresh = sim.linearize(frame_skip=1)  # while those are held
+        assert np.array_equal(A, fresh[0]) and not np.shares_memory(A, fresh[0])
+        part = [A[1, 2:5], B.T, memoryview(A[0])][k % 3]  # a part of them keeps both
+        kept.append((part, np.array(part)))
+        inside = [any(np.shares_memory(x, p.A) or np.shares_memory(x, p.B) for p in places) for x in (A, B)]
+        assert inside == [k < len(places)] * 2  # then their memory is their own
+        del A, B, fresh
+    assert all(np.array_equal(part, copy) for part, copy in kept)
+    assert not np.array_equal(kept[0][1], kept[3][1][:3])
+    del kept, part
+    A, _ = sim.linearize()
+    assert np.shares_memory(A, places[0].A)
+    assert np.array_equal(A, engine.linearize(sim)[0])
+
+
 def test_mistakes_are_named(ant):
     sim, _ = ant
     with pytest.raises(ValueError, match="frame_skip: got 0"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.box_qp import guessed, newton
+from controllers.backward import backward_pass
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
@@ -71,7 +71,8 @@ class ILQR(Method):
         self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
         self.quadratic = Quadratic(m, objective, steps)
         self.feedback = {n: LinearFeedback(m, self.K, limits=self.limits).spread(n) for n in self.tapes}
-        self.trajectory = None
+        self.backward = backward_pass(steps, *self.K.shape[:0:-1])
+        self.trajectory, self.bars = None, (None, None)  # the objective's cotangents, and where
         super().__init__(Ledger(self.controls))
 
     @property
@@ -89,6 +90,7 @@ class ILQR(Method):
     def aim_at(self, objective: Any) -> Any:
         """Minimise this from now on."""
         self.objective = self.quadratic.objective = objective
+        self.bars = None, None
 
     def rollout(self, others: Any = None) -> Any:
         """The rollout of the present controls: sets `trajectory` and `cost`.
@@ -110,7 +112,8 @@ class ILQR(Method):
         work = T * (2 * m.nv + m.na) * self.frame_skip
         self.problem.counter.steps += work
         self.problem.counter.reversed += work
-        expansion = self.quadratic.expand(self.trajectory)
+        known = self.bars[1] if self.bars[0] is self.trajectory else None
+        expansion = self.quadratic.expansion(self.trajectory, known)
         before, taken = self.cost, False
         while not taken and self.mu < MU_MAX:
             plan = self._backward(A, B, expansion)
@@ -135,42 +138,7 @@ class ILQR(Method):
 
     def _backward(self, A, B, expansion):
         """(k, K, expected change for a full step) or None where a control Hessian is not positive definite."""
-        lx, lu, lxx, luu, lux = expansion
-        T, nu, nx = self.steps, self.model.nu, A.shape[1]
-        k, K = np.zeros((T, nu)), np.zeros_like(self.K)
-        # x and u together: of all that is quadratic one product, of all that is solved one call; what needs no order
-        # is done for all steps at once, since a call of NumPy takes longer than its work
-        F, slope = np.concatenate([A, B], axis=2), np.concatenate([lx[:T], lu], axis=1)
-        curve = np.zeros((T, nx + nu, nx + nu))
-        curve[:, :nx, :nx], curve[:, nx:, :nx], curve[:, nx:, nx:] = lxx[:T], lux, luu
-        stiffer = self.mu * (np.swapaxes(B, 1, 2) @ F)
-        stiffer[:, np.arange(nu), nx + np.arange(nu)] += 1e-9
-        lo, hi = self.lo - self.controls, self.hi - self.controls
-        limited = bool(np.isfinite(lo).any() or np.isfinite(hi).any())
-        H, Qu, curved = np.empty((T, nu, nx + nu)), np.empty((T, nu)), np.empty((T, nu))
-        wanted, side = np.empty((nu, 1 + nx)), np.zeros(nu, int)
-        Vx, V = lx[T], lxx[T]
-        try:
-            for t in range(T - 1, -1, -1):
-                f = F[t]
-                g, Q = slope[t] + Vx @ f, curve[t] + f.T @ (V @ f)
-                gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
-                Huu = np.add(Q[nx:], stiffer[t], out=H[t])[:, nx:]
-                wanted[:, 0], wanted[:, 1:] = gu, H[t, :, :nx]
-                if limited:
-                    u, gains, side = _held(Huu, wanted, lo[t], hi[t], side, k[min(t + 1, T - 1)])
-                else:
-                    found = -np.linalg.solve(Huu, wanted)
-                    u, gains = found[:, 0], found[:, 1:]
-                k[t], K[t], Qu[t] = u, gains, gu
-                curved[t] = b = Quu @ u
-                Vx = g[:nx] + (b + gu) @ gains + u @ Qux
-                both = Qux.T @ gains
-                V = Q[:nx, :nx] + gains.T @ (Quu @ gains) + (both + both.T)
-            np.linalg.cholesky(H[:, :, nx:])
-        except np.linalg.LinAlgError:
-            return None
-        return k, K, np.array([np.vdot(k, Qu), 0.5 * np.vdot(k, curved)])
+        return self.backward(A, B, *expansion, self.controls, self.lo, self.hi, self.mu)
 
     def _line_search(self, k, K, expected):
         """Take the full step if it gains enough of what was expected, else the best of all that gain something."""
@@ -181,7 +149,7 @@ class ILQR(Method):
             cost = np.where((gain > share * np.maximum(promised[:n], 0.0)) & (gain > 0), cost, np.inf)
             i = int(np.argmin(cost))
             if np.isfinite(cost[i]):
-                self.K = K
+                self.K = K.copy()
                 self._take(i, cost)
                 return True
         return False
@@ -192,6 +160,7 @@ class ILQR(Method):
         arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
         self.trajectory = type(t)(arrays, t.times[:, i : i + 1])
         self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
+        self.bars = self.trajectory, {n: bar[:, i : i + 1] for n, bar in self.tried.items()}
         if self.measure is not None:
             self.problem.measured = self.measure(self.trajectory)
 
@@ -218,7 +187,8 @@ class ILQR(Method):
                     f.params[lost] = f.params[np.flatnonzero(~lost)[-1]]  # the shortest step that still runs
                 continue
             self.problem.counter.steps += worlds * self.steps * self.frame_skip
-            return np.where(lost, np.inf, self.objective(trajectory)[0])
+            cost, self.tried = self.objective(trajectory)
+            return np.where(lost, np.inf, cost)
         return np.full(worlds, np.inf)
 
     def load_state(self, state: Any) -> None:
@@ -230,20 +200,3 @@ class ILQR(Method):
             self.problem.counter.steps = counted
         return self
 
-
-def _held(H, wanted, lo, hi, side, guess):
-    """(u, gains, which limits hold); side: those that did a step later."""
-    if not side.any():
-        found = -np.linalg.solve(H, wanted)
-        u = found[:, 0]
-        if not ((u < lo) | (u > hi)).any():
-            return u, found[:, 1:], side
-    found = guessed(H, wanted, lo, hi, side)
-    if found is not None:
-        return found
-    np.linalg.cholesky(H)
-    u, free = newton(H, wanted[:, 0], lo, hi, guess)
-    gains = np.zeros((len(H), wanted.shape[1] - 1))
-    if free.any():
-        gains[free] = -np.linalg.solve(H[np.ix_(free, free)], wanted[free, 1:])
-    return u, gains, np.where(free, 0, np.where(u <= lo, -1, 1))

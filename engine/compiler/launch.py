@@ -69,6 +69,7 @@ class BoundKernel:
                     blocks.append(block)
         if PLAIN and (made := inlined(kernel, tuple(letters[p.name] for p in packs))):
             self.kernel, blocks = made, [pack[b.name] for pack in packs for b in PACKS[pack.name]]
+        self.own = len(blocks)
         blocks += others
         self.blocks = blocks  # alive as long as they are bound
         self.first, self.nints, self.ints = len(blocks), nints, None
@@ -79,9 +80,19 @@ class BoundKernel:
         with variant(self.kernel, self.packs) as kernel:
             traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
         self.context = traced.make_launch_context()
-        for at, a in enumerate(self.blocks):
-            self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
+        for at in range(len(self.blocks)):
+            self._point(at)
         self.ints = None
+
+    def _point(self, at):
+        a = self.blocks[at]
+        self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
+
+    def give(self, at, array):
+        """From the next launch on a contiguous array, of any size, in the place of others[at]."""
+        self.blocks[self.own + at] = array.reshape(-1)
+        if self.program is impl.pytaichi.prog:
+            self._point(self.own + at)
 
     def launch(self, *ints):
         if self.program is impl.pytaichi.prog:

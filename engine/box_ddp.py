@@ -26,43 +26,102 @@ from engine.math.types import real
 GUESSES = 6  # of the limits that hold (primal-dual active set), before Newton's steps
 NEWTON, ARMIJO, SHORTER, LEAST = 100, 0.1, 0.6, 1e-20
 FAR = 1e30  # where there is no limit
-LEAD = 8  # rows that are added at a time
+
+
+class Exit:
+    """What loops of a function with an `m` ask for (compiler/tracing.py), so that LLVM leaves them as they are."""
+
+    _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
+
+    def __init__(self, dims):
+        self.dims = dims
 
 
 @ti.func
-def add_some(x: ti.template(), y: ti.i32, a: ti.template(), z: ti.i32, ld: ti.i32, blocks: ti.i32, n: ti.template()):
-    """The blocks from x[y] on gain n rows, ld apart from x[z] on, times a[0], ..., a[n - 1]."""
+def add_four(m: ti.template(), x: ti.template(), y: ti.i32, further: ti.i32, a: ti.template(), b: ti.template(),
+             z: ti.i32, lz: ti.i32, blocks: ti.i32):  # fmt: skip
+    """Two rows, at x[y] and `further` on, gain four rows of x[z], lz apart, times a and times b: what is read of these
+    serves both."""
     for q in range(blocks):
         i = four_at(y + 4 * q)
-        b = ti.Vector([x[i + c] for c in range(4)])
-        for s in ti.static(range(n)):
-            j = four_at(z + s * ld + 4 * q)
+        j = four_at(y + further + 4 * q)
+        g = ti.Vector([x[i + c] for c in range(4)])
+        h = ti.Vector([x[j + c] for c in range(4)])
+        for s in ti.static(range(4)):
+            k = four_at(z + s * lz + 4 * q)
             for c in ti.static(range(4)):
-                b[c] = b[c] + a[s] * x[j + c]
+                g[c] = g[c] + a[s] * x[k + c]
+                h[c] = h[c] + b[s] * x[k + c]
         for c in ti.static(range(4)):
-            x[i + c] = b[c]
+            x[i + c] = g[c]
+        for c in ti.static(range(4)):
+            x[j + c] = h[c]
 
 
 @ti.func
-def add_rows(x: ti.template(), y: ti.i32, scale: real, w: ti.i32, step: ti.i32, z: ti.i32, ld: ti.i32, count: ti.i32,
-             blocks: ti.i32):  # fmt: skip
-    """x[y:] += scale times the sum of x[w + k step] x[z + k ld:], k < count, in blocks."""
-    for p in range(count >> 3):
-        k = 8 * p
-        a = ti.Vector([scale * x[w + (k + s) * step] for s in range(LEAD)])
-        add_some(x, y, a, z + k * ld, ld, blocks, LEAD)
-    for _ in range((count & 7) >> 2):
-        k = count >> 3 << 3
-        a = ti.Vector([scale * x[w + (k + s) * step] for s in range(4)])
-        add_some(x, y, a, z + k * ld, ld, blocks, 4)
-    for p in range(count & 3):
-        k = (count >> 2 << 2) + p
-        a = ti.Vector([scale * x[w + k * step]])
-        add_some(x, y, a, z + k * ld, ld, blocks, 1)
+def add_some(m: ti.template(), x: ti.template(), y: ti.i32, a: ti.template(), z: ti.i32, lz: ti.i32, blocks: ti.i32,
+             n: ti.template()):  # fmt: skip
+    """One row, at x[y], gains n rows times a."""
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        g = ti.Vector([x[i + c] for c in range(4)])
+        for s in ti.static(range(n)):
+            k = four_at(z + s * lz + 4 * q)
+            for c in ti.static(range(4)):
+                g[c] = g[c] + a[s] * x[k + c]
+        for c in ti.static(range(4)):
+            x[i + c] = g[c]
 
 
 @ti.func
-def put_row(x: ti.template(), y: ti.i32, z: ti.i32, blocks: ti.i32):
+def gain(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
+         by_term: ti.i32, z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    for p in range((rows + 1) >> 1):
+        row = y + 2 * p * ly
+        both = ti.min(rows - 2 * p, 2)
+        wide = blocks
+        if blocks == 0:
+            wide = (p >> 1) + 1
+        for e in range(terms >> 2):
+            i = w + 2 * p * by_row + 4 * e * by_term
+            k = z + 4 * e * lz
+            a = ti.Vector([scale * x[i + s * by_term] for s in range(4)])
+            if both == 2:
+                b = ti.Vector([scale * x[i + by_row + s * by_term] for s in range(4)])
+                add_four(m, x, row, ly, a, b, k, lz, wide)
+            else:
+                add_some(m, x, row, a, k, lz, wide, 4)
+        for e in range(both):
+            for k in range(terms >> 2 << 2, terms):
+                a = ti.Vector([scale * x[w + (2 * p + e) * by_row + k * by_term]])
+                add_some(m, x, row + e * ly, a, z + k * lz, lz, wide, 1)
+
+
+@ti.real_func
+def gain_core(table: INTS, x: REALS, y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32, by_term: ti.i32,
+              z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    gain(Exit(table), x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.real_func
+def gain_body(table: INTS, x: REALS, y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32, by_term: ti.i32,
+              z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    gain_core(table, x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.func
+def add_product(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
+                by_term: ti.i32, z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    """Row i at x[y + i ly], of so many blocks, gains scale times the sum of x[w + i by_row + k by_term] times row k at
+    x[z + k lz]. No blocks: of a square matrix those up to the diagonal.
+
+    A function of its own within another, as stages are (COMPILER.md): the array's address then lives in a register.
+    """
+    gain_body(m.dims, x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.func
+def put_row(m: ti.template(), x: ti.template(), y: ti.i32, z: ti.i32, blocks: ti.i32):
     for q in range(blocks):
         i = four_at(y + 4 * q)
         j = four_at(z + 4 * q)
@@ -71,7 +130,7 @@ def put_row(x: ti.template(), y: ti.i32, z: ti.i32, blocks: ti.i32):
 
 
 @ti.func
-def clear_row(x: ti.template(), y: ti.i32, blocks: ti.i32):
+def clear_row(m: ti.template(), x: ti.template(), y: ti.i32, blocks: ti.i32):
     for q in range(blocks):
         i = four_at(y + 4 * q)
         for c in ti.static(range(4)):
@@ -79,7 +138,7 @@ def clear_row(x: ti.template(), y: ti.i32, blocks: ti.i32):
 
 
 @ti.func
-def scale_row(x: ti.template(), y: ti.i32, a: real, blocks: ti.i32):
+def scale_row(m: ti.template(), x: ti.template(), y: ti.i32, a: real, blocks: ti.i32):
     for q in range(blocks):
         i = four_at(y + 4 * q)
         for c in ti.static(range(4)):
@@ -87,90 +146,88 @@ def scale_row(x: ti.template(), y: ti.i32, a: real, blocks: ti.i32):
 
 
 @ti.func
-def product(x: ti.template(), h: ti.i32, lu: ti.i32, i: ti.i32, v: ti.i32, n: ti.i32):
-    """Row i of the matrix at h times the vector at v."""
-    s = real(0.0)
-    for j in range(n):
-        s = s + x[h + i * lu + j] * x[v + j]
-    return s
-
-
-@ti.func
-def factor_free(x: ti.template(), held: ti.template(), o: ti.i32, l: ti.i32, h: ti.i32, lu: ti.i32, n: ti.i32):
-    """L L' = H, in which the rows and columns that held[o:] holds are those of the identity; 1 where that is positive
-    definite. The diagonal becomes 1 / L_ii."""
+def factor_free(m: ti.template(), x: ti.template(), held: ti.template(), o: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32,
+                n: ti.i32):  # fmt: skip
+    """L'L = H, L upper triangular, in which the rows and columns that held[o:] holds are those of the identity; 1 where
+    that is positive definite. The diagonal becomes 1 / L_ii."""
     good = 1
     for i in range(n):
-        for j in range(i + 1):
-            s = ti.cast(i == j, real)
+        row = L + i * lu
+        for j in range(i, n):
+            a = ti.cast(i == j, real)
             if held[o + i] == 0 and held[o + j] == 0:
-                s = x[h + i * lu + j]
-                for p in range(j):
-                    s = s - x[l + i * lu + p] * x[l + j * lu + p]
-            if i == j:
-                if s <= 0.0:
-                    good = 0
-                    s = 1.0
-                x[l + i * lu + i] = 1.0 / ti.sqrt(s)
-            else:
-                x[l + i * lu + j] = s * x[l + j * lu + j]
+                a = x[H + i * lu + j]
+            x[row + j] = a
+        first = i >> 2 << 2
+        add_product(m, x, row + first, 0, -1.0, L + i, 0, lu, L + first, lu, 1, i, (lu - first) >> 2)
+        a = x[row + i]
+        if a <= 0.0:
+            good = 0
+            a = 1.0
+        a = 1.0 / ti.sqrt(a)
+        scale_row(m, x, row + first, a, (lu - first) >> 2)
+        x[row + i] = a
     return good
 
 
 @ti.func
-def solve_free(x: ti.template(), l: ti.i32, lu: ti.i32, v: ti.i32, n: ti.i32):
-    """The vector at v becomes (L L')^-1 times itself."""
+def solve_free(m: ti.template(), x: ti.template(), L: ti.i32, lu: ti.i32, v: ti.i32, n: ti.i32):
+    """The vector at v becomes (L'L)^-1 times itself. (Sums that are stored each time LLVM leaves as they are.)"""
     for i in range(n):
-        s = x[v + i]
         for j in range(i):
-            s = s - x[l + i * lu + j] * x[v + j]
-        x[v + i] = s * x[l + i * lu + i]
+            x[v + i] = x[v + i] - x[L + j * lu + i] * x[v + j]
+        x[v + i] = x[v + i] * x[L + i * lu + i]
     for e in range(n):
         i = n - 1 - e
-        s = x[v + i]
         for j in range(i + 1, n):
-            s = s - x[l + j * lu + i] * x[v + j]
-        x[v + i] = s * x[l + i * lu + i]
+            x[v + i] = x[v + i] - x[L + i * lu + j] * x[v + j]
+        x[v + i] = x[v + i] * x[L + i * lu + i]
 
 
 @ti.func
-def guess_limits(x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32, u: ti.i32,
-                 q: ti.i32, l: ti.i32, h: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+def gradient(m: ti.template(), x: ti.template(), y: ti.i32, v: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32,
+             n: ti.i32):  # fmt: skip
+    """q + H v into x[y:]."""
+    for i in range(n):
+        x[y + i] = x[q + i]
+    add_product(m, x, y, 0, 1.0, v, 0, 1, H, lu, 1, n, lu >> 2)
+
+
+@ti.func
+def guess_limits(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
+                 t: ti.i32, u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
     """Minimise at x[u:] with the limits that are taken to hold, and take others, until they are right; 1 if they are.
-    The factor at l is then that of the free ones; at first it is that of all."""
+    The factor at L is then that of the free ones; at first it is that of all."""
     found = 0
+    g = u + 3 * lu
     for guess in range(GUESSES):
         if found == 0:
             some = guess
             for i in range(n):
                 some = some | held[i]
-            if some != 0:
-                factor_free(x, held, 0, l, h, lu, n)
-            for i in range(n):  # the held ones' values first
-                x[u + n + i] = 0.0
+                x[u + i] = 0.0
                 if held[i] < 0:
-                    x[u + n + i] = box[i] - now[t * n + i]
+                    x[u + i] = box[i] - now[t * n + i]
                 if held[i] > 0:
-                    x[u + n + i] = box[n + i] - now[t * n + i]
+                    x[u + i] = box[n + i] - now[t * n + i]
+            gradient(m, x, g, u, q, H, lu, n)
+            if some != 0:
+                factor_free(m, x, held, 0, L, H, lu, n)
             for i in range(n):
-                s = x[u + n + i]
                 if held[i] == 0:
-                    s = -(x[q + i] + product(x, h, lu, i, u + n, n))
-                x[u + i] = s
-            solve_free(x, l, lu, u, n)
+                    x[u + i] = -x[g + i]
+            solve_free(m, x, L, lu, u, n)
+            gradient(m, x, g, u, q, H, lu, n)
             found = 1
             for i in range(n):
-                slope = x[q + i] + product(x, h, lu, i, u, n)
                 side = 0
-                if x[u + i] > box[n + i] - now[t * n + i] or (held[i] > 0 and slope < 0.0):
+                if x[u + i] > box[n + i] - now[t * n + i] or (held[i] > 0 and x[g + i] < 0.0):
                     side = 1
-                if x[u + i] < box[i] - now[t * n + i] or (held[i] < 0 and slope > 0.0):
+                if x[u + i] < box[i] - now[t * n + i] or (held[i] < 0 and x[g + i] > 0.0):
                     side = side - 1
-                held[n + i] = side
                 if side != held[i]:
                     found = 0
-            for i in range(n):
-                held[i] = held[n + i]
+                held[i] = side
     return found
 
 
@@ -180,84 +237,88 @@ def clipped(x: real, lo: real, hi: real):
 
 
 @ti.func
-def find_free(x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32, u: ti.i32,
-              q: ti.i32, h: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
-    """Which limits hold at x[u:], and the gradient there, into x[u + 3 n:]; returns its square over the free ones."""
+def find_free(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
+              t: ti.i32, u: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+    """Which limits hold at x[u:], and the gradient there, into x[u + 3 lu:]; returns its square over the free ones."""
+    g = u + 3 * lu
+    gradient(m, x, g, u, q, H, lu, n)
     size = real(0.0)
     for i in range(n):
-        slope = x[q + i] + product(x, h, lu, i, u, n)
-        x[u + 3 * n + i] = slope
         held[i] = 0
-        if x[u + i] <= box[i] - now[t * n + i] and slope > 0.0:
+        if x[u + i] <= box[i] - now[t * n + i] and x[g + i] > 0.0:
             held[i] = -1
-        elif x[u + i] >= box[n + i] - now[t * n + i] and slope < 0.0:
+        elif x[u + i] >= box[n + i] - now[t * n + i] and x[g + i] < 0.0:
             held[i] = 1
         else:
-            size = size + slope * slope
+            size = size + x[g + i] * x[g + i]
     return size
 
 
 @ti.func
-def cost_of(x: ti.template(), u: ti.i32, q: ti.i32, h: ti.i32, lu: ti.i32, n: ti.i32):
-    s = real(0.0)
+def cost_of(m: ti.template(), x: ti.template(), v: ti.i32, y: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):
+    """v'(q + H v / 2); y: room for a vector."""
+    gradient(m, x, y, v, q, H, lu, n)
+    total = real(0.0)
     for i in range(n):
-        s = s + x[u + i] * (x[q + i] + 0.5 * product(x, h, lu, i, u, n))
-    return s
+        total = total + 0.5 * x[v + i] * (x[q + i] + x[y + i])
+        x[y + i] = total
+    return total
 
 
 @ti.func
-def newton(x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32, u: ti.i32,
-           q: ti.i32, l: ti.i32, h: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+def newton(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32,
+           u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
     """The same by projected Newton steps from x[u:] on, whose limits need no guess (the paper's algorithm 1).
 
-    x[u + n:] is the next point, x[u + 2 n:] the direction, x[u + 3 n:] the gradient.
+    The vectors behind it are the next point, the direction, the gradient; that of the last but one is room.
     """
+    there, way, g, room = u + lu, u + 2 * lu, u + 3 * lu, u + 5 * lu
     wanted = real(0.0)
     for i in range(n):
         wanted = wanted + x[q + i] * x[q + i]
         x[u + i] = clipped(x[u + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
     wanted = 1e-9 * (1.0 + ti.sqrt(wanted))
-    value = cost_of(x, u, q, h, lu, n)
-    for _ in range(NEWTON):
-        size = find_free(x, held, box, now, t, u, q, h, lu, n)
+    value = cost_of(m, x, u, room, q, H, lu, n)
+    steps = NEWTON
+    while steps > 0:
+        size = find_free(m, x, held, box, now, t, u, q, H, lu, n)
+        steps = steps - 1
         if ti.sqrt(size) < wanted:
-            break
-        factor_free(x, held, 0, l, h, lu, n)
-        for i in range(n):
-            x[u + 2 * n + i] = 0.0
-            if held[i] == 0:
-                x[u + 2 * n + i] = -x[u + 3 * n + i]
-        solve_free(x, l, lu, u + 2 * n, n)
-        step = real(1.0)
-        new = value
-        while step > LEAST:
-            promised = real(0.0)
+            steps = -1
+        if steps > 0:
+            factor_free(m, x, held, 0, L, H, lu, n)
             for i in range(n):
-                a = x[u + i] + step * x[u + 2 * n + i]
-                there = clipped(a, box[i] - now[t * n + i], box[n + i] - now[t * n + i])
-                x[u + n + i] = there
-                promised = promised + x[u + 3 * n + i] * (there - x[u + i])
-            new = cost_of(x, u + n, q, h, lu, n)
-            if new <= value + ARMIJO * promised:
-                break
-            step = step * SHORTER
-        gain = value - new
-        value = ti.min(new, value)
-        for i in range(n):
-            x[u + i] = x[u + n + i]
-        if gain < 1e-12 * (1.0 + ti.abs(value)):
-            find_free(x, held, box, now, t, u, q, h, lu, n)
-            break
-    factor_free(x, held, 0, l, h, lu, n)
+                x[way + i] = 0.0
+                if held[i] == 0:
+                    x[way + i] = -x[g + i]
+            solve_free(m, x, L, lu, way, n)
+            step = real(1.0)
+            new = value
+            while step > LEAST:
+                promised = real(0.0)
+                for i in range(n):
+                    a = clipped(x[u + i] + step * x[way + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
+                    x[there + i] = a
+                    promised = promised + x[g + i] * (a - x[u + i])
+                new = cost_of(m, x, there, room, q, H, lu, n)
+                if new <= value + ARMIJO * promised:
+                    break
+                step = step * SHORTER
+            for i in range(n):
+                x[u + i] = x[there + i]
+            if value - new < 1e-12 * (1.0 + ti.abs(ti.min(new, value))):
+                steps = 1  # a last look at which limits hold
+            value = ti.min(new, value)
+    factor_free(m, x, held, 0, L, H, lu, n)
 
 
 @ti.func
-def last_value(x: ti.template(), slope: ti.template(), curve: ti.template(), places: ti.template(), t: ti.i32,
-               V: ti.i32, v: ti.i32, nx: ti.i32, nu: ti.i32, ne: ti.i32):  # fmt: skip
+def last_value(m: ti.template(), x: ti.template(), slope: ti.template(), curve: ti.template(), places: ti.template(),
+               t: ti.i32, V: ti.i32, v: ti.i32, nx: ti.i32, nu: ti.i32, ne: ti.i32):  # fmt: skip
     """V and v behind the last step: the cost's own."""
     lx = (nx + 3) >> 2
     for i in range(nx):
-        clear_row(x, V + 4 * lx * i, lx)
+        clear_row(m, x, V + 4 * lx * i, lx)
         x[v + i] = slope[t * (nx + nu) + i]
     for e in range(ne):
         i = places[2 * e]
@@ -268,6 +329,164 @@ def last_value(x: ti.template(), slope: ti.template(), curve: ti.template(), pla
                 x[V + 4 * lx * j + i] = x[V + 4 * lx * j + i] + curve[t * ne + e]
 
 
+@ti.func
+def load_step(m: ti.template(), x: ti.template(), A: ti.template(), B: ti.template(), t: ti.i32, F: ti.i32, ld: ti.i32,
+              nx: ti.i32, nu: ti.i32):  # fmt: skip
+    """F = [A B] of step t."""
+    for i in range(nx):
+        for j in range(nx):
+            x[F + i * ld + j] = A[(t * nx + i) * nx + j]
+        for j in range(nu):
+            x[F + i * ld + nx + j] = B[(t * nx + i) * nu + j]
+
+
+@ti.func
+def look_ahead(m: ti.template(), x: ti.template(), slope: ti.template(), curve: ti.template(), places: ti.template(),
+               t: ti.i32, V: ti.i32, lx: ti.i32, v: ti.i32, F: ti.i32, W: ti.i32, Q: ti.i32, q: ti.i32, ld: ti.i32,
+               nx: ti.i32, n: ti.i32, ne: ti.i32):  # fmt: skip
+    """W = V F, and of Q = C + F'W what lies at and below its diagonal; q = c + F'v."""
+    bn = ld >> 2
+    for j in range(n):
+        x[q + j] = slope[t * n + j]
+    add_product(m, x, q, 0, 1.0, v, 0, 1, F, ld, 1, nx, bn)
+    clear_row(m, x, W, nx * bn)
+    add_product(m, x, W, ld, 1.0, V, lx, 1, F, ld, nx, nx, bn)
+    clear_row(m, x, Q, n * bn)
+    add_product(m, x, Q, ld, 1.0, F, 1, ld, W, ld, n, nx, 0)
+    for e in range(ne):
+        y = Q + places[2 * e] * ld + places[2 * e + 1]
+        x[y] = x[y] + curve[t * ne + e]
+
+
+@ti.func
+def regularise(m: ti.template(), x: ti.template(), mu: real, F: ti.i32, Q: ti.i32, G: ti.i32, ld: ti.i32, S: ti.i32,
+               H: ti.i32, lu: ti.i32, nx: ti.i32, nu: ti.i32):  # fmt: skip
+    """G and H in rows of (x, u), and S = Q_uu and H whole."""
+    put_row(m, x, G, Q + nx * ld, nu * (ld >> 2))
+    if mu > 0.0:
+        add_product(m, x, G, ld, mu, F + nx, 1, ld, F, ld, nu, nx, ld >> 2)
+    for i in range(nu):
+        r = nx + i
+        for j in range(i + 1):
+            a = x[Q + r * ld + nx + j]
+            x[S + i * lu + j] = a
+            x[S + j * lu + i] = a
+            a = x[G + i * ld + nx + j] + 1e-9 * ti.cast(i == j, real)
+            x[H + i * lu + j] = a
+            x[H + j * lu + i] = a
+
+
+@ti.func
+def find_gains(m: ti.template(), x: ti.template(), held: ti.template(), Z: ti.i32, lx: ti.i32, G: ti.i32, ld: ti.i32,
+               L: ti.i32, lu: ti.i32, nu: ti.i32):  # fmt: skip
+    """Z = -(L'L)^-1 G of the free controls' rows, none of the others'."""
+    bx = lx >> 2
+    for i in range(nu):
+        clear_row(m, x, Z + i * lx, bx)
+        if held[i] == 0:
+            put_row(m, x, Z + i * lx, G + i * ld, bx)
+        add_product(m, x, Z + i * lx, 0, -1.0, L + i, 0, lu, Z, lx, 1, i, bx)
+        scale_row(m, x, Z + i * lx, x[L + i * lu + i], bx)
+    for e in range(nu):
+        i = nu - 1 - e
+        add_product(m, x, Z + i * lx, 0, 1.0, L + i * lu + i + 1, 0, 1, Z + (i + 1) * lx, lx, 1, e, bx)
+        scale_row(m, x, Z + i * lx, -x[L + i * lu + i], bx)
+
+
+@ti.func
+def go_back(m: ti.template(), x: ti.template(), told: ti.template(), V: ti.i32, v: ti.i32, lx: ti.i32, Q: ti.i32,
+            q: ti.i32, ld: ti.i32, S: ti.i32, lu: ti.i32, Z: ti.i32, Y: ti.i32, u: ti.i32, nx: ti.i32,
+            nu: ti.i32):  # fmt: skip
+    """V and v before the step, Y being S Z + Q_ux, and what the step promises."""
+    bx = lx >> 2
+    R = Q + nx * ld  # Q_ux
+    g = u + lu  # Q_uu u + q_u
+    gradient(m, x, g, u, q + nx, S, lu, nu)
+    for i in range(nu):
+        told[2] = told[2] + x[u + i] * x[q + nx + i]
+        told[3] = told[3] + 0.5 * x[u + i] * (x[g + i] - x[q + nx + i])
+        put_row(m, x, Y + i * lx, R + i * ld, bx)
+    add_product(m, x, Y, lx, 1.0, S, lu, 1, Z, lx, nu, nu, bx)
+    put_row(m, x, v, q, bx)
+    add_product(m, x, v, 0, 1.0, g, 0, 1, Z, lx, 1, nu, bx)
+    add_product(m, x, v, 0, 1.0, u, 0, 1, R, ld, 1, nu, bx)
+    for i in range(nx):
+        put_row(m, x, V + i * lx, Q + i * ld, (i >> 2) + 1)
+    add_product(m, x, V, lx, 1.0, Z, 1, lx, Y, lx, nx, nu, 0)
+    add_product(m, x, V, lx, 1.0, R, 1, ld, Z, lx, nx, nu, 0)
+    for i in range(nx):
+        for j in range(i):
+            x[V + j * lx + i] = x[V + i * lx + j]
+
+
+@ti.func
+def put_step(m: ti.template(), x: ti.template(), k: ti.template(), K: ti.template(), t: ti.i32, u: ti.i32, Z: ti.i32,
+             lx: ti.i32, nx: ti.i32, nu: ti.i32):  # fmt: skip
+    for i in range(nu):
+        k[t * nu + i] = x[u + i]
+        for j in range(nx):
+            K[(t * nu + i) * nx + j] = x[Z + i * lx + j]
+
+
+@ti.func
+def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.template(), B: ti.template(),
+            slope: ti.template(), curve: ti.template(), now: ti.template(), box: ti.template(), k: ti.template(),
+            K: ti.template(), told: ti.template(), x: ti.template(), t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
+            ne: ti.i32):  # fmt: skip
+    """Step t; last: nothing is known of later ones."""
+    n = nx + nu
+    lx = (nx + 3) >> 2 << 2
+    ld = (n + 3) >> 2 << 2
+    lu = (nu + 3) >> 2 << 2
+    V = 0
+    v = V + nx * lx
+    F = v + lx
+    W = F + nx * ld
+    Q = W + nx * ld
+    q = Q + n * ld
+    G = q + ld
+    S = G + nu * ld
+    H = S + nu * lu
+    L = H + nu * lu
+    Z = L + nu * lu
+    Y = Z + nu * lx
+    u = Y + nu * lx  # the change of the controls, and five vectors more
+    if last != 0:
+        last_value(m, x, slope, curve, places, t + 1, V, v, nx, nu, ne)
+        for i in range(nu):
+            held[i] = 0
+            held[nu + i] = 0
+            x[u + i] = 0.0
+        told[1] = 1.0
+        told[2] = 0.0
+        told[3] = 0.0
+    if told[1] > 0.0:
+        load_step(m, x, A, B, t, F, ld, nx, nu)
+        look_ahead(m, x, slope, curve, places, t, V, lx, v, F, W, Q, q, ld, nx, n, ne)
+        regularise(m, x, told[0], F, Q, G, ld, S, H, lu, nx, nu)
+        if factor_free(m, x, held, nu, L, H, lu, nu) == 0:
+            told[1] = 0.0
+        else:
+            for i in range(nu):
+                x[u + 4 * lu + i] = x[u + i]
+            # the limits that hold a step later are the first guess
+            if guess_limits(m, x, held, box, now, t, u, q + nx, L, H, lu, nu) == 0:
+                for i in range(nu):
+                    x[u + i] = x[u + 4 * lu + i]
+                newton(m, x, held, box, now, t, u, q + nx, L, H, lu, nu)
+            find_gains(m, x, held, Z, lx, G, ld, L, lu, nu)
+            go_back(m, x, told, V, v, lx, Q, q, ld, S, lu, Z, Y, u, nx, nu)
+            put_step(m, x, k, K, t, u, Z, lx, nx, nu)
+
+
+@ti.real_func
+def step_back(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
+              box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
+              ne: ti.i32):  # fmt: skip
+    """A function of its own, whose arguments, the addresses of arrays, live in registers (COMPILER.md)."""
+    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, x, t, last, nx, nu, ne)
+
+
 @ti.kernel
 def backward(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
              box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, steps: ti.i32, nx: ti.i32, nu: ti.i32,
@@ -275,109 +494,9 @@ def backward(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: R
     """See BackwardPass. told: mu; then whether all went well, and the change that a full step promises, its linear and
     its quadratic part."""
     ti.loop_config(serialize=True)
-    for _ in range(1):
-        mu = told[0]
-        n = nx + nu
-        bx = (nx + 3) >> 2  # blocks of a row
-        bn = (n + 3) >> 2
-        lx = 4 * bx
-        ld = 4 * bn
-        lu = (nu + 3) >> 2 << 2
-        V = 0
-        v = V + nx * lx
-        F = v + lx
-        W = F + nx * ld
-        Q = W + nx * ld
-        q = Q + n * ld
-        G = q + ld  # of the controls, what is regularised
-        S = G + nu * ld  # Q_uu, H and its factor
-        H = S + nu * lu
-        L = H + nu * lu
-        Z = L + nu * lu  # the gains
-        Y = Z + nu * lx
-        u = Y + nu * lx  # the change of the controls, and four vectors more
-        good = 1
-        linear = real(0.0)
-        quadratic = real(0.0)
-        last_value(x, slope, curve, places, steps, V, v, nx, nu, ne)
-        for i in range(nu):
-            held[i] = 0
-            held[2 * nu + i] = 0
-            x[u + i] = 0.0
-        for back in range(steps):
-            t = steps - 1 - back
-            if good == 1:
-                for i in range(nx):
-                    for j in range(nx):
-                        x[F + i * ld + j] = A[(t * nx + i) * nx + j]
-                    for j in range(nu):
-                        x[F + i * ld + nx + j] = B[(t * nx + i) * nu + j]
-                for i in range(nx):
-                    clear_row(x, W + i * ld, bn)
-                    add_rows(x, W + i * ld, 1.0, V + i * lx, 1, F, ld, nx, bn)
-                for j in range(n):
-                    x[q + j] = slope[t * n + j]
-                add_rows(x, q, 1.0, v, 1, F, ld, nx, bn)
-                for i in range(n):
-                    clear_row(x, Q + i * ld, (i >> 2) + 1)
-                    add_rows(x, Q + i * ld, 1.0, F + i, ld, W, ld, nx, (i >> 2) + 1)
-                for e in range(ne):
-                    y = Q + places[2 * e] * ld + places[2 * e + 1]
-                    x[y] = x[y] + curve[t * ne + e]
-                for i in range(nu):
-                    r = nx + i
-                    put_row(x, G + i * ld, Q + r * ld, (r >> 2) + 1)
-                    if mu > 0.0:
-                        add_rows(x, G + i * ld, mu, F + r, ld, F, ld, nx, (r >> 2) + 1)
-                    for j in range(i + 1):
-                        a = x[Q + r * ld + nx + j]
-                        x[S + i * lu + j] = a
-                        x[S + j * lu + i] = a
-                        a = x[G + i * ld + nx + j] + 1e-9 * ti.cast(i == j, real)
-                        x[H + i * lu + j] = a
-                        x[H + j * lu + i] = a
-                    x[u + 4 * nu + i] = x[u + i]
-                good = factor_free(x, held, 2 * nu, L, H, lu, nu)
-            if good == 1:
-                # those that hold a step later are the first guess
-                if guess_limits(x, held, box, now, t, u, q + nx, L, H, lu, nu) == 0:
-                    for i in range(nu):
-                        x[u + i] = x[u + 4 * nu + i]
-                    newton(x, held, box, now, t, u, q + nx, L, H, lu, nu)
-                for i in range(nu):
-                    clear_row(x, Z + i * lx, bx)
-                    if held[i] == 0:
-                        put_row(x, Z + i * lx, G + i * ld, bx)
-                    add_rows(x, Z + i * lx, -1.0, L + i * lu, 1, Z, lx, i, bx)
-                    scale_row(x, Z + i * lx, x[L + i * lu + i], bx)
-                for e in range(nu):
-                    i = nu - 1 - e
-                    add_rows(x, Z + i * lx, 1.0, L + (i + 1) * lu + i, lu, Z + (i + 1) * lx, lx, e, bx)
-                    scale_row(x, Z + i * lx, -x[L + i * lu + i], bx)
-                for i in range(nu):
-                    a = product(x, S, lu, i, u, nu)
-                    linear = linear + x[u + i] * x[q + nx + i]
-                    quadratic = quadratic + 0.5 * x[u + i] * a
-                    x[u + nu + i] = a + x[q + nx + i]
-                put_row(x, v, q, bx)
-                add_rows(x, v, 1.0, u + nu, 1, Z, lx, nu, bx)
-                add_rows(x, v, 1.0, u, 1, Q + nx * ld, ld, nu, bx)
-                for i in range(nu):
-                    put_row(x, Y + i * lx, Q + (nx + i) * ld, bx)
-                    add_rows(x, Y + i * lx, 1.0, S + i * lu, 1, Z, lx, nu, bx)
-                for i in range(nx):
-                    put_row(x, V + i * lx, Q + i * ld, (i >> 2) + 1)
-                    add_rows(x, V + i * lx, 1.0, Z + i, lx, Y, lx, nu, (i >> 2) + 1)
-                    add_rows(x, V + i * lx, 1.0, Q + nx * ld + i, ld, Z, lx, nu, (i >> 2) + 1)
-                    for j in range(i):
-                        x[V + j * lx + i] = x[V + i * lx + j]
-                for i in range(nu):
-                    k[t * nu + i] = x[u + i]
-                    for j in range(nx):
-                        K[(t * nu + i) * nx + j] = x[Z + i * lx + j]
-        told[1] = ti.cast(good, real)
-        told[2] = linear
-        told[3] = quadratic
+    for back in range(steps):
+        step_back(table, places, held, A, B, slope, curve, now, box, k, K, told, x, steps - 1 - back,
+                  ti.cast(back == 0, ti.i32), nx, nu, ne)  # fmt: skip
 
 
 class BackwardPass:
@@ -394,10 +513,10 @@ class BackwardPass:
     def __init__(self, steps, nx, nu):
         self.sizes = steps, nx, nu
         lx, ld, lu = (-(-n // 4) * 4 for n in (nx, nx + nu, nu))
-        work = (nx + 1 + 2 * nu) * lx + (2 * nx + (nx + nu) + 1 + nu) * ld + 3 * nu * lu + 5 * nu
+        work = (nx + 1 + 2 * nu) * lx + (2 * nx + (nx + nu) + 1 + nu) * ld + 3 * nu * lu + 6 * lu
         self.k, self.K = (zeros(n, np.float64) for n in (steps * nu, steps * nu * nx))
         self.now, self.box, self.told = (zeros(n, np.float64) for n in (steps * nu, 2 * nu, 4))
-        held, work = zeros(3 * nu, np.int32), zeros(work + 4, np.float64)
+        held, work = zeros(2 * nu, np.int32), zeros(work, np.float64)
         # what each call brings takes the place of the first of these
         brought = [np.zeros(1, np.int32), held, *np.zeros((4, 1)), self.now, self.box, self.k, self.K, self.told, work]
         self.kernel = BoundKernel(backward, [], 4, brought)

@@ -55,7 +55,7 @@ def planner(m, knots, skip, rng):
     objective = 10 * Reach(m, goal, qpos=slice(None)) + still + 1e-3 * Effort()
     controls = np.tile(m.key_ctrl[0], (knots, 1)) if len(m.key_names) else None
     plan = Timed(m, objective, knots, skip, start, controls, tolerance=0.0)
-    plan.quadratic.expand = plan.within("expand", plan.quadratic.expand)
+    plan.quadratic.expansion = plan.within("expand", plan.quadratic.expansion)
     plan._backward, plan._try = plan.within("backward", plan._backward), plan.within("rollouts", plan._try)
     module.linearization = plan.within("linearise", _linearization)
     return plan

@@ -14,7 +14,6 @@ import numpy as np
 
 import engine
 from controllers import ILQR
-from controllers import ilqr as module
 from engine.model.constants import SLIDE
 from engine.model.coordinates import displace
 from engine.objectives import Effort, Reach
@@ -57,11 +56,8 @@ def planner(m, knots, skip, rng):
     plan = Timed(m, objective, knots, skip, start, controls, tolerance=0.0)
     plan.quadratic.expansion = plan.within("expand", plan.quadratic.expansion)
     plan._backward, plan._try = plan.within("backward", plan._backward), plan.within("rollouts", plan._try)
-    module.linearization = plan.within("linearise", _linearization)
+    plan._linearize = plan.within("linearise", plan._linearize)
     return plan
-
-
-_linearization = module.linearization
 
 
 def measure(name, knots, skip, iterations, repetitions):

@@ -195,12 +195,13 @@ def gradient(m: ti.template(), x: ti.template(), y: ti.i32, v: ti.i32, q: ti.i32
 
 @ti.func
 def guess_limits(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
-                 t: ti.i32, u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+                 t: ti.i32, u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32,
+                 guesses: ti.i32):  # fmt: skip
     """Minimise at x[u:] with the limits that are taken to hold, and take others, until they are right; 1 if they are.
     The factor at L is then that of the free ones; at first it is that of all."""
     found = 0
     g = u + 3 * lu
-    for guess in range(GUESSES):
+    for guess in range(guesses):
         if found == 0:
             some = guess
             for i in range(n):
@@ -432,7 +433,7 @@ def put_step(m: ti.template(), x: ti.template(), k: ti.template(), K: ti.templat
 def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.template(), B: ti.template(),
             slope: ti.template(), curve: ti.template(), now: ti.template(), box: ti.template(), k: ti.template(),
             K: ti.template(), told: ti.template(), x: ti.template(), t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
-            ne: ti.i32):  # fmt: skip
+            ne: ti.i32, guesses: ti.i32):  # fmt: skip
     """Step t; last: nothing is known of later ones."""
     n = nx + nu
     lx = (nx + 3) >> 2 << 2
@@ -470,7 +471,7 @@ def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.
             for i in range(nu):
                 x[u + 4 * lu + i] = x[u + i]
             # the limits that hold a step later are the first guess
-            if guess_limits(m, x, held, box, now, t, u, q + nx, L, H, lu, nu) == 0:
+            if guess_limits(m, x, held, box, now, t, u, q + nx, L, H, lu, nu, guesses) == 0:
                 for i in range(nu):
                     x[u + i] = x[u + 4 * lu + i]
                 newton(m, x, held, box, now, t, u, q + nx, L, H, lu, nu)
@@ -482,21 +483,21 @@ def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.
 @ti.real_func
 def step_back(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
               box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
-              ne: ti.i32):  # fmt: skip
+              ne: ti.i32, guesses: ti.i32):  # fmt: skip
     """A function of its own, whose arguments, the addresses of arrays, live in registers (COMPILER.md)."""
-    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, x, t, last, nx, nu, ne)
+    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, x, t, last, nx, nu, ne, guesses)
 
 
 @ti.kernel
 def backward(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
              box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, steps: ti.i32, nx: ti.i32, nu: ti.i32,
-             ne: ti.i32):  # fmt: skip
+             ne: ti.i32, guesses: ti.i32):  # fmt: skip
     """See BackwardPass. told: mu; then whether all went well, and the change that a full step promises, its linear and
     its quadratic part."""
     ti.loop_config(serialize=True)
     for back in range(steps):
         step_back(table, places, held, A, B, slope, curve, now, box, k, K, told, x, steps - 1 - back,
-                  ti.cast(back == 0, ti.i32), nx, nu, ne)  # fmt: skip
+                  ti.cast(back == 0, ti.i32), nx, nu, ne, guesses)  # fmt: skip
 
 
 class BackwardPass:
@@ -511,7 +512,7 @@ class BackwardPass:
     """
 
     def __init__(self, steps, nx, nu):
-        self.sizes = steps, nx, nu
+        self.sizes, self.guesses = (steps, nx, nu), GUESSES
         lx, ld, lu = (-(-n // 4) * 4 for n in (nx, nx + nu, nu))
         work = (nx + 1 + 2 * nu) * lx + (2 * nx + (nx + nu) + 1 + nu) * ld + 3 * nu * lu + 6 * lu
         self.k, self.K = (zeros(n, np.float64) for n in (steps * nu, steps * nu * nx))
@@ -519,7 +520,7 @@ class BackwardPass:
         held, work = zeros(2 * nu, np.int32), zeros(work, np.float64)
         # what each call brings takes the place of the first of these
         brought = [np.zeros(1, np.int32), held, *np.zeros((4, 1)), self.now, self.box, self.k, self.K, self.told, work]
-        self.kernel = BoundKernel(backward, [], 4, brought)
+        self.kernel = BoundKernel(backward, [], 5, brought)
         self.results = self.k.reshape(steps, nu), self.K.reshape(steps, nu, nx), self.told[2:]
 
     def __reduce__(self):
@@ -533,7 +534,7 @@ class BackwardPass:
         self.told[0] = mu
         for at, a in ((0, places), (2, A), (3, B), (4, slope), (5, curve)):
             self.kernel.give(at, a)
-        self.kernel.launch(steps, nx, nu, len(places))
+        self.kernel.launch(steps, nx, nu, len(places), self.guesses)
         if self.told[1] != 1.0 or not np.isfinite(self.told).all() or not within(self.K):
             return None
         return self.results

@@ -99,8 +99,8 @@ def main():
     engine.init(threads=1)
     rows = [measure(f, args.knots, args.skip, args.way, args.iterations, args.repetitions)
             for f in args.files or MODELS]  # fmt: skip
-    notes = ("Of iterations after the first, those in which the full step was taken: the median, the one that took least,",
-             "and the stages of that one, ms. The others tried three or seven shorter steps beside it.")  # fmt: skip
+    notes = ("Of iterations after the first in which the full step was taken: the median, the one that took least, and "
+             "its stages, ms. The others tried three or seven shorter steps beside it.",)  # fmt: skip
     common.report("One iLQR iteration, one core", rows, notes, args.json)
 
 

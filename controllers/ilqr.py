@@ -9,19 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from controllers.box_qp import guessed, newton
+from controllers.backward import backward_pass
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
+from engine.arrays import state_of
 from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
+TOGETHER = (1, 3, 4)  # how many are tried at once
 ENOUGH = 0.5  # of what a full step promised: it is taken, and no other is tried
+LEAST = 1e-4  # of what any step promised
 TIED = 256  # worlds for the derivatives of robots of which each row of A takes one
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
 
@@ -35,6 +39,44 @@ class Ledger:
         self.measured = np.zeros(1)
 
 
+class Tries:
+    """Rollouts of `worlds` plans side by side, with feedback around a trajectory."""
+
+    def __init__(self, model, worlds, steps, frame_skip, limits):
+        self.tape = Tape(Simulator(model, worlds), steps, frame_skip)
+        K = np.zeros((steps, model.nu, 2 * model.nv + model.na))
+        self.feedback = LinearFeedback(model, K, limits=limits).spread(worlds)
+        self.live = {name: self.feedback.view(name) for name in ("K", "qpos", "qvel", "act", "ctrl")}
+        self.state = state_of(self.tape.sim.pack)
+        self.start, self.begun = None, np.zeros_like(self.state)
+
+    def follow(self, controls, K, trajectory):
+        """Feedforward (worlds, steps, nu); gains (steps, nu, nx) about a trajectory, or None."""
+        live = self.live
+        if K is None:
+            live["K"][...] = 0.0
+        else:
+            np.negative(K, out=live["K"])
+            for name in ("qpos", "qvel", "act"):
+                live[name][...] = getattr(trajectory, name)[:-1, 0]
+        live["ctrl"][...] = controls
+
+    def rollout(self, qpos, qvel, act, time):
+        """The Trajectory from a start."""
+        sim, start = self.tape.sim, [np.array(a, float) for a in (qpos, qvel, act, time)]
+        if self.start is None or not all(map(np.array_equal, start, self.start)):
+            sim.reset(qpos, qvel)
+            sim.data.act[:], sim.data.time[:] = act, time
+            self.start, self.begun[:] = start, self.state
+        sim.data._status[:] = 0
+        self.state[:] = self.begun
+        return self.tape.rollout(self.feedback)
+
+    def pass_over(self, lost):
+        """Worlds that are lost try what one of the others does."""
+        self.feedback.params[lost] = self.feedback.params[np.flatnonzero(~lost)[-1]]
+
+
 class ILQR(Method):
     """Controls of one rollout that minimise an objective, and the feedback around them.
 
@@ -43,8 +85,9 @@ class ILQR(Method):
     below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
 
     One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
-    does not gain half of what it promised all step sizes at once, a world each. Each counts in `steps` and `reversed`
-    (see Counter; linearising a step costs 2 nv + na forward and reverse steps).
+    does not gain half of what it promised three shorter ones, and where the shortest of these is the best yet the other
+    four, a world each. All count in `steps` and `reversed` (see Counter; linearising a step costs 2 nv + na forward and
+    reverse steps).
     """
 
     kept = ("controls", "K", "mu", "delta", "cost", "done")
@@ -65,13 +108,13 @@ class ILQR(Method):
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
         self.K = np.zeros((steps, m.nu, 2 * m.nv + m.na))
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
-        # for one rollout, and for all step sizes
-        self.tapes = {n: Tape(Simulator(m, n), steps, frame_skip) for n in (1, len(ALPHAS))}
+        self.tries = {}  # by the number of worlds
         # of a robot whose frames are tied each row of A takes a world, and its memory
         self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
+        self.begun = False  # whether these worlds' inputs are those of a reset
         self.quadratic = Quadratic(m, objective, steps)
-        self.feedback = {n: LinearFeedback(m, self.K, limits=self.limits).spread(n) for n in self.tapes}
-        self.trajectory = None
+        self.backward = backward_pass(steps, *self.K.shape[:0:-1])
+        self.trajectory, self.bars = None, (None, None)  # the objective's cotangents, and where
         super().__init__(Ledger(self.controls))
 
     @property
@@ -89,6 +132,7 @@ class ILQR(Method):
     def aim_at(self, objective: Any) -> Any:
         """Minimise this from now on."""
         self.objective = self.quadratic.objective = objective
+        self.bars = None, None
 
     def rollout(self, others: Any = None) -> Any:
         """The rollout of the present controls: sets `trajectory` and `cost`.
@@ -96,21 +140,22 @@ class ILQR(Method):
         others: (len(ALPHAS) - 1, steps, nu), further controls to try; those that cost least are taken.
         """
         tried = self.controls[None] if others is None else np.stack([self.controls, *others])
-        cost = self._try(np.clip(tried, self.lo, self.hi), None)
+        cost, trajectory, bars = self._try(np.clip(tried, self.lo, self.hi), None)
         i = int(np.argmin(cost))
         if not np.isfinite(cost[i]):
             raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
-        self._take(i, cost)
+        self._take(i, cost, trajectory, bars)
 
     def _iterate(self):
         if self.trajectory is None or not np.isfinite(self.cost):
             self.rollout()
         m, T = self.model, self.steps
-        A, B = linearization(m, self.trajectory, self.frame_skip, sim=self.lines)
+        A, B = self._linearize()
         work = T * (2 * m.nv + m.na) * self.frame_skip
         self.problem.counter.steps += work
         self.problem.counter.reversed += work
-        expansion = self.quadratic.expand(self.trajectory)
+        known = self.bars[1] if self.bars[0] is self.trajectory else None
+        expansion = self.quadratic.expansion(self.trajectory, known)
         before, taken = self.cost, False
         while not taken and self.mu < MU_MAX:
             plan = self._backward(A, B, expansion)
@@ -135,91 +180,68 @@ class ILQR(Method):
 
     def _backward(self, A, B, expansion):
         """(k, K, expected change for a full step) or None where a control Hessian is not positive definite."""
-        lx, lu, lxx, luu, lux = expansion
-        T, nu, nx = self.steps, self.model.nu, A.shape[1]
-        k, K = np.zeros((T, nu)), np.zeros_like(self.K)
-        # x and u together: of all that is quadratic one product, of all that is solved one call; what needs no order
-        # is done for all steps at once, since a call of NumPy takes longer than its work
-        F, slope = np.concatenate([A, B], axis=2), np.concatenate([lx[:T], lu], axis=1)
-        curve = np.zeros((T, nx + nu, nx + nu))
-        curve[:, :nx, :nx], curve[:, nx:, :nx], curve[:, nx:, nx:] = lxx[:T], lux, luu
-        stiffer = self.mu * (np.swapaxes(B, 1, 2) @ F)
-        stiffer[:, np.arange(nu), nx + np.arange(nu)] += 1e-9
-        lo, hi = self.lo - self.controls, self.hi - self.controls
-        limited = bool(np.isfinite(lo).any() or np.isfinite(hi).any())
-        H, Qu, curved = np.empty((T, nu, nx + nu)), np.empty((T, nu)), np.empty((T, nu))
-        wanted, side = np.empty((nu, 1 + nx)), np.zeros(nu, int)
-        Vx, V = lx[T], lxx[T]
-        try:
-            for t in range(T - 1, -1, -1):
-                f = F[t]
-                g, Q = slope[t] + Vx @ f, curve[t] + f.T @ (V @ f)
-                gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
-                Huu = np.add(Q[nx:], stiffer[t], out=H[t])[:, nx:]
-                wanted[:, 0], wanted[:, 1:] = gu, H[t, :, :nx]
-                if limited:
-                    u, gains, side = _held(Huu, wanted, lo[t], hi[t], side, k[min(t + 1, T - 1)])
-                else:
-                    found = -np.linalg.solve(Huu, wanted)
-                    u, gains = found[:, 0], found[:, 1:]
-                k[t], K[t], Qu[t] = u, gains, gu
-                curved[t] = b = Quu @ u
-                Vx = g[:nx] + (b + gu) @ gains + u @ Qux
-                both = Qux.T @ gains
-                V = Q[:nx, :nx] + gains.T @ (Quu @ gains) + (both + both.T)
-            np.linalg.cholesky(H[:, :, nx:])
-        except np.linalg.LinAlgError:
-            return None
-        return k, K, np.array([np.vdot(k, Qu), 0.5 * np.vdot(k, curved)])
+        return self.backward(A, B, *expansion, self.controls, self.lo, self.hi, self.mu)
+
+    def _linearize(self):
+        """A and B of every step, arrays that nobody else has."""
+        t, sim = self.trajectory, self.lines
+        if not self.begun or sim.worlds != self.steps:
+            self.begun = True
+            return linearization(self.model, t, self.frame_skip, sim=sim)
+        for name in ("qpos", "qvel", "act"):
+            getattr(sim.data, name)[:] = getattr(t, name)[:-1, 0]
+        set_inputs(sim.data, t, slice(None))
+        return sim.linearize(self.frame_skip)
 
     def _line_search(self, k, K, expected):
-        """Take the full step if it gains enough of what was expected, else the best of all that gain something."""
-        promised = -(ALPHAS * expected[0] + ALPHAS**2 * expected[1])
-        for n, share in ((1, ENOUGH), (len(ALPHAS), 1e-4)):
-            cost = self._try(self.controls + ALPHAS[:n, None, None] * k, K)
-            gain = self.cost - cost
-            cost = np.where((gain > share * np.maximum(promised[:n], 0.0)) & (gain > 0), cost, np.inf)
-            i = int(np.argmin(cost))
-            if np.isfinite(cost[i]):
-                self.K = K
-                self._take(i, cost)
+        """Take the full step if it gains enough of what was expected, else the best of those that gain something."""
+        promised = np.maximum(-(ALPHAS * expected[0] + ALPHAS**2 * expected[1]), 0.0)
+        costs, found = np.zeros(0), []
+        for n in TOGETHER:
+            first, last = len(costs), len(costs) + n
+            cost, trajectory, bars = self._try(self.controls + ALPHAS[first:last, None, None] * k, K)
+            found += [(i, cost, trajectory, bars) for i in range(n)]
+            costs = np.concatenate([costs, cost])
+            gain, share = self.cost - costs, LEAST if first else ENOUGH
+            good = np.where((gain > share * promised[:last]) & (gain > 0), costs, np.inf)
+            best = int(np.argmin(good))
+            # the best so far may be the end of what was tried
+            if np.isfinite(good[best]) and (first == 0 or best < last - 1 or last == len(ALPHAS)):
+                self.K = K.copy()
+                self._take(*found[best])
                 return True
         return False
 
-    def _take(self, i, cost):
-        """World i of the last rollouts is the new trajectory, and what acted in it the new controls."""
-        t = self.tapes[len(cost)].trajectory
+    def _take(self, i, cost, t, bars):
+        """World i of a Trajectory is the new one, and what acted in it the new controls."""
         arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
         self.trajectory = type(t)(arrays, t.times[:, i : i + 1])
         self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
+        self.bars = self.trajectory, {n: bar[:, i : i + 1] for n, bar in bars.items()}
         if self.measure is not None:
             self.problem.measured = self.measure(self.trajectory)
 
     def _try(self, controls, K):
-        """Costs (n,) of rollouts with feedforward `controls` (n, T, nu) and gains K about the trajectory; n is 1 or
-        len(ALPHAS)."""
-        t, worlds = self.trajectory, len(controls)
-        f, tape = self.feedback[worlds], self.tapes[worlds]
-        if K is None:
-            f.K = 0.0
-        else:
-            f.K[:] = -K
-            f.qpos[:], f.qvel[:], f.act[:] = t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0]
-        f.ctrl[:] = controls
+        """(costs (n,), Trajectory, cotangents) of rollouts with feedforward `controls` (n, T, nu) and gains K about the
+        trajectory."""
+        worlds = len(controls)
+        if worlds not in self.tries:
+            self.tries[worlds] = Tries(self.model, worlds, self.steps, self.frame_skip, self.limits)
+        tries = self.tries[worlds]
+        tries.follow(controls, K, self.trajectory)
         lost = np.zeros(worlds, bool)
         while not lost.all():
-            tape.sim.reset(*self.start)
-            tape.sim.data.act[:], tape.sim.data.time[:] = self.act, self.time
             try:
-                trajectory = tape.rollout(f)
+                trajectory = tries.rollout(*self.start, self.act, self.time)
             except (DivergenceError, ContactOverflowError) as e:
                 lost[e.world] = True
                 if not lost.all():
-                    f.params[lost] = f.params[np.flatnonzero(~lost)[-1]]  # the shortest step that still runs
+                    tries.pass_over(lost)  # the shortest step still runs
                 continue
             self.problem.counter.steps += worlds * self.steps * self.frame_skip
-            return np.where(lost, np.inf, self.objective(trajectory)[0])
-        return np.full(worlds, np.inf)
+            cost, bars = self.objective(trajectory)
+            return np.where(lost, np.inf, cost), trajectory, bars
+        return np.full(worlds, np.inf), None, None
 
     def load_state(self, state: Any) -> None:
         super().load_state(state)
@@ -230,20 +252,3 @@ class ILQR(Method):
             self.problem.counter.steps = counted
         return self
 
-
-def _held(H, wanted, lo, hi, side, guess):
-    """(u, gains, which limits hold); side: those that did a step later."""
-    if not side.any():
-        found = -np.linalg.solve(H, wanted)
-        u = found[:, 0]
-        if not ((u < lo) | (u > hi)).any():
-            return u, found[:, 1:], side
-    found = guessed(H, wanted, lo, hi, side)
-    if found is not None:
-        return found
-    np.linalg.cholesky(H)
-    u, free = newton(H, wanted[:, 0], lo, hi, guess)
-    gains = np.zeros((len(H), wanted.shape[1] - 1))
-    if free.any():
-        gains[free] = -np.linalg.solve(H[np.ix_(free, free)], wanted[free, 1:])
-    return u, gains, np.where(free, 0, np.where(u <= lo, -1, 1))

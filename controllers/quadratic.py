@@ -1,12 +1,14 @@
 """The quadratic model of an objective along one rollout, in the tangent space, for iLQR."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from controllers.sparse import components, distinct
+from controllers.pattern import Pattern
 from engine.model.constants import OBJ_BODY, OBJ_GEOM, OBJ_SITE, OBJ_XBODY
-from engine.model.coordinates import displace, qpos_to_tangent
+from engine.model.coordinates import displace
 from engine.model.sensors import SENS
-from engine.objectives.objective import OUTPUTS
+from engine.objectives.objective import OUTPUTS, curvature_of
 from engine.quantities import jacobian
 from engine.replay import set_inputs
 from engine.simulator import Simulator
@@ -23,13 +25,33 @@ class Sampled:
         self.__dict__.update(arrays)
 
 
-class Quadratic:
-    """Gradients and Hessians of an objective by time: `expand(trajectory)`.
+class Expansion(NamedTuple):
+    """1/2 y'Cy + c'y by y = (dx, du) of each row. slope (T+1, nx+nu): c. places (ne, 2), curve (T+1, ne): entries of C
+    at and below its diagonal, which add up. The last row has no du."""
 
-    An objective sees of a row the numbers y = (x, u, s): tangent state, controls and those sensors that it reads.
-    Gradients by y are exact; Hessians are differences of the objective's own cotangents, row by row, made positive
-    semidefinite. Sensors enter linearised (Gauss-Newton), places of points by their Jacobians, others by differences.
-    What couples different rows (Smoothness) enters the gradient and not the Hessian.
+    slope: np.ndarray
+    places: np.ndarray
+    curve: np.ndarray
+
+    def dense(self, nx):
+        """lx (T+1, nx), lu (T, nu), lxx (T+1, nx, nx), luu (T, nu, nu), lux (T, nu, nx)."""
+        rows, n = self.slope.shape
+        C, T = np.zeros((rows, n, n)), rows - 1
+        for (i, j), values in zip(self.places.tolist(), self.curve.T, strict=True):
+            C[:, i, j] += values
+            if i != j:
+                C[:, j, i] += values
+        return self.slope[:, :nx], self.slope[:T, nx:], C[:, :nx, :nx], C[:T, nx:, nx:], C[:T, nx:, :nx]
+
+
+class Quadratic:
+    """The quadratic model of an objective by time: `expansion(trajectory)`.
+
+    An objective sees of a row the numbers y = (qpos, qvel, act, ctrl, sensordata), of which it reads some sensors. Its
+    gradients by y are exact; Hessians are what it states (`curvature`), else differences of its own cotangents, row by
+    row; in the tangent space they are made positive semidefinite. Sensors enter linearised (Gauss-Newton), places of
+    points by their Jacobians, others by differences. What couples different rows (Smoothness) enters the gradient and
+    not the Hessian.
 
     Which numbers an objective couples is found by moving each alone. From then on those that have nothing to do with
     each other are moved together (Curtis, Powell, Reid: On the estimation of sparse Jacobian matrices, IMA Journal of
@@ -40,76 +62,78 @@ class Quadratic:
     def __init__(self, model, objective, steps):
         self.model, self.objective, self.steps = model, objective, steps
         self.nx = 2 * model.nv + model.na
+        self.n = self.nx + model.nu
         self.sensors = None  # a Simulator, made when the objective asks for sensors
         self.known = None  # which entries the Hessian has had, of all numbers of a row; None: nobody has looked
         self.read = np.zeros(0, int)  # sensordata that the objective reads
+        self.pattern = self.stated = None  # the Pattern of `known`, and that of diagonals that are stated
 
     def expand(self, trajectory):
         """lx (T+1, nx), lu (T, nu), lxx (T+1, nx, nx), luu (T, nu, nu), lux (T, nu, nx) of a one-world trajectory."""
-        T, nx = self.steps, self.nx
-        n = nx + self.model.nu
-        bars = self.objective(trajectory)[1]
+        return self.expansion(trajectory).dense(self.nx)
+
+    def expansion(self, trajectory, bars=None):
+        """The Expansion along a one-world trajectory; bars: the objective's cotangents there, where they are known."""
+        bars = self.objective(trajectory)[1] if bars is None else bars
         here = self._gradient(trajectory, bars)[:, 0]
-        H = self._together(trajectory, here)
-        if H is None:
-            H = self._alone(trajectory, here)
-        g = here[:, :n]
+        p, curve = self._curve(trajectory, here)
+        slope, places, curve = p.in_tangent(trajectory.qpos[:, 0], here, curve)
         if len(self.read):
-            S = self._sensor_slopes(trajectory)
-            g = g + np.einsum("tsx,ts->tx", S, here[:, n + self.read])
-            cross = H[:, :n, n:] @ S
-            H = H[:, :n, :n] + np.swapaxes(S, 1, 2) @ (H[:, n:, n:] @ S) + cross + np.swapaxes(cross, 1, 2)
-        return g[:, :nx], g[:T, nx:], H[:, :nx, :nx], H[:T, nx:, nx:], H[:T, nx:, :nx]
+            slope, places, curve = p.through(self._sensor_slopes(trajectory), slope, curve)
+        return Expansion(slope, places, curve)
+
+    def _curve(self, trajectory, here):
+        """(Pattern, entries of the Hessian by y that it has)."""
+        diagonal = curvature_of(self.objective, trajectory)
+        if diagonal is not None:
+            return self._stated(here, diagonal)
+        curve = None
+        if self.pattern is not None and len(self.known) == here.shape[1]:
+            curve = self._together(trajectory, here)
+        if curve is None:
+            curve = self._alone(trajectory, here)
+        self.read = self.pattern.y[self._own() :] - self._own()
+        return self.pattern, curve
+
+    def _stated(self, here, diagonal):
+        """The same of an objective that knows its second derivatives, {output: diagonal}."""
+        n, width = self._own(), here.shape[1]
+        D = self._in_rows(diagonal, (len(here), 1, width))[:, 0]
+        self.read = np.flatnonzero((here[:, n:] != 0).any(axis=0) | (D[:, n:] != 0).any(axis=0))
+        y = np.concatenate([np.arange(n), n + self.read])
+        p = self.stated
+        if p is None or not np.array_equal(p.y, y):
+            p = self.stated = Pattern(self.model, np.eye(len(y), dtype=bool), y, n, width)
+        return p, D[:, y]
 
     def _alone(self, trajectory, here):
-        """The Hessian by y, each number moved alone; finds out which there are."""
-        n, width = self.nx + self.model.nu, here.shape[1]
+        """The same, each number moved alone; finds out which there are."""
+        n, width = self._own(), here.shape[1]
         if self.known is None or len(self.known) != width:
             self.known = np.eye(width, dtype=bool)
             self.known[n:] = False
         way = np.zeros((1, width))
         way[:, n:] = np.random.default_rng(1).uniform(1, 2, width - n)
         seen = (here != 0) | (self._slopes(trajectory, way)[:, 0] != 0) | self.known.any(axis=0)
-        self.read = np.flatnonzero(seen[:, n:].any(axis=0))
-        y = np.concatenate([np.arange(n), n + self.read])
+        y = np.concatenate([np.arange(n), n + np.flatnonzero(seen[:, n:].any(axis=0))])
         way = np.zeros((len(y), width))
         way[np.arange(len(y)), y] = 1.0
         H = self._slopes(trajectory, way)[:, :, y]
         self.known[np.ix_(y, y)] |= (H != 0).any(axis=0) | np.eye(len(y), dtype=bool)
         self.known |= self.known.T
-        pattern = self.known[np.ix_(y, y)]
-        self.y, self.colour, self.parts, self.entries = y, distinct(pattern), components(pattern), np.nonzero(pattern)
-        # the last way is all at once
-        self.ways = np.zeros((self.colour.max(initial=0) + 2, width))
-        self.ways[self.colour, y] = 1.0
-        self.ways[-1] = np.random.default_rng(0).uniform(0.5, 1.5, width)
-        return self._positive(H)
+        p = self.pattern = Pattern(self.model, self.known[np.ix_(y, y)], y, n, width)
+        return 0.5 * (H[:, p.rows, p.columns] + H[:, p.columns, p.rows])
 
     def _together(self, trajectory, here):
-        """The Hessian by y as it was found; None where that is not all of it any more."""
-        if self.known is None or len(self.known) != here.shape[1]:
-            return None
-        slopes, y, (i, j) = self._slopes(trajectory, self.ways), self.y, self.entries
-        H = np.zeros((len(here), len(y), len(y)))
-        H[:, i, j] = slopes[:, self.colour[j], y[i]]
+        """The same as it was found; None where that is not all of it any more."""
+        p, slopes = self.pattern, self._slopes(trajectory, self.pattern.ways)
+        curve = 0.5 * (slopes[:, p.colour[p.columns], p.y[p.rows]] + slopes[:, p.colour[p.rows], p.y[p.columns]])
         off = slopes[:, -1].copy()
-        off[:, y] -= H @ self.ways[-1, y]
+        off[:, p.y] -= p.times(curve, p.ways[-1:, p.y])
         most = np.abs(slopes).max(initial=0.0) + 1e-2 * np.abs(here).max(initial=0.0)
-        if np.abs(off).max(initial=0.0) > AGREE * most or np.delete(here, y, axis=1).any():
+        if np.abs(off).max(initial=0.0) > AGREE * most or here[:, p.unread].any():
             return None
-        return self._positive(H)
-
-    def _positive(self, H):
-        """The nearest positive semidefinite matrices, part by part of what is coupled."""
-        H = 0.5 * (H + np.swapaxes(H, 1, 2))
-        alone = np.array([part[0] for part in self.parts if len(part) == 1], int)
-        H[:, alone, alone] = np.maximum(H[:, alone, alone], 0.0)
-        for part in self.parts:
-            if len(part) > 1:
-                block = H[:, part[:, None], part]
-                rows = np.flatnonzero(block.any(axis=(1, 2)))
-                H[rows[:, None, None], part[:, None], part] = _positive(block[rows])
-        return H
+        return curve
 
     def _slopes(self, trajectory, ways):
         """Differences of the gradient along `ways` (n, width of `_gradient`): (T+1, n, width)."""
@@ -117,31 +141,37 @@ class Quadratic:
         gradient = self._gradient(moved, self.objective(moved)[1])
         return (gradient[:, : len(ways)] - gradient[:, len(ways) :]) / (2 * STEP)
 
+    def _own(self):
+        """How many numbers y has without sensors."""
+        m = self.model
+        return m.nq + m.nv + m.na + m.nu
+
     def _gradient(self, trajectory, bars):
-        """(T+1, worlds, nx + nu + nsensordata) from cotangents of the outputs; without sensors where there are none."""
-        m, T = self.model, self.steps
-        zero = {n: np.zeros_like(getattr(trajectory, n)) for n in OUTPUTS[:-1] if n not in bars}
-        bars = {**zero, **bars}
-        u = np.zeros((T + 1, *bars["ctrl"].shape[1:]))
-        u[:T] = bars["ctrl"]
-        parts = [qpos_to_tangent(m, trajectory.qpos, bars["qpos"]), bars["qvel"], bars["act"], u]
-        if "sensordata" in bars:
-            parts.append(bars["sensordata"])
-        return np.concatenate(parts, axis=-1)
+        """(T+1, worlds, width) by y, from cotangents of the outputs; without sensors where there are none."""
+        width = self._own() + (self.model.nsensordata if "sensordata" in bars else 0)
+        return self._in_rows(bars, (self.steps + 1, trajectory.qpos.shape[1], width))
+
+    def _in_rows(self, outputs, shape):
+        """Arrays of outputs side by side; the last row has no control."""
+        m, at = self.model, 0
+        out = np.zeros(shape)
+        for name, n in zip(OUTPUTS, (m.nq, m.nv, m.na, m.nu, m.nsensordata), strict=True):
+            if name in outputs and n and at < shape[-1]:
+                out[: self.steps if name == "ctrl" else self.steps + 1, :, at : at + n] = outputs[name]
+            at += n
+        return out
 
     def _moved(self, trajectory, way):
         """The trajectory with all rows moved along each row of `way`, a world each."""
-        m, nv, na = self.model, self.model.nv, self.model.na
-        n = self.nx + m.nu
-        q = np.broadcast_to(trajectory.qpos[:, :1], (len(trajectory.qpos), len(way), m.nq))
-        sensordata = np.broadcast_to(trajectory.sensordata[:, :1], (len(q), len(way), m.nsensordata))
-        if way.shape[1] > n:
-            sensordata = sensordata + way[:, n:]
-        return Sampled(
-            trajectory.time, qpos=displace(m, q, way[:, :nv]), qvel=trajectory.qvel[:, :1] + way[:, nv : 2 * nv],
-            act=trajectory.act[:, :1] + way[:, 2 * nv : 2 * nv + na], ctrl=trajectory.ctrl[:, :1] + way[:, self.nx : n],
-            sensordata=sensordata,
-        )  # fmt: skip
+        m, at, moved = self.model, 0, {}
+        for name, n in zip(OUTPUTS, (m.nq, m.nv, m.na, m.nu, m.nsensordata), strict=True):
+            here = getattr(trajectory, name)[:, :1]
+            if at < way.shape[1]:
+                moved[name] = here + way[:, at : at + n]
+            else:
+                moved[name] = np.broadcast_to(here, (len(here), len(way), n))
+            at += n
+        return Sampled(trajectory.time, **moved)
 
     def _sensor_slopes(self, trajectory):
         """d(sensordata that is read) / d(tangent state, ctrl), (T+1, len(read), nx + nu).
@@ -194,9 +224,3 @@ class Quadratic:
                 out[:, :, k] += sign * sim.data.sensordata[:, self.read] / (2 * STEP)
         out[-1, :, self.nx :] = 0.0
         return out
-
-
-def _positive(H):
-    """The nearest positive semidefinite matrices."""
-    values, vectors = np.linalg.eigh(H)
-    return (vectors * np.maximum(values, 0.0)[:, None, :]) @ np.swapaxes(vectors, 1, 2)

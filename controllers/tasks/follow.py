@@ -37,11 +37,30 @@ class Follow(Objective):
         cost = cost + CONTROLS * step * np.square(u).sum(axis=(0, 2))
         if self.quantity is None:
             return cost, bars
-        there = np.arange(len(weight)) * step >= way.arrival - 1e-9
-        there[-1] = True
-        weight = self.near * weight * there[:, None]
+        weight = weight * self._near(len(weight), step)[:, None]
         target = np.asarray(self.target, float)
         missed = self.quantity.of(t) - (target[:, None] if target.ndim == 2 else target)
         missed = np.where(np.isfinite(missed), missed, 0.0)
         bars["sensordata"] = self.quantity.bars(t, 2 * weight[..., None] * missed)["sensordata"]
         return cost + (weight * np.square(missed).sum(axis=-1)).sum(axis=0), bars
+
+    def curvature(self, trajectory):
+        t = trajectory
+        weight, step = durations(t), step_duration(t)
+        weight[-1] = self.last
+        found = {name: np.zeros_like(getattr(t, name)) for name in ("qpos", "qvel", "sensordata")}
+        found["qpos"][..., self.at] = 2 * JOINTS * weight[..., None]
+        found["qvel"][..., self.dofs] = 2 * SPEED * weight[..., None]
+        found["ctrl"] = np.broadcast_to(2 * CONTROLS * step / np.square(self.limits), t.ctrl.shape)
+        if self.quantity is not None:
+            weight = (weight * self._near(len(weight), step)[:, None])[..., None]
+            wanted = np.isfinite(np.asarray(self.target, float))
+            wanted = wanted[:, None] if wanted.ndim == 2 else wanted
+            found["sensordata"] = self.quantity.bars(t, 2 * weight * wanted)["sensordata"]
+        return found
+
+    def _near(self, rows, step):
+        """What being near the target counts in each row, (rows,): nothing before the way has arrived."""
+        there = np.arange(rows) * step >= self.way.arrival - 1e-9
+        there[-1] = True
+        return self.near * there

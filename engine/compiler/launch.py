@@ -71,10 +71,11 @@ class BoundKernel:
                     blocks.append(block)
         if PLAIN and (made := inlined(kernel, tuple(letters[p.name] for p in packs))):
             self.kernel, blocks = made, [pack[b.name] for pack in packs for b in PACKS[pack.name]]
+        self.own = len(blocks)
         blocks += others
         self.blocks = blocks  # alive as long as they are bound
         self.first, self.nints, self.ints = len(blocks), nints, None
-        self.call = None  # the kernel itself, where direct.py knows it
+        self.call = self.found = None  # the kernel itself, where direct.py knows it
         self.waits = settings().arch != "cpu"
 
     def _bind(self):
@@ -82,9 +83,20 @@ class BoundKernel:
         with variant(self.kernel, self.packs) as kernel:
             traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
         self.context = traced.make_launch_context()
-        for at, a in enumerate(self.blocks):
-            self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
-        self.ints = self.call = None
+        for at in range(len(self.blocks)):
+            self._point(at)
+        self.ints = self.call = self.found = None
+
+    def _point(self, at):
+        a = self.blocks[at]
+        self.context.set_arg_external_array_with_shape((at,), int(a.ctypes.data), a.nbytes, (a.shape[0],), 0)
+
+    def give(self, at, array):
+        """From the next launch on a contiguous array, of any size, in the place of others[at]."""
+        self.blocks[self.own + at] = array.reshape(-1)
+        if self.program is impl.pytaichi.prog:
+            self._point(self.own + at)
+            self.call = None  # until Taichi has written the address where the kernel reads it
 
     def launch(self, *ints):
         if self.program is impl.pytaichi.prog:
@@ -100,7 +112,8 @@ class BoundKernel:
             self.program = now.program
             self._launch(ints)
             if not self.waits:
-                self.call, self.argument = function_of(self.program, self.data, self.context) or (None, None)
+                self.found, self.argument = function_of(self.program, self.data, self.context) or (None, None)
+                self.call = self.found
 
     def _launch(self, ints):
         if self.ints != ints:  # half a microsecond each
@@ -111,5 +124,6 @@ class BoundKernel:
             self.call(self.argument)
             return
         self.program.launch_kernel(self.data, self.context)
+        self.call = self.found
         if self.waits:  # NumPy reads the arrays without asking whether a device has finished with them
             self.program.synchronize()

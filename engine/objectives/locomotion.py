@@ -89,8 +89,7 @@ class RunForward(Objective):
             cost = cost + self.tilt * (weight * over**2).sum(axis=0)
             bars["qpos"][:, :, i] += 2 * self.tilt * weight * over * np.sign(tilt)
         if root.z >= 0:
-            z0 = self.qpos0[root.z]
-            low = np.maximum(z0 - max(0.4 * abs(z0), 0.25) - q[:, :, root.z], 0.0)
+            low = np.maximum(self._low() - q[:, :, root.z], 0.0)
             cost = cost + self.height * (weight * low**2).sum(axis=0)
             bars["qpos"][:, :, root.z] -= 2 * self.height * weight * low
         if self.fall:
@@ -98,6 +97,24 @@ class RunForward(Objective):
         effort = self.effort * step_duration(trajectory)
         bars["ctrl"] = 2 * effort * trajectory.ctrl
         return cost + effort * np.square(trajectory.ctrl).sum(axis=(0, 2)), bars
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        q, root = trajectory.qpos, self.root
+        found = {n: np.zeros_like(getattr(trajectory, n)) for n in ("qpos", "qvel", "ctrl")}
+        weight = durations(trajectory) * self.upright(q)
+        for i in root.tilt:
+            found["qpos"][:, :, i] += 2 * self.tilt * weight * (np.abs(q[:, :, i] - self.qpos0[i]) > 0.3)
+        if root.z >= 0:
+            found["qpos"][:, :, root.z] += 2 * self.height * weight * (q[:, :, root.z] < self._low())
+        if self.speed is not None:
+            found["qvel"][:, :, root.vx] += 2 / self.speed * weight
+        found["ctrl"] += 2 * self.effort * step_duration(trajectory)
+        return found
+
+    def _low(self):
+        """m, above which height costs nothing."""
+        z0 = self.qpos0[self.root.z]
+        return z0 - max(0.4 * abs(z0), 0.25)
 
     def _advance(self, trajectory, up, bars):
         """Cost of the way made on one's feet; adds its cotangents."""
@@ -166,6 +183,13 @@ class Stand(Objective):
                 "ctrl": 2 * self.effort * step * u * slope}  # fmt: skip
         return cost, bars
 
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        dt, step = durations(trajectory)[..., None], step_duration(trajectory)
+        dt[-1] = self.last
+        slope = self.controls(trajectory.ctrl)[1]
+        return {"qpos": 2 * dt * self.weight, "qvel": 2 * dt * self.v_weight,
+                "ctrl": np.broadcast_to(2 * self.effort * step * slope * slope, trajectory.ctrl.shape)}  # fmt: skip
+
     def controls(self, ctrl: Any) -> Any:
         """What effort counts of the controls, and its slope."""
         return ctrl, 1.0
@@ -221,3 +245,13 @@ class Walk(Stand):
         over = np.maximum(z - self.target[self.root.z], 0.0)
         bars["qpos"][:, :, self.root.z] -= 2 * dt * (self.barrier * short + less * over)
         return cost + (dt * (self.barrier * short**2 - less * over**2)).sum(axis=0), bars
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        found, at = super().curvature(trajectory), self.root.z
+        if at < 0:
+            return found
+        dt, z = durations(trajectory), trajectory.qpos[:, :, at]
+        dt[-1] = self.last
+        less = (1.0 - self.above) * self.weight[at]
+        found["qpos"][:, :, at] += 2 * dt * (self.barrier * (z < self.low) - less * (z > self.target[at]))
+        return found

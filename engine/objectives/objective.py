@@ -25,6 +25,12 @@ class Objective:
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         raise NotImplementedError
 
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray] | None:
+        """Second derivatives at a trajectory for plans (ILQR), or None where nobody states them, which costs a plan
+        more evaluations: {output: d2(cost)/d(output)^2} in the outputs' shapes, of costs that couple no two numbers of
+        a row. What couples numbers of different rows is left out."""
+        return None
+
     def __call__(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(cost (worlds,), {output: bar}) of a Trajectory."""
         return self.evaluate(trajectory)
@@ -61,6 +67,16 @@ class Sum(Objective):
                 total[name] = total[name] + bar if name in total else np.asarray(bar)
         return cost, total
 
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray] | None:
+        total = {}
+        for m in self.members:
+            found = curvature_of(m, trajectory)
+            if found is None:
+                return None
+            for name, curve in found.items():
+                total[name] = total[name] + curve if name in total else curve
+        return total
+
 
 class Scaled(Objective):
     """`weight` times an objective."""
@@ -73,6 +89,17 @@ class Scaled(Objective):
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, bars = self.objective(trajectory)
         return self.weight * cost, {n: self.weight * np.asarray(bar) for n, bar in bars.items()}
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray] | None:
+        found = curvature_of(self.objective, trajectory)
+        return None if found is None else {n: self.weight * curve for n, curve in found.items()}
+
+
+def curvature_of(objective: Objective, trajectory: Any) -> dict[str, np.ndarray] | None:
+    """`objective.curvature(trajectory)`; None where a class has changed the cost and says nothing of its curvature."""
+    kinds = type(objective).__mro__
+    stated, cost, call = (next((k for k in kinds if n in vars(k)), None) for n in ("curvature", "evaluate", "__call__"))
+    return objective.curvature(trajectory) if stated is cost and call is Objective else None
 
 
 def durations(trajectory):

@@ -37,7 +37,10 @@ class Quantity:
     def bars(self, trajectory, bar):
         """{output: cotangent} from that of the columns."""
         out = np.zeros_like(getattr(trajectory, self.output))
-        np.add.at(out, (..., self.columns), bar)
+        if len(set(self.columns.tolist())) == len(self.columns):
+            out[..., self.columns] = bar
+        else:
+            np.add.at(out, (..., self.columns), bar)
         return {self.output: out}
 
 
@@ -72,11 +75,17 @@ class Reach(Objective):
         self.terminal, self.running = float(terminal), float(running)
 
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        error = self.quantity.of(trajectory) - self.target
-        weight = self.running * durations(trajectory)
-        weight[-1] += self.terminal
+        error, weight = self.quantity.of(trajectory) - self.target, self._weight(trajectory)
         cost = (weight * np.square(error).sum(axis=-1)).sum(axis=0)
         return cost, self.quantity.bars(trajectory, 2 * weight[..., None] * error)
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        return self.quantity.bars(trajectory, 2 * self._weight(trajectory)[..., None])
+
+    def _weight(self, trajectory):
+        weight = self.running * durations(trajectory)
+        weight[-1] += self.terminal
+        return weight
 
 
 class Track(Objective):
@@ -104,6 +113,9 @@ class Track(Objective):
         weight = durations(trajectory)[..., None] * self.weight
         return (weight * error**2).sum(axis=(0, 2)), self.quantity.bars(trajectory, 2 * weight * error)
 
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        return self.quantity.bars(trajectory, 2 * durations(trajectory)[..., None] * self.weight)
+
     def _rows(self, shape):
         """The reference of rows, (rows, 1, n), for outputs of shape (rows, worlds, n)."""
         if self.reference.shape != (shape[0], shape[2]):
@@ -129,6 +141,9 @@ class Effort(Objective):
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         u, dt = trajectory.ctrl, step_duration(trajectory)
         return dt * np.square(u).sum(axis=(0, 2)), {"ctrl": 2 * dt * u}
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        return {"ctrl": np.full_like(trajectory.ctrl, 2 * step_duration(trajectory))}
 
 
 class Energy(Objective):
@@ -194,6 +209,9 @@ class Smoothness(Objective):
         bar[:-1] -= 2 * rate
         return dt * np.square(rate).sum(axis=(0, 2)), {"ctrl": bar}
 
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        return {}
+
 
 class ContactForceLimit(Objective):
     """Spare the feet: integral of sum max(f - limit, 0)^2 dt over touch sensors; limit in N, unit N^2 s.
@@ -217,6 +235,12 @@ class ContactForceLimit(Objective):
         bar = np.zeros_like(trajectory.sensordata)
         bar[..., self.columns] = 2 * weight * over
         return (weight * over**2).sum(axis=(0, 2)), {"sensordata": bar}
+
+    def curvature(self, trajectory: Any) -> dict[str, np.ndarray]:
+        curve = np.zeros_like(trajectory.sensordata)
+        pressed = trajectory.sensordata[..., self.columns] > self.limit
+        curve[..., self.columns] = 2 * durations(trajectory)[..., None] * pressed
+        return {"sensordata": curve}
 
 
 def _numbers(what, value, shape):

@@ -6,11 +6,14 @@ import pytest
 import engine
 import scenes
 from controllers import ILQR, MPC
+from controllers.backward import DensePass
 from controllers.box_qp import box_qp, guessed
 from controllers.quadratic import Quadratic
 from controllers.riccati import riccati
+from engine.box_ddp import BackwardPass
 from engine.model import ModelBuilder
-from engine.objectives import ContactForceLimit, Effort, Reach, Smoothness, Walk
+from engine.objectives import ContactForceLimit, Effort, Reach, RunForward, Smoothness, Stand, Track, Walk
+from engine.objectives.objective import Objective, curvature_of
 
 PENDULUM = scenes.load("pendulum")
 
@@ -37,6 +40,53 @@ def test_box_qp_meets_its_optimality_conditions(seed):
     held = found[2] != 0
     assert (held == ~free).all() and (found[1][held] == 0).all()
     np.testing.assert_allclose(H[np.ix_(free, free)] @ found[1][free], -follow[free], atol=1e-9)
+
+
+def linear_problem(steps, nx, nu, seed=0):
+    """What a backward pass takes but for limits and mu: entries of the curvature in any order, some of them twice."""
+    rng, n = np.random.default_rng(seed), nx + nu
+    A = np.eye(nx) + 0.1 * rng.normal(size=(steps, nx, nx))
+    B, slope = rng.normal(size=(steps, nx, nu)), rng.normal(size=(steps + 1, n))
+    places = [(i, i) for i in reversed(range(n))] + [(i, i // 2) for i in range(n)] + [(n - 1, 0), (0, 0)]
+    curve = 0.1 * rng.normal(size=(steps + 1, len(places)))
+    curve[:, :n] = rng.uniform(1.0, 2.0, size=(steps + 1, n))
+    return A, B, slope, np.array(places, np.int32), curve, rng.uniform(-1, 1, size=(steps, nu))
+
+
+@pytest.mark.parametrize("steps, nx, nu", [(1, 1, 1), (3, 2, 5), (6, 9, 4), (4, 14, 8), (5, 21, 13)])
+def test_the_compiled_backward_pass_is_that_in_numpy(steps, nx, nu):
+    """Every remainder of blocks of four; limits that hold nothing, something and nearly everything."""
+    compiled, dense, problem = BackwardPass(steps, nx, nu), DensePass(steps, nx, nu), linear_problem(steps, nx, nu)
+    held = []
+    for lim, mu in ((np.inf, 0.0), (np.inf, 0.3), (1.5, 0.0), (1.5, 0.3), (1.01, 0.1)):
+        lo, hi = np.full(nu, -lim), np.full(nu, lim)
+        lo[0] = -np.inf
+        k, K, promised = (a.copy() for a in compiled(*problem, lo, hi, mu))
+        for got, wanted in zip((k, K, promised), dense(*problem, lo, hi, mu), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9 * np.abs(wanted).max())
+        again = compiled(*problem, lo, hi, mu)
+        assert all((a == b).all() for a, b in zip((k, K, promised), again, strict=True))
+        held.append((~K.any(axis=2)).mean())
+    assert held[0] == 0.0 and (held[-1] > 0.2 or nu < 4)
+
+
+def test_a_backward_pass_says_where_nothing_is_definite():
+    *problem, curve, now = linear_problem(4, 6, 3)
+    for backward in (BackwardPass(4, 6, 3), DensePass(4, 6, 3)):
+        assert backward(*problem, curve, now, np.full(3, -1.0), np.full(3, 1.0), 0.0) is not None
+        assert backward(*problem, -curve, now, np.full(3, -1.0), np.full(3, 1.0), 0.0) is None
+        assert backward(*problem, curve * np.nan, now, np.full(3, -1.0), np.full(3, 1.0), 0.0) is None
+
+
+def test_newton_finds_the_limits_without_guesses():
+    T, nx, nu = 6, 9, 4
+    guessing, searching, problem = BackwardPass(T, nx, nu), BackwardPass(T, nx, nu), linear_problem(T, nx, nu)
+    searching.guesses = 0
+    for lim in (np.inf, 1.5, 1.01):
+        lo, hi = np.full(nu, -lim), np.full(nu, lim)
+        found = zip(searching(*problem, lo, hi, 0.1), guessing(*problem, lo, hi, 0.1), strict=True)
+        for got, wanted in found:
+            np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6 * np.abs(wanted).max())
 
 
 def slider():
@@ -111,6 +161,47 @@ def test_the_quadratic_model_has_the_objectives_gradient():
     np.testing.assert_allclose(lu[0], grads.ctrl[0, 0], rtol=1e-5, atol=1e-7)
     assert np.linalg.eigvalsh(lxx).min() > -1e-9 and np.linalg.eigvalsh(luu).min() > -1e-9
     assert lux.shape == (T, m.nu, 2 * m.nv)
+
+
+@pytest.mark.parametrize("quaternions", [False, True])
+def test_a_stated_curvature_is_what_differences_say(quaternions):
+    """With a free joint, whose quaternion bends, and without."""
+    scene = scenes.load("quadruped" if quaternions else "hopper")
+    m, T, rng = scene.model, 5, np.random.default_rng(0)
+    q0 = scene.qpos0.copy()
+    sim = engine.Simulator(m)
+    sim.reset(q0, 0.2 * rng.normal(size=m.nv))
+    t = engine.Tape(sim, T, frame_skip=2).rollout(0.2 * rng.normal(size=(T, m.nu)))
+    reference = rng.normal(size=(T + 1, m.nv))
+    costs = [Walk(m, q0), Walk(m, q0 - 0.05), Stand(m, q0), RunForward(m, q0), RunForward(m, q0, speed=1.0),
+             Track(m, reference, qvel=slice(None)), Reach(m, q0, qpos=slice(None)) + 3.0 * Effort() + Smoothness()]
+    if not quaternions:
+        costs.append(1e-6 * ContactForceLimit(m, 10.0) + Reach(m, [1.0, 0, 1.0], sensor="com"))
+    for cost in costs:
+        assert curvature_of(cost, t) is not None
+        stated, asked = Quadratic(m, cost, T), Quadratic(m, Unstated(cost), T)
+        for got, wanted in zip(stated.expand(t), asked.expand(t), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-8 * (1 + np.abs(wanted).max()))
+
+
+class Unstated(Objective):
+    def __init__(self, cost):
+        self.cost = cost
+
+    def evaluate(self, trajectory):
+        return self.cost(trajectory)
+
+
+def test_who_changes_a_cost_has_to_state_its_curvature_anew():
+    class Louder(Effort):
+        def evaluate(self, trajectory):
+            cost, bars = super().evaluate(trajectory)
+            return 2 * cost, {"ctrl": 2 * bars["ctrl"]}
+
+    sim = engine.Simulator(PENDULUM.model)
+    t = engine.Tape(sim, 3).rollout(np.zeros((3, 1)))
+    assert curvature_of(Effort(), t) is not None
+    assert curvature_of(Louder(), t) is None and curvature_of(Effort() + 2.0 * Louder(), t) is None
 
 
 def test_mpc_runs_and_its_controller_runs_the_same_again():

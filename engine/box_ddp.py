@@ -1,0 +1,540 @@
+"""The backward pass of box-DDP: a Riccati recursion with a box-constrained minimisation at every step.
+
+Tassa, Mansard, Todorov: Control-limited differential dynamic programming, ICRA 2014. With F = [A B] of a step and the
+cost's model 1/2 y'C y + c'y, y = (dx, du), the value V, v of what comes later makes
+
+    Q = C + F' V F,   q = c + F' v,   H = Q_uu + mu B'B + 1e-9,   G = Q_ux + mu B'A
+    k = argmin 1/2 k'H k + q_u'k  within  lo <= u + k <= hi,   K = -H^-1 G of the free ones
+    v = q_x + K'(Q_uu k + q_u) + Q_ux'k,   V = Q_xx + K'Q_uu K + K'Q_ux + Q_ux'K
+
+with mu as in Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IROS 2012, section II.F.
+
+One kernel serves all robots: sizes are integers of a launch, and all matrices lie in one work array, in rows of whole
+blocks of four numbers (dynamics/factor.py says why).
+"""
+
+import numpy as np
+import taichi as ti
+
+from engine.compiler.launch import BoundKernel
+from engine.compiler.memory import zeros
+from engine.compiler.stages import INTS, REALS
+from engine.dynamics.factor import four_at
+from engine.finite import within
+from engine.math.types import real
+
+GUESSES = 6  # of the limits that hold (primal-dual active set), before Newton's steps
+NEWTON, ARMIJO, SHORTER, LEAST = 100, 0.1, 0.6, 1e-20
+FAR = 1e30  # where there is no limit
+
+
+class Exit:
+    """What loops of a function with an `m` ask for (compiler/tracing.py), so that LLVM leaves them as they are."""
+
+    _is_wrapped_kernel = False  # lets Taichi's tracer call the class without a warning
+
+    def __init__(self, dims):
+        self.dims = dims
+
+
+@ti.func
+def add_four(m: ti.template(), x: ti.template(), y: ti.i32, further: ti.i32, a: ti.template(), b: ti.template(),
+             z: ti.i32, lz: ti.i32, blocks: ti.i32):  # fmt: skip
+    """Two rows, at x[y] and `further` on, gain four rows of x[z], lz apart, times a and times b: what is read of these
+    serves both."""
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        j = four_at(y + further + 4 * q)
+        g = ti.Vector([x[i + c] for c in range(4)])
+        h = ti.Vector([x[j + c] for c in range(4)])
+        for s in ti.static(range(4)):
+            k = four_at(z + s * lz + 4 * q)
+            for c in ti.static(range(4)):
+                g[c] = g[c] + a[s] * x[k + c]
+                h[c] = h[c] + b[s] * x[k + c]
+        for c in ti.static(range(4)):
+            x[i + c] = g[c]
+        for c in ti.static(range(4)):
+            x[j + c] = h[c]
+
+
+@ti.func
+def add_some(m: ti.template(), x: ti.template(), y: ti.i32, a: ti.template(), z: ti.i32, lz: ti.i32, blocks: ti.i32,
+             n: ti.template()):  # fmt: skip
+    """One row, at x[y], gains n rows times a."""
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        g = ti.Vector([x[i + c] for c in range(4)])
+        for s in ti.static(range(n)):
+            k = four_at(z + s * lz + 4 * q)
+            for c in ti.static(range(4)):
+                g[c] = g[c] + a[s] * x[k + c]
+        for c in ti.static(range(4)):
+            x[i + c] = g[c]
+
+
+@ti.func
+def gain(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
+         by_term: ti.i32, z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    for p in range((rows + 1) >> 1):
+        row = y + 2 * p * ly
+        both = ti.min(rows - 2 * p, 2)
+        wide = blocks
+        if blocks == 0:
+            wide = (p >> 1) + 1
+        for e in range(terms >> 2):
+            i = w + 2 * p * by_row + 4 * e * by_term
+            k = z + 4 * e * lz
+            a = ti.Vector([scale * x[i + s * by_term] for s in range(4)])
+            if both == 2:
+                b = ti.Vector([scale * x[i + by_row + s * by_term] for s in range(4)])
+                add_four(m, x, row, ly, a, b, k, lz, wide)
+            else:
+                add_some(m, x, row, a, k, lz, wide, 4)
+        for e in range(both):
+            for k in range(terms >> 2 << 2, terms):
+                a = ti.Vector([scale * x[w + (2 * p + e) * by_row + k * by_term]])
+                add_some(m, x, row + e * ly, a, z + k * lz, lz, wide, 1)
+
+
+@ti.real_func
+def gain_core(table: INTS, x: REALS, y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32, by_term: ti.i32,
+              z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    gain(Exit(table), x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.real_func
+def gain_body(table: INTS, x: REALS, y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32, by_term: ti.i32,
+              z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    gain_core(table, x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.func
+def add_product(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
+                by_term: ti.i32, z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
+    """Row i at x[y + i ly], of so many blocks, gains scale times the sum of x[w + i by_row + k by_term] times row k at
+    x[z + k lz]. No blocks: of a square matrix those up to the diagonal.
+
+    A function of its own within another, as stages are (COMPILER.md): the array's address then lives in a register.
+    """
+    gain_body(m.dims, x, y, ly, scale, w, by_row, by_term, z, lz, rows, terms, blocks)
+
+
+@ti.func
+def put_row(m: ti.template(), x: ti.template(), y: ti.i32, z: ti.i32, blocks: ti.i32):
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        j = four_at(z + 4 * q)
+        for c in ti.static(range(4)):
+            x[i + c] = x[j + c]
+
+
+@ti.func
+def clear_row(m: ti.template(), x: ti.template(), y: ti.i32, blocks: ti.i32):
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        for c in ti.static(range(4)):
+            x[i + c] = 0.0
+
+
+@ti.func
+def scale_row(m: ti.template(), x: ti.template(), y: ti.i32, a: real, blocks: ti.i32):
+    for q in range(blocks):
+        i = four_at(y + 4 * q)
+        for c in ti.static(range(4)):
+            x[i + c] = a * x[i + c]
+
+
+@ti.func
+def factor_free(m: ti.template(), x: ti.template(), held: ti.template(), o: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32,
+                n: ti.i32):  # fmt: skip
+    """L'L = H, L upper triangular, in which the rows and columns that held[o:] holds are those of the identity; 1 where
+    that is positive definite. The diagonal becomes 1 / L_ii."""
+    good = 1
+    for i in range(n):
+        row = L + i * lu
+        for j in range(i, n):
+            a = ti.cast(i == j, real)
+            if held[o + i] == 0 and held[o + j] == 0:
+                a = x[H + i * lu + j]
+            x[row + j] = a
+        first = i >> 2 << 2
+        add_product(m, x, row + first, 0, -1.0, L + i, 0, lu, L + first, lu, 1, i, (lu - first) >> 2)
+        a = x[row + i]
+        if a <= 0.0:
+            good = 0
+            a = 1.0
+        a = 1.0 / ti.sqrt(a)
+        scale_row(m, x, row + first, a, (lu - first) >> 2)
+        x[row + i] = a
+    return good
+
+
+@ti.func
+def solve_free(m: ti.template(), x: ti.template(), L: ti.i32, lu: ti.i32, v: ti.i32, n: ti.i32):
+    """The vector at v becomes (L'L)^-1 times itself. (Sums that are stored each time LLVM leaves as they are.)"""
+    for i in range(n):
+        for j in range(i):
+            x[v + i] = x[v + i] - x[L + j * lu + i] * x[v + j]
+        x[v + i] = x[v + i] * x[L + i * lu + i]
+    for e in range(n):
+        i = n - 1 - e
+        for j in range(i + 1, n):
+            x[v + i] = x[v + i] - x[L + i * lu + j] * x[v + j]
+        x[v + i] = x[v + i] * x[L + i * lu + i]
+
+
+@ti.func
+def gradient(m: ti.template(), x: ti.template(), y: ti.i32, v: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32,
+             n: ti.i32):  # fmt: skip
+    """q + H v into x[y:]."""
+    for i in range(n):
+        x[y + i] = x[q + i]
+    add_product(m, x, y, 0, 1.0, v, 0, 1, H, lu, 1, n, lu >> 2)
+
+
+@ti.func
+def guess_limits(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
+                 t: ti.i32, u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32,
+                 guesses: ti.i32):  # fmt: skip
+    """Minimise at x[u:] with the limits that are taken to hold, and take others, until they are right; 1 if they are.
+    The factor at L is then that of the free ones; at first it is that of all."""
+    found = 0
+    g = u + 3 * lu
+    for guess in range(guesses):
+        if found == 0:
+            some = guess
+            for i in range(n):
+                some = some | held[i]
+                x[u + i] = 0.0
+                if held[i] < 0:
+                    x[u + i] = box[i] - now[t * n + i]
+                if held[i] > 0:
+                    x[u + i] = box[n + i] - now[t * n + i]
+            gradient(m, x, g, u, q, H, lu, n)
+            if some != 0:
+                factor_free(m, x, held, 0, L, H, lu, n)
+            for i in range(n):
+                if held[i] == 0:
+                    x[u + i] = -x[g + i]
+            solve_free(m, x, L, lu, u, n)
+            gradient(m, x, g, u, q, H, lu, n)
+            found = 1
+            for i in range(n):
+                side = 0
+                if x[u + i] > box[n + i] - now[t * n + i] or (held[i] > 0 and x[g + i] < 0.0):
+                    side = 1
+                if x[u + i] < box[i] - now[t * n + i] or (held[i] < 0 and x[g + i] > 0.0):
+                    side = side - 1
+                if side != held[i]:
+                    found = 0
+                held[i] = side
+    return found
+
+
+@ti.func
+def clipped(x: real, lo: real, hi: real):
+    return ti.min(ti.max(x, lo), hi)
+
+
+@ti.func
+def find_free(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
+              t: ti.i32, u: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+    """Which limits hold at x[u:], and the gradient there, into x[u + 3 lu:]; returns its square over the free ones."""
+    g = u + 3 * lu
+    gradient(m, x, g, u, q, H, lu, n)
+    size = real(0.0)
+    for i in range(n):
+        held[i] = 0
+        if x[u + i] <= box[i] - now[t * n + i] and x[g + i] > 0.0:
+            held[i] = -1
+        elif x[u + i] >= box[n + i] - now[t * n + i] and x[g + i] < 0.0:
+            held[i] = 1
+        else:
+            size = size + x[g + i] * x[g + i]
+    return size
+
+
+@ti.func
+def cost_of(m: ti.template(), x: ti.template(), v: ti.i32, y: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):
+    """v'(q + H v / 2); y: room for a vector."""
+    gradient(m, x, y, v, q, H, lu, n)
+    total = real(0.0)
+    for i in range(n):
+        total = total + 0.5 * x[v + i] * (x[q + i] + x[y + i])
+        x[y + i] = total
+    return total
+
+
+@ti.func
+def newton(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32,
+           u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
+    """The same by projected Newton steps from x[u:] on, whose limits need no guess (the paper's algorithm 1).
+
+    The vectors behind it are the next point, the direction, the gradient; that of the last but one is room.
+    """
+    there, way, g, room = u + lu, u + 2 * lu, u + 3 * lu, u + 5 * lu
+    wanted = real(0.0)
+    for i in range(n):
+        wanted = wanted + x[q + i] * x[q + i]
+        x[u + i] = clipped(x[u + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
+    wanted = 1e-9 * (1.0 + ti.sqrt(wanted))
+    value = cost_of(m, x, u, room, q, H, lu, n)
+    steps = NEWTON
+    while steps > 0:
+        size = find_free(m, x, held, box, now, t, u, q, H, lu, n)
+        steps = steps - 1
+        if ti.sqrt(size) < wanted:
+            steps = -1
+        if steps > 0:
+            factor_free(m, x, held, 0, L, H, lu, n)
+            for i in range(n):
+                x[way + i] = 0.0
+                if held[i] == 0:
+                    x[way + i] = -x[g + i]
+            solve_free(m, x, L, lu, way, n)
+            step = real(1.0)
+            new = value
+            while step > LEAST:
+                promised = real(0.0)
+                for i in range(n):
+                    a = clipped(x[u + i] + step * x[way + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
+                    x[there + i] = a
+                    promised = promised + x[g + i] * (a - x[u + i])
+                new = cost_of(m, x, there, room, q, H, lu, n)
+                if new <= value + ARMIJO * promised:
+                    break
+                step = step * SHORTER
+            for i in range(n):
+                x[u + i] = x[there + i]
+            if value - new < 1e-12 * (1.0 + ti.abs(ti.min(new, value))):
+                steps = 1  # a last look at which limits hold
+            value = ti.min(new, value)
+    factor_free(m, x, held, 0, L, H, lu, n)
+
+
+@ti.func
+def last_value(m: ti.template(), x: ti.template(), slope: ti.template(), curve: ti.template(), places: ti.template(),
+               t: ti.i32, V: ti.i32, v: ti.i32, nx: ti.i32, nu: ti.i32, ne: ti.i32):  # fmt: skip
+    """V and v behind the last step: the cost's own."""
+    lx = (nx + 3) >> 2
+    for i in range(nx):
+        clear_row(m, x, V + 4 * lx * i, lx)
+        x[v + i] = slope[t * (nx + nu) + i]
+    for e in range(ne):
+        i = places[2 * e]
+        j = places[2 * e + 1]
+        if i < nx and j < nx:
+            x[V + 4 * lx * i + j] = x[V + 4 * lx * i + j] + curve[t * ne + e]
+            if i != j:
+                x[V + 4 * lx * j + i] = x[V + 4 * lx * j + i] + curve[t * ne + e]
+
+
+@ti.func
+def load_step(m: ti.template(), x: ti.template(), A: ti.template(), B: ti.template(), t: ti.i32, F: ti.i32, ld: ti.i32,
+              nx: ti.i32, nu: ti.i32):  # fmt: skip
+    """F = [A B] of step t."""
+    for i in range(nx):
+        for j in range(nx):
+            x[F + i * ld + j] = A[(t * nx + i) * nx + j]
+        for j in range(nu):
+            x[F + i * ld + nx + j] = B[(t * nx + i) * nu + j]
+
+
+@ti.func
+def look_ahead(m: ti.template(), x: ti.template(), slope: ti.template(), curve: ti.template(), places: ti.template(),
+               t: ti.i32, V: ti.i32, lx: ti.i32, v: ti.i32, F: ti.i32, W: ti.i32, Q: ti.i32, q: ti.i32, ld: ti.i32,
+               nx: ti.i32, n: ti.i32, ne: ti.i32):  # fmt: skip
+    """W = V F, and of Q = C + F'W what lies at and below its diagonal; q = c + F'v."""
+    bn = ld >> 2
+    for j in range(n):
+        x[q + j] = slope[t * n + j]
+    add_product(m, x, q, 0, 1.0, v, 0, 1, F, ld, 1, nx, bn)
+    clear_row(m, x, W, nx * bn)
+    add_product(m, x, W, ld, 1.0, V, lx, 1, F, ld, nx, nx, bn)
+    clear_row(m, x, Q, n * bn)
+    add_product(m, x, Q, ld, 1.0, F, 1, ld, W, ld, n, nx, 0)
+    for e in range(ne):
+        y = Q + places[2 * e] * ld + places[2 * e + 1]
+        x[y] = x[y] + curve[t * ne + e]
+
+
+@ti.func
+def regularise(m: ti.template(), x: ti.template(), mu: real, F: ti.i32, Q: ti.i32, G: ti.i32, ld: ti.i32, S: ti.i32,
+               H: ti.i32, lu: ti.i32, nx: ti.i32, nu: ti.i32):  # fmt: skip
+    """G and H in rows of (x, u), and S = Q_uu and H whole."""
+    put_row(m, x, G, Q + nx * ld, nu * (ld >> 2))
+    if mu > 0.0:
+        add_product(m, x, G, ld, mu, F + nx, 1, ld, F, ld, nu, nx, ld >> 2)
+    for i in range(nu):
+        r = nx + i
+        for j in range(i + 1):
+            a = x[Q + r * ld + nx + j]
+            x[S + i * lu + j] = a
+            x[S + j * lu + i] = a
+            a = x[G + i * ld + nx + j] + 1e-9 * ti.cast(i == j, real)
+            x[H + i * lu + j] = a
+            x[H + j * lu + i] = a
+
+
+@ti.func
+def find_gains(m: ti.template(), x: ti.template(), held: ti.template(), Z: ti.i32, lx: ti.i32, G: ti.i32, ld: ti.i32,
+               L: ti.i32, lu: ti.i32, nu: ti.i32):  # fmt: skip
+    """Z = -(L'L)^-1 G of the free controls' rows, none of the others'."""
+    bx = lx >> 2
+    for i in range(nu):
+        clear_row(m, x, Z + i * lx, bx)
+        if held[i] == 0:
+            put_row(m, x, Z + i * lx, G + i * ld, bx)
+        add_product(m, x, Z + i * lx, 0, -1.0, L + i, 0, lu, Z, lx, 1, i, bx)
+        scale_row(m, x, Z + i * lx, x[L + i * lu + i], bx)
+    for e in range(nu):
+        i = nu - 1 - e
+        add_product(m, x, Z + i * lx, 0, 1.0, L + i * lu + i + 1, 0, 1, Z + (i + 1) * lx, lx, 1, e, bx)
+        scale_row(m, x, Z + i * lx, -x[L + i * lu + i], bx)
+
+
+@ti.func
+def go_back(m: ti.template(), x: ti.template(), told: ti.template(), V: ti.i32, v: ti.i32, lx: ti.i32, Q: ti.i32,
+            q: ti.i32, ld: ti.i32, S: ti.i32, lu: ti.i32, Z: ti.i32, Y: ti.i32, u: ti.i32, nx: ti.i32,
+            nu: ti.i32):  # fmt: skip
+    """V and v before the step, Y being S Z + Q_ux, and what the step promises."""
+    bx = lx >> 2
+    R = Q + nx * ld  # Q_ux
+    g = u + lu  # Q_uu u + q_u
+    gradient(m, x, g, u, q + nx, S, lu, nu)
+    for i in range(nu):
+        told[2] = told[2] + x[u + i] * x[q + nx + i]
+        told[3] = told[3] + 0.5 * x[u + i] * (x[g + i] - x[q + nx + i])
+        put_row(m, x, Y + i * lx, R + i * ld, bx)
+    add_product(m, x, Y, lx, 1.0, S, lu, 1, Z, lx, nu, nu, bx)
+    put_row(m, x, v, q, bx)
+    add_product(m, x, v, 0, 1.0, g, 0, 1, Z, lx, 1, nu, bx)
+    add_product(m, x, v, 0, 1.0, u, 0, 1, R, ld, 1, nu, bx)
+    for i in range(nx):
+        put_row(m, x, V + i * lx, Q + i * ld, (i >> 2) + 1)
+    add_product(m, x, V, lx, 1.0, Z, 1, lx, Y, lx, nx, nu, 0)
+    add_product(m, x, V, lx, 1.0, R, 1, ld, Z, lx, nx, nu, 0)
+    for i in range(nx):
+        for j in range(i):
+            x[V + j * lx + i] = x[V + i * lx + j]
+
+
+@ti.func
+def put_step(m: ti.template(), x: ti.template(), k: ti.template(), K: ti.template(), t: ti.i32, u: ti.i32, Z: ti.i32,
+             lx: ti.i32, nx: ti.i32, nu: ti.i32):  # fmt: skip
+    for i in range(nu):
+        k[t * nu + i] = x[u + i]
+        for j in range(nx):
+            K[(t * nu + i) * nx + j] = x[Z + i * lx + j]
+
+
+@ti.func
+def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.template(), B: ti.template(),
+            slope: ti.template(), curve: ti.template(), now: ti.template(), box: ti.template(), k: ti.template(),
+            K: ti.template(), told: ti.template(), x: ti.template(), t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
+            ne: ti.i32, guesses: ti.i32):  # fmt: skip
+    """Step t; last: nothing is known of later ones."""
+    n = nx + nu
+    lx = (nx + 3) >> 2 << 2
+    ld = (n + 3) >> 2 << 2
+    lu = (nu + 3) >> 2 << 2
+    V = 0
+    v = V + nx * lx
+    F = v + lx
+    W = F + nx * ld
+    Q = W + nx * ld
+    q = Q + n * ld
+    G = q + ld
+    S = G + nu * ld
+    H = S + nu * lu
+    L = H + nu * lu
+    Z = L + nu * lu
+    Y = Z + nu * lx
+    u = Y + nu * lx  # the change of the controls, and five vectors more
+    if last != 0:
+        last_value(m, x, slope, curve, places, t + 1, V, v, nx, nu, ne)
+        for i in range(nu):
+            held[i] = 0
+            held[nu + i] = 0
+            x[u + i] = 0.0
+        told[1] = 1.0
+        told[2] = 0.0
+        told[3] = 0.0
+    if told[1] > 0.0:
+        load_step(m, x, A, B, t, F, ld, nx, nu)
+        look_ahead(m, x, slope, curve, places, t, V, lx, v, F, W, Q, q, ld, nx, n, ne)
+        regularise(m, x, told[0], F, Q, G, ld, S, H, lu, nx, nu)
+        if factor_free(m, x, held, nu, L, H, lu, nu) == 0:
+            told[1] = 0.0
+        else:
+            for i in range(nu):
+                x[u + 4 * lu + i] = x[u + i]
+            # the limits that hold a step later are the first guess
+            if guess_limits(m, x, held, box, now, t, u, q + nx, L, H, lu, nu, guesses) == 0:
+                for i in range(nu):
+                    x[u + i] = x[u + 4 * lu + i]
+                newton(m, x, held, box, now, t, u, q + nx, L, H, lu, nu)
+            find_gains(m, x, held, Z, lx, G, ld, L, lu, nu)
+            go_back(m, x, told, V, v, lx, Q, q, ld, S, lu, Z, Y, u, nx, nu)
+            put_step(m, x, k, K, t, u, Z, lx, nx, nu)
+
+
+@ti.real_func
+def step_back(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
+              box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
+              ne: ti.i32, guesses: ti.i32):  # fmt: skip
+    """A function of its own, whose arguments, the addresses of arrays, live in registers (COMPILER.md)."""
+    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, x, t, last, nx, nu, ne, guesses)
+
+
+@ti.kernel
+def backward(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
+             box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, steps: ti.i32, nx: ti.i32, nu: ti.i32,
+             ne: ti.i32, guesses: ti.i32):  # fmt: skip
+    """See BackwardPass. told: mu; then whether all went well, and the change that a full step promises, its linear and
+    its quadratic part."""
+    ti.loop_config(serialize=True)
+    for back in range(steps):
+        step_back(table, places, held, A, B, slope, curve, now, box, k, K, told, x, steps - 1 - back,
+                  ti.cast(back == 0, ti.i32), nx, nu, ne, guesses)  # fmt: skip
+
+
+class BackwardPass:
+    """The backward pass of one plan of `steps` steps, nx entries of the state, nu controls; one core, the same bits
+    each time. Memory and launch are made once.
+
+    A call takes A (steps, nx, nx), B (steps, nx, nu) and of the cost's model slope (steps + 1, nx + nu), places (ne, 2)
+    and curve (steps + 1, ne): entries of the Hessian, which add up, those at and below the diagonal; now (steps, nu):
+    the controls; lo, hi (nu,): their limits, which may be infinite; mu: of the regularisation.
+    It returns (k (steps, nu), K (steps, nu, nx), promised (2,)), arrays that the next call writes again, or None where
+    an H is not positive definite. A step of length a promises a promised[0] + a^2 promised[1].
+    """
+
+    def __init__(self, steps, nx, nu):
+        self.sizes, self.guesses = (steps, nx, nu), GUESSES
+        lx, ld, lu = (-(-n // 4) * 4 for n in (nx, nx + nu, nu))
+        work = (nx + 1 + 2 * nu) * lx + (2 * nx + (nx + nu) + 1 + nu) * ld + 3 * nu * lu + 6 * lu
+        self.k, self.K = (zeros(n, np.float64) for n in (steps * nu, steps * nu * nx))
+        self.now, self.box, self.told = (zeros(n, np.float64) for n in (steps * nu, 2 * nu, 4))
+        held, work = zeros(2 * nu, np.int32), zeros(work, np.float64)
+        # what each call brings takes the place of the first of these
+        brought = [np.zeros(1, np.int32), held, *np.zeros((4, 1)), self.now, self.box, self.k, self.K, self.told, work]
+        self.kernel = BoundKernel(backward, [], 5, brought)
+        self.results = self.k.reshape(steps, nu), self.K.reshape(steps, nu, nx), self.told[2:]
+
+    def __reduce__(self):
+        return type(self), self.sizes
+
+    def __call__(self, A, B, slope, places, curve, now, lo, hi, mu):
+        steps, nx, nu = self.sizes
+        self.now[:] = now.ravel()
+        np.clip(lo, -FAR, FAR, out=self.box[:nu])
+        np.clip(hi, -FAR, FAR, out=self.box[nu:])
+        self.told[0] = mu
+        for at, a in ((0, places), (2, A), (3, B), (4, slope), (5, curve)):
+            self.kernel.give(at, a)
+        self.kernel.launch(steps, nx, nu, len(places), self.guesses)
+        if self.told[1] != 1.0 or not np.isfinite(self.told).all() or not within(self.K):
+            return None
+        return self.results

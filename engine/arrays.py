@@ -39,6 +39,7 @@ class Pack:
     """
 
     stride = 0  # of a model: numbers from the parameters of a world to those of the next; 0: the worlds share them
+    filled = None  # of a model: the leaves that its other buffers follow, as bytes (leaves.py)
 
     def __init__(self, name, elements):
         self.name, self.elements = name, elements

@@ -115,7 +115,6 @@ class Leaves:
         self._slots = {n: layout[n] for n in pack.leaves}
         start = min((at for at, _ in self._slots.values()), default=len(pack["theta"]))
         self._theta = pack["theta"][start:]
-        self._filled = None  # what the buffers follow, as bytes
 
     def _value(self, name):
         at, shape = self._slots[name]
@@ -123,13 +122,13 @@ class Leaves:
 
     def refresh(self):
         """Fill what follows from leaves that have changed. Raises ModelError for one that means nothing."""
-        if not self.pack.leaves or self._filled == self._theta.tobytes():
+        if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
         model = self.changed_model()
         for kind in _KINDS:
             kind.check(model)
         fill_columns(self.pack, model, _KINDS, COLUMNS)
-        self._filled = self._theta.tobytes()
+        self.pack.filled = self._theta.tobytes()
 
     def changed_model(self):
         """A copy of the model with these leaves, of which it shares all arrays that they do not change."""

@@ -87,6 +87,7 @@ class Recording:
     def of(cls, tapes: Any, name: str = "", labels: Sequence[str] | None = None, seed: Any = None) -> "Recording":
         """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side.
 
+        Raises StaleTapeError where a parameter of a model has changed since: the file would hold another.
         seed: a number, text, None, or lists of these; NumPy's numbers and arrays become Python's.
         """
         from engine.compiler.backend import settings
@@ -95,7 +96,8 @@ class Recording:
         if not tapes:
             raise ValueError("tapes: got none, allowed: one or several")
         first = tapes[0]
-        for tape in tapes[1:]:
+        for tape in tapes:
+            tape.check_fresh("Recording.of", of_model=True)
             _same(tape, first)
         parts, starts = [t.trajectory for t in tapes], [t.start for t in tapes]
         names = [n for n in _outputs(first.sim.model) if n != "time"]

@@ -395,6 +395,8 @@ class Simulator:
             check(self.params)
             self.refresh()
             self._checked_theta = bytearray(self._theta)
+        elif self.leaves:  # another simulator of the same parameters may have followed others since
+            self.refresh()
 
     def refresh(self) -> None:
         """Fill what the kernels read of `leaves` that have changed; every launch does so by itself."""

@@ -153,6 +153,12 @@ def test_what_no_recording_can_be_made_of(tape):
             Recording.of(tape, seed=seed)
     with pytest.raises(ValueError, match="tapes: got none"):
         Recording.of([])
+    mass = tape.sim.params.body_mass
+    mass *= 2
+    with pytest.raises(engine.StaleTapeError, match="Recording.of: a parameter of the model changed since the rollout"):
+        Recording.of(tape)
+    mass /= 2
+    assert Recording.of(tape).worlds == tape.sim.worlds
 
 
 def test_a_run_file_with_an_index_that_leads_outside_is_refused(path, tmp_path):

@@ -358,7 +358,7 @@ class Tape:
         given. Costs some eight times the rollout (`linearize` of every step). Raises StaleTapeError as `backward` does,
         ValueError after a rollout with a controller.
         """
-        self._check_fresh("push")
+        self.check_fresh("push")
         if self._program.owner is not None:
             raise ValueError("push: got a rollout with a controller, allowed: one of controls given as an array")
         return pushed(self, self.outputs["ctrl"], qpos0, qvel0, act0, ctrl)
@@ -383,7 +383,7 @@ class Tape:
 
     def begin_backward(self, bars):
         """Check and load the cotangents {output: array or None}, and clear what the reverse pass adds to."""
-        self._check_fresh()
+        self.check_fresh()
         bars = {n: self._cotangent(n, a) for n, a in bars.items()}
         sim = self.sim
         self._load_cotangents(bars)
@@ -412,14 +412,17 @@ class Tape:
         for action in self.schedule.primal:
             self._act(action, self.pack, self._replay, 0)
 
-    def _check_fresh(self, what_for="backward"):
+    def check_fresh(self, what_for: str = "backward", of_model: bool = False) -> None:
+        """Raise StaleTapeError unless there is a rollout whose parameters are still in force. of_model: those of its
+        controller may have changed."""
         if self._start is None:
             raise StaleTapeError(f"{what_for}: this tape has no finished rollout; call rollout first")
         now = {"theta": self.sim.model_pack["theta"], "params": self._program.current_params()}
         for name, what in (("theta", "a parameter of the model"), ("params", "a parameter of the controller")):
-            then = self._start[name]
-            if then.tobytes() != now[name].tobytes() and not np.array_equal(then, now[name]):
+            then, skipped = self._start[name], of_model and name == "params"
+            if not skipped and then.tobytes() != now[name].tobytes() and not np.array_equal(then, now[name]):
                 raise StaleTapeError(f"{what_for}: {what} changed since the rollout; call rollout again")
+        self.sim.refresh()  # others may have been in force in the meantime
 
     def _cotangent(self, name, value):
         rows = self.steps if name == "ctrl" else self.rows

@@ -104,6 +104,41 @@ def test_a_recording_keeps_them(tape, tmp_path):
     tape.sim.params.geom_size[...], tape.sim.params.geom_quat[...] = kept
 
 
+def test_what_was_in_force_in_between_leaves_nothing(tape):
+    """Kernels read buffers that follow the leaves; a rollout's are those of its own parameters when it goes back."""
+    bar = {"qpos": np.ones_like(falls(tape))}
+    grads = tape.backward(**bar)
+    kept = tape.sim.params.geom_size.copy()
+    for ask in (lambda: tape.backward(**bar), lambda: tape.push(qvel0=np.ones((1, 18)))):
+        falls(tape)
+        before = ask()
+        tape.sim.params.geom_size[1:] *= 1.2
+        tape.sim.step()
+        tape.sim.params.geom_size[...] = kept
+        after = ask()
+        names = ("qpos0", "qvel0") if hasattr(after, "qpos0") else ("qpos", "qvel")
+        for name in names:
+            np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    np.testing.assert_array_equal(tape.backward(**bar).model["geom_size"], grads.model["geom_size"])
+
+
+def test_quantities_of_others_leave_nothing(tape):
+    """They are evaluated in a second set of work arrays, on the same parameters."""
+    falls(tape)
+    sim, kept = tape.sim, tape.sim.params.geom_pos.copy()
+    start = sim.state()
+    sim.step(5)
+    expected, found = sim.data.qpos.copy(), []
+    for _ in range(2):
+        sim.load_state(start)
+        sim.params.geom_pos[1] = 0.05, 0.02, 0.0
+        found.append(sim.jacobian(geom="brick").jacp)
+        sim.params.geom_pos[...] = kept
+        sim.step(5)
+        np.testing.assert_array_equal(sim.data.qpos, expected)
+    np.testing.assert_array_equal(*found)
+
+
 def test_lengths_of_quaternions_do_not_count(tape):
     before = falls(tape)
     grads = tape.backward(qpos=np.ones_like(before)).model

@@ -372,6 +372,14 @@ def test_actuators_that_an_option_switches_off():
     assert any("actuatorgroupdisable: gains and biases of 1 actuators" in line for line in m.report.changed)
 
 
+def test_actuators_of_a_robot_without_joints():
+    """Which pull at what nothing moves."""
+    body = '<body mocap="true"><site name="s"/><site name="r"/><geom size=".1"/></body>'
+    drives = '<motor site="s"/><position site="s" refsite="r" gear="0 0 0 1"/>'
+    m = load(f"<mujoco><worldbody>{body}</worldbody><actuator>{drives}</actuator></mujoco>")
+    assert (m.nu, m.nv, m.njnt) == (2, 0, 0)
+
+
 def test_switches_of_the_integrator():
     m = load(rich("eulerdamp='disable' refsafe='disable' warmstart='disable' autoreset='disable' energy='enable'"))
     assert (m.opt.eulerdamp, m.opt.refsafe) == (False, False)

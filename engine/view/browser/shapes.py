@@ -11,11 +11,11 @@ _CELLS = 90  # squares of the ground along its longer side, at most
 _DARKER = 0.86
 
 
-def add_geom(scene, name, model, g):
-    """Add geom g under a node that has the pose of its body."""
+def add_geom(scene, name, model, g, opacity=None):
+    """Add geom g under a node that has the pose of its body; returns its node. opacity: None of what is opaque."""
     kind, size, rgba = model.geom_type[g], model.geom_size[g], model.geom_rgba[g]
     look = {
-        "color": tuple(float(c) for c in rgba[:3]), "opacity": float(rgba[3]) if rgba[3] < 1.0 else None,
+        "color": tuple(float(c) for c in rgba[:3]), "opacity": opacity,
         "position": model.geom_pos[g], "wxyz": model.geom_quat[g],
     }  # fmt: skip
     if kind == SPHERE:

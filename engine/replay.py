@@ -133,7 +133,8 @@ def pushes(model: Model, seen: Any, qvel_bar: Any) -> np.ndarray:
 def in_world_axes(model: Model, contact: Any) -> Any:
     """Contacts of a world (`data.contacts()`) as a Replay keeps them.
 
-    Arrays of its own: those of a simulator show its next state soon. Force and torque act on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
+    They are arrays of their own: a simulator's soon show its next state. Force and torque act on geom 2; the frame's
+    rows are the normal, from geom 1 to geom 2, and the tangents.
     """
     turned = {name: np.einsum("ni,nij->nj", contact[name], contact["frame"]) for name in ("force", "torque")}
     pair = contact["pair"]

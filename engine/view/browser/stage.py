@@ -23,6 +23,7 @@ from engine.view.quantities import distinct
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
 _FIELD_OF_VIEW = np.radians(40.0)
 _GLASS, _PALE = 0.4, 0.22  # opacities
+_FOG = 13.0  # robots' lengths, at least, to where nothing is seen
 
 
 class Stage:
@@ -110,6 +111,7 @@ class Stage:
         wide = seen.width or (2.4 * self.size + min(across, 1.5 * self.size))
         # the field of view is that of the height; a page is about 1.6 times as wide
         distance = 0.5 * wide / (1.6 * np.tan(_FIELD_OF_VIEW / 2.0)) + np.ptp(self.offsets[:, 1]) * 0.8
+        self._see(distance)
         server.initial_camera.fov = float(_FIELD_OF_VIEW)
         server.initial_camera.look_at = tuple(look)
         lifted = -forward * distance + up * 0.12 * distance + right * 0.25 * distance
@@ -125,8 +127,13 @@ class Stage:
         height = np.clip(np.linspace(0.0, 6.0, 64), 0.0, 1.0)[:, None, None]  # the horizon is high in the picture
         sky = SKY_TOP + height * (SKY_LOW - SKY_TOP)
         scene.set_background_image(np.broadcast_to(sky, (64, 4, 3)).astype(np.uint8), format="png")
-        scene.configure_fog(near=6.0 * self.size, far=_fog(self.size), color=tuple(int(c) for c in SKY_LOW))
         scene.configure_default_lights(True, cast_shadow=True)
+        self._see(0.0)
+
+    def _see(self, distance):
+        """Fog and ground for a camera so far away, m."""
+        self.far = max(_FOG * self.size, 3.0 * distance)
+        self.scene.configure_fog(near=0.45 * self.far, far=self.far, color=tuple(int(c) for c in SKY_LOW))
 
     def _robot(self, w):
         """{body: node} of the bodies of a world that have something to show."""
@@ -157,11 +164,8 @@ class Stage:
             name = f"/scene/ground/{_word(self.model.geom_names[g] or f'plane {g}')}"
             offsets = self.offsets[:1] * 0.0 if abs(quat[0]) > 1.0 - 1e-9 else self.offsets
             for w, offset in enumerate(offsets):
-                add_ground(self.scene, f"{name} {w}", self.model, g, (pos + offset, quat), low, high, self.size)
-
-
-def _fog(size):
-    return 13.0 * size
+                pose = pos + offset, quat
+                add_ground(self.scene, f"{name} {w}", self.model, g, pose, low, high, self.size, self.far)
 
 
 def _word(name):

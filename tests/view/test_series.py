@@ -21,10 +21,18 @@ BALL = f"""<mujoco><option timestep="{1 / FPS}"/><worldbody>
 </worldbody></mujoco>"""
 
 
-def middle(picture, where):
-    """The mean column of some pixels, and how many columns they take."""
-    columns = np.flatnonzero(where(*np.moveaxis(picture.astype(int), -1, 0)).any(axis=0))
-    return (columns[0] + columns[-1]) / 2.0, len(columns)
+def measured(picture):
+    """How far the arrow leaves the ball from its middle, m, and the ball's column; None where one is out of sight."""
+    red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+    rows, columns = np.nonzero((blue > 90) & (blue > 2 * red))
+    if not len(rows):
+        return None
+    near = slice(max(rows.min() - 8, 0), max(rows.min() - 1, 0))
+    arrow = np.flatnonzero(((red > 120) & (red > 2 * blue) & (green < 0.75 * red))[near].any(axis=0))
+    if not len(arrow):
+        return None
+    ball, width = (columns.min() + columns.max()) / 2.0, np.ptp(columns) + 1
+    return abs(ball - (arrow[0] + arrow[-1]) / 2.0) * 2.0 * RADIUS / width, ball
 
 
 @pytest.mark.slow
@@ -33,30 +41,22 @@ def middle(picture, where):
 def test_an_arrow_stays_at_its_contact_while_the_robot_plays(tmp_path, follow):
     """A ball that crosses the picture at 3 m/s, on the force that carries it: within 1 cm in every picture."""
     model = engine.load(BALL)
-    qpos = np.tile(model.qpos0, (25, 1))
-    qpos[:, 0], qpos[:, 2] = SPEED * (np.arange(25) / FPS - 0.4), RADIUS - 1e-3
+    qpos = np.tile(model.qpos0, (11, 1))
+    qpos[:, 0], qpos[:, 2] = SPEED * (np.arange(11) - 5) / FPS, RADIUS - 1e-3
     seen = replay(model, qpos)
     assert all(len(contacts["pos"]) for contacts in seen.contacts)
-    player = play(model, seen, fps=FPS, port=8410, camera={"width": 4.0, "lookat": (0, 0, 0.2), "elevation": 0.0})
+    player = play(model, seen, fps=FPS, port=8410, camera={"width": 2.2, "lookat": (0, 0, 0.2), "elevation": 0.0})
     player.follow.value = follow
     try:
         with Page(tmp_path, size=(900, 420)) as page:
             page.open(player.address)
             page.wait_for(READY, 240)
             time.sleep(5)
-            apart, places = [], []
-            for _ in range(25):
-                picture = page.picture()[:, :600]  # beside the panel
-                try:
-                    ball, width = middle(picture, lambda r, g, b: (b > 90) & (b > 2 * r))
-                    arrow, _ = middle(picture, lambda r, g, b: (r > 120) & (r > 2 * b) & (g < 0.75 * r))
-                except IndexError:
-                    continue  # behind the panel
-                if 10 < ball < 580:
-                    apart.append(abs(ball - arrow) * 2 * RADIUS / width)
-                    places.append(ball)
+            found = [measured(page.picture()[:, 40:600]) for _ in range(20)]  # beside the panel and viser's note
             assert page.errors == []
     finally:
         player.close()
-    assert len(apart) >= 10 and (follow or np.ptp(places) > 100)  # it was seen to move
-    assert max(apart) < 0.01, apart
+    apart, places = np.array([one for one in found if one is not None and 20 < one[1] < 540]).T
+    assert len(apart) >= 8 and (follow or np.ptp(places) > 100)  # it was seen to move
+    print("apart, m:", apart.round(4), "columns:", places)
+    assert apart.max() < 0.01, apart

@@ -64,6 +64,7 @@ class RslVecEnv(VecEnv):
         return self._seen, {}
 
     def close(self) -> None:
+        """Close `envs`."""
         self.envs.close()
 
     def _tensor(self, array, dtype=None):

@@ -56,6 +56,7 @@ class Controller:
 
     @property
     def params(self) -> np.ndarray:
+        """The parameters that are learned, a flat array; what is assigned goes into it."""
         return self._params
 
     @params.setter
@@ -132,6 +133,7 @@ class Controller:
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
+        """The controller that `save` described, without its parameters."""
         return cls(**config)
 
     def save(self, path: Any) -> None:

@@ -64,6 +64,7 @@ class LinearFeedback(Controller):
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
+        """The controller that `save` described; ValueError where the description means nothing."""
         stored("LinearFeedback", config, nq=0, nv=0, na=0, nu=0, rows=1, every=1)
         nq, nv, nu = (config[n] for n in ("nq", "nv", "nu"))
         stored("LinearFeedback", config, jnt_type=(0, 4), limited=(0, 2), qposadr=(0, nq), dofadr=(0, nv))

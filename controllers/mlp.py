@@ -53,6 +53,7 @@ class MLP(Controller):
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
+        """The controller that `save` described; ValueError where the description means nothing."""
         stored("MLP", config, nq=0, nv=0, sizes=(0, 1 << 31))
         sizes, entries = config["sizes"], config["entries"]
         if not isinstance(entries, list) or len(sizes) < 2 or sizes[0] != len(entries):

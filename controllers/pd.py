@@ -42,6 +42,7 @@ class PD(Controller):
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
+        """The controller that `save` described; ValueError where the description means nothing."""
         stored("PD", config, nq=0, nv=0)
         stored("PD", config, qposadr=(0, config["nq"]), dofadr=(0, config["nv"]))
         if len(config["qposadr"]) != len(config["dofadr"]):

@@ -53,6 +53,7 @@ class FolderLock:
         self._let_go = weakref.finalize(self, _release, self._box, str(self.path))
 
     def release(self):
+        """Let another process have the folder."""
         self._let_go()
 
     def __enter__(self):

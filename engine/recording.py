@@ -81,6 +81,7 @@ class Recording:
 
     @property
     def time(self) -> np.ndarray:
+        """Seconds of the rows (rows,), where all worlds have one clock."""
         return one_clock(self.times)
 
     @classmethod

@@ -133,8 +133,9 @@ def pushes(model: Model, seen: Any, qvel_bar: Any) -> np.ndarray:
 def in_world_axes(model: Model, contact: Any) -> Any:
     """Contacts of a world (`data.contacts()`) as a Replay keeps them.
 
-    Force and torque act on geom 2; the frame's rows are the normal, from geom 1 to geom 2, and the tangents.
+    They are arrays of their own: a simulator's soon show its next state. Force and torque act on geom 2; the frame's
+    rows are the normal, from geom 1 to geom 2, and the tangents.
     """
     turned = {name: np.einsum("ni,nij->nj", contact[name], contact["frame"]) for name in ("force", "torque")}
     pair = contact["pair"]
-    return {"pos": contact["pos"], **turned, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}
+    return {"pos": contact["pos"].copy(), **turned, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}

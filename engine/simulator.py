@@ -138,6 +138,7 @@ class Simulator:
         return f"<Simulator of {m.name!r}: {worlds}, nq={m.nq} nv={m.nv} nu={m.nu}, timestep {m.opt.timestep:g} s>"
 
     def views(self, pack):
+        """Live views of a pack of this simulator's sizes."""
         return DataViews(pack, self.sizes, self.worlds, self.model, tree(self.model)[0])
 
     def reset(
@@ -371,11 +372,13 @@ class Simulator:
         return "parallel" if self.worlds >= PARALLEL_FROM and settings().threads > 1 else "serial"
 
     def bind_rollout(self, data, controller, trajectory):
+        """A launch of a rollout on these packs, for `Tape`."""
         from engine.compiler.forms import ROLLOUT, WorldsKernel
 
         return WorldsKernel(self, ROLLOUT, [self.model_pack, data, controller, trajectory])
 
     def bind_reverse(self, data, controller, trajectory, adjoint, cotangent):
+        """A launch of its reverse pass, for `Tape`."""
         from engine.compiler.forms import REVERSE, WorldsKernel
 
         return WorldsKernel(self, REVERSE, [self.model_pack, data, controller, trajectory, adjoint, cotangent])

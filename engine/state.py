@@ -21,6 +21,7 @@ class State:
 
     @property
     def worlds(self) -> int:
+        """The number of worlds that it holds."""
         return len(self.qpos)
 
     def check(self, robot, of, worlds):

@@ -13,6 +13,7 @@ import pytest
 
 import engine
 import pullback as pb
+from tests.papers.reference import modules, names_of
 
 ROOT = Path(__file__).parents[1]
 DEMOS = ("load_my_robot", "pd_by_gradient", "torch_policy", "own_task_ppo", "look_in_notebook")
@@ -59,6 +60,29 @@ def test_public_functions_have_types(module):
         if own and thing not in made_from_files:
             function = vars(thing)["__init__"] if inspect.isclass(thing) else thing
             assert not lacking(function), f"{name}: {lacking(function)}"
+
+
+def undocumented(module):
+    """Public names of a module, and those of its classes, that have no docstring."""
+    for name, thing in names_of(module).items():
+        if not inspect.isclass(thing) and not inspect.isroutine(thing):
+            continue
+        if not thing.__module__.startswith(("engine", "scenes", "controllers", "pullback")):
+            continue
+        if not inspect.getdoc(thing):
+            yield name
+        for member, value in vars(thing).items() if inspect.isclass(thing) else ():
+            told = inspect.isroutine(value) or isinstance(value, (property, classmethod, staticmethod))
+            if member[0] != "_" and told and not inspect.getdoc(getattr(thing, member)):
+                yield f"{name}.{member}"
+
+
+def test_public_names_have_docstrings():
+    """Of all that the reference shows (tests/papers/reference.py), with the extras that are there."""
+    for name in modules():
+        module = importlib.import_module(name)
+        assert module.__doc__, name
+        assert not list(undocumented(module)), name
 
 
 @pytest.mark.smoke

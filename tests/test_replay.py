@@ -68,3 +68,6 @@ def test_contact_forces_are_in_world_axes_and_carry_the_weight(both):
             total += contact.frame.reshape(3, 3).T @ force[:3]
         found = seen.contacts[row]["force"].sum(axis=0)
         np.testing.assert_allclose(found, total, rtol=1e-6, atol=1e-6)
+        places = np.array(data.contact.pos).reshape(-1, 3)
+        for place in seen.contacts[row]["pos"]:  # those of this row, also after the later ones were computed
+            assert np.linalg.norm(places - place, axis=1).min() < 1e-6

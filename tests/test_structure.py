@@ -90,7 +90,9 @@ THIRD_PARTY = {
     "stable_baselines3": ({"engine.rl"}, set()),
     "ray": (set(), {"engine.distributed"}),
     "jax": ({"engine.jax"}, set()),
-    "torch": ({"engine.torch"}, set()),
+    "torch": ({"engine.torch", "engine.rl"}, set()),
+    "rsl_rl": ({"engine.rl"}, set()),
+    "tensordict": ({"engine.rl"}, set()),  # which rsl_rl brings
 }
 # who may touch taichi.lang
 INTERNALS = {f"engine.compiler.{name}" for name in ("columns", "direct", "launch", "session", "stages", "tracing")}

@@ -125,6 +125,7 @@ class Folder:
         files.write_arrays(self.checkpoint, {"metrics": json.dumps(self.rows), **method.state()}, sync=True)
 
     def write_metrics(self):
+        """Write the rows so far as metrics.csv, whole or not at all."""
         if self.rows:
             files.write_table(self.path / "metrics.csv", list(self.rows[0]), self.rows)
 

@@ -46,6 +46,7 @@ class Problem:
 
     @property
     def worlds(self):
+        """The number of trials that run side by side."""
         return self.tape.sim.worlds
 
     @property

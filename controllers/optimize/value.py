@@ -40,6 +40,7 @@ class FittedValue(Objective):
         return np.concatenate([np.ones((*z.shape[:-1], 1)), z, z**2], axis=-1)
 
     def evaluate(self, trajectory):
+        """(cost (worlds,), {output: bar}) of a Trajectory: the value of its last state."""
         x = np.concatenate([trajectory.qpos[-1], trajectory.qvel[-1]], axis=-1)[:, self.columns]
         # beyond what was seen the value goes on along its slope at the edge, not along a parabola
         z = (x - self.center) / self.spread
@@ -54,9 +55,11 @@ class FittedValue(Objective):
         return cost, bars
 
     def state(self):
+        """What was fitted, as arrays for `np.savez`."""
         return {"center": self.center, "spread": self.spread, "weights": self.weights}
 
     def load_state(self, state):
+        """Go on with what was fitted when `state` was taken. Raises ValueError for arrays of other shapes."""
         for name, own in self.state().items():
             check_array(f"FittedValue: {name}", np.asarray(state[name]), "f", own.shape)
         for name in self.state():

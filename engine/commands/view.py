@@ -9,7 +9,6 @@ import numpy as np
 
 from engine.commands.common import DONE, add_wishes, positive, robot, wishes
 from engine.commands.recorded import end_adjoint, is_recorded, recording, world_of
-from engine.model.constants import EQUALITY_NAMES
 
 _FRAME = 1.0 / 60.0
 
@@ -20,6 +19,7 @@ def add(commands):
     p.add_argument("--html", type=Path, help="write one HTML file that needs neither server nor network, and end")
     p.add_argument("--world", help="of a run: only the world of this label (default all, side by side)")
     p.add_argument("--pushes", action="store_true", help="of a run: which push at each body gains distance")
+    p.add_argument("--ghosts", action="store_true", help="of a run: its other worlds pale, in the place of the last")
     p.add_argument("--seconds", type=float, default=5.0, help="with --html, of a scene or file (default 5)")
     p.add_argument("--still", action="store_true", help="with --html: the camera does not follow the robot")
     p.add_argument("--keyframe", help="of a scene or file: start from this one, by name or number")
@@ -56,7 +56,8 @@ def replayed(args):
         rows = found.record_every
         bars = [-end_adjoint(found, w)[0].qvel[::rows, 0] for w in worlds]
         arrows = [pushes(found.model, s, bar) for s, bar in zip(seen, bars, strict=True)]
-    look = {"labels": [found.labels[w] for w in worlds], "pushes": arrows, "camera": camera_of(found.name)}
+    look = {"labels": [found.labels[w] for w in worlds], "pushes": arrows, "camera": camera_of(found.name),
+            "title": found.name, "ghosts": args.ghosts}  # fmt: skip
     if args.html:
         return written(save_html(args.html, found.model, seen, follow=not args.still, **look))
     page = play(found.model, seen, host=args.host, port=args.port, **look)
@@ -67,6 +68,7 @@ def lively(args):
     """A scene or a robot file: a passive rollout to a file, or the simulation itself, in real time, until Ctrl-C."""
     from engine.simulator import Simulator
     from engine.view import live
+    from engine.view.browser.panel import Panel
 
     subject = robot(args.what, wishes(args))
     sim = Simulator(subject.model)
@@ -97,62 +99,6 @@ def start_of(subject, keyframe):
         return lambda sim: sim.reset(subject.qpos0, subject.qvel0)
     number = keyframe.isdecimal() and keyframe not in subject.model.key_names
     return lambda sim: sim.reset(keyframe=int(keyframe) if number else keyframe)
-
-
-class Panel:
-    """Buttons, a slider for each control and a box for each equality constraint; `advance` runs the simulation in real
-    time. start(sim): what a reset does."""
-
-    def __init__(self, gui, sim, start):
-        self.sim, self.start, self.again, self._led = sim, start, False, b""
-        self.running = gui.add_checkbox("run", True)
-        gui.add_button("reset").on_click(self._reset)
-        with gui.add_folder("controls"):
-            for i, name in enumerate(sim.model.actuator_names):
-                self._slider(gui, i, name or f"actuator {i}")
-        if sim.model.neq:
-            with gui.add_folder("equalities"):
-                for e, name in enumerate(sim.model.equality_names):
-                    self._box(gui, e, name or f"{EQUALITY_NAMES[int(sim.model.eq_type[e])]} {e}")
-        self.clock = time.perf_counter()
-
-    def _slider(self, gui, i, name):
-        model = self.sim.model
-        low, high = model.actuator_ctrlrange[i] if model.actuator_ctrllimited[i] else (-1.0, 1.0)
-        rest, step = float(np.clip(self.sim.data.ctrl[0, i], low, high)), float(high - low) / 200.0
-        slider = gui.add_slider(name, float(low), float(high), step, rest)
-
-        def moved(_):
-            self.sim.data.ctrl[:, i] = slider.value
-
-        slider.on_update(moved)
-
-    def _box(self, gui, e, name):
-        box = gui.add_checkbox(name, bool(self.sim.data.eq_active[0, e]))
-
-        def switched(_):
-            self.sim.data.eq_active[:, e] = box.value
-
-        box.on_update(switched)
-
-    def _reset(self, _):
-        self.again = True  # the thread that steps does it, between two steps
-
-    def advance(self):
-        if self.again:
-            controls, active = self.sim.data.ctrl.copy(), self.sim.data.eq_active.copy()
-            self.start(self.sim)
-            self.sim.data.ctrl[:], self.sim.data.eq_active[:] = controls, active
-            self.again = False
-        time.sleep(max(0.0, self.clock + _FRAME - time.perf_counter()))
-        passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
-        if self.running.value:  # never more than a tenth of a second at once, on a slow machine
-            self.sim.step(max(1, round(min(passed, 0.1) / self.sim.model.opt.timestep)))
-            return
-        led = self.sim.data.mocap_pos.tobytes() + self.sim.data.mocap_quat.tobytes()
-        if led != self._led:  # what hangs on a mocap body comes along while time stands
-            self._led = led
-            self.sim.forward()
 
 
 def served(args, page, wait):

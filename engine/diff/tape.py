@@ -399,6 +399,7 @@ class Tape:
         return bars
 
     def clear_adjoint(self):
+        """Zero what a reverse pass adds to."""
         for n in ("qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "params_bar", "qfrc_bar", "xfrc_bar"):
             clear(self.adj[n])
 
@@ -450,6 +451,7 @@ class Tape:
                 buffer[: bar.size] = bar.ravel()
 
     def collect(self, bars):
+        """The Gradients that a reverse pass left; bars: the cotangents that it took."""
         sim, m, w = self.sim, self.sim.model, self.sim.worlds
         qpos0 = tangent_to_qpos(m, self._start["qpos0"], self.adj["qpos_bar"][: w * m.nv].reshape(w, m.nv))
         if bars["qpos"] is not None:

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from engine.clocks import times_of
-from engine.model.model import Model
-from engine.objectives.check import check_objective
-from engine.objectives.objective import OUTPUTS, Objective
+from engine.objectives.function import FunctionCost, answer, outputs_of, require_cost
+from engine.objectives.objective import OUTPUTS
 
 
 class Outputs(NamedTuple):
@@ -35,7 +34,7 @@ def loss(trajectory: Any, f: Callable[[Outputs], jax.Array]) -> tuple[Any, dict[
     NumPy, a float or (worlds,). cotangents: d(sum of costs)/d(output), arrays in the outputs' shapes. Raises ValueError
     where f gives something else, RuntimeError where JAX has no float64 and the trajectory has.
     """
-    given = [np.asarray(getattr(trajectory, name)) for name in OUTPUTS]
+    given = outputs_of(trajectory)
     if given[0].dtype == np.float64 and not jax.config.jax_enable_x64:
         raise RuntimeError(
             "loss: the rollout is in float64, and JAX is set to float32: call "
@@ -45,26 +44,15 @@ def loss(trajectory: Any, f: Callable[[Outputs], jax.Array]) -> tuple[Any, dict[
 
     def total(*outputs):
         value = f(Outputs(*outputs, times))
-        if jnp.shape(value) not in ((), (worlds,)):
-            raise ValueError(f"loss: f returned shape {jnp.shape(value)}, allowed: () or (worlds,) = ({worlds},)")
+        require_cost(jnp.shape(value), worlds)
         return jnp.sum(value), value
 
     every = tuple(range(len(OUTPUTS)))
     (_, value), bars = jax.value_and_grad(total, every, has_aux=True)(*map(jnp.asarray, given))
-    cost = np.asarray(value)
-    return cost if cost.ndim else float(cost), dict(zip(OUTPUTS, map(np.asarray, bars), strict=True))
+    return answer(np.asarray(value), dict(zip(OUTPUTS, bars, strict=True)))
 
 
-class JaxCost(Objective):
-    """An objective (engine.objectives) from f(Outputs) -> (worlds,) in JAX; it adds up with others and scales.
+class JaxCost(FunctionCost):
+    """An objective (engine.objectives) from f(Outputs) -> (worlds,) in JAX: see FunctionCost."""
 
-    model: whose trajectories it is for. Checked once: raises ValueError where a world's cost depends on another world
-    or is not differentiable.
-    """
-
-    def __init__(self, model: Model, f: Callable[[Outputs], jax.Array]) -> None:
-        self.function = f
-        check_objective(self, model)
-
-    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        return loss(trajectory, self.function)
+    loss = staticmethod(loss)

@@ -23,6 +23,7 @@ class Objective:
     """
 
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(cost (worlds,), {output: bar}) of a Trajectory: what an objective of one's own defines."""
         raise NotImplementedError
 
     def curvature(self, trajectory: Any) -> dict[str, np.ndarray] | None:

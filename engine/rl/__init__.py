@@ -21,7 +21,7 @@ from engine.rl.registration import env_id, register_scenes
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
 _LAZY = {
     "Env": "engine.rl.env", "VectorEnv": "engine.rl.vector_env", "StateView": "engine.rl.state_view",
-    "SB3VecEnv": "engine.rl.sb3",
+    "RslVecEnv": "engine.rl.rsl", "SB3VecEnv": "engine.rl.sb3",
 }  # fmt: skip
 
 __all__ = ["env_id", "register_scenes", *_LAZY]

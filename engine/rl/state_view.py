@@ -36,18 +36,22 @@ class StateView:
 
     @property
     def data(self) -> Any:
+        """The simulator's data, live: arrays with the worlds first."""
         return self.sim.data
 
     @property
     def params(self) -> Any:
+        """The simulator's parameters, live; with `own_params` of the task, worlds first."""
         return self.sim.params
 
     @property
     def model(self) -> Any:
+        """The Model."""
         return self.sim.model
 
     @property
     def time(self) -> np.ndarray:
+        """Seconds of each world (worlds,), live."""
         return self.steps * self.dt
 
     def draw(self, function: Callable[[np.random.Generator], Any], rows: Any = None) -> np.ndarray:

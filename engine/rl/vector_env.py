@@ -55,6 +55,11 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._screen = Screen(self.scene, width, height) if render_mode else None
 
     @property
+    def episode_lengths(self) -> np.ndarray:
+        """Control steps of each environment's episode so far (num_envs,), live: writing shortens or prolongs them."""
+        return self._elapsed
+
+    @property
     def np_random(self) -> Any:
         """The generators of all environments."""
         return tuple(self._generator(k) for k in range(self.num_envs))

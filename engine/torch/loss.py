@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from engine.clocks import times_of
-from engine.model.model import Model
-from engine.objectives.check import check_objective
-from engine.objectives.objective import OUTPUTS, Objective
+from engine.objectives.function import FunctionCost, answer, outputs_of, require_cost
+from engine.objectives.objective import OUTPUTS
 
 
 class Outputs(NamedTuple):
@@ -37,31 +36,18 @@ def loss(trajectory: Any, f: Callable[[Outputs], torch.Tensor]) -> tuple[Any, di
     """
     if torch.is_tensor(trajectory.qpos):
         raise TypeError("loss: got a trajectory of tensors; allowed: one of a Tape. Call f(trajectory).backward()")
-    leaves = [torch.tensor(np.asarray(getattr(trajectory, name)), requires_grad=True) for name in OUTPUTS]
+    leaves = [torch.tensor(array, requires_grad=True) for array in outputs_of(trajectory)]
     with torch.enable_grad():
         value = f(Outputs(*leaves, torch.as_tensor(times_of(trajectory).copy())))
-    worlds = trajectory.qpos.shape[1]
-    if not torch.is_tensor(value) or tuple(value.shape) not in ((), (worlds,)):
-        got = f"shape {tuple(value.shape)}" if torch.is_tensor(value) else type(value).__name__
-        raise ValueError(f"loss: f returned {got}, allowed: a tensor of shape () or (worlds,) = ({worlds},)")
+    shape = tuple(value.shape) if torch.is_tensor(value) else type(value).__name__
+    require_cost(shape, trajectory.qpos.shape[1], "a tensor of shape ")
     if not value.requires_grad:
         raise ValueError(f"loss: f depends on none of {', '.join(OUTPUTS)}; allowed: torch operations on them")
     bars = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
-    cotangents = {name: bar.numpy() for name, bar in zip(OUTPUTS, bars, strict=True) if bar is not None}
-    cost = value.detach().numpy()
-    return cost if cost.ndim else float(cost), cotangents
+    return answer(value.detach().numpy(), {n: bar for n, bar in zip(OUTPUTS, bars, strict=True) if bar is not None})
 
 
-class TorchCost(Objective):
-    """An objective (engine.objectives) from f(Outputs) -> (worlds,) in torch; it adds up with others and scales.
+class TorchCost(FunctionCost):
+    """An objective (engine.objectives) from f(Outputs) -> (worlds,) in torch: see FunctionCost."""
 
-    model: whose trajectories it is for. Checked once: raises ValueError where a world's cost depends on another world
-    or is not differentiable.
-    """
-
-    def __init__(self, model: Model, f: Callable[[Outputs], torch.Tensor]) -> None:
-        self.function = f
-        check_objective(self, model)
-
-    def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        return loss(trajectory, self.function)
+    loss = staticmethod(loss)

@@ -14,12 +14,15 @@ from engine.view.quantities import columns
 from engine.words import meant
 
 # Imported when first used: the live page runs simulations, and importing those starts Taichi.
-_LAZY = ("Page", "live", "play", "save_html", "show")
+_LAZY = {
+    "image": "engine.view.still", **dict.fromkeys(("Page", "live", "play", "save_html", "show"), "engine.view.browser")
+}  # fmt: skip
 
 __all__ = [
     "Camera",
     "Page",
     "columns",
+    "image",
     "lines_of",
     "live",
     "phase_pairs",
@@ -46,11 +49,12 @@ if TYPE_CHECKING:  # what the lazy names are
     from engine.view.browser.notebook import Page as Page
     from engine.view.browser.notebook import show as show
     from engine.view.browser.player import play as play
+    from engine.view.still import image as image
 else:
 
     def __getattr__(name):
         if name in _LAZY:
-            return getattr(import_module("engine.view.browser"), name)
+            return getattr(import_module(_LAZY[name]), name)
         near, known = meant(name, __all__), ", ".join(__all__)
         raise AttributeError(f"module 'engine.view' has no attribute {name!r}{near}; it has: {known}")
 

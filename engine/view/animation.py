@@ -60,6 +60,21 @@ def save_frame(
 ) -> Path:  # fmt: skip
     """Write one frame of the trajectory as a picture (PNG, SVG or PDF), seen as the animation would show it."""
     path = _checked_path(path, (".png", ".svg", ".pdf"))
+    _frame(model, geom_xpos, geom_xquat, frame, time, title, labels, camera, lines).savefig(path)
+    return path
+
+
+def picture_of(
+    model: Model, geom_xpos: Any, geom_xquat: Any, *, frame: int = -1, time: Any = None, title: Any = None,
+    labels: Any = None, camera: Any = None, lines: Any = None,
+) -> np.ndarray:  # fmt: skip
+    """The picture of `save_frame` as an array (height, width, 3) of bytes."""
+    canvas = _frame(model, geom_xpos, geom_xquat, frame, time, title, labels, camera, lines).canvas
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def _frame(model, geom_xpos, geom_xquat, frame, time, title, labels, camera, lines) -> Figure:
     camera = camera or Camera()
     takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = max(len(take.xpos) for take in takes)
@@ -70,8 +85,7 @@ def save_frame(
     figure, panels = _figure(takes, paths, camera, title, labels, animated=False)
     for panel, take, lookat in zip(panels, takes, paths, strict=True):
         panel.show([take.pose(k)], lookat[min(k, len(lookat) - 1)], _readout(time, _way(take, k)))
-    figure.savefig(path)
-    return path
+    return figure
 
 
 def save_strobe(

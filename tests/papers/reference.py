@@ -18,6 +18,17 @@ def modules():
     return [*MODULES, *(module for package, module in BEHIND_EXTRAS.items() if importlib.util.find_spec(package))]
 
 
+def names_of(module):
+    """{name: thing} of the public names of a module, without those whose extra is not installed."""
+    found = {}
+    for name in getattr(module, "__all__", [name for name in dir(module) if name[0] != "_"]):
+        try:
+            found[name] = getattr(module, name)
+        except ImportError:  # engine.rl has adapters for packages of others
+            continue
+    return found
+
+
 def write(folder):
     """Write the pages; returns the names of the modules. Raises ImportError, which names the extra, without pdoc."""
     try:
@@ -27,7 +38,7 @@ def write(folder):
     pdoc.render.configure(docformat="restructuredtext", show_source=False)
     found = modules()
     for module in map(importlib.import_module, found):  # pdoc sees names that are there, not those made when asked for
-        vars(module).update({name: getattr(module, name) for name in getattr(module, "__all__", ())})
+        vars(module).update(names_of(module))
     pdoc.pdoc(*found, output_directory=Path(folder))
     return found
 

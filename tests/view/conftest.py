@@ -1,4 +1,4 @@
-"""A small robot on its ground for the tests of pictures: a hull and two legs, without any simulation."""
+"""Robots for the tests of pictures: a small one without any simulation, a hull and two legs, and a cheetah that ran."""
 
 from types import SimpleNamespace
 
@@ -25,3 +25,26 @@ def robot():
         jnt_limited=np.array([False, True]),
         joint_names=["slider", ""],
     )
+
+
+@pytest.fixture(scope="session")
+def seen():
+    """The model of a cheetah, and a Replay of half a second in which it falls on its feet and kicks."""
+    import engine
+    import scenes
+    from engine.replay import replay
+
+    scene = scenes.load("half_cheetah")
+    tape = engine.Tape(engine.Simulator(scene.model), 50)
+    run = tape.rollout(np.sin(np.arange(50)[:, None] * 0.3 + np.arange(scene.model.nu)))
+    return scene.model, replay(scene.model, run)
+
+
+@pytest.fixture
+def server():
+    """A viser server of its own."""
+    from engine.view.browser.server import stop, viser_server
+
+    made = viser_server(port=8190)
+    yield made
+    stop(made)

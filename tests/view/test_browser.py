@@ -11,42 +11,21 @@ import scenes
 from engine.replay import replay
 from tests import zoo
 from tests.view.chromium import READY, Page, executable, scrub
+from tests.view.walker import MESH
 
 pytest.importorskip("viser", reason="viser is not installed (extra `view`)")
 
 from engine.view import live, play, save_html  # noqa: E402
 from engine.view.browser.film import film  # noqa: E402
 from engine.view.browser.frames import frames_of, joint_limits, robot_size  # noqa: E402
-from engine.view.browser.server import stop, viser_server  # noqa: E402
+from engine.view.browser.overlays import CONTACTS, FORCES, LIMITS, RANGES, TIES  # noqa: E402
 from engine.view.browser.shapes import capsule  # noqa: E402
-from engine.view.browser.stage import CONTACTS, FORCES, LIMITS, RANGES, TIES, Stage  # noqa: E402
+from engine.view.browser.stage import Stage  # noqa: E402
 from engine.view.painter import visible_geoms  # noqa: E402
 
 needs_chromium = pytest.mark.skipif(
     executable() is None, reason="no Chromium here (Debian package chromium, or name one in CHROMIUM)"
 )
-MESH = """<mujoco><asset><mesh name='wedge' vertex='0 0 0 .3 0 0 0 .3 0 0 0 .4'/></asset><worldbody>
-<geom type='plane' size='5 5 1' rgba='.2 .4 .6 1'/>
-<body pos='0 0 1'><freejoint/><geom type='mesh' mesh='wedge' rgba='.9 .1 .1 1' contype='0' conaffinity='0'/>
-<geom type='sphere' size='.05' rgba='0 1 0 .5'/><geom name='hull' type='sphere' size='.3' group='3'/></body>
-</worldbody></mujoco>"""
-
-
-@pytest.fixture(scope="module")
-def seen():
-    """Half a second of a cheetah that falls on its feet and kicks, and its model."""
-    scene = scenes.load("half_cheetah")
-    sim = engine.Simulator(scene.model)
-    tape = engine.Tape(sim, 50)
-    run = tape.rollout(np.sin(np.arange(50)[:, None] * 0.3 + np.arange(scene.model.nu)))
-    return scene.model, replay(scene.model, run)
-
-
-@pytest.fixture
-def server():
-    made = viser_server(port=8190)
-    yield made
-    stop(made)
 
 
 def test_a_frame_holds_the_forces_on_the_robot(seen):

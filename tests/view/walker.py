@@ -1,7 +1,12 @@
-"""Sizes and poses of the small robot in conftest.py."""
+"""Sizes and poses of the small robot in conftest.py, and a robot file with a mesh."""
 
 import numpy as np
 
+MESH = """<mujoco><asset><mesh name='wedge' vertex='0 0 0 .3 0 0 0 .3 0 0 0 .4'/></asset><worldbody>
+<geom type='plane' size='5 5 1' rgba='.2 .4 .6 1'/>
+<body pos='0 0 1'><freejoint/><geom type='mesh' mesh='wedge' rgba='.9 .1 .1 1' contype='0' conaffinity='0'/>
+<geom type='sphere' size='.05' rgba='0 1 0 .5'/><geom name='hull' type='sphere' size='.3' group='3'/></body>
+</worldbody></mujoco>"""
 HULL_RADIUS, LEG_RADIUS, LEG_HALF = 0.2, 0.05, 0.2
 
 

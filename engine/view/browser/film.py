@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.view.browser.curves import curves_of
 from engine.view.browser.frames import frames_of, leading_body, robot_size
 from engine.view.camera import follow
 
 
 @dataclass(frozen=True)
 class Film:
-    """frames[k][w]: world w at times[k], s. low, high (3,): where the robots go, m. track (T, 3): the followed one."""
+    """frames[k][w]: world w at times[k], s. low, high (3,): where the robots go, m. track (T, 3): the followed one.
+    stage: further arguments of a Stage. curves: of the followed one (curves.py)."""
 
     model: object
+    title: str
     labels: list
     times: np.ndarray
     frames: list
@@ -20,6 +23,8 @@ class Film:
     high: np.ndarray
     track: np.ndarray
     camera: dict
+    stage: dict
+    curves: list
 
     @property
     def duration(self):
@@ -34,14 +39,16 @@ class Film:
         return len(self.times) - 1
 
 
-def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=-1):
+def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=-1, title=None, ghosts=False):
     """Film of a Replay or a list of them, which stand side by side, with at most `fps` frames a second.
 
     labels: a word for each. pushes: (rows, nbody, 3) of each (`engine.replay.pushes`), or None. camera: keywords of
-    engine.view.Camera. followed: the world that the camera goes with. A shorter replay stays at its end.
+    engine.view.Camera. followed: the world that the camera goes with. title: by default the model's name. ghosts:
+    all but the last are pale and in its place. A shorter replay stays at its end.
     """
     seen = list(seen) if isinstance(seen, (list, tuple)) else [seen]
     labels = labels or ([""] if len(seen) == 1 else [f"world {w}" for w in range(len(seen))])
+    stage = {"pushes": pushes is not None, "ghosts": ghosts}
     pushes = [None] * len(seen) if pushes is None else pushes
     if not len(seen) == len(labels) == len(pushes) > 0:
         raise ValueError(f"{len(seen)} replays, {len(labels)} labels and {len(pushes)} pushes: there must be as many")
@@ -56,7 +63,9 @@ def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=
     lead = seen[followed].xpos
     track = np.stack([lead[min(k, len(lead) - 1), body] for k in rows])
     track = smooth(track, robot_size(model), fps)
-    return Film(model, labels, longest.time[rows], frames, low, high, track, camera or {})
+    title = model.name if title is None else title
+    curves = curves_of(model, seen[followed])
+    return Film(model, title, labels, longest.time[rows], frames, low, high, track, camera or {}, stage, curves)
 
 
 def smooth(track, size, fps):

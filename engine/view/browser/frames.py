@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.model.constants import BALL, HINGE, SLIDE
 from engine.view.cords import cords
+from engine.view.exits import way_out
 from engine.view.extent import leading_body, moves, robot_size
 from engine.view.marks import marks
 
@@ -23,6 +24,7 @@ class Frame:
     """One instant of one world.
 
     xpos (nbody, 3), xquat (nbody, 4): poses of the bodies. contact_pos (n, 3). contact_force (n, 3): N, on the robot.
+    contact_clear (n,): how far a force's direction leads through the geom that it pushes.
     range_lines (m, 2, 3): the ranges of the limited joints; limit_lines (k, 2, 3): those of joints at a limit.
     push_pos, push (b, 3): centres of mass, and the pushes wanted there, as long as the longest is 1. marks (l, 2, 3):
     lines of equality constraints and of mocap bodies. cords (t, 2, 3): those of tendons.
@@ -32,6 +34,7 @@ class Frame:
     xquat: np.ndarray
     contact_pos: np.ndarray
     contact_force: np.ndarray
+    contact_clear: np.ndarray
     range_lines: np.ndarray
     limit_lines: np.ndarray
     push_pos: np.ndarray
@@ -56,11 +59,14 @@ def frame(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos, contacts, pus
     """A Frame from the poses, axes, coordinates and contacts of one world (those of a Replay's row). eq_active (neq,):
     which equality constraints act; by default those that act at first."""
     ranges, limits = joint_limits(model, size, xpos, xquat, xipos, dof_ang, dof_lin, qpos)
-    on_robot = np.where(moves(model)[model.geom_bodyid[contacts["geom2"]]], 1.0, -1.0)
+    second = moves(model)[model.geom_bodyid[contacts["geom2"]]]
+    force = contacts["force"] * np.where(second, 1.0, -1.0)[:, None]
+    pushed = np.where(second, contacts["geom2"], contacts["geom1"])
+    clear = [way_out(model, g, xpos, xquat, *at) for g, *at in zip(pushed, contacts["pos"], force, strict=True)]
     push_pos, push = _largest_first(model, xipos, push)
     lines = marks(model, size, xpos, xquat, eq_active)
     return Frame(
-        xpos, xquat, contacts["pos"], contacts["force"] * on_robot[:, None], ranges, limits, push_pos, push, lines,
+        xpos, xquat, contacts["pos"], force, np.array(clear), ranges, limits, push_pos, push, lines,
         cords(model, xpos, xquat),
     )  # fmt: skip
 

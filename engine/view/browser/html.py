@@ -1,8 +1,9 @@
 """A replay as one HTML file that opens without a server or a network.
 
 viser's own client is one self-contained page, and a recorded scene can be written into it: the file plays, pauses,
-scrubs, changes its speed, and switches layers on and off in its scene tree, with nothing but a browser. What the page
-lacks against the replay viewer are buttons of our own, so that it is decided here whether the camera follows.
+scrubs, changes its speed, and switches layers on and off in its scene tree, with nothing but a browser. A sheet of our
+own (sheet.py) has title, legend and curves. What the page lacks against the replay viewer are buttons that change the
+scene, so that it is decided here whether the camera follows.
 """
 
 from collections.abc import Sequence
@@ -12,41 +13,46 @@ from typing import Any
 from engine.files import write_text
 from engine.view.browser.film import film
 from engine.view.browser.server import stop, viser_server
+from engine.view.browser.sheet import with_sheet
 from engine.view.browser.stage import Stage
 
 
 def save_html(
     path: Any, model: Any, seen: Any, *, labels: Sequence[str] | None = None, pushes: Any = None,
-    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True,
+    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True, title: str | None = None,
+    ghosts: bool = False,
 ) -> Path:  # fmt: skip
     """Write a replay as one HTML file (about 0.8 MB, and 1 kB for each robot and frame); returns its path.
 
     seen: a Replay (`engine.replay.replay`) or a list of them, which stand side by side. labels: a word for each.
     pushes: (rows, nbody, 3) of each (`engine.replay.pushes`). camera: keywords of engine.view.Camera. follow: whether
-    the camera goes with the last robot. Raises ImportError, which names the extra, without viser.
+    the camera goes with the last robot. title: by default the model's name. ghosts: all but the last are pale, in the
+    place of the last. Raises ImportError, which names the extra, without viser.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"path={str(path)!r} must end in .html")
-    write_text(path, html_of(model, seen, labels=labels, pushes=pushes, camera=camera, fps=fps, follow=follow))
+    look = {"labels": labels, "pushes": pushes, "camera": camera, "fps": fps, "title": title, "ghosts": ghosts}
+    write_text(path, html_of(model, seen, follow=follow, **look))
     return path
 
 
 def html_of(
     model: Any, seen: Any, *, labels: Sequence[str] | None = None, pushes: Any = None,
-    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True,
+    camera: dict[str, Any] | None = None, fps: float = 30.0, follow: bool = True, title: str | None = None,
+    ghosts: bool = False,
 ) -> str:  # fmt: skip
     """The text of the file that `save_html` writes."""
-    shown = film(model, seen, labels, pushes, camera, fps)
+    shown = film(model, seen, labels, pushes, camera, fps, title=title, ghosts=ghosts)
     server = viser_server()
     try:
-        return _page(server, shown, follow)
+        return with_sheet(_page(server, shown, follow), shown)
     finally:
         stop(server)
 
 
 def _page(server, shown, follow):
-    stage = Stage(server.scene, shown.model, shown.labels, shown.low, shown.high)
+    stage = Stage(server.scene, shown.model, shown.labels, shown.low, shown.high, **shown.stage)
     stage.start_at(shown.track[0] + [0.0, 0.0, shown.low[2] + 0.5 * (shown.high - shown.low)[2]])
     stage.aim(server, shown.camera)
     moved = shown.track - shown.track[0]

@@ -12,7 +12,8 @@ from engine.model.elements.body import mocap_bodies
 from engine.replay import in_world_axes, replay
 from engine.view.browser.film import bounds, film
 from engine.view.browser.frames import frame, leading_body
-from engine.view.browser.player import layer_switches
+from engine.view.browser.gui import clickable, heading, layer_switches
+from engine.view.browser.hand import Hand
 from engine.view.browser.server import address, stop, viser_server
 from engine.view.browser.stage import Stage
 
@@ -30,6 +31,7 @@ def live(
     one launch, of which only the end would be seen; `Live.play(trajectory)` shows it all, again and again, until the
     next one: call it after each iteration of an optimisation. worlds: indices of those shown, by default the first 8.
     A mocap body has a handle by which a person moves and turns it: that writes `data.mocap_pos` and `data.mocap_quat`.
+    Ctrl and the mouse pull at any other body (`data.xfrc_applied`), a click says what it is called.
 
         with engine.view.live(sim) as page:
             print(page.address)
@@ -60,7 +62,8 @@ class Live:
         self.stage.aim(self.server, camera or {})
         self._film, self._began, self._seen, self._floor = None, 0.0, None, self._start
         self._mocap = mocap_bodies(self.model)
-        self._hands()
+        self._handles()
+        self.hand = Hand(self.stage, sim, self.worlds)
         self._switches()
         self._show(self._frames(), self._start)
         self._closed = threading.Event()
@@ -68,11 +71,16 @@ class Live:
         self._thread.start()
 
     def _switches(self):
+        heading(self.server.gui, self.model.name)
         self.clock = self.server.gui.add_number("time (s)", 0.0, step=1e-3, disabled=True)
         self.follow = self.server.gui.add_checkbox("camera follows", True)
-        layer_switches(self.server.gui, self.stage, lambda: None)
+        layer_switches(self.server.gui, self.stage, self._again)
+        clickable(self.stage, self._again)
 
-    def _hands(self):
+    def _again(self):
+        self._seen = None  # the next look draws, whether something moved or not
+
+    def _handles(self):
         """A handle for each mocap body of each world shown, `handles[row, number]`."""
         self.handles, self._led = {}, {}
         for row, word in enumerate(self.stage.words):
@@ -129,6 +137,7 @@ class Live:
                 self.clock.value = float(shown.times[k])
                 self._show(shown.frames[k], shown.track[k])
                 continue
+            self.hand.pull()
             data = self.sim.data
             state = data.qpos, data.mocap_pos, data.mocap_quat, data.eq_active
             now = b"".join(a[self.worlds].tobytes() for a in state)

@@ -6,16 +6,15 @@ from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, GEOM_NAMES
 from engine.view.ground import ruler_step
 
 _FLAT_BELOW = 400  # faces of a mesh that is drawn with flat ones: a coarse mesh looks wrong when smoothed
-_GROUND_REACH = 14.0  # the ground is drawn so many robots' lengths beyond the trajectory, then fades into the sky
 _CELLS = 90  # squares of the ground along its longer side, at most
 _DARKER = 0.86
 
 
-def add_geom(scene, name, model, g):
-    """Add geom g under a node that has the pose of its body."""
+def add_geom(scene, name, model, g, opacity=None):
+    """Add geom g under a node that has the pose of its body; returns its node. opacity: None of what is opaque."""
     kind, size, rgba = model.geom_type[g], model.geom_size[g], model.geom_rgba[g]
     look = {
-        "color": tuple(float(c) for c in rgba[:3]), "opacity": float(rgba[3]) if rgba[3] < 1.0 else None,
+        "color": tuple(float(c) for c in rgba[:3]), "opacity": opacity,
         "position": model.geom_pos[g], "wxyz": model.geom_quat[g],
     }  # fmt: skip
     if kind == SPHERE:
@@ -50,12 +49,13 @@ def capsule(radius, half, sides=24, rings=8):
     return vert.reshape(-1, 3), face
 
 
-def add_ground(scene, name, model, g, pose, low, high, size):
-    """The plane geom g, with its pose (pos, quat): a checker in two tones of its colour, around low to high (m).
+def add_ground(scene, name, model, g, pose, low, high, size, far):
+    """The plane geom g, with its pose (pos, quat): a checker in two tones of its colour, around low to high (m) and
+    `far` beyond, where it has faded into the sky. size: the robot's, m.
 
     Planes of MuJoCo collide without end, whatever their size, and so this one is drawn as far as it matters.
     """
-    middle, reach = (np.asarray(low) + high)[:2] / 2.0, _GROUND_REACH * size
+    middle, reach = (np.asarray(low) + high)[:2] / 2.0, 1.08 * far
     half = (np.asarray(high) - low)[:2] / 2.0 + reach
     cell = ruler_step(9.0 * max(0.6 * size, 2.0 * half.max() / _CELLS))
     pos, quat = pose

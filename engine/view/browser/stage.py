@@ -14,48 +14,47 @@ import numpy as np
 
 from engine.model.constants import PLANE
 from engine.view.browser.frames import Frame, leading_body, robot_size
+from engine.view.browser.overlays import HIDDEN_AT_FIRST, Overlays, layers_of
 from engine.view.browser.shapes import add_geom, add_ground
 from engine.view.camera import Camera
-from engine.view.cords import cord_tendons
 from engine.view.painter import visible_geoms
 from engine.view.quantities import distinct
 
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
-CONTACT, FORCE, RANGE, LIMIT, PUSH = (230, 159, 0), (213, 94, 0), (110, 120, 130), (214, 39, 40), (0, 158, 115)
-TIE = (123, 63, 160)
-CONTACTS, FORCES, RANGES, LIMITS, PUSHES, TIES = LAYERS = (
-    "contacts (yellow)", "contact forces (orange)", "joint ranges (grey)", "joints at a limit (red)",
-    "wanted pushes (green)", "equalities and mocap bodies (violet)",
-)  # fmt: skip
-HIDDEN_AT_FIRST = (RANGES,)
-_FORCE_LENGTH = 0.6  # robots' lengths of the arrow of a force as large as the robot's weight
-_FORCE_LIMIT = 1.8  # longer arrows are cut off here
 _FIELD_OF_VIEW = np.radians(40.0)
+_GLASS, _PALE = 0.4, 0.22  # opacities
+_FOG = 13.0  # robots' lengths, at least, to where nothing is seen
 
 
 class Stage:
-    """labels: one for each world. low, high (3,): the part of the world that the robots visit, m."""
+    """labels: one for each world. low, high (3,): the part of the world that the robots visit, m. pushes: whether
+    frames have some. ghosts: all worlds but the last are pale, in its place, and without layers."""
 
-    def __init__(self, scene, model, labels, low, high):
+    def __init__(self, scene, model, labels, low, high, pushes=False, ghosts=False):
         self.scene, self.model, self.size = scene, model, robot_size(model)
         self.weight = max(np.sum(model.body_mass[1:]) * np.linalg.norm(model.opt.gravity), 1e-9)
         self.low, self.high = np.asarray(low, float), np.asarray(high, float)
         # side by side in the depth of the picture, the last one in front
         self.gap = (self.high - self.low)[1] + 1.3 * self.size
         self.offsets = np.zeros((len(labels), 3))
-        self.offsets[:, 1] = self.gap * (len(labels) - 1 - np.arange(len(labels)))
-        self.shown = dict.fromkeys(LAYERS, True) | dict.fromkeys(HIDDEN_AT_FIRST, False)
+        self.offsets[:, 1] = 0.0 if ghosts else self.gap * (len(labels) - 1 - np.arange(len(labels)))
+        self.pale = [ghosts] * (len(labels) - 1) + [False]
+        self.layers = layers_of(model, pushes)
+        self.shown = {name: name not in HIDDEN_AT_FIRST for name in self.layers}
         self._leader = leading_body(model)
         self._atmosphere()
         self.root = scene.add_frame("/scene", show_axes=False)
         self.words = words = _words(labels)
         self.body_words = _words([name or f"body {b}" for b, name in enumerate(model.body_names)])
-        self.bodies = [self._robot(word, offset) for word, offset in zip(words, self.offsets, strict=True)]
+        self.geoms = []  # (world, geom, node, opacity)
+        self.bodies = [self._robot(w) for w in range(len(words))]
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
-        self.nodes = self._overlays()
-        self.tendons = self._tendons()
+        offsets = self.offsets[-1:] if ghosts else self.offsets
+        self.overlays = Overlays(scene, model, self.layers, self.size, self.weight, offsets)
+        self.nodes, self.tendons = self.overlays.nodes, self.overlays.tendons
         self.texts = {w: self._text(words[w], label) for w, label in enumerate(labels) if label}
         self._grounded, self._moved = False, np.zeros(3)
+        self._wanted = self._named = None  # (world, geom)
 
     def move_ground(self, moved):
         """Draw the ground again at the next frame, about the robots' first place and `moved` (3,) from there."""
@@ -75,12 +74,32 @@ class Stage:
         for w, text in self.texts.items():
             above = frames[w].xpos[self._leader] + self.offsets[w] + [0.0, 0.0, 0.3 * self.size]
             text.position = above
-        self._show_overlays(frames)
-        for node, which in self.tendons:
-            places = [frame.cords[which] + offset for frame, offset in zip(frames, self.offsets, strict=True)]
-            places = np.concatenate(places).astype(np.float32)
-            if not np.array_equal(node.points, places):
-                node.points = places
+        self._show_name(frames)
+        place = frames[-1].xpos[self._leader] + self.offsets[-1]
+        self.overlays.show(frames[-len(self.overlays.offsets) :], self.shown, place)
+
+    def name(self, w, g):
+        """From the next picture on, the names of geom g and its body stand above that body in world w; or not again."""
+        self._wanted = None if self._wanted == (w, g) else (w, g)
+
+    def _show_name(self, frames):
+        if self._named != self._wanted:
+            if self._named is not None:
+                self._name.remove()
+            self._named = self._wanted
+            if self._named is not None:
+                w, g = self._named
+                text = f"{self.model.label('body', self.model.geom_bodyid[g])}, {self.model.label('geom', g)}"
+                self._name = self.scene.add_label("/scene/labels/clicked/name", text, anchor="bottom-center")
+        if self._named is not None:
+            w, g = self._named
+            above = [0.0, 0.0, 0.15 * self.size]
+            self._name.position = frames[w].xpos[self.model.geom_bodyid[g]] + self.offsets[w] + above
+
+    def see_through(self, on):
+        """Draw the robots as of glass, or as they are."""
+        for _, _, node, opacity in self.geoms:
+            node.opacity = min(opacity or 1.0, _GLASS) if on else opacity
 
     def aim(self, server, camera: dict):
         """Set where a page is seen from at first; `camera` has the keywords of engine.view.Camera."""
@@ -92,6 +111,7 @@ class Stage:
         wide = seen.width or (2.4 * self.size + min(across, 1.5 * self.size))
         # the field of view is that of the height; a page is about 1.6 times as wide
         distance = 0.5 * wide / (1.6 * np.tan(_FIELD_OF_VIEW / 2.0)) + np.ptp(self.offsets[:, 1]) * 0.8
+        self._see(distance)
         server.initial_camera.fov = float(_FIELD_OF_VIEW)
         server.initial_camera.look_at = tuple(look)
         lifted = -forward * distance + up * 0.12 * distance + right * 0.25 * distance
@@ -107,32 +127,28 @@ class Stage:
         height = np.clip(np.linspace(0.0, 6.0, 64), 0.0, 1.0)[:, None, None]  # the horizon is high in the picture
         sky = SKY_TOP + height * (SKY_LOW - SKY_TOP)
         scene.set_background_image(np.broadcast_to(sky, (64, 4, 3)).astype(np.uint8), format="png")
-        scene.configure_fog(near=6.0 * self.size, far=_fog(self.size), color=tuple(int(c) for c in SKY_LOW))
         scene.configure_default_lights(True, cast_shadow=True)
+        self._see(0.0)
 
-    def _robot(self, word, offset):
-        """{body: node} of the bodies that have something to show."""
-        model, scene = self.model, self.scene
+    def _see(self, distance):
+        """Fog and ground for a camera so far away, m."""
+        self.far = max(_FOG * self.size, 3.0 * distance)
+        self.scene.configure_fog(near=0.45 * self.far, far=self.far, color=tuple(int(c) for c in SKY_LOW))
+
+    def _robot(self, w):
+        """{body: node} of the bodies of a world that have something to show."""
+        model, scene, word, offset = self.model, self.scene, self.words[w], self.offsets[w]
         bodies = {}
         for g in visible_geoms(model):
             b = int(model.geom_bodyid[g])
             path = f"/scene/robots/{word}/{self.body_words[b]}"
             if b not in bodies:
                 bodies[b] = scene.add_frame(path, show_axes=False, position=offset)
-            add_geom(scene, f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}", model, g)
+            name = f"{path}/{_word(model.geom_names[g] or f'geom {g}')} {g}"
+            opacity = float(model.geom_rgba[g, 3]) * (_PALE if self.pale[w] else 1.0)
+            opacity = opacity if opacity < 1.0 else None
+            self.geoms.append((w, g, add_geom(scene, name, model, g, opacity), opacity))
         return bodies
-
-    def _tendons(self):
-        """(node, which of the lines of `cords`) for each width and colour of tendons."""
-        model, tendon = self.model, cord_tendons(self.model)
-        looks = np.concatenate([model.tendon_rgba[:, :3], model.tendon_width[:, None]], axis=1)[tendon]
-        nodes = []
-        for k, look in enumerate(np.unique(looks, axis=0)):
-            which = (looks == look).all(axis=1)
-            none, colour = np.zeros((which.sum() * len(self.words), 2, 3)), tuple(map(float, look[:3]))
-            node = self.scene.add_line_segments(f"/scene/tendons/{k}", none, colour, thickness=2 * float(look[3]))
-            nodes.append((node, which))
-        return nodes
 
     def _text(self, word, label):
         return self.scene.add_label(f"/scene/labels/{word}", label, anchor="bottom-center")
@@ -148,55 +164,8 @@ class Stage:
             name = f"/scene/ground/{_word(self.model.geom_names[g] or f'plane {g}')}"
             offsets = self.offsets[:1] * 0.0 if abs(quat[0]) > 1.0 - 1e-9 else self.offsets
             for w, offset in enumerate(offsets):
-                add_ground(self.scene, f"{name} {w}", self.model, g, (pos + offset, quat), low, high, self.size)
-
-    def _overlays(self):
-        scene, thin = self.scene, 0.012 * self.size
-        none = np.zeros((1, 2, 3))
-        arrow = {"shaft_radius": thin, "head_radius": 2.4 * thin, "head_length": 5.0 * thin}
-        line = {"thickness": 0.8 * thin}
-        dot = {"point_size": 2.6 * thin, "point_shape": "circle", "precision": "float32"}
-        nodes = {
-            CONTACTS: scene.add_point_cloud(f"/scene/{CONTACTS}", np.zeros((1, 3)), CONTACT, **dot),
-            FORCES: scene.add_arrows(f"/scene/{FORCES}", none, FORCE, **arrow),
-            RANGES: scene.add_line_segments(f"/scene/{RANGES}", none, RANGE, **line),
-            LIMITS: scene.add_line_segments(f"/scene/{LIMITS}", none, LIMIT, thickness=1.6 * thin),
-            PUSHES: scene.add_arrows(f"/scene/{PUSHES}", none, PUSH, **arrow),
-            TIES: scene.add_line_segments(f"/scene/{TIES}", none, TIE, thickness=1.2 * thin),
-        }
-        for node in nodes.values():
-            node.visible = False
-        return nodes
-
-    def _show_overlays(self, frames):
-        cat = {name: [] for name in LAYERS}
-        for frame, offset in zip(frames, self.offsets, strict=True):
-            cat[CONTACTS].append(frame.contact_pos + offset)
-            force = frame.contact_force * (_FORCE_LENGTH * self.size / self.weight)
-            cat[FORCES].append(_arrows(frame.contact_pos + offset, force, _FORCE_LIMIT * self.size))
-            cat[RANGES].append(frame.range_lines + offset)
-            cat[LIMITS].append(frame.limit_lines + offset)
-            cat[TIES].append(frame.marks + offset)
-            cat[PUSHES].append(_arrows(frame.push_pos + offset, 0.5 * self.size * frame.push, self.size))
-        for name, parts in cat.items():
-            points, node = np.concatenate(parts).astype(np.float32), self.nodes[name]
-            visible = bool(len(points)) and self.shown[name]
-            if visible and not np.array_equal(node.points, points):
-                node.points = points
-            if node.visible != visible:
-                node.visible = visible
-
-
-def _arrows(start, vector, longest):
-    """(n, 2, 3) from start along vectors, cut off at a length; without those too short to be seen."""
-    length = np.linalg.norm(vector, axis=1)
-    seen = length > 0.02 * longest
-    start, vector, length = start[seen], vector[seen], length[seen]
-    return np.stack([start, start + vector * np.minimum(1.0, longest / length)[:, None]], axis=1)
-
-
-def _fog(size):
-    return 13.0 * size
+                pose = pos + offset, quat
+                add_ground(self.scene, f"{name} {w}", self.model, g, pose, low, high, self.size, self.far)
 
 
 def _word(name):

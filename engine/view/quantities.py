@@ -143,7 +143,7 @@ def _sensor_unit(model, s):
     """The unit of a sensor, in which q and tau stand for those of its joint's coordinate and force."""
     unit, j = ROWS[model.sensor_type[s]].unit, int(model.sensor_objid[s])
     if model.sensor_objtype[s] == c.OBJ_ACTUATOR:  # before the gear turns its force into the joint's
-        if model.actuator_trntype[j] in (c.TRN_TENDON, c.TRN_SITE, c.TRN_SLIDERCRANK):
+        if model.actuator_trntype[j] in (c.TRN_TENDON, c.TRN_SITE, c.TRN_SLIDERCRANK, c.TRN_BODY):
             return unit.replace("q", "m").replace("tau", "N")
         j = model.actuator_trnid[j]
     elif model.sensor_objtype[s] != c.OBJ_JOINT:

@@ -1,6 +1,7 @@
-"""Actuators whose moment arms depend on the pose."""
+"""Actuators whose moment arms depend on the pose, muscles, adhesion."""
 
-from tests.zoo.bodies import BRICK, ROD, model
+from tests.zoo.bodies import BRICK, HINGE, ROD, actuated, model
+from tests.zoo.tendons import driven, strung
 
 # Two branches of one tree, and a tree beside it, with sites that actuators pull at.
 ARMED = f"""<site name="ws" pos=".2 .1 1.2" euler="10 20 30"/>
@@ -52,3 +53,37 @@ BRANCHED = {
         '<motor cranksite="fs" slidersite="bs" cranklength="3"/>'
     ),
 }  # fmt: skip
+
+# Muscles on joints and tendons, half of them with one part of a muscle alone. Their controls and their states are
+# clamped at zero, and most of them switch between rise and fall at once: kinks that are at rest exactly.
+MUSCLES = {
+    "muscles on joints": actuated(
+        HINGE,
+        '<muscle joint="j" lengthrange="-1 1" range=".2 1.8" force="30" gear="1.2" timeconst=".03 .05"/>'
+        '<muscle joint="k" lengthrange="-1.2 .8" range=".3 1.7" scale="9" lmin=".4" lmax="1.5" vmax="2" fpmax="1.1" '
+        'fvmax="1.4" tausmooth=".6" timeconst=".02 .06" ctrlrange="-1 .8"/>'
+        '<general joint="k" lengthrange="-2 1" dyntype="muscle" dynprm=".03 .05 .3" actearly="true" gaintype="muscle" '
+        'gainprm=".2 1.6 2 200 .5 1.6 1.5 1.3 1.2" biastype="muscle" biasprm=".3 1.8 3 200 .5 1.6 1.5 1.3 1.2"/>'
+        '<general joint="j" lengthrange="-2 2" gaintype="muscle" gainprm=".5 1.5 8 200 .5 1.6 1.5 1.3 1.2" '
+        'biastype="affine" biasprm=".4 -1.5 -.2" gear="-1.5"/>'
+        '<general joint="k" dyntype="muscle" dynprm=".05 .04 0" gaintype="affine" gainprm="2 .3 .1" '
+        'lengthrange="-1 1" biastype="muscle" biasprm=".4 1.3 4 200 .5 1.4 1.5 1.3 1.2" forcerange="-1 1"/>',
+    ),
+    "muscles along paths": strung(driven(
+        '<muscle tendon="far" lengthrange="1.2 2.4" range=".4 1.6" force="9" timeconst=".02 .04" tausmooth=".3"/>'
+        '<muscle tendon="ball" lengthrange=".2 1" range=".4 1.6" force="7" gear="1.2" timeconst=".02 .04"/>'
+        '<muscle tendon="far" lengthrange=".5 2" force="20" gear=".8" timeconst=".03 .02"/><motor joint="b"/>'),
+        far='actuatorfrcrange="-6 .7"', ball='damping=".2"'),
+}  # fmt: skip
+
+
+def adhesive(option=""):
+    """A hand that sticks to a box, and a ball that sticks to both, within gaps or closer; all of them near a floor."""
+    shapes = {"hand": 'type="capsule" size=".08 .2"', "ball": 'size=".15"', "box": 'type="box" size=".2 .15 .12"'}
+    bodies = '<geom type="plane" size="3 3 .1" pos="0 0 -.2"/>'
+    for k, (name, shape) in enumerate(shapes.items()):
+        joint = '<joint axis="0 1 .3"/><joint type="slide" axis="1 0 .5"/>' if k == 0 else "<freejoint/>"
+        bodies += f'<body name="{name}" pos="{.25 * k} 0 {.1 * k}">{joint}<geom {shape} mass="1" gap=".2"/></body>'
+    pulls = '<adhesion name="x" body="hand" gain="5" ctrlrange="0 2"/><adhesion name="y" body="ball" ctrlrange="0 1"/>'
+    pulls += '<general body="box" dyntype="filter" dynprm=".05" biastype="affine" biasprm=".3 0 -.2" gear="1"/>'
+    return model(bodies, driven(pulls) + READ, default='<default><geom margin=".02"/></default>', option=option)

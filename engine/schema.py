@@ -207,6 +207,8 @@ MODEL = (
     Buffer("muscle", "real", "nmuscle",  # dynamics/muscle.py
         "muscle_dynprm:3 muscle_lengthrange:2 muscle_gaincurve:6 muscle_biascurve:6",
     ),
+    Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
+    Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -346,6 +348,7 @@ WORK = (
     Buffer("arm_J", "real", "narmrow"),
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
+    Buffer("delay_stage", "int", "nlate"),  # which of its weights a delay takes: those of a stage's node
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),

@@ -23,6 +23,7 @@ from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.delays import samples
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
@@ -42,6 +43,7 @@ FEATURES = {
     "mocap": "bodies whose poses are inputs",
     "activation": "actuators with a state of their own",
     "muscle": "muscles",
+    "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
     "gravcomp": "bodies whose weight is compensated",
@@ -121,6 +123,7 @@ def features_of(model):
         long=_long(model),
         mocap=model.nmocap > 0,
         activation=model.na > 0,
+        delay=samples(model).any(),
         muscle=muscles(model).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,

@@ -15,6 +15,7 @@ an actuator that acts early, what act will be after the step. Of muscles gain, b
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.delay import control, control_vjp, still_controls
 from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
@@ -176,7 +177,7 @@ def drive_length_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
-    c = d.ctrl[w * m.nu + u]
+    c = control(m, d, w, u)
     slope = real(1.0)
     if m.actuator_ctrllimited[u]:
         lo = m.actuator_ctrlrange[u, 0]
@@ -336,6 +337,7 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
             if m.actuator_early[u]:
                 x, sa, sd = next_act(m, d, w, u, a, m.timestep)
                 d.act_input[a] = x
+    still_controls(m, d, w)
 
 
 @ti.func
@@ -422,7 +424,7 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]
         if a < 0:
-            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
+            control_vjp(m, d, g, w, u, f_bar * gain * slope)
         if ti.static(has.activation):
             if a >= 0:
                 act_vjp(m, d, g, w, u, a, f_bar * gain)
@@ -470,4 +472,4 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             value, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
             rate = bar * by_ctrl
             g.act_bar[a] = g.act_bar[a] + bar * by_act
-    g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + rate * slope
+    control_vjp(m, d, g, w, u, rate * slope)

@@ -27,6 +27,7 @@ from engine.dynamics.actuation import (
 )  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.delay import control_vjp
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
@@ -114,7 +115,7 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+        control_vjp(m, d, g, w, u, x_bar * slope)
     if ti.static(has.activation):
         if a >= 0:
             act_vjp(m, d, g, w, u, a, x_bar)

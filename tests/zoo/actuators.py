@@ -76,6 +76,16 @@ MUSCLES = {
         far='actuatorfrcrange="-6 .7"', ball='damping=".2"'),
 }  # fmt: skip
 
+# Read at samples and between them, by every rule, past the oldest one; one that nobody reads.
+DELAYED = actuated(
+    HINGE,
+    '<motor joint="j" gear="2" delay=".008" nsample="2"/>'
+    '<position joint="k" kp="3" kv=".4" delay=".0065" nsample="3" interp="linear" ctrlrange="-.8 .8"/>'
+    '<general joint="j" dyntype="filter" dynprm=".05" actearly="true" delay=".009" nsample="4" interp="cubic" '
+    'gaintype="affine" gainprm="2 .3 .1"/><motor joint="k" delay=".05" nsample="2"/><motor joint="k" nsample="3"/>'
+    '<velocity joint="k" kv=".2"/>',
+)
+
 
 def adhesive(option=""):
     """A hand that sticks to a box, and a ball that sticks to both, within gaps or closer; all of them near a floor."""

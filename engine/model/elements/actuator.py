@@ -7,8 +7,9 @@ import numpy as np
 
 from .. import constants as c
 from ..arms import ON_SITES, arm_columns, arms, branched, muscles
-from ..attributes import choice, ends, flag, number, read_attributes, vector
+from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
+from ..delays import INTERPOLATIONS, delay_columns, samples
 from ..errors import ModelError
 from ..sensors import SENS
 from ..setconst import addresses
@@ -56,6 +57,8 @@ class Actuator(Kind):
             "actuator_actrange": real("of act", "lower and upper end", 2),
             "actuator_actadr": integer("its state in act, or -1"),
             "actuator_actearly": boolean("whether the force is that of its state after the step", before=0, since=4),
+            "actuator_delay": real("s", "how old the control is that it acts on", least=0, before=0, since=5),
+            "actuator_history": integer("controls of the past, and how they are read", 2, before=0, since=5),
             "actuator_gaintype": integer("GAIN_AFFINE, as fixed ones, or GAIN_MUSCLE", before=c.GAIN_AFFINE, since=5),
             "actuator_biastype": integer("BIAS_AFFINE, also of none, or BIAS_MUSCLE", before=c.BIAS_AFFINE, since=5),
             "actuator_lengthrange": real("m or rad", "of a muscle, least and greatest length", 2, before=0, since=5),
@@ -73,6 +76,9 @@ class Actuator(Kind):
         "actlimited": flag(),
         "actrange": ends(),
         "actearly": flag(False),
+        "delay": number(0.0, 0),
+        "nsample": whole(0),
+        "interp": choice("zoh", INTERPOLATIONS),
         "dyntype": choice("none", _DYNTYPES),
         "dynprm": vector((1.0, 0, 0), 3, partial=True),
         "gainprm": vector((1.0, 0, 0), 3, partial=True),
@@ -82,7 +88,6 @@ class Actuator(Kind):
         ("actuator_damping", "damping"),
         ("actuator_dampingpoly", "second and third damping"),
         ("actuator_armature", "armature"),
-        ("actuator_delay", "delay"),
     )
 
     class Methods:
@@ -117,6 +122,9 @@ class Actuator(Kind):
                 raise ModelError(f"{who}: cranklength = {a.cranklength}; allowed: more than zero")
             for limited in ("ctrl", "force", "act"):
                 self._set_limits(who, a, f"{limited}range", f"{limited}limited")
+            a.history = a.nsample, a.interp
+            if (a.nsample > 0) != (a.delay > 0) or a.nsample < 0:
+                raise ModelError(f"{who}: nsample = {a.nsample}; allowed: one or more with a delay, 0 without")
             if a.dyntype in _FILTERS and a.dynprm[0] <= 0:
                 raise ModelError(f"{who}: dynprm = {a.dynprm}; allowed: a positive time constant first")
             return self._add("actuator", name, a)
@@ -169,6 +177,7 @@ class Actuator(Kind):
         actuators = order.elements["actuator"]
         laws = {
             "actuator_gaintype": ("gaintype", c.GAIN_AFFINE), "actuator_biastype": ("biastype", c.BIAS_AFFINE),
+            "actuator_delay": ("delay", 0.0), "actuator_history": ("history", (0, 0)),
             "actuator_lengthrange": ("lengthrange", (0.0, 0.0)), "actuator_gaincurve": ("curve", (0.0,) * 6),
             "actuator_biascurve": ("curve", (0.0,) * 6),
         }  # fmt: skip
@@ -199,6 +208,7 @@ class Actuator(Kind):
         arrays["actuator_lengthrange"][~muscle] = 0
         arrays["actuator_gainprm"][mj.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED), 1:] = 0
         arrays["actuator_biasprm"][mj.actuator_biastype == int(mujoco.mjtBias.mjBIAS_NONE)] = 0
+        arrays["actuator_history"][mj.actuator_delay == 0] = 0
         off = _silent(mujoco, mj)
         arrays["actuator_gainprm"][off], arrays["actuator_biasprm"][off] = 0, 0
         arrays["actuator_gaintype"][off], arrays["actuator_biastype"][off] = c.GAIN_AFFINE, c.BIAS_AFFINE
@@ -239,17 +249,18 @@ class Actuator(Kind):
                 yield f"{who}: position servo of a ball joint with an activation state; allowed: dyntype none"
             if servo and trn == "site" and mj.actuator_trnid[a, 1] >= 0 and not mj.actuator_gear[a, :3].any():
                 yield f"{who}: position servo of turns between sites with an activation state; allowed: dyntype none"
-            if mj.actuator_history[a].any() and not mj.actuator_delay[a]:
-                yield f"{who}: history of {mj.actuator_history[a, 0]} samples; allowed: none"
 
     def changed(self, mujoco, mj):
+        unread = np.count_nonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay == 0))
+        if unread:
+            yield f"nsample: left out of {unread} actuators without a delay, which do not read it"
         off = np.flatnonzero(_silent(mujoco, mj))
         if off.size:
             why = "flag actuation is disabled" if disabled(mujoco, mj, "ACTUATION") else "actuatorgroupdisable"
             yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(m.actuator_actadr >= 0))
+        m.na = int(np.sum(m.actuator_actadr >= 0) + np.sum(samples(m)))
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _ALL_DYNTYPES.items()})
@@ -268,7 +279,11 @@ class Actuator(Kind):
         check(m, "actuator_refid", (m.actuator_trntype == c.TRN_SLIDERCRANK) & (m.actuator_refid < 0), "a site")
         states = m.actuator_dyntype != c.DYN_NONE
         follows(m, "actuator_actadr", addresses(states), "actuator_dyntype")
-        same_count(m, "na", np.count_nonzero(states), "actuator_dyntype")
+        n, interp = m.actuator_history.T
+        check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
+        check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
+        past = np.sum(n)
+        same_count(m, "na", np.count_nonzero(states) + past, "actuator_dyntype and actuator_history")
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
@@ -285,7 +300,7 @@ class Actuator(Kind):
         columns = ("dynprm", "lengthrange", "gaincurve", "biascurve")
         n = m.nu if muscles(m).any() else 0  # without muscles the device has none of these
         special = {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
-        return {**special, "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
+        return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
 

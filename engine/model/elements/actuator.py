@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import constants as c
+from .. import servos
 from ..arms import ON_SITES, arm_columns, arms, branched, muscles
 from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
@@ -216,7 +217,22 @@ class Actuator(Kind):
         arrays["actuator_dyntype"][frozen], arrays["actuator_dynprm"][frozen, 0] = c.DYN_FILTER, _NEVER
         if disabled(mujoco, mj, "ACTUATION"):
             arrays["actuator_actlimited"][:] = False
+        return self._apart(mujoco, mj, arrays, off)
+
+    @staticmethod
+    def _apart(mujoco, mj, arrays, off):
+        """The same with one of ours for each control, as pid and dcmotor have several."""
+        rows, first = servos.rows_of(mj), servos.first_rows(mj)
+        arrays = {name: a if "_ctrl" in name else a[rows] for name, a in arrays.items()}
+        for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
+            for i, (gain, bias) in enumerate(servos.laws(mujoco, mj, a), first[a]):
+                arrays["actuator_dyntype"][i], arrays["actuator_actearly"][i] = c.DYN_NONE, False
+                if not off[a]:
+                    arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
         return arrays
+
+    def names(self, mujoco, mj):
+        return servos.names_of(mujoco, mj, super().names(mujoco, mj))
 
     def refused(self, mujoco, mj):
         if disabled(mujoco, mj, "ACTUATION"):
@@ -238,6 +254,10 @@ class Actuator(Kind):
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
             if mj.actuator_trntype[a] not in _TARGETS.values():
                 yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank, body"
+            if servos.kind_of(mujoco, mj, a):
+                for what, allowed in servos.lacking(mujoco, mj, a):
+                    yield f"{who}: {what}; allowed: {allowed}"
+                continue
             for part, allowed in (("dyn", _ALL_DYNTYPES), ("gain", _GAINS), ("bias", _BIASES)):
                 kind = getattr(mujoco, f"mjt{part.capitalize()}")(getattr(mj, f"actuator_{part}type")[a])
                 word = kind.name.split("_")[1].lower()
@@ -254,6 +274,10 @@ class Actuator(Kind):
         unread = np.count_nonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay == 0))
         if unread:
             yield f"nsample: left out of {unread} actuators without a delay, which do not read it"
+        made = [a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)]
+        if made:
+            controls = np.isin(servos.rows_of(mj), made).sum()
+            yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, one for each control"
         off = np.flatnonzero(_silent(mujoco, mj))
         if off.size:
             why = "flag actuation is disabled" if disabled(mujoco, mj, "ACTUATION") else "actuatorgroupdisable"

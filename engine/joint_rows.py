@@ -171,5 +171,9 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
             k = m.actuator_actadr[u]
             if k >= 0:
                 l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
+            if ti.static(has.delay):
+                for i in range(m.delay_num[u]):
+                    k = m.delay_adr[u] + i
+                    l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
             k = m.na + u
             l.lin_rows[x + k] = l.lin_rows[x + k] + g.ctrl_bar[w * m.nu + u]

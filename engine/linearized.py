@@ -14,7 +14,7 @@ which is a vector times its rows.
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.solved_rows import solved_rows
@@ -151,6 +151,7 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                 a = w * m.na + k
                 i = w * m.nu + u
                 x, sa, sd = next_act(m, d, w, u, a, h)
+                clear_past(m, g, w, u)
                 g.act_bar[a] = sa
                 g.ctrl_bar[i] = 0.0
                 act_dot_vjp(m, d, g, w, u, a, sd)
@@ -161,6 +162,44 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                     l.lin_B[row * m.nu + c] = 0.0
                 l.lin_A[row * n + 2 * nv + k] = g.act_bar[a]
                 l.lin_B[row * m.nu + u] = g.ctrl_bar[i]
+                take_past(m, g, l, w, u, row * n + 2 * nv)
+    past_rows(m, l, w)
+
+
+@serves("delay")
+@ti.func
+def clear_past(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
+    """No adjoint of the controls of the past that actuator u has."""
+    for k in range(m.delay_num[u]):
+        g.act_bar[w * m.na + m.delay_adr[u] + k] = 0.0
+
+
+@serves("delay")
+@ti.func
+def take_past(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, u: ti.i32, x: ti.i32):
+    """What that adjoint is now, into a row of A whose entries by act begin at x."""
+    for k in range(m.delay_num[u]):
+        j = m.delay_adr[u] + k
+        l.lin_A[x + j] = g.act_bar[w * m.na + j]
+
+
+@serves("delay")
+@ti.func
+def past_rows(m: ti.template(), l: ti.template(), w: ti.i32):
+    """The rows of A and B of controls of the past, each of which is the next one, or the control, a step earlier."""
+    n = states(m)
+    for u in range(m.nu):
+        for k in range(m.delay_num[u]):
+            j = 2 * m.nv + m.delay_adr[u] + k
+            row = w * n + j
+            for c in range(n):
+                l.lin_A[row * n + c] = 0.0
+            for c in range(m.nu):
+                l.lin_B[row * m.nu + c] = 0.0
+            if k < m.delay_num[u] - 1:
+                l.lin_A[row * n + j + 1] = 1.0
+            else:
+                l.lin_B[row * m.nu + u] = 1.0
 
 
 @outline("mdgl", "w", when="rk4")

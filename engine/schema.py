@@ -199,11 +199,16 @@ MODEL = (
     Buffer("couple", "int", "ncouple", "couple_deep couple_above couple_at"),  # model/tendons.py
     Buffer("act_i", "int", "nu",
         "actuator_trntype actuator_trnid actuator_dyntype actuator_actadr actuator_ctrllimited actuator_forcelimited "
-        "actuator_actlimited actuator_wrap actuator_arm actuator_early",
+        "actuator_actlimited actuator_wrap actuator_arm actuator_early actuator_gaintype actuator_biastype",
     ),
     Buffer("act_r", "real", "nu",
         "actuator_tau actuator_ctrlrange:2 actuator_forcerange:2 actuator_actrange:2 actuator_cranklength",
     ),
+    Buffer("muscle", "real", "nmuscle",  # dynamics/muscle.py
+        "muscle_dynprm:3 muscle_lengthrange:2 muscle_gaincurve:6 muscle_biascurve:6",
+    ),
+    Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
+    Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -343,6 +348,7 @@ WORK = (
     Buffer("arm_J", "real", "narmrow"),
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
+    Buffer("delay_stage", "int", "nlate"),  # which of its weights a delay takes: those of a stage's node
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),

@@ -9,6 +9,7 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
+from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.equality import equalities
@@ -120,6 +121,12 @@ def tendon_constraints(m: ti.template(), d: ti.template(), w: ti.i32):
     tendon_limits(m, d, w)
 
 
+@outline("md", "w", when="adhesion")
+@ti.func
+def adhesion_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    adhesions(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -142,6 +149,14 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     fluid_terms(m, d, w, forces)
     tendon_terms(m, d, w, forces)
     arm_terms(m, d, w)
+    if constrained(m):
+        contact_terms(m, d, w)
+    else:
+        d.ncon[w] = 0
+        d.nblock[w] = 0
+        d.nrow[w] = 0
+        d.nneed[w] = 0
+    adhesion_terms(m, d, w)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
@@ -151,13 +166,6 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         actuation(m, d, w, forces)
     if forces:
         smooth_forces(m, d, w)
-    if constrained(m):
-        contact_terms(m, d, w)
-    else:
-        d.ncon[w] = 0
-        d.nblock[w] = 0
-        d.nrow[w] = 0
-        d.nneed[w] = 0
 
 
 @outline("md", "w read_sensors")
@@ -356,12 +364,19 @@ def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     arms_vjp(m, d, g, w, implicit)
 
 
+@outline("mdg", "w", when="adhesion")
+@ti.func
+def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    adhesions_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit")
 @ti.func
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
     arm_adjoint(m, d, g, w, implicit)
+    adhesion_adjoint(m, d, g, w)
     if ti.static(has.implicitfast):
         if implicit and has_slopes(m):
             resistance_adjoint(m, d, g, w)

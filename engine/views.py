@@ -173,13 +173,15 @@ class DataViews:
         of torsional and rolling friction, N m.
         """
         n = int(self.ncon[world])
-        of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, :n] for c in _CONTACT}
+        felt = column(self._pack, self._sizes, self._worlds, "con_d")[world, :n] > 0
+        which = slice(n) if felt.all() else np.flatnonzero(felt)  # adhesion keeps those within a gap, too
+        of = {c: column(self._pack, self._sizes, self._worlds, f"con_{c}")[world, which] for c in _CONTACT}
         frame = np.stack([of.pop("normal"), of.pop("tangent1"), of.pop("tangent2")], axis=1)
         geoms = {f"geom{k}": getattr(self._model, f"pair_geom{k}")[of["pair"]] for k in (1, 2)}
         torque = np.zeros_like(of["force"])
         turns = of["dim"] > 3
         if turns.any():
-            torque[turns] = column(self._pack, self._sizes, self._worlds, "turn_force")[world, :n][turns]
+            torque[turns] = column(self._pack, self._sizes, self._worlds, "turn_force")[world, which][turns]
         return geoms | of | {"frame": frame, "torque": torque}
 
     def mass_matrix(self, world: int = 0) -> np.ndarray:

@@ -67,8 +67,8 @@ def _words(kind, i, element):
 
 def _driven(m, i):
     on_sites = (c.TRN_SITE, c.TRN_SLIDERCRANK)
-    kind = {c.TRN_TENDON: "tendon", **dict.fromkeys(on_sites, "site")}.get(int(m.actuator_trntype[i]), "joint")
-    return m.label(kind, m.actuator_trnid[i])
+    kinds = {c.TRN_TENDON: "tendon", c.TRN_BODY: "body", **dict.fromkeys(on_sites, "site")}
+    return m.label(kinds.get(int(m.actuator_trntype[i]), "joint"), m.actuator_trnid[i])
 
 
 def _measured(m, s):

@@ -18,11 +18,12 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
-from engine.model.arms import arms
+from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
 from engine.model.coordinates import quaternions
+from engine.model.delays import samples
 from engine.model.elements.equality import ties
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
@@ -41,6 +42,8 @@ FEATURES = {
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "mocap": "bodies whose poses are inputs",
     "activation": "actuators with a state of their own",
+    "muscle": "muscles",
+    "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
     "gravcomp": "bodies whose weight is compensated",
@@ -48,6 +51,7 @@ FEATURES = {
     "tendon": "tendons",
     "spatial": "tendons along paths of sites",
     "arm": "actuators on sites and cranks, and in the axes of joints' parents",
+    "adhesion": "actuators that pull bodies at what they touch",
     "tendon_actfrc": "tendons that limit the sum of actuator forces on them",
     "contact": "candidate pairs",
     "own_pair": "pairs with contact parameters of their own",
@@ -119,6 +123,8 @@ def features_of(model):
         long=_long(model),
         mocap=model.nmocap > 0,
         activation=model.na > 0,
+        delay=samples(model).any(),
+        muscle=muscles(model).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
         gravcomp=model.body_gravcomp.any(),
@@ -126,6 +132,7 @@ def features_of(model):
         tendon=model.ntendon > 0,
         spatial=is_spatial(model).any(),
         arm=len(arms(model)[0]) > 0,
+        adhesion=adhesive(model).any(),
         tendon_actfrc=model.tendon_actfrclimited.any(),
         contact=contact,
         own_pair=model.nown > 0,

@@ -33,6 +33,10 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
         mix_solver(m, d, c, pair)
         diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
         resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga)
+        if ti.static(has.adhesion):
+            if d.con_x[c] >= 0:  # in the gap, where adhesion alone asks for it
+                d.con_dim[c] = 1
+                d.con_d[c] = 0.0
         if ti.static(has.own_pair):
             own = m.pair_own[pair]
             if m.cone == 1 and own >= 0:

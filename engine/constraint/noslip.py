@@ -34,7 +34,7 @@ from engine.math.types import MINVAL, real, vec3
 def softness(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     """1/2 f^T R f of block c."""
     f = d.con_force[c]
-    D = d.con_d[c]
+    D = ti.max(d.con_d[c], MINVAL)  # none of what is found within a gap alone
     x = 0.5 * f.dot(f) / D
     if is_contact(d.con_pair[c]) and d.con_dim[c] > 1:
         load_contact(d, w, c)

@@ -12,8 +12,9 @@ together.
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.math.types import MINVAL, real, vec3
+from engine.model.constants import TRN_BODY
 from engine.model.pairs import MIN_FRICTION
 
 
@@ -51,6 +52,23 @@ def set_margins(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             gap = m.pair_gap[m.pair_own[p]]
     d.felt_within[w] = margin_of(m, p)
     d.found_within[w] = d.felt_within[w] + gap
+    if ti.static(has.adhesion):
+        if adheres(m, p):
+            d.felt_within[w] = d.found_within[w]
+
+
+@serves("adhesion")
+@ti.func
+def adheres(m: ti.template(), p: ti.i32):
+    """Whether an actuator pulls at contacts of pair p, so that those in its gap are kept, too, without a force."""
+    r = 0
+    for s in range(m.narm):
+        u = m.arm_actuator[s]
+        if m.actuator_trntype[u] == TRN_BODY:
+            b = m.actuator_trnid[u]
+            if m.geom_bodyid[m.pair_geom1[p]] == b or m.geom_bodyid[m.pair_geom2[p]] == b:
+                r = 1
+    return r
 
 
 @ti.func

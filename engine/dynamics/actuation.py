@@ -9,23 +9,27 @@ arm.py has l and the row of actuators on sites and cranks, and in the axes of jo
 A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken modulo a turn,
 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter); of
-an actuator that acts early, what act will be after the step.
+an actuator that acts early, what act will be after the step. Of muscles gain, bias and act' are in muscle.py.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.delay import control, control_vjp, still_controls
 from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
+from engine.dynamics.muscle import muscle_bias, muscle_bias_vjp, muscle_gain, muscle_gain_vjp, muscle_rate
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import (
     BALL,
+    BIAS_MUSCLE,
     DYN_FILTER,
     DYN_FILTEREXACT,
-    DYN_INTEGRATOR,
+    DYN_MUSCLE,
     FREE,
+    GAIN_MUSCLE,
     TRN_JOINT,
     TRN_TENDON,
 )  # fmt: skip
@@ -173,7 +177,7 @@ def drive_length_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
-    c = d.ctrl[w * m.nu + u]
+    c = control(m, d, w, u)
     slope = real(1.0)
     if m.actuator_ctrllimited[u]:
         lo = m.actuator_ctrlrange[u, 0]
@@ -249,7 +253,40 @@ def raw_force(m: ti.template(), u: ti.i32, given: real, length: real, velocity: 
     """Force of actuator u before any limit, its input without whole turns, and its gain."""
     x = unwound(m, u, given, length)
     gain = affine(m.actuator_gainprm, u, length, velocity)
-    return gain * x + affine(m.actuator_biasprm, u, length, velocity), x, gain
+    bias = affine(m.actuator_biasprm, u, length, velocity)
+    if ti.static(has.muscle):
+        if m.actuator_gaintype[u] == GAIN_MUSCLE:
+            gain, by_velocity = muscle_gain(m, u, length, velocity)
+        if m.actuator_biastype[u] == BIAS_MUSCLE:
+            bias = muscle_bias(m, u, length)
+    return gain * x + bias, x, gain
+
+
+@ti.func
+def raw_force_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, length: real, velocity: real,
+                  bar: real):  # fmt: skip
+    """From the adjoint of that force to the parameters of gain and bias; returns those of length and velocity."""
+    gx = x  # what an affine gain multiplies
+    one = real(1.0)
+    if ti.static(has.muscle):
+        gx = x * ti.cast(m.actuator_gaintype[u] != GAIN_MUSCLE, real)
+        one = ti.cast(m.actuator_biastype[u] != BIAS_MUSCLE, real)
+    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * gx
+    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * gx * length
+    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * gx * velocity
+    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + bar * one
+    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + bar * one * length
+    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar * one * velocity
+    l_bar = bar * (m.actuator_gainprm[u, 1] * gx + m.actuator_biasprm[u, 1] * one)
+    v_bar = bar * (m.actuator_gainprm[u, 2] * gx + m.actuator_biasprm[u, 2] * one)
+    if ti.static(has.muscle):
+        if m.actuator_gaintype[u] == GAIN_MUSCLE:
+            gain_l, gain_v = muscle_gain_vjp(m, g, w, u, length, velocity, bar * x, 0.0)
+            l_bar = l_bar + gain_l
+            v_bar = v_bar + gain_v
+        if m.actuator_biastype[u] == BIAS_MUSCLE:
+            l_bar = l_bar + muscle_bias_vjp(m, g, w, u, length, bar)
+    return l_bar, v_bar
 
 
 @serves("tendon_actfrc")
@@ -290,12 +327,17 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
             a = w * m.na + m.actuator_actadr[u]
             c, s = clamped_ctrl(m, d, w, u)
             d.act_dot[a] = c
-            if m.actuator_dyntype[u] != DYN_INTEGRATOR:
+            if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
                 d.act_dot[a] = (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u])
+            if ti.static(has.muscle):
+                if m.actuator_dyntype[u] == DYN_MUSCLE:
+                    rate, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
+                    d.act_dot[a] = rate
             d.act_input[a] = d.act[a]
             if m.actuator_early[u]:
                 x, sa, sd = next_act(m, d, w, u, a, m.timestep)
                 d.act_input[a] = x
+    still_controls(m, d, w)
 
 
 @ti.func
@@ -382,18 +424,11 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]
         if a < 0:
-            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
+            control_vjp(m, d, g, w, u, f_bar * gain * slope)
         if ti.static(has.activation):
             if a >= 0:
                 act_vjp(m, d, g, w, u, a, f_bar * gain)
-        g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
-        g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity
-        g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + f_bar
-        g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + f_bar * length
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + f_bar * velocity
-        l_bar = f_bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
-        v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
+        l_bar, v_bar = raw_force_vjp(m, g, w, u, x, length, velocity, f_bar)
         drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
         drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
         if ti.static(has.quaternion or has.arm):
@@ -432,4 +467,9 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
         rate = bar / ti.max(MINVAL, m.actuator_tau[u])
         g.act_bar[a] = g.act_bar[a] - rate
-    g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + rate * slope
+    if ti.static(has.muscle):
+        if m.actuator_dyntype[u] == DYN_MUSCLE:
+            value, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
+            rate = bar * by_ctrl
+            g.act_bar[a] = g.act_bar[a] + bar * by_act
+    control_vjp(m, d, g, w, u, rate * slope)

@@ -6,8 +6,9 @@
               have no moment
     crank     l = gear (a . v - s),  s^2 = (a . v)^2 + r^2 - v . v:  v from slider to crank, a the slider's z, r the rod
     parent    the gear in the axes that a ball or free joint turns from
+    body      along the normals of its contacts (constraint/adhesion.py)
 
-All but the last are a force f at p and a torque t on each of two bodies. Their moment along a motion X is
+All but these two are a force f at p and a torque t on each of two bodies. Their moment along a motion X is
     E(X) = sum over both of f . u + t . omega,     u and omega: X's velocities at p,
 for refsite without the motion that both have in common. Readers add to g.arm_length_bar and to the factors of E, one
 for each of Z, V, and (implicitfast) of mu and a_eff; `arms_vjp`, which comes last, knows what an arm is made of.
@@ -20,7 +21,7 @@ from engine.dynamics.kinematics import origin, read_quat
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import FREE, TRN_JOINTINPARENT, TRN_SLIDERCRANK
+from engine.model.constants import FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
 
 
 @ti.func
@@ -83,7 +84,7 @@ def arms(m: ti.template(), d: ti.template(), w: ti.i32):
             d.arm_J[row + k] = 0.0
         if m.actuator_trntype[u] == TRN_JOINTINPARENT:
             d.arm_length[w, s] = parent_arm(m, d, w, u, row)
-        else:
+        elif m.actuator_trntype[u] != TRN_BODY:
             d.arm_length[w, s] = site_arm(m, d, w, s, u)
             site_row(m, d, w, s, row)
 
@@ -307,7 +308,7 @@ def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, im
         u = m.arm_actuator[s]
         if m.actuator_trntype[u] == TRN_JOINTINPARENT:
             parent_arm_vjp(m, d, g, w, s, u)
-        else:
+        elif m.actuator_trntype[u] != TRN_BODY:
             for side in range(2):
                 i = bounded(2 * (w * m.narm + s) + side)
                 g.arm_f_bar[i] = zero

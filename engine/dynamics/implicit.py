@@ -18,6 +18,8 @@ from engine.dynamics.actuation import (
     act_vjp,
     actuator_input,
     clamped_force,
+    drive_length_vjp,
+    drive_velocity_vjp,
     moment,
     raw_force,
     tendon_scale,
@@ -25,15 +27,17 @@ from engine.dynamics.actuation import (
 )  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.delay import control_vjp
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
+from engine.dynamics.muscle import muscle_gain, muscle_gain_vjp
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
-from engine.model.constants import EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
+from engine.model.constants import BIAS_MUSCLE, EULER, GAIN_MUSCLE, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
 
 
 @serves("implicitfast")
@@ -78,21 +82,62 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         if t == TENDON:
             da = qa
             n = 0
-    return (m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x) * fs, fs, x, slope, a, t, da, n
+    if ti.static(has.adhesion):
+        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
+            fs = 0.0
+    by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
+    if ti.static(has.muscle):
+        by_velocity = muscle_slope(m, u, x, length, velocity)
+    return by_velocity * fs, fs, x, slope, a, t, da, n
+
+
+@serves("muscle")
+@ti.func
+def muscle_slope(m: ti.template(), u: ti.i32, x: real, length: real, velocity: real):
+    """d force / d velocity of actuator u, before any limit, where some are muscles."""
+    by_velocity = m.actuator_gainprm[u, 2]
+    if m.actuator_gaintype[u] == GAIN_MUSCLE:
+        gain, by_velocity = muscle_gain(m, u, length, velocity)
+    bias = m.actuator_biasprm[u, 2]
+    if m.actuator_biastype[u] == BIAS_MUSCLE:
+        bias = 0.0
+    return bias + by_velocity * x
 
 
 @ti.func
 def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real,
               a: ti.i32, bar: real):  # fmt: skip
     """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
-    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     x_bar = bar * m.actuator_gainprm[u, 2]
+    if ti.static(has.muscle):
+        x_bar = muscle_slope_vjp(m, d, g, w, u, x, bar)
+    else:
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+        control_vjp(m, d, g, w, u, x_bar * slope)
     if ti.static(has.activation):
         if a >= 0:
             act_vjp(m, d, g, w, u, a, x_bar)
+
+
+@serves("muscle")
+@ti.func
+def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
+    """From the adjoint of `muscle_slope` to parameters, length and velocity; returns that of the input."""
+    if m.actuator_biastype[u] != BIAS_MUSCLE:
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
+    x_bar = bar * m.actuator_gainprm[u, 2]
+    if m.actuator_gaintype[u] == GAIN_MUSCLE:
+        t, qa, da, n, length, velocity = transmission(m, d, w, u)
+        gain, by_velocity = muscle_gain(m, u, length, velocity)
+        x_bar = bar * by_velocity
+        l_bar, v_bar = muscle_gain_vjp(m, g, w, u, length, velocity, 0.0, bar * x)
+        drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
+        drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
+    else:
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
+    return x_bar
 
 
 @ti.func

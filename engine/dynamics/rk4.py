@@ -11,8 +11,9 @@ In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_ba
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
@@ -67,6 +68,8 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     na = m.na
     o = w * m.nstage
     h = m.timestep * node(i)
+    if ti.static(has.delay):
+        d.delay_stage[w] = (i + 1) >> 1
     prev = stage_at(m, w, ti.max(i - 1, 0))
     for k in range(nq):
         d.qpos[w * nq + k] = d.stage[o + k]
@@ -134,6 +137,8 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
     nq = m.nq
     nv = m.nv
     o = w * m.nstage
+    if ti.static(has.delay):
+        d.delay_stage[w] = 0
     for k in range(nq):
         d.qpos[w * nq + k] = d.stage[o + k]
     for k in range(nv):
@@ -164,6 +169,10 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         for k in range(nv):
             g.stage_bar[s + k] = weight(i) * d.a_bar[w, k]
             g.stage_bar[s + nv + k] = h * weight(i) * g.qvel_bar[w * nv + k]
+    if ti.static(has.delay):
+        remember_vjp(m, g, w)
+        for k in range(na):  # of controls of the past; the others follow
+            g.stage_bar[o + nq + nv + k] = g.act_bar[w * na + k]
     for u in range(m.nu):
         k = m.actuator_actadr[u]
         if k >= 0:

@@ -1,5 +1,5 @@
-"""Actuators with an arm of their own (dynamics/arm.py): those on sites and cranks, and those of ball and free joints in
-the axes of what they turn from."""
+"""Actuators with an arm of their own (dynamics/arm.py): those on sites and cranks, those of ball and free joints in the
+axes of what they turn from, and those that pull bodies at their contacts."""
 
 import numpy as np
 
@@ -17,8 +17,19 @@ def arms(m):
     turned = np.zeros(len(kind), bool)
     for u in np.flatnonzero(kind == c.TRN_JOINTINPARENT):
         turned[u] = m.jnt_type[first[u]] in (c.BALL, c.FREE)
-    found = np.flatnonzero(turned | np.isin(kind, ON_SITES))
+    found = np.flatnonzero(turned | np.isin(kind, (*ON_SITES, c.TRN_BODY)))
     return found, first[found]
+
+
+def adhesive(m):
+    """Which actuators pull bodies at their contacts, (nu,)."""
+    return np.asarray(m.actuator_trntype) == c.TRN_BODY
+
+
+def muscles(m):
+    """Which actuators have anything of a muscle, (nu,)."""
+    laws = (m.actuator_gaintype == c.GAIN_MUSCLE) | (m.actuator_biastype == c.BIAS_MUSCLE)
+    return laws | (m.actuator_dyntype == c.DYN_MUSCLE)
 
 
 def arm_columns(m):
@@ -31,7 +42,7 @@ def arm_columns(m):
     number = np.full(len(m.actuator_trnid), -1)
     number[found] = np.arange(len(found))
     for s, u in enumerate(found):
-        if m.actuator_trntype[u] == c.TRN_JOINTINPARENT:
+        if m.actuator_trntype[u] not in ON_SITES:
             continue
         for side, site in enumerate((m.actuator_trnid[u], m.actuator_refid[u])):
             if site >= 0:

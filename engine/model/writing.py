@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from . import constants as c
+from .delays import INTERPOLATIONS
 from .elements import KINDS
 from .elements.actuator import DYNTYPES, TARGETS
 from .elements.key import KEYS
@@ -54,6 +55,7 @@ _ACTUATOR = {
     "gainprm": "actuator_gainprm", "biasprm": "actuator_biasprm", "ctrllimited": "actuator_ctrllimited",
     "ctrlrange": "actuator_ctrlrange", "forcelimited": "actuator_forcelimited", "forcerange": "actuator_forcerange",
     "actlimited": "actuator_actlimited", "actrange": "actuator_actrange", "actearly": "actuator_actearly",
+    "delay": "actuator_delay", "lengthrange": "actuator_lengthrange",
 }  # fmt: skip
 _PAIR = {"condim": "dim", "friction": "friction", "solref": "solref", "solreffriction": "solreffriction",
          "solimp": "solimp", "margin": "margin", "gap": "gap"}  # fmt: skip
@@ -79,7 +81,8 @@ WRITTEN = set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
     "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size site_bodyid site_type site_size "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
-    "actuator_trnid actuator_trntype actuator_refid actuator_dyntype sensor_type sensor_objtype sensor_objid "
+    "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
+    "actuator_gaincurve actuator_biascurve actuator_history sensor_type sensor_objtype sensor_objid "
     "sensor_reftype sensor_refid sensor_intprm sensor_cutoff pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
@@ -295,12 +298,21 @@ class _Writer:
             if m.actuator_refid[u] >= 0:
                 on["refsite" if word == "site" else "slidersite"] = self.call("site", m.actuator_refid[u])
             given = _row(m, "actuator", _ACTUATOR, u)
+            given.pop("lengthlimited", None)
             types = {
                 "dyntype": dynamics[int(m.actuator_dyntype[u])],
                 "gaintype": "affine" if m.actuator_gainprm[u, 1:].any() else "fixed",
                 "biastype": "affine" if m.actuator_biasprm[u].any() else "none",
             }
+            for part, kind in (("gain", c.GAIN_MUSCLE), ("bias", c.BIAS_MUSCLE)):
+                if getattr(m, f"actuator_{part}type")[u] == kind:
+                    types[f"{part}type"] = "muscle"
+                    parameters = [getattr(m, f"actuator_{part}{name}")[u] for name in ("prm", "curve")]
+                    given[f"{part}prm"] = _text(np.concatenate(parameters))
             types = {name: word for name, word in types.items() if word not in ("none", "fixed")}
+            if m.actuator_history[u, 0]:
+                number, interp = m.actuator_history[u].tolist()
+                given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
             ET.SubElement(out, "general", self.named("actuator", u) | on | types | given)
         return out
 
@@ -336,6 +348,8 @@ class _Writer:
             key = ET.SubElement(out, "key", {"name": name} if name else {})
             for array in KEYS:
                 value = getattr(m, f"key_{array}")[k]
+                if array == "act":  # without the controls of the past
+                    value = value[: np.count_nonzero(m.actuator_actadr >= 0)]
                 if np.size(value):
                     key.set(array, _text(value))
         return out

@@ -9,6 +9,7 @@ from engine.clocks import times_of
 from engine.model import Model
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
+from engine.model.delays import joined
 from engine.model.sensors import CONTACT_FIELDS, ROWS, SENS, fields_of_contact
 from engine.words import meant
 
@@ -107,8 +108,7 @@ def ctrl_labels(model):
 
 
 def act_labels(model):
-    stateful = np.flatnonzero(np.asarray(model.actuator_actadr) >= 0)
-    return [(model.actuator_names[i] or f"actuator {i}", "activation", "input of the actuator") for i in stateful]
+    return [(name, "activation", "input of the actuator") for name in joined(model)]
 
 
 _OBJECTS = {c.OBJ_JOINT: "joint", c.OBJ_ACTUATOR: "actuator", c.OBJ_TENDON: "tendon"}
@@ -143,7 +143,7 @@ def _sensor_unit(model, s):
     """The unit of a sensor, in which q and tau stand for those of its joint's coordinate and force."""
     unit, j = ROWS[model.sensor_type[s]].unit, int(model.sensor_objid[s])
     if model.sensor_objtype[s] == c.OBJ_ACTUATOR:  # before the gear turns its force into the joint's
-        if model.actuator_trntype[j] in (c.TRN_TENDON, c.TRN_SITE, c.TRN_SLIDERCRANK):
+        if model.actuator_trntype[j] in (c.TRN_TENDON, c.TRN_SITE, c.TRN_SLIDERCRANK, c.TRN_BODY):
             return unit.replace("q", "m").replace("tau", "N")
         j = model.actuator_trnid[j]
     elif model.sensor_objtype[s] != c.OBJ_JOINT:

@@ -11,6 +11,7 @@ from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
+from engine.constraint.adhesion import adhesions_vjp
 from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
@@ -131,6 +132,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
         arms_vjp(m, d, g, w, i)
+        adhesions_vjp(m, d, g, w)
         if i and has_slopes(m):
             fluid_slopes_vjp(m, d, g, w)
             if m.integrator == IMPLICIT:

@@ -102,6 +102,13 @@ def test_actuation(probes, name):
         actuation(probe, state)
 
 
+def test_muscles(probes):
+    """Lengths and velocities on every piece of their curves, controls and states on either side of both ends."""
+    mj, probe = probes(zoo.MUSCLES["muscles on joints"])
+    for seed in range(8):
+        actuation(probe, zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.7))
+
+
 @pytest.mark.parametrize("end", (0, 1), ids=("lower", "upper"))
 def test_control_exactly_at_its_limit(probes, end):
     """The derivative there is that of the inner side."""
@@ -202,11 +209,16 @@ def test_fluid_at_rest(probes):
             np.testing.assert_allclose(dense[name], bars[name], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", (*zoo.TENDONS, *zoo.ARMS, *zoo.BRANCHED))
+PULLED = zoo.TENDONS | zoo.ARMS | zoo.BRANCHED | zoo.MUSCLES | {"adhesion": zoo.adhesive()}
+
+
+@pytest.mark.parametrize("name", [n for n in PULLED if n != "muscles on joints"])
 def test_tendons_and_arms(probes, name):
     """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""
-    mj, probe = probes((zoo.TENDONS | zoo.ARMS | zoo.BRANCHED)[name])
-    for state in states(mj, (0, 1)):
+    mj, probe = probes(PULLED[name])
+    kinks = name in zoo.MUSCLES or name == "adhesion"  # which are at rest
+    rest, kick = ([], 0.15 if name == "adhesion" else 0.7) if kinks else (list(states(mj, ())), 0.7)
+    for state in [*(zoo.random_state(mujoco, mj, np.random.default_rng(seed), kick) for seed in (0, 1)), *rest]:
         case = p.Case(probe, state)
         z, force_bar = case.rng.normal(size=case.model.nv), case.rng.normal(size=case.model.nu)
 

@@ -290,6 +290,7 @@ KINDS |= {f"{a} {b} {cone}": (a, b, cone) for a, b in zoo.PAIRS + zoo.CONVEX[::4
 KINDS |= {f"{a} {b} {cone} rolling": (a, b, cone) for a, b in zoo.PAIRS[1:4] for cone in zoo.CONES}
 KINDS |= {f"one tree {cone}{more}": cone for cone in zoo.CONES for more in ("", " rolling")} | {"arm": ARM}
 KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items()}
+KINDS |= zoo.MUSCLES | {"delays": zoo.DELAYED}
 KINDS |= {f"equality {n}": xml for n, xml in zoo.EQUALITIES.items() if n.startswith("joint")}
 
 

@@ -43,7 +43,7 @@ class Rollout:
             poses = [zoo.random_poses(mj, self.forces) for _ in range(steps)]
             self.inputs |= {n: np.array(way) for n, way in zip(MOCAP, zip(*poses, strict=True), strict=True)}
         rows = self.tape.rows
-        size = {"qpos": mj.nq, "qvel": mj.nv, "act": mj.na, "sensordata": mj.nsensordata}
+        size = {"qpos": mj.nq, "qvel": mj.nv, "act": sim.model.na, "sensordata": mj.nsensordata}
         scale = {"qpos": 1.0, "qvel": 0.1, "act": 1.0, "sensordata": 0.03}
         self.weights = {n: scale[n] * self.rng.normal(size=(rows, 1, size[n])) for n in outputs}
         self.weights = {n: w for n, w in self.weights.items() if w.size}

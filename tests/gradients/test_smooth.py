@@ -28,9 +28,9 @@ def cases(models, first):
     ])  # fmt: skip
 
 
-@cases(MODELS, 0)
+@cases(MODELS | zoo.MUSCLES, 0)
 def test_random_start(simulators, name, integrator):
-    mj, sim = simulators(MODELS[name], integrator)
+    mj, sim = simulators((MODELS | zoo.MUSCLES)[name], integrator)
     for steps in (1, 20):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.4)
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors(leaves=True))

@@ -16,7 +16,8 @@ from tests.model.model_zoo import CHEETAH, MENAGERIE
 mujoco = pytest.importorskip("mujoco")
 
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
-       "sensor_objtype", "sensor_reftype"}  # fmt: skip
+       "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
+       "actuator_gaincurve", "actuator_biascurve"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -291,14 +292,13 @@ REFUSED = [
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
-    (actuator("<muscle name='m' joint='j' lengthrange='0 1'/>"), "actuator 'm': dyntype = muscle"),
+    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1'/>"), "actuator 'm': gaintype = dcmotor"),
     ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
-    (actuator("<adhesion body='ball' ctrlrange='0 1'/>"), "transmission body"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
-    (actuator("<motor name='a' joint='j' delay='0.01' nsample='5'/>"), "actuator 'a': delay"),
+    (sensor("<clock name='c' delay='0.01' nsample='5'/>"), "sensor 'c': delay"),
     (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),

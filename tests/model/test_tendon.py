@@ -5,7 +5,7 @@ import pytest
 
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.derived import set_const
-from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.model.portable import AGE, model_from_arrays, model_to_arrays
 from tests import zoo
 from tests.model.model_zoo import assert_same_model
 
@@ -148,7 +148,7 @@ def test_refuses_by_name(call, message):
     ("tendon_stiffness", 0, -1, "tendon 'all': tendon_stiffness = -1"),
     ("wrap_prm", 0, np.nan, "tendon 'all': wrap_prm = nan; allowed: finite"),
     ("actuator_trnid", 0, 3, "actuator 0: actuator_trnid = 3; allowed: a tendon, 0 to 2"),
-    ("actuator_trntype", 0, 5, "actuator_trntype = 5; allowed: 0 .joint., 1 .jointinparent., 3 .tendon., 4 .site."),
+    ("actuator_trntype", 0, 6, "actuator_trntype = 6; allowed: 0 .joint., 1 .jointinparent., 3 .tendon., 4 .site."),
     ("eq_obj1id", 0, 3, "a tendon: 0 to 2"),
     ("sensor_objid", 0, 5, "sensor_objid = 5; allowed: a tendon, 0 to 2"),
 ])  # fmt: skip
@@ -183,7 +183,7 @@ def test_paths_of_a_file():
 def test_robots_stored_before_there_were_paths():
     arrays = model_to_arrays(sinewed().compile())
     arrays = {name: a for name, a in arrays.items() if name not in ("wrap_type", "tendon_width", "tendon_rgba")}
-    arrays["header"] = np.array(str(arrays["header"]).replace('"age": 4', '"age": 3'))
+    arrays["header"] = np.array(str(arrays["header"]).replace(f'"age": {AGE}', '"age": 3'))
     assert (model_from_arrays(arrays).wrap_type == 1).all()
 
 

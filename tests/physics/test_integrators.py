@@ -15,7 +15,7 @@ LONE = zoo.model(
     f"{zoo.FLOATER}<body pos='0 3 1'><freejoint/>{zoo.BRICK}</body>",
     '<actuator><velocity joint="j" kv="1.4" gear=".3 .5 -1 .4 -.2 1"/></actuator>',
 )
-MODELS = {**zoo.SMOOTH, **zoo.ARMS, **zoo.ROWS, **zoo.EQUALITIES, **zoo.TAUT,
+MODELS = {**zoo.SMOOTH, **zoo.MUSCLES, **zoo.ARMS, **zoo.ROWS, **zoo.EQUALITIES, **zoo.TAUT,
           **{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}, "lone free bodies": LONE}
 
 

@@ -74,6 +74,15 @@ def test_arms_that_depend_on_the_pose(simulators, name):
     assert_close(worst(mj, sim, random_states(mj, 30, kick=0.4)), 1e-10)
 
 
+@pytest.mark.parametrize("name", zoo.MUSCLES)
+def test_muscles(simulators, name):
+    """Where they pull, and where their force, their velocity, their control or their state is at an end."""
+    mj, sim = simulators(zoo.MUSCLES[name])
+    states = [(qpos, qvel, 2 * act, ctrl) for qpos, qvel, act, ctrl in random_states(mj, 60, kick=0.7)]
+    assert any((act < 0).any() for *_, act, _ in states) and any((act > 1).any() for *_, act, _ in states)
+    assert_close(worst(mj, sim, states), 1e-10)
+
+
 @pytest.mark.parametrize("name", zoo.ROWS)
 def test_limits_and_dry_friction(simulators, name):
     mj, sim = simulators(zoo.ROWS[name])

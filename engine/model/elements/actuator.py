@@ -1,13 +1,16 @@
-"""Actuators of joints and tendons: force = gain * (ctrl or act) + bias, both affine in length and velocity."""
+"""Actuators of joints and tendons: force = gain * (ctrl or act) + bias, both affine in length and velocity or those of
+a muscle."""
 
 from typing import Any
 
 import numpy as np
 
 from .. import constants as c
-from ..arms import ON_SITES, arm_columns, arms, branched
-from ..attributes import choice, ends, flag, number, read_attributes, vector
+from .. import servos
+from ..arms import ON_SITES, arm_columns, arms, branched, muscles
+from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
+from ..delays import INTERPOLATIONS, delay_columns, samples
 from ..errors import ModelError
 from ..sensors import SENS
 from ..setconst import addresses
@@ -15,13 +18,18 @@ from .kind import Kind, boolean, integer, real
 from .option import disabled
 from .tendon import our_tendon
 
-DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
+_DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
              "filterexact": c.DYN_FILTEREXACT}  # fmt: skip
+DYNTYPES = _DYNTYPES | {"muscle": c.DYN_MUSCLE}
+_GAINS, _BIASES = ("fixed", "affine", "muscle"), ("none", "affine", "muscle")
+_LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle"}  # of gains and of biases
 # what an actuator may be on, in MJCF's words, and the kind of element that they name
 TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon": c.TRN_TENDON, "site": c.TRN_SITE,
-            "cranksite": c.TRN_SLIDERCRANK}  # fmt: skip
-_KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site": "site", "cranksite": "site"}
-_ARMS = {c.TRN_JOINTINPARENT: "in the parent's frame", c.TRN_SITE: "on sites", c.TRN_SLIDERCRANK: "on a crank"}
+           "cranksite": c.TRN_SLIDERCRANK, "body": c.TRN_BODY}  # fmt: skip
+_KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site": "site", "cranksite": "site",
+          "body": "body"}
+_ARMS = {c.TRN_JOINTINPARENT: "in the parent's frame", c.TRN_SITE: "on sites", c.TRN_SLIDERCRANK: "on a crank",
+         c.TRN_BODY: "of a body"}
 _OF_JOINTS, _SCALAR = (c.TRN_JOINT, c.TRN_JOINTINPARENT), (c.SLIDE, c.HINGE)
 _FILTERS = (c.DYN_FILTER, c.DYN_FILTEREXACT)
 _NEVER = 1e30  # s, a time constant after which nothing has changed
@@ -38,9 +46,10 @@ class Actuator(Kind):
             "actuator_cranklength": real("m", "length of the rod", before=0, since=4),
             "actuator_gear": real("1 or m", "force on it for each unit of its own", 6, differentiable=True),
             "actuator_dyntype": integer("what becomes of ctrl: DYN_NONE, or a state of its own"),
-            "actuator_dynprm": real("s", "time constant of a filter first", 3),
-            "actuator_gainprm": real("N per unit", "[0] + [1] length + [2] velocity", 3, differentiable=True),
-            "actuator_biasprm": real("N", "[0] + [1] length + [2] velocity", 3, differentiable=True),
+            "actuator_dynprm": real("s", "time constant of a filter first; of a muscle also tausmooth", 3),
+            "actuator_gainprm": real("N per unit", "[0] + [1] length + [2] velocity; of a muscle its range, and its "
+                                     "peak force, which MuJoCo's -1 leaves to scale", 3, differentiable=True),
+            "actuator_biasprm": real("N", "the same of the bias", 3, differentiable=True),
             "actuator_ctrllimited": boolean("whether ctrl is clamped"),
             "actuator_ctrlrange": real("of ctrl", "lower and upper end", 2),
             "actuator_forcelimited": boolean("whether the force is clamped"),
@@ -49,6 +58,13 @@ class Actuator(Kind):
             "actuator_actrange": real("of act", "lower and upper end", 2),
             "actuator_actadr": integer("its state in act, or -1"),
             "actuator_actearly": boolean("whether the force is that of its state after the step", before=0, since=4),
+            "actuator_delay": real("s", "how old the control is that it acts on", least=0, before=0, since=5),
+            "actuator_history": integer("controls of the past, and how they are read", 2, before=0, since=5),
+            "actuator_gaintype": integer("GAIN_AFFINE, as fixed ones, or GAIN_MUSCLE", before=c.GAIN_AFFINE, since=5),
+            "actuator_biastype": integer("BIAS_AFFINE, also of none, or BIAS_MUSCLE", before=c.BIAS_AFFINE, since=5),
+            "actuator_lengthrange": real("m or rad", "of a muscle, least and greatest length", 2, before=0, since=5),
+            "actuator_gaincurve": real("1", "of a muscle, scale lmin lmax vmax fpmax fvmax", 6, before=0, since=5),
+            "actuator_biascurve": real("1", "the same of its bias", 6, before=0, since=5),
         },
     }
     attributes = {
@@ -61,7 +77,10 @@ class Actuator(Kind):
         "actlimited": flag(),
         "actrange": ends(),
         "actearly": flag(False),
-        "dyntype": choice("none", DYNTYPES),
+        "delay": number(0.0, 0),
+        "nsample": whole(0),
+        "interp": choice("zoh", INTERPOLATIONS),
+        "dyntype": choice("none", _DYNTYPES),
         "dynprm": vector((1.0, 0, 0), 3, partial=True),
         "gainprm": vector((1.0, 0, 0), 3, partial=True),
         "biasprm": vector((0.0, 0, 0), 3, partial=True),
@@ -70,20 +89,20 @@ class Actuator(Kind):
         ("actuator_damping", "damping"),
         ("actuator_dampingpoly", "second and third damping"),
         ("actuator_armature", "armature"),
-        ("actuator_delay", "delay"),
     )
 
     class Methods:
         def general(
             self, joint: str | None = None, name: str | None = None, *, tendon: str | None = None,
             site: str | None = None, refsite: str | None = None, cranksite: str | None = None,
-            slidersite: str | None = None, jointinparent: str | None = None, **attributes: Any,
+            slidersite: str | None = None, jointinparent: str | None = None, body: str | None = None, **attributes: Any,
         ) -> str:  # fmt: skip
             """An actuator of a joint (or `jointinparent`, in the axes of what it moves against), of a tendon, of a site
-            (with a `refsite` of the way and turn between them) or of a slider-crank (`cranksite`, `slidersite`,
-            cranklength): force = gain * (ctrl or act) + bias, both affine in length and velocity."""
+            (with a `refsite` of the way and turn between them), of a slider-crank (`cranksite`, `slidersite`,
+            cranklength) or of a `body` at all that it touches: force = gain * (ctrl or act) + bias, both affine in
+            length and velocity."""
             on = {"joint": joint, "jointinparent": jointinparent, "tendon": tendon, "site": site,
-                  "cranksite": cranksite}  # fmt: skip
+                  "cranksite": cranksite, "body": body}  # fmt: skip
             given = {word: target for word, target in on.items() if target is not None}
             who = _who(name, given)
             if len(given) != 1:
@@ -104,6 +123,9 @@ class Actuator(Kind):
                 raise ModelError(f"{who}: cranklength = {a.cranklength}; allowed: more than zero")
             for limited in ("ctrl", "force", "act"):
                 self._set_limits(who, a, f"{limited}range", f"{limited}limited")
+            a.history = a.nsample, a.interp
+            if (a.nsample > 0) != (a.delay > 0) or a.nsample < 0:
+                raise ModelError(f"{who}: nsample = {a.nsample}; allowed: one or more with a delay, 0 without")
             if a.dyntype in _FILTERS and a.dynprm[0] <= 0:
                 raise ModelError(f"{who}: dynprm = {a.dynprm}; allowed: a positive time constant first")
             return self._add("actuator", name, a)
@@ -129,17 +151,48 @@ class Actuator(Kind):
             _check_gains(_who(name, _on(joint, attributes)), kv=kv)
             return self.general(joint, name, gainprm=kv, biasprm=(0.0, 0.0, -kv), **attributes)
 
+        def adhesion(self, body: str, name: str | None = None, gain: float = 1.0, **attributes: Any) -> str:
+            """Force = gain ctrl, which pulls a body at all that it touches or, within a gap, might; ctrlrange: needed,
+            of zero or more."""
+            _check_gains(_who(name, {"body": body}), gain=gain)
+            low = np.min(attributes.get("ctrlrange", -1))
+            if not low >= 0:
+                raise ModelError(f"{_who(name, {'body': body})}: ctrlrange[0] = {low}; allowed: zero or more")
+            return self.general(name=name, body=body, gainprm=gain, biasprm=0.0, **attributes)
+
+        def muscle(
+            self, joint: str | None = None, name: str | None = None, *, lengthrange: Any, force: float,
+            range: Any = (0.75, 1.05), timeconst: Any = (0.01, 0.04), tausmooth: float = 0.0, lmin: float = 0.5,
+            lmax: float = 1.6, vmax: float = 1.5, fpmax: float = 1.3, fvmax: float = 1.2, **attributes: Any,
+        ) -> str:  # fmt: skip
+            """Pulls with at most `force` (N) times its activation, which follows ctrl, by the curves of its length and
+            velocity (dynamics/muscle.py). lengthrange: its lengths at the ends of `range`."""
+            given = (*np.ravel(range), force), (*np.ravel(timeconst), tausmooth)
+            name = self.general(joint, name, dyntype="filter", gainprm=given[0], dynprm=given[1], **attributes)
+            a = list(self.actuators.values())[-1]
+            a.dyntype, a.gaintype, a.biastype, a.biasprm = c.DYN_MUSCLE, c.GAIN_MUSCLE, c.BIAS_MUSCLE, a.gainprm
+            a.lengthrange, a.curve = lengthrange, (0.0, lmin, lmax, vmax, fpmax, fvmax)
+            return name
+
     def assembled(self, order, m):
         actuators = order.elements["actuator"]
+        laws = {
+            "actuator_gaintype": ("gaintype", c.GAIN_AFFINE), "actuator_biastype": ("biastype", c.BIAS_AFFINE),
+            "actuator_delay": ("delay", 0.0), "actuator_history": ("history", (0, 0)),
+            "actuator_lengthrange": ("lengthrange", (0.0, 0.0)), "actuator_gaincurve": ("curve", (0.0,) * 6),
+            "actuator_biascurve": ("curve", (0.0,) * 6),
+        }  # fmt: skip
         return super().assembled(order, m) | {
             "actuator_trnid": [order.of(a.target) for a in actuators],
             "actuator_trntype": [a.trntype for a in actuators],
             "actuator_refid": [-1 if a.reference is None else order.of(a.reference) for a in actuators],
             "actuator_actadr": addresses([a.dyntype != c.DYN_NONE for a in actuators]),
+            **{array: [getattr(a, *law) for a in actuators] for array, law in laws.items()},
         }
 
     def read(self, mujoco, mj, m):
-        arrays = {name: np.array(getattr(mj, name)) for name in self.fields["nu"] if name != "actuator_refid"}
+        ours = ("actuator_refid", "actuator_gaincurve", "actuator_biascurve")
+        arrays = {name: np.array(getattr(mj, name)) for name in self.fields["nu"] if name not in ours}
         on_tendon, trnid = mj.actuator_trntype == int(mujoco.mjtTrn.mjTRN_TENDON), mj.actuator_trnid[:, 0]
         tendons = our_tendon(mujoco, mj)[np.where(on_tendon, trnid, -1)]
         arrays["actuator_trnid"] = np.where(on_tendon, tendons, trnid)
@@ -148,17 +201,37 @@ class Actuator(Kind):
         on_sites = np.isin(mj.actuator_trntype, ON_SITES)
         arrays["actuator_refid"] = np.where(on_sites, mj.actuator_trnid[:, 1], -1)
         arrays["actuator_cranklength"] = np.where(on_sites, arrays["actuator_cranklength"], 0.0)
-        for name in ("dynprm", "gainprm", "biasprm"):
-            arrays[f"actuator_{name}"] = np.array(getattr(mj, f"actuator_{name}")[:, :3])
+        arrays["actuator_dynprm"] = mj.actuator_dynprm[:, :3].copy()
+        for part, kind in (("gain", c.GAIN_MUSCLE), ("bias", c.BIAS_MUSCLE)):
+            _read_law(mj, part, kind, arrays)
+        muscle = (arrays["actuator_gaintype"] == c.GAIN_MUSCLE) | (arrays["actuator_biastype"] == c.BIAS_MUSCLE)
+        arrays["actuator_lengthrange"][~muscle] = 0
         arrays["actuator_gainprm"][mj.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED), 1:] = 0
         arrays["actuator_biasprm"][mj.actuator_biastype == int(mujoco.mjtBias.mjBIAS_NONE)] = 0
+        arrays["actuator_history"][mj.actuator_delay == 0] = 0
         off = _silent(mujoco, mj)
         arrays["actuator_gainprm"][off], arrays["actuator_biasprm"][off] = 0, 0
+        arrays["actuator_gaintype"][off], arrays["actuator_biastype"][off] = c.GAIN_AFFINE, c.BIAS_AFFINE
         frozen = off & (mj.actuator_dyntype != int(mujoco.mjtDyn.mjDYN_NONE))
         arrays["actuator_dyntype"][frozen], arrays["actuator_dynprm"][frozen, 0] = c.DYN_FILTER, _NEVER
         if disabled(mujoco, mj, "ACTUATION"):
             arrays["actuator_actlimited"][:] = False
+        return self._apart(mujoco, mj, arrays, off)
+
+    @staticmethod
+    def _apart(mujoco, mj, arrays, off):
+        """The same with one of ours for each control, as pid and dcmotor have several."""
+        rows, first = servos.rows_of(mj), servos.first_rows(mj)
+        arrays = {name: a if "_ctrl" in name else a[rows] for name, a in arrays.items()}
+        for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
+            for i, (gain, bias) in enumerate(servos.laws(mujoco, mj, a), first[a]):
+                arrays["actuator_dyntype"][i], arrays["actuator_actearly"][i] = c.DYN_NONE, False
+                if not off[a]:
+                    arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
         return arrays
+
+    def names(self, mujoco, mj):
+        return servos.names_of(mujoco, mj, super().names(mujoco, mj))
 
     def refused(self, mujoco, mj):
         if disabled(mujoco, mj, "ACTUATION"):
@@ -169,14 +242,22 @@ class Actuator(Kind):
             for what in (what for what, there in beside.items() if there):
                 yield f"option flag actuation = disable beside {what}, which ends with it; allowed: enable"
         felt = np.any(mj.sensor_type == int(mujoco.mjtSensor.mjSENS_JOINTACTFRC))
-        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt):
+        damped = np.zeros(mj.nactuator, bool)
+        for part in ("gain", "bias"):
+            kind = getattr(mj, f"actuator_{part}type")
+            damped |= (kind > 1) | (kind == c.GAIN_AFFINE) & (getattr(mj, f"actuator_{part}prm")[:, 2] != 0)
+        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped):
             yield f"{self.who(mujoco, mj, u)}: {words}"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
             if mj.actuator_trntype[a] not in TARGETS.values():
-                yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank"
-            for part, allowed in (("dyn", DYNTYPES), ("gain", ("fixed", "affine")), ("bias", ("none", "affine"))):
+                yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank, body"
+            if servos.kind_of(mujoco, mj, a):
+                for what, allowed in servos.lacking(mujoco, mj, a):
+                    yield f"{who}: {what}; allowed: {allowed}"
+                continue
+            for part, allowed in (("dyn", DYNTYPES), ("gain", _GAINS), ("bias", _BIASES)):
                 kind = getattr(mujoco, f"mjt{part.capitalize()}")(getattr(mj, f"actuator_{part}type")[a])
                 word = kind.name.split("_")[1].lower()
                 if word not in allowed:
@@ -187,24 +268,31 @@ class Actuator(Kind):
                 yield f"{who}: position servo of a ball joint with an activation state; allowed: dyntype none"
             if servo and trn == "site" and mj.actuator_trnid[a, 1] >= 0 and not mj.actuator_gear[a, :3].any():
                 yield f"{who}: position servo of turns between sites with an activation state; allowed: dyntype none"
-            if mj.actuator_history[a].any() and not mj.actuator_delay[a]:
-                yield f"{who}: history of {mj.actuator_history[a, 0]} samples; allowed: none"
 
     def changed(self, mujoco, mj):
+        unread = np.count_nonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay == 0))
+        if unread:
+            yield f"nsample: left out of {unread} actuators without a delay, which do not read it"
+        made = [a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)]
+        if made:
+            controls = np.isin(servos.rows_of(mj), made).sum()
+            yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, one for each control"
         off = np.flatnonzero(_silent(mujoco, mj))
         if off.size:
             why = "flag actuation is disabled" if disabled(mujoco, mj, "ACTUATION") else "actuatorgroupdisable"
             yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(m.actuator_actadr >= 0))
+        m.na = int(np.sum(m.actuator_actadr >= 0) + np.sum(samples(m)))
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in DYNTYPES.items()})
+        for part in ("gain", "bias"):
+            one_of(m, f"actuator_{part}type", _LAWS)
         one_of(m, "actuator_trntype", {kind: word for word, kind in TARGETS.items()})
         for word, kind in TARGETS.items():
             element = _KINDS[word]
-            n = getattr(m, {"joint": "njnt", "tendon": "ntendon", "site": "nsite"}[element])
+            n = getattr(m, {"joint": "njnt", "tendon": "ntendon", "site": "nsite", "body": "nbody"}[element])
             words = f"a {element}, 0 to {n - 1}" if n else f"none, since the model has no {element} to name"
             bad = (m.actuator_trnid < 0) | (m.actuator_trnid >= n)
             check(m, "actuator_trnid", (m.actuator_trntype == kind) & bad, words)
@@ -214,19 +302,28 @@ class Actuator(Kind):
         check(m, "actuator_refid", (m.actuator_trntype == c.TRN_SLIDERCRANK) & (m.actuator_refid < 0), "a site")
         states = m.actuator_dyntype != c.DYN_NONE
         follows(m, "actuator_actadr", addresses(states), "actuator_dyntype")
-        same_count(m, "na", np.count_nonzero(states), "actuator_dyntype")
+        n, interp = m.actuator_history.T
+        check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
+        check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
+        past = np.sum(n)
+        same_count(m, "na", np.count_nonzero(states) + past, "actuator_dyntype and actuator_history")
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
         filtered = np.isin(m.actuator_dyntype, _FILTERS)
         check(m, "actuator_cranklength", m.actuator_cranklength < 0, "zero or more")
         felt = np.any(m.sensor_type == SENS.jointactuatorfrc)
-        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt):
+        damped = (m.actuator_gainprm[:, 2] != 0) | (m.actuator_biasprm[:, 2] != 0)
+        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped):
             raise ModelError(f"{m.label('actuator', u)}: {words}")
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
+        check_muscles(m)
 
     def device(self, m):
-        return {"actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
+        columns = ("dynprm", "lengthrange", "gaincurve", "biascurve")
+        n = m.nu if muscles(m).any() else 0  # without muscles the device has none of these
+        special = {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
+        return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
 
@@ -238,15 +335,46 @@ def _silent(mujoco, mj):
     return (group >= 0) & (group <= 30) & ((mj.opt.disableactuator >> np.clip(group, 0, 30)) & 1 > 0)
 
 
-def _clashes(m, refid, integrator, felt):
+def _read_law(mj, part, muscle, arrays):
+    """Parameters of gains or biases: the first three, and of muscles the rest and the peak force."""
+    prm = np.array(getattr(mj, f"actuator_{part}prm"))
+    on = getattr(mj, f"actuator_{part}type") == muscle
+    scaled = on & (prm[:, 2] < 0)
+    prm[scaled, 2] = prm[scaled, 3] / np.maximum(1e-15, mj.actuator_acc0[scaled])
+    arrays[f"actuator_{part}prm"] = prm[:, :3]
+    arrays[f"actuator_{part}curve"] = np.where(on[:, None], prm[:, 3:9], 0.0)
+    arrays[f"actuator_{part}type"] = np.where(on, muscle, c.GAIN_AFFINE)
+
+
+def check_muscles(m):
+    """Curves that mean nothing are refused."""
+    check(m, "actuator_dynprm", (m.actuator_dyntype == c.DYN_MUSCLE) & (m.actuator_dynprm[:, :2] <= 0).any(axis=1),
+          "two positive time constants")  # fmt: skip
+    check(m, "actuator_dynprm", (m.actuator_dyntype == c.DYN_MUSCLE) & (m.actuator_dynprm[:, 2] < 0),
+          "a tausmooth of zero or more")  # fmt: skip
+    for part in ("gain", "bias"):
+        on = getattr(m, f"actuator_{part}type") == c.GAIN_MUSCLE
+        low, high = m.actuator_lengthrange.T
+        check(m, "actuator_lengthrange", on & (low >= high), "the least length below the greatest")
+        prm, (_, lmin, lmax, *rest) = getattr(m, f"actuator_{part}prm"), getattr(m, f"actuator_{part}curve").T
+        check(m, f"actuator_{part}prm", on & ((prm[:, 0] >= prm[:, 1]) | (prm[:, 2] < 0)),
+              "a range of two rising numbers, a peak force of zero or more")  # fmt: skip
+        bad = (lmin >= 1) | (lmax <= 1) | (np.min(rest, axis=0) <= 0)
+        check(m, f"actuator_{part}curve", on & bad, "lmin below 1 below lmax; vmax, fpmax, fvmax above zero")
+
+
+def _clashes(m, refid, integrator, felt, damped):
     """(actuator, what does not go together with its arm, what is allowed); of a Model or an MjModel. felt: whether
-    sensors ask what actuators do to a joint."""
+    sensors ask what actuators do to a joint. damped: whose force depends on the velocity."""
     for u, first in zip(*arms(m), strict=True):
         where = _ARMS[int(m.actuator_trntype[u])]
         implicit = integrator in (c.IMPLICIT, c.IMPLICITFAST)
         if implicit and refid[u] >= 0 and branched(m, first, refid[u]):
             word = c.INTEGRATOR_NAMES[int(integrator)]
             yield u, f"{where} on two branches with the integrator {word}; allowed: Euler, RK4"
+        if implicit and damped[u] and m.actuator_trntype[u] == c.TRN_BODY:
+            word = c.INTEGRATOR_NAMES[int(integrator)]
+            yield u, f"{where} by its velocity with the integrator {word}; allowed: Euler, RK4, a force without it"
         if m.jnt_actfrclimited.any():
             yield u, f"{where} beside joints that limit their actuators' force; allowed: no actuatorfrcrange"
         if felt:
@@ -264,7 +392,7 @@ def _servos(m):
     """Which actuators are position servos of turns: OF_BALL, OF_SITES, or 0. Force = kp (input - length) - kv velocity
     + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
-    servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1)
+    servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1) & ~muscles(m)
     on_ball = _joined(m, m.actuator_trnid, (c.BALL,))
     turning = (m.actuator_trntype == c.TRN_SITE) & (m.actuator_refid >= 0) & ~m.actuator_gear[:, :3].any(axis=1)
     return c.OF_BALL * (servo & on_ball) + c.OF_SITES * (servo & turning)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import first
+from ..delays import samples
 from ..errors import ModelError
 from .body import mocap_bodies
 from .kind import Kind, cast
@@ -71,8 +72,11 @@ class Key(Kind):
                 raise ModelError(f"{m.label('key', bad)}: key_{name} = {value[bad]}; allowed: finite numbers")
 
     def of(self, mujoco, mj):
-        """The Keyframes of an MjModel."""
-        return Keyframes(self.names(mujoco, mj), *(getattr(mj, f"key_{name}") for name in KEYS))
+        """The Keyframes of an MjModel, whose controls of the past are zeros."""
+        values = {name: getattr(mj, f"key_{name}") for name in KEYS}
+        past = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
+        values["act"] = np.pad(values["act"], ((0, 0), (0, past)))
+        return Keyframes(self.names(mujoco, mj), **values)
 
 
 def keyframes_of(builder, m):
@@ -81,7 +85,7 @@ def keyframes_of(builder, m):
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
-        "act": np.zeros(np.sum(m.actuator_actadr >= 0)),
+        "act": np.zeros(np.sum(m.actuator_actadr >= 0) + np.sum(samples(m))),
         "ctrl": np.zeros(len(m.actuator_trnid)),
         "mpos": m.body_pos[mocap],
         "mquat": m.body_quat[mocap],

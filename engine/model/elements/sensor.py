@@ -8,6 +8,7 @@ from ..checks import follows, one_of, refuse, same_count
 from ..errors import ModelError
 from ..pairs import contact_parameters
 from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
+from ..servos import first_rows
 from ..setconst import addresses
 from ..shapes import COUNT
 from ..tendons import bodies_along, is_spatial
@@ -119,6 +120,9 @@ class Sensor(Kind):
             new[f"sensor_{word}id"] = [cameras[k] if there else k for k, there in zip(ids, is_camera, strict=True)]
         ours = our_tendon(mujoco, mj)[np.where(of_tendons, mj.sensor_objid, -1)]
         new["sensor_objid"] = np.where(of_tendons, ours, new["sensor_objid"])
+        of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
+        first = np.append(first_rows(mj), -1)[np.where(of_actuators, mj.sensor_objid, -1)]
+        new["sensor_objid"] = np.where(of_actuators, first, new["sensor_objid"])
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):

@@ -1,0 +1,61 @@
+"""Actuators that act on controls of the past: how many of these there are, and how they are read."""
+
+import numpy as np
+
+INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
+
+
+def samples(m):
+    """How many controls of the past each actuator of a Model has, (nu,)."""
+    return np.asarray(m.actuator_history)[:, 0]
+
+
+def addresses_of_controls(m):
+    """Where they begin in act, behind the activations, or -1, (nu,)."""
+    n = samples(m)
+    return np.where(n > 0, np.sum(m.actuator_actadr >= 0) + np.cumsum(n) - n, -1)
+
+
+def reading(n, interp, place):
+    """The first of four samples to read, and their weights, at a place between the oldest sample, 0, and the newest,
+    n - 1: MuJoCo's mju_historyRead for samples at equal times."""
+    place = min(max(place, 0.0), n - 1.0)
+    if abs(place - round(place)) < 1e-9:
+        place = round(place)
+    low = int(place)
+    weights = np.zeros(4)  # of low - 1 to low + 2
+    x = place - low
+    weights[1] = 1
+    if x and interp:
+        weights[1:3] = 1 - x, x
+    if x and interp == 2:
+        h00, h10, h01, h11 = 2 * x**3 - 3 * x**2 + 1, x**3 - 2 * x**2 + x, 3 * x**2 - 2 * x**3, x**3 - x**2
+        weights[1:3] = h00, h01
+        if low > 0:
+            weights += h10 / 2 * np.array([-1, 0, 1, 0])
+        if low < n - 2:
+            weights += h11 / 2 * np.array([0, -1, 0, 1])
+    return low - 1, weights
+
+
+def delay_columns(m):
+    """What the device's arrays hold of them, {column: values}; of a robot without any, nothing."""
+    n = samples(m)
+    size = m.nu if n.any() else 0
+    first, weights = np.zeros((size, 3), int), np.zeros((size, 3, 4))
+    for u in np.flatnonzero(n):
+        for stage, later in enumerate((0.0, 0.5, 1.0)):  # nodes of RK4
+            place = n[u] - m.actuator_delay[u] / m.opt.timestep + later
+            first[u, stage], weights[u, stage] = reading(n[u], m.actuator_history[u, 1], place)
+    return {
+        "delay_num": n[:size], "delay_adr": addresses_of_controls(m)[:size], "delay_from": first,
+        "delay_weight": weights.reshape(size, 12),
+    }  # fmt: skip
+
+
+def joined(m):
+    """Names of an actuator's entries of act, (na,): those of activations, then those of controls of the past."""
+    names = [m.actuator_names[u] or f"actuator {u}" for u in range(m.nu)]
+    states = [names[u] for u in np.flatnonzero(m.actuator_actadr >= 0)]
+    past = [f"{names[u]} {n - k} steps ago" for u, n in enumerate(samples(m)) for k in range(n)]
+    return states + past

@@ -1,0 +1,89 @@
+"""Actuators that a file has and the engine makes of others: pid and dcmotor without a state of their own, one of ours
+for each of their controls (MuJoCo documentation, XML reference, "pid", "dcmotor").
+
+    pid        force = kp (pos - l) + kv (vel - l') + ff
+    dcmotor    force = K/R voltage - K^2/R l'; with a controller, which compensates that: as pid, and K/R voltage
+"""
+
+import numpy as np
+
+from . import constants as c
+
+POS, VEL, FF, VOLTAGE = "pos", "vel", "ff", "voltage"
+TOKENS = (POS, VEL, FF, VOLTAGE)  # bits of actuator_ctrlspec, mjtInput
+PID, DCMOTOR = "pid", "dcmotor"
+
+
+def kind_of(mujoco, mj, a):
+    """Which of the two actuator a of an MjModel is, or None."""
+    names = {int(getattr(mujoco.mjtGain, f"mjGAIN_{n.upper()}", -1)): n for n in (PID, DCMOTOR)}
+    return names.get(int(mj.actuator_gaintype[a]))
+
+
+def tokens(mj, a):
+    """Its controls by their words, in their order."""
+    return [word for bit, word in enumerate(TOKENS) if mj.actuator_ctrlspec[a] >> bit & 1]
+
+
+def rows_of(mj):
+    """The actuator of an MjModel that each control belongs to, (nu,)."""
+    return np.repeat(np.arange(mj.nactuator), getattr(mj, "actuator_ctrlnum", np.ones(mj.nactuator, int)))
+
+
+def first_rows(mj):
+    """The first control of each actuator, (nactuator,)."""
+    return np.searchsorted(rows_of(mj), np.arange(mj.nactuator))
+
+
+def names_of(mujoco, mj, names):
+    """Names of our actuators: of the first control that of the actuator, of others with their word behind it."""
+    found = []
+    for a, name in enumerate(names):
+        words = tokens(mj, a) if kind_of(mujoco, mj, a) else [""]
+        found += [f"{name} {word}" if k and name else name if not k else "" for k, word in enumerate(words)]
+    return found
+
+
+def laws(mujoco, mj, a):
+    """(gain, bias) of each control of a pid or dcmotor."""
+    gain, bias = mj.actuator_gainprm[a], mj.actuator_biasprm[a]
+    words, none = tokens(mj, a), (0.0, 0.0, 0.0)
+    if kind_of(mujoco, mj, a) == PID:
+        kp, kv, drive = -bias[1], -bias[2], 0.0
+    else:
+        kp, kv, drive = gain[4], gain[6], gain[1] / gain[0]
+    first = (bias[0] if kind_of(mujoco, mj, a) == PID else 0.0, -kp, -kv)
+    if words == [VOLTAGE]:
+        first = (0.0, 0.0, -gain[1] * drive)
+    gains = {POS: kp, VEL: kv, FF: 1.0, VOLTAGE: drive}
+    return [(gains[word], none if k else first) for k, word in enumerate(words)]
+
+
+def lacking(mujoco, mj, a):
+    """What of a pid or dcmotor the engine lacks: (what, what is allowed)."""
+    kind, words = kind_of(mujoco, mj, a), tokens(mj, a)
+    gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
+    if not words:
+        yield "input = none", "one or more of " + ", ".join(TOKENS)
+    if len(words) > 1:
+        if mj.actuator_forcelimited[a]:
+            yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
+        if mj.actuator_delay[a]:
+            yield f"delay of {len(words)} controls", "one control, or no delay"
+        actuator = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
+        force = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_ACTUATORFRC)
+        if np.any(actuator & force & (mj.sensor_objid == a)):
+            yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
+    joint = mj.actuator_trntype[a] in (c.TRN_JOINT, c.TRN_JOINTINPARENT)
+    turns = joint and mj.jnt_type[mj.actuator_trnid[a, 0]] == c.BALL
+    turns = turns or mj.actuator_trntype[a] == c.TRN_SITE and mj.actuator_trnid[a, 1] >= 0
+    if turns and words != [VOLTAGE] and (kind == DCMOTOR or POS not in words):
+        yield f"{kind} of turns", "a pid with the input pos"
+    if kind == PID:
+        states = {"slewmax": dyn[1], "ki": gain[0]}
+    else:
+        states = {"inductance": dyn[0], "thermal": dyn[2], "lugre": dyn[5], "slewmax": dyn[7], "ki": gain[5],
+                  "cogging": mj.actuator_biasprm[a, 0], "Vmax": gain[7] * (words != [VOLTAGE])}  # fmt: skip
+    for name, value in states.items():
+        if value:
+            yield f"{kind} with {name} = {value:g}", "0"

@@ -1,0 +1,76 @@
+"""pid and dcmotor without a state of their own, which become an actuator for each control: steps as MuJoCo's."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine.model import UnsupportedError, load
+from tests import zoo
+
+MOTOR = 'motorconst=".3" resistance="2"'
+SERVOS = zoo.actuated(
+    zoo.HINGE,
+    '<pid name="a" joint="j" kp="20" kv="2" gear="1.5" posrange="-1 1"/><motor joint="k" gear=".5"/>'
+    '<pid joint="k" kp="3" kv=".3" input="pos vel ff" velrange="-.5 .5"/><pid joint="j" kp="4" input="pos"/>'
+    '<pid joint="j" kp="0" kv=".3" input="vel ff"/>'
+    f'<dcmotor name="b" joint="k" {MOTOR}/><dcmotor joint="j" {MOTOR} saturation=".2 0 0"/>'
+    f'<dcmotor joint="j" {MOTOR} controller="5 0 .4 0 0 0" input="pos vel"/>'
+    f'<dcmotor joint="k" {MOTOR} controller="5 0 .4 0 0 0" input="pos ff voltage"/>'
+    '<general joint="k" dyntype="filter" dynprm=".05"/>',
+).replace("</mujoco>", '<sensor><actuatorpos actuator="b"/><actuatorfrc actuator="b"/></sensor></mujoco>')
+
+
+@pytest.mark.parametrize("integrator", (0, 3), ids=("Euler", "implicitfast"))
+def test_steps_are_mujocos(simulators, integrator):
+    mj, sim = simulators(SERVOS, integrator)
+    assert mj.nu == sim.model.nu == 17 and mj.nactuator == 10
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    sim.reset()
+    for _ in range(15):
+        data.ctrl[:] = sim.data.ctrl[0] = rng.normal(size=mj.nu)
+        mujoco.mj_step(mj, data)
+        sim.step()
+        for name in ("qpos", "qvel", "act"):
+            np.testing.assert_allclose(getattr(sim.data, name)[0], getattr(data, name), rtol=1e-12, atol=1e-12)
+    mujoco.mj_forward(mj, data)
+    sim.forward()
+    np.testing.assert_allclose(sim.data.qfrc_actuator[0], data.qfrc_actuator, rtol=1e-11)
+    np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-11)
+
+
+def test_of_turns_the_shorter_way_round(simulators):
+    xml = zoo.actuated(zoo.BALL, '<pid joint="j" kp="3" kv=".4" gear=".2 -.3 .1"/>')
+    mj, sim = simulators(xml)
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    for _ in range(10):
+        data.qpos[:], data.qvel[:], _, data.ctrl[:] = zoo.random_state(mujoco, mj, rng)
+        data.ctrl[0] *= 9
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos, data.qvel)
+        sim.data.ctrl[0] = data.ctrl
+        sim.forward()
+        np.testing.assert_allclose(sim.data.qfrc_actuator[0], data.qfrc_actuator, rtol=1e-10, atol=1e-12)
+
+
+def test_names_and_what_is_said():
+    model = load(SERVOS)
+    assert model.actuator_names == ["a", "a vel"] + [""] * 7 + ["b"] + [""] * 7
+    assert any("8 of them become 15 actuators, one for each control" in line for line in model.report.changed)
+
+
+@pytest.mark.parametrize(("xml", "words"), [
+    ('<pid name="s" joint="j" ki="2"/>', "pid with ki = 2; allowed: 0"),
+    ('<pid name="s" joint="j" slewmax="2"/>', "pid with slewmax = 2"),
+    ('<pid name="s" joint="j" forcerange="-1 1"/>', "forcerange of the sum of 2 controls; allowed: one control"),
+    ('<pid name="s" joint="i" input="vel"/>', "pid of turns; allowed: a pid with the input pos"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} input="none"/>', "input = none; allowed: one or more of pos"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} inductance="0 .1"/>', "dcmotor with inductance = 0.1; allowed: 0"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} cogging=".1 3 0"/>', "dcmotor with cogging = 0.1"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} lugre="1 1 1 1 1"/>', "dcmotor with lugre = 1"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} thermal="1 1 0 0 0 0"/>', "dcmotor with thermal = 1"),
+    (f'<dcmotor name="s" joint="j" {MOTOR} controller="5 0 .4 0 0 9" input="pos"/>', "dcmotor with Vmax = 9"),
+])  # fmt: skip
+def test_what_is_refused(xml, words):
+    body = zoo.HINGE + f'{zoo.BRICK}<body pos="0 0 1"><joint name="i" type="ball"/>{zoo.ROD}</body>'
+    with pytest.raises(UnsupportedError, match=f"actuator 's': {words}"):
+        load(zoo.model(f"<body>{body}</body>", f"<actuator>{xml}</actuator>"))

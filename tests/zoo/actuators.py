@@ -1,0 +1,99 @@
+"""Actuators whose moment arms depend on the pose, muscles, adhesion."""
+
+from tests.zoo.bodies import BRICK, HINGE, ROD, actuated, model
+from tests.zoo.tendons import driven, strung
+
+# Two branches of one tree, and a tree beside it, with sites that actuators pull at.
+ARMED = f"""<site name="ws" pos=".2 .1 1.2" euler="10 20 30"/>
+<body pos="0 0 1"><joint name="a" axis="0 1 0"/>{ROD}<site name="as" pos=".1 0 .1" euler="0 20 40"/>
+  <body pos=".1 0 -.3"><joint name="b" axis="0 1 .3"/>{ROD}<site name="bs" pos=".1 .05 0" euler="20 30 10"/>
+    <body pos="0 .1 -.2"><joint name="c" type="ball"/>{BRICK}<site name="cs" pos="0 .1 -.1" euler="5 0 20"/></body>
+  </body>
+  <body pos=".1 0 .3"><joint name="d" axis="1 1 0"/>{ROD}<site name="ds" pos="0 .1 .1" euler="-20 10 40"/></body></body>
+<body pos="1 0 1"><freejoint name="f"/>{BRICK}<site name="fs" pos=".1 0 .2" euler="0 40 10"/>
+  <body pos=".3 0 0"><joint name="e" axis="0 1 0"/>{ROD}<site name="es" pos=".1 .1 0"/></body></body>"""
+READ = '<sensor><actuatorpos actuator="x"/><actuatorvel actuator="x"/><actuatorfrc actuator="y"/></sensor>'
+
+
+def armed(actuators):
+    return model(ARMED, f"<actuator>{actuators}</actuator>{READ}")
+
+
+# Actuators whose moment arms depend on the pose.
+ARMS = {
+    "thrusters": armed(
+        '<motor site="fs" gear="0 0 1 0 0 .1"/><motor name="x" site="bs" gear="1 .2 .3 .1 -.2 .3" ctrlrange="-1 1"/>'
+        '<velocity name="y" site="fs" kv=".4" gear=".3 .5 -1 .4 -.2 1"/><motor joint="a" gear="2"/>'
+        '<general site="cs" dyntype="filter" dynprm=".05" gear="0 .2 0 .3 0 0" gaintype="affine" gainprm="1 0 .3"/>'
+    ),
+    "reference sites": armed(
+        '<motor site="cs" refsite="as" gear="1 .2 .3 .1 -.2 .3"/>'
+        '<position name="x" site="fs" refsite="ws" kp="3" kv=".4" gear=".3 .5 -1 .4 -.2 1"/>'
+        '<position name="y" site="cs" refsite="bs" kp="2" kv=".1" gear="0 0 0 .3 .2 -.5"/>'
+        '<position site="es" refsite="fs" kp="2" gear="1 0 .3" forcerange="-.3 .3"/>'
+    ),
+    "cranks": armed(
+        '<position name="x" cranksite="bs" slidersite="ws" cranklength=".9" kp="30" kv="2"/>'
+        '<motor name="y" cranksite="cs" slidersite="as" cranklength=".9" gear="2"/>'
+        '<position cranksite="ds" slidersite="ws" cranklength=".01" kp="3" kv=".2"/>'
+    ),
+    "parents' axes": armed(
+        '<motor jointinparent="c" gear="2 3 4"/><motor jointinparent="f" gear="5 6 7 8 9 10"/>'
+        '<position name="x" jointinparent="c" kp="3" kv=".4" gear=".2 -.3 .1"/>'
+        '<velocity name="y" jointinparent="f" kv=".4" gear=".3 .5 -1 .4 -.2 1"/><motor jointinparent="b" gear="2"/>'
+        '<general jointinparent="c" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2"/>'
+    ),
+}  # fmt: skip
+# The same between sites on two branches, for integrators that take no velocity slope of theirs.
+BRANCHED = {
+    "branches": armed(
+        '<position name="x" site="bs" refsite="ds" kp="3" kv=".4" gear="1 .2 .3 .1 -.2 .3"/>'
+        '<position name="y" site="es" refsite="ds" kp="2" kv=".3" gear="1 .2 .3 .1 -.2 .3"/>'
+        '<position cranksite="cs" slidersite="ds" cranklength="1" kp="3" kv=".3" gear="1.5"/>'
+        '<motor cranksite="fs" slidersite="bs" cranklength="3"/>'
+    ),
+}  # fmt: skip
+
+# Muscles on joints and tendons, half of them with one part of a muscle alone. Their controls and their states are
+# clamped at zero, and most of them switch between rise and fall at once: kinks that are at rest exactly.
+MUSCLES = {
+    "muscles on joints": actuated(
+        HINGE,
+        '<muscle joint="j" lengthrange="-1 1" range=".2 1.8" force="30" gear="1.2" timeconst=".03 .05"/>'
+        '<muscle joint="k" lengthrange="-1.2 .8" range=".3 1.7" scale="9" lmin=".4" lmax="1.5" vmax="2" fpmax="1.1" '
+        'fvmax="1.4" tausmooth=".6" timeconst=".02 .06" ctrlrange="-1 .8"/>'
+        '<general joint="k" lengthrange="-2 1" dyntype="muscle" dynprm=".03 .05 .3" actearly="true" gaintype="muscle" '
+        'gainprm=".2 1.6 2 200 .5 1.6 1.5 1.3 1.2" biastype="muscle" biasprm=".3 1.8 3 200 .5 1.6 1.5 1.3 1.2"/>'
+        '<general joint="j" lengthrange="-2 2" gaintype="muscle" gainprm=".5 1.5 8 200 .5 1.6 1.5 1.3 1.2" '
+        'biastype="affine" biasprm=".4 -1.5 -.2" gear="-1.5"/>'
+        '<general joint="k" dyntype="muscle" dynprm=".05 .04 0" gaintype="affine" gainprm="2 .3 .1" '
+        'lengthrange="-1 1" biastype="muscle" biasprm=".4 1.3 4 200 .5 1.4 1.5 1.3 1.2" forcerange="-1 1"/>',
+    ),
+    "muscles along paths": strung(driven(
+        '<muscle tendon="far" lengthrange="1.2 2.4" range=".4 1.6" force="9" timeconst=".02 .04" tausmooth=".3"/>'
+        '<muscle tendon="ball" lengthrange=".2 1" range=".4 1.6" force="7" gear="1.2" timeconst=".02 .04"/>'
+        '<muscle tendon="far" lengthrange=".5 2" force="20" gear=".8" timeconst=".03 .02"/><motor joint="b"/>'),
+        far='actuatorfrcrange="-6 .7"', ball='damping=".2"'),
+}  # fmt: skip
+
+# Read at samples and between them, by every rule, past the oldest one; one that nobody reads.
+DELAYED = actuated(
+    HINGE,
+    '<motor joint="j" gear="2" delay=".008" nsample="2"/>'
+    '<position joint="k" kp="3" kv=".4" delay=".0065" nsample="3" interp="linear" ctrlrange="-.8 .8"/>'
+    '<general joint="j" dyntype="filter" dynprm=".05" actearly="true" delay=".009" nsample="4" interp="cubic" '
+    'gaintype="affine" gainprm="2 .3 .1"/><motor joint="k" delay=".05" nsample="2"/><motor joint="k" nsample="3"/>'
+    '<velocity joint="k" kv=".2"/>',
+)
+
+
+def adhesive(option=""):
+    """A hand that sticks to a box, and a ball that sticks to both, within gaps or closer; all of them near a floor."""
+    shapes = {"hand": 'type="capsule" size=".08 .2"', "ball": 'size=".15"', "box": 'type="box" size=".2 .15 .12"'}
+    bodies = '<geom type="plane" size="3 3 .1" pos="0 0 -.2"/>'
+    for k, (name, shape) in enumerate(shapes.items()):
+        joint = '<joint axis="0 1 .3"/><joint type="slide" axis="1 0 .5"/>' if k == 0 else "<freejoint/>"
+        bodies += f'<body name="{name}" pos="{.25 * k} 0 {.1 * k}">{joint}<geom {shape} mass="1" gap=".2"/></body>'
+    pulls = '<adhesion name="x" body="hand" gain="5" ctrlrange="0 2"/><adhesion name="y" body="ball" ctrlrange="0 1"/>'
+    pulls += '<general body="box" dyntype="filter" dynprm=".05" biastype="affine" biasprm=".3 0 -.2" gear="1"/>'
+    return model(bodies, driven(pulls) + READ, default='<default><geom margin=".02"/></default>', option=option)

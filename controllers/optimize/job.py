@@ -43,6 +43,7 @@ NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
 BETWEEN = 0.1  # s, at those before
 RISING = 0.8  # of a swing-up's time, for the way up at most
+CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
 FEET = ("run", "stand")
 PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
@@ -264,11 +265,12 @@ class Job:
         if self.task == "swingup":
             ctrl, A, B, _ = balance(Simulator(m), self.goal, self.frame_skip)
             _, P = settled(A, B, np.eye(len(A)), R * np.eye(m.nu))
-            found = pumped(m, self.goal, self.start, self.frame_skip, round(RISING * self.steps), P)
+            catch = round(CATCH / self.dt)
+            found = pumped(m, self.goal, self.start, self.frame_skip, round(RISING * self.steps), P, catch)
             if found is None:
                 raise ModelError(f"--task swingup: no actuator of {self.robot.name} drives a hinge or slide alone")
             self.goal, ways = found
-            self.objective, steps = self._objective(), len(ways[0])
+            self.objective, steps = self._objective(), min(len(ways[0]), catch)
         return PlanAndHold(m, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start, R=R,
                            weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)), spark=0.3 * float(np.mean(scale)),
                            seed=self.options.seed, beginnings=ways)  # fmt: skip

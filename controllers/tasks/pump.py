@@ -21,15 +21,17 @@ KICK = 0.2  # s, with full force, since nothing moves yet
 SWING = (0.6, 1.0, 1.5, 2.0)  # rad, of a driven hinge, to both sides
 STIFF = np.geomspace(0.5, 8.0, 8)  # of the largest force, for a rad beside that
 SLOW = 0.3  # rad/s or m/s: below this the force is less than full
-CANDIDATES = 6
+CANDIDATES, ENDS = 6, 24  # ways that end at one time, or each at its own
+PARTS = 3  # of the time, in each of which every world has an end
 AS_NEAR = 4.0  # times the least distance of all times is as good, where it is earlier
 
 
-def pumped(model, goal, start, frame_skip, steps, P):
+def pumped(model, goal, start, frame_skip, steps, P, tail=None):
     """(goal, [controls (n, nu), ...]): ways from `start`, (qpos, qvel), of which the first ends nearest to the goal by
     x'Px, or nearly so and earlier, of all times and worlds within `steps` control steps; the others are of its length.
     The goal, whole turns of hinges without limits added, is the one that the first comes to. None where no hinge or
-    slide is driven."""
+    slide is driven. tail: where the first is longer, the others are those that come nearest of all from so many steps
+    on, each as long as it takes."""
     m, act = model, driven(model)
     if not act:
         return None
@@ -72,8 +74,20 @@ def pumped(model, goal, start, frame_skip, steps, P):
     first = max(1, round(KICK / dt))
     t = first + int(np.argmax(off[first:].min(axis=1) <= AS_NEAR * off[first:].min()))
     w = int(np.argmin(off[t]))
+    if tail is not None and t > tail:
+        return goal + 2 * np.pi * turns[t, w], _ends(ctrl, off, turns, (t, w), tail)
     others = np.argsort(off[t] + 1e12 * (turns[t] != turns[t, w]).any(axis=1), kind="stable")
     return goal + 2 * np.pi * turns[t, w], [ctrl[:t, k] for k in others[:CANDIDATES]]
+
+
+def _ends(ctrl, off, turns, best, tail):
+    """[controls (n, nu), ...] of the world and time `best`, then of others that come near to the same goal."""
+    off = np.where((turns == turns[best]).all(axis=2), off, np.inf)
+    found = []
+    for rows in np.array_split(np.arange(tail, len(off)), PARTS):
+        times = rows[np.argmin(off[rows], axis=0)]
+        found += [(off[t, w], t, w) for w, t in enumerate(times) if np.isfinite(off[t, w])]
+    return [ctrl[:t, w] for t, w in [best, *((t, w) for _, t, w in sorted(found)[:ENDS])]]
 
 
 def _potential(m, d):

@@ -10,6 +10,7 @@ from controllers.optimize.gaits import GaitSearch
 from controllers.stance import Stance
 from controllers.tasks.feet import across, feet_of, hips, placed_at, stands_straight
 from controllers.tasks.hold import hold, slopes
+from controllers.tasks.kinematics import turn_to
 from controllers.tasks.trot import PHASES, Pace, Stepper, can_step, feedback, footing, step
 from engine.model.coordinates import difference, displace
 from engine.simulator import Simulator
@@ -119,11 +120,12 @@ def test_in_a_plane_feet_in_the_air_stay_as_they_are_in_the_world():
     m = scene.model
     stance, feet = footing(m, scene.qpos0)
     assert len(feet) == 2 and all(f.flat and f.planar for f in feet) and can_step(feet) and can_step(feet, "stand")
-    stepper, pace = Stepper(m, stance, feet, 1.0), Pace(upright=2.0)
+    stepper, pace = Stepper(m, stance, feet, 1.0), Pace(upright=2.0, crouch=0.12)
     gait = stepper.gait(pace)
     shifts, stands = np.zeros((PHASES, 2, 6, 2 * m.nv)), np.arange(PHASES)[:, None] < [PHASES // 2, 0]
     stepper._tilts(pace, stands, shifts)
     hip = [f.point.place(stepper.sim.data) - hips(m, stepper.sim, f) for f in feet]
+    before = [stepper.sim.data.xquat[:, f.point.body].copy() for f in feet]
     (tilt,), theta = stance.root.tilt, 0.02
     dof = int(m.jnt_dofadr[m.jnt_qposadr == tilt][0])
     q = gait.qpos.copy()
@@ -139,10 +141,11 @@ def test_in_a_plane_feet_in_the_air_stay_as_they_are_in_the_world():
     for k, f in enumerate(feet):
         air = ~stands[:, k]
         now = f.point.place(stepper.sim.data) - hips(m, stepper.sim, f)
-        np.testing.assert_allclose(now[air], hip[k][air], atol=0.1 * theta)
-        assert np.abs(f.point.turn_to(stepper.sim.data, f.quat))[air].max() < 0.1 * theta
-        if stands[:, k].any():
-            assert np.abs(f.point.turn_to(stepper.sim.data, f.quat))[~air].min() > 0.8 * theta
+        np.testing.assert_allclose(now[air], hip[k][air], atol=0.1 * theta)  # the hip moves by theta times 0.9
+        turned = np.abs(turn_to(stepper.sim.data.xquat[:, f.point.body], before[k])).max(axis=1)
+        # of a leg that is nearly straight the foot keeps its place first
+        assert turned[air].max() < 0.7 * theta and np.median(turned[air]) < 0.6 * theta
+        assert turned[air].min() < 0.05 * theta and np.all(turned[~air] > 0.9 * theta)
 
 
 def test_a_regulator_holds_a_biped():

@@ -49,7 +49,9 @@ class PlanAndHold(Method):
     weights: (near, place, still, effort) of what a plan minimises: `near` times the regulator's cost to go over its
     largest eigenvalue, where x is off in ways that it can hardly correct; plain squares of the way to the goal (m, rad)
     and of the velocity (per s), for ends that are far off; the integral of the squared controls.
-    beginnings: controls (steps, nu) that the first plans begin with, one after the other.
+    beginnings: controls (n, nu) that the first plans begin with, one after the other, n from `steps` to `trial`. Of a
+    longer one the last `steps` are planned, and what comes before them is kept; after the last one the first of them
+    comes again, with noise.
     spark: standard deviation of the random controls that a plan begins with, at knots a tenth of a second apart; a
     plan of which the regulator has not made a success after `patience` iterations is dropped for another beginning.
 
@@ -90,13 +92,35 @@ class PlanAndHold(Method):
         first = self.start[0][0], self.start[1][0]
         plan = ILQR(m, end + way + rest + effort * Effort(), self.steps, self.frame_skip, first, self._beginning())
         plan.problem = self.problem
+        self._approach(plan)
         return plan
 
     def _beginning(self):
         """Controls that the next plan begins with, (steps, nu): one of those that are given, else random ones."""
-        if self.attempt < len(self.beginnings):
-            return np.array(self.beginnings[self.attempt], float)
-        return self._noise()
+        whole = self._whole()
+        if whole is None:
+            return self._noise()
+        again = self.attempt >= len(self.beginnings)
+        return np.array(whole[len(whole) - self.steps :], float) + (self._noise() if again else 0.0)
+
+    def _whole(self):
+        """The controls of which the present plan is the end; None where it has no such beginning."""
+        n, k = len(self.beginnings), self.attempt
+        return self.beginnings[k % n] if k < n or n and len(self.beginnings[k % n]) > self.steps else None
+
+    def _approach(self, plan):
+        """What a run does before the plan: its controls (n, nu); the plan starts where it ends."""
+        m, whole = self.model, self._whole()
+        before = np.zeros((0, m.nu)) if whole is None else np.asarray(whole[: len(whole) - self.steps], float)
+        sim = Simulator(m)
+        sim.reset(self.start[0][0], self.start[1][0])
+        for u in before:
+            sim.data.ctrl[0] = u
+            sim.step(self.frame_skip)
+        self.problem.counter.steps += len(before) * self.frame_skip
+        d = sim.data
+        plan.start, plan.act, plan.time = (d.qpos[0].copy(), d.qvel[0].copy()), d.act[0].copy(), float(d.time[0])
+        self.before = before
 
     def _noise(self):
         """Random controls along straight lines between knots, (steps, nu)."""
@@ -124,7 +148,9 @@ class PlanAndHold(Method):
         if self.plan is not None:
             p, t = self.plan, self.plan.trajectory
             plan = -p.K, t.qpos[:-1, 0], t.qvel[:-1, 0], t.act[:-1, 0], p.controls
-            rows = [np.concatenate(pair) for pair in zip(plan, hold, strict=True)]
+            n = len(self.before)
+            first = [np.zeros((n, *a.shape[1:])) for a in plan[:-1]] + [self.before]
+            rows = [np.concatenate(parts) for parts in zip(first, plan, hold, strict=True)]
         return LinearFeedback(m, *rows)
 
     def _iterate(self):
@@ -144,6 +170,15 @@ class PlanAndHold(Method):
         p = self.plan
         self.attempt, self.tried = self.attempt + 1, 0
         p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self._beginning(), 1e-3, 1.0, False, None, np.inf
+        p.K = np.zeros_like(p.K)
+        self._approach(p)
+
+    def load_state(self, state):
+        self._check(state)
+        if self.plan is not None:
+            self.attempt = int(state["attempt"])
+            self._approach(self.plan)  # the plan is rolled out from there
+        return super().load_state(state)
 
     def _run(self):
         """Rolls out plan and regulator; the cost, a mean over the worlds, is infinite where one diverges."""

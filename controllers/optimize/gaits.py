@@ -22,7 +22,8 @@ SIDE, TILTED, STRAIN = 0.2, 1.0, 0.02  # prices: of drift in the way's length, r
 FALLEN, CALM = 10.0, 0.3  # price of a fall; cost below which a robot stands
 
 
-STAND = Pace(0.0, 2.2, 0.6, 0.08, 0.0, 0.5, 1.5, 1.0, 1.0, 0.0, 0.1, 0.9, 0.0, 4.0)
+STAND = Pace(0.0, 2.2, 0.6, 0.08, 0.0, 0.5, 1.5, 1.0, 1.0, 0.0, 0.1, 0.9, 0.5, 0.0, 4.0)
+WALK = Pace(1.0, 2.4, 0.6, 0.1, 0.0, 0.3, 1.5, 1.0, 1.0, 0.0, 0.0, 0.9, 1.0)  # on two legs
 MOVED, REST = 0.2, 0.05  # prices of standing: of the way, in heights, and of the speed at the end, 1/s
 
 
@@ -45,7 +46,8 @@ class GaitSearch(Method):
         if not speed:
             self.stepper.hold = hold(self.stepper, frame_skip)
         self.sim = Simulator(model, worlds)
-        self.mean, self.spread, self.done = np.array(Pace() if speed else STAND), np.array(SPREAD), False
+        first = (Pace() if len(feet) > 2 else WALK) if speed else STAND
+        self.mean, self.spread, self.done = np.array(first), np.array(SPREAD), False
         super().__init__(Ledger(self.mean[None]), seed)
 
     @property
@@ -62,6 +64,8 @@ class GaitSearch(Method):
         rows[0] = self.best_params
         if not self.speed and not self.iteration:
             rows[1, -1] = 0.0  # without a step
+        if len(self.stepper.feet) == 1:
+            rows[:, -1] = 0.0
         rows = np.clip(rows, LEAST, MOST)
         cost, way = self._runs([self.stepper.gait(Pace(*r)) for r in rows])
         self.problem.measured = way

@@ -13,7 +13,7 @@ from controllers.optimize.gaits import GaitSearch
 from controllers.optimize.gradient import Restarts
 from controllers.optimize.lbfgs import LBFGS
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
-from controllers.optimize.problem import Problem
+from controllers.optimize.problem import Counter, Problem
 from controllers.pd import PD
 from controllers.plan_and_hold import PlanAndHold, balance
 from controllers.riccati import settled
@@ -43,6 +43,10 @@ NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
 BETWEEN = 0.1  # s, at those before
 RISING = 0.8  # of a swing-up's time, for the way up at most
+ENDS = 100.0, 10.0, 1.0  # weights of the end of a swing-up's plan: of the cost to go, the way to the goal, the velocity
+PATIENCE = 100  # iterations of a plan
+ENOUGH = 5.0  # of that, where the way up ends
+CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
 FEET = ("run", "stand")
 PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
@@ -260,18 +264,24 @@ class Job:
         """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds, which begins
         by pumping energy."""
         m, scale = self.robot.model, control_scale(self.robot.model)
-        steps, ways, R = 0, [], scale**-2
+        steps, ways, R, counter = 0, [], scale**-2, Counter()
         if self.task == "swingup":
             ctrl, A, B, _ = balance(Simulator(m), self.goal, self.frame_skip)
             _, P = settled(A, B, np.eye(len(A)), R * np.eye(m.nu))
-            found = pumped(m, self.goal, self.start, self.frame_skip, round(RISING * self.steps), P)
+            catch = round(CATCH / self.dt)
+            # as near as what is planned then asks for
+            P = ENDS[0] / np.linalg.eigvalsh(P)[-1] * P + np.diag(np.repeat(ENDS[1:], m.nv))
+            found = pumped(m, self.goal, self.start, self.frame_skip, round(RISING * self.steps), P, catch,
+                           ENOUGH, self.options.seed, counter)
             if found is None:
                 raise ModelError(f"--task swingup: no actuator of {self.robot.name} drives a hinge or slide alone")
             self.goal, ways = found
-            self.objective, steps = self._objective(), len(ways[0])
-        return PlanAndHold(m, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start, R=R,
-                           weights=(100.0, 10.0, 1.0, 0.01 / np.mean(scale**2)), spark=0.3 * float(np.mean(scale)),
-                           seed=self.options.seed, beginnings=ways)  # fmt: skip
+            self.objective, steps = self._objective(), min(len(ways[0]), catch)
+        search = PlanAndHold(m, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start, R=R,
+                             weights=(*ENDS, 0.01 / np.mean(scale**2)), spark=0.3 * float(np.mean(scale)),
+                             patience=PATIENCE, seed=self.options.seed, beginnings=ways)  # fmt: skip
+        search.problem.counter.steps += counter.steps
+        return search
 
     def _search(self):
         m, o = self.robot.model, self.options

@@ -163,7 +163,8 @@ def _of_reach(job, trajectory):
     m, o, time = job.robot.model, job.options, times_of(trajectory)[:, 0]
     place = Quantity(m, **placed(m, o.site)).of(trajectory)[:, 0]
     away = np.linalg.norm(place - np.asarray(o.target, float), axis=-1)
-    speed = float(np.abs(trajectory.qvel[-1, 0]).max(initial=0.0))
+    own = m.body_rootid[m.dof_bodyid] == m.body_rootid[Point(m, o.site).body]  # what lies about may move
+    speed = float(np.abs(trajectory.qvel[-1, 0, own]).max(initial=0.0))
     inside = np.logical_and.accumulate((away <= WITHIN)[::-1])[::-1]
     numbers = {"distance_to_target": float(away[-1]), "speed_at_end": speed, "nearest": float(away.min())}
     text = f"{o.site} {1e3 * away[-1]:.1f} mm from the target after {_duration(trajectory):.1f} s"

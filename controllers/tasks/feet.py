@@ -6,7 +6,7 @@ import numpy as np
 
 from controllers.stance import _reach_down
 from controllers.tasks.kinematics import Point, driven, ranges, turn_to
-from engine.model.constants import PLANE
+from engine.model.constants import FREE, PLANE
 from engine.simulator import Simulator
 
 LOW = 0.2  # of the robot's height: a limb that ends higher than this above the lowest one is no leg
@@ -14,7 +14,8 @@ SOLE = 0.02  # of its height: a foot is the middle of all that is as low
 ROUNDS = 8  # of inverse kinematics
 DAMPING = 1e-3  # of it, in leg lengths
 STRIDE = 0.3  # rad or m, of a round at most
-FLAT, TURN = 5, 0.2  # joints; share of a robot's height for which a radian of a foot counts
+FLAT, IN_PLANE = 5, 3  # joints that a leg needs to keep its foot turned as it is, and those of a robot in a plane
+TURN = 0.2  # share of a robot's height for which a radian of a foot counts
 SAMPLES = 512  # random poses in which a limb's reach is looked for
 BENT = 0.8  # of its reach that a leg without a pose of its own stands on
 KNEES, GUESS = 0.05, 0.25  # of its height that flat feet are raised by; of the way to the middle of joints' ranges
@@ -24,17 +25,18 @@ SINGULAR = 0.08  # least ratio of what a leg can do across to along: less is a s
 
 class Foot(NamedTuple):
     """point: a Point on a limb. dofs: the driven hinges and slides between trunk and foot. place (3,), quat (4,): where
-    it is in the pose that it was found in, m, and how its body is turned."""
+    it is in the pose that it was found in, m, and how its body is turned. planar: of a robot that moves in a plane."""
 
     point: Point
     dofs: np.ndarray
     place: np.ndarray
     quat: np.ndarray
+    planar: bool = False
 
     @property
     def flat(self):
-        """Whether it is kept turned as it is: with five joints a leg can."""
-        return len(self.dofs) >= FLAT
+        """Whether it is kept turned as it is: with five joints a leg can, in a plane with three."""
+        return len(self.dofs) >= (IN_PLANE if self.planar else FLAT)
 
 
 def feet_of(model, root, qpos):
@@ -43,7 +45,7 @@ def feet_of(model, root, qpos):
     m, sim = model, Simulator(model)
     sim.reset(qpos)
     sim.forward()
-    trunk, act = int(m.dof_bodyid[root.vx]), driven(m)
+    trunk, act, planar = int(m.dof_bodyid[root.vx]), driven(m), m.jnt_type[m.dof_jntid[root.vx]] != FREE
     touching = {int(g) for a, b in zip(m.pair_geom1, m.pair_geom2, strict=True) for g, other in ((a, b), (b, a))
                 if m.geom_type[other] == PLANE and m.geom_type[g] != PLANE}  # fmt: skip
     limbs = {}
@@ -65,7 +67,7 @@ def feet_of(model, root, qpos):
         point = Point.on(m, body, _in_frame(sim.data.xpos[0, body], sim.data.xquat[0, body], place))
         dofs = np.array([i for i in point.dofs if i in act], int)
         if z - ground < LOW * height and len(dofs):
-            feet.append(Foot(point, dofs, place, sim.data.xquat[0, body].copy()))
+            feet.append(Foot(point, dofs, place, sim.data.xquat[0, body].copy(), planar))
     middle = np.mean([f.place for f in feet], axis=0) if feet else 0.0
     return sorted(feet, key=lambda f: float(np.arctan2(*(f.place - middle)[1::-1])))
 
@@ -126,7 +128,7 @@ def stands_straight(model, feet, qpos):
         if (qpos[at] < low - OVER).any() or (qpos[at] > high + OVER).any():
             return True
         values = np.linalg.svd(f.point.jacobian(sim.data)[0][:, f.dofs], compute_uv=False)
-        if values[min(len(f.dofs), 3) - 1] < SINGULAR * values[0]:
+        if values[min(len(f.dofs), 2 if f.planar else 3) - 1] < SINGULAR * values[0]:
             return True
     return False
 
@@ -164,11 +166,10 @@ def _below_hips(m, feet, qpos):
     sim.reset(q)
     sim.forward()
     targets, nearest = np.zeros((1, len(feet), 3)), qpos.copy()
-    ways = [f.point.place(sim.data) - _hips(m, sim, f) for f in feet]
+    ways = [f.point.place(sim.data) - hips(m, sim, f) for f in feet]
     reach = np.median([np.linalg.norm(way, axis=1).max() for way in ways])
     for k, f in enumerate(feet):
-        hips = _hips(m, sim, f)[0]
-        targets[0, k] = hips - [0, 0, BENT * reach]
+        targets[0, k] = hips(m, sim, f)[0] - [0, 0, BENT * reach]
         at, _, _ = ranges(m, f.dofs)
         # of all poses that are about there the one that bends least, and as the leg before
         off = np.linalg.norm(ways[k] + [0, 0, BENT * reach], axis=1) / reach
@@ -183,7 +184,7 @@ def _below_hips(m, feet, qpos):
     return nearest
 
 
-def _hips(m, sim, foot):
-    """(worlds, 3): where the second joint of a leg is (its first one turns it sideways), or its first."""
-    dofs = foot.dofs[1:] if len(foot.dofs) > 2 else foot.dofs
+def hips(m, sim, foot):
+    """(worlds, 3): where the second joint of a leg is (its first one turns it sideways), in a plane its first."""
+    dofs = foot.dofs[1:] if len(foot.dofs) > 2 and not foot.planar else foot.dofs
     return sim.data.xpos[:, m.dof_bodyid[dofs[0]]]

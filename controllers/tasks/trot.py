@@ -13,7 +13,7 @@ import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
 from controllers.stance import Stance
-from controllers.tasks.feet import across, bent_pose, feet_of, placed_at, stands_straight
+from controllers.tasks.feet import across, bent_pose, feet_of, hips, placed_at, stands_straight
 from controllers.tasks.forces import controls_for
 from controllers.tasks.kinematics import driven
 from engine.model.coordinates import difference
@@ -32,8 +32,9 @@ class Pace(NamedTuple):
     period that a foot stands. lift: of feet, in heights. shift: of the feet forward, in heights. catch: by how much
     feet are put further than half their way, in pendulums' times. stiff, damp: of servos, to those that suit. turn:
     back to the heading, 1/s. crouch: share of its height that the robot is lower by. level: of the feet to what a
-    tilted trunk would need. push: of the weight that standing legs are told to carry. begin: phase of the first foot at
-    the start. steps: of a robot that is to stand, until it does."""
+    tilted trunk would need. push: of the weight that standing legs are told to carry. upright: of feet that stay flat,
+    the turn that standing legs give a trunk to its tilt, back. begin: phase of the first foot at the start. steps: of a
+    robot that is to stand, until it does."""
 
     speed: float = 1.1
     period: float = 2.4
@@ -47,13 +48,14 @@ class Pace(NamedTuple):
     crouch: float = 0.05
     level: float = 0.1
     push: float = 0.8
+    upright: float = 0.0
     begin: float = 0.0
     steps: float = 4.0
 
 
-SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.5, 1.5)  # standard deviations
-LEAST = Pace(0.3, 1.0, 0.4, 0.05, -0.3, 0.0, 0.2, 0.2, 0.0, -0.05, 0.0, 0.0, -1.0, 0.0)
-MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 1.0, 12.0)
+SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.7, 0.5, 1.5)  # standard deviations
+LEAST = Pace(0.3, 1.0, 0.4, 0.05, -0.3, 0.0, 0.2, 0.2, 0.0, -0.05, 0.0, 0.0, 0.0, -1.0, 0.0)
+MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 4.0, 1.0, 12.0)
 
 
 class Gait(NamedTuple):
@@ -102,9 +104,11 @@ def footing(model, qpos, task="run"):
 
 def can_step(feet, task="run"):
     """Whether these feet can step in turn and stand on the others meanwhile: to run on four legs or more, to stand on
-    two that are flat as well."""
-    flat = task == "stand" and len(feet) > 1 and all(f.flat for f in feet)
-    return flat or len(feet) >= 4 and all(len(f.dofs) >= 2 for f in feet)
+    two that are flat as well. In a plane two such are enough to run, and one to stand."""
+    planar, flat = all(f.planar for f in feet), all(f.flat for f in feet)
+    if flat and (planar or task == "stand"):
+        return len(feet) >= (1 if planar and task == "stand" else 2)
+    return len(feet) >= 4 and all(len(f.dofs) >= 2 for f in feet)
 
 
 class Stepper:
@@ -122,6 +126,7 @@ class Stepper:
         self.sim.reset(stance.qpos)
         self.sim.forward()
         self.places = np.array([f.point.place(self.sim.data)[0] for f in feet])
+        self.joints = np.array([hips(m, self.sim, f)[0] for f in feet])
         self.trunk = self.sim.data.xpos[0, m.dof_bodyid[stance.root.vx]].copy()
         self.weight = GRAVITY * float(np.sum(m.body_mass))
         self._servos()
@@ -171,6 +176,9 @@ class Stepper:
         total = np.maximum(stiff, self.own[:, 0])
         more = np.stack([total - self.own[:, 0], np.clip(damp - self.own[:, 1], 0.0, self.most)])
         shifts = self._shifts(p, along, held, T)
+        if all(f.flat for f in self.feet):
+            shifts = np.concatenate([shifts, np.zeros_like(shifts)], axis=2)
+            self._tilts(p, stands, shifts)
         gains = np.zeros((PHASES, m.nu, 2 * m.nv + m.na))
         for i, u in self.act.items():
             gains[:, u, i], gains[:, u, m.nv + i] = more[:, i] / self.slope[i]
@@ -221,6 +229,24 @@ class Stepper:
             out[:, :, 2, at + 3] = -p.level * lag * y
             out[:, :, 2, at + 4] = p.level * lag * x
         return out
+
+
+    def _tilts(self, p, stands, shifts):
+        """Adds to shifts (PHASES, feet, 6, nx) how flat feet turn about the hips where the trunk tilts: in the air so
+        that they stay as they are in the world, on the ground so that they turn it back."""
+        m, root = self.model, self.stance.root
+        if self.stance.free:
+            first = int(m.jnt_dofadr[m.dof_jntid[root.vx]])
+            axes = {first + 3: np.array([1.0, 0, 0]), first + 4: np.array([0, 1.0, 0])}
+        else:
+            joints = np.flatnonzero(np.isin(m.jnt_qposadr, root.tilt))
+            axes = {int(m.jnt_dofadr[j]): np.asarray(m.jnt_axis[j], float) for j in joints}
+        share = np.where(stands, -p.upright, 1.0)[:, :, None]
+        for k, arm in enumerate(self.places - self.joints):
+            for i, axis in axes.items():
+                turn = share[:, k] * np.concatenate([np.cross(axis, arm), axis])
+                shifts[:, k, :, i] += turn
+                shifts[:, k, :, m.nv + i] += 0.5 * self.time * turn
 
 
 def step(phase, duty):

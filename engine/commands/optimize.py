@@ -128,12 +128,14 @@ def check_task(chosen, task):
 
 def default_method(chosen, task):
     if task in ("stand", "run") and chosen.scene is None:
-        from controllers.tasks.trot import can_step, footing  # starts Taichi
+        from controllers.stance import Stance  # starts Taichi
+        from controllers.tasks.trot import can_step, footing
 
-        stance, feet = footing(chosen.model, chosen.qpos0, task)
+        stance = Stance(chosen.model, chosen.qpos0)
         # what moves in a plane and stands by itself does not fall either
-        still = task == "run" and stance.steady and not stance.free
-        return "gait" if can_step(feet, task) else "windows" if still else "mpc"
+        if task == "run" and stance.steady and not stance.free:
+            return "windows"
+        return "gait" if can_step(footing(chosen.model, chosen.qpos0, task)[1], task) else "mpc"
     if task != "run":
         return "ilqr"
     # a scene whose episode never ends early is a robot that cannot fall

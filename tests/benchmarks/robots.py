@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks.suite import CELLS, folders, model_of, target_of  # noqa: E402
+from tests.benchmarks.suite import CELLS, folders, model_of, swimmer_file, target_of  # noqa: E402
 
 
 def run(cell, seed, places, folder, limit, here=False):
@@ -113,7 +113,7 @@ def main():
     args = p.parse_args()
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
-    store, places = args.out / "lines.jsonl", folders(args.robots, args.suite)
+    store, places = args.out / "lines.jsonl", swimmer_file(folders(args.robots, args.suite), args.out)
     lines = [json.loads(x) for x in store.read_text().splitlines()] if store.exists() else []
     chosen = [c for c in CELLS if args.only is None or any(o in f"{c.row} {c.key}" for o in args.only)]
     if args.again:

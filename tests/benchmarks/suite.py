@@ -2,6 +2,7 @@
 the mujoco package alone."""
 
 import functools
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,8 @@ FLAT = ("--floating", "0.6", "--floor")
 class Cell:
     """row: of the table. file: (folder's key, path in it). site: what a reach brings to its target. options: of the
     command. judge: (mj model, qpos, qvel, ctrl, time, target, result) -> (done?, figure). loose: the command's own
-    measure is another than the board's, so that they may differ."""
+    measure is another than the board's, so that they may differ. drawn: random generator -> target (3,), of a reach
+    whose targets are not the places of its site in random joint positions."""
 
     row: str
     name: str
@@ -26,6 +28,7 @@ class Cell:
     options: tuple = ()
     seeds: int = 1
     loose: bool = False
+    drawn: object = None
 
     @property
     def key(self):
@@ -45,6 +48,30 @@ def folders(robots, suite=None):
         if spec is not None and spec.submodule_search_locations:
             found[key] = Path(spec.submodule_search_locations[0]) / inside
     return found | ({"suite": Path(suite)} if suite is not None else {})
+
+
+def swimmer_file(places, folder, links=6):
+    """Writes the suite's swimmer of six links, of which its file has the head alone; returns `places` with its folder.
+
+    Links, ranges and motors are those that the suite adds when it loads the file; pictures' files are left out.
+    """
+    if "suite" not in places or not (places["suite"] / "swimmer.xml").exists():
+        return places
+    root = ET.parse(places["suite"] / "swimmer.xml").getroot()
+    for e in root.findall("include"):
+        root.remove(e)
+    for geom in root.iter("geom"):
+        geom.attrib.pop("material", None)
+    body, motors = root.find("./worldbody/body"), ET.SubElement(root, "actuator")
+    for k in range(links - 1):
+        body = ET.SubElement(body, "body", name=f"segment_{k}", pos="0 .1 0")
+        for kind in ("visual", "inertial"):
+            ET.SubElement(body, "geom", {"class": kind, "name": f"{kind}_{k}"})
+        ET.SubElement(body, "joint", name=f"joint_{k}", range=f"{-360 / links} {360 / links}")
+        ET.SubElement(motors, "motor", name=f"motor_{k}", joint=f"joint_{k}")
+    (folder / "files").mkdir(exist_ok=True)
+    ET.ElementTree(root).write(folder / "files" / f"swimmer{links}.xml")
+    return places | {"made": folder / "files"}
 
 
 @functools.cache
@@ -70,6 +97,8 @@ def target_of(cell, places, seed):
     else:
         m = _compiled(str(cell.path(places)))
     d, rng = mujoco.MjData(m), np.random.default_rng(1000 + seed)
+    if cell.drawn is not None:
+        return cell.drawn(rng)
     usual = _pairs(m, d)
     while True:
         mujoco.mj_resetData(m, d)
@@ -244,6 +273,17 @@ def walker(m, d, u, target):
     return stand * (5 * move + 1) / 6
 
 
+def walker_stands(m, d, u, target):
+    standing = tolerance(d.xpos[body(m, d, "torso")][2], 1.2, np.inf, margin=0.6)
+    return (3 * standing + (1 + d.xmat[body(m, d, "torso")][8]) / 2) / 4
+
+
+def hopper_stands(m, d, u, target):
+    height = d.xipos[body(m, d, "torso")][2] - d.xipos[body(m, d, "foot")][2]
+    small = (4 + tolerance(u, margin=1.0, value=0.0, kind="quadratic").mean()) / 5
+    return tolerance(height, 0.6, 2.0) * small
+
+
 def hopper(m, d, u, target):
     """The suite's hop, whose speed is two metres a second."""
     height = d.xipos[body(m, d, "torso")][2] - d.xipos[body(m, d, "foot")][2]
@@ -307,8 +347,11 @@ CELLS = [
     # the reward counts for the last second, so that it must be there by then
     of_suite("reacher", "reach", reacher, "finger", ("--seconds", "3")),
     of_suite("manipulator", "reach", manipulator, "grasp", ("--seconds", "3")),
+    of_suite("walker", "stand", walker_stands),
     of_suite("walker", "run", walker, options=("--speed", "1.2")),
+    of_suite("hopper", "stand", hopper_stands),
     of_suite("hopper", "run", hopper, options=("--speed", "2.2")),
     of_suite("cheetah", "run", cheetah),
-    of_suite("swimmer", "reach", swimmer, "nose", ("--seconds", "10")),
+    Cell("suite", "dm_swimmer", "reach", ("made", "swimmer6.xml"), paid(swimmer), "nose", ("--seconds", "15"), 1, True,
+         lambda rng: np.array([*rng.uniform(-2, 2, 2), 0.05])),  # as the suite draws it
 ]

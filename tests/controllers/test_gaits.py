@@ -8,8 +8,9 @@ import scenes
 from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.gaits import GaitSearch
 from controllers.stance import Stance
-from controllers.tasks.feet import feet_of, placed_at, stands_straight
+from controllers.tasks.feet import across, feet_of, hips, placed_at, stands_straight
 from controllers.tasks.hold import hold, slopes
+from controllers.tasks.kinematics import turn_to
 from controllers.tasks.trot import PHASES, Pace, Stepper, can_step, feedback, footing, step
 from engine.model.coordinates import difference, displace
 from engine.simulator import Simulator
@@ -110,6 +111,41 @@ def test_the_feedback_is_that_of_the_gait(dog):
         x[:6] = 0.0
         u = np.clip(ctrl + gains @ x, *model.actuator_ctrlrange.T)
         np.testing.assert_allclose(made.control(t, 0.0, q, qvel - x[model.nv :]), u, atol=1e-9)
+
+
+def test_in_a_plane_feet_in_the_air_stay_as_they_are_in_the_world():
+    """Three joints keep a foot flat there. Where the trunk tilts, the feedback turns a foot in the air about its hip,
+    back; one on the ground it turns the other way."""
+    scene = scenes.load("walker2d")
+    m = scene.model
+    stance, feet = footing(m, scene.qpos0)
+    assert len(feet) == 2 and all(f.flat and f.planar for f in feet) and can_step(feet) and can_step(feet, "stand")
+    stepper, pace = Stepper(m, stance, feet, 1.0), Pace(upright=2.0, crouch=0.12)
+    gait = stepper.gait(pace)
+    shifts, stands = np.zeros((PHASES, 2, 6, 2 * m.nv)), np.arange(PHASES)[:, None] < [PHASES // 2, 0]
+    stepper._tilts(pace, stands, shifts)
+    hip = [f.point.place(stepper.sim.data) - hips(m, stepper.sim, f) for f in feet]
+    before = [stepper.sim.data.xquat[:, f.point.body].copy() for f in feet]
+    (tilt,), theta = stance.root.tilt, 0.02
+    dof = int(m.jnt_dofadr[m.jnt_qposadr == tilt][0])
+    q = gait.qpos.copy()
+    for k, f in enumerate(feet):
+        moved = across(f, stepper.sim.data, shifts[:, k])[:, :, [dof, m.nv + dof]]
+        np.testing.assert_allclose(moved[:, :, 1], 0.5 * stepper.time * moved[:, :, 0])
+        other = across(f, stepper.sim.data, np.tile(shifts[-1:, k], (PHASES, 1, 1)))[:, :, dof]
+        np.testing.assert_allclose(moved[stands[:, k], :, 0], -2.0 * other[stands[:, k]], rtol=1e-9, atol=1e-12)
+        q[:, m.jnt_qposadr[m.dof_jntid[f.dofs]]] -= theta * np.where(stands[:, k, None], 0.0, moved[:, :, 0])
+    q[:, tilt] += theta
+    stepper.sim.reset(q)
+    stepper.sim.forward()
+    for k, f in enumerate(feet):
+        air = ~stands[:, k]
+        now = f.point.place(stepper.sim.data) - hips(m, stepper.sim, f)
+        np.testing.assert_allclose(now[air], hip[k][air], atol=0.1 * theta)  # the hip moves by theta times 0.9
+        turned = np.abs(turn_to(stepper.sim.data.xquat[:, f.point.body], before[k])).max(axis=1)
+        # of a leg that is nearly straight the foot keeps its place first
+        assert turned[air].max() < 0.7 * theta and np.median(turned[air]) < 0.6 * theta
+        assert turned[air].min() < 0.05 * theta and np.all(turned[~air] > 0.9 * theta)
 
 
 def test_a_regulator_holds_a_biped():

@@ -8,14 +8,16 @@ from engine.compiler.stages import outline
 from engine.constraint.block import chain_mul, is_equality, is_tendon
 from engine.constraint.blocks import constraint_block_vjp
 from engine.constraint.rows import row_vjp
+from engine.dynamics.delay import begin_late
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
 from engine.dynamics.free_body import lone_dof
 from engine.dynamics.implicit import damping_vjp
+from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
 from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
-from engine.step import actuation_adjoint, equality_adjoint, tendon_adjoint, tendon_block_adjoint
+from engine.step import actuation_adjoint, equality_adjoint, law_adjoint, tendon_adjoint, tendon_block_adjoint
 
 
 @ti.func
@@ -66,10 +68,13 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                         d.mu[w, m.jnt_dofadr[j] + k] = 1.0
         if ti.static(has.tendon):
             clear_tendons(m, g, w)
+        clear_muscles(m, g, w)
+        begin_late(m, g, w)
         if part == 0:
             joint_vjp(m, d, g, w, tied)
         else:
             damping_vjp(m, d, g, w)
+            law_adjoint(m, d, g, w)
             if ti.static(has.tendon):
                 lengths_vjp(m, d, g, w)
         if tied:

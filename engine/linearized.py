@@ -20,6 +20,7 @@ from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.solved_rows import solved_rows
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.advance import move
+from engine.dynamics.delay import begin_late, late_controls_vjp
 from engine.dynamics.derivative_rows import STRIP, clear_rows, row_strips, rows_at
 from engine.dynamics.derivatives import own_rates, rnea_jacobian
 from engine.dynamics.factor import four_at
@@ -160,6 +161,7 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                     l.lin_A[row * n + c] = 0.0
                 for c in range(m.nu):
                     l.lin_B[row * m.nu + c] = 0.0
+                late_controls_vjp(m, d, g, w)
                 l.lin_A[row * n + 2 * nv + k] = g.act_bar[a]
                 l.lin_B[row * m.nu + u] = g.ctrl_bar[i]
                 take_past(m, g, l, w, u, row * n + 2 * nv)
@@ -170,6 +172,7 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
 @ti.func
 def clear_past(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
     """No adjoint of the controls of the past that actuator u has."""
+    g.delay_kept[w * m.nu + u] = 0.0
     for k in range(m.delay_num[u]):
         g.act_bar[w * m.na + m.delay_adr[u] + k] = 0.0
 
@@ -221,7 +224,9 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
         for back in range(4):
             stage = 3 - back
             enter_stage(m, d, w, stage)
+            begin_late(m, g, w)
             enter_stage_vjp(m, d, g, w, stage)
+            late_controls_vjp(m, d, g, w)
             pull_rows(m, d, g, l, w, stage)
             leave_stage_vjp(m, d, g, w, stage)
         a = (w * n + k) * n

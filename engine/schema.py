@@ -349,6 +349,8 @@ WORK = (
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
     Buffer("delay_stage", "int", "nlate"),  # which of its weights a delay takes: those of a stage's node
+    Buffer("delay_ctrl", "real", "ndelay"),
+    Buffer("muscle_work", "real", "nmuscle", "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act"),
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
@@ -370,6 +372,8 @@ ADJOINT = (
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
     Buffer("ten_J_bar", "real", "nJten"),
+    Buffer("delay_kept", "real", "ndelay"),
+    Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act

@@ -26,10 +26,12 @@ from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_mul
+from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_implicit, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -109,6 +111,18 @@ def arm_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     arms(m, d, w)
 
 
+@outline("md", "w", when="activation")
+@ti.func
+def state_rates(m: ti.template(), d: ti.template(), w: ti.i32):
+    act_rates(m, d, w)
+
+
+@outline("md", "w", when="muscle")
+@ti.func
+def muscle_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    muscles(m, d, w)
+
+
 @outline("md", "w", when="tendon_actfrc")
 @ti.func
 def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -157,11 +171,12 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         d.nrow[w] = 0
         d.nneed[w] = 0
     adhesion_terms(m, d, w)
+    muscle_terms(m, d, w)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
     if driven:
-        act_rates(m, d, w)
+        state_rates(m, d, w)
         tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:
@@ -283,6 +298,11 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     if ti.static(has.tendon):
         clear_tendons(m, g, w)
     clear_arms(m, g, w)
+    clear_muscles(m, g, w)
+    if ti.static(has.delay):
+        if stage == EULER_STAGE:
+            remember_vjp(m, g, w)
+        begin_late(m, g, w)
     if stage == FINAL_STAGE:
         for k in range(nv):
             d.a_bar[w, k] = 0.0
@@ -330,11 +350,25 @@ def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     sum_forces_vjp(m, d, g, w)
 
 
+@outline("mdg", "w", when="muscle")
+@ti.func
+def muscle_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    muscles_vjp(m, d, g, w)
+
+
+@ti.func
+def law_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """What actuators and their velocity slopes have added to muscles and to the controls of delayed ones."""
+    muscle_adjoint(m, d, g, w)
+    late_controls_vjp(m, d, g, w)
+
+
 @outline("mdg", "w")
 @ti.func
 def actuation_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     tendon_sum_adjoint(m, d, g, w)
     actuation_vjp(m, d, g, w)
+    law_adjoint(m, d, g, w)
 
 
 @outline("mdg", "w implicit", when="tendon")
@@ -455,7 +489,7 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         if nstage > 1:
             enter_stage(m, d, w, stage)
         load_qacc(m, d, r, w, o, stage)
-        act_rates(m, d, w)
+        state_rates(m, d, w)
         if backwards:
             kind = stage
             if final:

@@ -9,17 +9,17 @@ arm.py has l and the row of actuators on sites and cranks, and in the axes of jo
 A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken modulo a turn,
 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter); of
-an actuator that acts early, what act will be after the step. Of muscles gain, bias and act' are in muscle.py.
+an actuator that acts early, what act will be after the step. Gain, bias and act' of muscles are in muscle.py.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.delay import control, control_vjp, still_controls
+from engine.dynamics.delay import late_controls
 from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
-from engine.dynamics.muscle import muscle_bias, muscle_bias_vjp, muscle_gain, muscle_gain_vjp, muscle_rate
+from engine.dynamics.muscle import muscle_rate
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import (
@@ -177,7 +177,10 @@ def drive_length_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
-    c = control(m, d, w, u)
+    c = d.ctrl[w * m.nu + u]
+    if ti.static(has.delay):
+        if m.delay_num[u] > 0:
+            c = d.delay_ctrl[w * m.nu + u]
     slope = real(1.0)
     if m.actuator_ctrllimited[u]:
         lo = m.actuator_ctrlrange[u, 0]
@@ -249,44 +252,17 @@ def clamped_force(m: ti.template(), u: ti.i32, force: real):
 
 
 @ti.func
-def raw_force(m: ti.template(), u: ti.i32, given: real, length: real, velocity: real):
+def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: real, length: real, velocity: real):
     """Force of actuator u before any limit, its input without whole turns, and its gain."""
     x = unwound(m, u, given, length)
     gain = affine(m.actuator_gainprm, u, length, velocity)
     bias = affine(m.actuator_biasprm, u, length, velocity)
     if ti.static(has.muscle):
         if m.actuator_gaintype[u] == GAIN_MUSCLE:
-            gain, by_velocity = muscle_gain(m, u, length, velocity)
+            gain = d.muscle_gain[w * m.nu + u]
         if m.actuator_biastype[u] == BIAS_MUSCLE:
-            bias = muscle_bias(m, u, length)
+            bias = d.muscle_bias[w * m.nu + u]
     return gain * x + bias, x, gain
-
-
-@ti.func
-def raw_force_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, length: real, velocity: real,
-                  bar: real):  # fmt: skip
-    """From the adjoint of that force to the parameters of gain and bias; returns those of length and velocity."""
-    gx = x  # what an affine gain multiplies
-    one = real(1.0)
-    if ti.static(has.muscle):
-        gx = x * ti.cast(m.actuator_gaintype[u] != GAIN_MUSCLE, real)
-        one = ti.cast(m.actuator_biastype[u] != BIAS_MUSCLE, real)
-    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * gx
-    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * gx * length
-    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * gx * velocity
-    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + bar * one
-    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + bar * one * length
-    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar * one * velocity
-    l_bar = bar * (m.actuator_gainprm[u, 1] * gx + m.actuator_biasprm[u, 1] * one)
-    v_bar = bar * (m.actuator_gainprm[u, 2] * gx + m.actuator_biasprm[u, 2] * one)
-    if ti.static(has.muscle):
-        if m.actuator_gaintype[u] == GAIN_MUSCLE:
-            gain_l, gain_v = muscle_gain_vjp(m, g, w, u, length, velocity, bar * x, 0.0)
-            l_bar = l_bar + gain_l
-            v_bar = v_bar + gain_v
-        if m.actuator_biastype[u] == BIAS_MUSCLE:
-            l_bar = l_bar + muscle_bias_vjp(m, g, w, u, length, bar)
-    return l_bar, v_bar
 
 
 @serves("tendon_actfrc")
@@ -299,7 +275,7 @@ def sum_forces(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.actuator_trntype[u] == TRN_TENDON:
             t, tendon, da, n, length, velocity = transmission(m, d, w, u)
             given, slope, a = actuator_input(m, d, w, u)
-            force, x, gain = raw_force(m, u, given, length, velocity)
+            force, x, gain = raw_force(m, d, w, u, given, length, velocity)
             d.ten_actfrc[w, tendon] = d.ten_actfrc[w, tendon] + force
 
 
@@ -321,7 +297,8 @@ def tendon_scale(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 @serves("activation")
 @ti.func
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
-    """act_dot of all actuators with a state, and what it is as an input."""
+    """act_dot of all actuators with a state, and what it is as an input; the controls that delayed ones act on."""
+    late_controls(m, d, w)
     for u in range(m.nu):
         if m.actuator_actadr[u] >= 0:
             a = w * m.na + m.actuator_actadr[u]
@@ -333,11 +310,12 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                 if m.actuator_dyntype[u] == DYN_MUSCLE:
                     rate, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
                     d.act_dot[a] = rate
+                    d.muscle_by_ctrl[w * m.nu + u] = by_ctrl
+                    d.muscle_by_act[w * m.nu + u] = by_act
             d.act_input[a] = d.act[a]
             if m.actuator_early[u]:
                 x, sa, sd = next_act(m, d, w, u, a, m.timestep)
                 d.act_input[a] = x
-    still_controls(m, d, w)
 
 
 @ti.func
@@ -349,7 +327,7 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         given, slope, a = actuator_input(m, d, w, u)
-        force, x, gain = raw_force(m, u, given, length, velocity)
+        force, x, gain = raw_force(m, d, w, u, given, length, velocity)
         if ti.static(has.tendon_actfrc):
             scale, by_sum = tendon_scale(m, d, w, u)
             force = scale * force
@@ -376,7 +354,7 @@ def sum_forces_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         if by_sum != 0:
             t, tendon, da, n, length, velocity = transmission(m, d, w, u)
             given, slope, a = actuator_input(m, d, w, u)
-            force, x, gain = raw_force(m, u, given, length, velocity)
+            force, x, gain = raw_force(m, d, w, u, given, length, velocity)
             f, fs = clamped_force(m, u, scale * force)
             f_bar = g.force_bar[w * m.nu + u]
             for k in range(n):
@@ -395,7 +373,7 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         given, slope, a = actuator_input(m, d, w, u)
         whole, rate = turns(m, u, given, length)
-        force, x, gain = raw_force(m, u, given, length, velocity)
+        force, x, gain = raw_force(m, d, w, u, given, length, velocity)
         f, fs = clamped_force(m, u, force)
         if ti.static(has.tendon_actfrc):
             scale, by_sum = tendon_scale(m, d, w, u)
@@ -424,11 +402,30 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             if by_sum != 0:
                 f_bar = f_bar + g.ten_actfrc_bar[w, qa]
         if a < 0:
-            control_vjp(m, d, g, w, u, f_bar * gain * slope)
+            g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
         if ti.static(has.activation):
             if a >= 0:
                 act_vjp(m, d, g, w, u, a, f_bar * gain)
-        l_bar, v_bar = raw_force_vjp(m, g, w, u, x, length, velocity, f_bar)
+        b_bar = f_bar  # of an affine bias
+        if ti.static(has.muscle):
+            if m.actuator_gaintype[u] == GAIN_MUSCLE:
+                g.muscle_gain_bar[w * m.nu + u] = g.muscle_gain_bar[w * m.nu + u] + f_bar * x
+                x = 0.0
+            if m.actuator_biastype[u] == BIAS_MUSCLE:
+                g.muscle_bias_bar[w * m.nu + u] = g.muscle_bias_bar[w * m.nu + u] + f_bar
+                b_bar = 0.0
+        g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
+        g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity
+        g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + b_bar
+        g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + b_bar * length
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + b_bar * velocity
+        l_bar = f_bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
+        v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
+        if ti.static(has.muscle):
+            if m.actuator_biastype[u] == BIAS_MUSCLE:
+                l_bar = f_bar * m.actuator_gainprm[u, 1] * x
+                v_bar = f_bar * m.actuator_gainprm[u, 2] * x
         drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
         drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
         if ti.static(has.quaternion or has.arm):
@@ -469,7 +466,6 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         g.act_bar[a] = g.act_bar[a] - rate
     if ti.static(has.muscle):
         if m.actuator_dyntype[u] == DYN_MUSCLE:
-            value, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
-            rate = bar * by_ctrl
-            g.act_bar[a] = g.act_bar[a] + bar * by_act
-    control_vjp(m, d, g, w, u, rate * slope)
+            rate = bar * d.muscle_by_ctrl[w * m.nu + u]
+            g.act_bar[a] = g.act_bar[a] + bar * d.muscle_by_act[w * m.nu + u]
+    g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + rate * slope

@@ -9,7 +9,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.crba import mass_mul
-from engine.dynamics.delay import remember, remember_vjp
+from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.rk4 import combine_stages
@@ -63,7 +63,6 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     for i in range(nv):
         d.a_bar[w, i] = h * g.qvel_bar[w * nv + i]
         d.mu[w, i] = 0.0
-    remember_vjp(m, g, w)
     if ti.static(has.activation):
         for u in range(m.nu):
             k = m.actuator_actadr[u]

@@ -8,7 +8,7 @@ read depends on t alone through the stages of RK4, for each of which there are w
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
+from engine.compiler.features import serves
 from engine.math.types import real
 
 
@@ -19,42 +19,45 @@ def first_read(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     return w * m.na + m.delay_adr[u] + m.delay_from[u, s], 4 * s
 
 
+@serves("delay")
 @ti.func
-def control(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """The control that actuator u acts on, before its range."""
-    c = d.ctrl[w * m.nu + u]
-    if ti.static(has.delay):
-        if m.delay_num[u] > 0:
+def late_controls(m: ti.template(), d: ti.template(), w: ti.i32):
+    """delay_ctrl: what delayed actuators act on. Controls of the past do not change within a step: no act_dot."""
+    for u in range(m.nu):
+        n = m.delay_num[u]
+        if n > 0:
             a, s = first_read(m, d, w, u)
-            c = 0.0
+            c = real(0.0)
             for k in range(4):
                 if m.delay_weight[u, s + k] != 0:
                     c = c + m.delay_weight[u, s + k] * d.act[a + k]
-    return c
-
-
-@ti.func
-def control_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, bar: real):
-    """From the adjoint of that control to ctrl, or to those of the past."""
-    now = 1
-    if ti.static(has.delay):
-        if m.delay_num[u] > 0:
-            now = 0
-            a, s = first_read(m, d, w, u)
-            for k in range(4):
-                if m.delay_weight[u, s + k] != 0:
-                    g.act_bar[a + k] = g.act_bar[a + k] + bar * m.delay_weight[u, s + k]
-    if now:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + bar
+            d.delay_ctrl[w * m.nu + u] = c
+            for k in range(n):
+                d.act_dot[w * m.na + m.delay_adr[u] + k] = 0.0
 
 
 @serves("delay")
 @ti.func
-def still_controls(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Controls of the past do not change within a step: no act_dot."""
+def begin_late(m: ti.template(), g: ti.template(), w: ti.i32):
+    """From here on ctrl_bar of delayed actuators is the adjoint of what they act on; what it was is kept."""
     for u in range(m.nu):
-        for k in range(m.delay_num[u]):
-            d.act_dot[w * m.na + m.delay_adr[u] + k] = 0.0
+        if m.delay_num[u] > 0:
+            g.delay_kept[w * m.nu + u] = g.ctrl_bar[w * m.nu + u]
+            g.ctrl_bar[w * m.nu + u] = 0.0
+
+
+@serves("delay")
+@ti.func
+def late_controls_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From that adjoint to controls of the past; ctrl_bar is again what it was."""
+    for u in range(m.nu):
+        if m.delay_num[u] > 0:
+            a, s = first_read(m, d, w, u)
+            for k in range(4):
+                if m.delay_weight[u, s + k] != 0:
+                    bar = g.ctrl_bar[w * m.nu + u] * m.delay_weight[u, s + k]
+                    g.act_bar[a + k] = g.act_bar[a + k] + bar
+            g.ctrl_bar[w * m.nu + u] = g.delay_kept[w * m.nu + u]
 
 
 @serves("delay")

@@ -18,8 +18,6 @@ from engine.dynamics.actuation import (
     act_vjp,
     actuator_input,
     clamped_force,
-    drive_length_vjp,
-    drive_velocity_vjp,
     moment,
     raw_force,
     tendon_scale,
@@ -27,13 +25,11 @@ from engine.dynamics.actuation import (
 )  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
-from engine.dynamics.delay import control_vjp
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
-from engine.dynamics.muscle import muscle_gain, muscle_gain_vjp
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
@@ -73,7 +69,7 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     given, slope, a = actuator_input(m, d, w, u)
-    force, x, gain = raw_force(m, u, given, length, velocity)
+    force, x, gain = raw_force(m, d, w, u, given, length, velocity)
     f, fs = clamped_force(m, u, force)
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
@@ -87,17 +83,17 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             fs = 0.0
     by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
     if ti.static(has.muscle):
-        by_velocity = muscle_slope(m, u, x, length, velocity)
+        by_velocity = muscle_slope(m, d, w, u, x)
     return by_velocity * fs, fs, x, slope, a, t, da, n
 
 
 @serves("muscle")
 @ti.func
-def muscle_slope(m: ti.template(), u: ti.i32, x: real, length: real, velocity: real):
+def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
     """d force / d velocity of actuator u, before any limit, where some are muscles."""
     by_velocity = m.actuator_gainprm[u, 2]
     if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        gain, by_velocity = muscle_gain(m, u, length, velocity)
+        by_velocity = d.muscle_slope[w * m.nu + u]
     bias = m.actuator_biasprm[u, 2]
     if m.actuator_biastype[u] == BIAS_MUSCLE:
         bias = 0.0
@@ -115,7 +111,7 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     if a < 0:
-        control_vjp(m, d, g, w, u, x_bar * slope)
+        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
     if ti.static(has.activation):
         if a >= 0:
             act_vjp(m, d, g, w, u, a, x_bar)
@@ -124,17 +120,13 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
 @serves("muscle")
 @ti.func
 def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
-    """From the adjoint of `muscle_slope` to parameters, length and velocity; returns that of the input."""
+    """From the adjoint of `muscle_slope` to parameters and the slopes of muscles; returns that of the input."""
     if m.actuator_biastype[u] != BIAS_MUSCLE:
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
     x_bar = bar * m.actuator_gainprm[u, 2]
     if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        t, qa, da, n, length, velocity = transmission(m, d, w, u)
-        gain, by_velocity = muscle_gain(m, u, length, velocity)
-        x_bar = bar * by_velocity
-        l_bar, v_bar = muscle_gain_vjp(m, g, w, u, length, velocity, 0.0, bar * x)
-        drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
-        drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
+        g.muscle_slope_bar[w * m.nu + u] = g.muscle_slope_bar[w * m.nu + u] + bar * x
+        x_bar = bar * d.muscle_slope[w * m.nu + u]
     else:
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
     return x_bar

@@ -30,6 +30,7 @@ from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.muscles import muscles_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -116,6 +117,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == ACTUATION_VJP:
         sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
+        muscles_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
         for u in range(m.nu):

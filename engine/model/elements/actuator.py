@@ -143,8 +143,8 @@ class Actuator(Kind):
         on_tendon, trnid = mj.actuator_trntype == int(mujoco.mjtTrn.mjTRN_TENDON), mj.actuator_trnid[:, 0]
         tendons = our_tendon(mujoco, mj)[np.where(on_tendon, trnid, -1)]
         arrays["actuator_trnid"] = np.where(on_tendon, tendons, trnid)
-        scalar = np.isin(mj.jnt_type[np.where(np.isin(mj.actuator_trntype, _OF_JOINTS), trnid, 0)], _SCALAR)
-        own_axes = (mj.actuator_trntype == c.TRN_JOINTINPARENT) & scalar
+        own_axes = mj.actuator_trntype == c.TRN_JOINTINPARENT
+        own_axes[own_axes] = np.isin(mj.jnt_type[trnid[own_axes]], _SCALAR)
         arrays["actuator_trntype"] = np.where(own_axes, c.TRN_JOINT, mj.actuator_trntype)
         on_sites = np.isin(mj.actuator_trntype, ON_SITES)
         arrays["actuator_refid"] = np.where(on_sites, mj.actuator_trnid[:, 1], -1)
@@ -259,8 +259,8 @@ def _servos(m):
     + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
     servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1)
-    on_joint = np.isin(m.actuator_trntype, _OF_JOINTS)
-    on_ball = on_joint & (m.jnt_type[np.where(on_joint, m.actuator_trnid, 0)] == c.BALL)
+    on_ball = np.isin(m.actuator_trntype, _OF_JOINTS)
+    on_ball[on_ball] = m.jnt_type[m.actuator_trnid[on_ball]] == c.BALL
     turning = (m.actuator_trntype == c.TRN_SITE) & (m.actuator_refid >= 0) & ~m.actuator_gear[:, :3].any(axis=1)
     return c.OF_BALL * (servo & on_ball) + c.OF_SITES * (servo & turning)
 

@@ -17,6 +17,7 @@ what is not needed to tell the normal counts as a point of its shape.
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.contact.faces import place
 from engine.contact.feature import (
     EXACT,
     FLAT,
@@ -39,9 +40,9 @@ from engine.contact.frame import tangent_hint
 from engine.contact.gjk import FEATURE, ccd_support, copy_vertex
 from engine.contact.witness import FACE, POINT
 from engine.math.index import bounded
-from engine.math.quat import rotate
+from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, real, vec3
-from engine.model.constants import CYLINDER, ELLIPSOID, MESH
+from engine.model.constants import BOX, CYLINDER, ELLIPSOID, MESH
 
 SEEN = FEATURE + 3  # slot of the vertices along n
 CHANGES, STEPS = 12, 30
@@ -262,6 +263,8 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             ccd_support(m, d, w, p, SEEN)
             for k in range(3):
                 copy_vertex(d, first + k, first + SEEN)
+            if type2 == BOX:
+                face_along(m, d, w, p)
         tries = tries + 1 if swells and d.ccd_dist[w] < 0 else 2
         for side in range(2):
             kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
@@ -356,6 +359,27 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 kind2 = FACE
         d.ccd_kind1[w] = kind1
         d.ccd_kind2[w] = kind2
+
+
+@ti.func
+def face_along(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Where a face of the second shape, a box, looks along the normal: of the simplex the corner of that face which is
+    nearest to the place, and its two neighbours, within which the place lies."""
+    first = bounded(w * m.nccdvert)
+    x, q, _ = pose_of(d, w, 1)
+    v = rotate_back(q, d.ccd_guess[w])
+    at = rotate_back(q, d.ccd_x2[w] - x)
+    near = 0
+    for k in ti.static(range(3)):
+        near = near | (ti.cast(at[k] > 0, ti.i32) << k)
+    for k in ti.static(range(3)):
+        if ti.abs(v[k]) > 1 - NEARLY * NEARLY:
+            corner = (near & ~(1 << k)) | (ti.cast(v[k] < 0, ti.i32) << k)
+            for j in range(3):
+                i = corner
+                if j > 0:
+                    i = corner ^ (1 << ((k + j) % 3))
+                put_vertex(d, first + j, 1, x + rotate(q, place(m, m.pair_geom2[p], i)), i)
 
 
 @ti.func

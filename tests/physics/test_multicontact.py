@@ -187,3 +187,21 @@ def test_without_multiccd(simulators, kinds):
     for qpos in leaning_states(mj, 20):
         count, errors = compare(mj, sim, qpos)
         assert count == 1 and errors[0] < 1e-8
+
+
+# A box so deep in a cylinder that the search meets one of its faces in two corners, or in three, as rounding decides.
+DEEP = """<mujoco><option ccd_tolerance="1e-14" ccd_iterations="1000"/><worldbody>
+<body pos="-.162223833 .314317125 .262192286" quat=".272100982 -.497881203 .82306987 .025127086"><freejoint/>
+<geom name="g1" type="cylinder" size=".083449 .094649" mass="1"/></body>
+<body pos="-.235359866 .34980188 .202033657" quat=".365272315 .851232797 -.217326995 -.307811367"><freejoint/>
+<geom name="g2" type="box" size=".074994 .14799 .13604" mass="1"/></body></worldbody></mujoco>"""
+
+
+def test_a_face_of_a_box_met_in_two_corners(simulators):
+    """It is no edge then: that would lie along the cylinder's cap, twice as deep."""
+    mj, sim = simulators(DEEP)
+    rng = np.random.default_rng(0)
+    for size in 10.0 ** rng.uniform(-16, -8, 60):
+        count, errors = compare(mj, sim, mj.qpos0 + size * rng.normal(size=mj.nq))
+        assert count == 1
+        assert (errors < 1e-7).all(), errors

@@ -54,7 +54,8 @@ class AnyRobot(Robot):
         super().__init__(seed)
         more = self.assets() + self.distances() + self.keyframes() + self.rare() + self.paths()
         self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
-        self.xml = self.with_more(self.xml).replace("</mujoco>", self.arms() + "</mujoco>")
+        drives = self.arms()
+        self.xml = self.with_more(self.xml.replace("</mujoco>", drives + "</mujoco>"))
 
     # ------------------------------------------------------------------------------------------------- small things
 
@@ -202,7 +203,9 @@ class AnyRobot(Robot):
             gear = " ".join(f"{x:.4g}" for x in late.uniform(-1, 1, 6) * (late.random(6) < 0.7))
             on = f'site="{one}" gear="{gear}"'
             way = late.integers(4)
-            if way == 1 and 'integrator="implicit' not in self.xml:
+            if way in (1, 2) and 'integrator="implicit' in self.xml:
+                way = 0  # two branches are refused there
+            if way == 1:
                 turn = late.random() < 0.3
                 on = f'site="{one}" refsite="{other}" gear="{"0 0 0 1 .5 -.3" if turn else gear}"'
             if way == 2:

@@ -59,6 +59,29 @@ def test_the_judge_takes_a_robot_for_itself():
     assert judge.judged(FALLEN) == judge.Verdict(judge.SAME)
 
 
+BLOCK = '<geom type="box" size=".1 .2 .15" contype="0" conaffinity="0"/>'
+FOUND = {  # what random files have found, as small as it gets
+    "frames that slide alike": f"""<mujoco><worldbody><body name="a"><joint type="slide" axis="0 1 1"/>{BLOCK}
+<body name="b" pos=".3 0 0" euler="10 0 30">{BLOCK}<site name="s"/></body></body></worldbody>
+<equality><connect body1="a" body2="b" anchor=".1 0 0"/>
+<weld body1="a" body2="b" relpose="0 .1 0 .8 .6 0 0"/></equality>
+<sensor><force site="s"/><torque site="s"/></sensor></mujoco>""",
+    "several turns in a step of RK4": f"""<mujoco><option timestep="5" integrator="RK4"/><worldbody><body>
+<joint type="ball" pos="0 0 .1" damping="1"/>{BLOCK}</body></worldbody></mujoco>""",
+    "a motor where nothing moves": f"""<mujoco><worldbody><body>{BLOCK}<site name="s"/></body></worldbody>
+<actuator><motor site="s" gear="0 0 1 0 0 0"/></actuator></mujoco>""",
+    "surfaces that move, of meshes": """<mujoco><option timestep="0.004"/><asset><mesh name="m"
+vertex=".1 0 0 0 .1 0 0 0 .1 -.1 0 0 0 -.1 0 .01 .02 -.1"/></asset><worldbody><geom type="plane" size="2 2 .1"/>
+<body pos="0 0 .06"><freejoint/><geom type="mesh" mesh="m" surfacevel=".5 .2 -.3 1 2 -1" condim="4"/></body>
+<body pos=".05 .02 .2"><freejoint/><geom type="ellipsoid" size=".1 .07 .09"/></body></worldbody></mujoco>""",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found(name):
+    assert judge.judged(FOUND[name]) == judge.Verdict(judge.SAME)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_judge_sees(name, monkeypatch):
     """Each of them small, in a robot that stands on the floor."""

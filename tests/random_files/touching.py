@@ -214,4 +214,17 @@ def with_contacts(mj, data, sim):
         frame[:2] *= 1 - 2 * swapped[k]
         contact = data.contact[i]
         contact.dist, contact.pos[:], contact.frame[:] = ours["dist"][k], ours["pos"][k], frame.ravel()
+        contact.surfacevel[:] = slip(mj, data, contact)
     go_on(mj, data)
+
+
+def slip(mj, data, contact):
+    """What MuJoCo keeps of a contact of surfaces that move: how the second moves against the first, along the tangents
+    and about the normal."""
+    velocity, spin = np.zeros(3), np.zeros(3)
+    for sign, geom in zip((-1, 1), contact.geom, strict=True):
+        lin, ang = (data.geom_xmat[geom].reshape(3, 3) @ half for half in np.split(mj.geom_surfacevel[geom], 2))
+        velocity += sign * (lin + np.cross(ang, contact.pos - data.geom_xpos[geom]))
+        spin += sign * ang
+    normal, *tangents = contact.frame.reshape(3, 3)
+    return np.array([*(t @ velocity for t in tangents), normal @ spin])

@@ -435,7 +435,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         g.force_bar[w * m.nu + u] = 0.0
     if row >= 0:
         sensed_vjp(m, d, r, g, b, w, row)
-    acceleration_vjp(m, d, w)
+    acceleration_vjp(m, d, w, ti.cast(implicit and row < 0, ti.i32))
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)

@@ -229,11 +229,19 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32):
-    """z = -H^-1 (a_bar + what sensors of contact forces ask), with the law evaluated at the stored qacc."""
+def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32, mu_alone: ti.i32):
+    """z = -H^-1 (a_bar + what sensors of contact forces ask), with the law evaluated at the stored qacc.
+
+    mu_alone: a_bar is -M mu, of an implicit integrator, and no sensor has added to it. Where nothing constrains, H is
+    M, so z is mu.
+    """
     nv = m.nv
-    constraint_bar(m, d, w)
-    hessian(m, d, w)
-    for i in range(nv):
-        d.z[w, i] = -d.a_bar[w, i]
-    solve_hessian(m, d, w, d.z)
+    if mu_alone and d.nrow[w] + d.nblock[w] == 0:
+        for i in range(nv):
+            d.z[w, i] = d.mu[w, i]
+    else:
+        constraint_bar(m, d, w)
+        hessian(m, d, w)
+        for i in range(nv):
+            d.z[w, i] = -d.a_bar[w, i]
+        solve_hessian(m, d, w, d.z)

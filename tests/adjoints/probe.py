@@ -167,7 +167,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         # after all others; springs and dampers, armature
         tendons_vjp(m, d, g, w, i)
     else:
-        acceleration_vjp(m, d, w)
+        acceleration_vjp(m, d, w, 0)
 
 
 @ti.kernel

@@ -60,6 +60,8 @@ class DensePass:
             np.linalg.cholesky(H[:, :, nx:])
         except np.linalg.LinAlgError:
             return None
+        if not np.isfinite(K).all():
+            return None
         return k, K, np.array([np.vdot(k, Qu), 0.5 * np.vdot(k, curved)])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from controllers.tasks.forces import controls_for, wanted_forces
+from controllers.tasks.forces import controls_for, forces_along
 from controllers.tasks.kinematics import Point, driven, reaching
 from controllers.tasks.way import Way
 from engine import files
@@ -86,7 +86,7 @@ def tracking(model, table, name, start, ctrl0, steps, dt):
     full[:, dofs] = qvel
     half = [0.5 * (a[1:] + a[:-1]) for a in (qpos, full)]  # amid the controls
     states = *half, np.diff(full, axis=0) / dt
-    ctrl, share = controls_for(m, wanted_forces(Simulator(m, steps), *states), *states, ctrl0)
+    ctrl, share = controls_for(m, forces_along(m, *states), *states, ctrl0)
     most = float(share.max(initial=0.0))
     return Way(qpos, full, ctrl, np.array(dofs), qpos[-1], away, 0.0, most, False), place
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.tasks.forces import controls_for, wanted_forces
+from controllers.tasks.forces import controls_for, forces_along, wanted_forces
 from controllers.tasks.kinematics import NEAR, Point, driven, ranges, reaching
 from engine.model.constants import FREE, HINGE
 from engine.model.coordinates import difference
@@ -75,7 +75,7 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     x, tangent = np.arange(steps + 1) * dt / best.arrival, difference(m, start, best.goal)
     qpos, qvel, _ = _states(start, best.goal, tangent, x, best.arrival)
     states = _states(start, best.goal, tangent, 0.5 * (x[:-1] + x[1:]), best.arrival)  # amid the controls
-    ctrl, _ = controls_for(m, wanted_forces(Simulator(m, steps), *states), *states, ctrl0)
+    ctrl, _ = controls_for(m, forces_along(m, *states), *states, ctrl0)
     return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
 
 

@@ -144,8 +144,10 @@ def default_method(chosen, task):
 
 def search(args, chosen, task, method):
     from controllers.optimize.folder import Folder
-    from controllers.optimize.job import Job
+    from controllers.optimize.job import PLANS, Job
+    from engine.compiler.features import expecting
     from engine.model.portable import fingerprint
+    from engine.parts import LINEAR
 
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
@@ -153,11 +155,12 @@ def search(args, chosen, task, method):
                 "target": args.target, "quat": args.quat, "path": args.path and str(args.path), "push": args.push,
                 "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
-    job = Job(chosen, task, method, args)
-    with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
-        if args.resume:
-            folder.load(job.search)
-        return carried_out(args, job, folder, began)
+    with expecting(*([LINEAR] if method in PLANS else [])):  # a plan is run with its feedback
+        job = Job(chosen, task, method, args)
+        with Folder(args.out or Path("runs") / chosen.name, settings, args.resume) as folder:
+            if args.resume:
+                folder.load(job.search)
+            return carried_out(args, job, folder, began)
 
 
 def carried_out(args, job, folder, began):

@@ -30,6 +30,7 @@ from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
 from engine.schema import BODY_LEAVES, CONTACT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
 
+_expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
 
 # name: what it stands for
@@ -195,8 +196,21 @@ def chosen(model, asked, leaves=()):
 
 
 def features_of_parts(kinds):
-    """The features of a controller with these kinds of parts (engine/parts.py)."""
+    """The features of a controller with these kinds of parts (engine/parts.py), and of those that are expected."""
+    kinds = {*kinds, *_expected}
     return _named(part=len(kinds) > 0, **{name: getattr(parts, name.upper()) in kinds for name in KINDS})
+
+
+@contextlib.contextmanager
+def expecting(*kinds):
+    """Every rollout that is bound meanwhile is compiled for these kinds of parts, too: what runs with such a controller
+    and without one then shares a kernel, of which each takes seconds to load."""
+    global _expected
+    before, _expected = _expected, _expected | set(kinds)
+    try:
+        yield
+    finally:
+        _expected = before
 
 
 def _named(**which):

@@ -67,7 +67,7 @@ def test_the_compiled_backward_pass_is_that_in_numpy(steps, nx, nu):
         again = compiled(*problem, lo, hi, mu)
         assert all((a == b).all() for a, b in zip((k, K, promised), again, strict=True))
         held.append((~K.any(axis=2)).mean())
-    assert held[0] == 0.0 and (held[-1] > 0.2 or nu < 4)
+    assert held[0] == 0.0 and (0.0 < held[-1] < 1.0 or nu < 2)
 
 
 def test_a_backward_pass_says_where_nothing_is_definite():

@@ -23,10 +23,12 @@ from engine.arrays import parameter
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
+from engine.model.constants import WRAP_JOINT, WRAP_PULLEY
 from engine.model.elements.equality import ties
 from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
+from engine.model.validate import validate
 from engine.schema import THETA
 
 if TYPE_CHECKING:
@@ -88,7 +90,8 @@ class Recording:
     def of(cls, tapes: Any, name: str = "", labels: Sequence[str] | None = None, seed: Any = None) -> "Recording":
         """The last rollouts of one or several tapes of the same model and length; their worlds stand side by side.
 
-        Raises StaleTapeError where a parameter of a model has changed since: the file would hold another.
+        Raises StaleTapeError where a parameter of a model has changed since: the file would hold another; ModelError
+        where no robot can have the parameters (the first world's), so that nobody could read the file.
         seed: a number, text, None, or lists of these; NumPy's numbers and arrays become Python's.
         """
         from engine.compiler.backend import settings
@@ -291,8 +294,11 @@ def _model_in_force(sim):
     for name in sim.params:
         if name not in sim.leaves:
             parameter(model, name)[...] = sim.params[name][0] if sim.own_params else sim.params[name]
+    if model.nwrap:  # which geom's side a path is on is no parameter, though it stands among them
+        kept = ~np.isin(model.wrap_type, (WRAP_JOINT, WRAP_PULLEY))
+        model.wrap_prm[kept] = sim.model.wrap_prm[kept]
     model.report = None
-    return model
+    return validate(model)
 
 
 def _same(tape, first):

@@ -395,6 +395,8 @@ def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
 @ti.func
 def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of arms, to whose lengths, velocities and rows all others have added."""
+    if ti.static(has.wrench_sensor):  # which feels none of their forces: without T
+        motion(m, d, w, d.l_ang, d.l_lin, d.z)
     arms_vjp(m, d, g, w, implicit)
 
 
@@ -439,6 +441,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    fluid_adjoint(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
     if row >= 0:
         tested_wrenches(m, d, r, b, w, row)
     if implicit:
@@ -457,7 +460,6 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
-    fluid_adjoint(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)

@@ -1,5 +1,6 @@
 """Run files: what was recorded comes back bit for bit and is computed again bit for bit, in another process too."""
 
+import copy
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import engine
 import scenes
 from engine.compiler.features import features_of
+from engine.model import ModelError
 from engine.model.fields import FIELDS
 from engine.model.pairs import contact_parameters
 from engine.recording import OUTPUTS, Recording
@@ -159,6 +161,11 @@ def test_what_no_recording_can_be_made_of(tape):
         Recording.of(tape)
     mass /= 2
     assert Recording.of(tape).worlds == tape.sim.worlds
+    other = copy.copy(tape)
+    other.sim.params.body_inertia[1] *= 1, 3, 1
+    other.rollout(np.zeros((STEPS, 2, other.sim.model.nu)))
+    with pytest.raises(ModelError, match="body_inertia = .*; allowed: moments that obey"):
+        Recording.of(other)
 
 
 def test_a_run_file_with_an_index_that_leads_outside_is_refused(path, tmp_path):

@@ -48,7 +48,10 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
     lengths, equalities among them, the Jacobians."""
     for t in range(m.ntendon):
         floss = m.tendon_frictionloss[t]
-        moves = m.ten_J_rownnz[t] > 0
+        moves = 0  # MuJoCo has no row of zeros, as of a path that goes round nothing now
+        for e in range(m.ten_J_rowadr[t], m.ten_J_rowadr[t] + m.ten_J_rownnz[t]):
+            if d.ten_J[w, e] != 0:
+                moves = 1
         if floss > 0 and moves:
             c = new_block(m, d, w, TENDON_FRICTION - t, TWO_SIDED, 1)
             if c >= 0:

@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine.diff.tape import Tape
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -132,6 +133,43 @@ def test_degenerate_and_changing_contact(simulators, name, cone):
     rollout.loss(rollout.inputs)
     assert sim.data.ncon[0] == ncon
     assert np.isfinite(rollout.gradients().model["dof_frictionloss"]).all()
+
+
+OVERLAPPING = {
+    "cylinder and box": ('type="cylinder" size=".043 .033"', 'type="box" size=".1 .14 .135"'),
+    "ellipsoid and mesh": ('type="ellipsoid" size=".05 .08 .11"', 'type="mesh" mesh="cube"'),
+}
+CUBE = " ".join(f"{x} {y} {z}" for x in (-0.1, 0.1) for y in (-0.14, 0.14) for z in (-0.13, 0.13))
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_deep_overlaps(simulators, name):
+    """At random, about one in twenty of which the search's polytope does not come close to the feature."""
+    bodies = "".join(f"<body><freejoint/><geom {a} mass='1' condim='1'/></body>" for a in OVERLAPPING[name])
+    mj, sim = simulators(
+        f"""<mujoco><asset><mesh name="cube" vertex="{CUBE}"/></asset><option><flag multiccd="disable"/></option>
+        <worldbody>{bodies}</worldbody><sensor><contact data="dist pos normal"/></sensor></mujoco>"""
+    )
+    rng, tape, judged = np.random.default_rng(1), Tape(sim, 1), 0
+    weights = rng.normal(size=(2, 1, mj.nsensordata)) * np.array([1, 0])[:, None, None]
+    for _ in range(300):
+        start, move = mj.qpos0.copy(), rng.normal(size=mj.nv)
+        mujoco.mj_integratePos(mj, start, np.tile([0.08] * 3 + [2.0] * 3, 2) * rng.normal(size=mj.nv), 1.0)
+        ways = [start.copy() for _ in range(2)]
+        for way, h in zip(ways, (1e-6, -1e-6), strict=True):
+            mujoco.mj_integratePos(mj, way, move, h)
+        read = []
+        for qpos in (*ways, start):
+            sim.reset(qpos)
+            sim.forward()
+            read.append(float(weights[0, 0] @ sim.data.sensordata[0]))
+        if not sim.data.ncon[0] or abs(read[0] + read[1] - 2 * read[2]) > 1e-8:
+            continue
+        tape.rollout(np.zeros((1, 0)))
+        found = tape.backward(sensordata=weights).qpos0[0] @ (ways[0] - ways[1])
+        assert abs(found - (read[0] - read[1])) < 1e-4 * 2e-6 * max(1, abs(read[0] - read[1]) / 2e-6)
+        judged += 1
+    assert judged > 100
 
 
 @CONES

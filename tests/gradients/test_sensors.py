@@ -91,6 +91,22 @@ def test_forces_between_bodies_in_contact(simulators, condim, integrator, cone):
     assert touched
 
 
+UNFELT = {
+    "fluid": zoo.feeling('density="300" viscosity=".2" wind="1 2 3"'),
+    "arms": zoo.ARMS["thrusters"].replace("</mujoco>", f"{zoo.TENSE}</mujoco>"),
+}
+
+
+@pytest.mark.parametrize("integrator", (0, 3), ids=("Euler", "implicitfast"))
+@pytest.mark.parametrize("name", UNFELT)
+def test_forces_that_are_none_between_bodies(simulators, name, integrator):
+    """What fluids and actuators on sites do to a body is no part of the force between it and its parent."""
+    mj, sim = simulators(UNFELT[name], integrator)
+    for seed in (0, 1):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        assert_gradients(Rollout(sim, mj, state, 2, seed=seed, outputs=("sensordata",)).errors(leaves=True))
+
+
 @pytest.mark.parametrize(("condim", "integrator"), ((3, 0), (3, 1), (6, 0)))
 @pytest.mark.parametrize("cone", zoo.CONES)
 def test_contact_sensors(simulators, condim, integrator, cone):

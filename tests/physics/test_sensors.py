@@ -91,6 +91,25 @@ def test_tendons(simulators):
     assert limits.sum() == 6 and seen[limits].min() > 0, "every limit must act at least once, and not act"
 
 
+PAST = zoo.model(
+    f"""<site name="w" pos="-.5 0 .7"/><site name="v" pos=".5 0 .7"/>
+    <body pos="0 0 1"><joint axis="0 1 0"/>{zoo.ROD}<geom name="ball" size=".2" pos=".07 0 -.3"/></body>""",
+    '<tendon><spatial name="t" range="0 .5" frictionloss=".2"><site site="w"/><geom geom="ball"/><site site="v"/>'
+    '</spatial></tendon><sensor><tendonlimitpos tendon="t"/><tendonlimitfrc tendon="t"/></sensor>',
+)
+
+
+def test_a_limit_that_nothing_moves_against(simulators):
+    """A path between places of the world feels its limit while it goes round a body, and not where it passes by."""
+    mj, sim = simulators(PAST)
+    seen, data = [], mujoco.MjData(mj)
+    for angle in (0.0, 0.3, 1.0, 2.0, 3.0):
+        set_reference(mj, data, (np.array([angle]), np.array([0.5]), np.zeros(0), np.zeros(0)))
+        assert errors(mj, sim, data)["sensordata"] < 1e-8
+        seen.append(data.sensordata[0] != 0)
+    assert {*seen} == {True, False}
+
+
 @pytest.mark.parametrize("condim", (3, 6))
 @pytest.mark.parametrize("cone", zoo.CONES)
 def test_forces_between_bodies_in_contact(simulators, cone, condim):

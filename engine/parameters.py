@@ -8,7 +8,8 @@ from engine import schema as s
 from engine.arrays import parameter, theta_layout
 from engine.compiler.backend import PLAIN
 from engine.finite import require_finite
-from engine.leaves import unasked
+from engine.leaves import Leaves, unasked
+from engine.model import Model, set_const
 from engine.words import meant, shapes
 
 
@@ -48,6 +49,28 @@ class Parameters:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"params.{name}: assign into the array, params.{name}[...] = value")
+
+    def model(self, world: int | None = None) -> Model:
+        """A Model with these parameters, of world `world` where each has its own, and with all that follows from them
+        (`body_invweight0 dof_invweight0 body_subtreemass`, ...), as after MuJoCo's mj_setConst.
+
+        The simulator itself goes on with what followed from its model when that was made, as MuJoCo does until
+        mj_setConst: `Simulator(sim.params.model())` is one with the new constants. Raises ValueError for parameters
+        that mean nothing, or where `world` is missing, out of range or beside the point.
+        """
+        pack, given = self._of
+        worlds = len(pack["theta"]) // pack.stride if pack.stride else 0
+        if not (world is None if worlds == 0 else world is not None and 0 <= world < worlds):
+            allowed = f"one from 0 to {worlds - 1}, which have their own" if worlds else "None, since worlds share them"
+            raise ValueError(f"params.model: got world {world}, allowed: {allowed}")
+        check(self)
+        made = Leaves(given, pack).changed_model().copy()
+        for name, value in self._views.items():
+            if name not in pack.leaves:
+                parameter(made, name)[...] = value[world] if worlds else value
+        made.report = None
+        set_const(made)
+        return made
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._views)

@@ -78,7 +78,7 @@ def lively(args):
     if args.html:
         return written(_passive(args, sim, camera))
     page = live(sim, camera=camera, host=args.host, port=args.port)
-    panel = Panel(page.server.gui, sim, start)
+    panel = Panel(page.server.gui, sim, start, page.hand)
     return served(args, page, panel.advance)
 
 

@@ -51,7 +51,7 @@ class StateView:
 
     @property
     def time(self) -> np.ndarray:
-        """Seconds of each world (worlds,), live."""
+        """Seconds since the episode of each world began (worlds,)."""
         return self.steps * self.dt
 
     def draw(self, function: Callable[[np.random.Generator], Any], rows: Any = None) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 
 import engine
 import scenes
+from tests.model.model_zoo import CHEETAH
 
 WORLDS, STEPS = 3, 12
 CHANGED = ("body_mass", "dof_damping", "dof_armature", "jnt_stiffness", "actuator_gainprm", "geom_friction")
@@ -50,6 +51,40 @@ def test_shapes(model, singles):
     for name in shared.params:
         assert singles[1].params[name].shape == (WORLDS, *shared.params[name].shape)
     assert not shared.own_params and singles[1].own_params
+
+
+def test_constants_of_each_world_are_those_of_mujoco():
+    """What follows from masses and armature, recomputed world by world: MuJoCo's mj_setConst, and its acceleration."""
+    mujoco = pytest.importorskip("mujoco")
+    sim = engine.Simulator(engine.load(CHEETAH), WORLDS, own_params=True)
+    rng = np.random.default_rng(0)
+    for name in ("body_mass", "body_inertia", "dof_armature"):
+        value = sim.params[name]  # an inertia's three parts by one factor, or it would be that of no body
+        value *= rng.uniform(0.6, 1.6, (*value.shape[:2], *[1] * (value.ndim - 2)))
+    for w in range(WORLDS):
+        mj = mujoco.MjModel.from_xml_string(CHEETAH)
+        old = mj.body_invweight0.copy()
+        for name in ("body_mass", "body_inertia", "dof_armature"):
+            getattr(mj, name)[:] = sim.params[name][w]
+        data = mujoco.MjData(mj)
+        mujoco.mj_setConst(mj, data)
+        made = sim.params.model(w)
+        for name in ("body_invweight0", "dof_invweight0", "body_subtreemass"):
+            np.testing.assert_allclose(getattr(made, name), getattr(mj, name), rtol=1e-9, atol=1e-12, err_msg=name)
+        assert np.abs(mj.body_invweight0 - old).max() > 0.01
+        np.testing.assert_array_equal(sim.model.body_invweight0, engine.load(CHEETAH).body_invweight0)
+        one = engine.Simulator(made)
+        while not data.ncon and data.qpos[1] > -1.0:  # down to the floor
+            data.qpos[1] -= 0.01
+            mujoco.mj_forward(mj, data)
+        one.reset(data.qpos)
+        one.forward()
+        assert one.data.ncon[0] == data.ncon > 0
+        np.testing.assert_allclose(one.data.qacc[0], data.qacc, rtol=1e-6, atol=1e-6)
+    with pytest.raises(ValueError, match="got world None, allowed: one from 0 to 2"):
+        sim.params.model()
+    with pytest.raises(ValueError, match="got world 1, allowed: None, since worlds share them"):
+        engine.Simulator(sim.model).params.model(1)
 
 
 def test_steps_are_those_of_single_simulators(singles):

@@ -5,9 +5,9 @@ import numpy as np
 from engine.model.rotation import quat_to_mat
 from engine.view.extent import moves
 
-_STRETCH = 0.3  # robots' lengths by which the spring stretches under the weight of the robot
-_DAMPING = 0.2  # of what would be critical for the robot as a whole
-_STRONGEST = 10.0  # weights
+_STRETCH = 0.5  # robots' lengths by which the spring stretches under the weight of the robot
+_DAMPING = 0.4  # of what would be critical for the robot as a whole
+_STRONGEST = 5.0  # weights
 
 
 class Hand:

@@ -56,7 +56,7 @@ class Live:
         self.address = address(self.server)
         self._body = leading_body(self.model)
         low, high = bounds(self.model, sim.data.xpos[self.worlds])
-        self.stage = Stage(self.server.scene, self.model, self.labels, low, high)
+        self.stage = Stage(self.server.scene, self.model, self.labels, low, high, fog=False)
         self._start = self._place()
         self.stage.start_at(self._start * [1.0, 1.0, 0.0] + [0.0, 0.0, (low[2] + high[2]) / 2.0])
         self.stage.aim(self.server, camera or {})

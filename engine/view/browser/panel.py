@@ -12,10 +12,11 @@ FRAME = 1.0 / 60.0
 
 class Panel:
     """Buttons, keyframes, a slider for each control, for each hinge and slide while time stands, and a box for each
-    equality constraint; `advance` runs the simulation in real time. start(sim): what a reset does."""
+    equality constraint; `advance` runs the simulation in real time. start(sim): what a reset does. hand: a Hand that
+    pulls at the simulation, or None."""
 
-    def __init__(self, gui, sim, start):
-        self.sim, self.start, self._led = sim, start, b""
+    def __init__(self, gui, sim, start, hand=None):
+        self.sim, self.start, self.hand, self._led = sim, start, hand, b""
         self._due = []  # what the thread that steps does between two steps
         self.running = gui.add_checkbox("run (P)", True)
         gui.add_button("one step (N)").on_click(lambda _: self._one())
@@ -122,6 +123,8 @@ class Panel:
             self._due.pop(0)()
         time.sleep(max(0.0, self.clock + FRAME - time.perf_counter()))
         passed, self.clock = time.perf_counter() - self.clock, time.perf_counter()
+        if self.hand is not None:
+            self.hand.pull()
         if self.running.value:  # never more than a tenth of a second at once, on a slow machine
             self.sim.step(max(1, round(min(passed, 0.1) / self.sim.model.opt.timestep)))
             return

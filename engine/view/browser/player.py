@@ -31,7 +31,8 @@ class Player:
         self.film = shown
         self.server = viser_server(host, port)
         self.address = address(self.server)
-        self.stage = Stage(self.server.scene, shown.model, shown.labels, shown.low, shown.high, **shown.stage)
+        look = {**shown.stage, "fog": False}
+        self.stage = Stage(self.server.scene, shown.model, shown.labels, shown.low, shown.high, **look)
         self.stage.start_at(shown.track[0] + [0.0, 0.0, shown.low[2] + 0.5 * (shown.high - shown.low)[2]])
         self.stage.aim(self.server, shown.camera)
         self._drawing = threading.Lock()  # buttons call from threads of the server's own

@@ -23,14 +23,15 @@ from engine.view.quantities import distinct
 SKY_TOP, SKY_LOW = np.array([196, 216, 236]), np.array([244, 247, 249])
 _FIELD_OF_VIEW = np.radians(40.0)
 _GLASS, _PALE = 0.4, 0.22  # opacities
-_FOG = 13.0  # robots' lengths, at least, to where nothing is seen
+_FOG, _HORIZON = 13.0, 50.0  # robots' lengths, at least, to where the ground has faded, or ends
 
 
 class Stage:
     """labels: one for each world. low, high (3,): the part of the world that the robots visit, m. pushes: whether
-    frames have some. ghosts: all worlds but the last are pale, in its place, and without layers."""
+    frames have some. ghosts: all worlds but the last are pale, in its place, and without layers. fog: the ground fades
+    into the sky; never where nodes are clicked, for viser's outlines of those fail in fog."""
 
-    def __init__(self, scene, model, labels, low, high, pushes=False, ghosts=False):
+    def __init__(self, scene, model, labels, low, high, pushes=False, ghosts=False, fog=True):
         self.scene, self.model, self.size = scene, model, robot_size(model)
         self.weight = max(np.sum(model.body_mass[1:]) * np.linalg.norm(model.opt.gravity), 1e-9)
         self.low, self.high = np.asarray(low, float), np.asarray(high, float)
@@ -39,7 +40,7 @@ class Stage:
         self.offsets = np.zeros((len(labels), 3))
         self.offsets[:, 1] = 0.0 if ghosts else self.gap * (len(labels) - 1 - np.arange(len(labels)))
         self.pale = [ghosts] * (len(labels) - 1) + [False]
-        self.layers = layers_of(model, pushes)
+        self.layers, self._fog = layers_of(model, pushes), fog
         self.shown = {name: name not in HIDDEN_AT_FIRST for name in self.layers}
         self._leader = leading_body(model)
         self._atmosphere()
@@ -132,6 +133,9 @@ class Stage:
 
     def _see(self, distance):
         """Fog and ground for a camera so far away, m."""
+        if not self._fog:
+            self.far = max(_HORIZON * self.size, 8.0 * distance)
+            return
         self.far = max(_FOG * self.size, 3.0 * distance)
         self.scene.configure_fog(near=0.45 * self.far, far=self.far, color=tuple(int(c) for c in SKY_LOW))
 

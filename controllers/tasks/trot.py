@@ -156,7 +156,7 @@ class Stepper:
         self.own[:, 1] += m.dof_damping
 
     def most_controls(self):
-        """(nu,): half the range of each control, or what bends its joint by BEND where that is less or there is none."""
+        """(nu,): half the range of each control, or what bends its joint by BEND where that is less."""
         m, most = self.model, np.array(self.stance.scale, float)
         for i, u in self.act.items():
             force = BEND * self.stiffness[i] / abs(self.slope[i])

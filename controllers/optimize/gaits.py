@@ -86,8 +86,9 @@ class GaitSearch(Method):
         """(cost (worlds,), way (worlds,)) of runs with these gaits, m."""
         m, sim, n = self.model, self.sim, len(gaits)
         sim.reset(*self.start)
-        lo, hi = np.where(np.asarray(m.actuator_ctrllimited, bool)[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
-        scale = self.stepper.most_controls()
+        limited = np.asarray(m.actuator_ctrllimited, bool)
+        lo, hi = np.where(limited[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
+        scale = np.where(limited, self.stance.scale, self.stepper.most_controls())
         down, last, strain = np.zeros(n, bool), np.full(n, self.steps), np.zeros(n)
         seen = np.zeros((self.steps // LOOK + 1, n, m.nq))
         seen[:] = sim.data.qpos

@@ -22,8 +22,9 @@ SIDE, TILTED, STRAIN = 0.2, 1.0, 0.02  # prices: of drift in the way's length, r
 FALLEN, CALM = 10.0, 0.3  # price of a fall; cost below which a robot stands
 
 
-STAND = Pace(0.0, 2.2, 0.6, 0.08, 0.0, 0.5, 1.5, 1.0, 1.0, 0.0, 0.1, 0.9, 0.5, 0.0, 4.0)
+STAND = Pace(0.0, 2.6, 0.74, 0.08, 0.01, 0.8, 1.2, 1.0, 1.4, 0.03, 0.03, 0.8, 1.4, 0.1, 10.0)
 WALK = Pace(1.0, 2.4, 0.6, 0.1, 0.0, 0.3, 1.5, 1.0, 1.0, 0.0, 0.0, 0.9, 1.0)  # on two legs
+STANDING = 1.5  # s
 MOVED, REST = 0.2, 0.05  # prices of standing: of the way, in heights, and of the speed at the end, 1/s
 
 
@@ -56,7 +57,12 @@ class GaitSearch(Method):
 
     def controller(self):
         """The LinearFeedback of the best gait."""
-        return feedback(self.model, self.stepper.gait(Pace(*self.best_params)), self.steps, self.dt, self.every)
+        return feedback(self.model, self._gait(self.best_params), self.steps, self.dt, self.every)
+
+    def _gait(self, row):
+        """The gait of these numbers; one that would stand for less than `STANDING` at the end steps on."""
+        gait = self.stepper.gait(Pace(*row))
+        return gait if gait.until <= self.steps * self.dt - STANDING else gait._replace(until=np.inf)
 
     def _iterate(self):
         n = self.sim.worlds
@@ -67,7 +73,7 @@ class GaitSearch(Method):
         if len(self.stepper.feet) == 1:
             rows[:, -1] = 0.0
         rows = np.clip(rows, LEAST, MOST)
-        cost, way = self._runs([self.stepper.gait(Pace(*r)) for r in rows])
+        cost, way = self._runs([self._gait(r) for r in rows])
         self.problem.measured = way
         elite = rows[np.argsort(cost, kind="stable")[: max(2, round(ELITE * n))]]
         self.mean = elite.mean(axis=0)
@@ -80,8 +86,9 @@ class GaitSearch(Method):
         """(cost (worlds,), way (worlds,)) of runs with these gaits, m."""
         m, sim, n = self.model, self.sim, len(gaits)
         sim.reset(*self.start)
-        lo, hi = np.where(np.asarray(m.actuator_ctrllimited, bool)[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
-        scale = self.stance.scale
+        limited = np.asarray(m.actuator_ctrllimited, bool)
+        lo, hi = np.where(limited[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
+        scale = np.where(limited, self.stance.scale, self.stepper.most_controls())
         down, last, strain = np.zeros(n, bool), np.full(n, self.steps), np.zeros(n)
         seen = np.zeros((self.steps // LOOK + 1, n, m.nq))
         seen[:] = sim.data.qpos
@@ -129,4 +136,5 @@ class GaitSearch(Method):
             cost += np.maximum(1.0 - way / wanted, 0.0) + SIDE * aside / wanted
         else:
             cost += MOVED * np.hypot(way, aside) / self.stance.height + REST * np.abs(self.sim.data.qvel).max(axis=1)
-        return np.where(down, FALLEN * (2.0 - last / self.steps), cost), np.where(down, 0.0, way)
+        cost = np.where(down, FALLEN * (2.0 - last / self.steps), np.minimum(cost, FALLEN))
+        return cost, np.where(down, 0.0, way)

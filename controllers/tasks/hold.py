@@ -7,7 +7,7 @@ of its height, and of the controls a share of what lifts the robot by its height
 import numpy as np
 
 from controllers.riccati import settled
-from controllers.tasks.trot import BEND, Pace
+from controllers.tasks.trot import Pace
 from engine.model.coordinates import difference, displace
 from engine.simulator import Simulator
 
@@ -34,10 +34,7 @@ def hold(stepper, frame_skip):
     sim.forward()
     mass, Q = sim.data.mass_matrix(0), np.zeros_like(A)
     Q[: m.nv, : m.nv], Q[m.nv : 2 * m.nv, m.nv : 2 * m.nv] = mass / s.time**2, mass
-    most = np.array(s.stance.scale, float)
-    for i, u in s.act.items():
-        force = BEND * s.stiffness[i] / abs(s.slope[i])
-        most[u] = min(most[u], force) if m.actuator_ctrllimited[u] else force
+    most = s.most_controls()
     R = SHARE * s.weight * s.stance.height / most**2
     return qpos, ctrl, settled(A, B, Q, np.diag(R), ROUNDS)[0]
 

@@ -53,9 +53,9 @@ class Pace(NamedTuple):
     steps: float = 4.0
 
 
-SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.7, 0.5, 1.5)  # standard deviations
+SPREAD = Pace(0.3, 0.6, 0.07, 0.08, 0.08, 0.2, 0.4, 0.4, 0.8, 0.06, 0.15, 0.3, 0.7, 0.5, 3.0)  # standard deviations
 LEAST = Pace(0.3, 1.0, 0.4, 0.05, -0.3, 0.0, 0.2, 0.2, 0.0, -0.05, 0.0, 0.0, 0.0, -1.0, 0.0)
-MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 4.0, 1.0, 12.0)
+MOST = Pace(2.5, 5.0, 0.8, 0.5, 0.3, 1.0, 3.0, 3.0, 4.0, 0.3, 0.6, 1.5, 4.0, 1.0, 20.0)
 
 
 class Gait(NamedTuple):
@@ -154,6 +154,14 @@ class Stepper:
                 most.append(np.abs(m.jnt_actfrcrange[j]).max())
             self.stiffness[i] = min(self.stiffness[i], min(most) / BEND)
         self.own[:, 1] += m.dof_damping
+
+    def most_controls(self):
+        """(nu,): half the range of each control, or what bends its joint by BEND where that is less."""
+        m, most = self.model, np.array(self.stance.scale, float)
+        for i, u in self.act.items():
+            force = BEND * self.stiffness[i] / abs(self.slope[i])
+            most[u] = min(most[u], force) if m.actuator_ctrllimited[u] else force
+        return most
 
     def gait(self, pace):
         """The Gait of a Pace."""

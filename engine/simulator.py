@@ -5,6 +5,7 @@ that may come after this import.
 """
 
 import copy
+import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -389,8 +390,9 @@ class Simulator:
             fit = self._guard.fit()
         else:
             fit = True
+            vdot = np.vdot
             for piece in self._pieces:
-                fit = fit and np.vdot(piece, piece) < np.inf  # as finite.within, without the call
+                fit = fit and vdot(piece, piece) < math.inf  # as finite.within, without the call
         if not fit:
             for name, array in self._checked:
                 require_finite(name, array)

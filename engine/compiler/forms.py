@@ -98,6 +98,7 @@ class WorldsKernel:
         form = self.form
         if form == "parallel" and (steps <= self.few or not worker_threads()):
             form = "serial"
-        if form not in self.bound:
-            self.bound[form] = BoundKernel(self.kernels[form], self.packs, 2 + len(ints))
-        self.bound[form].launch(self.worlds, self.chunks, *ints)
+        bound = self.bound.get(form)
+        if bound is None:
+            bound = self.bound[form] = BoundKernel(self.kernels[form], self.packs, 2 + len(ints))
+        bound.launch(self.worlds, self.chunks, *ints)

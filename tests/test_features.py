@@ -178,9 +178,10 @@ def budget(name):
 # the slope of the bias force 800,
 # what tells one face of a shape from another 250, gradients by frames, shapes, contact parameters and
 # limits 1,250, corners of uneven faces 100, what MuJoCo does of rings and within margins 150; friction without slip
-# 830, actuators on sites and cranks 890, surfaces that move 220. The lines that ask for these count for a robot that
+# 830, actuators on sites and cranks 890, surfaces that move 220, rims and faces that the end of a deep search does not
+# show 180. The lines that ask for these count for a robot that
 # has none of it, too: 22 of a hopper's, though nothing of them is compiled.
-MOST = {"pendulum": 4500, "hopper": 6320, "humanoid": 6850, "everything": 31400}
+MOST = {"pendulum": 4500, "hopper": 6320, "humanoid": 6850, "everything": 31600}
 
 
 @pytest.mark.parametrize("name", MOST)

@@ -59,9 +59,11 @@ def face_along(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                         two = m.face_vert[start + j]
                         three = m.face_vert[start + j + 1]
     if found:
-        put_vertex(d, first, 1, x + rotate(q, place(m, g, one)), one)
-        put_vertex(d, first + 1, 1, x + rotate(q, place(m, g, two)), two)
-        put_vertex(d, first + 2, 1, x + rotate(q, place(m, g, three)), three)
+        for j in range(3):
+            v = one
+            one = two
+            two = three
+            put_vertex(d, first + j, 1, x + rotate(q, place(m, g, v)), v)
 
 
 @ti.func

@@ -17,7 +17,7 @@ what is not needed to tell the normal counts as a point of its shape.
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.faces import place
+from engine.contact.facing import SEEN, beside_cap, face_along
 from engine.contact.feature import (
     EXACT,
     FLAT,
@@ -33,7 +33,6 @@ from engine.contact.feature import (
     pose_of,
     put_vertex,
     span,
-    swelling,
     swollen,
     vertex_at,
 )
@@ -41,11 +40,10 @@ from engine.contact.frame import tangent_hint
 from engine.contact.gjk import FEATURE, ccd_support, copy_vertex
 from engine.contact.witness import FACE, POINT
 from engine.math.index import bounded
-from engine.math.quat import rotate, rotate_back
+from engine.math.quat import rotate
 from engine.math.types import EPS, real, vec3
-from engine.model.constants import BOX, CYLINDER, ELLIPSOID, MESH
+from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
-SEEN = FEATURE + 3  # slot of the vertices along n
 CHANGES, STEPS = 12, 30
 SLACK = 1e-12 if EXACT else 1e-5  # of a vertex beyond a feature, relative to the shapes
 UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even
@@ -265,8 +263,7 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             ccd_support(m, d, w, p, SEEN)
             for k in range(3):
                 copy_vertex(d, first + k, first + SEEN)
-            if type2 == BOX:
-                face_along(m, d, w, p)
+            face_along(m, d, w, p)
         tries = tries + 1 if swells and d.ccd_dist[w] < 0 else 2
         for side in range(2):
             kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
@@ -363,44 +360,6 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 kind2 = FACE
         d.ccd_kind1[w] = kind1
         d.ccd_kind2[w] = kind2
-
-
-@ti.func
-def face_along(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Where a face of the second shape, a box, looks along the normal: of the simplex the corner of that face which is
-    nearest to the place, and its two neighbours, within which the place lies."""
-    first = bounded(w * m.nccdvert)
-    x, q, _ = pose_of(d, w, 1)
-    v = rotate_back(q, d.ccd_guess[w])
-    at = rotate_back(q, d.ccd_x2[w] - x)
-    near = 0
-    for k in ti.static(range(3)):
-        near = near | (ti.cast(at[k] > 0, ti.i32) << k)
-    for k in ti.static(range(3)):
-        if ti.abs(v[k]) > 1 - NEARLY * NEARLY:
-            corner = (near & ~(1 << k)) | (ti.cast(v[k] < 0, ti.i32) << k)
-            for j in range(3):
-                i = corner
-                if j > 0:
-                    i = corner ^ (1 << ((k + j) % 3))
-                put_vertex(d, first + j, 1, x + rotate(q, place(m, m.pair_geom2[p], i)), i)
-
-
-@ti.func
-def beside_cap(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, dir: vec3):
-    """Whether the other side's feature is a cap, and that of an edge's two vertices which lies farthest along dir, the
-    cap's normal, is not over it."""
-    first = bounded(w * m.nccdvert)
-    x, q, size = pose_of(d, w, side)
-    radius = d.ccd_size1[w][0] if side else d.ccd_size2[w][0]
-    a, i = vertex_at(d, first + FEATURE, side)
-    b, i = vertex_at(d, first + FEATURE + 1, side)
-    if b.dot(dir) > a.dot(dir):
-        a = b
-    kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
-    x = a + swelling(kind, q, size, dir) - (d.ccd_o1[w] if side else d.ccd_o2[w])
-    x = x - dir.dot(x) * dir
-    return (d.ccd_cap1[w] if side else d.ccd_cap2[w]) and x.dot(x) > (1 + WITHIN) * radius * radius
 
 
 @ti.func

@@ -86,15 +86,16 @@ def enter_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
     here = stage_at(m, w, i)
     for k in range(nv):
         d.stage[here + k] = d.qvel[w * nv + k]
-    if i > 0:
-        for j in range(m.ncoord):
-            r = m.coord_dofadr[j]
-            if m.coord_kind[j] == QUATERNION:
-                # Jr(-u)^-T = Jr(u)^-1
-                u = h * read_vec(d.stage, prev + r)
-                x = jr_inverse_transpose(-shortest(u) * u, read_vec(d.qvel, w * nv + r))
-                for k in ti.static(range(3)):
-                    d.stage[here + r + k] = x[k]
+    if ti.static(has.quaternion):
+        if i > 0:
+            for j in range(m.ncoord):
+                r = m.coord_dofadr[j]
+                if m.coord_kind[j] == QUATERNION:
+                    # Jr(-u)^-T = Jr(u)^-1
+                    u = h * read_vec(d.stage, prev + r)
+                    x = jr_inverse_transpose(-shortest(u) * u, read_vec(d.qvel, w * nv + r))
+                    for k in ti.static(range(3)):
+                        d.stage[here + r + k] = x[k]
 
 
 @serves("rk4")
@@ -197,20 +198,21 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     if i > 0:
         h = m.timestep * node(i)
         prev = stage_at(m, w, i - 1)
-        for j in range(m.ncoord):
-            r = m.coord_dofadr[j]
-            if m.coord_kind[j] == QUATERNION:
-                whole = h * read_vec(d.stage, prev + r)
-                share = shortest(whole)
-                u = share * whole
-                k_bar = read_vec(g.stage_bar, s + r)
-                v_bar = jr_inverse_transpose(u, k_bar)
-                u_bar = jr_inverse_slope(u, read_vec(d.qvel, w * nv + r), k_bar)
-                if share < 1.0:
-                    u_bar = share * u_bar + (1.0 - share) * whole.dot(u_bar) / whole.dot(whole) * whole
-                for k in ti.static(range(3)):
-                    g.qvel_bar[w * nv + r + k] = v_bar[k]
-                    g.stage_bar[prev + r + k] = g.stage_bar[prev + r + k] + h * u_bar[k]
+        if ti.static(has.quaternion):
+            for j in range(m.ncoord):
+                r = m.coord_dofadr[j]
+                if m.coord_kind[j] == QUATERNION:
+                    whole = h * read_vec(d.stage, prev + r)
+                    share = shortest(whole)
+                    u = share * whole
+                    k_bar = read_vec(g.stage_bar, s + r)
+                    v_bar = jr_inverse_transpose(u, k_bar)
+                    u_bar = jr_inverse_slope(u, read_vec(d.qvel, w * nv + r), k_bar)
+                    if share < 1.0:
+                        u_bar = share * u_bar + (1.0 - share) * whole.dot(u_bar) / whole.dot(whole) * whole
+                    for k in ti.static(range(3)):
+                        g.qvel_bar[w * nv + r + k] = v_bar[k]
+                        g.stage_bar[prev + r + k] = g.stage_bar[prev + r + k] + h * u_bar[k]
     for k in range(na):
         g.act_bar[w * na + k] = 0.0
     for u in range(m.nu):

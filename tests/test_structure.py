@@ -43,7 +43,7 @@ LAYERS = (
     ("engine.linear_feedback", "engine.records"),
     ("engine.feedback", "engine.step"),
     ("engine.joint_rows",),
-    ("engine.linearized",),
+    ("engine.linearized", "engine.rows"),
     ("engine.box_ddp", "engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.compiler.forms",),
     ("engine.simulator",),
@@ -70,7 +70,8 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.sensing",
     "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized", "engine.records",
-    "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.guard", "engine.objectives",
+    "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.rows", "engine.guard",
+    "engine.objectives",
     *(f"engine.compiler.{n}" for n in ("columns", "direct", "inlined", "launch", "session", "stages", "tracing")),
     "engine.compiler.variant",
 }  # fmt: skip

@@ -1,5 +1,7 @@
 """Pictures of an environment while it runs: the painter of engine.view, and a window for people."""
 
+import sys
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -52,7 +54,7 @@ class Screen:
         return np.asarray(self.canvas.buffer_rgba())[:, :, :3].copy()
 
     def show(self, image):
-        """Put an image into the window, which opens with the first one; without a display nothing is seen."""
+        """Put an image into the window, which opens with the first one; where nothing can be seen, a line says so."""
         from matplotlib import pyplot
 
         if self.shown is None:
@@ -61,6 +63,10 @@ class Screen:
             axes.set_axis_off()
             self.shown = axes.imshow(image)
             figure.show(warn=False)
+            if figure.canvas.required_interactive_framework is None:
+                here = f"matplotlib has no display here, only {pyplot.get_backend()}"
+                allowed = 'allowed: a display, or render_mode="rgb_array"'
+                print(f'pullback: render_mode="human": {here}: nothing is seen; {allowed}', file=sys.stderr)
         self.shown.set_data(image)
         self.shown.figure.canvas.draw()
         self.shown.figure.canvas.flush_events()

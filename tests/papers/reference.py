@@ -39,7 +39,14 @@ def write(folder):
     found = modules()
     for module in map(importlib.import_module, found):  # pdoc sees names that are there, not those made when asked for
         vars(module).update(names_of(module))
-    pdoc.pdoc(*found, output_directory=Path(folder))
+    listed = {module: module.__all__ for module in map(sys.modules.get, found) if hasattr(module, "__all__")}
+    try:
+        for module in listed:  # or pdoc asks for those whose extra is missing
+            module.__all__ = list(names_of(module))
+        pdoc.pdoc(*found, output_directory=Path(folder))
+    finally:
+        for module, names in listed.items():
+            module.__all__ = names
     return found
 
 

@@ -91,12 +91,14 @@ def test_vector_pictures_are_those_of_single_environments():
     np.testing.assert_array_equal(envs.render()[1], one.render())
 
 
-def test_a_window_shows_every_step(monkeypatch):
+def test_a_window_shows_every_step(capsys):
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
     env = gymnasium.make("Pullback/Pendulum-v0", render_mode="human", width=200, height=200)
     env.reset(seed=0)
+    told = capsys.readouterr().err
+    assert 'render_mode="human": matplotlib has no display here, only agg: nothing is seen; allowed: ' in told
     shown = env.unwrapped._screen.shown
     pictures = [np.array(shown.get_array())]
     for _ in range(3):

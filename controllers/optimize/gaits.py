@@ -19,7 +19,7 @@ KEPT = 0.5  # of the last spread, in the next
 LOOK = 25  # control steps between looks at what has fallen
 GOOD = 0.8  # of the speed that is aimed at, from the start on: enough
 SIDE, TILTED, STRAIN = 0.2, 1.0, 0.02  # prices: of drift in the way's length, rad^2, and the controls' range squared
-FALLEN, CALM = 10.0, 0.3  # price of a fall; cost below which a robot stands
+FALLEN, CALM = 10.0, 0.5  # price of a fall; cost below which a robot stands
 
 
 STAND = Pace(0.0, 2.6, 0.74, 0.08, 0.01, 0.8, 1.2, 1.0, 1.4, 0.03, 0.03, 0.8, 1.4, 0.1, 10.0)

@@ -18,7 +18,7 @@ from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.solved_rows import solved_rows
-from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.actuation import act_dot_vjp, act_rates, next_act
 from engine.dynamics.advance import move
 from engine.dynamics.delay import begin_late, late_controls_vjp
 from engine.dynamics.derivative_rows import STRIP, clear_rows, row_strips, rows_at
@@ -224,6 +224,8 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
         for back in range(4):
             stage = 3 - back
             enter_stage(m, d, w, stage)
+            if ti.static(has.muscle or has.delay):
+                act_rates(m, d, w)  # whose derivatives the adjoint of act_dot reads
             begin_late(m, g, w)
             enter_stage_vjp(m, d, g, w, stage)
             late_controls_vjp(m, d, g, w)

@@ -30,7 +30,7 @@ from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
-from engine.dynamics.muscles import muscles_vjp
+from engine.dynamics.muscles import clear_muscles, muscles_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
@@ -115,6 +115,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == PASSIVE_VJP:
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
+        clear_muscles(m, g, w)
         sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
         muscles_vjp(m, d, g, w)

@@ -292,7 +292,7 @@ REFUSED = [
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
-    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1'/>"), "actuator 'm': gaintype = dcmotor"),
+    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' lugre='1 1 1 1 1'/>"), "with lugre = 1"),
     ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),

@@ -6,13 +6,12 @@ axis, corners, or a centre. A cylinder's disc and an ellipsoid swell them: by s(
 
 import taichi as ti
 
-from engine.compiler.features import has
 from engine.contact.gjk import FEATURE
 from engine.contact.witness import CURVE, FACE, LINE, POINT, SURFACE
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, HUGE, real, vec3, vec4
-from engine.model.constants import BOX, CYLINDER, ELLIPSOID, MESH
+from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
 EXACT = EPS < 1e-10  # real numbers of 64 bits
 WITHIN = 1e-9 if EXACT else 1e-4  # of a share of a feature
@@ -117,74 +116,6 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
                 put_vertex(d, first + FEATURE + count, side, v, i)
                 count = count + 1
     return count
-
-
-@ti.func
-def corners_round(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32, n: vec3, count: ti.i32):
-    """Where n is nearly across a face of a box or of a mesh, writes three of its corners, about the place that the
-    search found on it. Returns how many vertices the feature has; else `count`, which is 1."""
-    first = bounded(w * m.nccdvert)
-    g = m.pair_geom1[p]
-    x, q, size = pose_of(d, w, side)
-    at = d.ccd_x1[w]
-    out = n
-    if side:
-        g = m.pair_geom2[p]
-        at = d.ccd_x2[w]
-        out = -n
-    out = rotate_back(q, out)
-    found = count
-    if m.geom_type[g] == BOX:
-        place = rotate_back(q, at - x)
-        for k in ti.static(range(3)):
-            across = out
-            across[k] = 0.0
-            if across.dot(across) < NEARLY * NEARLY:
-                found = 3
-                for turn in ti.static(range(3)):
-                    near = place
-                    near[k] = out[k]
-                    if ti.static(turn > 0):
-                        near[(k + turn) % 3] = -near[(k + turn) % 3]
-                    v = size
-                    i = 0
-                    for e in ti.static(range(3)):
-                        if near[e] >= 0:
-                            i = i + ti.static(1 << e)
-                        else:
-                            v[e] = -size[e]
-                    put_vertex(d, first + FEATURE + turn, side, x + rotate(q, v), i)
-    if ti.static(has.hull):
-        if m.geom_type[g] == MESH:
-            _, i = vertex_at(d, first + FEATURE, side)
-            begin = 0
-            if i > 0:
-                begin = m.hull_faceend[i - 1]
-            for e in range(begin, m.hull_faceend[i]):
-                face = m.hull_face[e]
-                across = m.face_normal[face].cross(out)
-                if count == found and across.dot(across) < NEARLY * NEARLY and m.face_normal[face].dot(out) > 0:
-                    found = 3
-                    fan(m, d, first, side, face, x, q, at)
-    return found
-
-
-@ti.func
-def fan(m: ti.template(), d: ti.template(), first: ti.i32, side: ti.i32, face: ti.i32, x: vec3, q: vec4, at: vec3):
-    """Three corners of a mesh's face, the first one among them, about a place."""
-    begin = 0
-    if face > 0:
-        begin = m.face_vertend[face - 1]
-    k = begin + 1
-    while k < m.face_vertend[face] - 1:
-        for e in ti.static(range(3)):
-            i = m.face_vert[k + e - 1]
-            if ti.static(e == 0):
-                i = m.face_vert[begin]
-            put_vertex(d, first + FEATURE + e, side, x + rotate(q, m.hull_vert[i]), i)
-        k = k + 1
-        if outside(d, first, side, 3, at) < 0:
-            k = m.face_vertend[face]
 
 
 @ti.func

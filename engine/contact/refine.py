@@ -24,7 +24,6 @@ from engine.contact.feature import (
     NEARLY,
     WITHIN,
     bends,
-    corners_round,
     feature_kind,
     gather,
     keep_farthest,
@@ -256,8 +255,7 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     done = 0
     tries = 0
     while not done and tries < 2:
-        again = tries
-        if again:
+        if tries:
             # a polytope that did not come close: its direction is nearer than its vertices, and a face across it
             d.ccd_dir[w] = found
             ccd_support(m, d, w, p, SEEN)
@@ -270,8 +268,6 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             _, q, size = pose_of(d, w, side)
             across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(found)
             count = gather(m, d, w, kind, side, found)
-            if again:
-                count = corners_round(m, d, w, p, side, found, count)
             cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
             set_count(d, w, side, count, ti.cast(cap, ti.i32))
         change = 0

@@ -8,7 +8,7 @@ from engine.compiler.stages import outline
 from engine.constraint.block import chain_mul, is_equality, is_tendon
 from engine.constraint.blocks import constraint_block_vjp
 from engine.constraint.rows import row_vjp
-from engine.dynamics.delay import begin_late
+from engine.dynamics.delay import begin_late, past_controls
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
 from engine.dynamics.free_body import lone_dof
 from engine.dynamics.implicit import damping_vjp
@@ -177,7 +177,7 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
             if k >= 0:
                 l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
             if ti.static(has.delay):
-                for i in range(m.delay_num[u]):
+                for i in range(past_controls(m, u)):
                     k = m.delay_adr[u] + i
                     l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[w * m.na + k]
             k = m.na + u

@@ -20,7 +20,7 @@ from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.solved_rows import solved_rows
 from engine.dynamics.actuation import act_dot_vjp, act_rates, next_act
 from engine.dynamics.advance import move
-from engine.dynamics.delay import begin_late, late_controls_vjp
+from engine.dynamics.delay import begin_late, late_controls_vjp, past_controls
 from engine.dynamics.derivative_rows import STRIP, clear_rows, row_strips, rows_at
 from engine.dynamics.derivatives import own_rates, rnea_jacobian
 from engine.dynamics.factor import four_at
@@ -172,8 +172,10 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
 @ti.func
 def clear_past(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
     """No adjoint of the controls of the past that actuator u has."""
-    g.delay_kept[w * m.nu + u] = 0.0
-    for k in range(m.delay_num[u]):
+    n = past_controls(m, u)
+    if n > 0:
+        g.delay_kept[w * m.nu + u] = 0.0
+    for k in range(n):
         g.act_bar[w * m.na + m.delay_adr[u] + k] = 0.0
 
 
@@ -181,7 +183,7 @@ def clear_past(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
 @ti.func
 def take_past(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, u: ti.i32, x: ti.i32):
     """What that adjoint is now, into a row of A whose entries by act begin at x."""
-    for k in range(m.delay_num[u]):
+    for k in range(past_controls(m, u)):
         j = m.delay_adr[u] + k
         l.lin_A[x + j] = g.act_bar[w * m.na + j]
 
@@ -191,7 +193,7 @@ def take_past(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, u
 def past_rows(m: ti.template(), l: ti.template(), w: ti.i32):
     """The rows of A and B of controls of the past, each of which is the next one, or the control, a step earlier."""
     n = states(m)
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         for k in range(m.delay_num[u]):
             j = 2 * m.nv + m.delay_adr[u] + k
             row = w * n + j

@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly noslip_iterations narm "
+    "nccdvert nccdface ccd_iterations multiccd npoly noslip_iterations narm ndelay nmuscle "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -348,7 +348,7 @@ WORK = (
     Buffer("arm_J", "real", "narmrow"),
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
-    Buffer("delay_stage", "int", "nlate"),  # which of its weights a delay takes: those of a stage's node
+    Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
     Buffer("delay_ctrl", "real", "ndelay"),
     Buffer("muscle_work", "real", "nmuscle", "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act"),
     Buffer("act_input", "real", "na"),

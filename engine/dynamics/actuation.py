@@ -15,7 +15,7 @@ an actuator that acts early, what act will be after the step. Gain, bias and act
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.delay import late_controls
+from engine.dynamics.delay import late_controls, past_controls
 from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
@@ -179,7 +179,7 @@ def clamped_ctrl(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """The control after its range, and the derivative by it (1 inside, 0 at and beyond an end)."""
     c = d.ctrl[w * m.nu + u]
     if ti.static(has.delay):
-        if m.delay_num[u] > 0:
+        if past_controls(m, u) > 0:
             c = d.delay_ctrl[w * m.nu + u]
     slope = real(1.0)
     if m.actuator_ctrllimited[u]:

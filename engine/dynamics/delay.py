@@ -13,6 +13,15 @@ from engine.math.types import real
 
 
 @ti.func
+def past_controls(m: ti.template(), u: ti.i32):
+    """How many controls of the past actuator u has."""
+    n = 0
+    if u < m.ndelay:
+        n = m.delay_num[u]
+    return n
+
+
+@ti.func
 def first_read(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """Where the controls begin in act that actuator u reads, and their weights in delay_weight."""
     s = d.delay_stage[w]
@@ -23,7 +32,7 @@ def first_read(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 @ti.func
 def late_controls(m: ti.template(), d: ti.template(), w: ti.i32):
     """delay_ctrl: what delayed actuators act on. Controls of the past do not change within a step: no act_dot."""
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         n = m.delay_num[u]
         if n > 0:
             a, s = first_read(m, d, w, u)
@@ -40,7 +49,7 @@ def late_controls(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def begin_late(m: ti.template(), g: ti.template(), w: ti.i32):
     """From here on ctrl_bar of delayed actuators is the adjoint of what they act on; what it was is kept."""
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         if m.delay_num[u] > 0:
             g.delay_kept[w * m.nu + u] = g.ctrl_bar[w * m.nu + u]
             g.ctrl_bar[w * m.nu + u] = 0.0
@@ -50,7 +59,7 @@ def begin_late(m: ti.template(), g: ti.template(), w: ti.i32):
 @ti.func
 def late_controls_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From that adjoint to controls of the past; ctrl_bar is again what it was."""
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         if m.delay_num[u] > 0:
             a, s = first_read(m, d, w, u)
             for k in range(4):
@@ -64,7 +73,7 @@ def late_controls_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
 @ti.func
 def remember(m: ti.template(), d: ti.template(), w: ti.i32):
     """After a step its control is one of the past."""
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         n = m.delay_num[u]
         if n > 0:
             a = w * m.na + m.delay_adr[u]
@@ -77,7 +86,7 @@ def remember(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def remember_vjp(m: ti.template(), g: ti.template(), w: ti.i32):
     """g.act_bar of controls of the past, from after the step to before it, and to ctrl."""
-    for u in range(m.nu):
+    for u in range(m.ndelay):
         n = m.delay_num[u]
         if n > 0:
             a = w * m.na + m.delay_adr[u]

@@ -12,7 +12,7 @@ from engine.model.constants import BIAS_MUSCLE, GAIN_MUSCLE
 @ti.func
 def muscles(m: ti.template(), d: ti.template(), w: ti.i32):
     """muscle_gain, its derivative by the velocity muscle_slope, and muscle_bias; expects tendons and arms."""
-    for u in range(m.nu):
+    for u in range(m.nmuscle):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         if m.actuator_gaintype[u] == GAIN_MUSCLE:
             gain, slope = muscle_gain(m, u, length, velocity)
@@ -26,7 +26,7 @@ def muscles(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def clear_muscles(m: ti.template(), g: ti.template(), w: ti.i32):
     """No adjoint of any of them yet."""
-    for u in range(m.nu):
+    for u in range(m.nmuscle):
         for x in ti.static((g.muscle_gain_bar, g.muscle_slope_bar, g.muscle_bias_bar)):
             x[w * m.nu + u] = 0.0
 
@@ -35,7 +35,7 @@ def clear_muscles(m: ti.template(), g: ti.template(), w: ti.i32):
 @ti.func
 def muscles_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints of gains, slopes and biases to parameters, lengths and velocities."""
-    for u in range(m.nu):
+    for u in range(m.nmuscle):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         if m.actuator_gaintype[u] == GAIN_MUSCLE:
             l_bar, v_bar = muscle_gain_vjp(

@@ -5,6 +5,7 @@ import pytest
 from tests.demos.test_notebooks import carried_out
 
 
+@pytest.mark.slow
 def test_torch(monkeypatch):
     pytest.importorskip("torch", reason='needs PyTorch: pip install "pullback[torch]"')
     losses = carried_out("torch", monkeypatch)["losses"]

@@ -172,7 +172,8 @@ def test_a_cell_that_fails_says_why_and_does_not_stop_the_board():
 
 
 @pytest.mark.parametrize("task, method, most", [
-    pytest.param("pendulum", "ilqr", 60_000, marks=pytest.mark.slow), ("double_pendulum", "ilqr", 400_000),
+    pytest.param("pendulum", "ilqr", 60_000, marks=pytest.mark.slow),
+    pytest.param("double_pendulum", "ilqr", 400_000, marks=pytest.mark.slow),
     ("cartpole", "lqr", 10_000), ("humanoid", "lqr", 3_000),
 ])  # fmt: skip
 def test_regulators_solve_what_has_to_stand(task, method, most):

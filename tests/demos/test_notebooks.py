@@ -46,6 +46,7 @@ def test_load(monkeypatch, capsys):
     assert names["same"] and "import of robot.xml" in told and " meets " in told and "accelerometer [" in told
 
 
+@pytest.mark.slow
 def test_gradient(monkeypatch):
     names = carried_out("gradient", monkeypatch)
     assert abs(names["slope"] - names["difference"]) < 1e-7 * abs(names["slope"])

@@ -40,6 +40,7 @@ def test_they_are_kept_without_outputs_and_listed():
         assert path.stem in ELSEWHERE or f"test_{path.stem}" in globals()
 
 
+@pytest.mark.slow
 def test_load(monkeypatch, capsys):
     names = carried_out("load", monkeypatch)
     told = capsys.readouterr().out

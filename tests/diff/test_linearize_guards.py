@@ -73,7 +73,9 @@ def outcome(model):
     return b"".join(np.ascontiguousarray(row).tobytes() for row in (*rows, sim.data.qpos))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [
+    pytest.param(n, marks=[pytest.mark.slow] * (n in ("free boxes", "tendons"))) for n in MODELS
+])  # fmt: skip
 def test_nothing_beside_the_buffers(name, monkeypatch):
     model = MODELS[name]()
     usual = outcome(model)

@@ -47,7 +47,7 @@ LAYERS = (
     ("engine.box_ddp", "engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.compiler.forms",),
     ("engine.simulator",),
-    ("engine.diff", "engine.replay"),
+    ("engine.comparison", "engine.diff", "engine.replay"),
     ("engine.view",),
     ("engine.recording", "engine.objectives", "engine.distributed"),
     ("engine.jax", "engine.population", "engine.torch"),

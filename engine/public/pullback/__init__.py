@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine import UnsupportedError as UnsupportedError
     from engine import __version__ as __version__
     from engine import adjoint as adjoint
+    from engine import compare as compare
     from engine import distributed as distributed
     from engine import gradcheck as gradcheck
     from engine import init as init

@@ -17,7 +17,7 @@ _LAZY = {
 }  # fmt: skip
 
 # Parts that are imported when first used; of these jax, torch and rl need the extra of that name.
-_DOORS = ("distributed", "jax", "objectives", "population", "replay", "rl", "torch", "view")
+_DOORS = ("distributed", "jax", "objectives", "population", "rays", "replay", "rl", "torch", "view")
 
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what the lazy names are
     from engine import jax as jax
     from engine import objectives as objectives
     from engine import population as population
+    from engine import rays as rays
     from engine import replay as replay
     from engine import rl as rl
     from engine import torch as torch

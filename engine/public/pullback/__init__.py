@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engine import load as load
     from engine import objectives as objectives
     from engine import population as population
+    from engine import rays as rays
     from engine import replay as replay
     from engine import rl as rl
     from engine import torch as torch

@@ -15,9 +15,9 @@ from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
+from engine.evaluation import actuation_adjoint, equality_adjoint, law_adjoint, tendon_adjoint, tendon_block_adjoint
 from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
-from engine.step import actuation_adjoint, equality_adjoint, law_adjoint, tendon_adjoint, tendon_block_adjoint
 
 
 @ti.func

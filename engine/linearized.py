@@ -36,6 +36,7 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.touched import touched_jacobian
+from engine.evaluation import smooth_terms, solved
 from engine.joint_rows import joint_rows
 from engine.math.quat import jr_transpose, quat_exp, rotate
 from engine.math.types import real, vec3
@@ -43,7 +44,7 @@ from engine.model.constants import IMPLICITFAST
 from engine.model.coordinates import QUATERNION
 from engine.records import stages
 from engine.schema import OK
-from engine.step import check, check_capacity, smooth_terms, solved
+from engine.step import check, check_capacity
 
 
 @outline("mdl", "w slot implicit")

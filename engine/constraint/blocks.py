@@ -31,7 +31,7 @@ from engine.math.types import real, vec3
 
 @ti.func
 def blocks(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (step.py)."""
+    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (evaluation)."""
     d.ncon[w] = 0
     d.nneed[w] = 0
     contacts(m, d, w)

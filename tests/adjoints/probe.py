@@ -42,13 +42,13 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.tendon import tendons_vjp
+from engine.evaluation import clear_bodies, smooth_terms
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.constants import IMPLICIT
 from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
-from engine.step import clear_bodies, smooth_terms
 from engine.views import column
 from tests import zoo
 from tests.gradients.differences import derivative

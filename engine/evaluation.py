@@ -11,9 +11,8 @@ from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.equality import equalities
-from engine.constraint.noslip import without_slip
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
@@ -41,7 +40,7 @@ from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import IMPLICIT
 from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
-from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
+from engine.sensing.stages import sensed_vjp, tested_wrenches
 
 EULER_STAGE, FINAL_STAGE = -1, -2
 
@@ -174,20 +173,17 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         smooth_forces(m, d, w)
 
 
-@outline("md", "w read_sensors")
+@outline("md", "w")
 @ti.func
-def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
-    """The acceleration qacc, warm-started with d.qacc_warmstart, and, if asked, the sensors."""
+def solved(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The acceleration qacc, warm-started with d.qacc_warmstart."""
     nv = m.nv
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
     acceleration(m, d, w)
-    without_slip(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
-    if read_sensors:
-        sensed(m, d, w)
 
 
 @ti.func
@@ -235,11 +231,16 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
 
 
-@outline("mdg", "w", when="block")
+@outline("mdg", "w", when="contact")
 @ti.func
-def block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoint of contacts and ball limits."""
-    blocks_vjp(m, d, g, w)
+def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    contact_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="ball_limit")
+@ti.func
+def ball_limit_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    ball_limit_blocks_vjp(m, d, g, w)
 
 
 @outline("mdg", "w actuated", when="gravcomp")
@@ -370,7 +371,8 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
     if d.nblock[w] > 0:
-        block_adjoint(m, d, g, w)
+        contact_adjoint(m, d, g, w)
+        ball_limit_adjoint(m, d, g, w)
         equality_adjoint(m, d, g, w)
     tendon_block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)

@@ -278,7 +278,7 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         if nstage > 1:
             enter_stage(m, d, w, i)
         smooth_terms(m, d, w, 2)
-        solved(m, d, w, 0)
+        solved(m, d, w)
         if nstage == 1:
             effective_acceleration(m, d, w, implicit, 0)
         rates(m, d, l, w, i, implicit)

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.constraint.noslip import without_slip
 from engine.dynamics.advance import advance
 from engine.dynamics.implicit import has_implicit
 from engine.dynamics.rk4 import advance_rk4_vjp, enter_stage, leave_stage, leave_stage_vjp, start_stages
@@ -19,6 +20,7 @@ from engine.evaluation import (
 from engine.model.constants import MAXVAL
 from engine.records import load_qacc, load_record, record_qacc, record_state, stages
 from engine.schema import DIVERGED, OK, OVERFLOW
+from engine.sensing.stages import sensed
 
 
 @ti.func
@@ -39,7 +41,10 @@ def evaluated(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, o
             enter_stage(m, d, w, i)
         smooth_terms(m, d, w, 1)
         if not (passing and unconstrained(d, w)):
-            solved(m, d, w, ti.cast(read and i == 0, ti.i32))
+            solved(m, d, w)
+            without_slip(m, d, w)
+            if read and i == 0:
+                sensed(m, d, w)
         if row >= 0 and i == 0:
             n = m.nsensordata
             for x in range(n):

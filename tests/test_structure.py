@@ -327,6 +327,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.surface
     import engine.contact.box_box
     import engine.contact.box_contacts
+    import engine.contact.collide
     import engine.contact.convex
     import engine.contact.epa
     import engine.contact.gjk
@@ -350,7 +351,8 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
     modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)
     modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
-    modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
+    modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
+    modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())

@@ -167,6 +167,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
+        "nplace": int(model.npair > 0),
         "nshapeleaf": int(any(p.name in leaves for p in s.SHAPE_LEAVES)),
         "ntheta": theta_layout(model, leaves)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip

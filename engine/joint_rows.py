@@ -5,8 +5,7 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.constraint.block import chain_mul, is_equality, is_tendon
-from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.block import is_equality
 from engine.constraint.rows import row_vjp
 from engine.dynamics.delay import begin_late, past_controls
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
@@ -15,9 +14,16 @@ from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
+from engine.evaluation import (
+    actuation_adjoint,
+    ball_limit_adjoint,
+    equality_adjoint,
+    law_adjoint,
+    tendon_adjoint,
+    tendon_block_adjoint,
+)  # fmt: skip
 from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
-from engine.step import actuation_adjoint, equality_adjoint, law_adjoint, tendon_adjoint, tendon_block_adjoint
 
 
 @ti.func
@@ -124,12 +130,8 @@ def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t
         equality_adjoint(m, d, g, w)
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)
-    if ti.static(has.ball_limit):
-        for r in range(d.ncon[w], d.nblock[w]):
-            c = w * m.nconmax + r
-            if not is_tendon(d.con_pair[c]) and not is_equality(d.con_pair[c]):
-                y = chain_mul(m, d, w, c, d.z)
-                constraint_block_vjp(m, d, g, w, c, y)
+    if d.ncon[w] < d.nblock[w]:
+        ball_limit_adjoint(m, d, g, w)
     tendon_block_adjoint(m, d, g, w)
     actuation_adjoint(m, d, g, w)
     passive_vjp(m, d, g, w)

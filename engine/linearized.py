@@ -36,14 +36,15 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.touched import touched_jacobian
+from engine.evaluation import smooth_terms, solved
 from engine.joint_rows import joint_rows
 from engine.math.quat import jr_transpose, quat_exp, rotate
-from engine.math.types import real, vec3
+from engine.math.types import BITS, real, vec3
 from engine.model.constants import IMPLICITFAST
 from engine.model.coordinates import QUATERNION
 from engine.records import stages
-from engine.schema import OK
-from engine.step import check, check_capacity, smooth_terms, solved
+from engine.schema import DIVERGED, OK
+from engine.step import check, check_capacity
 
 
 @outline("mdl", "w slot implicit")
@@ -264,20 +265,68 @@ def pull_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templa
                 g.ctrl_bar[k] = g.ctrl_bar[k] + bar * l.lin_rows[x + na + u]
 
 
+@ti.func
+def is_finite(x: real):
+    """By its bits: LLVM is told that numbers are finite ("fast math"), and may take a comparison as known."""
+    good = 1
+    if ti.static(BITS == 64):
+        good = ti.cast(ti.bit_cast(x, ti.i64) & ti.i64(0x7FF0000000000000) != ti.i64(0x7FF0000000000000), ti.i32)
+    else:
+        good = ti.cast(ti.bit_cast(x, ti.i32) & 0x7F800000 != 0x7F800000, ti.i32)
+    return good
+
+
+@ti.func
+def are_finite(a: ti.template(), first: ti.i32, n: ti.i32):
+    good = 1
+    for k in range(n):
+        good = good & is_finite(a[first + k])
+    return good
+
+
+@outline("md", "w")
+@ti.func
+def look_at_state(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Status DIVERGED for a state that has a number which is not finite; the host then tells which."""
+    good = is_finite(d.time[w]) & are_finite(d.qpos, w * m.nq, m.nq)
+    for x in ti.static((d.qvel, d.qacc_warmstart, d.qfrc_applied)):
+        good = good & are_finite(x, w * m.nv, m.nv)
+    good = good & are_finite(d.ctrl, w * m.nu, m.nu)
+    if ti.static(has.activation):
+        good = good & are_finite(d.act, w * m.na, m.na)
+    for b in range(m.nbody):
+        for k in ti.static(range(2)):
+            for c in ti.static(range(3)):
+                good = good & is_finite(d.xfrc_applied[w * m.nbody + b, k][c])
+    if ti.static(has.mocap):
+        for b in range(m.nmocap):
+            for c in ti.static(range(3)):
+                good = good & is_finite(d.mocap_pos[w * m.nmocap + b][c])
+            for c in ti.static(range(4)):
+                good = good & is_finite(d.mocap_quat[w * m.nmocap + b][c])
+    d.status[w] = OK if good else DIVERGED
+
+
 @outline("mdgl", "w")
 @ti.func
 def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
     """A and B of a physics step from the state at hand, and the state after it."""
+    look_at_state(m, d, w)
+    if d.status[w] == OK:
+        linearized_step(m, d, g, l, w)
+
+
+@ti.func
+def linearized_step(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
     implicit = has_implicit(m, 0)
     nstage = stages(m)
-    d.status[w] = OK
     if nstage > 1:
         start_stages(m, d, w)
     for i in range(nstage):
         if nstage > 1:
             enter_stage(m, d, w, i)
         smooth_terms(m, d, w, 2)
-        solved(m, d, w, 0)
+        solved(m, d, w)
         if nstage == 1:
             effective_acceleration(m, d, w, implicit, 0)
         rates(m, d, l, w, i, implicit)

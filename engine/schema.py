@@ -270,6 +270,9 @@ WORK = (
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number
+    # adjoints of a contact's place (contact/collide.py)
+    Buffer("bar_v", "vec3", "nplace", "bar_pos bar_normal bar_tangent1 bar_tangent2"),
+    Buffer("bar_r", "real", "nplace", "bar_dist"),
     Buffer("leaf_v", "vec3", "nshapeleaf", "leaf_at leaf_force leaf_turn"),  # of a feature (contact/size_vjp.py)
     Buffer("leaf_r", "real", "nshapeleaf", "leaf_radius leaf_bar"),
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
@@ -277,10 +280,10 @@ WORK = (
     # the search between two convex shapes (contact/gjk.py epa.py convex.py): what it is asked and finds ...
     Buffer("ccd_v", "vec3", "nccd",
         "ccd_pos1 ccd_pos2 ccd_size1 ccd_size2 ccd_dir ccd_x1 ccd_x2 ccd_n ccd_centre ccd_axis1 ccd_axis2 "
-        "ccd_o1 ccd_o2 ccd_across1 ccd_across2 ccd_c1 ccd_c2 ccd_guess ccd_pbar ccd_nbar ccd_t1bar ccd_t2bar",
+        "ccd_o1 ccd_o2 ccd_across1 ccd_across2 ccd_c1 ccd_c2 ccd_guess",
     ),
     Buffer("ccd_q", "vec4", "nccd", "ccd_quat1 ccd_quat2"),
-    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_length ccd_scale ccd_distbar"),
+    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_length ccd_scale"),
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
         "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate "

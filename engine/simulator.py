@@ -413,6 +413,10 @@ class Simulator:
         if not fit:
             for name, array in self._checked:
                 require_finite(name, array)
+        self.check_parameters()
+
+    def check_parameters(self):
+        """Refuse parameters that mean nothing, and fill what kernels read of them."""
         if not self._checked_theta == self._theta:  # of a bytearray's: bytes, without a copy
             check(self.params)
             self.refresh()

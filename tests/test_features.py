@@ -179,9 +179,9 @@ def budget(name):
 # what tells one face of a shape from another 250, gradients by frames, shapes, contact parameters and
 # limits 1,250, corners of uneven faces 100, the face across the direction of a search that did not come close, rims and
 # faces that the end of a deep search does not show 320, what MuJoCo does of rings and within margins 150; friction
-# without slip 830, actuators on sites and cranks 890, surfaces that move 220, muscles 750, adhesion, which asks for the
-# adjoint of contacts' places once more, 740, delays 120. The lines that ask for these count for a robot that
-# has none of it, too: 50 of a hopper's, though nothing of them is compiled.
+# without slip 830, actuators on sites and cranks 890, surfaces that move 220, muscles 750, adhesion 280, delays 120.
+# The lines that ask for these count for a robot that has none of it, too: 50 of a hopper's, though nothing of them is
+# compiled.
 MOST = {"pendulum": 4500, "hopper": 6360, "humanoid": 6900, "everything": 33500}
 
 
@@ -216,7 +216,7 @@ def test_a_stage_without_its_feature_is_not_traced():
     done = subprocess.run([sys.executable, "-c", ABSENT], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     built = done.stdout.split()
-    assert "block_adjoint" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)
+    assert "contact_adjoint" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)
 
 
 @pytest.mark.slow

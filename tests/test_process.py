@@ -26,7 +26,7 @@ import engine, scenes, controllers
 from engine.compiler import backend
 kernels = {"engine.math", "engine.compiler.launch", "engine.compiler.stages", "engine.dynamics", "engine.contact",
            "engine.constraint", "engine.sensing", "engine.feedback", "engine.linear_feedback", "engine.linearized",
-           "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
+           "engine.evaluation", "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
            "engine.compiler.forms", "engine.compiler.inlined", "engine.joint_rows", "engine.box_ddp", "engine.rows"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

@@ -41,8 +41,8 @@ LAYERS = (
     ("engine.constraint",),
     ("engine.sensing",),
     ("engine.linear_feedback", "engine.records"),
-    ("engine.feedback", "engine.step"),
-    ("engine.joint_rows",),
+    ("engine.evaluation", "engine.feedback"),
+    ("engine.joint_rows", "engine.step"),
     ("engine.linearized", "engine.rows"),
     ("engine.box_ddp", "engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.compiler.forms",),
@@ -69,9 +69,9 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 # Pillow comes with matplotlib, which requires it.
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.sensing",
-    "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized", "engine.records",
-    "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.rows", "engine.guard",
-    "engine.objectives",
+    "engine.evaluation", "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized",
+    "engine.records", "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.rows",
+    "engine.guard", "engine.objectives",
     *(f"engine.compiler.{n}" for n in ("columns", "direct", "inlined", "launch", "session", "stages", "tracing")),
     "engine.compiler.variant", "engine.rays",
 }  # fmt: skip
@@ -269,7 +269,7 @@ LETTERS = next(
 
 
 def test_kernel_files_are_found():
-    assert {"engine.kernels", "engine.step", "engine.constraint.solver", "engine.dynamics.rnea"} <= set(KERNEL_FILES)
+    assert {"engine.kernels", "engine.evaluation", "engine.constraint.solver"} <= set(KERNEL_FILES)
     assert set(LETTERS.values()) == set(schema.PACKS)
 
 
@@ -327,6 +327,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.surface
     import engine.contact.box_box
     import engine.contact.box_contacts
+    import engine.contact.collide
     import engine.contact.convex
     import engine.contact.epa
     import engine.contact.gjk
@@ -337,18 +338,21 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.size_vjp
     import engine.dynamics.implicit
     import engine.dynamics.path
+    import engine.evaluation
     import engine.kernels
     import engine.linearized
     import engine.sensing.stages
     import engine.step
     from engine.compiler.stages import Stage
 
-    modules = vars(engine.step), vars(engine.kernels), vars(engine.linearized), vars(engine.sensing.stages)
+    modules = vars(engine.evaluation), vars(engine.step), vars(engine.kernels), vars(engine.linearized)
+    modules += (vars(engine.sensing.stages),)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
     modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)
     modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
-    modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
+    modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
+    modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())

@@ -10,7 +10,7 @@ import taichi as ti
 
 from engine.compiler.features import serves
 from engine.constraint.contact import add_wrench, relative_velocity
-from engine.contact.collide import collide_vjp
+from engine.contact.collide import contact_place_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
@@ -105,4 +105,4 @@ def approach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         n_bar = n_bar + e * u
         add_wrench(ang_bar, lin_bar, h1, pos - origin(m, d, w, b1), -1.0 * G)
         add_wrench(ang_bar, lin_bar, h2, pos - origin(m, d, w, b2), G)
-    collide_vjp(m, d, g, w, c, 0.0, p_bar, n_bar, zero, zero)
+    contact_place_vjp(m, d, g, w, c, 0.0, p_bar, n_bar, zero, zero)

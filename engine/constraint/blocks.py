@@ -31,7 +31,7 @@ from engine.math.types import real, vec3
 
 @ti.func
 def blocks(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (step.py)."""
+    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (evaluation)."""
     d.ncon[w] = 0
     d.nneed[w] = 0
     contacts(m, d, w)
@@ -99,8 +99,8 @@ def block_bars(d: ti.template(), c: ti.i32, y: vec3, push: real):
 
 
 @ti.func
-def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
-    """The adjoint of block c, of a contact or ball limit, from y (and turn_y) to what its source is made of."""
+def contact_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
+    """The adjoint of block c, of a contact, from y (and turn_y) to what its source is made of."""
     push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
     f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
     if ti.static(has.rolling):
@@ -111,28 +111,38 @@ def constraint_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w
             res_bar = res_bar + d.con_kp[c] * imp * more
             turned = d.turn_y[c].dot(d.turn_force[c])
             x_bar = x_bar + d.con_impp[c] * (d.con_kp[c] * more[0] * d.con_x[c] - turned / (imp * (1 - imp)))
-    if is_contact(d.con_pair[c]):
-        contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
-    else:
-        ball_limit_vjp(m, d, g, w, c, f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
+    contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
 
 
-@serves("block")
+@serves("contact")
 @ti.func
-def blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) of the blocks but equalities and tendons' and what sensors ask of f; expects the motions L, U,
-    V and the law at the solution."""
-    for r in range(d.nblock[w]):
+def contact_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Adds z^T d(-J^T f) of contacts and what sensors ask of f; expects the motions L, U, V and the law at the
+    solution."""
+    for r in range(d.ncon[w]):
+        c = w * m.nconmax + r
+        if ti.static(has.rolling):
+            if turns(d, c):
+                d.turn_y[c] = turn_mul(m, d, w, c, d.z) - d.turn_fbar[c]
+        contact_block_vjp(m, d, g, w, c, chain_mul(m, d, w, c, d.z) - d.con_fbar[c])
+        if ti.static(has.contact_leaf):
+            if m.ncontactleaf > 0:
+                contact_leaf_vjp(m, d, g, w, c)
+
+
+@serves("ball_limit")
+@ti.func
+def ball_limit_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The same of limits of balls."""
+    for r in range(d.ncon[w], d.nblock[w]):
         c = w * m.nconmax + r
         if not is_equality(d.con_pair[c]) and not is_tendon(d.con_pair[c]):
-            if ti.static(has.rolling):
-                if turns(d, c):
-                    d.turn_y[c] = turn_mul(m, d, w, c, d.z) - d.turn_fbar[c]
-            constraint_block_vjp(m, d, g, w, c, chain_mul(m, d, w, c, d.z) - d.con_fbar[c])
-            if ti.static(has.contact_leaf or has.limit_leaf):
-                if m.ncontactleaf > 0 and is_contact(d.con_pair[c]):
-                    contact_leaf_vjp(m, d, g, w, c)
-                if m.nlimitleaf > 0 and not is_contact(d.con_pair[c]):
+            y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
+            push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
+            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            ball_limit_vjp(m, d, g, w, c, f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
+            if ti.static(has.limit_leaf):
+                if m.nlimitleaf > 0:
                     ball_leaf_vjp(m, d, g, w, c)
 
 

@@ -21,7 +21,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import damping_of
-from engine.constraint.blocks import constraint_block_vjp
+from engine.constraint.blocks import contact_block_vjp
 from engine.constraint.contact import relative_velocity
 from engine.constraint.rolling import coupled, in_frame, turns
 from engine.contact.collide import collide_vjp
@@ -188,7 +188,7 @@ def turning_motions(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
             for x in ti.static((g.l_ang, g.l_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin)):
                 x[h] = zero
         d.turn_y[c] = in_frame(d, c, omega)
-        constraint_block_vjp(m, d, g, w, c, y)
+        contact_block_vjp(m, d, g, w, c, y)
         for side in range(2):
             h = b2 if side else b1
             keep_motion(d, g, l, w, h, k, side, summed, g.u_ang[h], g.u_lin[h], g.vel_ang[h], g.vel_lin[h])

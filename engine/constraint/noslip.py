@@ -249,7 +249,7 @@ def still_gaining(m: ti.template(), d: ti.template(), w: ti.i32):
 @outline("md", "w", when="noslip")
 @ti.func
 def without_slip(m: ti.template(), d: ti.template(), w: ti.i32):
-    """After the solver: friction, the acceleration and `ma` without slip."""
+    """After the solver: friction, the acceleration (also that of the next warm start) and `ma` without slip."""
     if m.noslip_iterations > 0 and d.nrow[w] + d.nblock[w] > 0:
         start(m, d, w)
         sweeps = 0
@@ -261,3 +261,4 @@ def without_slip(m: ti.template(), d: ti.template(), w: ti.i32):
             sweeps = sweeps + 1
         for i in range(m.nv):
             d.ma[w, i] = d.qfrc_smooth[w, i] + d.qfrc_constraint[w, i]
+            d.qacc_warmstart[w * m.nv + i] = d.qacc[w, i]

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.contact.box import FIXED
 from engine.contact.box_box import box_box_contacts
 from engine.contact.box_contacts import box_contacts, box_contacts_vjp
@@ -180,14 +181,37 @@ def collide_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     if ti.static(has.convex):
         general = ti.cast(d.con_kind1[c] >= GENERAL, ti.i32)
         if general:
-            d.ccd_distbar[w] = dist_bar
-            d.ccd_pbar[w] = p_bar
-            d.ccd_nbar[w] = n_bar
-            d.ccd_t1bar[w] = t1_bar
-            d.ccd_t2bar[w] = t2_bar
+            d.bar_dist[w] = dist_bar
+            d.bar_pos[w] = p_bar
+            d.bar_normal[w] = n_bar
+            d.bar_tangent1[w] = t1_bar
+            d.bar_tangent2[w] = t2_bar
             convex_contacts_vjp(m, d, g, w, c)
     if not general:
         feature_contact_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
+
+
+@outline("mdg", "w c", when="contact")
+@ti.func
+def place_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
+    """`collide_vjp` of the adjoints that stand in bar_...."""
+    collide_vjp(
+        m, d, g, w, c, d.bar_dist[w], d.bar_pos[w], d.bar_normal[w], d.bar_tangent1[w], d.bar_tangent2[w]
+    )
+
+
+@serves("contact")
+@ti.func
+def contact_place_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, dist_bar: real,
+              p_bar: vec3, n_bar: vec3, t1_bar: vec3, t2_bar: vec3):  # fmt: skip
+    """The adjoint of contact c's place, as `collide_vjp`, of which a kernel then holds one copy for all that call it
+    this way."""
+    d.bar_dist[w] = dist_bar
+    d.bar_pos[w] = p_bar
+    d.bar_normal[w] = n_bar
+    d.bar_tangent1[w] = t1_bar
+    d.bar_tangent2[w] = t2_bar
+    place_adjoint(m, d, g, w, c)
 
 
 @ti.func

@@ -34,7 +34,7 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @outline("mdg", "w c", when="convex")
 @ti.func
 def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
-    """From the adjoints of a contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies."""
+    """From the adjoints of a contact, bar_dist, bar_pos, ..., to the poses of its bodies."""
     if d.con_kind1[c] >= RULED:
         ruled_vjp(m, d, g, w, c)
     elif d.con_kind1[c] >= TILTED:
@@ -43,8 +43,10 @@ def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
         p = d.con_pair[c]
         n = d.con_normal[c]
         half = 0.5 * d.con_dist[c]
-        nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
-        d.ccd_nbar[w] = nb
+        nb, _ = contact_frame_vjp(
+            n, d.con_y[c], d.con_tangent1[c], d.bar_normal[w], d.bar_tangent1[w], d.bar_tangent2[w]
+        )
+        d.bar_normal[w] = nb
         d.ccd_n[w] = n
         d.ccd_x1[w] = d.con_pos[c] - (d.con_r1[c] + half) * n
         d.ccd_x2[w] = d.con_pos[c] + (d.con_r2[c] + half) * n

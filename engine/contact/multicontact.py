@@ -363,7 +363,7 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @outline("mdg", "w c", when="clipped")
 @ti.func
 def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
-    """From the adjoints of a corner's contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies."""
+    """From the adjoints of a corner's contact, bar_dist, bar_pos, ..., to the poses of its bodies."""
     n = d.con_normal[c]
     N = d.con_axis1[c]
     kind = d.con_kind1[c] - TILTED
@@ -373,9 +373,11 @@ def multicontact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     t = -dist / cos
     foot = d.con_pos[c] + 0.5 * dist * b
     v = foot + t * N
-    p_bar = d.ccd_pbar[w]
-    n_bar, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
-    dist_bar = d.ccd_distbar[w] - 0.5 * b.dot(p_bar)
+    p_bar = d.bar_pos[w]
+    n_bar, _ = contact_frame_vjp(
+        n, d.con_y[c], d.con_tangent1[c], d.bar_normal[w], d.bar_tangent1[w], d.bar_tangent2[w]
+    )
+    dist_bar = d.bar_dist[w] - 0.5 * b.dot(p_bar)
     cos_bar = -t * dist_bar
     v_bar = p_bar - (cos * dist_bar + N.dot(p_bar)) * N
     # what of the vertex's force acts on ref's body
@@ -413,10 +415,10 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     r2 = d.con_r2[c]
     kind1 = d.con_kind1[c] - RULED
     kind2 = d.con_kind2[c] - RULED
-    dist_bar = d.ccd_distbar[w]
-    p_bar = d.ccd_pbar[w]
+    dist_bar = d.bar_dist[w]
+    p_bar = d.bar_pos[w]
     zero = vec3(0.0, 0.0, 0.0)
-    nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.ccd_nbar[w], d.ccd_t1bar[w], d.ccd_t2bar[w])
+    nb, _ = contact_frame_vjp(n, d.con_y[c], d.con_tangent1[c], d.bar_normal[w], d.bar_tangent1[w], d.bar_tangent2[w])
     c1_bar, turn1, c2_bar, turn2 = witness_vjp(
         kind1, d.con_axis1[c], r1, kind2, d.con_axis2[c], r2, 0.0, n, d.con_dist[c], dist_bar, p_bar, nb
     )
@@ -456,7 +458,7 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
     # an inflated capsule's line is farther out than its size says
     radius = m.geom_size[gi][0]
     tell_line(m, g, w, gi, rotate_back(q, at - x), rotate_back(q, force), radius / (radius - r1 - r2))
-    d.ccd_distbar[w] = 0.0
-    d.ccd_pbar[w] = zero
-    d.ccd_nbar[w] = dir_bar if kind1 != FACE else -dir_bar
+    d.bar_dist[w] = 0.0
+    d.bar_pos[w] = zero
+    d.bar_normal[w] = dir_bar if kind1 != FACE else -dir_bar
     features_vjp(m, d, g, w, p)

@@ -158,7 +158,7 @@ def bent(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, side: ti.i32,
 @ti.func
 def features_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32):
     """Adjoint of what the search finds, ccd_n, ccd_x1, ccd_x2, with the features' kinds and directions: from
-    ccd_distbar, ccd_pbar and ccd_nbar to the poses of the bodies of pair p. Where there is no solution, as of points
+    bar_dist, bar_pos and bar_normal to the poses of the bodies of pair p. Where there is no solution, as of points
     that coincide, the normal is held."""
     n = d.ccd_n[w]
     c1 = d.ccd_x1[w]
@@ -170,8 +170,8 @@ def features_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     kind2 = d.ccd_kind2[w]
     a1 = d.ccd_axis1[w]
     a2 = d.ccd_axis2[w]
-    p_bar = d.ccd_pbar[w]
-    nb = d.ccd_nbar[w] + 0.5 * (L + r1 - r2) * p_bar
+    p_bar = d.bar_pos[w]
+    nb = d.bar_normal[w] + 0.5 * (L + r1 - r2) * p_bar
     # v along an edge, if there is one; u across it
     v = tangent_hint(n)
     v = v - n.dot(v) * n
@@ -223,12 +223,12 @@ def features_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         if ti.abs(det) > MINVAL * MINVAL:
             lu = (vv * u.dot(right) - uv * v.dot(right)) / det
             lv = (uu * v.dot(right) - uv * u.dot(right)) / det
-    along = (d.ccd_distbar[w] + 0.5 * n.dot(p_bar)) * n
+    along = (d.bar_dist[w] + 0.5 * n.dot(p_bar)) * n
     force = lu * u + lv * v + along
     w1 = bent(m, d, w, p, 0, kind1, n, p_bar - force) + mu1
     w2 = mu2 - bent(m, d, w, p, 1, kind2, n, force)
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom1[p]], c1, p_bar - force, w1.cross(n))
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom2[p]], c2, force, w2.cross(n))
     tell_pair(
-        m, d, g, w, p, c1, p_bar - force, w1.cross(n), r1, c2, force, w2.cross(n), r2, n, d.ccd_distbar[w], p_bar
+        m, d, g, w, p, c1, p_bar - force, w1.cross(n), r1, c2, force, w2.cross(n), r2, n, d.bar_dist[w], p_bar
     )

@@ -3,8 +3,8 @@
 Several steps are a product of theirs.
 """
 
-import sys
 from copy import deepcopy
+from sys import getrefcount
 
 import numpy as np
 
@@ -100,19 +100,22 @@ class Linearizer:
         join(packs)
         self.sim.data = self.sim.views(self.sim.pack)
         self.sim._derive()
+        self.status, self.all_ok = self.sim._status, self.sim._all_ok
         self.parameters = self.instead = None
         self.kernel = WorldsKernel(self.sim, LINEARIZE, packs)
         self.linear, self.sizes = linear, (sim.worlds, n, m.nu)
         first = linear.starts["lin_A"]
         self.own, *self.handed = (Place(linear, first + k * size, *self.sizes) for k in range(handed + 1))
         self.place = None
-        self.states = state_of(self.sim.pack), state_of(sim.pack)
+        self.states, self.on_cpu = (state_of(self.sim.pack), state_of(sim.pack)), settings().arch == "cpu"
         self.spare = []
 
     def __call__(self, sim, frame_skip):
         if frame_skip.__class__ is not int or frame_skip < 1:
             frame_skip = whole("frame_skip", frame_skip)
-        sim.check_state()
+        # the kernel looks at the state
+        if sim.leaves or not sim._checked_theta == sim._theta:  # as check_parameters, mostly without the call
+            sim.check_parameters()
         if self.parameters is not sim._checked_theta:  # another object where a parameter has changed
             for b in s.MODEL:
                 if b.name == "theta" or sim.leaves and b.name != "dims":
@@ -121,20 +124,24 @@ class Linearizer:
             self.instead = AdjointRows(sim) if turning(sim.model, sim.params.tendon_armature) else None
         if self.instead is not None:
             return self.instead(sim, frame_skip)
-        copy(*self.states)
+        to, source = self.states
+        if self.on_cpu:
+            to[...] = source  # as `copy`, without the call
+        else:
+            copy(to, source)
         place = self.own
         if frame_skip == 1:
             for other in self.handed:
-                if other.is_free():
+                if getrefcount(other.both) == other.alone:  # nobody holds an array of it
                     place = other
                     break
-        self._step(place)
+        self._step(place, sim)
         if place is not self.own:
             return place.A[...], place.B[...]
         both, A, B = self._room()
         both[...] = place.both
         for _ in range(frame_skip - 1):
-            self._step(place)
+            self._step(place, sim)
             A, B = place.A @ A, place.A @ B + place.B
         return A, B
 
@@ -146,12 +153,14 @@ class Linearizer:
             self.spare = [(both, *parts(both, *self.sizes)) for both in memory]
         return self.spare.pop()
 
-    def _step(self, place):
+    def _step(self, place, sim):
         if place is not self.place:
             place.use()
             self.place = place
         self.kernel.once(COST)
-        self.sim.raise_status(self.sim.data)
+        if not (self.status.tobytes() == self.all_ok if self.on_cpu else self.sim._well()):
+            sim.check_state()
+            self.sim.raise_status(self.sim.data)
 
 
 class Place:
@@ -163,16 +172,12 @@ class Place:
         memory = linear.blocks["real"][at : at + self.size(*sizes)]
         self.both = np.asarray(Owner(memory))  # arrays of it refer to this one
         self.A, self.B = parts(self.both, *sizes)
-        self.alone = sys.getrefcount(self.both)
+        self.alone = getrefcount(self.both)
 
     @staticmethod
     def size(worlds, n, nu):
         """Numbers of a place."""
         return aligned(worlds * n * n) + aligned(worlds * n * nu)
-
-    def is_free(self):
-        """Does nobody hold an array of it?"""
-        return sys.getrefcount(self.both) == self.alone
 
     def use(self):
         """The next launches put A and B here."""

@@ -295,7 +295,7 @@ def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implic
 @ti.func
 def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds h mu^T dD a_eff: damping and, for implicitfast and implicit, what the velocity slopes of actuators and
-    tendons depend on. Those of a fluid and of the bias force are about motions of bodies (step.py)."""
+    tendons depend on. Those of a fluid and of the bias force are about motions of bodies (evaluation.py)."""
     nv = m.nv
     h = m.timestep
     for i in range(nv):

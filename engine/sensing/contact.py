@@ -10,7 +10,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.constraint.contact import add_wrench, relative_velocity
 from engine.constraint.rolling import in_frame, out_of_frame, turns
-from engine.contact.collide import collide_vjp
+from engine.contact.collide import contact_place_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import rotate_back
@@ -301,7 +301,7 @@ def contact_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: 
                             t1_bar = t1_bar + e[1] * v
                             t2_bar = t2_bar + e[2] * v
                             o = o + 3
-                collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
+                contact_place_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
 
 
 @ti.func

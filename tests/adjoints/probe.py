@@ -12,7 +12,7 @@ from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
 from engine.constraint.adhesion import adhesions_vjp
-from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration_vjp, gradient
 from engine.constraint.system import constraint, evaluate
@@ -42,13 +42,13 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.tendon import tendons_vjp
+from engine.evaluation import clear_bodies, smooth_terms
 from engine.feedback import act_controller, act_controller_vjp
 from engine.math.types import real
 from engine.model.constants import IMPLICIT
 from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
-from engine.step import clear_bodies, smooth_terms
 from engine.views import column
 from tests import zoo
 from tests.gradients.differences import derivative
@@ -129,7 +129,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:
         rows_vjp(m, d, g, w)
-        blocks_vjp(m, d, g, w)
+        contact_blocks_vjp(m, d, g, w)
+        ball_limit_blocks_vjp(m, d, g, w)
         equality_blocks_vjp(m, d, g, w)
         tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:

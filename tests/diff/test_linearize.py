@@ -282,6 +282,21 @@ def test_mistakes_are_named(ant):
     sim.reset()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_state_that_is_not_finite_is_refused(ant, bad):
+    """Each part of it by name, in whichever world; the kernel looks for it, which LLVM may not take for granted."""
+    sim, _ = ant
+    A, B = (x.copy() for x in sim.linearize())
+    for name in ("time", "qpos", "qvel", "ctrl", "qacc_warmstart", "qfrc_applied", "xfrc_applied"):
+        last = getattr(sim.data, name)[-1:].reshape(-1)[-1:]
+        kept = last[0]
+        last[0] = bad
+        with pytest.raises(ValueError, match=rf"data.{name}: entry .*{bad}"):
+            sim.linearize()
+        last[0] = kept
+    assert np.array_equal(A, sim.linearize()[0]) and np.array_equal(B, sim.linearize()[1])
+
+
 # ------------------------------------------------------------------------------ against the adjoint, to rounding
 
 INTEGRATORS = {"Euler": 0, "RK4": 1, "implicitfast": 3}

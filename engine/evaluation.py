@@ -1,0 +1,401 @@
+"""The acceleration at a state, and under it the same list of stages reversed for the adjoint.
+
+Stages are compiled as functions of their own (stages.py). A stage is entered only where the state needs it: without
+pairs, limits and dry friction there is no contact stage, where nothing constrains often no solver, without a contact
+no adjoint of one.
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has
+from engine.compiler.stages import outline
+from engine.constraint.adhesion import adhesions, adhesions_vjp
+from engine.constraint.ball_limit import ball_limits
+from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.equality import equalities
+from engine.constraint.rows import rows_vjp
+from engine.constraint.solver import acceleration, acceleration_vjp
+from engine.constraint.system import constraint, detect, evaluate
+from engine.constraint.tendon import tendon_limits
+from engine.contact.broad import sweep
+from engine.contact.collide import geom_poses
+from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
+from engine.dynamics.advance import advance_vjp
+from engine.dynamics.applied import applied_vjp, smooth_forces
+from engine.dynamics.arm import arms, arms_vjp, clear_arms
+from engine.dynamics.bias_slope import bias_slopes_vjp
+from engine.dynamics.crba import mass_mul
+from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
+from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
+from engine.dynamics.gravcomp import gravcomp_vjp
+from engine.dynamics.implicit import effective_acceleration, has_slopes
+from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
+from engine.dynamics.passive import passive, passive_vjp
+from engine.dynamics.rk4 import enter_stage_vjp
+from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.sweeps import inwards, outwards
+from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
+from engine.math.index import bounded
+from engine.math.types import vec3
+from engine.model.constants import IMPLICIT
+from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
+from engine.sensing.stages import sensed_vjp, tested_wrenches
+
+EULER_STAGE, FINAL_STAGE = -1, -2
+
+
+@ti.func
+def constrained(m: ti.template()):
+    """Whether the model has anything that can constrain: pairs, equalities, limits, dry friction, tendons."""
+    r = m.npair + m.neq > 0
+    for i in range(m.nv):
+        r = r or m.dof_frictionloss[i] > 0
+    for j in range(m.njnt):
+        r = r or m.jnt_limited[j] != 0
+    if ti.static(has.tendon):
+        r = r or m.ntendon > 0
+    return r
+
+
+@outline("md", "w", when="broad")
+@ti.func
+def near_pairs(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The candidate pairs that are worth a try."""
+    sweep(m, d, w)
+
+
+@outline("md", "w", when="ball_limit")
+@ti.func
+def ball_limit_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    ball_limits(m, d, w)
+
+
+@outline("md", "w", when="equality")
+@ti.func
+def equality_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    equalities(m, d, w)
+
+
+@outline("md", "w forces", when="fluid")
+@ti.func
+def fluid_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    flows(m, d, w)
+    if forces:
+        drags(m, d, w)
+
+
+@outline("md", "w forces", when="tendon")
+@ti.func
+def tendon_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Lengths of tendons, what their armature adds to M and, with `forces`, what springs and dampers exert."""
+    lengths(m, d, w)
+    armatures(m, d, w, forces)
+    if forces:
+        pulls(m, d, w)
+
+
+@outline("md", "w", when="arm")
+@ti.func
+def arm_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    arms(m, d, w)
+
+
+@outline("md", "w", when="activation")
+@ti.func
+def state_rates(m: ti.template(), d: ti.template(), w: ti.i32):
+    act_rates(m, d, w)
+
+
+@outline("md", "w", when="muscle")
+@ti.func
+def muscle_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    muscles(m, d, w)
+
+
+@outline("md", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
+    sum_forces(m, d, w)
+
+
+@outline("md", "w", when="tendon")
+@ti.func
+def tendon_constraints(m: ti.template(), d: ti.template(), w: ti.i32):
+    tendon_limits(m, d, w)
+
+
+@outline("md", "w", when="adhesion")
+@ti.func
+def adhesion_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    adhesions(m, d, w)
+
+
+@outline("md", "w")
+@ti.func
+def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    geom_poses(m, d, w, 1)
+    near_pairs(m, d, w)
+    detect(m, d, w)
+    ball_limit_terms(m, d, w)
+    equality_terms(m, d, w)
+    tendon_constraints(m, d, w)
+
+
+@outline("md", "w forces")
+@ti.func
+def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
+    """Velocities and the constraints that are active; with `forces` everything else that acts, too."""
+    outwards(m, d, w, forces)
+    inwards(m, d, w, forces)
+    if forces:
+        passive(m, d, w)
+    fluid_terms(m, d, w, forces)
+    tendon_terms(m, d, w, forces)
+    arm_terms(m, d, w)
+    if constrained(m):
+        contact_terms(m, d, w)
+    else:
+        d.ncon[w] = 0
+        d.nblock[w] = 0
+        d.nrow[w] = 0
+        d.nneed[w] = 0
+    adhesion_terms(m, d, w)
+    muscle_terms(m, d, w)
+    driven = forces
+    if ti.static(has.actfrc or has.tendon_actfrc):
+        driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
+    if driven:
+        state_rates(m, d, w)
+        tendon_sums(m, d, w)
+        actuation(m, d, w, forces)
+    if forces:
+        smooth_forces(m, d, w)
+
+
+@outline("md", "w")
+@ti.func
+def solved(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The acceleration qacc, warm-started with d.qacc_warmstart."""
+    nv = m.nv
+    for i in range(nv):
+        d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
+    constraint(m, d, w)
+    acceleration(m, d, w)
+    for i in range(nv):
+        d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
+
+
+@ti.func
+def unconstrained(d: ti.template(), w: ti.i32):
+    """Whether nothing constrains at this state."""
+    return d.nblock[w] + d.nrow[w] == 0
+
+
+@outline("md", "w implicit")
+@ti.func
+def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
+    """What the adjoint reads of the state alone, recomputed at the recorded solution qacc without iterating."""
+    smooth_terms(m, d, w, 0)
+    constraint(m, d, w)
+    evaluate(m, d, w, 0.0, d.qacc)
+    mass_mul(m, d, w, d.qacc, d.ma)
+    effective_acceleration(m, d, w, implicit, 0)
+
+
+@outline("mdg", "w implicit stage")
+@ti.func
+def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
+    """a_bar and mu, from the integrator.
+
+    stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
+    """
+    nv = m.nv
+    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    clear_bodies(m, g, w)
+    if ti.static(has.tendon):
+        clear_tendons(m, g, w)
+    clear_arms(m, g, w)
+    clear_muscles(m, g, w)
+    if ti.static(has.delay):
+        if stage == EULER_STAGE:
+            remember_vjp(m, g, w)
+        begin_late(m, g, w)
+    if stage == FINAL_STAGE:
+        for k in range(nv):
+            d.a_bar[w, k] = 0.0
+            d.mu[w, k] = 0.0
+    elif stage == EULER_STAGE:
+        advance_vjp(m, d, g, w, implicit)
+    else:
+        enter_stage_vjp(m, d, g, w, stage)
+
+
+@outline("mdg", "w", when="contact")
+@ti.func
+def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    contact_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="ball_limit")
+@ti.func
+def ball_limit_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    ball_limit_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w actuated", when="gravcomp")
+@ti.func
+def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
+    gravcomp_vjp(m, d, g, w, actuated)
+
+
+@outline("mdg", "w", when="fluid")
+@ti.func
+def fluid_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    fluid_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="equality")
+@ti.func
+def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    equality_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="tendon")
+@ti.func
+def tendon_block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    tendon_blocks_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="tendon_actfrc")
+@ti.func
+def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    sum_forces_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="muscle")
+@ti.func
+def muscle_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    muscles_vjp(m, d, g, w)
+
+
+@ti.func
+def law_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """What actuators and their velocity slopes have added to muscles and to the controls of delayed ones."""
+    muscle_adjoint(m, d, g, w)
+    late_controls_vjp(m, d, g, w)
+
+
+@outline("mdg", "w")
+@ti.func
+def actuation_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    tendon_sum_adjoint(m, d, g, w)
+    actuation_vjp(m, d, g, w)
+    law_adjoint(m, d, g, w)
+
+
+@outline("mdg", "w implicit", when="tendon")
+@ti.func
+def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of tendons, to whose lengths, velocities and rows all others have added."""
+    tendons_vjp(m, d, g, w, implicit)
+
+
+@outline("mdg", "w", when="fluid")
+@ti.func
+def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """What the fluid adds to D, whose adjoint is that of motions."""
+    fluid_slopes_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="implicit")
+@ti.func
+def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    bias_slopes_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit", when="arm")
+@ti.func
+def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of arms, to whose lengths, velocities and rows all others have added."""
+    if ti.static(has.wrench_sensor):  # which feels none of their forces: without T
+        motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    arms_vjp(m, d, g, w, implicit)
+
+
+@outline("mdg", "w", when="adhesion")
+@ti.func
+def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    adhesions_vjp(m, d, g, w)
+
+
+@outline("mdg", "w implicit")
+@ti.func
+def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+    """The adjoint of RNEA and kinematics, to which all others have added."""
+    rnea_vjp_own(m, d, g, w, implicit)
+    arm_adjoint(m, d, g, w, implicit)
+    adhesion_adjoint(m, d, g, w)
+    if ti.static(has.implicitfast):
+        if implicit and has_slopes(m):
+            resistance_adjoint(m, d, g, w)
+            if m.integrator == IMPLICIT:
+                bias_slope_adjoint(m, d, g, w)
+    rnea_vjp(m, d, g, w, implicit)
+    mocap_vjp(m, d, g, w)
+
+
+@outline("mdrgb", "w implicit stage row")
+@ti.func
+def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
+                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+    """What depends on the cotangent: the adjoint of an evaluation, of the sensors in output row `row` if it is not
+    negative, and of the integrator, at a state that is `relinearized`.
+
+    Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, mocap_bar, theta_bar, qfrc_bar, xfrc_bar.
+    """
+    nv = m.nv
+    advance_adjoint(m, d, g, w, implicit, stage)
+    for u in range(m.nu):
+        g.force_bar[w * m.nu + u] = 0.0
+    if row >= 0:
+        sensed_vjp(m, d, r, g, b, w, row)
+    acceleration_vjp(m, d, w, ti.cast(implicit and row < 0, ti.i32))
+    for i in range(nv):
+        d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
+    motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    fluid_adjoint(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
+    if row >= 0:
+        tested_wrenches(m, d, r, b, w, row)
+    if implicit:
+        motion(m, d, w, d.p_ang, d.p_lin, d.mu)
+        motion(m, d, w, d.q_ang, d.q_lin, d.ma)
+    if d.nblock[w] > 0:
+        contact_adjoint(m, d, g, w)
+        ball_limit_adjoint(m, d, g, w)
+        equality_adjoint(m, d, g, w)
+    tendon_block_adjoint(m, d, g, w)
+    rows_vjp(m, d, g, w)
+    applied_vjp(m, d, g, w)
+    if row >= 0:
+        ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
+    actuation_adjoint(m, d, g, w)
+    gravcomp_adjoint(m, d, g, w, 1)
+    if row >= 0:
+        joint_forces_asked(m, d, w)
+    passive_vjp(m, d, g, w)
+    gravcomp_adjoint(m, d, g, w, 0)
+    tendon_adjoint(m, d, g, w, implicit)
+    motion_adjoint(m, d, g, w, implicit)
+
+
+@ti.func
+def clear_bodies(m: ti.template(), g: ti.template(), w: ti.i32):
+    """Zero the bodies' adjoints that sensors and contact add to."""
+    zero = vec3(0.0, 0.0, 0.0)
+    for b in range(m.nbody):
+        h = bounded(w * m.nbody + b)
+        for x in ti.static((
+            g.l_ang, g.l_lin, g.acc_ang, g.acc_lin, g.u_ang, g.u_lin, g.vel_ang, g.vel_lin, g.pose_ang, g.pose_lin
+        )):
+            x[h] = zero

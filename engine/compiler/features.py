@@ -21,7 +21,19 @@ from engine.compiler.backend import settings
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
+from engine.model.constants import (
+    BALL,
+    BOX,
+    CYLINDER,
+    ELLIPSOID,
+    FREE,
+    HFIELD,
+    IMPLICIT,
+    IMPLICITFAST,
+    MESH,
+    PLANE,
+    RK4,
+)
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
@@ -66,6 +78,7 @@ FEATURES = {
     "mesh": "planes against meshes",
     "hull": "meshes against all but planes",
     "convex": "shapes between which a search finds the contact",
+    "hfield": "height fields, of whose prisms each is such a shape",
     "clipped": "those of them that may touch in several points",
     "body_leaf": "gradients by frames of bodies, where a simulator is asked for them",
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
@@ -147,6 +160,7 @@ def features_of(model):
         mesh=(planes & (types[1] == MESH)).any(),
         hull=(~planes & (types[1] == MESH)).any(),
         convex=convex.any(),
+        hfield=(types[0] == HFIELD).any(),
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,

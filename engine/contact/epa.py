@@ -12,10 +12,12 @@ The simplex that gjk.py ends with begins it. The order of faces and decisions an
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.gjk import POLYTOPE, ccd_support, copy_vertex
 from engine.math.index import bounded
 from engine.math.types import EPS, HUGE, MINVAL, real, vec3
+from engine.model.constants import HFIELD
 
 LATER, GONE = -1, -2
 EXACT = EPS < 1e-10  # real numbers of 64 bits
@@ -308,6 +310,10 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     best = -1
     upper = real(HUGE)
     k = 0
+    # MuJoCo does not number the corners of a prism: they all count as one
+    nameless = 0
+    if ti.static(has.hfield):
+        nameless = ti.cast(m.geom_type[m.pair_geom1[p]] == HFIELD, ti.i32)
     running = nfaces > 0
     while running and k < m.ccd_iterations:
         before = face
@@ -339,7 +345,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             break
         if d.ccd_discrete[w]:
             for i in range(nvert):
-                if d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
+                if nameless or d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
                     if d.ccd_index2[at + i] == d.ccd_index2[at + nvert]:
                         running = False
             if not running:

@@ -19,18 +19,21 @@ the forces are pos_bar - lambda at c1 and lambda at c2, the torques (H1 (pos_bar
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.bounds import boxes_apart
 from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending
 from engine.contact.frame import tangent_hint
 from engine.contact.gjk import gjk
+from engine.contact.prism import CORNERS
 from engine.contact.record import add_pose_bar, pair_poses
 from engine.contact.refine import refine
 from engine.contact.size_vjp import tell_pair
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
+from engine.math.index import bounded
 from engine.math.types import EPS, MINVAL, real, vec3
-from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, SPHERE
+from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, HFIELD, SPHERE
 
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
 
@@ -55,6 +58,9 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     type2 = m.geom_type[m.pair_geom2[p]]
     s1, r1 = core(type1, m.geom_size[m.pair_geom1[p]])
     s2, r2 = core(type2, m.geom_size[m.pair_geom2[p]])
+    if ti.static(has.hfield):
+        if type1 == HFIELD:
+            s1 = d.prism[bounded(w * m.nprism + CORNERS)]
     reach = r1 + r2 + ti.max(d.found_within[w], 0.0)
     round1 = type1 == ELLIPSOID or type1 == CYLINDER
     round2 = type2 == ELLIPSOID or type2 == CYLINDER
@@ -117,7 +123,11 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if d.ccd_found[w]:
         d.ccd_inflate1[w] = 0.0
         d.ccd_inflate2[w] = 0.0
-        refine(m, d, w, p)
+        plain = 0
+        if ti.static(has.hfield):
+            plain = ti.cast(corners and type1 == HFIELD and d.ccd_dist[w] < 0, ti.i32)
+        if not plain:
+            refine(m, d, w, p)
         if touching and not (d.ccd_fits[w] > 0 and ti.abs(d.ccd_dist[w] - inflated) < 2 * m.ccd_tolerance):
             d.ccd_found[w] = 0
         d.ccd_dist[w] = d.ccd_dist[w] - r1 - r2

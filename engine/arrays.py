@@ -165,6 +165,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
         "nprism": PRISM if "hfield" in features else 0,
+        "nnetted": 6 * nconmax if "hfield" in features else 0,
         "npoly": 6 * most_corners(model), "nccdside": 2 * convex,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,

@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly nprism noslip_iterations narm ndelay nmuscle "
+    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -318,6 +318,7 @@ WORK = (
     ),
     # of their features (contact/witness.py), what the adjoint alone reads
     Buffer("con_feature", "vec3", "nconmax", "con_axis1 con_axis2 con_gap"),
+    Buffer("con_corner", "vec3", "nnetted"),  # three corners of each shape (contact/corners.py)
     Buffer("con_rule_i", "int", "nconmax", "con_rule con_near con_face"),
     Buffer("con_rule_r", "real", "nconmax", "con_bend con_t con_tnear"),
     Buffer("con_equality", "vec3", "nconmax", "con_res con_jdotv"),  # of equalities

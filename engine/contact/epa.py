@@ -7,17 +7,16 @@
                 ccd_open, the faces that may still be nearest, or LATER: it is not among them, or GONE
     the rim     of the faces that a new vertex sees: ccd_rim, a face that stays, and ccd_rimedge, its edge
 
-The simplex that gjk.py ends with begins it. The order of faces and decisions and the tolerances are MuJoCo's.
+Of shapes with corners a vertex that is there already ends the search. Where ccd_discrete is 2 the first shape's corners
+count as one there (corners.py). The simplex that gjk.py ends with begins it. The order of faces and decisions and the tolerances are MuJoCo's.
 """
 
 import taichi as ti
 
-from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.gjk import POLYTOPE, ccd_support, copy_vertex
 from engine.math.index import bounded
 from engine.math.types import EPS, HUGE, MINVAL, real, vec3
-from engine.model.constants import HFIELD
 
 LATER, GONE = -1, -2
 EXACT = EPS < 1e-10  # real numbers of 64 bits
@@ -310,10 +309,6 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     best = -1
     upper = real(HUGE)
     k = 0
-    # MuJoCo does not number the corners of a prism: they all count as one
-    nameless = 0
-    if ti.static(has.hfield):
-        nameless = ti.cast(m.geom_type[m.pair_geom1[p]] == HFIELD, ti.i32)
     running = nfaces > 0
     while running and k < m.ccd_iterations:
         before = face
@@ -345,7 +340,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             break
         if d.ccd_discrete[w]:
             for i in range(nvert):
-                if nameless or d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
+                if d.ccd_discrete[w] > 1 or d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
                     if d.ccd_index2[at + i] == d.ccd_index2[at + nvert]:
                         running = False
             if not running:

@@ -9,12 +9,12 @@ is in the world's, where the search's adjoint holds as it does of any two shapes
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.prism import CORNERS, prism_centre, set_prism
+from engine.contact.corners import add_netted_contact
+from engine.contact.prism import prism_centre, set_prism
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.search import core, penetration
 from engine.contact.support import support
 from engine.contact.witness import GENERAL
-from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.pairs import MOST_OF_FIELD
@@ -84,7 +84,10 @@ def field_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     if d.ccd_found[w]:
                         found = found + 1
                         if d.ccd_dist[w] < d.felt_within[w]:
-                            add_field_contact(m, d, w, p, x1, q1, r2)
+                            if d.ccd_discrete[w] > 1:
+                                add_netted_contact(m, d, w, p, x1, q1)
+                            else:
+                                add_field_contact(m, d, w, p, x1, q1, r2)
             row = row + 1
 
 

@@ -1,6 +1,6 @@
 """Contacts of a height field with a convex shape, which are those of its prisms (prism.py), at most one of each.
 
-The cells under the box around the shape are gone through row by row, the search (search.py) is asked of each prism
+The cells under the box around the shape and its margin are gone through row by row, the search (search.py) is asked of each prism
 that is high enough, and the first MOST_OF_FIELD contacts are kept: MuJoCo's rule (its documentation, XML reference,
 "asset/hfield"). All of that is in the frame of the field, so a tie is decided as it is there; what is kept of a contact
 is in the world's, where the search's adjoint holds as it does of any two shapes.
@@ -57,11 +57,12 @@ def field_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     x = rotate_back(q1, x2 - x1)
     q = quat_mul(vec4(q1[0], -q1[1], -q1[2], -q1[3]), q2)
-    within = ti.max(d.found_within[w], 0.0)
     low, high = box_around(m, g, x, q)
-    apart = low[2] - within > m.hfield_size[field, 2] or high[2] + within < -m.hfield_size[field, 3]
+    low = low - ti.max(d.found_within[w], 0.0)
+    high = high + ti.max(d.found_within[w], 0.0)
+    apart = low[2] > m.hfield_size[field, 2] or high[2] < -m.hfield_size[field, 3]
     for k in ti.static(range(2)):
-        if low[k] - within > m.hfield_size[field, k] or high[k] + within < -m.hfield_size[field, k]:
+        if low[k] > m.hfield_size[field, k] or high[k] < -m.hfield_size[field, k]:
             apart = True
     if not apart:
         col, colend = cells(low[0], high[0], m.hfield_size[field, 0], m.hfield_ncol[field])
@@ -76,7 +77,7 @@ def field_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             while t < 2 * (colend - col) and found < MOST_OF_FIELD:
                 top = set_prism(m, d, w, field, row, col, t)
                 t = t + 1
-                if top >= low[2] - within:
+                if top >= low[2]:
                     d.ccd_pos1[w] = prism_centre(m, d, w)
                     d.ccd_near1[w] = -1
                     d.ccd_near2[w] = -1

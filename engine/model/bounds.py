@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import constants as c
-from .pairs import CLOSED, MOST_OF_FIELD
+from .pairs import CLOSED, MOST_OF_FIELD, contact_parameters
 
 
 def searched(m):
@@ -38,10 +38,12 @@ def geom_boxes(m):
 
 def field_contacts(m):
     """The most contacts of each candidate pair with a height field, (npair,): its prisms under a ball around the other
-    geom, and no more than MuJoCo keeps. 0 for other pairs."""
+    geom and its margin, and no more than MuJoCo keeps. 0 for other pairs."""
     most = np.zeros(m.npair, int)
+    values = contact_parameters(m)
+    around = m.geom_rbound[m.pair_geom2] + np.maximum(values["margin"] + values["gap"], 0.0)
     for k in np.flatnonzero(m.geom_type[m.pair_geom1] == c.HFIELD):
-        field, wide = m.geom_dataid[m.pair_geom1[k]], 2 * m.geom_rbound[m.pair_geom2[k]]
+        field, wide = m.geom_dataid[m.pair_geom1[k]], 2 * around[k]
         points = np.array([m.hfield_ncol[field], m.hfield_nrow[field]])
         cells = np.minimum(wide * (points - 1) / (2 * m.hfield_size[field, :2]) + 2, points - 1).astype(int)
         most[k] = min(2 * cells.prod(), MOST_OF_FIELD)

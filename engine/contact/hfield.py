@@ -29,7 +29,7 @@ def box_around(m: ti.template(), g: ti.i32, x: vec3, q: vec4):
         k = i >> 1
         side = 1 - 2 * (i & 1)
         axis = side * vec3(ti.cast(k == 0, real), ti.cast(k == 1, real), ti.cast(k == 2, real))
-        point, _ = support(m, g, x, q, m.geom_size[g], axis, -1)
+        point, _ = support(m, g, x, q, m.geom_size[g], axis, -1, 0.0)
         for j in ti.static(range(3)):
             if j == k:
                 if side > 0:

@@ -12,7 +12,7 @@ In `prism` of the world are the corners below, 0 to 2, the same above, 3 to 5, a
 import taichi as ti
 
 from engine.math.index import bounded
-from engine.math.types import vec3
+from engine.math.types import real, vec3
 
 CORNERS = 6
 
@@ -49,17 +49,19 @@ def prism_centre(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def prism_support(m: ti.template(), d: ti.template(), w: ti.i32, dir: vec3):
-    """The corner that lies farthest along dir, in the field's frame, and its number; the first of equals."""
+def prism_support(m: ti.template(), d: ti.template(), w: ti.i32, dir: vec3, tie: real):
+    """The corner that lies farthest along dir, in the field's frame, and its number; the first of those that are
+    equally far. tie: by how much they may differ, a share of the prism's size."""
     at = bounded(w * m.nprism)
+    slack = tie * d.prism[at + CORNERS].sum()
     first = 3
-    if dir[2] < 0:
+    if dir[2] < -tie:
         first = 0
     best = first
     most = dir.dot(d.prism[at + first])
     for i in range(first + 1, first + 3):
         x = dir.dot(d.prism[at + i])
-        if x > most:
+        if x > most + slack:
             most = x
             best = i
     return d.prism[at + best], best

@@ -328,8 +328,10 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.convex
+    import engine.contact.corners
     import engine.contact.epa
     import engine.contact.gjk
+    import engine.contact.hfield
     import engine.contact.mesh
     import engine.contact.multicontact
     import engine.contact.refine

@@ -106,6 +106,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
+    "field_range": "rangefinders beside height fields",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
@@ -128,7 +129,8 @@ def features_of(model):
     contact = model.npair > 0
     convex = searched(model)
     equality = len(ties(model)) > 0
-    return features_of_sensors(model) | _named(
+    sensed = features_of_sensors(model)
+    return sensed | _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
         implicit=model.opt.integrator == IMPLICIT,
@@ -161,6 +163,7 @@ def features_of(model):
         hull=(~planes & (types[1] == MESH)).any(),
         convex=convex.any(),
         hfield=(types[0] == HFIELD).any(),
+        field_range="range_sensor" in sensed and (model.geom_type == HFIELD).any(),
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,

@@ -1,8 +1,10 @@
 """A contact of a box or a mesh with a prism of a height field: on a face of the search's polytope, as it was left.
 
-MuJoCo does not tell a prism's corners from each other, so it takes a new vertex of the polytope (epa.py) for one that it
-has seen as soon as the other shape's corner is the same, and ends there. The depth is then that of a face within the
-difference of the shapes: less than the true one, as a rule, and along no direction that two features would give.
+MuJoCo does not tell a prism's corners from each other, so it takes a new vertex of the polytope (epa.py) for one that
+it has seen as soon as the other shape's corner is the same, and ends there. The depth is then that of a face within the
+difference of the shapes: less than the true one, as a rule, and along no direction that two features would give. Such a
+face often lies along an edge of a shape, whose ends are then equally far along its normal: in MuJoCo rounding decides
+which of them is met, here it is the first (TIE in gjk.py), so that contacts have a derivative.
 
 Of the face's vertices w_i = a_i - b_i, i = 1 to 3, a_i is a corner of the prism and b_i one of the other shape. With f
 the point of their plane that is nearest to the origin, l_i its shares of the vertices and g_i the slopes of these

@@ -7,8 +7,9 @@
                 ccd_open, the faces that may still be nearest, or LATER: it is not among them, or GONE
     the rim     of the faces that a new vertex sees: ccd_rim, a face that stays, and ccd_rimedge, its edge
 
-Of shapes with corners a vertex that is there already ends the search. Where ccd_discrete is 2 the first shape's corners
-count as one there (corners.py). The simplex that gjk.py ends with begins it. The order of faces and decisions and the tolerances are MuJoCo's.
+Of shapes with corners a vertex that is there already ends the search; where ccd_discrete is 2, the first shape's count
+as one there (corners.py). The simplex that gjk.py ends with begins it. The order of faces and decisions and the
+tolerances are MuJoCo's.
 """
 
 import taichi as ti

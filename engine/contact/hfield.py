@@ -1,9 +1,9 @@
 """Contacts of a height field with a convex shape, which are those of its prisms (prism.py), at most one of each.
 
-The cells under the box around the shape and its margin are gone through row by row, the search (search.py) is asked of each prism
-that is high enough, and the first MOST_OF_FIELD contacts are kept: MuJoCo's rule (its documentation, XML reference,
-"asset/hfield"). All of that is in the frame of the field, so a tie is decided as it is there; what is kept of a contact
-is in the world's, where the search's adjoint holds as it does of any two shapes.
+The cells under the box around the shape and its margin are gone through row by row, the search (search.py) is asked of
+each prism that is high enough, and the first MOST_OF_FIELD contacts are kept: MuJoCo's rule (its documentation, XML
+reference, "asset/hfield"). All of that is in the frame of the field, so a tie is decided as it is there; what is kept
+of a contact is in the world's, where the search's adjoint holds as it does of any two shapes.
 """
 
 import taichi as ti

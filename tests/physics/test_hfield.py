@@ -100,3 +100,47 @@ def test_room_for_all_contacts(simulators):
             mujoco.mj_fwdPosition(mj, data)
             most = max(most, data.ncon)
         assert 0 < most <= pair_contacts(sim.model)[0] <= MOST_OF_FIELD
+
+
+def looking(seed=0):
+    """Sites that look at a tilted field from all around and from within."""
+    rng, sites, sensors = np.random.default_rng(seed), "", ""
+    for k in range(60):
+        z = rng.normal(size=3)
+        place = rng.uniform([-0.6, -0.7, -0.25], [0.6, 0.7, 0.3])
+        sites += f'<site name="s{k}" pos="{" ".join(map(str, place))}" zaxis="{" ".join(map(str, z))}"/>'
+        sensors += f'<rangefinder site="s{k}"/>'
+    field = f'<body name="field"><freejoint/><geom {zoo.SHAPES["hfield"]} mass="1" contype="0"/></body>'
+    head = f'<body name="head"><freejoint/>{sites}<geom size=".02" mass=".3" rgba="0 0 0 0" contype="0"/></body>'
+    return zoo.model(field + head, f"<sensor>{sensors}</sensor>", default=zoo.HILLS)
+
+
+def test_rays(simulators):
+    mj, sim = simulators(looking())
+    data, met = mujoco.MjData(mj), set()
+    for seed in range(20):
+        qpos, qvel, _, _ = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+        data.qpos[:], data.qvel[:] = qpos, qvel
+        mujoco.mj_forward(mj, data)
+        sim.reset(qpos, qvel)
+        sim.forward()
+        assert np.abs(sim.data.sensordata[0] - data.sensordata).max() < 1e-9
+        met |= {bool(x) for x in data.sensordata > 0}
+    assert met == {True, False}
+
+
+def test_rays_along_lines_of_the_grid(simulators):
+    """Straight down on corners and edges: no ray goes through between two triangles."""
+    grid = [(0.4 / 3 * i - 0.4, 0.125 * k - 0.5) for i in range(1, 6) for k in range(1, 8)]
+    sites = "".join(f'<site name="s{n}" pos="{x} {y} 1" zaxis="0 0 -1"/>' for n, (x, y) in enumerate(grid))
+    sensors = "".join(f'<rangefinder site="s{n}"/>' for n in range(len(grid)))
+    body = f'<geom {zoo.SHAPES["hfield"]}/><body>{sites}<joint axis="0 0 1"/><geom size=".01" contype="0"/></body>'
+    mj, sim = simulators(zoo.model(body, f"<sensor>{sensors}</sensor>", default=zoo.HILLS))
+    data = mujoco.MjData(mj)
+    mujoco.mj_forward(mj, data)
+    sim.forward()
+    heights = 1 - sim.data.sensordata[0]
+    assert (heights >= 0).all() and (heights <= 0.12 + 1e-9).all()
+    there = data.sensordata >= 0
+    assert there.sum() > 20
+    assert np.abs(sim.data.sensordata[0] - data.sensordata)[there].max() < 1e-9

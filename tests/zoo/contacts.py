@@ -15,8 +15,8 @@ SHAPES = {
 # a hull with a face of seven corners and one of four
 ROCK = """<asset><mesh name="rock" vertex=".2 0 -.1 .12 .14 -.1 -.03 .17 -.1 -.15 .1 -.1 -.18 -.02 -.1 -.1 -.15 -.1
 .1 -.13 -.1 .1 .02 .12 .02 .1 .12 -.08 .03 .12 0 -.08 .12"/></asset>"""
-HILLS = """<asset><hfield name="hills" nrow="5" ncol="4" size=".4 .5 .12 .1" elevation=".3 .1 .4 .9 .2 .6 0 .3 .8 .5 .7 .2
-.1 1 .3 .6 .4 .2 .9 .5"/></asset>"""
+HILLS = """<asset><hfield name="hills" nrow="5" ncol="4" size=".4 .5 .12 .1" elevation="
+.3 .1 .4 .9 .2 .6 0 .3 .8 .5 .7 .2 .1 1 .3 .6 .4 .2 .9 .5"/></asset>"""
 PAIRS = (
     ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
     ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),

@@ -20,13 +20,13 @@ from .tendon import Tendon
 
 OPTION, KEY = OptionKind(), Key()
 KINDS = (
-    OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), HField(), Site(), Tendon(), Equality(), Actuator(), Sensor(),
-    PairKind(), KEY,
+    OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), HField(), Site(), Tendon(), Equality(), Actuator(),
+    Sensor(), PairKind(), KEY,
 )  # fmt: skip
 
 
 class Methods(
-    Body.Methods, Joint.Methods, Tendon.Methods, Geom.Methods, HField.Methods, Site.Methods, Equality.Methods, Actuator.Methods,
-    Sensor.Methods, PairKind.Methods, Key.Methods,
+    Body.Methods, Joint.Methods, Tendon.Methods, Geom.Methods, HField.Methods, Site.Methods, Equality.Methods,
+    Actuator.Methods, Sensor.Methods, PairKind.Methods, Key.Methods,
 ):  # fmt: skip
     """The methods of a builder that add an element; they return its name."""

@@ -147,8 +147,9 @@ class Geom(Kind):
         mixed = (m.geom_condim, m.geom_priority, m.geom_solmix, m.geom_solref, m.geom_solimp)
         told = np.column_stack(mixed)
         alike = np.unique(told, axis=0, return_inverse=True)[1].reshape(m.ngeom)  # contacts of these mix nothing
+        seen = (m.geom_rgba[:, 3] > 0) & ((m.geom_type != c.HFIELD) | (m.geom_dataid >= 0))
         return {
-            "geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0, "geom_center": centre, "geom_half": half,
+            "geom_collides": collides, "geom_seen": seen, "geom_center": centre, "geom_half": half,
             "geom_alike": alike, "surface_lin": m.geom_surfacevel[:, :3], "surface_ang": m.geom_surfacevel[:, 3:],
         }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Height fields: elevations on a grid, of which a geom makes ground. Elevations are constants: no gradient is by them."""
+"""Height fields: elevations on a grid, of which a geom makes ground. No gradient is by them: they are constants."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ def surface(m, k):
     top = np.stack([*np.meshgrid(x, y), z], axis=-1).reshape(-1, 3)
     at = np.arange(nrow * ncol).reshape(nrow, ncol)
     a, b, c_, d = at[:-1, :-1], at[:-1, 1:], at[1:, :-1], at[1:, 1:]
-    faces = [np.stack([a, b, c_], axis=-1), np.stack([c_, b, d], axis=-1)]
+    faces = [np.stack([a, b, d], axis=-1), np.stack([a, d, c_], axis=-1)]
     rim = np.concatenate([at[0], at[1:, -1], at[-1, -2::-1], at[-2:0:-1, 0]])
     low = top[rim] * [1.0, 1.0, 0.0] - [0.0, 0.0, m.hfield_size[k, 3]]
     below = len(top) + np.arange(len(rim))

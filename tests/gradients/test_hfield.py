@@ -13,9 +13,10 @@ from tests.quick import some
 CASES = [(kinds, attributes) for kinds in zoo.FIELDS for attributes in ("", 'margin=".02"')]
 
 
-@pytest.mark.parametrize(("kinds", "attributes"), some(CASES, 3))
-def test_contacts(simulators, kinds, attributes):
+@pytest.mark.parametrize("case", some(CASES, 3), ids=str)
+def test_contacts(simulators, case):
     """A field on a body of its own, so that both sides move; with frames and sizes of geoms and contact parameters."""
+    kinds, attributes = case
     mj, sim = simulators(zoo.touching(*kinds, attributes))
     for seed, steps in ((0, 1), (1, 3)):
         state = zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(seed))

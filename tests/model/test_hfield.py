@@ -9,6 +9,7 @@ import pytest
 
 import engine
 from engine.arrays import pair_contacts
+from engine.commands.contents import contents, lines
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.elements.hfield import elevations, surface
 from engine.model.pairs import MOST_OF_FIELD
@@ -145,3 +146,29 @@ def test_room_for_contacts():
         field = text_of() if n == 4 else text_of(fine).replace('nrow="4" ncol="3"', 'nrow="50" ncol="60"')
         m = load(scene(field).replace("size='.1'", f"size='{radius}'"))
         assert pair_contacts(m).tolist() == [wanted]
+
+
+def test_the_surface_that_is_drawn():
+    """Triangles as MuJoCo's rays meet them, closed by sides and a bottom."""
+    xml = scene(text_of(), 'pos=".3 -.2 .1"')
+    m, mj = load(xml), mujoco.MjModel.from_xml_string(xml)
+    data = mujoco.MjData(mj)
+    mujoco.mj_forward(mj, data)
+    vert, face = surface(m, 0)
+    edges = np.sort(np.concatenate([face[:, [0, 1]], face[:, [1, 2]], face[:, [2, 0]]]), axis=1)
+    bottom = len(vert) - 2 * (4 + 3 - 2)  # whose triangles leave out corners along the sides
+    inner = (edges < bottom).all(axis=1)
+    assert (np.unique(edges[inner], axis=0, return_counts=True)[1] == 2).all()
+    up = face[: 2 * 3 * 2]
+    assert (np.cross(vert[up[:, 1]] - vert[up[:, 0]], vert[up[:, 2]] - vert[up[:, 0]])[:, 2] > 0).all()
+    for triangle in up:
+        at = vert[triangle].T @ [0.2, 0.3, 0.5] + m.geom_pos[0]
+        above = np.array([at[0], at[1], 3.0])
+        found = mujoco.mj_ray(mj, data, above, np.array([0, 0, -1.0]), None, True, 1, np.zeros(1, np.int32))
+        assert 3.0 - found == pytest.approx(at[2], abs=1e-7)
+
+
+def test_what_info_says():
+    found = contents(load(scene(text_of())))["hfields"]
+    assert list(lines({"hfields": found})) == ["hfields: 1", "  hills, 4 x 3 points, 4 x 3 m, 0.5 m high"]
+    assert "1 height fields" in str(load(scene(text_of()), report=True))

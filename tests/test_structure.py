@@ -329,8 +329,10 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.box_contacts
     import engine.contact.collide
     import engine.contact.convex
+    import engine.contact.corners
     import engine.contact.epa
     import engine.contact.gjk
+    import engine.contact.hfield
     import engine.contact.mesh
     import engine.contact.multicontact
     import engine.contact.refine
@@ -354,6 +356,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
     modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
+    modules += vars(engine.contact.hfield), vars(engine.contact.corners)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 

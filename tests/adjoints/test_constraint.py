@@ -422,3 +422,20 @@ def test_frictionless_dofs(probes):
     case.direction = lambda name: np.abs(case.rng.normal(size=2))
     case.compare(forward, {"dof_frictionloss": bar}, side=1)
     assert np.abs(bar).min() > 0.1
+
+
+@pytest.mark.parametrize("attributes", ("", 'margin=".02"'), ids=("", "margin"))
+@pytest.mark.parametrize("kinds", zoo.FIELDS, ids="-".join)
+def test_height_fields(probes, kinds, attributes):
+    """Contacts with prisms, also of a field that moves; those of boxes and meshes as the search leaves them."""
+    mj, probe = probes(zoo.touching(*kinds, attributes))
+    data, compared, netted = mujoco.MjData(mj), 0, 0
+    for seed in range(4):
+        state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
+        if steady(probe, state):
+            ncon, _ = constraint(probe, state, names=NAMES + LEAVES if seed < 2 else NAMES)
+            assert ncon
+            compared += 1
+            netted += int((probe.column("con_kind1")[:ncon] >= witness.NETTED).any())
+    assert compared >= 3
+    assert (netted > 0) == (kinds[1] in ("box", "mesh") and not attributes)

@@ -87,12 +87,12 @@ CONTACT_LEAVES = (
     Parameter("geom_solref", 2, "s, 1", LEAST, "reference of contacts"),
     Parameter("geom_solimp", 5, "", SCALED, "impedance of contacts"),
     Parameter("geom_margin", 1, "m", SCALED, "distance at which a contact is felt"),
-    Parameter("geom_gap", 1, "m", SCALED, "distance beyond it at which a contact is found: decides only, slope zero"),
+    Parameter("geom_gap", 1, "m", SCALED, "distance beyond it at which a contact is found"),
     Parameter("pair_solref", 2, "s, 1", SCALED, "reference of the normal direction of explicit pairs"),
     Parameter("pair_solreffriction", 2, "s, 1", SCALED, "of their tangential directions; zeros: the same"),
     Parameter("pair_solimp", 5, "", SCALED, "impedance of explicit pairs"),
     Parameter("pair_margin", 1, "m", SCALED, "distance at which their contact is felt"),
-    Parameter("pair_gap", 1, "m", SCALED, "distance beyond it at which it is found: decides only, slope zero"),
+    Parameter("pair_gap", 1, "m", SCALED, "distance beyond it at which it is found"),
 )
 LIMIT_LEAVES = (
     Parameter("jnt_range", 2, "m or rad", SCALED, "lower and upper end of a joint; of a ball the largest angle"),

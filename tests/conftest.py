@@ -8,10 +8,8 @@ import mujoco
 import pytest
 
 import engine
-from engine.leaves import refused
 from engine.model import load
-from engine.model.sensors import ROWS
-from engine.schema import LEAF_NAMES
+from tests.asked import leaves_of
 
 # What a shell starts in the background, or nohup, ignores Ctrl-C, and so would what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -45,13 +43,6 @@ def pytest_xdist_make_scheduler(config, log):
             return next((group[0] for group in TOGETHER if nodeid.startswith(group)), super()._split_scope(nodeid))
 
     return ByKernel(config, log)
-
-
-def leaves_of(model):
-    """What a simulator can be asked for beyond the parameters that all have, where they decide something."""
-    met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
-    there = {"body": True, "jnt": model.jnt_limited.any()}
-    return [n for n in LEAF_NAMES if n not in refused(model) and there.get(n.partition("_")[0], met)]
 
 
 @pytest.fixture(scope="session")

@@ -68,9 +68,10 @@ def value(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti.i32):
 
 @ti.func
 def polynomial(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
-    """p, p' and p'' of constraint e, zero beyond the constant where there is no second joint."""
+    """p, p' and p'' of constraint e, zero beyond the constant where there is no second joint or tendon. (One that
+    no dof moves has a length all the same, which a mocap body may change.)"""
     u = real(0.0)
-    if m.eq_last2[e] >= 0:
+    if m.eq_qposadr2[e] >= 0:
         u = value(m, d, w, e, m.eq_qposadr2[e]) - m.eq_ref2[e]
     p = real(0.0)
     slope = real(0.0)
@@ -92,10 +93,7 @@ def follow(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
         d.con_jdotv[c] = vec3(0.0, 0.0, 0.0)
         if ti.static(has.tendon):
             if m.eq_kind[e] == EQ_TENDON:
-                second = m.eq_qposadr2[e]
-                if m.eq_last2[e] < 0:
-                    second = -1
-                on_tendons(m, d, c, m.eq_qposadr1[e], 1.0, second, -slope)
+                on_tendons(m, d, c, m.eq_qposadr1[e], 1.0, m.eq_qposadr2[e], -slope)
 
 
 @ti.func

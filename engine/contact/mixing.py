@@ -30,8 +30,7 @@ def margin_of(m: ti.template(), p: ti.i32):
 
 @ti.func
 def margin_of_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, bar: real):
-    """Adds the adjoint of the same to that of the geoms' margins, or of the pair's own. A gap has none: it decides
-    which contacts are found, and nothing else."""
+    """Adds the adjoint of the same to that of the geoms' margins, or of the pair's own."""
     o = -1
     if ti.static(has.own_pair):
         o = m.pair_own[p]
@@ -41,6 +40,21 @@ def margin_of_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, bar:
         for side in range(2):
             i = m.pair_geom2[p] if side else m.pair_geom1[p]
             g.geom_margin[w, i] = g.geom_margin[w, i] + bar
+
+
+@ti.func
+def found_within_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, bar: real):
+    """The same of margin and gap together, on which nothing but the place of a capsule's side depends."""
+    margin_of_vjp(m, g, w, p, bar)
+    o = -1
+    if ti.static(has.own_pair):
+        o = m.pair_own[p]
+        if o >= 0 and m.at_pair_gap >= 0:
+            g.pair_gap[w, o] = g.pair_gap[w, o] + bar
+    if o < 0 and m.at_geom_gap >= 0:
+        for side in range(2):
+            i = m.pair_geom2[p] if side else m.pair_geom1[p]
+            g.geom_gap[w, i] = g.geom_gap[w, i] + bar
 
 
 @ti.func

@@ -19,10 +19,11 @@ the line along N through a corner of ref passes through inc's face (CORNER). Its
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.faces import corner_vertex, edge_end, face_at, faces_at, outward, place, sides, touches
 from engine.contact.frame import contact_frame_vjp
-from engine.contact.mixing import set_margins
+from engine.contact.mixing import found_within_vjp, set_margins
 from engine.contact.polygon import (
     CLIPPED,
     INC,
@@ -36,7 +37,7 @@ from engine.contact.polygon import (
 )  # fmt: skip
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.search import features_vjp, look
-from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_line
+from engine.contact.size_vjp import FRAME_ALONE, radius_bars, tell_geom, tell_line
 from engine.contact.witness import CORNER, CROSS, FACE, POINT, RULED, TILTED, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
@@ -455,7 +456,12 @@ def ruled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c
         dir_bar = m.geom_size[gi][0] / norm * u.dot(force) * u
     add_pose_bar(m, d, g, w, b, x, zero, dir_bar.cross(dir))
     tell_geom(m, d, g, w, gi, x, zero, dir_bar.cross(dir), FRAME_ALONE, 0.0)
-    # an inflated capsule's line is farther out than its size says
+    # an inflated capsule's line is farther out than its size says, by half of margin and gap
+    if ti.static(has.contact_leaf):
+        if m.geom_type[gi] == CAPSULE and d.found_within[w] > 0:
+            r1_bar, r2_bar = radius_bars(n, dist_bar, p_bar)
+            e = dir - z.dot(dir) * z
+            found_within_vjp(m, g, w, p, 0.5 * (e.dot(force) - (r2_bar if kind1 == FACE else r1_bar)))
     radius = m.geom_size[gi][0]
     tell_line(m, g, w, gi, rotate_back(q, at - x), rotate_back(q, force), radius / (radius - r1 - r2))
     d.bar_dist[w] = 0.0

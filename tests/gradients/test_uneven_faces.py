@@ -5,11 +5,19 @@ import mujoco
 import numpy as np
 import pytest
 
+import engine
 from engine.contact.witness import CORNER, TILTED
 from engine.schema import PLACES
 from tests.gradients.differences import Rollout
 
 SIDES = 8
+
+
+def asked(xml, leaves):
+    mj = mujoco.MjModel.from_xml_string(xml)
+    model = engine.load(mj)
+    model.opt.tolerance, model.opt.iterations = 1e-14, 100
+    return mj, engine.Simulator(model, leaves=leaves)
 
 
 def prism(rng, radius):
@@ -53,3 +61,17 @@ def test_corners(simulators, seed):
     rollout = Rollout(sim, mj, (qpos, qvel, np.zeros(0), np.zeros(0)), 1)
     errors = rollout.errors(["qpos0", "qvel0", "body_mass"])
     assert max(errors.values()) < 1e-6, errors
+
+
+def test_a_capsule_along_a_face_within_its_margin():
+    """MuJoCo places the side of such a capsule by half of margin and gap, which have a gradient by it, too."""
+    box = " ".join(f"{x} {y} {z}" for x in (-0.5, 0.5) for y in (-0.4, 0.4) for z in (-0.1, 0))
+    xml = f"""<mujoco><asset><mesh name="plate" vertex="{box}"/></asset><worldbody>
+      <geom type="mesh" mesh="plate" margin=".01"/><body pos="0 0 .063"><freejoint/>
+      <geom type="capsule" size=".05 .15" euler="3 87 20" margin=".04" gap=".01"/></body></worldbody></mujoco>"""
+    mj, sim = asked(xml, ("geom_margin", "geom_gap", "geom_size"))
+    rollout = Rollout(sim, mj, (mj.qpos0, 0.1 * np.random.default_rng(0).normal(size=6), *np.zeros((2, 0))), 2)
+    errors = rollout.errors(["geom_margin", "geom_gap", "geom_size"], leaves=True)
+    assert len(errors) == 3 and max(errors.values()) < 1e-6, (errors, rollout.known)
+    grads = rollout.gradients().model
+    assert np.abs(grads["geom_gap"]).min() > 2e-4

@@ -13,7 +13,10 @@ import engine
 from engine import DivergenceError
 from engine.errors import ContactOverflowError
 from engine.model import ModelError, UnsupportedError
+from engine.model import constants as c
+from engine.model.delays import samples
 from engine.model.opening import opened
+from engine.model.servos import rows_of
 from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import SMOOTH, poison, set_reference
@@ -94,6 +97,7 @@ def compared(text, theirs, model, seed):
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     for name in SIZES:  # of cameras that are sensed, sites are made; equalities that are switched off are left out
         ours, other = getattr(model, name), getattr(mj, name)
+        other += samples(model).sum() if name == "na" else 0
         same = {"nsite": ours >= other, "neq": ours <= other}.get(name, ours == other)
         if not same:
             wrong(f"{name} {ours}, MuJoCo {other}")
@@ -154,7 +158,7 @@ def forward(mj, sim, data):
     fit = well(data.qacc) and all(well(x) for x in quantities(mj, data)[0].values())
     if np.abs(data.qpos).max() > FAR:
         tie("a coordinate beyond what sines of angles are good for")
-    copied(sim, data)
+    copied(mj, sim, data)
     poison(sim)
     try:
         sim.forward()
@@ -166,29 +170,41 @@ def forward(mj, sim, data):
         return  # MuJoCo's numbers are no reference
     theirs, scales = quantities(mj, data)
     ours = {name: (np.array(v) if name != "xquat" else aligned(v, theirs[name])) for name, v in of_sim(mj, sim)}
-    found = errors(ours, theirs, scales)
-    check(mj, data, ours, {k: x for k, x in found.items() if k not in CONSTRAINED and "sensed" not in k}, BAR, "")
+    found, held = errors(ours, theirs, scales), CONSTRAINED
+    if (mj.actuator_trntype == c.TRN_BODY).any():  # which pulls along the normals of contacts
+        held += ("actuator_force", "qfrc_actuator", "qfrc_smooth")
+    check(mj, data, ours, {k: x for k, x in found.items() if k not in held and "sensed" not in k}, BAR, "")
     check(mj, data, ours, {k: x for k, x in found.items() if "sensed" in k}, FORCE, "")
     kind, ties = same_contacts(mj, sim, data)
     if kind:
         with_contacts(mj, data, sim)
     theirs, scales = quantities(mj, data)
-    late = {name: error for name, error in errors(ours, theirs, scales).items() if name in CONSTRAINED}
+    late = {name: error for name, error in errors(ours, theirs, scales).items() if name in held}
     if max(late.values()) > FORCE and solved_better(mj, data, ours["qacc"]):
         theirs, scales = quantities(mj, data)
-        late = {name: error for name, error in errors(ours, theirs, scales).items() if name in CONSTRAINED}
+        late = {name: error for name, error in errors(ours, theirs, scales).items() if name in held}
     check(mj, data, ours, late, FORCE, f" with contacts of {kind}" if kind else "")
     if ties:
         tie(ties[0])
 
 
-def copied(sim, data):
+def copied(mj, sim, data):
     """The state of MjData."""
     sim.reset(data.qpos, data.qvel)
     for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
         if name != "eq_active" or sim.model.neq == len(data.eq_active):  # those that are switched off are left out
-            getattr(sim.data, name)[0] = getattr(data, name)
+            getattr(sim.data, name)[0] = state_of(mj, data) if name == "act" else getattr(data, name)
     sim.data.time[0] = data.time
+
+
+def state_of(mj, data):
+    """act of MjData, with the controls of the past that delayed actuators have, the oldest one first."""
+    past = []
+    for a in np.flatnonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay > 0)):
+        n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
+        newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][:n]
+        past.append(np.roll(values, -newest - 1))
+    return np.concatenate([data.act, *past])
 
 
 CONSTRAINED = ("qacc", "qfrc_constraint", "sensordata")
@@ -205,7 +221,10 @@ def diverged(mj, data, fit, error):
 def of_sim(mj, sim):
     d = sim.data
     for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint"):
-        yield name, getattr(d, name)[0]
+        value = getattr(d, name)[0]
+        if name == "actuator_force" and sim.model.nu != mj.nactuator:  # each control of a pid has a force of its own
+            value = np.bincount(rows_of(mj), value, mj.nactuator)
+        yield name, value[: mj.na] if name == "act_dot" else value
     yield from sensed(mj, d.sensordata[0]).items()
     yield "mass_matrix", d.mass_matrix()
     if sim.model.ntendon == mj.ntendon:
@@ -295,6 +314,7 @@ def along(mj, sim, rng):
     data = mujoco.MjData(mj)
     if mj.nkey:
         mujoco.mj_resetDataKeyframe(mj, data, 0)
+        data.time = 0.0  # that of the controls of the past
     else:
         data.qpos[:], data.qvel[:] = zoo.random_state(mujoco, mj, rng, 0.1, 0.5)[:2]
     before = mujoco.MjData(mj)
@@ -305,7 +325,7 @@ def along(mj, sim, rng):
             return
         data.qacc_warmstart[:] = data.qacc
         mujoco.mj_copyData(before, mj, data)
-        copied(sim, data)
+        copied(mj, sim, data)
         sim.data.qacc_warmstart[0] = data.qacc_warmstart
         mujoco.mj_step(mj, data)
         fit = well(data.qpos) and well(data.qvel) and not data.warning.number[BAD].any()
@@ -365,8 +385,8 @@ def apart(mj, sim, before, data):
     """How far our state is from MuJoCo's after a step."""
     scale = reach(before, data)
     found = np.abs(sim.data.qvel[0] - data.qvel).max() / scale
-    if mj.na:
-        found = max(found, np.abs(sim.data.act[0] - data.act).max() / max(np.abs(data.act).max(), 1e-6))
+    act = state_of(mj, data)
+    found = max(found, np.abs(sim.data.act[0] - act).max(initial=0) / max(np.abs(act).max(initial=0), 1e-6))
     turn = np.zeros(mj.nv)
     mujoco.mj_differentiatePos(mj, turn, 1.0, data.qpos, np.array(sim.data.qpos[0]))
     return max(found, np.abs(turn).max() / max(scale * mj.opt.timestep, 1e-3))

@@ -65,6 +65,7 @@ def beside(mj, data, rng, size, held=False):
 def go_on(mj, data):
     """MuJoCo's forward pass from the contacts that are there."""
     mujoco.mj_makeConstraint(mj, data)
+    mujoco.mj_transmission(mj, data)  # adhesion is along the contacts
     mujoco.mj_island(mj, data)
     mujoco.mj_projectConstraint(mj, data)
     mujoco.mj_sensorPos(mj, data)

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.model.sensors import CONTACT_FIELDS
 from tests.physics.random_robots import Robot
+from tests.random_files.drives import driven
 
 SHAPES = ("sphere", "capsule", "box", "cylinder", "ellipsoid", "mesh")
 FLAGS = ("multiccd", "warmstart", "island", "midphase", "autoreset", "gravity", "contact", "equality", "constraint",
@@ -57,6 +58,7 @@ class AnyRobot(Robot):
         self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
         drives = self.arms()
         self.xml = self.with_more(self.xml.replace("</mujoco>", drives + "</mujoco>"))
+        self.xml = driven(self, np.random.default_rng((seed, 9)))
 
     # ------------------------------------------------------------------------------------------------- small things
 

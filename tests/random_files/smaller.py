@@ -16,14 +16,20 @@ def fault(verdict):
 
 def small(text, verdict):
     """XML text, or None where the text is not XML."""
+    wanted = fault(verdict)
+    return while_it_stays(text, lambda less: fault(judged(less)) == wanted)
+
+
+def while_it_stays(text, there, seconds=SECONDS):
+    """The same for any fault: there(XML text) -> whether it is there."""
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError:
         return None
-    wanted, until = fault(verdict), time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
 
     def stays():
-        return fault(judged(ElementTree.tostring(root, encoding="unicode"))) == wanted
+        return there(ElementTree.tostring(root, encoding="unicode"))
 
     if not stays():
         return None
@@ -42,7 +48,7 @@ def small(text, verdict):
                     parent.insert(at, child)
     for element in list(root.iter()):
         for name in list(element.attrib):
-            if time.monotonic() > until + SECONDS / 2:
+            if time.monotonic() > until + seconds / 2:
                 break
             value = element.attrib.pop(name)
             if not stays():

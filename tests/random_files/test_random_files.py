@@ -8,12 +8,14 @@ import pytest
 import engine
 from engine.model import constants as c
 from engine.model.pairs import SUPPORTED
+from tests.gradients.differences import Rollout
+from tests.gradients.test_smooth import assert_gradients
 from tests.physics.reference import BEFORE_4
-from tests.random_files import judge
+from tests.random_files import gradients, judge
 from tests.random_files.robots import AnyRobot
 from tests.random_files.run import MUTATED, VALID, text_of
 
-SEED, COUNT, PIECES = 11, 200, 8
+SEED, COUNT, PIECES, GRADIENT_SEED = 11, 200, 8, 3
 pytestmark = pytest.mark.skipif(BEFORE_4, reason="random files are compared with MuJoCo 4.0 or later")
 
 
@@ -74,12 +76,31 @@ FOUND = {  # what random files have found, as small as it gets
 vertex=".1 0 0 0 .1 0 0 0 .1 -.1 0 0 0 -.1 0 .01 .02 -.1"/></asset><worldbody><geom type="plane" size="2 2 .1"/>
 <body pos="0 0 .06"><freejoint/><geom type="mesh" mesh="m" surfacevel=".5 .2 -.3 1 2 -1" condim="4"/></body>
 <body pos=".05 .02 .2"><freejoint/><geom type="ellipsoid" size=".1 .07 .09"/></body></worldbody></mujoco>""",
+    "a joint that follows a hand's tendon": """<mujoco><worldbody><site name="w"/><body pos="0 0 1"><joint name="j"
+axis="0 1 0"/><geom size=".1" pos=".2 0 0"/></body><body mocap="true"><geom size=".1" contype="0"/><site name="m"
+pos=".1 0 .3"/></body></worldbody><tendon><fixed name="f"><joint joint="j" coef="1"/></fixed><spatial name="s"><site
+site="w"/><site site="m"/></spatial></tendon><equality><tendon tendon1="f" tendon2="s" polycoef=".1 1 .5 0 0"/>
+</equality></mujoco>""",
 }
 
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found(name):
     assert judge.judged(FOUND[name]) == judge.Verdict(judge.SAME)
+
+
+def test_gradients_of_what_was_found(simulators):
+    """Of a mocap body's pose, of which a joint hears by nothing but the length of a tendon that no joint moves."""
+    mj, sim = simulators(FOUND["a joint that follows a hand's tendon"])
+    rollout = Rollout(sim, mj, (mj.qpos0, np.full(1, 0.1), np.zeros(0), np.zeros(0)), 3)
+    assert_gradients(rollout.errors())
+    assert np.abs(rollout.gradients().mocap_pos).max() > 1e-3
+
+
+def test_gradients_of_a_robot():
+    """Of all inputs and parameters of a few; `python -m tests.random_files.gradients` has more."""
+    wrong, compared = gradients.judged(AnyRobot(GRADIENT_SEED).xml, GRADIENT_SEED)
+    assert not wrong and len(compared) > 15, (wrong, compared)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -122,4 +143,9 @@ def test_robots_use_everything():
     named = {mujoco.mjtSensor(kind).name.removeprefix("mjSENS_") for kind in sensors}
     assert {"GEOMDIST", "GEOMNORMAL", "GEOMFROMTO", "CONTACT", "RANGEFINDER"} <= named
     assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
+    transmissions = np.concatenate([m.actuator_trntype for m in models])
+    assert {0, 2, 3, 4, 5} <= set(transmissions.tolist()) and any(m.nactuator < m.nu for m in models)
+    assert any(m.nhistory for m in models) and any(m.opt.noslip_iterations for m in models)
+    dynamics = np.concatenate([m.actuator_dyntype for m in models])
+    assert int(mujoco.mjtDyn.mjDYN_MUSCLE) in dynamics
     assert {m.opt.integrator for m in models} == {0, 1, 2, 3} and {m.opt.solver for m in models} == {0, 1, 2}

@@ -21,7 +21,7 @@ _FOLLOWS = {c.EQ_JOINT: c.OBJ_JOINT, c.EQ_TENDON: c.OBJ_TENDON}
 
 # A tie: what a constraint ties together, as the kernels read it, places on two bodies or two coordinates.
 NOTHING = {
-    "kind": 0, "body1": 0, "body2": 0, "qposadr1": 0, "qposadr2": 0, "last1": -1, "last2": -1,
+    "kind": 0, "body1": 0, "body2": 0, "qposadr1": 0, "qposadr2": -1, "last1": -1, "last2": -1,
     "anchor1": np.zeros(3), "anchor2": np.zeros(3), "quat1": np.array([1.0, 0, 0, 0]),
     "quat2": np.array([1.0, 0, 0, 0]), "solref": np.zeros(2), "solimp": np.zeros(5), "polycoef": np.zeros(5),
     "ref1": 0.0, "ref2": 0.0, "torquescale": 0.0, "diaga": 0.0, "turned": 0.0,

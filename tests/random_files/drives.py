@@ -1,0 +1,115 @@
+"""Actuators of random robots that came last: muscles, adhesion, pid and dcmotor without a state, delays.
+
+Each is a text put into a robot's; a new kind is one more function in KINDS.
+"""
+
+import re
+
+MOTOR = 'motorconst=".3" resistance="2"'
+
+
+def driven(robot, rng):
+    """The text of a robot with some of them."""
+    text = robot.xml
+    scalar = [name for name, kind in robot.joints if kind in ("hinge", "slide")]
+    lines = [f'joint="{name}"' for name in scalar]
+    lines += [f'tendon="{name}"' for name in re.findall('<(?:fixed|spatial) name="([^"]*)"', text)]
+    for kind, p in KINDS:
+        if rng.random() < p:
+            text = kind(text, robot, lines, rng)
+    return text
+
+
+def added(text, drives, sensors=""):
+    return text.replace("</mujoco>", f"<actuator>{drives}</actuator><sensor>{sensors}</sensor></mujoco>")
+
+
+def several(rng, low=1, high=4):
+    return range(rng.integers(low, high))
+
+
+def sensed(name, rng, kinds=("pos", "vel", "frc")):
+    return "".join(f'<actuator{kind} actuator="{name}"/>' for kind in kinds if rng.random() < 0.6)
+
+
+def muscles(text, robot, lines, rng):
+    """On joints and tendons, whole ones and with one part of a muscle alone."""
+    drives = sensors = ""
+    for k in several(rng) if lines else ():
+        name, on = f"u{k}", lines[rng.integers(len(lines))]
+        low, high = sorted(rng.uniform(-1.5, 2, 2))
+        common = f'name="{name}" {on} lengthrange="{low:.3g} {high + 0.3:.3g}"'
+        common += f' gear="{rng.uniform(-1.5, 1.5):.3g}"' * (rng.random() < 0.5)
+        common += ' ctrlrange="0 1"' * (rng.random() < 0.5) + ' forcerange="-9 .5"' * (rng.random() < 0.2)
+        shape = f"{rng.uniform(0.2, 0.8):.3g} {rng.uniform(1, 1.8):.3g}"
+        curve = f'{shape} {rng.choice(("4", "-1"))} 200 .5 1.6 1.5 1.3 1.2'
+        times = f"{rng.uniform(0.01, 0.05):.3g} {rng.uniform(0.02, 0.08):.3g}"
+        ways = (
+            f'<muscle {common} range="{shape}" timeconst="{times}"/>',
+            f'<muscle {common} range="{shape}" timeconst="{times}" force="8" tausmooth=".4" fpmax="1.1" vmax="2"/>',
+            f'<general {common} dyntype="muscle" dynprm="{times} .2" gaintype="affine" gainprm="2 .3 .1"/>',
+            f'<general {common} gaintype="muscle" gainprm="{curve}" biastype="affine" biasprm=".4 -1.5 -.2"/>',
+            f'<general {common} dyntype="filter" dynprm=".05" gaintype="fixed" gainprm="2" biastype="muscle" '
+            f'biasprm="{curve}"/>',
+        )
+        drives += ways[rng.integers(len(ways))]
+        sensors += sensed(name, rng)
+    return added(text, drives, sensors)
+
+
+def adhesion(text, robot, lines, rng):
+    """On bodies, which is refused beside what knows joints alone."""
+    text = re.sub(' actuatorfrcrange="-.4 .5"|<jointactuatorfrc [^>]*/>', "", text)
+    drives = sensors = ""
+    damped = 0 if 'integrator="implicit' in text else -0.3
+    for k in several(rng, high=3):
+        name, body = f"h{k}", robot.bodies[rng.integers(len(robot.bodies))]
+        common = f'name="{name}" body="{body}"'
+        ways = (
+            f'<adhesion {common} gain="{rng.uniform(1, 20):.3g}" ctrlrange="0 {rng.uniform(0.5, 2):.2g}"/>',
+            f'<general {common} dyntype="filter" dynprm=".05" biastype="affine" biasprm=".5 0 {damped}"/>',
+            f'<general {common} gaintype="affine" gainprm="3 .2 0" ctrlrange="-1 2" forcerange="-1 4"/>',
+        )
+        drives += ways[rng.integers(len(ways))]
+        sensors += sensed(name, rng)
+    return added(text, drives, sensors)
+
+
+def servos(text, robot, lines, rng):
+    """Of those with several controls the force is not sensed, nor limited: both are refused."""
+    drives = sensors = ""
+    for k in several(rng) if lines else ():
+        name, on = f"v{k}", lines[rng.integers(len(lines))]
+        common = f'name="{name}" {on}' + f' gear="{rng.uniform(-1.5, 1.5):.3g}"' * (rng.random() < 0.5)
+        kp, kv, way = f'{rng.uniform(0, 6):.3g}', f"{rng.uniform(0, 0.5):.3g}", rng.integers(6)
+        many = (1, 3, 5)
+        drives += (
+            f'<pid {common} kp="{kp}" kv="{kv}" input="pos" forcerange="-1 2"/>',
+            f'<pid {common} kp="{kp}" kv="{kv}" posrange="-.6 .5"/>', f'<dcmotor {common} {MOTOR}/>',
+            f'<pid {common} kp="{kp}" kv="{kv}" input="pos vel ff" velrange="-.5 .5"/>',
+            f'<dcmotor {common} {MOTOR} saturation=".2 0 0"/>',
+            f'<dcmotor {common} {MOTOR} controller="{kp} 0 {kv} 0 0 0" input="pos ff voltage"/>',
+        )[way]
+        sensors += sensed(name, rng, ("pos", "vel") if way in many else ("pos", "vel", "frc"))
+    return added(text, drives, sensors)
+
+
+def delays(text, robot, lines, rng):
+    """Of actuators with one control that are there, between steps and at steps, past the oldest control."""
+    step = 0.004 if 'timestep="0.004"' in text else 0.002
+
+    def late(found):
+        words = found[0]
+        if rng.random() < 0.5 or words.startswith("<pid") and 'input="pos"' not in words:
+            return words
+        n = rng.integers(1, 6)
+        places = (rng.integers(1, n + 2), rng.uniform(0.1, n + 0.5), rng.uniform(0.1, 1))
+        how = f' delay="{step * places[rng.integers(3)]:.8g}" nsample="{n}"'
+        return words[:-2] + how + rng.choice(("", ' interp="zoh"', ' interp="linear"', ' interp="cubic"')) + "/>"
+
+    kinds = "motor|position|velocity|general|intvelocity|cylinder|damper|muscle|adhesion|pid"
+    inside = re.compile("<actuator>.*?</actuator>", re.DOTALL)
+    return inside.sub(lambda section: re.sub(f"<({kinds}) [^>]*/>", late, section[0]), text)
+
+
+KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (delays, 0.1))

@@ -5,6 +5,7 @@ from Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IRO
 dynamics enter by their first derivatives (`linearize`), the objective by its Gauss-Newton quadratic model.
 """
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,10 @@ class ILQR(Method):
     """Controls of one rollout that minimise an objective, and the feedback around them.
 
     model, objective; steps: control steps; frame_skip: physics steps with one control; start: (qpos, qvel).
-    controls: to start from, (steps, nu), default zero. limits: as in LinearFeedback. tolerance: relative gain
-    below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
+    controls: to start from, (steps, nu), default zero. about: (qpos (rows, nq), qvel (rows, nv), K (steps, nu, nx)), a
+    motion that these controls are for and feedback about it, u + K (x - x*): with them the first iteration is a rollout
+    and nothing else, for who asks whether a search is needed at all. limits: as in LinearFeedback. tolerance: relative
+    gain below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
 
     One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
     does not gain half of what it promised three shorter ones, and where the shortest of these is the best yet the other
@@ -94,7 +97,7 @@ class ILQR(Method):
 
     def __init__(
         self, model: Any, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
-        limits: Any = "model", tolerance: float = 1e-6, measure: Any = None,
+        limits: Any = "model", tolerance: float = 1e-6, measure: Any = None, about: Any = None,
     ) -> None:  # fmt: skip
         m = self.model = model
         self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
@@ -106,7 +109,7 @@ class ILQR(Method):
             raise ValueError(f"ILQR: controls: got shape {self.controls.shape}, allowed: {(steps, m.nu)}")
         limited, lo, hi = control_limits(m, limits)
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
-        self.K = np.zeros((steps, m.nu, 2 * m.nv + m.na))
+        self.K, self.about = np.zeros((steps, m.nu, 2 * m.nv + m.na)), about
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
         self.tries = {}  # by the number of worlds
         # of a robot whose frames are tied each row of A takes a world, and its memory
@@ -146,7 +149,23 @@ class ILQR(Method):
             raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
         self._take(i, cost, trajectory, bars)
 
+    def _begin(self):
+        """The rollout of the controls to start from, with the feedback that they came with; its row of metrics."""
+        m, (qpos, qvel, K) = self.model, self.about
+        act = np.broadcast_to(self.act, (len(qpos), m.na))
+        motion = SimpleNamespace(**{n: a[:, None] for n, a in (("qpos", qpos), ("qvel", qvel), ("act", act))})
+        cost, trajectory, bars = self._try(self.controls[None], K, motion)
+        if not np.isfinite(cost[0]):
+            self.rollout()
+        else:
+            self.K = K.copy()
+            self._take(0, cost, trajectory, bars)
+        row = self.note(self.controls.ravel()[None], np.array([self.cost]))
+        return {**row, "gain": 0.0, "mu": float(self.mu)}
+
     def _iterate(self):
+        if self.trajectory is None and self.about is not None and not np.isfinite(self.cost):
+            return self._begin()
         if self.trajectory is None or not np.isfinite(self.cost):
             self.rollout()
         m, T = self.model, self.steps
@@ -221,14 +240,14 @@ class ILQR(Method):
         if self.measure is not None:
             self.problem.measured = self.measure(self.trajectory)
 
-    def _try(self, controls, K):
+    def _try(self, controls, K, about=None):
         """(costs (n,), Trajectory, cotangents) of rollouts with feedforward `controls` (n, T, nu) and gains K about the
-        trajectory."""
+        trajectory, or another motion."""
         worlds = len(controls)
         if worlds not in self.tries:
             self.tries[worlds] = Tries(self.model, worlds, self.steps, self.frame_skip, self.limits)
         tries = self.tries[worlds]
-        tries.follow(controls, K, self.trajectory)
+        tries.follow(controls, K, about or self.trajectory)
         lost = np.zeros(worlds, bool)
         while not lost.all():
             try:

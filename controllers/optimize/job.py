@@ -20,7 +20,7 @@ from controllers.riccati import settled
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
 from controllers.tasks.follow import Follow
-from controllers.tasks.forces import period
+from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
 from controllers.tasks.track import Table, tracking
@@ -253,8 +253,12 @@ class Job:
                              measure=self.measure, stance=self.stance)  # fmt: skip
         first = 0.2 * np.random.default_rng(o.seed).normal(size=(self.steps, m.nu))
         if self.method_name == "ilqr":
-            first = first if self.way is None else self.way.ctrl
-            return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure)
+            about = None
+            if self.way is not None:
+                first, qpos, qvel = self.way.ctrl, self.way.qpos, self.way.qvel
+                about = qpos, qvel, -gains_along(m, qpos[:-1], qvel[:-1], self.dt)
+            return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure,
+                        about=about)  # fmt: skip
         horizon = max(2, round(o.horizon / self.dt))
         every = max(1, horizon // 12)
         return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start,

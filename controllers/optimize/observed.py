@@ -6,6 +6,8 @@ import numpy as np
 from engine.replay import set_inputs
 from engine.simulator import Simulator
 
+DEEP = 1e-3  # m
+
 
 def observed(m, trajectory):
     """A Simulator after `forward` in every row of the first world of a rollout, a world each."""
@@ -29,6 +31,24 @@ def touching_itself(sim):
         own = (root[a] == root[b]) & (c["dist"] < 0)
         found.append(set(zip(a[own].tolist(), b[own].tolist(), strict=True)))
     return float(np.mean([bool(pairs - found[0]) for pairs in found]))
+
+
+def overlapping(sim):
+    """[(body, body, m), ...] of one robot that lie in each other by a millimetre or more from the first row to the
+    last, and how deep at the start: shapes that rub where they were drawn too large. By names, the deepest first."""
+    m, rows = sim.model, []
+    root = np.asarray(m.body_rootid)
+    for w in (0, sim.worlds - 1):
+        c = sim.data.contacts(w)
+        pairs = np.sort(np.asarray(m.geom_bodyid)[np.stack([c["geom1"], c["geom2"]], axis=1)], axis=1)
+        deep = {}
+        for (a, b), dist in zip(pairs.tolist(), c["dist"].tolist(), strict=True):
+            if root[a] == root[b] and dist < -DEEP:
+                deep[a, b] = max(deep.get((a, b), 0.0), -dist)
+        rows.append(deep)
+    names = [name or f"body {b}" for b, name in enumerate(m.body_names)]
+    found = [(names[a], names[b], deep) for (a, b), deep in rows[0].items() if (a, b) in rows[1]]
+    return sorted(found, key=lambda one: -one[2])
 
 
 def peak_load(sim, trajectory):

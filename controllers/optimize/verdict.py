@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
-from controllers.optimize.observed import observed, peak_load, touching_itself
+from controllers.optimize.observed import observed, overlapping, peak_load, touching_itself
 from controllers.tasks.kinematics import Point
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
@@ -189,6 +189,9 @@ def _of_reach(job, trajectory):
     elif way is not None and way.share > 1.0:
         hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
         hints = [f"more --seconds than {_duration(trajectory):g}"]
+    for one, other, deep in overlapping(sim)[:1] if away[-1] > WITHIN else ():
+        hindered.append(f"{one} and {other} lie {1e3 * deep:.0f} mm in each other from the start on, and rub")
+        hints.append(f'<exclude body1="{one}" body2="{other}"/> in <contact> of the file')
     if not hints and away.min() < 2 * away[-1] and away[-1] > WITHIN:
         hints = [f"more --seconds than {_duration(trajectory):g}", "more --iterations or a larger --budget"]
     held = _duration(trajectory) - numbers.get("reached_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))

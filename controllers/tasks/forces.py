@@ -8,6 +8,7 @@ from engine.simulator import Simulator
 
 PERIODS = (0.01, 0.02)  # s
 PIECE = 24
+STIFF, DAMPED = 0.25, 1.0  # of the feedback along a motion: its turn in a control's time, rad; of critical
 
 
 def wanted_forces(sim, qpos, qvel, qacc):
@@ -65,6 +66,34 @@ def controls_for(model, force, qpos, qvel, qacc, hold):
                 share[:, u] = np.maximum(share[:, u], np.abs(value - 0.5 * (low + high)) / half)
     lo, hi = np.where(np.asarray(m.actuator_ctrllimited, bool)[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
     return np.clip(ctrl, lo, hi), share
+
+
+def gains_along(model, qpos, qvel, dt):
+    """(rows, nu, 2 nv + na): how much the controls grow with a deviation from these states, by K (x* - x).
+
+    Each driven joint is to come back like an oscillator that turns by `STIFF` in a control's time and is damped as
+    `DAMPED` says: M (w^2 dq + 2 w dv), through the actuator's gain (computed torque; Murray, Li, Sastry: A
+    Mathematical Introduction to Robotic Manipulation, 1994, section 4.5.2, with gravity and M of the reference). What
+    its own servo does of that is left out.
+    """
+    m, act, w = model, driven(model), STIFF / dt
+    sim, dofs = Simulator(m, PIECE), list(act)
+    K = np.zeros((len(qpos), m.nu, 2 * m.nv + m.na))
+    for first in range(0, len(qpos), PIECE):
+        rows = np.minimum(first + np.arange(PIECE), len(qpos) - 1)
+        sim.reset(qpos[rows])
+        sim.forward()
+        for k, row in enumerate(rows):
+            M = sim.data.mass_matrix(k)
+            for i, u in act.items():
+                gear, at = m.actuator_gear[u, 0], m.jnt_qposadr[m.actuator_trnid[u]]
+                gain = m.actuator_gainprm[u, :3] @ [1.0, gear * qpos[row, at], gear * qvel[row, i]]
+                own = -m.actuator_biasprm[u, 1] * gear**2
+                share = max(0.0, 1.0 - own / (w * w * M[i, i]))
+                if share and abs(gain * gear) > 1e-9:
+                    K[row, u, dofs] = share * w * w * M[i, dofs] / (gain * gear)
+                    K[row, u, np.add(dofs, m.nv)] = 2 * DAMPED / w * K[row, u, dofs]
+    return K
 
 
 def period(model, qpos, dofs):

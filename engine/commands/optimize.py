@@ -130,12 +130,15 @@ def default_method(chosen, task):
     if task in ("stand", "run") and chosen.scene is None:
         from controllers.stance import Stance  # starts Taichi
         from controllers.tasks.trot import can_step, footing
+        from engine.compiler.features import expecting
+        from engine.parts import LINEAR
 
-        stance = Stance(chosen.model, chosen.qpos0)
-        # what moves in a plane and stands by itself does not fall either
-        if task == "run" and stance.steady and not stance.free:
-            return "windows"
-        return "gait" if can_step(footing(chosen.model, chosen.qpos0, task)[1], task) else "mpc"
+        with expecting(LINEAR):  # the kernel of the plan, which most of these robots get
+            stance = Stance(chosen.model, chosen.qpos0)
+            # what moves in a plane and stands by itself does not fall either
+            if task == "run" and stance.steady and not stance.free:
+                return "windows"
+            return "gait" if can_step(footing(chosen.model, chosen.qpos0, task)[1], task) else "mpc"
     if task != "run":
         return "ilqr"
     # a scene whose episode never ends early is a robot that cannot fall

@@ -61,14 +61,10 @@ def most_corners(m):
     pairs = clipped(m)
     if not pairs.any():
         return 0
-    most = 16  # of a cylinder's cap (contact/faces.py)
-    for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
-        if m.geom_type[g] == c.MESH:
-            mesh = m.geom_dataid[g]
-            first = m.mesh_hulladr[mesh]
-            ends = m.hull_faceend[[first + m.mesh_hullnum[mesh] - 1]] if m.mesh_hullnum[mesh] else np.zeros(1, int)
-            begin = m.hull_faceend[first - 1] if first else 0
-            faces = np.unique(m.hull_face[begin : ends[0]])
-            corners = np.diff(m.face_vertend, prepend=0)[faces]
-            most = max(most, int(corners.max(initial=0)))
+    most, corners = 16, np.diff(m.face_vertend, prepend=0)  # of a cylinder's cap (contact/faces.py); of all faces
+    geoms = np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]])
+    for mesh in np.unique(m.geom_dataid[geoms[m.geom_type[geoms] == c.MESH]]):
+        first, end = m.mesh_hulladr[mesh], m.mesh_hulladr[mesh] + m.mesh_hullnum[mesh]
+        faces = m.hull_face[m.hull_faceend[first - 1] if first else 0 : m.hull_faceend[end - 1] if end > first else 0]
+        most = max(most, int(corners[faces].max(initial=0)))
     return most

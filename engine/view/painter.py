@@ -7,7 +7,7 @@ import numpy as np
 from engine.model.constants import BOX, CYLINDER, GEOM_NAMES, HFIELD, MESH, PLANE, SDF
 from engine.view.camera import Camera
 from engine.view.hills import cell_polygons, cells_of
-from engine.view.outline import CIRCLE, box_faces, cap, outline
+from engine.view.outline import CIRCLE, box_faces, cap, outermost, outline
 
 LAYERS = 14  # nested polygons of a geom: its rim, then ever brighter towards the light
 _BRIGHT = np.linspace(0.0, 1.0, LAYERS)
@@ -26,7 +26,7 @@ class Shapes:
     rgb: np.ndarray
     moving: np.ndarray  # of each drawn geom: is it part of the robot, not fixed to the world?
     torso: np.ndarray  # ids of the geoms of the first moving body, which the camera follows
-    vertices: dict[int, np.ndarray]  # mesh vertices by geom id, in the frame of the geom
+    vertices: dict[int, np.ndarray]  # by geom id, the outermost of a mesh, in the frame of the geom
     cells: dict[int, tuple]  # of height fields by geom id (hills.py)
     ground: int | None  # id of the plane
 
@@ -64,7 +64,7 @@ def shapes_of(model) -> Shapes:
         rgb=rgba[drawn, :3] * opacity + (1.0 - opacity),  # nested layers hide what is behind: paler for transparent
         moving=moving if moving.any() else np.ones(len(drawn), dtype=bool),
         torso=drawn[bodyid[drawn] == first],
-        vertices={int(g): _mesh_vertices(model, g) for g in drawn[geom_type[drawn] == MESH]}
+        vertices=_mesh_vertices(model, drawn[geom_type[drawn] == MESH])
         | {g: corners.reshape(-1, 3) for g, (corners, _) in cells.items()},
         cells=cells,
         ground=int(planes[0]) if len(planes) else None,
@@ -142,8 +142,9 @@ def _shade(rgb: np.ndarray, brightness: np.ndarray) -> np.ndarray:
     return np.where(b < 0.5, dark + 2.0 * b * (rgb - dark), rgb + (2.0 * b - 1.0) * (pale - rgb))
 
 
-def _mesh_vertices(model, geom: int) -> np.ndarray:
-    """Vertices of a mesh geom in its own frame: `mesh_vert` holds those of each mesh."""
-    if not hasattr(model, "mesh_vert"):
-        raise ValueError(f"geom {geom} is a mesh, but the model has no mesh_vert to draw it from")
-    return np.asarray(model.mesh_vert[model.geom_dataid[geom]], dtype=float)
+def _mesh_vertices(model, geoms) -> dict[int, np.ndarray]:
+    """Of mesh geoms those vertices that their outlines need, by geom: `mesh_vert` holds all of each mesh."""
+    if len(geoms) and not hasattr(model, "mesh_vert"):
+        raise ValueError(f"geom {geoms[0]} is a mesh, but the model has no mesh_vert to draw it from")
+    needed = {k: outermost(np.asarray(model.mesh_vert[k], dtype=float)) for k in {model.geom_dataid[g] for g in geoms}}
+    return {int(g): needed[model.geom_dataid[g]] for g in geoms}

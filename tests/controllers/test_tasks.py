@@ -7,8 +7,9 @@ import pytest
 
 import engine
 import scenes
+from controllers.ilqr import ILQR
 from controllers.stance import Stance
-from controllers.tasks.forces import period
+from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point, driven, reaching
 from controllers.tasks.pump import pumped
 from controllers.tasks.track import Table, tracking
@@ -16,6 +17,7 @@ from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from engine.commands.common import Robot, started
 from engine.model import ModelError
+from engine.objectives import Reach
 from engine.simulator import Simulator
 
 ARM = """<mujoco><option timestep="0.002" integrator="implicitfast"/>
@@ -95,6 +97,35 @@ def test_a_way_and_the_controls_that_make_it(drive):
     drive = drive.replace("-60 60", "-.3 .3").replace('gear="20"', 'gear=".1"')
     weak = engine.load(ARM.replace("SERVOS", drive), sense="tool")
     assert way_to(weak, "tool", target, start, np.zeros(3), steps, dt).share > 1.0
+
+
+def test_a_way_is_kept_by_feedback_before_anything_is_searched():
+    """Motors have no stiffness of their own: the feedback's is M w^2, and the arm is pulled back onto its way. A servo
+    as stiff as that gets none."""
+    model = engine.load(ARM.replace("SERVOS", MOTORS), sense="tool")
+    start, target, dt, steps = model.key_qpos[1], np.array([0.3, 0.2, 0.75]), 0.01, 60
+    way = way_to(model, "tool", target, start, np.zeros(3), steps, dt)
+    K = gains_along(model, way.qpos[:-1], way.qvel[:-1], dt)
+    sim, w = Simulator(model), 0.25 / dt
+    sim.reset(way.qpos[40])
+    sim.forward()
+    np.testing.assert_allclose(20 * K[40, :, :3], w * w * sim.data.mass_matrix(), atol=1e-12)
+    np.testing.assert_allclose(K[:, :, 3:], 2 / w * K[:, :, :3], atol=1e-15)
+    objective = Reach(model, way.goal, qpos=slice(None))
+    off = start + [0.05, -0.05, 0.05], np.zeros(3)
+    plan = ILQR(model, objective, steps, 5, off, way.ctrl, about=(way.qpos, way.qvel, -K))
+    row = plan.iterate()
+    assert plan.problem.counter.steps == 5 * steps and not plan.finished and row["gain"] == 0.0
+    assert np.abs(plan.trajectory.qpos[-1, 0] - way.goal).max() < 0.005
+    left = ILQR(model, objective, steps, 5, off, way.ctrl)
+    left.rollout()
+    assert np.abs(left.trajectory.qpos[-1, 0] - way.goal).max() > 0.03
+    kept = plan.state()
+    assert plan.iterate()["cost"] < row["cost"]
+    other = ILQR(model, objective, steps, 5, off, way.ctrl, about=(way.qpos, way.qvel, -K)).load_state(kept)
+    assert other.iterate()["cost"] == plan.cost
+    stiff = engine.load(ARM.replace("SERVOS", SERVOS.replace('kp="300"', 'kp="2000"')), sense="tool")
+    assert not gains_along(stiff, way.qpos[:1], way.qvel[:1], dt).any()
 
 
 def test_inverse_kinematics_with_a_turn(arm):

@@ -6,7 +6,7 @@ import pytest
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
 from engine.view.camera import Camera, follow
 from engine.view.ground import Ground, Window, ruler_step
-from engine.view.outline import CIRCLE, box_faces, cap, outline
+from engine.view.outline import CIRCLE, box_faces, cap, outermost, outline
 
 TETRAHEDRON = np.array([[0.0, 0.0, 0.0], [0.4, 0.0, 0.0], [0.0, 0.3, 0.0], [0.1, 0.1, 0.5]])
 SHAPES = {
@@ -143,3 +143,19 @@ def test_ruler_steps_are_round_and_leave_room_for_their_labels():
     assert [ruler_step(width) for width in (0.9, 4.5, 9.0, 17.0, 45.0)] == [0.1, 0.5, 1.0, 2.0, 5.0]
     for width in np.geomspace(0.01, 1000, 200):
         assert 3.5 < width / ruler_step(width) < 9.1
+
+
+def test_outlines_need_few_of_the_vertices_of_a_fine_mesh():
+    """A solid cloud with an egg around it and corners on it: the outline of the outermost is that of all."""
+    rng = np.random.default_rng(0)
+    egg = rng.normal(size=(20_000, 3))
+    egg *= [0.3, 0.2, 0.1] / np.linalg.norm(egg, axis=1, keepdims=True)
+    corners = np.array([[0.4, 0.0, 0.0], [0.0, -0.3, 0.1], [0.1, 0.1, 0.4]])
+    every = np.concatenate([rng.uniform(0, 1, (20_000, 1)) * egg, egg, corners]) + [0.0, 2.0, 0.0]
+    kept = outermost(every)
+    assert len(kept) <= 800 and all((kept == c + [0.0, 2.0, 0.0]).all(axis=1).any() for c in corners)
+    for _ in range(5):
+        view = rotation(rng)[:2]
+        ends = [(CIRCLE @ view @ v.T).max(axis=1) for v in (every, kept)]
+        np.testing.assert_allclose(*ends, atol=4e-3)  # as near as a polygon comes to an outline, above
+    assert outermost(TETRAHEDRON) is TETRAHEDRON

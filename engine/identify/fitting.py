@@ -116,12 +116,12 @@ def solved(problem, iterations=50, folder=None, report=None):
             s.sd = float(sd)
         solver.again()
     else:
-        for _ in range(0 if solver.known else 2):  # the starts of the first guess, so that it is judged fairly
+        if not solver.known:  # the starts of the first guess, so that it is judged fairly
             solver.iterate(still=True)
         before, solver.done, solver.lam = _errors(problem, solver.point), False, 1e-3
     history = []
     rounds = 0 if all(s.given for s in problem.windows.samples) else 2
-    while solver.iterations < iterations + 2:
+    while solver.iterations <= iterations:
         point = solver.iterate()
         history.append({"iteration": solver.iterations, "cost": point.cost, "lambda": solver.lam,
                         "seconds": clock.perf_counter() - began})  # fmt: skip
@@ -133,7 +133,7 @@ def solved(problem, iterations=50, folder=None, report=None):
             rounds, solver.done = rounds - 1, not _noise_found(problem, solver)
         if solver.done:
             break
-    arrow = solver.linearized()
+    arrow = solver.arrow if solver.done else solver.linearized()
     return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began)
 
 

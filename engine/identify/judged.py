@@ -28,7 +28,7 @@ class Judged(NamedTuple):
 
 
 def judged(names, values, unit, arrow, square, count, free, runs):
-    """The Judged of numbers: arrow at the solution, `square` the sum of squares of `count` residuals, `free` the numbers
+    """The Judged of numbers of these units: arrow at the solution, `square` the sum of squares of `count` residuals, `free` the numbers
     that were fitted."""
     s2 = square / max(count - free, 1)
     known = arrow.information()
@@ -36,7 +36,7 @@ def judged(names, values, unit, arrow, square, count, free, runs):
     covariance = _inverse(known) * unit * unit[:, None] * s2 * runs
     sd = np.sqrt(np.diag(covariance))
     safe = np.where((sd > 0) & np.isfinite(sd), sd, 1.0)
-    size = np.where(np.abs(values) > 1e-9 * unit, np.abs(values), unit)
+    size = np.maximum(np.abs(values), unit)
     unknown, directions = unseen(names, information * np.outer(size / unit, size / unit), s2)
     return Judged(covariance, sd, covariance / safe / safe[:, None], s2, runs, unknown, directions)
 

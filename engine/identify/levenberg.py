@@ -45,40 +45,57 @@ def loss_of(r, loss):
 
 
 class Arrow:
-    """The normal equations at a point, in units of the unknowns."""
+    """The normal equations at a point, in units of the unknowns. Of the Jacobian only columns that are not zero are
+    taken: a joint feels its own leg."""
 
-    def __init__(self, windows, residuals, jacobian, unit, loss, used, start_sd, prior, p, dx):
+    def __init__(self, windows, jacobian, unit, used, start_sd, prior):
         P, n, W = len(unit), len(start_sd), windows.count
-        self.H, self.g = np.zeros((P, P)), np.zeros(P)
-        self.D, self.F, self.gx = np.zeros((W, n, n)), np.zeros((W, n, P)), np.zeros((W, n))
-        ends = [np.searchsorted(s.window, np.arange(W + 1)) for s in windows.samples]
-        for w in range(W):
-            parts = [(r[e[w] : e[w + 1]].ravel(), J[e[w] : e[w + 1]].reshape(-1, P + n))
-                     for r, J, e in zip(residuals, jacobian, ends, strict=True)]  # fmt: skip
-            r, J = np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])
-            weight = loss_of(r, loss)[1]
-            K = np.concatenate([J[:, :P] * unit, J[:, P:]], axis=1)
-            G, c = K.T @ (K * weight[:, None]), K.T @ (weight * r)
-            self.D[w], self.F[w], self.gx[w] = G[P:, P:], G[P:, :P], c[P:]
-            if used[w]:
-                self.H += G[:P, :P]
-                self.g += c[:P]
-        self.used = used
-        self.D += np.diag(start_sd**-2.0)
-        self.gx += dx * start_sd**-2.0
-        mean, sd = prior
-        self.prior = (unit / sd) ** 2
-        self.g += (p - mean) / sd**2 * unit
-        self.unit = unit
+        self.unit, self.used, self.size = unit, used, (P, n, W)
+        scale = np.concatenate([unit, np.ones(n)])
+        self.parts = []
+        for s, J in zip(windows.samples, jacobian, strict=True):
+            J = J.reshape(-1, P + n)
+            columns = np.flatnonzero(J.any(axis=0))
+            ends = s.what.size * np.searchsorted(s.window, np.arange(W + 1))
+            self.parts.append((J[:, columns] * scale[columns], columns, ends))
+        self.start_weight = start_sd**-2.0
+        self.mean, self.sd = prior
+        self.prior = (unit / self.sd) ** 2
+
+    def weigh(self, residuals, loss):
+        """The matrices, for the weights that a loss gives these residuals."""
+        P, n, W = self.size
+        G = np.zeros((W, P + n, P + n))
+        for (K, columns, ends), r in zip(self.parts, residuals, strict=True):
+            weight = loss_of(r.ravel(), loss)[1][:, None] if loss != "squares" else None
+            at = np.ix_(columns, columns)
+            for w in range(W):
+                k = K[ends[w] : ends[w + 1]]
+                G[w][at] += k.T @ (k if weight is None else k * weight[ends[w] : ends[w + 1]])
+        self.H = G[self.used, :P, :P].sum(axis=0)
+        self.F, self.D = G[:, P:, :P], G[:, P:, P:] + np.diag(self.start_weight)
+
+    def pull(self, residuals, loss, p, moved):
+        """The right side, of these residuals at p and starts so far from the first ones."""
+        P, n, W = self.size
+        c = np.zeros((W, P + n))
+        for (K, columns, ends), r in zip(self.parts, residuals, strict=True):
+            r = r.ravel()
+            r = r * loss_of(r, loss)[1]
+            for w in range(W):
+                c[w, columns] += r[ends[w] : ends[w + 1]] @ K[ends[w] : ends[w + 1]]
+        self.g = c[self.used, :P].sum(axis=0) + (p - self.mean) / self.sd**2 * self.unit
+        self.gx = c[:, P:] + moved * self.start_weight
 
     def step(self, lam, held):
         """(dp, dx, how much the cost should fall) with damping lam; held: entries of p that stay."""
         D = self.D + lam * np.einsum("wii->wi", self.D)[:, :, None] * np.eye(self.D.shape[1])
         solved = np.linalg.solve(D, np.concatenate([self.F, self.gx[:, :, None]], axis=2))
         E, e = solved[:, :, :-1], solved[:, :, -1]
-        H = self.H + np.diag(self.prior)
-        H = H + lam * np.diag(np.maximum(np.diag(H), 1e-12 * max(np.diag(H).max(initial=0), 1e-300)))
-        S = H - np.einsum("wni,wnj->ij", self.F[self.used], E[self.used])
+        S = self.H + np.diag(self.prior) - np.einsum("wni,wnj->ij", self.F[self.used], E[self.used])
+        # of what is left, not of H: a number that the starts nearly explain would hardly move
+        size = np.diag(S)
+        S = S + lam * np.diag(np.maximum(size, 1e-12 * max(size.max(initial=0), 1e-300)))
         b = self.g - np.einsum("wni,wn->i", self.F[self.used], e[self.used])
         free = ~held
         dz = np.zeros(len(b))
@@ -109,7 +126,8 @@ class Levenberg:
     prior. known: starts are exact and stay.
     """
 
-    ENOUGH = 1e-3  # fall of the cost, in units of the mean square residual, that is not worth a step
+    ENOUGH = 1e-2  # fall of the cost, in units of the mean square residual, that is not worth a step
+    CHORDS = 3
     MOST = 1e8  # damping beyond which no step helps
 
     def __init__(self, residuals, used, loss, start_sd, prior, p, starts, known=False):
@@ -145,35 +163,52 @@ class Levenberg:
         """The Arrow at the present point."""
         if self.last is not self.point:
             self.again()
-        jacobian, u = self.residuals.jacobian(), self.residuals.unknowns
         sd = np.full_like(self.start_sd, 1e-12) if self.known else self.start_sd
-        return Arrow(self.residuals.windows, self.point.residuals, jacobian, u.unit, self.loss, self.used, sd,
-                     self.prior, self.point.p, self.moved)  # fmt: skip
+        jacobian, windows = self.residuals.jacobian(), self.residuals.windows
+        arrow = Arrow(windows, jacobian, self.residuals.unknowns.unit, self.used, sd, self.prior)
+        arrow.weigh(self.point.residuals, self.loss)
+        arrow.pull(self.point.residuals, self.loss, self.point.p, self.moved)
+        return arrow
 
     def count(self):
         """Numbers measured in the windows that count."""
         return sum(int(s.what.size * s.of(self.used).sum()) for s in self.residuals.windows.samples)
 
     def iterate(self, still=False):
-        """One accepted step, or none where none is worth it (`done`). still: p stays, the starts move."""
-        u, held = self.residuals.unknowns, np.ones(len(self.point.p), bool)
+        """Steps with one Jacobian: an accepted one, and up to CHORDS more, which cost a rollout each; none where none is
+        worth it (`done`). still: p stays, the starts move."""
         self.arrow = self.linearized()
-        if not still:
-            at_low, at_high = self.point.p <= u.low, self.point.p >= u.high
-            held = at_low & (self.arrow.g > 0) | at_high & (self.arrow.g < 0)
-        worth = max(self.ENOUGH * 2 * self.point.cost / max(self.count(), 1), 1e-15 * self.point.cost)
         self.iterations += 1
-        while self.lam < self.MOST:
-            dp, dx, fall = self.arrow.step(self.lam, held)
-            if fall <= worth:
+        if not self._step(still):
+            self.done = True
+            return self.point
+        for _ in range(self.CHORDS):
+            cost = self.point.cost
+            self.arrow.pull(self.point.residuals, self.loss, self.point.p, self.moved)
+            if not self._step(still, once=True) or self.point.cost > 0.7 * cost:
                 break
+        return self.point
+
+    def _step(self, still, once=False):
+        """Whether a step with the present arrow was worth it. once: no second try with more damping."""
+        u, arrow = self.residuals.unknowns, self.arrow
+        held = np.ones(len(self.point.p), bool)
+        if not still:
+            held = (self.point.p <= u.low) & (arrow.g > 0) | (self.point.p >= u.high) & (arrow.g < 0)
+        worth = max(self.ENOUGH * 2 * self.point.cost / max(self.count(), 1), 1e-15 * self.point.cost)
+        while self.lam < self.MOST:
+            dp, dx, fall = arrow.step(self.lam, held)
+            if fall <= worth:
+                return False
             p, moved = np.clip(self.point.p + dp, u.low, u.high), self.moved + dx
             tried = self.evaluated(p, self.residuals.moved(self.point.starts, dx), moved)
             gained = self.point.cost - tried.cost
             if gained > 1e-4 * fall:
-                self.lam = max(self.lam * (0.1 if gained > 0.5 * fall else 1.0), 1e-9)
+                if not once:
+                    self.lam = max(self.lam * (0.01 if gained > 0.9 * fall else 0.1 if gained > 0.5 * fall else 1.0), 1e-9)
                 self.point, self.moved = tried, moved
-                return self.point
+                return True
+            if once:
+                return False
             self.lam = max(10.0 * self.lam, 1e-6)
-        self.done = True
-        return self.point
+        return False

@@ -103,9 +103,13 @@ def _sd(noise, label, name):
     return None
 
 
+ORDER, GROWTH = 5, 252.0  # of differences, and what the variance of white noise grows by in them: binomial(10, 5)
+
+
 def noise_of(values):
-    """The standard deviation of white noise in samples (n, k) of something smooth: of their third differences."""
-    if len(values) < 8:
+    """The standard deviation of white noise in samples (n, k) of something smooth: of their fifth differences, in which
+    10 Hz sampled at 400 Hz is 1e-4 of its size."""
+    if len(values) < 2 * ORDER:
         return None
-    found = np.median(np.abs(np.diff(values, 3, axis=0))) / 0.6745 / np.sqrt(20.0)
+    found = np.median(np.abs(np.diff(values, ORDER, axis=0))) / 0.6745 / np.sqrt(GROWTH)
     return float(found) if found > 0 else None

@@ -32,7 +32,9 @@ else:
             globals()[name] = value
             return value
         near = meant(name, __dir__())
-        raise AttributeError(f"module 'engine.identify' has no attribute {name!r}{near}; it has: {', '.join(__dir__())}")
+        raise AttributeError(
+            f"module 'engine.identify' has no attribute {name!r}{near}; it has: {', '.join(__dir__())}"
+        )
 
 
 def __dir__():

@@ -61,8 +61,10 @@ class Problem:
             W = self.windows.count
             if W != len(logs):
                 raise ValueError(f"start: got known with {W} windows of {len(logs)} logs, allowed: a window for each")
-            self.starts = {n: np.broadcast_to(at[n], (W, size)).copy()
-                           for n, size in (("qpos", model.nq), ("qvel", model.nv), ("act", model.na))}
+            self.starts = {
+                n: np.broadcast_to(at[n], (W, size)).copy()
+                for n, size in (("qpos", model.nq), ("qvel", model.nv), ("act", model.na))
+            }
         else:
             self.starts = first_starts(model, self.windows, shown, at["qpos"], at["qvel"])
         self.residuals = Residuals(self.sim, self.unknowns, self.windows, self.starts)
@@ -91,9 +93,9 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too.
     noise: standard deviation of measurements, a number or {channel or word: number}; by default found from the data.
     hold: how a logged control goes on, "hold" or "linear". held_out: share of windows that only judge. loss: squares,
-    huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where that
-    is the exact state; a window is then the whole log. iterations: at most. folder: where to keep each iteration, and to
-    go on from. report: a function of a dict, called after each.
+    huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where
+    that is the exact state; a window is then the whole log. iterations: at most. folder: where to keep each iteration,
+    and to go on from. report: a function of a dict, called after each.
 
     The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
     Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
@@ -172,9 +174,10 @@ def _keep(folder, problem, solver, before):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"start_{n}": a for n, a in solver.point.starts.items()}
+    state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
+    state |= {"sd": [s.sd for s in problem.windows.samples], "before": json.dumps(before)}
     new = folder / "state.new.npz"
-    np.savez(new, p=solver.point.p, lam=solver.lam, iterations=solver.iterations, moved=solver.moved,
-             sd=[s.sd for s in problem.windows.samples], before=json.dumps(before), problem=_fingerprint(problem), **state)  # fmt: skip
+    np.savez(new, problem=_fingerprint(problem), **state)
     new.replace(folder / "state.npz")
 
 

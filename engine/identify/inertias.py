@@ -4,8 +4,8 @@ moments of its mass about the principal axes,
     I_x = S_y + S_z and so on,    S = exp(s),    m = exp(c)
 
 This is the log-Cholesky parametrisation of the pseudo-inertia (Rucker and Wensing 2022) where centre of mass and
-principal axes are held: its triangle is then diagonal. Any real numbers are a body that can exist: positive mass, and no
-moment greater than the sum of the others.
+principal axes are held: its triangle is then diagonal. Any real numbers are a body that can exist: positive mass, and
+no moment greater than the sum of the others.
 """
 
 import numpy as np

@@ -28,8 +28,11 @@ class Judged(NamedTuple):
 
 
 def judged(names, values, unit, arrow, square, count, free, runs):
-    """The Judged of numbers of these units: arrow at the solution, `square` the sum of squares of `count` residuals, `free` the numbers
-    that were fitted."""
+    """The Judged of numbers of these units.
+
+    arrow: at the solution. square: the sum of squares of `count` residuals. free: how many numbers were fitted, starts
+    among them. runs: `togetherness` of the residuals.
+    """
     s2 = square / max(count - free, 1)
     known = arrow.information()
     information = arrow.information(priors=False)

@@ -6,7 +6,7 @@ The normal equations have the shape of an arrow,
     [F_1  D_1       ] [dx_1] = - [g_1]
     [F_2       D_2  ] [dx_2]     [g_2]
 
-so the starts are eliminated window by window: (H - sum F' D^-1 F) dp = -g + sum F' D^-1 g_w. What is left in front of dp
+so the starts are eliminated window by window: (H - sum F' D^-1 F) dp = -g + sum F' D^-1 g_w. What is left before dp
 is the information about p that remains when nobody knows the starts; its inverse is the covariance. A window that is
 held out finds its own start for the present p, and tells p nothing.
 (Marquardt 1963; Nocedal and Wright 2006, 10.3; bounds by an active set: who would leave them is held.)
@@ -122,8 +122,8 @@ def _solve(S, b):
 class Levenberg:
     """One problem's iterations, each of which moves on until its step is far below what noise decides (`done`).
 
-    residuals: Residuals. used: windows that count, booleans. start_sd (nx,): how well the first starts are known, a weak
-    prior. known: starts are exact and stay.
+    residuals: Residuals. used: windows that count, booleans. start_sd (nx,): how well the first starts are known, a
+    weak prior. known: starts are exact and stay.
     """
 
     ENOUGH = 1e-2  # fall of the cost, in units of the mean square residual, that is not worth a step
@@ -175,8 +175,8 @@ class Levenberg:
         return sum(int(s.what.size * s.of(self.used).sum()) for s in self.residuals.windows.samples)
 
     def iterate(self, still=False):
-        """Steps with one Jacobian: an accepted one, and up to CHORDS more, which cost a rollout each; none where none is
-        worth it (`done`). still: p stays, the starts move."""
+        """Steps with one Jacobian: an accepted one, and up to CHORDS more, which cost a rollout each; none where none
+        is worth it (`done`). still: p stays, the starts move."""
         self.arrow = self.linearized()
         self.iterations += 1
         if not self._step(still):
@@ -205,7 +205,9 @@ class Levenberg:
             gained = self.point.cost - tried.cost
             if gained > 1e-4 * fall:
                 if not once:
-                    self.lam = max(self.lam * (0.01 if gained > 0.9 * fall else 0.1 if gained > 0.5 * fall else 1.0), 1e-9)
+                    self.lam = max(
+                        self.lam * (0.01 if gained > 0.9 * fall else 0.1 if gained > 0.5 * fall else 1.0), 1e-9
+                    )
                 self.point, self.moved = tried, moved
                 return True
             if once:

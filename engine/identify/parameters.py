@@ -72,8 +72,8 @@ class Number(NamedTuple):
 class Unknowns:
     """All numbers to find, for a simulator: `numbers`, and what a vector of them means.
 
-    unknowns: Unknown objects, or their patterns. Raises ValueError for a pattern that nothing fits, and where two numbers
-    make the same parameter.
+    unknowns: Unknown objects, or their patterns. Raises ValueError for a pattern that nothing fits, and where two
+    numbers make the same parameter.
     """
 
     def __init__(self, model, sim, unknowns):
@@ -101,14 +101,18 @@ class Unknowns:
             for entry in (*n.entries, *(("delay", u) for u in n.actuators), *(("offset", j) for j in n.joints),
                           *((n.inertia,) if n.inertia else ())):  # fmt: skip
                 if owners.setdefault(entry, n.name) != n.name:
-                    raise ValueError(f"unknowns: {n.name} and {owners[entry]} are the same parameter, allowed: one of them")
+                    raise ValueError(
+                        f"unknowns: {n.name} and {owners[entry]} are the same parameter, allowed: one of them"
+                    )
         owned = {}
         for n in self.numbers:
             for entry in self._inertia(n):
                 owned[entry] = n.name
             for entry in n.entries:
                 if entry in owned:
-                    raise ValueError(f"unknowns: {n.name} and {owned[entry]} are the same parameter, allowed: one of them")
+                    raise ValueError(
+                        f"unknowns: {n.name} and {owned[entry]} are the same parameter, allowed: one of them"
+                    )
 
     # ---------------------------------------------------------------------------------------------- from patterns
 
@@ -126,7 +130,9 @@ class Unknowns:
                 return self._tie(unknown, [self._entry(word, k, None, column) for k in self._indices(word, column)])
             raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {word}:PATTERN, such as {word}:*")
         if word == "inertia" and (unknown.tied or unknown.guess is not None or unknown.prior):
-            raise ValueError(f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie, guess or prior")
+            raise ValueError(
+                f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie, guess or prior"
+            )
         names = list(getattr(self.model, f"{kind}_names"))
         hit = [i for i, name in enumerate(names) if fnmatchcase(name or str(i), pattern)]
         made = [n for i in hit for n in self._of(word, kind, i, names[i] or str(i), column)]
@@ -148,7 +154,9 @@ class Unknowns:
             if word == "kp" and bias[1] == 0 or word == "kv" and bias[2] == 0:
                 return []
             speed = word == "kv" and bias[1] == 0  # of a velocity servo
-            entries = (at["biasprm"] + (1 if word == "kp" else 2),) + ((at["gainprm"],) if word == "kp" or speed else ())
+            entries = (at["biasprm"] + (1 if word == "kp" else 2),) + (
+                (at["gainprm"],) if word == "kp" or speed else ()
+            )
             value = -bias[1] if word == "kp" else -bias[2]
             factors = (-1.0,) + ((gain / value,) if len(entries) > 1 else ())
             return [Number(f"{word}:{name}", value, 0.0, np.inf, value, None, entries, factors)]
@@ -195,7 +203,9 @@ class Unknowns:
             if not n.low <= n.guess <= n.high:
                 raise ValueError(f"unknown {n.name}: guess {n.guess:g}, allowed: from {n.low:g} to {n.high:g}")
             if n.prior and not n.prior[1] > 0:
-                raise ValueError(f"unknown {n.name}: prior {n.prior}, allowed: a mean and a positive standard deviation")
+                raise ValueError(
+                    f"unknown {n.name}: prior {n.prior}, allowed: a mean and a positive standard deviation"
+                )
             made[k] = n._replace(unit=n.unit or (n.prior[1] if n.prior else 0.01))
         return made
 

@@ -3,8 +3,8 @@
     r = (sum of w_k y(row k) + offset - value) / sd,        y of a rollout of all windows at once
     J = dr/d(p, x0),   rows of S (`steps.py`) at the rows of the samples
 
-x0 = (dq, qvel, act) is a start in its tangent space. Errors of a pose are a difference of places and a rotation vector in
-the body's own axes.
+x0 = (dq, qvel, act) is a start in its tangent space. Errors of a pose are a difference of places and a rotation vector
+in the body's own axes.
 """
 
 import numpy as np
@@ -81,7 +81,7 @@ class Residuals:
 
     def jacobian(self):
         """That of the last values: a list with those of each block, (n, k, np + nx)."""
-        m, w, P, n = self.sim.model, self.sim.worlds, self.np, self.n
+        w, P, n = self.sim.worlds, self.np, self.n
         found = [np.zeros((len(s.window), s.what.size, P + n), np_real()) for s in self.windows.samples]
         S = np.zeros((w, n, P + n), np_real())
         S[:, :, P:] = np.eye(n)
@@ -157,8 +157,8 @@ class Residuals:
     def moved(self, starts, dx):
         """Starts moved by tangents dx (worlds, nx)."""
         nv = self.nv
-        return {"qpos": displace(self.sim.model, starts["qpos"], dx[:, :nv]), "qvel": starts["qvel"] + dx[:, nv : 2 * nv],
-                "act": starts["act"] + dx[:, 2 * nv :]}  # fmt: skip
+        qpos = displace(self.sim.model, starts["qpos"], dx[:, :nv])
+        return {"qpos": qpos, "qvel": starts["qvel"] + dx[:, nv : 2 * nv], "act": starts["act"] + dx[:, 2 * nv :]}
 
 
 def turn(a, b):

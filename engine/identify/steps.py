@@ -177,5 +177,3 @@ class Steps:
             out[:, :, j] = found.reshape(count, self.worlds, width)
         bars[:] = 0
         return out
-
-

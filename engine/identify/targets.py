@@ -12,8 +12,8 @@ WORDS = ("qpos", "qvel", "pose", "sensor", "ctrl")
 
 
 class Measured(NamedTuple):
-    """What a channel measures. kind: qpos, qvel, pose, sensor. first: its dof, or its entry of sensordata; size: numbers of its
-    residual; qposadr: of a pose."""
+    """What a channel measures. kind: qpos, qvel, pose, sensor. first: its dof, or its entry of sensordata. size:
+    numbers of its residual. qposadr: of a pose."""
 
     kind: str
     first: int
@@ -35,8 +35,9 @@ def interpreted(model, log, noise):
     """(measurements, controls {actuator: Channel}) of a Log. noise: {name or word: standard deviation} or a number.
 
     A channel is called as a hinge or slide (its position), or WORD:NAME: qpos qvel of one, `pose` of a free joint (7
-    numbers: m, quaternion), sensor, ctrl of an actuator. `qpos`, `qvel`, `ctrl` alone are those of all hinges and slides,
-    or actuators, in their order. Raises ValueError for a name that the robot has not, or for other numbers of columns.
+    numbers: m, quaternion), sensor, ctrl of an actuator. `qpos`, `qvel`, `ctrl` alone are those of all hinges and
+    slides, or actuators, in their order. Raises ValueError for a name that the robot has not, or for other numbers of
+    columns.
     """
     measured, controls = [], {}
     scalars = [j for j in range(model.njnt) if model.jnt_type[j] in SCALAR]

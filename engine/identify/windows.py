@@ -1,8 +1,8 @@
 """Windows: pieces of logs, each of which becomes a world, with the controls that acted and the samples that fall in.
 
-Time is the log's. A window has `steps` physics steps; its rows 0 .. steps are the states at its start and after each. A
-sample between two rows is compared with what the rows around it make: a cubic through four of a position, a line through
-two of anything else. So channels may have any rates, and what lies on a row is that row.
+Time is the log's. A window has `steps` physics steps; its rows 0 .. steps are the states at its start and after each.
+A sample between two rows is compared with what the rows around it make: a cubic through four of a position, a line
+through two of anything else. So channels may have any rates, and what lies on a row is that row.
 """
 
 import numpy as np
@@ -17,7 +17,14 @@ class Samples:
     """All samples of one measured thing: window (n,), value (n, k), rows (n, 4) and weights (n, 4), sd of the noise."""
 
     def __init__(self, what, window, time, value, rows, weights, sd, given):
-        self.what, self.window, self.time, self.value, self.rows, self.weights = what, window, time, value, rows, weights
+        self.what, self.window, self.time, self.value, self.rows, self.weights = (
+            what,
+            window,
+            time,
+            value,
+            rows,
+            weights,
+        )
         self.sd, self.given = sd, given
 
     def of(self, windows):

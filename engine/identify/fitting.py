@@ -115,7 +115,7 @@ def solved(problem, iterations=50, folder=None, report=None):
         solver.lam, solver.iterations, solver.moved = float(kept["lam"]), int(kept["iterations"]), kept["moved"]
         before = kept["before"]
         for s, sd in zip(problem.windows.samples, kept["sd"], strict=True):
-            s.sd = float(sd)
+            s.sd = sd[np.isfinite(sd)]
         solver.again()
     else:
         if not solver.known:  # the starts of the first guess, so that it is judged fairly
@@ -131,6 +131,8 @@ def solved(problem, iterations=50, folder=None, report=None):
             report(history[-1])
         if folder is not None:
             _keep(folder, problem, solver, before)
+        if solver.done and solver.joined():
+            solver.done, solver.lam = False, 1e-3
         if solver.done and rounds:  # now that the model fits, its residuals tell the noise
             rounds, solver.done = rounds - 1, not _noise_found(problem, solver)
         if solver.done:
@@ -145,10 +147,13 @@ def _noise_found(problem, solver):
     for s, r in zip(problem.windows.samples, solver.point.residuals, strict=True):
         if not s.given:
             r = r[s.of(problem.used)]
-            rms = float(np.sqrt(np.mean(r * r))) if problem.loss == "squares" else float(np.median(np.abs(r)) / 0.6745)
-            if rms > 1e-9:
-                changed |= abs(np.log(rms)) > 0.1
-                s.sd *= rms
+            if problem.loss == "squares":
+                rms = np.sqrt(np.mean(r * r, axis=0))
+            else:
+                rms = np.median(np.abs(r), axis=0) / 0.6745
+            rms = np.where(rms > 1e-9, rms, 1.0)
+            changed |= bool((np.abs(np.log(rms)) > 0.1).any())
+            s.sd = s.sd * rms
     solver.again()
     return changed
 
@@ -175,10 +180,18 @@ def _keep(folder, problem, solver, before):
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"start_{n}": a for n, a in solver.point.starts.items()}
     state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
-    state |= {"sd": [s.sd for s in problem.windows.samples], "before": json.dumps(before)}
+    state |= {"sd": _padded([s.sd for s in problem.windows.samples]), "before": json.dumps(before)}
     new = folder / "state.new.npz"
     np.savez(new, problem=_fingerprint(problem), **state)
     new.replace(folder / "state.npz")
+
+
+def _padded(rows):
+    """Rows of different lengths as one array."""
+    table = np.full((len(rows), max(len(row) for row in rows)), np.nan)
+    for k, row in enumerate(rows):
+        table[k, : len(row)] = row
+    return table
 
 
 def _read_kept(folder, problem):
@@ -210,7 +223,7 @@ class Fit:
         u, used = problem.unknowns, problem.used
         self.names, self.values, self.guess = list(u.names), solver.point.p.copy(), u.guess.copy()
         self.before, self.after = before, _errors(problem, solver.point)
-        self.noise = {s.what.label: s.sd for s in problem.windows.samples}
+        self.noise = {s.what.label: float(np.sqrt(np.mean(s.sd**2))) for s in problem.windows.samples}
         self.converged, self.iterations = solver.done, solver.iterations
         count = solver.count()
         square = 2 * solver.point.costs[used].sum()

@@ -45,14 +45,9 @@ def judged(names, values, unit, arrow, square, count, free, runs):
 
 
 def _inverse(A):
-    """The inverse of an information; what has none has an infinite variance."""
+    """The inverse of an information; where there is none, a very large one."""
     values, vectors = np.linalg.eigh(0.5 * (A + A.T))
-    floor = 1e-13 * max(values[-1], 1e-300)
-    lost = values <= floor
-    found = (vectors[:, ~lost] / values[~lost]) @ vectors[:, ~lost].T
-    share = (vectors[:, lost] ** 2).sum(axis=1)
-    found[np.diag_indices_from(found)] = np.where(share > 1e-6, np.inf, np.diag(found))
-    return found
+    return (vectors / np.maximum(values, max(1e-13 * values[-1], 1e-300))) @ vectors.T
 
 
 def unseen(names, information, s2):

@@ -87,9 +87,10 @@ class Arrow:
         self.g = c[self.used, :P].sum(axis=0) + (p - self.mean) / self.sd**2 * self.unit
         self.gx = c[:, P:] + moved * self.start_weight
 
-    def step(self, lam, held):
-        """(dp, dx, how much the cost should fall) with damping lam; held: entries of p that stay."""
-        D = self.D + lam * np.einsum("wii->wi", self.D)[:, :, None] * np.eye(self.D.shape[1])
+    def step(self, lam, held, damping):
+        """(dp, dx, how much the cost should fall) with damping lam of p and `damping` (windows,) of starts. held:
+        entries of p that stay."""
+        D = self.D + (damping[:, None] * np.einsum("wii->wi", self.D))[:, :, None] * np.eye(self.D.shape[1])
         solved = np.linalg.solve(D, np.concatenate([self.F, self.gx[:, :, None]], axis=2))
         E, e = solved[:, :, :-1], solved[:, :, -1]
         S = self.H + np.diag(self.prior) - np.einsum("wni,wnj->ij", self.F[self.used], E[self.used])
@@ -134,6 +135,7 @@ class Levenberg:
         self.residuals, self.used, self.loss, self.known = residuals, used, loss, known
         self.start_sd, self.prior = start_sd, prior
         self.lam, self.iterations, self.done, self.arrow = 1e-3, 0, False, None
+        self.damping = np.full(residuals.windows.count, 1e-3)  # of each window's start
         self.moved = np.zeros((residuals.windows.count, residuals.n))  # from the first starts, for their prior
         self.point = self.last = self.evaluated(p, starts, self.moved)
         if not np.isfinite(self.point.cost):
@@ -197,20 +199,64 @@ class Levenberg:
             held = (self.point.p <= u.low) & (arrow.g > 0) | (self.point.p >= u.high) & (arrow.g < 0)
         worth = max(self.ENOUGH * 2 * self.point.cost / max(self.count(), 1), 1e-15 * self.point.cost)
         while self.lam < self.MOST:
-            dp, dx, fall = arrow.step(self.lam, held)
+            dp, dx, fall = arrow.step(self.lam, held, self.damping)
             if fall <= worth:
                 return False
-            p, moved = np.clip(self.point.p + dp, u.low, u.high), self.moved + dx
-            tried = self.evaluated(p, self.residuals.moved(self.point.starts, dx), moved)
-            gained = self.point.cost - tried.cost
-            if gained > 1e-4 * fall:
+            p = np.clip(self.point.p + dp, u.low, u.high)
+            good = self._tried(p, dx, 1e-4 * fall)
+            if good is not None:
                 if not once:
-                    self.lam = max(
-                        self.lam * (0.01 if gained > 0.9 * fall else 0.1 if gained > 0.5 * fall else 1.0), 1e-9
-                    )
-                self.point, self.moved = tried, moved
+                    better = self.lam * (0.01 if good > 0.9 * fall else 0.1 if good > 0.5 * fall else 1.0)
+                    self.lam = max(better, 1e-9)
                 return True
             if once:
                 return False
             self.lam = max(10.0 * self.lam, 1e-6)
         return False
+
+    def _tried(self, p, dx, least):
+        """How far the cost fell, by at least so much, on the way to p and starts moved by dx; None where it did not,
+        and nothing moved. A start that makes its own window worse stays where it is: the step of one window, which may
+        meet a contact, decides nothing for the others."""
+        old = self.point
+        new = self.residuals.moved(old.starts, dx)
+        tried = self.evaluated(p, new, self.moved + dx)
+        worse = tried.costs > old.costs
+        self.damping = np.clip(np.where(worse, 10 * self.damping, 0.1 * self.damping), 1e-9, self.MOST)
+        if old.cost - tried.cost > least and not (worse & ~self.used).any():
+            self.point, self.moved = tried, self.moved + dx
+            return old.cost - tried.cost
+        starts = {n: np.where(worse[:, None], old.starts[n], a) for n, a in new.items()}
+        moved = np.where(worse[:, None], self.moved, self.moved + dx)
+        for q in (p, old.p):
+            mixed = self.evaluated(q, starts, moved)
+            if old.cost - mixed.cost > least:
+                self.point, self.moved = mixed, moved
+                return old.cost - mixed.cost
+            if not worse[self.used].any():
+                break
+        return None
+
+    def joined(self):
+        """Whether windows fit clearly better that begin where the one before them ended. Of a start that is found in
+        noise, a contact may be on the wrong side, which no small step tells; the end of a window obeys physics."""
+        if self.known:
+            return False
+        before = self.point.cost
+        for _ in range(self.CHORDS):
+            if self.last is not self.point:
+                self.again()
+            ends = self.residuals.ends()
+            follows = self.residuals.windows.follows
+            starts = {n: a.copy() for n, a in self.point.starts.items()}
+            for n, a in starts.items():
+                a[follows] = ends[n][np.flatnonzero(follows) - 1]
+            moved = self.moved + self.residuals.apart(self.point.starts, starts)
+            old, tried = self.point, self.evaluated(self.point.p, starts, moved)
+            better = follows & (tried.costs < old.costs)
+            if not better.any():
+                break
+            starts = {n: np.where(better[:, None], a, old.starts[n]) for n, a in starts.items()}
+            self.moved = np.where(better[:, None], moved, self.moved)
+            self.point = self.evaluated(old.p, starts, self.moved)
+        return self.point.cost < 0.99 * before

@@ -97,22 +97,14 @@ class Unknowns:
 
     def _check(self):
         owners = {}
-        for n in self.numbers:
-            for entry in (*n.entries, *(("delay", u) for u in n.actuators), *(("offset", j) for j in n.joints),
-                          *((n.inertia,) if n.inertia else ())):  # fmt: skip
-                if owners.setdefault(entry, n.name) != n.name:
-                    raise ValueError(
-                        f"unknowns: {n.name} and {owners[entry]} are the same parameter, allowed: one of them"
-                    )
-        owned = {}
-        for n in self.numbers:
-            for entry in self._inertia(n):
-                owned[entry] = n.name
-            for entry in n.entries:
-                if entry in owned:
-                    raise ValueError(
-                        f"unknowns: {n.name} and {owned[entry]} are the same parameter, allowed: one of them"
-                    )
+        for k, n in enumerate(self.numbers):
+            made = [*n.entries, *self._inertia(n)]
+            made += [("delay", u) for u in n.actuators] + [("shown", j) for j in n.joints]
+            owner = n.inertia[:1] if n.inertia else k
+            for entry in made:
+                first, name = owners.setdefault(entry, (owner, n.name))
+                if first != owner:
+                    raise ValueError(f"unknowns: {n.name} and {name} are the same parameter, allowed: one of them")
 
     # ---------------------------------------------------------------------------------------------- from patterns
 

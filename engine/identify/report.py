@@ -42,7 +42,7 @@ def _pictures(fit, folder):
                 measured = np.zeros(len(s.time))
             else:
                 measured = s.value[:, k]
-            channels[label] = s.time, measured, measured + s.sd * b[:, k], measured + s.sd * a[:, k]
+            channels[label] = s.time, measured, measured + s.sd[k] * b[:, k], measured + s.sd[k] * a[:, k]
     length = windows.steps * windows.h
     shade = [(t, t + length) for t in windows.start[~problem.used]]
     return {

@@ -11,8 +11,9 @@ import numpy as np
 
 from engine.compiler.backend import np_real
 from engine.identify.steps import Steps
+from engine.identify.targets import turn
 from engine.model.constants import RK4
-from engine.model.coordinates import QUATERNION, coordinates, displace
+from engine.model.coordinates import QUATERNION, coordinates, difference, displace
 
 
 class Residuals:
@@ -108,7 +109,7 @@ class Residuals:
         for s, block in zip(self.windows.samples, found, strict=True):
             if s.what.kind == "qpos":
                 block[:, 0, :P] += self.d_shown[s.what.first]
-            block /= s.sd
+            block /= s.sd[:, None]
         return found
 
     def _integrated(self):
@@ -154,21 +155,20 @@ class Residuals:
                 part = S[window, at : at + 1]
             found[b][which] += weight[:, None, None] * part
 
+    def ends(self):
+        """The states in which the windows of the last rollout ended, as starts."""
+        return {n: self.outputs[n][-1].copy() for n in ("qpos", "qvel", "act")}
+
+    def apart(self, starts, others):
+        """Tangents (worlds, nx) that move starts to others."""
+        parts = [difference(self.sim.model, starts["qpos"], others["qpos"])]
+        return np.concatenate(parts + [others[n] - starts[n] for n in ("qvel", "act")], axis=1)
+
     def moved(self, starts, dx):
         """Starts moved by tangents dx (worlds, nx)."""
         nv = self.nv
         qpos = displace(self.sim.model, starts["qpos"], dx[:, :nv])
         return {"qpos": qpos, "qvel": starts["qvel"] + dx[:, nv : 2 * nv], "act": starts["act"] + dx[:, 2 * nv :]}
-
-
-def turn(a, b):
-    """log(a^-1 b) of quaternions (n, 4) of any length: a rotation vector in a's axes, the shorter way round."""
-    a, b = (q / np.linalg.norm(q, axis=-1, keepdims=True) for q in (a, b))
-    c = (a * b).sum(axis=-1, keepdims=True)
-    v = a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - np.cross(a[..., 1:], b[..., 1:])
-    v, c = np.where(c < 0, -v, v), np.abs(c)
-    s = np.linalg.norm(v, axis=-1, keepdims=True)
-    return v * np.where(s > 1e-12, 2 * np.arctan2(s, c) / np.maximum(s, 1e-300), 2.0)
 
 
 def turn_slope(r):

@@ -151,7 +151,8 @@ class Steps:
         parts = [self._bar("qpos_bar", m.nv), self._bar("qvel_bar", m.nv), self._bar("act_bar", m.na)]
         at = k * self._one.worlds
         total = self._cot["ctrl_total"].reshape(-1)[at * m.nu : (at + self._one.worlds) * m.nu]
-        parts += [total.reshape(-1, m.nu), self._bar("theta_bar", self.sim.sizes["ntheta"])[:, self.theta]]
+        parts.append(total.reshape(self._one.worlds, m.nu))
+        parts.append(self._bar("theta_bar", self.sim.sizes["ntheta"])[:, self.theta])
         return np.concatenate([part[:n] for part in parts], axis=1).reshape(count, self.worlds, -1)
 
     def sensor_rows(self, start, count, columns):

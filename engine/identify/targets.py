@@ -108,9 +108,26 @@ ORDER, GROWTH = 5, 252.0  # of differences, and what the variance of white noise
 
 
 def noise_of(values):
-    """The standard deviation of white noise in samples (n, k) of something smooth: of their fifth differences, in which
-    10 Hz sampled at 400 Hz is 1e-4 of its size."""
+    """The standard deviation (k,) of white noise in samples (n, k) of something smooth, or 1: of their fifth
+    differences, in which 10 Hz sampled at 400 Hz is 1e-4 of its size."""
     if len(values) < 2 * ORDER:
-        return None
-    found = np.median(np.abs(np.diff(values, ORDER, axis=0))) / 0.6745 / np.sqrt(GROWTH)
-    return float(found) if found > 0 else None
+        return np.ones(values.shape[1])
+    found = np.median(np.abs(np.diff(values, ORDER, axis=0)), axis=0) / 0.6745 / np.sqrt(GROWTH)
+    return np.where(found > 0, found, 1.0)
+
+
+def turned(quat):
+    """Rotation vectors (n, 3) of quaternions (n, 4) against the one before, added up."""
+    q = quat / np.linalg.norm(quat, axis=1, keepdims=True)
+    steps = turn(q[:-1], q[1:]) if len(q) > 1 else np.zeros((0, 3))
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+
+
+def turn(a, b):
+    """log(a^-1 b) of quaternions (n, 4) of any length: a rotation vector in a's axes, the shorter way round."""
+    a, b = (q / np.linalg.norm(q, axis=-1, keepdims=True) for q in (a, b))
+    c = (a * b).sum(axis=-1, keepdims=True)
+    v = a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - np.cross(a[..., 1:], b[..., 1:])
+    v, c = np.where(c < 0, -v, v), np.abs(c)
+    s = np.linalg.norm(v, axis=-1, keepdims=True)
+    return v * np.where(s > 1e-12, 2 * np.arctan2(s, c) / np.maximum(s, 1e-300), 2.0)

@@ -7,10 +7,19 @@ through two of anything else. So channels may have any rates, and what lies on a
 
 import numpy as np
 
-from engine.identify.targets import noise_of
+from engine.identify.targets import noise_of, turned
 
 GRID = 1e-6  # of a step: a sample so near a row is on it
 HOLD, LINEAR = "hold", "linear"
+
+
+def noise_of_target(m):
+    """The standard deviations (k,) of a Measurement's residuals: those given, or found in its samples."""
+    if m.noise is not None:
+        return np.broadcast_to(np.asarray(m.noise, float), (m.what.size,)).copy()
+    if m.what.kind == "pose":
+        return np.concatenate([noise_of(m.values[:, :3]), noise_of(turned(m.values[:, 3:]))])
+    return noise_of(m.values)
 
 
 class Samples:
@@ -57,6 +66,7 @@ class Windows:
             self.start += [first + k * steps * self.h for k in range(count)]
         self.log, self.start = np.array(self.log), np.array(self.start)
         self.count = len(self.start)
+        self.follows = np.append(False, self.log[1:] == self.log[:-1])  # begins where the one before ended
         self.samples = self._samples()
 
     def _samples(self):
@@ -68,12 +78,12 @@ class Windows:
                 k = np.floor(at + GRID / self.steps).astype(int)
                 there = (k >= 0) & (k < len(mine))
                 rows, weights = self._around((at - k)[there] * self.steps, m.what.kind == "qpos")
-                sd = m.noise or noise_of(m.values) or 1.0
+                sd = noise_of_target(m)
                 part = mine[k[there]], m.time[there], m.values[there], rows, weights
                 found.setdefault(m.what, []).append((part, sd, m.noise is not None))
         return [
             Samples(what, *(np.concatenate(a) for a in zip(*(p for p, _, _ in parts), strict=True)),
-                    sd=float(np.mean([sd for _, sd, _ in parts])), given=all(given for *_, given in parts))
+                    sd=np.mean([sd for _, sd, _ in parts], axis=0), given=all(given for *_, given in parts))
             for what, parts in found.items()
         ]  # fmt: skip
 

@@ -186,13 +186,13 @@ def page(rows, found, wall, cpu, other, args):
     lines = [
         "# Identification of Go1 on a stand",
         "",
-        "`python tests/benchmarks/identify.py --robots ../shared/robots --cmaes SECONDS --page PATH`: the protocol of",
-        "PACE on a robot simulated by MuJoCo, whose armature, damping, dry friction and encoder offsets are drawn at",
+        "`python tests/benchmarks/identify.py --robots ../shared/robots --cmaes SECONDS --page PATH`: the protocol",
+        "of PACE on a robot simulated by MuJoCo, whose armature, damping, dry friction and encoder offsets are drawn at",
         f"random; {args.seconds:g} s, encoders at 400 Hz with noise of {NOISE:g} rad and {BITS} bits, commands",
         f"{1e3 * DELAY:g} ms late.",
         "",
-        f"* {good} of {len(rows)} numbers are within 2 % of the truth or their interval holds it; the 95 % intervals hold"
-        f" {inside} of {len(rows)}.",
+        f"* {good} of {len(rows)} numbers are within 2 % of the truth or their interval holds it; the 95 % intervals "
+        f"hold {inside} of {len(rows)}.",
         f"* The fit took {wall:.1f} s of wall clock and {cpu:.1f} s of processor time, {found.iterations} Jacobians; "
         "kernels were compiled before.",
         f"* Errors on windows that were held out: {_rms(found.before):.2e} rad with the first guess, "
@@ -203,8 +203,8 @@ def page(rows, found, wall, cpu, other, args):
         error = other["error"]
         lines += [
             f"* CMA-ES on the whole log rolled out from its start: {other['rollouts']} rollouts in "
-            f"{other['curve'][-1][0]:.0f} s of processor time, cost {other['first']:.3g} -> {other['cost']:.4g} (the truth has "
-            f"{other['true']:.4g}, this fit {fitted:.4g}); {int((error < WITHIN).sum())} of {len(error)} numbers"
+            f"{other['curve'][-1][0]:.0f} s of processor time, cost {other['first']:.3g} -> {other['cost']:.4g} (the truth "
+            f"has {other['true']:.4g}, this fit {fitted:.4g}); {int((error < WITHIN).sum())} of {len(error)} numbers"
             f" within 2 %, median error {100 * np.median(error):.0f} %.",
         ]
     box = machine()

@@ -187,8 +187,8 @@ def page(rows, found, wall, cpu, other, args):
         "# Identification of Go1 on a stand",
         "",
         "`python tests/benchmarks/identify.py --robots ../shared/robots --cmaes SECONDS --page PATH`: the protocol",
-        "of PACE on a robot simulated by MuJoCo, whose armature, damping, dry friction and encoder offsets are drawn at",
-        f"random; {args.seconds:g} s, encoders at 400 Hz with noise of {NOISE:g} rad and {BITS} bits, commands",
+        "of PACE on a robot simulated by MuJoCo, whose armature, damping, dry friction and encoder offsets are drawn",
+        f"at random; {args.seconds:g} s, encoders at 400 Hz with noise of {NOISE:g} rad and {BITS} bits, commands",
         f"{1e3 * DELAY:g} ms late.",
         "",
         f"* {good} of {len(rows)} numbers are within 2 % of the truth or their interval holds it; the 95 % intervals "
@@ -203,7 +203,8 @@ def page(rows, found, wall, cpu, other, args):
         error = other["error"]
         lines += [
             f"* CMA-ES on the whole log rolled out from its start: {other['rollouts']} rollouts in "
-            f"{other['curve'][-1][0]:.0f} s of processor time, cost {other['first']:.3g} -> {other['cost']:.4g} (the truth "
+            f"{other['curve'][-1][0]:.0f} s of processor time, "
+            f"cost {other['first']:.3g} -> {other['cost']:.4g} (the truth "
             f"has {other['true']:.4g}, this fit {fitted:.4g}); {int((error < WITHIN).sum())} of {len(error)} numbers"
             f" within 2 %, median error {100 * np.median(error):.0f} %.",
         ]

@@ -17,7 +17,7 @@ _LAZY = {
 }  # fmt: skip
 
 # Parts that are imported when first used; of these jax, torch and rl need the extra of that name.
-_DOORS = ("distributed", "jax", "objectives", "population", "rays", "replay", "rl", "torch", "view")
+_DOORS = ("distributed", "identify", "jax", "objectives", "population", "rays", "replay", "rl", "torch", "view")
 
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",
@@ -26,6 +26,7 @@ __all__ = [
 
 if TYPE_CHECKING:  # what the lazy names are
     from engine import distributed as distributed
+    from engine import identify as identify
     from engine import jax as jax
     from engine import objectives as objectives
     from engine import population as population

@@ -1,4 +1,7 @@
-"""Identification: find a robot's unknown parameters from what its sensors recorded. Of sysid_pendulum and sysid_box."""
+"""Identification as a task: find unknown parameters from what sensors recorded. Of sysid_pendulum and sysid_box.
+
+That of robots from logs of their own is engine/identify/.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property

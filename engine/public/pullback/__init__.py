@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine import compare as compare
     from engine import distributed as distributed
     from engine import gradcheck as gradcheck
+    from engine import identify as identify
     from engine import init as init
     from engine import jax as jax
     from engine import linearize as linearize

@@ -1,0 +1,116 @@
+"""`pullback identify`: a robot's unknown numbers from logs of its motion."""
+
+from pathlib import Path
+
+from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, add_wishes, positive, progress, robot, wishes
+
+_KEYS = ("min", "max", "guess", "prior", "unit")
+EXAMPLE = (
+    "example: pullback identify robot.xml run.csv --fit 'dof_armature:*' 'dof_damping:*_knee,tied' "
+    "'delay:*,tied,guess=0.005' --out runs/identified"
+)
+
+
+def add(commands):
+    p = commands.add_parser("identify", help="find a robot's unknown numbers in logs of its motion", epilog=EXAMPLE)
+    p.add_argument("robot", help="MJCF or URDF file, or a built-in scene: the first guess")
+    p.add_argument("logs", nargs="+", type=Path, help="CSV, NPZ, Parquet or MCAP; channels are called as a joint, or "
+                   "qpos: qvel: pose: sensor: ctrl: and a name")  # fmt: skip
+    p.add_argument("--fit", nargs="+", required=True, metavar="NAME:PATTERN[,tied][,min=][,max=][,guess=][,prior=M/SD]",
+                   help="numbers to find: those of Simulator.params, and kp kv delay offset bias inertia")  # fmt: skip
+    p.add_argument("--map", nargs="+", default=[], metavar="IN_FILE=CHANNEL", help="other names for channels")
+    p.add_argument("--window", type=float, default=1.0, help="s; pieces that the logs are cut into (default 1)")
+    p.add_argument("--noise", nargs="+", default=[], metavar="SD or CHANNEL=SD",
+                   help="standard deviation of the measurements (default: found from the data)")  # fmt: skip
+    p.add_argument("--hold", choices=("hold", "linear"), default="hold", help="how a control goes on between samples")
+    p.add_argument("--held-out", type=float, default=0.2, help="share of windows that only judge (default 0.2)")
+    p.add_argument("--loss", choices=("squares", "huber", "cauchy"), default="squares")
+    p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
+    p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
+    p.add_argument("--out", type=Path, help="folder for report, numbers and fitted robot (default runs/identify_ROBOT)")
+    p.add_argument("--resume", action="store_true", help="go on from that folder")
+    p.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    add_wishes(p)
+    p.set_defaults(run=run)
+
+
+def run(args):
+    positive(args, "window", "iterations")
+    names = dict(_pair("--map", word) for word in args.map)
+    noise = _noise(args.noise)
+    unknowns = [unknown_of(word) for word in args.fit]
+    chosen, out = robot(args.robot, wishes(args)), Output(args.json)
+    from engine.identify import Problem, read, solved
+    from engine.identify.report import write_report
+
+    folder = args.out or Path("runs") / f"identify_{chosen.name}"
+    state = folder / "state.npz"
+    if not args.resume:
+        state.unlink(missing_ok=True)
+    elif not state.exists():
+        raise ValueError(f"--resume: {state} is not there")
+    logs = [read(path) for path in args.logs]
+    logs = [log.renamed({k: v for k, v in names.items() if k in log.channels or len(logs) == 1}) for log in logs]
+    problem = Problem(chosen.model, logs, unknowns, window=args.window, noise=noise, hold=args.hold,
+                      held_out=args.held_out, loss=args.loss, keyframe=args.start)  # fmt: skip
+    numbers, windows = len(problem.unknowns.names), problem.windows.count
+    out.say(f"{chosen.name}: {numbers} numbers, {windows} windows of {args.window:g} s; compiling")
+    with progress(args.iterations, "identify", args.json) as bar:
+
+        def told(row):
+            bar.update(1)
+            bar.set_postfix_str(f"cost {row['cost']:.6g}")
+            out.record("iteration", **row)
+
+        try:
+            found = solved(problem, args.iterations, folder, told)
+        except KeyboardInterrupt:
+            out.say(f"interrupted; go on with --resume --out {folder}")
+            return INTERRUPTED
+    found.save(folder)
+    page = write_report(found, folder)
+    out.say(found)
+    out.say(f"{page}, {folder / 'fitted.xml'}, {folder / 'fit.json'}")
+    out.record("fit", report=page, robot=folder / "fitted.xml", **found.as_dict())
+    return DONE if found.converged else NOT_REACHED
+
+
+def unknown_of(word):
+    """The Unknown of an argument of --fit."""
+    from engine.identify import Unknown
+
+    pattern, *options = word.split(",")
+    given = {}
+    for option in options:
+        key, _, value = option.partition("=")
+        if option == "tied":
+            given["tied"] = True
+        elif key in _KEYS and value:
+            name = {"min": "low", "max": "high"}.get(key, key)
+            given[name] = tuple(_number(word, v) for v in value.split("/")) if key == "prior" else _number(word, value)
+        else:
+            raise ValueError(f"--fit: {word!r}: got {option!r}, allowed: tied, {', '.join(f'{k}=' for k in _KEYS)}")
+    if len(given.get("prior", (0, 0))) != 2:
+        raise ValueError(f"--fit: {word!r}: allowed: prior=MEAN/SD")
+    return Unknown(pattern, **given)
+
+
+def _number(word, text):
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{word!r}: got {text!r}, allowed: a number") from None
+
+
+def _pair(option, word):
+    left, found, right = word.rpartition("=")
+    if not found or not left or not right:
+        raise ValueError(f"{option}: got {word!r}, allowed: NAME=VALUE")
+    return left, right
+
+
+def _noise(words):
+    """A number, {channel: number}, or None."""
+    if len(words) == 1 and "=" not in words[0]:
+        return _number("--noise", words[0])
+    return {name: _number("--noise", value) for name, value in (_pair("--noise", w) for w in words)} or None

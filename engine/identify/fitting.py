@@ -1,0 +1,282 @@
+"""fit: a robot's unknown numbers from its logs, with what is known about them afterwards."""
+
+import json
+import time as clock
+from pathlib import Path
+
+import numpy as np
+
+from engine.files import write_text
+from engine.identify.judged import judged, togetherness
+from engine.identify.levenberg import LOSSES, Levenberg
+from engine.identify.logs import Log, read
+from engine.identify.parameters import Unknown, Unknowns
+from engine.identify.residuals import Residuals
+from engine.identify.starts import first_starts
+from engine.identify.targets import interpreted
+from engine.identify.windows import HOLD, LINEAR, Windows
+from engine.model import Model
+from engine.model.elements.key import start_state
+from engine.schema import LEAF_NAMES
+from engine.simulator import Simulator
+
+SURE = 1.959963984540054  # standard deviations of a 95 % interval
+START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
+
+
+class Problem:
+    """Logs, windows and unknowns of a robot, ready to be fitted: the arguments of `fit`. `residuals`, `windows` and
+    `unknowns` are for those who want the residuals and their Jacobian for themselves."""
+
+    def __init__(self, model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares",
+                 keyframe=None, start="free", ctrl0=None):  # fmt: skip
+        if not isinstance(model, Model):
+            raise TypeError(f"model: got {type(model).__name__}, allowed: a Model (engine.load)")
+        if loss not in LOSSES:
+            raise ValueError(f"loss: got {loss!r}, allowed: {', '.join(LOSSES)}")
+        if hold not in (HOLD, LINEAR):
+            raise ValueError(f"hold: got {hold!r}, allowed: {HOLD}, {LINEAR}")
+        if start not in ("free", "known"):
+            raise ValueError(f"start: got {start!r}, allowed: free, known")
+        if not 0 <= held_out < 1:
+            raise ValueError(f"held_out: got {held_out}, allowed: a share from 0 to less than 1")
+        steps = int(round(window / model.opt.timestep))
+        if not steps >= 1:
+            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
+        logs = [logs] if isinstance(logs, (Log, str, Path)) else list(logs)
+        logs = [log if isinstance(log, Log) else read(log) for log in logs]
+        if not logs:
+            raise ValueError("logs: got none, allowed: one or more")
+        unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
+        words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
+        at = start_state(model, keyframe, None, None)
+        self.model, self.loss, self.start = model, loss, start
+        self.windows = Windows(model, [interpreted(model, log, noise) for log in logs], steps, hold,
+                               np.broadcast_to(at["ctrl"] if ctrl0 is None else ctrl0, (model.nu,)))  # fmt: skip
+        self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
+        self.unknowns = Unknowns(model, self.sim, unknowns)
+        self.used = _kept(self.windows.count, held_out)
+        shown = self.unknowns.offsets(self.unknowns.guess)[0]
+        if start == "known":
+            W = self.windows.count
+            if W != len(logs):
+                raise ValueError(f"start: got known with {W} windows of {len(logs)} logs, allowed: a window for each")
+            self.starts = {
+                n: np.broadcast_to(at[n], (W, size)).copy()
+                for n, size in (("qpos", model.nq), ("qvel", model.nv), ("act", model.na))
+            }
+        else:
+            self.starts = first_starts(model, self.windows, shown, at["qpos"], at["qvel"])
+        self.residuals = Residuals(self.sim, self.unknowns, self.windows, self.starts)
+        nv, na = model.nv, model.na
+        self.start_sd = np.repeat(START_SD, (nv, nv, na))
+
+    def levenberg(self, p, starts):
+        return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
+                         self.start == "known")  # fmt: skip
+
+
+def _kept(count, held_out):
+    """Which windows count: of the others every so many is held out, none where there are fewer than three."""
+    used = np.ones(count, bool)
+    out = int(round(held_out * count)) if count >= 3 else 0
+    if out:
+        used[np.unique(((np.arange(out) + 0.5) * count / out).astype(int))] = False
+    return used
+
+
+def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares", keyframe=None,
+        start="free", ctrl0=None, iterations=50, folder=None, report=None):  # fmt: skip
+    """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
+
+    model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
+    `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too.
+    noise: standard deviation of measurements, a number or {channel or word: number}; by default found from the data.
+    hold: how a logged control goes on, "hold" or "linear". held_out: share of windows that only judge. loss: squares,
+    huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where
+    that is the exact state; a window is then the whole log. iterations: at most. folder: where to keep each iteration,
+    and to go on from. report: a function of a dict, called after each.
+
+    The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
+    Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
+    """
+    problem = Problem(model, logs, unknowns, window=window, noise=noise, hold=hold, held_out=held_out, loss=loss,
+                      keyframe=keyframe, start=start, ctrl0=ctrl0)  # fmt: skip
+    return solved(problem, iterations, folder, report)
+
+
+def solved(problem, iterations=50, folder=None, report=None):
+    """The Fit of a Problem."""
+    began, u = clock.perf_counter(), problem.unknowns
+    kept = _read_kept(folder, problem)
+    p, starts = (kept["p"], kept["starts"]) if kept else (u.guess.copy(), problem.starts)
+    solver = problem.levenberg(p, starts)
+    if kept:
+        solver.lam, solver.iterations, solver.moved = float(kept["lam"]), int(kept["iterations"]), kept["moved"]
+        before = kept["before"]
+        for s, sd in zip(problem.windows.samples, kept["sd"], strict=True):
+            s.sd = sd[np.isfinite(sd)]
+        solver.again()
+    else:
+        if not solver.known:  # the starts of the first guess, so that it is judged fairly
+            solver.iterate(still=True)
+        before, solver.done, solver.lam = _errors(problem, solver.point), False, 1e-3
+    history = []
+    rounds = 0 if all(s.given for s in problem.windows.samples) else 2
+    while solver.iterations <= iterations:
+        point = solver.iterate()
+        history.append({"iteration": solver.iterations, "cost": point.cost, "lambda": solver.lam,
+                        "seconds": clock.perf_counter() - began})  # fmt: skip
+        if report:
+            report(history[-1])
+        if folder is not None:
+            _keep(folder, problem, solver, before)
+        if solver.done and solver.joined():
+            solver.done, solver.lam = False, 1e-3
+        if solver.done and rounds:  # now that the model fits, its residuals tell the noise
+            rounds, solver.done = rounds - 1, not _noise_found(problem, solver)
+        if solver.done:
+            break
+    arrow = solver.arrow if solver.done else solver.linearized()
+    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began)
+
+
+def _noise_found(problem, solver):
+    """The noise of each channel whose own is not given, from its residuals; whether any changed by a tenth."""
+    changed = False
+    for s, r in zip(problem.windows.samples, solver.point.residuals, strict=True):
+        if not s.given:
+            r = r[s.of(problem.used)]
+            if problem.loss == "squares":
+                rms = np.sqrt(np.mean(r * r, axis=0))
+            else:
+                rms = np.median(np.abs(r), axis=0) / 0.6745
+            rms = np.where(rms > 1e-9, rms, 1.0)
+            changed |= bool((np.abs(np.log(rms)) > 0.1).any())
+            s.sd = s.sd * rms
+    solver.again()
+    return changed
+
+
+def _errors(problem, point):
+    """Root mean square error of each channel in its own units: {label: (in windows that count, in those held out)}."""
+    found = {}
+    for s, r in zip(problem.windows.samples, point.residuals, strict=True):
+        used = s.of(problem.used)
+        found[s.what.label] = tuple(
+            float(np.sqrt(np.mean((r[which] * s.sd) ** 2))) if which.any() else float("nan") for which in (used, ~used)
+        )
+    return found
+
+
+def _fingerprint(problem):
+    w, u = problem.windows, problem.unknowns
+    return json.dumps([problem.model.name, u.names, u.guess.tolist(), w.count, w.steps, w.start.tolist(),
+                       problem.loss, [len(s.window) for s in w.samples]])  # fmt: skip
+
+
+def _keep(folder, problem, solver, before):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {f"start_{n}": a for n, a in solver.point.starts.items()}
+    state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
+    state |= {"sd": _padded([s.sd for s in problem.windows.samples]), "before": json.dumps(before)}
+    new = folder / "state.new.npz"
+    np.savez(new, problem=_fingerprint(problem), **state)
+    new.replace(folder / "state.npz")
+
+
+def _padded(rows):
+    """Rows of different lengths as one array."""
+    table = np.full((len(rows), max(len(row) for row in rows)), np.nan)
+    for k, row in enumerate(rows):
+        table[k, : len(row)] = row
+    return table
+
+
+def _read_kept(folder, problem):
+    """What an earlier run of the same problem left, or None. Raises ValueError where it was another problem."""
+    path = None if folder is None else Path(folder) / "state.npz"
+    if path is None or not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        kept = {n: file[n] for n in file.files}
+    if str(kept["problem"]) != _fingerprint(problem):
+        raise ValueError(f"{path}: is of other logs, unknowns or windows; allowed: another folder, or the same problem")
+    kept["starts"] = {n: kept[f"start_{n}"] for n in ("qpos", "qvel", "act")}
+    kept["before"] = {k: tuple(v) for k, v in json.loads(str(kept["before"])).items()}
+    return kept
+
+
+class Fit:
+    """What was found.
+
+    names, values, guess, sd, low, high (95 %): of the numbers, arrays (np,). correlation, covariance (np, np). unknown:
+    sentences on what the data do not tell. before, after: {channel: (error in the windows that counted, in those held
+    out)}, root mean square in its own unit, at the first guess and now; at both the starts are the best ones. noise:
+    {channel: standard deviation}. runs: how much neighbouring residuals go together, 1 for noise alone. `str(fit)` is a
+    table.
+    """
+
+    def __init__(self, problem, solver, arrow, before, history, seconds):
+        self.problem, self.point, self.history, self.seconds = problem, solver.point, history, seconds
+        u, used = problem.unknowns, problem.used
+        self.names, self.values, self.guess = list(u.names), solver.point.p.copy(), u.guess.copy()
+        self.before, self.after = before, _errors(problem, solver.point)
+        self.noise = {s.what.label: float(np.sqrt(np.mean(s.sd**2))) for s in problem.windows.samples}
+        self.converged, self.iterations = solver.done, solver.iterations
+        count = solver.count()
+        square = 2 * solver.point.costs[used].sum()
+        free = len(self.values) + (0 if solver.known else used.sum() * problem.residuals.n)
+        runs = togetherness(self._successive())
+        self.judged = judged(self.names, self.values, u.unit, arrow, square, count, free, runs)
+        self.sd, self.covariance = self.judged.sd, self.judged.covariance
+        self.correlation, self.unknown, self.runs = self.judged.correlation, self.judged.unknown, runs
+        self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd
+        self.arrow = arrow
+
+    def _successive(self):
+        for s, r in zip(self.problem.windows.samples, self.point.residuals, strict=True):
+            for w in np.flatnonzero(self.problem.used):
+                a, b = np.searchsorted(s.window, [w, w + 1])
+                yield from r[a:b].T
+
+    def model(self):
+        """The Model with the numbers found, and all that follows from them."""
+        self.problem.unknowns.apply(self.values)
+        return self.problem.sim.params.model()
+
+    def as_dict(self):
+        """All of it in plain numbers, for JSON."""
+        keys = ("names", "values", "guess", "sd", "low", "high")
+        plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k in keys for v in (getattr(self, k),)}
+        return plain | {
+            "unknown": self.unknown, "before": self.before, "after": self.after, "noise": self.noise, "runs": self.runs,
+            "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
+            "correlation": self.correlation.tolist(),
+        }  # fmt: skip
+
+    def save(self, folder):
+        """Into a folder: `fit.json`, and the fitted robot as `fitted.xml`. Delays and offsets are in the former only,
+        since they are of the log and its hardware. Returns the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "fit.json", json.dumps(self.as_dict(), indent=1) + "\n")
+        self.model().to_mjcf(folder / "fitted.xml")
+        return folder
+
+    def __str__(self):
+        width = max(len(n) for n in self.names)
+        rows = [f"{'':{width}}  {'guess':>12} {'found':>12} {'+- (95 %)':>12}"]
+        for n, g, v, sd in zip(self.names, self.guess, self.values, self.sd, strict=True):
+            rows.append(f"{n:{width}}  {g:12.6g} {v:12.6g} {SURE * sd:12.3g}")
+        rows.append("")
+        for label in self.after:
+            (b, bo), (a, ao) = self.before[label], self.after[label]
+            held = "" if np.isnan(ao) else f"; held out {bo:.3g} -> {ao:.3g}"
+            rows.append(f"error of {label}: {b:.3g} -> {a:.3g}{held}")
+        if self.runs > 1.5:
+            rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
+                        "intervals are wider for it")  # fmt: skip
+        rows += [f"not identifiable: {sentence}" for sentence in self.unknown]
+        return "\n".join(rows)

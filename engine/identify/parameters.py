@@ -1,0 +1,251 @@
+"""What is to be found: unknowns by pattern, and how they make the numbers that a simulator steps with.
+
+`Unknown("dof_armature:leg*")` is one number for each joint whose name fits, with tied=True one for all. Besides the
+differentiable parameters of `Simulator.params` (and its leaves) there are
+
+    kp:ACTUATOR     gain of a position servo: gainprm[0] and -biasprm[1] together
+    kv:ACTUATOR     its damping, or the gain of a velocity servo: -biasprm[2]
+    delay:ACTUATOR  s, by which its logged control acts later
+    offset:JOINT    what its encoder shows beyond its position (rad or m); a position servo reads the same encoder
+    bias:JOINT      the same of the log alone
+    inertia:BODY    mass and inertia together, so that they stay possible (`inertias.py`)
+
+A name ends with [k] where an array has several numbers for an element.
+"""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import numpy as np
+
+from engine import schema as s
+from engine.arrays import parameter, theta_layout
+from engine.identify.inertias import INERTIA, inertia_entries
+from engine.identify.targets import SCALAR
+from engine.model.constants import TRN_JOINT
+from engine.words import meant
+
+OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint", "inertia": "body"}
+KIND = {"dof": "joint", "jnt": "joint", "body": "body", "actuator": "actuator", "geom": "geom", "pair": "pair",
+        "tendon": "tendon"}  # fmt: skip
+SHAPE = re.compile(r"^(\w+)(?::([^\[\]]*))?(?:\[(\d+)\])?$")
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A pattern of parameters to find: `name:element` with * and ?, as `dof_damping:*_hip_joint`.
+
+    tied: one number for all that fit, instead of one for each. low, high: bounds; by default those that the parameter
+    has. guess: where to begin, by default the robot's own. prior: (mean, standard deviation), what is known before.
+    unit: the size of a change, by default that of the guess.
+    """
+
+    pattern: str
+    tied: bool = False
+    low: float | None = None
+    high: float | None = None
+    guess: float | None = None
+    prior: tuple[float, float] | None = None
+    unit: float | None = None
+
+
+class Number(NamedTuple):
+    """One number to find. entries: those of theta that it makes, with factors; actuators: whose delay it is; joint:
+    whose encoder it shifts; servo: and the servos' on it."""
+
+    name: str
+    guess: float
+    low: float
+    high: float
+    unit: float
+    prior: tuple | None
+    entries: tuple = ()
+    factors: tuple = ()
+    actuators: tuple = ()
+    joints: tuple = ()
+    servo: bool = False
+    inertia: tuple = ()  # (body, which of its numbers)
+
+
+class Unknowns:
+    """All numbers to find, for a simulator: `numbers`, and what a vector of them means.
+
+    unknowns: Unknown objects, or their patterns. Raises ValueError for a pattern that nothing fits, and where two
+    numbers make the same parameter.
+    """
+
+    def __init__(self, model, sim, unknowns):
+        self.model, self.sim = model, sim
+        self.layout = theta_layout(model, sim.leaves)[0]
+        self.numbers = []
+        for unknown in unknowns:
+            self.numbers += self._found(Unknown(unknown) if isinstance(unknown, str) else unknown)
+        if not self.numbers:
+            raise ValueError("unknowns: got none, allowed: one or more")
+        self._check()
+        self.theta = np.unique([e for n in self.numbers for e in (*n.entries, *self._inertia(n))]).astype(int)
+        self.names = [n.name for n in self.numbers]
+        self.guess, self.low, self.high, self.unit = (
+            np.array([getattr(n, what) for n in self.numbers]) for what in ("guess", "low", "high", "unit")
+        )  # fmt: skip
+        self.first = np.asarray(sim.model_pack["theta"]).copy()
+
+    def _inertia(self, number):
+        return inertia_entries(self.layout, number.inertia[0]) if number.inertia else ()
+
+    def _check(self):
+        owners = {}
+        for k, n in enumerate(self.numbers):
+            made = [*n.entries, *self._inertia(n)]
+            made += [("delay", u) for u in n.actuators] + [("shown", j) for j in n.joints]
+            owner = n.inertia[:1] if n.inertia else k
+            for entry in made:
+                first, name = owners.setdefault(entry, (owner, n.name))
+                if first != owner:
+                    raise ValueError(f"unknowns: {n.name} and {name} are the same parameter, allowed: one of them")
+
+    # ---------------------------------------------------------------------------------------------- from patterns
+
+    def _found(self, unknown):
+        shape = SHAPE.match(unknown.pattern)
+        if shape is None:
+            raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: NAME:PATTERN or NAME:PATTERN[k]")
+        word, pattern, column = shape[1], shape[2], None if shape[3] is None else int(shape[3])
+        if word not in OWN and word not in self.layout:
+            known = {**OWN, **self.layout}
+            raise ValueError(f"unknown: nothing is called {word!r}{meant(word, known)}; there are: {', '.join(known)}")
+        kind = OWN.get(word) or KIND.get(word.split("_")[0])
+        if kind is None or pattern is None:
+            if kind is None and not pattern:  # gravity, wrap_prm
+                return self._tie(unknown, [self._entry(word, k, None, column) for k in self._indices(word, column)])
+            raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {word}:PATTERN, such as {word}:*")
+        if word == "inertia" and (unknown.tied or unknown.guess is not None or unknown.prior):
+            raise ValueError(
+                f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie, guess or prior"
+            )
+        names = list(getattr(self.model, f"{kind}_names"))
+        hit = [i for i, name in enumerate(names) if fnmatchcase(name or str(i), pattern)]
+        made = [n for i in hit for n in self._of(word, kind, i, names[i] or str(i), column)]
+        if not made:
+            named = ", ".join(n for n in names if n) or "none has a name"
+            raise ValueError(f"unknown: {unknown.pattern!r} fits nothing; {kind}s: {named}")
+        return self._tie(unknown, made)
+
+    def _indices(self, word, column):
+        size = int(np.prod(self.layout[word][1]))
+        return range(size) if column is None else [column]
+
+    def _of(self, word, kind, i, name, column):
+        """Numbers of element i, each as a Number."""
+        m = self.model
+        if word in ("kp", "kv"):
+            at = {k: self.layout[f"actuator_{k}"][0] + 3 * i for k in ("gainprm", "biasprm")}
+            gain, bias = m.actuator_gainprm[i, 0], m.actuator_biasprm[i]
+            if word == "kp" and bias[1] == 0 or word == "kv" and bias[2] == 0:
+                return []
+            speed = word == "kv" and bias[1] == 0  # of a velocity servo
+            entries = (at["biasprm"] + (1 if word == "kp" else 2),) + (
+                (at["gainprm"],) if word == "kp" or speed else ()
+            )
+            value = -bias[1] if word == "kp" else -bias[2]
+            factors = (-1.0,) + ((gain / value,) if len(entries) > 1 else ())
+            return [Number(f"{word}:{name}", value, 0.0, np.inf, value, None, entries, factors)]
+        if word == "delay":
+            h = m.opt.timestep
+            return [Number(f"delay:{name}", 0.0, 0.0, np.inf, 4 * h, None, actuators=(i,))]
+        if word in ("offset", "bias"):
+            if m.jnt_type[i] not in SCALAR:
+                return []
+            return [Number(f"{word}:{name}", 0.0, -np.inf, np.inf, 0.02, None, joints=(i,), servo=word == "offset")]
+        if word == "inertia":
+            return INERTIA.numbers(m, i, name, Number)
+        if kind == "joint" and word.startswith("dof_"):
+            dofs = np.flatnonzero(m.dof_jntid == i)
+            return [self._entry(word, d, name if len(dofs) == 1 else f"{name}.{k}", None) for k, d in enumerate(dofs)]
+        at, shape = self.layout[word]
+        width = shape[1] if len(shape) > 1 else 1
+        if width == 1:
+            return [self._entry(word, i, name, None)]
+        columns = range(width) if column is None else [column]
+        if max(columns) >= width:
+            raise ValueError(f"unknown: {word}[{column}], allowed: from 0 to {width - 1}")
+        return [self._entry(word, width * i + k, f"{name}[{k}]", None) for k in columns]
+
+    def _entry(self, word, index, name, column):
+        value = float(np.ravel(parameter(self.model, word))[index])
+        allowed = s.SIGNS[word].allowed
+        low = 0.0 if allowed or word == "dof_armature" else -np.inf
+        if allowed == s.ABOVE_ZERO.allowed:
+            low = 1e-9
+        label = f"{word}[{index}]" if name is None else f"{word}:{name}"
+        return Number(label, value, low, np.inf, abs(value), None, (self.layout[word][0] + int(index),), (1.0,))
+
+    def _tie(self, unknown, made):
+        if unknown.tied and len(made) > 1:
+            joined = {name: sum((getattr(n, name) for n in made), ())
+                      for name in ("entries", "factors", "actuators", "joints")}  # fmt: skip
+            guess = float(np.mean([n.guess for n in made]))
+            unit = float(np.mean([n.unit for n in made]))
+            made = [made[0]._replace(name=unknown.pattern, guess=guess, unit=unit, **joined)]
+        given = {k: getattr(unknown, k) for k in ("low", "high", "guess", "unit") if getattr(unknown, k) is not None}
+        made = [n._replace(prior=unknown.prior, **given) for n in made]
+        for k, n in enumerate(made):
+            if not n.low <= n.guess <= n.high:
+                raise ValueError(f"unknown {n.name}: guess {n.guess:g}, allowed: from {n.low:g} to {n.high:g}")
+            if n.prior and not n.prior[1] > 0:
+                raise ValueError(
+                    f"unknown {n.name}: prior {n.prior}, allowed: a mean and a positive standard deviation"
+                )
+            made[k] = n._replace(unit=n.unit or (n.prior[1] if n.prior else 0.01))
+        return made
+
+    # ---------------------------------------------------------------------------------------------- what they mean
+
+    def apply(self, p):
+        """Numbers p to the simulator's parameters. Returns d(theta[self.theta])/dp, (ntheta, np)."""
+        theta = self.sim.model_pack["theta"]
+        slope = np.zeros((len(self.theta), len(p)))
+        where = {e: k for k, e in enumerate(self.theta.tolist())}
+        theta[:] = self.first
+        for j, n in enumerate(self.numbers):
+            for entry, factor in zip(n.entries, n.factors, strict=True):
+                theta[entry] = factor * p[j]
+                slope[where[entry], j] = factor
+        INERTIA.apply(self, p, theta, slope, where)
+        return slope
+
+    def delays(self, p):
+        """s, of each actuator, and d(delay)/dp, (nu, np)."""
+        delay, slope = np.zeros(self.model.nu), np.zeros((self.model.nu, len(p)))
+        for j, n in enumerate(self.numbers):
+            for u in n.actuators:
+                delay[u], slope[u, j] = p[j], 1.0
+        return delay, slope
+
+    def offsets(self, p):
+        """What the encoders of dofs show too much, (nv,), with its slope (nv, np), and what servos read of it, (nu,),
+        with its slope (nu, np)."""
+        m = self.model
+        shown, servo = np.zeros(m.nv), np.zeros(m.nu)
+        d_shown, d_servo = np.zeros((m.nv, len(p))), np.zeros((m.nu, len(p)))
+        for j, n in enumerate(self.numbers):
+            for joint in n.joints:
+                dof = m.jnt_dofadr[joint]
+                shown[dof], d_shown[dof, j] = p[j], 1.0
+                for u in range(m.nu) if n.servo else ():
+                    on = m.actuator_trntype[u] == TRN_JOINT and m.actuator_trnid[u] == joint
+                    if on and m.actuator_biasprm[u, 1] != 0 and m.actuator_gainprm[u, 0] != 0:
+                        # kp u - kp g (q + b) = kp (u - g b) - kp g q
+                        factor = m.actuator_biasprm[u, 1] / m.actuator_gainprm[u, 0] * m.actuator_gear[u, 0]
+                        servo[u], d_servo[u, j] = factor * p[j], factor
+        return shown, d_shown, servo, d_servo
+
+    def priors(self):
+        """Means and standard deviations of those that have a prior; infinite of the others."""
+        mean, sd = self.guess.copy(), np.full(len(self.guess), np.inf)
+        for j, n in enumerate(self.numbers):
+            if n.prior:
+                mean[j], sd[j] = n.prior
+        return mean, sd

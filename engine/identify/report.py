@@ -1,0 +1,93 @@
+"""The report of a Fit: one HTML file that holds everything, and its pictures as PNG files beside it."""
+
+import base64
+import html
+from pathlib import Path
+
+import numpy as np
+
+from engine.files import write_text
+from engine.identify.fitting import SURE
+
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15rem .7rem;text-align:right;"
+    "border-bottom:1px solid #e3e6e9}td:first-child,th:first-child{text-align:left}img{max-width:100%}"
+)
+
+
+def write_report(fit, folder):
+    """`report.html` and its PNGs in a folder; the path of the page. Rolls out the first guess and the fit once more."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = _pictures(fit, folder)
+    page = folder / "report.html"
+    write_text(page, _page(fit, pictures))
+    return page
+
+
+def _pictures(fit, folder):
+    from engine.view.fits import plot_correlation, plot_fit, plot_numbers, plot_residuals
+
+    problem, point = fit.problem, fit.point
+    windows = problem.windows
+    before = [r.copy() for r in problem.residuals(fit.guess, fit.problem.starts)]
+    after = problem.residuals(point.p, point.starts)
+    channels, left = {}, {}
+    for s, b, a in zip(windows.samples, before, after, strict=True):
+        for k in range(s.what.size):
+            label = s.what.label if s.what.size == 1 else f"{s.what.label}[{k}]"
+            left[label] = s.time, a[:, k]
+            if s.what.kind == "pose" and k >= 3:  # a rotation vector from what was measured
+                measured = np.zeros(len(s.time))
+            else:
+                measured = s.value[:, k]
+            channels[label] = s.time, measured, measured + s.sd[k] * b[:, k], measured + s.sd[k] * a[:, k]
+    length = windows.steps * windows.h
+    shade = [(t, t + length) for t in windows.start[~problem.used]]
+    return {
+        "Data and fit": plot_fit(folder / "fit.png", channels, shade),
+        "Residuals": plot_residuals(folder / "residuals.png", left),
+        "Numbers with their 95 % intervals": plot_numbers(folder / "numbers.png", fit.names, fit.guess, fit.values,
+                                                          fit.low, fit.high),
+        "Correlations": plot_correlation(folder / "correlations.png", fit.names, fit.correlation),
+    }  # fmt: skip
+
+
+def _page(fit, pictures):
+    text, problem = html.escape, fit.problem
+    name = text(problem.model.name or "robot")
+    used, out = int(problem.used.sum()), int((~problem.used).sum())
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Identification of {name}</title>",
+        f"<style>{STYLE}</style>",
+        f"<h1>Identification of {name}</h1>",
+        f"<p>{len(fit.names)} numbers from {used} windows of {problem.windows.steps * problem.windows.h:g} s; {out} "
+        f"more windows only judged. {fit.iterations} Jacobians, {fit.seconds:.1f} s"
+        f"{'' if fit.converged else '; <b>not converged</b>'}.</p>",
+        "<h2>What the data do not tell</h2>",
+        "<ul>" + "".join(f"<li>{text(s)}</li>" for s in fit.unknown) + "</ul>" if fit.unknown else
+        "<p>Every number is known to better than half its size.</p>",
+    ]  # fmt: skip
+    if fit.runs > 1.5:
+        parts.append(f"<p>Neighbouring residuals go together (a factor of {fit.runs:.1f} in the variances, which the "
+                     "intervals have): something that moves this robot is not in the model.</p>")  # fmt: skip
+    rows = [("", "guess", "found", "± (95 %)")]
+    rows += [(n, f"{g:.6g}", f"{v:.6g}", f"{SURE * sd:.2g}")
+             for n, g, v, sd in zip(fit.names, fit.guess, fit.values, fit.sd, strict=True)]  # fmt: skip
+    parts += ["<h2>Numbers</h2>", _table(rows)]
+    rows = [("channel", "noise", "first guess", "fitted", "first guess, held out", "fitted, held out")]
+    for label, (a, ao) in fit.after.items():
+        b, bo = fit.before[label]
+        rows.append((label, *(f"{x:.3g}" for x in (fit.noise[label], b, a, bo, ao))))
+    parts += ["<h2>Errors, root mean square, with the best starts of both</h2>", _table(rows)]
+    for title, path in pictures.items():
+        data = base64.b64encode(path.read_bytes()).decode()
+        parts += [f"<h2>{title}</h2>", f'<img alt="{title}" src="data:image/png;base64,{data}">']
+    return "\n".join(parts) + "\n</html>\n"
+
+
+def _table(rows):
+    cells = [["".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in row)] for row, tag in
+             zip(rows, ["th"] + ["td"] * (len(rows) - 1), strict=True)]  # fmt: skip
+    return "<table>" + "".join(f"<tr>{row[0]}</tr>" for row in cells) + "</table>"

@@ -19,6 +19,7 @@ from engine.model.constants import BALL, CAPSULE, EQ_WELD
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
+from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
@@ -139,7 +140,7 @@ def sizes_of(model, nconmax, leaves=()):
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
-    slipless, narm = "noslip" in features, len(arms(model)[0])
+    slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -150,6 +151,7 @@ def sizes_of(model, nconmax, leaves=()):
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
+        "nflow": nflow, "nflowbody": model.nbody if nflow else 0, "nflowcolumn": 6 * model.nbody if nflow else 0,
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,

@@ -25,6 +25,7 @@ from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICI
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
+from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
@@ -47,6 +48,7 @@ FEATURES = {
     "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
+    "ellipsoid_fluid": "geoms that a fluid takes for ellipsoids",
     "gravcomp": "bodies whose weight is compensated",
     "polynomial": "springs and dampers that are polynomials",
     "tendon": "tendons",
@@ -128,6 +130,7 @@ def features_of(model):
         muscle=muscles(model).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
+        ellipsoid_fluid=in_flow(model).any(),
         gravcomp=model.body_gravcomp.any(),
         polynomial=model.jnt_stiffnesspoly.any() or model.dof_dampingpoly.any(),
         tendon=model.ntendon > 0,

@@ -25,6 +25,7 @@ from engine.dynamics.actuation import (
 )  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
@@ -228,6 +229,7 @@ def factor_unsymmetric(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor M + h (C + D), C the slope of the bias force."""
     o = w * m.nm
     copy_blocks(m, d.MhU, o >> 2, d.MhD, o >> 2, m.nm >> 2)
+    add_odd_flows(m, d, w)
     add_bias_slopes(m, d, w)
     factor_lu(m, d.MhD, d.MhU, o)
     for k in range(m.nv):

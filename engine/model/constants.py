@@ -7,6 +7,7 @@ PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
 EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
 EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
 TRN_JOINT, TRN_JOINTINPARENT, TRN_SLIDERCRANK, TRN_TENDON, TRN_SITE, TRN_BODY = range(6)  # actuator_trntype (mjtTrn)
+LONE_FLOW = 2  # body_flows of what moves with a free body alone in its tree
 OF_BALL, OF_SITES = 1, 2  # what a position servo turns, which goes the shorter way round
 WRAP_JOINT, WRAP_PULLEY, WRAP_SITE, WRAP_SPHERE, WRAP_CYLINDER = range(1, 6)  # wrap_type (mjtWrap)
 

@@ -79,9 +79,9 @@ WRITTEN = set(
               *_ACTUATOR.values()]).split()
 ) | {f"pair_{name}" for name in _PAIR.values()} | set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
-    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size site_bodyid site_type site_size "
-    "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
-    "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
+    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid site_type "
+    "site_size wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp "
+    "eq_data actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_history sensor_type sensor_objtype sensor_objid "
     "sensor_reftype sensor_refid sensor_intprm sensor_cutoff pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
@@ -209,6 +209,8 @@ class _Writer:
             shape["mesh"] = self.names["mesh"][m.geom_dataid[g]]
         else:
             shape["size"] = _text(m.geom_size[g][: COUNT[kind]])
+        if m.geom_fluid[g, 0]:
+            shape |= {"fluidshape": "ellipsoid", "fluidcoef": _text(m.geom_fluid[g, 1:6])}
         ET.SubElement(out, "geom", self.named("geom", g) | shape | _row(m, "geom", _GEOM, g))
 
     # -------------------------------------------------------------------------------------- what acts on it

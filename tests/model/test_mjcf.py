@@ -281,7 +281,6 @@ TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></sp
 FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete'/>"}, "integrator = discrete; allowed: Euler, RK4, implicit, impl"),
-    ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
     (flag("override='enable'"), "flag override"),
     (flag("sleep='enable'"), "flag sleep"),
     (flag("diagexact='enable'"), "flag diagexact"),
@@ -325,8 +324,8 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option density='1' integrator='discrete'/>"
-    scene = falling(option=option, geom="adhesion='1' fluidshape='ellipsoid'")
+    option = "<option integrator='discrete'><flag sleep='enable'/></option>"
+    scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)
     assert len(error.value.refused) == 3

@@ -50,8 +50,7 @@ _FLAGS = (
     ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
 )
 _REFUSED_ENABLE = {
-    "OVERRIDE": "override (replaces the contact parameters)", "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc",
-    "SPECULATIVE": "speculative",
+    "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc", "SPECULATIVE": "speculative",
 }  # fmt: skip
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
@@ -61,6 +60,11 @@ _INTEGRATORS, _CONES = (c.EULER, c.RK4, c.IMPLICIT, c.IMPLICITFAST), (c.PYRAMIDA
 def disabled(mujoco, mj, *flags):
     """Whether one of these flags of an MjModel is disabled, by the ends of their names: "CONTACT"."""
     return any(mj.opt.disableflags & int(getattr(mujoco.mjtDisableBit, f"mjDSBL_{flag}")) for flag in flags)
+
+
+def enabled(mujoco, mj, flag):
+    """Whether a flag of an MjModel is enabled, by the end of its name: "OVERRIDE"."""
+    return bool(mj.opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{flag}", 0))
 
 
 def option_of(mujoco, mj):
@@ -114,7 +118,7 @@ class OptionKind(Kind):
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
-            if opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{bit}", 0):
+            if enabled(mujoco, mj, bit):
                 yield f"option flag {words} = enable; allowed: disable"
 
     def changed(self, mujoco, mj):

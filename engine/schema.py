@@ -211,6 +211,7 @@ MODEL = (
     Buffer("muscle", "real", "nmuscle",  # dynamics/muscle.py
         "muscle_dynprm:3 muscle_lengthrange:2 muscle_gaincurve:6 muscle_biascurve:6",
     ),
+    Buffer("pid", "real", "npid", "pid_imax pid_slew pid_ki"),  # dynamics/pid.py
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),

@@ -21,7 +21,19 @@ from engine.compiler.backend import settings
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
+from engine.model.constants import (
+    BALL,
+    BOX,
+    CYLINDER,
+    DYN_PID,
+    ELLIPSOID,
+    FREE,
+    IMPLICIT,
+    IMPLICITFAST,
+    MESH,
+    PLANE,
+    RK4,
+)  # fmt: skip
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
@@ -45,6 +57,7 @@ FEATURES = {
     "mocap": "bodies whose poses are inputs",
     "activation": "actuators with a state of their own",
     "muscle": "muscles",
+    "pid": "actuators with the states of a PID controller",
     "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
@@ -128,6 +141,7 @@ def features_of(model):
         activation=model.na > 0,
         delay=samples(model).any(),
         muscle=muscles(model).any(),
+        pid=(model.actuator_dyntype == DYN_PID).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
         ellipsoid_fluid=in_flow(model).any(),

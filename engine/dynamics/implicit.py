@@ -19,6 +19,7 @@ from engine.dynamics.actuation import (
     actuator_input,
     clamped_force,
     moment,
+    pid_vjp,
     raw_force,
     tendon_scale,
     transmission,
@@ -116,6 +117,8 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
     if ti.static(has.activation):
         if a >= 0:
             act_vjp(m, d, g, w, u, a, x_bar)
+    if ti.static(has.pid):
+        pid_vjp(m, d, g, w, u, x_bar, 0.0)
 
 
 @serves("muscle")

@@ -22,7 +22,8 @@ CONE_NAMES = {PYRAMIDAL: "pyramidal", ELLIPTIC: "elliptic"}
 NQ = {FREE: 7, BALL: 4, SLIDE: 1, HINGE: 1}  # coordinates of a joint
 NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 
-DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE = range(5)  # actuator_dyntype (mjtDyn)
+# actuator_dyntype (mjtDyn)
+DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_DCMOTOR, DYN_PID = range(7)
 # actuator_gaintype (mjtGain), actuator_biastype (mjtBias); a fixed gain and no bias are affine ones with zeros
 GAIN_AFFINE, GAIN_MUSCLE = BIAS_AFFINE, BIAS_MUSCLE = 1, 2
 

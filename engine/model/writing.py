@@ -18,6 +18,7 @@ from .errors import ModelError
 from .mesh_frames import inertia_of
 from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS
+from .servos import states_of
 from .shapes import COUNT
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0)
@@ -295,6 +296,8 @@ class _Writer:
         dynamics = {kind: word for word, kind in DYNTYPES.items()}
         for u in range(m.nu):
             word = words[int(m.actuator_trntype[u])]
+            if m.actuator_dyntype[u] == c.DYN_PID:
+                raise ModelError(f"{m.label('actuator', u)}: states of a pid; allowed in MJCF: dyntype none")
             kind = {"jointinparent": "joint", "cranksite": "site"}.get(word, word)
             on = {word: self.call(kind, m.actuator_trnid[u])}
             if m.actuator_refid[u] >= 0:
@@ -351,7 +354,7 @@ class _Writer:
             for array in KEYS:
                 value = getattr(m, f"key_{array}")[k]
                 if array == "act":  # without the controls of the past
-                    value = value[: np.count_nonzero(m.actuator_actadr >= 0)]
+                    value = value[: np.sum(states_of(m))]
                 if np.size(value):
                     key.set(array, _text(value))
         return out

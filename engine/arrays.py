@@ -19,6 +19,7 @@ from engine.model.constants import BALL, CAPSULE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
+from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
@@ -140,7 +141,7 @@ def sizes_of(model, nconmax, leaves=()):
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
-    slipless, narm = "noslip" in features, len(arms(model)[0])
+    slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -151,6 +152,7 @@ def sizes_of(model, nconmax, leaves=()):
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
+        "nflow": nflow, "nflowbody": model.nbody if nflow else 0, "nflowcolumn": 6 * model.nbody if nflow else 0,
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
@@ -158,6 +160,7 @@ def sizes_of(model, nconmax, leaves=()):
                                     "nhfield", "nhfielddata")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "ndelay": model.nu if "delay" in features else 0,
+        "npid": model.nu if "pid" in features else 0,
         "nmuscle": model.nu if "muscle" in features else 0,
         "narm": narm, "narmsite": 2 * narm, "narmrow": narm * model.nv,
         "nslip": int(slipless), "nslipping": slipless * nconmax, "nisland": slipless * model.nv,

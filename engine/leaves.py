@@ -17,6 +17,7 @@ from engine.arrays import fill_columns, theta_layout
 from engine.finite import require_finite
 from engine.model import constants as c
 from engine.model.elements import KINDS
+from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 
 # what of the model's buffers follows from them
@@ -55,6 +56,7 @@ def refused(model):
         (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: not implicitfast"),
         (body, "actuator", _with_arms(model), "is neither on a joint nor on a tendon; allowed: these"),
         (body + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
+        (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.model.constants import NQ, NV
+from engine.model.servos import states_of
 from engine.words import meant
 
 
@@ -78,7 +79,7 @@ def _site_turn(d, m, i):
 
 
 def _activation(d, m, i):
-    return d.act[:, m.actuator_actadr[i] :][:, : int(m.actuator_actadr[i] >= 0)]
+    return d.act[:, m.actuator_actadr[i] :][:, : int(states_of(m)[i])]
 
 
 def _reading(d, m, i):

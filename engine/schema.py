@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle "
+    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -160,6 +160,10 @@ MODEL = (
     Buffer("geom_surface", "vec3", "ngeom", "surface_lin surface_ang"),
     Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("geom_reach", "real", "ngeom"),
+    Buffer("body_flows", "int", "nflowbody"),  # dynamics/ellipsoid_fluid.py
+    Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
+    Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
+    Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
     Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5 geom_diaga"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),
@@ -210,6 +214,7 @@ MODEL = (
     Buffer("muscle", "real", "nmuscle",  # dynamics/muscle.py
         "muscle_dynprm:3 muscle_lengthrange:2 muscle_gaincurve:6 muscle_biascurve:6",
     ),
+    Buffer("pid", "real", "npid", "pid_imax pid_slew pid_ki"),  # dynamics/pid.py
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
@@ -269,6 +274,7 @@ WORK = (
     Buffer("fluid", "vec3", "nfluid",
         "fluid_box fluid_omega fluid_u fluid_ang fluid_lin fluid_turn fluid_slide",
     ),
+    Buffer("flow", "vec3", "nflowcolumn", "flow_ang flow_lin"),
     Buffer("etree", "int", "nv", "tree_parent tree_run tree_depth tree_row"),  # elimination tree of H
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),

@@ -25,6 +25,7 @@ from engine.model.constants import (
     BALL,
     BOX,
     CYLINDER,
+    DYN_PID,
     ELLIPSOID,
     FREE,
     HFIELD,
@@ -33,10 +34,11 @@ from engine.model.constants import (
     MESH,
     PLANE,
     RK4,
-)
+)  # fmt: skip
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
+from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
@@ -56,9 +58,11 @@ FEATURES = {
     "mocap": "bodies whose poses are inputs",
     "activation": "actuators with a state of their own",
     "muscle": "muscles",
+    "pid": "actuators with the states of a PID controller",
     "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
+    "ellipsoid_fluid": "geoms that a fluid takes for ellipsoids",
     "gravcomp": "bodies whose weight is compensated",
     "polynomial": "springs and dampers that are polynomials",
     "tendon": "tendons",
@@ -141,8 +145,10 @@ def features_of(model):
         activation=model.na > 0,
         delay=samples(model).any(),
         muscle=muscles(model).any(),
+        pid=(model.actuator_dyntype == DYN_PID).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
+        ellipsoid_fluid=in_flow(model).any(),
         gravcomp=model.body_gravcomp.any(),
         polynomial=model.jnt_stiffnesspoly.any() or model.dof_dampingpoly.any(),
         tendon=model.ntendon > 0,

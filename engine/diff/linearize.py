@@ -16,7 +16,7 @@ from engine.diff.budget import adjoint_elements
 from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
-from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
@@ -66,6 +66,8 @@ def coupled(model):
     paths = EQ_TENDON in kinds and is_spatial(model).any()
     moving = model.npair > 0 and model.geom_surfacevel.any()
     if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
+        return True
+    if (model.actuator_dyntype == DYN_PID).any():  # whose states feel lengths
         return True
     return len(arms(model)[0]) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
 

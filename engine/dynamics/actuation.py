@@ -9,7 +9,8 @@ arm.py has l and the row of actuators on sites and cranks, and in the axes of jo
 A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken modulo a turn,
 2 pi |gear|, near l.
 The input is ctrl, or act where the actuator has a state: act' = ctrl (integrator) or (ctrl - act) / tau (filter); of
-an actuator that acts early, what act will be after the step. Gain, bias and act' of muscles are in muscle.py.
+an actuator that acts early, what act will be after the step. Gain, bias and act' of muscles are in muscle.py, the
+states of a pid in pid.py.
 """
 
 import taichi as ti
@@ -20,6 +21,7 @@ from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
 from engine.dynamics.muscle import muscle_rate
+from engine.dynamics.pid import integral_force, pid_force_vjp, pid_rates, pid_rates_vjp, setpoint
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import (
@@ -28,6 +30,7 @@ from engine.model.constants import (
     DYN_FILTER,
     DYN_FILTEREXACT,
     DYN_MUSCLE,
+    DYN_PID,
     FREE,
     GAIN_MUSCLE,
     TRN_JOINT,
@@ -198,7 +201,13 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     a = -1
     if m.actuator_actadr[u] >= 0:
         a = w * m.na + m.actuator_actadr[u]
-        c = d.act_input[a]
+        if ti.static(has.pid):
+            if m.actuator_dyntype[u] == DYN_PID:
+                a = -1
+                c, by_c, by_s, first = setpoint(m, d, w, u, c)
+                slope = slope * by_c
+        if a >= 0:
+            c = d.act_input[a]
     return c, slope, a
 
 
@@ -262,6 +271,9 @@ def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: r
             gain = d.muscle_gain[w * m.nu + u]
         if m.actuator_biastype[u] == BIAS_MUSCLE:
             bias = d.muscle_bias[w * m.nu + u]
+    if ti.static(has.pid):
+        if m.actuator_dyntype[u] == DYN_PID:
+            bias = bias + integral_force(m, d, w, u)
     return gain * x + bias, x, gain
 
 
@@ -312,6 +324,10 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.act_dot[a] = rate
                     d.muscle_by_ctrl[w * m.nu + u] = by_ctrl
                     d.muscle_by_act[w * m.nu + u] = by_act
+            if ti.static(has.pid):
+                if m.actuator_dyntype[u] == DYN_PID:
+                    t, qa, da, n, length, velocity = transmission(m, d, w, u)
+                    pid_rates(m, d, w, u, c, length)
             d.act_input[a] = d.act[a]
             if m.actuator_early[u]:
                 x, sa, sd = next_act(m, d, w, u, a, m.timestep)
@@ -406,6 +422,8 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if ti.static(has.activation):
             if a >= 0:
                 act_vjp(m, d, g, w, u, a, f_bar * gain)
+        if ti.static(has.pid):
+            pid_vjp(m, d, g, w, u, f_bar * gain, f_bar)
         b_bar = f_bar  # of an affine bias
         if ti.static(has.muscle):
             if m.actuator_gaintype[u] == GAIN_MUSCLE:
@@ -455,12 +473,25 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
     return x, slope, slope * scale
 
 
+@serves("pid")
+@ti.func
+def pid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x_bar: real, f_bar: real):
+    """From the adjoints of the input and the force of actuator u to its states, where it is a pid."""
+    c, slope = clamped_ctrl(m, d, w, u)
+    pid_force_vjp(m, d, g, w, u, c, x_bar, f_bar)
+
+
 @serves("activation")
 @ti.func
 def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
     """Adds bar * d(act_dot) to the adjoints of act and ctrl."""
     c, slope = clamped_ctrl(m, d, w, u)
     rate = bar
+    if ti.static(has.pid):
+        if m.actuator_dyntype[u] == DYN_PID:
+            t, qa, da, n, length, velocity = transmission(m, d, w, u)
+            rate, length_bar = pid_rates_vjp(m, d, g, w, u, a, c, length, bar)
+            drive_length_vjp(m, d, g, w, u, t, qa, da, length_bar)
     if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
         rate = bar / ti.max(MINVAL, m.actuator_tau[u])
         g.act_bar[a] = g.act_bar[a] - rate

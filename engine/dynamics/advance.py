@@ -12,6 +12,7 @@ from engine.dynamics.crba import mass_mul
 from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.dynamics.pid import states_of
 from engine.dynamics.rk4 import combine_stages
 from engine.model.constants import RK4
 
@@ -36,8 +37,9 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
         for u in range(m.nu):
             a = m.actuator_actadr[u]
             if a >= 0:
-                x, sa, sd = next_act(m, d, w, u, w * m.na + a, h)
-                d.act[w * m.na + a] = x
+                for k in range(w * m.na + a, w * m.na + a + states_of(m, u)):
+                    x, sa, sd = next_act(m, d, w, u, k, h)
+                    d.act[k] = x
     remember(m, d, w)
     for i in range(nv):
         v = d.qvel[w * nv + i] + h * d.qacc_eff[w, i]
@@ -67,11 +69,11 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         for u in range(m.nu):
             k = m.actuator_actadr[u]
             if k >= 0:
-                a = w * m.na + k
-                x, sa, sd = next_act(m, d, w, u, a, h)
-                bar = g.act_bar[a]
-                g.act_bar[a] = bar * sa
-                act_dot_vjp(m, d, g, w, u, a, bar * sd)
+                for a in range(w * m.na + k, w * m.na + k + states_of(m, u)):
+                    x, sa, sd = next_act(m, d, w, u, a, h)
+                    bar = g.act_bar[a]
+                    g.act_bar[a] = bar * sa
+                    act_dot_vjp(m, d, g, w, u, a, bar * sd)
     if implicit:
         for i in range(nv):
             d.mu[w, i] = -d.a_bar[w, i]

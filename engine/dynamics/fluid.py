@@ -1,5 +1,6 @@
 """Forces of the fluid around the robot on bodies that are taken for boxes (MuJoCo documentation, Computation, "Passive
-forces": the model of the inertia box).
+forces": the model of the inertia box). Those whose geoms are taken for ellipsoids have theirs in ellipsoid_fluid.py;
+wrenches and slopes of either are of the whole body, about the origin, so that what follows from them is here.
 
 The box has the body's mass and inertia: b_i^2 = 6 (I_j + I_k - I_i) / mass. With omega and u, the angular velocity of
 the body and that of its centre of mass relative to the wind, in its principal axes, torque and force there are
@@ -15,8 +16,17 @@ Adjoint of -sum of L . F, L a body's motion by z: F is fixed to the body but for
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.ellipsoid_fluid import (
+    by_ellipsoids,
+    ellipsoid_flows,
+    ellipsoid_slopes_vjp,
+    even_slope,
+    matrix_mul,
+    matrix_mul_back,
+    whole_slope,
+)
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
@@ -62,6 +72,15 @@ def in_fluid(m: ti.template(), b: ti.i32):
 
 
 @ti.func
+def in_box(m: ti.template(), b: ti.i32):
+    """Whether body b's inertia is taken for a box, not its geoms for ellipsoids."""
+    r = True
+    if ti.static(has.ellipsoid_fluid):
+        r = by_ellipsoids(m, b) == 0
+    return r
+
+
+@ti.func
 def axes(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """Principal axes of body b and its centre of mass from the origin."""
     k = bounded(w * m.nbody + b)
@@ -77,9 +96,11 @@ def about_origin(q, r: vec3, torque: vec3, force: vec3):
 
 @ti.func
 def flows(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Of each body its box, omega and u, the wrench F, and minus the derivatives of torque and force by omega and u."""
+    """Of each body its box, omega and u, the wrench F, and minus the derivatives of torque and force by omega and u; of
+    one of ellipsoids the wrench and columns of slopes."""
+    ellipsoid_flows(m, d, w, wind(m))
     for b in range(1, m.nbody):
-        if in_fluid(m, b):
+        if in_fluid(m, b) and in_box(m, b):
             k = bounded(w * m.nbody + b)
             q, r = axes(m, d, w, b)
             box = box_of(m, b)
@@ -99,10 +120,30 @@ def flows(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def slope_of(d: ti.template(), k: ti.i32, q, r: vec3, ang: vec3, lin: vec3):
-    """B times a change (ang, lin) of V."""
+def slope_of(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q, r: vec3, ang: vec3, lin: vec3,
+             back: ti.i32):  # fmt: skip
+    """B times a change (ang, lin) of V or, with `back`, its transpose, which differs for ellipsoids."""
+    k = bounded(w * m.nbody + b)
     turn = d.fluid_turn[k] * rotate_back(q, ang)
-    return about_origin(q, r, turn, d.fluid_slide[k] * rotate_back(q, lin + ang.cross(r)))
+    a, l = about_origin(q, r, turn, d.fluid_slide[k] * rotate_back(q, lin + ang.cross(r)))
+    if ti.static(has.ellipsoid_fluid):
+        if by_ellipsoids(m, b):
+            if back:
+                a, l = matrix_mul_back(d.flow_ang, d.flow_lin, k, ang, lin)
+            else:
+                a, l = matrix_mul(d.flow_ang, d.flow_lin, k, ang, lin)
+    return a, l
+
+
+@ti.func
+def implicit_slope_of(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q, r: vec3, ang: vec3, lin: vec3,
+                      side: ti.i32):  # fmt: skip
+    """The same of what the integrators take: 0 of its symmetric part, else of all of it, with -1 of its transpose."""
+    a, l = slope_of(m, d, w, b, q, r, ang, lin, side < 0)
+    if ti.static(has.ellipsoid_fluid):
+        if by_ellipsoids(m, b) and (side == 0 or not whole_slope(m, b)):
+            a, l = even_slope(d, bounded(w * m.nbody + b), ang, lin)
+    return a, l
 
 
 @ti.func
@@ -130,16 +171,17 @@ def fluid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
             fl = d.fluid_lin[k]
             g.l_ang[k] = g.l_ang[k] - fa
             g.l_lin[k] = g.l_lin[k] - fl
-            va, vl = slope_of(d, k, q, r, d.l_ang[k], d.l_lin[k])
+            va, vl = slope_of(m, d, w, b, q, r, d.l_ang[k], d.l_lin[k], 1)
             g.vel_ang[k] = g.vel_ang[k] + va
             g.vel_lin[k] = g.vel_lin[k] + vl
             p1a, p1l = cross_force(d.l_ang[k], d.l_lin[k], fa, fl)
             p2a, p2l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
             g.pose_ang[k] = g.pose_ang[k] + p1a - p2a
             g.pose_lin[k] = g.pose_lin[k] + p1l - p2l
-            turn = d.fluid_omega[k] * rotate_back(q, d.l_ang[k])
-            slide = d.fluid_u[k] * rotate_back(q, d.l_lin[k] + d.l_ang[k].cross(r))
-            box_vjp(m, d, g, w, b, turn, slide, ti.abs(d.fluid_omega[k]) * turn, ti.abs(d.fluid_u[k]) * slide)
+            if in_box(m, b):
+                turn = d.fluid_omega[k] * rotate_back(q, d.l_ang[k])
+                slide = d.fluid_u[k] * rotate_back(q, d.l_lin[k] + d.l_ang[k].cross(r))
+                box_vjp(m, d, g, w, b, turn, slide, ti.abs(d.fluid_omega[k]) * turn, ti.abs(d.fluid_u[k]) * slide)
 
 
 @ti.func
@@ -170,14 +212,14 @@ def box_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: 
 
 @ti.func
 def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD gains h D."""
+    """MhD gains h D, or its symmetric part."""
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             q, r = axes(m, d, w, b)
             i = m.body_lastdof[b]
             while i >= 0:
                 s = bounded(w * m.nv + i)
-                ang, lin = slope_of(d, bounded(w * m.nbody + b), q, r, d.cdof_ang[s], d.cdof_lin[s])
+                ang, lin = implicit_slope_of(m, d, w, b, q, r, d.cdof_ang[s], d.cdof_lin[s], 0)
                 e = diagonal_at(m, w, i)
                 j = i
                 while j >= 0:
@@ -201,15 +243,22 @@ def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             pl = h * d.p_lin[k]
             ea = d.u_ang[k] + d.q_ang[k]
             el = d.u_lin[k] + d.q_lin[k]
-            b1a, b1l = slope_of(d, k, q, r, ea, el)
-            b2a, b2l = slope_of(d, k, q, r, pa, pl)
-            turn = rotate_back(q, pa) * rotate_back(q, ea)
-            slide = rotate_back(q, pl + pa.cross(r)) * rotate_back(q, el + ea.cross(r))
-            still, calm, turns, slides = drag_of(m, d.fluid_box[k])
-            omega = d.fluid_omega[k]
-            u = d.fluid_u[k]
-            turns = 2.0 * turns * ti.math.sign(omega) * turn
-            va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
+            b1a, b1l = implicit_slope_of(m, d, w, b, q, r, ea, el, 1)
+            b2a, b2l = implicit_slope_of(m, d, w, b, q, r, pa, pl, -1)
+            va = vec3(0.0, 0.0, 0.0)
+            vl = vec3(0.0, 0.0, 0.0)
+            if in_box(m, b):
+                turn = rotate_back(q, pa) * rotate_back(q, ea)
+                slide = rotate_back(q, pl + pa.cross(r)) * rotate_back(q, el + ea.cross(r))
+                still, calm, turns, slides = drag_of(m, d.fluid_box[k])
+                omega = d.fluid_omega[k]
+                u = d.fluid_u[k]
+                turns = 2.0 * turns * ti.math.sign(omega) * turn
+                va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
+                box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
+            else:
+                if ti.static(has.ellipsoid_fluid):
+                    va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)
             g.p_ang[k] = g.p_ang[k] + h * b1a
             g.p_lin[k] = g.p_lin[k] + h * b1l
             g.u_ang[k] = g.u_ang[k] + b2a
@@ -223,7 +272,6 @@ def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             x3a, x3l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
             g.pose_ang[k] = g.pose_ang[k] - x1a - x2a - x3a
             g.pose_lin[k] = g.pose_lin[k] - x1l - x2l - x3l
-            box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
 
 
 @serves("fluid")
@@ -242,8 +290,8 @@ def fluid_jacobian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i
                 t = bounded(w * m.nv + j)
                 ta = d.cdof_ang[t]
                 tl = d.cdof_lin[t]
-                va, vl = slope_of(d, h, q, r, ta, tl)
-                pa, pl = slope_of(d, h, q, r, l.psi_ang[t], l.psi_lin[t] + ta.cross(wind(m)))
+                va, vl = slope_of(m, d, w, b, q, r, ta, tl, 0)
+                pa, pl = slope_of(m, d, w, b, q, r, l.psi_ang[t], l.psi_lin[t] + ta.cross(wind(m)), 0)
                 ca, cl = cross_force(ta, tl, d.fluid_ang[h], d.fluid_lin[h])
                 i = m.body_lastdof[b]
                 while i >= 0:

@@ -13,14 +13,15 @@ A's factors lie in `lone`, six rows of six, and in M + h D the block is the iden
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.ellipsoid_fluid import odd_slope
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
-from engine.math.types import vec3
-from engine.model.constants import FREE
+from engine.math.types import MINVAL, vec3
+from engine.model.constants import FREE, LONE_FLOW
 
 LONE = 6
 
@@ -55,7 +56,8 @@ def lone_angular(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, x: ti
 @serves("lone")
 @ti.func
 def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Take the blocks of lone free bodies out of MhD (lower triangle of M + h D), add h C, factor A = L U."""
+    """Take the blocks of lone free bodies out of MhD (lower triangle of M + h D), add h C and the antisymmetric part
+    of D that ellipsoids in a fluid have, factor A = L U."""
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
@@ -86,12 +88,31 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.lone[e] = d.lone[e] + f[i]
                     e = dst + (3 + i) * LONE + 3 + k
                     d.lone[e] = d.lone[e] + torque.dot(d.cdof_ang[bounded(w * nv + i0 + 3 + i)])
+            if ti.static(has.ellipsoid_fluid):
+                if m.nflow > 0:
+                    add_lone_flows(m, d, w, m.jnt_bodyid[j], i0, n6)
             for k in range(n6):
                 for i in range(k + 1, n6):
                     x = d.lone[dst + i * LONE + k] / d.lone[dst + k * (LONE + 1)]
                     d.lone[dst + i * LONE + k] = x
                     for n in range(k + 1, n6):
                         d.lone[dst + i * LONE + n] = d.lone[dst + i * LONE + n] - x * d.lone[dst + k * LONE + n]
+
+
+@ti.func
+def add_lone_flows(m: ti.template(), d: ti.template(), w: ti.i32, root: ti.i32, i0: ti.i32, n6: ti.i32):
+    """What ellipsoids in a fluid add to A for the body `root` and all that is fixed to it."""
+    for body in range(root, m.nbody):
+        if m.body_rootid[body] != root:
+            break
+        if m.body_flows[body] == LONE_FLOW and m.body_mass[body] >= MINVAL:
+            for k in range(n6):
+                s = bounded(w * m.nv + i0 + k)
+                ang, lin = odd_slope(d, bounded(w * m.nbody + body), d.cdof_ang[s], d.cdof_lin[s])
+                for i in range(n6):
+                    s = bounded(w * m.nv + i0 + i)
+                    e = block(m, w, i0) + i * LONE + k
+                    d.lone[e] = d.lone[e] + m.timestep * (d.cdof_ang[s].dot(ang) + d.cdof_lin[s].dot(lin))
 
 
 @serves("lone")

@@ -19,12 +19,14 @@ from engine.dynamics.actuation import (
     actuator_input,
     clamped_force,
     moment,
+    pid_vjp,
     raw_force,
     tendon_scale,
     transmission,
 )  # fmt: skip
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
@@ -115,6 +117,8 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
     if ti.static(has.activation):
         if a >= 0:
             act_vjp(m, d, g, w, u, a, x_bar)
+    if ti.static(has.pid):
+        pid_vjp(m, d, g, w, u, x_bar, 0.0)
 
 
 @serves("muscle")
@@ -228,6 +232,7 @@ def factor_unsymmetric(m: ti.template(), d: ti.template(), w: ti.i32):
     """Factor M + h (C + D), C the slope of the bias force."""
     o = w * m.nm
     copy_blocks(m, d.MhU, o >> 2, d.MhD, o >> 2, m.nm >> 2)
+    add_odd_flows(m, d, w)
     add_bias_slopes(m, d, w)
     factor_lu(m, d.MhD, d.MhU, o)
     for k in range(m.nv):

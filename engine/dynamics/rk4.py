@@ -16,6 +16,7 @@ from engine.dynamics.actuation import act_dot_vjp, next_act
 from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
+from engine.dynamics.pid import states_of
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION
@@ -175,13 +176,14 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         for k in range(na):  # of controls of the past; the others follow
             g.stage_bar[o + nq + nv + k] = g.act_bar[w * na + k]
     for u in range(m.nu):
-        k = m.actuator_actadr[u]
-        if k >= 0:
-            a = w * na + k
-            x, sa, sd = next_act(m, d, w, u, a, h)
-            g.stage_bar[o + nq + nv + k] = g.act_bar[a] * sa
-            for i in range(4):
-                g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
+        first = m.actuator_actadr[u]
+        if first >= 0:
+            for k in range(first, first + states_of(m, u)):
+                a = w * na + k
+                x, sa, sd = next_act(m, d, w, u, a, h)
+                g.stage_bar[o + nq + nv + k] = g.act_bar[a] * sa
+                for i in range(4):
+                    g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
 
 
 @serves("rk4")
@@ -216,9 +218,10 @@ def enter_stage_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     for k in range(na):
         g.act_bar[w * na + k] = 0.0
     for u in range(m.nu):
-        k = m.actuator_actadr[u]
-        if k >= 0:
-            act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
+        first = m.actuator_actadr[u]
+        if first >= 0:
+            for k in range(first, first + states_of(m, u)):
+                act_dot_vjp(m, d, g, w, u, w * na + k, g.stage_bar[s + 2 * nv + k])
 
 
 @serves("rk4")

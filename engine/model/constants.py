@@ -7,6 +7,7 @@ PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
 EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
 EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
 TRN_JOINT, TRN_JOINTINPARENT, TRN_SLIDERCRANK, TRN_TENDON, TRN_SITE, TRN_BODY = range(6)  # actuator_trntype (mjtTrn)
+LONE_FLOW = 2  # body_flows of what moves with a free body alone in its tree
 OF_BALL, OF_SITES = 1, 2  # what a position servo turns, which goes the shorter way round
 WRAP_JOINT, WRAP_PULLEY, WRAP_SITE, WRAP_SPHERE, WRAP_CYLINDER = range(1, 6)  # wrap_type (mjtWrap)
 
@@ -21,7 +22,8 @@ CONE_NAMES = {PYRAMIDAL: "pyramidal", ELLIPTIC: "elliptic"}
 NQ = {FREE: 7, BALL: 4, SLIDE: 1, HINGE: 1}  # coordinates of a joint
 NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 
-DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE = range(5)  # actuator_dyntype (mjtDyn)
+# actuator_dyntype (mjtDyn)
+DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_DCMOTOR, DYN_PID = range(7)
 # actuator_gaintype (mjtGain), actuator_biastype (mjtBias); a fixed gain and no bias are affine ones with zeros
 GAIN_AFFINE, GAIN_MUSCLE = BIAS_AFFINE, BIAS_MUSCLE = 1, 2
 

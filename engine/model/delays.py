@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .servos import states_of
+
 INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
 
 
@@ -13,7 +15,7 @@ def samples(m):
 def addresses_of_controls(m):
     """Where they begin in act, behind the activations, or -1, (nu,)."""
     n = samples(m)
-    return np.where(n > 0, np.sum(m.actuator_actadr >= 0) + np.cumsum(n) - n, -1)
+    return np.where(n > 0, np.sum(states_of(m)) + np.cumsum(n) - n, -1)
 
 
 def reading(n, interp, place):
@@ -56,6 +58,6 @@ def delay_columns(m):
 def joined(m):
     """Names of an actuator's entries of act, (na,): those of activations, then those of controls of the past."""
     names = [m.actuator_names[u] or f"actuator {u}" for u in range(m.nu)]
-    states = [names[u] for u in np.flatnonzero(m.actuator_actadr >= 0)]
+    states = [name for name, n in zip(names, states_of(m), strict=True) for _ in range(n)]
     past = [f"{names[u]} {n - k} steps ago" for u, n in enumerate(samples(m)) for k in range(n)]
     return states + past

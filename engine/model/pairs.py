@@ -9,6 +9,7 @@ where a contact is made (contact/mixing.py, of which `contact_parameters` is the
 """
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -81,6 +82,17 @@ def find_pairs(m, explicit=(), exclude=(), filterparent=True, midphase=True):
 def no_pairs():
     """What `find_pairs` returns where nothing touches."""
     return {name: np.zeros(0, int) for name in ("pair_geom1", "pair_geom2", "pair_own")} | _own_arrays([])
+
+
+def overridden(m, pairs, friction, solref, solimp, margin):
+    """The same pairs, all with these parameters as their own; dimensions and gaps stay those that they have."""
+    n = len(pairs["pair_geom1"])
+    geoms = {name: array for name, array in vars(m).items() if name.startswith("geom_")}
+    seen = SimpleNamespace(**geoms | pairs)
+    dims, gaps = condims(seen), contact_parameters(seen)["gap"]
+    given = Pair(0, 0, 0, friction, solref, solimp, margin, 0.0, solref)
+    arrays = _own_arrays([given] * n) | {"pair_dim": dims, "pair_gap": gaps}
+    return pairs | arrays | {"pair_own": np.arange(n)}
 
 
 def _own_arrays(own):

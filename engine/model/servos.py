@@ -1,5 +1,6 @@
-"""Actuators that a file has and the engine makes of others: pid and dcmotor without a state of their own, one of ours
-for each of their controls (MuJoCo documentation, XML reference, "pid", "dcmotor").
+"""Actuators that a file has and the engine makes of others: pid and dcmotor, whose states are those of a controller,
+one of ours for each of their controls, the first of which has the states (MuJoCo documentation, XML reference, "pid",
+"dcmotor").
 
     pid        force = kp (pos - l) + kv (vel - l') + ff
     dcmotor    force = K/R voltage - K^2/R l'; with a controller, which compensates that: as pid, and K/R voltage
@@ -59,8 +60,21 @@ def laws(mujoco, mj, a):
     return [(gains[word], none if k else first) for k, word in enumerate(words)]
 
 
-def lacking(mujoco, mj, a):
-    """What of a pid or dcmotor the engine lacks: (what, what is allowed)."""
+def states_of(m):
+    """How many states of its own each actuator of a Model has, (nu,)."""
+    pid = np.asarray(m.actuator_dyntype) == c.DYN_PID
+    of_pid = (np.asarray(m.actuator_dynprm)[:, 1:3] > 0).sum(axis=1)
+    return np.where(pid, of_pid, np.asarray(m.actuator_dyntype) != c.DYN_NONE)
+
+
+def controller(mujoco, mj, a):
+    """imax, slewmax and ki of a pid or dcmotor: dynprm of its first control, where one of the latter is there."""
+    gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
+    return (dyn[0], dyn[1], gain[0]) if kind_of(mujoco, mj, a) == PID else (dyn[8], dyn[7], gain[5])
+
+
+def lacking(mujoco, mj, a, off):
+    """What of a pid or dcmotor the engine lacks: (what, what is allowed). off: whether an option switches it off."""
     kind, words = kind_of(mujoco, mj, a), tokens(mj, a)
     gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
     if not words:
@@ -79,11 +93,14 @@ def lacking(mujoco, mj, a):
     turns = turns or mj.actuator_trntype[a] == c.TRN_SITE and mj.actuator_trnid[a, 1] >= 0
     if turns and words != [VOLTAGE] and (kind == DCMOTOR or POS not in words):
         yield f"{kind} of turns", "a pid with the input pos"
-    if kind == PID:
-        states = {"slewmax": dyn[1], "ki": gain[0]}
-    else:
-        states = {"inductance": dyn[0], "thermal": dyn[2], "lugre": dyn[5], "slewmax": dyn[7], "ki": gain[5],
+    for name, value in zip(("slewmax", "ki"), controller(mujoco, mj, a)[1:], strict=True):
+        beside = {"of turns": turns, "that an option switches off": off, "with actlimited": mj.actuator_actlimited[a],
+                  "with actearly": kind == PID and mj.actuator_actearly[a]}  # fmt: skip
+        for why in [why for why, there in beside.items() if there and value > 0]:
+            yield f"{kind} {why} with {name} = {value:g}", "0"
+    if kind == DCMOTOR:
+        states = {"inductance": dyn[0], "thermal": dyn[2], "lugre": dyn[5],
                   "cogging": mj.actuator_biasprm[a, 0], "Vmax": gain[7] * (words != [VOLTAGE])}  # fmt: skip
-    for name, value in states.items():
-        if value:
-            yield f"{kind} with {name} = {value:g}", "0"
+        for name, value in states.items():
+            if value:
+                yield f"{kind} with {name} = {value:g}", "0"

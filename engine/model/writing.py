@@ -19,6 +19,7 @@ from .errors import ModelError
 from .mesh_frames import inertia_of
 from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS
+from .servos import states_of
 from .shapes import COUNT
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0)
@@ -80,8 +81,8 @@ WRITTEN = set(
               *_ACTUATOR.values()]).split()
 ) | {f"pair_{name}" for name in _PAIR.values()} | set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
-    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size site_bodyid site_type site_size "
-    "hfield_size hfield_nrow hfield_ncol hfield_data "
+    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid site_type "
+    "site_size hfield_size hfield_nrow hfield_ncol hfield_data "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_history sensor_type sensor_objtype sensor_objid "
@@ -230,6 +231,8 @@ class _Writer:
             shape[c.GEOM_NAMES[kind]] = self.names[c.GEOM_NAMES[kind]][data]
         else:
             shape["size"] = _text(m.geom_size[g][: COUNT[kind]])
+        if m.geom_fluid[g, 0]:
+            shape |= {"fluidshape": "ellipsoid", "fluidcoef": _text(m.geom_fluid[g, 1:6])}
         ET.SubElement(out, "geom", self.named("geom", g) | shape | _row(m, "geom", _GEOM, g))
 
     # -------------------------------------------------------------------------------------- what acts on it
@@ -314,6 +317,8 @@ class _Writer:
         dynamics = {kind: word for word, kind in DYNTYPES.items()}
         for u in range(m.nu):
             word = words[int(m.actuator_trntype[u])]
+            if m.actuator_dyntype[u] == c.DYN_PID:
+                raise ModelError(f"{m.label('actuator', u)}: states of a pid; allowed in MJCF: dyntype none")
             kind = {"jointinparent": "joint", "cranksite": "site"}.get(word, word)
             on = {word: self.call(kind, m.actuator_trnid[u])}
             if m.actuator_refid[u] >= 0:
@@ -370,7 +375,7 @@ class _Writer:
             for array in KEYS:
                 value = getattr(m, f"key_{array}")[k]
                 if array == "act":  # without the controls of the past
-                    value = value[: np.count_nonzero(m.actuator_actadr >= 0)]
+                    value = value[: np.sum(states_of(m))]
                 if np.size(value):
                     key.set(array, _text(value))
         return out

@@ -32,6 +32,7 @@ from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.muscles import clear_muscles, muscles_vjp
 from engine.dynamics.passive import passive_vjp
+from engine.dynamics.pid import states_of
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
     enter_stage,
@@ -124,7 +125,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         for u in range(m.nu):
             k = m.actuator_actadr[u]
             if k >= 0:
-                act_dot_vjp(m, d, g, w, u, k, d.act_dot[k])
+                for x in range(k, k + states_of(m, u)):
+                    act_dot_vjp(m, d, g, w, u, x, d.act_dot[x])
     elif what == APPLIED_VJP:
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:

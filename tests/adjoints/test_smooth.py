@@ -188,16 +188,18 @@ def drag(probe, state):
     return case, forward, {n: probe.bar(n) for n in FLUID_BARS}
 
 
-def test_fluid(probes):
-    mj, probe = probes(zoo.SMOOTH["fluid"])
+@pytest.mark.parametrize("name", ["fluid", "ellipsoids in a fluid"])
+def test_fluid(probes, name):
+    mj, probe = probes(zoo.SMOOTH[name])
     for state in states(mj, (0, 1)):
         case, forward, bars = drag(probe, state)
         case.compare(forward, bars)
 
 
-def test_fluid_at_rest(probes):
+@pytest.mark.parametrize("name", ["fluid", "ellipsoids in a fluid"])
+def test_fluid_at_rest(probes, name):
     """|v| v is flat there: density does nothing, and the derivative is viscosity's."""
-    still = zoo.SMOOTH["fluid"].replace('wind=".4 -.2 .1"', "")
+    still = zoo.SMOOTH[name].replace('wind=".4 -.2 .1"', "")
     mj, probe = probes(still)
     thin = probes(still.replace('density="200"', ""))[1]
     for qpos, qvel, act, ctrl in states(mj, (0,)):

@@ -281,8 +281,6 @@ TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></sp
 FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete'/>"}, "integrator = discrete; allowed: Euler, RK4, implicit, impl"),
-    ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
-    (flag("override='enable'"), "flag override"),
     (flag("sleep='enable'"), "flag sleep"),
     (flag("diagexact='enable'"), "flag diagexact"),
     (flag("speculative='enable'"), "flag speculative"),
@@ -325,8 +323,8 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option density='1' integrator='discrete'/>"
-    scene = falling(option=option, geom="adhesion='1' fluidshape='ellipsoid'")
+    option = "<option integrator='discrete'><flag sleep='enable'/></option>"
+    scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)
     assert len(error.value.refused) == 3
@@ -360,6 +358,15 @@ def test_translates_flags(name, holds):
     assert not holds(load(rich()))
     m = load(rich(f"{name}='disable'"))
     assert holds(m) and any("is disabled" in line for line in m.report.changed)
+
+
+def test_sensors_that_an_option_switches_off():
+    """Whatever they are: nobody asks."""
+    text = falling(**flag("sensor='disable'"), **sensor("<clock/><insidesite objtype='body' objname='ball' site='s'/>"))
+    m = load(text)
+    assert (m.nsensor, m.nsensordata, m.sensor_names) == (0, 0, [])
+    assert any("flag sensor is disabled: 2 sensors left out" in line for line in m.report.changed)
+    assert load(m.to_mjcf()).nsensor == 0
 
 
 def test_actuators_that_an_option_switches_off():

@@ -8,6 +8,7 @@ import pytest
 from engine.model import ModelBuilder, ModelError, UnsupportedError, load
 from engine.model.fields import TABLE
 from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.model.validate import validate
 from tests.model.model_zoo import assert_same_model, cheetah
 
 mujoco = pytest.importorskip("mujoco")
@@ -51,6 +52,9 @@ def test_flags_that_switch_passive_forces_off():
     m = load(text.format('damper="disable"'))
     assert not m.dof_dampingpoly.any() and not m.body_gravcomp.any()
     assert any("gravcomp set to zero" in line for line in m.report.changed)
+    m = load(text.format('damper="disable"').replace("<option>", '<option density="1" viscosity="2">'))
+    assert (m.opt.density, m.opt.viscosity) == (0, 0)
+    assert any("density and viscosity set to zero" in line for line in m.report.changed)
 
 
 def test_negative_compensation_counts_beside_a_positive_one():
@@ -119,3 +123,25 @@ def test_robots_stored_before_have_none():
     assert_same_model(model_from_arrays(stored), model)
     with pytest.raises(ModelError, match="lacks body_gravcomp, dof_dampingpoly"):
         model_from_arrays({name: a for name, a in arrays.items() if name not in YOUNG})
+
+
+def test_ellipsoids_in_a_fluid():
+    """What of the fluid moves along is MuJoCo's, of the builder's shapes and of a model that is changed."""
+    b = ModelBuilder(density=3.0, viscosity=0.1)
+    shapes = {"sphere": 0.1, "capsule": (0.1, 0.2), "cylinder": (0.1, 0.03), "ellipsoid": (0.1, 0.2, 0.3),
+              "box": (0.3, 0.1, 0.1)}  # fmt: skip
+    for k, (kind, size) in enumerate(shapes.items()):
+        b.body(f"b{k}")
+        b.joint(f"b{k}", type="free")
+        b.geom(f"b{k}", type=kind, size=size, fluidshape="ellipsoid", fluidcoef=(0.1 * k, 0.2))
+    b.geom("b0", type="sphere", size=0.2)
+    m = b.compile()
+    mj = mujoco.MjModel.from_xml_string(m.to_mjcf())
+    np.testing.assert_allclose(m.geom_fluid, mj.geom_fluid, rtol=1e-12, atol=1e-15)
+    assert m.geom_fluid[:, 0].sum() == len(shapes) and np.all(m.geom_fluid[m.geom_fluid[:, 0] == 1, 6:9] > 0)
+    assert_same_model(load(mj), m)
+    with pytest.raises(ModelError, match="fluidshape = 'round'; allowed: none, ellipsoid"):
+        b.geom("b0", size=1, fluidshape="round")
+    m.geom_fluid[0, 0] = 0.5
+    with pytest.raises(ModelError, match=r"geom_fluid[^;]*; allowed: 0 or 1 first"):
+        validate(m)

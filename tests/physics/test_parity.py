@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+import engine
 from tests import zoo
 from tests.physics.reference import BEFORE_4, gymnasium_asset, worst
 
@@ -66,6 +67,29 @@ def test_actuators_that_an_option_switches_off(simulators, option):
     for name in ("qpos", "qvel", "act"):
         np.testing.assert_allclose(getattr(sim.data, name)[0], getattr(data, name), rtol=1e-12, atol=1e-12)
     assert (data.act == state[2]).any()
+
+
+OVERRIDE = """<option o_friction=".6 .3 .02 .01 .03" o_solref=".03 .8" o_solimp=".8 .9 .01 .4 2" o_margin=".02">
+<flag override="enable"/></option><size"""
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_parameters_that_an_option_overrides(simulators, cone):
+    """Those of pairs with their own, too; dimensions and gaps stay. A file that is written has them as pairs."""
+    own = '<contact><pair geom1="a" geom2="b" condim="6" gap=".01" friction="1"/></contact>'
+    ball = '<body pos="0 0 {}"><freejoint/><geom name="{}" size=".1" mass="1"{}/></body>'
+    balls = ball.format(".11", "a", ' priority="1" condim="4"') + ball.format(".31", "b", ' friction="2 .1 .1"')
+    text = zoo.model('<geom type="plane" size="1 1 1" margin=".1"/>' + balls, own, "", f'cone="{cone}"')
+    mj, sim = simulators(text.replace("<size", OVERRIDE))
+    rng = np.random.default_rng(0)
+    states = [zoo.random_state(mujoco, mj, rng, 0.01) for _ in range(20)]
+    found = worst(mj, sim, states)
+    assert found.pop("ncon") == 0 and sim.data.ncon[0] > 0
+    assert max(found.values()) < CONTACT, found
+    assert any("flag override is enabled" in line for line in sim.model.report.changed)
+    again = engine.load(sim.model.to_mjcf())
+    for name in ("pair_dim", "pair_friction", "pair_solref", "pair_solimp", "pair_margin", "pair_gap"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(sim.model, name), err_msg=name)
 
 
 @pytest.mark.parametrize("name", zoo.ARMS | zoo.BRANCHED)

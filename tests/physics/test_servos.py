@@ -6,6 +6,7 @@ import pytest
 
 from engine.model import UnsupportedError, load
 from tests import zoo
+from tests.gradients.differences import Rollout
 
 MOTOR = 'motorconst=".3" resistance="2"'
 SERVOS = zoo.actuated(
@@ -18,6 +19,51 @@ SERVOS = zoo.actuated(
     f'<dcmotor joint="k" {MOTOR} controller="5 0 .4 0 0 0" input="pos ff voltage"/>'
     '<general joint="k" dyntype="filter" dynprm=".05"/>',
 ).replace("</mujoco>", '<sensor><actuatorpos actuator="b"/><actuatorfrc actuator="b"/></sensor></mujoco>')
+
+
+TENDON = '</actuator><tendon><fixed name="t"><joint joint="j" coef=".7"/><joint joint="k" coef="-.4"/></fixed></tendon>'
+STATES = zoo.actuated(
+    zoo.HINGE,
+    '<pid joint="j" kp="20" kv="2" ki="30" gear="1.5"/><general joint="k" dyntype="filter" dynprm=".05"/>'
+    '<pid joint="k" kp="3" kv=".3" ki="9" imax=".01" slewmax="4" input="pos vel ff"/>'
+    '<pid joint="j" kp="4" slewmax="3" input="pos" forcerange="-2 2" delay=".012" nsample="4"/>'
+    '<pid tendon="t" kp="5" ki="8" input="pos"/>'
+    f'<dcmotor joint="k" {MOTOR} controller="0 0 .3 20 0 0" input="vel"/>'
+    f'<dcmotor joint="k" {MOTOR} controller="5 7 .4 6 .02 0" input="pos vel"/>',
+).replace("</actuator>", TENDON)
+
+
+def test_steps_with_states_are_mujocos(simulators):
+    """Setpoints that are followed and that are too fast, integrals that are held at an end and that are not."""
+    for integrator in (0, 1, 2, 3):
+        mj, sim = simulators(STATES, integrator)
+        assert mj.na == 9 and sim.model.na == 9 + 4 and sim.data.actuator(3).act.shape == (1, 2)
+        data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+        sim.reset()
+        for step in range(40):
+            if step % 10 == 0:
+                data.ctrl[:] = rng.normal(size=mj.nu) * (0.01 if step == 30 else 1)
+                sim.data.ctrl[0] = data.ctrl
+            mujoco.mj_step(mj, data)
+            sim.step()
+            for name in ("qpos", "qvel", "act"):
+                want = getattr(data, name)
+                np.testing.assert_allclose(getattr(sim.data, name)[0, : len(want)], want, rtol=1e-10, atol=1e-12)
+        assert 0.009 < abs(data.act[3]) < 0.011  # at imax
+
+
+@pytest.mark.parametrize("integrator", [
+    0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))
+], ids=("Euler", "RK4", "implicit", "implicitfast"))  # fmt: skip
+def test_gradients_of_states(simulators, integrator):
+    """Through rollouts, and in A and B."""
+    mj, sim = simulators(STATES, integrator)
+    for steps in (1, 12):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.3)
+        state[2][3] = 0.5 * state[2][3] + 0.05  # beyond imax
+        state = state[0], state[1], np.concatenate([state[2], np.full(4, 0.1)]), state[3]
+        errors = Rollout(sim, mj, state, steps, seed=steps).errors()
+        assert max(errors.values()) < 1e-6, errors
 
 
 @pytest.mark.parametrize("integrator", (0, 3), ids=("Euler", "implicitfast"))
@@ -59,8 +105,8 @@ def test_names_and_what_is_said():
 
 
 @pytest.mark.parametrize(("xml", "words"), [
-    ('<pid name="s" joint="j" ki="2"/>', "pid with ki = 2; allowed: 0"),
-    ('<pid name="s" joint="j" slewmax="2"/>', "pid with slewmax = 2"),
+    ('<pid name="s" joint="i" ki="2"/>', "pid of turns with ki = 2; allowed: 0"),
+    ('<pid name="s" joint="i" slewmax="2"/>', "pid of turns with slewmax = 2"),
     ('<pid name="s" joint="j" forcerange="-1 1"/>', "forcerange of the sum of 2 controls; allowed: one control"),
     ('<pid name="s" joint="i" input="vel"/>', "pid of turns; allowed: a pid with the input pos"),
     (f'<dcmotor name="s" joint="j" {MOTOR} input="none"/>', "input = none; allowed: one or more of pos"),

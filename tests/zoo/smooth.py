@@ -2,6 +2,17 @@
 
 from tests.zoo.bodies import BALL, BY_ACTUATORS, CHAIN, COMPENSATED, FLOATER, FREE, HINGE, actuated, model, single
 
+WATER = '<option density="200" viscosity=".3" wind=".4 -.2 .1"'
+# Geoms that the fluid takes for ellipsoids on bodies of all kinds, one for its box among them; a free body alone in its
+# tree with one of some millimetres.
+ELLIPSOIDS = FLOATER.replace('type="box"', 'type="box" fluidshape="ellipsoid"').replace(
+    'type="capsule"', 'type="capsule" fluidshape="ellipsoid" fluidcoef=".6 .3 1.2 .8 .7"', 3
+) + (
+    '<body pos="0 3 1"><freejoint/><geom type="ellipsoid" size=".1 .2 .15" fluidshape="ellipsoid" pos=".1 0 .2"/>'
+    '<geom type="cylinder" size=".003 .005" mass="1" fluidshape="ellipsoid" fluidcoef="30 20 90 40 30" '
+    'euler="10 20 30"/><body pos=".2 0 0" euler="50 20 10"><geom type="box" size=".1 .02 .2" fluidshape="ellipsoid"/>'
+    "</body></body>"
+)
 # No constraint anywhere: compared with MuJoCo to rounding.
 SMOOTH = {
     "hinge": single('<joint axis="1 2 3" pos=".1 0 .1" ref="20"/>'),
@@ -31,7 +42,8 @@ SMOOTH = {
     ),
     "polynomial ball spring": single('<joint type="ball" stiffness="5 3 2" damping=".4 .2 .3"/>'),
     "polynomial free damper": single('<joint type="free" damping=".4 .2 .3"/>'),
-    "fluid": model(FLOATER).replace("<option", '<option density="200" viscosity=".3" wind=".4 -.2 .1"', 1),
+    "fluid": model(FLOATER).replace("<option", WATER, 1),
+    "ellipsoids in a fluid": model(ELLIPSOIDS).replace("<option", WATER, 1),
     "gravcomp": model(COMPENSATED),
     "gravcomp of actuators": model(
         BY_ACTUATORS, '<actuator><motor joint="t1" gear="3"/><velocity joint="t3" kv="2"/></actuator>'

@@ -21,6 +21,7 @@ from .tendon import our_tendon
 _DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
              "filterexact": c.DYN_FILTEREXACT}  # fmt: skip
 DYNTYPES = _DYNTYPES | {"muscle": c.DYN_MUSCLE}
+_OURS = DYNTYPES | {"pid": c.DYN_PID}  # that a Model may have
 _GAINS, _BIASES = ("fixed", "affine", "muscle"), ("none", "affine", "muscle")
 _LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle"}  # of gains and of biases
 # what an actuator may be on, in MJCF's words, and the kind of element that they name
@@ -226,6 +227,11 @@ class Actuator(Kind):
         for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
             for i, (gain, bias) in enumerate(servos.laws(mujoco, mj, a), first[a]):
                 arrays["actuator_dyntype"][i], arrays["actuator_actearly"][i] = c.DYN_NONE, False
+                prm = servos.controller(mujoco, mj, a)
+                if i == first[a] and max(prm[1:]) > 0:
+                    arrays["actuator_dyntype"][i], arrays["actuator_dynprm"][i] = c.DYN_PID, np.maximum(prm, 0)
+                else:
+                    arrays["actuator_actadr"][i] = -1
                 if not off[a]:
                     arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
         return arrays
@@ -254,7 +260,7 @@ class Actuator(Kind):
             if mj.actuator_trntype[a] not in TARGETS.values():
                 yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank, body"
             if servos.kind_of(mujoco, mj, a):
-                for what, allowed in servos.lacking(mujoco, mj, a):
+                for what, allowed in servos.lacking(mujoco, mj, a, _silent(mujoco, mj)[a]):
                     yield f"{who}: {what}; allowed: {allowed}"
                 continue
             for part, allowed in (("dyn", DYNTYPES), ("gain", _GAINS), ("bias", _BIASES)):
@@ -283,10 +289,10 @@ class Actuator(Kind):
             yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(m.actuator_actadr >= 0) + np.sum(samples(m)))
+        m.na = int(np.sum(servos.states_of(m)) + np.sum(samples(m)))
 
     def check_indices(self, m):
-        one_of(m, "actuator_dyntype", {kind: name for name, kind in DYNTYPES.items()})
+        one_of(m, "actuator_dyntype", {kind: name for name, kind in _OURS.items()})
         for part in ("gain", "bias"):
             one_of(m, f"actuator_{part}type", _LAWS)
         one_of(m, "actuator_trntype", {kind: word for word, kind in TARGETS.items()})
@@ -300,13 +306,16 @@ class Actuator(Kind):
         bad = (m.actuator_refid < -1) | (m.actuator_refid >= least)
         check(m, "actuator_refid", bad, lambda u: f"a site, 0 to {least[u] - 1}, or -1" if least[u] else "-1")
         check(m, "actuator_refid", (m.actuator_trntype == c.TRN_SLIDERCRANK) & (m.actuator_refid < 0), "a site")
-        states = m.actuator_dyntype != c.DYN_NONE
+        states = servos.states_of(m)
         follows(m, "actuator_actadr", addresses(states), "actuator_dyntype")
+        pid = m.actuator_dyntype == c.DYN_PID
+        check(m, "actuator_dynprm", pid & ((m.actuator_dynprm < 0).any(axis=1) | (states == 0)),
+              "imax, slewmax and ki of a pid, zero or more, one of the latter above")  # fmt: skip
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
         past = np.sum(n)
-        same_count(m, "na", np.count_nonzero(states) + past, "actuator_dyntype and actuator_history")
+        same_count(m, "na", np.sum(states) + past, "actuator_dyntype and actuator_history")
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
@@ -322,7 +331,9 @@ class Actuator(Kind):
     def device(self, m):
         columns = ("dynprm", "lengthrange", "gaincurve", "biascurve")
         n = m.nu if muscles(m).any() else 0  # without muscles the device has none of these
-        special = {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
+        prm = m.actuator_dynprm[: m.nu if (m.actuator_dyntype == c.DYN_PID).any() else 0]
+        special = {f"pid_{name}": prm[:, k] for k, name in enumerate(("imax", "slew", "ki"))}
+        special |= {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
         return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 

@@ -9,6 +9,7 @@ from ..attributes import CONTACT, POSE, RGBA, choice, name_of, number, read_attr
 from ..bounds import geom_boxes
 from ..checks import below, check, first, one_of, unit_quaternions
 from ..errors import ModelError
+from ..flows import COEFFICIENTS, added_mass, flow_columns, semi_axes
 from ..pairs import CONDIMS
 from ..shapes import COUNT, place, quat_of
 from .hfield import geom_size_of
@@ -44,6 +45,8 @@ class Geom(Kind):
             "geom_gap": real("m", "distance beyond it at which a contact is found"),
             "geom_surfacevel": real(
                 "m/s, rad/s", "velocity of its surface, linear and about its place", 6, before=0, since=4),
+            "geom_fluid": real("1, m^3, m^5", "whether a fluid takes it for an ellipsoid, its coefficients, what moves "
+                               "along of a fluid of density one", 12, before=0, since=6),
         },
     }
     attributes = {
@@ -63,6 +66,8 @@ class Geom(Kind):
         "rgba": RGBA,
         "group": whole(0),
         "surfacevel": vector((0.0,) * 6, 6, partial=True),
+        "fluidshape": choice("none", {"none": 0, "ellipsoid": 1}),
+        "fluidcoef": vector(COEFFICIENTS, 5, partial=True),
     }
     must_be_zero = (("geom_adhesion", "adhesion"),)
 
@@ -90,7 +95,10 @@ class Geom(Kind):
         owners = order.owners(self.plural)
         geoms = order.elements[self.name]
         data = [-1 if geom.hfield is None else order.of(geom.hfield) for geom in geoms]
-        return super().assembled(order, m) | {"geom_bodyid": owners, "geom_dataid": data}
+        fluid = [(a.fluidshape, *(a.fluidshape * np.asarray(a.fluidcoef)), *[0] * 6) for a in geoms]
+        return super().assembled(order, m) | {
+            "geom_bodyid": owners, "geom_dataid": data, "geom_fluid": np.reshape(fluid, (-1, 12)),
+        }  # fmt: skip
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
@@ -98,15 +106,6 @@ class Geom(Kind):
         arrays["geom_rgba"][drawn_by_material] = mj.mat_rgba[mj.geom_matid[drawn_by_material]]
         arrays["geom_dataid"][~np.isin(mj.geom_type, (c.MESH, c.HFIELD))] = -1  # of others nothing is kept
         return arrays
-
-    def refused(self, mujoco, mj):
-        if mj.opt.density > 0 or mj.opt.viscosity > 0:
-            for g in np.flatnonzero(mj.geom_fluid[:, 0]):
-                yield f"{self.who(mujoco, mj, g)}: fluidshape = ellipsoid; allowed: none (its body's inertia as a box)"
-
-    def changed(self, mujoco, mj):
-        if mj.geom_fluid[:, 0].any() and not (mj.opt.density > 0 or mj.opt.viscosity > 0):
-            yield "fluidshape of geoms: left out, since there is no fluid"
 
     def check_indices(self, m):
         one_of(m, "geom_type", c.GEOM_NAMES)
@@ -131,6 +130,10 @@ class Geom(Kind):
                 f"{m.label('geom', geom)} is a plane on {body}; allowed: on the world, on what is fixed to it, and on "
                 "mocap bodies"
             )
+        shape = m.geom_fluid[:, 0]
+        check(m, "geom_fluid", (shape != 0) & (shape != 1), "0 or 1 first")
+        flat = (shape == 1) & (m.geom_size <= 0).any(axis=1) & ~np.isin(m.geom_type, (c.SPHERE, c.CAPSULE, c.CYLINDER))
+        check(m, "geom_fluid", flat, "no ellipsoid without a size")
         # a negative margin shrinks the shape, within what is looked for
         check(m, "geom_margin", m.geom_margin + m.geom_gap < 0, "margin + gap of zero or more")
 
@@ -140,6 +143,9 @@ class Geom(Kind):
         for g in np.flatnonzero((m.geom_type == c.HFIELD) & (m.geom_dataid >= 0)):
             x, y, height, depth = m.hfield_size[m.geom_dataid[g]]
             m.geom_rbound[g] = np.sqrt(x * x + y * y + max(height, depth) ** 2)
+        axes = semi_axes(m)
+        for g in np.flatnonzero(m.geom_fluid[:, 0]):
+            m.geom_fluid[g, 6:] = np.concatenate(added_mass(axes[g]))
 
     def device(self, m):
         collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
@@ -151,6 +157,7 @@ class Geom(Kind):
         return {
             "geom_collides": collides, "geom_seen": seen, "geom_center": centre, "geom_half": half,
             "geom_alike": alike, "surface_lin": m.geom_surfacevel[:, :3], "surface_ang": m.geom_surfacevel[:, 3:],
+            **flow_columns(m),
         }  # fmt: skip
 
 

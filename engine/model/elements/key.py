@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from ..checks import first
 from ..delays import samples
 from ..errors import ModelError
+from ..servos import states_of
 from .body import mocap_bodies
 from .kind import Kind, cast
 
@@ -85,7 +86,7 @@ def keyframes_of(builder, m):
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
-        "act": np.zeros(np.sum(m.actuator_actadr >= 0) + np.sum(samples(m))),
+        "act": np.zeros(np.sum(states_of(m)) + np.sum(samples(m))),
         "ctrl": np.zeros(len(m.actuator_trnid)),
         "mpos": m.body_pos[mocap],
         "mquat": m.body_quat[mocap],

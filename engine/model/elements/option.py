@@ -50,8 +50,7 @@ _FLAGS = (
     ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
 )
 _REFUSED_ENABLE = {
-    "OVERRIDE": "override (replaces the contact parameters)", "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc",
-    "SPECULATIVE": "speculative",
+    "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc", "SPECULATIVE": "speculative",
 }  # fmt: skip
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
@@ -63,15 +62,21 @@ def disabled(mujoco, mj, *flags):
     return any(mj.opt.disableflags & int(getattr(mujoco.mjtDisableBit, f"mjDSBL_{flag}")) for flag in flags)
 
 
+def enabled(mujoco, mj, flag):
+    """Whether a flag of an MjModel is enabled, by the end of its name: "OVERRIDE"."""
+    return bool(mj.opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{flag}", 0))
+
+
 def option_of(mujoco, mj):
     """The Option of an MjModel."""
     same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
     same += ("ccd_tolerance", "ccd_iterations", "noslip_tolerance")
+    moved = not _without_passive(mujoco, mj)
     return Option(
         gravity=np.zeros(3) if disabled(mujoco, mj, "GRAVITY") else np.array(mj.opt.gravity),
         magnetic=np.array(mj.opt.magnetic),
-        density=max(mj.opt.density, 0.0),  # MuJoCo asks whether they are above zero
-        viscosity=max(mj.opt.viscosity, 0.0),
+        density=max(mj.opt.density, 0.0) * moved,  # MuJoCo asks whether they are above zero
+        viscosity=max(mj.opt.viscosity, 0.0) * moved,
         wind=np.array(mj.opt.wind),
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
@@ -113,13 +118,15 @@ class OptionKind(Kind):
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
-            if opt.enableflags & getattr(mujoco.mjtEnableBit, f"mjENBL_{bit}", 0):
+            if enabled(mujoco, mj, bit):
                 yield f"option flag {words} = enable; allowed: disable"
 
     def changed(self, mujoco, mj):
         for flag_, bits, _, words in _FLAGS:
             if disabled(mujoco, mj, *bits):
                 yield f"option flag {flag_} is disabled: {words}"
+        if _without_passive(mujoco, mj) and max(mj.opt.density, mj.opt.viscosity) > 0:
+            yield "option flags spring and damper are disabled: density and viscosity set to zero"
         if mj.opt.noslip_iterations > 0 and disabled(mujoco, mj, "ISLAND"):
             yield "option flag island is disabled: noslip iterations end for each island by itself all the same"
         solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
@@ -168,6 +175,11 @@ class OptionKind(Kind):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
+
+
+def _without_passive(mujoco, mj):
+    """Whether no passive force acts: MuJoCo asks neither fluids nor compensated weight then."""
+    return disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER")
 
 
 def _searched(mj):

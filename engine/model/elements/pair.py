@@ -9,9 +9,9 @@ from ..attributes import CONTACT, read_attributes, vector
 from ..broad import SLACK, broad_phase, reaches
 from ..checks import below, check, first, solref
 from ..errors import ModelError
-from ..pairs import CONDIMS, OWN, SUPPORTED, Pair, contact_parameters, find_pairs, no_pairs, pair_refusals
+from ..pairs import CONDIMS, OWN, SUPPORTED, Pair, contact_parameters, find_pairs, no_pairs, overridden, pair_refusals
 from .kind import Kind, integer, real
-from .option import disabled
+from .option import disabled, enabled
 
 
 class PairKind(Kind):
@@ -74,7 +74,11 @@ class PairKind(Kind):
         explicit = [Pair(**{name: getattr(mj, f"pair_{name}")[i] for name in names}) for i in range(mj.npair)]
         exclude = [(signature >> 16, signature & 0xFFFF) for signature in mj.exclude_signature]
         flags = {name: not disabled(mujoco, mj, name.upper()) for name in ("filterparent", "midphase")}
-        return find_pairs(m, explicit, exclude, **flags)
+        pairs = find_pairs(m, explicit, exclude, **flags)
+        if enabled(mujoco, mj, "OVERRIDE"):
+            given = {name: getattr(mj.opt, f"o_{name}") for name in ("friction", "solref", "solimp", "margin")}
+            pairs = overridden(m, pairs, **given)
+        return pairs
 
     def lacking(self, m):
         return pair_refusals(m)
@@ -83,6 +87,8 @@ class PairKind(Kind):
         return super().who(mujoco, mj, index, element)
 
     def changed(self, mujoco, mj):
+        if enabled(mujoco, mj, "OVERRIDE"):
+            yield "option flag override is enabled: every pair of geoms has o_friction, o_solref, o_solimp and o_margin"
         fixed, still = _fixed(mj), _still(mj)
         if fixed.any():
             yield f"{fixed.sum()} contact pairs of geoms fixed to each other: left out"

@@ -104,7 +104,19 @@ class Sensor(Kind):
             "sensor_adr": addresses(dims),
         }
 
+    def names(self, mujoco, mj):
+        return [] if disabled(mujoco, mj, "SENSOR") else super().names(mujoco, mj)
+
+    def refusals(self, mujoco, mj):
+        return () if disabled(mujoco, mj, "SENSOR") else super().refusals(mujoco, mj)
+
+    def changed(self, mujoco, mj):
+        if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
+            yield f"option flag sensor is disabled: {mj.nsensor} sensors left out, whose data MuJoCo leaves at zero"
+
     def read(self, mujoco, mj, m):
+        if disabled(mujoco, mj, "SENSOR"):
+            return {name: np.zeros((0, *field.shape), field.dtype) for name, field in self.fields["nsensor"].items()}
         types = [_numbers(mujoco).get(int(kind), -1) for kind in mj.sensor_type]  # -1 is refused below
         objects = [_object(mujoco, ROWS[t].objects, o) for t, o in zip(types, mj.sensor_objtype, strict=True)]
         measured = zip(types, mj.sensor_reftype, mj.sensor_refid, strict=True)
@@ -126,8 +138,6 @@ class Sensor(Kind):
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
-        if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
-            yield "option flag sensor = disable; allowed: enable (leave the sensors out)"
         still = pairs_at_rest(mj)
         if still and np.any(mj.sensor_type == int(getattr(mujoco.mjtSensor, "mjSENS_CONTACT", -1))):
             yield f"contact sensors beside {still} pairs of geoms that no force can move; allowed: pairs of others"

@@ -21,7 +21,19 @@ from engine.compiler.backend import settings
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
+from engine.model.constants import (
+    BALL,
+    BOX,
+    CYLINDER,
+    DISCRETE,
+    ELLIPSOID,
+    FREE,
+    IMPLICIT,
+    IMPLICITFAST,
+    MESH,
+    PLANE,
+    RK4,
+)
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
@@ -38,7 +50,8 @@ FEATURES = {
     "rk4": "the stages of Runge-Kutta",
     "implicitfast": "velocity slopes of actuators, tendons and free bodies in the integrator",
     "implicit": "the slope of the bias force in the integrator, too",
-    "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
+    "discrete": "constraints and forces at the end of the step, in one solve with the integrator",
+    "lone": "a free body alone in its tree, which implicitfast and discrete solve with the slope of its bias",
     "quaternion": "free and ball joints",
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "mocap": "bodies whose poses are inputs",
@@ -112,6 +125,7 @@ def features_of(model):
     planes, boxes, cylinders = types[0] == PLANE, types[1] == BOX, types[1] == CYLINDER
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
+    discrete = model.opt.integrator == DISCRETE
     contact = model.npair > 0
     convex = searched(model)
     equality = len(ties(model)) > 0
@@ -119,7 +133,8 @@ def features_of(model):
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
         implicit=model.opt.integrator == IMPLICIT,
-        lone=implicitfast and (model.jnt_type == FREE).any(),
+        discrete=discrete,
+        lone=(implicitfast or discrete) and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
         long=_long(model),
         mocap=model.nmocap > 0,

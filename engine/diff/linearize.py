@@ -16,7 +16,7 @@ from engine.diff.budget import adjoint_elements
 from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
-from engine.model.constants import EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import DISCRETE, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
@@ -67,7 +67,9 @@ def coupled(model):
     moving = model.npair > 0 and model.geom_surfacevel.any()
     if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
         return True
-    return len(arms(model)[0]) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    if integrator in (IMPLICIT, DISCRETE):
+        return True
+    return len(arms(model)[0]) > 0 or fluid and integrator == IMPLICITFAST
 
 
 def turning(model, armature):

@@ -13,14 +13,14 @@ A's factors lie in `lone`, six rows of six, and in M + h D the block is the iden
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
 from engine.math.types import vec3
-from engine.model.constants import FREE
+from engine.model.constants import DISCRETE, FREE, IMPLICITFAST
 
 LONE = 6
 
@@ -34,6 +34,19 @@ def lone_dof(m: ti.template(), j: ti.i32):
         if i + 6 < m.nv:
             if m.tree_parent[i + 6] == i + 5:
                 i = -1
+    return i
+
+
+@ti.func
+def turned_dof(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
+    """The same where the slope of its bias is taken: by discrete only while no constraint and no servo touches it."""
+    i = lone_dof(m, j)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE and i >= 0:
+            for k in range(6):
+                if d.untouched[w, i + k] == 0:
+                    i = -1
+                    break
     return i
 
 
@@ -59,7 +72,7 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = lone_dof(m, j)
+        i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
@@ -68,10 +81,15 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                 src = diagonal_at(m, w, i0 + i)
                 for k in range(i + 1):
                     x = d.MhD[src - i + k]
+                    if ti.static(has.discrete):
+                        if m.integrator == DISCRETE:  # whose metric is in M, and stays there
+                            x = d.M[src - i + k]
                     d.lone[dst + i * LONE + k] = x
                     d.lone[dst + k * LONE + i] = x
-                    d.MhD[src - i + k] = 0.0
-                d.MhD[src] = 1.0
+                    if m.integrator == IMPLICITFAST:
+                        d.MhD[src - i + k] = 0.0
+                if m.integrator == IMPLICITFAST:
+                    d.MhD[src] = 1.0
             b = bounded(w * m.nbody + m.jnt_bodyid[j])
             c = d.crb_com[b]
             jd = d.crb_diag[b]
@@ -99,7 +117,7 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
     """x at the dofs of lone free bodies becomes A^-1 x or A^-T x."""
     for j in range(m.njnt):
-        i0 = lone_dof(m, j)
+        i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
             o = block(m, w, i0)
@@ -137,7 +155,7 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = lone_dof(m, j)
+        i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             b = m.jnt_bodyid[j]
             ob = bounded(w * m.nbody + b)

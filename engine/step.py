@@ -12,7 +12,7 @@ from engine.compiler.stages import outline
 from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
-from engine.constraint.discrete import clear_ratios, row_ratios_vjp
+from engine.constraint.discrete import clear_ratios
 from engine.constraint.equality import equalities
 from engine.constraint.metric import (
     metric_terms,
@@ -522,7 +522,6 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
-    row_ratios_vjp(m, d, g, w)
     metric_vjp(m, d, g, w)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)

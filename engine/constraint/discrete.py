@@ -168,20 +168,13 @@ def entry_bar(m: ti.template(), d: ti.template(), c: ti.i32, i: ti.i32):
     return x
 
 
-@outline("mdg", "w", when="discrete")
 @ti.func
-def row_ratios_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """That of dry friction and limits of dofs."""
-    if m.integrator == DISCRETE:
-        for k in range(d.nrow[w]):
-            i = bounded(w * m.nrowmax + k)
-            dof = d.row_dof[i]
-            M = d.mass_diag[w, dof]
-            bar = d.row_sign[i] * d.z[w, dof] * d.row_force[i]
-            if d.row_zone[i] > 1:  # dry friction that slides, whatever D is
-                bar = 0.0
-            soft = 1.0 / (M + d.metric_diag[w, dof])
-            diagonal_bars(d, w, dof, 1.0, soft, 1.0 / M, bar)
+def row_ratio_vjp(d: ti.template(), w: ti.i32, i: ti.i32, along: real):
+    """That of row i, of dry friction or a limit of a dof; along: y f."""
+    if d.row_zone[i] <= 1:  # else dry friction that slides, whatever D is
+        dof = d.row_dof[i]
+        M = d.mass_diag[w, dof]
+        diagonal_bars(d, w, dof, 1.0, 1.0 / (M + d.metric_diag[w, dof]), 1.0 / M, along)
 
 
 @ti.func

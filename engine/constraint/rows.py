@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has
+from engine.constraint.discrete import row_ratio_vjp
 from engine.constraint.friction import friction_row_vjp, friction_rows, frictionless_vjp
 from engine.constraint.limit import limit_row_vjp, limit_rows
 from engine.constraint.parameters import limit_leaf_vjp
@@ -24,6 +25,9 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
     y = sign * d.z[w, d.row_dof[i]]
     ky = d.row_k[i] * y
     g.qvel_bar[k] = g.qvel_bar[k] + ky * d.row_b[i] * sign
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            row_ratio_vjp(d, w, i, y * d.row_force[i])
     if d.row_kind[i] == LIMIT:
         imp = d.row_imp[i]
         slope = d.row_impp[i]

@@ -281,6 +281,7 @@ TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></sp
 FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete' viscosity='.1'/>"}, "integrator = discrete in a fluid; allowed"),
+    ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
     ({"option": "<option integrator='discrete' noslip_iterations='3'/>"}, "noslip_iterations = 3 with the integra"),
     ({"option": "<option viscosity='0.1'/>", "geom": "fluidshape='ellipsoid'"}, "geom 'g': fluidshape = ellipsoid"),
     (flag("override='enable'"), "flag override"),

@@ -109,6 +109,8 @@ class OptionKind(Kind):
         opt = mj.opt
         if opt.integrator == c.DISCRETE and opt.noslip_iterations > 0:
             yield f"option noslip_iterations = {opt.noslip_iterations} with the integrator discrete; allowed: 0"
+        if opt.integrator == c.DISCRETE and opt.solver == int(mujoco.mjtSolver.mjSOL_PGS):
+            yield "option solver = PGS with the integrator discrete (leaves servos out); allowed: Newton, CG"
         if opt.integrator == c.DISCRETE and (opt.density > 0 or opt.viscosity > 0):
             yield "option integrator = discrete in a fluid; allowed: density 0 and viscosity 0"
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):

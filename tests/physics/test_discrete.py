@@ -275,7 +275,7 @@ def test_a_humanoid_at_10_ms():
         steps = round(3 / timestep)
         tape = Tape(sim, steps, memory="4GiB")
         qvel = tape.rollout(waves(mj, steps)).qvel[:, 0, 6:]
-        return np.abs(qvel[steps // 3 :]).max(), tape.bytes
+        return np.abs(qvel[steps // 3 :]).max(), tape.bytes - tape.fixed_bytes
 
     true, _ = fastest(3, 0.001)
     usual, most = fastest(3, 0.003)
@@ -283,7 +283,7 @@ def test_a_humanoid_at_10_ms():
     stiff, least = fastest(DISCRETE, 0.01)
     print(f"{true:.1f} {usual:.1f} {shaking:.1f} {stiff:.1f} rad/s, {most / 1e6:.2f} {least / 1e6:.2f} MB")
     assert shaking > 1.6 * true and abs(stiff - true) < 0.2 * true
-    assert most > 2.8 * least
+    assert most > 3 * least
 
 
 @pytest.mark.slow

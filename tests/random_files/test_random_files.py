@@ -122,4 +122,4 @@ def test_robots_use_everything():
     named = {mujoco.mjtSensor(kind).name.removeprefix("mjSENS_") for kind in sensors}
     assert {"GEOMDIST", "GEOMNORMAL", "GEOMFROMTO", "CONTACT", "RANGEFINDER"} <= named
     assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
-    assert {m.opt.integrator for m in models} == {0, 1, 2, 3} and {m.opt.solver for m in models} == {0, 1, 2}
+    assert {m.opt.integrator for m in models} == {0, 1, 2, 3, 4} and {m.opt.solver for m in models} == {0, 1, 2}

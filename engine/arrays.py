@@ -15,7 +15,7 @@ from engine.compiler.memory import LINES, copy, zeros
 from engine.model.arms import arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, CAPSULE, EQ_WELD, HFIELD
+from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
@@ -141,6 +141,7 @@ def sizes_of(model, nconmax, leaves=()):
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
+    discrete = "discrete" in features
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
@@ -154,6 +155,9 @@ def sizes_of(model, nconmax, leaves=()):
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
         "nflow": nflow, "nflowbody": model.nbody if nflow else 0, "nflowcolumn": 6 * model.nbody if nflow else 0,
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
+        "nmetric": discrete * model.nv, "nmetrictendon": discrete * model.ntendon,
+        "nmetriccon": discrete * nconmax, "nmetriccolumn": discrete * nconmax * chain,
+        "nmetricrow": discrete * (model.nv + 2 * model.njnt),
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
@@ -222,7 +226,8 @@ def other_blocks(model):
     limits and dry friction, of which there may be some later."""
     welds = sum(int(tie["kind"] == EQ_WELD) for tie in ties(model))
     balls = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
-    return balls + len(ties(model)) + welds + model.ntendon + 2 * int(np.sum(model.tendon_limited))
+    pulled = model.ntendon * (model.opt.integrator == DISCRETE)  # what springs and servos add to the solver's metric
+    return balls + len(ties(model)) + welds + model.ntendon + 2 * int(np.sum(model.tendon_limited)) + pulled
 
 
 def coupled_dofs(model):
@@ -254,9 +259,10 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
     pack.stride = sizes["ntheta"] if owners else 0
     _fill_dims(pack, model, sizes, leaves)
     opt = model.opt
+    discrete = opt.integrator == DISCRETE
     pack["opt"][:] = (
-        opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe, *opt.magnetic, opt.ccd_tolerance, opt.density,
-        opt.viscosity, *opt.wind, opt.noslip_tolerance,
+        opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe and not discrete, *opt.magnetic,
+        opt.ccd_tolerance, opt.density, opt.viscosity, *opt.wind, opt.noslip_tolerance, opt.refsafe and discrete,
     )  # fmt: skip
     for name, (at, shape) in theta_layout(model, leaves)[0].items():
         value = parameter(model, name)

@@ -12,7 +12,16 @@ from engine.compiler.stages import outline
 from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.discrete import clear_ratios
 from engine.constraint.equality import equalities
+from engine.constraint.metric import (
+    metric_terms,
+    metric_vjp,
+    shift,
+    turned_acceleration,
+    turned_acceleration_vjp,
+    without_metric,
+)  # fmt: skip
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
@@ -24,7 +33,7 @@ from engine.dynamics.advance import advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
-from engine.dynamics.crba import mass_mul
+from engine.dynamics.crba import mass_diag_vjp, mass_mul
 from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
@@ -38,7 +47,7 @@ from engine.dynamics.sweeps import inwards, outwards
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
-from engine.model.constants import IMPLICIT
+from engine.model.constants import DISCRETE, IMPLICIT
 from engine.sensing.actuator import ask_joint_forces, joint_forces_asked
 from engine.sensing.stages import sensed_vjp, tested_wrenches
 
@@ -171,6 +180,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         actuation(m, d, w, forces)
     if forces:
         smooth_forces(m, d, w)
+    metric_terms(m, d, w)
 
 
 @outline("md", "w")
@@ -181,9 +191,31 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
+    discrete = 0
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            discrete = 1
+            shift(m, d, w, 1.0)
     acceleration(m, d, w)
+    if ti.static(has.discrete):
+        if discrete:
+            shift(m, d, w, -1.0)
+            without_metric(m, d, w)
+            turned_acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
+    if ti.static(has.lone and has.discrete):
+        if discrete:
+            show_turned(m, d, w)
+
+
+@ti.func
+def show_turned(m: ti.template(), d: ti.template(), w: ti.i32):
+    """qacc, as others read it, is the acceleration that lone free bodies have (constraint/metric.py); records keep the
+    one that was solved for, solved_acc."""
+    for i in range(m.nv):
+        d.solved_acc[w, i] = d.qacc[w, i]
+        d.qacc[w, i] = d.qacc_eff[w, i]
 
 
 @ti.func
@@ -200,7 +232,11 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     constraint(m, d, w)
     evaluate(m, d, w, 0.0, d.qacc)
     mass_mul(m, d, w, d.qacc, d.ma)
-    effective_acceleration(m, d, w, implicit, 0)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            turned_acceleration(m, d, w)
+    if m.integrator != DISCRETE:
+        effective_acceleration(m, d, w, implicit, 0)
 
 
 @outline("mdg", "w implicit stage")
@@ -211,7 +247,10 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
     nv = m.nv
-    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    if m.integrator == DISCRETE:
+        motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
+    else:
+        motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     clear_bodies(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)
@@ -314,6 +353,23 @@ def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     bias_slopes_vjp(m, d, g, w)
 
 
+@outline("mdg", "w", when="lone")
+@ti.func
+def turned_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """Of the accelerations of lone free bodies, which sensors and the integrator read; what follows is of those that
+    were solved for."""
+    if ti.static(has.discrete):
+        turned_acceleration_vjp(m, d, g, w)
+        motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+
+
+@outline("mdg", "w", when="discrete")
+@ti.func
+def mass_diag_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    if m.integrator == DISCRETE and d.nblock[w] + d.nrow[w] > 0:
+        mass_diag_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit", when="arm")
 @ti.func
 def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
@@ -334,6 +390,7 @@ def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
+    mass_diag_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w, implicit)
     adhesion_adjoint(m, d, g, w)
     if ti.static(has.implicitfast):
@@ -358,9 +415,13 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     advance_adjoint(m, d, g, w, implicit, stage)
     for u in range(m.nu):
         g.force_bar[w * m.nu + u] = 0.0
+    clear_ratios(m, d, g, w)
     if row >= 0:
         sensed_vjp(m, d, r, g, b, w, row)
-    acceleration_vjp(m, d, w, ti.cast(implicit and row < 0, ti.i32))
+    if ti.static(has.lone and has.discrete):
+        if implicit and m.integrator == DISCRETE:
+            turned_adjoint(m, d, g, w)
+    acceleration_vjp(m, d, w, ti.cast(implicit and row < 0 and m.integrator != DISCRETE, ti.i32))
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
@@ -385,6 +446,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
+    metric_vjp(m, d, g, w)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 

@@ -61,6 +61,9 @@ def refused(model):
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
+    if model.opt.integrator == c.DISCRETE:
+        why = "the integrator discrete has no gradient by it; allowed: the other integrators"
+        found |= dict.fromkeys(contact + tuple(p.name for p in s.LIMIT_LEAVES), why)
     return found
 
 

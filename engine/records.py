@@ -6,9 +6,9 @@ Records hold what the reverse of a physics step reads: qpos, qvel, act, the acce
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.math.types import vec3
-from engine.model.constants import RK4
+from engine.model.constants import DISCRETE, RK4
 
 
 @ti.func
@@ -45,6 +45,9 @@ def record_qacc(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32,
     k = o + m.nq + nv + m.na + stage * nv
     for i in range(nv):
         r.record[k + i] = d.qacc[w, i]
+        if ti.static(has.lone and has.discrete):
+            if m.integrator == DISCRETE:
+                r.record[k + i] = d.solved_acc[w, i]
 
 
 @ti.func

@@ -25,6 +25,7 @@ DIMS = (
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
+    "nmetric nmetrictendon "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -108,7 +109,7 @@ SIGNS = {p.name: p.sign for p in THETA + LEAVES}
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = (
     "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance density viscosity "
-    "wind_x wind_y wind_z noslip_tolerance"
+    "wind_x wind_y wind_z noslip_tolerance resolved"
 )
 
 # ---------------------------------------------------------------------------------------------------- the buffers
@@ -269,6 +270,15 @@ WORK = (
     Buffer("H", "real", "nh"),  # the solver's Hessian, factored in place
     Buffer("lone", "real", "nlone"),  # free_body.py
     Buffer("MhU", "real", "nfull"),  # of M + h (C + D) what is above the diagonal, transposed: bias_slope.py, lu.py
+    # of the integrator discrete (constraint/metric.py, constraint/discrete.py)
+    Buffer("metric", "real", "nmetric",
+        "mass_diag metric_diag metric_shift metric_bar mass_bar solved_acc untouched", blocks=True,
+    ),
+    Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
+    Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
+    Buffer("con_implicit_v", "vec3", "nmetriccon", "con_dd con_vel"),
+    Buffer("chain_bar", "vec3", "nmetriccolumn"),  # the adjoint of con_J that ratios ask
+    Buffer("row_implicit", "real", "nmetricrow", "row_by_x row_by_v row_by_d"),
     Buffer("slope", "vec3", "nslope", "slope_p slope_n0 slope_n1 slope_n2"),
     Buffer("slope_dof", "vec3", "nslopedof", "sig_ang sig_lin"),
     Buffer("fluid", "vec3", "nfluid",
@@ -377,6 +387,7 @@ ADJOINT = (
         "l_ang l_lin acc_ang acc_lin u_ang u_lin vel_ang vel_lin pose_ang pose_lin p_ang p_lin q_ang "
         "q_lin",
     ),
+    Buffer("axis_bar", "vec3", "nmetric", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py
     Buffer("slope_bar", "vec3", "nslope", "e_ang e_lin r_ang r_lin"),
     Buffer("qpos_bar", "real", "nv"),  # in the tangent space
     Buffer("qvel_bar", "real", "nv"),

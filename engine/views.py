@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine import schema as s
+from engine.model.constants import DISCRETE
 from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
 from engine.words import meant, shapes
 
@@ -191,7 +192,8 @@ class DataViews:
     def mass_matrices(self, worlds: slice | list[int] = slice(None)) -> np.ndarray:
         """Dense joint-space mass matrices, (worlds, nv, nv)."""
         nm, nv = self._sizes["nm"], self._sizes["nv"]
-        entries = self._pack["M"][: self._worlds * nm].reshape(self._worlds, nm)[worlds]
+        bare = "MhD" if self._model.opt.integrator == DISCRETE else "M"  # there M has become the metric
+        entries = self._pack[bare][: self._worlds * nm].reshape(self._worlds, nm)[worlds]
         full = np.zeros((len(entries), nv, nv))
         for k, (_, _, depth, row) in enumerate(self._tree):
             i, at = k, 4 * row + depth

@@ -322,6 +322,8 @@ def test_stages_state_their_parameters():
 
 def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.derivatives
+    import engine.constraint.discrete
+    import engine.constraint.metric
     import engine.constraint.noslip
     import engine.constraint.parameters
     import engine.constraint.rolling
@@ -355,6 +357,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
     modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)
     modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
+    modules += vars(engine.constraint.discrete), vars(engine.constraint.metric)
     modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
     modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)

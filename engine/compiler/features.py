@@ -25,6 +25,7 @@ from engine.model.constants import (
     BALL,
     BOX,
     CYLINDER,
+    DISCRETE,
     DYN_PID,
     ELLIPSOID,
     FREE,
@@ -52,7 +53,8 @@ FEATURES = {
     "rk4": "the stages of Runge-Kutta",
     "implicitfast": "velocity slopes of actuators, tendons and free bodies in the integrator",
     "implicit": "the slope of the bias force in the integrator, too",
-    "lone": "a free body alone in its tree, which implicitfast solves with the slope of its bias",
+    "discrete": "constraints and forces at the end of the step, in one solve with the integrator",
+    "lone": "a free body alone in its tree, which implicitfast and discrete solve with the slope of its bias",
     "quaternion": "free and ball joints",
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
     "mocap": "bodies whose poses are inputs",
@@ -130,6 +132,7 @@ def features_of(model):
     planes, boxes, cylinders = types[0] == PLANE, types[1] == BOX, types[1] == CYLINDER
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
+    discrete = model.opt.integrator == DISCRETE
     contact = model.npair > 0
     convex = searched(model)
     equality = len(ties(model)) > 0
@@ -138,7 +141,8 @@ def features_of(model):
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
         implicit=model.opt.integrator == IMPLICIT,
-        lone=implicitfast and (model.jnt_type == FREE).any(),
+        discrete=discrete,
+        lone=(implicitfast or discrete) and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
         long=_long(model),
         mocap=model.nmocap > 0,

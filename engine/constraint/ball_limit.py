@@ -7,13 +7,15 @@ angle jump, and there is none.
 
 import taichi as ti
 
-from engine.compiler.features import serves
-from engine.constraint.block import BALL_LIMIT, CONE, new_block, resolve, write_column
+from engine.compiler.features import has, serves
+from engine.constraint.block import BALL_LIMIT, CONE, PUSHING, new_block, resolve, write_column
+from engine.constraint.discrete import block_ratio_vjp
 from engine.constraint.limit import add_end_bars
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.math.index import vector_at
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import BALL
+from engine.model.constants import BALL, DISCRETE
 
 
 @ti.func
@@ -39,7 +41,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
                 c = new_block(m, d, w, BALL_LIMIT - j, CONE, 1)
                 if c >= 0:
                     x = most - angle - m.jnt_margin[j]
-                    resolve(m, d, c, m.jnt_solref, m.jnt_solimp, j, x, m.jnt_diaga[j])
+                    resolve(m, d, c, m.jnt_solref, m.jnt_solimp, j, x, m.jnt_diaga[j], PUSHING)
                     d.con_normal[c] = -1.0 * axis
 
 
@@ -63,6 +65,11 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     angle, axis = turned(r)
     x = -f * read_vec(d.dofr, d.z.at(w, dof)) + ky * read_vec(d.dofr, d.qacc.at(w, dof))
     x = x + bky * read_vec(d.qvel, w * nv + dof)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            block_ratio_vjp(m, d, g, w, c)
+            for k in ti.static(range(3)):
+                x[k] = x[k] + d.chain_bar[vector_at(c * m.nchain + 2 - k)][0]
     q_bar = -dist_bar * axis
     add_end_bars(m, g, w, j, -1.0, dist_bar)
     if angle >= MINVAL:

@@ -6,21 +6,25 @@ violation (`con_x` of one row, `con_res` of three), the law `con_law`, the param
 ends of the two chains that it couples (`con_last1 con_last2`, -1 without). Then, on the elimination tree, it writes
 the columns of J (`write_column`) and their number (`con_ndof`). Who found it stands in con_pair: the number of a
 candidate pair, or `BALL_LIMIT - joint`, or `EQUALITY - number`, or `TENDON_LIMIT - tendon`, or `TENDON_FRICTION -
-tendon`.
+tendon`, or `METRIC - tendon`.
 
 Reference acceleration: aref = -B J v - K imp residual. B is that of the first row or of the others.
 """
 
 import taichi as ti
 
-from engine.constraint.impedance import impedance, reference
+from engine.compiler.features import has
+from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference, stiffness_of
 from engine.math.index import bounded, vector_at
-from engine.math.types import MINVAL, real, vec3
+from engine.math.types import real, vec3
+from engine.model.constants import DISCRETE
 
 # con_pair of the first of each
 BALL_LIMIT, EQUALITY, TENDON_LIMIT, TENDON_FRICTION = -1, -(1 << 24), -(2 << 24), -(3 << 24)
+METRIC = -(4 << 24)
 # con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows; dry friction of con_mu1
 CONE, ALWAYS, TWO_SIDED = range(3)
+DRY, TIED, PUSHING = range(3)  # dry friction, which knows no residual; what holds; what only pushes
 SCATTERED = -2  # con_last1 of a block whose columns stand there already, and whose dofs lie on several chains
 
 
@@ -37,7 +41,13 @@ def is_equality(pair: ti.i32):
 @ti.func
 def is_tendon(pair: ti.i32):
     """Whether a block is a limit or dry friction of a tendon."""
-    return pair <= TENDON_LIMIT
+    return pair <= TENDON_LIMIT and pair > METRIC
+
+
+@ti.func
+def is_metric(pair: ti.i32):
+    """Whether a block is what springs and servos on a tendon add to the metric of the integrator discrete."""
+    return pair <= METRIC
 
 
 @ti.func
@@ -60,11 +70,24 @@ def new_block(m: ti.template(), d: ti.template(), w: ti.i32, source: ti.i32, law
 
 @ti.func
 def resolve(m: ti.template(), d: ti.template(), c: ti.i32, solref: ti.template(), solimp: ti.template(), p: ti.i32,
-            x: real, diag: real):  # fmt: skip
-    """The parameters of block c at the violation x, from those numbered p. diag: J M^-1 J^T of a row, roughly."""
+            x: real, diag: real, kind: ti.i32):  # fmt: skip
+    """The parameters of block c at the violation x, from those numbered p. diag: J M^-1 J^T of a row, roughly. kind:
+    DRY, TIED or PUSHING."""
     imp, slope = impedance(solimp, p, x)
     k, b = reference(solref, solimp, p, m.timestep, m.refsafe)
-    d.con_d[c] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    if kind == DRY:
+        k = 0.0
+    d.con_d[c] = stiffness_of(imp, diag)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            k, b, s, by_x, by_v, grows = at_end_of_step(m, k, b, imp, solref, p, ti.cast(kind == PUSHING, ti.i32))
+            D, by_d = hardened(imp, diag, s, grows)
+            d.con_d[c] = D
+            d.con_by_x[c] = by_x
+            d.con_by_v[c] = by_v
+            d.con_by_bias[c] = grows
+            d.con_by_d[c] = by_d
+            d.con_share[c] = 1.0 / s
     d.con_b[c] = b
     d.con_bt[c] = b
     d.con_kp[c] = k

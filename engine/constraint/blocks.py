@@ -9,12 +9,14 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
 from engine.constraint.block import (
+    EQUALITY,
     SCATTERED,
     add_transpose,
     chain_mul,
     damping_of,
     is_contact,
     is_equality,
+    is_metric,
     is_tendon,
     place_columns,
 )  # fmt: skip
@@ -27,6 +29,7 @@ from engine.constraint.tendon import tendon_vjp, without_friction_vjp
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -65,8 +68,12 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
         stiff = d.con_kp[c] * d.con_imp[c]
         if is_equality(d.con_pair[c]):
             if ti.static(has.equality):
-                jar = jar + stiff * d.con_res[c] + d.con_jdotv[c]
-        else:
+                bias = d.con_jdotv[c]
+                if ti.static(has.discrete):
+                    if m.integrator == DISCRETE:
+                        bias = d.con_share[c] * bias
+                jar = jar + stiff * d.con_res[c] + bias
+        elif not is_metric(d.con_pair[c]):
             jar[0] = jar[0] + stiff * d.con_x[c]
         d.con_jar[c] = jar
         d.con_jv[c] = vec3(0.0, 0.0, 0.0)
@@ -87,22 +94,40 @@ def constraint_bar(m: ti.template(), d: ti.template(), w: ti.i32):
     rolling_bar(m, d, w)
 
 
+@serves("discrete")
 @ti.func
-def block_bars(d: ti.template(), c: ti.i32, y: vec3, push: real):
+def impedance_bar(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, ky: vec3, push: real, along: real):
+    """The adjoint of block c's impedance as the integrator discrete has it (impedance.py). along: y . f."""
+    v = d.con_vel[c]
+    turned = ky[1] * v[1] + ky[2] * v[2]
+    if m.cone == 1 and is_contact(d.con_pair[c]):  # whose friction has no spring
+        turned = 0.0
+    bar = d.con_by_x[c] * push + d.con_by_v[c] * (ky[0] * v[0] + turned) - d.con_by_d[c] * along
+    if is_equality(d.con_pair[c]):
+        if ti.static(has.equality):
+            bar = bar - d.con_by_bias[c] * d.con_share[c] * ky.dot(d.con_jdotv[c])
+    return bar
+
+
+@ti.func
+def block_bars(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, y: vec3, push: real):
     """f, K y, B, and the adjoints of block c's residual and of the violation that the impedance is a function of.
     push: K y times the residual."""
     f = d.con_force[c]
     ky = sym_mul(d.con_kd[c], d.con_ko[c], y)
     imp = d.con_imp[c]
-    x_bar = d.con_impp[c] * (d.con_kp[c] * push - y.dot(f) / (imp * (1 - imp)))
-    return f, ky, damping_of(d, c), d.con_kp[c] * imp * ky, x_bar
+    imp_bar = d.con_kp[c] * push - y.dot(f) / (imp * (1 - imp))
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            imp_bar = impedance_bar(m, d, w, c, ky, push, y.dot(f))
+    return f, ky, damping_of(d, c), d.con_kp[c] * imp * ky, d.con_impp[c] * imp_bar
 
 
 @ti.func
 def contact_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, y: vec3):
     """The adjoint of block c, of a contact, from y (and turn_y) to what its source is made of."""
     push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
-    f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+    f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
     if ti.static(has.rolling):
         if turns(d, c):
             more, d.turn_ky[c] = coupled(d, c, y, d.turn_y[c])
@@ -110,7 +135,13 @@ def contact_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             imp = d.con_imp[c]
             res_bar = res_bar + d.con_kp[c] * imp * more
             turned = d.turn_y[c].dot(d.turn_force[c])
-            x_bar = x_bar + d.con_impp[c] * (d.con_kp[c] * more[0] * d.con_x[c] - turned / (imp * (1 - imp)))
+            imp_bar = d.con_kp[c] * more[0] * d.con_x[c] - turned / (imp * (1 - imp))
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    imp_bar = impedance_bar(m, d, w, c, more, more[0] * d.con_x[c], turned)
+                    if m.cone == 0:
+                        imp_bar = imp_bar + d.con_by_v[c] * d.turn_ky[c].dot(turn_mul(m, d, w, c, d.qvel))
+            x_bar = x_bar + d.con_impp[c] * imp_bar
     contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
 
 
@@ -136,10 +167,10 @@ def ball_limit_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), 
     """The same of limits of balls."""
     for r in range(d.ncon[w], d.nblock[w]):
         c = w * m.nconmax + r
-        if not is_equality(d.con_pair[c]) and not is_tendon(d.con_pair[c]):
+        if d.con_pair[c] > EQUALITY:
             y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
             push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
-            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
             ball_limit_vjp(m, d, g, w, c, f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
             if ti.static(has.limit_leaf):
                 if m.nlimitleaf > 0:
@@ -155,7 +186,7 @@ def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
         if is_equality(d.con_pair[c]):
             y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
             push = sym_mul(d.con_kd[c], d.con_ko[c], y).dot(d.con_res[c])
-            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
             equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
 
 
@@ -169,5 +200,5 @@ def tendon_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
         if is_tendon(d.con_pair[c]):
             y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
             push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
-            f, ky, B, res_bar, x_bar = block_bars(d, c, y, push)
+            f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
             tendon_vjp(m, d, g, w, c, y[0], f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)

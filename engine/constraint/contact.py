@@ -7,8 +7,9 @@ friction has the B of solreffriction, where the pair has one.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.block import CONE, resolve, write_column
+from engine.constraint.block import CONE, PUSHING, resolve, write_column
 from engine.constraint.cones import friction_vjp
+from engine.constraint.discrete import block_ratio_vjp, contact_ratio_vjp
 from engine.constraint.impedance import reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
@@ -18,6 +19,7 @@ from engine.contact.mixing import friction_of, friction_of_vjp, margin_of, mix_s
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
+from engine.model.constants import DISCRETE
 
 
 @serves("contact")
@@ -32,7 +34,7 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
         pair = d.con_pair[c]
         mix_solver(m, d, c, pair)
         diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
-        resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga)
+        resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga, PUSHING)
         if ti.static(has.adhesion):
             if d.con_x[c] >= 0:  # in the gap, where adhesion alone asks for it
                 d.con_dim[c] = 1
@@ -43,6 +45,15 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
                 if m.pair_solreffriction[own, 0] != 0 or m.pair_solreffriction[own, 1] != 0:
                     _, bt = reference(m.pair_solreffriction, m.pair_solimp, own, m.timestep, m.refsafe)
                     d.con_bt[c] = bt
+        if ti.static(has.discrete):
+            if m.integrator == DISCRETE and m.cone == 1:  # friction rows have no spring, and the damping that is given
+                _, bt = reference(d.con_solref, d.con_solimp, c, m.timestep, m.refsafe)
+                if ti.static(has.own_pair):
+                    own = m.pair_own[pair]
+                    if own >= 0:
+                        if m.pair_solreffriction[own, 0] != 0 or m.pair_solreffriction[own, 1] != 0:
+                            bt = d.con_bt[c]
+                d.con_bt[c] = bt / (1.0 + m.timestep * bt)
         mu, mu2, turn_friction = friction_of(m, pair)
         if d.con_dim[c] > 1 and m.cone == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
@@ -156,6 +167,15 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         n_bar = n_bar + n_more
         t1_bar = t1_bar + t1_more
         t2_bar = t2_bar + t2_more
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            block_ratio_vjp(m, d, g, w, c)
+            p_more, n_more, t1_more, mu_bar = contact_ratio_vjp(m, d, g, w, c)
+            p_bar = p_bar + p_more
+            n_bar = n_bar + n_more
+            t1_bar = t1_bar + t1_more
+            if mu_bar != 0:
+                friction_of_vjp(m, g, w, d.con_pair[c], mu_bar, 0.0, vec3(0.0, 0.0, 0.0))
     collide_vjp(m, d, g, w, c, dist_bar, p_bar, n_bar, t1_bar, t2_bar)
     if d.con_dim[c] > 1:
         mu = d.con_mu1[c]

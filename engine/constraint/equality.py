@@ -15,14 +15,15 @@ velocity.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.block import ALWAYS, EQUALITY, new_block, resolve, write_column
+from engine.constraint.block import ALWAYS, EQUALITY, TIED, new_block, resolve, write_column
+from engine.constraint.discrete import axis_bar, block_ratio_vjp, entry_bar, tendon_ratio_vjp
 from engine.constraint.tendon import length_vjp, on_tendons
 from engine.contact.collide import add_pose_bar
 from engine.dynamics.kinematics import origin
-from engine.math.index import bounded
+from engine.math.index import bounded, vector_at
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
-from engine.model.constants import EQ_JOINT, EQ_TENDON, EQ_WELD
+from engine.model.constants import DISCRETE, EQ_JOINT, EQ_TENDON, EQ_WELD
 
 MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 
@@ -43,7 +44,7 @@ def new_equality(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti
                  diag: real):  # fmt: skip
     c = new_block(m, d, w, EQUALITY - e, ALWAYS, 3)
     if c >= 0:
-        resolve(m, d, c, m.eq_solref, m.eq_solimp, e, x, diag)
+        resolve(m, d, c, m.eq_solref, m.eq_solimp, e, x, diag, TIED)
         d.con_res[c] = residual
         d.con_kind1[c] = k
         d.con_last1[c] = m.eq_last1[e]
@@ -122,6 +123,9 @@ def follow_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
         i2 = w * m.nv + d.con_last2[c]
         # J moves with the second joint: of the test vector, acceleration and velocity that it multiplies
         x = -f * d.z[w, d.con_last2[c]] + ky * d.qacc[w, d.con_last2[c]] + bky * d.qvel[i2]
+        if ti.static(has.discrete):
+            if m.integrator == DISCRETE:
+                x = x + entry_bar(m, d, c, d.con_last2[c])
         g.qpos_bar[i2] = g.qpos_bar[i2] - slope * res_bar - bend * x
         g.qvel_bar[i2] = g.qvel_bar[i2] - slope * bky
 
@@ -133,9 +137,13 @@ def follow_tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     """The adjoint of `follow` where it is of tendons."""
     p, slope, bend = polynomial(m, d, w, e)
     r_bar = length_vjp(m, d, g, w, d.con_kind1[c], 1.0, f, ky, bky, res_bar)
+    if ti.static(has.discrete):
+        r_bar = tendon_ratio_vjp(m, d, g, w, c, d.con_kind1[c], 1.0)
     t = d.con_kind2[c]
     if t >= 0:
         r_bar = length_vjp(m, d, g, w, t, -slope, f, ky, bky, -slope * res_bar)
+        if ti.static(has.discrete):
+            r_bar = r_bar + tendon_ratio_vjp(m, d, g, w, c, t, -slope)
         g.ten_length_bar[w, t] = g.ten_length_bar[w, t] - bend * r_bar
 
 
@@ -315,6 +323,36 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
             delta0_bar = delta0_bar + 0.5 * scale * y.dot(o)
             delta_bar = delta_bar + 0.5 * scale * y.cross(o)
             torque2 = torque2 + a.cross(omega)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            i1 = d.con_last1[c]
+            i2 = d.con_last2[c]
+            at = c * m.nchain
+            for q in range(at, at + d.con_ndof[c]):
+                k = d.chain_dof[q]
+                s = bounded(w * m.nv + k)
+                y = d.chain_bar[vector_at(q)]
+                side1 = ti.cast(k == i1, real)
+                side2 = ti.cast(k == i2, real)
+                ang = d.cdof_ang[s]
+                if d.con_kind1[c] == MEET:
+                    r = side1 * (x1 - origin(m, d, w, b1)) - side2 * (x2 - origin(m, d, w, b2))
+                    axis_bar(g, s, r.cross(y), (side1 - side2) * y)
+                    x1_bar = x1_bar + side1 * y.cross(ang)
+                    x2_bar = x2_bar - side2 * y.cross(ang)
+                else:
+                    a = rotate(q2, 0.5 * scale * (delta0 * y + delta.cross(y)))
+                    omega = (side1 - side2) * ang
+                    axis_bar(g, s, (side1 - side2) * a, vec3(0.0, 0.0, 0.0))
+                    o = rotate_back(q2, omega)
+                    delta0_bar = delta0_bar + 0.5 * scale * y.dot(o)
+                    delta_bar = delta_bar + 0.5 * scale * y.cross(o)
+                    torque2 = torque2 + a.cross(omega)
+                if k == i1:
+                    i1 = m.tree_parent[k]
+                if k == i2:
+                    i2 = m.tree_parent[k]
+            ky = d.con_share[c] * ky
     if d.con_kind1[c] == MEET:
         x1_bar = x1_bar + bias_vjp(m, d, g, w, b1, x1, ky)
         x2_bar = x2_bar + bias_vjp(m, d, g, w, b2, x2, -1.0 * ky)
@@ -359,6 +397,9 @@ def equality_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                  bky: vec3, res_bar: vec3, x_bar: real):  # fmt: skip
     """The adjoint of block c of an equality, from those of its residual and of the violation."""
     e = EQUALITY - d.con_pair[c]
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            block_ratio_vjp(m, d, g, w, c)
     if m.eq_kind[e] == EQ_JOINT:
         follow_vjp(m, d, g, w, c, e, f[0], ky[0], bky[0], res_bar[0] + x_bar)
     elif m.eq_kind[e] == EQ_TENDON:

@@ -2,9 +2,11 @@
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.constraint.impedance import reference
 from engine.constraint.row import FRICTION, add_row
 from engine.math.types import EPS, real
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -39,6 +41,9 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     for i in range(nv):
         if m.dof_frictionloss[i] == 0:
             stiffness, b = reference(m.dof_solref, m.dof_solimp, i, m.timestep, m.refsafe)
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    b = b / (1.0 + m.timestep * b)
             jar = d.qacc[w, i] + b * d.qvel[w * nv + i]
             # where jar is zero but for rounding, friction would hold the dof with no force
             if ti.abs(jar) > 1e4 * EPS * size:

@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from engine.compiler.features import serves
 from engine.math.types import HUGE, MINVAL, real
 
 MINIMP, MAXIMP = 0.0001, 0.9999  # bounds of the impedance (mjMINIMP, mjMAXIMP)
@@ -122,3 +123,53 @@ def reference_vjp(solref: ti.template(), solimp: ti.template(), i: ti.i32, h: re
         ref0 = -share * (2 * k * k_bar + b * b_bar) / time
         ref1 = -2 * k * k_bar / solref[i, 1]
     return ref0, ref1, dmax_bar * inside(solimp[i, 1], MINIMP, MAXIMP)
+
+
+@serves("discrete")
+@ti.func
+def at_end_of_step(m: ti.template(), k: real, b: real, imp: real, solref: ti.template(), i: ti.i32,
+                   pushes: ti.i32):  # fmt: skip
+    """A spring and damper of stiffness k and damping b that act at the end of a step h, as the integrator discrete has
+    them (MuJoCo documentation, Computation, "Integrators"). With S = k imp, J v, the bias dJ/dt v and the residual r
+
+        force = -D0 (J a + B (J v + h J a) + S (r + h J v + h^2 J a) + dJ/dt v) = -D0 s (J a - aref'),
+        s = 1 + h B + h^2 S,    -aref' = (S / s) r + ((B + h S) / s) J v + dJ/dt v / s
+
+    pushes: with refsafe, one that the step cannot resolve, h^2 S > 1, becomes the stiffest that does not rebound,
+    h^2 S = 1, with the damping ratio that it had; so does none of a solref of stiffness and damping.
+
+    Returns k / s, (B + h S) / s, s, and the derivatives by imp of those of r and J v above, and of log s.
+    """
+    h = m.timestep
+    by_imp = k  # derivative of S
+    b1 = real(0.0)  # of B
+    if pushes and m.resolved != 0 and solref[i, 0] > 0 and k * imp * h * h > 1:
+        stiff = 1.0 / (h * h * imp)
+        b = b * ti.sqrt(stiff / k)
+        k = stiff
+        by_imp = 0.0
+        b1 = -0.5 * b / imp
+    s = 1.0 + h * b + h * h * k * imp
+    grows = (h * b1 + h * h * by_imp) / s
+    by_x = (by_imp - grows * k * imp) / s
+    by_v = (b1 + h * by_imp - grows * (b + h * k * imp)) / s
+    return k / s, (b + h * k * imp) / s, s, by_x, by_v, grows
+
+
+@ti.func
+def stiffness_of(imp: real, diag: real):
+    """D of a row, diag: J M^-1 J^T of it, roughly."""
+    return 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+
+
+@serves("discrete")
+@ti.func
+def hardened(imp: real, diag: real, s: real, grows: real):
+    """D0 s, of which MAXIMP is the greatest impedance, and the derivative of its logarithm by imp."""
+    D = s * stiffness_of(imp, diag)
+    slope = grows + 1.0 / (imp * (1 - imp))
+    least = (1 - MAXIMP) / MAXIMP * diag
+    if D * least > 1:
+        D = 1.0 / ti.max(MINVAL, least)
+        slope = 0.0
+    return D, slope

@@ -6,6 +6,7 @@ from engine.compiler.features import has
 from engine.constraint.block import ALWAYS, TWO_SIDED
 from engine.constraint.blocks import blocks, constraint_blocks
 from engine.constraint.cones import contact_law
+from engine.constraint.discrete import metric_ratios
 from engine.constraint.rolling import rolling_laws, turns
 from engine.constraint.row import row_law
 from engine.constraint.rows import rows
@@ -14,6 +15,7 @@ from engine.constraint.tree import elimination_tree
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -31,6 +33,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
     """What the solver reads of all rows and blocks, with jar = J a - aref for the acceleration qacc."""
     elimination_tree(m, d, w)
     constraint_blocks(m, d, w)
+    metric_ratios(m, d, w)
     for k in range(d.nrow[w]):
         i = bounded(w * m.nrowmax + k)
         d.row_jar[i] = d.row_sign[i] * d.qacc[w, d.row_dof[i]] - d.row_aref[i]
@@ -70,11 +73,13 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
             f, kd, ko, zone = contact_law(
                 jar, d.con_dim[c], m.cone, d.con_d[c], d.con_mu1[c], d.con_mu2[c], impratio
             )
-            if ti.static(has.equality):
+            if ti.static(has.equality or has.discrete and has.tendon):
                 if d.con_law[c] == ALWAYS:
-                    D = d.con_d[c]
-                    f = -D * jar
-                    kd = vec3(D, D, D)
+                    kd = vec3(1.0, 1.0, 1.0) * d.con_d[c]
+                    if ti.static(has.discrete):
+                        if m.integrator == DISCRETE:
+                            kd = d.con_dd[c]
+                    f = -1.0 * kd * jar
                     ko = vec3(0.0, 0.0, 0.0)
                     zone = 0
             if ti.static(has.tendon):

@@ -6,9 +6,11 @@ equality.py makes those of lengths that follow others.
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.block import (
     CONE,
+    DRY,
+    PUSHING,
     SCATTERED,
     TENDON_FRICTION,
     TENDON_LIMIT,
@@ -17,9 +19,11 @@ from engine.constraint.block import (
     resolve,
     write_column,
 )  # fmt: skip
+from engine.constraint.discrete import block_ratio_vjp, tendon_ratio_vjp
 from engine.constraint.impedance import reference
 from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -55,8 +59,7 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
         if floss > 0 and moves:
             c = new_block(m, d, w, TENDON_FRICTION - t, TWO_SIDED, 1)
             if c >= 0:
-                resolve(m, d, c, m.tendon_solref_fri, m.tendon_solimp_fri, t, 0.0, m.tendon_invweight0[t])
-                d.con_kp[c] = 0.0
+                resolve(m, d, c, m.tendon_solref_fri, m.tendon_solimp_fri, t, 0.0, m.tendon_invweight0[t], DRY)
                 d.con_mu1[c] = floss
                 on_tendons(m, d, c, t, 1.0, -1, 0.0)
         if m.tendon_limited[t] and moves:
@@ -66,7 +69,9 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
                 if dist < 0:
                     c = new_block(m, d, w, TENDON_LIMIT - t, CONE, 1)
                     if c >= 0:
-                        resolve(m, d, c, m.tendon_solref_lim, m.tendon_solimp_lim, t, dist, m.tendon_invweight0[t])
+                        resolve(
+                            m, d, c, m.tendon_solref_lim, m.tendon_solimp_lim, t, dist, m.tendon_invweight0[t], PUSHING
+                        )
                         on_tendons(m, d, c, t, sign, -1, 0.0)
     for k in range(d.ncon[w], d.nblock[w]):
         c = bounded(w * m.nconmax + k)
@@ -138,6 +143,10 @@ def tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
         if d.con_zone[c] == 3:
             g.tendon_frictionloss[w, t] = g.tendon_frictionloss[w, t] - y
     length_vjp(m, d, g, w, t, r, f, ky, bky, x_bar)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            block_ratio_vjp(m, d, g, w, c)
+            tendon_ratio_vjp(m, d, g, w, c, t, r)
 
 
 @ti.func
@@ -146,6 +155,9 @@ def without_friction_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w
     for t in range(m.ntendon):
         if m.tendon_frictionloss[t] == 0:
             stiffness, b = reference(m.tendon_solref_fri, m.tendon_solimp_fri, t, m.timestep, m.refsafe)
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    b = b / (1.0 + m.timestep * b)
             jar = b * d.ten_velocity[w, t]
             size = ti.abs(jar)
             y = real(0.0)

@@ -16,7 +16,7 @@ from engine.diff.budget import adjoint_elements
 from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
-from engine.model.constants import DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import DISCRETE, DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
@@ -69,7 +69,9 @@ def coupled(model):
         return True
     if (model.actuator_dyntype == DYN_PID).any():  # whose states feel lengths
         return True
-    return len(arms(model)[0]) > 0 or integrator == IMPLICIT or fluid and integrator == IMPLICITFAST
+    if integrator in (IMPLICIT, DISCRETE):
+        return True
+    return len(arms(model)[0]) > 0 or fluid and integrator == IMPLICITFAST
 
 
 def turning(model, armature):

@@ -14,7 +14,7 @@ from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.rk4 import combine_stages
-from engine.model.constants import RK4
+from engine.model.constants import DISCRETE, RK4
 
 
 @ti.func
@@ -23,7 +23,7 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, fre
     what its stages left."""
     if m.integrator == RK4:
         combine_stages(m, d, w)
-    else:
+    elif m.integrator != DISCRETE:  # which has it from the solve
         effective_acceleration(m, d, w, implicit, free)
     move(m, d, w)
 
@@ -74,7 +74,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                     bar = g.act_bar[a]
                     g.act_bar[a] = bar * sa
                     act_dot_vjp(m, d, g, w, u, a, bar * sd)
-    if implicit:
+    if implicit and m.integrator != DISCRETE:
         for i in range(nv):
             d.mu[w, i] = -d.a_bar[w, i]
         solve_implicit(m, d, w, d.mu, 1)

@@ -2,8 +2,11 @@
 
 import taichi as ti
 
+from engine.compiler.features import serves
+from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
-from engine.math.spatial import sym_mul
+from engine.math.quat import quat_mul, rotate_back
+from engine.math.spatial import cross_force, inertia_mul, sym_mul
 from engine.math.types import real, vec3
 
 
@@ -45,3 +48,38 @@ def mass_mul(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), y:
             y[w, i] = y[w, i] + e * xj
             i = m.tree_parent[i]
         y[w, j] = yj
+
+
+@serves("discrete")
+@ti.func
+def mass_diag_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From mass_bar, the adjoint of the diagonal of M, which is the sum of S . I S over the bodies that a dof moves, to
+    those of axes, poses, masses, inertias and armatures."""
+    for i in range(m.nv):
+        g.dof_armature[w, i] = g.dof_armature[w, i] + d.mass_bar[w, i]
+    for b in range(1, m.nbody):
+        o = bounded(w * m.nbody + b)
+        mass = m.body_mass[b]
+        r = d.xipos[o] - origin(m, d, w, b)
+        idiag = d.inertia_diag[o]
+        ioff = d.inertia_off[o]
+        q = quat_mul(d.xquat[o], m.body_iquat[b])
+        i = m.body_lastdof[b]
+        while i >= 0:
+            bar = d.mass_bar[w, i]
+            if bar != 0:
+                s = bounded(w * m.nv + i)
+                sa = d.cdof_ang[s]
+                sl = d.cdof_lin[s]
+                fa, fl = inertia_mul(mass, r, idiag, ioff, sa, sl)
+                g.axis_ang[s] = g.axis_ang[s] + 2.0 * bar * fa
+                g.axis_lin[s] = g.axis_lin[s] + 2.0 * bar * fl
+                pa, pl = cross_force(sa, sl, fa, fl)
+                g.pose_ang[o] = g.pose_ang[o] - 2.0 * bar * pa
+                g.pose_lin[o] = g.pose_lin[o] - 2.0 * bar * pl
+                u = sl + sa.cross(r)
+                g.body_mass[w, b] = g.body_mass[w, b] + bar * u.dot(u)
+                x = rotate_back(q, sa)
+                for k in ti.static(range(3)):
+                    g.body_inertia[w, b, k] = g.body_inertia[w, b, k] + bar * x[k] * x[k]
+            i = m.tree_parent[i]

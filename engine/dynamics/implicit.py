@@ -29,13 +29,22 @@ from engine.dynamics.crba import diagonal_at
 from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
-from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone
+from engine.dynamics.free_body import factor_lone, lone_dof, lone_vjp, solve_lone
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
-from engine.model.constants import BIAS_MUSCLE, EULER, GAIN_MUSCLE, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
+from engine.model.constants import (
+    BIAS_MUSCLE,
+    DISCRETE,
+    EULER,
+    GAIN_MUSCLE,
+    IMPLICIT,
+    IMPLICITFAST,
+    TRN_BODY,
+    TRN_TENDON,
+)
 
 
 @serves("implicitfast")
@@ -53,6 +62,11 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     if ti.static(has.implicitfast):
         if has_slopes(m):
             r = 1
+    if ti.static(has.lone and has.discrete):
+        if m.integrator == DISCRETE and adjoint:  # of lone free bodies alone
+            for j in range(m.njnt):
+                if lone_dof(m, j) >= 0:
+                    r = 1
     if m.integrator == EULER and m.eulerdamp:
         r = adjoint
         for i in range(m.nv):

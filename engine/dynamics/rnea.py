@@ -25,7 +25,7 @@ from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
 from engine.math.types import real, vec3
-from engine.model.constants import IMPLICIT
+from engine.model.constants import DISCRETE, IMPLICIT
 
 
 @ti.func
@@ -244,6 +244,10 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 gaa, gal = cross_force(ga, gl, aba, abl)
                 sba = v * (vba - gaa) + a * uba + z * lba
                 sbl = v * (vbl - gal) + a * ubl + z * lbl
+                if ti.static(has.discrete):
+                    if m.integrator == DISCRETE:
+                        sba = sba + g.axis_ang[s]
+                        sbl = sbl + g.axis_lin[s]
                 armature_bar = z * a
                 if damped:
                     mu = d.mu[w, k]

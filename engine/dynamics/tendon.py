@@ -14,6 +14,7 @@ from engine.compiler.features import has
 from engine.dynamics.path import path, path_vjp
 from engine.dynamics.path_bias import path_bias, path_bias_vjp
 from engine.math.types import real
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -196,6 +197,13 @@ def armatures_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         bar = tree_vjp(m, d, g, w, t, d.z, d.qacc, a)
         if implicit:
             bar = bar + tree_vjp(m, d, g, w, t, d.mu, d.ma, a)
+        if ti.static(has.discrete):
+            if m.integrator == DISCRETE:  # of the diagonal of M
+                first = m.ten_J_rowadr[t]
+                for e in range(first, first + m.ten_J_rownnz[t]):
+                    x = d.mass_bar[w, m.ten_J_colind[e]] * d.ten_J[w, e]
+                    bar = bar + x * d.ten_J[w, e]
+                    g.ten_J_bar[w, e] = g.ten_J_bar[w, e] + 2.0 * a * x
         g.tendon_armature[w, t] = g.tendon_armature[w, t] + bar
         if ti.static(has.spatial):
             if m.ten_straight[t]:

@@ -2,7 +2,7 @@
 
 FREE, BALL, SLIDE, HINGE = 0, 1, 2, 3  # jnt_type (mjtJoint)
 PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, SDF = range(9)  # geom_type (mjtGeom)
-EULER, RK4, IMPLICIT, IMPLICITFAST = range(4)  # opt.integrator (mjtIntegrator)
+EULER, RK4, IMPLICIT, IMPLICITFAST, DISCRETE = range(5)  # opt.integrator (mjtIntegrator)
 PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
 EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
 EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
@@ -16,7 +16,8 @@ GEOM_NAMES = {
     PLANE: "plane", HFIELD: "hfield", SPHERE: "sphere", CAPSULE: "capsule",
     ELLIPSOID: "ellipsoid", CYLINDER: "cylinder", BOX: "box", MESH: "mesh", SDF: "sdf",
 }  # fmt: skip
-INTEGRATOR_NAMES = {EULER: "Euler", RK4: "RK4", IMPLICIT: "implicit", IMPLICITFAST: "implicitfast"}
+INTEGRATOR_NAMES = {EULER: "Euler", RK4: "RK4", IMPLICIT: "implicit", IMPLICITFAST: "implicitfast",
+                    DISCRETE: "discrete"}  # fmt: skip
 CONE_NAMES = {PYRAMIDAL: "pyramidal", ELLIPTIC: "elliptic"}
 
 NQ = {FREE: 7, BALL: 4, SLIDE: 1, HINGE: 1}  # coordinates of a joint

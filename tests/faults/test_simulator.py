@@ -94,7 +94,7 @@ CHANGES = {
     "timestep": (lambda m: setattr(m.opt, "timestep", 0.0), "option timestep = 0.0; allowed: more than zero"),
     "negative": (lambda m: setattr(m.opt, "timestep", -0.1), "option timestep = -0.1; allowed: more than zero"),
     "nan": (lambda m: setattr(m.opt, "timestep", np.nan), "option timestep = nan; allowed: more than zero"),
-    "integrator": (lambda m: setattr(m.opt, "integrator", 4), "option integrator = 4; allowed: 0"),
+    "integrator": (lambda m: setattr(m.opt, "integrator", 5), "option integrator = 5; allowed: 0"),
     "gravity": (lambda m: setattr(m.opt, "gravity", np.zeros(2)), "option gravity.*three finite"),
 }  # fmt: skip
 

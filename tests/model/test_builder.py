@@ -106,7 +106,7 @@ def test_refuses_by_name_and_stays_as_it_was(call, message):
 @pytest.mark.parametrize(
     "option, message",
     [
-        ({"integrator": "discrete"}, "integrator = 'discrete'.*Euler, RK4, implicit, implicitfast"),
+        ({"integrator": "verlet"}, "integrator = 'verlet'.*Euler, RK4, implicit, implicitfast, discrete"),
         ({"timstep": 1}, "unknown attribute 'timstep'"),
         ({"settotalmass": -1}, "settotalmass = -1"),
         ({"gravity": 9.81}, "gravity = 9.81"),

@@ -280,7 +280,9 @@ OF_MUJOCO_4 = ("flag speculative", "joint 'j': springyield", "tendon 't': spring
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
-    ({"option": "<option integrator='discrete'/>"}, "integrator = discrete; allowed: Euler, RK4, implicit, impl"),
+    ({"option": "<option integrator='discrete' viscosity='.1'/>"}, "integrator = discrete in a fluid; allowed"),
+    ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
+    ({"option": "<option integrator='discrete' noslip_iterations='3'/>"}, "noslip_iterations = 3 with the integra"),
     (flag("sleep='enable'"), "flag sleep"),
     (flag("diagexact='enable'"), "flag diagexact"),
     (flag("speculative='enable'"), "flag speculative"),

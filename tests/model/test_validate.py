@@ -179,7 +179,7 @@ def test_meshes_are_checked():
         ("timestep", -0.1, "timestep = -0.1; allowed: more than zero"),
         ("timestep", np.nan, "timestep = nan"),
         ("impratio", 0, "impratio = 0"),
-        ("integrator", 4, "integrator = 4; allowed: 0 .Euler., 1 .RK4., 2 .implicit., 3 .implicitfast."),
+        ("integrator", 5, "integrator = 5; allowed: 0 .Euler., 1 .RK4., 2 .implicit., 3 .implicitfast., 4 .discrete."),
         ("cone", 2, "cone = 2; allowed: 0 .pyramidal., 1 .elliptic."),
         ("gravity", np.zeros(2), "gravity = .*three finite"),
     ],

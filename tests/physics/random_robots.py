@@ -32,6 +32,7 @@ class Robot:
         self.rng = np.random.default_rng(seed)
         # of what came later, so that a seed's robot is the same otherwise; of equalities; of tendons; of fluids
         self.more, self.ties, self.last, self.wet = (np.random.default_rng((seed, k)) for k in (1, 2, 3, 6))
+        self.stiff = np.random.default_rng((seed, 9))  # whether it steps in discrete time
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
@@ -109,6 +110,8 @@ class Robot:
 
     def integrator(self):
         kind = self.pick(self.INTEGRATORS)
+        if self.stiff.random() < 0.2:
+            kind = "discrete"
         return f'integrator="{"implicit" if self.wet.random() < self.WET else kind}"'
 
     def fluid(self):

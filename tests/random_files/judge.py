@@ -364,7 +364,8 @@ def step(mj, sim, before, data):
     if ties:
         tie(f"a step from a tie: {ties[0]}")
     if mj.opt.integrator != mujoco.mjtIntegrator.mjINT_RK4:  # the same from our contacts
-        one = mujoco.mj_Euler if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_EULER else mujoco.mj_implicit
+        ways = {mujoco.mjtIntegrator.mjINT_EULER: mujoco.mj_Euler, mujoco.mjtIntegrator.mjINT_DISCRETE: mujoco.mj_step2}
+        one = ways.get(mujoco.mjtIntegrator(mj.opt.integrator), mujoco.mj_implicit)
         other = mujoco.MjData(mj)
         mujoco.mj_copyData(other, mj, before)
         one(mj, other)

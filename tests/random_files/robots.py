@@ -32,7 +32,7 @@ RARE = (
     ("worldbody", '<flexcomp name="cloth" type="grid" count="3 3 1" spacing=".1 .1 .1" pos="0 0 2"/>'),
     ("worldbody", '<replicate count="3" offset=".2 0 0"><geom size=".05"/></replicate>'),
     ("worldbody", '<light pos="0 0 3"/>'),
-    ("option", 'integrator="discrete"'), ("option", 'actuatorgroupdisable="0"'),
+    ("option", 'integrator="discrete" density="1"'), ("option", 'actuatorgroupdisable="0"'),
 )  # fmt: skip
 
 

@@ -148,4 +148,4 @@ def test_robots_use_everything():
     assert any(m.nhistory for m in models) and any(m.opt.noslip_iterations for m in models)
     dynamics = np.concatenate([m.actuator_dyntype for m in models])
     assert int(mujoco.mjtDyn.mjDYN_MUSCLE) in dynamics
-    assert {m.opt.integrator for m in models} == {0, 1, 2, 3} and {m.opt.solver for m in models} == {0, 1, 2}
+    assert {m.opt.integrator for m in models} == {0, 1, 2, 3, 4} and {m.opt.solver for m in models} == {0, 1, 2}

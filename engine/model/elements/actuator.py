@@ -252,7 +252,9 @@ class Actuator(Kind):
         for part in ("gain", "bias"):
             kind = getattr(mj, f"actuator_{part}type")
             damped |= (kind > 1) | (kind == c.GAIN_AFFINE) & (getattr(mj, f"actuator_{part}prm")[:, 2] != 0)
-        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped):
+        stiff = damped | (mj.actuator_gaintype == c.GAIN_AFFINE) & (mj.actuator_gainprm[:, 1] != 0)
+        stiff |= (mj.actuator_biastype == c.BIAS_AFFINE) & (mj.actuator_biasprm[:, 1] != 0)
+        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped, stiff):
             yield f"{self.who(mujoco, mj, u)}: {words}"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
@@ -323,7 +325,8 @@ class Actuator(Kind):
         check(m, "actuator_cranklength", m.actuator_cranklength < 0, "zero or more")
         felt = np.any(m.sensor_type == SENS.jointactuatorfrc)
         damped = (m.actuator_gainprm[:, 2] != 0) | (m.actuator_biasprm[:, 2] != 0)
-        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped):
+        stiff = damped | (m.actuator_gainprm[:, 1] != 0) | (m.actuator_biasprm[:, 1] != 0)
+        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped, stiff):
             raise ModelError(f"{m.label('actuator', u)}: {words}")
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
         check_muscles(m)
@@ -374,9 +377,13 @@ def check_muscles(m):
         check(m, f"actuator_{part}curve", on & bad, "lmin below 1 below lmax; vmax, fpmax, fvmax above zero")
 
 
-def _clashes(m, refid, integrator, felt, damped):
+def _clashes(m, refid, integrator, felt, damped, stiff):
     """(actuator, what does not go together with its arm, what is allowed); of a Model or an MjModel. felt: whether
-    sensors ask what actuators do to a joint. damped: whose force depends on the velocity."""
+    sensors ask what actuators do to a joint. damped: whose force depends on the velocity; stiff: on that or the
+    length."""
+    if integrator == c.DISCRETE:
+        for u in np.flatnonzero(muscles(m)):
+            yield u, "a muscle with the integrator discrete; allowed: the other integrators"
     for u, first in zip(*arms(m), strict=True):
         where = _ARMS[int(m.actuator_trntype[u])]
         implicit = integrator in (c.IMPLICIT, c.IMPLICITFAST)
@@ -386,6 +393,8 @@ def _clashes(m, refid, integrator, felt, damped):
         if implicit and damped[u] and m.actuator_trntype[u] == c.TRN_BODY:
             word = c.INTEGRATOR_NAMES[int(integrator)]
             yield u, f"{where} by its velocity with the integrator {word}; allowed: Euler, RK4, a force without it"
+        if integrator == c.DISCRETE and stiff[u]:
+            yield u, f"{where} by its length or velocity with the integrator discrete; allowed: a force without them"
         if m.jnt_actfrclimited.any():
             yield u, f"{where} beside joints that limit their actuators' force; allowed: no actuatorfrcrange"
         if felt:

@@ -54,7 +54,7 @@ _REFUSED_ENABLE = {
 }  # fmt: skip
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
-_INTEGRATORS, _CONES = (c.EULER, c.RK4, c.IMPLICIT, c.IMPLICITFAST), (c.PYRAMIDAL, c.ELLIPTIC)
+_INTEGRATORS, _CONES = tuple(c.INTEGRATOR_NAMES), (c.PYRAMIDAL, c.ELLIPTIC)
 
 
 def disabled(mujoco, mj, *flags):
@@ -112,9 +112,12 @@ class OptionKind(Kind):
 
     def refusals(self, mujoco, mj):
         opt = mj.opt
-        integrator = mujoco.mjtIntegrator(opt.integrator).name.removeprefix("mjINT_")
-        if integrator not in ("EULER", "RK4", "IMPLICIT", "IMPLICITFAST"):
-            yield f"option integrator = {integrator.lower()}; allowed: Euler, RK4, implicit, implicitfast"
+        if opt.integrator == c.DISCRETE and opt.noslip_iterations > 0:
+            yield f"option noslip_iterations = {opt.noslip_iterations} with the integrator discrete; allowed: 0"
+        if opt.integrator == c.DISCRETE and opt.solver == int(mujoco.mjtSolver.mjSOL_PGS):
+            yield "option solver = PGS with the integrator discrete (leaves servos out); allowed: Newton, CG"
+        if opt.integrator == c.DISCRETE and (opt.density > 0 or opt.viscosity > 0):
+            yield "option integrator = discrete in a fluid; allowed: density 0 and viscosity 0"
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
@@ -165,6 +168,11 @@ class OptionKind(Kind):
             value = getattr(m.opt, name)
             if not (_finite(value, ()) and good(value)):
                 raise ModelError(f"option {name} = {value}; allowed: {allowed}")
+        if m.opt.integrator == c.DISCRETE and m.opt.noslip_iterations > 0:
+            words = f"{m.opt.noslip_iterations} with the integrator discrete; allowed: 0"
+            raise ModelError(f"option noslip_iterations = {words}")
+        if m.opt.integrator == c.DISCRETE and (m.opt.density > 0 or m.opt.viscosity > 0):
+            raise ModelError("option integrator = discrete in a fluid; allowed: density 0 and viscosity 0")
         for name in ("gravity", "magnetic", "wind"):
             if not _finite(getattr(m.opt, name), (3,)):
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: three finite numbers")

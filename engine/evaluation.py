@@ -247,10 +247,10 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
     nv = m.nv
-    if m.integrator == DISCRETE:
-        motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
-    else:
-        motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    if ti.static(has.lone and has.discrete):
+        if m.integrator == DISCRETE:
+            motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
     clear_bodies(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)

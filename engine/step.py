@@ -2,6 +2,7 @@
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.noslip import without_slip
 from engine.dynamics.advance import advance

@@ -13,9 +13,9 @@ from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
 from engine.model.arms import arms
-from engine.model.bounds import clipped, most_corners
+from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, CAPSULE, EQ_WELD
+from engine.model.constants import BALL, CAPSULE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
 from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
@@ -24,6 +24,7 @@ from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
 
 EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features, the first ones of a polytope
+PRISM = 7  # corners of a prism and its half lengths (contact/prism.py)
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
@@ -153,7 +154,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
-        **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert")},
+        **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
+                                    "nhfield", "nhfielddata")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "ndelay": model.nu if "delay" in features else 0,
         "nmuscle": model.nu if "muscle" in features else 0,
@@ -162,6 +164,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nboxed": model.ngeom * convex, "nclip": 24 if "box_box" in features else 0,
         "nccd": int(convex), "nccdvert": convex * (EXTRA_VERTICES + model.opt.ccd_iterations),
         "nccdface": convex * 6 * model.opt.ccd_iterations,
+        "nprism": PRISM if "hfield" in features else 0,
+        "nnetted": 6 * nconmax if "hfield" in features else 0,
         "npoly": 6 * most_corners(model), "nccdside": 2 * convex,
         "nsweep": len(swept), "npartner": len(partners), "nalways": len(always),
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
@@ -233,7 +237,7 @@ def pair_contacts(model):
         most[(type1 == one) & (type2 == other)] = number
     if model.opt.multiccd:
         most[clipped(model)] = np.where(type1 == CAPSULE, 2, 4)[clipped(model)]
-    return most
+    return np.where(type1 == HFIELD, field_contacts(model), most)
 
 
 def model_pack(model, nconmax, features, leaves=(), owners=0):

@@ -102,8 +102,9 @@ def unasked(name):
 
 
 def held_sizes(model):
-    """Geoms whose size nobody may change: vertices say what a mesh is, and no rule says what its size does."""
-    return model.geom_type == c.MESH
+    """Geoms whose size nobody may change: vertices say what a mesh is, and no rule says what its size does; of a height
+    field nothing reads it."""
+    return np.isin(model.geom_type, (c.MESH, c.HFIELD))
 
 
 class Leaves:

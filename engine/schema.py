@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly noslip_iterations narm ndelay nmuscle "
+    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -172,6 +172,9 @@ MODEL = (
     Buffer("face_normal", "vec3", "nface"),
     Buffer("face_vertend", "int", "nface"),
     Buffer("face_vert", "int", "nfacevert"),
+    Buffer("hfield_i", "int", "nhfield", "hfield_nrow hfield_ncol hfield_adr"),
+    Buffer("hfield_size", "real", "nhfield", "hfield_size:4"),
+    Buffer("hfield_data", "real", "nhfielddata"),
     Buffer("sweep_i", "int", "nsweep", "sweep_geom sweep_first sweep_end"),
     Buffer("sweep_radius", "real", "nsweep"),  # radius
     Buffer("partner", "int", "npartner", "partner_other partner_pair"),
@@ -297,6 +300,7 @@ WORK = (
     Buffer("ccd_face_i", "int", "nccdface",
         "ccd_corner:3 ccd_next:3 ccd_place ccd_open ccd_rim ccd_rimedge ccd_stack",
     ),
+    Buffer("prism", "vec3", "nprism"),  # contact/prism.py
     Buffer("poly_v", "vec3", "npoly"),  # contact/polygon.py
     Buffer("poly_slope", "vec3", "npoly", "poly_lean poly_twist"),
     Buffer("poly_i", "int", "npoly", "poly_leave poly_cut poly_side"),
@@ -314,6 +318,7 @@ WORK = (
     ),
     # of their features (contact/witness.py), what the adjoint alone reads
     Buffer("con_feature", "vec3", "nconmax", "con_axis1 con_axis2 con_gap"),
+    Buffer("con_corner", "vec3", "nnetted"),  # three corners of each shape (contact/corners.py)
     Buffer("con_rule_i", "int", "nconmax", "con_rule con_near con_face"),
     Buffer("con_rule_r", "real", "nconmax", "con_bend con_t con_tnear"),
     Buffer("con_equality", "vec3", "nconmax", "con_res con_jdotv"),  # of equalities

@@ -7,7 +7,8 @@ _OBJECTS = ("body", "body", "site", "geom", "joint", "actuator", None, "tendon")
 
 
 def contents(model):
-    """{kind: [{name, ...}]}: joints, actuators, sites, sensors, keyframes, tendons, equalities, as JSON takes them."""
+    """{kind: [{name, ...}]}: joints, actuators, sites, sensors, keyframes, tendons, equalities, height fields, as JSON
+    takes them."""
     m = model
     joints = [
         {"name": name, "type": c.JOINT_NAMES[int(m.jnt_type[j])], "body": m.body_names[m.jnt_bodyid[j]],
@@ -33,8 +34,12 @@ def contents(model):
         {"name": name, "type": c.EQUALITY_NAMES[int(kind)]}
         for name, kind in zip(m.equality_names, m.eq_type, strict=True)
     ]
+    hfields = [
+        {"name": name, "points": [int(m.hfield_nrow[k]), int(m.hfield_ncol[k])], "size": m.hfield_size[k].tolist()}
+        for k, name in enumerate(m.hfield_names)
+    ]
     return {"joints": joints, "actuators": actuators, "sites": sites, "sensors": sensors, "keyframes": keyframes,
-            "tendons": tendons, "equalities": equalities}  # fmt: skip
+            "tendons": tendons, "equalities": equalities, "hfields": hfields}  # fmt: skip
 
 
 def lines(found):
@@ -58,6 +63,11 @@ def _words(kind, i, element):
     for name in ("range", "ctrlrange"):
         if element.get(name):
             words.append("from {:g} to {:g}".format(*element[name]))
+    if element.get("points"):
+        words.append("{} x {} points".format(*element["points"]))
+    if element.get("size"):
+        x, y, height, _ = element["size"]
+        words.append(f"{2 * x:g} x {2 * y:g} m, {height:g} m high")
     if element.get("dim", 1) > 1:
         words.append(f"{element['dim']} numbers")
     if element.get("act"):

@@ -108,6 +108,17 @@ def choice(default, choices):
     return Attribute(default, read, ", ".join(choices))
 
 
+def name_of(what):
+    """The name of an element that must exist."""
+
+    def read(value):
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+
+    return Attribute(None, read, f"the name of {what}")
+
+
 def whole(default, allowed=None):
     def read(value):
         if int(value) != value or (allowed and value not in allowed):

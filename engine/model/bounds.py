@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import constants as c
-from .pairs import CLOSED
+from .pairs import CLOSED, MOST_OF_FIELD, contact_parameters
 
 
 def searched(m):
@@ -23,6 +23,8 @@ def geom_boxes(m):
     centre, half = np.zeros((n, 3)), np.zeros((n, 3))
     for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
         kind, size, mesh = m.geom_type[g], m.geom_size[g], m.geom_dataid[g]
+        if kind == c.HFIELD:  # contact/hfield.py asks the field's grid
+            continue
         if kind == c.MESH:
             vert = m.hull_vert[m.mesh_hulladr[mesh] : m.mesh_hulladr[mesh] + m.mesh_hullnum[mesh]]
             centre[g], half[g] = (vert.max(axis=0) + vert.min(axis=0)) / 2, np.ptp(vert, axis=0) / 2
@@ -32,6 +34,20 @@ def geom_boxes(m):
                 c.CYLINDER: size[[0, 0, 1]], c.ELLIPSOID: size, c.BOX: size,
             }[kind]  # fmt: skip
     return centre, half
+
+
+def field_contacts(m):
+    """The most contacts of each candidate pair with a height field, (npair,): its prisms under a ball around the other
+    geom and its margin, and no more than MuJoCo keeps. 0 for other pairs."""
+    most = np.zeros(m.npair, int)
+    values = contact_parameters(m)
+    around = m.geom_rbound[m.pair_geom2] + np.maximum(values["margin"] + values["gap"], 0.0)
+    for k in np.flatnonzero(m.geom_type[m.pair_geom1] == c.HFIELD):
+        field, wide = m.geom_dataid[m.pair_geom1[k]], 2 * around[k]
+        points = np.array([m.hfield_ncol[field], m.hfield_nrow[field]])
+        cells = np.minimum(wide * (points - 1) / (2 * m.hfield_size[field, :2]) + 2, points - 1).astype(int)
+        most[k] = min(2 * cells.prod(), MOST_OF_FIELD)
+    return most
 
 
 def clipped(m):

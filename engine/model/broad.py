@@ -11,10 +11,10 @@ SWEPT = 16  # pairs for each of their geoms from which a sweep is faster than tr
 def broad_phase(m):
     """What the broad phase reads: the geoms that it sweeps, columns geom, first and end of its partners (n, 3); the
     partners, columns number of the geom among these and of the pair (npartner, 2); and the pairs that are always tried,
-    which are those with planes. All empty where trying each pair is faster.
+    which are those with planes and height fields. All empty where trying each pair is faster.
     """
     geoms = np.stack([m.pair_geom1, m.pair_geom2])
-    plane = m.geom_type[m.pair_geom1] == c.PLANE
+    plane = np.isin(m.geom_type[m.pair_geom1], (c.PLANE, c.HFIELD))
     numbers = np.flatnonzero(~plane)
     swept, places = np.unique(geoms[:, numbers], return_inverse=True)
     if len(numbers) < max(SWEPT * len(swept), 1):

@@ -126,6 +126,7 @@ def _used(model):
     """What was taken over as it is, in a few lines."""
     joints = Counter(c.JOINT_NAMES[kind] for kind in model.jnt_type)
     tendons = [f"{model.ntendon} fixed tendons"] * (model.ntendon > 0)
+    fields = [f"{model.nhfield} height fields"] * (model.nhfield > 0)
     return [
         f"{model.nbody - 1} bodies, {model.njnt} joints ({', '.join(f'{n} {kind}' for kind, n in joints.items())})",
         f"integrator {c.INTEGRATOR_NAMES[model.opt.integrator]}, timestep {model.opt.timestep:g}, "
@@ -133,4 +134,5 @@ def _used(model):
         f"{model.nu} actuators, {model.nsensor} sensors, {len(model.key_names)} keyframes",
         f"{model.ngeom} geoms in {model.npair} pairs that may touch",
         *tendons,
+        *fields,
     ]

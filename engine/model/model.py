@@ -79,9 +79,9 @@ class Model:
         """The model as MJCF, a text that MuJoCo and its viewers open; written to `path` as well, where one is given.
 
         Numbers are read back bit for bit, but for what MuJoCo makes of them anew: unit quaternions and frames of
-        meshes. Names that other elements need are made up where the model has none. Height fields, which are only
-        drawn, are left out. Raises ModelError where MJCF has no words for what the model has, as for an
-        armature that differs between the dofs of a ball joint.
+        meshes. Names that other elements need are made up where the model has none. Elevations of a height field
+        are written from 0 to 1, with a height that makes up for it. Raises ModelError where MJCF has no words for what
+        the model has, as for an armature that differs between the dofs of a ball joint.
         """
         text = to_mjcf(self)
         if path is not None:

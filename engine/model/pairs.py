@@ -29,7 +29,11 @@ SUPPORTED = {*CLOSED} | {  # by a search between convex shapes
     (c.SPHERE, c.ELLIPSOID), (c.SPHERE, c.MESH), (c.CAPSULE, c.ELLIPSOID), (c.CAPSULE, c.CYLINDER), (c.CAPSULE, c.MESH),
     (c.ELLIPSOID, c.ELLIPSOID), (c.ELLIPSOID, c.CYLINDER), (c.ELLIPSOID, c.BOX), (c.ELLIPSOID, c.MESH),
     (c.CYLINDER, c.CYLINDER), (c.CYLINDER, c.BOX), (c.CYLINDER, c.MESH), (c.BOX, c.MESH), (c.MESH, c.MESH),
+    # of each prism of a height field
+    (c.HFIELD, c.SPHERE), (c.HFIELD, c.CAPSULE), (c.HFIELD, c.ELLIPSOID), (c.HFIELD, c.CYLINDER), (c.HFIELD, c.BOX),
+    (c.HFIELD, c.MESH),
 }  # fmt: skip
+MOST_OF_FIELD = 50  # contacts of a geom with a height field; MuJoCo's mjMAXCONPAIR
 CONDIMS = (1, 3, 4, 6)
 
 

@@ -13,6 +13,7 @@ from . import constants as c
 from .delays import INTERPOLATIONS
 from .elements import KINDS
 from .elements.actuator import DYNTYPES, TARGETS
+from .elements.hfield import elevations, normalized
 from .elements.key import KEYS
 from .errors import ModelError
 from .mesh_frames import inertia_of
@@ -71,7 +72,7 @@ DERIVED = set(
     "body_rootid body_weldid body_jntadr body_jntnum body_dofadr body_dofnum body_invweight0 body_subtreemass "
     "jnt_qposadr jnt_dofadr dof_bodyid dof_jntid dof_parentid dof_invweight0 geom_rbound mesh_hulladr mesh_hullnum "
     "mesh_extrema hull_vert hull_edgeend hull_faceend hull_edge hull_face face_normal face_vertend face_vert "
-    "tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr".split()
+    "hfield_adr tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr".split()
 )
 # What is written; a new array of a Model belongs into one of the two (tests/model/test_to_mjcf.py).
 WRITTEN = set(
@@ -80,6 +81,7 @@ WRITTEN = set(
 ) | {f"pair_{name}" for name in _PAIR.values()} | set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
     "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size site_bodyid site_type site_size "
+    "hfield_size hfield_nrow hfield_ncol hfield_data "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_history sensor_type sensor_objtype sensor_objid "
@@ -111,6 +113,7 @@ class _Writer:
         made = [f() for f in sections]  # they decide which elements need a name
         self.option(option)
         self.meshes(asset)
+        self.hfields(asset)
         self.bodies(world)
         self.root.extend(section for section in made if len(section))
         if not len(asset):
@@ -145,6 +148,23 @@ class _Writer:
             ET.SubElement(out, "mesh", {
                 "name": self.names["mesh"][k], "inertia": inertia, "face": " ".join(map(str, face.ravel().tolist())),
                 "vertex": " ".join(str(x).removesuffix(".0") for x in vert.ravel().astype(np.float32)),
+            })  # fmt: skip
+
+    def hfields(self, out):
+        for k in range(self.m.nhfield):
+            data, size = elevations(self.m, k), self.m.hfield_size[k].copy()
+            if data.min() > 0:
+                raise ModelError(
+                    f"{self.m.label('hfield', k)}: its least elevation is {data.min()}; allowed in MJCF: 0, which the "
+                    "compiler makes of it"
+                )
+            if data.max() > 0:  # likewise 1 of the greatest
+                size[2] *= data.max()
+                data = normalized(data)
+            ET.SubElement(out, "hfield", {
+                "name": self.names["hfield"][k], "nrow": str(len(data)), "ncol": str(data.shape[1]),
+                "size": _text(size), "elevation": " ".join(str(x).removesuffix(".0") for x in
+                                                           data[::-1].ravel().astype(np.float32)),
             })  # fmt: skip
 
     # -------------------------------------------------------------------------------------------- the tree
@@ -201,12 +221,13 @@ class _Writer:
 
     def geom(self, g, out):
         m, kind = self.m, int(self.m.geom_type[g])
-        if kind not in COUNT and kind != c.MESH:
+        data = m.geom_dataid[g]
+        if kind not in (*COUNT, c.MESH) and not (kind == c.HFIELD and data >= 0):
             out.append(ET.Comment(f" {m.label('geom', g)}: a {c.GEOM_NAMES[kind]}, which is only drawn, is left out "))
             return
         shape = {"type": c.GEOM_NAMES[kind]}
-        if kind == c.MESH:
-            shape["mesh"] = self.names["mesh"][m.geom_dataid[g]]
+        if kind in (c.MESH, c.HFIELD):
+            shape[c.GEOM_NAMES[kind]] = self.names[c.GEOM_NAMES[kind]][data]
         else:
             shape["size"] = _text(m.geom_size[g][: COUNT[kind]])
         ET.SubElement(out, "geom", self.named("geom", g) | shape | _row(m, "geom", _GEOM, g))

@@ -96,7 +96,7 @@ def test_equal_to_mujocos_contacts(seed):
 
 def scene(geoms, contact=""):
     return (
-        f"<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset>"
+        f"<mujoco><asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset>"
         f"<worldbody><geom name='floor' type='plane' size='1 1 1'/>"
         f"<body name='a'><freejoint/><geom name='a' {geoms[0]}/></body>"
         f"<body name='b'><freejoint/><geom name='b' {geoms[1]}/></body>"
@@ -107,8 +107,8 @@ def scene(geoms, contact=""):
 @pytest.mark.parametrize(
     "geoms, message",
     [
-        (("type='hfield' hfield='h' mass='1'", SHAPES["box"]), "'a' with geom 'b': hfield-box; allowed are plane-s"),
-        ((SHAPES["sphere"], "type='hfield' hfield='h' mass='1'"), "geom 'b' with geom 'a': hfield-sphere"),
+        (("type='sdf' mesh='m'", SHAPES["box"]), "'b' with geom 'a': box-sdf; allowed are plane-s"),
+        ((SHAPES["sphere"], "type='sdf' mesh='m'"), "geom 'a' with geom 'b': sphere-sdf"),
     ],
 )
 def test_refuses_pairs_by_name(geoms, message):

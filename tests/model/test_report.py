@@ -14,8 +14,8 @@ BALLS = "".join(
     f'<geom name="g{i}" size=".1" adhesion="{i + 1}"/></body>' for i in range(6)
 )  # fmt: skip
 SCENE = (
-    "<mujoco><asset><hfield name='h' nrow='2' ncol='2' size='1 1 1 1'/></asset><worldbody>"
-    "<geom name='floor' type='plane' size='1 1 1'/><geom name='hill' type='hfield' hfield='h'/>"
+    "<mujoco><asset><mesh name='m' vertex='0 0 0 1 0 0 0 1 0 0 0 1'/></asset><worldbody>"
+    "<geom name='floor' type='plane' size='1 1 1'/><geom name='hill' type='sdf' mesh='m'/>"
     f"{BALLS}</worldbody></mujoco>"
 )
 
@@ -42,9 +42,9 @@ def test_a_line_for_each_kind_of_pair():
     with pytest.raises(UnsupportedError) as error:
         load(SCENE)
     refused = {line.kind: line.count_of for line in error.value.refused}
-    assert refused["contact: hfield-sphere"] == 6
+    assert refused["contact: sphere-sdf"] == 6
     assert refused["geom: adhesion"] == 6 and len(refused) == 2
-    assert "6 times contact of geom 'hill' with geom 'g0', geom 'hill' with geom 'g1', " in str(error.value)
+    assert "6 times contact of geom 'g0' with geom 'hill', geom 'g1' with geom 'hill', " in str(error.value)
     assert all("allowed" in line for line in error.value.refused)
     back = pickle.loads(pickle.dumps(error.value))
     assert back.refused == error.value.refused and back.refused[0].count_of == 6

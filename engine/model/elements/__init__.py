@@ -8,6 +8,7 @@ from .body import Body
 from .equality import Equality
 from .foreign import Flex, Plugin
 from .geom import Geom
+from .hfield import HField
 from .joint import Joint
 from .key import Key
 from .mesh import Mesh
@@ -19,13 +20,13 @@ from .tendon import Tendon
 
 OPTION, KEY = OptionKind(), Key()
 KINDS = (
-    OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), Site(), Tendon(), Equality(), Actuator(), Sensor(),
-    PairKind(), KEY,
+    OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), HField(), Site(), Tendon(), Equality(), Actuator(),
+    Sensor(), PairKind(), KEY,
 )  # fmt: skip
 
 
 class Methods(
-    Body.Methods, Joint.Methods, Tendon.Methods, Geom.Methods, Site.Methods, Equality.Methods, Actuator.Methods,
-    Sensor.Methods, PairKind.Methods, Key.Methods,
+    Body.Methods, Joint.Methods, Tendon.Methods, Geom.Methods, HField.Methods, Site.Methods, Equality.Methods,
+    Actuator.Methods, Sensor.Methods, PairKind.Methods, Key.Methods,
 ):  # fmt: skip
     """The methods of a builder that add an element; they return its name."""

@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 
 from .. import constants as c
-from ..attributes import CONTACT, POSE, RGBA, choice, number, read_attributes, vector, whole
+from ..attributes import CONTACT, POSE, RGBA, choice, name_of, number, read_attributes, vector, whole
 from ..bounds import geom_boxes
 from ..checks import below, check, first, one_of, unit_quaternions
 from ..errors import ModelError
 from ..pairs import CONDIMS
-from ..shapes import COUNT, place
+from ..shapes import COUNT, place, quat_of
+from .hfield import geom_size_of
 from .kind import Kind, integer, real
 
-SHAPES = {c.GEOM_NAMES[k]: k for k in COUNT}  # that a builder knows
+SHAPES = {c.GEOM_NAMES[k]: k for k in COUNT}  # that a builder knows, but for height fields
 _DEFAULT_RGBA = (0.5, 0.5, 0.5, 1.0)
 
 
@@ -24,7 +25,7 @@ class Geom(Kind):
         "ngeom": {
             "geom_type": integer("PLANE, SPHERE, CAPSULE, ..., MESH"),
             "geom_bodyid": integer("the body that it is part of"),
-            "geom_dataid": integer("its mesh, or -1"),
+            "geom_dataid": integer("its mesh or height field, or -1"),
             "geom_pos": real("m", "place in the body", 3),
             "geom_quat": real("1", "orientation in the body", 4),
             "geom_size": real("m", "radius, half lengths", 3),
@@ -48,7 +49,8 @@ class Geom(Kind):
     attributes = {
         **POSE,
         **CONTACT,
-        "type": choice("sphere", SHAPES),
+        "type": choice("sphere", SHAPES | {"hfield": c.HFIELD}),
+        "hfield": name_of("a height field"),
         "size": vector(None, 3, partial=True),
         "fromto": vector(None, 6),
         "mass": number(None, 0),
@@ -66,24 +68,35 @@ class Geom(Kind):
 
     class Methods:
         def geom(self, body: str, name: str | None = None, **attributes: Any) -> str:
-            """A shape: mass (or density) and contact. Types: plane, sphere, capsule, ellipsoid, cylinder, box."""
+            """A shape: mass (or density) and contact. Types: plane, sphere, capsule, ellipsoid, cylinder, box, hfield;
+            hfield: the height field, which has the size."""
             who = f"geom {name or ''!r} of body {body!r}"
             target = self._find("body", body, who)
             a = read_attributes(Geom.attributes, who, attributes, self._defaults["geom"])
-            a.pos, a.quat, a.size = place(who, a, attributes)
-            if a.type == c.PLANE and a.mass:
-                raise ModelError(f"{who}: mass = {a.mass}; allowed: none for a plane")
+            if a.type == c.HFIELD:
+                a.hfield = self._find("hfield", a.hfield, who)
+                if a.size is not None or a.fromto is not None:
+                    raise ModelError(f"{who}: size or fromto; allowed: none, its height field has the size")
+                a.quat, a.size = quat_of(who, a), geom_size_of(a.hfield.size)
+            elif a.hfield is not None:
+                raise ModelError(f"{who}: hfield = {a.hfield!r}; allowed: with type hfield")
+            else:
+                a.pos, a.quat, a.size = place(who, a, attributes)
+            if a.type in (c.PLANE, c.HFIELD) and a.mass:
+                raise ModelError(f"{who}: mass = {a.mass}; allowed: none for a {c.GEOM_NAMES[a.type]}")
             return self._add("geom", name, a, target)
 
     def assembled(self, order, m):
         owners = order.owners(self.plural)
-        return super().assembled(order, m) | {"geom_bodyid": owners, "geom_dataid": [-1] * len(owners)}
+        geoms = order.elements[self.name]
+        data = [-1 if geom.hfield is None else order.of(geom.hfield) for geom in geoms]
+        return super().assembled(order, m) | {"geom_bodyid": owners, "geom_dataid": data}
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
         drawn_by_material = (arrays["geom_rgba"] == _DEFAULT_RGBA).all(axis=1) & (mj.geom_matid >= 0)
         arrays["geom_rgba"][drawn_by_material] = mj.mat_rgba[mj.geom_matid[drawn_by_material]]
-        arrays["geom_dataid"][mj.geom_type != c.MESH] = -1  # only meshes are kept for drawing
+        arrays["geom_dataid"][~np.isin(mj.geom_type, (c.MESH, c.HFIELD))] = -1  # of others nothing is kept
         return arrays
 
     def refused(self, mujoco, mj):
@@ -99,10 +112,12 @@ class Geom(Kind):
         one_of(m, "geom_type", c.GEOM_NAMES)
         below(m, "geom_bodyid", "nbody", "body")
         check(m, "geom_condim", ~np.isin(m.geom_condim, CONDIMS), ", ".join(map(str, CONDIMS)))
-        nmesh = len(m.mesh_vert)
-        least = np.where(m.geom_type == c.MESH, 0, -1)
-        bad = (m.geom_dataid < least) | (m.geom_dataid >= nmesh)
-        check(m, "geom_dataid", bad, lambda g: f"{least[g]} to {nmesh - 1}, a mesh" + ", or -1" * int(-least[g]))
+        field = m.geom_type == c.HFIELD
+        count = np.where(field, m.nhfield, len(m.mesh_vert))
+        least = np.where(m.geom_type == c.MESH, 0, -1)  # a height field may be none, and then is not there
+        words = np.where(field, "height field", "mesh")
+        bad = (m.geom_dataid < least) | (m.geom_dataid >= count)
+        check(m, "geom_dataid", bad, lambda g: f"{least[g]} to {count[g] - 1}, a {words[g]}" + ", or -1" * -least[g])
 
     def check(self, m):
         unit_quaternions(m, "geom_quat")
@@ -122,6 +137,9 @@ class Geom(Kind):
     def set_const(self, m):
         kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
         m.geom_rbound[:] = [bounding_radius(kind, size, old) for kind, size, old in kinds]
+        for g in np.flatnonzero((m.geom_type == c.HFIELD) & (m.geom_dataid >= 0)):
+            x, y, height, depth = m.hfield_size[m.geom_dataid[g]]
+            m.geom_rbound[g] = np.sqrt(x * x + y * y + max(height, depth) ** 2)
 
     def device(self, m):
         collides = np.isin(np.arange(m.ngeom), np.concatenate([m.pair_geom1, m.pair_geom2]))
@@ -129,8 +147,9 @@ class Geom(Kind):
         mixed = (m.geom_condim, m.geom_priority, m.geom_solmix, m.geom_solref, m.geom_solimp)
         told = np.column_stack(mixed)
         alike = np.unique(told, axis=0, return_inverse=True)[1].reshape(m.ngeom)  # contacts of these mix nothing
+        seen = (m.geom_rgba[:, 3] > 0) & ((m.geom_type != c.HFIELD) | (m.geom_dataid >= 0))
         return {
-            "geom_collides": collides, "geom_seen": m.geom_rgba[:, 3] > 0, "geom_center": centre, "geom_half": half,
+            "geom_collides": collides, "geom_seen": seen, "geom_center": centre, "geom_half": half,
             "geom_alike": alike, "surface_lin": m.geom_surfacevel[:, :3], "surface_ang": m.geom_surfacevel[:, 3:],
         }  # fmt: skip
 
@@ -139,7 +158,7 @@ def bounding_radius(kind, size, old):
     """Radius of the ball about a geom's centre that holds it; 0 for a plane, which nothing holds."""
     x, y, z = size
     if kind in (c.MESH, c.HFIELD, c.SDF):
-        return old  # depends on vertices, which are only drawn
+        return old  # depends on more than its size
     return {
         c.PLANE: 0.0, c.SPHERE: x, c.CAPSULE: x + y, c.CYLINDER: np.hypot(x, y),
         c.ELLIPSOID: max(x, y, z), c.BOX: np.sqrt(x * x + y * y + z * z),

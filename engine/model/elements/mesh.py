@@ -47,8 +47,8 @@ class Mesh(Kind):
                 yield f"geom {m.geom_names[geom] or geom}: may touch, but its mesh has no convex hull"
 
     def changed(self, mujoco, mj):
-        if mj.nskin or mj.nhfield:
-            yield f"{mj.nskin} skins and {mj.nhfield} height fields are not drawn"
+        if mj.nskin:
+            yield f"{mj.nskin} skins are not drawn"
 
     def check_indices(self, m):
         for array, count in (("hull_edge", m.nhullvert), ("hull_face", m.nface), ("face_vert", m.nhullvert)):

@@ -153,9 +153,10 @@ class Sensor(Kind):
                 yield f"{who}: history of {mj.sensor_history[s, 0]} samples; allowed: none"
 
     def lacking(self, m):
-        unseen = np.isin(m.geom_type, list(COUNT), invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
+        known = (*COUNT, c.HFIELD)
+        unseen = np.isin(m.geom_type, known, invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
         if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
-            words = ", ".join(c.GEOM_NAMES[kind] for kind in COUNT)
+            words = ", ".join(c.GEOM_NAMES[kind] for kind in known)
             yield f"rangefinders beside {unseen.sum()} visible geoms of other shapes than {words}; allowed: these"
         sensing = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "contact"]
         if sensing and (contact_parameters(m)["gap"] > 0).any():

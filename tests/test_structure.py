@@ -328,8 +328,10 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.convex
+    import engine.contact.corners
     import engine.contact.epa
     import engine.contact.gjk
+    import engine.contact.hfield
     import engine.contact.mesh
     import engine.contact.multicontact
     import engine.contact.refine
@@ -350,6 +352,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
     modules += vars(engine.contact.convex), vars(engine.contact.epa), vars(engine.contact.refine)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
+    modules += vars(engine.contact.hfield), vars(engine.contact.corners)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 

@@ -21,7 +21,19 @@ from engine.compiler.backend import settings
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
-from engine.model.constants import BALL, BOX, CYLINDER, ELLIPSOID, FREE, IMPLICIT, IMPLICITFAST, MESH, PLANE, RK4
+from engine.model.constants import (
+    BALL,
+    BOX,
+    CYLINDER,
+    ELLIPSOID,
+    FREE,
+    HFIELD,
+    IMPLICIT,
+    IMPLICITFAST,
+    MESH,
+    PLANE,
+    RK4,
+)
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples
 from engine.model.elements.equality import ties
@@ -66,6 +78,7 @@ FEATURES = {
     "mesh": "planes against meshes",
     "hull": "meshes against all but planes",
     "convex": "shapes between which a search finds the contact",
+    "hfield": "height fields, of whose prisms each is such a shape",
     "clipped": "those of them that may touch in several points",
     "body_leaf": "gradients by frames of bodies, where a simulator is asked for them",
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
@@ -93,6 +106,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
+    "field_range": "rangefinders beside height fields",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
@@ -115,7 +129,8 @@ def features_of(model):
     contact = model.npair > 0
     convex = searched(model)
     equality = len(ties(model)) > 0
-    return features_of_sensors(model) | _named(
+    sensed = features_of_sensors(model)
+    return sensed | _named(
         rk4=model.opt.integrator == RK4,
         implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
         implicit=model.opt.integrator == IMPLICIT,
@@ -147,6 +162,8 @@ def features_of(model):
         mesh=(planes & (types[1] == MESH)).any(),
         hull=(~planes & (types[1] == MESH)).any(),
         convex=convex.any(),
+        hfield=(types[0] == HFIELD).any(),
+        field_range="range_sensor" in sensed and (model.geom_type == HFIELD).any(),
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,

@@ -11,6 +11,7 @@ from engine.contact.convex import convex_contacts, convex_contacts_vjp
 from engine.contact.cylinder import ball_cylinder, plane_rim
 from engine.contact.ellipsoid import plane_point
 from engine.contact.frame import contact_frame_vjp
+from engine.contact.hfield import field_contacts
 from engine.contact.mesh import mesh_contacts
 from engine.contact.mixing import set_margins
 from engine.contact.plane import plane_count, plane_offset
@@ -21,7 +22,7 @@ from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, edg
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE
 
 
 @ti.func
@@ -74,7 +75,12 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 near = n.dot(x2 - x1) <= reach
         if near:
             set_margins(m, d, w, p)
-            if type1 != PLANE and (
+            if type1 == HFIELD:
+                if ti.static(has.hfield):
+                    d.ncon[w] = ncon
+                    field_contacts(m, d, w, p)
+                    ncon = d.ncon[w]
+            elif type1 != PLANE and (
                 type2 == MESH or type1 == ELLIPSOID or type2 == ELLIPSOID or type1 == CYLINDER
                 or (type1 == CAPSULE and type2 == CYLINDER)
             ):  # fmt: skip

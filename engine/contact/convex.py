@@ -3,12 +3,14 @@ each other (multicontact.py)."""
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
+from engine.contact.corners import netted_vjp
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.multicontact import multicontact, multicontact_vjp, ruled_vjp
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.search import core, features_vjp, look
-from engine.contact.witness import GENERAL, RULED, TILTED
+from engine.contact.witness import GENERAL, NETTED, RULED, TILTED
 from engine.math.types import vec3
 
 
@@ -35,7 +37,14 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @ti.func
 def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
     """From the adjoints of a contact, ccd_distbar, ccd_pbar, ..., to the poses of its bodies."""
-    if d.con_kind1[c] >= RULED:
+    netted = 0
+    if ti.static(has.hfield):
+        if d.con_kind1[c] >= NETTED:
+            netted = 1
+            netted_vjp(m, d, g, w, c)
+    if netted:
+        pass
+    elif d.con_kind1[c] >= RULED:
         ruled_vjp(m, d, g, w, c)
     elif d.con_kind1[c] >= TILTED:
         multicontact_vjp(m, d, g, w, c)

@@ -7,7 +7,9 @@
                 ccd_open, the faces that may still be nearest, or LATER: it is not among them, or GONE
     the rim     of the faces that a new vertex sees: ccd_rim, a face that stays, and ccd_rimedge, its edge
 
-The simplex that gjk.py ends with begins it. The order of faces and decisions and the tolerances are MuJoCo's.
+Of shapes with corners a vertex that is there already ends the search; where ccd_discrete is 2, the first shape's count
+as one there (corners.py). The simplex that gjk.py ends with begins it. The order of faces and decisions and the
+tolerances are MuJoCo's.
 """
 
 import taichi as ti
@@ -339,7 +341,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             break
         if d.ccd_discrete[w]:
             for i in range(nvert):
-                if d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
+                if d.ccd_discrete[w] > 1 or d.ccd_index1[at + i] == d.ccd_index1[at + nvert]:
                     if d.ccd_index2[at + i] == d.ccd_index2[at + nvert]:
                         running = False
             if not running:

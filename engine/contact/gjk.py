@@ -11,17 +11,20 @@ of decisions, where the search begins and when it ends are MuJoCo's, so that a t
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
+from engine.contact.prism import prism_support
 from engine.contact.support import support
 from engine.math.index import bounded
 from engine.math.quat import rotate
-from engine.math.types import HUGE, MINVAL, real, vec3, vec4
-from engine.model.constants import CAPSULE, SPHERE
+from engine.math.types import EPS, HUGE, MINVAL, real, vec3, vec4
+from engine.model.constants import CAPSULE, HFIELD, SPHERE
 
 TRIED = 4  # slot of a vertex that only is looked at
 FEATURE = 4  # first slot of the vertices that make each shape's feature (feature.py)
 POLYTOPE = 8  # first slot of the polytope's vertices (epa.py)
 APART, UNCLEAR, OVER = -1, 0, 1  # ccd_inside
+TIE = 64 * EPS  # relative to the shapes (support.py)
 
 
 @ti.func
@@ -74,7 +77,14 @@ def ccd_support(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, slot: 
             dir = -dir
             near = d.ccd_near2[w]
             more = d.ccd_inflate2[w]
-        point, vertex = support(m, g, x, q, size, dir, near)
+        tie = real(0.0)
+        if ti.static(has.hfield):
+            if d.ccd_discrete[w] > 1:
+                tie = TIE
+        point, vertex = support(m, g, x, q, size, dir, near, tie)
+        if ti.static(has.hfield):
+            if m.geom_type[g] == HFIELD:
+                point, vertex = prism_support(m, d, w, dir, tie)
         if m.geom_type[g] == SPHERE:
             vertex = 0
         if m.geom_type[g] == CAPSULE:
@@ -330,6 +340,10 @@ def overlap(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     for i in range(4):
         copy_vertex(d, at + i, first + i)
     d.ccd_inside[w] = UNCLEAR
+    # whose normals point outwards; else the other way round
+    v = d.ccd_vert[at]
+    if (d.ccd_vert[at + 2] - v).cross(d.ccd_vert[at + 1] - v).dot(d.ccd_vert[at + 3] - v) > 0:
+        swap_vertices(d, at, at + 1)
     k = d.ccd_count[w]
     while k < m.ccd_iterations:
         best = real(HUGE)

@@ -68,7 +68,7 @@ def mesh_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     n = rotate(q1, vec3(0.0, 0.0, 1.0))
     down = rotate_back(q2, -n)
-    low = farthest(m, m.geom_dataid[m.pair_geom2[p]], -1, down)
+    low = farthest(m, m.geom_dataid[m.pair_geom2[p]], -1, down, 0.0)
     face = -1
     most = real(-2.0)
     begin = 0

@@ -19,18 +19,21 @@ the forces are pos_bar - lambda at c1 and lambda at c2, the torques (H1 (pos_bar
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.bounds import boxes_apart
 from engine.contact.epa import epa, polytope
 from engine.contact.feature import bending
 from engine.contact.frame import tangent_hint
 from engine.contact.gjk import gjk
+from engine.contact.prism import CORNERS
 from engine.contact.record import add_pose_bar, pair_poses
 from engine.contact.refine import refine
 from engine.contact.size_vjp import tell_pair
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
+from engine.math.index import bounded
 from engine.math.types import EPS, MINVAL, real, vec3
-from engine.model.constants import CAPSULE, CYLINDER, ELLIPSOID, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
 
@@ -56,12 +59,17 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     s1, r1 = core(type1, m.geom_size[m.pair_geom1[p]])
     s2, r2 = core(type2, m.geom_size[m.pair_geom2[p]])
     reach = r1 + r2 + ti.max(d.found_within[w], 0.0)
+    unnamed = 0
+    if ti.static(has.hfield):
+        if type1 == HFIELD:
+            s1 = d.prism[bounded(w * m.nprism + CORNERS)]
+            unnamed = ti.cast(reach == 0 and (type2 == BOX or type2 == MESH), ti.i32)
     round1 = type1 == ELLIPSOID or type1 == CYLINDER
     round2 = type2 == ELLIPSOID or type2 == CYLINDER
     corners = ti.cast(not round1 and not round2, ti.i32)
     d.ccd_size1[w] = s1
     d.ccd_size2[w] = s2
-    d.ccd_discrete[w] = corners
+    d.ccd_discrete[w] = corners + unnamed
     d.ccd_inflate1[w] = 0.0
     d.ccd_inflate2[w] = 0.0
     d.ccd_cutoff[w] = reach
@@ -109,7 +117,7 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     # they touch, by less than what a polytope can tell; refine.py can
     inflated = d.ccd_inflate1[w] + d.ccd_inflate2[w]
     touching = not d.ccd_found[w] and not d.ccd_separated[w] and d.ccd_nsimplex[w] < 4
-    if touching and d.ccd_dist[w] <= m.ccd_tolerance:
+    if touching and not unnamed and d.ccd_dist[w] <= m.ccd_tolerance:
         d.ccd_found[w] = 1
         d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
         d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
@@ -117,7 +125,8 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if d.ccd_found[w]:
         d.ccd_inflate1[w] = 0.0
         d.ccd_inflate2[w] = 0.0
-        refine(m, d, w, p)
+        if not unnamed:
+            refine(m, d, w, p)
         if touching and not (d.ccd_fits[w] > 0 and ti.abs(d.ccd_dist[w] - inflated) < 2 * m.ccd_tolerance):
             d.ccd_found[w] = 0
         d.ccd_dist[w] = d.ccd_dist[w] - r1 - r2

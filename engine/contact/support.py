@@ -14,8 +14,9 @@ from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH
 
 
 @ti.func
-def farthest(m: ti.template(), mesh: ti.i32, near: ti.i32, v: vec3):
-    """The hull's vertex that lies farthest along v, in the frame of the mesh. near: a vertex to begin with, or -1."""
+def farthest(m: ti.template(), mesh: ti.i32, near: ti.i32, v: vec3, tie: real):
+    """The hull's vertex that lies farthest along v, in the frame of the mesh. near: a vertex to begin with, or -1. tie:
+    by how much more is still equally far."""
     best = near
     count = m.mesh_tried[mesh]
     if count > 0:
@@ -25,7 +26,7 @@ def farthest(m: ti.template(), mesh: ti.i32, near: ti.i32, v: vec3):
         most = v.dot(m.hull_vert[best])
         for i in range(first, first + count):
             x = v.dot(m.hull_vert[i])
-            if x > most:
+            if x > most + tie:
                 most = x
                 best = i
     else:
@@ -54,19 +55,20 @@ def farthest(m: ti.template(), mesh: ti.i32, near: ti.i32, v: vec3):
                 begin = m.hull_edgeend[before - 1]
             for e in range(begin, m.hull_edgeend[before]):
                 x = v.dot(m.hull_vert[m.hull_edge[e]])
-                if x > most:
+                if x > most + tie:
                     most = x
                     best = m.hull_edge[e]
     return best
 
 
 @ti.func
-def support(m: ti.template(), g: ti.i32, x: vec3, q: vec4, size: vec3, dir: vec3, near: ti.i32):
+def support(m: ti.template(), g: ti.i32, x: vec3, q: vec4, size: vec3, dir: vec3, near: ti.i32, tie: real):
     """(point, vertex): the point of geom g, at x and turned by q, that lies farthest along dir, in the world.
 
     dir is a unit vector. size is that of the geom, or less: without its radius a sphere is a point, a capsule a line.
     vertex: of a mesh its number in hull_vert; of a box three bits, set where the corner is on the positive side; else
-    -1. near: the vertex that the last search in this geom found, or -1.
+    -1. near: the vertex that the last search in this geom found, or -1. tie: of corners that are equally far but for so
+    much, a share of the geom's size, the first is taken; 0 but where it must not be rounding that decides (corners.py).
     """
     v = rotate_back(q, dir)
     o = size[0] * v
@@ -86,11 +88,11 @@ def support(m: ti.template(), g: ti.i32, x: vec3, q: vec4, size: vec3, dir: vec3
     elif kind == BOX:
         vertex = 0
         for k in ti.static(range(3)):
-            o[k] = size[k] if v[k] >= 0 else -size[k]
-            if v[k] >= 0:
+            o[k] = size[k] if v[k] >= -tie else -size[k]
+            if v[k] >= -tie:
                 vertex = vertex + ti.static(1 << k)
     elif kind == MESH:
         if ti.static(has.hull):
-            vertex = farthest(m, m.geom_dataid[g], near, v)
+            vertex = farthest(m, m.geom_dataid[g], near, v, tie * m.geom_reach[g])
             o = m.hull_vert[vertex]
     return x + rotate(q, o), vertex

@@ -38,6 +38,7 @@ POINT, LINE, FACE, CURVE, SURFACE, EDGE, END, CROSS, CORNER = range(9)
 GENERAL = 16  # added to the kinds of features that convex.py differentiates
 # those of multicontact.py: a face's corners against a face; a line of a cylinder's side against one
 TILTED, RULED = 32, 48
+NETTED = 64  # that of corners.py: corners of both shapes
 
 
 @ti.func

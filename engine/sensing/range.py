@@ -7,14 +7,16 @@ of the site's frame, n . (u - u') = (n . v) dx: two opposite forces at P are the
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.contact.size_vjp import tell_geom
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import CAPSULE, PLANE, SPHERE
+from engine.model.constants import CAPSULE, HFIELD, PLANE, SPHERE
 from engine.model.sensors import LEVEL
 from engine.sensing.frames import add_point, sensor_frame
+from engine.sensing.hfield import field_hit
 from engine.sensing.ray import normal_at, ray_interval
 from engine.sensing.values import cotangent, write_sensor
 
@@ -49,8 +51,12 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
             kind = m.geom_type[g]
             size = m.geom_size[g]
             t = real(-1.0)
+            normal = vec3(0.0, 0.0, 0.0)
             if kind == PLANE:
                 t = plane_distance(size, p, u)
+            elif kind == HFIELD:
+                if ti.static(has.field_range):
+                    t, normal = field_hit(m, m.geom_dataid[g], p, u)
             else:
                 t0, t1 = ray_interval(kind, size, p, u)
                 if t0 <= t1 and t1 >= 0:
@@ -58,7 +64,9 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
             if t >= 0 and (geom < 0 or t < x):
                 x = t
                 geom = g
-                n = rotate(turn, normal_at(kind, size, p + t * u))
+                if kind != HFIELD:
+                    normal = normal_at(kind, size, p + t * u)
+                n = rotate(turn, normal)
     return x, geom, n, o, v
 
 

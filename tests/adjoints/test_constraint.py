@@ -11,7 +11,7 @@ from engine.schema import LEAF_NAMES
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.physics.test_multicontact import leaning_states
-from tests.quick import contacts_of_pairs
+from tests.quick import contacts_of_pairs, some
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_friction", "body_mass", "gravity")
@@ -422,3 +422,20 @@ def test_frictionless_dofs(probes):
     case.direction = lambda name: np.abs(case.rng.normal(size=2))
     case.compare(forward, {"dof_frictionloss": bar}, side=1)
     assert np.abs(bar).min() > 0.1
+
+
+@pytest.mark.parametrize("attributes", ("", 'margin=".02"'), ids=("", "margin"))
+@pytest.mark.parametrize("kinds", some(zoo.FIELDS), ids="-".join)
+def test_height_fields(probes, kinds, attributes):
+    """Contacts with prisms, also of a field that moves; those of boxes and meshes as the search leaves them."""
+    mj, probe = probes(zoo.touching(*kinds, attributes))
+    data, compared, netted = mujoco.MjData(mj), 0, 0
+    for seed in range(4):
+        state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
+        if steady(probe, state):
+            ncon, _ = constraint(probe, state, names=NAMES + LEAVES if seed < 2 else NAMES)
+            assert ncon
+            compared += 1
+            netted += int((probe.column("con_kind1")[:ncon] >= witness.NETTED).any())
+    assert compared >= 3
+    assert (netted > 0) == (kinds[1] in ("box", "mesh") and not attributes)

@@ -26,7 +26,7 @@ def both(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32):
     """acc_ang of body 0, a direction -> acc_lin, geom g1's point; ncon: the vertex, begun at nblock; nrow: whether g1
     and g2 are farther apart than time."""
     d.acc_lin[0], d.ncon[w] = support(
-        m, g1, d.geom_xpos[g1], d.geom_xquat[g1], m.geom_size[g1], d.acc_ang[0], d.nblock[w]
+        m, g1, d.geom_xpos[g1], d.geom_xquat[g1], m.geom_size[g1], d.acc_ang[0], d.nblock[w], 0.0
     )
     d.nrow[w] = boxes_apart(
         m, g1, d.geom_xpos[g1], d.geom_xquat[g1], g2, d.geom_xpos[g2], d.geom_xquat[g2], d.time[w]

@@ -10,10 +10,13 @@ SHAPES = {
     "cylinder": 'type="cylinder" size=".15 .12"',
     "box": 'type="box" size=".2 .15 .12"',
     "mesh": 'type="mesh" mesh="rock"',
+    "hfield": 'type="hfield" hfield="hills"',
 }
 # a hull with a face of seven corners and one of four
 ROCK = """<asset><mesh name="rock" vertex=".2 0 -.1 .12 .14 -.1 -.03 .17 -.1 -.15 .1 -.1 -.18 -.02 -.1 -.1 -.15 -.1
 .1 -.13 -.1 .1 .02 .12 .02 .1 .12 -.08 .03 .12 0 -.08 .12"/></asset>"""
+HILLS = """<asset><hfield name="hills" nrow="5" ncol="4" size=".4 .5 .12 .1" elevation="
+.3 .1 .4 .9 .2 .6 0 .3 .8 .5 .7 .2 .1 1 .3 .6 .4 .2 .9 .5"/></asset>"""
 PAIRS = (
     ("plane", "sphere"), ("plane", "capsule"), ("plane", "box"), ("sphere", "sphere"), ("sphere", "capsule"),
     ("capsule", "capsule"), ("sphere", "box"), ("capsule", "box"), ("plane", "cylinder"), ("sphere", "cylinder"),
@@ -27,6 +30,8 @@ CONVEX = (
 )  # fmt: skip
 # whose faces are clipped at each other (contact/multicontact.py)
 HULLS = (("box", "mesh"), ("mesh", "mesh"))
+# of a height field's prisms (contact/hfield.py)
+FIELDS = tuple(("hfield", kind) for kind in ("sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh"))
 CONES = ("pyramidal", "elliptic")
 # attributes of a geom for each number of dimensions of its contacts
 CONDIMS = {
@@ -43,7 +48,8 @@ def touching(kind1, kind2, contact="", option="", held=""):
     )  # fmt: skip
     second = f'<body name="two" pos="0 0 .3"><freejoint/>{geom2}<geom type="sphere" size=".03" pos="0 .1 .1" mass=".2" '
     second += 'contype="0" conaffinity="0"/></body>'
-    return model(first + second, default=ROCK if "mesh" in (kind1, kind2) else "", option=option)
+    assets = ROCK * ("mesh" in (kind1, kind2)) + HILLS * (kind1 == "hfield")
+    return model(first + second, default=assets, option=option)
 
 
 def one_tree(option="", contact=""):

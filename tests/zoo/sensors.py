@@ -102,7 +102,7 @@ def feeling(option="", contact=""):
 def ranging(option=""):
     """Rangefinders that look at each other's bodies, in all directions, at every shape, some from within."""
     quiet = 'contype="0" conaffinity="0"'
-    shapes = {k: v for k, v in SHAPES.items() if k != "mesh"}
+    shapes = {k: v for k, v in SHAPES.items() if k not in ("mesh", "hfield")}
     shapes |= {"cylinder": 'type="cylinder" size=".15 .1"', "ellipsoid": 'type="ellipsoid" size=".1 .15 .2"'}
     bodies, sensors = '<geom type="plane" size="3 3 .1" contype="0" conaffinity="0"/>', ""
     for k, (name, shape) in enumerate(shapes.items()):

@@ -14,11 +14,11 @@ def random_state(mujoco, mj, rng, kick=1.0, speed=1.0):
 
 
 def smooth_entries(m, name, value):
-    """Which entries of a parameter a difference may move to both sides: not the size of a mesh, nor the power of an
-    impedance that is at its bound."""
+    """Which entries of a parameter a difference may move to both sides: not the size of a mesh or a height
+    field, nor the power of an impedance that is at its bound."""
     moves = np.ones(value.shape, bool)
     if name == "geom_size":
-        moves[m.geom_type == 7] = False
+        moves[np.isin(m.geom_type, (1, 7))] = False
     if name.endswith("solimp"):
         moves[..., 4] = value[..., 4] > 1
     return moves

@@ -1,0 +1,139 @@
+"""Where a ray meets a height field, by MuJoCo's rule (engine_ray's): the nearest of the box below the elevation 0, of
+the triangles of the surface, and of the sides between both. From within it meets what it leaves by."""
+
+import taichi as ti
+
+from engine.compiler.features import serves
+from engine.math.types import EPS, HUGE, real, vec3
+
+SLACK = 1e3 * EPS  # of a share of a triangle: no ray goes through between two
+
+
+@ti.func
+def side_hit(half: vec3, p: vec3, v: vec3, i: ti.template(), side: ti.template()):
+    """Along the ray p + t v, t >= 0, to one side of a box about the origin; -1 where it misses it."""
+    t = real(-1.0)
+    if ti.abs(v[i]) > 1e-15:
+        s = (side * half[i] - p[i]) / v[i]
+        y = p + s * v
+        j = ti.static((i + 1) % 3)
+        k = ti.static((i + 2) % 3)
+        if s >= 0 and ti.abs(y[j]) <= half[j] and ti.abs(y[k]) <= half[k]:
+            t = s
+    return t
+
+
+@ti.func
+def corner(m: ti.template(), field: ti.i32, r: ti.i32, c: ti.i32):
+    """Point of the surface in row r and column c."""
+    ncol = m.hfield_ncol[field]
+    x = 2.0 * m.hfield_size[field, 0] / (ncol - 1) * c - m.hfield_size[field, 0]
+    y = 2.0 * m.hfield_size[field, 1] / (m.hfield_nrow[field] - 1) * r - m.hfield_size[field, 1]
+    return vec3(x, y, m.hfield_data[m.hfield_adr[field] + r * ncol + c] * m.hfield_size[field, 2])
+
+
+@ti.func
+def triangle_hit(a: vec3, b: vec3, c: vec3, p: vec3, v: vec3):
+    """Along the ray to a triangle, -1 where it misses it, and the triangle's normal, of any length."""
+    n = (b - a).cross(c - a)
+    t = real(-1.0)
+    if ti.abs(n.dot(v)) > 0:
+        s = n.dot(a - p) / n.dot(v)
+        y = p + s * v - a
+        share1 = n.dot(y.cross(c - a)) / n.dot(n)
+        share2 = n.dot((b - a).cross(y)) / n.dot(n)
+        if s >= 0 and ti.min(share1, share2, 1 - share1 - share2) >= -SLACK:
+            t = s
+    return t, n
+
+
+@ti.func
+def between(a: real, b: real, width: real, half: real, n: ti.i32):
+    """The first and the last of n - 1 cells of a width that an interval of coordinates reaches over, and one more at
+    either end."""
+    first = ti.cast(ti.floor((ti.min(a, b) + half) / width), ti.i32) - 1
+    last = ti.cast(ti.floor((ti.max(a, b) + half) / width), ti.i32) + 1
+    return ti.max(first, 0), ti.min(last, n - 2)
+
+
+@serves("field_range")
+@ti.func
+def field_hit(m: ti.template(), field: ti.i32, p: vec3, v: vec3):
+    """Along the ray p + t v, t >= 0, in the frame of a height field, to where it meets it, -1 where it does not, and a
+    normal, of any length, there."""
+    half = vec3(m.hfield_size[field, 0], m.hfield_size[field, 1], 0.5 * m.hfield_size[field, 3])
+    nrow = m.hfield_nrow[field]
+    ncol = m.hfield_ncol[field]
+    x = real(-1.0)
+    n = vec3(0.0, 0.0, 1.0)
+    low = p + vec3(0.0, 0.0, half[2])
+    for i in ti.static(range(3)):
+        for side in ti.static((-1, 1)):
+            t = side_hit(half, low, v, i, side)
+            if t >= 0 and (x < 0 or t < x):
+                x = t
+                n = vec3(0.0, 0.0, 0.0)
+                n[i] = 1.0
+    half[2] = 0.5 * m.hfield_size[field, 2]
+    above = p - vec3(0.0, 0.0, half[2])
+    first = real(HUGE)
+    last = real(-1.0)
+    for i in ti.static(range(3)):
+        for side in ti.static((-1, 1)):
+            t = side_hit(half, above, v, i, side)
+            if t >= 0:
+                first = ti.min(first, t)
+                last = ti.max(last, t)
+    if last >= 0:
+        if first == last:
+            first = 0.0
+        dx = 2.0 * half[0] / (ncol - 1)
+        dy = 2.0 * half[1] / (nrow - 1)
+        row, rowend = between(p[1] + first * v[1], p[1] + last * v[1], dy, half[1], nrow)
+        for r in range(row, rowend + 1):
+            # of the ray what is over this row
+            begin = first
+            end = last
+            if ti.abs(v[1]) > 1e-15:
+                t0 = (dy * r - half[1] - p[1]) / v[1]
+                t1 = (dy * (r + 1) - half[1] - p[1]) / v[1]
+                begin = ti.min(ti.max(begin, ti.min(t0, t1)), last)
+                end = ti.max(ti.min(end, ti.max(t0, t1)), first)
+            col, colend = between(p[0] + begin * v[0], p[0] + end * v[0], dx, half[0], ncol)
+            for c in range(col, colend + 1):
+                for k in range(2):
+                    t, u = triangle_hit(
+                        corner(m, field, r, c), corner(m, field, r + k, c + 1 - k), corner(m, field, r + 1, c + 1), p, v
+                    )
+                    if t >= 0 and (x < 0 or t < x):
+                        x = t
+                        n = u
+        for i in ti.static(range(2)):
+            for side in ti.static((-1, 1)):
+                t = side_hit(half, above, v, i, side)
+                if t >= 0 and (x < 0 or t < x):
+                    # the profile of that side
+                    j = ti.static(1 - i)
+                    count = nrow
+                    across = ncol
+                    if ti.static(i == 1):
+                        count = ncol
+                        across = nrow
+                    s = (p[j] + t * v[j] + half[j]) / (2.0 * half[j]) * (count - 1)
+                    k = ti.max(ti.min(ti.cast(ti.floor(s), ti.i32), count - 2), 0)
+                    edge = 0
+                    if ti.static(side > 0):
+                        edge = across - 1
+                    z0 = real(0.0)
+                    z1 = real(0.0)
+                    if ti.static(i == 0):
+                        z0 = corner(m, field, k, edge)[2]
+                        z1 = corner(m, field, k + 1, edge)[2]
+                    else:
+                        z0 = corner(m, field, edge, k)[2]
+                        z1 = corner(m, field, edge, k + 1)[2]
+                    if p[2] + t * v[2] < z0 * (k + 1 - s) + z1 * (s - k):
+                        x = t
+                        n = vec3(0.0, 0.0, 0.0)
+                        n[i] = 1.0
+    return x, n

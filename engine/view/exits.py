@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE, SPHERE
 from engine.model.rotation import quat_mul, quat_to_mat
 
 _SAMPLES = 65
@@ -20,6 +20,8 @@ def way_out(model, g, xpos, xquat, start, along):
     turn = quat_to_mat(quat_mul(xquat[b], model.geom_quat[g]))
     at = turn.T @ (start - xpos[b]) - quat_to_mat(model.geom_quat[g]).T @ model.geom_pos[g]
     ray = turn.T @ along / length
+    if kind == HFIELD:  # which may lie beyond its sides, but hides no head there
+        return 0.0
     if kind == MESH:  # of what is beyond, the farthest: a mesh may be hollow
         vert = model.mesh_vert[model.geom_dataid[g]]
         return float(max(((vert - at) @ ray).max(), 0.0))

@@ -8,7 +8,7 @@ to the number of directions.
 
 import numpy as np
 
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
 DIRECTIONS = 40  # vertices of an outline
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, DIRECTIONS, endpoint=False)
@@ -69,7 +69,7 @@ def _support(
         return core, size * _unit(size * d)
     if geom_type == BOX:
         return core, size * _sign(d)
-    if geom_type == MESH:
+    if geom_type in (MESH, HFIELD):
         return core, vertices[np.argmax(d @ vertices.T, axis=1)]
     raise ValueError(f"geom type {geom_type} has no outline")
 

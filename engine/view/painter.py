@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.model.constants import BOX, CYLINDER, GEOM_NAMES, HFIELD, MESH, PLANE, SDF
 from engine.view.camera import Camera
+from engine.view.hills import cell_polygons, cells_of
 from engine.view.outline import CIRCLE, box_faces, cap, outline
 
 LAYERS = 14  # nested polygons of a geom: its rim, then ever brighter towards the light
@@ -26,12 +27,15 @@ class Shapes:
     moving: np.ndarray  # of each drawn geom: is it part of the robot, not fixed to the world?
     torso: np.ndarray  # ids of the geoms of the first moving body, which the camera follows
     vertices: dict[int, np.ndarray]  # mesh vertices by geom id, in the frame of the geom
+    cells: dict[int, tuple]  # of height fields by geom id (hills.py)
     ground: int | None  # id of the plane
 
 
 def visible_geoms(model):
     """Ids of the geoms other than planes that MuJoCo's viewer would show; all, where that leaves nothing."""
     solid = (model.geom_type != PLANE) & (model.geom_rgba[:, 3] > 0)
+    for g in np.flatnonzero(model.geom_type == HFIELD):
+        solid[g] &= model.geom_dataid[g] >= 0  # else stored before there were any: it has no elevations
     shown = solid & (model.geom_group < FIRST_HIDDEN_GROUP)
     return np.flatnonzero(shown if shown.any() else solid)
 
@@ -40,10 +44,9 @@ def shapes_of(model) -> Shapes:
     """Read the geoms of a model, refusing those that have no picture."""
     geom_type, rgba = np.asarray(model.geom_type), np.asarray(model.geom_rgba, dtype=float)
     bodyid = np.asarray(model.geom_bodyid)
-    for g in np.flatnonzero((geom_type == HFIELD) | (geom_type == SDF)):
-        found = {HFIELD: "height field", SDF: "signed distance field"}[int(geom_type[g])]
-        allowed = ", ".join(name for kind, name in GEOM_NAMES.items() if kind not in (HFIELD, SDF))
-        raise ValueError(f"geom {g} is a {found}, which cannot be drawn; allowed: {allowed}")
+    for g in np.flatnonzero(geom_type == SDF):
+        allowed = ", ".join(name for kind, name in GEOM_NAMES.items() if kind != SDF)
+        raise ValueError(f"geom {g} is a signed distance field, which cannot be drawn; allowed: {allowed}")
     drawn = visible_geoms(model)
     if len(drawn) == 0:
         raise ValueError("the model has no visible geom other than planes: there is nothing to draw")
@@ -53,6 +56,7 @@ def shapes_of(model) -> Shapes:
     follow = moving & ~led if (moving & ~led).any() else moving
     first = bodyid[drawn][follow].min() if follow.any() else 0
     opacity = rgba[drawn, 3:]
+    cells = {int(g): cells_of(model, g) for g in drawn[geom_type[drawn] == HFIELD]}
     return Shapes(
         geoms=drawn,
         geom_type=geom_type[drawn],
@@ -60,7 +64,9 @@ def shapes_of(model) -> Shapes:
         rgb=rgba[drawn, :3] * opacity + (1.0 - opacity),  # nested layers hide what is behind: paler for transparent
         moving=moving if moving.any() else np.ones(len(drawn), dtype=bool),
         torso=drawn[bodyid[drawn] == first],
-        vertices={int(g): _mesh_vertices(model, g) for g in drawn[geom_type[drawn] == MESH]},
+        vertices={int(g): _mesh_vertices(model, g) for g in drawn[geom_type[drawn] == MESH]}
+        | {g: corners.reshape(-1, 3) for g, (corners, _) in cells.items()},
+        cells=cells,
         ground=int(planes[0]) if len(planes) else None,
     )
 
@@ -73,8 +79,21 @@ def paint(shapes: Shapes, xpos: np.ndarray, xmat: np.ndarray, camera: Camera, ed
     axes = camera.axes
     polygons, colours = [], []
     centres = xpos[shapes.geoms] @ axes.T
+    depths, parts = [centres[:, 2]], [(i, None) for i in range(len(shapes.geoms))]
+    hills = {}
+    for i, g in enumerate(shapes.geoms.tolist()):
+        if g in shapes.cells:  # whose cells are sorted among the geoms
+            hills[i] = cell_polygons(shapes.cells[g], xpos[g], xmat[g], axes, towards_light(axes))
+            depths.append(hills[i][2])
+            parts += [(i, k) for k in range(len(hills[i][2]))]
     # Rounded, so that geoms in one plane keep the order of the model whatever the last bits of their depths.
-    for i in np.argsort(-np.round(centres[:, 2], 4), kind="stable"):
+    for part in np.argsort(-np.round(np.concatenate(depths), 4), kind="stable"):
+        i, k = parts[part]
+        if k is not None:
+            polygons.append(hills[i][0][k : k + 1])
+            colours.append(_shade(shapes.rgb[i], hills[i][1][k : k + 1]))
+        if i in hills:
+            continue
         layers, shades = _geom_layers(shapes, i, xmat, axes)
         line = (layers[0] + edge * CIRCLE)[None]
         polygons.append(centres[i, :2] + np.concatenate([line, layers]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.model.constants import BOX, HFIELD, MESH, PLANE
+from engine.model.constants import BOX, MESH, PLANE, SDF
 from engine.view import Camera, save_animation, save_frame, save_strobe
 from engine.view.painter import paint, shapes_of
 from engine.view.panel import BACKGROUND, metres
@@ -203,8 +203,8 @@ def test_bad_poses_are_refused_by_name(tmp_path, robot):
 
 
 def test_models_without_a_picture_are_refused_by_name(robot):
-    robot.geom_type[1] = HFIELD
-    with pytest.raises(ValueError, match="geom 1 is a height field.*allowed: plane, sphere"):
+    robot.geom_type[1] = SDF
+    with pytest.raises(ValueError, match="geom 1 is a signed distance field.*allowed: plane, hfield, sphere"):
         shapes_of(robot)
     robot.geom_type[1] = MESH
     with pytest.raises(ValueError, match="geom 1 is a mesh, but the model has no mesh_vert"):

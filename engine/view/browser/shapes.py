@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, GEOM_NAMES, MESH, PLANE, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, GEOM_NAMES, HFIELD, MESH, PLANE, SPHERE
+from engine.model.elements.hfield import surface
 from engine.view.ground import ruler_step
 
 _FLAT_BELOW = 400  # faces of a mesh that is drawn with flat ones: a coarse mesh looks wrong when smoothed
@@ -30,7 +31,9 @@ def add_geom(scene, name, model, g, opacity=None):
     if kind == MESH:
         vert, face = model.mesh_vert[model.geom_dataid[g]], model.mesh_face[model.geom_dataid[g]]
         return scene.add_mesh_simple(name, vert, face, flat_shading=len(face) < _FLAT_BELOW, side="double", **look)
-    allowed = ", ".join(GEOM_NAMES[k] for k in (SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, PLANE))
+    if kind == HFIELD:
+        return scene.add_mesh_simple(name, *surface(model, model.geom_dataid[g]), flat_shading=True, **look)
+    allowed = ", ".join(GEOM_NAMES[k] for k in (SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH, HFIELD, PLANE))
     raise ValueError(f"{model.label('geom', g)} is a {GEOM_NAMES[kind]}, which cannot be drawn; allowed: {allowed}")
 
 

@@ -52,7 +52,7 @@ class Depth:
     names of those that are; by default all that rays can see.
 
     Seen are primitive shapes, planes from their front, and meshes by their convex hulls; what is quite transparent, and
-    meshes that are drawn alone, are not.
+    meshes that are drawn alone, are not, nor are height fields.
 
         camera = engine.rays.Depth(sim, "eye", size=(32, 24), fov=60)
         image = camera()                          # of the present states, without a step

@@ -11,7 +11,7 @@ from engine.schema import LEAF_NAMES
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.physics.test_multicontact import leaning_states
-from tests.quick import contacts_of_pairs
+from tests.quick import contacts_of_pairs, some
 
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_friction", "body_mass", "gravity")

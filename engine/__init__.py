@@ -12,11 +12,12 @@ from engine.words import meant
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
 _LAZY = {
     "Simulator": "engine.simulator", "Tape": "engine.diff.tape", "gradcheck": "engine.diff.gradcheck",
-    "linearize": "engine.diff.linearize", "adjoint": "engine.diff.adjoint", "Recording": "engine.recording",
+    "linearize": "engine.diff.linearize", "adjoint": "engine.diff.adjoint", "compare": "engine.comparison",
+    "Recording": "engine.recording",
 }  # fmt: skip
 
 # Parts that are imported when first used; of these jax, torch and rl need the extra of that name.
-_DOORS = ("distributed", "identify", "jax", "objectives", "population", "replay", "rl", "torch", "view")
+_DOORS = ("distributed", "identify", "jax", "objectives", "population", "rays", "replay", "rl", "torch", "view")
 
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",
@@ -29,10 +30,12 @@ if TYPE_CHECKING:  # what the lazy names are
     from engine import jax as jax
     from engine import objectives as objectives
     from engine import population as population
+    from engine import rays as rays
     from engine import replay as replay
     from engine import rl as rl
     from engine import torch as torch
     from engine import view as view
+    from engine.comparison import compare as compare
     from engine.diff.adjoint import adjoint as adjoint
     from engine.diff.gradcheck import gradcheck as gradcheck
     from engine.diff.linearize import linearize as linearize

@@ -41,6 +41,7 @@ from engine.views import DataViews
 
 if TYPE_CHECKING:
     from engine.com_based import ComBased
+    from engine.rays import Rays
 
 STATUS = s.start("d", "status")
 
@@ -308,6 +309,22 @@ class Simulator:
         are known for the acceleration that was found: `sim.inverse(d.qacc) - d.qfrc_constraint`, after `forward`.
         """
         return inverse(self._evaluated(), checked("qacc", qacc, (self.worlds, self.model.nv)))
+
+    def rays(
+        self, points: ArrayLike, directions: ArrayLike, exclude: str | int | None = None,
+        geoms: Iterable[str | int] | None = None,
+    ) -> "Rays":  # fmt: skip
+        """Where rays from points (n, 3) or (worlds, n, 3), m, along directions of the same shape meet the geoms of each
+        world at its present state: a Rays, whose dist (worlds, n) are in lengths of the direction, -1 for none
+        (mj_multiRay), whose geom (worlds, n) are numbers, and whose `pull` has gradients.
+
+        exclude: name or number of a body whose geoms are not seen. geoms: those that are, by default all that are not
+        quite transparent. Meshes are seen by their convex hulls, planes from their front; from inside, a ray meets a
+        shape where it leaves it.
+        """
+        from engine.rays import rays  # which is built on this class
+
+        return rays(self, points, directions, exclude, geoms)
 
     def _evaluated(self):
         """Views of worlds of its own, evaluated at the present state: these here stay as they are."""

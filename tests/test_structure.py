@@ -47,7 +47,7 @@ LAYERS = (
     ("engine.box_ddp", "engine.com_based", "engine.guard", "engine.kernels"),
     ("engine.compiler.forms",),
     ("engine.simulator",),
-    ("engine.diff", "engine.replay"),
+    ("engine.comparison", "engine.diff", "engine.rays", "engine.replay"),
     ("engine.view",),
     ("engine.recording", "engine.objectives", "engine.distributed", "engine.identify"),
     ("engine.jax", "engine.population", "engine.torch"),
@@ -58,8 +58,8 @@ LAYERS = (
     ("demos",),
 )
 RANK = {unit: i for i, layer in enumerate(LAYERS) for unit in layer}
-# The only imports upwards, inside functions: Simulator.linearize is public, and built on Simulator.
-UPWARD = {("engine.simulator", "engine.diff.linearize")}
+# The only imports upwards, inside functions: Simulator.linearize and .rays are public, and built on Simulator.
+UPWARD = {("engine.simulator", "engine.diff.linearize"), ("engine.simulator", "engine.rays")}
 
 # The files of `engine` that know scenes or controllers, inside functions: the command line, the list of environments.
 # (`engine.public` has them among the public names, and imports what somebody asks for.)
@@ -73,7 +73,7 @@ KERNEL_UNITS = {
     "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.rows", "engine.guard",
     "engine.objectives",
     *(f"engine.compiler.{n}" for n in ("columns", "direct", "inlined", "launch", "session", "stages", "tracing")),
-    "engine.compiler.variant",
+    "engine.compiler.variant", "engine.rays",
 }  # fmt: skip
 THIRD_PARTY = {
     "numpy": (set(RANK), set(RANK)),

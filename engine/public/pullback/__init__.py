@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine import UnsupportedError as UnsupportedError
     from engine import __version__ as __version__
     from engine import adjoint as adjoint
+    from engine import compare as compare
     from engine import distributed as distributed
     from engine import gradcheck as gradcheck
     from engine import identify as identify
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from engine import load as load
     from engine import objectives as objectives
     from engine import population as population
+    from engine import rays as rays
     from engine import replay as replay
     from engine import rl as rl
     from engine import torch as torch

@@ -1,0 +1,53 @@
+"""`pullback compare`: two robots, or a robot and a recorded run, under the same controls: where they differ first."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, is_file, positive, robot, started, wishes
+from engine.commands.recorded import is_recorded, recording, world_of
+
+
+def add(commands):
+    p = commands.add_parser("compare", help="two robots under the same controls: the first step and term that differ")
+    p.add_argument("a", help="built-in scene, MJCF or URDF file, or a recorded run: its robot, start and controls")
+    p.add_argument("b", help="the same, to compare it with; of a run its robot")
+    p.add_argument("--steps", type=int, default=500, help="steps of the first, with random controls (default 500)")
+    p.add_argument("--key", help="keyframe of the first to start from (default as `pullback optimize` does)")
+    p.add_argument("--world", help="of a recorded run (default: the last)")
+    p.add_argument("--tolerance", type=float, default=1e-5, help="relative (default 1e-5)")
+    p.add_argument("--seed", type=int, default=0, help="of the random controls")
+    p.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    add_wishes(p)
+    p.set_defaults(run=run)
+
+
+def run(args):
+    positive(args, "steps", "tolerance")
+    asked = wishes(args)
+    start = {"seed": args.seed, "steps": args.steps, "tolerance": args.tolerance}
+    if is_recorded(args.a):
+        a, what = _recorded(recording(args.a), args.world)
+        start |= what
+    else:
+        chosen = robot(args.a, asked if is_file(args.a) else None)
+        if chosen.scene is None:
+            chosen = started(chosen, args.key)
+        a, start = chosen.model, start | {"qpos": chosen.qpos0, "qvel": chosen.qvel0}
+    b = recording(args.b).model if is_recorded(args.b) else robot(args.b, asked if is_file(args.b) else None).model
+    import engine
+
+    out = Output(args.json)
+    found = engine.compare(a, b, **start)
+    out.say(found)
+    told = vars(found) | {"numbers": [n._asdict() for n in found.numbers]}
+    told["parts"] = [asdict(p) | {"causes": [n._asdict() for n in p.causes]} for p in found.parts]
+    out.record("compare", same=bool(found), **told)
+    return DONE if found else NOT_REACHED
+
+
+def _recorded(run, world):
+    """The run's robot, and its start and controls as arguments for `engine.compare`."""
+    w = world_of(run, world)
+    start = {name: run.start[name][w] for name in ("qpos", "qvel", "act")}
+    return run.model, start | {"controls": np.repeat(run.ctrl[:, w], run.frame_skip, axis=0)}

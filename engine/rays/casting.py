@@ -1,0 +1,369 @@
+"""Where rays meet shapes, how that moves with rays and shapes, and back: three kernels, for any robot.
+
+A ray o + t v meets a shape's surface with normal n at P. Where P moves by u as a point of the shape,
+n . u = (n . v) dt, and where the ray moves, n . (do + t dv) = -(n . v) dt: a force along n at P is the adjoint, for
+every shape (as in sensing/range.py), and the tangent is n . (u - do - t dv) / (n . v).
+
+With `soft` > 0 shapes are of a medium that takes light: along a chord of length c within a shape it takes the share
+1 - exp(-c / soft). A ray then sees what lies in front with its share and what is behind with the rest, and a silhouette
+has a derivative, since chords end there at length zero. The distance that is told is the mean over these shares.
+"""
+
+import taichi as ti
+
+from engine.compiler.stages import INTS, REALS
+from engine.math.quat import rotate, rotate_back
+from engine.math.types import real, vec3, vec4
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
+from engine.sensing.range import plane_distance
+from engine.sensing.ray import FAR, normal_at, ray_interval
+
+# Numbers of a geom in a world, of a ray, and of their adjoints.
+POSE, RAY, GEOM_BAR, TWIST, SEEN, KINDS, FACE = 10, 6, 9, 6, 2, 4, 4
+
+
+@ti.func
+def triple(a: ti.template(), i: ti.i32):
+    return vec3(a[i], a[i + 1], a[i + 2])
+
+
+@ti.func
+def gain(a: ti.template(), i: ti.i32, x: vec3):
+    for k in ti.static(range(3)):
+        a[i + k] = a[i + k] + x[k]
+
+
+@ti.func
+def local_ray(pose: ti.template(), at: ti.i32, o: vec3, v: vec3):
+    """The ray in the frame of the geom whose numbers begin at `at`; and its turn."""
+    turn = vec4(pose[at + 3], pose[at + 4], pose[at + 5], pose[at + 6])
+    return rotate_back(turn, o - triple(pose, at)), rotate_back(turn, v), turn
+
+
+@ti.func
+def hull_interval(face: ti.template(), first: ti.i32, end: ti.i32, p: vec3, v: vec3):
+    """Where p + t v is behind all planes of a hull: (t0, t1), empty if t0 > t1."""
+    t0 = real(-FAR)
+    t1 = real(FAR)
+    for k in range(first, end):
+        n = triple(face, FACE * k)
+        above = n.dot(p) - face[FACE * k + 3]
+        slope = n.dot(v)
+        if ti.abs(slope) < 1e-15:
+            if above > 0:
+                t0 = FAR
+                t1 = -FAR
+        elif slope < 0:
+            t0 = ti.max(t0, -above / slope)
+        else:
+            t1 = ti.min(t1, -above / slope)
+    return t0, t1
+
+
+@ti.func
+def hull_normal(face: ti.template(), first: ti.i32, end: ti.i32, p: vec3):
+    """The normal of the face on which p lies."""
+    best = real(-FAR)
+    n = vec3(0.0, 0.0, 1.0)
+    for k in range(first, end):
+        m = triple(face, FACE * k)
+        above = m.dot(p) - face[FACE * k + 3]
+        if above > best:
+            best = above
+            n = m
+    return n
+
+
+@ti.func
+def interval(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: ti.i32, at: ti.i32, o: vec3, v: vec3):
+    """Where a ray is in geom g, whose numbers begin at `at`: (t0, t1), empty if t0 > t1. A plane is seen from its front
+    alone, and has no end."""
+    t0 = real(FAR)
+    t1 = real(-FAR)
+    if kinds[KINDS * g + 3] != 0:
+        p, u, turn = local_ray(pose, at, o, v)
+        kind = kinds[KINDS * g]
+        size = triple(pose, at + 7)
+        if kind == PLANE:
+            t = plane_distance(size, p, u)
+            if t >= 0:
+                t0 = t
+                t1 = FAR
+        elif kind == MESH:
+            t0, t1 = hull_interval(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, u)
+        else:
+            t0, t1 = ray_interval(kind, size, p, u)
+    return t0, t1
+
+
+@ti.func
+def nearest(kinds: ti.template(), face: ti.template(), pose: ti.template(), w: ti.i32, ngeom: ti.i32, o: vec3, v: vec3):
+    """(distance, geom): of the first surface that the ray meets, from inside of a shape where it leaves it; -1, -1."""
+    x = real(-1.0)
+    geom = -1
+    for g in range(ngeom):
+        t0, t1 = interval(kinds, face, pose, g, POSE * (w * ngeom + g), o, v)
+        if t0 <= t1 and t1 >= 0:
+            t = t0 if t0 >= 0 else t1
+            if geom < 0 or t < x:
+                x = t
+                geom = g
+    return x, geom
+
+
+@ti.func
+def following(kinds: ti.template(), face: ti.template(), pose: ti.template(), w: ti.i32, ngeom: ti.i32, o: vec3,
+              v: vec3, last: real, after: ti.i32):  # fmt: skip
+    """(geom, t0, t1) of the next shape along the ray behind that of number `after`, which begins at `last`; geom -1
+    where there is none. Those that begin at one place come by their numbers."""
+    geom = -1
+    a = real(FAR)
+    b = real(-FAR)
+    for g in range(ngeom):
+        t0, t1 = interval(kinds, face, pose, g, POSE * (w * ngeom + g), o, v)
+        begin = ti.max(t0, 0.0)
+        if t0 <= t1 and t1 > 0 and begin < a and (begin > last or (begin == last and g > after)):
+            geom = g
+            a = begin
+            b = t1
+    return geom, a, b
+
+
+@ti.func
+def mixed(kinds: ti.template(), face: ti.template(), pose: ti.template(), w: ti.i32, ngeom: ti.i32, o: vec3, v: vec3,
+          soft: real, far: real):  # fmt: skip
+    """(mean distance, share of the light that is left) of a ray."""
+    value = real(0.0)
+    left = real(1.0)
+    a = real(-1.0)
+    g = -1
+    going = True
+    while going:
+        g, a, b = following(kinds, face, pose, w, ngeom, o, v, a, g)
+        if g < 0:
+            going = False
+        else:
+            rest = left * ti.exp(-(b - a) / soft)
+            value += (left - rest) * a
+            left = rest
+            going = left > 0
+    return value + left * far, left
+
+
+@ti.func
+def surface_normal(kinds: ti.template(), face: ti.template(), g: ti.i32, kind: ti.i32, size: vec3, y: vec3):
+    """A normal, of any length, of geom g at its surface's point y, in its own frame."""
+    n = vec3(0.0, 0.0, 1.0)
+    if kind == MESH:
+        n = hull_normal(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], y)
+    else:
+        n = normal_at(kind, size, y)
+    return n
+
+
+@ti.func
+def rate(kinds: ti.template(), face: ti.template(), pose: ti.template(), twist: ti.template(), g: ti.i32, of: ti.i32,
+         o: vec3, v: vec3, o_dot: vec3, v_dot: vec3, t: real):  # fmt: skip
+    """How fast the place t moves along the ray where it meets geom g: the tangent of `tell`'s primal. twist: angular
+    velocity and velocity of each geom's centre."""
+    at = POSE * of
+    p, u, turn = local_ray(pose, at, o, v)
+    n = rotate(turn, surface_normal(kinds, face, g, kinds[KINDS * g], triple(pose, at + 7), p + t * u))
+    arm = o + t * v - triple(pose, at)
+    moved = triple(twist, TWIST * of + 3) + triple(twist, TWIST * of).cross(arm)
+    slope = n.dot(v)
+    x = real(0.0)
+    if slope != 0:
+        x = n.dot(moved - o_dot - t * v_dot) / slope
+    return x
+
+
+@ti.func
+def tell(kinds: ti.template(), face: ti.template(), pose: ti.template(), geom_bar: ti.template(),
+         ray_bar: ti.template(), g: ti.i32, of: ti.i32, ray: ti.i32, o: vec3, v: vec3, t: real, bar: real):  # fmt: skip
+    """The adjoint `bar` of where the ray meets geom g, t, to the ray and to the geom's frame and sizes."""
+    at = POSE * of
+    p, u, turn = local_ray(pose, at, o, v)
+    kind = kinds[KINDS * g]
+    size = triple(pose, at + 7)
+    y = p + t * u
+    n = surface_normal(kinds, face, g, kind, size, y)
+    slope = n.dot(u)
+    if slope != 0:
+        k = bar / slope
+        force = rotate(turn, k * n)
+        gain(geom_bar, GEOM_BAR * of, force)
+        gain(geom_bar, GEOM_BAR * of + 3, (o + t * v - triple(pose, at)).cross(force))
+        gain(geom_bar, GEOM_BAR * of + 6, k * size_slope(kind, size, y, n))
+        gain(ray_bar, RAY * ray, -force)
+        gain(ray_bar, RAY * ray + 3, -t * force)
+
+
+@ti.func
+def size_slope(kind: ti.i32, size: vec3, p: vec3, n: vec3):
+    """How far the surface at its point p moves along n, of the length that normal_at gives, for a unit of each size."""
+    s = vec3(0.0, 0.0, 0.0)
+    if kind == SPHERE or kind == CAPSULE or kind == CYLINDER:
+        s[0] = n[0] * n[0] + n[1] * n[1] + n[2] * n[2]
+        s[0] = ti.sqrt(s[0])
+        if kind == CYLINDER and n[2] != 0:
+            s[0] = 0.0
+    if kind == CAPSULE or kind == CYLINDER:
+        s[1] = n[2] * ti.math.sign(p[2])
+    if kind == BOX:
+        for i in ti.static(range(3)):
+            s[i] = n[i] * ti.math.sign(p[i])
+    if kind == ELLIPSOID:
+        s = p * p / (size * size * size)
+    return s
+
+
+@ti.func
+def cast_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), rays: ti.template(), seen: ti.template(),
+               which: ti.template(), w: ti.i32, ngeom: ti.i32, nray: ti.i32, soft: real, far: real):  # fmt: skip
+    for r in range(nray):
+        ray = w * nray + r
+        o = triple(rays, RAY * ray)
+        v = triple(rays, RAY * ray + 3)
+        x, geom = nearest(kinds, face, pose, w, ngeom, o, v)
+        which[ray] = geom
+        left = real(0.0)
+        if geom < 0:
+            left = 1.0
+        if soft > 0:
+            x, left = mixed(kinds, face, pose, w, ngeom, o, v, soft, far)
+        seen[SEEN * ray] = x
+        seen[SEEN * ray + 1] = 1.0 - left
+
+
+@ti.func
+def pull_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), rays: ti.template(), bar: ti.template(),
+               geom_bar: ti.template(), ray_bar: ti.template(), w: ti.i32, ngeom: ti.i32, nray: ti.i32, soft: real,
+               far: real):  # fmt: skip
+    for r in range(nray):
+        ray = w * nray + r
+        o = triple(rays, RAY * ray)
+        v = triple(rays, RAY * ray + 3)
+        x_bar = bar[SEEN * ray]
+        if soft > 0:
+            value, left = mixed(kinds, face, pose, w, ngeom, o, v, soft, far)
+            light = real(1.0)
+            behind = value
+            a = real(-1.0)
+            g = -1
+            going = True
+            while going:
+                g, a, b = following(kinds, face, pose, w, ngeom, o, v, a, g)
+                if g < 0:
+                    going = False
+                else:
+                    rest = light * ti.exp(-(b - a) / soft)
+                    behind -= (light - rest) * a
+                    chord_bar = (x_bar * (rest * a - behind) + bar[SEEN * ray + 1] * left) / soft
+                    of = w * ngeom + g
+                    if a > 0:
+                        begin_bar = x_bar * (light - rest) - chord_bar
+                        tell(kinds, face, pose, geom_bar, ray_bar, g, of, ray, o, v, a, begin_bar)
+                    if b < FAR:
+                        tell(kinds, face, pose, geom_bar, ray_bar, g, of, ray, o, v, b, chord_bar)
+                    light = rest
+                    going = light > 0
+        else:
+            x, geom = nearest(kinds, face, pose, w, ngeom, o, v)
+            if geom >= 0:
+                tell(kinds, face, pose, geom_bar, ray_bar, geom, w * ngeom + geom, ray, o, v, x, x_bar)
+
+
+@ti.func
+def push_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), rays: ti.template(),
+               twist: ti.template(), rays_dot: ti.template(), dot: ti.template(), w: ti.i32, ngeom: ti.i32,
+               nray: ti.i32, soft: real, far: real):  # fmt: skip
+    for r in range(nray):
+        ray = w * nray + r
+        o = triple(rays, RAY * ray)
+        v = triple(rays, RAY * ray + 3)
+        o_dot = triple(rays_dot, RAY * ray)
+        v_dot = triple(rays_dot, RAY * ray + 3)
+        value_dot = real(0.0)
+        left_dot = real(0.0)
+        if soft > 0:
+            left = real(1.0)
+            a = real(-1.0)
+            g = -1
+            going = True
+            while going:
+                g, a, b = following(kinds, face, pose, w, ngeom, o, v, a, g)
+                if g < 0:
+                    going = False
+                else:
+                    of = w * ngeom + g
+                    a_dot = real(0.0)
+                    chord_dot = real(0.0)
+                    if a > 0:
+                        a_dot = rate(kinds, face, pose, twist, g, of, o, v, o_dot, v_dot, a)
+                    if b < FAR:
+                        chord_dot = rate(kinds, face, pose, twist, g, of, o, v, o_dot, v_dot, b) - a_dot
+                    share = ti.exp(-(b - a) / soft)
+                    rest = left * share
+                    rest_dot = left_dot * share - rest * chord_dot / soft
+                    value_dot += (left_dot - rest_dot) * a + (left - rest) * a_dot
+                    left = rest
+                    left_dot = rest_dot
+                    going = left > 0
+            value_dot += left_dot * far
+        else:
+            x, geom = nearest(kinds, face, pose, w, ngeom, o, v)
+            if geom >= 0:
+                value_dot = rate(kinds, face, pose, twist, geom, w * ngeom + geom, o, v, o_dot, v_dot, x)
+        dot[SEEN * ray] = value_dot
+        dot[SEEN * ray + 1] = -left_dot
+
+
+@ti.kernel
+def cast_serial(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, seen: REALS, which: INTS,
+                nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        cast_world(kinds, face, pose, rays, seen, which, w, ngeom, nray, how[0], how[1])
+
+
+@ti.kernel
+def cast_parallel(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, seen: REALS, which: INTS,
+                  nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    for w in range(nworld):
+        cast_world(kinds, face, pose, rays, seen, which, w, ngeom, nray, how[0], how[1])
+
+
+@ti.kernel
+def pull_serial(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, bar: REALS,
+                geom_bar: REALS, ray_bar: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        pull_world(kinds, face, pose, rays, bar, geom_bar, ray_bar, w, ngeom, nray, how[0], how[1])
+
+
+@ti.kernel
+def pull_parallel(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, bar: REALS,
+                  geom_bar: REALS, ray_bar: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    for w in range(nworld):
+        pull_world(kinds, face, pose, rays, bar, geom_bar, ray_bar, w, ngeom, nray, how[0], how[1])
+
+
+@ti.kernel
+def push_serial(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, twist: REALS,
+                rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    ti.loop_config(serialize=True)
+    for w in range(nworld):
+        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, ngeom, nray, how[0], how[1])
+
+
+@ti.kernel
+def push_parallel(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, twist: REALS,
+                  rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+    for w in range(nworld):
+        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, ngeom, nray, how[0], how[1])
+
+
+CAST = {"serial": cast_serial, "parallel": cast_parallel}
+PULL = {"serial": pull_serial, "parallel": pull_parallel}
+PUSH = {"serial": push_serial, "parallel": push_parallel}

@@ -7,6 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,14 @@ def test_throwing_arm(tmp_path, monkeypatch, capsys):
     slope = throw(torques, elbow)[2][0]
     difference = (throw(torques, elbow + 1e-5)[0] - throw(torques, elbow - 1e-5)[0]) / 2e-5
     assert abs(slope - difference) < 1e-6 * abs(slope)
+
+
+def test_identify_arm(tmp_path, monkeypatch, capsys):
+    """The numbers are those of the arm that made the log."""
+    fit = carried_out("identify_arm", [ARM], tmp_path, monkeypatch)["fit"]
+    assert "delay:*" in capsys.readouterr().out and (tmp_path / "identified" / "fitted.xml").exists()
+    assert np.abs((fit.values - (0.8, 0.3, 0.02, 0.01, 0.017)) / fit.sd).max() < 4
+    assert (fit.sd / fit.values < (0.01, 0.01, 0.2, 0.2, 0.05)).all() and not fit.unknown
 
 
 def test_look_in_notebook(tmp_path, monkeypatch, capsys):

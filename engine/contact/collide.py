@@ -9,17 +9,16 @@ from engine.contact.box_box import box_box_contacts
 from engine.contact.box_contacts import box_contacts, box_contacts_vjp
 from engine.contact.broad import next_near
 from engine.contact.convex import convex_contacts, convex_contacts_vjp
-from engine.contact.cylinder import ball_cylinder, plane_rim
-from engine.contact.ellipsoid import plane_point
+from engine.contact.cylinder import ball_cylinder
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.hfield import field_contacts
 from engine.contact.mesh import mesh_contacts
 from engine.contact.mixing import set_margins
-from engine.contact.plane import plane_count, plane_offset
+from engine.contact.plane import plane_count, plane_feature
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
 from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
-from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, SURFACE, edge_vjp, witness, witness_vjp
+from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, edge_vjp, witness, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
@@ -142,15 +141,7 @@ def collide_pair(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g1: t
             if ti.static(has.plane):
                 kind1 = FACE
                 r1 = 0.0
-                o, r2 = plane_offset(type2, size2, k)
-                o = rotate(q2, o)
-                if ti.static(has.cylinder):
-                    if type2 == CYLINDER:
-                        kind2, o, a1, a2 = plane_rim(n, q2, size2, k)
-                if ti.static(has.ellipsoid):
-                    if type2 == ELLIPSOID:
-                        kind2 = SURFACE
-                        o, a1, a2 = plane_point(n, q2, size2)
+                kind2, o, r2, a1, a2 = plane_feature(type2, n, q2, size2, s1, s2, k)
                 c2 = x2 + o
                 if type2 == CAPSULE:
                     y = s2 / size2[1]

@@ -1,8 +1,14 @@
-"""Points of shapes that a plane may touch: sphere centres, capsule ends, box corners, with their radii."""
+"""Features of shapes that a plane may touch: sphere centres, capsule ends and box corners, with their radii; rims and
+the points of ellipsoids. A pair of a plane and one more shape has its candidates here."""
 
 import taichi as ti
 
-from engine.math.types import vec3
+from engine.compiler.features import has
+from engine.contact.cylinder import plane_rim
+from engine.contact.ellipsoid import plane_point
+from engine.contact.witness import POINT, SURFACE
+from engine.math.quat import rotate
+from engine.math.types import vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID
 
 
@@ -37,3 +43,22 @@ def plane_offset(type2: ti.i32, size2: vec3, k: ti.i32):
         for i in ti.static(range(3)):
             o[i] = size2[i] * (2 * ((k >> i) & 1) - 1)
     return o, r
+
+
+@ti.func
+def plane_feature(type2: ti.i32, n: vec3, q2: vec4, size2: vec3, first1: vec3, first2: vec3, k: ti.i32):
+    """Candidate k of a geom of orientation q2 against a plane with normal n: kind, place from the centre in the world,
+    radius, and the directions of plane and geom (witness.py), which are first1 and first2 where the kind has none."""
+    kind2 = POINT
+    a1 = first1
+    a2 = first2
+    o, r2 = plane_offset(type2, size2, k)
+    o = rotate(q2, o)
+    if ti.static(has.cylinder or has.distance_sensor):
+        if type2 == CYLINDER:
+            kind2, o, a1, a2 = plane_rim(n, q2, size2, k)
+    if ti.static(has.ellipsoid or has.distance_sensor):
+        if type2 == ELLIPSOID:
+            kind2 = SURFACE
+            o, a1, a2 = plane_point(n, q2, size2)
+    return kind2, o, r2, a1, a2

@@ -10,12 +10,11 @@ Of several candidates the nearest counts, of several pairs the first that is nea
 import taichi as ti
 
 from engine.contact.box import box_feature
-from engine.contact.cylinder import ball_cylinder, plane_rim
-from engine.contact.ellipsoid import plane_point
-from engine.contact.plane import plane_count, plane_offset
+from engine.contact.cylinder import ball_cylinder
+from engine.contact.plane import plane_count, plane_feature
 from engine.contact.segment import segment_params
 from engine.contact.size_vjp import radius_bars, tell_geom
-from engine.contact.witness import FACE, POINT, SURFACE, witness, witness_vjp
+from engine.contact.witness import FACE, POINT, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
@@ -71,13 +70,7 @@ def pair_features(m: ti.template(), g1: ti.i32, x1: vec3, q1: vec4, g2: ti.i32, 
         kind1 = FACE
         r1 = 0.0
         n = rotate(q1, vec3(0.0, 0.0, 1.0))
-        o, r2 = plane_offset(type2, size2, k)
-        o = rotate(q2, o)
-        if type2 == CYLINDER:
-            kind2, o, a1, a2 = plane_rim(n, q2, size2, k)
-        elif type2 == ELLIPSOID:
-            kind2 = SURFACE
-            o, a1, a2 = plane_point(n, q2, size2)
+        kind2, o, r2, a1, a2 = plane_feature(type2, n, q2, size2, a1, a2, k)
         c2 = x2 + o
     elif type2 == BOX:
         kind2, c2, n = box_feature(rotate_back(q2, x1 - x2), size2)

@@ -112,8 +112,12 @@ def landed(mj, rng):
     return qpos, qvel, act, ctrl
 
 
-@pytest.mark.parametrize("cone", zoo.CONES)
-@pytest.mark.parametrize("name", ROWS)
+TURNS = [(name, cone) for name in ROWS for cone in zoo.CONES]  # the quick tests take every other one
+
+
+@pytest.mark.parametrize(("name", "cone"), [
+    pytest.param(*case, marks=() if k % 4 in (0, 3) else pytest.mark.slow) for k, case in enumerate(TURNS)
+])  # fmt: skip
 def test_gradients_of_stiff_robots(simulators, name, cone):
     """Of all parameters: kp, kv, stiffness and damping stand in the metric, the solver's D and the forces."""
     mj, sim = simulators(stiff(name, cone))

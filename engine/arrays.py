@@ -164,7 +164,7 @@ def sizes_of(model, nconmax, leaves=()):
                                     "nhfield", "nhfielddata")},
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "ndelay": model.nu if "delay" in features else 0,
-        "npid": model.nu if "pid" in features else 0,
+        "npid": model.nu if "pid" in features else 0, "npidbar": model.na if "pid" in features else 0,
         "nmuscle": model.nu if "muscle" in features else 0,
         "narm": narm, "narmsite": 2 * narm, "narmrow": narm * model.nv,
         "nslip": int(slipless), "nslipping": slipless * nconmax, "nisland": slipless * model.nv,

@@ -28,7 +28,7 @@ from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, sum_forces, sum_forces_vjp
+from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, pids_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms
@@ -239,6 +239,13 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
         effective_acceleration(m, d, w, implicit, 0)
 
 
+@outline("mdg", "w", when="pid")
+@ti.func
+def pid_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoint of rates of pids, of which the integrator left theirs."""
+    pids_vjp(m, d, g, w)
+
+
 @outline("mdg", "w implicit stage")
 @ti.func
 def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
@@ -268,6 +275,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         advance_vjp(m, d, g, w, implicit)
     else:
         enter_stage_vjp(m, d, g, w, stage)
+    if stage != FINAL_STAGE:
+        pid_adjoint(m, d, g, w)
 
 
 @outline("mdg", "w", when="contact")

@@ -397,6 +397,7 @@ ADJOINT = (
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
     Buffer("ten_J_bar", "real", "nJten"),
+    Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
     Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),

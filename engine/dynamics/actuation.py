@@ -21,7 +21,7 @@ from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.kinematics import read_quat
 from engine.dynamics.muscle import muscle_rate
-from engine.dynamics.pid import integral_force, pid_force_vjp, pid_rates, pid_rates_vjp, setpoint
+from engine.dynamics.pid import integral_force, pid_force_vjp, pid_rates, pid_rates_vjp, setpoint, states_of
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import (
@@ -326,8 +326,7 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.muscle_by_act[w * m.nu + u] = by_act
             if ti.static(has.pid):
                 if m.actuator_dyntype[u] == DYN_PID:
-                    t, qa, da, n, length, velocity = transmission(m, d, w, u)
-                    pid_rates(m, d, w, u, c, length)
+                    pids(m, d, w, u, c)
             d.act_input[a] = d.act[a]
             if m.actuator_early[u]:
                 x, sa, sd = next_act(m, d, w, u, a, m.timestep)
@@ -481,6 +480,31 @@ def pid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: 
     pid_force_vjp(m, d, g, w, u, c, x_bar, f_bar)
 
 
+@serves("pid")
+@ti.func
+def pids(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, c: real):
+    """act_dot of the states of a pid."""
+    t, qa, da, n, length, velocity = transmission(m, d, w, u)
+    pid_rates(m, d, w, u, c, length)
+
+
+@serves("pid")
+@ti.func
+def pids_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From the adjoints of act_dot that `act_dot_vjp` was asked about to states, controls and lengths of pids."""
+    for u in range(m.nu):
+        if m.actuator_dyntype[u] == DYN_PID:
+            c, slope = clamped_ctrl(m, d, w, u)
+            t, qa, da, n, length, velocity = transmission(m, d, w, u)
+            total = real(0.0)
+            first = w * m.na + m.actuator_actadr[u]
+            for a in range(first, first + states_of(m, u)):
+                c_bar, length_bar = pid_rates_vjp(m, d, g, w, u, a, c, length, g.pid_bar[a])
+                g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + c_bar * slope
+                total = total + length_bar
+            drive_length_vjp(m, d, g, w, u, t, qa, da, total)
+
+
 @serves("activation")
 @ti.func
 def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
@@ -489,9 +513,8 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     rate = bar
     if ti.static(has.pid):
         if m.actuator_dyntype[u] == DYN_PID:
-            t, qa, da, n, length, velocity = transmission(m, d, w, u)
-            rate, length_bar = pid_rates_vjp(m, d, g, w, u, a, c, length, bar)
-            drive_length_vjp(m, d, g, w, u, t, qa, da, length_bar)
+            g.pid_bar[a] = bar  # for `pids_vjp`
+            rate = 0.0
     if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
         rate = bar / ti.max(MINVAL, m.actuator_tau[u])
         g.act_bar[a] = g.act_bar[a] - rate

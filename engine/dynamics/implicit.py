@@ -331,7 +331,7 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
             actuator_slopes_vjp(m, d, g, w)
 
 
-@serves("implicitfast")
+@outline("mdg", "w", when="implicitfast")
 @ti.func
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep

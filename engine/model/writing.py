@@ -317,14 +317,18 @@ class _Writer:
         dynamics = {kind: word for word, kind in DYNTYPES.items()}
         for u in range(m.nu):
             word = words[int(m.actuator_trntype[u])]
-            if m.actuator_dyntype[u] == c.DYN_PID:
-                raise ModelError(f"{m.label('actuator', u)}: states of a pid; allowed in MJCF: dyntype none")
             kind = {"jointinparent": "joint", "cranksite": "site"}.get(word, word)
             on = {word: self.call(kind, m.actuator_trnid[u])}
             if m.actuator_refid[u] >= 0:
                 on["refsite" if word == "site" else "slidersite"] = self.call("site", m.actuator_refid[u])
             given = _row(m, "actuator", _ACTUATOR, u)
             given.pop("lengthlimited", None)
+            if m.actuator_history[u, 0]:
+                number, interp = m.actuator_history[u].tolist()
+                given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
+            if m.actuator_dyntype[u] == c.DYN_PID:
+                ET.SubElement(out, "pid", self.named("actuator", u) | on | self.controller(u, given))
+                continue
             types = {
                 "dyntype": dynamics[int(m.actuator_dyntype[u])],
                 "gaintype": "affine" if m.actuator_gainprm[u, 1:].any() else "fixed",
@@ -336,11 +340,20 @@ class _Writer:
                     parameters = [getattr(m, f"actuator_{part}{name}")[u] for name in ("prm", "curve")]
                     given[f"{part}prm"] = _text(np.concatenate(parameters))
             types = {name: word for name, word in types.items() if word not in ("none", "fixed")}
-            if m.actuator_history[u, 0]:
-                number, interp = m.actuator_history[u].tolist()
-                given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
             ET.SubElement(out, "general", self.named("actuator", u) | on | types | given)
         return out
+
+    def controller(self, u, given):
+        """The attributes of a pid with states of its own, of the one control that it has here."""
+        m, gain, (constant, by_length, by_velocity) = self.m, self.m.actuator_gainprm[u], self.m.actuator_biasprm[u]
+        if constant or gain[1:].any() or gain[0] != -by_length:
+            raise ModelError(
+                f"{m.label('actuator', u)}: gain {gain.tolist()} and bias {m.actuator_biasprm[u].tolist()} of a pid; "
+                "allowed in MJCF: kp, 0, 0 and 0, -kp, -kv"
+            )
+        given = {name: text for name, text in given.items() if not name.endswith("prm")}
+        prm = dict(zip(("imax", "slewmax", "ki"), m.actuator_dynprm[u], strict=True))
+        return given | {"input": "pos"} | {k: _text(x) for k, x in ({"kp": gain[0], "kv": -by_velocity} | prm).items()}
 
     def sensor(self):
         m, out = self.m, ET.Element("sensor")

@@ -19,7 +19,7 @@ from engine.constraint.system import constraint, evaluate
 from engine.diff.gradcheck import alike
 from engine.diff.program import bind_program
 from engine.diff.tape import MOCAP, Tape
-from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, sum_forces_vjp
+from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, pids_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.arm import arms_vjp
@@ -127,6 +127,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
             if k >= 0:
                 for x in range(k, k + states_of(m, u)):
                     act_dot_vjp(m, d, g, w, u, x, d.act_dot[x])
+        pids_vjp(m, d, g, w)
     elif what == APPLIED_VJP:
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:
@@ -152,12 +153,14 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         ask_joint_forces(m, d, r, b, w, 0)
     elif what == ADVANCE_VJP:
         advance_vjp(m, d, g, w, i)
+        pids_vjp(m, d, g, w)
     elif what == INTEGRATE_POS_VJP:
         integrate_pos_vjp(m, w, d.qvel, 0, h, g.qpos_bar, 0, g.qvel_bar, 0)
     elif what == ADVANCE_RK4_VJP:
         advance_rk4_vjp(m, d, g, w)
     elif what == ENTER_STAGE_VJP:
         enter_stage_vjp(m, d, g, w, i)
+        pids_vjp(m, d, g, w)
     elif what == LEAVE_STAGE_VJP:
         leave_stage_vjp(m, d, g, w, i)
     elif what == CONTROLLER_VJP:

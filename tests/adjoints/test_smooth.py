@@ -8,7 +8,7 @@ from tests import zoo
 from tests.adjoints import probe as p
 
 SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
-DRIVEN = ["motor", "position", "velocity", "affine", "activation", "early activation"]
+DRIVEN = ["motor", "position", "velocity", "affine", "activation", "early activation", "pid"]
 DRIVEN += [n for n in zoo.SMOOTH if " on " in n]
 FORCES = p.TERMS, p.ACTUATION_VJP  # the second reads qfrc_actuator where joints limit it
 

@@ -85,6 +85,14 @@ SMOOTH = {
         '<general joint="k" dyntype="filterexact" dynprm=".03" actearly="true" gainprm="1.5" ctrlrange="-.6 .6"/>'
         '<general joint="j" dyntype="filterexact" dynprm=".01" actearly="true" actlimited="true" actrange="-.2 .2"/>'
     ),
+    "pid": actuated(
+        HINGE,
+        '<pid joint="j" kp="20" kv="2" ki="30" gear="1.5" input="pos"/>'
+        '<general joint="k" dyntype="filter" dynprm=".05"/>'
+        '<pid joint="k" kp="3" kv=".3" ki="9" imax=".2" slewmax="4" input="pos"/>'
+        '<pid joint="j" kp="4" slewmax="300" input="pos" forcerange="-2 2" ctrlrange="-.5 .5"/>'
+        '<pid joint="k" kp="4" kv=".1" ki="3" imax=".1" slewmax="300" input="pos"/>'
+    ),
     "motor on ball": actuated(
         BALL, '<motor joint="j" gear="1 -2 .5"/><position joint="j" kp="3" kv=".4" gear=".3 .5 -1"/>'
         '<general joint="j" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2" gear="0 1 1"/>'

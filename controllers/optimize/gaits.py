@@ -38,6 +38,8 @@ class GaitSearch(Method):
 
     kept = ("mean", "spread", "done")
     ending = "a gait runs as fast as asked"
+    look = LOOK
+    first, spreads, least, most = None, SPREAD, LEAST, MOST
 
     def __init__(self, model, stance, feet, speed, steps, frame_skip, every, start, worlds=32, seed=0, measure=None):
         self.model, self.stance, self.steps, self.frame_skip, self.every = model, stance, steps, frame_skip, every
@@ -47,8 +49,8 @@ class GaitSearch(Method):
         if not speed:
             self.stepper.hold = hold(self.stepper, frame_skip)
         self.sim = Simulator(model, worlds)
-        first = (Pace() if len(feet) > 2 else WALK) if speed else STAND
-        self.mean, self.spread, self.done = np.array(first), np.array(SPREAD), False
+        first = self.first or ((Pace() if len(feet) > 2 else WALK) if speed else STAND)
+        self.mean, self.spread, self.done = np.array(first), np.array(self.spreads), False
         super().__init__(Ledger(self.mean[None]), seed)
 
     @property
@@ -68,32 +70,37 @@ class GaitSearch(Method):
         n = self.sim.worlds
         rows = self.mean + self.spread * self.rng.normal(size=(n, len(self.mean)))
         rows[0] = self.best_params
-        if not self.speed and not self.iteration:
-            rows[1, -1] = 0.0  # without a step
-        if len(self.stepper.feet) == 1:
-            rows[:, -1] = 0.0
-        rows = np.clip(rows, LEAST, MOST)
+        if self.first is None:
+            self._without_steps(rows)
+        rows = np.clip(rows, self.least, self.most)
         cost, way = self._runs([self._gait(r) for r in rows])
         self.problem.measured = way
         elite = rows[np.argsort(cost, kind="stable")[: max(2, round(ELITE * n))]]
         self.mean = elite.mean(axis=0)
-        self.spread = np.maximum(KEPT * self.spread + (1 - KEPT) * elite.std(axis=0), 0.1 * np.array(SPREAD))
+        self.spread = np.maximum(KEPT * self.spread + (1 - KEPT) * elite.std(axis=0), 0.1 * np.array(self.spreads))
         row = self.note(rows, cost)
         self.done = self.best < (1.0 - GOOD if self.speed else CALM)
         return row
 
+    def _without_steps(self, rows):
+        """What stands is tried without a step first, and on one leg always."""
+        if not self.speed and not self.iteration:
+            rows[1, -1] = 0.0
+        if len(self.stepper.feet) == 1:
+            rows[:, -1] = 0.0
+
     def _runs(self, gaits):
         """(cost (worlds,), way (worlds,)) of runs with these gaits, m."""
-        m, sim, n = self.model, self.sim, len(gaits)
+        m, sim, n, look = self.model, self.sim, len(gaits), self.look
         sim.reset(*self.start)
         limited = np.asarray(m.actuator_ctrllimited, bool)
         lo, hi = np.where(limited[:, None], m.actuator_ctrlrange, (-np.inf, np.inf)).T
         scale = np.where(limited, self.stance.scale, self.stepper.most_controls())
         down, last, strain = np.zeros(n, bool), np.full(n, self.steps), np.zeros(n)
-        seen = np.zeros((self.steps // LOOK + 1, n, m.nq))
+        seen = np.zeros((self.steps // look + 1, n, m.nq))
         seen[:] = sim.data.qpos
         x = np.zeros((n, 2 * m.nv + m.na))
-        for t in range(self.steps // LOOK * LOOK):
+        for t in range(self.steps // look * look):
             if t % self.every == 0:
                 qpos, qvel, ctrl, gains = (np.array(a) for a in zip(*(g.row(t * self.dt) for g in gaits), strict=True))
             d = sim.data
@@ -103,8 +110,8 @@ class GaitSearch(Method):
             d.ctrl[:] = u
             strain += np.square((u - self.stance.ctrl) / scale).mean(axis=1)
             self._advance(down, last, t)
-            if (t + 1) % LOOK == 0:
-                row = (t + 1) // LOOK
+            if (t + 1) % look == 0:
+                row = (t + 1) // look
                 seen[row:] = sim.data.qpos
                 fell = ~self.stance.upright(seen[: row + 1])[-1] & ~down
                 last[fell] = t
@@ -127,7 +134,7 @@ class GaitSearch(Method):
             last[lost] = t
 
     def _judged(self, seen, down, last, strain):
-        root, seconds = self.stance.root, self.steps // LOOK * LOOK * self.dt
+        root, seconds = self.stance.root, self.steps // self.look * self.look * self.dt
         way = seen[-1][:, root.x] - seen[0][:, root.x]
         cost = STRAIN * strain + TILTED * np.square(self.stance._tilt(seen)).mean(axis=0)
         aside = np.abs(seen[-1] - seen[0])[:, root.x + 1] if self.stance.free else 0.0

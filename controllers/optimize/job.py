@@ -11,6 +11,7 @@ from controllers.mpc import MPC
 from controllers.optimize.alpha_order import AlphaOrder
 from controllers.optimize.gaits import GaitSearch
 from controllers.optimize.gradient import Restarts
+from controllers.optimize.jumps import JumpSearch
 from controllers.optimize.lbfgs import LBFGS
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Counter, Problem
@@ -48,10 +49,11 @@ PATIENCE = 100  # iterations of a plan
 ENOUGH = 5.0  # of that, where the way up ends
 CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
 FEET = ("run", "stand")
+RISE = 0.3  # of its height, that a robot is to jump where nobody says how high
 PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
-TASKS = ("run", "stand", "balance", "swingup", "reach", "track", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "scene")
 
 
 class Job:
@@ -59,7 +61,7 @@ class Job:
 
     robot: name, model, qpos0, qvel0 and, where there are such, scene (built-in) and ctrl0 (controls at the start).
     task: one of TASKS ("scene": the objective that the scene itself states). method: one of METHODS. options: seconds
-    (None, of a reach: as it needs), window, worlds, seed, speed, horizon, site, target, quat, path, push.
+    (None, of a reach: as it needs), window, worlds, seed, speed, height, horizon, site, target, quat, path, push.
 
     start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach
     or a track. table, place: of a track, what its file says and where its point is to be (rows, 3), also of a
@@ -80,6 +82,8 @@ class Job:
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
+        if task == "jump" and method != "gait":
+            raise ValueError(f"--task jump: got --method {method}, allowed: gait")
         if method == "gait":
             self._step_in_turn()
             own = max(1, round(STEPPING[0] / m.opt.timestep))
@@ -111,11 +115,12 @@ class Job:
 
     def _step_in_turn(self):
         """How the robot stands, and its feet."""
-        if self.task not in FEET:
-            raise ValueError(f"--method gait: for --task run and stand, not for --task {self.task}")
-        self.stance, self.feet = footing(self.robot.model, self.robot.qpos0, self.task)
-        if not can_step(self.feet, self.task):
-            raise ModelError(f"--method gait needs four legs of two driven joints, to stand two of five; "
+        if self.task not in (*FEET, "jump"):
+            raise ValueError(f"--method gait: for --task run, stand and jump, not for --task {self.task}")
+        as_asked = "run" if self.task == "run" else "stand"
+        self.stance, self.feet = footing(self.robot.model, self.robot.qpos0, as_asked)
+        if not can_step(self.feet, as_asked):
+            raise ModelError(f"--method gait needs four legs of two driven joints, to stand or jump two of five; "
                              f"{self.robot.name} has {len(self.feet)} feet")  # fmt: skip
 
     def _rise(self):
@@ -220,6 +225,8 @@ class Job:
             place = Reach(m, o.target, **placed(m, o.site), terminal=1.0, running=1.0)
             return near * place + still + 1e-3 * Effort()
         k = self.stance
+        if self.task == "jump":
+            return stand_cost(self.standing())
         if self.task == "stand":
             return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0) if k is None else stand_cost(k)
         return RunForward(m, q0) if k is None else walk_cost(k, self.speed)
@@ -231,6 +238,11 @@ class Job:
         asked = getattr(task, "command", 0.0) or 1.5 * getattr(task, "least_speed", 0.0)
         trots = True if self.method_name == "gait" else None
         return self.options.speed or asked or self.standing().walking_speed(trots)
+
+    @property
+    def height(self):
+        """m: how much higher than standing a jump brings the trunk."""
+        return getattr(self.options, "height", None) or RISE * self.standing().height
 
     def standing(self):
         """How the robot stands (stance.py)."""
@@ -244,6 +256,9 @@ class Job:
             return self._regulated()
         if self.method_name == "gait":
             every = max(1, round(STEPPING[1] / self.dt))
+            if self.task == "jump":
+                return JumpSearch(m, self.stance, self.feet, self.height, self.steps, self.frame_skip, every,
+                                  self.start, 2 * o.worlds, o.seed)  # fmt: skip
             speed = self.speed if self.task == "run" else 0.0
             return GaitSearch(m, self.stance, self.feet, speed, self.steps, self.frame_skip, every, self.start,
                               2 * o.worlds, o.seed, self.measure)  # fmt: skip

@@ -7,16 +7,22 @@ from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 DEEP = 1e-3  # m
+PIECE = 24  # worlds: for so few no thread is woken, nor a kernel for several loaded
 
 
 def observed(m, trajectory):
     """A Simulator after `forward` in every row of the first world of a rollout, a world each."""
-    rows, controls = len(trajectory.qpos), len(trajectory.ctrl)
-    sim = Simulator(m, rows)
-    sim.reset(trajectory.qpos[:, 0], trajectory.qvel[:, 0])
-    sim.data.act[:] = trajectory.act[:, 0]
-    stride = max(controls // max(rows - 1, 1), 1)
-    set_inputs(sim.data, trajectory, np.minimum(np.arange(rows) * stride, controls - 1))
+    sim = Simulator(m, len(trajectory.qpos))
+    return _evaluated(sim, trajectory, np.arange(sim.worlds))
+
+
+def _evaluated(sim, trajectory, rows):
+    """The Simulator after `forward` in these rows of the first world of a rollout, a world each."""
+    controls = len(trajectory.ctrl)
+    sim.reset(trajectory.qpos[rows, 0], trajectory.qvel[rows, 0])
+    sim.data.act[:] = trajectory.act[rows, 0]
+    stride = max(controls // max(len(trajectory.qpos) - 1, 1), 1)
+    set_inputs(sim.data, trajectory, np.minimum(rows * stride, controls - 1))
     sim.forward()
     return sim
 
@@ -31,6 +37,20 @@ def touching_itself(sim):
         own = (root[a] == root[b]) & (c["dist"] < 0)
         found.append(set(zip(a[own].tolist(), b[own].tolist(), strict=True)))
     return float(np.mean([bool(pairs - found[0]) for pairs in found]))
+
+
+def in_the_air(m, trajectory, root):
+    """(rows,): whether the robot of a root (engine.objectives.find_root) touches nothing but itself, `PIECE` rows at a
+    time, since such a run is long."""
+    ours, found = np.asarray(m.body_rootid) == m.body_rootid[m.dof_bodyid[root.vx]], []
+    sim = Simulator(m, PIECE)
+    for first in range(0, len(trajectory.qpos), PIECE):
+        _evaluated(sim, trajectory, np.minimum(first + np.arange(PIECE), len(trajectory.qpos) - 1))
+        for w in range(PIECE):
+            c = sim.data.contacts(w)
+            a, b = (ours[np.asarray(m.geom_bodyid)[c[name]]] for name in ("geom1", "geom2"))
+            found.append(not ((a != b) & (c["dist"] < 0)).any())
+    return np.array(found[: len(trajectory.qpos)])
 
 
 def overlapping(sim):

@@ -67,6 +67,9 @@ def _of_task(job, trajectory, every, rows):
         hinges = m.jnt_qposadr[m.jnt_type == HINGE]
         off = np.degrees(np.abs(trajectory.qpos[::every, 0] - job.goal)[:, hinges].max(axis=1))
         return none, [f"{x:.0f}\N{DEGREE SIGN} from upright" for x in off]
+    if job.task == "jump":
+        z = job.standing().root.z
+        return none, [f"{x:+.2f} m to standing" for x in trajectory.qpos[::every, 0, z] - job.standing().qpos[z]]
     if job.task != "reach":
         return none, [""] * rows
     target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
-from controllers.optimize.observed import observed, overlapping, peak_load, touching_itself
+from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, touching_itself
 from controllers.tasks.kinematics import Point
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
@@ -23,6 +23,8 @@ SETTLING = 0.25  # share of a run in which it may gather speed
 UPRIGHT = 0.2  # rad: nearer than this to its pose a robot balances
 SLOW = 1.0  # rad/s: and no joint is faster
 STEADY = 1.0  # s: and it stays so to the end, so long at least
+AIRBORNE = 0.03  # s in the air at a time, at least, of what has jumped
+QUIET = 1.0  # per s: of the fastest joint, of what has landed
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
@@ -55,7 +57,7 @@ def verdict(job, trajectory):
     if trial is not None:
         found = _of_goals(job.robot.scene.task, trial)
     else:
-        found = {"run": _of_run, "stand": _of_stand, "balance": _of_balance, "swingup": _of_balance,
+        found = {"run": _of_run, "stand": _of_stand, "jump": _of_jump, "balance": _of_balance, "swingup": _of_balance,
                  "reach": _of_reach, "track": _of_track, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
@@ -135,6 +137,37 @@ def _of_stand(job, trajectory):
     numbers["speed_at_end"] = speed
     text += f", moves {numbers['moved']:.2f} m, fastest joint at the end {speed:.2f} per s"
     return Verdict(up, text, numbers, hindered, [])
+
+
+def _of_jump(job, trajectory):
+    """How much higher than standing the trunk gets, how long it flies, whether it lands and comes to rest."""
+    stance, time = job.standing(), times_of(trajectory)[:, 0]
+    rise = trajectory.qpos[:, 0, stance.root.z] - stance.qpos[stance.root.z]
+    air = longest(in_the_air(job.robot.model, trajectory, stance.root), time)
+    speed = float(np.abs(trajectory.qvel[-1, 0]).max(initial=0.0))
+    numbers = {"rise": float(rise.max()), "rise_asked": float(job.height), "airborne": air, "speed_at_end": speed}
+    text = (f"the trunk rises {rise.max():.3f} m above standing, {job.height:.3f} asked, after "
+            f"{time[rise.argmax()] - time[0]:.2f} s, {air:.2f} s in the air")  # fmt: skip
+    text, hindered, up = _upright(job, trajectory, text, numbers)
+    text += f", fastest joint at the end {speed:.2f} per s"
+    if rise.max() < job.height:
+        hindered.append(f"it rises {job.height - rise.max():.3f} m less than asked")
+    if air < AIRBORNE:
+        hindered.append("its feet do not leave the ground together")
+    if speed > QUIET:
+        hindered.append("it has not come to rest")
+    hints = [f"--height {max(0.6 * job.height, 0.5 * rise.max()):.2g}", "more --iterations", "another --seed"]
+    solved = up and rise.max() >= job.height and air >= AIRBORNE and speed <= QUIET
+    return Verdict(bool(solved), text, numbers, hindered, hints)
+
+
+def longest(which, time):
+    """The longest time, s, for which `which` (rows,) is true without a break."""
+    best, since = 0.0, None
+    for now, t in zip(which, time, strict=True):
+        since = (t if since is None else since) if now else None
+        best = best if since is None else max(best, t - since)
+    return float(best)
 
 
 def _of_balance(job, trajectory):

@@ -22,11 +22,11 @@ from engine.commands.common import (
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
-TASKS = ("run", "stand", "balance", "swingup", "reach", "track", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "scene")
 
 
 def add(commands):
-    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, balance, swing up, reach")
+    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, jump, balance, reach")
     o.add_argument("robot", nargs="?", default="half_cheetah", help="built-in scene, or an MJCF or URDF file")
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
@@ -37,12 +37,14 @@ def add(commands):
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
     o.add_argument("--seconds", type=float, default=None,
-                   help="simulated seconds (default 5, or the scene's if less; 10 to swing up; to reach as many as it "
-                   "takes, at most 2)")  # fmt: skip
+                   help="simulated seconds (default 5, or the scene's if less; 10 to swing up, 3 to jump; to reach as "
+                   "many as it takes, at most 2)")  # fmt: skip
     o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
     o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
+    o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
+                   "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
     o.add_argument("--site", help="--task reach, track: the site, body or geom to bring to the target")
     o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach: m, in the world; several "
                    "are reached one after the other")  # fmt: skip
@@ -75,7 +77,8 @@ def run(args):
         chosen = started(chosen, args.start)
     elif args.start is not None:
         raise ValueError(f"--start: for a robot file, not for the built-in scene {chosen.name!r}")
-    positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "plateau", "max_steps")
+    positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "height", "plateau",
+             "max_steps")  # fmt: skip
     task = args.task or default_task(chosen)
     check_task(chosen, task)
     method = args.method or default_method(chosen, task)
@@ -83,7 +86,7 @@ def run(args):
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
         elif (task, method) not in (("reach", "ilqr"), ("track", "ilqr")):
-            args.seconds = 10.0 if task == "swingup" else 5.0
+            args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
 
 
@@ -120,13 +123,15 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "balance, swingup, reach, track" if lacking else "run, stand, reach, track"
+        allowed = "balance, swingup, reach, track" if lacking else "run, stand, jump, reach, track"
         raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
-    if lacking and task in ("run", "stand"):
+    if lacking and task in ("run", "stand", "jump"):
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: balance, swingup, reach, track{own}")
 
 
 def default_method(chosen, task):
+    if task == "jump":
+        return "gait"
     if task in ("stand", "run") and chosen.scene is None:
         from controllers.stance import Stance  # starts Taichi
         from controllers.tasks.trot import can_step, footing
@@ -154,9 +159,9 @@ def search(args, chosen, task, method):
 
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
-                "window": args.window, "horizon": args.horizon, "speed": args.speed, "site": args.site,
-                "target": args.target, "quat": args.quat, "path": args.path and str(args.path), "push": args.push,
-                "start": args.start, "seed": args.seed,
+                "window": args.window, "horizon": args.horizon, "speed": args.speed, "height": args.height,
+                "site": args.site, "target": args.target, "quat": args.quat, "path": args.path and str(args.path),
+                "push": args.push, "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
     with expecting(*([LINEAR] if method in PLANS else [])):  # a plan is run with its feedback
         job = Job(chosen, task, method, args)

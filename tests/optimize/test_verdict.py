@@ -20,16 +20,16 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
-           **options):  # fmt: skip
+           height=None, standing=None, **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
     arrays["sensordata"] = np.zeros((rows, 1, model.nsensordata)) if sensordata is None else sensordata[:, None]
     arrays["ctrl"] = np.full((rows - 1, 1, model.nu), ctrl)
     robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
-    stance = Stance(model) if task in ("run", "stand") else None
+    stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
-                          standing=lambda: stance, goal=goal, way=way, place=place)  # fmt: skip
+                          standing=lambda: stance, goal=goal, way=way, place=place, height=height)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -141,6 +141,30 @@ def test_run_and_stand():
         fell = judged(model, task, qpos)
         assert fell.solved is False and fell.numbers["fell_at"] == pytest.approx(0.6) and not fell.numbers["upright"]
         assert fell.hindered == ["it fell after 0.60 s"]
+
+
+def test_jump():
+    """A parabola of 0.2 m from 0.3 to 0.7 s: as high as asked, in the air, landed, at rest; or what it lacks."""
+    scene = scenes.load("quadruped")
+    model, stance = scene.model, Stance(scene.model, scene.qpos0)
+    z, flight = stance.root.z, np.clip(1 - np.square((TIME - 0.5) / 0.2), 0, None)
+
+    def jumped(rise, height=0.15, speed=0.0, tilt=0.0):
+        qpos, qvel = np.tile(stance.qpos, (len(TIME), 1)), np.zeros((len(TIME), model.nv))
+        qpos[:, z] += rise
+        qpos[60:, 3:7] = [np.cos(tilt / 2), np.sin(tilt / 2), 0, 0] if tilt else qpos[60:, 3:7]
+        qvel[-1, 8] = speed
+        return judged(model, "jump", qpos, qvel, height=height, standing=Stance(model, scene.qpos0))
+
+    found = jumped(0.2 * flight)
+    assert found.solved and found.numbers["rise"] == pytest.approx(0.2)
+    assert found.numbers["airborne"] == pytest.approx(0.38, abs=0.021)
+    assert "rises 0.200 m above standing, 0.150 asked, after 0.50 s" in found.text and "upright" in found.text
+    lacking = {"it rises 0.050 m less than asked": jumped(0.1 * flight), "it fell after 0.60 s":
+               jumped(0.2 * flight, tilt=1.5), "it has not come to rest": jumped(0.2 * flight, speed=3.0),
+               "its feet do not leave the ground together": jumped(0 * flight, height=-0.1)}  # fmt: skip
+    for words, other in lacking.items():
+        assert other.solved is False and other.hindered[0] == words and other.hints
 
 
 def test_a_scene_has_goals_of_its_own():

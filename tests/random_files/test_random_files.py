@@ -98,7 +98,7 @@ def test_gradients_of_what_was_found(simulators):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", (3, 5))
+@pytest.mark.parametrize("seed", (2, 5))
 def test_gradients_of_a_robot(seed):
     """By all inputs and parameters; `python -m tests.random_files.gradients` has more robots."""
     wrong, compared = gradients.judged(AnyRobot(seed).xml, seed)

@@ -25,7 +25,7 @@ class Robot:
     TOUCH = {"sphere": (1, 3), "cylinder": (2, 0), "ellipsoid": (4, 0)}  # contype, conaffinity where not 1, 1
     PAIRED = TOUCHING  # which explicit pairs may have
     INTEGRATORS = ("Euler", "RK4", "implicitfast")
-    WET = 0.0  # of robots in a fluid, and of those with the implicit integrator
+    WET = 0.25  # of robots in a fluid, and of those with the implicit integrator
     SITE_SENSORS = ("gyro", "velocimeter", "accelerometer", "touch", "magnetometer", "force", "torque", "rangefinder")
 
     def __init__(self, seed):
@@ -34,6 +34,7 @@ class Robot:
         self.more, self.ties, self.last, self.wet = (np.random.default_rng((seed, k)) for k in (1, 2, 3, 6))
         self.stiff = np.random.default_rng((seed, 9))  # whether it steps in discrete time
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
+        self.moved_by = {}  # the body whose joints move a body
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
         world = self.floor() + "".join(self.tree() for _ in range(self.rng.integers(1, 4)))
         sections = self.actuators() + self.contacts() + self.equalities()
@@ -147,6 +148,7 @@ class Robot:
         self.parent[name] = parent
         place = f"{self.numbers(2, -0.6, 0.6)} {self.number(0.3, 0.7)}" if depth == 0 else self.numbers(3, -0.25, 0.25)
         kinds = ("free",) if free else self.pick(JOINTS)
+        self.moved_by[name] = name if kinds else self.moved_by.get(parent)
         inside = "".join(self.joint(name, kind) for kind in kinds)
         inside += "".join(self.geom(name) for _ in range(self.rng.integers(1, 3))) + self.site(name)
         if self.chance(0.2):
@@ -294,6 +296,8 @@ class Robot:
                 break
             a, b = (touching[i] for i in self.rng.choice(len(touching), 2, replace=False))
             if a[2] == b[2] or frozenset((a[0], b[0])) in seen:
+                continue
+            if self.moved_by.get(a[2]) == self.moved_by.get(b[2]):  # which no force can move: refused beside sensors
                 continue
             seen.add(frozenset((a[0], b[0])))
             text += f'<pair geom1="{a[0]}" geom2="{b[0]}" condim="{self.pick((1, 1, 3, 3, 4, 6))}"'

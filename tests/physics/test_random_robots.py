@@ -113,4 +113,4 @@ def test_robots_use_everything():
     assert values["tendon_limited"] == values["tendon_actfrclimited"] == {0, 1} and 3 in values["actuator_trntype"]
     assert values["eq_type"] == {0, 1, 2, 3} and values["eq_active0"] == {0, 1} and len(values["eq_objtype"]) > 2
     assert any(m.jnt_stiffnesspoly.any() for m in models) and any(m.dof_dampingpoly.any() for m in models)
-    assert {m.opt.integrator for m in models} == {0, 1, 3, 4} and {m.opt.cone for m in models} == {0, 1}
+    assert {m.opt.integrator for m in models} == {0, 1, 2, 3, 4} and {m.opt.cone for m in models} == {0, 1}

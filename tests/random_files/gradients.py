@@ -1,6 +1,6 @@
 """Gradients of rollouts of random robots against differences, in directions of all inputs and parameters.
 
-    python -m tests.random_files.gradients --count 100 [--seed 0] [--first 0] [--keep FOLDER]
+    python -m tests.random_files.gradients --count 100 [--seed 0] [--first 0] [--keep FOLDER] [--words muscle]
 
 One line for each derivative that is wrong, with the command that repeats it, and the number of those that were
 compared: a derivative counts where differences know it to a tenth of the tolerance. The exit code is 1 where one is
@@ -99,20 +99,25 @@ def main(argv=None):
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--first", type=int, default=0, help="number of the first robot")
     p.add_argument("--keep", type=Path, help="folder for robots with a wrong gradient")
+    p.add_argument("--all", action="store_true", help="a line for each robot")
+    p.add_argument("--words", nargs="*", default=[""], help="only robots whose text has one of these")
     p.add_argument("--names", nargs="*", help="only these inputs and parameters")
     args = p.parse_args(argv)
     from tests.random_files.robots import AnyRobot
     from tests.random_files.run import started
 
     started()
-    total, bad, without, begin = Counter(), 0, 0, time.perf_counter()
+    total, bad, robots, without, begin = Counter(), 0, 0, 0, time.perf_counter()
     for number in range(args.first, args.first + args.count):
         robot = int(np.random.default_rng((args.seed, 7, number)).integers(2**31))
         text = AnyRobot(robot).xml
+        if not any(word in text for word in args.words):
+            continue
         found = judged(text, robot, args.names)
         if found is None:
             without += 1
             continue
+        robots += 1
         wrong, compared = found
         total += compared
         bad += len(wrong)
@@ -122,7 +127,9 @@ def main(argv=None):
         if wrong and args.keep:
             args.keep.mkdir(parents=True, exist_ok=True)
             (args.keep / f"gradient-{args.seed}-{number}.xml").write_text(text)
-    print(f"{args.count - without} robots, {sum(total.values())} derivatives of {len(total)} inputs and parameters, "
+        if args.all:
+            print(f"{number}: {sum(compared.values())} compared, {len(wrong)} wrong", flush=True)
+    print(f"{robots} robots, {sum(total.values())} derivatives of {len(total)} inputs and parameters, "
           f"{bad} wrong, {time.perf_counter() - begin:.0f} s; {without} files refused or without motion")  # fmt: skip
     for name, n in sorted(total.items()):
         print(f"{n:7} {name}")

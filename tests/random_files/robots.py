@@ -42,7 +42,6 @@ class AnyRobot(Robot):
     KINDS = SHAPES
     TOUCH = {"capsule": (3, 3), "cylinder": (1, 2)}
     PAIRED = SHAPES
-    WET = 0.25
 
     def __init__(self, seed):
         # of what came later, so that a seed's robot is the same otherwise

@@ -15,7 +15,7 @@ from tests.random_files import gradients, judge
 from tests.random_files.robots import AnyRobot
 from tests.random_files.run import MUTATED, VALID, text_of
 
-SEED, COUNT, PIECES, GRADIENT_SEED = 11, 200, 8, 3
+SEED, COUNT, PIECES = 11, 200, 8
 pytestmark = pytest.mark.skipif(BEFORE_4, reason="random files are compared with MuJoCo 4.0 or later")
 
 
@@ -97,9 +97,11 @@ def test_gradients_of_what_was_found(simulators):
     assert np.abs(rollout.gradients().mocap_pos).max() > 1e-3
 
 
-def test_gradients_of_a_robot():
-    """Of all inputs and parameters of a few; `python -m tests.random_files.gradients` has more."""
-    wrong, compared = gradients.judged(AnyRobot(GRADIENT_SEED).xml, GRADIENT_SEED)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", (2, 5))
+def test_gradients_of_a_robot(seed):
+    """By all inputs and parameters; `python -m tests.random_files.gradients` has more robots."""
+    wrong, compared = gradients.judged(AnyRobot(seed).xml, seed)
     assert not wrong and len(compared) > 15, (wrong, compared)
 
 

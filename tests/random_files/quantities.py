@@ -1,0 +1,85 @@
+"""What is compared of a state: the engine's numbers and MuJoCo's, by name, and what an error of each is relative to."""
+
+import mujoco
+import numpy as np
+
+from engine.model.servos import rows_of
+from tests.physics.reference import SMOOTH
+from tests.random_files.verdict import wrong
+
+CONSTRAINED = ("qacc", "qfrc_constraint", "sensordata")
+
+
+def copied(mj, sim, data):
+    """The state of MjData."""
+    sim.reset(data.qpos, data.qvel)
+    for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
+        if name != "eq_active" or sim.model.neq == len(data.eq_active):  # those that are switched off are left out
+            getattr(sim.data, name)[0] = state_of(mj, data) if name == "act" else getattr(data, name)
+    sim.data.time[0] = data.time
+
+
+def state_of(mj, data):
+    """act of MjData, with the controls of the past that delayed actuators have, the oldest one first."""
+    past = []
+    for a in np.flatnonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay > 0)):
+        n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
+        newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][:n]
+        past.append(np.roll(values, -newest - 1))
+    return np.concatenate([data.act, *past])
+
+
+def of_sim(mj, sim):
+    d = sim.data
+    for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint"):
+        value = getattr(d, name)[0]
+        if name == "actuator_force" and sim.model.nu != mj.nactuator:  # each control of a pid has a force of its own
+            value = np.bincount(rows_of(mj), value, mj.nactuator)
+        yield name, value[: mj.na] if name == "act_dot" else value
+    yield from sensed(mj, d.sensordata[0]).items()
+    yield "mass_matrix", d.mass_matrix()
+    if sim.model.ntendon == mj.ntendon:
+        yield "ten_length", d.ten_length[0]
+        yield "ten_velocity", d.ten_velocity[0]
+
+
+def aligned(quat, other):
+    """The quaternions with the signs of the others."""
+    return np.array(quat) * np.where((quat * other).sum(axis=1, keepdims=True) < 0, -1, 1)
+
+
+def quantities(mj, data):
+    """{name: array} of MjData, and {name: what an error of it is relative to}."""
+    found = {name: np.array(getattr(data, name)) for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint")}
+    found |= sensed(mj, data.sensordata)
+    # MuJoCo tells how the states of actuators that an option switches off would move, and leaves them where they are
+    for i in np.flatnonzero((mj.opt.disableactuator >> np.clip(mj.actuator_group, 0, 30)) & 1):
+        found["act_dot"][mj.actuator_actadr[i] :][: mj.actuator_actnum[i]] = 0
+    found["mass_matrix"] = np.zeros((mj.nv, mj.nv))
+    mujoco.mj_fullM(mj, data, found["mass_matrix"])
+    found |= {"ten_length": np.array(data.ten_length), "ten_velocity": np.array(data.ten_velocity)}
+    scales = {name: max(np.abs(x).max(initial=0), 1e-6) for name, x in found.items()}
+    forces = max(np.abs(getattr(data, f"qfrc_{name}")).max(initial=0) for name in ("bias", "passive", "actuator"))
+    for name in ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "qfrc_smooth", "qfrc_constraint"):
+        scales[name] = max(scales[name], forces, np.abs(data.qfrc_applied).max(initial=0))
+    # what a sensor reads is a difference of larger numbers
+    scales |= {name: max(scales[name], 1.0) for name in sensed(mj, data.sensordata)}
+    return found, scales
+
+
+def sensed(mj, sensordata):
+    """Of sensors the numbers of each stage by themselves, zero elsewhere: of places, velocities, accelerations."""
+    late = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_CONTACT)  # which are held
+    stages = np.repeat(np.where(late, 3, mj.sensor_needstage), mj.sensor_dim)
+    names = {"sensed places": 1, "sensed velocities": 2, "sensordata": 3}
+    return {name: np.where(stages == stage, sensordata, 0.0) for name, stage in names.items()}
+
+
+def errors(ours, theirs, scales):
+    out = {}
+    for name, value in ours.items():
+        if value.shape != theirs[name].shape:
+            wrong(f"{name} of shape {value.shape}, MuJoCo {theirs[name].shape}")
+        error = np.abs(value - theirs[name]).max(initial=0) / scales[name]
+        out[name] = error if np.isfinite(error) else np.inf
+    return out

@@ -201,22 +201,20 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32, read_sensors: ti.i32):
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
-    discrete = 0
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
-            discrete = 1
             shift(m, d, w, 1.0)
     acceleration(m, d, w)
     without_slip(m, d, w)
     if ti.static(has.discrete):
-        if discrete:
+        if m.integrator == DISCRETE:
             shift(m, d, w, -1.0)
             without_metric(m, d, w)
             turned_acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if ti.static(has.lone and has.discrete):
-        if discrete:
+        if m.integrator == DISCRETE:
             show_turned(m, d, w)
     if read_sensors:
         sensed(m, d, w)
@@ -317,7 +315,9 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             turned_acceleration(m, d, w)
-    if m.integrator != DISCRETE:
+        else:
+            effective_acceleration(m, d, w, implicit, 0)
+    else:
         effective_acceleration(m, d, w, implicit, 0)
 
 
@@ -329,10 +329,10 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
     nv = m.nv
-    if m.integrator == DISCRETE:
-        motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
-    else:
-        motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
+    if ti.static(has.lone and has.discrete):
+        if m.integrator == DISCRETE:  # as sensors read them
+            motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
     clear_bodies(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)

@@ -19,7 +19,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
-from engine.math.types import vec3
+from engine.math.types import real, vec3
 from engine.model.constants import DISCRETE, FREE, IMPLICITFAST
 
 LONE = 6
@@ -41,12 +41,11 @@ def lone_dof(m: ti.template(), j: ti.i32):
 def turned_dof(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     """The same where the slope of its bias is taken: by discrete only while no constraint and no servo touches it."""
     i = lone_dof(m, j)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE and i >= 0:
-            for k in range(6):
-                if d.untouched[w, i + k] == 0:
-                    i = -1
-                    break
+    if m.integrator == DISCRETE and i >= 0:
+        for k in range(6):
+            if d.untouched[w, i + k] == 0:
+                i = -1
+                break
     return i
 
 
@@ -72,7 +71,9 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
@@ -86,9 +87,12 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                             x = d.M[src - i + k]
                     d.lone[dst + i * LONE + k] = x
                     d.lone[dst + k * LONE + i] = x
-                    if m.integrator == IMPLICITFAST:
+                    if ti.static(has.discrete):
+                        if m.integrator == IMPLICITFAST:
+                            d.MhD[src - i + k] = ti.cast(i == k, real)
+                    else:
                         d.MhD[src - i + k] = 0.0
-                if m.integrator == IMPLICITFAST:
+                if ti.static(not has.discrete):
                     d.MhD[src] = 1.0
             b = bounded(w * m.nbody + m.jnt_bodyid[j])
             c = d.crb_com[b]
@@ -117,7 +121,9 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
     """x at the dofs of lone free bodies becomes A^-1 x or A^-T x."""
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
             o = block(m, w, i0)
@@ -155,7 +161,9 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             b = m.jnt_bodyid[j]
             ob = bounded(w * m.nbody + b)

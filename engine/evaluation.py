@@ -191,21 +191,19 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
-    discrete = 0
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
-            discrete = 1
             shift(m, d, w, 1.0)
     acceleration(m, d, w)
     if ti.static(has.discrete):
-        if discrete:
+        if m.integrator == DISCRETE:
             shift(m, d, w, -1.0)
             without_metric(m, d, w)
             turned_acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if ti.static(has.lone and has.discrete):
-        if discrete:
+        if m.integrator == DISCRETE:
             show_turned(m, d, w)
 
 
@@ -235,7 +233,9 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             turned_acceleration(m, d, w)
-    if m.integrator != DISCRETE:
+        else:
+            effective_acceleration(m, d, w, implicit, 0)
+    else:
         effective_acceleration(m, d, w, implicit, 0)
 
 
@@ -256,7 +256,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     nv = m.nv
     motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     if ti.static(has.lone and has.discrete):
-        if m.integrator == DISCRETE:
+        if m.integrator == DISCRETE:  # as sensors read them
             motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
     clear_bodies(m, g, w)
     if ti.static(has.tendon):

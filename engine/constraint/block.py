@@ -14,9 +14,9 @@ Reference acceleration: aref = -B J v - K imp residual. B is that of the first r
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference, stiffness_of
+from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference
 from engine.math.index import bounded, vector_at
-from engine.math.types import real, vec3
+from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import DISCRETE
 
 # con_pair of the first of each
@@ -75,9 +75,10 @@ def resolve(m: ti.template(), d: ti.template(), c: ti.i32, solref: ti.template()
     DRY, TIED or PUSHING."""
     imp, slope = impedance(solimp, p, x)
     k, b = reference(solref, solimp, p, m.timestep, m.refsafe)
-    if kind == DRY:
-        k = 0.0
-    d.con_d[c] = stiffness_of(imp, diag)
+    if ti.static(has.tendon):
+        if kind == DRY:
+            k = 0.0
+    d.con_d[c] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             k, b, s, by_x, by_v, grows = at_end_of_step(m, k, b, imp, solref, p, ti.cast(kind == PUSHING, ti.i32))

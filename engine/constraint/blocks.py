@@ -16,7 +16,6 @@ from engine.constraint.block import (
     damping_of,
     is_contact,
     is_equality,
-    is_metric,
     is_tendon,
     place_columns,
 )  # fmt: skip
@@ -73,7 +72,7 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
                     if m.integrator == DISCRETE:
                         bias = d.con_share[c] * bias
                 jar = jar + stiff * d.con_res[c] + bias
-        elif not is_metric(d.con_pair[c]):
+        else:
             jar[0] = jar[0] + stiff * d.con_x[c]
         d.con_jar[c] = jar
         d.con_jv[c] = vec3(0.0, 0.0, 0.0)

@@ -156,17 +156,11 @@ def at_end_of_step(m: ti.template(), k: real, b: real, imp: real, solref: ti.tem
     return k / s, (b + h * k * imp) / s, s, by_x, by_v, grows
 
 
-@ti.func
-def stiffness_of(imp: real, diag: real):
-    """D of a row, diag: J M^-1 J^T of it, roughly."""
-    return 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
-
-
 @serves("discrete")
 @ti.func
 def hardened(imp: real, diag: real, s: real, grows: real):
     """D0 s, of which MAXIMP is the greatest impedance, and the derivative of its logarithm by imp."""
-    D = s * stiffness_of(imp, diag)
+    D = s / ti.max(MINVAL, (1 - imp) / imp * diag)
     slope = grows + 1.0 / (imp * (1 - imp))
     least = (1 - MAXIMP) / MAXIMP * diag
     if D * least > 1:

@@ -7,9 +7,9 @@ limits alone. The adjoint's formula stands in block.py.
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference, stiffness_of
+from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference
 from engine.math.index import bounded
-from engine.math.types import real
+from engine.math.types import MINVAL, real
 from engine.model.constants import DISCRETE
 
 FRICTION, LIMIT = range(2)  # kinds of rows
@@ -31,7 +31,7 @@ def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i
     d.row_sign[i] = sign
     d.row_dist[i] = dist
     d.row_floss[i] = floss
-    d.row_d[i] = stiffness_of(imp, diag)
+    d.row_d[i] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             k, b, s, by_x, by_v, grows = at_end_of_step(m, k, b, imp, solref, p, ti.cast(kind == LIMIT, ti.i32))

@@ -20,7 +20,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
-from engine.math.types import MINVAL, vec3
+from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import DISCRETE, FREE, IMPLICITFAST, LONE_FLOW
 
 LONE = 6
@@ -42,12 +42,11 @@ def lone_dof(m: ti.template(), j: ti.i32):
 def turned_dof(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     """The same where the slope of its bias is taken: by discrete only while no constraint and no servo touches it."""
     i = lone_dof(m, j)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE and i >= 0:
-            for k in range(6):
-                if d.untouched[w, i + k] == 0:
-                    i = -1
-                    break
+    if m.integrator == DISCRETE and i >= 0:
+        for k in range(6):
+            if d.untouched[w, i + k] == 0:
+                i = -1
+                break
     return i
 
 
@@ -74,7 +73,9 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             # 6, but not for LLVM, which would write all 6 x 6 x 6 iterations out
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
@@ -88,9 +89,12 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                             x = d.M[src - i + k]
                     d.lone[dst + i * LONE + k] = x
                     d.lone[dst + k * LONE + i] = x
-                    if m.integrator == IMPLICITFAST:
+                    if ti.static(has.discrete):
+                        if m.integrator == IMPLICITFAST:
+                            d.MhD[src - i + k] = ti.cast(i == k, real)
+                    else:
                         d.MhD[src - i + k] = 0.0
-                if m.integrator == IMPLICITFAST:
+                if ti.static(not has.discrete):
                     d.MhD[src] = 1.0
             b = bounded(w * m.nbody + m.jnt_bodyid[j])
             c = d.crb_com[b]
@@ -138,7 +142,9 @@ def add_lone_flows(m: ti.template(), d: ti.template(), w: ti.i32, root: ti.i32, 
 def solve_lone(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), transposed: ti.i32):
     """x at the dofs of lone free bodies becomes A^-1 x or A^-T x."""
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             n6 = m.body_dofnum[m.jnt_bodyid[j]]
             o = block(m, w, i0)
@@ -176,7 +182,9 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     nv = m.nv
     h = m.timestep
     for j in range(m.njnt):
-        i0 = turned_dof(m, d, w, j)
+        i0 = lone_dof(m, j)
+        if ti.static(has.discrete):
+            i0 = turned_dof(m, d, w, j)
         if i0 >= 0:
             b = m.jnt_bodyid[j]
             ob = bounded(w * m.nbody + b)

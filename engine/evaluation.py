@@ -183,6 +183,30 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     metric_terms(m, d, w)
 
 
+@outline("md", "w", when="discrete")
+@ti.func
+def shift_forces(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The smooth force as the solver of the integrator discrete sees it."""
+    if m.integrator == DISCRETE:
+        shift(m, d, w, 1.0)
+
+
+@outline("md", "w", when="discrete")
+@ti.func
+def shift_back(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Forces without what its metric has added to them."""
+    if m.integrator == DISCRETE:
+        shift(m, d, w, -1.0)
+        without_metric(m, d, w)
+
+
+@outline("md", "w", when="discrete")
+@ti.func
+def turned_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    if m.integrator == DISCRETE:
+        turned_acceleration(m, d, w)
+
+
 @outline("md", "w")
 @ti.func
 def solved(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -191,15 +215,10 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32):
     for i in range(nv):
         d.qacc[w, i] = d.qacc_warmstart[w * nv + i]
     constraint(m, d, w)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
-            shift(m, d, w, 1.0)
+    shift_forces(m, d, w)
     acceleration(m, d, w)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
-            shift(m, d, w, -1.0)
-            without_metric(m, d, w)
-            turned_acceleration(m, d, w)
+    shift_back(m, d, w)
+    turned_terms(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if ti.static(has.lone and has.discrete):
@@ -230,12 +249,8 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     constraint(m, d, w)
     evaluate(m, d, w, 0.0, d.qacc)
     mass_mul(m, d, w, d.qacc, d.ma)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
-            turned_acceleration(m, d, w)
-        else:
-            effective_acceleration(m, d, w, implicit, 0)
-    else:
+    turned_terms(m, d, w)
+    if m.integrator != DISCRETE:
         effective_acceleration(m, d, w, implicit, 0)
 
 

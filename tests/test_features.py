@@ -180,7 +180,8 @@ def budget(name):
 # limits 1,250, corners of uneven faces 100, the face across the direction of a search that did not come close, rims and
 # faces that the end of a deep search does not show 320, what MuJoCo does of rings and within margins 150; friction
 # without slip 830, actuators on sites and cranks 890, surfaces that move 220, muscles 750, adhesion, which asks for the
-# adjoint of contacts' places once more, 740, delays 120, discrete time 4,100. The lines that ask for these count for a robot that
+# adjoint of contacts' places once more, 740, delays 120,
+# discrete time 4,100. The lines that ask for these count for a robot that
 # has none of it, too: 50 of a hopper's, though nothing of them is compiled.
 MOST = {"pendulum": 4500, "hopper": 6360, "humanoid": 6920, "everything": 37650}
 

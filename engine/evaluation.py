@@ -200,13 +200,6 @@ def shift_back(m: ti.template(), d: ti.template(), w: ti.i32):
         without_metric(m, d, w)
 
 
-@outline("md", "w", when="discrete")
-@ti.func
-def turned_terms(m: ti.template(), d: ti.template(), w: ti.i32):
-    if m.integrator == DISCRETE:
-        turned_acceleration(m, d, w)
-
-
 @outline("md", "w")
 @ti.func
 def solved(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -218,7 +211,8 @@ def solved(m: ti.template(), d: ti.template(), w: ti.i32):
     shift_forces(m, d, w)
     acceleration(m, d, w)
     shift_back(m, d, w)
-    turned_terms(m, d, w)
+    if m.integrator == DISCRETE:
+        turned_acceleration(m, d, w)
     for i in range(nv):
         d.qacc_warmstart[w * nv + i] = d.qacc[w, i]
     if ti.static(has.lone and has.discrete):
@@ -249,8 +243,9 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
     constraint(m, d, w)
     evaluate(m, d, w, 0.0, d.qacc)
     mass_mul(m, d, w, d.qacc, d.ma)
-    turned_terms(m, d, w)
-    if m.integrator != DISCRETE:
+    if m.integrator == DISCRETE:
+        turned_acceleration(m, d, w)
+    else:
         effective_acceleration(m, d, w, implicit, 0)
 
 

@@ -155,7 +155,7 @@ def joint_metric(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.untouched[w, da + k] = 0.0
 
 
-@serves("tendon")
+@outline("md", "w", when="tendon")
 @ti.func
 def tendon_metric(m: ti.template(), d: ti.template(), w: ti.i32):
     """ten_scale, ten_shift and, of tendons that have any, the block."""
@@ -246,6 +246,7 @@ def touch(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.untouched[w, d.chain_dof[q]] = 0.0
 
 
+@outline("md", "w", when="discrete")
 @ti.func
 def turned_acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
     """qacc_eff from qacc: of lone free bodies that nothing touches, whose bias has its slope, too, (metric + h C)^-1
@@ -392,7 +393,7 @@ def servo_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + h * kp * z * c
 
 
-@serves("tendon")
+@outline("mdg", "w", when="tendon")
 @ti.func
 def tendon_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep

@@ -3,13 +3,11 @@ shapes to coordinates, parameters and the frame that the rays stand in."""
 
 import numpy as np
 
-from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
-from engine.compiler.session import worker_threads
 from engine.model.constants import HFIELD, MESH, SDF
 from engine.model.coordinates import quat_gradient, tangent_along, tangent_to_qpos
 from engine.named import rotation
-from engine.rays.casting import CAST, FACE, GEOM_BAR, KINDS, POSE, PULL, PUSH, RAY, SEEN, TWIST
+from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
 from engine.simulator import Simulator
 
 PARAMETERS = ("geom_size", "geom_pos", "geom_quat")
@@ -51,6 +49,12 @@ class Caster:
     """
 
     def __init__(self, sim, nray, geoms, soft=0.0, far=0.0, rows=1):
+        from engine.compiler.launch import BoundKernel  # kernels have the precision that `engine.init` decides on
+        from engine.compiler.session import defining, worker_threads
+
+        with defining():
+            from engine.rays.casting import CAST, PULL, PUSH
+
         m, n = sim.model, rows * sim.worlds
         self.sim, self.rows, self.nray, self.shapes = sim, rows, nray, (n, m.ngeom)
         real = sim.pack["body"].dtype

@@ -15,11 +15,9 @@ from engine.compiler.stages import INTS, REALS
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
+from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
 from engine.sensing.range import plane_distance
 from engine.sensing.ray import FAR, normal_at, ray_interval
-
-# Numbers of a geom in a world, of a ray, and of their adjoints.
-POSE, RAY, GEOM_BAR, TWIST, SEEN, KINDS, FACE = 10, 6, 9, 6, 2, 4, 4
 
 
 @ti.func

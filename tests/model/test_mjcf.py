@@ -325,7 +325,7 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete'><flag sleep='enable'/></option>"
+    option = "<option integrator='discrete' viscosity='.1'><flag sleep='enable'/></option>"
     scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)

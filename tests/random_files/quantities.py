@@ -36,11 +36,16 @@ def of_sim(mj, sim):
         if name == "actuator_force" and sim.model.nu != mj.nactuator:  # each control of a pid has a force of its own
             value = np.bincount(rows_of(mj), value, mj.nactuator)
         yield name, value[: mj.na] if name == "act_dot" else value
-    yield from sensed(mj, d.sensordata[0]).items()
+    yield from sensed(mj, np.zeros(mj.nsensordata) if unsensed(mj) else d.sensordata[0]).items()
     yield "mass_matrix", d.mass_matrix()
     if sim.model.ntendon == mj.ntendon:
         yield "ten_length", d.ten_length[0]
         yield "ten_velocity", d.ten_velocity[0]
+
+
+def unsensed(mj):
+    """Whether a file switches its sensors off."""
+    return bool(mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_SENSOR))
 
 
 def aligned(quat, other):

@@ -90,7 +90,7 @@ SMOOTH = {
         '<pid joint="j" kp="20" kv="2" ki="30" gear="1.5" input="pos"/>'
         '<general joint="k" dyntype="filter" dynprm=".05"/>'
         '<pid joint="k" kp="3" kv=".3" ki="9" imax=".2" slewmax="4" input="pos"/>'
-        '<pid joint="j" kp="4" slewmax="300" input="pos" forcerange="-2 2" ctrlrange="-.5 .5"/>'
+        '<pid joint="j" kp="4" slewmax="300" input="pos" forcerange="-1.7 1.9" ctrlrange="-.5 .5"/>'
         '<pid joint="k" kp="4" kv=".1" ki="3" imax=".1" slewmax="300" input="pos"/>'
     ),
     "motor on ball": actuated(

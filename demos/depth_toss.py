@@ -57,8 +57,9 @@ class Toss:
         return by.reshape(ROWS, 1, NQ, 4)
 
 
-def improved(guess, measured, toss, rows):
-    """(loss, guess) after Levenberg-Marquardt steps with this camera."""
+def improved(guess, measured, toss, rows, enough=1e-3):
+    """(loss, guess) after Levenberg-Marquardt steps with this camera, until one brings less than `enough` of the
+    loss."""
     damping, image = 1e-3, toss.images(guess)
     loss = ((image.depth - measured) ** 2).mean()
     for _ in range(12):
@@ -75,7 +76,7 @@ def improved(guess, measured, toss, rows):
         if fallen <= 0:
             break
         guess, image, loss, damping = tried, seen, loss - fallen, 0.1 * damping
-        if fallen < 1e-3 * loss:
+        if fallen < enough * loss:
             break
     return loss, guess
 
@@ -84,7 +85,7 @@ def estimate(measured, rng):
     guesses = rng.uniform(LOW, HIGH, (GUESSES, 4))
     losses = ((Toss(GUESSES, 0.05, 1).images(guesses).depth - measured) ** 2).mean(axis=(0, 2, 3))
     coarse, rows = Toss(1, 0.05, 1), Toss(ROWS * NQ)
-    ends = [improved(guesses[k], measured, coarse, rows) for k in np.argsort(losses)[:3]]
+    ends = [improved(guesses[k], measured, coarse, rows, 0.05) for k in np.argsort(losses)[:3]]
     guess = min(ends, key=lambda end: end[0])[1]
     for soft in (0.015, 0.004, 0.001):
         guess = improved(guess, measured, Toss(1, soft), rows)[1]

@@ -9,6 +9,7 @@ turn; the servos read the same encoders. Looked for: these 4 x 12 + 1 numbers fr
 """
 
 import argparse
+import datetime
 import sys
 import time
 from pathlib import Path
@@ -211,7 +212,7 @@ def page(rows, found, wall, cpu, other, args):
     box = machine()
     lines += [
         "",
-        f"{box['processor']}, {box['cores']} cores, load {box['load'][0]:.1f}.",
+        f"{box['processor']}, {box['cores']} cores, {datetime.date.today()}, load {box['load'][0]:.1f}.",
         "",
         "| number | truth | found | ± (95 %) |",
         "|---|---|---|---|",

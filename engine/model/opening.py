@@ -106,5 +106,5 @@ def _compiled(mujoco, title, path, text, assets, wishes, robot, changed):
         return compiled(text if path is None else str(path), assets), robot, changed
     read = mujoco.MjSpec.from_string if path is None else mujoco.MjSpec.from_file
     spec = read(text if path is None else str(path), assets=assets)
-    changed = changed + wishes.granted(mujoco, title, spec)
+    changed = changed + wishes.granted(mujoco, title, spec, robot is not None)
     return spec.compile(), robot, changed

@@ -60,7 +60,7 @@ class Wishes:
     def names(self):
         return ", ".join(self._said())
 
-    def granted(self, mujoco, title, spec):
+    def granted(self, mujoco, title, spec, urdf=False):
         """Edit a MjSpec; lines about what was added. Raises ModelError where the robot has no place for it."""
         lines = []
         if self.floating is not None:
@@ -70,12 +70,12 @@ class Wishes:
         if self.floor is not None:
             lines += _add_floor(mujoco, title, spec, self.floor)
         if self.actuators is not None:
-            lines += self._actuate(mujoco, title, spec)
+            lines += self._actuate(mujoco, title, spec, urdf)
         for name in self.sense or ():
             lines += _sense(mujoco, title, spec, name)
         return lines
 
-    def _actuate(self, mujoco, title, spec):
+    def _actuate(self, mujoco, title, spec, urdf):
         single = {joint.name: joint for joint in spec.joints if joint.name and int(joint.type) in _single(mujoco)}
         driven = {actuator.target for actuator in spec.actuators}
         following = {equality.name1 for equality in spec.equalities if equality.type == mujoco.mjtEq.mjEQ_JOINT}
@@ -83,6 +83,7 @@ class Wishes:
         if wanted is True:
             wanted = [name for name in single if name not in driven | following]
         settings = dict(wanted) if isinstance(wanted, dict) else dict.fromkeys(_names(wanted))
+        damped = False
         for name, own in settings.items():
             if name not in single:
                 known = ", ".join(single) or "none has a name"
@@ -97,8 +98,14 @@ class Wishes:
                     raise ValueError(f"actuators: {name!r}: {own!r}; allowed: kp and kd, finite numbers, 0 or more")
                 kp, kd = own.get("kp", kp), own.get("kd", kd)
             _drive(mujoco, spec, single[name], kp, kd or 0.0, name in driven)
+            damped = damped or bool(kd)
         kind = "as given" if isinstance(wanted, dict) else "motors" if self.kp is None else f"servos of kp {self.kp:g}"
         yield f"{len(settings)} actuators added, {kind}: limits are the joints' effort and range"
+        if urdf and damped and spec.option.integrator == mujoco.mjtIntegrator.mjINT_EULER:
+            # a URDF names no integrator, and Euler takes the damping of a servo at the start of the step: on a light
+            # link it diverges
+            spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+            yield "integrator implicitfast, for the damping of servos"
 
 
 def _float(title, spec, height):

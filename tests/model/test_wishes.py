@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.model import ModelError, load
+from engine.model import constants as c
 from tests.model.model_zoo import CHEETAH
 from tests.model.test_urdf import inertial, urdf
 
@@ -43,6 +44,8 @@ def test_motors_are_limited_by_effort():
 def test_servos_are_limited_by_range_and_effort():
     m = load(ARM, actuators=["wrist"], kp=30, kd=2)
     assert m.actuator_names == ["wrist"] and m.actuator_ctrllimited.all() and m.actuator_forcelimited.all()
+    assert m.opt.integrator == c.IMPLICITFAST and "integrator implicitfast, for the damping of servos" in str(m.report)
+    assert load(ARM, actuators=["wrist"], kp=30).opt.integrator == c.EULER  # nothing is damped
     np.testing.assert_array_equal(m.actuator_gainprm[0], [30, 0, 0])
     np.testing.assert_array_equal(m.actuator_biasprm[0], [0, -30, -2])
     np.testing.assert_array_equal(m.actuator_ctrlrange, [[-0.2, 0.3]])
@@ -54,7 +57,8 @@ def test_servos_are_limited_by_range_and_effort():
 
 def test_actuators_of_an_mjcf():
     m = load(MJCF, actuators=True, kp=1)
-    assert m.actuator_names == ["own", "h"]
+    assert m.actuator_names == ["own", "h"] and m.opt.integrator == c.EULER
+    assert load(MJCF, actuators=True, kp=1, kd=1).opt.integrator == c.EULER  # which its author chose, or MuJoCo
     np.testing.assert_allclose(m.actuator_ctrlrange[1], np.radians([-90, 45]))
     np.testing.assert_array_equal(m.actuator_forcerange[1], [-3, 3])
 

@@ -113,12 +113,14 @@ class Robot:
         kind = self.pick(self.INTEGRATORS)
         if self.stiff.random() < 0.2:
             kind = "discrete"
-        return f'integrator="{"implicit" if self.wet.random() < self.WET else kind}"'
+        self.kind = "implicit" if self.wet.random() < self.WET else kind
+        return f'integrator="{self.kind}"'
 
     def fluid(self):
         """Air to water, and up to what is as viscous as oil."""
         text = f' density="{self.wet.choice((1.2, 50, 1000)):.4g}"' * (self.wet.random() < self.WET)
-        return text + f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < self.WET)
+        text += f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < self.WET)
+        return "" if self.kind == "discrete" else text  # which is refused in a fluid
 
     def defaults(self):
         return (

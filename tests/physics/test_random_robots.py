@@ -86,9 +86,14 @@ def test_robot(simulators, seed):
     check(simulators, seed)
 
 
+# Of two actuators on a tendon whose limit scales their forces, one is cut by its own range as well: MuJoCo's implicitfast
+# then keeps the velocity slope of the other (engine/LIMITS.md).
+CUT = pytest.param(270, marks=pytest.mark.xfail(strict=True))
+
+
 @pytest.mark.slow
 @resting_accelerometer
-@pytest.mark.parametrize("seed", SLOW)
+@pytest.mark.parametrize("seed", [CUT if seed == 270 else seed for seed in SLOW])
 def test_many_robots(simulators, seed):
     check(simulators, seed)
 

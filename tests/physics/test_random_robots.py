@@ -86,9 +86,9 @@ def test_robot(simulators, seed):
     check(simulators, seed)
 
 
-# Of two actuators on a tendon whose limit scales their forces, one is cut by its own range as well: MuJoCo's
-# implicitfast then keeps the velocity slope of the other (engine/LIMITS.md).
-CUT = pytest.param(270, marks=pytest.mark.xfail(strict=True))
+# engine/LIMITS.md
+TWICE = "a tendon's limit scales two forces and a range cuts one further: MuJoCo keeps the other's velocity slope"
+CUT = pytest.param(270, marks=pytest.mark.xfail(strict=True, reason=TWICE))
 
 
 @pytest.mark.slow

@@ -23,18 +23,38 @@ def land(rows=6, columns=9):
 
 def test_cells_are_the_surface_and_its_sides():
     corners, normals = cells_of(land(), 0)
-    assert len(corners) == 5 * 8 + 2 * (5 + 8)
-    assert (normals[:40, 2] > 0).all()
-    sides = corners[40:].mean(axis=1)
-    assert (np.einsum("ij,ij->i", normals[40:, :2], sides[:, :2]) > 0).all()  # outwards
-    assert len(cells_of(land(200, 7), 0)[0]) == CELLS * 6 + 2 * (CELLS + 6)
+    assert len(corners) == 2 * (5 * 8 + 2 * (5 + 8))  # two triangles each
+    assert (normals[:80, 2] > 0).all()
+    sides = corners[80:].mean(axis=1)
+    assert (np.einsum("ij,ij->i", normals[80:, :2], sides[:, :2]) > 0).all()  # outwards
+    assert len(cells_of(land(200, 7), 0)[0]) == 2 * (CELLS * 6 + 2 * (CELLS + 6))
 
 
 def test_only_what_faces_the_camera_is_drawn():
     axes = Camera().axes
     polygons, brightness, depth = cell_polygons(cells_of(land(), 0), np.zeros(3), np.eye(3), axes, towards_light(axes))
     assert polygons.shape[1:] == (DIRECTIONS, 2) and len(polygons) == len(brightness) == len(depth)
-    assert 40 < len(polygons) < 66
+    assert 66 < len(polygons) < 132
+
+
+def area(polygons):
+    """Signed, of polygons (n, k, 2)."""
+    x, y = np.moveaxis(polygons, -1, 0)
+    return 0.5 * (x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)
+
+
+def test_there_are_no_holes():
+    """Where a cell is bent over its diagonal and one half faces the camera, that half is drawn: the picture's area is
+    that of all triangles of contact that face it."""
+    model, axes = land(12, 12), Camera().axes
+    model.hfield_size[0, 2] = 1.5
+    polygons, _, _ = cell_polygons(cells_of(model, 0), np.zeros(3), np.eye(3), axes, towards_light(axes))
+    vertices, faces = surface(model, 0)
+    areas = area((vertices @ axes.T)[faces][..., :2])
+    upwards = np.cross(*(vertices[faces[:, k]] - vertices[faces[:, 0]] for k in (1, 2)))[:, 2] >= 0  # not the bottom
+    facing = np.sign(area(polygons[:1])[0])
+    want = (areas * facing)[upwards & (areas * facing > 0)].sum()
+    assert abs(np.abs(area(polygons)).sum() / 1.04**2 - want) < 1e-9 * want
 
 
 def test_a_ball_stands_before_the_cells_behind_it_and_behind_those_before_it():

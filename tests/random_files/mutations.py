@@ -191,7 +191,7 @@ def moved(root, rng):
 
 
 def renamed(root, rng):
-    one(root.iter(), rng).tag = one({e.tag for e in root.iter()} | {"nonsense"}, rng)
+    one(root.iter(), rng).tag = one(sorted({e.tag for e in root.iter()} | {"nonsense"}), rng)
 
 
 def added(root, rng):

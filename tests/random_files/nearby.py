@@ -10,7 +10,8 @@ FEELING = mujoco.mjtSensor.mjSENS_FORCE, mujoco.mjtSensor.mjSENS_TORQUE
 
 def feels_rounding(mj, data):
     """Whether there are force or torque sensors, and an equality of frames that could move something and does not but
-    by rounding: MuJoCo leaves it out where its rows are zero to the last digit."""
+    by rounding: MuJoCo leaves it out where its rows are zero to the last digit. A weld's row along which nothing can
+    move stays, and what its frames are apart there, which is rounding, is divided by a compliance of 1e-15."""
     if not np.isin(mj.sensor_type, [int(kind) for kind in FEELING]).any():
         return False
     rows = np.abs(data.efc_J.reshape(-1, mj.nv)[: data.ne]).max(axis=1, initial=0)
@@ -20,7 +21,10 @@ def feels_rounding(mj, data):
         ends = [int(mj.eq_obj1id[e]), int(mj.eq_obj2id[e])]
         if mj.eq_objtype[e] == int(mujoco.mjtObj.mjOBJ_SITE):
             ends = [int(mj.site_bodyid[end]) for end in ends]
-        if rows[number == e].max(initial=0) < 1e-12 and any(turned(mj, body) for body in ends):
+        own = number == e
+        if (own & (rows < 1e-12) & (data.efc_R[: data.ne] < 1e-9)).any():
+            return True
+        if rows[own].max(initial=0) < 1e-12 and any(turned(mj, body) for body in ends):
             return True
     return False
 

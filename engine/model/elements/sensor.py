@@ -1,5 +1,7 @@
 """Sensors: what an element measures, and where the numbers lie in `sensordata`. `model/sensors.py` has their kinds."""
 
+import functools
+
 import numpy as np
 
 from .. import constants as c
@@ -306,6 +308,7 @@ def columns(prefix, frames):
     return {f"{prefix}{name}": np.array(part) for name, part in zip(("bodyid", "pos", "quat"), parts, strict=True)}
 
 
+@functools.cache
 def _numbers(mujoco):
     """Our number of each of MuJoCo's sensors that the engine has."""
     words = {f"mjSENS_{row.mjsens or row.name.upper()}": k for k, row in enumerate(ROWS)}

@@ -19,7 +19,7 @@ from engine.model.opening import opened
 from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import poison, set_reference
-from tests.random_files.nearby import feels_rounding, go_on, hangs, solved_better
+from tests.random_files.nearby import feels_rounding, go_on, hangs, solved_better, swamped
 from tests.random_files.quantities import CONSTRAINED, aligned, copied, errors, of_sim, quantities, state_of, unsensed
 from tests.random_files.touching import SEARCHED, same_contacts, with_contacts
 from tests.random_files.verdict import (
@@ -215,6 +215,8 @@ def check(mj, data, ours, found, bar, where):
 
     if name == "sensordata" and feels_rounding(mj, data):
         tie("a sensor feels the force of a constraint that nothing can move, which is rounding")
+    if swamped(mj, data):
+        tie(swamped(mj, data))
     if hangs(mj, data, found[name], moved, held=bool(where)):
         tie(f"{name} hangs on rounding{where}")
     wrong(f"{name} differs by {found[name]:.1e}{where}{largest(mj, name, ours[name], theirs[name])}")
@@ -281,6 +283,8 @@ def step(mj, sim, before, data):
         mujoco.mj_step(mj, other)
         return np.abs(other.qvel - data.qvel).max() / reach(before, data)
 
+    if swamped(mj, before):
+        tie(swamped(mj, before))
     if hangs(mj, before, found, moved):
         tie("a step hangs on rounding")
     ours = sim.data.qpos[0].copy(), sim.data.qvel[0].copy(), sim.data.act[0].copy()

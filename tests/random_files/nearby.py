@@ -29,6 +29,20 @@ def feels_rounding(mj, data):
     return False
 
 
+TENDONS = mujoco.mjtConstraint.mjCNSTR_LIMIT_TENDON, mujoco.mjtConstraint.mjCNSTR_FRICTION_TENDON
+
+
+def swamped(mj, data):
+    """Why the forces of constraints are no more than rounding, or "": a tendon between frames that cannot move against
+    each other has a row of rounding, along which it weighs nothing and pulls with any force; and a margin of 1e30 makes
+    a force beside which no other has a digit left."""
+    rows = np.abs(data.efc_J.reshape(-1, mj.nv)[: data.nefc]).max(axis=1, initial=0)
+    tendons = np.isin(data.efc_type[: data.nefc], [int(kind) for kind in TENDONS])
+    if (tendons & (rows > 0) & (rows < 1e-12)).any():
+        return "a tendon pulls at what it cannot move but by rounding"
+    return "a force beside which the others are rounding" if np.abs(data.efc_force).max(initial=0) > 1e20 else ""
+
+
 def turned(mj, body):
     """Whether a joint turns a body."""
     while body > 0:

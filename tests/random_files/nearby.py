@@ -40,6 +40,11 @@ def swamped(mj, data):
     tendons = np.isin(data.efc_type[: data.nefc], [int(kind) for kind in TENDONS])
     if (tendons & (rows > 0) & (rows < 1e-12)).any():
         return "a tendon pulls at what it cannot move but by rounding"
+    if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_DISCRETE:
+        low, high = mj.tendon_lengthspring.T
+        near = (np.abs(data.ten_length[:, None] - mj.tendon_lengthspring) < 1e-12).any(axis=1)
+        if (near & (low == high) & (mj.tendon_stiffness > 0)).any():
+            return "rounding decides whether a tendon at its rest length has a stiffness"
     return "a force beside which the others are rounding" if np.abs(data.efc_force).max(initial=0) > 1e20 else ""
 
 
@@ -107,7 +112,12 @@ def solved_better(mj, data, qacc):
 
 
 def unbalanced(mj, data):
-    """How far the acceleration is from one that its forces explain."""
+    """How far the acceleration is from one that its forces explain; in discrete time, where M is not what it weighs
+    with, the gradient that MuJoCo's solver ended with."""
+    if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_DISCRETE:
+        islands, most = max(int(data.nisland), 1), len(data.solver) // len(data.solver_niter)
+        last = [(k, int(data.solver_niter[k])) for k in range(min(islands, len(data.solver_niter)))]
+        return max(data.solver[k * most + n - 1].gradient if n else 0.0 for k, n in last)
     force = np.zeros(mj.nv)
     mujoco.mj_mulM(mj, data, force, data.qacc)
     return np.abs(force - data.qfrc_smooth - data.qfrc_constraint).max(initial=0)

@@ -73,8 +73,12 @@ def quantities(mj, data):
 
 
 def sensed(mj, sensordata):
-    """Of sensors the numbers of each stage by themselves, zero elsewhere: of places, velocities, accelerations."""
-    late = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_CONTACT)  # which are held
+    """Of sensors the numbers of each stage by themselves, zero elsewhere: of places, velocities, accelerations. With
+    these stand those that hang on contacts, which are held: contact sensors, and how fast adhesion's contacts part."""
+    late = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_CONTACT)
+    of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
+    trn = np.append(mj.actuator_trntype, -1)[np.where(of_actuators, mj.sensor_objid, -1)]
+    late |= trn == int(mujoco.mjtTrn.mjTRN_BODY)
     stages = np.repeat(np.where(late, 3, mj.sensor_needstage), mj.sensor_dim)
     names = {"sensed places": 1, "sensed velocities": 2, "sensordata": 3}
     return {name: np.where(stages == stage, sensordata, 0.0) for name, stage in names.items()}

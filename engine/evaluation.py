@@ -28,7 +28,8 @@ from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, pids_vjp, sum_forces, sum_forces_vjp
+from engine.dynamics.activation import act_rates, pids_vjp
+from engine.dynamics.actuation import actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms

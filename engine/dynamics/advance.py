@@ -7,7 +7,7 @@ a_eff: implicit.py for Euler and implicitfast, the weighted acceleration for RK4
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.activation import act_dot_vjp, next_act
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit

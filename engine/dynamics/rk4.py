@@ -12,7 +12,7 @@ In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.activation import act_dot_vjp, next_act
 from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec

@@ -19,7 +19,8 @@ from engine.constraint.system import constraint, evaluate
 from engine.diff.gradcheck import alike
 from engine.diff.program import bind_program
 from engine.diff.tape import MOCAP, Tape
-from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, pids_vjp, sum_forces_vjp
+from engine.dynamics.activation import act_dot_vjp, act_rates, pids_vjp
+from engine.dynamics.actuation import actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.arm import arms_vjp

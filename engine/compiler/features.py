@@ -26,6 +26,7 @@ from engine.model.constants import (
     BOX,
     CYLINDER,
     DISCRETE,
+    DYN_DCMOTOR,
     DYN_PID,
     ELLIPSOID,
     FREE,
@@ -43,7 +44,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, DRIVE_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -61,6 +62,7 @@ FEATURES = {
     "activation": "actuators with a state of their own",
     "muscle": "muscles",
     "pid": "actuators with the states of a PID controller",
+    "dcmotor": "DC motors with more than a back-EMF",
     "delay": "actuators that act on controls of the past",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
@@ -90,6 +92,7 @@ FEATURES = {
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
+    "drive_leaf": "gradients by actuators' time constants and curves, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -150,6 +153,7 @@ def features_of(model):
         delay=samples(model).any(),
         muscle=muscles(model).any(),
         pid=(model.actuator_dyntype == DYN_PID).any(),
+        dcmotor=(model.actuator_dyntype == DYN_DCMOTOR).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
         ellipsoid_fluid=in_flow(model).any(),
@@ -202,6 +206,7 @@ def features_of_leaves(leaves):
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
+        drive_leaf=any(p.name in leaves for p in DRIVE_LEAVES),
     )
 
 

@@ -1,7 +1,7 @@
 """What an actuator's gain multiplies: its control, or an activation with dynamics of its own (MuJoCo documentation,
 "Actuation model").
 
-    act' = ctrl (integrator),  (ctrl - act) / tau (filter, filterexact);  of muscles: muscle.py,  of a pid: pid.py
+    act' = ctrl (integrator),  (ctrl - act) / tau (filter, filterexact);  of others: muscle.py pid.py dcmotor.py
 The input is ctrl, or act where the actuator has a state; of an actuator that acts early, what act will be after the
 step. Controls of delayed actuators are those of delay.py.
 """
@@ -9,12 +9,14 @@ step. Controls of delayed actuators are those of delay.py.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.dcmotor import IMAX, TE, reach_by_te
 from engine.dynamics.delay import late_controls, past_controls
-from engine.dynamics.muscle import muscle_rate
+from engine.dynamics.drive_leaves import add_dyn, add_rest
+from engine.dynamics.muscle import muscle_rate, muscle_rate_leaves
 from engine.dynamics.pid import pid_force_vjp, pid_rates, pid_rates_vjp, setpoint, states_of
 from engine.dynamics.transmission import drive_length_vjp, transmission
 from engine.math.types import MINVAL, real
-from engine.model.constants import DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_PID
+from engine.model.constants import DYN_DCMOTOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_PID
 
 
 @ti.func
@@ -46,6 +48,9 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
                 a = -1
                 c, by_c, by_s, first = setpoint(m, d, w, u, c)
                 slope = slope * by_c
+        if ti.static(has.dcmotor):
+            if m.actuator_dyntype[u] == DYN_DCMOTOR:
+                a = -1
         if a >= 0:
             c = d.act_input[a]
     return c, slope, a
@@ -60,13 +65,17 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.actuator_actadr[u] >= 0:
             a = w * m.na + m.actuator_actadr[u]
             c, s = clamped_ctrl(m, d, w, u)
-            d.act_dot[a] = c
+            rate = c
+            if ti.static(has.dcmotor):
+                if m.actuator_dyntype[u] == DYN_DCMOTOR:  # of which `motors` has made it
+                    rate = d.act_dot[a]
+            d.act_dot[a] = rate
             if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
                 d.act_dot[a] = (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u])
             if ti.static(has.muscle):
                 if m.actuator_dyntype[u] == DYN_MUSCLE:
-                    rate, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
-                    d.act_dot[a] = rate
+                    pull, by_ctrl, by_act = muscle_rate(m, u, c, d.act[a])
+                    d.act_dot[a] = pull
                     d.muscle_by_ctrl[w * m.nu + u] = by_ctrl
                     d.muscle_by_act[w * m.nu + u] = by_act
             if ti.static(has.pid):
@@ -84,16 +93,19 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     """Adds bar * d(act_dot) to the adjoints of act and ctrl."""
     c, slope = clamped_ctrl(m, d, w, u)
     rate = bar
-    if ti.static(has.pid):
-        if m.actuator_dyntype[u] == DYN_PID:
-            g.pid_bar[a] = bar  # for `pids_vjp`
+    if ti.static(has.pid or has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_PID or m.actuator_dyntype[u] == DYN_DCMOTOR:
+            g.pid_bar[a] = bar  # for `pids_vjp` and `motors_vjp`
             rate = 0.0
     if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
         rate = bar / ti.max(MINVAL, m.actuator_tau[u])
         g.act_bar[a] = g.act_bar[a] - rate
+        if ti.static(has.drive_leaf):
+            add_dyn(m, g, w, u, 0, -rate * (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u]))
     if ti.static(has.muscle):
         if m.actuator_dyntype[u] == DYN_MUSCLE:
             rate = bar * d.muscle_by_ctrl[w * m.nu + u]
+            muscle_rate_leaves(m, g, w, u, c, d.act[a], bar)
             g.act_bar[a] = g.act_bar[a] + bar * d.muscle_by_act[w * m.nu + u]
     g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + rate * slope
 
@@ -105,6 +117,9 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
     if m.actuator_dyntype[u] == DYN_FILTEREXACT:
         tau = ti.max(MINVAL, m.actuator_tau[u])
         scale = tau * (1.0 - ti.exp(-h / tau))
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            scale = d.act_reach[a]
     x = d.act[a] + scale * d.act_dot[a]
     slope = real(1.0)
     if m.actuator_actlimited[u]:
@@ -113,7 +128,37 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
         if x < lo or x > hi:
             slope = 0.0
         x = ti.min(ti.max(x, lo), hi)
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            end = d.act_end[a]
+            if ti.abs(x) > end:
+                slope = 0.0
+            x = ti.min(ti.max(x, -end), end)
     return x, slope, slope * scale
+
+
+@serves("drive_leaf")
+@ti.func
+def next_act_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+    """From the adjoint of act after a step, zero where actrange clamps it, to what says how far act_dot takes it."""
+    h = m.timestep
+    if m.actuator_dyntype[u] == DYN_FILTEREXACT:
+        x = h / ti.max(MINVAL, m.actuator_tau[u])
+        add_dyn(m, g, w, u, 0, bar * d.act_dot[a] * (1.0 - ti.exp(-x) * (1.0 + x)))
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR and a - w * m.na == m.motor_current[u]:
+            add_dyn(m, g, w, u, TE, bar * d.act_dot[a] * reach_by_te(m, u))
+
+
+@serves("drive_leaf")
+@ti.func
+def end_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+    """From the adjoint of act after a step to the end that clamps it, of a DC motor's integral."""
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            x = d.act[a] + m.timestep * d.act_dot[a]
+            if ti.abs(x) > d.act_end[a]:
+                add_rest(m, g, w, u, IMAX, bar * ti.math.sign(x))
 
 
 @ti.func
@@ -122,6 +167,7 @@ def act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: 
     sa = real(1.0)
     if m.actuator_early[u]:
         x, sa, sd = next_act(m, d, w, u, a, m.timestep)
+        next_act_leaves(m, d, g, w, u, a, bar * sa)
         act_dot_vjp(m, d, g, w, u, a, bar * sd)
     g.act_bar[a] = g.act_bar[a] + bar * sa
 

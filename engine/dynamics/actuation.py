@@ -1,9 +1,10 @@
 """What actuators exert (MuJoCo documentation, "Actuation model").
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force
-l and its row: transmission.py; input: activation.py; gain and bias: gain_bias.py. A range may clamp the force. A tendon
-may limit the sum of its actuators' forces, which are scaled down together before each is clamped. A joint may limit the
-sum of what acts on it, to which some joints' compensation of gravity belongs.
+l and its row: transmission.py; input: activation.py; gain and bias: gain_bias.py. A range may clamp the force, of a DC
+motor that of its current alone. A tendon may limit the sum of its actuators' forces, which are scaled down together
+before each is clamped. A joint may limit the sum of what acts on it, to which some joints' compensation of gravity
+belongs.
 """
 
 import taichi as ti
@@ -22,7 +23,7 @@ from engine.dynamics.transmission import (
     transmission,
 )  # fmt: skip
 from engine.math.types import real
-from engine.model.constants import TRN_TENDON
+from engine.model.constants import GAIN_DCMOTOR, TRN_TENDON
 
 
 @ti.func
@@ -104,6 +105,9 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
             scale, by_sum = tendon_scale(m, d, w, u)
             force = scale * force
         f, s = clamped_force(m, u, force)
+        if ti.static(has.dcmotor):
+            if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+                f = f + d.motor_extra[w, u]
         d.actuator_force[w * m.nu + u] = f
         for k in range(n):
             i = da + k
@@ -127,6 +131,9 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if ti.static(has.tendon_actfrc):
             scale, by_sum = tendon_scale(m, d, w, u)
             f, fs = clamped_force(m, u, scale * force)
+        if ti.static(has.dcmotor):
+            if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+                f = f + d.motor_extra[w, u]
         f_bar = g.force_bar[w * m.nu + u]
         for k in range(n):
             i = da + k
@@ -144,6 +151,9 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if ti.static(has.arm):
             if t == ARM:
                 g.arm_z[w, qa] = g.arm_z[w, qa] - f
+        if ti.static(has.dcmotor):
+            if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+                g.motor_extra_bar[w, u] = g.motor_extra_bar[w, u] + f_bar
         f_bar = f_bar * fs
         if ti.static(has.tendon_actfrc):
             scale, by_sum = tendon_scale(m, d, w, u)

@@ -2,8 +2,8 @@
 implicit integrators take (MuJoCo documentation, "Actuation model").
 
 Gain and bias are affine in length and velocity, or those of muscles (muscle.py); a pid adds the force of its integral
-(pid.py). A position servo of a ball joint or of turns between sites goes the shorter way round: its input is taken
-modulo a turn, 2 pi |gear|, near l.
+(pid.py). DC motors have a law of their own (dcmotor.py). A position servo of a ball joint or of turns between sites
+goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
 """
 
 import taichi as ti
@@ -13,7 +13,7 @@ from engine.dynamics.activation import act_vjp, pid_vjp
 from engine.dynamics.pid import integral_force
 from engine.dynamics.transmission import gear_axis
 from engine.math.types import MINVAL, real
-from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_MUSCLE
+from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSCLE
 
 
 @ti.func
@@ -62,6 +62,10 @@ def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: r
     if ti.static(has.pid):
         if m.actuator_dyntype[u] == DYN_PID:
             bias = bias + integral_force(m, d, w, u)
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            gain = 0.0
+            bias = d.motor_force[w, u]
     return gain * x + bias, x, gain
 
 
@@ -71,33 +75,38 @@ def raw_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
     """From the adjoint of `raw_force` to the input, the states and the law's parameters; returns those of length and
     velocity. given: the input without whole turns; slope, a: what `actuator_input` says of it."""
     x = given
+    bar = f_bar
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            g.motor_force_bar[w, u] = g.motor_force_bar[w, u] + f_bar
+            bar = 0.0
     if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + f_bar * gain * slope
+        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + bar * gain * slope
     if ti.static(has.activation):
         if a >= 0:
-            act_vjp(m, d, g, w, u, a, f_bar * gain)
+            act_vjp(m, d, g, w, u, a, bar * gain)
     if ti.static(has.pid):
-        pid_vjp(m, d, g, w, u, f_bar * gain, f_bar)
-    b_bar = f_bar  # of an affine bias
+        pid_vjp(m, d, g, w, u, bar * gain, bar)
+    b_bar = bar  # of an affine bias
     if ti.static(has.muscle):
         if m.actuator_gaintype[u] == GAIN_MUSCLE:
-            g.muscle_gain_bar[w * m.nu + u] = g.muscle_gain_bar[w * m.nu + u] + f_bar * x
+            g.muscle_gain_bar[w * m.nu + u] = g.muscle_gain_bar[w * m.nu + u] + bar * x
             x = 0.0
         if m.actuator_biastype[u] == BIAS_MUSCLE:
-            g.muscle_bias_bar[w * m.nu + u] = g.muscle_bias_bar[w * m.nu + u] + f_bar
+            g.muscle_bias_bar[w * m.nu + u] = g.muscle_bias_bar[w * m.nu + u] + bar
             b_bar = 0.0
-    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + f_bar * x
-    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + f_bar * x * length
-    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + f_bar * x * velocity
+    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * x
+    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * x * length
+    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x * velocity
     g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + b_bar
     g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + b_bar * length
     g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + b_bar * velocity
-    l_bar = f_bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
-    v_bar = f_bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
+    l_bar = bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
+    v_bar = bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
     if ti.static(has.muscle):
         if m.actuator_biastype[u] == BIAS_MUSCLE:
-            l_bar = f_bar * m.actuator_gainprm[u, 1] * x
-            v_bar = f_bar * m.actuator_gainprm[u, 2] * x
+            l_bar = bar * m.actuator_gainprm[u, 1] * x
+            v_bar = bar * m.actuator_gainprm[u, 2] * x
     return l_bar, v_bar
 
 
@@ -107,6 +116,9 @@ def velocity_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: 
     by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
     if ti.static(has.muscle):
         by_velocity = muscle_slope(m, d, w, u, x)
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            by_velocity = d.motor_slope[w, u]
     return by_velocity
 
 
@@ -127,12 +139,17 @@ def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: re
 def velocity_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real,
                        slope: real, a: ti.i32, bar: real):  # fmt: skip
     """From the adjoint of `velocity_slope` to the gains and the input."""
-    x_bar = bar * m.actuator_gainprm[u, 2]
+    s_bar = bar
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + bar
+            s_bar = 0.0
+    x_bar = s_bar * m.actuator_gainprm[u, 2]
     if ti.static(has.muscle):
-        x_bar = muscle_slope_vjp(m, d, g, w, u, x, bar)
+        x_bar = muscle_slope_vjp(m, d, g, w, u, x, s_bar)
     else:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
     if a < 0:
         g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
     if ti.static(has.activation):

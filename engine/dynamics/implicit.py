@@ -16,6 +16,8 @@ from engine.dynamics.activation import actuator_input
 from engine.dynamics.actuation import clamped_force, tendon_scale
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.dcmotor import S1, micro_damping
+from engine.dynamics.drive_leaves import add_rest
 from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
@@ -27,7 +29,7 @@ from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.dynamics.transmission import ARM, TENDON, moment, transmission
 from engine.math.types import real
-from engine.model.constants import DISCRETE, EULER, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
+from engine.model.constants import DISCRETE, EULER, GAIN_DCMOTOR, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
 
 
 @serves("implicitfast")
@@ -73,14 +75,42 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             fs = fs * force_slope(m, d, w, da)
+    if ti.static(has.adhesion):
+        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
+            fs = 0.0
+    by_velocity = velocity_slope(m, d, w, u, x) * fs
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            by_velocity = by_velocity - let_through(m, d, w, u, t, da) * micro_damping(m, u)
     if ti.static(has.tendon):
         if t == TENDON:
             da = qa
             n = 0
+    return by_velocity, fs, x, slope, a, t, da, n
+
+
+@serves("dcmotor")
+@ti.func
+def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32):
+    """1 where what no range clamps of motor u reaches the dofs that M couples, else 0. da: its first dof."""
+    x = real(1.0)
+    if ti.static(has.actfrc):
+        if t != TENDON and t != ARM:
+            x = force_slope(m, d, w, da)
     if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
-    return velocity_slope(m, d, w, u, x) * fs, fs, x, slope, a, t, da, n
+        if m.actuator_trntype[u] == TRN_BODY:
+            x = 0.0
+    return x
+
+
+@serves("dcmotor")
+@ti.func
+def micro_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
+              bar: real):  # fmt: skip
+    """From the adjoint of what `actuator_slope` has of motor u to what bent bristles damp."""
+    if ti.static(has.drive_leaf):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            add_rest(m, g, w, u, S1, -bar * let_through(m, d, w, u, t, da))
 
 
 @ti.func
@@ -117,6 +147,7 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
             velocity_slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            micro_vjp(m, d, g, w, u, kind, t, bar * m.actuator_gear[u, 0])
 
 
 @serves("implicitfast")
@@ -281,6 +312,7 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             ga = ga + c * d.qacc_eff[w, i]
         s_bar = -h * gm * ga * fs
         velocity_slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        micro_vjp(m, d, g, w, u, t, da, -h * gm * ga)
         if t == ARM:
             if ti.static(has.arm):
                 arm = m.actuator_arm[u]

@@ -31,6 +31,7 @@ from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.motors import clear_motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.pid import states_of
@@ -118,17 +119,21 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
         clear_muscles(m, g, w)
+        clear_motors(m, g, w)
         sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
         muscles_vjp(m, d, g, w)
+        motors_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
+        clear_motors(m, g, w)
         for u in range(m.nu):
             k = m.actuator_actadr[u]
             if k >= 0:
                 for x in range(k, k + states_of(m, u)):
                     act_dot_vjp(m, d, g, w, u, x, d.act_dot[x])
         pids_vjp(m, d, g, w)
+        motors_vjp(m, d, g, w)
     elif what == APPLIED_VJP:
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:

@@ -24,7 +24,7 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
+    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow nlate "
     "nmetric nmetrictendon nmotor "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
@@ -230,6 +230,8 @@ MODEL = (
     Buffer("motor_r", "real", "nmotor", "motor_dyn:9 motor_gain:6 motor_bias:6"),
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
+    Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
+    Buffer("late_r", "real", "nlate", "late_weight:4"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -394,6 +396,7 @@ WORK = (
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
+    Buffer("late_now", "real", "nlate"),
     Buffer("stage", "real", "nstage"),  # RK4: the stages' velocities and accelerations, and the start state
 )
 
@@ -415,6 +418,7 @@ ADJOINT = (
     Buffer("ten_J_bar", "real", "nJten"),
     Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
+    Buffer("late_kept", "real", "nlate"),
     Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
     Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),

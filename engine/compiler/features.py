@@ -38,7 +38,7 @@ from engine.model.constants import (
     RK4,
 )  # fmt: skip
 from engine.model.coordinates import quaternions
-from engine.model.delays import samples
+from engine.model.delays import samples, samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import condims
@@ -64,6 +64,7 @@ FEATURES = {
     "pid": "actuators with the states of a PID controller",
     "dcmotor": "DC motors with more than a back-EMF",
     "delay": "actuators that act on controls of the past",
+    "sensor_delay": "sensors that tell what was",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
     "ellipsoid_fluid": "geoms that a fluid takes for ellipsoids",
@@ -151,6 +152,7 @@ def features_of(model):
         mocap=model.nmocap > 0,
         activation=model.na > 0,
         delay=samples(model).any(),
+        sensor_delay=samples_of_sensors(model).any(),
         muscle=muscles(model).any(),
         pid=(model.actuator_dyntype == DYN_PID).any(),
         dcmotor=(model.actuator_dyntype == DYN_DCMOTOR).any(),

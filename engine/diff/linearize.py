@@ -18,6 +18,7 @@ from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
 from engine.model.constants import DISCRETE, DYN_DCMOTOR, DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.delays import samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
 from engine.simulator import Simulator, whole
@@ -68,6 +69,8 @@ def coupled(model):
     if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
         return True
     if np.isin(model.actuator_dyntype, (DYN_PID, DYN_DCMOTOR)).any():  # whose states feel lengths
+        return True
+    if samples_of_sensors(model).any():  # whose values are a part of the state
         return True
     if integrator in (IMPLICIT, DISCRETE):
         return True

@@ -14,6 +14,7 @@ from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.rk4 import combine_stages
+from engine.dynamics.sensor_delay import remember_sensed
 from engine.model.constants import DISCRETE, RK4
 
 
@@ -41,6 +42,7 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
                     x, sa, sd = next_act(m, d, w, u, k, h)
                     d.act[k] = x
     remember(m, d, w)
+    remember_sensed(m, d, w)
     for i in range(nv):
         v = d.qvel[w * nv + i] + h * d.qacc_eff[w, i]
         d.qvel[w * nv + i] = v

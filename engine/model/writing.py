@@ -87,8 +87,8 @@ WRITTEN = set(
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
-    "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff pair_geom1 pair_geom2 "
-    "pair_own".split()
+    "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff sensor_delay sensor_history "
+    "pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
 
@@ -409,7 +409,11 @@ class _Writer:
                 bits, reduce, number = m.sensor_intprm[s].tolist()
                 data = [word for k, word in enumerate(CONTACT_FIELDS) if bits >> k & 1]
                 given |= {"data": " ".join(data), "reduce": REDUCES[reduce], "num": str(number)}
-            ET.SubElement(out, row.name, given | _given({"cutoff": m.sensor_cutoff[s]}, _OF["sensor"]))
+            if m.sensor_history[s, 0]:
+                number, interp = m.sensor_history[s].tolist()
+                given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
+            numbers = {"cutoff": m.sensor_cutoff[s], "delay": m.sensor_delay[s]}
+            ET.SubElement(out, row.name, given | _given(numbers, _OF["sensor"]))
         return out
 
     def keyframe(self):

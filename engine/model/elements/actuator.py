@@ -10,7 +10,7 @@ from .. import servos
 from ..arms import ON_SITES, arm_columns, arms, branched, muscles
 from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
-from ..delays import INTERPOLATIONS, delay_columns, samples
+from ..delays import INTERPOLATIONS, delay_columns, past
 from ..errors import ModelError
 from ..motors import check_motors, motor, motor_columns, read_motor, states_of_motor
 from ..sensors import SENS
@@ -327,7 +327,7 @@ class Actuator(Kind):
             yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(servos.states_of(m)) + np.sum(samples(m)))
+        m.na = int(np.sum(servos.states_of(m)) + past(m))
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _OURS.items()})
@@ -352,8 +352,8 @@ class Actuator(Kind):
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
-        past = np.sum(n)
-        same_count(m, "na", np.sum(states) + past, "actuator_dyntype and actuator_history")
+        numbers = "actuator_dyntype, actuator_history and sensor_history"
+        same_count(m, "na", np.sum(states) + past(m), numbers)
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))

@@ -9,7 +9,7 @@ step. Controls of delayed actuators are those of delay.py.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.dcmotor import IMAX, TE, reach_by_te
+from engine.dynamics.dcmotor import IMAX
 from engine.dynamics.delay import late_controls, past_controls
 from engine.dynamics.drive_leaves import add_dyn, add_rest
 from engine.dynamics.muscle import muscle_rate, muscle_rate_leaves
@@ -137,17 +137,16 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
     return x, slope, slope * scale
 
 
-@serves("drive_leaf")
 @ti.func
-def next_act_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+def reach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
     """From the adjoint of act after a step, zero where actrange clamps it, to what says how far act_dot takes it."""
-    h = m.timestep
-    if m.actuator_dyntype[u] == DYN_FILTEREXACT:
-        x = h / ti.max(MINVAL, m.actuator_tau[u])
-        add_dyn(m, g, w, u, 0, bar * d.act_dot[a] * (1.0 - ti.exp(-x) * (1.0 + x)))
+    if ti.static(has.drive_leaf):
+        if m.actuator_dyntype[u] == DYN_FILTEREXACT:
+            x = m.timestep / ti.max(MINVAL, m.actuator_tau[u])
+            add_dyn(m, g, w, u, 0, bar * d.act_dot[a] * (1.0 - ti.exp(-x) * (1.0 + x)))
     if ti.static(has.dcmotor):
-        if m.actuator_dyntype[u] == DYN_DCMOTOR and a - w * m.na == m.motor_current[u]:
-            add_dyn(m, g, w, u, TE, bar * d.act_dot[a] * reach_by_te(m, u))
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            g.reach_bar[a] = g.reach_bar[a] + bar * d.act_dot[a]
 
 
 @serves("drive_leaf")
@@ -167,7 +166,7 @@ def act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: 
     sa = real(1.0)
     if m.actuator_early[u]:
         x, sa, sd = next_act(m, d, w, u, a, m.timestep)
-        next_act_leaves(m, d, g, w, u, a, bar * sa)
+        reach_vjp(m, d, g, w, u, a, bar * sa)
         act_dot_vjp(m, d, g, w, u, a, bar * sd)
     g.act_bar[a] = g.act_bar[a] + bar * sa
 

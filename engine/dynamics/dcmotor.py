@@ -24,13 +24,6 @@ FC, FS, VS = range(3)  # in motor_bias
 
 
 @ti.func
-def reach_by_te(m: ti.template(), u: ti.i32):
-    """The derivative by te of how far i' takes the current in a step."""
-    x = m.timestep / m.motor_dyn[u, TE]
-    return 1.0 - ti.exp(-x) * (1.0 + x)
-
-
-@ti.func
 def warmth(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """y, and how much warmer the windings are than where R is known."""
     y = real(1.0)
@@ -128,10 +121,9 @@ def bristles_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         b = d.act[w * m.na + m.motor_bristle[u]]
         decay, share, e = bristles(m, u, v)
         rate = decay * b + v
-        reach, reach1 = exact_share(decay, m.timestep)
-        stepped_bar = rate_bar(m, g, w, m.motor_bristle[u])  # that of b after the step, times its reach
-        bar = stepped_bar - m.motor_dyn[u, S1] * extra_bar
-        decay_bar = bar * b + stepped_bar / reach * rate * reach1
+        reach, by_decay = exact_share(decay, m.timestep)
+        bar = rate_bar(m, g, w, m.motor_bristle[u]) - m.motor_dyn[u, S1] * extra_bar
+        decay_bar = bar * b + g.reach_bar[w * m.na + m.motor_bristle[u]] * by_decay
         add_state(m, g, w, m.motor_bristle[u], bar * decay - m.motor_dyn[u, S0] * extra_bar)
         share_bar = -decay_bar * decay / share
         vs = ti.max(MINVAL, m.motor_bias[u, VS])
@@ -181,15 +173,16 @@ def electric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
         reach = current_reach(m, u)
         rate = (U - d.act[a]) / te
         most = m.motor_dyn[u, DIMAX]
-        stepped_bar = rate_bar(m, g, w, m.motor_current[u])
-        bar = stepped_bar + K * f_bar * reach
+        bar = rate_bar(m, g, w, m.motor_current[u]) + K * f_bar * reach
         limited = real(0.0)
         if most > 0 and ti.abs(rate) > most:
             limited = ti.math.sign(rate)
             rate = limited * most
         K_bar = K_bar + f_bar * (d.act[a] + rate * reach)
         if ti.static(has.drive_leaf):
-            te_bar = K * f_bar * rate * reach_by_te(m, u)
+            x = m.timestep / te
+            reach_by_te = 1.0 - ti.exp(-x) * (1.0 + x)
+            te_bar = (g.reach_bar[a] + K * f_bar * rate) * reach_by_te
             if limited == 0.0:
                 te_bar = te_bar - bar * rate / te
             add_dyn(m, g, w, u, TE, te_bar)

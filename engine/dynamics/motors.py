@@ -120,6 +120,7 @@ def clear_motors(m: ti.template(), g: ti.template(), w: ti.i32):
         if m.actuator_dyntype[u] == DYN_DCMOTOR:
             for k in range(m.motor_states[u]):
                 g.pid_bar[w * m.na + m.actuator_actadr[u] + k] = 0.0
+                g.reach_bar[w * m.na + m.actuator_actadr[u] + k] = 0.0
 
 
 @serves("dcmotor")

@@ -28,17 +28,19 @@ from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
-from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, pids_vjp, sum_forces, sum_forces_vjp
+from engine.dynamics.activation import act_rates, pids_vjp
+from engine.dynamics.actuation import actuation, actuation_vjp, sum_forces, sum_forces_vjp
 from engine.dynamics.advance import advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_diag_vjp, mass_mul
-from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
+from engine.dynamics.delay import begin_late, late_controls, late_controls_vjp, remember_vjp
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.motors import clear_motors, motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.rk4 import enter_stage_vjp
@@ -122,6 +124,13 @@ def muscle_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     muscles(m, d, w)
 
 
+@outline("md", "w", when="dcmotor")
+@ti.func
+def motor_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    late_controls(m, d, w)
+    motors(m, d, w)
+
+
 @outline("md", "w", when="tendon_actfrc")
 @ti.func
 def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -171,6 +180,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         d.nneed[w] = 0
     adhesion_terms(m, d, w)
     muscle_terms(m, d, w)
+    motor_terms(m, d, w)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
@@ -273,6 +283,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         clear_tendons(m, g, w)
     clear_arms(m, g, w)
     clear_muscles(m, g, w)
+    clear_motors(m, g, w)
     if ti.static(has.delay):
         if stage == EULER_STAGE:
             remember_vjp(m, g, w)
@@ -337,10 +348,17 @@ def muscle_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     muscles_vjp(m, d, g, w)
 
 
+@outline("mdg", "w", when="dcmotor")
+@ti.func
+def motor_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    motors_vjp(m, d, g, w)
+
+
 @ti.func
 def law_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """What actuators and their velocity slopes have added to muscles and to the controls of delayed ones."""
+    """What actuators and their velocity slopes have added to muscles, motors and the controls of delayed ones."""
     muscle_adjoint(m, d, g, w)
+    motor_adjoint(m, d, g, w)
     late_controls_vjp(m, d, g, w)
 
 

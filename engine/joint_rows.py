@@ -11,6 +11,7 @@ from engine.dynamics.delay import begin_late, past_controls
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
 from engine.dynamics.free_body import lone_dof
 from engine.dynamics.implicit import damping_vjp
+from engine.dynamics.motors import clear_motors
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
@@ -75,6 +76,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         if ti.static(has.tendon):
             clear_tendons(m, g, w)
         clear_muscles(m, g, w)
+        clear_motors(m, g, w)
         begin_late(m, g, w)
         if part == 0:
             joint_vjp(m, d, g, w, tied)

@@ -25,11 +25,12 @@ COLUMNS = {
     "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
     "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
     "pair_margin", "pair_gap", "body_pos", "body_quat",
-    "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
+    "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew",
+    "pid_ki", "muscle_dynprm", "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias",
 }  # fmt: skip
 BODY, SHAPE, CONTACT = (tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES))
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
-_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
+_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair", "actuator"))
 
 
 def checked_leaves(model, leaves):

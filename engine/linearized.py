@@ -18,7 +18,7 @@ from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.derivatives import contacts_jacobian
 from engine.constraint.solved_rows import solved_rows
-from engine.dynamics.actuation import act_dot_vjp, act_rates, next_act
+from engine.dynamics.activation import act_dot_vjp, act_rates, next_act
 from engine.dynamics.advance import move
 from engine.dynamics.delay import begin_late, late_controls_vjp, past_controls
 from engine.dynamics.derivative_rows import STRIP, clear_rows, row_strips, rows_at

@@ -24,11 +24,12 @@ DIMS = (
     "at_geom_friction at_pair_friction nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
-    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
-    "nmetric nmetrictendon "
+    "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow nlate "
+    "nmetric nmetrictendon nmotor "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
-    "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
+    "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp "
+    "at_actuator_dynprm at_actuator_dynrest at_actuator_gaincurve at_actuator_biascurve"
 )
 
 Sign = namedtuple("Sign", "allowed zeros")
@@ -101,7 +102,13 @@ LIMIT_LEAVES = (
     Parameter("jnt_solref", 2, "s, 1", SCALED, "reference of a limit"),
     Parameter("jnt_solimp", 5, "", SCALED, "impedance of a limit"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES
+DRIVE_LEAVES = (
+    Parameter("actuator_dynprm", 3, "s, ...", SCALED, "dynamics: time constants; of pid and dcmotor their own numbers"),
+    Parameter("actuator_dynrest", 6, "", SCALED, "further numbers of a dcmotor's dynamics"),
+    Parameter("actuator_gaincurve", 6, "", SCALED, "shape of a muscle's gain; further numbers of a dcmotor's"),
+    Parameter("actuator_biascurve", 6, "", SCALED, "shape of a muscle's bias; friction of a dcmotor"),
+)
+LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}
@@ -216,8 +223,15 @@ MODEL = (
         "muscle_dynprm:3 muscle_lengthrange:2 muscle_gaincurve:6 muscle_biascurve:6",
     ),
     Buffer("pid", "real", "npid", "pid_imax pid_slew pid_ki"),  # dynamics/pid.py
+    Buffer("motor_i", "int", "nmotor",  # dynamics/dcmotor.py
+        "motor_input:4 motor_first motor_states motor_slew motor_integral motor_heat motor_bristle motor_current "
+        "motor_controlled",
+    ),
+    Buffer("motor_r", "real", "nmotor", "motor_dyn:9 motor_gain:6 motor_bias:6"),
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
+    Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
+    Buffer("late_r", "real", "nlate", "late_weight:4"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -375,9 +389,14 @@ WORK = (
     Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
     Buffer("delay_ctrl", "real", "ndelay"),
     Buffer("muscle_work", "real", "nmuscle", "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act"),
+    Buffer("motor_work", "real", "nmotor",
+        "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
+    ),
+    Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
+    Buffer("late_now", "real", "nlate"),
     Buffer("stage", "real", "nstage"),  # RK4: the stages' velocities and accelerations, and the start state
 )
 
@@ -399,7 +418,10 @@ ADJOINT = (
     Buffer("ten_J_bar", "real", "nJten"),
     Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
+    Buffer("late_kept", "real", "nlate"),
     Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
+    Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
+    Buffer("reach_bar", "real", "nmotorstate"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act

@@ -8,6 +8,7 @@ from engine.constraint.noslip import without_slip
 from engine.dynamics.advance import advance
 from engine.dynamics.implicit import has_implicit
 from engine.dynamics.rk4 import advance_rk4_vjp, enter_stage, leave_stage, leave_stage_vjp, start_stages
+from engine.dynamics.sensor_delay import give_back, remember_sensed_vjp
 from engine.evaluation import (
     EULER_STAGE,
     FINAL_STAGE,
@@ -72,6 +73,9 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
     while k < count and d.status[w] == OK:
         here = -1
         asked = k == read
+        told = asked
+        if ti.static(has.sensor_delay):
+            asked = asked or m.nlate > 0
         if asked or o >= 0:
             d.time[w] = time
         if o >= 0:
@@ -79,7 +83,7 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
             record_state(m, d, r, w, here)
         # a step in passing: nobody looks at its acceleration qacc
         passing = ti.cast(implicit and o < 0 and not asked and not (closing and k == count - 1), ti.i32)
-        evaluated(m, d, r, w, here, final, ti.cast(asked, ti.i32), row if asked else -1, passing)
+        evaluated(m, d, r, w, here, final, ti.cast(asked, ti.i32), row if told else -1, passing)
         check_capacity(m, d, w, t)
         if not final:
             # implicit integrators read M a alone; where nothing constrains it is the smooth force
@@ -122,9 +126,9 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         if nstage > 1:
             enter_stage(m, d, w, stage)
         load_qacc(m, d, r, w, o, stage)
-        if ti.static(has.pid):
+        if ti.static(has.pid or has.dcmotor):
             if nstage > 1 and not backwards:
-                smooth_terms(m, d, w, 0)  # whose lengths the rates of a pid read
+                smooth_terms(m, d, w, 0)  # whose lengths the rates of a pid or a motor read
         state_rates(m, d, w)
         if backwards:
             kind = stage
@@ -137,7 +141,14 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
                 asked = row
             implicit = has_implicit(m, 1)
             relinearized(m, d, w, implicit)
+            if ti.static(has.sensor_delay):
+                if m.nlate > 0:
+                    remember_sensed_vjp(m, g, b, w, row, final)
+                    asked = w if row < 0 else row
             forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
+            if ti.static(has.sensor_delay):
+                if m.nlate > 0:
+                    give_back(m, g, b, w, row)
             if nstage > 1:
                 leave_stage_vjp(m, d, g, w, stage)
         else:

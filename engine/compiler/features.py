@@ -26,6 +26,7 @@ from engine.model.constants import (
     BOX,
     CYLINDER,
     DISCRETE,
+    DYN_DCMOTOR,
     DYN_PID,
     ELLIPSOID,
     FREE,
@@ -37,13 +38,13 @@ from engine.model.constants import (
     RK4,
 )  # fmt: skip
 from engine.model.coordinates import quaternions
-from engine.model.delays import samples
+from engine.model.delays import samples, samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, DRIVE_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -61,7 +62,9 @@ FEATURES = {
     "activation": "actuators with a state of their own",
     "muscle": "muscles",
     "pid": "actuators with the states of a PID controller",
+    "dcmotor": "DC motors with more than a back-EMF",
     "delay": "actuators that act on controls of the past",
+    "sensor_delay": "sensors that tell what was",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
     "ellipsoid_fluid": "geoms that a fluid takes for ellipsoids",
@@ -90,6 +93,7 @@ FEATURES = {
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
+    "drive_leaf": "gradients by actuators' time constants and curves, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -148,8 +152,10 @@ def features_of(model):
         mocap=model.nmocap > 0,
         activation=model.na > 0,
         delay=samples(model).any(),
+        sensor_delay=samples_of_sensors(model).any(),
         muscle=muscles(model).any(),
         pid=(model.actuator_dyntype == DYN_PID).any(),
+        dcmotor=(model.actuator_dyntype == DYN_DCMOTOR).any(),
         actfrc=model.jnt_actfrclimited.any(),
         fluid=model.opt.density > 0 or model.opt.viscosity > 0,
         ellipsoid_fluid=in_flow(model).any(),
@@ -202,6 +208,7 @@ def features_of_leaves(leaves):
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
+        drive_leaf=any(p.name in leaves for p in DRIVE_LEAVES),
     )
 
 

@@ -23,22 +23,17 @@ from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import ALWAYS, METRIC, is_metric, new_block
 from engine.constraint.tendon import on_tendons, tendon_columns
-from engine.dynamics.actuation import (
-    ARM,
-    TENDON,
-    act_vjp,
-    actuator_input,
-    clamped_force,
-    raw_force,
-    transmission,
-)  # fmt: skip
+from engine.dynamics.activation import act_vjp, actuator_input
+from engine.dynamics.actuation import clamped_force
 from engine.dynamics.crba import diagonal_at, mass_mul
 from engine.dynamics.factor import copy_blocks
 from engine.dynamics.free_body import factor_lone, lone_vjp, solve_lone, turned_dof
+from engine.dynamics.gain_bias import raw_force
 from engine.dynamics.implicit import unlimited
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.passive import ball_spring, has_spring, nonlinear_damping, nonlinear_spring
 from engine.dynamics.tendon import damper_of, spring_of, tendon_stretch
+from engine.dynamics.transmission import ARM, TENDON, transmission
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose
 from engine.math.types import MINVAL, real, vec3

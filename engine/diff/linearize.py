@@ -16,8 +16,9 @@ from engine.diff.budget import adjoint_elements
 from engine.diff.forward_only import require_gradient
 from engine.diff.tape import HELD, MOCAP, Tape
 from engine.model.arms import arms
-from engine.model.constants import DISCRETE, DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
+from engine.model.constants import DISCRETE, DYN_DCMOTOR, DYN_PID, EQ_JOINT, EQ_TENDON, IMPLICIT, IMPLICITFAST, RK4
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
+from engine.model.delays import samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
 from engine.simulator import Simulator, whole
@@ -67,7 +68,9 @@ def coupled(model):
     moving = model.npair > 0 and model.geom_surfacevel.any()
     if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
         return True
-    if (model.actuator_dyntype == DYN_PID).any():  # whose states feel lengths
+    if np.isin(model.actuator_dyntype, (DYN_PID, DYN_DCMOTOR)).any():  # whose states feel lengths
+        return True
+    if samples_of_sensors(model).any():  # whose values are a part of the state
         return True
     if integrator in (IMPLICIT, DISCRETE):
         return True

@@ -7,13 +7,14 @@ a_eff: implicit.py for Euler and implicitfast, the weighted acceleration for RK4
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.dynamics.actuation import act_dot_vjp, next_act
+from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, reach_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.rk4 import combine_stages
+from engine.dynamics.sensor_delay import remember_sensed
 from engine.model.constants import DISCRETE, RK4
 
 
@@ -41,6 +42,7 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
                     x, sa, sd = next_act(m, d, w, u, k, h)
                     d.act[k] = x
     remember(m, d, w)
+    remember_sensed(m, d, w)
     for i in range(nv):
         v = d.qvel[w * nv + i] + h * d.qacc_eff[w, i]
         d.qvel[w * nv + i] = v
@@ -73,6 +75,8 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                     x, sa, sd = next_act(m, d, w, u, a, h)
                     bar = g.act_bar[a]
                     g.act_bar[a] = bar * sa
+                    reach_vjp(m, d, g, w, u, a, bar * sa)
+                    end_leaves(m, d, g, w, u, a, bar)
                     act_dot_vjp(m, d, g, w, u, a, bar * sd)
     if implicit and m.integrator != DISCRETE:
         for i in range(nv):

@@ -1,5 +1,5 @@
 """Actuators whose moment arms depend on the pose: a length l and a row of moments (MuJoCo documentation, XML reference,
-"general"), which actuation.py reads as it does those of joints.
+"general"), which transmission.py reads as it does those of joints.
 
     site      a wrench, the gear in the site's axes; l = 0
     refsite   the gear in the reference site's axes, of the site's place and turn seen from there; dofs that move both

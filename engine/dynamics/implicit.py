@@ -12,39 +12,24 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.dynamics.actuation import (
-    ARM,
-    TENDON,
-    act_vjp,
-    actuator_input,
-    clamped_force,
-    moment,
-    pid_vjp,
-    raw_force,
-    tendon_scale,
-    transmission,
-)  # fmt: skip
+from engine.dynamics.activation import actuator_input
+from engine.dynamics.actuation import clamped_force, tendon_scale
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
+from engine.dynamics.dcmotor import S1, micro_damping
+from engine.dynamics.drive_leaves import add_rest
 from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_dof, lone_vjp, solve_lone
+from engine.dynamics.gain_bias import raw_force, velocity_slope, velocity_slope_vjp
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
+from engine.dynamics.transmission import ARM, TENDON, moment, transmission
 from engine.math.types import real
-from engine.model.constants import (
-    BIAS_MUSCLE,
-    DISCRETE,
-    EULER,
-    GAIN_MUSCLE,
-    IMPLICIT,
-    IMPLICITFAST,
-    TRN_BODY,
-    TRN_TENDON,
-)
+from engine.model.constants import DISCRETE, EULER, GAIN_DCMOTOR, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
 
 
 @serves("implicitfast")
@@ -90,64 +75,42 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             fs = fs * force_slope(m, d, w, da)
+    if ti.static(has.adhesion):
+        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
+            fs = 0.0
+    by_velocity = velocity_slope(m, d, w, u, x) * fs
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            by_velocity = by_velocity - let_through(m, d, w, u, t, da) * micro_damping(m, u)
     if ti.static(has.tendon):
         if t == TENDON:
             da = qa
             n = 0
+    return by_velocity, fs, x, slope, a, t, da, n
+
+
+@serves("dcmotor")
+@ti.func
+def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32):
+    """1 where what no range clamps of motor u reaches the dofs that M couples, else 0. da: its first dof."""
+    x = real(1.0)
+    if ti.static(has.actfrc):
+        if t != TENDON and t != ARM:
+            x = force_slope(m, d, w, da)
     if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
-    by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
-    if ti.static(has.muscle):
-        by_velocity = muscle_slope(m, d, w, u, x)
-    return by_velocity * fs, fs, x, slope, a, t, da, n
+        if m.actuator_trntype[u] == TRN_BODY:
+            x = 0.0
+    return x
 
 
-@serves("muscle")
+@serves("dcmotor")
 @ti.func
-def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
-    """d force / d velocity of actuator u, before any limit, where some are muscles."""
-    by_velocity = m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        by_velocity = d.muscle_slope[w * m.nu + u]
-    bias = m.actuator_biasprm[u, 2]
-    if m.actuator_biastype[u] == BIAS_MUSCLE:
-        bias = 0.0
-    return bias + by_velocity * x
-
-
-@ti.func
-def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real,
-              a: ti.i32, bar: real):  # fmt: skip
-    """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
-    x_bar = bar * m.actuator_gainprm[u, 2]
-    if ti.static(has.muscle):
-        x_bar = muscle_slope_vjp(m, d, g, w, u, x, bar)
-    else:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
-    if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
-    if ti.static(has.activation):
-        if a >= 0:
-            act_vjp(m, d, g, w, u, a, x_bar)
-    if ti.static(has.pid):
-        pid_vjp(m, d, g, w, u, x_bar, 0.0)
-
-
-@serves("muscle")
-@ti.func
-def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
-    """From the adjoint of `muscle_slope` to parameters and the slopes of muscles; returns that of the input."""
-    if m.actuator_biastype[u] != BIAS_MUSCLE:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-    x_bar = bar * m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        g.muscle_slope_bar[w * m.nu + u] = g.muscle_slope_bar[w * m.nu + u] + bar * x
-        x_bar = bar * d.muscle_slope[w * m.nu + u]
-    else:
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
-    return x_bar
+def micro_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
+              bar: real):  # fmt: skip
+    """From the adjoint of what `actuator_slope` has of motor u to what bent bristles damp."""
+    if ti.static(has.drive_leaf):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            add_rest(m, g, w, u, S1, -bar * let_through(m, d, w, u, t, da))
 
 
 @ti.func
@@ -183,7 +146,8 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
             bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
-            slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            velocity_slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            micro_vjp(m, d, g, w, u, kind, t, bar * m.actuator_gear[u, 0])
 
 
 @serves("implicitfast")
@@ -347,7 +311,8 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             gm = gm + c * d.mu[w, i]
             ga = ga + c * d.qacc_eff[w, i]
         s_bar = -h * gm * ga * fs
-        slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        velocity_slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        micro_vjp(m, d, g, w, u, t, da, -h * gm * ga)
         if t == ARM:
             if ti.static(has.arm):
                 arm = m.actuator_arm[u]

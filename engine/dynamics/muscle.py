@@ -11,6 +11,8 @@ et al., Journal of Biomechanical Engineering 135(2), 2013).
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
+from engine.dynamics.drive_leaves import add_bias, add_dyn, add_gain
 from engine.math.types import MINVAL, real
 
 LMIN, LMAX, VMAX, FPMAX, FVMAX = 1, 2, 3, 4, 5  # in muscle_gaincurve and muscle_biascurve
@@ -71,6 +73,38 @@ def at_velocity(V: real, fvmax: real):
 
 
 @ti.func
+def active_by_end(L: real, lmin: real, lmax: real):
+    """The derivative of FL by that one of lmin and lmax on whose side L is."""
+    y = real(0.0)
+    if lmin <= L and L <= lmax:
+        end = lmin
+        if L > 1:
+            end = lmax
+        half = 0.5 * (end - 1.0)
+        x = (L - 1.0) / half
+        y = 0.5 * x * x / half
+        if x > 1:
+            x = (end - L) / half
+            y = x * (1.0 - 0.5 * x) / half
+    return y
+
+
+@ti.func
+def at_velocity_by_top(V: real, fvmax: real):
+    """The derivatives by fvmax of FV and of its derivative."""
+    y = fvmax - 1.0
+    f = real(0.0)
+    slope = real(0.0)
+    if V > y:
+        f = 1.0
+    elif V > 0:
+        width = ti.max(MINVAL, y)
+        f = V * V / (width * width)
+        slope = 2.0 * V / (width * width)
+    return f, slope
+
+
+@ti.func
 def passive_force(L: real, lmax: real):
     """FP and its derivative."""
     half = 0.5 * (lmax - 1.0)
@@ -128,6 +162,16 @@ def muscle_gain_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, le
     V_bar = -force * fl * (bar * fv1 + rate_bar * fv2)
     add_muscle_bars(m.actuator_gainprm, g.actuator_gainprm, w, u, L, V, bar, -fl * fv, L_bar, V_bar, 0.0)
     add_muscle_bars(m.actuator_gainprm, g.actuator_gainprm, w, u, L, V, rate_bar, -fl * fv1, 0.0, 0.0, 1.0)
+    if ti.static(has.drive_leaf):
+        fl_bar = -force * (bar * fv + rate_bar * fv1)
+        by_end = active_by_end(L, m.muscle_gaincurve[u, LMIN], m.muscle_gaincurve[u, LMAX])
+        if L > 1:
+            add_gain(m, g, w, u, LMAX, fl_bar * by_end)
+        else:
+            add_gain(m, g, w, u, LMIN, fl_bar * by_end)
+        by_top, by_top1 = at_velocity_by_top(V, m.muscle_gaincurve[u, FVMAX])
+        add_gain(m, g, w, u, FVMAX, -force * fl * (bar * by_top + rate_bar * by_top1))
+        add_gain(m, g, w, u, VMAX, (force * fl * rate_bar * fv1 - V * V_bar) / m.muscle_gaincurve[u, VMAX])
     return L_bar / unit, V_bar / speed
 
 
@@ -139,6 +183,11 @@ def muscle_bias_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, le
     most = m.muscle_biascurve[u, FPMAX]
     L_bar = -bar * m.actuator_biasprm[u, 2] * most * fp1
     add_muscle_bars(m.actuator_biasprm, g.actuator_biasprm, w, u, L, 0.0, bar, -most * fp, L_bar, 0.0, 0.0)
+    if ti.static(has.drive_leaf):
+        half = 0.5 * (m.muscle_biascurve[u, LMAX] - 1.0)
+        force = m.actuator_biasprm[u, 2]
+        add_bias(m, g, w, u, FPMAX, -bar * force * fp)
+        add_bias(m, g, w, u, LMAX, bar * force * most * fp1 * 0.5 * (L - 1.0) / half)
     return L_bar / unit
 
 
@@ -166,3 +215,26 @@ def muscle_rate(m: ti.template(), u: ti.i32, ctrl: real, act: real):
     if 0 <= act and act <= 1:
         by_act = by_act + 1.5 * by_k
     return rate, by_x * ti.cast(0 <= ctrl and ctrl <= 1, real), by_act
+
+
+@serves("drive_leaf")
+@ti.func
+def muscle_rate_leaves(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, ctrl: real, act: real, bar: real):
+    """From the adjoint of act' of muscle u to its time constants and tausmooth."""
+    a = ti.min(ti.max(act, 0.0), 1.0)
+    k = 0.5 + 1.5 * a
+    x = ti.min(ti.max(ctrl, 0.0), 1.0) - act
+    width = m.muscle_dynprm[u, 2]
+    share = ti.cast(x > 0, real)
+    by_width = real(0.0)
+    if width >= MINVAL:
+        s = ti.min(ti.max(x / width + 0.5, 0.0), 1.0)
+        share = s * s * s * (3.0 * s * (2.0 * s - 5.0) + 10.0)
+        by_width = -30.0 * s * s * (1.0 - s) * (1.0 - s) * x / (width * width)
+    rising = m.muscle_dynprm[u, 0] * k
+    falling = m.muscle_dynprm[u, 1] / k
+    tau = ti.max(MINVAL, falling + (rising - falling) * share)
+    tau_bar = -bar * x / (tau * tau)
+    add_dyn(m, g, w, u, 0, tau_bar * k * share)
+    add_dyn(m, g, w, u, 1, tau_bar * (1.0 - share) / k)
+    add_dyn(m, g, w, u, 2, tau_bar * (rising - falling) * by_width)

@@ -3,8 +3,8 @@
 import taichi as ti
 
 from engine.compiler.features import serves
-from engine.dynamics.actuation import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.dynamics.muscle import muscle_bias, muscle_bias_vjp, muscle_gain, muscle_gain_vjp
+from engine.dynamics.transmission import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.model.constants import BIAS_MUSCLE, GAIN_MUSCLE
 
 

@@ -3,13 +3,15 @@
     force = kp (u - l) + ... + ki z,    u = ctrl, or where the setpoint's rate is limited  clip(ctrl, s - r h, s + r h)
     s' = (u - s) / h,    z' = u - l, and 0 where that would take z further beyond imax
 The state s, where there is one, lies before z. What is linear in u, l and l' is an affine gain and bias.
+Where the error is held at imax, z' jumps: z has no derivative by imax.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.drive_leaves import add_dyn
 from engine.math.types import real
-from engine.model.constants import DYN_PID
+from engine.model.constants import DYN_DCMOTOR, DYN_PID
 
 
 @ti.func
@@ -19,6 +21,9 @@ def states_of(m: ti.template(), u: ti.i32):
     if ti.static(has.pid):
         if m.actuator_dyntype[u] == DYN_PID:
             n = ti.cast(m.pid_slew[u] > 0, ti.i32) + ti.cast(m.pid_ki[u] > 0, ti.i32)
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            n = m.motor_states[u]
     return n
 
 
@@ -88,7 +93,15 @@ def pid_rates_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         g.act_bar[a] = g.act_bar[a] - x_bar
     if m.pid_slew[u] > 0:
         g.act_bar[a] = g.act_bar[a] + x_bar * by_s
+        slew_leaf(m, g, w, u, c - d.act[a], by_s * x_bar)
     return x_bar * by_c, length_bar
+
+
+@serves("drive_leaf")
+@ti.func
+def slew_leaf(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, way: real, bar: real):
+    """From the adjoint of a limited setpoint to slewmax. way: whither it goes."""
+    add_dyn(m, g, w, u, 1, bar * ti.math.sign(way) * m.timestep)
 
 
 @serves("pid")
@@ -111,6 +124,9 @@ def pid_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         x, by_c, by_s, a = setpoint(m, d, w, u, c)
         if m.pid_slew[u] > 0:
             g.act_bar[a] = g.act_bar[a] + x_bar * by_s
+            slew_leaf(m, g, w, u, c - d.act[a], by_s * x_bar)
         z = integral_at(m, a, u)
         if z >= 0:
             g.act_bar[z] = g.act_bar[z] + m.pid_ki[u] * f_bar
+            if ti.static(has.drive_leaf):
+                add_dyn(m, g, w, u, 2, d.act[z] * f_bar)

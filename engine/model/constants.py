@@ -26,7 +26,7 @@ NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 # actuator_dyntype (mjtDyn)
 DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_DCMOTOR, DYN_PID = range(7)
 # actuator_gaintype (mjtGain), actuator_biastype (mjtBias); a fixed gain and no bias are affine ones with zeros
-GAIN_AFFINE, GAIN_MUSCLE = BIAS_AFFINE, BIAS_MUSCLE = 1, 2
+GAIN_AFFINE, GAIN_MUSCLE, GAIN_DCMOTOR = BIAS_AFFINE, BIAS_MUSCLE, BIAS_DCMOTOR = 1, 2, 3
 
 # What a sensor is attached to: a joint, a tendon, an actuator, a site, or a body frame; sensors.py has what may be.
 # BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").

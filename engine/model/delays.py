@@ -1,4 +1,5 @@
-"""Actuators that act on controls of the past: how many of these there are, and how they are read."""
+"""Actuators that act on controls of the past, and sensors that tell what was: how many numbers of the past there are,
+and how they are read."""
 
 import numpy as np
 
@@ -10,6 +11,32 @@ INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
 def samples(m):
     """How many controls of the past each actuator of a Model has, (nu,)."""
     return np.asarray(m.actuator_history)[:, 0]
+
+
+def samples_of_sensors(m):
+    """How many of its values of the past each sensor of a Model has, (nsensor,)."""
+    return np.asarray(m.sensor_history)[:, 0] if len(m.sensor_history) else np.zeros(0, int)
+
+
+def past(m):
+    """Numbers of the past in act: controls, and behind them of each number of each such sensor its values."""
+    return int(np.sum(samples(m)) + np.sum(samples_of_sensors(m) * np.asarray(m.sensor_dim, int)))
+
+
+def sensor_columns(m):
+    """What the device's arrays hold of the latter, {column: values}, one for each number of sensordata."""
+    size = m.nsensordata if samples_of_sensors(m).any() else 0
+    found = {"late_num": np.zeros(size, int), "late_adr": np.zeros(size, int), "late_from": np.zeros(size, int),
+             "late_weight": np.zeros((size, 4))}  # fmt: skip
+    at = m.na - past(m) + int(np.sum(samples(m)))
+    for s in np.flatnonzero(samples_of_sensors(m)):
+        n, interp = m.sensor_history[s].tolist()
+        first, weights = reading(n, interp, n - m.sensor_delay[s] / m.opt.timestep)
+        for e in range(m.sensor_adr[s], m.sensor_adr[s] + m.sensor_dim[s]):
+            for name, value in zip(found, (n, at, first, weights), strict=True):
+                found[name][e] = value
+            at += n
+    return found
 
 
 def addresses_of_controls(m):
@@ -60,4 +87,7 @@ def joined(m):
     names = [m.actuator_names[u] or f"actuator {u}" for u in range(m.nu)]
     states = [name for name, n in zip(names, states_of(m), strict=True) for _ in range(n)]
     past = [f"{names[u]} {n - k} steps ago" for u, n in enumerate(samples(m)) for k in range(n)]
-    return states + past
+    told = [m.sensor_names[s] or f"sensor {s}" for s in range(m.nsensor)]
+    told = [f"{told[s]}[{e}] {n - k} steps ago" for s, n in enumerate(samples_of_sensors(m))
+            for e in range(m.sensor_dim[s]) for k in range(n)]  # fmt: skip
+    return states + past + told

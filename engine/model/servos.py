@@ -1,17 +1,16 @@
-"""Actuators that a file has and the engine makes of others: pid and dcmotor, whose states are those of a controller,
-one of ours for each of their controls, the first of which has the states (MuJoCo documentation, XML reference, "pid",
-"dcmotor").
+"""Actuators that a file has and the engine makes of others: pid and dcmotor, one of ours for each of their controls,
+the first of which has the states (MuJoCo documentation, XML reference, "pid", "dcmotor").
 
     pid        force = kp (pos - l) + kv (vel - l') + ff
     dcmotor    force = K/R voltage - K^2/R l'; with a controller, which compensates that: as pid, and K/R voltage
+A dcmotor with more than that keeps its law (motors.py).
 """
 
 import numpy as np
 
 from . import constants as c
+from .motors import FF, POS, TOKENS, VEL, VOLTAGE, states_of_motor
 
-POS, VEL, FF, VOLTAGE = "pos", "vel", "ff", "voltage"
-TOKENS = (POS, VEL, FF, VOLTAGE)  # bits of actuator_ctrlspec, mjtInput
 PID, DCMOTOR = "pid", "dcmotor"
 
 
@@ -64,7 +63,30 @@ def states_of(m):
     """How many states of its own each actuator of a Model has, (nu,)."""
     pid = np.asarray(m.actuator_dyntype) == c.DYN_PID
     of_pid = (np.asarray(m.actuator_dynprm)[:, 1:3] > 0).sum(axis=1)
-    return np.where(pid, of_pid, np.asarray(m.actuator_dyntype) != c.DYN_NONE)
+    states = np.where(pid, of_pid, np.asarray(m.actuator_dyntype) != c.DYN_NONE)
+    for u in np.flatnonzero(np.asarray(m.actuator_dyntype) == c.DYN_DCMOTOR):
+        dyn = (*np.asarray(m.actuator_dynprm)[u], *np.asarray(m.actuator_dynrest)[u])
+        states[u] = states_of_motor(dyn, np.asarray(m.actuator_gaincurve)[u])
+    return states
+
+
+def is_motor(mujoco, mj, a):
+    """Whether actuator a of an MjModel is a dcmotor whose law is more than that of a pid and a back-EMF."""
+    if kind_of(mujoco, mj, a) != DCMOTOR or not tokens(mj, a):
+        return False
+    gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
+    controlled = tokens(mj, a) != [VOLTAGE]
+    own = dyn[0] > 0 or dyn[2] > 0 or dyn[5] > 0 or mj.actuator_biasprm[a, 0] != 0
+    own = own or controlled and (gain[7] > 0 or gain[5] > 0 and dyn[8] > 0)
+    own = own or dyn[7] > 0 and POS not in tokens(mj, a)  # which is no pid
+    return bool(own or len(tokens(mj, a)) > 1 and (mj.actuator_forcelimited[a] or _felt(mujoco, mj, a)))
+
+
+def _felt(mujoco, mj, a):
+    """Whether a sensor reads the force of actuator a."""
+    actuator = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
+    force = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_ACTUATORFRC)
+    return bool(np.any(actuator & force & (mj.sensor_objid == a)))
 
 
 def controller(mujoco, mj, a):
@@ -76,17 +98,16 @@ def controller(mujoco, mj, a):
 def lacking(mujoco, mj, a, off):
     """What of a pid or dcmotor the engine lacks: (what, what is allowed). off: whether an option switches it off."""
     kind, words = kind_of(mujoco, mj, a), tokens(mj, a)
-    gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
+    dyn = mj.actuator_dynprm[a]
     if not words:
         yield "input = none", "one or more of " + ", ".join(TOKENS)
+    motor = is_motor(mujoco, mj, a)
     if len(words) > 1:
-        if mj.actuator_forcelimited[a]:
+        if mj.actuator_forcelimited[a] and not motor:
             yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
         if mj.actuator_delay[a]:
             yield f"delay of {len(words)} controls", "one control, or no delay"
-        actuator = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
-        force = mj.sensor_type == int(mujoco.mjtSensor.mjSENS_ACTUATORFRC)
-        if np.any(actuator & force & (mj.sensor_objid == a)):
+        if _felt(mujoco, mj, a) and not motor:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
     joint = mj.actuator_trntype[a] in (c.TRN_JOINT, c.TRN_JOINTINPARENT)
     turns = joint and mj.jnt_type[mj.actuator_trnid[a, 0]] == c.BALL
@@ -98,9 +119,7 @@ def lacking(mujoco, mj, a, off):
                   "with actearly": kind == PID and mj.actuator_actearly[a]}  # fmt: skip
         for why in [why for why, there in beside.items() if there and value > 0]:
             yield f"{kind} {why} with {name} = {value:g}", "0"
-    if kind == DCMOTOR:
-        states = {"inductance": dyn[0], "thermal": dyn[2], "lugre": dyn[5],
-                  "cogging": mj.actuator_biasprm[a, 0], "Vmax": gain[7] * (words != [VOLTAGE])}  # fmt: skip
-        for name, value in states.items():
-            if value:
-                yield f"{kind} with {name} = {value:g}", "0"
+    if motor and off:
+        yield f"{kind} with states, cogging or Vmax that an option switches off", "one that acts"
+    if motor and dyn[5] > 0 and mj.opt.integrator == c.RK4:
+        yield f"{kind} with lugre = {dyn[5]:g} and the integrator RK4", "the other integrators"

@@ -17,6 +17,7 @@ from .elements.hfield import elevations, normalized
 from .elements.key import KEYS
 from .errors import ModelError
 from .mesh_frames import inertia_of
+from .motors import TOKENS, further_inputs
 from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS
 from .servos import states_of
@@ -85,8 +86,9 @@ WRITTEN = set(
     "site_size hfield_size hfield_nrow hfield_ncol hfield_data "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
-    "actuator_gaincurve actuator_biascurve actuator_history sensor_type sensor_objtype sensor_objid "
-    "sensor_reftype sensor_refid sensor_intprm sensor_cutoff pair_geom1 pair_geom2 pair_own".split()
+    "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
+    "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff sensor_delay sensor_history "
+    "pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
 
@@ -315,7 +317,8 @@ class _Writer:
         m, out = self.m, ET.Element("actuator")
         words = {kind: word for word, kind in TARGETS.items()}
         dynamics = {kind: word for word, kind in DYNTYPES.items()}
-        for u in range(m.nu):
+        inputs = further_inputs(m)
+        for u in np.flatnonzero(~inputs):
             word = words[int(m.actuator_trntype[u])]
             kind = {"jointinparent": "joint", "cranksite": "site"}.get(word, word)
             on = {word: self.call(kind, m.actuator_trnid[u])}
@@ -328,6 +331,9 @@ class _Writer:
                 given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
             if m.actuator_dyntype[u] == c.DYN_PID:
                 ET.SubElement(out, "pid", self.named("actuator", u) | on | self.controller(u, given))
+                continue
+            if m.actuator_dyntype[u] == c.DYN_DCMOTOR:
+                ET.SubElement(out, "dcmotor", self.named("actuator", u) | on | self.motor(u, given))
                 continue
             types = {
                 "dyntype": dynamics[int(m.actuator_dyntype[u])],
@@ -355,6 +361,31 @@ class _Writer:
         prm = dict(zip(("imax", "slewmax", "ki"), m.actuator_dynprm[u], strict=True))
         return given | {"input": "pos"} | {k: _text(x) for k, x in ({"kp": gain[0], "kv": -by_velocity} | prm).items()}
 
+    def motor(self, u, given):
+        """The attributes of a dcmotor, of which the actuators behind it are further controls."""
+        m = self.m
+        words = [word for k, word in enumerate(TOKENS) if m.actuator_inputs[u] >> k & 1]
+        for name in ("ctrllimited", "ctrlrange"):
+            own = getattr(m, f"actuator_{name}")[u : u + len(words)]
+            if (own != own[0]).any():
+                who = m.label("actuator", u)
+                raise ModelError(f"{who}: {name} {own.tolist()}; allowed in MJCF: one for all controls")
+        low, high = m.actuator_forcerange[u]
+        if m.actuator_forcelimited[u] and low != -high:
+            raise ModelError(f"{m.label('actuator', u)}: forcerange {low:g} {high:g}; allowed in MJCF: -x x")
+        R, K, alpha = m.actuator_gainprm[u]
+        T0, kp, ki, kd, vmax, _ = m.actuator_gaincurve[u]
+        te, dimax, RT = m.actuator_dynprm[u]
+        C, Ta, s0, s1, slew, imax = m.actuator_dynrest[u]
+        numbers = {
+            "motorconst": (K,), "resistance": (R,), "inductance": (0, te), "thermal": (RT, C, 0, alpha, T0, Ta),
+            "saturation": (high * m.actuator_forcelimited[u], 0, dimax), "cogging": m.actuator_biasprm[u],
+            "controller": (kp, ki, kd, slew, imax, vmax), "lugre": (s0, s1, *m.actuator_biascurve[u, :3]),
+        }  # fmt: skip
+        given = {name: text for name, text in given.items() if not name.endswith("prm") and "force" not in name}
+        given.pop("actearly", None)
+        return given | {"input": " ".join(words)} | {k: _text(x) for k, x in numbers.items() if np.any(x)}
+
     def sensor(self):
         m, out = self.m, ET.Element("sensor")
         for s in range(m.nsensor):
@@ -378,7 +409,11 @@ class _Writer:
                 bits, reduce, number = m.sensor_intprm[s].tolist()
                 data = [word for k, word in enumerate(CONTACT_FIELDS) if bits >> k & 1]
                 given |= {"data": " ".join(data), "reduce": REDUCES[reduce], "num": str(number)}
-            ET.SubElement(out, row.name, given | _given({"cutoff": m.sensor_cutoff[s]}, _OF["sensor"]))
+            if m.sensor_history[s, 0]:
+                number, interp = m.sensor_history[s].tolist()
+                given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
+            numbers = {"cutoff": m.sensor_cutoff[s], "delay": m.sensor_delay[s]}
+            ET.SubElement(out, row.name, given | _given(numbers, _OF["sensor"]))
         return out
 
     def keyframe(self):

@@ -7,7 +7,7 @@ So it is asked for together with that of the step, which has a test vector of it
 import taichi as ti
 
 from engine.compiler.features import serves
-from engine.dynamics.actuation import drive_length_vjp, drive_velocity_vjp, transmission
+from engine.dynamics.transmission import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.math.types import real, vec4
 from engine.model.sensors import LEVEL, SENS
 from engine.sensing.values import cotangent, write_sensor

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.dynamics.sensor_delay import read_late
 from engine.sensing.actuator import sensed_actuators, sensed_actuators_vjp
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
 from engine.sensing.distance import distances, distances_vjp
@@ -26,6 +27,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_contacts(m, d, w)
     sensed_ranges(m, d, w)
     sensed_distances(m, d, w)
+    read_late(m, d, w)
 
 
 @outline("md", "w", when="actuator_sensor")

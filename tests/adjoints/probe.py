@@ -19,7 +19,8 @@ from engine.constraint.system import constraint, evaluate
 from engine.diff.gradcheck import alike
 from engine.diff.program import bind_program
 from engine.diff.tape import MOCAP, Tape
-from engine.dynamics.actuation import act_dot_vjp, act_rates, actuation_vjp, pids_vjp, sum_forces_vjp
+from engine.dynamics.activation import act_dot_vjp, act_rates, pids_vjp
+from engine.dynamics.actuation import actuation_vjp, sum_forces_vjp
 from engine.dynamics.advance import advance, advance_vjp
 from engine.dynamics.applied import applied_vjp
 from engine.dynamics.arm import arms_vjp
@@ -30,6 +31,7 @@ from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
+from engine.dynamics.motors import clear_motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.pid import states_of
@@ -117,17 +119,21 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         passive_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
         clear_muscles(m, g, w)
+        clear_motors(m, g, w)
         sum_forces_vjp(m, d, g, w)
         actuation_vjp(m, d, g, w)
         muscles_vjp(m, d, g, w)
+        motors_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
+        clear_motors(m, g, w)
         for u in range(m.nu):
             k = m.actuator_actadr[u]
             if k >= 0:
                 for x in range(k, k + states_of(m, u)):
                     act_dot_vjp(m, d, g, w, u, x, d.act_dot[x])
         pids_vjp(m, d, g, w)
+        motors_vjp(m, d, g, w)
     elif what == APPLIED_VJP:
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:

@@ -109,6 +109,15 @@ def test_muscles(probes):
         actuation(probe, zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.7))
 
 
+def test_motors(probes):
+    """Voltages, currents and setpoints that are clamped and that are not; bristles either way and at rest."""
+    mj, probe = probes(zoo.MOTORS.replace(' delay=".01" nsample="3"', ""))
+    for seed in range(4):
+        state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.7)
+        actuation(probe, state)
+    actuation(probe, (state[0], np.zeros(mj.nv), *state[2:]), names=("qpos", "act", "ctrl", "actuator_gainprm"))
+
+
 @pytest.mark.parametrize("end", (0, 1), ids=("lower", "upper"))
 def test_control_exactly_at_its_limit(probes, end):
     """The derivative there is that of the inner side."""

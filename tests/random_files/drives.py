@@ -1,4 +1,4 @@
-"""Actuators of random robots that came last: muscles, adhesion, pid and dcmotor without a state, delays.
+"""Actuators of random robots that came last: muscles, adhesion, pid and dcmotor, delays.
 
 Each is a text put into a robot's; a new kind is one more function in KINDS.
 """
@@ -94,6 +94,25 @@ def servos(text, robot, lines, rng):
     return added(text, drives, sensors)
 
 
+def motors(text, robot, lines, rng):
+    """DC motors with currents, heat, friction, cogging and clamped voltages; bristles not by RK4."""
+    drives = sensors = ""
+    for k in several(rng) if lines and 'integrator="discrete"' not in text else ():
+        name, on = f"e{k}", lines[rng.integers(len(lines))]
+        common = f'name="{name}" {on} {MOTOR}' + f' gear="{rng.uniform(-1.5, 1.5):.3g}"' * (rng.random() < 0.5)
+        kp, kd, ki = (f"{rng.uniform(0, most):.3g}" for most in (6, 0.5, 4))
+        limits = f'{rng.choice((0, 3))} {rng.choice((0, 0.02))} {rng.choice((0, 1.5))}'
+        words = rng.choice(("voltage", "pos", "pos vel", "pos ff voltage"))
+        common += f' input="{words}"' + f' controller="{kp} {ki} {kd} {limits}"' * (words != "voltage")
+        common += f' saturation="{rng.choice((0, 0.1))} 0 {rng.choice((0, 40))}"'
+        parts = [' inductance="0 .006"', ' thermal="2 .05 0 .02 20 30"', f' cogging=".2 {rng.integers(2, 9)} .3"']
+        parts += [' lugre="30 .4 .1 .2 .3"'] * ('integrator="RK4"' not in text)
+        common += "".join(part for part in parts if rng.random() < 0.5)
+        drives += f"<dcmotor {common}/>"
+        sensors += sensed(name, rng)
+    return added(text, drives, sensors)
+
+
 def delays(text, robot, lines, rng):
     """Of actuators with one control that are there, between steps and at steps, past the oldest control."""
     step = 0.004 if 'timestep="0.004"' in text else 0.002
@@ -112,4 +131,22 @@ def delays(text, robot, lines, rng):
     return inside.sub(lambda section: re.sub(f"<({kinds}) [^>]*/>", late, section[0]), text)
 
 
-KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (delays, 0.1))
+def late_sensors(text, robot, lines, rng):
+    """Sensors that tell what was, but by RK4 and beside a cutoff."""
+    step = 0.004 if 'timestep="0.004"' in text else 0.002
+
+    def late(found):
+        if rng.random() < 0.6 or "cutoff" in found[0]:
+            return found[0]
+        n = rng.integers(1, 5)
+        delay = step * (rng.integers(1, n + 2) if rng.random() < 0.5 else rng.uniform(0.1, n + 0.5))
+        how = rng.choice(("", ' interp="linear"', ' interp="cubic"'))
+        return found[0][:-2] + f' delay="{delay:.8g}" nsample="{n}"{how}/>'
+
+    if 'integrator="RK4"' in text:
+        return text
+    inside = re.compile("<sensor>.*?</sensor>", re.DOTALL)
+    return inside.sub(lambda section: re.sub(r"<\w+ [^<>]*/>", late, section[0]), text)
+
+
+KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (motors, 0.12), (delays, 0.1), (late_sensors, 0.1))

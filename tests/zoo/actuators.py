@@ -76,6 +76,19 @@ MUSCLES = {
         far='actuatorfrcrange="-6 .7"', ball='damping=".2"'),
 }  # fmt: skip
 
+# DC motors: currents, heat, bristles, cogging, setpoints and voltages that are clamped and that are not.
+COIL = 'motorconst=".3" resistance="2"'
+HOT, STICKY = 'thermal="2 .05 0 .02 20 30"', 'lugre="30 .4 .1 .2 .3"'
+MOTORS = actuated(
+    HINGE,
+    f'<dcmotor joint="j" {COIL} inductance="0 .006" gear="1.5"/><general joint="k" dyntype="filter" dynprm=".05"/>'
+    f'<dcmotor name="m" joint="k" {COIL} inductance=".004 0" {HOT} controller="5 7 .4 6 .02 1.5" '
+    'input="pos vel ff voltage" saturation=".3 0 50" ctrlrange="-1.5 1.5"/>'
+    f'<dcmotor joint="j" {COIL} {HOT} cogging=".2 6 .3"/><dcmotor joint="k" {COIL} {STICKY} saturation=".05 0 0"/>'
+    f'<dcmotor joint="j" {COIL} controller="3 2 .2 0 .3 2" input="pos" lugre="20 0 .2 .3 .2" inductance="0 .01" '
+    f'cogging=".1 3 .3"/><dcmotor joint="k" {COIL} controller="0 0 .2 .5 0 2" input="vel" delay=".01" nsample="3"/>',
+).replace("</mujoco>", '<sensor><actuatorfrc actuator="m"/></sensor></mujoco>')
+
 # Read at samples and between them, by every rule, past the oldest one; one that nobody reads.
 DELAYED = actuated(
     HINGE,

@@ -10,8 +10,9 @@ from .. import servos
 from ..arms import ON_SITES, arm_columns, arms, branched, muscles
 from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
-from ..delays import INTERPOLATIONS, delay_columns, samples
+from ..delays import INTERPOLATIONS, delay_columns, past
 from ..errors import ModelError
+from ..motors import check_motors, motor, motor_columns, read_motor, states_of_motor
 from ..sensors import SENS
 from ..setconst import addresses
 from .kind import Kind, boolean, integer, real
@@ -21,9 +22,9 @@ from .tendon import our_tendon
 _DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN_FILTER,
              "filterexact": c.DYN_FILTEREXACT}  # fmt: skip
 DYNTYPES = _DYNTYPES | {"muscle": c.DYN_MUSCLE}
-_OURS = DYNTYPES | {"pid": c.DYN_PID}  # that a Model may have
+_OURS = DYNTYPES | {"pid": c.DYN_PID, "dcmotor": c.DYN_DCMOTOR}  # that a Model may have
 _GAINS, _BIASES = ("fixed", "affine", "muscle"), ("none", "affine", "muscle")
-_LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle"}  # of gains and of biases
+_LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle", c.GAIN_DCMOTOR: "dcmotor"}  # of gains and of biases
 # what an actuator may be on, in MJCF's words, and the kind of element that they name
 TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon": c.TRN_TENDON, "site": c.TRN_SITE,
            "cranksite": c.TRN_SLIDERCRANK, "body": c.TRN_BODY}  # fmt: skip
@@ -66,6 +67,10 @@ class Actuator(Kind):
             "actuator_lengthrange": real("m or rad", "of a muscle, least and greatest length", 2, before=0, since=5),
             "actuator_gaincurve": real("1", "of a muscle, scale lmin lmax vmax fpmax fvmax", 6, before=0, since=5),
             "actuator_biascurve": real("1", "the same of its bias", 6, before=0, since=5),
+            "actuator_dynrest": real("", "of a dcmotor, what of MuJoCo's dynprm is behind the first three", 6,
+                                     before=0, since=7),
+            "actuator_inputs": integer("of a dcmotor, its controls: bits of pos, vel, ff, voltage; all but the first "
+                                       "are those of the actuators behind it", before=0, since=7),
         },
     }
     attributes = {
@@ -175,24 +180,50 @@ class Actuator(Kind):
             a.lengthrange, a.curve = lengthrange, (0.0, lmin, lmax, vmax, fpmax, fvmax)
             return name
 
+        def dcmotor(
+            self, joint: str | None = None, name: str | None = None, *, motorconst: Any, resistance: float,
+            input: str = "voltage", inductance: Any = 0.0, thermal: Any = None, lugre: Any = None,
+            cogging: Any = None, saturation: Any = None, controller: Any = None, **attributes: Any,
+        ) -> str:  # fmt: skip
+            """A DC motor with MuJoCo's attributes (dynamics/dcmotor.py), and for each further word of `input` an
+            actuator behind it, whose control is that input. motorconst: K, or those of torque and back-EMF."""
+            words = input.split()
+            who = _who(name, _on(joint, attributes))
+            prm = motor(who, words, motorconst, resistance, inductance, thermal, lugre, cogging, saturation,
+                               controller)  # fmt: skip
+            if prm.most:
+                attributes = {"forcerange": (-prm.most, prm.most)} | attributes
+            given = {"gainprm": prm.gain[:3], "biasprm": prm.bias[:3], "dynprm": prm.dyn[:3]}
+            name = self.general(joint, name, **given, **attributes)
+            a = list(self.actuators.values())[-1]
+            a.dyntype, a.gaintype, a.biastype, a.curve = c.DYN_DCMOTOR, c.GAIN_DCMOTOR, c.BIAS_DCMOTOR, prm.gain[3:]
+            a.biascurve, a.dynrest, a.inputs = prm.bias[3:], prm.dyn[3:], prm.bits
+            attributes = {k: x for k, x in attributes.items() if not k.startswith("force")}
+            for word in words[1:]:
+                self.general(joint, f"{name} {word}", gainprm=0.0, biasprm=0.0, dynprm=0.0, **attributes)
+            return name
+
     def assembled(self, order, m):
         actuators = order.elements["actuator"]
         laws = {
             "actuator_gaintype": ("gaintype", c.GAIN_AFFINE), "actuator_biastype": ("biastype", c.BIAS_AFFINE),
             "actuator_delay": ("delay", 0.0), "actuator_history": ("history", (0, 0)),
             "actuator_lengthrange": ("lengthrange", (0.0, 0.0)), "actuator_gaincurve": ("curve", (0.0,) * 6),
-            "actuator_biascurve": ("curve", (0.0,) * 6),
+            "actuator_dynrest": ("dynrest", (0.0,) * 6), "actuator_inputs": ("inputs", 0),
         }  # fmt: skip
         return super().assembled(order, m) | {
             "actuator_trnid": [order.of(a.target) for a in actuators],
             "actuator_trntype": [a.trntype for a in actuators],
             "actuator_refid": [-1 if a.reference is None else order.of(a.reference) for a in actuators],
-            "actuator_actadr": addresses([a.dyntype != c.DYN_NONE for a in actuators]),
+            "actuator_actadr": addresses([states_of_motor((*a.dynprm, *a.dynrest), a.curve)
+                                          if a.dyntype == c.DYN_DCMOTOR else a.dyntype != c.DYN_NONE
+                                          for a in actuators]),
             **{array: [getattr(a, *law) for a in actuators] for array, law in laws.items()},
+            "actuator_biascurve": [getattr(a, "biascurve", getattr(a, "curve", (0.0,) * 6)) for a in actuators],
         }
 
     def read(self, mujoco, mj, m):
-        ours = ("actuator_refid", "actuator_gaincurve", "actuator_biascurve")
+        ours = ("actuator_refid", "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs")
         arrays = {name: np.array(getattr(mj, name)) for name in self.fields["nu"] if name not in ours}
         on_tendon, trnid = mj.actuator_trntype == int(mujoco.mjtTrn.mjTRN_TENDON), mj.actuator_trnid[:, 0]
         tendons = our_tendon(mujoco, mj)[np.where(on_tendon, trnid, -1)]
@@ -203,6 +234,7 @@ class Actuator(Kind):
         arrays["actuator_refid"] = np.where(on_sites, mj.actuator_trnid[:, 1], -1)
         arrays["actuator_cranklength"] = np.where(on_sites, arrays["actuator_cranklength"], 0.0)
         arrays["actuator_dynprm"] = mj.actuator_dynprm[:, :3].copy()
+        arrays["actuator_dynrest"], arrays["actuator_inputs"] = np.zeros((mj.nactuator, 6)), np.zeros(mj.nactuator, int)
         for part, kind in (("gain", c.GAIN_MUSCLE), ("bias", c.BIAS_MUSCLE)):
             _read_law(mj, part, kind, arrays)
         muscle = (arrays["actuator_gaintype"] == c.GAIN_MUSCLE) | (arrays["actuator_biastype"] == c.BIAS_MUSCLE)
@@ -225,6 +257,9 @@ class Actuator(Kind):
         rows, first = servos.rows_of(mj), servos.first_rows(mj)
         arrays = {name: a if "_ctrl" in name else a[rows] for name, a in arrays.items()}
         for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
+            if servos.is_motor(mujoco, mj, a):
+                read_motor(mj, a, first[a], len(servos.tokens(mj, a)), arrays)
+                continue
             for i, (gain, bias) in enumerate(servos.laws(mujoco, mj, a), first[a]):
                 arrays["actuator_dyntype"][i], arrays["actuator_actearly"][i] = c.DYN_NONE, False
                 prm = servos.controller(mujoco, mj, a)
@@ -254,7 +289,8 @@ class Actuator(Kind):
             damped |= (kind > 1) | (kind == c.GAIN_AFFINE) & (getattr(mj, f"actuator_{part}prm")[:, 2] != 0)
         stiff = damped | (mj.actuator_gaintype == c.GAIN_AFFINE) & (mj.actuator_gainprm[:, 1] != 0)
         stiff |= (mj.actuator_biastype == c.BIAS_AFFINE) & (mj.actuator_biasprm[:, 1] != 0)
-        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped, stiff):
+        motors = np.array([servos.is_motor(mujoco, mj, a) for a in range(mj.nactuator)], bool)
+        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped, stiff, motors):
             yield f"{self.who(mujoco, mj, u)}: {words}"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
@@ -291,7 +327,7 @@ class Actuator(Kind):
             yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(servos.states_of(m)) + np.sum(samples(m)))
+        m.na = int(np.sum(servos.states_of(m)) + past(m))
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _OURS.items()})
@@ -316,27 +352,32 @@ class Actuator(Kind):
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
-        past = np.sum(n)
-        same_count(m, "na", np.sum(states) + past, "actuator_dyntype and actuator_history")
+        numbers = "actuator_dyntype, actuator_history and sensor_history"
+        same_count(m, "na", np.sum(states) + past(m), numbers)
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
         filtered = np.isin(m.actuator_dyntype, _FILTERS)
         check(m, "actuator_cranklength", m.actuator_cranklength < 0, "zero or more")
         felt = np.any(m.sensor_type == SENS.jointactuatorfrc)
-        damped = (m.actuator_gainprm[:, 2] != 0) | (m.actuator_biasprm[:, 2] != 0)
+        motors = m.actuator_dyntype == c.DYN_DCMOTOR
+        damped = (m.actuator_gainprm[:, 2] != 0) | (m.actuator_biasprm[:, 2] != 0) | motors
         stiff = damped | (m.actuator_gainprm[:, 1] != 0) | (m.actuator_biasprm[:, 1] != 0)
-        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped, stiff):
+        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped, stiff, motors):
             raise ModelError(f"{m.label('actuator', u)}: {words}")
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
         check_muscles(m)
+        check_motors(m)
+        follows(m, "actuator_actadr", addresses(servos.states_of(m)), "actuator_dyntype")
 
     def device(self, m):
         columns = ("dynprm", "lengthrange", "gaincurve", "biascurve")
         n = m.nu if muscles(m).any() else 0  # without muscles the device has none of these
         prm = m.actuator_dynprm[: m.nu if (m.actuator_dyntype == c.DYN_PID).any() else 0]
+        driven = m.nu * np.any(m.actuator_dyntype == c.DYN_DCMOTOR)
         special = {f"pid_{name}": prm[:, k] for k, name in enumerate(("imax", "slew", "ki"))}
         special |= {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
+        special |= motor_columns(m, driven)
         return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
@@ -377,11 +418,13 @@ def check_muscles(m):
         check(m, f"actuator_{part}curve", on & bad, "lmin below 1 below lmax; vmax, fpmax, fvmax above zero")
 
 
-def _clashes(m, refid, integrator, felt, damped, stiff):
+def _clashes(m, refid, integrator, felt, damped, stiff, motors):
     """(actuator, what does not go together with its arm, what is allowed); of a Model or an MjModel. felt: whether
     sensors ask what actuators do to a joint. damped: whose force depends on the velocity; stiff: on that or the
     length."""
     if integrator == c.DISCRETE:
+        for u in np.flatnonzero(motors):
+            yield u, "a dcmotor with the integrator discrete; allowed: the other integrators"
         for u in np.flatnonzero(muscles(m)):
             yield u, "a muscle with the integrator discrete; allowed: the other integrators"
     for u, first in zip(*arms(m), strict=True):
@@ -413,6 +456,7 @@ def _servos(m):
     + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
     servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1) & ~muscles(m)
+    servo &= m.actuator_gaintype != c.GAIN_DCMOTOR
     on_ball = _joined(m, m.actuator_trnid, (c.BALL,))
     turning = (m.actuator_trntype == c.TRN_SITE) & (m.actuator_refid >= 0) & ~m.actuator_gear[:, :3].any(axis=1)
     return c.OF_BALL * (servo & on_ball) + c.OF_SITES * (servo & turning)

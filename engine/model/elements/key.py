@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import first
-from ..delays import samples
+from ..delays import past
 from ..errors import ModelError
 from ..servos import states_of
 from .body import mocap_bodies
 from .kind import Kind, cast
+from .option import disabled
 
 # key_*: numbers of a row, as a count and how many of each, or one number
 KEYS = {
@@ -73,10 +74,13 @@ class Key(Kind):
                 raise ModelError(f"{m.label('key', bad)}: key_{name} = {value[bad]}; allowed: finite numbers")
 
     def of(self, mujoco, mj):
-        """The Keyframes of an MjModel, whose controls of the past are zeros."""
+        """The Keyframes of an MjModel, whose numbers of the past are zeros."""
         values = {name: getattr(mj, f"key_{name}") for name in KEYS}
-        past = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
-        values["act"] = np.pad(values["act"], ((0, 0), (0, past)))
+        count = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
+        if mj.nsensor and not disabled(mujoco, mj, "SENSOR"):
+            late = mj.sensor_delay > 0
+            count += np.sum(mj.sensor_history[late, 0] * mj.sensor_dim[late])
+        values["act"] = np.pad(values["act"], ((0, 0), (0, count)))
         return Keyframes(self.names(mujoco, mj), **values)
 
 
@@ -86,7 +90,7 @@ def keyframes_of(builder, m):
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
-        "act": np.zeros(np.sum(states_of(m)) + np.sum(samples(m))),
+        "act": np.zeros(np.sum(states_of(m)) + past(m)),
         "ctrl": np.zeros(len(m.actuator_trnid)),
         "mpos": m.body_pos[mocap],
         "mquat": m.body_quat[mocap],

@@ -5,8 +5,9 @@ import functools
 import numpy as np
 
 from .. import constants as c
-from ..attributes import number, read_attributes
-from ..checks import follows, one_of, refuse, same_count
+from ..attributes import choice, number, read_attributes, whole
+from ..checks import check, follows, one_of, refuse, same_count
+from ..delays import INTERPOLATIONS, sensor_columns
 from ..errors import ModelError
 from ..pairs import contact_parameters
 from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
@@ -39,22 +40,27 @@ class Sensor(Kind):
             "sensor_dim": integer("how many numbers it gives"),
             "sensor_adr": integer("where they begin in sensordata"),
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
+            "sensor_delay": real("s", "how old what it tells is", least=0, before=0, since=7),
+            "sensor_history": integer("its values of the past, and how they are read", 2, before=0, since=7),
         },
     }
-    attributes = {"cutoff": number(0.0, 0)}
-    must_be_zero = (("sensor_delay", "delay"), ("sensor_interval", "interval"))
+    attributes = {
+        "cutoff": number(0.0, 0), "delay": number(0.0, 0), "nsample": whole(0), "interp": choice("zoh", INTERPOLATIONS),
+    }  # fmt: skip
+    must_be_zero = (("sensor_interval", "interval"),)
 
     class Methods:
         def sensor(
             self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
             reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str = "found",
-            reduce: str = "none", num: int = 1,
+            reduce: str = "none", num: int = 1, delay: float = 0.0, nsample: int = 0, interp: str = "zoh",
         ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
 
             A contact sensor gives `data`, words of CONTACT_FIELDS, of `num` contacts between the first element and the
             second, either of which may be left out; an xbody stands for all below it, too. reduce: one of REDUCES.
+            delay: s, how old what it tells is, read by `interp` from its `nsample` last values.
             """
             who = f"sensor {name or type!r}"
             if type not in BY_NAME:
@@ -62,7 +68,11 @@ class Sensor(Kind):
             row = BY_NAME[type]
             if objtype is None and (len(row.objects) == 1 or objname is None and "none" in row.objects):
                 objtype = next(iter(row.objects))
-            a = read_attributes(Sensor.attributes, who, {"cutoff": cutoff})
+            given = {"cutoff": cutoff, "delay": delay, "nsample": nsample, "interp": interp}
+            a = read_attributes(Sensor.attributes, who, given)
+            a.history = a.nsample, a.interp
+            if (a.nsample > 0) != (a.delay > 0) or a.nsample < 0:
+                raise ModelError(f"{who}: nsample = {a.nsample}; allowed: one or more with a delay, 0 without")
             if a.cutoff and not row.clips:
                 raise ModelError(f"{who}: cutoff = {cutoff!r}; allowed: 0, since it is a {type}")
             a.type = NAMES.index(type)
@@ -102,6 +112,7 @@ class Sensor(Kind):
             "sensor_reftype": [sensor.reftype for sensor in sensors],
             "sensor_refid": [-1 if sensor.reference is None else order.of(sensor.reference) for sensor in sensors],
             "sensor_intprm": [sensor.intprm for sensor in sensors],
+            "sensor_history": np.reshape([sensor.history for sensor in sensors], (-1, 2)),
             "sensor_dim": dims,
             "sensor_adr": addresses(dims),
         }
@@ -115,6 +126,9 @@ class Sensor(Kind):
     def changed(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
             yield f"option flag sensor is disabled: {mj.nsensor} sensors left out, whose data MuJoCo leaves at zero"
+        unread = np.count_nonzero((mj.sensor_history[:, 0] > 0) & (mj.sensor_delay == 0)) if mj.nsensor else 0
+        if unread:
+            yield f"nsample: left out of {unread} sensors without a delay, which do not read it"
 
     def read(self, mujoco, mj, m):
         if disabled(mujoco, mj, "SENSOR"):
@@ -137,6 +151,7 @@ class Sensor(Kind):
         of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
         first = np.append(first_rows(mj), -1)[np.where(of_actuators, mj.sensor_objid, -1)]
         new["sensor_objid"] = np.where(of_actuators, first, new["sensor_objid"])
+        new["sensor_history"] = np.where(mj.sensor_delay[:, None] > 0, np.reshape(mj.sensor_history, (-1, 2)), 0)
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
@@ -161,8 +176,8 @@ class Sensor(Kind):
                 yield f"{who}: data of a rangefinder; allowed: dist"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
-            if mj.sensor_history[s].any() and not mj.sensor_delay[s]:
-                yield f"{who}: history of {mj.sensor_history[s, 0]} samples; allowed: none"
+            for what in _late(mj.sensor_delay[s], mj.sensor_cutoff[s], mj.opt.integrator):
+                yield f"{who}: {what}"
 
     def lacking(self, m):
         known = (*COUNT, c.HFIELD)
@@ -198,6 +213,9 @@ class Sensor(Kind):
         dims = np.array([dim_of(*of) for of in zip(m.sensor_type, m.sensor_intprm, strict=True)], int)
         follows(m, "sensor_dim", dims, "sensor_type")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
+        n, interp = m.sensor_history.T
+        check(m, "sensor_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
+        check(m, "sensor_history", (n > 0) != (m.sensor_delay > 0), "samples where there is a delay, else none")
         same_count(m, "nsensordata", dims.sum(), "sensor_type")
 
     def check(self, m):
@@ -210,6 +228,8 @@ class Sensor(Kind):
         for i, row in enumerate(ROWS[kind] for kind in m.sensor_type):
             if row.level == "wrench" and m.site_bodyid[m.sensor_objid[i]] == 0:
                 refuse(m, "sensor_objid", i, "a site of a body, since the world has no parent")
+            for what in _late(m.sensor_delay[i], m.sensor_cutoff[i], m.opt.integrator):
+                raise ModelError(f"{m.label('sensor', i)}: {what}")
             if m.sensor_cutoff[i] and not row.clips:
                 refuse(m, "sensor_cutoff", i, f"0, since it is a {row.name}")
 
@@ -220,8 +240,16 @@ class Sensor(Kind):
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
-            **columns("sensor_", read), **columns("sensor_ref", axes),
+            **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
+
+
+def _late(delay, cutoff, integrator):
+    """What does not go together with a sensor's delay."""
+    if delay > 0 and cutoff > 0:
+        yield f"delay = {delay:g} with a cutoff; allowed: one of them"
+    if delay > 0 and integrator == c.RK4:
+        yield f"delay = {delay:g} with the integrator RK4; allowed: the other integrators"
 
 
 def _pulled(m):

@@ -1,0 +1,174 @@
+"""The laws of actuators' forces, gain(l, l') input + bias(l, l'), and of each its derivative by the velocity, which the
+implicit integrators take (MuJoCo documentation, "Actuation model").
+
+Gain and bias are affine in length and velocity, or those of muscles (muscle.py); a pid adds the force of its integral
+(pid.py). DC motors have a law of their own (dcmotor.py). A position servo of a ball joint or of turns between sites
+goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has, serves
+from engine.dynamics.activation import act_vjp, pid_vjp
+from engine.dynamics.pid import integral_force
+from engine.dynamics.transmission import gear_axis
+from engine.math.types import MINVAL, real
+from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSCLE
+
+
+@ti.func
+def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
+    """Gain or bias of actuator u."""
+    return prm[u, 0] + prm[u, 1] * length + prm[u, 2] * velocity
+
+
+@ti.func
+def turns(m: ti.template(), u: ti.i32, x: real, length: real):
+    """Whole turns to take from the input x of a position servo of turns, and 2 pi / |gear|; else zero."""
+    k = real(0.0)
+    rate = real(0.0)
+    if ti.static(has.quaternion or has.arm):
+        if m.actuator_wrap[u]:
+            gear = gear_axis(m, u)
+            size = ti.sqrt(gear.dot(gear))
+            if size > MINVAL:
+                rate = 6.283185307179586 / size
+                k = ti.round((x - length) / (rate * size * size))
+    return k, rate
+
+
+@ti.func
+def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
+    """The input x without whole turns."""
+    y = x
+    if ti.static(has.quaternion or has.arm):
+        k, rate = turns(m, u, x, length)
+        gear = gear_axis(m, u)
+        y = x - k * rate * gear.dot(gear)
+    return y
+
+
+@ti.func
+def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: real, length: real, velocity: real):
+    """Force of actuator u before any limit, its input without whole turns, and its gain."""
+    x = unwound(m, u, given, length)
+    gain = affine(m.actuator_gainprm, u, length, velocity)
+    bias = affine(m.actuator_biasprm, u, length, velocity)
+    if ti.static(has.muscle):
+        if m.actuator_gaintype[u] == GAIN_MUSCLE:
+            gain = d.muscle_gain[w * m.nu + u]
+        if m.actuator_biastype[u] == BIAS_MUSCLE:
+            bias = d.muscle_bias[w * m.nu + u]
+    if ti.static(has.pid):
+        if m.actuator_dyntype[u] == DYN_PID:
+            bias = bias + integral_force(m, d, w, u)
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            gain = 0.0
+            bias = d.motor_force[w, u]
+    return gain * x + bias, x, gain
+
+
+@ti.func
+def raw_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, given: real, slope: real,
+                  a: ti.i32, gain: real, length: real, velocity: real, f_bar: real):  # fmt: skip
+    """From the adjoint of `raw_force` to the input, the states and the law's parameters; returns those of length and
+    velocity. given: the input without whole turns; slope, a: what `actuator_input` says of it."""
+    x = given
+    bar = f_bar
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            g.motor_force_bar[w, u] = g.motor_force_bar[w, u] + f_bar
+            bar = 0.0
+    if a < 0:
+        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + bar * gain * slope
+    if ti.static(has.activation):
+        if a >= 0:
+            act_vjp(m, d, g, w, u, a, bar * gain)
+    if ti.static(has.pid):
+        pid_vjp(m, d, g, w, u, bar * gain, bar)
+    b_bar = bar  # of an affine bias
+    if ti.static(has.muscle):
+        if m.actuator_gaintype[u] == GAIN_MUSCLE:
+            g.muscle_gain_bar[w * m.nu + u] = g.muscle_gain_bar[w * m.nu + u] + bar * x
+            x = 0.0
+        if m.actuator_biastype[u] == BIAS_MUSCLE:
+            g.muscle_bias_bar[w * m.nu + u] = g.muscle_bias_bar[w * m.nu + u] + bar
+            b_bar = 0.0
+    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * x
+    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * x * length
+    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x * velocity
+    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + b_bar
+    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + b_bar * length
+    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + b_bar * velocity
+    l_bar = bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
+    v_bar = bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
+    if ti.static(has.muscle):
+        if m.actuator_biastype[u] == BIAS_MUSCLE:
+            l_bar = bar * m.actuator_gainprm[u, 1] * x
+            v_bar = bar * m.actuator_gainprm[u, 2] * x
+    return l_bar, v_bar
+
+
+@ti.func
+def velocity_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
+    """d raw_force / d velocity of actuator u at the input x."""
+    by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
+    if ti.static(has.muscle):
+        by_velocity = muscle_slope(m, d, w, u, x)
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            by_velocity = d.motor_slope[w, u]
+    return by_velocity
+
+
+@serves("muscle")
+@ti.func
+def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
+    """d force / d velocity of actuator u, where some are muscles."""
+    by_velocity = m.actuator_gainprm[u, 2]
+    if m.actuator_gaintype[u] == GAIN_MUSCLE:
+        by_velocity = d.muscle_slope[w * m.nu + u]
+    bias = m.actuator_biasprm[u, 2]
+    if m.actuator_biastype[u] == BIAS_MUSCLE:
+        bias = 0.0
+    return bias + by_velocity * x
+
+
+@ti.func
+def velocity_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real,
+                       slope: real, a: ti.i32, bar: real):  # fmt: skip
+    """From the adjoint of `velocity_slope` to the gains and the input."""
+    s_bar = bar
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + bar
+            s_bar = 0.0
+    x_bar = s_bar * m.actuator_gainprm[u, 2]
+    if ti.static(has.muscle):
+        x_bar = muscle_slope_vjp(m, d, g, w, u, x, s_bar)
+    else:
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
+    if a < 0:
+        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
+    if ti.static(has.activation):
+        if a >= 0:
+            act_vjp(m, d, g, w, u, a, x_bar)
+    if ti.static(has.pid):
+        pid_vjp(m, d, g, w, u, x_bar, 0.0)
+
+
+@serves("muscle")
+@ti.func
+def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
+    """From the adjoint of `muscle_slope` to parameters and the slopes of muscles; returns that of the input."""
+    if m.actuator_biastype[u] != BIAS_MUSCLE:
+        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
+    x_bar = bar * m.actuator_gainprm[u, 2]
+    if m.actuator_gaintype[u] == GAIN_MUSCLE:
+        g.muscle_slope_bar[w * m.nu + u] = g.muscle_slope_bar[w * m.nu + u] + bar * x
+        x_bar = bar * d.muscle_slope[w * m.nu + u]
+    else:
+        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
+    return x_bar

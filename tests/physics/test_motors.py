@@ -1,0 +1,114 @@
+"""DC motors with states, cogging and clamped voltages: steps as MuJoCo's, and their derivatives."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine.model import ModelBuilder, ModelError, UnsupportedError, load
+from engine.model.fields import FIELDS
+from engine.model.portable import model_from_arrays, model_to_arrays
+from tests import zoo
+from tests.gradients.differences import Rollout
+from tests.gradients.test_smooth import assert_gradients
+
+ROLLED = [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))]
+NAMES = ("Euler", "RK4", "implicit", "implicitfast")
+NO_BRISTLES = zoo.MOTORS.replace(zoo.STICKY, "").replace('lugre="20 0 .2 .3 .2"', "")
+
+
+def of(integrator):
+    return NO_BRISTLES if integrator == 1 else zoo.MOTORS
+
+
+@pytest.mark.parametrize("integrator", range(4), ids=NAMES)
+def test_steps_are_mujocos(simulators, integrator):
+    """Currents, temperatures, bristles and setpoints, clamped and not, and forces that a range clamps."""
+    mj, sim = simulators(of(integrator), integrator)
+    assert mj.nu == sim.model.nu == 10 and mj.na + 3 == sim.model.na
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    sim.reset()
+    for step in range(60):
+        if step % 10 == 0:
+            data.ctrl[:] = sim.data.ctrl[0] = rng.normal(size=mj.nu)
+        mujoco.mj_step(mj, data)
+        sim.step()
+        for name in ("qpos", "qvel", "act"):
+            want = getattr(data, name)
+            np.testing.assert_allclose(getattr(sim.data, name)[0, : len(want)], want, rtol=1e-10, atol=1e-13)
+    mujoco.mj_forward(mj, data)
+    sim.forward()
+    np.testing.assert_allclose(sim.data.qfrc_actuator[0], data.qfrc_actuator, rtol=1e-10)
+    np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-10)
+
+
+@pytest.mark.parametrize("integrator", ROLLED, ids=NAMES)
+def test_gradients(simulators, integrator):
+    """By states, controls and all numbers of motors."""
+    mj, sim = simulators(of(integrator), integrator)
+    for steps, seed in ((1, 3), (8, 1)):
+        qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        state = qpos, qvel, np.concatenate([act, np.full(3, 0.1)]), ctrl
+        assert_gradients(Rollout(sim, mj, state, steps, seed=seed).errors(leaves=True))
+
+
+def test_linearize(simulators):
+    """A and B, of which states of motors feel lengths and velocities, against differences."""
+    mj, sim = simulators(zoo.MOTORS, 0)
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(5), 0.3)
+    x0 = np.concatenate([qpos, qvel, act, np.full(3, 0.1), ctrl])
+    sizes = np.cumsum([mj.nq, mj.nv, sim.model.na])
+
+    def place(x):
+        sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0], sim.data.ctrl[0] = np.split(x, sizes)
+
+    def stepped(x):
+        place(x)
+        sim.step()
+        return np.concatenate([sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0]])
+
+    eps = 1e-6
+    want = np.stack([(stepped(x0 + eps * e) - stepped(x0 - eps * e)) / (2 * eps) for e in np.eye(len(x0))], axis=1)
+    place(x0)
+    A, B = sim.linearize()
+    np.testing.assert_allclose(np.concatenate([A[0], B[0]], axis=1), want, rtol=1e-6, atol=1e-6 * abs(want).max())
+
+
+def test_a_robot_is_written_and_kept():
+    """As MJCF and as arrays: the same numbers; MuJoCo reads the same motors."""
+    model = load(zoo.MOTORS)
+    again = load(model.to_mjcf()), model_from_arrays(model_to_arrays(model))
+    for name in (name for name in FIELDS if name.startswith("actuator_")):
+        for other in again:
+            np.testing.assert_array_equal(getattr(other, name), getattr(model, name), err_msg=name)
+    model.actuator_forcerange[2] = -1, 2
+    with pytest.raises(ModelError, match="actuator 'm': forcerange -1 2; allowed in MJCF: -x x"):
+        model.to_mjcf()
+
+
+def test_a_builder_has_motors():
+    b = ModelBuilder()
+    b.body("a")
+    b.joint("a", "j")
+    b.geom("a", type="sphere", size=0.1, mass=1.0)
+    b.dcmotor("j", "m", motorconst=0.3, resistance=2.0, input="pos vel ff voltage", inductance=0.004, thermal=(
+        2, 0.05, 0, 0.02, 20, 30), controller=(5, 7, 0.4, 6, 0.02, 1.5), saturation=(0.3, 0, 50))  # fmt: skip
+    model, file = b.compile(), load(zoo.MOTORS)
+    assert model.na == 4 and model.actuator_names == ["m", "m vel", "m ff", "m voltage"]
+    for name in ("gainprm", "gaincurve", "biasprm", "biascurve", "dynprm", "dynrest", "inputs", "forcerange"):
+        np.testing.assert_array_equal(
+            getattr(model, f"actuator_{name}"), getattr(file, f"actuator_{name}")[2:6], err_msg=name)  # fmt: skip
+    with pytest.raises(ModelError, match="actuator 'n' of joint 'j': input = 'vel pos'; allowed: some of pos, vel"):
+        b.dcmotor("j", "n", motorconst=0.3, resistance=2.0, input="vel pos")
+
+
+@pytest.mark.parametrize(("attributes", "option", "words"), [
+    ('input="none"', "", "input = none; allowed: one or more of pos"),
+    (zoo.STICKY, 'integrator="RK4"', "lugre = 30 and the integrator RK4; allowed: the other integrators"),
+    (zoo.HOT, 'integrator="discrete"', "a dcmotor with the integrator discrete; allowed: the other"),
+    (zoo.HOT, 'actuatorgroupdisable="0"', "an option switches off; allowed: one that acts"),
+])  # fmt: skip
+def test_what_is_refused(attributes, option, words):
+    drive = f'<dcmotor name="s" joint="j" {zoo.COIL} {attributes}/>'
+    text = zoo.model(f"<body>{zoo.HINGE}{zoo.BRICK}</body>", f"<actuator>{drive}</actuator>", option=option)
+    with pytest.raises(UnsupportedError, match=f"actuator 's': .*{words}"):
+        load(text)

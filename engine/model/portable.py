@@ -15,7 +15,7 @@ from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
-AGE = 6  # of what is stored now; the header says it from 2 on
+AGE = 7  # of what is stored now; the header says it from 2 on
 # than age 0
 _YOUNGER_OPTIONS = set(
     "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance".split()
@@ -39,6 +39,8 @@ def model_to_arrays(model):
 def fingerprint(model):
     """A short text that tells a Model from others, whose numbers differ by more than rounding."""
     told = hashlib.sha1()
+    for function in model.own_residual or ():
+        told.update(function.__qualname__.encode())
     for name, a in sorted(model_to_arrays(model).items()):
         with np.errstate(over="ignore"):
             rounded = a.astype(np.float32) + np.float32(0.0) if a.dtype.kind == "f" else a  # -0 is 0

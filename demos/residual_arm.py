@@ -53,8 +53,8 @@ def friction_networks(arm, rng):
     networks = []
     for joint, inputs in (("shoulder", [("qvel", "shoulder")]), ("elbow", [("qvel", "elbow"), ("qpos", "elbow")])):
         arm = networks[-1].model if networks else arm
-        made = pb.residuals.MLP(arm, inputs, [joint], hidden=(6,), passive=0.15)
-        made.view("b1")[:] = rng.normal(size=6)
+        made = pb.residuals.MLP(arm, inputs, [joint], hidden=(12,), passive=0.15, scale=0.4)
+        made.view("b1")[:] = rng.normal(size=12)
         made.view("b2")[:] = np.sqrt(arm.dof_frictionloss[made.dofs])
         made.model.dof_frictionloss[made.dofs] = 0
         networks.append(made)
@@ -88,7 +88,7 @@ def main(path="demos/arm.xml", picture=None, seconds=8.0, iterations=40):
     arm = pb.load(path)
     arm.opt.timestep, arm.dof_armature[:], arm.dof_frictionloss[:] = H, 0.01, 0.1
     weights = pb.identify.Unknown("residual_prm", unit=0.3, prior=(0.0, 3.0))
-    options = {"window": 0.1, "noise": NOISE, "iterations": int(iterations)}
+    options = {"window": 0.2, "noise": NOISE, "iterations": int(iterations)}
     alone = pb.identify.fit(arm, logs, NUMBERS, **options).model()
     networks = friction_networks(alone, rng)
     learned = networks[-1].model

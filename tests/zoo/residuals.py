@@ -1,4 +1,4 @@
-"""A robot with all kinds of joints, actuators with states, a ball that touches the floor, and residuals of all kinds."""
+"""A robot with all kinds of joints, actuators with states, a ball that meets the floor, and all kinds of residuals."""
 
 import numpy as np
 

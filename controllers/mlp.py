@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine import parts
+from engine.entries import ANGLES, coordinate, layer_shapes, network, observe, start_weights
 from engine.model import Model
 from engine.model.constants import HINGE
 from engine.model.coordinates import quaternions
@@ -15,8 +16,6 @@ from .controller import Controller, stored, whole
 from .pd import same_robot
 
 _CLOCKS = {"sin": parts.OBS_SIN, "cos": parts.OBS_COS}
-_ANGLES = {"sin_qpos": parts.OBS_SIN_QPOS, "cos_qpos": parts.OBS_COS_QPOS}
-LAST_SCALE = 0.1  # of the last layer's start weights: a new network hardly moves the robot
 
 
 class MLP(Controller):
@@ -37,19 +36,14 @@ class MLP(Controller):
         entries = [e for item in _items(observe) for e in _entries(model, item)]
         sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
         self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})
-        rng = np.random.default_rng(seed)
-        for k, n in enumerate(sizes[:-1], 1):
-            scale = 1.0 if k < self.layers else LAST_SCALE
-            self.view(f"W{k}")[...] = rng.normal(size=(sizes[k], n)) * scale / np.sqrt(n)
+        for k, start in enumerate(start_weights(np.random.default_rng(seed), sizes), 1):
+            self.view(f"W{k}")[...] = start
 
     def _make(self, config):
         self._sizes = config["sizes"]
         self.layers = len(self._sizes) - 1
         self._entries = [tuple(e) for e in config["entries"]]
-        shapes = {}
-        for k, (n, rows) in enumerate(zip(self._sizes[:-1], self._sizes[1:], strict=True), 1):
-            shapes |= {f"W{k}": (rows, n), f"b{k}": (rows,)}
-        super().__init__(config, shapes, self._sizes[-1])
+        super().__init__(config, layer_shapes(self._sizes), self._sizes[-1])
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
@@ -82,16 +76,11 @@ class MLP(Controller):
     def observation(self, time: Any, qpos: ArrayLike, qvel: ArrayLike) -> Any:
         """What the network sees, (..., inputs)."""
         lead = np.broadcast_shapes(qpos.shape[:-1], qvel.shape[:-1], np.shape(time))
-        columns = [np.broadcast_to(_observe(e, time, qpos, qvel), lead) for e in self._entries]
+        columns = [np.broadcast_to(observe(e, time, qpos, qvel), lead) for e in self._entries]
         return np.stack(columns, axis=-1)
 
     def _control(self, t, time, qpos, qvel):
-        x = self.observation(time, qpos, qvel)
-        for k, (W, b) in enumerate(zip(self.weights, self.biases, strict=True), 1):
-            x = (W @ x[..., None])[..., 0] + b
-            if k < self.layers:
-                x = np.tanh(x)
-        return x
+        return network(self.observation(time, qpos, qvel), self.weights, self.biases)
 
 
 class FeaturePolicy(MLP):
@@ -115,12 +104,12 @@ def _entries(model, item):
         chosen = [whole(f"MLP: observe {name}", i, 0) for i in rest] or range(size)
         if len(rest) and chosen[0] >= size:
             raise ValueError(f"MLP: observe {name}: got {chosen[0]}, allowed: 0 to {size - 1}")
-        return [_coordinate(model, i) if name == "qpos" else (parts.OBS_QVEL, i) for i in chosen]
-    if name in _ANGLES and len(rest) == 1:
+        return [coordinate(model, i) if name == "qpos" else (parts.OBS_QVEL, i) for i in chosen]
+    if name in ANGLES and len(rest) == 1:
         i = whole(f"MLP: observe {name}", rest[0], 0)
         if i not in model.jnt_qposadr[model.jnt_type == HINGE]:
             raise ValueError(f"MLP: observe {name}: got {i}, allowed: the index of a hinge's angle in qpos")
-        return [(_ANGLES[name], i)]
+        return [(ANGLES[name], i)]
     if name == "up" and len(rest) == 1:
         j = model.joint(rest[0]) if isinstance(rest[0], str) else whole("MLP: observe up", rest[0], 0)
         found = [c.qposadr for c in quaternions(model) if c.joint == j]
@@ -146,29 +135,3 @@ def _check_entry(entry, nq, nv):
     ends |= dict.fromkeys([*range(parts.OBS_QUAT, parts.OBS_QUAT + 4), *range(parts.OBS_UP, parts.OBS_UP + 3)], nq - 3)
     if i >= ends.get(kind, 0) or i == 0 and kind in _CLOCKS.values():
         raise ValueError(f"MLP: config: entries: got {entry}, allowed: what a model with nq={nq}, nv={nv} has")
-
-
-def _coordinate(model, i):
-    """One entry of qpos; one of a quaternion is (OBS_QUAT + entry, where the quaternion begins)."""
-    for quat in (c.qposadr for c in quaternions(model)):
-        if quat <= i < quat + 4:
-            return parts.OBS_QUAT + i - quat, quat
-    return parts.OBS_QPOS, i
-
-
-def _observe(entry, time, qpos, qvel):
-    kind, i = entry
-    if kind == parts.OBS_QPOS:
-        return qpos[..., i]
-    if kind == parts.OBS_QVEL:
-        return qvel[..., i]
-    if kind in _ANGLES.values():
-        return (np.sin if kind == parts.OBS_SIN_QPOS else np.cos)(qpos[..., i])
-    if kind >= parts.OBS_UP:
-        q = qpos[..., i : i + 4]
-        w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
-        return (2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y))[kind - parts.OBS_UP]
-    if kind >= parts.OBS_QUAT:
-        return qpos[..., i + kind - parts.OBS_QUAT] / np.linalg.norm(qpos[..., i : i + 4], axis=-1)
-    wave = np.sin if kind == parts.OBS_SIN else np.cos
-    return wave(2e6 * np.pi * time / i)

@@ -17,7 +17,9 @@ _LAZY = {
 }  # fmt: skip
 
 # Parts that are imported when first used; of these jax, torch and rl need the extra of that name.
-_DOORS = ("distributed", "identify", "jax", "objectives", "population", "rays", "replay", "rl", "torch", "view")
+_DOORS = (
+    "distributed", "identify", "jax", "objectives", "population", "rays", "replay", "residuals", "rl", "torch", "view",
+)  # fmt: skip
 
 __all__ = [
     "ContactOverflowError", "DivergenceError", "ImportReport", "Model", "ModelBuilder", "ModelError", "StaleTapeError",
@@ -32,6 +34,7 @@ if TYPE_CHECKING:  # what the lazy names are
     from engine import population as population
     from engine import rays as rays
     from engine import replay as replay
+    from engine import residuals as residuals
     from engine import rl as rl
     from engine import torch as torch
     from engine import view as view

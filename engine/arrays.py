@@ -162,6 +162,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
                                     "nhfield", "nhfielddata")},
+        **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlate": model.nsensordata if "sensor_delay" in features else 0,
         "ndelay": model.nu if "delay" in features else 0,
@@ -187,11 +188,19 @@ def sizes_of(model, nconmax, leaves=()):
     }  # fmt: skip
 
 
+def residual_sizes(model):
+    """Of residuals: of each at a time the forces and what it computes with, and their adjoints with that of qpos."""
+    work = int(np.max(model.residual_num + model.residual_scratch, initial=0))
+    return {"nresidual": model.nresidual, "nresidualint": model.nresidualint, "nresidualwork": work,
+            "nresidualbar": work + model.nq if work else 0}  # fmt: skip
+
+
 def theta_layout(model, leaves=()):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length. leaves: names of those
     of schema.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
-             "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
+             "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
+             "residual": model.nresidualprm}  # fmt: skip
     layout, at = {}, 0
     for p in s.THETA + tuple(p for p in s.LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
@@ -271,7 +280,7 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
         value = parameter(model, name)
         if np.size(value):
             pack["theta"].reshape(-1, sizes["ntheta"])[:, at : at + int(np.prod(shape))] = np.ravel(value)
-    pack.features, pack.leaves = features, leaves
+    pack.features, pack.leaves, pack.own = features, leaves, model.own_residual
     fill_columns(pack, model, KINDS)
     return pack
 

@@ -43,6 +43,7 @@ from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.motors import clear_motors, motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
 from engine.dynamics.passive import passive, passive_vjp
+from engine.dynamics.residual import add_residuals, residuals_vjp
 from engine.dynamics.rk4 import enter_stage_vjp
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sweeps import inwards, outwards
@@ -94,6 +95,12 @@ def fluid_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     flows(m, d, w)
     if forces:
         drags(m, d, w)
+
+
+@outline("md", "w", when="residual")
+@ti.func
+def residual_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    add_residuals(m, d, w)
 
 
 @outline("md", "w forces", when="tendon")
@@ -168,6 +175,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     inwards(m, d, w, forces)
     if forces:
         passive(m, d, w)
+        residual_terms(m, d, w)
     fluid_terms(m, d, w, forces)
     tendon_terms(m, d, w, forces)
     arm_terms(m, d, w)
@@ -316,6 +324,12 @@ def ball_limit_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
 @ti.func
 def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
     gravcomp_vjp(m, d, g, w, actuated)
+
+
+@outline("mdg", "w", when="residual")
+@ti.func
+def residual_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    residuals_vjp(m, d, g, w)
 
 
 @outline("mdg", "w", when="fluid")
@@ -482,6 +496,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
+    residual_adjoint(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
     metric_vjp(m, d, g, w)
     tendon_adjoint(m, d, g, w, implicit)

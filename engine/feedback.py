@@ -17,11 +17,9 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.variant import own
-from engine.dynamics.kinematics import read_quat
+from engine.dynamics.network import add_qpos_bar, layers, layers_vjp, observation, observation_vjp
 from engine.linear_feedback import linear, linear_vjp
-from engine.math.quat import quat_mul
-from engine.math.types import real, vec4
-from engine.model.coordinates import QUATERNION
+from engine.math.types import real
 from engine.parts import (
     CPG,
     H_PARAMS,
@@ -30,14 +28,6 @@ from engine.parts import (
     H_STRIDE,
     LINEAR,
     MLP,
-    OBS_COS,
-    OBS_COS_QPOS,
-    OBS_QPOS,
-    OBS_QUAT,
-    OBS_QVEL,
-    OBS_SIN,
-    OBS_SIN_QPOS,
-    OBS_UP,
     OPEN,
     OWN,
     PD,
@@ -67,94 +57,12 @@ def knot(i: ti.i32, n: ti.i32):
 
 
 @ti.func
-def observation(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, i: ti.i32):
-    """Entry described by the integers (kind, index) at ints[i]; the clock's index is its period in microseconds.
-
-    A quaternion is seen normalized, as the dynamics sees it, so that its length never matters.
-    """
-    kind = c.ints[i]
-    k = c.ints[i + 1]
-    x = real(0.0)
-    if kind == OBS_QPOS:
-        x = d.qpos[w * m.nq + k]
-    elif kind == OBS_QVEL:
-        x = d.qvel[w * m.nv + k]
-    elif kind == OBS_SIN:
-        x = ti.sin(6.283185307179586e6 * d.time[w] / k)
-    elif kind == OBS_COS:
-        x = ti.cos(6.283185307179586e6 * d.time[w] / k)
-    elif kind == OBS_SIN_QPOS:
-        x = ti.sin(d.qpos[w * m.nq + k])
-    elif kind == OBS_COS_QPOS:
-        x = ti.cos(d.qpos[w * m.nq + k])
-    elif kind >= OBS_UP:
-        q = read_quat(d.qpos, w * m.nq + k)
-        x = 2.0 * (q[1] * q[3] - q[0] * q[2])
-        if kind == OBS_UP + 1:
-            x = 2.0 * (q[2] * q[3] + q[0] * q[1])
-        elif kind == OBS_UP + 2:
-            x = 1.0 - 2.0 * (q[1] * q[1] + q[2] * q[2])
-    else:
-        o = w * m.nq + k
-        for e in ti.static(range(4)):
-            x = x + d.qpos[o + e] * d.qpos[o + e]
-        x = d.qpos[o + kind - OBS_QUAT] / ti.sqrt(x)
-    return x
-
-
-@ti.func
-def observation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, kind: ti.i32, k: ti.i32, o: ti.i32,
-                    bar: real):  # fmt: skip
-    """From the adjoint of an entry to that of qpos, in its own coordinates at g.scratch_bar[o:], and of qvel."""
-    i = w * m.nq + k
-    if kind == OBS_QPOS:
-        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar
-    elif kind == OBS_QVEL:
-        v = k + w * m.nv
-        g.qvel_bar[v] = g.qvel_bar[v] + bar
-    elif kind == OBS_SIN_QPOS:
-        g.scratch_bar[o + k] = g.scratch_bar[o + k] + bar * ti.cos(d.qpos[i])
-    elif kind == OBS_COS_QPOS:
-        g.scratch_bar[o + k] = g.scratch_bar[o + k] - bar * ti.sin(d.qpos[i])
-    elif kind >= OBS_UP:
-        q = read_quat(d.qpos, i)
-        y = vec4(-q[2], q[3], -q[0], q[1])
-        if kind == OBS_UP + 1:
-            y = vec4(q[1], q[0], q[3], q[2])
-        elif kind == OBS_UP + 2:
-            y = vec4(0.0, -2.0 * q[1], -2.0 * q[2], 0.0)
-        for e in ti.static(range(4)):
-            g.scratch_bar[o + k + e] = g.scratch_bar[o + k + e] + 2.0 * bar * y[e]
-    elif kind >= OBS_QUAT:
-        e = o + k + kind - OBS_QUAT
-        g.scratch_bar[e] = g.scratch_bar[e] + bar
-
-
-@ti.func
 def mlp(m: ti.template(), d: ti.template(), c: ti.template(), w: ti.i32, o: ti.i32, p0: ti.i32, i0: ti.i32):
-    """Layers' values into scratch[o:], the input first; returns where the output begins.
-
-    ints: number of layers, then the sizes n_0 .. n_L, then the input's (kind, index) pairs.
-    """
-    layers = c.ints[i0]
-    n = c.ints[i0 + 1]
-    for i in range(n):
-        c.scratch[o + i] = observation(m, d, c, w, i0 + layers + 2 + 2 * i)
-    x = o
-    p = p0
-    for layer in range(layers):
-        n = c.ints[i0 + 1 + layer]
-        rows = c.ints[i0 + 2 + layer]
-        for r in range(rows):
-            y = c.params[p + rows * n + r]
-            for k in range(n):
-                y = y + c.params[p + r * n + k] * c.scratch[x + k]
-            if layer < layers - 1:
-                y = ti.tanh(y)
-            c.scratch[x + n + r] = y
-        x = x + n
-        p = p + rows * (n + 1)
-    return x
+    """The network's values into scratch[o:], the input first; returns where the output begins."""
+    entries = i0 + c.ints[i0] + 2
+    for i in range(c.ints[i0 + 1]):
+        c.scratch[o + i] = observation(m, d, w, c.ints[entries + 2 * i], c.ints[entries + 2 * i + 1])
+    return layers(c.ints, c.params, c.scratch, i0, p0, o)
 
 
 @ti.func
@@ -255,7 +163,7 @@ def act_controller_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: 
             for again in range(first, end):
                 add_part(m, d, c, w, t, again, target)
             add_part_vjp(m, d, c, g, w, t, part, target, s)
-        add_qpos_bar(m, d, g, w, s + nu)
+        add_qpos_bar(m, d, g, g.scratch_bar, w, s + nu)
 
 
 @serves("part")
@@ -331,57 +239,15 @@ def mlp_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.template
             pb0: ti.i32, i0: ti.i32, s: ti.i32, to_target: ti.i32):  # fmt: skip
     nu = m.nu
     b = s + nu + m.nq  # adjoints of the values, laid out as they are
-    layers = c.ints[i0]
-    x = 0
-    p = 0
-    for layer in range(layers):
-        x = x + c.ints[i0 + 1 + layer]
-        p = p + c.ints[i0 + 2 + layer] * (c.ints[i0 + 1 + layer] + 1)
+    y = 0
+    for layer in range(c.ints[i0]):
+        y = y + c.ints[i0 + 1 + layer]
     for i in range(nu):
-        g.scratch_bar[b + x + i] = g.ctrl_bar[w * nu + i]
+        g.scratch_bar[b + y + i] = g.ctrl_bar[w * nu + i]
         if to_target:
-            g.scratch_bar[b + x + i] = g.scratch_bar[s + i]
-    for k in range(layers):
-        layer = layers - 1 - k
-        n = c.ints[i0 + 1 + layer]
-        rows = c.ints[i0 + 2 + layer]
-        p = p - rows * (n + 1)
-        for i in range(n):
-            g.scratch_bar[b + x - n + i] = 0.0
-        for r in range(rows):
-            bar = g.scratch_bar[b + x + r]
-            if layer < layers - 1:
-                y = c.scratch[o + x + r]
-                bar = bar * (1.0 - y * y)
-            e = pb0 + p + rows * n + r
-            g.params_bar[e] = g.params_bar[e] + bar
-            for i in range(n):
-                e = pb0 + p + r * n + i
-                g.params_bar[e] = g.params_bar[e] + bar * c.scratch[o + x - n + i]
-                g.scratch_bar[b + x - n + i] = g.scratch_bar[b + x - n + i] + bar * c.params[p0 + p + r * n + i]
-        x = x - n
+            g.scratch_bar[b + y + i] = g.scratch_bar[s + i]
+    layers_vjp(c.ints, c.params, c.scratch, g.params_bar, g.scratch_bar, i0, p0, o, pb0, b, y)
+    entries = i0 + c.ints[i0] + 2
     for i in range(c.ints[i0 + 1]):
-        k = i0 + layers + 2 + 2 * i
-        observation_vjp(m, d, g, w, c.ints[k], c.ints[k + 1], s + nu, g.scratch_bar[b + i])
-
-
-@ti.func
-def read_bar(g: ti.template(), i: ti.i32):
-    return vec4(g.scratch_bar[i], g.scratch_bar[i + 1], g.scratch_bar[i + 2], g.scratch_bar[i + 3])
-
-
-@serves("part")
-@ti.func
-def add_qpos_bar(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, o: ti.i32):
-    """g.qpos_bar (tangent) gains the adjoint of qpos at g.scratch_bar[o:], 1/2 Im(q* q_bar) for unit quaternions."""
-    for j in range(m.ncoord):
-        q = m.coord_qposadr[j]
-        v = w * m.nv + m.coord_dofadr[j]
-        if m.coord_kind[j] == QUATERNION:
-            if ti.static(has.quaternion):
-                x = read_quat(d.qpos, w * m.nq + q)
-                y = quat_mul(vec4(x[0], -x[1], -x[2], -x[3]), read_bar(g, o + q))
-                for k in ti.static(range(3)):
-                    g.qpos_bar[v + k] = g.qpos_bar[v + k] + 0.5 * y[k + 1]
-        else:
-            g.qpos_bar[v] = g.qpos_bar[v] + g.scratch_bar[o + q]
+        k = entries + 2 * i
+        observation_vjp(m, d, g, g.scratch_bar, w, c.ints[k], c.ints[k + 1], s + nu, g.scratch_bar[b + i])

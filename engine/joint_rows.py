@@ -14,6 +14,7 @@ from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.motors import clear_motors
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
+from engine.dynamics.residual import residual_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp
 from engine.evaluation import (
     actuation_adjoint,
@@ -123,6 +124,19 @@ def equality_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.te
             d.z[w, i] = 1.0
             equality_adjoint(m, d, g, w)
             take_tied_row(m, g, l, w, o, i)
+
+
+@outline("mdgl", "w slot", when="residual")
+@ti.func
+def residual_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
+    """The rows of `slot` gain those of residuals, each of which is asked for one of its dofs after the other."""
+    for k in range(m.nresidual):
+        for i in range(m.residual_num[k]):
+            dof = m.residual_int[m.residual_intadr[k] + i]
+            clear_bars(m, d, g, w)
+            d.z[w, dof] = 1.0
+            residual_vjp(m, d, g, w, k)
+            take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), dof)
 
 
 @ti.func

@@ -37,7 +37,7 @@ from engine.dynamics.rk4 import (
 )  # fmt: skip
 from engine.dynamics.touched import touched_jacobian
 from engine.evaluation import smooth_terms, solved
-from engine.joint_rows import joint_rows
+from engine.joint_rows import joint_rows, residual_rows
 from engine.math.quat import jr_transpose, quat_exp, rotate
 from engine.math.types import BITS, real, vec3
 from engine.model.constants import IMPLICITFAST
@@ -335,6 +335,7 @@ def linearized_step(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
             contact_rows(m, d, g, l, w, i)
             touched_rows(m, d, l, w, i)
         joint_rows(m, d, g, l, w, i, 0)
+        residual_rows(m, d, g, l, w, i)
         if ti.static(has.implicitfast or has.polynomial):
             slopes = m.integrator == IMPLICITFAST
             if ti.static(has.polynomial):

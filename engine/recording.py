@@ -137,6 +137,9 @@ class Recording:
         path = Path(path)
         if path.suffix != ".npz":
             raise ValueError(f"path={str(path)!r} must end in .npz")
+        if self.model.own_residual is not None:
+            name = self.model.own_residual[0].__name__
+            raise ValueError(f"save: the robot has the residual {name}, whose code no file holds; allowed: an MLP")
         info = {name: getattr(self, name) for name in _INFO} | {"format": FORMAT}
         arrays = {f"model.{n}": a for n, a in model_to_arrays(self.model).items()}
         arrays |= {f"start.{n}": a for n, a in self.start.items()} | {f"params.{n}": a for n, a in self.params.items()}

@@ -25,7 +25,7 @@ DIMS = (
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow nlate "
-    "nmetric nmetrictendon nmotor "
+    "nmetric nmetrictendon nmotor nresidual nresidualwork nresidualbar at_residual_prm "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp "
@@ -73,6 +73,7 @@ THETA = (
     Parameter("tendon_frictionloss", 1, "N", RISING_TOGETHER, "dry friction along the tendon"),
     Parameter("tendon_lengthspring", 2, "m", ANY, "lengths between which the spring is at rest"),
     Parameter("wrap_prm", 1, "1 or m", ANY, "length of a fixed tendon for a unit of a coordinate; pulleys' divisors"),
+    Parameter("residual_prm", 1, "1", ANY, "weights and biases of residuals, or a function's parameters"),
 )
 # Those that are there, behind the others, where a simulator is asked for them (engine/leaves.py). Kernels read their
 # values in the buffers below, which the host fills from theta; of them alone the adjoints have these names.
@@ -197,6 +198,11 @@ MODEL = (
     Buffer("eq_r", "real", "neq",
         "eq_solref:2 eq_solimp:5 eq_polycoef:5 eq_ref1 eq_ref2 eq_torquescale eq_diaga eq_turned",
     ),
+    Buffer("residual_i", "int", "nresidual",  # dynamics/residual.py
+        "residual_kind residual_num residual_intadr residual_prmadr residual_passive",
+    ),
+    Buffer("residual_r", "real", "nresidual", "residual_speed residual_power"),
+    Buffer("residual_int", "int", "nresidualint"),
     Buffer("site_i", "int", "nsite", "site_bodyid site_type"),
     Buffer("site_v", "vec3", "nsite", "site_pos site_size"),
     Buffer("site_quat", "vec4", "nsite"),
@@ -393,6 +399,7 @@ WORK = (
         "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
+    Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
@@ -424,6 +431,7 @@ ADJOINT = (
     Buffer("reach_bar", "real", "nmotorstate"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
+    Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),
     Buffer("theta_bar", "real", "ntheta"),

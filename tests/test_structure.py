@@ -26,13 +26,13 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 # From the bottom up. A file imports from its own unit and from lower layers.
 LAYERS = (
     ("engine.files", "engine.lock", "engine.version", "engine.words"),
-    ("engine.plain", "engine.compiler"),
-    ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.parts", "engine.schema"),
-    ("engine.compiler.backend", "engine.compiler.columns"),
+    ("engine.plain", "engine.compiler", "engine.parts"),
+    ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.schema"),
+    ("engine.compiler.backend", "engine.compiler.columns", "engine.entries"),
     ("engine.compiler.direct", "engine.compiler.features", "engine.compiler.session"),
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
-    ("engine.arrays", "engine.named", "engine.quantities", "engine.state"),
+    ("engine.arrays", "engine.named", "engine.quantities", "engine.residuals", "engine.state"),
     ("engine.leaves", "engine.compiler.inlined"),
     ("engine.parameters",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),

@@ -119,6 +119,8 @@ FEATURES = {
     "field_range": "rangefinders beside height fields",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
+    "residual": "forces that a network makes of the state",
+    "own_residual": "forces that a user's function makes of it",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},
 }
@@ -189,6 +191,8 @@ def features_of(model):
         elliptic=contact and model.opt.cone == 1,
         noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
+        residual=model.nresidual > 0,
+        own_residual=model.own_residual is not None,
     )
 
 

@@ -1,7 +1,8 @@
-"""Variants of a kernel: the same source traced for the features of a robot, and with a user's controller inside.
+"""Variants of a kernel: the same source traced for the features of a robot, and with functions of the user's inside.
 
 `has` (features.py) answers for the robot's features while its kernels are traced. `own.act` and `own.act_vjp` are what
-the part OWN calls (feedback.py): usually they do nothing; for a user's controller they are the user's pair. A variant
+the part OWN calls (feedback.py): usually they do nothing; for a user's controller they are the user's pair. So are
+`own.force` and `own.force_vjp` for a residual (dynamics/residual.py). A variant
 that is new to the machine costs a compile of the kernels that it is used in, announced on standard error; Taichi keeps
 the result on disk like any other kernel.
 """
@@ -13,6 +14,7 @@ import inspect
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import taichi as ti
 
@@ -35,19 +37,61 @@ def no_act_vjp(m: ti.template(), d: ti.template(), c: ti.template(), g: ti.templ
     pass
 
 
-own = SimpleNamespace(act=no_act, act_vjp=no_act_vjp)
+@ti.func
+def no_force(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, i0: ti.i32, o: ti.i32):
+    pass
+
+
+@ti.func
+def no_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, i0: ti.i32, o: ti.i32,
+                 q: ti.i32, b: ti.i32):  # fmt: skip
+    pass
+
+
+class Pair(NamedTuple):
+    """A function of the user's with its adjoint: the feature that has the first called, the pack that brings them, and
+    what is called where it brings none."""
+
+    feature: str
+    pack: str
+    nothing: tuple
+
+
+PAIRS = {
+    "act": Pair("own", "controller", (no_act, no_act_vjp)),
+    "force": Pair("own_residual", "model", (no_force, no_force_vjp)),
+}
+CALLED = {f"{name}{end}": kind for name, kind in PAIRS.items() for end in ("", "_vjp")}
+own = SimpleNamespace()
 _variants = {}
+
+
+def _put(pairs):
+    """Functions of the user's in their places; of those that are not there, nothing."""
+    for name, kind in PAIRS.items():
+        call, vjp = pairs.get(name, kind.nothing)
+        vars(own).update({name: call, f"{name}_vjp": vjp})
+
+
+def _users():
+    """The user's functions that are in their places now."""
+    here = {name: (getattr(own, name), getattr(own, f"{name}_vjp")) for name in PAIRS}
+    return {name: pair for name, pair in here.items() if pair != PAIRS[name].nothing}
+
+
+_put({})
 
 
 @contextlib.contextmanager
 def variant(kernel, packs):
-    """The kernel to compile for these packs: of the robot's features and, where the controller's pack has one, with
-    the user's pair inside; and what tells it from others, for an announcement."""
-    pair = next((p.own for p in packs if getattr(p, "own", None)), (no_act, no_act_vjp))
+    """The kernel to compile for these packs: of the robot's features and, where they bring one, with the user's
+    pair inside; and what tells it from others, for an announcement."""
+    brought = {p.name: p.own for p in packs if getattr(p, "own", None)}
+    pairs = {name: brought[kind.pack] for name, kind in PAIRS.items() if kind.pack in brought}
     sets = [p.features for p in packs if getattr(p, "features", None) is not None]
-    before = own.act, own.act_vjp
+    before = _users()
     with compiled_for(frozenset().union(*sets) if sets else ALL):
-        own.act, own.act_vjp = pair
+        _put(pairs)
         try:
             key = kernel, variant_of(kernel._primal.func)
             if key not in _variants:
@@ -55,14 +99,14 @@ def variant(kernel, packs):
                 _variants[key] = ti.kernel(kernel._primal.func)
             yield _variants[key]
         finally:
-            own.act, own.act_vjp = before
+            _put(before)
 
 
-def _announce(name, features, pair):
+def _announce(name, features, pairs):
     """Say why the user is about to wait, once on a machine for a set of features, always for a user's functions."""
-    if pair and pair[0] is not no_act:
-        print(f"pullback: compiling {name} with {pair[0].__name__} inside (kept on disk afterwards)", file=sys.stderr,
-              flush=True)  # fmt: skip
+    if pairs:
+        inside = " and ".join(pair[0].__name__ for pair in pairs)
+        print(f"pullback: compiling {name} with {inside} inside (kept on disk afterwards)", file=sys.stderr, flush=True)
     elif features and first_time(f"{name} {' '.join(features)} {settings().key()}"):
         print(f"pullback: compiling {name} for: {', '.join(features)} (kept on disk afterwards)", file=sys.stderr,
               flush=True)  # fmt: skip
@@ -70,10 +114,11 @@ def _announce(name, features, pair):
 
 def variant_of(function):
     """What tells the code of a function or stage from that of other robots: those of the features in force that it asks
-    for, and the user's pair where it calls that."""
+    for, and the user's pairs that it calls."""
     features, calls_own = asked_by(function)
     found = tuple(name for name in NAMES if name in features and getattr(has, name))
-    return found, (own.act, own.act_vjp) if calls_own and has.own else None
+    called = {name for name in PAIRS if calls_own and PAIRS[name].feature in found}
+    return found, tuple(pair for name, pair in _users().items() if name in called)
 
 
 @functools.cache
@@ -85,7 +130,7 @@ def asked_by(function):
     """
     plain = inspect.unwrap(getattr(function, "function", function))
     name = f"{plain.__module__}.{plain.__qualname__}"
-    ours = name.startswith("engine.") and "<" not in name and own.act is no_act
+    ours = name.startswith("engine.") and "<" not in name and not _users()
     path = answers_file() if ours else None
     kept = read_answers(path)
     if name not in kept:
@@ -102,7 +147,7 @@ def _asked_by(function):
         for f, serves in reached(function, stages=True).items():
             pairs = names_in(f)[0]
             features |= {name for base, name in pairs if base == "has"} | ({serves} if serves else set())
-            calls_own = calls_own or ("own", "act") in pairs or ("own", "act_vjp") in pairs
+            calls_own = calls_own or any(("own", n) in pairs for n in CALLED)
     return features, calls_own
 
 
@@ -142,7 +187,7 @@ def reached(function, stages=False):
             continue
         found[plain] = getattr(f, "serves", None)
         pairs, called = names_in(plain)
-        users = [getattr(own, n) for n in ("act", "act_vjp") if has.own and ("own", n) in pairs]
+        users = [getattr(own, n) for n, kind in CALLED.items() if ("own", n) in pairs and getattr(has, kind.feature)]
         for callee in [*called, *users]:
             feature = getattr(callee, "serves", None)
             ours = getattr(callee, "_is_taichi_function", False) or stages and getattr(callee, "is_stage", False)

@@ -42,6 +42,7 @@ def colours(model, sim, theta):
     """The Apart of a model for these entries of theta, or None where its trees are one or may feel each other."""
     trees = dof_trees(model)
     tied = model.neq or model.ntendon or model.na or model.opt.integrator == RK4 or model.nmocap
+    tied = tied or model.nresidual  # whose force on one tree may depend on others
     tied = tied or any(c.kind == QUATERNION for c in coordinates(model))
     tied = tied or (np.asarray(model.actuator_trntype) != TRN_JOINT).any()
     if tied or len(set(trees.tolist())) < 2:

@@ -61,6 +61,7 @@ class Model:
 
     def __init__(self, opt, arrays, names=None, *, name="", meshes=(), keyframes=None, report=None):
         self.opt, self.name, self.report = opt, name, report
+        self.own_residual = None  # a user's pair of functions (engine/residuals.py)
         self.regular = None  # the arrays for which validate has found the mass matrix regular, as bytes
         _take_arrays(self, arrays)
         for kind in KINDS:

@@ -39,6 +39,8 @@ def model_to_arrays(model):
 def fingerprint(model):
     """A short text that tells a Model from others, whose numbers differ by more than rounding."""
     told = hashlib.sha1()
+    for function in model.own_residual or ():
+        told.update(function.__qualname__.encode())
     for name, a in sorted(model_to_arrays(model).items()):
         with np.errstate(over="ignore"):
             rounded = a.astype(np.float32) + np.float32(0.0) if a.dtype.kind == "f" else a  # -0 is 0

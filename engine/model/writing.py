@@ -76,7 +76,11 @@ DERIVED = set(
     "mesh_extrema hull_vert hull_edgeend hull_faceend hull_edge hull_face face_normal face_vertend face_vert "
     "hfield_adr tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr".split()
 )
-# What is written; a new array of a Model belongs into one of the two (tests/model/test_to_mjcf.py).
+# What MJCF has no words for.
+REFUSED = {f"residual_{name}" for name in (
+    "kind num scratch intadr intnum prmadr prmnum passive speed power int prm".split()
+)}  # fmt: skip
+# What is written; a new array of a Model belongs into one of the three (tests/model/test_to_mjcf.py).
 WRITTEN = set(
     " ".join([*_JOINT.values(), *_DOF.values(), *_GEOM.values(), *_SITE.values(), *_TENDON.values(),
               *_ACTUATOR.values()]).split()
@@ -94,6 +98,8 @@ WRITTEN = set(
 
 def to_mjcf(m):
     """The MJCF of Model `m`, a text. Raises ModelError where MJCF has no words for what the model has."""
+    if m.nresidual:
+        raise ModelError(f"{m.name or 'model'}: {m.nresidual} residuals; allowed in MJCF: none (residuals.without)")
     return _Writer(m).text()
 
 

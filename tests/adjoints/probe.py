@@ -35,6 +35,7 @@ from engine.dynamics.motors import clear_motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.pid import states_of
+from engine.dynamics.residual import residuals_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
     enter_stage,
@@ -117,6 +118,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
             motion(m, d, w, d.q_ang, d.q_lin, d.ma)
     elif what == PASSIVE_VJP:
         passive_vjp(m, d, g, w)
+        residuals_vjp(m, d, g, w)
     elif what == ACTUATION_VJP:
         clear_muscles(m, g, w)
         clear_motors(m, g, w)

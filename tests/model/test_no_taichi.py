@@ -5,10 +5,11 @@ from pathlib import Path
 
 import engine.files
 import engine.model
+import engine.parts
 import engine.words
 
 # with what stored models are read by, which imports nothing of the project
-OUTSIDE = (engine.files, engine.words)
+OUTSIDE = (engine.files, engine.parts, engine.words)
 SOURCES = [*sorted(Path(engine.model.__file__).parent.rglob("*.py")), *(Path(m.__file__) for m in OUTSIDE)]
 
 

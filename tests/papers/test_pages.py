@@ -16,6 +16,7 @@ ELSEWHERE = {  # pages whose blocks another file of tests runs: it has the extra
     "engine/TORCH_AND_JAX.md": "tests/bridges/test_pages.py",
     "engine/rl/README.md": "tests/bridges/test_pages.py",
     "controllers/README.md": "tests/controllers/test_own.py",
+    "engine/RESIDUALS.md": "tests/gradients/test_own_residual.py",
 }
 _LINK = re.compile(r"!?\[[^\]\n]*\]\(([^)\s]+)\)")
 

@@ -14,6 +14,7 @@ from .key import Key
 from .mesh import Mesh
 from .option import OptionKind
 from .pair import PairKind
+from .residual import Residual
 from .sensor import Sensor
 from .site import Site
 from .tendon import Tendon
@@ -21,7 +22,7 @@ from .tendon import Tendon
 OPTION, KEY = OptionKind(), Key()
 KINDS = (
     OPTION, Body(), Flex(), Plugin(), Joint(), Geom(), Mesh(), HField(), Site(), Tendon(), Equality(), Actuator(),
-    Sensor(), PairKind(), KEY,
+    Sensor(), PairKind(), Residual(), KEY,
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from engine import population as population
     from engine import rays as rays
     from engine import replay as replay
+    from engine import residuals as residuals
     from engine import rl as rl
     from engine import torch as torch
     from engine import view as view

@@ -1,0 +1,135 @@
+"""An arm whose joints rub in a way that no number of its file says: friction that falls with speed (Stribeck) and a
+cable that drags the more, the more the elbow is bent. Damping, rotors and dry friction are fitted to logs, alone and
+with a small network inside the step that can only take energy away. Needs MuJoCo, which plays the real arm.
+
+    python demos/residual_arm.py demos/arm.xml residual_arm.png
+"""
+
+import sys
+
+import numpy as np
+
+import pullback as pb
+
+H, NOISE = 0.002, 3e-4
+NUMBERS = ["dof_damping:*", "dof_armature:*", "dof_frictionloss:*"]
+
+
+def rubbing(qpos, qvel):
+    """What the real arm has besides: N m on shoulder and elbow."""
+    stribeck = 0.2 + 0.5 * np.exp(-((qvel / 0.8) ** 2))
+    cable = np.stack([0 * qpos[..., 1], 0.3 * np.abs(qpos[..., 1])], axis=-1)
+    return -(stribeck + cable) * np.tanh(qvel / 0.15)
+
+
+def torques(time, seed):
+    """Chirps from 0.2 to 1.4 Hz of random phases."""
+    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, 4)
+    sweep = 2 * np.pi * (0.2 * time + 0.6 * time**2 / time[-1])
+    return np.stack([
+        2.0 * np.sin(sweep + phase[0]) + 1.0 * np.sin(0.37 * sweep + phase[1]),
+        0.9 * np.sin(1.3 * sweep + phase[2]) + 0.6 * np.sin(0.6 * sweep + phase[3]),
+    ], axis=1)  # fmt: skip
+
+
+def real_arm(path, seconds, seed):
+    """Time, controls and angles of the arm that MuJoCo simulates, without noise."""
+    import mujoco
+
+    arm = mujoco.MjModel.from_xml_path(path)
+    arm.opt.timestep, arm.dof_damping[:], arm.dof_armature[:] = H, (0.3, 0.1), (0.02, 0.01)
+    data, time = mujoco.MjData(arm), H * np.arange(int(seconds / H))
+    controls, angles = torques(time, seed), []
+    for u in controls:
+        angles.append(data.qpos.copy())
+        data.ctrl[:], data.qfrc_applied[:] = u, rubbing(data.qpos, data.qvel)
+        mujoco.mj_step(arm, data)
+    return time, controls, np.array(angles)
+
+
+def friction_networks(arm, rng):
+    """One for each joint, of its speed and the elbow's also of its angle, in the place of the arm's dry friction, which
+    is where they begin."""
+    networks = []
+    for joint, inputs in (("shoulder", [("qvel", "shoulder")]), ("elbow", [("qvel", "elbow"), ("qpos", "elbow")])):
+        arm = networks[-1].model if networks else arm
+        made = pb.residuals.MLP(arm, inputs, [joint], hidden=(12,), passive=0.15, scale=0.4)
+        made.view("b1")[:] = rng.normal(size=12)
+        made.view("b2")[:] = np.sqrt(arm.dof_frictionloss[made.dofs])
+        made.model.dof_frictionloss[made.dofs] = 0
+        networks.append(made)
+    return networks
+
+
+def friction(networks, model, qpos, qvel):
+    """N m on both joints, (..., 2)."""
+    return np.concatenate([n.force(qpos, qvel, residual_prm=model.residual_prm) for n in networks], axis=-1)
+
+
+def held_out(model, runs):
+    """Root mean square error of the angles, rad, of whole runs that no fit has seen, and the last run's angles."""
+    errors = []
+    for _, controls, angles in runs:
+        rows = pb.Tape(pb.Simulator(model), steps=len(controls)).rollout(controls[:, None])
+        errors.append(rows.qpos[:-1, 0] - angles)
+    return float(np.sqrt(np.mean(np.square(errors)))), angles + errors[-1]
+
+
+def main(path="demos/arm.xml", picture=None, seconds=8.0, iterations=40):
+    rng, seconds = np.random.default_rng(0), float(seconds)
+    logs = []
+    for seed in range(2):
+        time, controls, angles = real_arm(path, seconds, seed)
+        seen = slice(0, None, 2)  # encoders at 250 Hz
+        noisy = angles[seen] + NOISE * rng.normal(size=angles[seen].shape)
+        logs.append(pb.identify.Log({"qpos": (time[seen], noisy), "ctrl": (time, controls)}, f"run {seed}"))
+    fresh = [real_arm(path, min(seconds, 4.0), seed) for seed in (10, 11)]
+
+    arm = pb.load(path)
+    arm.opt.timestep, arm.dof_armature[:], arm.dof_frictionloss[:] = H, 0.01, 0.1
+    weights = pb.identify.Unknown("residual_prm", unit=0.3, prior=(0.0, 3.0))
+    options = {"window": 0.2, "noise": NOISE, "iterations": int(iterations)}
+    alone = pb.identify.fit(arm, logs, NUMBERS, **options).model()
+    networks = friction_networks(alone, rng)
+    learned = networks[-1].model
+    together = pb.identify.fit(learned, logs, [*NUMBERS[:2], weights], **options).model()
+
+    found = {name: held_out(model, fresh) for name, model in (("numbers", alone), ("with a network", together))}
+    for name, (error, _) in found.items():
+        print(f"{name:15s} {1e3 * error:7.2f} mrad off in runs that no fit has seen")
+    _, controls, angles = fresh[-1]
+    qvel = np.gradient(angles, H, axis=0)
+    power = (friction(networks, together, angles, qvel) * qvel).sum(axis=1)
+    print(f"power of the network: {power.min():.2f} to {power.max():.2g} W")
+    if picture:
+        draw(picture, angles, found, networks, together)
+    return found, power, together
+
+
+def draw(path, angles, found, networks, model):
+    """The elbow of a run that no fit has seen, and the friction that the network has found, beside the true one."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
+    time = H * np.arange(len(angles))
+    left.plot(time, angles[:, 1], "k", lw=2, label="real arm")
+    for (name, (error, there)), style in zip(found.items(), ("C1--", "C0--"), strict=True):
+        left.plot(time, there[:, 1], style, label=f"{name}: {1e3 * error:.1f} mrad")
+    left.set(xlabel="time, s", ylabel="elbow, rad", title="a run that no fit has seen")
+    left.legend()
+    v = np.linspace(-6, 6, 601)
+    for k, bend in enumerate((0.0, 1.2)):
+        qpos, qvel = np.stack([0 * v, 0 * v + bend], axis=1), np.stack([0 * v, v], axis=1)
+        learnt = friction(networks, model, qpos, qvel)[:, 1] - model.dof_damping[1] * v
+        right.plot(v, rubbing(qpos, qvel)[:, 1] - 0.1 * v, "k", lw=2, label="real arm" if k == 0 else None)
+        right.plot(v, learnt, f"C{k}--", label=f"fitted, elbow at {bend} rad")
+    right.set(xlabel="velocity of the elbow, rad/s", ylabel="N m", title="what rubs in the elbow")
+    right.legend()
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

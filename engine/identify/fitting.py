@@ -2,6 +2,7 @@
 
 import json
 import time as clock
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from engine.identify.parameters import Unknown, Unknowns
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
-from engine.identify.windows import HOLD, LINEAR, Windows
+from engine.identify.windows import HOLD, LINEAR, Windows, span
 from engine.model import Model
 from engine.model.elements.key import start_state
 from engine.schema import LEAF_NAMES
@@ -40,9 +41,6 @@ class Problem:
             raise ValueError(f"start: got {start!r}, allowed: free, known")
         if not 0 <= held_out < 1:
             raise ValueError(f"held_out: got {held_out}, allowed: a share from 0 to less than 1")
-        steps = int(round(window / model.opt.timestep))
-        if not steps >= 1:
-            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
         logs = [logs] if isinstance(logs, (Log, str, Path)) else list(logs)
         logs = [log if isinstance(log, Log) else read(log) for log in logs]
         if not logs:
@@ -51,7 +49,14 @@ class Problem:
         words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
         self.model, self.loss, self.start = model, loss, start
-        self.windows = Windows(model, [interpreted(model, log, noise) for log in logs], steps, hold,
+        found = [interpreted(model, log, noise) for log in logs]
+        if window is None:
+            window = np.floor(min(np.diff(span(*log))[0] for log in found) / model.opt.timestep + 1e-6)
+            window *= model.opt.timestep
+        steps = int(round(window / model.opt.timestep))
+        if not steps >= 1:
+            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
+        self.windows = Windows(model, found, steps, hold,
                                np.broadcast_to(at["ctrl"] if ctrl0 is None else ctrl0, (model.nu,)))  # fmt: skip
         self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
         self.unknowns = Unknowns(model, self.sim, unknowns)
@@ -67,9 +72,13 @@ class Problem:
             }
         else:
             self.starts = first_starts(model, self.windows, shown, at["qpos"], at["qvel"])
-        self.residuals = Residuals(self.sim, self.unknowns, self.windows, self.starts)
         nv, na = model.nv, model.na
         self.start_sd = np.repeat(START_SD, (nv, nv, na))
+
+    @cached_property
+    def residuals(self):
+        """The Residuals, of all windows for the same numbers."""
+        return Residuals(self.sim, self.unknowns, self.windows, self.starts)
 
     def levenberg(self, p, starts):
         return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
@@ -90,7 +99,8 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
 
     model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
-    `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too.
+    `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too; None:
+    the whole log is one.
     noise: standard deviation of measurements, a number or {channel or word: number}; by default found from the data.
     hold: how a logged control goes on, "hold" or "linear". held_out: share of windows that only judge. loss: squares,
     huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where

@@ -38,7 +38,7 @@ def svgd(posterior, particles=64, iterations=200, seed=0, *, step=0.5, init=None
     """Particles of a posterior, as Draws of one chain.
 
     init: coordinates (particles, dim), by default draws of the prior that have descended into the modes below them, and
-    moved at random by a tenth of the modes' widths. step: of the preconditioned direction. folder: where to keep each
+    moved at random as far as the modes are wide. step: of the preconditioned direction. folder: where to keep each
     tenth iteration, and to go on from, bit for bit. report: a function of a dict, called after each iteration.
     """
     n, iterations = whole("particles", particles), whole("iterations", iterations)
@@ -89,4 +89,4 @@ def _begun(posterior, n, seed):
         raise ValueError(f"svgd: all of {n} draws of the prior diverge, allowed: narrower priors, or init")
     z, H, rng = z[good[np.arange(n) % len(good)]], H[good[np.arange(n) % len(good)]], np.random.default_rng(seed)
     noise = rng.normal(size=z.shape)
-    return z + 0.1 * np.array([np.linalg.solve(np.linalg.cholesky(h).T, e) for h, e in zip(H, noise, strict=True)])
+    return z + np.array([np.linalg.solve(np.linalg.cholesky(h).T, e) for h, e in zip(H, noise, strict=True)])

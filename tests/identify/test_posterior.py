@@ -246,3 +246,14 @@ def test_both_masses_are_found(tmp_path):
     assert any("several modes" in w for w in chains.warnings())
     saved = np.load(chains.save(tmp_path) / "draws.npz")
     assert np.array_equal(saved["numbers"], chains.numbers)
+
+
+@pytest.mark.slow
+def test_ranks_of_the_truth_are_uniform():
+    """Simulation-based calibration over 200 logs (benchmarks/calibration.py)."""
+    from tests.benchmarks import calibration
+
+    found, sizes, diverged = calibration.ranks(200)
+    for seen, p in calibration.judged(found):
+        assert seen.sum() == 200 and p > 0.01, seen
+    assert diverged == 0 and np.median(sizes) > 100

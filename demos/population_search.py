@@ -75,7 +75,7 @@ def main(argv=None):
     found = population(start, improve, range(args.members), args.rounds, folder=args.out, report=report)
     np.savetxt(args.out / "scores.csv", found.scores, delimiter=",", fmt="%.3f")
     np.save(args.out / "controls.npy", found.state["controls"])
-    print(f"best return {found.score:.1f}, of seed {found.seed}; hanging still pays {-np.pi**2 * 250:.1f}")
+    print(f"best return {found.score:.1f}, of seed {found.seed}; hanging still pays {-(np.pi**2) * 250:.1f}")
 
 
 if __name__ == "__main__":

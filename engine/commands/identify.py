@@ -25,6 +25,7 @@ def add(commands):
     p.add_argument("--hold", choices=("hold", "linear"), default="hold", help="how a control goes on between samples")
     p.add_argument("--held-out", type=float, default=0.2, help="share of windows that only judge (default 0.2)")
     p.add_argument("--loss", choices=("squares", "huber", "cauchy"), default="squares")
+    p.add_argument("--chained", action="store_true", help="each window begins where the one before ended")
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
     p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
     p.add_argument("--out", type=Path, help="folder for report, numbers and fitted robot (default runs/identify_ROBOT)")
@@ -46,13 +47,15 @@ def run(args):
     folder = args.out or Path("runs") / f"identify_{chosen.name}"
     state = folder / "state.npz"
     if not args.resume:
-        state.unlink(missing_ok=True)
+        for old in (state, *folder.glob("level_*/state.npz")):
+            old.unlink(missing_ok=True)
     elif not state.exists():
         raise ValueError(f"--resume: {state} is not there")
     logs = [read(path) for path in args.logs]
     logs = [log.renamed({k: v for k, v in names.items() if k in log.channels or len(logs) == 1}) for log in logs]
     problem = Problem(chosen.model, logs, unknowns, window=args.window, noise=noise, hold=args.hold,
-                      held_out=args.held_out, loss=args.loss, keyframe=args.start)  # fmt: skip
+                      held_out=args.held_out, loss=args.loss, keyframe=args.start,
+                      chained=args.chained)  # fmt: skip
     numbers, windows = len(problem.unknowns.names), problem.windows.count
     out.say(f"{chosen.name}: {numbers} numbers, {windows} windows of {args.window:g} s; compiling")
     with progress(args.iterations, "identify", args.json) as bar:

@@ -14,16 +14,25 @@ from engine.words import meant
 
 _LAZY = {
     "Unknown": "parameters", "Fit": "fitting", "Problem": "fitting", "fit": "fitting", "solved": "fitting",
+    "Posterior": "posterior", "Normal": "priors", "LogNormal": "priors", "Uniform": "priors", "Draws": "draws",
+    "Sampler": "draws", "Laplace": "laplace",
 }  # fmt: skip
 
 __all__ = ["Channel", "Log", "read", *_LAZY]
 
 if TYPE_CHECKING:
+    from engine.identify.draws import Draws as Draws
+    from engine.identify.draws import Sampler as Sampler
     from engine.identify.fitting import Fit as Fit
     from engine.identify.fitting import Problem as Problem
     from engine.identify.fitting import fit as fit
     from engine.identify.fitting import solved as solved
+    from engine.identify.laplace import Laplace as Laplace
     from engine.identify.parameters import Unknown as Unknown
+    from engine.identify.posterior import Posterior as Posterior
+    from engine.identify.priors import LogNormal as LogNormal
+    from engine.identify.priors import Normal as Normal
+    from engine.identify.priors import Uniform as Uniform
 else:
 
     def __getattr__(name):

@@ -2,11 +2,14 @@
 
 import json
 import time as clock
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from engine.errors import DivergenceError
 from engine.files import write_text
+from engine.identify.chained import hop, levels
 from engine.identify.judged import judged, togetherness
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
@@ -14,7 +17,7 @@ from engine.identify.parameters import Unknown, Unknowns
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
-from engine.identify.windows import HOLD, LINEAR, Windows
+from engine.identify.windows import HOLD, LINEAR, Windows, span
 from engine.model import Model
 from engine.model.elements.key import start_state
 from engine.schema import LEAF_NAMES
@@ -29,7 +32,7 @@ class Problem:
     `unknowns` are for those who want the residuals and their Jacobian for themselves."""
 
     def __init__(self, model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares",
-                 keyframe=None, start="free", ctrl0=None):  # fmt: skip
+                 keyframe=None, start="free", ctrl0=None, chained=False):  # fmt: skip
         if not isinstance(model, Model):
             raise TypeError(f"model: got {type(model).__name__}, allowed: a Model (engine.load)")
         if loss not in LOSSES:
@@ -40,9 +43,6 @@ class Problem:
             raise ValueError(f"start: got {start!r}, allowed: free, known")
         if not 0 <= held_out < 1:
             raise ValueError(f"held_out: got {held_out}, allowed: a share from 0 to less than 1")
-        steps = int(round(window / model.opt.timestep))
-        if not steps >= 1:
-            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
         logs = [logs] if isinstance(logs, (Log, str, Path)) else list(logs)
         logs = [log if isinstance(log, Log) else read(log) for log in logs]
         if not logs:
@@ -50,8 +50,17 @@ class Problem:
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
         words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
-        self.model, self.loss, self.start = model, loss, start
-        self.windows = Windows(model, [interpreted(model, log, noise) for log in logs], steps, hold,
+        self.model, self.loss, self.start, self.chained = model, loss, start, bool(chained)
+        self._asked = {"logs": logs, "unknowns": unknowns, "noise": noise, "hold": hold, "held_out": held_out}
+        self._asked |= {"loss": loss, "keyframe": keyframe, "start": start, "ctrl0": ctrl0, "chained": chained}
+        found = [interpreted(model, log, noise) for log in logs]
+        self.longest = int(min(np.diff(span(*log))[0] for log in found) / model.opt.timestep + 1e-6)
+        if window is None:
+            window = self.longest * model.opt.timestep
+        steps = int(round(window / model.opt.timestep))
+        if not steps >= 1:
+            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
+        self.windows = Windows(model, found, steps, hold,
                                np.broadcast_to(at["ctrl"] if ctrl0 is None else ctrl0, (model.nu,)))  # fmt: skip
         self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
         self.unknowns = Unknowns(model, self.sim, unknowns)
@@ -61,15 +70,25 @@ class Problem:
             W = self.windows.count
             if W != len(logs):
                 raise ValueError(f"start: got known with {W} windows of {len(logs)} logs, allowed: a window for each")
+            if chained:
+                raise ValueError("chained: got windows whose starts are known, allowed: start='free'")
             self.starts = {
                 n: np.broadcast_to(at[n], (W, size)).copy()
                 for n, size in (("qpos", model.nq), ("qvel", model.nv), ("act", model.na))
             }
         else:
             self.starts = first_starts(model, self.windows, shown, at["qpos"], at["qvel"])
-        self.residuals = Residuals(self.sim, self.unknowns, self.windows, self.starts)
         nv, na = model.nv, model.na
         self.start_sd = np.repeat(START_SD, (nv, nv, na))
+
+    @cached_property
+    def residuals(self):
+        """The Residuals, of all windows for the same numbers."""
+        return Residuals(self.sim, self.unknowns, self.windows, self.starts)
+
+    def again(self, model, steps):
+        """The same Problem of another Model and windows of so many steps."""
+        return Problem(model, window=steps * model.opt.timestep, **self._asked)
 
     def levenberg(self, p, starts):
         return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
@@ -86,30 +105,48 @@ def _kept(count, held_out):
 
 
 def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares", keyframe=None,
-        start="free", ctrl0=None, iterations=50, folder=None, report=None):  # fmt: skip
+        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None):  # fmt: skip
     """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
 
     model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
-    `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too.
+    `Unknown`s (`parameters.py`). window: s; a log is cut into pieces of this length, whose starts are found, too; None:
+    the whole log is one.
     noise: standard deviation of measurements, a number or {channel or word: number}; by default found from the data.
     hold: how a logged control goes on, "hold" or "linear". held_out: share of windows that only judge. loss: squares,
     huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where
-    that is the exact state; a window is then the whole log. iterations: at most. folder: where to keep each iteration,
-    and to go on from. report: a function of a dict, called after each.
+    that is the exact state; a window is then the whole log. chained: windows double until one is the whole log, which
+    motion through contact needs (`chained.py`). iterations: at most, of each level of a chain. folder: where to keep
+    each iteration, and to go on from. report: a function of a dict, called after each.
 
     The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
     Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
     """
     problem = Problem(model, logs, unknowns, window=window, noise=noise, hold=hold, held_out=held_out, loss=loss,
-                      keyframe=keyframe, start=start, ctrl0=ctrl0)  # fmt: skip
+                      keyframe=keyframe, start=start, ctrl0=ctrl0, chained=chained)  # fmt: skip
     return solved(problem, iterations, folder, report)
 
 
 def solved(problem, iterations=50, folder=None, report=None):
     """The Fit of a Problem."""
-    began, u = clock.perf_counter(), problem.unknowns
-    kept = _read_kept(folder, problem)
-    p, starts = (kept["p"], kept["starts"]) if kept else (u.guess.copy(), problem.starts)
+    if not problem.chained:
+        return _level(problem, problem.unknowns.guess.copy(), problem.starts, iterations, folder, report)
+    began = clock.perf_counter()
+
+    def solve(problem, p, starts, level, last):
+        below = folder if folder is None or level == 0 else Path(folder) / f"level_{level}"
+        return _level(problem, p, starts, iterations, below, report, last)
+
+    found = levels(problem, solve)
+    found.seconds = clock.perf_counter() - began
+    return found
+
+
+def _level(problem, p, starts, iterations, folder, report, hops=False):
+    """The Fit of a Problem from these numbers and starts."""
+    began, kept = clock.perf_counter(), _read_kept(folder, problem)
+    if kept:
+        p, starts = kept["p"], kept["starts"]
+    before = None if kept or not problem.chained else _before(problem, starts)
     solver = problem.levenberg(p, starts)
     if kept:
         solver.lam, solver.iterations, solver.moved = float(kept["lam"]), int(kept["iterations"]), kept["moved"]
@@ -117,28 +154,62 @@ def solved(problem, iterations=50, folder=None, report=None):
         for s, sd in zip(problem.windows.samples, kept["sd"], strict=True):
             s.sd = sd[np.isfinite(sd)]
         solver.again()
-    else:
+    elif before is None:
         if not solver.known:  # the starts of the first guess, so that it is judged fairly
             solver.iterate(still=True)
         before, solver.done, solver.lam = _errors(problem, solver.point), False, 1e-3
     history = []
-    rounds = 0 if all(s.given for s in problem.windows.samples) else 2
-    while solver.iterations <= iterations:
-        point = solver.iterate()
-        history.append({"iteration": solver.iterations, "cost": point.cost, "lambda": solver.lam,
+
+    def told(solver):
+        history.append({"iteration": solver.iterations, "cost": solver.point.cost, "lambda": solver.lam,
                         "seconds": clock.perf_counter() - began})  # fmt: skip
         if report:
             report(history[-1])
         if folder is not None:
             _keep(folder, problem, solver, before)
+
+    rounds = 0 if all(s.given for s in problem.windows.samples) else 2
+    _go_down(problem, solver, iterations, rounds, told)
+    if hops:
+        count = solver.iterations
+        solver = hop(problem, solver, lambda p, starts: _tried(problem, p, starts, iterations))
+        solver.iterations, solver.done = count, False
+        _go_down(problem, solver, count + iterations, rounds, told)
+    arrow = solver.arrow if solver.done else solver.linearized()
+    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began)
+
+
+def _before(problem, starts):
+    """Errors of the first guess with the best starts; infinite where it diverges."""
+    try:
+        solver = problem.levenberg(problem.unknowns.guess.copy(), starts)
+    except DivergenceError:
+        return {s.what.label: (np.inf, np.inf) for s in problem.windows.samples}
+    solver.iterate(still=True)
+    return _errors(problem, solver.point)
+
+
+def _tried(problem, p, starts, iterations):
+    """The solver at the minimum below p and starts, or None where they diverge."""
+    try:
+        solver = problem.levenberg(p, starts)
+    except DivergenceError:
+        return None
+    _go_down(problem, solver, iterations, 0, lambda solver: None)
+    return solver
+
+
+def _go_down(problem, solver, iterations, rounds, told):
+    """Iterations until the solver is done; so many rounds in which the noise is found anew."""
+    while solver.iterations <= iterations:
+        solver.iterate()
+        told(solver)
         if solver.done and solver.joined():
             solver.done, solver.lam = False, 1e-3
         if solver.done and rounds:  # now that the model fits, its residuals tell the noise
             rounds, solver.done = rounds - 1, not _noise_found(problem, solver)
         if solver.done:
             break
-    arrow = solver.arrow if solver.done else solver.linearized()
-    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began)
 
 
 def _noise_found(problem, solver):
@@ -172,7 +243,7 @@ def _errors(problem, point):
 def _fingerprint(problem):
     w, u = problem.windows, problem.unknowns
     return json.dumps([problem.model.name, u.names, u.guess.tolist(), w.count, w.steps, w.start.tolist(),
-                       problem.loss, [len(s.window) for s in w.samples]])  # fmt: skip
+                       problem.loss, problem.chained, [len(s.window) for s in w.samples]])  # fmt: skip
 
 
 def _keep(folder, problem, solver, before):

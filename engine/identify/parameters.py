@@ -23,6 +23,7 @@ import numpy as np
 from engine import schema as s
 from engine.arrays import parameter, theta_layout
 from engine.identify.inertias import INERTIA, inertia_entries
+from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
 from engine.model.constants import TRN_JOINT
 from engine.words import meant
@@ -47,7 +48,7 @@ class Unknown:
     low: float | None = None
     high: float | None = None
     guess: float | None = None
-    prior: tuple[float, float] | None = None
+    prior: tuple[float, float] | Normal | LogNormal | Uniform | None = None
     unit: float | None = None
 
 
@@ -90,7 +91,7 @@ class Unknowns:
         self.guess, self.low, self.high, self.unit = (
             np.array([getattr(n, what) for n in self.numbers]) for what in ("guess", "low", "high", "unit")
         )  # fmt: skip
-        self.first = np.asarray(sim.model_pack["theta"]).copy()
+        self.first = np.asarray(sim.model_pack["theta"])[: sim.sizes["ntheta"]].copy()
 
     def _inertia(self, number):
         return inertia_entries(self.layout, number.inertia[0]) if number.inertia else ()
@@ -121,9 +122,11 @@ class Unknowns:
             if kind is None and not pattern:  # gravity, wrap_prm
                 return self._tie(unknown, [self._entry(word, k, None, column) for k in self._indices(word, column)])
             raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {word}:PATTERN, such as {word}:*")
-        if word == "inertia" and (unknown.tied or unknown.guess is not None or unknown.prior):
+        about = unknown.prior is None or isinstance(unknown.prior, Normal) and unknown.prior.mean is None
+        if word == "inertia" and (unknown.tied or unknown.guess is not None or not about):
             raise ValueError(
-                f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie, guess or prior"
+                f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie and no guess, and "
+                "as a prior Normal(None, sd), about what the robot has"
             )
         names = list(getattr(self.model, f"{kind}_names"))
         hit = [i for i, name in enumerate(names) if fnmatchcase(name or str(i), pattern)]
@@ -194,18 +197,19 @@ class Unknowns:
         for k, n in enumerate(made):
             if not n.low <= n.guess <= n.high:
                 raise ValueError(f"unknown {n.name}: guess {n.guess:g}, allowed: from {n.low:g} to {n.high:g}")
-            if n.prior and not n.prior[1] > 0:
+            if isinstance(n.prior, tuple) and not n.prior[1] > 0:
                 raise ValueError(
                     f"unknown {n.name}: prior {n.prior}, allowed: a mean and a positive standard deviation"
                 )
-            made[k] = n._replace(unit=n.unit or (n.prior[1] if n.prior else 0.01))
+            made[k] = n._replace(unit=n.unit or (n.prior[1] if isinstance(n.prior, tuple) else 0.01))
         return made
 
     # ---------------------------------------------------------------------------------------------- what they mean
 
-    def apply(self, p):
-        """Numbers p to the simulator's parameters. Returns d(theta[self.theta])/dp, (ntheta, np)."""
-        theta = self.sim.model_pack["theta"]
+    def apply(self, p, theta=None):
+        """Numbers p to the simulator's parameters, or to those of one world. Returns d(theta[self.theta])/dp,
+        (ntheta, np)."""
+        theta = self.sim.model_pack["theta"] if theta is None else theta
         slope = np.zeros((len(self.theta), len(p)))
         where = {e: k for k, e in enumerate(self.theta.tolist())}
         theta[:] = self.first
@@ -247,5 +251,8 @@ class Unknowns:
         mean, sd = self.guess.copy(), np.full(len(self.guess), np.inf)
         for j, n in enumerate(self.numbers):
             if n.prior:
-                mean[j], sd[j] = n.prior
+                prior = prior_of(n)
+                if not isinstance(prior, Normal):
+                    raise ValueError(f"unknown {n.name}: got the prior {prior}, allowed in a fit: Normal")
+                mean[j], sd[j] = prior.mean, prior.sd
         return mean, sd

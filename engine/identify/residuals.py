@@ -48,12 +48,9 @@ class Residuals:
 
     def __call__(self, p, starts):
         """A list with the residuals of each block of samples, (n, k). Raises DivergenceError."""
-        u, m = self.unknowns, self.sim.model
-        self.slope = u.apply(p)
-        delay, self.d_delay = u.delays(p)
-        self.shown, self.d_shown, servo, self.d_servo = u.offsets(p)
-        ctrl, self.d_ctrl = self.windows.controls(delay)
-        out = self.machine.rollout(starts["qpos"], starts["qvel"], starts["act"], ctrl + servo)
+        m = self.sim.model
+        ctrl = self._set(p)
+        out = self.machine.rollout(starts["qpos"], starts["qvel"], starts["act"], ctrl)
         self.outputs = out
         found = []
         for s in self.windows.samples:
@@ -62,9 +59,18 @@ class Residuals:
                 used = np.flatnonzero(s.weights[:, k])
                 r[used] += s.weights[used, k, None] * self._differences(m, out, s, used, s.rows[used, k])
             if s.what.kind == "qpos":
-                r += self.shown[s.what.first]
+                r += self.shown[..., s.what.first, None][() if self.shown.ndim == 1 else s.window]
             found.append(r / s.sd)
         return found
+
+    def _set(self, p):
+        """Numbers p to parameters, controls and offsets, whose slopes are kept; the controls of all steps."""
+        u = self.unknowns
+        self.slope = u.apply(p)
+        delay, self.d_delay = u.delays(p)
+        self.shown, self.d_shown, servo, self.d_servo = u.offsets(p)
+        ctrl, self.d_ctrl = self.windows.controls(delay)
+        return ctrl + servo
 
     def _differences(self, m, out, s, which, rows):
         """How far the outputs at rows are from samples `which` of a block, (n, k)."""
@@ -126,7 +132,7 @@ class Residuals:
         if m.nu:
             made[:, :, :P] += rows[:, :, n : n + m.nu] @ dU
         if len(self.unknowns.theta):
-            made[:, :, :P] += rows[:, :, n + m.nu :] @ self.slope
+            made[:, :, :P] += rows[:, :, n + m.nu :] @ self.slope  # of all worlds, or of each
         out = np.empty_like(S)
         out[:, nv:] = made[:, : n - nv]
         out[:, scalars] = S[:, scalars] + m.opt.timestep * made[:, scalars]
@@ -145,7 +151,8 @@ class Residuals:
                 at = sensors.index(first)
                 rows = seen[window, at : at + s.what.size]
                 part = rows[:, :, :n] @ S[window]
-                part[:, :, :P] += rows[:, :, n : n + m.nu] @ dU[window] + rows[:, :, n + m.nu :] @ self.slope
+                slope = self.slope if self.slope.ndim == 2 else self.slope[window]
+                part[:, :, :P] += rows[:, :, n : n + m.nu] @ dU[window] + rows[:, :, n + m.nu :] @ slope
             elif kind == "pose":
                 part = S[window, first : first + 6].copy()
                 quat = self.outputs["qpos"][row, window, s.what.qposadr + 3 : s.what.qposadr + 7]
@@ -154,6 +161,35 @@ class Residuals:
                 at = first if kind == "qpos" else self.nv + first
                 part = S[window, at : at + 1]
             found[b][which] += weight[:, None, None] * part
+
+    # --------------------------------------------------------------------------------------------------- gradient
+
+    def pulled(self, bars):
+        """J' of the last values times cotangents, a list of those of each block, by one reverse pass: of the numbers
+        (worlds, np), each world's share, and of the starts (worlds, nx)."""
+        m, nv, w = self.sim.model, self.nv, self.sim.worlds
+        rows = self.windows.steps + 1
+        q, v, y = (np.zeros((rows, w, k), np_real()) for k in (nv, nv, m.nsensordata))
+        p_bar = np.zeros((w, self.np))
+        for s, bar in zip(self.windows.samples, bars, strict=True):
+            bar, kind, first = bar / s.sd, s.what.kind, s.what.first
+            target = {"qvel": v, "sensor": y}.get(kind, q)
+            columns = np.arange(first, first + s.what.size)
+            for k in range(4):
+                used = np.flatnonzero(s.weights[:, k])
+                at, window, part = s.rows[used, k], s.window[used], s.weights[used, k, None] * bar[used]
+                if kind == "pose":
+                    quat = self.outputs["qpos"][at, window, s.what.qposadr + 3 : s.what.qposadr + 7]
+                    slope = turn_slope(turn(s.value[used, 3:], quat))
+                    part[:, 3:] = np.einsum("nij,ni->nj", slope, part[:, 3:])
+                np.add.at(target, (at[:, None], window[:, None], columns), part)
+            if kind == "qpos" and self.d_shown[first].any():
+                p_bar += np.bincount(s.window, bar[:, 0], w)[:, None] * self.d_shown[first]
+        found = self.machine.pulled(q, v, y)
+        p_bar += (found["theta"][:, None, :] @ self.slope)[:, 0]
+        if m.nu:
+            p_bar += (found["ctrl"] * self.d_ctrl).sum(axis=0) @ self.d_delay + found["ctrl"].sum(axis=0) @ self.d_servo
+        return p_bar, np.concatenate([found["qpos"], found["qvel"], found["act"]], axis=1)
 
     def ends(self):
         """The states in which the windows of the last rollout ended, as starts."""

@@ -62,12 +62,14 @@ class Steps:
         entries = {b.name: rows * w * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY + s.COTANGENT}
         entries |= mocap_elements(rows * w * m.nmocap) | {"record": rows * w * record_numbers(m)}
         self._traj, self._cot = Pack("trajectory", entries), Pack("cotangent", entries | {"record": 1})
-        program = Program(nu=m.nu)
+        self._program = program = Program(nu=m.nu)
         self._forward = sim.bind_rollout(sim.pack, program.pack, self._traj)
         # one step of `per` steps of each window at once
-        self._one = Simulator(m, self.per * w, sim.ncon_max, sim.features, sim.leaves)
-        self._one.model_pack, self._one.params = sim.model_pack, sim.params
+        self._one = Simulator(m, self.per * w, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
+        if not sim.own_params:
+            self._one.model_pack, self._one.params = sim.model_pack, sim.params
         self._one._derive()
+        self._whole = None
         self._adj = Pack("adjoint", adjoint_elements(self._one, 1, program.nscratch + m.nq))
         self._back = self._one.bind_reverse(self._one.pack, program.pack, self._traj, self._adj, self._cot)
         first, last = self._adj.starts["qpos_bar"], self._adj.starts["theta_bar"] + self._adj["theta_bar"].size
@@ -106,12 +108,41 @@ class Steps:
         ctrl = self._view(self._traj, "traj_ctrl", self.launches * self.per, m.nu)
         known = self.steps + int(self.sensing)
         record[known:], ctrl[self.steps :] = record[known - 1], ctrl[self.steps - 1]
+        if self.sim.own_params:
+            self._one.model_pack["theta"].reshape(self.per, -1)[:] = self.sim.model_pack["theta"]
         self._one.check_state()
         for k in range(self.launches):
             start = k * self.per
             if start < self.steps:
                 stop = min(start + self.per, self.steps)
                 yield range(start, stop), self._rows(k, stop - start)
+
+    def pulled(self, qpos, qvel, sensordata):
+        """What cotangents of the last rollout's outputs are to what made it, in one reverse pass: {"qpos": (worlds,
+        nv), "qvel", "act", "ctrl": (steps, worlds, nu), "theta": (worlds, len(theta))}.
+
+        qpos (steps + 1, worlds, nv; of tangents), qvel, sensordata: the cotangents.
+        """
+        sim, m, w = self.sim, self.sim.model, self.worlds
+        if self._whole is None:
+            self._all = Pack("adjoint", adjoint_elements(sim, 1, self._program.nscratch + m.nq))
+            self._whole = sim.bind_reverse(sim.pack, self._program.pack, self._traj, self._all, self._cot)
+        for name in ("cot_qpos", "cot_qvel", "cot_act", "cot_ctrl", "cot_sensordata"):
+            self._cot[name][:] = 0
+        for name, bar in (("qpos", qpos), ("qvel", qvel), ("sensordata", sensordata)):
+            self._cot[f"cot_{name}"].reshape(-1)[: bar.size] = bar.ravel()
+        self._cot["cot_qpos"].reshape(-1)[: w * m.nv] = 0  # the start's own is added below
+        for buffer in self._all.buffers.values():
+            buffer[:] = 0
+        sim.data._status[:] = 0
+        self._whole.launch(0, self.steps, 1, int(self.sensing), 0, 1)
+        self._cot["cot_sensordata"][:] = 0  # `sensor_rows` sets its own alone
+        sizes = {"qpos": m.nv, "qvel": m.nv, "act": m.na, "theta": sim.sizes["ntheta"]}
+        found = {n: self._all[f"{n}_bar"].reshape(-1)[: w * k].reshape(w, k).copy() for n, k in sizes.items()}
+        found["qpos"] += qpos[0]
+        found["theta"] = found["theta"][:, self.theta]
+        found["ctrl"] = self._view(self._cot, "ctrl_total", self.steps, m.nu).copy()
+        return found
 
     def _rows(self, k, count):
         """Rows of the derivatives of the steps of launch k, (count, worlds, rows, columns)."""

@@ -22,6 +22,12 @@ def noise_of_target(m):
     return noise_of(m.values)
 
 
+def span(measured, controls):
+    """When a log begins, where it has all controls, and when it ends."""
+    first = max([c.time[0] for c in controls.values()], default=min(m.time[0] for m in measured))
+    return first, max(m.time[-1] for m in measured)
+
+
 class Samples:
     """All samples of one measured thing: window (n,), value (n, k), rows (n, 4) and weights (n, 4), sd of the noise."""
 
@@ -54,10 +60,8 @@ class Windows:
         self.hold, self.logs = hold, logs
         self.ctrl0 = np.zeros(model.nu) if ctrl0 is None else np.asarray(ctrl0, float)
         self.log, self.start = [], []
-        for i, (measured, controls) in enumerate(logs):
-            clocks = [m.time for m in measured] + [c.time for c in controls.values()]
-            first = max([c.time[0] for c in controls.values()], default=min(t[0] for t in clocks))
-            last = max(m.time[-1] for m in measured)
+        for i, log in enumerate(logs):
+            first, last = span(*log)
             count = int((last - first) / (steps * self.h) + 1e-6)
             if count < 1:
                 raise ValueError(f"window: got {steps * self.h:g} s, but a log has {last - first:g} s of controls and "

@@ -1,0 +1,71 @@
+"""Chains of windows: their levels, and boxes through contact, which free windows do not find."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import engine
+from engine.identify import fit
+from engine.identify.chained import carried, lengths
+
+from . import boxes
+
+
+def test_windows_double_up_to_the_log():
+    def of(steps, longest):
+        return lengths(SimpleNamespace(windows=SimpleNamespace(steps=steps), longest=longest))
+
+    assert of(50, 500) == [50, 100, 200, 500] and of(50, 599) == [50, 100, 200, 599]
+    assert of(50, 601) == [50, 100, 200, 400, 601]
+    assert of(50, 120) == [50, 120] and of(50, 50) == [50]
+
+
+def test_starts_are_carried_over():
+    old = SimpleNamespace(
+        problem=SimpleNamespace(windows=SimpleNamespace(log=np.array([0, 0, 1]), start=np.array([0.0, 0.1, 0.0]))),
+        point=SimpleNamespace(starts={"qpos": np.array([[1.0], [2.0], [3.0]])}),
+    )
+    windows = SimpleNamespace(count=3, log=np.array([0, 1, 1]), start=np.array([0.1, 0.0, 0.2]))
+    got = carried(SimpleNamespace(windows=windows, starts={"qpos": np.zeros((3, 1))}), old)
+    assert got["qpos"].ravel().tolist() == [2.0, 3.0, 0.0]
+
+
+def test_known_starts_have_no_chain():
+    case = boxes.CASES["pulled, sliding"]
+    with pytest.raises(ValueError, match="chained: got windows whose starts are known"):
+        fit(engine.load(boxes.model()), boxes.log(case)[0], case.unknowns, window=None, start="known", chained=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ("pulled, sliding", "tossed, bouncing"))
+def test_boxes_are_found(name, tmp_path):
+    """Each number within 2 % of the truth, and better than by free windows; a chain that was broken off goes on."""
+    case = boxes.CASES[name]
+    log, _ = boxes.log(case)
+    asked = {"window": 0.1, "held_out": 0, "chained": True, "folder": tmp_path}
+    calls = []
+
+    def stop(row):
+        calls.append(row)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, report=stop, **asked)
+    got = fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, **asked)
+    assert np.abs(got.values / case.values - 1).max() < 0.02
+    (label,) = [name for name in got.after if name == "pose:box"]
+    assert got.after[label][0] < 0.7 * got.before[label][0] and got.converged
+    free = fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, window=0.1, held_out=0)
+    assert np.abs(free.values / case.values - 1).max() > 2 * np.abs(got.values / case.values - 1).max()
+
+
+@pytest.mark.slow
+def test_masses_that_hit_each_other_are_a_ratio():
+    """Nobody pulls: if all masses were twice as great, the motion would be nearly the same."""
+    case = boxes.CASES["hit by a ball of 0.5 kg"]
+    unknowns, model = [*case.unknowns, "body_mass:ball"], engine.load(boxes.model(**case.guess))
+    got = fit(model, boxes.log(case)[0], unknowns, window=0.1, held_out=0, chained=True)
+    assert abs(got.values[1] / got.values[2] / (1.3 / 0.5) - 1) < 0.02
+    assert got.correlation[1, 2] > 0.9 and got.sd[1] > 0.02 * got.values[1]

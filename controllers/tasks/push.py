@@ -13,7 +13,7 @@ import numpy as np
 from controllers.linear_feedback import LinearFeedback
 from controllers.tasks.forces import controls_for, forces_along, gains_along
 from controllers.tasks.kinematics import Point, driven, reaching
-from controllers.tasks.way import DEEP, SHARE, Way, judged, poses_to, smooth, states_on
+from controllers.tasks.way import DEEP, POSES, SHARE, STARTS, Way, judged, poses_to, smooth, states_on
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model import ModelError
@@ -179,7 +179,10 @@ class _Line:
         for far in (size + ROOM, size + 0.1, size + 0.2):
             goals = [like]
             if like is None:
-                goals, _ = poses_to(m, self.point, self.there - far * self.along, self.start, self.dofs, rng)
+                place = self.there - far * self.along
+                goals, _ = poses_to(m, self.point, place, self.start, self.dofs, rng, most=STARTS)
+                near, other = self._touching(np.array(goals))
+                goals = [g for _, g in sorted(enumerate(goals), key=lambda p: (near[p[0]] | other[p[0]], p[0]))][:POSES]
             for goal in goals:
                 tried = self._from(goal, s[s <= far + 1e-9], target)
                 if tried is not None and (best is None or tried[0] < best[0]):

@@ -79,8 +79,9 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
 
 
-def poses_to(m, point, target, start, dofs, rng, quat=None):
-    """(poses, away): some in which the point is as near to the target as it gets, those next to the start first; m."""
+def poses_to(m, point, target, start, dofs, rng, quat=None, most=POSES):
+    """(poses, away): at most so many in which the point is as near to the target as it gets, those next to the start
+    first; m."""
     at, low, high = ranges(m, dofs)
     bounded = np.isfinite(low) & np.isfinite(high)
     low, high = np.where(bounded, low, start[at] - np.pi), np.where(bounded, high, start[at] + np.pi)
@@ -94,7 +95,7 @@ def poses_to(m, point, target, start, dofs, rng, quat=None):
     for k in good[np.argsort(far[good], kind="stable")]:
         if all(np.abs(goals[k, at] - other[at]).max() > DIFFERENT for other in kept):
             kept.append(goals[k])
-    return kept[:POSES], float(away.min())
+    return kept[:most], float(away.min())
 
 
 def states_on(start, goal, tangent, x, seconds):

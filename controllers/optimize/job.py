@@ -24,6 +24,7 @@ from controllers.tasks.follow import Follow
 from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
+from controllers.tasks.push import Bring, aimed, loose_dofs
 from controllers.tasks.track import Table, tracking
 from controllers.tasks.trot import can_step, footing
 from controllers.tasks.upright import extreme_pose
@@ -43,6 +44,8 @@ NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravit
 NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
 BETWEEN = 0.1  # s, at those before
+LONGEST, STANDS = 5.0, 0.5  # s: of a push that is given no time, and of that after its way
+LOOSELY = 0.1  # of the weight of a way: that of a push, which the body need not follow
 RISING = 0.8  # of a swing-up's time, for the way up at most
 ENDS = 100.0, 10.0, 1.0  # weights of the end of a swing-up's plan: of the cost to go, the way to the goal, the velocity
 PATIENCE = 100  # iterations of a plan
@@ -53,7 +56,7 @@ RISE = 0.3  # of its height, that a robot is to jump where nobody says how high
 PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
-TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "scene")
 
 
 class Job:
@@ -61,12 +64,13 @@ class Job:
 
     robot: name, model, qpos0, qvel0 and, where there are such, scene (built-in) and ctrl0 (controls at the start).
     task: one of TASKS ("scene": the objective that the scene itself states). method: one of METHODS. options: seconds
-    (None, of a reach: as it needs), window, worlds, seed, speed, height, horizon, site, target, quat, path, push.
+    (None, of a reach: as it needs), window, worlds, seed, speed, height, horizon, site, target, quat, path, push,
+    object.
 
-    start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach
-    or a track. table, place: of a track, what its file says and where its point is to be (rows, 3), also of a
-    reach of several targets (n, 3). stance: how the
-    robot stands, of what is planned on its feet. Each None where the task has none.
+    start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach, a track or a push. table, place:
+    of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (n, 3)
+    and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind (3,): of a
+    push, the tool's place less the body's. Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -74,12 +78,15 @@ class Job:
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
         if o.quat is not None:
-            if task != "reach" or not np.linalg.norm(o.quat) > 1e-6:
-                raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach")
+            if task not in ("reach", "push") or not np.linalg.norm(o.quat) > 1e-6:
+                raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach, push")
             o.quat = (np.asarray(o.quat) / np.linalg.norm(o.quat)).tolist()
-        self.stance = self.goal = self.way = self.place = None
+        self.stance = self.goal = self.way = self.place = self.behind = None
+        self.trials = 0  # physics steps before the search
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
+        if task == "push" and (getattr(o, "object", None) is None or o.target is None):
+            raise ValueError("--task push needs --object BODY and --target X Y Z (m)")
         self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
         if task == "jump" and method != "gait":
@@ -89,15 +96,17 @@ class Job:
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
-        elif method == "ilqr" and o.site is not None and task in ("reach", "track"):
+        elif method == "ilqr" and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None
         self.frame_skip, self.dt = own, own * m.opt.timestep
         self.steps = max(1, round((self._longest() if o.seconds is None else o.seconds) / self.dt))
-        {"reach": self._aim, "track": self._track, "balance": self._rise, "swingup": self._rise}.get(task, self._put)()
+        {"reach": self._aim, "track": self._track, "push": self._bring, "balance": self._rise,
+         "swingup": self._rise}.get(task, self._put)()  # fmt: skip
         self.objective = self._objective()
         self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
         self.search = self._plan() if method in PLANS else self._search()
+        self.search.problem.counter.steps += self.trials
 
     def _put(self):
         """The start of what stands: a file's robot on the ground, pushed where that is asked for."""
@@ -138,9 +147,11 @@ class Job:
 
     def _targets(self):
         """(n, 3), m: of a reach, one after the other; the options' own is the last of them."""
-        if self.task != "reach":
+        if self.task not in ("reach", "push"):
             return np.zeros((1, 3))
         target = np.ravel(np.asarray(self.options.target, float))
+        if self.task == "push" and target.size != 3:
+            raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m)")
         if not target.size or target.size % 3 or not np.isfinite(target).all():
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), of each target")
         self.options.target = target[-3:].tolist()
@@ -181,6 +192,21 @@ class Job:
             start = way.goal
         return ways
 
+    def _bring(self):
+        """The way of the tool behind the body that is pushed, and along."""
+        m, o = self.robot.model, self.options
+        self.loose = loose_dofs(m, o.object)
+        if self.method_name != "ilqr":
+            return
+        found = aimed(m, o.site, o.object, self.targets[0], self.start[0], self.hold, self.steps, self.dt, o.seed,
+                      STANDS)  # fmt: skip
+        if found is None:
+            return
+        (self.way, self.place, self.behind, _), self.trials = found
+        if o.seconds is None:
+            self.steps = min(self.steps, int(np.ceil((self.way.arrival + STANDS) / self.dt)))
+        self.way, self.place = self.way.cut(self.steps), self.place[: self.steps + 1]
+
     def _table(self):
         if self.options.path is None:
             raise ValueError("--task track needs --path FILE, of time and joints, or of time, x, y, z with --site NAME")
@@ -190,7 +216,9 @@ class Job:
 
     def _longest(self):
         """s, where nobody says how long: a reach takes less."""
-        return AT_MOST * len(self.targets) if self.table is None else self.table.seconds
+        if self.table is not None:
+            return self.table.seconds
+        return LONGEST if self.task == "push" else AT_MOST * len(self.targets)
 
     def _track(self):
         """The way that a table prescribes, and its first row as the start."""
@@ -216,6 +244,8 @@ class Job:
             near = 0.0 if self.place is None else NEAR / min(span(m, o.site), 10.0) ** 2
             place = None if self.place is None else placed(m, o.site)
             return Follow(m, self.way, place, self.place, near, control_scale(m))
+        if self.task == "push":
+            return self._bringing()
         if self.task == "reach":
             near = NEAR / min(span(m, o.site), 10.0) ** 2
             if self.way is not None:
@@ -230,6 +260,16 @@ class Job:
         if self.task == "stand":
             return Stand(m, q0, last=0.2 if self.method_name in PLANS else 0.0) if k is None else stand_cost(k)
         return RunForward(m, q0) if k is None else walk_cost(k, self.speed)
+
+    def _bringing(self):
+        """Of a push: the body, the tool behind it, and loosely the way."""
+        m, o = self.robot.model, self.options
+        near = NEAR / min(span(m, o.site), 10.0) ** 2
+        place = o.target if self.place is None else self.place
+        bring = Bring(m, placed(m, o.object), placed(m, o.site), place, self.behind, self.loose, near, o.quat)
+        if self.way is None:
+            return bring + 1e-3 * Effort()
+        return bring + LOOSELY * Follow(m, self.way, None, None, near, control_scale(m))
 
     @property
     def speed(self):

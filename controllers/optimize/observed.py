@@ -39,6 +39,19 @@ def touching_itself(sim):
     return float(np.mean([bool(pairs - found[0]) for pairs in found]))
 
 
+def pushed_by(sim, loose):
+    """Whether the tree of the dofs `loose` touches, in any row, what moves and is not of that tree."""
+    m = sim.model
+    ours = np.asarray(m.body_rootid) == m.body_rootid[m.dof_bodyid[loose[0]]]
+    moves = np.asarray(m.body_weldid) != 0
+    for w in range(sim.worlds):
+        c = sim.data.contacts(w)
+        a, b = (np.asarray(m.geom_bodyid)[c[name]] for name in ("geom1", "geom2"))
+        if ((ours[a] != ours[b]) & moves[a] & moves[b] & (c["dist"] < 0)).any():
+            return True
+    return False
+
+
 def in_the_air(m, trajectory, root):
     """(rows,): whether the robot of a root (engine.objectives.find_root) touches nothing but itself, `PIECE` rows at a
     time, since such a run is long."""

@@ -51,7 +51,7 @@ def write_report(job, folder, title):
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
                    times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
                    notes=notes)  # fmt: skip
-    if job.task == "reach":
+    if job.task in ("reach", "push"):
         away = [1e3 * _away(job, t)[:n] for t in (before, after)]
         plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
                     "distance from the target (mm)", title=f"{title}: error")  # fmt: skip
@@ -59,8 +59,8 @@ def write_report(job, folder, title):
 
 
 def _of_task(job, trajectory, every, rows):
-    """(lines (rows, n, 2, 3), texts) that show what a task is about: of a reach the target, the way that the point has
-    come, and how far it is away; of balancing how far the robot is from upright."""
+    """(lines (rows, n, 2, 3), texts) that show what a task is about: of a reach or push the target, the way that the
+    point has come, and how far it is away; of balancing how far the robot is from upright."""
     none = np.zeros((rows, 0, 2, 3))
     if job.goal is not None:
         m = job.robot.model
@@ -70,10 +70,10 @@ def _of_task(job, trajectory, every, rows):
     if job.task == "jump":
         z = job.standing().root.z
         return none, [f"{x:+.2f} m to standing" for x in trajectory.qpos[::every, 0, z] - job.standing().qpos[z]]
-    if job.task != "reach":
+    if job.task not in ("reach", "push"):
         return none, [""] * rows
     target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)
-    place = Quantity(job.robot.model, **placed(job.robot.model, job.options.site)).of(trajectory)[::every, 0]
+    place = _place(job, trajectory)[::every]
     cross = np.stack([target - MARK * size * np.eye(3), target + MARK * size * np.eye(3)], axis=1)
     lines = np.tile(cross, (rows, 1, 1, 1))
     # the way until then: what lies ahead has no length
@@ -85,5 +85,10 @@ def _of_task(job, trajectory, every, rows):
 
 def _away(job, trajectory):
     """m, (rows,): of the point from its target."""
-    place = Quantity(job.robot.model, **placed(job.robot.model, job.options.site)).of(trajectory)[:, 0]
-    return np.linalg.norm(place - np.asarray(job.options.target, float), axis=1)
+    return np.linalg.norm(_place(job, trajectory) - np.asarray(job.options.target, float), axis=1)
+
+
+def _place(job, trajectory):
+    """m, (rows, 3): of the point that is to be at the target, or of the body that is pushed there."""
+    name = job.options.object if job.task == "push" else job.options.site
+    return Quantity(job.robot.model, **placed(job.robot.model, name)).of(trajectory)[:, 0]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
-from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, touching_itself
+from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, pushed_by, touching_itself
 from controllers.tasks.kinematics import Point
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
@@ -19,6 +19,7 @@ HELD = 0.05  # s: at least, before the end
 STILL = 0.05  # rad/s or m/s: slower is at rest
 SHARE = 0.5  # of the speed that a run aims at, or that suits the robot's size
 ON_PLACE, ON_WAY, ONTO = 5e-3, 0.05, 0.1  # m of a point, rad or m of joints: near enough on a way, after so many s
+BROUGHT, AS_TURNED = 5e-3, np.radians(3.0)  # m, rad: so near to its target is what is pushed
 SETTLING = 0.25  # share of a run in which it may gather speed
 UPRIGHT = 0.2  # rad: nearer than this to its pose a robot balances
 SLOW = 1.0  # rad/s: and no joint is faster
@@ -58,7 +59,8 @@ def verdict(job, trajectory):
         found = _of_goals(job.robot.scene.task, trial)
     else:
         found = {"run": _of_run, "stand": _of_stand, "jump": _of_jump, "balance": _of_balance, "swingup": _of_balance,
-                 "reach": _of_reach, "track": _of_track, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
+                 "reach": _of_reach, "track": _of_track, "push": _of_push,
+                 "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
@@ -273,6 +275,47 @@ def _of_track(job, trajectory):
     if way.away > WITHIN:
         hindered.append(f"it leads {100 * way.away:.1f} cm beyond what the robot can reach")
     return Verdict(bool(off.max() <= most), text, numbers, hindered, ["a slower way"] if way.share > 1.0 else [])
+
+
+def _of_push(job, trajectory):
+    """Distance of the body from its target at the end, its turn, whether it rests there, whether it was touched."""
+    m, o, time = job.robot.model, job.options, times_of(trajectory)[:, 0]
+    place = Quantity(m, **placed(m, o.object)).of(trajectory)[:, 0]
+    away = np.linalg.norm(place - np.asarray(o.target, float), axis=-1)
+    speed = float(np.abs(trajectory.qvel[-1, 0, job.loose]).max())
+    inside = np.logical_and.accumulate((away <= BROUGHT)[::-1])[::-1]
+    numbers = {"object_distance": float(away[-1]), "nearest": float(away.min()), "speed_at_end": speed}
+    text, hindered, hints = f"{o.object} {1e3 * away[-1]:.1f} mm", [], []
+    sim, turned = observed(m, trajectory), 0.0
+    if o.quat is not None:
+        sine = np.linalg.norm(Point(m, o.object).turn_to(sim.data, o.quat), axis=1)[time >= time[-1] - HELD - 1e-9] / 2
+        turned = numbers["turned_off"] = 2 * float(np.arcsin(min(sine.max(), 1.0)))
+        text += f" and {np.degrees(turned):.1f} degrees"
+    text += f" from its target after {_duration(trajectory):.1f} s"
+    if inside.any():
+        numbers["brought_at"] = float(time[int(np.argmax(inside))] - time[0])
+        text += f", within {1e3 * BROUGHT:.0f} mm since {numbers['brought_at']:.2f} s"
+    text += ", at rest" if speed < STILL else f", still moving at {speed:.2f} per s"
+    numbers["touched"] = pushed_by(sim, job.loose)
+    if not numbers["touched"]:
+        hindered.append(f"nothing that is driven touched {o.object}")
+    way = job.way
+    if way is None:
+        hindered.append("no way was found for the tool: joints with an actuator of their own must move it from a fixed "
+                        "base")  # fmt: skip
+    elif way.away > 2 * WITHIN:
+        numbers["out_of_reach"] = float(way.away)
+        hindered.append(f"the tool's way leads {100 * way.away:.1f} cm beyond what the robot can reach")
+        hints.append("another --target, or another --site")
+    elif way.share > 1.0:
+        hindered.append(f"the way asks for {way.share:.0%} of what the actuators can")
+    if way is not None and way.touches:
+        hindered.append("on its way the robot touches something else")
+    if away[-1] > BROUGHT and numbers["touched"] and not hindered:
+        hindered.append(f"it slid {1e3 * away[-1]:.0f} mm off")
+        hints.append("a nearer --target, another --site, or more --iterations and a larger --budget")
+    held = _duration(trajectory) - numbers.get("brought_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
+    return Verdict(bool(held and speed < STILL and turned <= AS_TURNED), text, numbers, hindered, hints)
 
 
 def _of_scene(job, trajectory):

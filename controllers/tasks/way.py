@@ -69,18 +69,19 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
         return None
     start, target = np.asarray(start, float), np.asarray(target, float)
-    goals, away = _poses(m, point, target, start, dofs, np.random.default_rng(seed), quat)
-    found = [_judged(m, start, goal, ctrl0, steps * dt) for goal in goals]
+    goals, away = poses_to(m, point, target, start, dofs, np.random.default_rng(seed), quat)
+    found = [judged(m, start, goal, ctrl0, steps * dt) for goal in goals]
     best = min(found, key=lambda j: (j.touches, j.slow, j.arrival))
     x, tangent = np.arange(steps + 1) * dt / best.arrival, difference(m, start, best.goal)
-    qpos, qvel, _ = _states(start, best.goal, tangent, x, best.arrival)
-    states = _states(start, best.goal, tangent, 0.5 * (x[:-1] + x[1:]), best.arrival)  # amid the controls
+    qpos, qvel, _ = states_on(start, best.goal, tangent, x, best.arrival)
+    states = states_on(start, best.goal, tangent, 0.5 * (x[:-1] + x[1:]), best.arrival)  # amid the controls
     ctrl, _ = controls_for(m, forces_along(m, *states), *states, ctrl0)
     return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
 
 
-def _poses(m, point, target, start, dofs, rng, quat=None):
-    """(poses, away): some in which the point is as near to the target as it gets, those next to the start first; m."""
+def poses_to(m, point, target, start, dofs, rng, quat=None, most=POSES):
+    """(poses, away): at most so many in which the point is as near to the target as it gets, those next to the start
+    first; m."""
     at, low, high = ranges(m, dofs)
     bounded = np.isfinite(low) & np.isfinite(high)
     low, high = np.where(bounded, low, start[at] - np.pi), np.where(bounded, high, start[at] + np.pi)
@@ -94,16 +95,16 @@ def _poses(m, point, target, start, dofs, rng, quat=None):
     for k in good[np.argsort(far[good], kind="stable")]:
         if all(np.abs(goals[k, at] - other[at]).max() > DIFFERENT for other in kept):
             kept.append(goals[k])
-    return kept[:POSES], float(away.min())
+    return kept[:most], float(away.min())
 
 
-def _states(start, goal, tangent, x, seconds):
+def states_on(start, goal, tangent, x, seconds):
     """qpos, qvel, qacc at shares x of a straight way of so many seconds."""
     s, v, a = (e[:, None] for e in smooth(x))
     return start + s * (goal - start), v / seconds * tangent, a / seconds**2 * tangent
 
 
-class _Judged(NamedTuple):
+class Judged(NamedTuple):
     """What came of a way: whether it touches something, asks for more than the actuators have; s; share; its end."""
 
     touches: bool
@@ -113,11 +114,11 @@ class _Judged(NamedTuple):
     goal: np.ndarray
 
 
-def _judged(m, start, goal, ctrl0, seconds):
+def judged(m, start, goal, ctrl0, seconds):
     """The fastest straight way from start to goal that leaves the actuators something, within so many seconds."""
     sim, tangent = Simulator(m, SAMPLES), difference(m, start, goal)
     x = np.linspace(0.0, 1.0, SAMPLES)
-    qpos, qvel, qacc = _states(start, goal, tangent, x, 1.0)
+    qpos, qvel, qacc = states_on(start, goal, tangent, x, 1.0)
     rest = wanted_forces(sim, qpos, 0 * qvel, 0 * qacc)
     touches = _touching(m, sim)
     moving = wanted_forces(sim, qpos, qvel, qacc) - rest  # grow with the square of the velocity
@@ -127,7 +128,7 @@ def _judged(m, start, goal, ctrl0, seconds):
         if share.max(initial=0.0) < SHARE:
             break
     most = float(share.max(initial=0.0))
-    return _Judged(touches, most > 1.0, float(T), most, goal)
+    return Judged(touches, most > 1.0, float(T), most, goal)
 
 
 def _touching(m, sim):

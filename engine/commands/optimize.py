@@ -22,7 +22,7 @@ from engine.commands.common import (
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
-TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "scene")
 
 
 def add(commands):
@@ -45,11 +45,13 @@ def add(commands):
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
-    o.add_argument("--site", help="--task reach, track: the site, body or geom to bring to the target")
-    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach: m, in the world; several "
-                   "are reached one after the other")  # fmt: skip
-    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach: how its frame is "
-                   "to be turned there, in the world")  # fmt: skip
+    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target")
+    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push: m, in the world; "
+                   "several are reached one after the other")  # fmt: skip
+    o.add_argument("--object", metavar="BODY", help="--task push: the body, driven by nothing, to bring to the target; "
+                   "--site is then what pushes it (default: what can touch it and most joints move)")  # fmt: skip
+    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach, push: how its "
+                   "frame is to be turned there, in the world")  # fmt: skip
     o.add_argument("--path", type=Path, help="--task track: CSV or NPZ of time (s) and joints (rad, m), or of time and "
                    "x, y, z (m) of --site")  # fmt: skip
     o.add_argument("--push", type=float, default=None, help="--task stand, run: m/s that the robot is given at the "
@@ -70,9 +72,12 @@ def add(commands):
 
 def run(args):
     asked = wishes(args)
-    if args.site is not None and is_file(args.robot):
-        asked["sense"] = args.site
+    points = [x for x in (args.site, args.object) if x is not None]
+    if points and is_file(args.robot):
+        asked["sense"] = points
     chosen = robot(args.robot, asked)
+    if args.task == "push" and args.object is not None and args.site is None:
+        chosen, args.site = with_tool(chosen, args, asked)
     if chosen.scene is None:
         chosen = started(chosen, args.start)
     elif args.start is not None:
@@ -85,9 +90,18 @@ def run(args):
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif (task, method) not in (("reach", "ilqr"), ("track", "ilqr")):
+        elif (task, method) not in (("reach", "ilqr"), ("track", "ilqr"), ("push", "ilqr")):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
+
+
+def with_tool(chosen, args, asked):
+    """(robot, name) where nobody says what is to push the object: found in the model, which is loaded with a sensor of
+    its place."""
+    from controllers.tasks.push import tool_of  # starts Taichi
+
+    tool = tool_of(chosen.model, args.object)
+    return (robot(args.robot, asked | {"sense": [tool, args.object]}) if chosen.scene is None else chosen), tool
 
 
 def default_task(chosen):
@@ -123,10 +137,11 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "balance, swingup, reach, track" if lacking else "run, stand, jump, reach, track"
+        allowed = "balance, swingup, reach, track, push" if lacking else "run, stand, jump, reach, track, push"
         raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
     if lacking and task in ("run", "stand", "jump"):
-        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: balance, swingup, reach, track{own}")
+        allowed = f"balance, swingup, reach, track, push{own}"
+        raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: {allowed}")
 
 
 def default_method(chosen, task):
@@ -161,7 +176,7 @@ def search(args, chosen, task, method):
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "height": args.height,
                 "site": args.site, "target": args.target, "quat": args.quat, "path": args.path and str(args.path),
-                "push": args.push, "start": args.start, "seed": args.seed,
+                "push": args.push, "object": args.object, "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
     with expecting(*([LINEAR] if method in PLANS else [])):  # a plan is run with its feedback
         job = Job(chosen, task, method, args)

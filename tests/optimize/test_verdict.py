@@ -20,7 +20,7 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
-           height=None, standing=None, **options):  # fmt: skip
+           height=None, standing=None, loose=None, **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -29,7 +29,8 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
     stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
-                          standing=lambda: stance, goal=goal, way=way, place=place, height=height)  # fmt: skip
+                          standing=lambda: stance, goal=goal, way=way, place=place, height=height,
+                          loose=loose)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -66,6 +67,35 @@ def test_controls_at_their_limits_are_named(arm):
     assert found.numbers["share_at_limit"] == 1.0
     assert "the controls stand at a limit 100 % of the time" in found.hindered
     assert "share_at_limit" in reached(arm, np.zeros(101)).record()
+
+
+def test_push():
+    """A crate beside the arm, written down at its place: near, turned, moving, touched or not."""
+    crate = '<body name="crate" pos="1 0 .2"><freejoint/><geom type="box" size=".1 .1 .1"/></body></worldbody>'
+    arm = engine.load(ARM.replace("</worldbody>", crate), sense=["hand", "crate"])
+    way = SimpleNamespace(away=0.0, share=0.5, touches=False)
+
+    def brought(off, speed=0.0, turn=0.0, at=(1.0, 0.0, 0.2), way=way, **more):
+        qpos, qvel, seen = np.tile(arm.qpos0, (101, 1)), np.zeros((101, arm.nv)), np.zeros((101, 6))
+        qpos[:, 2:5], qpos[:, 5], qpos[:, 8] = at, np.cos(turn / 2), np.sin(turn / 2)
+        seen[:, 3:] = np.array([1.0, 0.0, 0.2]) + off[:, None] * [1, 0, 0]
+        qvel[-1, 2] = speed
+        options = {"site": "hand", "object": "crate", "target": (1, 0, 0.2), "quat": None} | more
+        return judged(arm, "push", qpos, qvel, seen, way=way, loose=np.arange(2, 8), **options)
+
+    found = brought(0.3 * np.exp(-12 * TIME))
+    assert found.solved and "crate 0.0 mm from its target after 1.0 s, within 5 mm since 0.35 s, at rest" in found.text
+    moving = brought(np.zeros(101), speed=0.4)
+    assert moving.solved is False and "still moving at 0.40 per s" in moving.text
+    assert moving.hindered == ["nothing that is driven touched crate"]
+    turned = brought(np.zeros(101), turn=0.1, quat=(1.0, 0.0, 0.0, 0.0))
+    assert turned.solved is False and "0.0 mm and 5.7 degrees from its target" in turned.text
+    touched = brought(np.full(101, 0.02), at=(0.0, 0.0, 0.52))
+    assert touched.solved is False and touched.numbers["touched"] and touched.hindered == ["it slid 20 mm off"]
+    far = brought(np.full(101, 0.3), way=SimpleNamespace(away=0.3, share=0.5, touches=True))
+    assert far.numbers["out_of_reach"] == 0.3 and "30.0 cm beyond what the robot can reach" in far.hindered[1]
+    assert far.hindered[2] == "on its way the robot touches something else"
+    assert "no way was found" in brought(np.full(101, 0.3), way=None).hindered[1]
 
 
 def test_what_is_out_of_reach(arm):

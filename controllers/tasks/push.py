@@ -1,0 +1,352 @@
+"""Bringing a body that no actuator drives to a place: the way of a tool behind it and along, and the cost of both.
+
+The tool goes behind the body, seen from its target, and then straight on, so that the body moves ahead of it. No
+friction is known beforehand: the tool slows down so gently that what slides stays with it (`BRAKING`), and aims beside
+the target by what a trial has missed it (`aimed`). What the body does beside that is left to the plan, whose
+derivatives go through the contact.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.linear_feedback import LinearFeedback
+from controllers.tasks.forces import controls_for, forces_along, gains_along
+from controllers.tasks.kinematics import Point, driven, reaching
+from controllers.tasks.way import DEEP, POSES, SHARE, STARTS, Way, judged, poses_to, smooth, states_on
+from engine.diff.tape import Tape
+from engine.errors import ContactOverflowError, DivergenceError
+from engine.model import ModelError
+from engine.model.constants import FREE
+from engine.model.coordinates import difference
+from engine.objectives import Objective
+from engine.objectives.objective import durations
+from engine.objectives.ready import Quantity
+from engine.simulator import Simulator
+
+STEP = 0.01  # m: between the places at which it is asked whether the tool touches the body
+FINER = 5  # places between two of these, where it does
+ROOM = 0.02  # m: between the tool and the body before the push
+FARTHEST = 0.4  # m: beyond the body's own size, the tool's place before the push
+CLEAR = 0.06  # m: between the body and where the tool passes it
+TURNS = np.arange(8) * np.pi / 4
+AROUND = np.array([[np.cos(a), np.sin(a), up] for up in (0.0, 1.0) for a in TURNS] + [[0, 0, 1.0]])  # ways to pass it
+TRIALS, ENOUGH = 8, 3e-3  # of the aim, until it ends so near, m
+BRAKING = 1.0  # m/s^2, of what is pushed
+SHORTEST = 0.6  # s, of a push
+SLOWER = 1.3  # where the actuators cannot, tried again and again
+SEEK = 0.1  # of the body's own weight: that of the tool's place behind it
+LATER = 10.0  # s that the body's place and turn at the end count for
+ARM = 0.1  # m: a turn of the body of one radian counts as much
+
+
+class Push(NamedTuple):
+    """way: the Way of the joints. place (rows, 3): where the body is to be, not a number before it is touched. behind:
+    (3,): the tool's place less the body's, while it pushes. poses: those that the tool goes through to where it begins
+    to push, (nq,) each."""
+
+    way: Way
+    place: np.ndarray
+    behind: np.ndarray
+    poses: list
+
+
+def loose_dofs(model, name):
+    """The dofs of the tree of a body that nothing drives. Raises ModelError where it has none, or an actuator."""
+    m, b = model, model.body(name)
+    dofs = np.flatnonzero(m.body_rootid[m.dof_bodyid] == m.body_rootid[b])
+    if not len(dofs) or set(dofs.tolist()) & set(driven(m)):
+        why = "an actuator drives it" if len(dofs) else "it cannot move"
+        raise ModelError(f"--object {name}: {why}, allowed: a body that moves and that no actuator drives")
+    return dofs
+
+
+def tool_of(model, name):
+    """Name of the geom, else the body, that is to push the body `name`: of what can touch it the one that most driven
+    joints move. Raises ModelError where there is none."""
+    m, root, actuated = model, model.body_rootid[model.body(name)], driven(model)
+    ours, best, most = m.body_rootid[m.geom_bodyid] == root, None, 0
+    for a, b in zip(m.pair_geom1, m.pair_geom2, strict=True):
+        for g, other in ((a, b), (b, a)):
+            if ours[other] and not ours[g]:
+                joints = len([i for i in Point.on(m, m.geom_bodyid[g], np.zeros(3)).dofs if i in actuated])
+                if joints > most:
+                    best, most = int(g), joints
+    if best is None:
+        raise ModelError(f"--object {name}: nothing that an actuator moves can touch it")
+    tool = m.geom_names[best] or m.body_names[m.geom_bodyid[best]]
+    if not tool:
+        raise ModelError(f"--object {name}: what can touch it has no name, say --site")
+    return tool
+
+
+def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
+    """(Push, physics steps of the trials), or None where `push_way` finds none: of the trials the one that ends
+    nearest. Each aims beside the target by what those before have missed it and by how they differed (Broyden: A class
+    of methods for solving nonlinear simultaneous equations, Mathematics of Computation 19, 1965): what is pushed at a
+    point turns away, and misses by more than the aim was moved. The rollout follows the way with `gains_along`, until
+    `rest` s after its end."""
+    m, best, least, aim, found, work = model, None, np.inf, np.asarray(target, float), None, 0
+    skip, slope, last = round(dt / m.opt.timestep), np.eye(3), None
+    for _ in range(TRIALS):
+        found = push_way(m, tool, name, target, start, ctrl0, steps, dt, seed, aim, found)
+        if found is None:
+            return None
+        n = min(steps, int(np.ceil((found.way.arrival + rest) / dt)))
+        way, work = found.way.cut(n), work + n * skip
+        missed = _played(m, name, way, start, skip) - target
+        off = float(np.linalg.norm(missed))
+        if off < least:
+            best, least = found, off
+        if off < ENOUGH or not np.isfinite(off) or found.way.away > STEP:
+            break
+        if last is not None:
+            moved = aim - last[0]
+            slope += np.outer(missed - last[1] - slope @ moved, moved) / (moved @ moved)
+        last = aim, missed
+        move = -np.linalg.lstsq(slope, missed, rcond=0.1)[0]
+        aim = aim + move * min(1.0, 2 * off / max(np.linalg.norm(move), 1e-12))
+    return best or found, work
+
+
+def _played(m, name, way, start, skip):
+    """(3,): where the body is after the way was followed; not a number where that diverges."""
+    n, sim = len(way.ctrl), Simulator(m)
+    K = gains_along(m, way.qpos[:-1], way.qvel[:-1], skip * m.opt.timestep)
+    sim.reset(start)
+    tape = Tape(sim, n, skip)
+    try:
+        last = tape.rollout(LinearFeedback(m, K, way.qpos[:-1], way.qvel[:-1], np.zeros((n, m.na)), way.ctrl)).qpos[-1]
+    except (DivergenceError, ContactOverflowError):
+        return np.full(3, np.nan)
+    sim.reset(last)
+    sim.forward()
+    return Point(m, name).place(sim.data)[0]
+
+
+def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=None, like=None):
+    """The Push of a body `name` by a site, body or geom `tool` from `start` (nq,) to `target` (3,), in `steps` control
+    steps of `dt` s. aim (3,): where the tool is to push it instead. like: a Push whose poses it goes through. None
+    where no joint with an actuator of its own moves the tool, or where its base is free."""
+    m, point, body = model, Point(model, tool), Point(model, name)
+    dofs = [i for i in point.dofs if i in driven(m)]
+    if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
+        return None
+    sim, aim = Simulator(m), np.asarray(target if aim is None else aim, float)
+    sim.reset(start)
+    sim.forward()
+    there = body.place(sim.data)[0]
+    length = float(np.linalg.norm(aim - there))
+    along = (aim - there) / max(length, 1e-9)
+    line = _Line(m, point, body, along, there, start, dofs, seed).found(aim, like and like.poses[-1])
+    if like is None:
+        legs = _approach(m, point, body, there, start, line.poses[0], dofs, ctrl0, 0.5 * steps * dt)
+    else:
+        through = [start, *like.poses[:-1], line.poses[0]]
+        legs = [judged(m, a, b, ctrl0, 0.5 * steps * dt) for a, b in zip(through[:-1], through[1:], strict=True)]
+    begins = sum(leg.arrival for leg in legs)
+    seconds = max(SHORTEST, float(np.sqrt(5.7735 * (length + ROOM) / BRAKING)))
+    for _ in range(6):
+        way = _whole(m, point, line, legs, start, dofs, seconds, ctrl0, steps, dt)
+        if way.share < SHARE or begins + SLOWER * seconds > steps * dt:
+            break
+        seconds *= SLOWER
+    times = np.arange(steps + 1) * dt
+    gone = np.maximum(line.length * smooth((times - begins) / seconds)[0] - line.gap, 0.0)
+    place = there + np.minimum(gone / max(length, 1e-9), 1.0)[:, None] * (target - there)
+    place[gone <= 0] = np.nan
+    place[-1] = target
+    return Push(way, place, -line.behind * along, [leg.goal for leg in legs])
+
+
+class _Line:
+    """Poses on the tool's straight way, from behind a body at `there` on, for one beginning of the inverse kinematics.
+
+    poses (n, nq); places (n, 3); gap: m until the tool touches the body; length: m from the first pose to the last;
+    behind: m from the body to the tool then. worse: (away, touches something else, ...), to be least."""
+
+    def __init__(self, m, point, body, along, there, start, dofs, seed):
+        self.m, self.point, self.along, self.there, self.dofs = m, point, along, there, dofs
+        self.ours = m.body_rootid[m.geom_bodyid] == m.body_rootid[body.body]
+        self.start, self.seed = start, seed
+
+    def found(self, target, like=None):
+        """Of the poses behind the body, or of one `like` this, the one from which the line goes best; self."""
+        m, size = self.m, _size(self.m, self.ours)
+        s = np.arange(0.0, size + FARTHEST, STEP)[::-1]
+        rng = np.random.default_rng(self.seed)
+        best = None
+        for far in (size + ROOM, size + 0.1, size + 0.2):
+            goals = [like]
+            if like is None:
+                place = self.there - far * self.along
+                goals, _ = poses_to(m, self.point, place, self.start, self.dofs, rng, most=STARTS)
+                near, other = self._touching(np.array(goals))
+                goals = [g for _, g in sorted(enumerate(goals), key=lambda p: (near[p[0]] | other[p[0]], p[0]))][:POSES]
+            for goal in goals:
+                tried = self._from(goal, s[s <= far + 1e-9], target)
+                if tried is not None and (best is None or tried[0] < best[0]):
+                    best = tried
+            if best is not None and best[0][0] < 1e-3 and not best[0][1]:
+                break
+        if best is None:
+            raise ModelError("--task push: the tool can be nowhere behind the body without touching it")
+        self.worse, self.poses, self.places, self.gap, self.behind, self.length, self.away = best
+        return self
+
+    def _from(self, goal, s, target):
+        """(worse, ...) of the line that begins in the pose `goal`; None where that touches the body."""
+        m, places = self.m, self.there - s[:, None] * self.along
+        poses, _ = self._along(goal, places)
+        near, _ = self._touching(poses)
+        if near[0] or not near.any():
+            return None
+        first = int(np.argmax(near))
+        finer = np.linspace(s[first - 1], s[first], FINER + 1)[1:]
+        closer, _ = self._along(poses[first - 1], self.there - finer[:, None] * self.along)
+        behind = float(finer[int(np.argmax(self._touching(closer)[0]))])
+        begin = max(0, first - 1 - round(ROOM / STEP))
+        # from there to where the body is at its target
+        length = float((target - self.there) @ self.along) + float(s[begin] - behind)
+        places = places[begin] + np.linspace(0.0, length, max(2, int(length / STEP)))[:, None] * self.along
+        poses, away = self._along(poses[begin], places)
+        other = self._touching(poses)[1]
+        turned = float(np.abs(difference(m, self.start, poses[0])[self.dofs]).max())
+        worse = (round(float(away.max()), 4), bool(other[1:].any()), turned)
+        return worse, poses, places, float(s[begin] - behind), behind, length, float(away.max())
+
+    def _along(self, q, places):
+        """(poses, away) one after the other through these places."""
+        one, poses, away = Simulator(self.m), [], []
+        for place in places:
+            q, far = (a[0] for a in reaching(one, self.point, place, q[None], self.dofs))
+            poses.append(q)
+            away.append(far)
+        return np.array(poses), np.array(away)
+
+    def _touching(self, poses):
+        """Booleans (n,): whether the robot touches the body, and whether it touches something else that it does not
+        at the start."""
+        m, sim = self.m, Simulator(self.m, len(poses) + 1)
+        sim.reset(np.concatenate([self.start[None], poses]))
+        sim.forward()
+        near, others = [], []
+        for w in range(sim.worlds):
+            c = sim.data.contacts(w)
+            a, b, deep = c["geom1"], c["geom2"], c["dist"] < -DEEP
+            crossing = self.ours[a] != self.ours[b]
+            fixed = (m.body_weldid[m.geom_bodyid[a]] == 0) | (m.body_weldid[m.geom_bodyid[b]] == 0)
+            near.append(bool((crossing & ~fixed & (c["dist"] < 0)).any()))
+            deep &= ~self.ours[a] & ~self.ours[b]
+            others.append(set(zip(a[deep].tolist(), b[deep].tolist(), strict=True)))
+        return np.array(near[1:]), np.array([bool(o - others[0]) for o in others[1:]])
+
+
+def _size(m, ours):
+    """m: the radius of the ball about a body's origin that holds its geoms."""
+    return float((np.linalg.norm(m.geom_pos, axis=1) + m.geom_rbound)[ours].max(initial=0.0))
+
+
+def _approach(m, point, body, there, start, goal, dofs, ctrl0, seconds):
+    """[Judged, ...]: straight legs in joint space from the start to the pose `goal`, past the body: over one place or
+    two around it, where the straight leg touches something. Where every way does, the straight leg."""
+    straight = judged(m, start, goal, ctrl0, seconds)
+    if not straight.touches:
+        return [straight]
+    away, sim = _size(m, m.body_rootid[m.geom_bodyid] == m.body_rootid[body.body]) + CLEAR, Simulator(m, len(AROUND))
+    places = there + away * AROUND / np.linalg.norm(AROUND, axis=1, keepdims=True)
+    poses, found = [], []
+    for q in (start, goal):
+        qpos, off = reaching(sim, point, places, np.tile(q, (len(AROUND), 1)), dofs)
+        poses += [p for p, far in zip(qpos, off, strict=True) if far < STEP]
+    first = [judged(m, start, p, ctrl0, seconds) for p in poses]
+    last = [judged(m, p, goal, ctrl0, seconds) for p in poses]
+    for a, b in zip(first, last, strict=True):
+        if not (a.touches or b.touches):
+            found.append([a, b])
+    if not found:
+        for p, a in zip(poses, first, strict=True):
+            for q, b in zip(poses, last, strict=True):
+                if p is not q and not (a.touches or b.touches):
+                    amid = judged(m, p, q, ctrl0, seconds)
+                    if not amid.touches:
+                        found.append([a, amid, b])
+    return min(found, key=lambda legs: sum(leg.arrival for leg in legs), default=[straight])
+
+
+def _whole(m, point, line, legs, start, dofs, seconds, ctrl0, steps, dt):
+    """The Way: over the legs to the line's beginning, along it in so many seconds, and at rest there."""
+    times, begins, begin = np.arange(steps + 1) * dt, 0.0, start
+    qpos = np.tile(np.asarray(start, float), (steps + 1, 1))
+    for leg in legs:
+        now = times >= begins
+        x = (times[now] - begins) / leg.arrival
+        qpos[now] = states_on(begin, leg.goal, difference(m, begin, leg.goal), x, leg.arrival)[0]
+        begins, begin = begins + leg.arrival, leg.goal
+    share = smooth((times - begins) / seconds)[0]
+    at = share * (len(line.poses) - 1)
+    k = np.minimum(at.astype(int), len(line.poses) - 2)
+    near = line.poses[k] + (at - k)[:, None] * (line.poses[k + 1] - line.poses[k])
+    places = line.places[0] + (share * line.length)[:, None] * line.along
+    pushed, _ = reaching(Simulator(m, steps + 1), point, places, near, dofs)
+    joints = m.jnt_qposadr[m.dof_jntid[dofs]]
+    qpos[:, joints] = np.where((times >= begins)[:, None], pushed[:, joints], qpos[:, joints])
+    qvel = np.zeros((steps + 1, m.nv))
+    qvel[:, dofs] = np.gradient(qpos[:, joints], dt, axis=0)
+    half = [0.5 * (a[1:] + a[:-1]) for a in (qpos, qvel)]  # amid the controls
+    states = *half, np.diff(qvel, axis=0) / dt
+    ctrl, load = controls_for(m, forces_along(m, *states), *states, ctrl0)
+    touches = bool(line.worse[1]) or any(leg.touches for leg in legs)
+    return Way(qpos, qvel, ctrl, np.array(dofs), qpos[-1], line.away, begins + seconds, float(load.max(initial=0.0)),
+               touches)  # fmt: skip
+
+
+class Bring(Objective):
+    """Integral of near (|p - p*|^2 + SEEK |tool - p - behind|^2) dt, p the body's place, and for its last row, which
+    counts `LATER` seconds, also of near ARM^2 |turn|^2, where `quat` is asked for, and of the body's velocity.
+
+    The second term seeks contact: the tool's place behind the body, wherever that is. body, tool: what Quantity takes.
+    place (rows, 3), or (3,): p*, not a number where nothing is asked. behind (3,), or None: no such term. dofs: the
+    body's. quat (4,): of a free body, in the world; |turn| is twice the sine of half the angle.
+    """
+
+    def __init__(self, model, body, tool, place, behind, dofs, near, quat=None):
+        self.body, self.tool, self.place, self.behind = Quantity(model, **body), Quantity(model, **tool), place, behind
+        self.dofs, self.near, self.quat = dofs, near, None if quat is None else np.asarray(quat, float)
+        j = model.dof_jntid[dofs[0]]
+        self.at = int(model.jnt_qposadr[j]) + 3 + np.arange(4) if model.jnt_type[j] == FREE else None
+        if quat is not None and (self.at is None or len(dofs) != 6):
+            raise ModelError("--task push: --quat: allowed for a body with a free joint")
+
+    def evaluate(self, trajectory):
+        t = trajectory
+        weight = durations(t)[..., None]
+        weight[-1] = LATER
+        where = self.body.of(t)
+        place = np.asarray(self.place, float)
+        off = where - (place[:, None] if place.ndim == 2 else place)
+        off = np.where(np.isfinite(off), off, 0.0)
+        bar = 2 * self.near * weight * off
+        cost = self.near * (weight * off**2).sum(axis=(0, 2))
+        bars = {"sensordata": self.body.bars(t, bar)["sensordata"], "qvel": np.zeros_like(t.qvel)}
+        if self.behind is not None:
+            wide = SEEK * durations(t)[..., None]
+            missed = self.tool.of(t) - where - self.behind
+            bar = 2 * self.near * wide * missed
+            cost = cost + self.near * (wide * missed**2).sum(axis=(0, 2))
+            bars["sensordata"] += self.tool.bars(t, bar)["sensordata"] - self.body.bars(t, bar)["sensordata"]
+        fast = t.qvel[-1][:, self.dofs]
+        cost = cost + np.square(fast).sum(axis=1)
+        bars["qvel"][-1][:, self.dofs] = 2 * fast
+        if self.quat is not None:
+            self._turn(t, cost, bars)
+        return cost, bars
+
+    def _turn(self, t, cost, bars):
+        """Adds 4 LATER near ARM^2 (1 - (q . q*)^2), which is that of twice the sine of half the angle."""
+        q, k = t.qpos[-1][:, self.at], 4 * LATER * self.near * ARM**2
+        size = np.sum(q * q, axis=1, keepdims=True)
+        dot = (q @ self.quat)[:, None]
+        cost += k * (1.0 - dot[:, 0] ** 2 / size[:, 0])
+        bars["qpos"] = np.zeros_like(t.qpos)
+        bars["qpos"][-1][:, self.at] = 2 * k * (dot**2 / size**2 * q - dot / size * self.quat)

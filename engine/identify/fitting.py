@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import DivergenceError
-from engine.files import write_text
+from engine.files import check_keys, read_arrays, write_arrays, write_text
+from engine.identify.arguments import controls, noises, number, whole
 from engine.identify.chained import hop, levels
 from engine.identify.judged import judged, togetherness
 from engine.identify.levenberg import LOSSES, Levenberg
@@ -24,6 +25,7 @@ from engine.schema import LEAF_NAMES
 from engine.simulator import Simulator
 
 SURE = 1.959963984540054  # standard deviations of a 95 % interval
+_STARTS = ("start_qpos", "start_qvel", "start_act")
 START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
 
 
@@ -41,12 +43,13 @@ class Problem:
             raise ValueError(f"hold: got {hold!r}, allowed: {HOLD}, {LINEAR}")
         if start not in ("free", "known"):
             raise ValueError(f"start: got {start!r}, allowed: free, known")
-        if not 0 <= held_out < 1:
-            raise ValueError(f"held_out: got {held_out}, allowed: a share from 0 to less than 1")
-        logs = [logs] if isinstance(logs, (Log, str, Path)) else list(logs)
+        number("held_out", held_out, "a share from 0 to less than 1", lambda x: 0 <= x < 1)
+        if window is not None:
+            number("window", window, f"a timestep ({model.opt.timestep} s) or more",
+                   lambda x: model.opt.timestep / 2 <= x < np.inf)  # fmt: skip
+        logs = _several("logs", logs, (Log, str, Path), "a Log or a file's name, or several")
         logs = [log if isinstance(log, Log) else read(log) for log in logs]
-        if not logs:
-            raise ValueError("logs: got none, allowed: one or more")
+        unknowns = _several("unknowns", unknowns, (str, Unknown), "patterns or Unknowns")
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
         words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
@@ -54,14 +57,12 @@ class Problem:
         self._asked = {"logs": logs, "unknowns": unknowns, "noise": noise, "hold": hold, "held_out": held_out}
         self._asked |= {"loss": loss, "keyframe": keyframe, "start": start, "ctrl0": ctrl0, "chained": chained}
         found = [interpreted(model, log, noise) for log in logs]
+        noises(noise, logs, {m.what for measured, _ in found for m in measured})
         self.longest = int(min(np.diff(span(*log))[0] for log in found) / model.opt.timestep + 1e-6)
         if window is None:
             window = self.longest * model.opt.timestep
         steps = int(round(window / model.opt.timestep))
-        if not steps >= 1:
-            raise ValueError(f"window: got {window} s, allowed: a timestep ({model.opt.timestep} s) or more")
-        self.windows = Windows(model, found, steps, hold,
-                               np.broadcast_to(at["ctrl"] if ctrl0 is None else ctrl0, (model.nu,)))  # fmt: skip
+        self.windows = Windows(model, found, steps, hold, controls(model, at["ctrl"] if ctrl0 is None else ctrl0))
         self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
         self.unknowns = Unknowns(model, self.sim, unknowns)
         self.used = _kept(self.windows.count, held_out)
@@ -95,10 +96,24 @@ class Problem:
                          self.start == "known")  # fmt: skip
 
 
+def _several(name, given, kinds, allowed):
+    """A list of one or several of these kinds."""
+    if isinstance(given, kinds):
+        return [given]
+    several = list(given) if isinstance(given, (list, tuple)) else None
+    if several is None or not all(isinstance(one, kinds) for one in several):
+        got = type(given).__name__ if several is None else [type(one).__name__ for one in several]
+        raise TypeError(f"{name}: got {got}, allowed: {allowed}")
+    if not several:
+        raise ValueError(f"{name}: got none, allowed: one or more")
+    return several
+
+
 def _kept(count, held_out):
-    """Which windows count: of the others every so many is held out, none where there are fewer than three."""
+    """Which windows count: of the others every so many is held out, none where there are fewer than three, and never
+    all."""
     used = np.ones(count, bool)
-    out = int(round(held_out * count)) if count >= 3 else 0
+    out = min(int(round(held_out * count)), count - 1) if count >= 3 else 0
     if out:
         used[np.unique(((np.arange(out) + 0.5) * count / out).astype(int))] = False
     return used
@@ -128,6 +143,11 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
 
 def solved(problem, iterations=50, folder=None, report=None):
     """The Fit of a Problem."""
+    whole("iterations", iterations)
+    if report is not None and not callable(report):
+        raise TypeError(f"report: got {report!r}, allowed: a function of a dict")
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     if not problem.chained:
         return _level(problem, problem.unknowns.guess.copy(), problem.starts, iterations, folder, report)
     began = clock.perf_counter()
@@ -243,18 +263,15 @@ def _errors(problem, point):
 def _fingerprint(problem):
     w, u = problem.windows, problem.unknowns
     return json.dumps([problem.model.name, u.names, u.guess.tolist(), w.count, w.steps, w.start.tolist(),
-                       problem.loss, problem.chained, [len(s.window) for s in w.samples]])  # fmt: skip
+                       problem.loss, problem.chained, [len(s.window) for s in w.samples],
+                       [float(np.sum(s.value)) for s in w.samples], u.low.tolist(), u.high.tolist()])  # fmt: skip
 
 
 def _keep(folder, problem, solver, before):
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     state = {f"start_{n}": a for n, a in solver.point.starts.items()}
     state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
     state |= {"sd": _padded([s.sd for s in problem.windows.samples]), "before": json.dumps(before)}
-    new = folder / "state.new.npz"
-    np.savez(new, problem=_fingerprint(problem), **state)
-    new.replace(folder / "state.npz")
+    write_arrays(Path(folder) / "state.npz", state | {"problem": _fingerprint(problem)})
 
 
 def _padded(rows):
@@ -270,11 +287,11 @@ def _read_kept(folder, problem):
     path = None if folder is None else Path(folder) / "state.npz"
     if path is None or not path.exists():
         return None
-    with np.load(path, allow_pickle=False) as file:
-        kept = {n: file[n] for n in file.files}
+    kept = read_arrays(path, "what an earlier fit kept")
+    check_keys(path, kept, ("problem", "p", "lam", "iterations", "moved", "sd", "before", *_STARTS))
     if str(kept["problem"]) != _fingerprint(problem):
         raise ValueError(f"{path}: is of other logs, unknowns or windows; allowed: another folder, or the same problem")
-    kept["starts"] = {n: kept[f"start_{n}"] for n in ("qpos", "qvel", "act")}
+    kept["starts"] = {n.removeprefix("start_"): kept[n] for n in _STARTS}
     kept["before"] = {k: tuple(v) for k, v in json.loads(str(kept["before"])).items()}
     return kept
 

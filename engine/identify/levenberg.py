@@ -139,14 +139,19 @@ class Levenberg:
         self.moved = np.zeros((residuals.windows.count, residuals.n))  # from the first starts, for their prior
         self.point = self.last = self.evaluated(p, starts, self.moved)
         if not np.isfinite(self.point.cost):
-            raise DivergenceError("identify: the first guess diverges; allowed: other guesses or shorter windows")
+            e = self.error
+            if e is None:
+                raise ValueError("identify: the first guess is so far from the logs that no sum of squares is finite")
+            raise DivergenceError("identify: the first guess diverges; allowed: other guesses or shorter windows",
+                                  e.world, e.step, e.dof) from e  # fmt: skip
 
     def evaluated(self, p, starts, moved):
         """The Point there, with an infinite cost where a rollout diverges."""
-        windows = self.residuals.windows
+        windows, self.error = self.residuals.windows, None
         try:
             found = self.residuals(p, starts)
-        except DivergenceError:
+        except DivergenceError as error:
+            self.error = error
             self.last = Point(p, starts, None, np.inf, np.full(windows.count, np.inf))
             return self.last
         costs = np.zeros(windows.count)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.files import read_arrays, reading
 from engine.words import meant
 
 TIMES = ("time", "t", "timestamp", "times")  # what a column of times may be called
@@ -33,18 +34,31 @@ class Log:
 
     def __init__(self, channels, name="log"):
         self.name, self.channels = str(name), {}
-        for key, (time, values) in channels.items():
-            self.channels[key] = _checked(self.name, key, time, values)
+        if not isinstance(channels, dict):
+            raise TypeError(f"{self.name}: channels: got {type(channels).__name__}, allowed: {{name: (time, values)}}")
+        for key, pair in channels.items():
+            if not isinstance(key, str) or not key:
+                raise ValueError(f"{self.name}: got a channel called {key!r}, allowed: a name")
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise ValueError(f"{self.name}: channel {key!r}: got {type(pair).__name__}, allowed: (time, values)")
+            self.channels[key] = _checked(self.name, key, *pair)
         if not self.channels:
             raise ValueError(f"{self.name}: got no channels, allowed: one or more")
 
     def renamed(self, names):
-        """A Log whose channels have other names, {old: new}. Raises ValueError for a name that it lacks."""
+        """A Log whose channels have other names, {old: new}. Raises ValueError for a name that it lacks, and where two
+        channels would have one name."""
+        if not isinstance(names, dict):
+            raise TypeError(f"{self.name}: names: got {type(names).__name__}, allowed: {{old: new}}")
         for old in names:
             if old not in self.channels:
                 near = meant(old, self.channels)
                 raise ValueError(f"{self.name}: no channel {old!r}{near}; it has: {', '.join(self.channels)}")
-        return Log({names.get(key, key): channel for key, channel in self.channels.items()}, self.name)
+        new = [names.get(key, key) for key in self.channels]
+        for k, name in enumerate(new):
+            if name in new[:k]:
+                raise ValueError(f"{self.name}: two channels would be called {name!r}, allowed: names of their own")
+        return Log(dict(zip(new, self.channels.values(), strict=True)), self.name)
 
     def __repr__(self):
         return f"<Log {self.name!r}: {', '.join(f'{k} ({len(c.time)})' for k, c in self.channels.items())}>"
@@ -52,6 +66,8 @@ class Log:
 
 def _checked(log, name, time, values):
     try:
+        if np.iscomplexobj(time) or np.iscomplexobj(values):
+            raise TypeError
         time, values = np.asarray(time, float), np.asarray(values, float)
     except (TypeError, ValueError):
         raise ValueError(f"{log}: channel {name!r} is not made of numbers") from None
@@ -75,8 +91,10 @@ def read(path, names=None):
     channel, its times in NAME.time or for all in time. Parquet (pyarrow): columns as in CSV, also of lists, of which
     the entries count as NAME[0], NAME[1], ..., and several episodes (episode_index) follow one another. MCAP (mcap):
     messages in JSON; of one with name, position, velocity the joints, of others each number as TOPIC.FIELD.
-    Raises ValueError for what cannot be read, ImportError naming what to install.
+    Raises ValueError for what cannot be read, OSError for what cannot be opened, ImportError naming what to install.
     """
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"path: got {type(path).__name__}, allowed: a file's name")
     path = Path(path)
     kind = READERS.get(path.suffix.lower())
     if kind is None:
@@ -95,13 +113,15 @@ def _time_column(path, names):
 
 
 def _csv(path):
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with reading(path, "a table (CSV, UTF-8)", "r", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
     if len(rows) < 2:
         raise ValueError(f"{path}: got {len(rows)} line(s), allowed: a header and values")
     header = [name.strip() for name in rows[0]]
     if len(set(header)) < len(header):
         raise ValueError(f"{path}: two columns have one name")
+    if "" in header:
+        raise ValueError(f"{path}: column {header.index('') + 1} has no name")
     table = np.full((len(rows) - 1, len(header)), np.nan)
     for i, row in enumerate(rows[1:]):
         if row and len(row) != len(header):
@@ -120,7 +140,9 @@ def _of_columns(path, columns):
     groups = {}
     for name, values in columns.items():
         stem, _, number = name.partition("[")
-        if number.endswith("]") and number[:-1].isdigit():
+        if number.endswith("]") and number[:-1].isdecimal():
+            if stem in columns:
+                raise ValueError(f"{path}: columns {stem} and {name}, allowed: one of them")
             groups.setdefault(stem, []).append((int(number[:-1]), values))
         else:
             groups[name] = values
@@ -134,8 +156,7 @@ def _of_columns(path, columns):
 
 
 def _npz(path):
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = read_arrays(path)
     shared = next((name for name in TIMES if name in arrays), None)
     found = {}
     for name, values in arrays.items():
@@ -153,20 +174,37 @@ def _parquet(path):
         import pyarrow.parquet as parquet
     except ImportError:
         raise ImportError("reading Parquet needs pyarrow: pip install 'pullback[logs]'") from None
-    table, columns = parquet.read_table(path), {}
-    for name in table.column_names:
-        values = table.column(name).to_pylist()
-        if values and isinstance(values[0], list):
-            values = np.array(values, float)
-            columns |= {f"{name}[{k}]": values[:, k] for k in range(values.shape[1])}
-        elif values and isinstance(values[0], (int, float)):
-            columns[name] = np.array([np.nan if v is None else v for v in values], float)
+    with reading(path, "a table (Parquet)") as file:
+        table, columns = parquet.read_table(file), {}
+        values = {name: table.column(name).to_pylist() for name in table.column_names}
+    for name, cells in values.items():
+        columns |= _cells(path, name, cells)
     episodes = columns.pop("episode_index", None)
     if episodes is not None:  # each has a clock of its own: the next one begins where the last one ended
         time = columns[_time_column(path, columns)]
-        for k in np.flatnonzero(np.diff(episodes)):
-            time[k + 1 :] += time[k] - time[k + 1] + 2 * np.median(np.diff(time[: k + 1]))
+        same = np.diff(episodes) == 0
+        if not same.any():
+            raise ValueError(f"{path}: every episode (episode_index) has one row, allowed: two or more in one of them")
+        gap = 2 * np.median(np.diff(time)[same])
+        for k in np.flatnonzero(~same):
+            time[k + 1 :] += time[k] - time[k + 1] + gap
     return _of_columns(path, columns)
+
+
+def _cells(path, name, cells):
+    """{column: numbers} of the cells of a column of numbers or of lists of them, of which some may be empty; of other
+    cells none."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds and kinds <= {int, float}:
+        return {name: np.array([np.nan if cell is None else cell for cell in cells], float)}
+    width = max((len(cell) for cell in cells if cell is not None), default=0) if kinds == {list} else 0
+    if width == 0:
+        return {}
+    for k, cell in enumerate(cells):
+        if cell is not None and (len(cell) != width or any(isinstance(x, (list, dict, str)) for x in cell)):
+            raise ValueError(f"{path}, row {k + 1}: {name} is {cell}, allowed: {width} numbers, as in other rows")
+    rows = np.array([[np.nan] * width if cell is None else cell for cell in cells], float).reshape(-1, width)
+    return {f"{name}[{k}]": rows[:, k] for k in range(width)}
 
 
 def _mcap(path):
@@ -175,18 +213,17 @@ def _mcap(path):
     except ImportError:
         raise ImportError("reading MCAP needs mcap: pip install 'pullback[logs]'") from None
     found = {}
-    with open(path, "rb") as file:
+    with reading(path, "a recording (MCAP)") as file:
         for _, channel, message in make_reader(file).iter_messages():
             if channel.message_encoding != "json":
-                raise ValueError(f"{path}: topic {channel.topic} is encoded in {channel.message_encoding!r}, allowed: "
-                                 "json")  # fmt: skip
+                raise ValueError(f"topic {channel.topic} is encoded in {channel.message_encoding!r}, allowed: json")
             data, time = json.loads(message.data), 1e-9 * message.log_time
             for name, value in _numbers(channel.topic, data):
                 times, values = found.setdefault(name, ([], []))
                 times.append(time)
                 values.append(value)
     start = min((times[0] for times, _ in found.values()), default=0.0)
-    return {name: (np.array(times) - start, np.array(values)) for name, (times, values) in found.items()}
+    return {name: (np.array(times) - start, values) for name, (times, values) in found.items()}
 
 
 def _numbers(name, data):

@@ -22,6 +22,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.arrays import parameter, theta_layout
+from engine.identify.arguments import number
 from engine.identify.inertias import INERTIA, inertia_entries
 from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
@@ -40,7 +41,7 @@ class Unknown:
 
     tied: one number for all that fit, instead of one for each. low, high: bounds; by default those that the parameter
     has. guess: where to begin, by default the robot's own. prior: (mean, standard deviation), what is known before.
-    unit: the size of a change, by default that of the guess.
+    unit: the size of a change, by default that of the guess. Raises ValueError for what means nothing.
     """
 
     pattern: str
@@ -50,6 +51,29 @@ class Unknown:
     guess: float | None = None
     prior: tuple[float, float] | Normal | LogNormal | Uniform | None = None
     unit: float | None = None
+
+    def __post_init__(self):
+        who = f"unknown {self.pattern!r}"
+        if not isinstance(self.pattern, str):
+            raise ValueError(f"unknown: got {self.pattern!r}, allowed: NAME:PATTERN or NAME:PATTERN[k]")
+        if not isinstance(self.tied, (bool, np.bool_)):
+            raise ValueError(f"{who}: tied: got {self.tied!r}, allowed: True, False")
+        for name in ("low", "high"):
+            if getattr(self, name) is not None:
+                number(f"{who}: {name}", getattr(self, name), "a number", lambda x: x == x)
+        if self.guess is not None:
+            number(f"{who}: guess", self.guess, "a finite number")
+        if self.unit is not None:
+            number(f"{who}: unit", self.unit, "a positive number", lambda x: 0 < x < np.inf)
+        if self.prior is not None:
+            allowed = "a mean and a positive standard deviation"
+            if not isinstance(self.prior, (Normal, LogNormal, Uniform)):
+                if not isinstance(self.prior, (tuple, list)) or len(self.prior) != 2:
+                    raise ValueError(f"{who}: prior: got {self.prior!r}, allowed: {allowed}")
+                number(f"{who}: mean of the prior", self.prior[0], allowed)
+                number(f"{who}: standard deviation of the prior", self.prior[1], allowed, lambda x: x > 0)
+        if None not in (self.low, self.high) and self.low > self.high:
+            raise ValueError(f"{who}: low {self.low:g} is above high {self.high:g}, allowed: low to high")
 
 
 class Number(NamedTuple):
@@ -119,9 +143,10 @@ class Unknowns:
             raise ValueError(f"unknown: nothing is called {word!r}{meant(word, known)}; there are: {', '.join(known)}")
         kind = OWN.get(word) or KIND.get(word.split("_")[0])
         if kind is None or pattern is None:
-            if kind is None and not pattern:  # gravity, wrap_prm
+            if kind is None and pattern is None:  # gravity, wrap_prm
                 return self._tie(unknown, [self._entry(word, k, None, column) for k in self._indices(word, column)])
-            raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {word}:PATTERN, such as {word}:*")
+            allowed = f"{word} or {word}[k]" if kind is None else f"{word}:PATTERN, such as {word}:*"
+            raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {allowed}")
         about = unknown.prior is None or isinstance(unknown.prior, Normal) and unknown.prior.mean is None
         if word == "inertia" and (unknown.tied or unknown.guess is not None or not about):
             raise ValueError(
@@ -138,6 +163,9 @@ class Unknowns:
 
     def _indices(self, word, column):
         size = int(np.prod(self.layout[word][1]))
+        if size == 0 or column is not None and column >= size:
+            allowed = f"from 0 to {size - 1}" if size else "none, since the model has none"
+            raise ValueError(f"unknown: {word}{'' if column is None else f'[{column}]'}, allowed: {allowed}")
         return range(size) if column is None else [column]
 
     def _of(self, word, kind, i, name, column):
@@ -193,6 +221,10 @@ class Unknowns:
             unit = float(np.mean([n.unit for n in made]))
             made = [made[0]._replace(name=unknown.pattern, guess=guess, unit=unit, **joined)]
         given = {k: getattr(unknown, k) for k in ("low", "high", "guess", "unit") if getattr(unknown, k) is not None}
+        word = SHAPE.match(unknown.pattern)[1]
+        least = made[0].low if word in self.layout and s.SIGNS[word].allowed else -np.inf
+        if given.get("low", least) < least:
+            raise ValueError(f"unknown {unknown.pattern!r}: low {given['low']:g}, allowed: from {least:g} on")
         made = [n._replace(prior=unknown.prior, **given) for n in made]
         for k, n in enumerate(made):
             if not n.low <= n.guess <= n.high:

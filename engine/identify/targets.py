@@ -49,7 +49,7 @@ def interpreted(model, log, noise):
             _columns(log, name, values, len(names))
             for k, i in enumerate(names):
                 if word == "ctrl":
-                    controls[i] = channel._replace(values=values[:, k])
+                    _command(model, log, controls, i, channel._replace(values=values[:, k]))
                 else:
                     what = Measured(word, int(model.jnt_dofadr[i]), 1, f"{word}:{model.joint_names[i]}")
                     measured.append(Measurement(what, channel.time, values[:, k : k + 1], _sd(noise, what.label, name)))
@@ -58,7 +58,8 @@ def interpreted(model, log, noise):
             word, rest = "qpos", name
         if word == "ctrl":
             _columns(log, name, values, 1)
-            controls[_number(model, log, name, "actuator", rest)] = channel._replace(values=values[:, 0])
+            u = _number(model, log, name, "actuator", rest)
+            _command(model, log, controls, u, channel._replace(values=values[:, 0]))
             continue
         what = _target(model, log, name, word, rest)
         _columns(log, name, values, 7 if word == "pose" else what.size)
@@ -67,6 +68,12 @@ def interpreted(model, log, noise):
         raise ValueError(f"{log.name}: got no measurement, allowed: channels called as a joint, or WORD:NAME with "
                          f"{', '.join(WORDS[:-1])}; it has: {', '.join(log.channels)}")  # fmt: skip
     return measured, controls
+
+
+def _command(model, log, controls, u, channel):
+    if u in controls:
+        raise ValueError(f"{log.name}: two channels are controls of {model.label('actuator', u)}, allowed: one")
+    controls[u] = channel
 
 
 def _target(model, log, name, word, rest):

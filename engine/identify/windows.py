@@ -136,9 +136,15 @@ class Windows:
         edges = np.append(tc, ends[-1])
         slack = GRID * self.h  # a sample at the beginning of a step acts in it, whatever rounding says
 
-        def held(t):
-            k = np.clip(np.searchsorted(tc, t + slack, side="right") - 1, 0, len(tc) - 1)
-            return vc[k], total[k] + vc[k] * (t - edges[k])
+        def sample(t):
+            return np.clip(np.searchsorted(tc, t, side="right") - 1, 0, len(tc) - 1)
 
-        (first, before), (last, after) = held(time), held(time + self.h - 2 * slack)
-        return (after - before) / (self.h - 2 * slack), (first - last) / (self.h - 2 * slack)
+        def summed(t):
+            k = sample(t + slack)
+            return total[k] + vc[k] * (t - edges[k])
+
+        end = time + self.h - 2 * slack
+        # with samples at beginnings of steps the mean has a kink at a delay of whole steps, none among them: there this
+        # is the slope to longer delays
+        slope = (vc[sample(time - slack)] - vc[sample(end - slack)]) / (self.h - 2 * slack)
+        return (summed(end) - summed(time)) / (self.h - 2 * slack), slope

@@ -1,13 +1,14 @@
 """Reading logs, what channels are to a robot, patterns of unknowns: what is taken and what is refused."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 import engine
 from engine.commands.identify import unknown_of
-from engine.identify import Log, Problem, Unknown, read
+from engine.identify import Log, Problem, Unknown, read, solved
 from engine.identify.targets import noise_of
 from engine.identify.windows import Windows
 
@@ -77,10 +78,13 @@ def test_mcap_of_joint_states(tmp_path):
         ("t,y,y\n0,1,2\n", "two columns have one name"),
         ("t,y\n", "a header and values"),
         ("t,y[0],y[2]\n0,1,2\n", "have the numbers"),
+        ("t,y,y[0]\n0,1,2\n", "columns y and y[0]"),
+        ("t,y,\n0,1,2\n", "column 3 has no name"),
+        (b"t,\xe9\n0,1\n", "is not a table"),
     ],
 )
 def test_bad_csv(tmp_path, text, message):
-    (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "a.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
         read(tmp_path / "a.csv")
 
@@ -96,6 +100,40 @@ def test_bad_logs(tmp_path):
         Log({"elbow": (TIME, TIME[:9])})
     with pytest.raises(ValueError, match="has no values"):
         Log({"elbow": (TIME, TIME * np.nan)})
+    with pytest.raises(ValueError, match="not made of numbers"):
+        Log({"elbow": (TIME, 1j * TIME)})
+    with pytest.raises(ValueError, match=r"allowed: \(time, values\)"):
+        Log({"elbow": (TIME, TIME, TIME)})
+    for channels in (None, [("elbow", (TIME, TIME))]):
+        with pytest.raises(TypeError, match="allowed: {name"):
+            Log(channels)
+    with pytest.raises(ValueError, match="two channels would be called 'b'"):
+        Log({"a": (TIME, TIME), "b": (TIME, TIME)}).renamed({"a": "b"})
+
+
+def test_damaged_files(tmp_path):
+    np.savez(tmp_path / "whole.npz", time=TIME, elbow=TIME)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    for name, data in (("cut.npz", whole[:200]), ("empty.npz", b""), ("empty.parquet", b"")):
+        (tmp_path / name).write_bytes(data)
+        if name.endswith("parquet"):
+            pytest.importorskip("pyarrow")
+        with pytest.raises(ValueError, match=f"{name} is not .* or is damaged"):
+            read(tmp_path / name)
+
+
+def test_parquet_with_gaps(tmp_path):
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"t": [0.0, 0.1, 0.2], "a": [None, 1.0, 2.0], "b": [[1.0], None, [3.0]]}),
+                        tmp_path / "a.parquet")  # fmt: skip
+    log = read(tmp_path / "a.parquet")
+    assert log.channels["a"].time.tolist() == [0.1, 0.2] and log.channels["b"].time.tolist() == [0.0, 0.2]
+    parquet.write_table(arrow.table({"t": [0.0, 0.1], "b": [[1.0], [1.0, 2.0]]}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="row 1: b is"):
+        read(tmp_path / "b.parquet")
+    rows = {"t": [0.0, 0.0, 0.1], "episode_index": [0, 1, 1], "a": [1.0, 2.0, 3.0]}  # the first has one row
+    parquet.write_table(arrow.table(rows), tmp_path / "c.parquet")
+    assert np.allclose(read(tmp_path / "c.parquet").channels["a"].time, [0, 0.2, 0.3])
 
 
 @pytest.mark.parametrize(
@@ -110,8 +148,6 @@ def test_bad_logs(tmp_path):
     ],
 )
 def test_channels_that_mean_nothing(model, channels, message):
-    import re
-
     with pytest.raises(ValueError, match=re.escape(message)):
         Problem(model, Log({k: (TIME, v) for k, v in channels.items()}), ["dof_damping:*"], window=0.02)
 
@@ -127,7 +163,10 @@ def test_channels_that_mean_nothing(model, channels, message):
         ([Unknown("inertia:*", tied=True)], "take no tie"),
         (["kp:lone"], "fits nothing"),
         ([Unknown("dof_damping:elbow", guess=-1.0)], "allowed: from 0"),
-        ([Unknown("dof_damping:elbow", prior=(1.0, 0.0))], "positive standard deviation"),
+        ([Unknown("dof_damping:elbow", low=-1.0)], "low -1, allowed: from 0"),
+        (["gravity[5]"], r"gravity\[5\], allowed: from 0 to 2"),
+        (["gravity:x"], r"allowed: gravity or gravity\[k\]"),
+        (["wrap_prm"], "the model has none"),
         ([], "got none"),
     ],
 )
@@ -136,16 +175,70 @@ def test_unknowns_that_mean_nothing(model, unknowns, message):
         Problem(model, random_log(), unknowns, window=0.2)
 
 
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"pattern": 3}, "NAME:PATTERN"), ({"tied": "no"}, "tied: got 'no'"), ({"low": np.nan}, "low: got nan"),
+        ({"low": 2.0, "high": 1.0}, "low 2 is above high 1"), ({"guess": np.inf}, "guess: got inf"),
+        ({"guess": "1"}, "guess: got '1'"), ({"unit": -1.0}, "unit: got -1"), ({"unit": 0.0}, "a positive number"),
+        ({"prior": 1.0}, "prior: got 1.0"), ({"prior": (1, 2, 3)}, "a mean and"), ({"prior": (np.nan, 1.0)}, "mean of"),
+        ({"prior": (1.0, 0.0)}, "positive standard deviation"),
+    ],
+)  # fmt: skip
+def test_an_unknown_that_means_nothing(given, message):
+    with pytest.raises(ValueError, match=message):
+        Unknown(**({"pattern": "dof_damping:elbow"} | given))
+
+
 def test_settings_that_mean_nothing(model):
     for given, message in (
         ({"window": 0.0}, "allowed: a timestep"), ({"window": 9.0}, "but a log has"),
         ({"loss": "l1"}, "allowed: squares"), ({"hold": "cubic"}, "allowed: hold"), ({"held_out": 1.0}, "less than 1"),
-        ({"start": "known"}, "a window for each"),
+        ({"start": "known"}, "a window for each"), ({"window": np.nan}, "got nan"), ({"window": np.inf}, "got inf"),
+        ({"window": "1"}, "got '1'"), ({"noise": 0.0}, "noise: got 0.0"), ({"noise": -1.0}, "a positive"),
+        ({"noise": {"elbo": 1.0}}, "nothing measured is called 'elbo' (did you mean 'elbow'?)"),
+        ({"noise": {"qvel": np.nan}}, "noise of qvel: got nan"), ({"ctrl0": [1.0, 2.0]}, "one or (3,)"),
+        ({"ctrl0": np.nan}, "allowed: finite numbers"), ({"held_out": np.nan}, "held_out: got nan"),
     ):  # fmt: skip
+        message = re.escape(message)
         with pytest.raises(ValueError, match=message):
             Problem(model, random_log(), ["dof_damping:*"], **({"window": 0.2} | given))
     with pytest.raises(TypeError, match="allowed: a Model"):
         Problem("robot.xml", random_log(), ["dof_damping:*"])
+    for logs, unknowns, message in ((3, ["dof_damping:*"], "logs: got int"), (random_log(), [3], "unknowns: got")):
+        with pytest.raises(TypeError, match=message):
+            Problem(model, logs, unknowns)
+
+
+def test_one_window_at_least_counts(model):
+    for share in (0.5, 0.99):
+        assert Problem(model, random_log(), "dof_damping:*", window=0.2, held_out=share).used.any()
+
+
+def test_a_log_that_no_rollout_comes_near(model):
+    wild = Log({"elbow": (TIME, 1e250 * np.ones(10)), "ctrl:elbow": (TIME, TIME)})
+    problem = Problem(model, wild, ["dof_damping:*"], window=0.08)
+    with pytest.raises(engine.DivergenceError, match="the first guess diverges"):
+        problem.levenberg(problem.unknowns.guess, problem.starts)
+    problem = Problem(model, random_log(), ["dof_damping:*"], window=0.08, noise=1e-200)
+    with pytest.raises(ValueError, match="no sum of squares is finite"):
+        problem.levenberg(problem.unknowns.guess, problem.starts)
+
+
+def test_what_an_earlier_fit_kept_is_damaged(model, tmp_path):
+    (tmp_path / "state.npz").write_bytes(b"PK")
+    problem = Problem(model, random_log(), ["dof_damping:*"], window=0.2)
+    with pytest.raises(ValueError, match="state.npz is not what an earlier fit kept or is damaged"):
+        solved(problem, 1, tmp_path)
+    with pytest.raises(ValueError, match="iterations: got 1.5"):
+        solved(problem, 1.5)
+
+
+def test_two_controls_of_one_actuator(model):
+    log = random_log()
+    both = Log({**log.channels, "ctrl": (TIME, np.zeros((10, 3)))})
+    with pytest.raises(ValueError, match="two channels are controls of actuator 'shoulder'"):
+        Problem(model, both, ["dof_damping:*"], window=0.02)
 
 
 def test_unknowns_of_the_command_line():
@@ -184,6 +277,19 @@ def test_controls_between_samples(model):
             kinks = np.abs(differences - slope) > 1e-5
             assert kinks.mean() < 0.03 and np.abs(slope[:, :, 1]).max() > 5
             assert np.abs(value).max() <= 1 and not slope[:, :, 0].any()
+
+
+def test_delays_of_whole_steps(model):
+    """Controls logged at the steps themselves: no delay, or one of whole steps, is a kink, with the slope that a longer
+    delay has. (The slope had been zero, and a delay whose guess was none was never found.)"""
+    t = 0.002 * np.arange(300)
+    control = {1: Log({"u": (t, np.sin(20 * t))}).channels["u"]}
+    measured = Problem(model, random_log(), ["dof_damping:*"], window=0.2).windows.logs[0][0]
+    windows = Windows(model, [(measured, control)], 100)
+    for delay in (0.0, 0.002, 0.006):
+        value, slope = windows.controls(np.full(3, delay))
+        further = (windows.controls(np.full(3, delay + 1e-6))[0] - value) / 1e-6
+        assert np.abs(slope[:, :, 1]).max() > 5 and np.abs(further - slope).max() < 0.1
 
 
 def test_noise_is_found_in_motion():

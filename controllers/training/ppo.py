@@ -91,6 +91,7 @@ class PPO:
         self.agent = Agent("MlpPolicy", self.env, n_steps=STEPS, batch_size=STEPS * worlds // 4, n_epochs=5, gamma=0.98,
                            gae_lambda=0.95, learning_rate=1e-3, target_kl=0.02, ent_coef=0.0, seed=seed, device="cpu",
                            policy_kwargs=policy)  # fmt: skip
+        self.agent.policy.float()  # observations reach it as single numbers
         self.agent._last_obs = self.env.reset()
         self.agent._last_episode_starts = np.ones(worlds, bool)
 

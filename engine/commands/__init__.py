@@ -1,5 +1,5 @@
 """The commands of `pullback`, one file each: `add(commands)` declares the arguments, `run(args)` does it."""
 
-from engine.commands import bench, board, check, compare, identify, info, list, optimize, plot, view
+from engine.commands import bench, board, check, compare, identify, info, list, optimize, plot, train, view
 
-COMMANDS = (optimize, identify, board, view, plot, check, compare, bench, info, list)
+COMMANDS = (optimize, train, identify, board, view, plot, check, compare, bench, info, list)

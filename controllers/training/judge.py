@@ -1,0 +1,128 @@
+"""What a policy does with commands, targets and pushes that it has not seen, on the file's own model at its own step.
+
+Servos made of motors act there at each physics step, as `run_in_mujoco.py` has them, whose measures these are.
+"""
+
+import numpy as np
+import torch
+
+from controllers.optimize.verdict import Verdict
+from controllers.training.in_mujoco import NEAR, OFF, REST, SHARE, UP, stays_up, walked
+from engine.simulator import Simulator
+
+HELD_OUT = 1_000_003  # seed of what is judged with
+SECONDS, RUNS = 6.0, 24
+EVERY = 2.0  # s, between two pushes
+HIT = 0.9  # share of the targets
+
+
+class Judge:
+    """A task and the worlds to judge in: a third runs straight ahead at the fastest command, a third as told by
+    commands that were held out, a third is pushed as well; an arm goes to targets that were held out."""
+
+    def __init__(self, task, runs=RUNS, seconds=SECONDS, push=None):
+        self.task, self.runs, self.dt = task, runs, task.body.dt
+        self.steps = round((3.0 if task.task == "reach" else seconds) / self.dt)
+        self.push = task.push if push is None else push
+        self.sim = Simulator(task.body.exact, runs)
+
+    def play(self, act):
+        """Run `act`, observations (n, nobs) to actions: {"qpos", "qvel" (rows, n, .), "ctrl" (steps, n, nu), "told"
+        (n, 3), "diverged" (n,)}. A world that diverges stays where it was."""
+        task, n, rng = self.task, self.runs, torch.Generator().manual_seed(HELD_OUT)
+        qpos, qvel, acts = task.starts(n, rng)
+        told = task.commands(n, rng)
+        third = n // 3
+        if task.task == "run":
+            told[:third] = torch.tensor([task.fastest, 0.0, 0.0])
+        pushed = slice(2 * third, None) if task.task == "run" else slice(None)
+        last, clock, sim = torch.zeros(n, task.body.model.nu), torch.zeros(n), self.sim
+        sim.reset(qpos.numpy(), qvel.numpy())
+        rows, controls, diverged = [(qpos.numpy(), qvel.numpy())], [], np.zeros(n, bool)
+        for k in range(self.steps):
+            if self.push and task.task != "reach" and k and k % round(EVERY / self.dt) == 0:
+                angle = 2 * np.pi * torch.rand(n, generator=rng).numpy()
+                kick = self.push * np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : len(task.moved)]
+                sim.data.qvel[pushed, task.moved] += kick[pushed]
+            state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
+            action = torch.from_numpy(act(task.observe(state, told, last, clock)[0].numpy()))
+            sim.data.ctrl[:] = task.body.control(action).numpy()
+            controls.append(sim.data.ctrl.copy())
+            before = sim.data.qpos.copy(), sim.data.qvel.copy()
+            bad = sim.advance(task.body.repeat, diverged if diverged.any() else None)
+            if bad is not None and bad.any():
+                diverged |= bad
+                sim.reset(before[0][bad], before[1][bad], worlds=np.flatnonzero(bad))
+            last, clock = action, task.advance_clock(clock)
+            rows.append((sim.data.qpos.copy(), sim.data.qvel.copy()))
+        qpos, qvel = (np.array(a) for a in zip(*rows, strict=True))
+        return {"qpos": qpos, "qvel": qvel, "ctrl": np.array(controls), "told": told.numpy(), "diverged": diverged}
+
+    def verdict(self, act):
+        """(Verdict, what was run)."""
+        found = self.play(act)
+        judged = {"run": self._run, "stand": self._stand, "reach": self._reach}[self.task.task](found)
+        return judged, found
+
+    def trunk(self, found):
+        """(place, turn) of the trunk in the world."""
+        q = torch.from_numpy(found["qpos"])
+        place, turn = self.task.trunk.place(q).numpy().copy(), self.task.trunk.turn(q).numpy()
+        place[..., 2] += self.task.lifted
+        return place, turn
+
+    def _run(self, found):
+        task, n, third = self.task, self.runs, self.runs // 3
+        place, turn = self.trunk(found)
+        each = walked(place, turn, found["told"], self.dt, task.spec()["upright"])
+        up = each["up"] & ~found["diverged"]
+        speed, asked = float(each["forward"][:third].mean()), task.fastest
+        own, pushed = slice(third, 2 * third), slice(2 * third, n)
+        fair = up[own]
+        off = float(each["off"][own][fair].mean()) if fair.any() else np.inf
+        turning = float(each["off_turning"][own][fair].mean()) if fair.any() else np.inf
+        numbers = {"speed": speed, "speed_asked": asked, "off": off, "off_turning": turning,
+                   "upright_share": float(up.mean()), "upright_pushed": float(up[pushed].mean()),
+                   "runs": n, "push": self.push}  # fmt: skip
+        text = (f"walks at {speed:.2f} of commanded {asked:.2f} m/s; of commands that it has not seen {off:.2f} m/s "
+                f"and {turning:.2f} rad/s off; upright in {int(up.sum())} of {n} runs of {self.steps * self.dt:.0f} s, "
+                f"{int(up[pushed].sum())} of the {n - 2 * third} pushed at {self.push:.2f} m/s")  # fmt: skip
+        hindered, hints = [], []
+        if up.mean() < UP:
+            when = each["fell_at"][~up]
+            hindered.append(f"it falls in {int((~up).sum())} runs, first after {np.nanmin(np.append(when, 9e9)):.1f} s")
+        if speed < SHARE * asked:
+            hindered.append(f"slower than {SHARE:.0%} of what was commanded")
+            hints = [f"--speed {max(0.8 * asked, 1.1 * speed):.2g}"]
+        if not off <= OFF * asked:
+            hindered.append(f"{off:.2f} m/s off its commands, allowed {OFF * asked:.2f}")
+        return self._told(not hindered, text, numbers, hindered, hints)
+
+    def _stand(self, found):
+        task = self.task
+        place, turn = self.trunk(found)
+        up = stays_up(place, turn, task.spec()["upright"])[-1] & ~found["diverged"]
+        away = np.linalg.norm(place[-1, :, :2] - place[0, :, :2], axis=1)
+        numbers = {"upright_share": float(up.mean()), "moved": float(away.mean()), "runs": self.runs,
+                   "push": self.push}  # fmt: skip
+        text = (f"stands in {int(up.sum())} of {self.runs} runs of {self.steps * self.dt:.0f} s, pushed at "
+                f"{self.push:.2f} m/s every {EVERY:g} s, {away.mean():.2f} m from where it began")  # fmt: skip
+        hindered = [] if up.mean() >= UP else [f"it falls in {int((~up).sum())} runs"]
+        return self._told(not hindered, text, numbers, hindered, [])
+
+    def _reach(self, found):
+        task = self.task
+        place = task.chains.places(torch.from_numpy(found["qpos"]))[:, :, 0].numpy()
+        away = np.linalg.norm(place - found["told"], axis=-1)[-1]
+        speed = np.abs(found["qvel"][-1][:, task.body.dofadr]).max(axis=1)
+        hit = (away <= NEAR) & (speed <= REST) & ~found["diverged"]
+        numbers = {"reached_share": float(hit.mean()), "away": float(np.median(away)), "away_most": float(away.max()),
+                   "speed_at_end": float(np.median(speed)), "runs": self.runs}  # fmt: skip
+        text = (f"{task.site} ends within {1e3 * NEAR:.0f} mm and at rest at {int(hit.sum())} of {self.runs} targets "
+                f"that it has not seen, {1e3 * np.median(away):.1f} mm away in the median")  # fmt: skip
+        hindered = [] if hit.mean() >= HIT else [f"it misses {int((~hit).sum())} targets"]
+        return self._told(not hindered, text, numbers, hindered, [])
+
+    def _told(self, solved, text, numbers, hindered, hints):
+        hints = hints or ["more --iterations", "a larger --budget", "another --seed"]
+        return Verdict(bool(solved), text, numbers, hindered, [] if solved else hints)

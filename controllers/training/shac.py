@@ -1,0 +1,143 @@
+"""SHAC: short-horizon actor-critic by exact gradients of the engine (Xu et al., "Accelerated Policy Learning with
+Parallel Differentiable Simulation", ICLR 2022), for tasks of this folder.
+
+Many worlds run through a window of `horizon` decisions. The actor ascends the window's discounted reward plus what a
+target critic makes of its end, by backpropagation through policy and engine; the next window goes on from the states
+where this one ended, without their history. The critic learns TD(lambda) returns of the same window. An episode goes on
+after a decision with a probability that falls smoothly as the robot falls, by which all that comes later counts.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from controllers.training.network import Actor, Normalizer, arrays_of, mlp
+from controllers.training.worlds import Worlds
+
+
+@dataclass
+class Settings:
+    """worlds, horizon (decisions in a window) and the method's other numbers. state_clip: the longest gradient that a
+    world's state may send back, in units of the loss of that world alone."""
+
+    worlds: int = 32
+    horizon: int = 16
+    gamma: float = 0.98
+    lam: float = 0.95
+    actor_lr: float = 2e-3
+    critic_lr: float = 1e-3
+    critic_epochs: int = 6
+    minibatches: int = 4
+    target_keep: float = 0.2
+    clip: float = 1.0
+    state_clip: float = 3.0
+    spread: float = 0.25
+    reward_scale: float = 0.05
+    actor_hidden: tuple = (128, 64)
+    critic_hidden: tuple = (128, 64)
+
+
+class Shac:
+    """Actor, critic and the worlds they learn in."""
+
+    PARTS = ("actor", "critic", "target", "normalizer", "actor_optimizer", "critic_optimizer")
+
+    def __init__(self, task, settings, seed):
+        torch.manual_seed(seed)
+        self.task, self.s, self.iteration, s = task, settings, 0, settings
+        self.rng = torch.Generator().manual_seed(seed)
+        self.worlds = Worlds(task, s.worlds, self.rng, s.state_clip / (s.worlds * s.horizon))
+        seen, more = self.worlds.observe()
+        self.nobs, nu = seen.shape[-1], task.body.model.nu
+        full = self.nobs + more.shape[-1]
+        self.normalizer = Normalizer(full)
+        self.actor = Actor(self.nobs, nu, s.actor_hidden, s.spread)
+        self.critic, self.target = (mlp((full, *s.critic_hidden, 1), last=1.0) for _ in range(2))
+        self.target.load_state_dict(self.critic.state_dict())
+        adam = {"betas": (0.7, 0.95), "fused": True}
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), s.actor_lr, **adam)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), s.critic_lr, **adam)
+
+    def act(self, full, noise=0.0):
+        return self.actor(self.normalizer(full)[..., : self.nobs], noise)
+
+    def window(self):
+        """(actor loss, what the critic learns from): `horizon` decisions from where the last window ended."""
+        s, w = self.s, self.worlds
+        noise = torch.randn(s.horizon, s.worlds, self.task.body.model.nu, generator=self.rng)
+        total, weight = torch.zeros(s.worlds), torch.ones(s.worlds)
+        rows = {n: [] for n in ("obs", "reward", "survival", "next", "end")}
+        for t in range(s.horizon):
+            obs = torch.cat(w.observe(), dim=-1)
+            reward, survival, after, end = w.step(self.act(obs, noise[t]))
+            reward, value = s.reward_scale * reward, self.target(self.normalizer(after))[..., 0]
+            total = total + weight * reward
+            weight = s.gamma * weight * survival
+            last = torch.ones_like(end) if t == s.horizon - 1 else end
+            total = total + torch.where(last, weight * value, 0.0)
+            weight = torch.where(end, 1.0, weight)
+            for name, x in zip(rows, (obs, reward, survival, value, end), strict=True):
+                rows[name].append(x.detach())
+            w.begin(end)
+        w.detach()
+        rows = {k: torch.stack(v) for k, v in rows.items()}
+        return -total.sum() / (s.worlds * s.horizon), rows
+
+    def returns(self, rows):
+        """TD(lambda): G_t = r_t + gamma p_t ((1 - lambda) V_t+1 + lambda G_t+1), p_t being the survival; V_t+1 alone
+        where an episode was left."""
+        s, ahead, out = self.s, rows["next"][-1], []
+        backwards = (rows[n].flip(0) for n in ("reward", "survival", "next", "end"))
+        for reward, survival, value, end in zip(*backwards, strict=True):
+            ahead = reward + s.gamma * survival * torch.where(end, value, (1 - s.lam) * value + s.lam * ahead)
+            out.append(ahead)
+        return torch.stack(out).flip(0)
+
+    def iterate(self, done=0.0):
+        """One window: a step of the actor, then the critic's epochs. done: share of the run, along which rates fall."""
+        s = self.s
+        for optimizer, lr in ((self.actor_optimizer, s.actor_lr), (self.critic_optimizer, s.critic_lr)):
+            optimizer.param_groups[0]["lr"] = lr * max(1 - done, 0.1)
+        loss, rows = self.window()
+        self.actor_optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.actor.parameters(), s.clip)
+        if torch.isfinite(norm):
+            self.actor_optimizer.step()
+        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), self.returns(rows).flatten()
+        for _ in range(s.critic_epochs):
+            for k in torch.randperm(len(obs), generator=self.rng).chunk(s.minibatches):
+                self.critic_optimizer.zero_grad()
+                error = (self.critic(obs[k])[:, 0] - goal[k]).square().mean()
+                error.backward()
+                nn.utils.clip_grad_norm_(self.critic.parameters(), s.clip)
+                self.critic_optimizer.step()
+        with torch.no_grad():
+            for a, b in zip(self.target.parameters(), self.critic.parameters(), strict=True):
+                a.lerp_(b, 1 - s.target_keep)
+        self.normalizer.update(rows["obs"])
+        self.iteration += 1
+        reward = float(rows["reward"].mean()) / s.reward_scale
+        return {"iteration": self.iteration, "steps": self.worlds.steps, "reward": reward,
+                "ends": float(rows["end"].double().mean()), "critic_error": float(error.detach()),
+                "gradient_norm": float(norm), "spread": float(self.actor.log_std.detach().exp().mean())}  # fmt: skip
+
+    def policy(self):
+        """(arrays, activation) of controllers.training.policy.Policy, of the mean action."""
+        return arrays_of(self.actor.mean, self.normalizer, self.nobs), "elu"
+
+    def checkpoint(self):
+        """Everything that the next iteration depends on."""
+        parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
+        parts |= {n: getattr(self.worlds, n) for n in Worlds.KEPT}
+        return parts | {"iteration": self.iteration, "rng": self.rng.get_state()}
+
+    def restore(self, saved):
+        """Go on exactly where `checkpoint` was taken."""
+        for n in self.PARTS:
+            getattr(self, n).load_state_dict(saved[n])
+        for n in Worlds.KEPT:
+            setattr(self.worlds, n, saved[n])
+        self.iteration = saved["iteration"]
+        self.rng.set_state(saved["rng"])

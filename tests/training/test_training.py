@@ -1,0 +1,293 @@
+"""Learning a policy: what tasks are made of, a window's gradient, resuming, the same policy in MuJoCo; refusals."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "pullback[torch]"')
+
+import engine  # noqa: E402
+import scenes  # noqa: E402
+from controllers.tasks.kinematics import Point  # noqa: E402
+from controllers.training import in_mujoco  # noqa: E402
+from controllers.training.chain import Chains, Trunk  # noqa: E402
+from controllers.training.folder import TrainingFolder  # noqa: E402
+from controllers.training.job import Training  # noqa: E402
+from controllers.training.legged import Legged  # noqa: E402
+from controllers.training.reaching import Reaching  # noqa: E402
+from controllers.training.shac import Settings, Shac  # noqa: E402
+from engine.cli import main  # noqa: E402
+from engine.objectives import find_root  # noqa: E402
+
+DEMOS = Path(__file__).parents[2] / "demos"
+TINY = Settings(worlds=3, horizon=4, critic_epochs=1, minibatches=1, actor_hidden=(8,), critic_hidden=(8,))
+
+
+@pytest.fixture(autouse=True)
+def doubles():
+    threads = torch.get_num_threads()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def crawler():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    model = engine.load(DEMOS / "robot.xml")
+    task = Legged(model, model.key_qpos[model.key("stand")], "run")
+    torch.set_default_dtype(before)
+    return task
+
+
+@pytest.fixture
+def arm():
+    model = engine.load(DEMOS / "arm.xml")
+    return Reaching(model, [0.3, 0.5], "hand")
+
+
+def states(task, n, seed=0):
+    """States of all worlds, generic: turned, moved, fast."""
+    rng, m = np.random.default_rng(seed), task.body.model
+    qpos = task.home.numpy() + 0.3 * rng.normal(size=(n, m.nq))
+    return [torch.from_numpy(x) for x in (qpos, rng.normal(size=(n, m.nv)), np.zeros((n, m.na)))]
+
+
+@pytest.mark.parametrize("name", ["quadruped", "hopper", "arm"])
+def test_places_are_the_engines(name):
+    """Chains through hinges and slides, with frames turned, against forward kinematics; and their derivative."""
+    m = engine.load(DEMOS / "arm.xml") if name == "arm" else scenes.load(name).model
+    free = name == "quadruped"
+    base = int(m.jnt_bodyid[m.dof_jntid[find_root(m).vx]]) if free else 0
+    points = [(b, np.array([0.1, -0.2, 0.3])) for b in range(base + 1, m.nbody)]
+    rng, sim = np.random.default_rng(0), engine.Simulator(m, 3)
+    qpos = m.qpos0 + rng.normal(size=(3, m.nq))
+    sim.reset(qpos)
+    sim.forward()
+    chains = Chains(m, points, base)
+    found = chains.places(torch.from_numpy(qpos))
+    if free:
+        trunk = Trunk(m, find_root(m))
+        q = torch.from_numpy(qpos)
+        found = (trunk.turn(q)[:, None] @ found[..., None])[..., 0] + trunk.place(q)[:, None]
+    wanted = np.stack([Point.on(m, b, offset).place(sim.data) for b, offset in points], axis=1)
+    np.testing.assert_allclose(found, wanted, atol=1e-12)
+    q = torch.from_numpy(qpos[:1]).requires_grad_()
+    assert torch.autograd.gradcheck(chains.places, (q,))
+
+
+@pytest.mark.parametrize("name", ["quadruped", "hopper"])
+def test_a_trunk_turns_and_moves_as_in_the_engine(name):
+    m = scenes.load(name).model
+    trunk, sim = Trunk(m, find_root(m)), engine.Simulator(m, 4)
+    rng = np.random.default_rng(1)
+    qpos, qvel = m.qpos0 + rng.normal(size=(4, m.nq)), rng.normal(size=(4, m.nv))
+    sim.reset(qpos, qvel)
+    sim.forward()
+    w, x, y, z = sim.data.xquat[:, trunk.body].T
+    up = np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+    turn = trunk.turn(torch.from_numpy(qpos)).numpy()
+    np.testing.assert_allclose(turn[:, 2], up, atol=1e-12)
+    v = torch.from_numpy(qvel)
+    spin = (turn @ trunk.gyro(v).numpy()[..., None])[..., 0]
+    wanted = np.einsum("wiv,wv->wi", Point.on(m, trunk.body, np.zeros(3)).turning(sim.data), qvel)
+    np.testing.assert_allclose(spin, wanted, atol=1e-9)
+    moving = Point.on(m, trunk.body, np.zeros(3)).jacobian(sim.data)
+    np.testing.assert_allclose(trunk.velocity(v), np.einsum("wiv,wv->wi", moving, qvel), atol=1e-9)
+
+
+def test_the_reward_has_the_derivative_that_torch_says(crawler):
+    """Through a state after a decision, at generic states: a window's gradient is made of it."""
+    task, before, after = crawler, states(crawler, 2), states(crawler, 2, 1)
+    told, last = torch.ones(2, 3), torch.zeros(2, task.body.model.nu)
+    clock = torch.tensor([0.1, 0.7])
+
+    def reward(qpos, qvel, action):
+        return task.reward(before, [qpos, qvel, after[2]], told, last, action, clock)
+
+    inputs = [x.clone().requires_grad_() for x in (*after[:2], last + 0.1)]
+    assert torch.autograd.gradcheck(reward, inputs, eps=1e-6, atol=1e-6)
+
+
+def test_observations_have_the_sizes_that_the_spec_says(crawler, arm):
+    for task in (crawler, arm):
+        n, m = 3, task.body.model
+        seen, _ = task.observe(states(task, n), torch.ones(n, 3), torch.zeros(n, m.nu), torch.zeros(n))
+        assert seen.shape == (n, sum(task.sizes[name] for name in task.seen))
+
+
+@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+def test_the_gradient_of_a_window_is_its_derivative(which, request):
+    """Actor, observation, servos, engine, reward, survival, critic: along one direction of all weights."""
+    task = request.getfixturevalue(which)
+    shac = Shac(task, TINY, 0)
+    shac.worlds.state_clip = None  # what is clipped is no derivative
+    kept = shac.checkpoint()
+    kept = {n: [x.clone() for x in v] if n == "state" else v for n, v in kept.items()}
+    weights = list(shac.actor.parameters())
+    rng = torch.Generator().manual_seed(3)
+    way = [torch.randn(w.shape, generator=rng) for w in weights]
+    first = [w.detach().clone() for w in weights]
+
+    def loss(h):
+        shac.restore(kept | {"actor": {n: v.clone() for n, v in start.items()}})
+        with torch.no_grad():
+            for w, x, d in zip(weights, first, way, strict=True):
+                w.copy_(x + h * d)
+        return shac.window()[0]
+
+    start = {n: v.clone() for n, v in shac.actor.state_dict().items()}
+    value = loss(0.0)
+    value.backward()
+    slope = sum(float((w.grad * d).sum()) for w, d in zip(weights, way, strict=True))
+    found = [(float(loss(h).detach()) - float(loss(-h).detach())) / (2 * h) for h in (1e-4, 1e-5)]
+    assert abs(slope) > 1e-4
+    assert min(abs(f - slope) for f in found) < 1e-6 * abs(slope) + 1e-9
+
+
+def trained(task, folder, iterations, stop, resume=False):
+    learner = Shac(task, TINY, 7)
+    job = Training(task, learner, iterations, judged=10**9)
+    with TrainingFolder(folder, {"a": 1}, resume) as kept:
+        if resume:
+            kept.load(learner)
+        while learner.iteration < stop:
+            kept.rows.append(learner.iterate(learner.iteration / iterations))
+        kept.save(learner)
+    return job, learner
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_bits(arm, tmp_path):
+    _, whole = trained(arm, tmp_path / "whole", 6, 6)
+    trained(arm, tmp_path / "parts", 6, 3)
+    _, parts = trained(arm, tmp_path / "parts", 6, 6, resume=True)
+    for a, b in zip(whole.policy()[0].values(), parts.policy()[0].values(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(whole.worlds.state[0], parts.worlds.state[0])
+    with pytest.raises(ValueError, match="made with a 1, asked for a 2"):
+        TrainingFolder(tmp_path / "parts", {"a": 2}, resume=True)
+    with pytest.raises(FileNotFoundError, match="without --resume"):
+        TrainingFolder(tmp_path / "none", {}, resume=True)
+
+
+@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
+    """Motors as servos, observation, clock: the states of a run in MuJoCo alone are those of the engine, and the policy
+    in NumPy is torch's."""
+    import mujoco
+
+    task = request.getfixturevalue(which)
+    learner = Shac(task, TINY, 1)
+    job = Training(task, learner, 1)
+    with torch.no_grad():
+        learner.actor.mean[-1].weight *= 20  # it does something
+    policy = job.policy()
+    policy.save(tmp_path / "policy.npz")
+    task.body.model.to_mjcf(tmp_path / "robot.xml")
+    theirs = in_mujoco.Policy(tmp_path / "policy.npz")
+    robot = in_mujoco.Robot(mujoco, mujoco.MjModel.from_xml_path(str(tmp_path / "robot.xml")), theirs.spec)
+    told = np.array(theirs.spec["told_default"])
+    sim = engine.Simulator(task.body.exact)
+    sim.reset(task.home.numpy())
+    last, clock = torch.zeros(1, task.body.model.nu), torch.zeros(1)
+    for _ in range(12):
+        state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
+        seen = task.observe(state, torch.from_numpy(told)[None], last, clock)[0]
+        np.testing.assert_allclose(robot.observation(told), seen[0], atol=1e-6)
+        full = torch.cat(task.observe(state, torch.from_numpy(told)[None], last, clock), dim=-1)
+        np.testing.assert_allclose(policy(seen.numpy()), learner.act(full).detach(), atol=1e-10)
+        np.testing.assert_allclose(theirs(seen[0].numpy()), policy(seen.numpy())[0], atol=1e-10)
+        last = torch.from_numpy(policy(seen.numpy()))
+        sim.data.ctrl[:] = task.body.control(last).numpy()
+        sim.step(task.body.repeat)
+        clock = task.advance_clock(clock)
+        robot.step(last[0].numpy())
+        np.testing.assert_allclose(robot.d.qpos, sim.data.qpos[0], atol=1e-6)
+    assert np.abs(sim.data.qpos[0] - task.home.numpy()).max() > 0.05
+
+
+def test_measures_say_what_a_trunk_does():
+    """A trunk that circles to the left, heading along its way, and one that falls after a second."""
+    dt, t = 0.02, np.arange(0, 4, 0.02)
+    yaw = 0.5 * t
+    place = np.stack([2 * np.sin(yaw), 2 * (1 - np.cos(yaw)), np.full_like(t, 0.3)], axis=-1)
+    c, s = np.cos(yaw), np.sin(yaw)
+    turn = np.stack([c, -s, 0 * c, s, c, 0 * c, 0 * c, 0 * c, 1 + 0 * c], axis=-1).reshape(-1, 3, 3)
+    low = place.copy()
+    low[50:, 2] = 0.1
+    upright = {"z": 0.3, "height": 0.3, "low": 0.6, "tilted": 0.6}
+    told = np.array([[1.0, 0.0, 0.5], [1.0, 0.3, 0.5]])
+    found = in_mujoco.walked(np.stack([place, low], axis=1), np.stack([turn, turn], axis=1), told, dt, upright)
+    np.testing.assert_allclose(found["forward"], 1.0, atol=1e-3)
+    np.testing.assert_allclose(found["turning"], 0.5, atol=1e-9)
+    np.testing.assert_allclose(found["off"], [0.0, 0.3], atol=0.01)
+    assert found["up"].tolist() == [True, False] and found["fell_at"][1] == 1.0
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["arm.xml", "--task", "run"], "allowed: reach"),
+    (["arm.xml", "--task", "swingup"], "no policy form, allowed: run, stand, reach"),
+    (["robot.xml", "--task", "jump"], "no policy form"),
+    (["arm.xml"], "needs --site"),
+    (["arm.xml", "--site", "hand", "--worlds", "0"], "--worlds"),
+])  # fmt: skip
+def test_what_has_no_policy_is_refused_by_name(arguments, said, capsys):
+    assert main(["train", str(DEMOS / arguments[0]), *arguments[1:]]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_free_body_is_brought_nowhere_by_an_arm():
+    model = engine.load(DEMOS / "robot.xml")
+    with pytest.raises(engine.ModelError, match="fixed base"):
+        Reaching(model, model.qpos0, "imu")
+
+
+@pytest.mark.slow
+def test_the_command_learns_to_reach(tmp_path, capsys):
+    """A small arm learns to reach in some minutes; its folder runs in MuJoCo by its own script."""
+    out = tmp_path / "run"
+    code = main(["train", str(DEMOS / "arm.xml"), "--site", "hand", "--iterations", "10", "--json", "--out", str(out)])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert code == 1 and lines[-1]["event"] == "result" and lines[-1]["solved"] is False
+    for name in ("policy.npz", "robot.xml", "run.npz", "animation.gif", "verdict.json", "metrics.csv", "loss.png"):
+        assert (out / name).exists(), name
+    script = shutil.copy(out / "run_in_mujoco.py", tmp_path / "elsewhere.py")
+    done = subprocess.run([sys.executable, script, "--policy", out / "policy.npz", "--robot", out / "robot.xml",
+                           "--target", "0.3", "0", "0.6"], capture_output=True, text=True)  # fmt: skip
+    assert done.returncode in (0, 1) and "mm from the target" in done.stdout, done.stderr
+
+
+@pytest.mark.slow
+def test_ppo_that_was_stopped_ends_with_the_same_bits(arm):
+    pytest.importorskip("stable_baselines3", reason='needs Stable-Baselines3: pip install "pullback[sb3]"')
+    from controllers.training.ppo import PPO
+
+    whole = PPO(arm, 4, 0)
+    for k in range(4):
+        whole.iterate(k / 4)
+    half = PPO(arm, 4, 0)
+    for k in range(2):
+        half.iterate(k / 4)
+    saved = half.checkpoint()
+    again = PPO(arm, 4, 1)
+    again.restore(saved)
+    for k in (2, 3):
+        again.iterate(k / 4)
+    for a, b in zip(whole.policy()[0].values(), again.policy()[0].values(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_an_arm_learns_to_reach(arm):
+    """Nine of ten targets that it has not seen, within a centimetre and at rest."""
+    job = Training(arm, Shac(arm, Settings(worlds=32, horizon=16), 0), 600, judged=50)
+    reason = job.run(SimpleNamespace(rows=[], save=lambda _: None, write_metrics=lambda: None))
+    assert reason == "solved"

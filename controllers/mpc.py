@@ -22,7 +22,8 @@ class MPC(Method):
 
     objective: of every plan (its terminal part stands for what lies beyond the horizon); it sees the time of the run.
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
-    next plan starts from the rest of the last one (warm start), followed by its last control.
+    next plan starts from the rest of the last one (warm start), followed by its last control, or by those of `ahead`
+    (n, nu), controls of the whole run as somebody supposes them, which hold on after their end.
     One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
     `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
     carried out.
@@ -36,9 +37,10 @@ class MPC(Method):
     def __init__(
         self, model: Model, objective: Any, horizon: int, steps: int, frame_skip: int = 1, every: int = 1,
         iterations: int = 1, start: Any = None, controls: Any = None, limits: Any = "model", measure: Any = None,
+        ahead: Any = None,
     ) -> None:  # fmt: skip
         m = self.model = model
-        self.objective = objective
+        self.objective, self.ahead = objective, ahead
         if every > horizon:
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
@@ -106,7 +108,11 @@ class MPC(Method):
         self._append("sensordata", t.sensordata[:-1, 0])
         self.spent += float(self.objective(t)[0][0])
         self.way = np.nan if self.measure is None else self.way + float(self.measure(t)[0])
-        self.controls = np.concatenate([p.controls[n:], np.repeat(p.controls[-1:], n, axis=0)])
+        more = np.repeat(p.controls[-1:], n, axis=0)
+        if self.ahead is not None:
+            first = len(self.done_ctrl) + p.steps - n
+            more = self.ahead[np.minimum(first + np.arange(n), len(self.ahead) - 1)]
+        self.controls = np.concatenate([p.controls[n:], more])
 
     def _append(self, name, rows):
         setattr(self, f"done_{name}", np.concatenate([getattr(self, f"done_{name}"), rows]))

@@ -48,6 +48,8 @@ LONGEST, STANDS = 5.0, 0.5  # s: of a push that is given no time, and of that af
 LOOSELY = 0.1  # of the weight of a way: that of a push, which the body need not follow
 RISING = 0.8  # of a swing-up's time, for the way up at most
 ENDS = 100.0, 10.0, 1.0  # weights of the end of a swing-up's plan: of the cost to go, the way to the goal, the velocity
+HOLDS = 10.0  # of the end of each plan of mpc that holds a pose, s
+PIECES = 12  # of a plan of mpc, of which one is carried out
 PATIENCE = 100  # iterations of a plan
 ENOUGH = 5.0  # of that, where the way up ends
 CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
@@ -96,17 +98,23 @@ class Job:
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
-        elif method == "ilqr" and o.site is not None and task in ("reach", "track", "push"):
+        elif method in ("ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None
         self.frame_skip, self.dt = own, own * m.opt.timestep
-        self.steps = max(1, round((self._longest() if o.seconds is None else o.seconds) / self.dt))
+        self.ahead = max(2, round(o.horizon / self.dt))  # control steps of a plan of mpc
+        self.steps = self._whole(max(1, round((self._longest() if o.seconds is None else o.seconds) / self.dt)))
         {"reach": self._aim, "track": self._track, "push": self._bring, "balance": self._rise,
          "swingup": self._rise}.get(task, self._put)()  # fmt: skip
         self.objective = self._objective()
         self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
         self.search = self._plan() if method in PLANS else self._search()
         self.search.problem.counter.steps += self.trials
+
+    def _whole(self, steps):
+        """So many control steps or a few more: of mpc whole pieces of what is carried out of a plan."""
+        every = max(1, self.ahead // PIECES)
+        return -(-steps // every) * every if self.method_name == "mpc" and self.task not in FEET else steps
 
     def _put(self):
         """The start of what stands: a file's robot on the ground, pushed where that is asked for."""
@@ -160,10 +168,10 @@ class Job:
     def _aim(self):
         """The way to the targets of a reach, one after the other."""
         o = self.options
-        ways = self._ways() if self.method_name == "ilqr" else None
+        ways = self._ways() if self.method_name in ("ilqr", "mpc") else None
         if ways is None and (o.quat is not None or len(self.targets) > 1):
             raise ModelError("--quat and several targets: for a point that joints with an actuator of their own move "
-                             "from a fixed base, by --method ilqr")  # fmt: skip
+                             "from a fixed base, by --method ilqr or mpc")  # fmt: skip
         if ways is None:
             return
         self.way, held = ways[0], [ways[0].arrival]
@@ -171,7 +179,7 @@ class Job:
             self.way = self.way.then(way, self.dt, BETWEEN)
             held.append(self.way.arrival)
         if o.seconds is None:
-            self.steps = min(self.steps, int(np.ceil((self.way.arrival + RESTING) / self.dt)))
+            self.steps = min(self.steps, self._whole(int(np.ceil((self.way.arrival + RESTING) / self.dt))))
         self.way = self.way.cut(self.steps)
         if len(ways) > 1:
             time = np.arange(self.steps + 1) * self.dt
@@ -210,8 +218,8 @@ class Job:
     def _table(self):
         if self.options.path is None:
             raise ValueError("--task track needs --path FILE, of time and joints, or of time, x, y, z with --site NAME")
-        if self.method_name != "ilqr":
-            raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr")
+        if self.method_name not in ("ilqr", "mpc"):
+            raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr, mpc")
         return Table(self.options.path)
 
     def _longest(self):
@@ -237,9 +245,11 @@ class Job:
         if self.task == "scene":
             return self.robot.scene.objective()
         if self.goal is not None:
-            there, rest = (Reach(m, x, **{of: slice(None)}, running=0.0) for of, x in
+            holds = {"running": 1.0, "terminal": HOLDS} if self.method_name == "mpc" else {"running": 0.0}
+            there, rest = (Reach(m, x, **{of: slice(None)}, **holds) for of, x in
                            (("qpos", self.goal), ("qvel", np.zeros(m.nv))))  # fmt: skip
-            return there + 0.1 * rest
+            cost = there + 0.1 * rest
+            return cost + 1e-3 * Effort() if self.method_name == "mpc" else cost
         if self.table is not None:
             near = 0.0 if self.place is None else NEAR / min(span(m, o.site), 10.0) ** 2
             place = None if self.place is None else placed(m, o.site)
@@ -292,7 +302,7 @@ class Job:
 
     def _plan(self):
         m, o = self.robot.model, self.options
-        if self.goal is not None:
+        if self.goal is not None and self.method_name != "mpc":
             return self._regulated()
         if self.method_name == "gait":
             every = max(1, round(STEPPING[1] / self.dt))
@@ -314,10 +324,12 @@ class Job:
                 about = qpos, qvel, -gains_along(m, qpos[:-1], qvel[:-1], self.dt)
             return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure,
                         about=about)  # fmt: skip
-        horizon = max(2, round(o.horizon / self.dt))
-        every = max(1, horizon // 12)
-        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, every, 2, self.start,
-                   np.resize(first, (horizon, m.nu)), measure=self.measure)  # fmt: skip
+        horizon, ahead = self.ahead, None if self.way is None else self.way.ctrl
+        first = np.resize(first, (horizon, m.nu))
+        if ahead is not None:
+            first = ahead[np.minimum(np.arange(horizon), len(ahead) - 1)]
+        return MPC(m, self.objective, horizon, self.steps, self.frame_skip, max(1, horizon // PIECES), 2, self.start,
+                   first, measure=self.measure, ahead=ahead)  # fmt: skip
 
     def _regulated(self):
         """A regulator in the pose to balance in, and for a swing-up the plan of a way to where it holds, which begins
@@ -377,7 +389,7 @@ class Job:
         """(tape with the rollout, controller) of the best that was found."""
         if self.method_name in PLANS:
             controller = self.search.controller()
-            whole = self.goal is not None or self.method_name == "gait"
+            whole = self.goal is not None and self.method_name != "mpc" or self.method_name == "gait"
             return self._play(controller, self.steps if whole else len(controller.K)), controller
         controller = self._with(self.search.best_params)
         return self._play(controller), controller

@@ -71,6 +71,17 @@ def verdict(job, trajectory):
     return found._replace(numbers=numbers, hindered=hindered, hints=hints if found.solved is False else [])
 
 
+def paced(found, rows):
+    """The same Verdict with how fast a run was planned that goes on while it is (mpc), from its metrics: seconds of the
+    run for one of the clock. The first plan, which waits for the compiler, does not count; nor do steps taken back."""
+    if len(rows) < 2 or "seconds_simulated" not in rows[0]:
+        return found
+    way = rows[-1]["seconds_simulated"] - rows[0]["seconds_simulated"]
+    factor = float(way / max(sum(r["seconds"] for r in rows[1:]), 1e-9))
+    return found._replace(text=f"{found.text}, planned at {factor:.2g} of real time",
+                          numbers=found.numbers | {"real_time_factor": factor})  # fmt: skip
+
+
 def _trial(job, trajectory):
     """The part of a rollout that a built-in scene judges by its own goals; None where there is none, or not enough."""
     scene = job.robot.scene

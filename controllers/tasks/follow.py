@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.clocks import times_of
 from engine.objectives import Objective
 from engine.objectives.objective import durations, step_duration
 from engine.objectives.ready import Quantity
@@ -13,7 +14,8 @@ class Follow(Objective):
     """Integral of JOINTS |q - q*|^2 + SPEED |v - v*|^2 + CONTROLS |(u - u*) / range|^2, and once the way has arrived of
     near |place - target|^2; the last row counts `last` seconds.
 
-    way: a Way, whose `dofs` move. place: what `Quantity` takes, or None; target (3,) or (rows, 3), in which
+    way: a Way, whose `dofs` move, from time zero on: a rollout that begins later, as a plan of MPC does, follows what
+    is left of it, and stays at its end. place: what `Quantity` takes, or None; target (3,) or (rows, 3), in which
     a row that is not a number asks for nothing. limits (nu,): half the range of each control, 1 where there is none.
     """
 
@@ -26,20 +28,21 @@ class Follow(Objective):
         t, way = trajectory, self.way
         weight, step = durations(t), step_duration(t)
         weight[-1] = self.last
+        k = self._rows(t, step)
         bars = {name: np.zeros_like(getattr(t, name)) for name in ("qpos", "qvel", "sensordata")}
-        off = t.qpos[..., self.at] - way.qpos[:, None, self.at]
-        fast = t.qvel[..., self.dofs] - way.qvel[:, None, self.dofs]
+        off = t.qpos[..., self.at] - way.qpos[k][:, None, self.at]
+        fast = t.qvel[..., self.dofs] - way.qvel[k][:, None, self.dofs]
         cost = (weight * (JOINTS * np.square(off).sum(axis=-1) + SPEED * np.square(fast).sum(axis=-1))).sum(axis=0)
         bars["qpos"][..., self.at] = 2 * JOINTS * weight[..., None] * off
         bars["qvel"][..., self.dofs] = 2 * SPEED * weight[..., None] * fast
-        u = (t.ctrl - way.ctrl[:, None]) / self.limits
+        u = (t.ctrl - way.ctrl[np.minimum(k[:-1], len(way.ctrl) - 1)][:, None]) / self.limits
         bars["ctrl"] = 2 * CONTROLS * step * u / self.limits
         cost = cost + CONTROLS * step * np.square(u).sum(axis=(0, 2))
         if self.quantity is None:
             return cost, bars
-        weight = weight * self._near(len(weight), step)[:, None]
+        weight = weight * self._near(k, step)[:, None]
         target = np.asarray(self.target, float)
-        missed = self.quantity.of(t) - (target[:, None] if target.ndim == 2 else target)
+        missed = self.quantity.of(t) - (target[k][:, None] if target.ndim == 2 else target)
         missed = np.where(np.isfinite(missed), missed, 0.0)
         bars["sensordata"] = self.quantity.bars(t, 2 * weight[..., None] * missed)["sensordata"]
         return cost + (weight * np.square(missed).sum(axis=-1)).sum(axis=0), bars
@@ -53,14 +56,17 @@ class Follow(Objective):
         found["qvel"][..., self.dofs] = 2 * SPEED * weight[..., None]
         found["ctrl"] = np.broadcast_to(2 * CONTROLS * step / np.square(self.limits), t.ctrl.shape)
         if self.quantity is not None:
-            weight = (weight * self._near(len(weight), step)[:, None])[..., None]
+            k = self._rows(t, step)
+            weight = (weight * self._near(k, step)[:, None])[..., None]
             wanted = np.isfinite(np.asarray(self.target, float))
-            wanted = wanted[:, None] if wanted.ndim == 2 else wanted
+            wanted = wanted[k][:, None] if wanted.ndim == 2 else wanted
             found["sensordata"] = self.quantity.bars(t, 2 * weight * wanted)["sensordata"]
         return found
 
-    def _near(self, rows, step):
+    def _rows(self, t, step):
+        """Which row of the way each row of a rollout is about, (rows,): by the first world's clock."""
+        return np.clip(np.rint(times_of(t)[:, 0] / step).astype(int), 0, len(self.way.qpos) - 1)
+
+    def _near(self, k, step):
         """What being near the target counts in each row, (rows,): nothing before the way has arrived."""
-        there = np.arange(rows) * step >= self.way.arrival - 1e-9
-        there[-1] = True
-        return self.near * there
+        return self.near * ((k * step >= self.way.arrival - 1e-9) | (k == len(self.way.qpos) - 1))

@@ -90,7 +90,7 @@ def run(args):
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif (task, method) not in (("reach", "ilqr"), ("track", "ilqr"), ("push", "ilqr")):
+        elif task not in ("reach", "track", "push") or method not in ("ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
 
@@ -191,7 +191,7 @@ def carried_out(args, job, folder, began):
     from controllers.optimize.folder import Stop
     from controllers.optimize.folder import run as iterate
     from controllers.optimize.report import write_report
-    from controllers.optimize.verdict import verdict
+    from controllers.optimize.verdict import paced, verdict
 
     out, task, method = Output(args.json), job.task, job.method_name
     planned = method in ("gait", "ilqr", "mpc")
@@ -231,7 +231,7 @@ def carried_out(args, job, folder, began):
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
         out.say(f"before: {way[0]:.2f} m, after: {way[1]:.2f} m in {after.time[-1]:.1f} s")
-    found = verdict(job, after)
+    found = paced(verdict(job, after), folder.rows)
     summary |= found.record()
     files.write_json(folder.path / "verdict.json", {**found.record(), "reason": reason}, indent=1)
     for line in found.lines():

@@ -25,7 +25,8 @@ def add(commands):
     p.add_argument("--hold", choices=("hold", "linear"), default="hold", help="how a control goes on between samples")
     p.add_argument("--held-out", type=float, default=0.2, help="share of windows that only judge (default 0.2)")
     p.add_argument("--loss", choices=("squares", "huber", "cauchy"), default="squares")
-    p.add_argument("--chained", action="store_true", help="each window begins where the one before ended")
+    p.add_argument("--chained", action="store_true",
+                   help="windows double up to the whole log: for motion through contact")  # fmt: skip
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
     p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
     p.add_argument("--out", type=Path, help="folder for report, numbers and fitted robot (default runs/identify_ROBOT)")

@@ -9,7 +9,8 @@ What follows from parameters when a model is made (`invweight0`, by which MuJoCo
 from the numbers of the level before; the last level is done again, so that the model found is the model fitted.
 
 A start in contact has kinks, and Gauss-Newton's steps end in the minimum between two. The last level therefore hops: it
-moves numbers and starts at random, as far as they are uncertain, goes down again, and keeps what is better.
+moves numbers and starts at random, as far as they are uncertain, goes down again, and keeps what is better. Minima that
+are nearly as good are a part of what is not known: each counts by exp(-how much worse it is), and intervals grow by it.
 """
 
 import numpy as np
@@ -51,8 +52,10 @@ def levels(problem, solve):
 
 
 def hop(problem, solver, go_down, seed=0):
-    """The solver of the best minimum found in hops from that of `solver`. go_down(p, starts) -> solver or None."""
+    """(solver of the best minimum found in hops from that of `solver`, covariance (np, np) of the minima about it).
+    go_down(p, starts) -> solver or None."""
     rng, u, vain = np.random.default_rng(seed), problem.unknowns, 0
+    minima = [solver.point]
     for _ in range(MOST):
         if vain == HOPS:
             break
@@ -65,6 +68,10 @@ def hop(problem, solver, go_down, seed=0):
         p = np.clip(point.p + size * u.unit * np.minimum(sd, 1.0) * rng.normal(size=len(sd)), u.low, u.high)
         starts = point.starts if solver.known else problem.residuals.moved(point.starts, size * free)
         tried = go_down(p, starts)
+        minima += [tried.point] if tried is not None else []
         better = tried is not None and tried.point.cost < point.cost - BETTER * ms
         solver, vain = (tried, 0) if better else (solver, vain + 1)
-    return solver
+    ms = 2 * solver.point.cost / max(solver.count(), 1)
+    weights = np.exp([-(max(m.cost - solver.point.cost, 0.0)) / ms for m in minima])
+    off = np.array([m.p - solver.point.p for m in minima])
+    return solver, np.einsum("k,ki,kj->ij", weights / weights.sum(), off, off)

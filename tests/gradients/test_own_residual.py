@@ -38,8 +38,9 @@ def test_passive_and_bounded(reader):
                                   qpos0=[0.3, 0.8], qvel0=[0.1, 0.6])  # fmt: skip
         assert set(report.verdicts.values()) == {"ok"}, f"\n{report}"
         bits.append(tape.trajectory.qpos.copy())
-        A = sim.linearize()[0]
         bare = engine.Simulator(model)
+        A = sim.reset([0.3, 0.8], [0.1, 0.2]).linearize()[0]
+        bare.reset([0.3, 0.8], [0.1, 0.2])
         assert np.abs(A - bare.linearize()[0]).max() > 1e-6
         copied = pickle.loads(pickle.dumps(engine.Recording.of(tape).model))
         assert copied.own_residual is not None

@@ -39,7 +39,8 @@ def limbs(integrator="Euler", bare=False):
     seen = ["qpos", "qvel", "act", ("ctrl", "slow"), ("ctrl", "quick"), ("sin_qpos", "elbow"), ("cos_qpos", "elbow"),
             ("up", "shoulder")]  # fmt: skip
     made = engine.residuals.MLP(model, seen, JOINTS, hidden=(7, 5))
-    made = engine.residuals.MLP(made.model, ["qvel", ("qpos", "elbow")], JOINTS, hidden=(6,), passive=True)
+    seen = ["qvel", ("speed", "elbow"), ("qpos", "elbow")]
+    made = engine.residuals.MLP(made.model, seen, JOINTS, hidden=(6,), passive=True)
     made = engine.residuals.MLP(made.model, [("qvel", "elbow")], ["elbow", "rail"], hidden=(), passive=0.3)
     made = engine.residuals.MLP(made.model, ["qpos", "ctrl"], ["elbow", "rail"], hidden=(4,), power=0.05)
     rng = np.random.default_rng(3)

@@ -13,6 +13,7 @@ from engine.parts import (
     OBS_QUAT,
     OBS_QVEL,
     OBS_SIN_QPOS,
+    OBS_SPEED,
     OBS_UP,
     RESIDUAL_KINDS,
     RESIDUAL_MLP,
@@ -91,7 +92,8 @@ class Residual(Kind):
         _refuse(m, k, "residual_scratch", m.residual_scratch[k] == sizes.sum(), f"{sizes.sum()}, the sizes' sum")
         weights = (sizes[1:] * (sizes[:-1] + 1)).sum()
         _refuse(m, k, "residual_prmnum", m.residual_prmnum[k] == weights, f"{weights}, weights and biases")
-        most = {OBS_QPOS: m.nq, OBS_QVEL: m.nv, OBS_SIN_QPOS: m.nq, OBS_COS_QPOS: m.nq, OBS_ACT: m.na, OBS_CTRL: m.nu}
+        most = {OBS_QPOS: m.nq, OBS_QVEL: m.nv, OBS_SIN_QPOS: m.nq, OBS_COS_QPOS: m.nq, OBS_ACT: m.na, OBS_CTRL: m.nu,
+                OBS_SPEED: m.nv}  # fmt: skip
         most |= {first + e: m.nq - 3 for first, n in ((OBS_QUAT, 4), (OBS_UP, 3)) for e in range(n)}
         for kind, i in ints[layers + 2 :].reshape(-1, 2).tolist():
             _refuse(m, k, "residual_int", 0 <= i < most.get(kind, 0), "entries of the state and the controls")

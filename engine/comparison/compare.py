@@ -37,14 +37,23 @@ def compare(
 
     Raises ModelError where the two have no joint in common, DivergenceError where `a` diverges.
     """
+    for name, m in (("a", a), ("b", b)):
+        if not isinstance(m, Model):
+            raise TypeError(f"{name}: got {type(m).__name__}, allowed: a Model (engine.load)")
+    for name, value, least in (("steps", steps, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name}: got {value!r}, allowed: a whole number from {least}")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float, np.number)) or not 0 < tolerance < np.inf:
+        raise ValueError(f"tolerance: got {tolerance!r}, allowed: a positive number")
     aligned = Aligned(a, b)
     if not len(aligned.qpos[0]):
         names = [", ".join(n for n in m.joint_names if n) or "none has a name" for m in (a, b)]
         raise ModelError(f"the two models have no joint in common: {names[0]}; {names[1]}")
-    if not tolerance > 0:
-        raise ValueError(f"tolerance: got {tolerance}, allowed: a positive number")
     sim = Simulator(a).reset(qpos, qvel, keyframe=keyframe)
     if act is not None:
+        act = np.asarray(act, float)
+        if act.shape != (a.na,):
+            raise ValueError(f"act: got an array {act.shape}, allowed: ({a.na},)")
         sim.data.act[0] = act
     controls = _controls(a, sim.data.ctrl[0].copy(), controls, steps, seed)
     states = _rollout(sim, controls)

@@ -1,15 +1,16 @@
 """Which faces look along the normal where the search's simplex does not tell (refine.py): of a box or a mesh, from its
-normals; and whether an edge passes over a cap or over its rim."""
+normals, of a height field's prism from its corners; and whether an edge passes over a cap or over its rim."""
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.contact.faces import faces_at, place, sides
 from engine.contact.feature import NEARLY, WITHIN, pose_of, put_vertex, swelling, vertex_at
 from engine.contact.gjk import FEATURE
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
-from engine.math.types import vec3
-from engine.model.constants import BOX, MESH
+from engine.math.types import real, vec3
+from engine.model.constants import BOX, HFIELD, MESH
 
 SEEN = FEATURE + 3  # slot of the vertices along n
 LOOKS = 1 - NEARLY * NEARLY  # cosine
@@ -17,8 +18,8 @@ LOOKS = 1 - NEARLY * NEARLY  # cosine
 
 @ti.func
 def face_along(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Where a face of the second shape looks along ccd_guess: of the simplex three corners of that face, between which
-    the place ccd_x2 lies. A polytope that is refined along a round shape may end with two of them."""
+    """Where a face of the second shape, or of a prism, looks along ccd_guess: of the simplex three corners of that
+    face, between which the place lies. A polytope that is refined along a round shape may end with two of them."""
     first = bounded(w * m.nccdvert)
     g = m.pair_geom2[p]
     x, q, _ = pose_of(d, w, 1)
@@ -64,6 +65,51 @@ def face_along(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             one = two
             two = three
             put_vertex(d, first + j, 1, x + rotate(q, place(m, g, v)), v)
+    if ti.static(has.hfield):
+        if m.geom_type[m.pair_geom1[p]] == HFIELD:
+            prism_face(m, d, w)
+
+
+@serves("hfield")
+@ti.func
+def prism_face(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The same of the prism: below, above, and its sides, each of which is two triangles."""
+    at = bounded(w * m.nprism)
+    n = d.ccd_guess[w]
+    most = real(LOOKS)
+    one = -1
+    two = 0
+    three = 0
+    for face in range(5):
+        a = 0
+        b = 1
+        c = 2
+        if face == 1:
+            a = 3
+            b = 4
+            c = 5
+        if face > 1:
+            a = face - 2
+            b = (face - 1) % 3
+            c = b + 3
+        x = d.prism[at + a]
+        across = (d.prism[at + b] - x).cross(d.prism[at + c] - x)
+        cosine = ti.abs(n.dot(across)) / ti.sqrt(across.dot(across))
+        if cosine > most and n.dot(x - d.ccd_pos1[w]) > 0:
+            most = cosine
+            one = a
+            two = b
+            three = c
+            diagonal = n.cross(d.prism[at + c] - x)
+            if face > 1 and diagonal.dot(d.prism[at + b] - x) * diagonal.dot(d.ccd_x1[w] - x) < 0:
+                two = a + 3
+    if one >= 0:
+        first = bounded(w * m.nccdvert)
+        for j in range(3):
+            v = one
+            one = two
+            two = three
+            put_vertex(d, first + j, 0, d.prism[at + v], v)
 
 
 @ti.func

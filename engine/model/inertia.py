@@ -9,9 +9,9 @@ MINVAL = 1e-15  # MuJoCo's mjMINVAL: a mass below it counts as none
 
 
 def volume(kind, size):
-    """Volume of a geom; a plane has none."""
+    """Volume of a geom; a plane and a height field have none."""
     x, y, z = size
-    if kind == c.PLANE:
+    if kind in (c.PLANE, c.HFIELD):
         return 0.0
     return (
         np.pi
@@ -28,7 +28,7 @@ def volume(kind, size):
 def unit_inertia(kind, size):
     """Diagonal inertia of a geom of mass one about its centre, in its own axes."""
     x, y, z = size
-    if kind == c.PLANE:
+    if kind in (c.PLANE, c.HFIELD):
         return np.zeros(3)
     if kind == c.SPHERE:
         return np.full(3, 0.4 * x**2)

@@ -12,6 +12,7 @@ from engine.simulator import Simulator
 
 PARAMETERS = ("geom_size", "geom_pos", "geom_quat")
 MOCAP = ("mocap_pos", "mocap_quat")
+MOST = (2**31 - 1) // RAY  # rays, whose numbers the kernels count with 32 bits
 PARALLEL_FROM = 4096  # rays of a launch for which threads are woken
 
 
@@ -56,6 +57,8 @@ class Caster:
             from engine.rays.casting import CAST, PULL, PUSH
 
         m, n = sim.model, rows * sim.worlds
+        if n * max(nray * RAY, m.ngeom * POSE) >= 2**31:
+            raise ValueError(f"rays: got {nray} in each of {n} states, allowed: together up to {MOST}")
         self.sim, self.rows, self.nray, self.shapes = sim, rows, nray, (n, m.ngeom)
         real = sim.pack["body"].dtype
         planes, ends = hull_faces(m)

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.finite import require_finite
 from engine.model.coordinates import quat_gradient
 from engine.named import rotation
-from engine.rays.caster import MOCAP, PARAMETERS, Caster, product, seen_geoms
+from engine.rays.caster import MOCAP, MOST, PARAMETERS, Caster, product, seen_geoms
 from engine.simulator import Simulator
 
 
@@ -65,16 +66,20 @@ class Depth:
         self, sim: Simulator, site: str | int, size: tuple[int, int] = (32, 24), fov: float = 45.0, far: float = 10.0,
         soft: float = 0.0, samples: int = 1, exclude_own: bool = True, geoms: Any = None,
     ) -> None:  # fmt: skip
+        if not isinstance(sim, Simulator):
+            raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
         m = sim.model
-        if isinstance(size, (int, float)) or len(size) != 2 or any(n != int(n) or n < 1 for n in size):
+        if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2 or not all(map(_whole, size)):
             raise ValueError(f"size: got {size!r}, allowed: (width, height), whole numbers from 1")
-        if not 0 < fov < 180:
-            raise ValueError(f"fov: got {fov}, allowed: degrees between 0 and 180")
+        if not _number(fov) or not 0 < fov < 180:
+            raise ValueError(f"fov: got {fov!r}, allowed: degrees between 0 and 180")
         for name, value in (("far", far), ("soft", soft)):
-            if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}: got {value}, allowed: a number of metres, not negative")
-        if isinstance(samples, bool) or samples != int(samples) or samples < 1:
+            if not _number(value) or value < 0:
+                raise ValueError(f"{name}: got {value!r}, allowed: a number of metres, not negative")
+        if not _whole(samples):
             raise ValueError(f"samples: got {samples!r}, allowed: a whole number from 1")
+        if size[0] * size[1] * samples**2 > MOST:
+            raise ValueError(f"size: got {size!r} with {samples} samples, allowed: together up to {MOST} rays")
         self.site = m.site(site) if isinstance(site, str) else _index("site", site, m.nsite)
         self.sim, self.size, self.far, self.samples = sim, (int(size[0]), int(size[1])), float(far), int(samples)
         seen = _chosen(m, geoms)
@@ -86,6 +91,9 @@ class Depth:
         y = (height - 1 - 2 * np.arange(height)) / height * high
         self.directions = np.stack(np.broadcast_arrays(x[None, :], y[:, None], -1.0), axis=-1).reshape(-1, 3)
         self._seen, self._soft, self._casters = seen, float(soft), {}
+
+    def __getstate__(self):  # bound kernels are of this process
+        return self.__dict__ | {"_casters": {}}
 
     def __call__(self) -> Image:
         """The images of the worlds' present states, (worlds, height, width)."""
@@ -147,6 +155,7 @@ class Depth:
     def push(self, image: Image, qpos: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """How fast depth and coverage, of the image's shape each, move along `qpos` (..., worlds, nq), a tangent of the
         image's states: the forward twin of `pull`. Bodies that no joint moves stay."""
+        self._check(image)
         qpos = np.asarray(qpos, float)
         want = (*image.depth.shape[:-2], self.sim.model.nq)
         if qpos.shape != want:
@@ -160,17 +169,26 @@ class Depth:
         depth, coverage = (self._pixels(a).mean(axis=-1).reshape(image.depth.shape) for a in dots)
         return depth, coverage
 
+    def _check(self, image):
+        if not isinstance(image, Image):
+            raise TypeError(f"image: got {type(image).__name__}, allowed: an Image of this camera")
+        want = (self.sim.worlds, self.size[1], self.size[0])
+        if image.depth.shape[-3:] != want:
+            raise ValueError(f"image: got {image.depth.shape}, allowed: this camera's, (..., {str(want)[1:]}")
+
     def pull(
         self, image: Image, depth_bar: ArrayLike | None = None, coverage_bar: ArrayLike | None = None,
     ) -> Gradients:  # fmt: skip
         """The Gradients of a loss whose slope by `image.depth` is depth_bar, and by its coverage coverage_bar (of a
         soft camera), each of the image's shape. Where a hard camera sees the edge of a shape, depth jumps: there this
         is the slope to the one side, and what a moving silhouette does is not in it."""
+        self._check(image)
         bars = []
         for name, bar in (("depth_bar", depth_bar), ("coverage_bar", coverage_bar)):
             bar = np.zeros(image.depth.shape) if bar is None else np.asarray(bar, float)
             if bar.shape != image.depth.shape:
                 raise ValueError(f"{name}: got {bar.shape}, allowed: the image's shape, {image.depth.shape}")
+            require_finite(name, bar)
             bars.append(self._spread(bar.reshape(len(image.states["qpos"]), -1)))
         m, body = self.sim.model, int(self.sim.model.site_bodyid[self.site])
         caster, _, (at, axes, directions) = self._seen_by(image.states)
@@ -197,6 +215,7 @@ class Rays:
     _caster: Caster
     _state: dict
     _rays: tuple
+    _length: np.ndarray
 
     def __repr__(self):
         return f"<Rays {self.dist.shape}: {(self.geom >= 0).sum()} meet something>"
@@ -206,16 +225,21 @@ class Rays:
         dist_bar = np.asarray(dist_bar, float)
         if dist_bar.shape != self.dist.shape:
             raise ValueError(f"dist_bar: got {dist_bar.shape}, allowed: {self.dist.shape}")
+        require_finite("dist_bar", dist_bar)
         self._caster.place(self._state)
         self._caster.cast(*self._rays)
-        *geoms, points, directions = self._caster.pull(dist_bar)
+        *geoms, points, directions = self._caster.pull(dist_bar / self._length)
         found = _gradients(self._sim, self._caster.gradients(*geoms), (), PARAMETERS)
+        directions = directions / self._length[..., None]
         return found._replace(model=found.model | {"points": points, "directions": directions})
 
 
 def rays(sim: Simulator, points: ArrayLike, directions: ArrayLike, exclude: Any = None, geoms: Any = None) -> Rays:
     """See Simulator.rays."""
-    points, directions = (np.asarray(a, float) for a in (points, directions))
+    try:
+        points, directions = (np.asarray(a, float) for a in (points, directions))
+    except (TypeError, ValueError):
+        raise ValueError("rays: got points or directions that are not numbers") from None
     try:
         shape = np.broadcast_shapes(points.shape, directions.shape)
     except ValueError:
@@ -226,9 +250,13 @@ def rays(sim: Simulator, points: ArrayLike, directions: ArrayLike, exclude: Any 
             f"({sim.worlds}, n, 3)"
         )
     n = shape[-2] if len(shape) > 1 else 1
-    given = tuple(np.broadcast_to(a, (sim.worlds, n, 3)).copy() for a in (points, directions))
-    if not all(np.isfinite(a).all() for a in given) or not (given[1] ** 2).sum(axis=-1).all():
+    points, directions = (np.broadcast_to(a, (sim.worlds, n, 3)) for a in (points, directions))
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(directions, axis=-1)
+    if not (np.isfinite(points).all() and np.isfinite(length).all() and (length > 1e-150).all()):
         raise ValueError("rays: got a point or direction that is not finite or a direction of no length")
+    # a ray meets the same, however long its direction is: what the kernels hold for zero is not for the user's units
+    given = points.copy(), directions / length[..., None]
     seen = _chosen(sim.model, geoms)
     if exclude is not None:
         body = sim.model.body(exclude) if isinstance(exclude, str) else _index("body", exclude, sim.model.nbody)
@@ -241,7 +269,7 @@ def rays(sim: Simulator, points: ArrayLike, directions: ArrayLike, exclude: Any 
     state = _state(sim.data)
     kept[key].place(state)
     dist, _, geom = kept[key].cast(*given)
-    return Rays(dist, geom, sim, kept[key], state, given)
+    return Rays(np.where(geom >= 0, dist / length, -1.0), geom, sim, kept[key], state, given, length)
 
 
 def _gradients(sim, found, leading, names):
@@ -261,12 +289,20 @@ def _chosen(m, geoms):
     if geoms is None:
         return seen
     chosen = np.zeros(m.ngeom, bool)
-    for g in geoms:
+    for g in [geoms] if isinstance(geoms, (str, int, np.integer)) else geoms:
         i = m.geom(g) if isinstance(g, str) else _index("geom", g, m.ngeom)
         if not seen[i]:
             raise ValueError(f"geoms: {m.label('geom', i)} is not seen by rays: it is transparent, or has no hull")
         chosen[i] = True
     return chosen
+
+
+def _number(value):
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _whole(value):
+    return _number(value) and value == int(value) and value >= 1
 
 
 def _index(kind, i, n):

@@ -148,6 +148,13 @@ def test_what_cannot_be_compared_is_refused(cheetah, tmp_path):
         engine.compare(cheetah, cheetah, np.zeros((3, 2)))
     with pytest.raises(ValueError, match="tolerance: got 0"):
         engine.compare(cheetah, cheetah, tolerance=0)
+    for given, message in (({"tolerance": np.inf}, "tolerance: got inf"), ({"tolerance": "1"}, "got '1'"),
+                           ({"steps": 0}, "steps: got 0"), ({"steps": 1.5}, "steps: got 1.5"),
+                           ({"seed": -1}, "seed: got -1"), ({"act": [1.0]}, r"act: got an array \(1,\)")):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            engine.compare(cheetah, cheetah, **given)
+    with pytest.raises(TypeError, match="b: got str, allowed: a Model"):
+        engine.compare(cheetah, "robot.xml")
 
 
 def test_the_command(tmp_path, capsys):

@@ -50,6 +50,30 @@ def test_degenerate_places_have_finite_gradients(simulators, name):
         assert np.isfinite(value).all()
 
 
+SLOPE = " ".join(str(6 - row + col) for row in range(7) for col in range(6))
+DEEP = f"""<mujoco><option timestep=".004" integrator="implicitfast" ccd_tolerance="1e-14" ccd_iterations="1000"/>
+<asset><hfield name="slope" nrow="7" ncol="6" size=".2533 .2215 .4973 .2756" elevation="{SLOPE}"/></asset>
+<worldbody><body pos=".1185 .129 .2088" quat=".7221 .1962 -.6634 -.0024"><geom type="hfield" hfield="slope"/></body>
+<body><freejoint/><geom type="ellipsoid" size=".1181 .1153 .1418" pos=".0291 .0647 -.0377" condim="1"/></body>
+</worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize("qpos", (
+    (0.0422, 0.2559, 0.1657, 0.1257, 0.2455, -0.7312, 0.6239),
+    (-0.0551, 0.1289, -0.0563, -0.7916, -0.5391, 0.2682, 0.1044),
+    (0.0298, 0.2482, 0.3706, -0.5744, -0.7145, 0.3209, 0.2381),
+))  # fmt: skip
+def test_deep_in_the_ground(simulators, qpos):
+    """Prisms that are left by one of their sides, of which the search's polytope has one corner alone: the normal is
+    the side's, and does not turn. (It had counted as that of the corner.)"""
+    mj, sim = simulators(DEEP)
+    qpos = np.array(qpos)
+    qpos[3:] /= np.linalg.norm(qpos[3:])
+    state = qpos, np.array([0.2, 0.7, -0.7, -0.2, -0.8, 0.9]), np.zeros(0), np.zeros((1, 0))
+    rollout = Rollout(sim, mj, state, 1)
+    assert_gradients(rollout.errors(["qpos0", "qvel0"]))
+
+
 @pytest.mark.parametrize("seed", (0, 1))
 def test_rays(simulators, seed):
     mj, sim = simulators(looking())

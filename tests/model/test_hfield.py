@@ -101,12 +101,23 @@ def test_a_robot_stored_before_there_were_any():
     assert "a hfield, which is only drawn, is left out" in again.to_mjcf()
 
 
+def test_ground_that_moves():
+    """A height field has no mass: its body's is the file's, or that of other geoms."""
+    b = built()
+    b.body("board", pos=(0, 0, 3))
+    b.joint("board", type="free")
+    b.geom("board", "lid", type="hfield", hfield="hills")
+    b.geom("board", "weight", type="box", size=(0.1, 0.1, 0.1), mass=2)
+    assert b.compile().body_mass[2] == 2
+
+
 REFUSED = [
     (lambda b: b.hfield("hills", size=SIZE, elevation=GRID), "hfield 'hills' exists"),
     (lambda b: b.hfield("h", size=(1, 1, 0, 1), elevation=GRID), "size = .*four positive"),
     (lambda b: b.hfield("h", size=SIZE), "no elevation; allowed: finite numbers, two rows of two or more"),
     (lambda b: b.hfield("h", size=SIZE, elevation=GRID[:1]), "elevation = .*two rows of two or more"),
     (lambda b: b.hfield("h", size=SIZE, elevation=GRID * np.inf), "(?s)elevation = .*finite numbers"),
+    (lambda b: b.hfield("h", size=SIZE, elevation=GRID * 1e39), "(?s)elevation = .*of 32 bits"),
     (lambda b: b.geom("ball", "g", type="hfield"), "no hfield None"),
     (lambda b: b.geom("ball", "g", type="hfield", hfield="hilss"), "no hfield 'hilss'.*'hills'"),
     (lambda b: b.geom("ball", "g", type="hfield", hfield="hills", size=1), "size or fromto; allowed: none"),

@@ -1,5 +1,8 @@
 """Rays and depth cameras: MuJoCo's distances, exact gradients of everything that a ray depends on, clear refusals."""
 
+import copy
+import pickle
+
 import mujoco
 import numpy as np
 import pytest
@@ -273,7 +276,10 @@ def test_what_a_camera_refuses(scene):
     _, sim = scene
     for given, message in (
         ({"size": (0, 3)}, "size"), ({"fov": 180}, "fov"), ({"soft": -1}, "soft"), ({"site": 7}, "site: got 7"),
-        ({"far": np.inf}, "far"), ({"samples": 0}, "samples"),
+        ({"far": np.inf}, "far"), ({"samples": 0}, "samples"), ({"size": "ab"}, "size"),
+        ({"size": (np.nan, 3)}, "size"), ({"size": None}, "size"), ({"fov": "a"}, "fov: got 'a'"),
+        ({"size": (10**5, 10**5)}, "together up to"),
+        ({"samples": np.nan}, "samples"), ({"far": None}, "far: got None"), ({"soft": "a"}, "soft"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             Depth(sim, **{"site": "eye"} | given)
@@ -284,6 +290,41 @@ def test_what_a_camera_refuses(scene):
         camera.along(np.zeros((3, 1, sim.model.nq)))
     with pytest.raises(ValueError, match="depth_bar: got"):
         camera.pull(camera(), np.zeros(3))
+    with pytest.raises(ValueError, match=r"depth_bar: entry \(0, 0, 0\) is nan"):
+        camera.pull(camera(), np.full((2, 24, 32), np.nan))
+    with pytest.raises(ValueError, match="allowed: this camera's"):
+        camera.pull(Depth(sim, "eye", size=(2, 2))())
+    with pytest.raises(TypeError, match="allowed: an Image"):
+        camera.push(None, np.zeros((2, sim.model.nq)))
+    with pytest.raises(TypeError, match="allowed: a Simulator"):
+        Depth(sim.model, "eye")
+    for points, directions in (("a", (0, 0, 1)), ((0, 0, 1), (0, 0, 0)), ((0, 0, 1), (0, 0, 1e-200))):
+        with pytest.raises(ValueError, match="rays: got"):
+            sim.rays(points, directions)
+
+
+def test_directions_of_any_length(scene):
+    """A ray meets the same, however long its direction is, and distances are in its lengths."""
+    _, sim = scene
+    points, directions = some_rays(50)
+    usual = sim.rays(points, directions)
+    bar = np.ones(usual.dist.shape)
+    for scale in (1e-25, 1e-6, 1e12):
+        found = sim.rays(points, scale * directions)
+        assert np.array_equal(found.geom, usual.geom)
+        hit = usual.geom >= 0
+        assert np.allclose(found.dist[hit] * scale, usual.dist[hit], rtol=1e-12) and (found.dist[~hit] == -1).all()
+        a, b = found.pull(scale * bar).model, usual.pull(bar).model
+        assert np.allclose(a["points"], b["points"], rtol=1e-9)
+        assert np.allclose(a["directions"] * scale, b["directions"], rtol=1e-9)
+
+
+def test_a_copied_camera(scene):
+    _, sim = scene
+    camera = Depth(sim, "eye", size=(4, 3))
+    depth = camera().depth
+    assert np.array_equal(copy.deepcopy(camera)().depth, depth)
+    assert np.array_equal(pickle.loads(pickle.dumps(camera))().depth, depth)
 
 
 def test_a_ray_that_is_tangent_or_starts_inside(scene):

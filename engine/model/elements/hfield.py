@@ -13,8 +13,8 @@ from .kind import Kind, integer, real
 
 def _grid(value):
     value = np.array(value, float)
-    if value.ndim != 2 or min(value.shape) < 2 or not np.isfinite(value).all():
-        raise ValueError
+    if value.ndim != 2 or min(value.shape) < 2 or not (abs(value) <= np.finfo(np.float32).max / 2).all():
+        raise ValueError  # of numbers of 32 bits, as `normalized` makes them, the range, too
     return value
 
 
@@ -31,7 +31,7 @@ class HField(Kind):
     }
     attributes = {
         "size": vector(None, 4),
-        "elevation": Attribute(None, _grid, "finite numbers, two rows of two or more"),
+        "elevation": Attribute(None, _grid, "finite numbers, two rows of two or more, of 32 bits"),
     }
 
     class Methods:

@@ -298,7 +298,7 @@ REFUSED = [
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
-    (sensor("<clock name='c' delay='0.01' nsample='5'/>"), "sensor 'c': delay"),
+    (sensor("<clock name='c' interval='0.01' nsample='5'/>"), "sensor 'c': interval"),
     (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),

@@ -17,7 +17,7 @@ mujoco = pytest.importorskip("mujoco")
 
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
-       "actuator_gaincurve", "actuator_biascurve"}  # fmt: skip
+       "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -292,7 +292,7 @@ REFUSED = [
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
-    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' lugre='1 1 1 1 1'/>"), "with lugre = 1"),
+    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' input='none'/>"), "input = none"),
     ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),

@@ -138,7 +138,7 @@ def next_act(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32
 
 
 @ti.func
-def reach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
+def next_act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, a: ti.i32, bar: real):
     """From the adjoint of act after a step, zero where actrange clamps it, to what says how far act_dot takes it."""
     if ti.static(has.drive_leaf):
         if m.actuator_dyntype[u] == DYN_FILTEREXACT:
@@ -166,7 +166,7 @@ def act_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: 
     sa = real(1.0)
     if m.actuator_early[u]:
         x, sa, sd = next_act(m, d, w, u, a, m.timestep)
-        reach_vjp(m, d, g, w, u, a, bar * sa)
+        next_act_vjp(m, d, g, w, u, a, bar * sa)
         act_dot_vjp(m, d, g, w, u, a, bar * sd)
     g.act_bar[a] = g.act_bar[a] + bar * sa
 

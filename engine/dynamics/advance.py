@@ -7,7 +7,7 @@ a_eff: implicit.py for Euler and implicitfast, the weighted acceleration for RK4
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, reach_vjp
+from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, next_act_vjp
 from engine.dynamics.crba import mass_mul
 from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
@@ -75,7 +75,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                     x, sa, sd = next_act(m, d, w, u, a, h)
                     bar = g.act_bar[a]
                     g.act_bar[a] = bar * sa
-                    reach_vjp(m, d, g, w, u, a, bar * sa)
+                    next_act_vjp(m, d, g, w, u, a, bar * sa)
                     end_leaves(m, d, g, w, u, a, bar)
                     act_dot_vjp(m, d, g, w, u, a, bar * sd)
     if implicit and m.integrator != DISCRETE:

@@ -65,9 +65,20 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
 
 
 @ti.func
+def unlimited(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """1 where the tendon of actuator u lets its force through, else 0."""
+    x = real(1.0)
+    if ti.static(has.tendon_actfrc):
+        scale, by_sum = tendon_scale(m, d, w, u)
+        x = ti.cast(by_sum == 0, real)
+    return x
+
+
+@ti.func
 def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """d force / d velocity of actuator u, its input, what it is on, and what `moment` asks for: on a tendon no dofs,
-    and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
+    and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint or
+    tendon."""
     t, qa, da, n, length, velocity = transmission(m, d, w, u)
     given, slope, a = actuator_input(m, d, w, u)
     force, x, gain = raw_force(m, d, w, u, given, length, velocity)
@@ -75,6 +86,9 @@ def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             fs = fs * force_slope(m, d, w, da)
+    if ti.static(has.tendon_actfrc):
+        if t == TENDON:
+            fs = fs * unlimited(m, d, w, u)
     if ti.static(has.adhesion):
         if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
             fs = 0.0
@@ -113,16 +127,6 @@ def micro_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
             add_rest(m, g, w, u, S1, -bar * let_through(m, d, w, u, t, da))
 
 
-@ti.func
-def unlimited(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """1 where the tendon of actuator u lets its force through, else 0."""
-    x = real(1.0)
-    if ti.static(has.tendon_actfrc):
-        scale, by_sum = tendon_scale(m, d, w, u)
-        x = ti.cast(by_sum == 0, real)
-    return x
-
-
 @outline("md", "w", when="tendon")
 @ti.func
 def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -132,7 +136,7 @@ def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.actuator_trntype[u] == TRN_TENDON:
             s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
             gear = m.actuator_gear[u, 0]
-            d.ten_slope[w, t] = d.ten_slope[w, t] - unlimited(m, d, w, u) * s * gear * gear
+            d.ten_slope[w, t] = d.ten_slope[w, t] - s * gear * gear
     add_slopes(m, d, w)
 
 
@@ -144,7 +148,7 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
             s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
-            bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
+            bar = -g.ten_slope_bar[w, t] * m.actuator_gear[u, 0]
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
             velocity_slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
             micro_vjp(m, d, g, w, u, kind, t, bar * m.actuator_gear[u, 0])

@@ -12,7 +12,7 @@ In the adjoint `g.stage_bar` holds q_bar, v_bar, act_bar of the start, then k_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, reach_vjp
+from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, next_act_vjp
 from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
@@ -182,7 +182,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 a = w * na + k
                 x, sa, sd = next_act(m, d, w, u, a, h)
                 g.stage_bar[o + nq + nv + k] = g.act_bar[a] * sa
-                reach_vjp(m, d, g, w, u, a, g.act_bar[a] * sa)
+                next_act_vjp(m, d, g, w, u, a, g.act_bar[a] * sa)
                 end_leaves(m, d, g, w, u, a, g.act_bar[a])
                 for i in range(4):
                     g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]

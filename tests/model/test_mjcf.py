@@ -17,7 +17,7 @@ mujoco = pytest.importorskip("mujoco")
 
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
-       "actuator_gaincurve", "actuator_biascurve"}  # fmt: skip
+       "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -293,13 +293,13 @@ REFUSED = [
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
-    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' lugre='1 1 1 1 1'/>"), "with lugre = 1"),
+    (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' input='none'/>"), "input = none"),
     ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
-    (sensor("<clock name='c' delay='0.01' nsample='5'/>"), "sensor 'c': delay"),
+    (sensor("<clock name='c' interval='0.01' nsample='5'/>"), "sensor 'c': interval"),
     (sensor("<insidesite objtype='body' objname='ball' site='s'/>"), "sensor 0: type insidesite; allowed: jointpos"),
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),

@@ -31,7 +31,7 @@ BROKEN = [
     ("pair_friction", 0, -1, "pair of geom .*: pair_friction"),
     ("actuator_ctrlrange", 2, (1, 0), "actuator 'thrust': actuator_ctrlrange"),
     ("actuator_trnid", 1, 9, "actuator 'v': actuator_trnid = 9; allowed: a joint, 0 to 3"),
-    ("actuator_dyntype", 0, 5, "actuator 'p': actuator_dyntype = 5"),
+    ("actuator_dyntype", 0, 7, "actuator 'p': actuator_dyntype = 7"),
     ("actuator_dynprm", 2, 0, "actuator 'thrust': actuator_dynprm.*time constant"),
     ("sensor_cutoff", 0, -1, "sensor 'q': sensor_cutoff"),
     ("qpos0", 0, np.nan, "qpos0 = .*finite"),

@@ -14,7 +14,7 @@ from engine import DivergenceError
 from engine.errors import ContactOverflowError
 from engine.model import ModelError, UnsupportedError
 from engine.model import constants as c
-from engine.model.delays import samples
+from engine.model.delays import past
 from engine.model.opening import opened
 from engine.model.wishes import Wishes
 from tests import zoo
@@ -97,7 +97,7 @@ def compared(text, theirs, model, seed):
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     for name in SIZES:  # of cameras that are sensed, sites are made; equalities that are switched off are left out
         ours, other = getattr(model, name), getattr(mj, name)
-        other += samples(model).sum() if name == "na" else 0
+        other += past(model) if name == "na" else 0
         if name in ("nsensor", "nsensordata") and unsensed(mj):  # MuJoCo keeps zeros for them
             other = 0
         same = {"nsite": ours >= other, "neq": ours <= other}.get(name, ours == other)

@@ -20,12 +20,16 @@ def copied(mj, sim, data):
 
 
 def state_of(mj, data):
-    """act of MjData, with the controls of the past that delayed actuators have, the oldest one first."""
+    """act of MjData, with the numbers of the past that delayed actuators and sensors have, the oldest one first."""
     past = []
     for a in np.flatnonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay > 0)):
         n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
         newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][:n]
         past.append(np.roll(values, -newest - 1))
+    for s in np.flatnonzero((mj.sensor_history[:, 0] > 0) & (mj.sensor_delay > 0)) if not unsensed(mj) else ():
+        n, at, dim = mj.sensor_history[s, 0], mj.sensor_historyadr[s], mj.sensor_dim[s]
+        newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][: n * dim].reshape(n, dim)
+        past.append(np.roll(values, -newest - 1, axis=0).T.ravel())
     return np.concatenate([data.act, *past])
 
 

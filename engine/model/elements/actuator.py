@@ -67,7 +67,7 @@ class Actuator(Kind):
             "actuator_lengthrange": real("m or rad", "of a muscle, least and greatest length", 2, before=0, since=5),
             "actuator_gaincurve": real("1", "of a muscle, scale lmin lmax vmax fpmax fvmax", 6, before=0, since=5),
             "actuator_biascurve": real("1", "the same of its bias", 6, before=0, since=5),
-            "actuator_dynrest": real("", "of a dcmotor, what of MuJoCo's dynprm is behind the first three", 6,
+            "actuator_dynrest": real("mixed", "of a dcmotor, what of MuJoCo's dynprm is behind the first three", 6,
                                      before=0, since=7),
             "actuator_inputs": integer("of a dcmotor, its controls: bits of pos, vel, ff, voltage; all but the first "
                                        "are those of the actuators behind it", before=0, since=7),
@@ -349,6 +349,9 @@ class Actuator(Kind):
         pid = m.actuator_dyntype == c.DYN_PID
         check(m, "actuator_dynprm", pid & ((m.actuator_dynprm < 0).any(axis=1) | (states == 0)),
               "imax, slewmax and ki of a pid, zero or more, one of the latter above")  # fmt: skip
+        motor = m.actuator_dyntype == c.DYN_DCMOTOR
+        bits = motor & (m.actuator_inputs > 0) & (m.actuator_inputs < 16) | ~motor & (m.actuator_inputs == 0)
+        check(m, "actuator_inputs", ~bits, "bits of pos, vel, ff, voltage of a dcmotor, 1 to 15; else 0")
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")

@@ -14,18 +14,13 @@ from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.discrete import clear_ratios
 from engine.constraint.equality import equalities
-from engine.constraint.metric import (
-    metric_terms,
-    metric_vjp,
-    shift,
-    turned_acceleration,
-    turned_acceleration_vjp,
-    without_metric,
-)  # fmt: skip
+from engine.constraint.metric import metric_terms, metric_vjp, shift
+from engine.constraint.metric_blocks import without_metric
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
+from engine.constraint.turned import turned_acceleration, turned_acceleration_vjp
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
 from engine.dynamics.actuation import act_rates, actuation, actuation_vjp, pids_vjp, sum_forces, sum_forces_vjp
@@ -35,7 +30,7 @@ from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_diag_vjp, mass_mul
 from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
-from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
+from engine.dynamics.fluid import drag_slopes_vjp, drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
@@ -398,6 +393,17 @@ def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     arms_vjp(m, d, g, w, implicit)
 
 
+@outline("mdg", "w turned", when="fluid")
+@ti.func
+def drag_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
+    """What the fluid adds to the metric of the integrator discrete."""
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            if ti.static(has.wrench_sensor):  # which does not feel it: without T
+                motion(m, d, w, d.l_ang, d.l_lin, d.z)
+            drag_slopes_vjp(m, d, g, w, turned)
+
+
 @outline("mdg", "w", when="adhesion")
 @ti.func
 def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
@@ -412,6 +418,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     mass_diag_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w, implicit)
     adhesion_adjoint(m, d, g, w)
+    drag_adjoint(m, d, g, w, implicit)
     if ti.static(has.implicitfast):
         if implicit and has_slopes(m):
             resistance_adjoint(m, d, g, w)
@@ -457,6 +464,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     tendon_block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
+    metric_vjp(m, d, g, w)  # before the adjoint of actuation, which passes on what muscles and delayed controls have
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_adjoint(m, d, g, w)
@@ -465,7 +473,6 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
-    metric_vjp(m, d, g, w)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 

@@ -25,9 +25,11 @@ COLUMNS = {
     "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
     "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
     "pair_margin", "pair_gap", "body_pos", "body_quat",
-    "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
+    "body_turned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
 }  # fmt: skip
-BODY, SHAPE, CONTACT = (tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES))
+BODY, SHAPE, CONTACT, JOINT = (
+    tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES)
+)
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
 
@@ -48,22 +50,18 @@ def checked_leaves(model, leaves):
 
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
-    body, shape, contact, frame = BODY, SHAPE, CONTACT, ("geom_pos", "geom_quat")
+    body, joint, shape, contact, frame = BODY, JOINT, SHAPE, CONTACT, ("geom_pos", "geom_quat")
     found = {}
     for names, kind, elements, what in (
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (body, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
-        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: not implicitfast"),
-        (body, "actuator", _with_arms(model), "is neither on a joint nor on a tendon; allowed: these"),
-        (body + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
+        (body + joint, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
+        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
+        (body + joint + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
-    if model.opt.integrator == c.DISCRETE:
-        why = "the integrator discrete has no gradient by it; allowed: the other integrators"
-        found |= dict.fromkeys(contact + tuple(p.name for p in s.LIMIT_LEAVES), why)
     return found
 
 
@@ -76,8 +74,9 @@ def frame_sensors(model):
 
 
 def carried(model):
-    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast."""
-    if model.opt.integrator != c.IMPLICITFAST:
+    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast and
+    discrete."""
+    if model.opt.integrator not in (c.IMPLICITFAST, c.DISCRETE):
         return ()
     dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
     lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
@@ -85,10 +84,6 @@ def carried(model):
 
 
 # What has adjoints that go to joints directly, or reads the geoms: of arrays that a Model may lack.
-
-
-def _with_arms(model):
-    return np.flatnonzero(~np.isin(model.actuator_trntype, (c.TRN_JOINT, c.TRN_TENDON)))
 
 
 def _paths(model):
@@ -143,11 +138,12 @@ class Leaves:
             value, own = self._value(name), getattr(model, name)
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
-            if name.endswith("_quat"):
+            if name.endswith(("_quat", "_axis")):
                 norm = np.linalg.norm(value, axis=1, keepdims=True)
                 for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
                     who = model.label(name.partition("_")[0], int(i))
-                    raise ValueError(f"params.{name}: {who} has a quaternion of zeros")
+                    what = "a quaternion" if name.endswith("_quat") else "an axis"
+                    raise ValueError(f"params.{name}: {who} has {what} of zeros")
                 value, changed = value / norm, changed.any(axis=1, keepdims=True)
             if name == "geom_size":
                 for geom in np.flatnonzero(changed.any(axis=1) & held_sizes(model)):

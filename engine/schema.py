@@ -26,7 +26,8 @@ DIMS = (
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
     "nmetric nmetrictendon "
-    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
+    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf "
+    "at_jnt_pos at_jnt_axis at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
 )
@@ -101,7 +102,11 @@ LIMIT_LEAVES = (
     Parameter("jnt_solref", 2, "s, 1", SCALED, "reference of a limit"),
     Parameter("jnt_solimp", 5, "", SCALED, "impedance of a limit"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES
+JOINT_LEAVES = (
+    Parameter("jnt_pos", 3, "m", ANY, "place in the body; without effect of slides and free joints"),
+    Parameter("jnt_axis", 3, "1", ANY, "axis in the body, of any length, of hinges and slides"),
+)
+LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + JOINT_LEAVES
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}
@@ -162,6 +167,7 @@ MODEL = (
     Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("geom_reach", "real", "ngeom"),
     Buffer("body_flows", "int", "nflowbody"),  # dynamics/ellipsoid_fluid.py
+    Buffer("body_simple", "int", "nsimple"),  # whose drag MuJoCo's metric has on the diagonal alone
     Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
     Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
@@ -275,6 +281,7 @@ WORK = (
         "mass_diag metric_diag metric_shift metric_bar mass_bar solved_acc untouched", blocks=True,
     ),
     Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
+    Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
     Buffer("con_implicit_v", "vec3", "nmetriccon", "con_dd con_vel"),
     Buffer("chain_bar", "vec3", "nmetriccolumn"),  # the adjoint of con_J that ratios ask
@@ -363,7 +370,7 @@ WORK = (
         "row_sign row_aref row_d row_floss row_jar row_jv row_force row_k row_dist row_b row_kp row_imp "
         "row_impp",
     ),
-    Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_slope"),
+    Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_actsum ten_slope"),
     Buffer("ten_J", "real", "nJten"),
     Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
     Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
@@ -374,7 +381,9 @@ WORK = (
     Buffer("act_dot", "real", "na"),
     Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
     Buffer("delay_ctrl", "real", "ndelay"),
-    Buffer("muscle_work", "real", "nmuscle", "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act"),
+    Buffer("muscle_work", "real", "nmuscle",
+        "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act muscle_stiff muscle_hold",
+    ),
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
     Buffer("sensordata", "real", "nsensordata"),
@@ -399,8 +408,11 @@ ADJOINT = (
     Buffer("ten_J_bar", "real", "nJten"),
     Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
-    Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
+    Buffer("muscle_bar", "real", "nmuscle",
+        "muscle_gain_bar muscle_slope_bar muscle_bias_bar muscle_stiff_bar muscle_hold_bar",
+    ),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
+    Buffer("arm_J_bar", "real", "nmetricarm"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),

@@ -43,7 +43,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -90,6 +90,7 @@ FEATURES = {
     "shape_leaf": "gradients by sizes and frames of geoms, where a simulator is asked for them",
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
+    "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -177,7 +178,7 @@ def features_of(model):
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,
-        block=contact or ball_limit or equality or model.ntendon > 0,
+        block=contact or ball_limit or equality or model.ntendon > 0 or discrete and len(arms(model)[0]) > 0,
         surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
@@ -202,6 +203,7 @@ def features_of_leaves(leaves):
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
+        joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
     )
 
 

@@ -12,39 +12,19 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.dynamics.actuation import (
-    ARM,
-    TENDON,
-    act_vjp,
-    actuator_input,
-    clamped_force,
-    moment,
-    pid_vjp,
-    raw_force,
-    tendon_scale,
-    transmission,
-)  # fmt: skip
+from engine.dynamics.actuation import ARM, TENDON, moment
+from engine.dynamics.actuator_slope import force_slopes, force_slopes_vjp
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_dof, lone_vjp, solve_lone
-from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
 from engine.math.types import real
-from engine.model.constants import (
-    BIAS_MUSCLE,
-    DISCRETE,
-    EULER,
-    GAIN_MUSCLE,
-    IMPLICIT,
-    IMPLICITFAST,
-    TRN_BODY,
-    TRN_TENDON,
-)
+from engine.model.constants import DISCRETE, EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
 
 
 @serves("implicitfast")
@@ -79,87 +59,6 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     return r
 
 
-@ti.func
-def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d force / d velocity of actuator u, its input, what it is on, and what `moment` asks for: on a tendon no dofs,
-    and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint."""
-    t, qa, da, n, length, velocity = transmission(m, d, w, u)
-    given, slope, a = actuator_input(m, d, w, u)
-    force, x, gain = raw_force(m, d, w, u, given, length, velocity)
-    f, fs = clamped_force(m, u, force)
-    if ti.static(has.actfrc):
-        if t != TENDON and t != ARM:
-            fs = fs * force_slope(m, d, w, da)
-    if ti.static(has.tendon):
-        if t == TENDON:
-            da = qa
-            n = 0
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
-    by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
-    if ti.static(has.muscle):
-        by_velocity = muscle_slope(m, d, w, u, x)
-    return by_velocity * fs, fs, x, slope, a, t, da, n
-
-
-@serves("muscle")
-@ti.func
-def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
-    """d force / d velocity of actuator u, before any limit, where some are muscles."""
-    by_velocity = m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        by_velocity = d.muscle_slope[w * m.nu + u]
-    bias = m.actuator_biasprm[u, 2]
-    if m.actuator_biastype[u] == BIAS_MUSCLE:
-        bias = 0.0
-    return bias + by_velocity * x
-
-
-@ti.func
-def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, slope: real,
-              a: ti.i32, bar: real):  # fmt: skip
-    """From the adjoint of what `actuator_slope` has before clamps to the gains and the input."""
-    x_bar = bar * m.actuator_gainprm[u, 2]
-    if ti.static(has.muscle):
-        x_bar = muscle_slope_vjp(m, d, g, w, u, x, bar)
-    else:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
-    if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
-    if ti.static(has.activation):
-        if a >= 0:
-            act_vjp(m, d, g, w, u, a, x_bar)
-    if ti.static(has.pid):
-        pid_vjp(m, d, g, w, u, x_bar, 0.0)
-
-
-@serves("muscle")
-@ti.func
-def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
-    """From the adjoint of `muscle_slope` to parameters and the slopes of muscles; returns that of the input."""
-    if m.actuator_biastype[u] != BIAS_MUSCLE:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-    x_bar = bar * m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        g.muscle_slope_bar[w * m.nu + u] = g.muscle_slope_bar[w * m.nu + u] + bar * x
-        x_bar = bar * d.muscle_slope[w * m.nu + u]
-    else:
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
-    return x_bar
-
-
-@ti.func
-def unlimited(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """1 where the tendon of actuator u lets its force through, else 0."""
-    x = real(1.0)
-    if ti.static(has.tendon_actfrc):
-        scale, by_sum = tendon_scale(m, d, w, u)
-        x = ti.cast(by_sum == 0, real)
-    return x
-
-
 @outline("md", "w", when="tendon")
 @ti.func
 def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -167,9 +66,9 @@ def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     damping_slopes(m, d, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
+            by_l, by_v, fs, x, slope, a, kind, t, da, n, velocity = force_slopes(m, d, w, u)
             gear = m.actuator_gear[u, 0]
-            d.ten_slope[w, t] = d.ten_slope[w, t] - unlimited(m, d, w, u) * s * gear * gear
+            d.ten_slope[w, t] = d.ten_slope[w, t] - by_v * fs * gear * gear
     add_slopes(m, d, w)
 
 
@@ -180,10 +79,10 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     add_slopes_vjp(m, d, g, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
-            bar = -g.ten_slope_bar[w, t] * unlimited(m, d, w, u) * m.actuator_gear[u, 0]
-            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
-            slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
+            by_l, by_v, fs, x, slope, a, kind, t, da, n, velocity = force_slopes(m, d, w, u)
+            bar = -g.ten_slope_bar[w, t] * fs * m.actuator_gear[u, 0]
+            g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * by_v
+            force_slopes_vjp(m, d, g, w, u, 0.0, bar * m.actuator_gear[u, 0], x, slope, a)
 
 
 @serves("implicitfast")
@@ -192,11 +91,12 @@ def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """MhD minus h times the actuators' velocity slopes, but of those on tendons."""
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
+        by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
+        s = by_v * fs
         if t == ARM:
             if ti.static(has.arm):
                 add_arm_slope(m, d, w, da, h * s)
-        else:
+        elif t != TENDON:
             for k in range(n):
                 diagonal = diagonal_at(m, w, da + k)
                 for i in range(k + 1):
@@ -222,7 +122,7 @@ def add_arm_slope(m: ti.template(), d: ti.template(), w: ti.i32, row: ti.i32, hs
 @ti.func
 def resistance(m: ti.template(), d: ti.template(), w: ti.i32):
     """MhD gains h times the velocity slopes of the fluid's forces."""
-    fluid_slopes(m, d, w)
+    fluid_slopes(m, d, w, d.MhD)
 
 
 @outline("md", "w", when="implicitfast")
@@ -336,7 +236,10 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
+        by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
+        if t == TENDON:  # `tendon_slopes_vjp` has these
+            continue
+        s = by_v * fs
         gm = real(0.0)
         ga = real(0.0)
         for k in range(n):
@@ -346,8 +249,7 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
                 i, c = moment(m, d, w, u, t, da, k)
             gm = gm + c * d.mu[w, i]
             ga = ga + c * d.qacc_eff[w, i]
-        s_bar = -h * gm * ga * fs
-        slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        force_slopes_vjp(m, d, g, w, u, 0.0, -h * gm * ga * fs, x, slope, a)
         if t == ARM:
             if ti.static(has.arm):
                 arm = m.actuator_arm[u]

@@ -20,7 +20,7 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.kinematics import finish_axis, origin, place_vjp
+from engine.dynamics.kinematics import finish_axis, joint_vjp, origin, place_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
@@ -221,6 +221,8 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
             fa, fl = zero, zero
+            ya, yl = xba, xbl  # without this group's axes, and the adjoints of these
+            axis_ang, axis_lin, across = zero, zero, zero
             if ti.static(has.implicit):
                 if sloped(m, damped):
                     for k in range(first, j + 1):
@@ -273,6 +275,10 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                         ta, tl = cross_force(sa * v, sl * v, rba, rbl)
                         fa = fa + ta
                         fl = fl + tl
+                if ti.static(has.joint_leaf):
+                    axis_ang = axis_ang + sba
+                    axis_lin = axis_lin + sbl
+                    across = across + sa.cross(sbl)
                 # translations of a free joint are fixed to the world: three dofs of one group without rotation
                 if first == j or sa.dot(sa) > 0:
                     xa, xl = cross_force(sa, sl, sba, sbl)
@@ -282,6 +288,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 s = bounded(w * nv + k)
                 k_q = w * nv + k
                 g.qpos_bar[k_q] = g.qpos_bar[k_q] + d.cdof_ang[s].dot(xba) + d.cdof_lin[s].dot(xbl)
+            joint_vjp(m, d, g, w, b, m.dof_jntid[j], ya, yl, axis_ang, axis_lin, across)
             vba = vba + wa
             vbl = vbl + wl
             if ti.static(has.implicit):

@@ -62,6 +62,19 @@ def branched(m, *sites):
     return len(first) > len(shared) and len(second) > len(shared)
 
 
+def arm_dofs(m):
+    """Of each arm that is not of contacts the dofs that may have a moment, in rising order."""
+    found = []
+    for u, first in zip(*arms(m), strict=True):
+        if m.actuator_trntype[u] == c.TRN_JOINTINPARENT:
+            at = m.jnt_dofadr[first]
+            found.append(np.arange(at, at + (6 if m.jnt_type[first] == c.FREE else 3)))
+        elif m.actuator_trntype[u] != c.TRN_BODY:
+            sites = [site for site in (first, m.actuator_refid[u]) if site >= 0]
+            found.append(np.array(sorted({dof for site in sites for dof in _chain(m, m.site_bodyid[site])}), int))
+    return found
+
+
 def _chain(m, b):
     """The dofs that move body b, the last one first."""
     dofs = []

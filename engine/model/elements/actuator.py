@@ -381,9 +381,6 @@ def _clashes(m, refid, integrator, felt, damped, stiff):
     """(actuator, what does not go together with its arm, what is allowed); of a Model or an MjModel. felt: whether
     sensors ask what actuators do to a joint. damped: whose force depends on the velocity; stiff: on that or the
     length."""
-    if integrator == c.DISCRETE:
-        for u in np.flatnonzero(muscles(m)):
-            yield u, "a muscle with the integrator discrete; allowed: the other integrators"
     for u, first in zip(*arms(m), strict=True):
         where = _ARMS[int(m.actuator_trntype[u])]
         implicit = integrator in (c.IMPLICIT, c.IMPLICITFAST)
@@ -393,7 +390,7 @@ def _clashes(m, refid, integrator, felt, damped, stiff):
         if implicit and damped[u] and m.actuator_trntype[u] == c.TRN_BODY:
             word = c.INTEGRATOR_NAMES[int(integrator)]
             yield u, f"{where} by its velocity with the integrator {word}; allowed: Euler, RK4, a force without it"
-        if integrator == c.DISCRETE and stiff[u]:
+        if integrator == c.DISCRETE and stiff[u] and m.actuator_trntype[u] == c.TRN_BODY:
             yield u, f"{where} by its length or velocity with the integrator discrete; allowed: a force without them"
         if m.jnt_actfrclimited.any():
             yield u, f"{where} beside joints that limit their actuators' force; allowed: no actuatorfrcrange"

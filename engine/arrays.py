@@ -190,7 +190,8 @@ def theta_layout(model, leaves=()):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length. leaves: names of those
     of schema.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
-             "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap}  # fmt: skip
+             "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
+             "site": model.nsite}  # fmt: skip
     layout, at = {}, 0
     for p in s.THETA + tuple(p for p in s.LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
@@ -303,6 +304,7 @@ def _fill_dims(pack, model, sizes, leaves):
         "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
         "nlimitleaf": sum(p.name in leaves for p in s.LIMIT_LEAVES),
+        "nsiteleaf": sum(p.name in leaves for p in s.SITE_LEAVES),
         "njointleaf": sum(p.name in leaves for p in s.JOINT_LEAVES),
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():

@@ -27,11 +27,16 @@ COLUMNS = {
     "pair_margin", "pair_gap", "body_pos", "body_quat",
     "body_turned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
 }  # fmt: skip
-BODY, SHAPE, CONTACT, JOINT = (
-    tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES)
+OF_SITES = {
+    "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
+}  # fmt: skip
+BODY, SHAPE, CONTACT, JOINT, SITE = (
+    tuple(p.name for p in group)
+    for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES, s.SITE_LEAVES)
 )
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
+_SITE_KINDS = tuple(kind for kind in KINDS if kind.name in ("site", "sensor", "actuator"))
 
 
 def checked_leaves(model, leaves):
@@ -56,7 +61,8 @@ def refused(model):
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
         (body + joint, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
         (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
-        (body + joint + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
+        (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
+        (body + joint + shape + SITE, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
@@ -71,6 +77,12 @@ def frame_sensors(model):
                        for k in model.sensor_type], bool)  # fmt: skip
     geoms = (model.sensor_objtype == c.OBJ_GEOM) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_GEOM)
     return np.flatnonzero(frames & geoms)
+
+
+def zones(model):
+    """Numbers of the sensors that read more of a site than how its frame moves."""
+    more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
+    return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
 
 
 def carried(model):
@@ -126,9 +138,11 @@ class Leaves:
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
         model = self.changed_model()
-        for kind in _KINDS:
+        sites = any(name in SITE for name in self.pack.leaves)
+        kinds, columns = (_KINDS + _SITE_KINDS, COLUMNS | OF_SITES) if sites else (_KINDS, COLUMNS)
+        for kind in kinds:
             kind.check(model)
-        fill_columns(self.pack, model, _KINDS, COLUMNS)
+        fill_columns(self.pack, model, kinds, columns)
         self.pack.filled = self._theta.tobytes()
 
     def changed_model(self):

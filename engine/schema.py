@@ -26,7 +26,7 @@ DIMS = (
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
     "nmetric nmetrictendon "
-    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf "
+    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf at_site_pos at_site_quat "
     "at_jnt_pos at_jnt_axis at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -106,7 +106,11 @@ JOINT_LEAVES = (
     Parameter("jnt_pos", 3, "m", ANY, "place in the body; without effect of slides and free joints"),
     Parameter("jnt_axis", 3, "1", ANY, "axis in the body, of any length, of hinges and slides"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + JOINT_LEAVES
+SITE_LEAVES = (
+    Parameter("site_pos", 3, "m", ANY, "place in the body"),
+    Parameter("site_quat", 4, "1", ANY, "orientation in the body, of any length"),
+)
+LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + JOINT_LEAVES + SITE_LEAVES
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}
@@ -225,7 +229,7 @@ MODEL = (
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
-    Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
+    Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
     Buffer("arm_quat", "vec4", "narmsite"),
     Buffer("sensor_i", "int", "nsensor",

@@ -8,6 +8,7 @@ from engine.schema import LEAF_NAMES
 def leaves_of(model):
     """What a simulator can be asked for beyond the parameters that all have, where they decide something."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
-    there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True}
+    there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
+             "site": model.nsite > 0}
     why = refused(model)
     return [n for n in LEAF_NAMES if n not in why and there.get(n, there.get(n.partition("_")[0], met))]

@@ -43,7 +43,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
+from engine.schema import BODY_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES, SITE_LEAVES
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -91,6 +91,7 @@ FEATURES = {
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
     "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
+    "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -113,7 +114,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
-    "field_range": "rangefinders beside height fields",
+    "field_range": "rays beside height fields",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "part": "a controller inside the kernel",
@@ -203,6 +204,7 @@ def features_of_leaves(leaves):
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
+        site_leaf=any(p.name in leaves for p in SITE_LEAVES),
         joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
     )
 

@@ -19,6 +19,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import origin, read_quat
+from engine.dynamics.site import add_site_bars
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
@@ -203,6 +204,7 @@ def site_moves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
     h = bounded(w * m.nbody + b)
     g.pose_ang[h] = g.pose_ang[h] + turn + (p - origin(m, d, w, b)).cross(p_bar)
     g.pose_lin[h] = g.pose_lin[h] + p_bar
+    add_site_bars(m, d, g, w, m.arm_site[x], p_bar, turn)
 
 
 @ti.func

@@ -40,11 +40,12 @@ _variants = {}
 
 
 @contextlib.contextmanager
-def variant(kernel, packs):
+def variant(kernel, packs, features=None):
     """The kernel to compile for these packs: of the robot's features and, where the controller's pack has one, with
-    the user's pair inside; and what tells it from others, for an announcement."""
+    the user's pair inside; and what tells it from others, for an announcement. features: without packs."""
     pair = next((p.own for p in packs if getattr(p, "own", None)), (no_act, no_act_vjp))
     sets = [p.features for p in packs if getattr(p, "features", None) is not None]
+    sets += [] if features is None else [features]
     before = own.act, own.act_vjp
     with compiled_for(frozenset().union(*sets) if sets else ALL):
         own.act, own.act_vjp = pair

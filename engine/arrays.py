@@ -304,6 +304,7 @@ def _fill_dims(pack, model, sizes, leaves):
         "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
         "nlimitleaf": sum(p.name in leaves for p in s.LIMIT_LEAVES),
+        "ninertialeaf": sum(p.name in leaves for p in s.INERTIA_LEAVES),
         "nsiteleaf": sum(p.name in leaves for p in s.SITE_LEAVES),
         "njointleaf": sum(p.name in leaves for p in s.JOINT_LEAVES),
     }  # fmt: skip

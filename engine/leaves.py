@@ -25,15 +25,18 @@ COLUMNS = {
     "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
     "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
     "pair_margin", "pair_gap", "body_pos", "body_quat",
-    "body_turned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
+    "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
+    "jnt_margin", "jnt_solref", "jnt_solimp",
 }  # fmt: skip
 OF_SITES = {
     "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
 }  # fmt: skip
-BODY, SHAPE, CONTACT, JOINT, SITE = (
+BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA = (
     tuple(p.name for p in group)
-    for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES, s.SITE_LEAVES)
-)
+    for group in (
+        s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES, s.SITE_LEAVES, s.INERTIA_LEAVES,
+    )
+)  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair"))
 _SITE_KINDS = tuple(kind for kind in KINDS if kind.name in ("site", "sensor", "actuator"))
@@ -59,8 +62,10 @@ def refused(model):
     found = {}
     for names, kind, elements, what in (
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (body + joint, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
+        (body + joint + INERTIA, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: 0"),
         (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
+        (INERTIA, "sensor", weighing(model), "reads where mass is; allowed: sensors of sites and joints"),
+        (INERTIA, "joint", lone_joints(model), "frees a body alone in its tree; allowed: Euler, RK4"),
         (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
         (body + joint + shape + SITE, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
@@ -68,6 +73,11 @@ def refused(model):
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
+    if model.opt.density > 0 or model.opt.viscosity > 0:
+        found |= dict.fromkeys(INERTIA, "a fluid takes bodies for boxes of their inertia; allowed: none")
+    if model.opt.integrator in (c.IMPLICIT, c.DISCRETE):
+        word = c.INTEGRATOR_NAMES[int(model.opt.integrator)]
+        found |= dict.fromkeys(INERTIA, f"the integrator {word} has none by it; allowed: Euler, implicitfast, RK4")
     return found
 
 
@@ -83,6 +93,20 @@ def zones(model):
     """Numbers of the sensors that read more of a site than how its frame moves."""
     more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
     return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
+
+
+def weighing(model):
+    """Numbers of the sensors that read where mass is: of subtrees, energies, forces between bodies, inertial frames."""
+    levels = np.array([ROWS[k].level in ("subtree", "energy", "wrench") for k in model.sensor_type], bool)
+    frames = (model.sensor_objtype == c.OBJ_BODY) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_BODY)
+    return np.flatnonzero(levels | frames)
+
+
+def lone_joints(model):
+    """Free joints of bodies alone in their tree, whose bias has a slope of its own in implicitfast."""
+    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
+    lone = (model.jnt_type == c.FREE) & (dofs[model.jnt_bodyid] == 6)
+    return np.flatnonzero(lone & (model.opt.integrator == c.IMPLICITFAST))
 
 
 def carried(model):
@@ -152,11 +176,11 @@ class Leaves:
             value, own = self._value(name), getattr(model, name)
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
-            if name.endswith(("_quat", "_axis")):
+            if name.endswith(("quat", "_axis")):
                 norm = np.linalg.norm(value, axis=1, keepdims=True)
                 for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
                     who = model.label(name.partition("_")[0], int(i))
-                    what = "a quaternion" if name.endswith("_quat") else "an axis"
+                    what = "an axis" if name.endswith("_axis") else "a quaternion"
                     raise ValueError(f"params.{name}: {who} has {what} of zeros")
                 value, changed = value / norm, changed.any(axis=1, keepdims=True)
             if name == "geom_size":

@@ -27,6 +27,7 @@ DIMS = (
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
     "nmetric nmetrictendon "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf at_site_pos at_site_quat "
+    "ninertialeaf at_body_ipos at_body_iquat "
     "at_jnt_pos at_jnt_axis at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp"
@@ -110,7 +111,13 @@ SITE_LEAVES = (
     Parameter("site_pos", 3, "m", ANY, "place in the body"),
     Parameter("site_quat", 4, "1", ANY, "orientation in the body, of any length"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + JOINT_LEAVES + SITE_LEAVES
+INERTIA_LEAVES = (
+    Parameter("body_ipos", 3, "m", ANY, "centre of mass in the body"),
+    Parameter("body_iquat", 4, "1", ANY, "principal axes in the body, of any length"),
+)
+LEAVES = (
+    BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + JOINT_LEAVES + SITE_LEAVES + INERTIA_LEAVES
+)
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}

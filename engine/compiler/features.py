@@ -43,7 +43,15 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES, SITE_LEAVES
+from engine.schema import (
+    BODY_LEAVES,
+    CONTACT_LEAVES,
+    INERTIA_LEAVES,
+    JOINT_LEAVES,
+    LIMIT_LEAVES,
+    SHAPE_LEAVES,
+    SITE_LEAVES,
+)  # fmt: skip
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -92,6 +100,7 @@ FEATURES = {
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
     "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
     "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
+    "inertia_leaf": "gradients by centres of mass and principal axes, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -204,6 +213,7 @@ def features_of_leaves(leaves):
         shape_leaf=any(p.name in leaves for p in SHAPE_LEAVES),
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
+        inertia_leaf=any(p.name in leaves for p in INERTIA_LEAVES),
         site_leaf=any(p.name in leaves for p in SITE_LEAVES),
         joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
     )

@@ -30,7 +30,7 @@ from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
 from engine.dynamics.crba import mass_diag_vjp, mass_mul
 from engine.dynamics.delay import begin_late, late_controls_vjp, remember_vjp
-from engine.dynamics.fluid import drag_slopes_vjp, drags, flows, fluid_slopes_vjp, fluid_vjp
+from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
@@ -354,11 +354,14 @@ def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     tendons_vjp(m, d, g, w, implicit)
 
 
-@outline("mdg", "w", when="fluid")
+@outline("mdg", "w turned", when="fluid")
 @ti.func
-def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """What the fluid adds to D, whose adjoint is that of motions."""
-    fluid_slopes_vjp(m, d, g, w)
+def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
+    """What the fluid adds to D or to the metric of the integrator discrete, whose adjoint is that of motions."""
+    if ti.static(has.wrench_sensor and has.discrete):  # which does not feel the metric: without T
+        if m.integrator == DISCRETE:
+            motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    fluid_slopes_vjp(m, d, g, w, turned)
 
 
 @outline("mdg", "w", when="implicit")
@@ -393,17 +396,6 @@ def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     arms_vjp(m, d, g, w, implicit)
 
 
-@outline("mdg", "w turned", when="fluid")
-@ti.func
-def drag_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
-    """What the fluid adds to the metric of the integrator discrete."""
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
-            if ti.static(has.wrench_sensor):  # which does not feel it: without T
-                motion(m, d, w, d.l_ang, d.l_lin, d.z)
-            drag_slopes_vjp(m, d, g, w, turned)
-
-
 @outline("mdg", "w", when="adhesion")
 @ti.func
 def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
@@ -418,12 +410,15 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     mass_diag_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w, implicit)
     adhesion_adjoint(m, d, g, w)
-    drag_adjoint(m, d, g, w, implicit)
+    sloped = m.integrator == DISCRETE
     if ti.static(has.implicitfast):
-        if implicit and has_slopes(m):
-            resistance_adjoint(m, d, g, w)
-            if m.integrator == IMPLICIT:
-                bias_slope_adjoint(m, d, g, w)
+        sloped = sloped or (implicit and has_slopes(m))
+    if ti.static(has.implicitfast or has.discrete):
+        if sloped:
+            resistance_adjoint(m, d, g, w, implicit)
+    if ti.static(has.implicitfast):
+        if implicit and m.integrator == IMPLICIT:
+            bias_slope_adjoint(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 

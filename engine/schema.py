@@ -25,7 +25,7 @@ DIMS = (
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow "
-    "nmetric nmetrictendon "
+    "nmetric nmetrictendon nservo "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf at_site_pos at_site_quat "
     "ninertialeaf at_body_ipos at_body_iquat "
     "at_jnt_pos at_jnt_axis at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
@@ -292,6 +292,9 @@ WORK = (
         "mass_diag metric_diag metric_shift metric_bar mass_bar solved_acc untouched", blocks=True,
     ),
     Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
+    Buffer("servo", "real", "nservo",
+        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_input servo_velocity",
+    ),
     Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
     Buffer("con_implicit_v", "vec3", "nmetriccon", "con_dd con_vel"),
@@ -424,6 +427,7 @@ ADJOINT = (
     ),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
     Buffer("arm_J_bar", "real", "nmetricarm"),
+    Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),

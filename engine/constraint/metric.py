@@ -22,11 +22,10 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.metric_blocks import arm_metric, arm_metric_vjp, tendon_metric, tendon_metric_vjp
-from engine.constraint.servo import counted, servo, servo_vjp
-from engine.dynamics.actuation import TENDON
+from engine.constraint.servo import counted, joint_dofs, servos, servos_vjp
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks
-from engine.dynamics.fluid import fluid_slopes
+from engine.dynamics.implicit import resistance
 from engine.dynamics.passive import ball_spring, has_spring, nonlinear_damping, nonlinear_spring
 from engine.math.quat import jr_inverse_transpose
 from engine.math.types import MINVAL, real, vec3
@@ -95,8 +94,11 @@ def servo_metric(m: ti.template(), d: ti.template(), w: ti.i32):
     """The same of actuators on joints."""
     h = m.timestep
     for u in range(m.nu):
-        kp, kv, kp_counts, kv_counts, x, slope, a, t, qa, da, n, velocity = servo(m, d, w, u)
-        if t < TENDON and kp + kv > 0:
+        kp = d.servo_kp[w, u]
+        kv = d.servo_kv[w, u]
+        velocity = d.servo_velocity[w, u]
+        da, n = joint_dofs(m, u)
+        if kp + kv > 0:
             for k in range(n):
                 c = (h * h * kp + h * kv) * m.actuator_gear[u, k]
                 e = diagonal_at(m, w, da + k)
@@ -104,13 +106,6 @@ def servo_metric(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.M[e - i] = d.M[e - i] + c * m.actuator_gear[u, k - i]
                 d.metric_shift[w, da + k] = d.metric_shift[w, da + k] - h * kp * velocity * m.actuator_gear[u, k]
                 d.untouched[w, da + k] = 0.0
-
-
-@outline("md", "w", when="fluid")
-@ti.func
-def fluid_metric(m: ti.template(), d: ti.template(), w: ti.i32):
-    """d.M gains h times the slopes of the fluid's drag."""
-    fluid_slopes(m, d, w, d.M)
 
 
 @outline("md", "w", when="noslip")
@@ -140,8 +135,9 @@ def metric_terms(m: ti.template(), d: ti.template(), w: ti.i32):
         o = (w * m.nm) >> 2
         copy_blocks(m, d.MhD, o, d.M, o, m.nm >> 2)
         joint_metric(m, d, w)
-        fluid_metric(m, d, w)
+        resistance(m, d, w)
         keep_factored(m, d, w)
+        servos(m, d, w)
         servo_metric(m, d, w)
         for i in range(m.nv):
             d.metric_diag[w, i] = d.M[diagonal_at(m, w, i)] - d.mass_diag[w, i]
@@ -166,10 +162,14 @@ def metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoint of `metric_terms` but for the fluid's, which is of motions (fluid.py); expects z, mu, metric_bar, and
     a_eff - a in ma."""
     if m.integrator == DISCRETE:
+        for u in range(m.nu):
+            g.servo_kp_bar[w, u] = 0.0
+            g.servo_kv_bar[w, u] = 0.0
         joint_metric_vjp(m, d, g, w)
         servo_metric_vjp(m, d, g, w)
         tendon_metric_vjp(m, d, g, w)
         arm_metric_vjp(m, d, g, w)
+        servos_vjp(m, d, g, w)
 
 
 @ti.func
@@ -225,8 +225,11 @@ def servo_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     nv = m.nv
     h = m.timestep
     for u in range(m.nu):
-        kp, kv, kp_counts, kv_counts, x, slope, a, t, qa, da, n, velocity = servo(m, d, w, u)
-        if t < TENDON:
+        kp = d.servo_kp[w, u]
+        kv = d.servo_kv[w, u]
+        velocity = d.servo_velocity[w, u]
+        da, n = joint_dofs(m, u)
+        if n > 0:
             z = real(0.0)
             acc = real(0.0)
             mu = real(0.0)
@@ -241,9 +244,8 @@ def servo_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 more = more + c * d.ma[w, i]
                 bar = bar + c * c * d.metric_bar[w, i]
             bar = bar + z * acc + mu * more
-            servo_vjp(
-                m, d, g, w, u, kp_counts * (h * h * bar + h * z * velocity), kv_counts * h * bar, x, slope, a
-            )
+            g.servo_kp_bar[w, u] = h * h * bar + h * z * velocity
+            g.servo_kv_bar[w, u] = h * bar
             scale = h * h * kp + h * kv
             for k in range(n):
                 i = da + k

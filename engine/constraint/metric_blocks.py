@@ -10,13 +10,12 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.block import ALWAYS, METRIC, SCATTERED, is_metric, new_block, write_column
-from engine.constraint.servo import counted, servo, servo_vjp
+from engine.constraint.servo import counted
 from engine.constraint.tendon import on_tendons, tendon_columns
-from engine.dynamics.actuation import TENDON
 from engine.dynamics.tendon import damper_of, spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.types import real, vec3
-from engine.model.constants import TRN_BODY
+from engine.model.constants import TRN_BODY, TRN_TENDON
 
 
 @ti.func
@@ -47,8 +46,10 @@ def tendon_metric(m: ti.template(), d: ti.template(), w: ti.i32):
         d.ten_scale[w, t] = h * h * ti.max(k, 0.0) + h * ti.max(b, 0.0)
         d.ten_shift[w, t] = h * ti.max(k, 0.0)
     for u in range(m.nu):
-        kp, kv, kp_counts, kv_counts, x, slope, a, kind, t, da, n, velocity = servo(m, d, w, u)
-        if kind == TENDON:
+        if m.actuator_trntype[u] == TRN_TENDON:
+            t = m.actuator_trnid[u]
+            kp = d.servo_kp[w, u]
+            kv = d.servo_kv[w, u]
             square = m.actuator_gear[u, 0] * m.actuator_gear[u, 0]
             d.ten_scale[w, t] = d.ten_scale[w, t] + square * (h * h * kp + h * kv)
             d.ten_shift[w, t] = d.ten_shift[w, t] + square * h * kp
@@ -74,8 +75,9 @@ def arm_metric(m: ti.template(), d: ti.template(), w: ti.i32):
     for s in range(m.narm):
         u = m.arm_actuator[s]
         if m.actuator_trntype[u] != TRN_BODY:
-            kp, kv, kp_counts, kv_counts, x, slope, a, kind, arm, row, n, velocity = servo(m, d, w, u)
-            scale = h * h * kp + h * kv
+            kp = d.servo_kp[w, u]
+            scale = h * h * kp + h * d.servo_kv[w, u]
+            row = (w * m.narm + s) * m.nv
             c = -1
             if scale > 0:
                 c = new_block(m, d, w, METRIC - m.ntendon - s, ALWAYS, 1)
@@ -153,15 +155,17 @@ def tendon_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
         g.ten_slope_bar[w, t] = bar
         d.ten_slope[w, t] = rate_bar
     for u in range(m.nu):
-        kp, kv, kp_counts, kv_counts, x, slope, a, kind, t, da, n, velocity = servo(m, d, w, u)
-        if kind == TENDON:
+        if m.actuator_trntype[u] == TRN_TENDON:
+            t = m.actuator_trnid[u]
+            kp = d.servo_kp[w, u]
+            kv = d.servo_kv[w, u]
             bar = g.ten_slope_bar[w, t]
             rate_bar = d.ten_slope[w, t]
             gear = m.actuator_gear[u, 0]
             l_bar = h * h * bar + h * rate_bar
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * gear * (kp * l_bar + kv * h * bar)
-            l_bar = kp_counts * gear * gear * l_bar
-            servo_vjp(m, d, g, w, u, l_bar, kv_counts * gear * gear * h * bar, x, slope, a)
+            g.servo_kp_bar[w, u] = gear * gear * l_bar
+            g.servo_kv_bar[w, u] = gear * gear * h * bar
 
 
 @outline("mdg", "w", when="arm")
@@ -173,11 +177,12 @@ def arm_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     h = m.timestep
     for s in range(m.narm):
         u = m.arm_actuator[s]
-        first = (w * m.narm + s) * nv
+        row = (w * m.narm + s) * nv
         for k in range(nv):
-            g.arm_J_bar[first + k] = 0.0
+            g.arm_J_bar[row + k] = 0.0
         if m.actuator_trntype[u] != TRN_BODY:
-            kp, kv, kp_counts, kv_counts, x, slope, a, kind, arm, row, n, velocity = servo(m, d, w, u)
+            kp = d.servo_kp[w, u]
+            velocity = d.servo_velocity[w, u]
             z = real(0.0)
             acc = real(0.0)
             bar = real(0.0)
@@ -187,10 +192,9 @@ def arm_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
                 acc = acc + J * d.qacc[w, k]
                 bar = bar + J * J * d.metric_bar[w, k]
             bar = bar + z * acc
-            servo_vjp(
-                m, d, g, w, u, kp_counts * (h * h * bar + h * z * velocity), kv_counts * h * bar, x, slope, a
-            )
-            scale = h * h * kp + h * kv
+            g.servo_kp_bar[w, u] = h * h * bar + h * z * velocity
+            g.servo_kv_bar[w, u] = h * bar
+            scale = h * h * kp + h * d.servo_kv[w, u]
             for k in range(nv):
                 J = d.arm_J[row + k]
                 J_bar = d.z[w, k] * acc + d.qacc[w, k] * z + 2.0 * J * d.metric_bar[w, k]

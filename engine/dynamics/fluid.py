@@ -218,8 +218,8 @@ def box_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: 
 
 
 @ti.func
-def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32, into: ti.template()):
-    """`into`, a matrix with the entries of M, gains h D, or its symmetric part."""
+def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
+    """MhD gains h D, or its symmetric part; of the integrator discrete M, which is its metric."""
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             q, r = axes(m, d, w, b)
@@ -235,7 +235,11 @@ def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32, into: ti.templat
                         end = m.tree_parent[i]  # of M MuJoCo has the diagonal alone, and there is room for no more
                 while j != end:
                     t = bounded(w * m.nv + j)
-                    into[e] = into[e] + m.timestep * (d.cdof_ang[t].dot(ang) + d.cdof_lin[t].dot(lin))
+                    x = m.timestep * (d.cdof_ang[t].dot(ang) + d.cdof_lin[t].dot(lin))
+                    if m.integrator == DISCRETE:
+                        d.M[e] = d.M[e] + x
+                    else:
+                        d.MhD[e] = d.MhD[e] + x
                     e = e - 1
                     j = m.tree_parent[j]
                 i = m.tree_parent[i]
@@ -274,68 +278,70 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
     return b1a, b1l, b2a, b2l
 
 
+LU, PQ, PUQ, AXES_OF_DOFS = range(4)  # which motions `fluid_slopes_vjp` is at
+
+
 @ti.func
-def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
     """Adds h mu^T dD a_eff = sum of P . dB E, P and E the motions by h mu and by a_eff = a + (a_eff - a), of which the
-    latter lies in Q; expects the adjoints of P and Q."""
+    latter lies in Q; expects the adjoints of P and Q.
+
+    For the integrator discrete: z^T h dD a, of the motions L and U, with `turned` mu^T h dD (a_eff - a), and what the
+    diagonal of h D, whose adjoint is metric_bar, asks of the dofs' axes.
+    """
     h = m.timestep
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             k = bounded(w * m.nbody + b)
-            ea = d.u_ang[k] + d.q_ang[k]
-            el = d.u_lin[k] + d.q_lin[k]
-            b1a, b1l, b2a, b2l = slope_vjp(m, d, g, w, b, h * d.p_ang[k], h * d.p_lin[k], ea, el)
-            g.p_ang[k] = g.p_ang[k] + h * b1a
-            g.p_lin[k] = g.p_lin[k] + h * b1l
-            g.u_ang[k] = g.u_ang[k] + b2a
-            g.u_lin[k] = g.u_lin[k] + b2l
-            g.q_ang[k] = g.q_ang[k] + b2a
-            g.q_lin[k] = g.q_lin[k] + b2l
-
-
-@serves("fluid")
-@ti.func
-def drag_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
-    """For the integrator discrete: adds z^T h dD a, with `turned` mu^T h dD (a_eff - a), and what the diagonal of h D,
-    whose adjoint is metric_bar, asks. Expects the motions L and U, P and Q."""
-    h = m.timestep
-    for b in range(1, m.nbody):
-        if in_fluid(m, b):
-            k = bounded(w * m.nbody + b)
-            i = m.body_lastdof[b]
-            step = 0  # L and U, then P and Q, then the axis of each dof
-            alone = m.body_simple[b]
-            if alone:  # of a matrix that is diagonal
-                step = 2
-            while step < 2 or i >= 0:
+            i = -1
+            step = PUQ
+            alone = 0
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    step = LU
+                    i = m.body_lastdof[b]
+                    alone = m.body_simple[b]
+                    if alone:  # of a matrix that is diagonal
+                        step = AXES_OF_DOFS
+            while step < AXES_OF_DOFS or i >= 0:
                 s = bounded(w * m.nv + ti.max(i, 0))
                 f = h
-                pa, pl, ea, el = d.l_ang[k], d.l_lin[k], d.u_ang[k], d.u_lin[k]
-                if step == 1:
-                    f = h * turned
-                    pa, pl, ea, el = d.p_ang[k], d.p_lin[k], d.q_ang[k], d.q_lin[k]
-                elif step > 1:
-                    f = h * d.metric_bar[w, i]
-                    if alone:
-                        f = f + h * (d.z[w, i] * d.qacc[w, i] + turned * d.mu[w, i] * d.ma[w, i])
-                    pa, pl, ea, el = d.cdof_ang[s], d.cdof_lin[s], d.cdof_ang[s], d.cdof_lin[s]
-                    i = m.tree_parent[i]
+                pa, pl, ea, el = d.p_ang[k], d.p_lin[k], d.q_ang[k], d.q_lin[k]
+                if step == PUQ:
+                    ea = ea + d.u_ang[k]
+                    el = el + d.u_lin[k]
+                if ti.static(has.discrete):
+                    if step == LU:
+                        pa, pl, ea, el = d.l_ang[k], d.l_lin[k], d.u_ang[k], d.u_lin[k]
+                    elif step == PQ:
+                        f = h * turned
+                    elif step == AXES_OF_DOFS:
+                        f = h * d.metric_bar[w, i]
+                        if alone:
+                            f = f + h * (d.z[w, i] * d.qacc[w, i] + turned * d.mu[w, i] * d.ma[w, i])
+                        pa, pl, ea, el = d.cdof_ang[s], d.cdof_lin[s], d.cdof_ang[s], d.cdof_lin[s]
+                        i = m.tree_parent[i]
                 if f != 0:
                     b1a, b1l, b2a, b2l = slope_vjp(m, d, g, w, b, f * pa, f * pl, ea, el)
-                    if step == 0:
-                        g.l_ang[k] = g.l_ang[k] + f * b1a
-                        g.l_lin[k] = g.l_lin[k] + f * b1l
-                        g.u_ang[k] = g.u_ang[k] + b2a
-                        g.u_lin[k] = g.u_lin[k] + b2l
-                    elif step == 1:
+                    if step == PQ or step == PUQ:
                         g.p_ang[k] = g.p_ang[k] + f * b1a
                         g.p_lin[k] = g.p_lin[k] + f * b1l
                         g.q_ang[k] = g.q_ang[k] + b2a
                         g.q_lin[k] = g.q_lin[k] + b2l
-                    else:
-                        g.axis_ang[s] = g.axis_ang[s] + f * b1a + b2a
-                        g.axis_lin[s] = g.axis_lin[s] + f * b1l + b2l
-                step = step + 1
+                    if step == LU or step == PUQ:
+                        g.u_ang[k] = g.u_ang[k] + b2a
+                        g.u_lin[k] = g.u_lin[k] + b2l
+                    if ti.static(has.discrete):
+                        if step == LU:
+                            g.l_ang[k] = g.l_ang[k] + f * b1a
+                            g.l_lin[k] = g.l_lin[k] + f * b1l
+                        elif step == AXES_OF_DOFS:
+                            g.axis_ang[s] = g.axis_ang[s] + f * b1a + b2a
+                            g.axis_lin[s] = g.axis_lin[s] + f * b1l + b2l
+                if step == LU:
+                    step = PQ
+                elif step < AXES_OF_DOFS:
+                    step = AXES_OF_DOFS
 
 
 @serves("fluid")

@@ -121,8 +121,8 @@ def add_arm_slope(m: ti.template(), d: ti.template(), w: ti.i32, row: ti.i32, hs
 @outline("md", "w", when="fluid")
 @ti.func
 def resistance(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD gains h times the velocity slopes of the fluid's forces."""
-    fluid_slopes(m, d, w, d.MhD)
+    """MhD, of the integrator discrete M, gains h times the velocity slopes of the fluid's forces."""
+    fluid_slopes(m, d, w)
 
 
 @outline("md", "w", when="implicitfast")

@@ -12,7 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
-from engine.model.arms import arms
+from engine.model.arms import arm_dofs, arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
@@ -137,7 +137,7 @@ def sizes_of(model, nconmax, leaves=()):
     """The counts that the schema's symbols stand for. leaves: further parameters (engine/leaves.py)."""
     columns, entries = tree(model)
     coupled = coupled_dofs(model)
-    chain = max(longest_chain(columns, coupled), most_columns(model))
+    chain = max(longest_chain(columns, coupled), most_columns(model), *map(len, metric_arms(model)), 0)
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
@@ -155,9 +155,12 @@ def sizes_of(model, nconmax, leaves=()):
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
         "nflow": nflow, "nflowbody": model.nbody if nflow else 0, "nflowcolumn": 6 * model.nbody if nflow else 0,
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
+        "nsimple": model.nbody if "fluid" in features and discrete else 0,
         "nmetric": discrete * model.nv, "nmetrictendon": discrete * model.ntendon,
         "nmetriccon": discrete * nconmax, "nmetriccolumn": discrete * nconmax * chain,
         "nmetricrow": discrete * (model.nv + 2 * model.njnt),
+        "nservo": discrete * model.nu, "nmetricarm": discrete * narm * model.nv,
+        "nslipM": discrete * slipless * entries,
         "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
@@ -200,7 +203,7 @@ def theta_layout(model, leaves=()):
     of schema.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
-             "residual": model.nresidualprm}  # fmt: skip
+             "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
     layout, at = {}, 0
     for p in s.THETA + tuple(p for p in s.LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
@@ -235,19 +238,25 @@ def contact_capacity(model):
 
 def other_blocks(model):
     """Blocks of constraints that are no contacts, at most: limited ball joints, equalities, and of each tendon two
-    limits and dry friction, of which there may be some later."""
+    limits and dry friction, of which there may be some later; with the integrator discrete also what springs and servos
+    on tendons and actuators with arms add to the solver's metric."""
     welds = sum(int(tie["kind"] == EQ_WELD) for tie in ties(model))
     balls = int(np.sum((model.jnt_type == BALL) & model.jnt_limited))
-    pulled = model.ntendon * (model.opt.integrator == DISCRETE)  # what springs and servos add to the solver's metric
+    pulled = model.ntendon * (model.opt.integrator == DISCRETE) + len(metric_arms(model))
     return balls + len(ties(model)) + welds + model.ntendon + 2 * int(np.sum(model.tendon_limited)) + pulled
 
 
 def coupled_dofs(model):
     """The deepest dofs that move the two sides of each candidate pair and each tie, -1 for the world's: (2, n). Of a
-    tendon, its deepest dof with each of the others."""
+    tendon or an arm, its deepest dof with each of the others."""
     tied = [(tie["last1"], tie["last2"]) for tie in ties(model)]
-    tied += [(dofs[-1], dof) for dofs in tendon_dofs(model) for dof in dofs[:-1]]
+    tied += [(dofs[-1], dof) for dofs in (*tendon_dofs(model), *metric_arms(model)) for dof in dofs[:-1]]
     return np.concatenate([pair_dofs(model), np.array(tied, int).reshape(-1, 2).T], axis=1)
+
+
+def metric_arms(model):
+    """Of each actuator that may have a block of the metric of the integrator discrete its dofs."""
+    return arm_dofs(model) if model.opt.integrator == DISCRETE else []
 
 
 def pair_contacts(model):
@@ -307,6 +316,9 @@ def _fill_dims(pack, model, sizes, leaves):
         "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
         "nlimitleaf": sum(p.name in leaves for p in s.LIMIT_LEAVES),
+        "ninertialeaf": sum(p.name in leaves for p in s.INERTIA_LEAVES),
+        "nsiteleaf": sum(p.name in leaves for p in s.SITE_LEAVES),
+        "njointleaf": sum(p.name in leaves for p in s.JOINT_LEAVES),
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
         pack["dims"][column.start] = values[name]

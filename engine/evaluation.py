@@ -14,18 +14,13 @@ from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.discrete import clear_ratios
 from engine.constraint.equality import equalities
-from engine.constraint.metric import (
-    metric_terms,
-    metric_vjp,
-    shift,
-    turned_acceleration,
-    turned_acceleration_vjp,
-    without_metric,
-)  # fmt: skip
+from engine.constraint.metric import metric_terms, metric_vjp, shift
+from engine.constraint.metric_blocks import without_metric
 from engine.constraint.rows import rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
+from engine.constraint.turned import turned_acceleration, turned_acceleration_vjp
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
 from engine.dynamics.activation import act_rates, pids_vjp
@@ -391,11 +386,14 @@ def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     tendons_vjp(m, d, g, w, implicit)
 
 
-@outline("mdg", "w", when="fluid")
+@outline("mdg", "w turned", when="fluid")
 @ti.func
-def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """What the fluid adds to D, whose adjoint is that of motions."""
-    fluid_slopes_vjp(m, d, g, w)
+def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
+    """What the fluid adds to D or to the metric of the integrator discrete, whose adjoint is that of motions."""
+    if ti.static(has.wrench_sensor and has.discrete):  # which does not feel the metric: without T
+        if m.integrator == DISCRETE:
+            motion(m, d, w, d.l_ang, d.l_lin, d.z)
+    fluid_slopes_vjp(m, d, g, w, turned)
 
 
 @outline("mdg", "w", when="implicit")
@@ -444,11 +442,15 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     mass_diag_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w, implicit)
     adhesion_adjoint(m, d, g, w)
+    sloped = m.integrator == DISCRETE
     if ti.static(has.implicitfast):
-        if implicit and has_slopes(m):
-            resistance_adjoint(m, d, g, w)
-            if m.integrator == IMPLICIT:
-                bias_slope_adjoint(m, d, g, w)
+        sloped = sloped or (implicit and has_slopes(m))
+    if ti.static(has.implicitfast or has.discrete):
+        if sloped:
+            resistance_adjoint(m, d, g, w, implicit)
+    if ti.static(has.implicitfast):
+        if implicit and m.integrator == IMPLICIT:
+            bias_slope_adjoint(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 
@@ -489,6 +491,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     tendon_block_adjoint(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
+    metric_vjp(m, d, g, w)  # before the adjoint of actuation, which passes on what muscles and delayed controls have
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_adjoint(m, d, g, w)
@@ -498,7 +501,6 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     passive_vjp(m, d, g, w)
     residual_adjoint(m, d, g, w)
     gravcomp_adjoint(m, d, g, w, 0)
-    metric_vjp(m, d, g, w)
     tendon_adjoint(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 

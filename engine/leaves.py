@@ -16,6 +16,7 @@ from engine import schema as s
 from engine.arrays import fill_columns, theta_layout
 from engine.finite import require_finite
 from engine.model import constants as c
+from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
@@ -25,12 +26,22 @@ COLUMNS = {
     "geom_pos", "geom_quat", "geom_size", "geom_center", "geom_half", "geom_reach", "sweep_radius", "geom_solref",
     "geom_solimp", "geom_margin", "geom_gap", "geom_alike", "pair_solref", "pair_solreffriction", "pair_solimp",
     "pair_margin", "pair_gap", "body_pos", "body_quat",
-    "body_turned", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew",
-    "pid_ki", "muscle_dynprm", "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias",
+    "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
+    "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
+    "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias",
 }  # fmt: skip
-BODY, SHAPE, CONTACT = (tuple(p.name for p in group) for group in (s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES))
+OF_SITES = {
+    "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
+}  # fmt: skip
+BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA = (
+    tuple(p.name for p in group)
+    for group in (
+        s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES, s.SITE_LEAVES, s.INERTIA_LEAVES,
+    )
+)  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair", "actuator"))
+_SITE_KINDS = tuple(kind for kind in KINDS if kind.name in ("site", "sensor", "actuator"))
 
 
 def checked_leaves(model, leaves):
@@ -49,22 +60,29 @@ def checked_leaves(model, leaves):
 
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
-    body, shape, contact, frame = BODY, SHAPE, CONTACT, ("geom_pos", "geom_quat")
+    body, joint, shape, contact, frame = BODY, JOINT, SHAPE, CONTACT, ("geom_pos", "geom_quat")
     found = {}
     for names, kind, elements, what in (
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (body, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: gravcomp 0"),
-        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: not implicitfast"),
-        (body, "actuator", _with_arms(model), "is neither on a joint nor on a tendon; allowed: these"),
-        (body + shape, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
+        (body + joint + INERTIA, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: 0"),
+        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
+        (INERTIA, "sensor", weighing(model), "reads where mass is; allowed: sensors of sites and joints"),
+        (INERTIA, "joint", lone_joints(model), "frees a body alone in its tree; allowed: Euler, RK4"),
+        (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
+        (body + joint + shape + SITE, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
-    if model.opt.integrator == c.DISCRETE:
-        why = "the integrator discrete has no gradient by it; allowed: the other integrators"
-        found |= dict.fromkeys(contact + tuple(p.name for p in s.LIMIT_LEAVES), why)
+    if model.opt.density > 0 or model.opt.viscosity > 0:
+        found |= dict.fromkeys(INERTIA, "a fluid takes bodies for boxes of their inertia; allowed: none")
+    if model.opt.integrator in (c.IMPLICIT, c.DISCRETE):
+        word = c.INTEGRATOR_NAMES[int(model.opt.integrator)]
+        found |= dict.fromkeys(INERTIA, f"the integrator {word} has none by it; allowed: Euler, implicitfast, RK4")
+    if model.opt.integrator == c.DISCRETE and muscles(model).any():
+        why = "the integrator discrete takes the stiffness of muscles, which has none by it; allowed: other integrators"
+        found |= dict.fromkeys(("actuator_gaincurve", "actuator_biascurve"), why)
     return found
 
 
@@ -76,9 +94,30 @@ def frame_sensors(model):
     return np.flatnonzero(frames & geoms)
 
 
+def zones(model):
+    """Numbers of the sensors that read more of a site than how its frame moves."""
+    more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
+    return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
+
+
+def weighing(model):
+    """Numbers of the sensors that read where mass is: of subtrees, energies, forces between bodies, inertial frames."""
+    levels = np.array([ROWS[k].level in ("subtree", "energy", "wrench") for k in model.sensor_type], bool)
+    frames = (model.sensor_objtype == c.OBJ_BODY) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_BODY)
+    return np.flatnonzero(levels | frames)
+
+
+def lone_joints(model):
+    """Free joints of bodies alone in their tree, whose bias has a slope of its own in implicitfast."""
+    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
+    lone = (model.jnt_type == c.FREE) & (dofs[model.jnt_bodyid] == 6)
+    return np.flatnonzero(lone & (model.opt.integrator == c.IMPLICITFAST))
+
+
 def carried(model):
-    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast."""
-    if model.opt.integrator != c.IMPLICITFAST:
+    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast and
+    discrete."""
+    if model.opt.integrator not in (c.IMPLICITFAST, c.DISCRETE):
         return ()
     dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
     lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
@@ -86,10 +125,6 @@ def carried(model):
 
 
 # What has adjoints that go to joints directly, or reads the geoms: of arrays that a Model may lack.
-
-
-def _with_arms(model):
-    return np.flatnonzero(~np.isin(model.actuator_trntype, (c.TRN_JOINT, c.TRN_TENDON)))
 
 
 def _paths(model):
@@ -132,9 +167,11 @@ class Leaves:
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
         model = self.changed_model()
-        for kind in _KINDS:
+        sites = any(name in SITE for name in self.pack.leaves)
+        kinds, columns = (_KINDS + _SITE_KINDS, COLUMNS | OF_SITES) if sites else (_KINDS, COLUMNS)
+        for kind in kinds:
             kind.check(model)
-        fill_columns(self.pack, model, _KINDS, COLUMNS)
+        fill_columns(self.pack, model, kinds, columns)
         self.pack.filled = self._theta.tobytes()
 
     def changed_model(self):
@@ -144,11 +181,12 @@ class Leaves:
             value, own = self._value(name), getattr(model, name)
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
-            if name.endswith("_quat"):
+            if name.endswith(("quat", "_axis")):
                 norm = np.linalg.norm(value, axis=1, keepdims=True)
                 for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
                     who = model.label(name.partition("_")[0], int(i))
-                    raise ValueError(f"params.{name}: {who} has a quaternion of zeros")
+                    what = "an axis" if name.endswith("_axis") else "a quaternion"
+                    raise ValueError(f"params.{name}: {who} has {what} of zeros")
                 value, changed = value / norm, changed.any(axis=1, keepdims=True)
             if name == "geom_size":
                 for geom in np.flatnonzero(changed.any(axis=1) & held_sizes(model)):

@@ -25,8 +25,10 @@ DIMS = (
     "ntendon nwrap nJten nspan at_tendon_stiffness at_tendon_damping at_tendon_armature at_tendon_frictionloss "
     "at_tendon_lengthspring at_wrap_prm "
     "nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations narm ndelay nmuscle nflow nlate "
-    "nmetric nmetrictendon nmotor nresidual nresidualwork nresidualbar at_residual_prm "
-    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
+    "nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar at_residual_prm "
+    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf at_site_pos at_site_quat "
+    "ninertialeaf at_body_ipos at_body_iquat "
+    "at_jnt_pos at_jnt_axis at_body_pos at_body_quat at_geom_size at_geom_pos at_geom_quat "
     "at_geom_solref at_geom_solimp at_geom_margin at_geom_gap at_pair_solref at_pair_solreffriction at_pair_solimp "
     "at_pair_margin at_pair_gap at_jnt_range at_jnt_margin at_jnt_solref at_jnt_solimp "
     "at_actuator_dynprm at_actuator_dynrest at_actuator_gaincurve at_actuator_biascurve"
@@ -109,7 +111,22 @@ DRIVE_LEAVES = (
     Parameter("actuator_gaincurve", 6, "", SCALED, "shape of a muscle's gain; further numbers of a dcmotor's"),
     Parameter("actuator_biascurve", 6, "", SCALED, "shape of a muscle's bias; friction of a dcmotor"),
 )
-LEAVES = BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES
+JOINT_LEAVES = (
+    Parameter("jnt_pos", 3, "m", ANY, "place in the body; without effect of slides and free joints"),
+    Parameter("jnt_axis", 3, "1", ANY, "axis in the body, of any length, of hinges and slides"),
+)
+SITE_LEAVES = (
+    Parameter("site_pos", 3, "m", ANY, "place in the body"),
+    Parameter("site_quat", 4, "1", ANY, "orientation in the body, of any length"),
+)
+INERTIA_LEAVES = (
+    Parameter("body_ipos", 3, "m", ANY, "centre of mass in the body"),
+    Parameter("body_iquat", 4, "1", ANY, "principal axes in the body, of any length"),
+)
+LEAVES = (
+    BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES + JOINT_LEAVES + SITE_LEAVES
+    + INERTIA_LEAVES
+)  # fmt: skip
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}
@@ -170,6 +187,7 @@ MODEL = (
     Buffer("geom_box", "vec3", "nboxed", "geom_center geom_half"),
     Buffer("geom_reach", "real", "ngeom"),
     Buffer("body_flows", "int", "nflowbody"),  # dynamics/ellipsoid_fluid.py
+    Buffer("body_simple", "int", "nsimple"),  # whose drag MuJoCo's metric has on the diagonal alone
     Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
     Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
@@ -239,7 +257,7 @@ MODEL = (
     Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
     Buffer("late_r", "real", "nlate", "late_weight:4"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
-    Buffer("arm_body", "int", "narmsite"),  # of an arm's two sites
+    Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
     Buffer("arm_quat", "vec4", "narmsite"),
     Buffer("sensor_i", "int", "nsensor",
@@ -295,6 +313,10 @@ WORK = (
         "mass_diag metric_diag metric_shift metric_bar mass_bar solved_acc untouched", blocks=True,
     ),
     Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
+    Buffer("servo", "real", "nservo",
+        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_input servo_velocity",
+    ),
+    Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
     Buffer("con_implicit_v", "vec3", "nmetriccon", "con_dd con_vel"),
     Buffer("chain_bar", "vec3", "nmetriccolumn"),  # the adjoint of con_J that ratios ask
@@ -383,7 +405,7 @@ WORK = (
         "row_sign row_aref row_d row_floss row_jar row_jv row_force row_k row_dist row_b row_kp row_imp "
         "row_impp",
     ),
-    Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_slope"),
+    Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_actsum ten_slope"),
     Buffer("ten_J", "real", "nJten"),
     Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
     Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
@@ -394,7 +416,9 @@ WORK = (
     Buffer("act_dot", "real", "na"),
     Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
     Buffer("delay_ctrl", "real", "ndelay"),
-    Buffer("muscle_work", "real", "nmuscle", "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act"),
+    Buffer("muscle_work", "real", "nmuscle",
+        "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act muscle_stiff muscle_hold",
+    ),
     Buffer("motor_work", "real", "nmotor",
         "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
     ),
@@ -426,10 +450,14 @@ ADJOINT = (
     Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
     Buffer("late_kept", "real", "nlate"),
-    Buffer("muscle_bar", "real", "nmuscle", "muscle_gain_bar muscle_slope_bar muscle_bias_bar"),
+    Buffer("muscle_bar", "real", "nmuscle",
+        "muscle_gain_bar muscle_slope_bar muscle_bias_bar muscle_stiff_bar muscle_hold_bar",
+    ),
     Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
     Buffer("reach_bar", "real", "nmotorstate"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
+    Buffer("arm_J_bar", "real", "nmetricarm"),
+    Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act

@@ -44,7 +44,16 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import BODY_LEAVES, CONTACT_LEAVES, DRIVE_LEAVES, LIMIT_LEAVES, SHAPE_LEAVES
+from engine.schema import (
+    BODY_LEAVES,
+    CONTACT_LEAVES,
+    DRIVE_LEAVES,
+    INERTIA_LEAVES,
+    JOINT_LEAVES,
+    LIMIT_LEAVES,
+    SHAPE_LEAVES,
+    SITE_LEAVES,
+)  # fmt: skip
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts
@@ -94,6 +103,9 @@ FEATURES = {
     "contact_leaf": "gradients by solref, solimp and margins of contacts, where a simulator is asked for them",
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
     "drive_leaf": "gradients by actuators' time constants and curves, where a simulator is asked for them",
+    "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
+    "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
+    "inertia_leaf": "gradients by centres of mass and principal axes, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
     "block": "contacts, ball limits, equalities or tendons",
@@ -116,7 +128,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
-    "field_range": "rangefinders beside height fields",
+    "field_range": "rays beside height fields",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "residual": "forces that a network makes of the state",
@@ -185,7 +197,7 @@ def features_of(model):
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,
-        block=contact or ball_limit or equality or model.ntendon > 0,
+        block=contact or ball_limit or equality or model.ntendon > 0 or discrete and len(arms(model)[0]) > 0,
         surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
@@ -213,6 +225,9 @@ def features_of_leaves(leaves):
         contact_leaf=any(p.name in leaves for p in CONTACT_LEAVES),
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
         drive_leaf=any(p.name in leaves for p in DRIVE_LEAVES),
+        inertia_leaf=any(p.name in leaves for p in INERTIA_LEAVES),
+        site_leaf=any(p.name in leaves for p in SITE_LEAVES),
+        joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
     )
 
 

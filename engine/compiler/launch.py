@@ -50,11 +50,11 @@ class BoundKernel:
 
     packs: Pack objects in the order of schema.LETTERS. The kernel takes the table of where their buffers begin, the
     blocks of each pack, integers first, then the arrays `others` and `nints` integers; of packs that are joined
-    (arrays.join) their blocks alone, in which the table is.
+    (arrays.join) their blocks alone, in which the table is. features: those of a kernel that takes no pack.
     """
 
-    def __init__(self, kernel, packs, nints, others=()):
-        self.kernel, self.packs = kernel, packs
+    def __init__(self, kernel, packs, nints, others=(), features=None):
+        self.kernel, self.packs, self.features = kernel, packs, features
         self.program = False  # the one that the kernel is compiled in
         letters = {pack: letter for letter, pack in LETTERS.items()}
         joined = packs[0].table if packs else None
@@ -80,7 +80,7 @@ class BoundKernel:
 
     def _bind(self):
         """Compile the kernel in the program that runs, and give it its arrays."""
-        with variant(self.kernel, self.packs) as kernel:
+        with variant(self.kernel, self.packs, self.features) as kernel:
             traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
         self.context = traced.make_launch_context()
         for at in range(len(self.blocks)):

@@ -83,12 +83,13 @@ _put({})
 
 
 @contextlib.contextmanager
-def variant(kernel, packs):
+def variant(kernel, packs, features=None):
     """The kernel to compile for these packs: of the robot's features and, where they bring one, with the user's
-    pair inside; and what tells it from others, for an announcement."""
+    pair inside; and what tells it from others, for an announcement. features: without packs."""
     brought = {p.name: p.own for p in packs if getattr(p, "own", None)}
     pairs = {name: brought[kind.pack] for name, kind in PAIRS.items() if kind.pack in brought}
     sets = [p.features for p in packs if getattr(p, "features", None) is not None]
+    sets += [] if features is None else [features]
     before = _users()
     with compiled_for(frozenset().union(*sets) if sets else ALL):
         _put(pairs)

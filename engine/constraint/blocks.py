@@ -47,7 +47,7 @@ def columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
         if ti.static(has.contact):
             contact_columns(m, d, w, c)
     elif d.con_last1[c] == SCATTERED:
-        if ti.static(has.tendon):
+        if ti.static(has.tendon or has.discrete and has.arm):
             place_columns(m, d, w, c)
     elif is_equality(d.con_pair[c]):
         equality_columns(m, d, w, c)

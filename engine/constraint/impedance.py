@@ -158,6 +158,34 @@ def at_end_of_step(m: ti.template(), k: real, b: real, imp: real, solref: ti.tem
 
 @serves("discrete")
 @ti.func
+def at_end_of_step_vjp(m: ti.template(), solref: ti.template(), solimp: ti.template(), i: ti.i32, pushes: ti.i32,
+                       imp: real, x_bar: real, v_bar: real, along: real):  # fmt: skip
+    """From the adjoints of S / s and (B + h S) / s, and minus that of log D, to the k and b that `reference` gives, at
+    a fixed imp. Where D is the greatest it follows neither."""
+    h = m.timestep
+    k0, b0 = reference(solref, solimp, i, h, m.refsafe)
+    k = k0
+    b = b0
+    replaced = 0
+    if pushes and m.resolved != 0 and solref[i, 0] > 0 and k0 * imp * h * h > 1:
+        replaced = 1
+        k = 1.0 / (h * h * imp)
+        b = b0 * ti.sqrt(k / k0)
+    s = 1.0 + h * b + h * h * k * imp
+    rate = (b + h * k * imp) / s
+    hard = along
+    if s * imp * (1 - MAXIMP) > (1 - imp) * MAXIMP:
+        hard = 0.0
+    b_bar = (-imp * k * h / s * x_bar + (1 - h * rate) * v_bar - h * hard) / s
+    k_bar = imp * ((1 + h * b) / s * x_bar + h * (1 - h * rate) * v_bar - h * h * hard) / s
+    if replaced:
+        k_bar = -0.5 * b / k0 * b_bar
+        b_bar = b / b0 * b_bar
+    return k_bar, b_bar
+
+
+@serves("discrete")
+@ti.func
 def hardened(imp: real, diag: real, s: real, grows: real):
     """D0 s, of which MAXIMP is the greatest impedance, and the derivative of its logarithm by imp."""
     D = s / ti.max(MINVAL, (1 - imp) / imp * diag)

@@ -18,16 +18,18 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.constraint.block import TWO_SIDED, add_transpose, chain_mul, is_contact
+from engine.constraint.block import TWO_SIDED, add_transpose, chain_mul, is_contact, is_metric
 from engine.constraint.cones import elliptic_stiffness
 from engine.constraint.noslip_cone import TINY, across, ellipsoid, load_contact, pyramid
 from engine.constraint.rolling import add_turn_transpose, turn_mul
 from engine.constraint.rolling_cone import five
 from engine.constraint.row import FRICTION
+from engine.constraint.solver import hessian, solve_hessian
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.math.index import bounded
 from engine.math.types import MINVAL, real, vec3
+from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -100,7 +102,7 @@ def find_islands(m: ti.template(), d: ti.template(), w: ti.i32):
     for r in range(d.nblock[w]):
         c = bounded(w * m.nconmax + r)
         o = island_of_block(m, d, w, c)
-        if o >= 0:
+        if o >= 0 and not is_metric(d.con_pair[c]):
             d.island_active[o] = 1
             d.island_gain[o] = d.island_gain[o] + softness(m, d, w, c)
 
@@ -129,6 +131,9 @@ def contact_matrix(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
 def start(m: ti.template(), d: ti.template(), w: ti.i32):
     """M factored, islands, the matrices of contacts, and of each jar what is not J a."""
     copy_blocks(m, d.H, (w * m.nh) >> 2, d.M, (w * m.nm) >> 2, m.nm >> 2)
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:  # of whose metric MuJoCo takes what it has factored
+            copy_blocks(m, d.H, (w * m.nh) >> 2, d.M_factored, (w * m.nm) >> 2, m.nm >> 2)
     factor(m, d.H, w * m.nh, m, 0)
     find_islands(m, d, w)
     for r in range(d.nrow[w]):
@@ -246,12 +251,44 @@ def still_gaining(m: ti.template(), d: ti.template(), w: ti.i32):
     return some
 
 
+@outline("md", "w", when="discrete")
+@ti.func
+def pushed_by_all(m: ti.template(), d: ti.template(), w: ti.i32):
+    """search becomes what constraint forces add to the acceleration in the whole metric of the integrator discrete."""
+    for r in range(d.nrow[w]):
+        d.row_k[bounded(w * m.nrowmax + r)] = 0.0
+    if ti.static(has.block):
+        for r in range(d.nblock[w]):
+            c = bounded(w * m.nconmax + r)
+            if not is_metric(d.con_pair[c]):
+                d.con_kd[c] = vec3(0.0, 0.0, 0.0)
+                d.con_ko[c] = vec3(0.0, 0.0, 0.0)
+    hessian(m, d, w)
+    for i in range(m.nv):
+        d.search[w, i] = d.qfrc_constraint[w, i]
+    solve_hessian(m, d, w, d.search)
+
+
 @outline("md", "w", when="noslip")
 @ti.func
 def without_slip(m: ti.template(), d: ti.template(), w: ti.i32):
-    """After the solver: friction, the acceleration (also that of the next warm start) and `ma` without slip."""
+    """After the solver: friction, the acceleration (also that of the next warm start) and `ma` without slip.
+
+    Of the integrator discrete MuJoCo's sweeps know the metric that it factors, of tendons and actuators the diagonal
+    alone, and what comes before and after them the whole one.
+    """
     if m.noslip_iterations > 0 and d.nrow[w] + d.nblock[w] > 0:
+        if m.integrator == DISCRETE:
+            pushed_by_all(m, d, w)
+            for i in range(m.nv):
+                d.qacc_eff[w, i] = d.qacc_eff[w, i] - d.search[w, i]
         start(m, d, w)
+        if m.integrator == DISCRETE:
+            for i in range(m.nv):
+                d.search[w, i] = d.qfrc_constraint[w, i]
+            solve_mass(m, d, w)
+            for i in range(m.nv):
+                d.qacc[w, i] = d.qacc_eff[w, i] + d.search[w, i]
         sweeps = 0
         some = 1
         while some and sweeps < m.noslip_iterations:
@@ -259,6 +296,11 @@ def without_slip(m: ti.template(), d: ti.template(), w: ti.i32):
             contact_friction(m, d, w)
             some = still_gaining(m, d, w)
             sweeps = sweeps + 1
+        if m.integrator == DISCRETE:
+            pushed_by_all(m, d, w)
+            for i in range(m.nv):
+                d.qacc_eff[w, i] = d.qacc_eff[w, i] + d.search[w, i]
+                d.qacc[w, i] = d.qacc_eff[w, i]
         for i in range(m.nv):
             d.ma[w, i] = d.qfrc_smooth[w, i] + d.qfrc_constraint[w, i]
             d.qacc_warmstart[w * m.nv + i] = d.qacc[w, i]

@@ -5,7 +5,8 @@ With the adjoint of a block (blocks.py), y = J z - f_bar, K y, and r the violati
     B_bar = K y . J v (of its rows),   k_bar = (K y)_0 imp r,   imp_bar = (K y)_0 k r - y . f / (imp (1 - imp)),
     margin_bar = -((K y)_0 k imp + imp_bar dimp/dr)
 
-impedance.py takes these to solref and solimp, contact/mixing.py to the geoms whose they are. Ends and margins of limits
+The integrator discrete has the derivatives of what it makes of k, B and imp instead. impedance.py takes these to solref
+and solimp, contact/mixing.py to the geoms whose they are. Ends and margins of limits
 go with their distances (limit.py, ball_limit.py).
 """
 
@@ -14,11 +15,12 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import BALL_LIMIT, chain_mul
-from engine.constraint.impedance import impedance_vjp, reference_vjp
+from engine.constraint.impedance import at_end_of_step_vjp, impedance_vjp, reference_vjp
 from engine.constraint.rolling import coupled, turn_mul, turns
 from engine.contact.mixing import margin_of_vjp, mix_solver_vjp
 from engine.math.spatial import sym_mul
 from engine.math.types import real
+from engine.model.constants import DISCRETE
 
 
 @serves("limit_leaf")
@@ -45,9 +47,16 @@ def limit_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     ky = d.row_k[i] * y
     imp = d.row_imp[i]
     x = d.row_dist[i]
-    imp_bar = ky * d.row_kp[i] * x - y * d.row_force[i] / (imp * (1 - imp))
+    along = y * d.row_force[i]
+    imp_bar = ky * d.row_kp[i] * x - along / (imp * (1 - imp))
+    k_bar = ky * imp * x
     b_bar = ky * d.row_sign[i] * d.qvel[w * m.nv + dof]
-    add_limit_bars(m, g, w, m.dof_jntid[dof], x, ky * imp * x, b_bar, imp_bar)
+    j = m.dof_jntid[dof]
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            imp_bar = d.row_by_x[i] * ky * x + d.row_by_v[i] * b_bar - d.row_by_d[i] * along
+            k_bar, b_bar = at_end_of_step_vjp(m, m.jnt_solref, m.jnt_solimp, j, 1, imp, ky * x, b_bar, along)
+    add_limit_bars(m, g, w, j, x, k_bar, b_bar, imp_bar)
 
 
 @outline("mdg", "w c", when="limit_leaf")
@@ -58,9 +67,16 @@ def ball_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
     ky = d.con_kd[c][0] * y
     imp = d.con_imp[c]
     x = d.con_x[c]
-    imp_bar = ky * d.con_kp[c] * x - y * d.con_force[c][0] / (imp * (1 - imp))
+    along = y * d.con_force[c][0]
+    imp_bar = ky * d.con_kp[c] * x - along / (imp * (1 - imp))
+    k_bar = ky * imp * x
     b_bar = ky * chain_mul(m, d, w, c, d.qvel)[0]
-    add_limit_bars(m, g, w, BALL_LIMIT - d.con_pair[c], x, ky * imp * x, b_bar, imp_bar)
+    j = BALL_LIMIT - d.con_pair[c]
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            imp_bar = d.con_by_x[c] * ky * x + d.con_by_v[c] * b_bar - d.con_by_d[c] * along
+            k_bar, b_bar = at_end_of_step_vjp(m, m.jnt_solref, m.jnt_solimp, j, 1, imp, ky * x, b_bar, along)
+    add_limit_bars(m, g, w, j, x, k_bar, b_bar, imp_bar)
 
 
 @outline("mdg", "w c", when="contact_leaf")
@@ -84,6 +100,15 @@ def contact_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     imp = d.con_imp[c]
     x = d.con_x[c]
     imp_bar = ky[0] * d.con_kp[c] * x - along / (imp * (1 - imp))
+    k_bar = ky[0] * imp * x
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
+            if m.cone == 0:  # all rows alike
+                b_bar = b_bar + bt_bar
+                bt_bar = 0.0
+            imp_bar = d.con_by_x[c] * ky[0] * x + d.con_by_v[c] * b_bar - d.con_by_d[c] * along
+            k_bar, b_bar = at_end_of_step_vjp(m, d.con_solref, d.con_solimp, c, 1, imp, ky[0] * x, b_bar, along)
+            bt_bar = bt_bar * (1 - m.timestep * d.con_bt[c]) ** 2  # of what friction's rows were given
     margin_of_vjp(m, g, w, pair, -(ky[0] * d.con_kp[c] * imp + imp_bar * d.con_impp[c]))
     dmin, dmax, width, mid, power = impedance_vjp(d.con_solimp, c, x, imp_bar)
     if ti.static(has.own_pair):
@@ -99,6 +124,6 @@ def contact_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                     g.pair_solreffriction[w, own, 0] = g.pair_solreffriction[w, own, 0] + ref0
                     g.pair_solreffriction[w, own, 1] = g.pair_solreffriction[w, own, 1] + ref1
     ref0, ref1, more = reference_vjp(
-        d.con_solref, d.con_solimp, c, m.timestep, m.refsafe, ky[0] * imp * x, b_bar + bt_bar
+        d.con_solref, d.con_solimp, c, m.timestep, m.refsafe, k_bar, b_bar + bt_bar
     )
     mix_solver_vjp(m, g, w, pair, ref0, ref1, dmin, dmax + more, width, mid, power)

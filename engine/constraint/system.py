@@ -73,7 +73,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
             f, kd, ko, zone = contact_law(
                 jar, d.con_dim[c], m.cone, d.con_d[c], d.con_mu1[c], d.con_mu2[c], impratio
             )
-            if ti.static(has.equality or has.discrete and has.tendon):
+            if ti.static(has.equality or has.discrete and (has.tendon or has.arm)):
                 if d.con_law[c] == ALWAYS:
                     kd = vec3(1.0, 1.0, 1.0) * d.con_d[c]
                     if ti.static(has.discrete):

@@ -24,11 +24,11 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             last1 = d.con_last1[c]
             last2 = d.con_last2[c]
             n = 1
-            if ti.static(has.tendon):
+            if ti.static(has.tendon or has.discrete and has.arm):
                 if last1 == SCATTERED:
                     n = d.con_ndof[c] - 1
             for q in range(n):
-                if ti.static(has.tendon):
+                if ti.static(has.tendon or has.discrete and has.arm):
                     if d.con_last1[c] == SCATTERED:
                         last1 = d.chain_dof[c * m.nchain]
                         last2 = d.chain_dof[c * m.nchain + 1 + q]

@@ -91,7 +91,8 @@ class Linearizer:
         m = sim.model
         self.sim = Simulator(m, sim.worlds, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
         self.sim.model_pack, self.sim.params = deepcopy(sim.model_pack), sim.params
-        for asked in ("nbodyleaf", "nshapeleaf", "ncontactleaf", "nlimitleaf"):  # A and B are by states and controls
+        # A and B are by states and controls
+        for asked in (name for name in s.PLACES["m", "dims"].columns if name.endswith("leaf")):
             self.sim.model_pack["dims"][s.start("m", asked)] = 0
         n = 2 * m.nv + m.na
         row = -(-(2 * sim.sizes["ld"] + m.na + m.nu) // 8) * 8

@@ -16,6 +16,7 @@ from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.transmission import (
     ARM,
+    TENDON,
     drive_length_vjp,
     drive_velocity_vjp,
     moment,
@@ -97,6 +98,9 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     `act_rates`."""
     for i in range(m.nv):
         d.qfrc_actuator[w, i] = 0.0
+    if ti.static(has.tendon_actfrc):
+        for t in range(m.ntendon):
+            d.ten_actsum[w, t] = 0.0
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         given, slope, a = actuator_input(m, d, w, u)
@@ -109,6 +113,9 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
             if m.actuator_gaintype[u] == GAIN_DCMOTOR:
                 f = f + d.motor_extra[w, u]
         d.actuator_force[w * m.nu + u] = f
+        if ti.static(has.tendon_actfrc):
+            if t == TENDON:
+                d.ten_actsum[w, qa] = d.ten_actsum[w, qa] + f
         for k in range(n):
             i = da + k
             c = m.actuator_gear[u, k]

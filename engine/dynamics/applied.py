@@ -2,8 +2,9 @@
 
 import taichi as ti
 
-from engine.dynamics.kinematics import origin
+from engine.dynamics.kinematics import add_inertia_bars, origin
 from engine.math.index import bounded
+from engine.math.types import vec3
 
 
 @ti.func
@@ -51,3 +52,4 @@ def applied_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
             g.l_lin[k] = g.l_lin[k] - f
             g.pose_ang[k] = g.pose_ang[k] + r.cross(p_bar)
             g.pose_lin[k] = g.pose_lin[k] + p_bar
+            add_inertia_bars(m, d, g, w, b, p_bar, vec3(0.0, 0.0, 0.0))

@@ -11,17 +11,19 @@
 All but these two are a force f at p and a torque t on each of two bodies. Their moment along a motion X is
     E(X) = sum over both of f . u + t . omega,     u and omega: X's velocities at p,
 for refsite without the motion that both have in common. Readers add to g.arm_length_bar and to the factors of E, one
-for each of Z, V, and (implicitfast) of mu and a_eff; `arms_vjp`, which comes last, knows what an arm is made of.
+for each of Z, V, and (implicitfast) of mu and a_eff, or (discrete) to arm_J_bar; `arms_vjp`, which comes last, knows
+what an arm is made of.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import origin, read_quat
+from engine.dynamics.site import add_site_bars
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
+from engine.model.constants import DISCRETE, FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
 
 
 @ti.func
@@ -202,6 +204,7 @@ def site_moves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
     h = bounded(w * m.nbody + b)
     g.pose_ang[h] = g.pose_ang[h] + turn + (p - origin(m, d, w, b)).cross(p_bar)
     g.pose_lin[h] = g.pose_lin[h] + p_bar
+    add_site_bars(m, d, g, w, m.arm_site[x], p_bar, turn)
 
 
 @ti.func
@@ -283,6 +286,9 @@ def parent_arm_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
             bar = g.arm_z[w, s] * d.z[w, i] + g.arm_v[w, s] * d.qvel[w * m.nv + i]
             if ti.static(has.implicitfast):
                 bar = bar + g.arm_mu[w, s] * d.mu[w, i] + g.arm_a[w, s] * d.qacc_eff[w, i]
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    bar = bar + g.arm_J_bar[(w * m.narm + s) * m.nv + i]
             if free and k < 3:
                 g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar
             else:
@@ -297,6 +303,34 @@ def parent_arm_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     for k in ti.static(range(3)):
         i = w * m.nv + m.jnt_dofadr[j] + 3 * free + k
         g.qpos_bar[i] = g.qpos_bar[i] + turn[k]
+
+
+@ti.func
+def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32):
+    """From arm_J_bar, the adjoint of the row of an arm of sites, to its wrenches and the axes of its dofs."""
+    row = (w * m.narm + s) * m.nv
+    if m.arm_common[s] >= 0:
+        k = m.body_lastdof[m.arm_common[s]]
+        while k >= 0:
+            g.arm_J_bar[row + k] = 0.0
+            k = m.tree_parent[k]
+    for side in range(2):
+        b = m.arm_body[2 * s + side]
+        if b >= 0:
+            i = bounded(2 * (w * m.narm + s) + side)
+            r = d.arm_p[i] - origin(m, d, w, b)
+            f = d.arm_f[i]
+            t = d.arm_t[i] + r.cross(f)
+            k = m.body_lastdof[b]
+            while k >= 0:
+                x = bounded(w * m.nv + k)
+                e = g.arm_J_bar[row + k]
+                g.axis_ang[x] = g.axis_ang[x] + e * t
+                g.axis_lin[x] = g.axis_lin[x] + e * f
+                g.arm_f_bar[i] = g.arm_f_bar[i] + e * (d.cdof_lin[x] + d.cdof_ang[x].cross(r))
+                g.arm_t_bar[i] = g.arm_t_bar[i] + e * d.cdof_ang[x]
+                g.arm_p_bar[i] = g.arm_p_bar[i] + e * f.cross(d.cdof_ang[x])
+                k = m.tree_parent[k]
 
 
 @serves("arm")
@@ -322,6 +356,9 @@ def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, im
                     (g.arm_a, d.u_ang, d.u_lin, g.u_ang, g.u_lin),
                     (g.arm_a, d.q_ang, d.q_lin, g.q_ang, g.q_lin),
                 )[x])  # fmt: skip
-                if x < 2 or implicit:
+                if x < 2 or implicit and m.integrator != DISCRETE:
                     along(m, d, g, w, s, e[w, s], ang, lin, ang_bar, lin_bar)
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    row_vjp(m, d, g, w, s)
             site_arm_vjp(m, d, g, w, s, u)

@@ -9,7 +9,8 @@ semi-axes, the greatest one 1; n = u.A u, d = u.A^2 u, q = u.u:
     force  = M u x omega + k omega x u + K sqrt(n / (q d)) (n u - q A u) - (L + sqrt(q) (B sqrt(d / n) + S)) u
 
 The implicit integrators take D, minus its derivative by (omega, u); implicitfast the symmetric part of D alone, but of
-a free body alone in its tree. So there are the derivative in a direction, and the gradient of such a one.
+a free body alone in its tree; discrete that of the last term of torque and force alone. So there are the derivative in
+a direction, and the gradient of such a one.
 """
 
 import taichi as ti
@@ -20,7 +21,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import IMPLICIT, LONE_FLOW
+from engine.model.constants import DISCRETE, IMPLICIT, LONE_FLOW
 
 
 @ti.func
@@ -82,11 +83,31 @@ def ellipsoid_slope(m: ti.template(), e: ti.i32, omega: vec3, u: vec3, ang: vec3
 
 
 @ti.func
-def ellipsoid_slope_vjp(m: ti.template(), e: ti.i32, omega: vec3, u: vec3, pa: vec3, pl: vec3, ang: vec3, lin: vec3):
-    """The gradient by omega and u of (pa, pl) . what `ellipsoid_slope` gives."""
-    mass = m.flow_mass[e]
-    inertia = m.flow_inertia[e]
-    k = m.flow_magnus[e]
+def drag_slope(m: ti.template(), e: ti.i32, omega: vec3, u: vec3, ang: vec3, lin: vec3):
+    """The symmetric part of minus the derivative of the drag alone, times a change (ang, lin) of (omega, u): what the
+    integrator discrete takes, in which lift, Magnus and added mass have no part."""
+    c = m.flow_moment[e]
+    turn = c * c * omega
+    size = (c * omega).norm()
+    half = 0.5 * over(m.density, size)
+    torque = (m.flow_turn[e] + m.density * size) * ang + half * (turn.dot(ang) * omega + omega.dot(ang) * turn)
+    a = m.flow_area[e]
+    n, d, q = forms(a, u)
+    speed = ti.sqrt(q)
+    shadow = m.flow_blunt[e] * ti.sqrt(over(d, n))
+    across = shadow + m.flow_slender[e]
+    grows = over(across, speed) * u + speed * shadow * (over(1.0, d) * a - over(1.0, n)) * a * u
+    force = (m.flow_slide[e] + speed * across) * lin + 0.5 * (grows.dot(lin) * u + u.dot(lin) * grows)
+    return torque, force
+
+
+@ti.func
+def ellipsoid_slope_vjp(m: ti.template(), e: ti.i32, omega: vec3, u: vec3, pa: vec3, pl: vec3, ang: vec3, lin: vec3,
+                        whole: real):  # fmt: skip
+    """The gradient by omega and u of (pa, pl) . what `ellipsoid_slope` gives; with a `whole` of 0 of the drag alone."""
+    mass = whole * m.flow_mass[e]
+    inertia = whole * m.flow_inertia[e]
+    k = whole * m.flow_magnus[e]
     omega_bar = pa.cross(inertia * ang) + inertia * ang.cross(pa) + pl.cross(mass * lin) + k * lin.cross(pl)
     u_bar = pa.cross(mass * lin) + mass * (lin.cross(pa) + ang.cross(pl)) + k * pl.cross(ang)
     # torque:  -rho (size pa.ang + (pa.omega) (c omega . c ang) / size)
@@ -108,7 +129,7 @@ def ellipsoid_slope_vjp(m: ti.template(), e: ti.i32, omega: vec3, u: vec3, pa: v
     b3 = (a * u).dot(a * lin)
     c1 = pl.dot(lin)
     c2 = pl.dot(a * lin)
-    lift = m.flow_kutta[e] * ti.sqrt(over(n, q * d))
+    lift = whole * m.flow_kutta[e] * ti.sqrt(over(n, q * d))
     y = over(b2, n) - over(b1, q) - over(b3, d)
     t1 = n * a1 - q * a2
     t2 = 2.0 * (b2 * a1 - b1 * a2) + n * c1 - q * c2
@@ -270,14 +291,35 @@ def add_odd_flows(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
+def body_drag(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, wind: vec3, ang: vec3, lin: vec3):
+    """What the drag's slopes on body b make of a change (ang, lin) of V, about the origin."""
+    k = bounded(w * m.nbody + b)
+    a = vec3(0.0, 0.0, 0.0)
+    l = vec3(0.0, 0.0, 0.0)
+    for e in range(m.nflow):
+        if m.flow_body[e] == b:
+            q, r = flow_frame(m, d, w, e)
+            omega = rotate_back(q, d.vel_ang[k])
+            u = rotate_back(q, d.vel_lin[k] + d.vel_ang[k].cross(r) - wind)
+            turn, slide = drag_slope(m, e, omega, u, rotate_back(q, ang), rotate_back(q, lin + ang.cross(r)))
+            f = rotate(q, slide)
+            a = a + rotate(q, turn) + r.cross(f)
+            l = l + f
+    return a, l
+
+
+@ti.func
 def ellipsoid_slopes_vjp(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, wind: vec3, pa: vec3, pl: vec3,
                          ea: vec3, el: vec3):  # fmt: skip
-    """The gradient of (pa, pl) . D (ea, el) of body b by V; of the symmetric part where the integrator takes that."""
+    """The gradient of (pa, pl) . D (ea, el) of body b by V, of what the integrator takes of D."""
     k = bounded(w * m.nbody + b)
     va = vec3(0.0, 0.0, 0.0)
     vl = vec3(0.0, 0.0, 0.0)
     ways = 2
-    if whole_slope(m, b):
+    whole = real(1.0)
+    if m.integrator == DISCRETE:
+        whole = 0.0
+    elif whole_slope(m, b):
         ways = 1
     for e in range(m.nflow):
         if m.flow_body[e] == b:
@@ -289,7 +331,7 @@ def ellipsoid_slopes_vjp(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i3
             ya = rotate_back(q, ea)
             yl = rotate_back(q, el + ea.cross(r))
             for _ in range(ways):
-                ta, tl = ellipsoid_slope_vjp(m, e, omega, u, xa, xl, ya, yl)
+                ta, tl = ellipsoid_slope_vjp(m, e, omega, u, xa, xl, ya, yl, whole)
                 f = rotate(q, tl) / ways
                 va = va - rotate(q, ta) / ways - r.cross(f)
                 vl = vl - f

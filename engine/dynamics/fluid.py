@@ -9,7 +9,7 @@ the body and that of its centre of mass relative to the wind, in its principal a
 
 d the mean of the box's sides, beta the fluid's viscosity, rho its density.
 
-Implicitfast takes D = sum of J^T B J for it, B minus the derivative of F by V, which is symmetric.
+The implicit integrators take D = sum of J^T B J for it, B minus the derivative of F by V, which is symmetric.
 
 Adjoint of -sum of L . F, L a body's motion by z: F is fixed to the body but for the wind, which is taken off V.
 """
@@ -19,6 +19,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.ellipsoid_fluid import (
+    body_drag,
     by_ellipsoids,
     ellipsoid_flows,
     ellipsoid_slopes_vjp,
@@ -32,6 +33,7 @@ from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.spatial import cross_force
 from engine.math.types import MINVAL, vec3
+from engine.model.constants import DISCRETE
 
 AXES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))  # each with the two others
 
@@ -138,11 +140,16 @@ def slope_of(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q, r: vec
 @ti.func
 def implicit_slope_of(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q, r: vec3, ang: vec3, lin: vec3,
                       side: ti.i32):  # fmt: skip
-    """The same of what the integrators take: 0 of its symmetric part, else of all of it, with -1 of its transpose."""
+    """The same of what the integrators take: 0 of its symmetric part, else of all of it, with -1 of its transpose. Of
+    ellipsoids the integrator discrete takes the drag alone."""
     a, l = slope_of(m, d, w, b, q, r, ang, lin, side < 0)
     if ti.static(has.ellipsoid_fluid):
-        if by_ellipsoids(m, b) and (side == 0 or not whole_slope(m, b)):
-            a, l = even_slope(d, bounded(w * m.nbody + b), ang, lin)
+        if by_ellipsoids(m, b):
+            if m.integrator == DISCRETE:
+                if ti.static(has.discrete):
+                    a, l = body_drag(m, d, w, b, wind(m), ang, lin)
+            elif side == 0 or not whole_slope(m, b):
+                a, l = even_slope(d, bounded(w * m.nbody + b), ang, lin)
     return a, l
 
 
@@ -212,7 +219,7 @@ def box_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: 
 
 @ti.func
 def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD gains h D, or its symmetric part."""
+    """MhD gains h D, or its symmetric part; of the integrator discrete M, which is its metric."""
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             q, r = axes(m, d, w, b)
@@ -222,56 +229,119 @@ def fluid_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
                 ang, lin = implicit_slope_of(m, d, w, b, q, r, d.cdof_ang[s], d.cdof_lin[s], 0)
                 e = diagonal_at(m, w, i)
                 j = i
-                while j >= 0:
+                end = -1
+                if ti.static(has.discrete):
+                    if m.integrator == DISCRETE and m.body_simple[b]:
+                        end = m.tree_parent[i]  # of M MuJoCo has the diagonal alone, and there is room for no more
+                while j != end:
                     t = bounded(w * m.nv + j)
-                    d.MhD[e] = d.MhD[e] + m.timestep * (d.cdof_ang[t].dot(ang) + d.cdof_lin[t].dot(lin))
+                    x = m.timestep * (d.cdof_ang[t].dot(ang) + d.cdof_lin[t].dot(lin))
+                    if m.integrator == DISCRETE:
+                        d.M[e] = d.M[e] + x
+                    else:
+                        d.MhD[e] = d.MhD[e] + x
                     e = e - 1
                     j = m.tree_parent[j]
                 i = m.tree_parent[i]
 
 
 @ti.func
-def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, pa: vec3, pl: vec3, ea: vec3,
+              el: vec3):  # fmt: skip
+    """From P . B E of body b, P = (pa, pl) and E = (ea, el) motions of its own, to its velocity, pose, mass and
+    inertia; returns the adjoints of P and E."""
+    k = bounded(w * m.nbody + b)
+    q, r = axes(m, d, w, b)
+    b1a, b1l = implicit_slope_of(m, d, w, b, q, r, ea, el, 1)
+    b2a, b2l = implicit_slope_of(m, d, w, b, q, r, pa, pl, -1)
+    va = vec3(0.0, 0.0, 0.0)
+    vl = vec3(0.0, 0.0, 0.0)
+    if in_box(m, b):
+        turn = rotate_back(q, pa) * rotate_back(q, ea)
+        slide = rotate_back(q, pl + pa.cross(r)) * rotate_back(q, el + ea.cross(r))
+        still, calm, turns, slides = drag_of(m, d.fluid_box[k])
+        omega = d.fluid_omega[k]
+        u = d.fluid_u[k]
+        turns = 2.0 * turns * ti.math.sign(omega) * turn
+        va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
+        box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
+    else:
+        if ti.static(has.ellipsoid_fluid):
+            va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)
+    g.vel_ang[k] = g.vel_ang[k] + va
+    g.vel_lin[k] = g.vel_lin[k] + vl
+    x1a, x1l = cross_force(pa, pl, b1a, b1l)
+    x2a, x2l = cross_force(ea, el, b2a, b2l)
+    x3a, x3l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
+    g.pose_ang[k] = g.pose_ang[k] - x1a - x2a - x3a
+    g.pose_lin[k] = g.pose_lin[k] - x1l - x2l - x3l
+    return b1a, b1l, b2a, b2l
+
+
+LU, PQ, PUQ, AXES_OF_DOFS = range(4)  # which motions `fluid_slopes_vjp` is at
+
+
+@ti.func
+def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, turned: ti.i32):
     """Adds h mu^T dD a_eff = sum of P . dB E, P and E the motions by h mu and by a_eff = a + (a_eff - a), of which the
-    latter lies in Q; expects the adjoints of P and Q."""
+    latter lies in Q; expects the adjoints of P and Q.
+
+    For the integrator discrete: z^T h dD a, of the motions L and U, with `turned` mu^T h dD (a_eff - a), and what the
+    diagonal of h D, whose adjoint is metric_bar, asks of the dofs' axes.
+    """
     h = m.timestep
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             k = bounded(w * m.nbody + b)
-            q, r = axes(m, d, w, b)
-            pa = h * d.p_ang[k]
-            pl = h * d.p_lin[k]
-            ea = d.u_ang[k] + d.q_ang[k]
-            el = d.u_lin[k] + d.q_lin[k]
-            b1a, b1l = implicit_slope_of(m, d, w, b, q, r, ea, el, 1)
-            b2a, b2l = implicit_slope_of(m, d, w, b, q, r, pa, pl, -1)
-            va = vec3(0.0, 0.0, 0.0)
-            vl = vec3(0.0, 0.0, 0.0)
-            if in_box(m, b):
-                turn = rotate_back(q, pa) * rotate_back(q, ea)
-                slide = rotate_back(q, pl + pa.cross(r)) * rotate_back(q, el + ea.cross(r))
-                still, calm, turns, slides = drag_of(m, d.fluid_box[k])
-                omega = d.fluid_omega[k]
-                u = d.fluid_u[k]
-                turns = 2.0 * turns * ti.math.sign(omega) * turn
-                va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
-                box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
-            else:
-                if ti.static(has.ellipsoid_fluid):
-                    va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)
-            g.p_ang[k] = g.p_ang[k] + h * b1a
-            g.p_lin[k] = g.p_lin[k] + h * b1l
-            g.u_ang[k] = g.u_ang[k] + b2a
-            g.u_lin[k] = g.u_lin[k] + b2l
-            g.q_ang[k] = g.q_ang[k] + b2a
-            g.q_lin[k] = g.q_lin[k] + b2l
-            g.vel_ang[k] = g.vel_ang[k] + va
-            g.vel_lin[k] = g.vel_lin[k] + vl
-            x1a, x1l = cross_force(pa, pl, b1a, b1l)
-            x2a, x2l = cross_force(ea, el, b2a, b2l)
-            x3a, x3l = cross_force(d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
-            g.pose_ang[k] = g.pose_ang[k] - x1a - x2a - x3a
-            g.pose_lin[k] = g.pose_lin[k] - x1l - x2l - x3l
+            i = -1
+            step = PUQ
+            alone = 0
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    step = LU
+                    i = m.body_lastdof[b]
+                    alone = m.body_simple[b]
+                    if alone:  # of a matrix that is diagonal
+                        step = AXES_OF_DOFS
+            while step < AXES_OF_DOFS or i >= 0:
+                s = bounded(w * m.nv + ti.max(i, 0))
+                f = h
+                pa, pl, ea, el = d.p_ang[k], d.p_lin[k], d.q_ang[k], d.q_lin[k]
+                if step == PUQ:
+                    ea = ea + d.u_ang[k]
+                    el = el + d.u_lin[k]
+                if ti.static(has.discrete):
+                    if step == LU:
+                        pa, pl, ea, el = d.l_ang[k], d.l_lin[k], d.u_ang[k], d.u_lin[k]
+                    elif step == PQ:
+                        f = h * turned
+                    elif step == AXES_OF_DOFS:
+                        f = h * d.metric_bar[w, i]
+                        if alone:
+                            f = f + h * (d.z[w, i] * d.qacc[w, i] + turned * d.mu[w, i] * d.ma[w, i])
+                        pa, pl, ea, el = d.cdof_ang[s], d.cdof_lin[s], d.cdof_ang[s], d.cdof_lin[s]
+                        i = m.tree_parent[i]
+                if f != 0:
+                    b1a, b1l, b2a, b2l = slope_vjp(m, d, g, w, b, f * pa, f * pl, ea, el)
+                    if step == PQ or step == PUQ:
+                        g.p_ang[k] = g.p_ang[k] + f * b1a
+                        g.p_lin[k] = g.p_lin[k] + f * b1l
+                        g.q_ang[k] = g.q_ang[k] + b2a
+                        g.q_lin[k] = g.q_lin[k] + b2l
+                    if step == LU or step == PUQ:
+                        g.u_ang[k] = g.u_ang[k] + b2a
+                        g.u_lin[k] = g.u_lin[k] + b2l
+                    if ti.static(has.discrete):
+                        if step == LU:
+                            g.l_ang[k] = g.l_ang[k] + f * b1a
+                            g.l_lin[k] = g.l_lin[k] + f * b1l
+                        elif step == AXES_OF_DOFS:
+                            g.axis_ang[s] = g.axis_ang[s] + f * b1a + b2a
+                            g.axis_lin[s] = g.axis_lin[s] + f * b1l + b2l
+                if step == LU:
+                    step = PQ
+                elif step < AXES_OF_DOFS:
+                    step = AXES_OF_DOFS
 
 
 @serves("fluid")

@@ -111,7 +111,7 @@ def factor_lone(m: ti.template(), d: ti.template(), w: ti.i32):
                     e = dst + (3 + i) * LONE + 3 + k
                     d.lone[e] = d.lone[e] + torque.dot(d.cdof_ang[bounded(w * nv + i0 + 3 + i)])
             if ti.static(has.ellipsoid_fluid):
-                if m.nflow > 0:
+                if m.nflow > 0 and m.integrator == IMPLICITFAST:  # discrete has the drag alone, and that in M
                     add_lone_flows(m, d, w, m.jnt_bodyid[j], i0, n6)
             for k in range(n6):
                 for i in range(k + 1, n6):

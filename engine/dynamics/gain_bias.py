@@ -1,5 +1,5 @@
-"""The laws of actuators' forces, gain(l, l') input + bias(l, l'), and of each its derivative by the velocity, which the
-implicit integrators take (MuJoCo documentation, "Actuation model").
+"""The laws of actuators' forces, gain(l, l') input + bias(l, l') (MuJoCo documentation, "Actuation model"). Their
+derivatives by length and velocity, which the implicit integrators take, are in actuator_slope.py.
 
 Gain and bias are affine in length and velocity, or those of muscles (muscle.py); a pid adds the force of its integral
 (pid.py). DC motors have a law of their own (dcmotor.py). A position servo of a ball joint or of turns between sites
@@ -8,7 +8,7 @@ goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near 
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
+from engine.compiler.features import has
 from engine.dynamics.activation import act_vjp, pid_vjp
 from engine.dynamics.pid import integral_force
 from engine.dynamics.transmission import gear_axis
@@ -108,67 +108,3 @@ def raw_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             l_bar = bar * m.actuator_gainprm[u, 1] * x
             v_bar = bar * m.actuator_gainprm[u, 2] * x
     return l_bar, v_bar
-
-
-@ti.func
-def velocity_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
-    """d raw_force / d velocity of actuator u at the input x."""
-    by_velocity = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
-    if ti.static(has.muscle):
-        by_velocity = muscle_slope(m, d, w, u, x)
-    if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
-            by_velocity = d.motor_slope[w, u]
-    return by_velocity
-
-
-@serves("muscle")
-@ti.func
-def muscle_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, x: real):
-    """d force / d velocity of actuator u, where some are muscles."""
-    by_velocity = m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        by_velocity = d.muscle_slope[w * m.nu + u]
-    bias = m.actuator_biasprm[u, 2]
-    if m.actuator_biastype[u] == BIAS_MUSCLE:
-        bias = 0.0
-    return bias + by_velocity * x
-
-
-@ti.func
-def velocity_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real,
-                       slope: real, a: ti.i32, bar: real):  # fmt: skip
-    """From the adjoint of `velocity_slope` to the gains and the input."""
-    s_bar = bar
-    if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
-            g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + bar
-            s_bar = 0.0
-    x_bar = s_bar * m.actuator_gainprm[u, 2]
-    if ti.static(has.muscle):
-        x_bar = muscle_slope_vjp(m, d, g, w, u, x, s_bar)
-    else:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
-    if a < 0:
-        g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + x_bar * slope
-    if ti.static(has.activation):
-        if a >= 0:
-            act_vjp(m, d, g, w, u, a, x_bar)
-    if ti.static(has.pid):
-        pid_vjp(m, d, g, w, u, x_bar, 0.0)
-
-
-@serves("muscle")
-@ti.func
-def muscle_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, x: real, bar: real):
-    """From the adjoint of `muscle_slope` to parameters and the slopes of muscles; returns that of the input."""
-    if m.actuator_biastype[u] != BIAS_MUSCLE:
-        g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar
-    x_bar = bar * m.actuator_gainprm[u, 2]
-    if m.actuator_gaintype[u] == GAIN_MUSCLE:
-        g.muscle_slope_bar[w * m.nu + u] = g.muscle_slope_bar[w * m.nu + u] + bar * x
-        x_bar = bar * d.muscle_slope[w * m.nu + u]
-    else:
-        g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x
-    return x_bar

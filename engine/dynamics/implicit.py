@@ -12,24 +12,19 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.dynamics.activation import actuator_input
-from engine.dynamics.actuation import clamped_force, tendon_scale
+from engine.dynamics.actuator_slope import counted_slope, force_slopes, force_slopes_vjp, micro_vjp
 from engine.dynamics.bias_slope import add_bias_slopes
 from engine.dynamics.crba import diagonal_at
-from engine.dynamics.dcmotor import S1, micro_damping
-from engine.dynamics.drive_leaves import add_rest
 from engine.dynamics.ellipsoid_fluid import add_odd_flows
 from engine.dynamics.factor import copy_blocks, factor, solve
 from engine.dynamics.fluid import fluid_slopes
 from engine.dynamics.free_body import factor_lone, lone_dof, lone_vjp, solve_lone
-from engine.dynamics.gain_bias import raw_force, velocity_slope, velocity_slope_vjp
-from engine.dynamics.joint_force import force_slope
 from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
-from engine.dynamics.transmission import ARM, TENDON, moment, transmission
+from engine.dynamics.transmission import ARM, TENDON, moment
 from engine.math.types import real
-from engine.model.constants import DISCRETE, EULER, GAIN_DCMOTOR, IMPLICIT, IMPLICITFAST, TRN_BODY, TRN_TENDON
+from engine.model.constants import DISCRETE, EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
 
 
 @serves("implicitfast")
@@ -64,69 +59,6 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
     return r
 
 
-@ti.func
-def unlimited(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """1 where the tendon of actuator u lets its force through, else 0."""
-    x = real(1.0)
-    if ti.static(has.tendon_actfrc):
-        scale, by_sum = tendon_scale(m, d, w, u)
-        x = ti.cast(by_sum == 0, real)
-    return x
-
-
-@ti.func
-def actuator_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d force / d velocity of actuator u, its input, what it is on, and what `moment` asks for: on a tendon no dofs,
-    and its number in the place of the first. 0 while its force is clamped, or the sum of those on its joint or
-    tendon."""
-    t, qa, da, n, length, velocity = transmission(m, d, w, u)
-    given, slope, a = actuator_input(m, d, w, u)
-    force, x, gain = raw_force(m, d, w, u, given, length, velocity)
-    f, fs = clamped_force(m, u, force)
-    if ti.static(has.actfrc):
-        if t != TENDON and t != ARM:
-            fs = fs * force_slope(m, d, w, da)
-    if ti.static(has.tendon_actfrc):
-        if t == TENDON:
-            fs = fs * unlimited(m, d, w, u)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
-    by_velocity = velocity_slope(m, d, w, u, x) * fs
-    if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
-            by_velocity = by_velocity - let_through(m, d, w, u, t, da) * micro_damping(m, u)
-    if ti.static(has.tendon):
-        if t == TENDON:
-            da = qa
-            n = 0
-    return by_velocity, fs, x, slope, a, t, da, n
-
-
-@serves("dcmotor")
-@ti.func
-def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32):
-    """1 where what no range clamps of motor u reaches the dofs that M couples, else 0. da: its first dof."""
-    x = real(1.0)
-    if ti.static(has.actfrc):
-        if t != TENDON and t != ARM:
-            x = force_slope(m, d, w, da)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:
-            x = 0.0
-    return x
-
-
-@serves("dcmotor")
-@ti.func
-def micro_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32,
-              bar: real):  # fmt: skip
-    """From the adjoint of what `actuator_slope` has of motor u to what bent bristles damp."""
-    if ti.static(has.drive_leaf):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
-            add_rest(m, g, w, u, S1, -bar * let_through(m, d, w, u, t, da))
-
-
 @outline("md", "w", when="tendon")
 @ti.func
 def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -134,8 +66,9 @@ def tendon_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     damping_slopes(m, d, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
+            by_l, by_v, fs, x, slope, a, kind, t, da, n, velocity = force_slopes(m, d, w, u)
             gear = m.actuator_gear[u, 0]
+            s = counted_slope(m, d, w, u, by_v, fs, kind, da)
             d.ten_slope[w, t] = d.ten_slope[w, t] - s * gear * gear
     add_slopes(m, d, w)
 
@@ -147,11 +80,12 @@ def tendon_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     add_slopes_vjp(m, d, g, w)
     for u in range(m.nu):
         if m.actuator_trntype[u] == TRN_TENDON:
-            s, fs, x, slope, a, kind, t, n = actuator_slope(m, d, w, u)
+            by_l, by_v, fs, x, slope, a, kind, t, da, n, velocity = force_slopes(m, d, w, u)
             bar = -g.ten_slope_bar[w, t] * m.actuator_gear[u, 0]
+            s = counted_slope(m, d, w, u, by_v, fs, kind, da)
             g.actuator_gear[w, u, 0] = g.actuator_gear[w, u, 0] + 2.0 * bar * s
-            velocity_slope_vjp(m, d, g, w, u, x, slope, a, bar * m.actuator_gear[u, 0] * fs)
-            micro_vjp(m, d, g, w, u, kind, t, bar * m.actuator_gear[u, 0])
+            force_slopes_vjp(m, d, g, w, u, 0.0, bar * m.actuator_gear[u, 0] * fs, x, slope, a)
+            micro_vjp(m, d, g, w, u, kind, da, bar * m.actuator_gear[u, 0])
 
 
 @serves("implicitfast")
@@ -160,11 +94,12 @@ def actuator_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
     """MhD minus h times the actuators' velocity slopes, but of those on tendons."""
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
+        by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
+        s = counted_slope(m, d, w, u, by_v, fs, t, da)
         if t == ARM:
             if ti.static(has.arm):
                 add_arm_slope(m, d, w, da, h * s)
-        else:
+        elif t != TENDON:
             for k in range(n):
                 diagonal = diagonal_at(m, w, da + k)
                 for i in range(k + 1):
@@ -189,7 +124,7 @@ def add_arm_slope(m: ti.template(), d: ti.template(), w: ti.i32, row: ti.i32, hs
 @outline("md", "w", when="fluid")
 @ti.func
 def resistance(m: ti.template(), d: ti.template(), w: ti.i32):
-    """MhD gains h times the velocity slopes of the fluid's forces."""
+    """MhD, of the integrator discrete M, gains h times the velocity slopes of the fluid's forces."""
     fluid_slopes(m, d, w)
 
 
@@ -304,7 +239,10 @@ def damping_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     h = m.timestep
     for u in range(m.nu):
-        s, fs, x, slope, a, t, da, n = actuator_slope(m, d, w, u)
+        by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
+        if t == TENDON:  # `tendon_slopes_vjp` has these
+            continue
+        s = counted_slope(m, d, w, u, by_v, fs, t, da)
         gm = real(0.0)
         ga = real(0.0)
         for k in range(n):
@@ -314,8 +252,7 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
                 i, c = moment(m, d, w, u, t, da, k)
             gm = gm + c * d.mu[w, i]
             ga = ga + c * d.qacc_eff[w, i]
-        s_bar = -h * gm * ga * fs
-        velocity_slope_vjp(m, d, g, w, u, x, slope, a, s_bar)
+        force_slopes_vjp(m, d, g, w, u, 0.0, -h * gm * ga * fs, x, slope, a)
         micro_vjp(m, d, g, w, u, t, da, -h * gm * ga)
         if t == ARM:
             if ti.static(has.arm):

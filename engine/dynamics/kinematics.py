@@ -183,6 +183,69 @@ def place_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
                     g.body_quat[w, b, k] = g.body_quat[w, b, k] + y[k]
 
 
+@serves("inertia_leaf")
+@ti.func
+def add_inertia_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, force: vec3,
+                     turn: vec3):  # fmt: skip
+    """From the adjoints of the place of body b's centre of mass and of a turn of its principal axes, in world axes, to
+    where the body has them, if anybody asks."""
+    if m.ninertialeaf > 0:
+        quat = d.xquat[bounded(w * m.nbody + b)]
+        if m.at_body_ipos >= 0:
+            x = rotate_back(quat, force)
+            for k in ti.static(range(3)):
+                g.body_ipos[w, b, k] = g.body_ipos[w, b, k] + x[k]
+        if m.at_body_iquat >= 0:
+            t = rotate_back(quat_mul(quat, m.body_iquat[b]), turn)
+            i = m.at_body_iquat + 4 * b
+            y = quat_bar(vec4(m.theta[i], m.theta[i + 1], m.theta[i + 2], m.theta[i + 3]), t)
+            for k in ti.static(range(4)):
+                g.body_iquat[w, b, k] = g.body_iquat[w, b, k] + y[k]
+
+
+@serves("joint_leaf")
+@ti.func
+def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, j: ti.i32, ang: vec3,
+              lin: vec3, axis_ang: vec3, axis_lin: vec3, across: vec3):  # fmt: skip
+    """From the pose adjoint (ang, lin) of all that moves with joint j of body b, without its own axes, to its place and
+    axis, if anybody asks. axis_ang, axis_lin: the adjoint of its axis; across: the sum of S_ang x S_lin_bar.
+
+    A place that moves by x moves what is behind the joint by (R - R') x, R and R' the axes before and after it, and
+    S_lin by (R x) x S_ang. An axis that turns by t turns what is behind by (R - R') t about the anchor.
+    """
+    t = m.jnt_type[j]
+    if m.njointleaf > 0 and t != FREE:
+        parent = bounded(w * m.nbody + m.body_parentid[b])
+        after = d.xquat[parent]
+        p = d.xpos[parent] + rotate(after, m.body_pos[b])
+        if m.body_turned[b]:
+            after = quat_mul(after, m.body_quat[b])
+        quat = after
+        arm = p
+        for k in range(m.body_jntadr[b], j + 1):
+            quat = after
+            p, after, anchor, axis = joint_transform(m, d, w, k, p, quat)
+            arm = anchor - origin(m, d, w, b)
+        if m.at_jnt_pos >= 0 and t != SLIDE:
+            x = rotate_back(quat, lin + across) - rotate_back(after, lin)
+            for k in ti.static(range(3)):
+                g.jnt_pos[w, j, k] = g.jnt_pos[w, j, k] + x[k]
+        if m.at_jnt_axis >= 0 and t != BALL:
+            bar = vec3(0.0, 0.0, 0.0)
+            a = m.jnt_axis[j]
+            if t == SLIDE:
+                q = m.jnt_qposadr[j]
+                bar = rotate_back(quat, (d.qpos[w * m.nq + q] - m.qpos0[q]) * lin + axis_lin)
+            else:
+                turn = ang - arm.cross(lin)
+                bar = (rotate_back(quat, turn) - rotate_back(after, turn)).cross(a)
+                bar = bar + rotate_back(quat, axis_ang + axis_lin.cross(arm))
+            i = m.at_jnt_axis + 3 * j  # of any length: the axis is of length one
+            bar = (bar - a.dot(bar) * a) / vec3(m.theta[i], m.theta[i + 1], m.theta[i + 2]).norm()
+            for k in ti.static(range(3)):
+                g.jnt_axis[w, j, k] = g.jnt_axis[w, j, k] + bar[k]
+
+
 @serves("mocap")
 @ti.func
 def mocap_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):

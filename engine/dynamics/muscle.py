@@ -2,8 +2,8 @@
 
     L = r0 + (l - l0) / unit,  V = l' / (unit vmax),  unit = (l1 - l0) / (r1 - r0)
 l0, l1: actuator_lengthrange; (r0, r1, F): the first three of gainprm, of biasprm for the passive force FP. Each curve
-is of squares that meet with one slope, so derivatives are continuous; those of the velocity slope, which implicitfast
-takes, jump where they meet.
+is of squares that meet with one slope, so derivatives are continuous; those of the slopes, which implicitfast and
+discrete take, jump where they meet.
     act' = (c - act) / tau,  tau = t_act k where c > act, else t_deact / k,  k = 1/2 + 3/2 act
 c and the act in k are taken within 0 and 1. At c = act the rate has a kink, unless tausmooth blends the two (Millard
 et al., Journal of Biomechanical Engineering 135(2), 2013).
@@ -30,9 +30,10 @@ def normalized(m: ti.template(), prm: ti.template(), curve: ti.template(), u: ti
 
 @ti.func
 def active(L: real, lmin: real, lmax: real):
-    """FL and its derivative."""
+    """FL and its first and second derivative."""
     f = real(0.0)
     slope = real(0.0)
+    second = real(0.0)
     if lmin <= L and L <= lmax:
         end = lmin
         if L > 1:
@@ -42,11 +43,13 @@ def active(L: real, lmin: real, lmax: real):
             x = (end - L) / half
             f = 0.5 * x * x
             slope = -x / half
+            second = 1.0 / (half * half)
         else:
             x = (L - 1.0) / half
             f = 1.0 - 0.5 * x * x
             slope = -x / half
-    return f, slope
+            second = -1.0 / (half * half)
+    return f, slope, second
 
 
 @ti.func
@@ -106,36 +109,39 @@ def at_velocity_by_top(V: real, fvmax: real):
 
 @ti.func
 def passive_force(L: real, lmax: real):
-    """FP and its derivative."""
+    """FP and its first and second derivative."""
     half = 0.5 * (lmax - 1.0)
     x = (L - 1.0) / half
     f = real(0.0)
     slope = real(0.0)
+    second = real(0.0)
     if x > 1:
         f = x - 0.5
         slope = 1.0 / half
     elif x > 0:
         f = 0.5 * x * x
         slope = x / half
-    return f, slope
+        second = 1.0 / (half * half)
+    return f, slope, second
 
 
 @ti.func
 def muscle_gain(m: ti.template(), u: ti.i32, length: real, velocity: real):
-    """The gain of muscle u, and its derivative by the velocity."""
+    """The gain of muscle u, and its derivatives by the velocity and by the length."""
     L, V, unit, speed = normalized(m, m.actuator_gainprm, m.muscle_gaincurve, u, length, velocity)
-    fl, fl1 = active(L, m.muscle_gaincurve[u, LMIN], m.muscle_gaincurve[u, LMAX])
+    fl, fl1, fl2 = active(L, m.muscle_gaincurve[u, LMIN], m.muscle_gaincurve[u, LMAX])
     fv, fv1, fv2 = at_velocity(V, m.muscle_gaincurve[u, FVMAX])
-    peak = -m.actuator_gainprm[u, 2] * fl
-    return peak * fv, peak * fv1 / speed
+    force = -m.actuator_gainprm[u, 2]
+    return force * fl * fv, force * fl * fv1 / speed, force * fl1 * fv / unit
 
 
 @ti.func
 def muscle_bias(m: ti.template(), u: ti.i32, length: real):
-    """The bias of muscle u."""
+    """The bias of muscle u, and its derivative."""
     L, V, unit, speed = normalized(m, m.actuator_biasprm, m.muscle_biascurve, u, length, 0.0)
-    fp, fp1 = passive_force(L, m.muscle_biascurve[u, LMAX])
-    return -m.actuator_biasprm[u, 2] * m.muscle_biascurve[u, FPMAX] * fp
+    fp, fp1, fp2 = passive_force(L, m.muscle_biascurve[u, LMAX])
+    most = -m.actuator_biasprm[u, 2] * m.muscle_biascurve[u, FPMAX]
+    return most * fp, most * fp1 / unit
 
 
 @ti.func
@@ -151,15 +157,21 @@ def add_muscle_bars(prm: ti.template(), prm_bar: ti.template(), w: ti.i32, u: ti
 
 @ti.func
 def muscle_gain_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, length: real, velocity: real, bar: real,
-                    slope_bar: real):  # fmt: skip
-    """From the adjoints of the gain and of its derivative by the velocity to gainprm; returns those of l and l'."""
+                    slope_bar: real, stiff_bar: real):  # fmt: skip
+    """From the adjoints of the gain and of its derivatives by velocity and length to gainprm; returns those of l and
+    l'."""
     L, V, unit, speed = normalized(m, m.actuator_gainprm, m.muscle_gaincurve, u, length, velocity)
-    fl, fl1 = active(L, m.muscle_gaincurve[u, LMIN], m.muscle_gaincurve[u, LMAX])
+    fl, fl1, fl2 = active(L, m.muscle_gaincurve[u, LMIN], m.muscle_gaincurve[u, LMAX])
     fv, fv1, fv2 = at_velocity(V, m.muscle_gaincurve[u, FVMAX])
     force = m.actuator_gainprm[u, 2]
     rate_bar = slope_bar / speed
     L_bar = -force * fl1 * (bar * fv + rate_bar * fv1)
     V_bar = -force * fl * (bar * fv1 + rate_bar * fv2)
+    if ti.static(has.discrete):
+        rate = stiff_bar / unit
+        L_bar = L_bar - force * rate * fl2 * fv
+        V_bar = V_bar - force * rate * fl1 * fv1
+        add_muscle_bars(m.actuator_gainprm, g.actuator_gainprm, w, u, L, V, rate, -fl1 * fv, 0.0, 0.0, 1.0)
     add_muscle_bars(m.actuator_gainprm, g.actuator_gainprm, w, u, L, V, bar, -fl * fv, L_bar, V_bar, 0.0)
     add_muscle_bars(m.actuator_gainprm, g.actuator_gainprm, w, u, L, V, rate_bar, -fl * fv1, 0.0, 0.0, 1.0)
     if ti.static(has.drive_leaf):
@@ -176,12 +188,17 @@ def muscle_gain_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, le
 
 
 @ti.func
-def muscle_bias_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, length: real, bar: real):
-    """From the adjoint of the bias to biasprm; returns that of l."""
+def muscle_bias_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, length: real, bar: real,
+                    hold_bar: real):  # fmt: skip
+    """From the adjoints of the bias and of its derivative to biasprm; returns that of l."""
     L, V, unit, speed = normalized(m, m.actuator_biasprm, m.muscle_biascurve, u, length, 0.0)
-    fp, fp1 = passive_force(L, m.muscle_biascurve[u, LMAX])
+    fp, fp1, fp2 = passive_force(L, m.muscle_biascurve[u, LMAX])
     most = m.muscle_biascurve[u, FPMAX]
     L_bar = -bar * m.actuator_biasprm[u, 2] * most * fp1
+    if ti.static(has.discrete):
+        rate = hold_bar / unit
+        L_bar = L_bar - rate * m.actuator_biasprm[u, 2] * most * fp2
+        add_muscle_bars(m.actuator_biasprm, g.actuator_biasprm, w, u, L, 0.0, rate, -most * fp1, 0.0, 0.0, 1.0)
     add_muscle_bars(m.actuator_biasprm, g.actuator_biasprm, w, u, L, 0.0, bar, -most * fp, L_bar, 0.0, 0.0)
     if ti.static(has.drive_leaf):
         half = 0.5 * (m.muscle_biascurve[u, LMAX] - 1.0)

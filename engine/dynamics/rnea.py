@@ -20,7 +20,7 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.kinematics import finish_axis, origin, place_vjp
+from engine.dynamics.kinematics import add_inertia_bars, finish_axis, joint_vjp, origin, place_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul
@@ -108,6 +108,13 @@ def motion(m: ti.template(), d: ti.template(), w: ti.i32, ang: ti.template(), li
 
 
 @ti.func
+def moved_inertia(mass: real, r: vec3, idiag: vec3, ioff: vec3, xa: vec3, xl: vec3, ya: vec3, yl: vec3):
+    """The derivatives of y . I x by the centre of mass and by a turn of the principal axes."""
+    place = mass * ((xl + xa.cross(r)).cross(ya) + (yl + ya.cross(r)).cross(xa))
+    return place, sym_mul(idiag, ioff, xa).cross(ya) + sym_mul(idiag, ioff, ya).cross(xa)
+
+
+@ti.func
 def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, damped: ti.i32):
     """Each body's own part of the adjoints of L, A, V, pose and inertia; adds to what contact left there.
 
@@ -167,6 +174,16 @@ def rnea_vjp_own(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             bl = bl + p5l + p6l
             mass_bar = mass_bar + (pl + pa.cross(r)).dot(ql + qa.cross(r))
             inertia_bar = inertia_bar + rotate_back(q, pa) * rotate_back(q, qa)
+        if ti.static(has.inertia_leaf):
+            place, turn = moved_inertia(mass, r, idiag, ioff, aa, al, la, ll)
+            place2, turn2 = moved_inertia(mass, r, idiag, ioff, va, vl, xa, xl)
+            place = place + place2
+            turn = turn + turn2
+            if damped:
+                place2, turn2 = moved_inertia(mass, r, idiag, ioff, d.q_ang[o], d.q_lin[o], d.p_ang[o], d.p_lin[o])
+                place = place + place2
+                turn = turn + turn2
+            add_inertia_bars(m, d, g, w, b, place, turn)
         g.pose_ang[o] = g.pose_ang[o] - ba
         g.pose_lin[o] = g.pose_lin[o] - bl
         g.body_mass[w, b] = g.body_mass[w, b] + mass_bar
@@ -221,6 +238,8 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
             wa = vec3(0.0, 0.0, 0.0)
             wl = vec3(0.0, 0.0, 0.0)
             fa, fl = zero, zero
+            ya, yl = xba, xbl  # without this group's axes, and the adjoints of these
+            axis_ang, axis_lin, across = zero, zero, zero
             if ti.static(has.implicit):
                 if sloped(m, damped):
                     for k in range(first, j + 1):
@@ -273,6 +292,10 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                         ta, tl = cross_force(sa * v, sl * v, rba, rbl)
                         fa = fa + ta
                         fl = fl + tl
+                if ti.static(has.joint_leaf):
+                    axis_ang = axis_ang + sba
+                    axis_lin = axis_lin + sbl
+                    across = across + sa.cross(sbl)
                 # translations of a free joint are fixed to the world: three dofs of one group without rotation
                 if first == j or sa.dot(sa) > 0:
                     xa, xl = cross_force(sa, sl, sba, sbl)
@@ -282,6 +305,7 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 s = bounded(w * nv + k)
                 k_q = w * nv + k
                 g.qpos_bar[k_q] = g.qpos_bar[k_q] + d.cdof_ang[s].dot(xba) + d.cdof_lin[s].dot(xbl)
+            joint_vjp(m, d, g, w, b, m.dof_jntid[j], ya, yl, axis_ang, axis_lin, across)
             vba = vba + wa
             vbl = vbl + wl
             if ti.static(has.implicit):

@@ -37,6 +37,7 @@ def arm_columns(m):
     that which is driven, and the body whose motion both have in common, without a moment (-1: none)."""
     found, _ = arms(m)
     body, pos, quat = np.full((len(found), 2), -1), np.zeros((len(found), 2, 3)), np.zeros((len(found), 2, 4))
+    sites = np.full((len(found), 2), -1)
     quat[..., 0] = 1
     common = np.full(len(found), -1)
     number = np.full(len(m.actuator_trnid), -1)
@@ -46,11 +47,13 @@ def arm_columns(m):
             continue
         for side, site in enumerate((m.actuator_trnid[u], m.actuator_refid[u])):
             if site >= 0:
+                sites[s, side] = site
                 body[s, side], pos[s, side], quat[s, side] = m.site_bodyid[site], m.site_pos[site], m.site_quat[site]
         if m.actuator_trntype[u] == c.TRN_SITE and body[s, 1] >= 0:
             common[s] = _meeting(m, *body[s])
     return {
-        "arm_actuator": found, "arm_common": common, "arm_body": body.ravel(), "arm_pos": pos.reshape(-1, 3),
+        "arm_actuator": found, "arm_common": common, "arm_body": body.ravel(), "arm_site": sites.ravel(),
+        "arm_pos": pos.reshape(-1, 3),
         "arm_quat": quat.reshape(-1, 4), "actuator_arm": number,
     }  # fmt: skip
 
@@ -60,6 +63,19 @@ def branched(m, *sites):
     first, second = (_chain(m, m.site_bodyid[site]) for site in sites)
     shared = set(first) & set(second)
     return len(first) > len(shared) and len(second) > len(shared)
+
+
+def arm_dofs(m):
+    """Of each arm that is not of contacts the dofs that may have a moment, in rising order."""
+    found = []
+    for u, first in zip(*arms(m), strict=True):
+        if m.actuator_trntype[u] == c.TRN_JOINTINPARENT:
+            at = m.jnt_dofadr[first]
+            found.append(np.arange(at, at + (6 if m.jnt_type[first] == c.FREE else 3)))
+        elif m.actuator_trntype[u] != c.TRN_BODY:
+            sites = [site for site in (first, m.actuator_refid[u]) if site >= 0]
+            found.append(np.array(sorted({dof for site in sites for dof in _chain(m, m.site_bodyid[site])}), int))
+    return found
 
 
 def _chain(m, b):

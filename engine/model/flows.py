@@ -21,6 +21,30 @@ def in_flow(m):
     return moves & (np.asarray(m.geom_fluid)[:, 0] > 0) & (m.opt.density > 0 or m.opt.viscosity > 0)
 
 
+def simple_bodies(m):
+    """Bodies of whose dofs MuJoCo's M has the diagonal alone ("simple" in MJCF), (nbody,): of the world or of what is
+    fixed to it without a dof, nothing hangs on them, frames and axes lie as the principal axes do, and no joint but
+    slides comes behind one that turns."""
+    tiny = 1e-14  # MuJoCo's mjEPS
+    parent = np.asarray(m.body_parentid)
+    root = (parent == 0) | (parent > 0) & (parent[parent] == 0) & (np.asarray(m.body_dofnum)[parent] == 0)
+    aligned = (np.abs(m.body_ipos) < tiny).all(axis=1) & (np.abs(m.body_iquat[:, 1:]) < tiny).all(axis=1)
+    simple = root & aligned
+    simple[parent] = False
+    turned = np.zeros(m.nbody, bool)
+    for j, b in enumerate(m.jnt_bodyid):
+        straight = (np.abs(m.jnt_axis[j]) > tiny).sum() == 1 or m.jnt_type[j] in (c.FREE, c.BALL)
+        simple[b] &= not turned[b] and straight and (np.abs(m.jnt_pos[j]) < tiny).all()
+        turned[b] |= m.jnt_type[j] in (c.BALL, c.HINGE)
+    for t in np.flatnonzero(m.tendon_armature):
+        for i in range(m.tendon_adr[t], m.tendon_adr[t] + m.tendon_num[t]):
+            kind, obj = m.wrap_type[i], m.wrap_objid[i]
+            found = {c.WRAP_SITE: m.site_bodyid, c.WRAP_SPHERE: m.geom_bodyid}.get(min(int(kind), c.WRAP_SPHERE))
+            if found is not None:
+                simple[found[obj]] = False
+    return simple
+
+
 def semi_axes(m):
     """Those of the ellipsoid that each geom is taken for, (ngeom, 3) in m."""
     x, y, z = m.geom_size.T
@@ -73,7 +97,9 @@ def flow_columns(m):
     lone &= np.bincount(m.body_rootid, m.body_dofnum, m.nbody) == 6
     flows = np.zeros(m.nbody, int)
     flows[body] = np.where(lone[m.body_rootid[body]], c.LONE_FLOW, 1)
+    simple = (m.opt.density > 0 or m.opt.viscosity > 0) and m.opt.integrator == c.DISCRETE
     return {
+        "body_simple": simple_bodies(m)[: m.nbody if simple else 0],
         "body_flows": flows[: m.nbody if geoms.size else 0], "flow_geom": geoms, "flow_body": body,
         "flow_first": np.diff(body, prepend=-1) != 0, "flow_area": areas / most_area[:, None],
         "flow_mass": rho * m.geom_fluid[geoms, 6:9], "flow_inertia": rho * m.geom_fluid[geoms, 9:],

@@ -17,12 +17,13 @@ PARALLEL_FROM = 4096  # rays of a launch for which threads are woken
 
 
 def seen_geoms(model):
-    """Whether rays see each geom, (ngeom,): what is not quite transparent, and is a primitive shape or has a hull."""
+    """Whether rays see each geom, (ngeom,): what is not quite transparent, and is a primitive shape, a height field or
+    has a hull."""
     hull = np.zeros(model.ngeom, bool)
     of = np.flatnonzero(model.geom_type == MESH)
     if model.nmesh:
         hull[of] = model.mesh_hullnum[model.geom_dataid[of]] > 0
-    shape = ~np.isin(model.geom_type, (MESH, HFIELD, SDF)) | hull
+    shape = ~np.isin(model.geom_type, (MESH, SDF)) | hull
     return shape & (model.geom_rgba[:, 3] > 0)
 
 
@@ -39,6 +40,21 @@ def hull_faces(model):
         if of.size:
             ends[g] = of[0], of[-1] + 1
     return np.column_stack([model.face_normal, offset]), ends
+
+
+def field_rows(model, before):
+    """(rows (n, 4), first of each geom (ngeom,)) that tell of height fields behind `before` other rows: half lengths,
+    height and that of the base; numbers of rows and columns; elevations, row by row."""
+    rows, first = [np.zeros((0, FACE))], np.zeros(model.ngeom, int)
+    for g in np.flatnonzero(model.geom_type == HFIELD):
+        k = model.geom_dataid[g]
+        count = model.hfield_nrow[k] * model.hfield_ncol[k]
+        numbers = np.zeros(2 * FACE + -(-count // FACE) * FACE)
+        numbers[:4], numbers[4:6] = model.hfield_size[k], (model.hfield_nrow[k], model.hfield_ncol[k])
+        numbers[8 : 8 + count] = model.hfield_data[model.hfield_adr[k] : model.hfield_adr[k] + count]
+        first[g] = before + sum(map(len, rows))
+        rows.append(numbers.reshape(-1, FACE))
+    return np.concatenate(rows), first
 
 
 class Caster:
@@ -62,6 +78,9 @@ class Caster:
         self.sim, self.rows, self.nray, self.shapes = sim, rows, nray, (n, m.ngeom)
         real = sim.pack["body"].dtype
         planes, ends = hull_faces(m)
+        fields, first = field_rows(m, len(planes))
+        planes, ends[:, 0] = np.concatenate([planes, fields]), ends[:, 0] + first
+        features = frozenset({"field_range"} if len(fields) else ())
         kinds = np.column_stack([m.geom_type, ends, geoms]).astype(np.int32)
         self._pose, self._rays = zeros(n * m.ngeom * POSE, real), zeros(n * nray * RAY, real)
         self._seen, self._bar = (zeros(n * nray * SEEN, real) for _ in range(2))
@@ -72,13 +91,13 @@ class Caster:
         faces, numbers = zeros(planes.size, real), zeros(kinds.size, np.int32)
         faces[:], numbers[:] = planes.ravel(), kinds.ravel()
         assert kinds.shape[1] == KINDS
-        first = [numbers, faces, self._pose, self._rays, how]
+        shapes = [numbers, faces, self._pose, self._rays, how]
         many = sim.form != "serial" and n > 1 and n * nray >= PARALLEL_FROM and worker_threads()
         form = "parallel" if many or sim.form == "device" else "serial"
         self._twist, self._rays_dot = zeros(n * m.ngeom * TWIST, real), zeros(self._rays.shape, real)
-        self._cast = BoundKernel(CAST[form], [], 3, [*first, self._seen, self._which])
-        self._pull = BoundKernel(PULL[form], [], 3, [*first, self._bar, self._geom_bar, self._ray_bar])
-        self._push = BoundKernel(PUSH[form], [], 3, [*first, self._twist, self._rays_dot, self._bar])
+        self._cast = BoundKernel(CAST[form], [], 3, [*shapes, self._seen, self._which], features)
+        self._pull = BoundKernel(PULL[form], [], 3, [*shapes, self._bar, self._geom_bar, self._ray_bar], features)
+        self._push = BoundKernel(PUSH[form], [], 3, [*shapes, self._twist, self._rays_dot, self._bar], features)
         # beside the simulator's own, whose results stay
         self._beside = Simulator(m, n, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
 
@@ -98,13 +117,13 @@ class Caster:
         d, m = beside.data, sim.model
         body = m.geom_bodyid
         self.frames = rotation(d.xquat)
-        pos, quat, size = (self._parameter(name) for name in ("geom_pos", "geom_quat", "geom_size"))
+        pos, quat, size = (self.parameter(name) for name in ("geom_pos", "geom_quat", "geom_size"))
         pose = self._pose.reshape(*self.shapes, POSE)
         pose[..., :3] = d.xpos[:, body] + np.einsum("wgij,wgj->wgi", self.frames[:, body], pos)
         pose[..., 3:7] = product(d.xquat[:, body], quat / np.linalg.norm(quat, axis=-1, keepdims=True))
         pose[..., 7:] = size
 
-    def _parameter(self, name):
+    def parameter(self, name):
         """Of each state or of all, (n or 1, ngeom, numbers): a simulator's where it has it, else the model's."""
         value = self.sim.params[name] if name in self.sim.params else getattr(self.sim.model, name)
         return np.tile(value, (self.rows, 1, 1)) if value.ndim == 3 else value[None]
@@ -168,7 +187,7 @@ class Caster:
         place = self._pose.reshape(*self.shapes, POSE)[..., :3]
         found = {"geom_size": size_bar.copy(), "geom_pos": np.einsum("wgji,wgj->wgi", self.frames[:, body], force)}
         turn = rotation(self._pose.reshape(*self.shapes, POSE)[..., 3:7])
-        quat = np.broadcast_to(self._parameter("geom_quat"), (*self.shapes, 4))
+        quat = np.broadcast_to(self.parameter("geom_quat"), (*self.shapes, 4))
         found["geom_quat"] = quat_gradient(quat, np.einsum("wgji,wgj->wgi", turn, torque))
         loads = np.zeros((2, self.shapes[0], m.nbody, 3))  # forces, and torques about the place of the tree's root
         wrenches = [(body, place, force, torque)]

@@ -11,11 +11,13 @@ has a derivative, since chords end there at length zero. The distance that is to
 
 import taichi as ti
 
+from engine.compiler.features import has, serves
 from engine.compiler.stages import INTS, REALS
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE, SPHERE
 from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
+from engine.sensing.hfield import field_hit
 from engine.sensing.range import plane_distance
 from engine.sensing.ray import FAR, normal_at, ray_interval
 
@@ -72,10 +74,19 @@ def hull_normal(face: ti.template(), first: ti.i32, end: ti.i32, p: vec3):
     return n
 
 
+@serves("field_range")
+@ti.func
+def field_ray(face: ti.template(), first: ti.i32, p: vec3, v: vec3):
+    """`field_hit` of a height field whose numbers begin at row `first`, as caster.py writes them."""
+    i = FACE * first
+    size = vec4(face[i], face[i + 1], face[i + 2], face[i + 3])
+    return field_hit(size, ti.cast(face[i + 4], ti.i32), ti.cast(face[i + 5], ti.i32), face, i + 2 * FACE, p, v)
+
+
 @ti.func
 def interval(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: ti.i32, at: ti.i32, o: vec3, v: vec3):
     """Where a ray is in geom g, whose numbers begin at `at`: (t0, t1), empty if t0 > t1. A plane is seen from its front
-    alone, and has no end."""
+    alone, and has no end; nor has a height field, behind where a ray first meets it."""
     t0 = real(FAR)
     t1 = real(-FAR)
     if kinds[KINDS * g + 3] != 0:
@@ -87,6 +98,12 @@ def interval(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: 
             if t >= 0:
                 t0 = t
                 t1 = FAR
+        elif kind == HFIELD:
+            if ti.static(has.field_range):
+                t, n = field_ray(face, kinds[KINDS * g + 1], p, u)
+                if t >= 0:
+                    t0 = t
+                    t1 = FAR
         elif kind == MESH:
             t0, t1 = hull_interval(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, u)
         else:
@@ -149,11 +166,16 @@ def mixed(kinds: ti.template(), face: ti.template(), pose: ti.template(), w: ti.
 
 
 @ti.func
-def surface_normal(kinds: ti.template(), face: ti.template(), g: ti.i32, kind: ti.i32, size: vec3, y: vec3):
-    """A normal, of any length, of geom g at its surface's point y, in its own frame."""
+def surface_normal(kinds: ti.template(), face: ti.template(), g: ti.i32, kind: ti.i32, size: vec3, p: vec3, v: vec3,
+                   y: vec3):  # fmt: skip
+    """A normal, of any length, of geom g at its surface's point y, on the ray p + t v, in its own frame."""
     n = vec3(0.0, 0.0, 1.0)
     if kind == MESH:
         n = hull_normal(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], y)
+    elif kind == HFIELD:
+        if ti.static(has.field_range):
+            t, m = field_ray(face, kinds[KINDS * g + 1], p, v)
+            n = m
     else:
         n = normal_at(kind, size, y)
     return n
@@ -166,7 +188,7 @@ def rate(kinds: ti.template(), face: ti.template(), pose: ti.template(), twist: 
     velocity and velocity of each geom's centre."""
     at = POSE * of
     p, u, turn = local_ray(pose, at, o, v)
-    n = rotate(turn, surface_normal(kinds, face, g, kinds[KINDS * g], triple(pose, at + 7), p + t * u))
+    n = rotate(turn, surface_normal(kinds, face, g, kinds[KINDS * g], triple(pose, at + 7), p, u, p + t * u))
     arm = o + t * v - triple(pose, at)
     moved = triple(twist, TWIST * of + 3) + triple(twist, TWIST * of).cross(arm)
     slope = n.dot(v)
@@ -185,7 +207,7 @@ def tell(kinds: ti.template(), face: ti.template(), pose: ti.template(), geom_ba
     kind = kinds[KINDS * g]
     size = triple(pose, at + 7)
     y = p + t * u
-    n = surface_normal(kinds, face, g, kind, size, y)
+    n = surface_normal(kinds, face, g, kind, size, p, u, y)
     slope = n.dot(u)
     if slope != 0:
         k = bar / slope

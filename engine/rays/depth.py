@@ -52,8 +52,9 @@ class Depth:
     are not seen. geoms: numbers or
     names of those that are; by default all that rays can see.
 
-    Seen are primitive shapes, planes from their front, and meshes by their convex hulls; what is quite transparent, and
-    meshes that are drawn alone, are not, nor are height fields.
+    Seen are primitive shapes, height fields, planes from their front, and meshes by their convex hulls; what is quite
+    transparent, and meshes that are drawn alone, are not. A soft camera sees height fields and planes as they are,
+    since they have no end behind a surface.
 
         camera = engine.rays.Depth(sim, "eye", size=(32, 24), fov=60)
         image = camera()                          # of the present states, without a step
@@ -147,8 +148,9 @@ class Depth:
         caster.place(states)
         m, d = self.sim.model, caster.data
         body = m.site_bodyid[self.site]
-        at = d.xpos[:, body] + caster.frames[:, body] @ m.site_pos[self.site]
-        axes = rotation(product(d.xquat[:, body], m.site_quat[self.site]))
+        pos, quat = (caster.parameter(name)[:, self.site] for name in ("site_pos", "site_quat"))
+        at = d.xpos[:, body] + np.einsum("wij,wj->wi", caster.frames[:, body], np.broadcast_to(pos, (len(d.xpos), 3)))
+        axes = rotation(product(d.xquat[:, body], quat / np.linalg.norm(quat, axis=-1, keepdims=True)))
         directions = self.directions @ np.swapaxes(axes, 1, 2)
         return caster, caster.cast(at[:, None], directions), (at, axes, directions)
 
@@ -198,7 +200,7 @@ class Depth:
         n = len(at)
         found["site_pos"], found["site_quat"] = np.zeros((n, m.nsite, 3)), np.zeros((n, m.nsite, 4))
         found["site_pos"][:, self.site] = np.einsum("wji,wj->wi", caster.frames[:, body], force)
-        quat = np.broadcast_to(m.site_quat[self.site], (n, 4))
+        quat = np.broadcast_to(caster.parameter("site_quat")[:, self.site], (n, 4))
         found["site_quat"][:, self.site] = quat_gradient(quat, np.einsum("wji,wj->wi", axes, torque))
         return _gradients(self.sim, found, image.depth.shape[:-3], (*PARAMETERS, "site_pos", "site_quat"))
 

@@ -14,7 +14,7 @@ from engine.math.quat import rotate, rotate_back
 from engine.math.types import vec3, vec4
 from engine.model.sensors import LEVEL
 from engine.sensing.acceleration import point_acceleration, point_acceleration_vjp
-from engine.sensing.frames import add_point, reading_frame, sensor_frame
+from engine.sensing.frames import add_point, add_sensor_bars, reading_frame, sensor_frame
 from engine.sensing.position import frame_axis, frame_axis_vjp
 from engine.sensing.velocity import point_velocity, point_velocity_vjp
 
@@ -69,6 +69,7 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                 y = y - p0
                 back = -1.0 * f
             add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + c), p0 - origin(m, d, w, c), back, f.cross(y))
+            add_sensor_bars(m, d, g, w, s, 1, back, f.cross(y))
     if level == LEVEL.position:
         p_bar = f
     elif level == LEVEL.axis:
@@ -84,3 +85,4 @@ def frame_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         if ti.static(has.acceleration_sensor):
             p_bar = point_acceleration_vjp(m, d, g, w, s, b, p, f)
     add_point(g.pose_ang, g.pose_lin, bounded(w * m.nbody + b), p - origin(m, d, w, b), p_bar, torque)
+    add_sensor_bars(m, d, g, w, s, 0, p_bar, torque)

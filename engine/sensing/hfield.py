@@ -4,7 +4,7 @@ the triangles of the surface, and of the sides between both. From within it meet
 import taichi as ti
 
 from engine.compiler.features import serves
-from engine.math.types import EPS, HUGE, real, vec3
+from engine.math.types import EPS, HUGE, real, vec3, vec4
 
 SLACK = 1e3 * EPS  # of a share of a triangle: no ray goes through between two
 
@@ -24,12 +24,11 @@ def side_hit(half: vec3, p: vec3, v: vec3, i: ti.template(), side: ti.template()
 
 
 @ti.func
-def corner(m: ti.template(), field: ti.i32, r: ti.i32, c: ti.i32):
+def corner(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: ti.i32, r: ti.i32, c: ti.i32):
     """Point of the surface in row r and column c."""
-    ncol = m.hfield_ncol[field]
-    x = 2.0 * m.hfield_size[field, 0] / (ncol - 1) * c - m.hfield_size[field, 0]
-    y = 2.0 * m.hfield_size[field, 1] / (m.hfield_nrow[field] - 1) * r - m.hfield_size[field, 1]
-    return vec3(x, y, m.hfield_data[m.hfield_adr[field] + r * ncol + c] * m.hfield_size[field, 2])
+    x = 2.0 * size[0] / (ncol - 1) * c - size[0]
+    y = 2.0 * size[1] / (nrow - 1) * r - size[1]
+    return vec3(x, y, data[adr + r * ncol + c] * size[2])
 
 
 @ti.func
@@ -58,12 +57,11 @@ def between(a: real, b: real, width: real, half: real, n: ti.i32):
 
 @serves("field_range")
 @ti.func
-def field_hit(m: ti.template(), field: ti.i32, p: vec3, v: vec3):
+def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: ti.i32, p: vec3, v: vec3):
     """Along the ray p + t v, t >= 0, in the frame of a height field, to where it meets it, -1 where it does not, and a
-    normal, of any length, there."""
-    half = vec3(m.hfield_size[field, 0], m.hfield_size[field, 1], 0.5 * m.hfield_size[field, 3])
-    nrow = m.hfield_nrow[field]
-    ncol = m.hfield_ncol[field]
+    normal, of any length, there. size: half its lengths, its height and that of its base; data[adr:]: elevations, row
+    by row, as shares of the height."""
+    half = vec3(size[0], size[1], 0.5 * size[3])
     x = real(-1.0)
     n = vec3(0.0, 0.0, 1.0)
     low = p + vec3(0.0, 0.0, half[2])
@@ -74,7 +72,7 @@ def field_hit(m: ti.template(), field: ti.i32, p: vec3, v: vec3):
                 x = t
                 n = vec3(0.0, 0.0, 0.0)
                 n[i] = 1.0
-    half[2] = 0.5 * m.hfield_size[field, 2]
+    half[2] = 0.5 * size[2]
     above = p - vec3(0.0, 0.0, half[2])
     first = real(HUGE)
     last = real(-1.0)
@@ -102,9 +100,9 @@ def field_hit(m: ti.template(), field: ti.i32, p: vec3, v: vec3):
             col, colend = between(p[0] + begin * v[0], p[0] + end * v[0], dx, half[0], ncol)
             for c in range(col, colend + 1):
                 for k in range(2):
-                    t, u = triangle_hit(
-                        corner(m, field, r, c), corner(m, field, r + k, c + 1 - k), corner(m, field, r + 1, c + 1), p, v
-                    )
+                    x0 = corner(size, nrow, ncol, data, adr, r, c)
+                    x1 = corner(size, nrow, ncol, data, adr, r + k, c + 1 - k)
+                    t, u = triangle_hit(x0, x1, corner(size, nrow, ncol, data, adr, r + 1, c + 1), p, v)
                     if t >= 0 and (x < 0 or t < x):
                         x = t
                         n = u
@@ -127,11 +125,11 @@ def field_hit(m: ti.template(), field: ti.i32, p: vec3, v: vec3):
                     z0 = real(0.0)
                     z1 = real(0.0)
                     if ti.static(i == 0):
-                        z0 = corner(m, field, k, edge)[2]
-                        z1 = corner(m, field, k + 1, edge)[2]
+                        z0 = corner(size, nrow, ncol, data, adr, k, edge)[2]
+                        z1 = corner(size, nrow, ncol, data, adr, k + 1, edge)[2]
                     else:
-                        z0 = corner(m, field, edge, k)[2]
-                        z1 = corner(m, field, edge, k + 1)[2]
+                        z0 = corner(size, nrow, ncol, data, adr, edge, k)[2]
+                        z1 = corner(size, nrow, ncol, data, adr, edge, k + 1)[2]
                     if p[2] + t * v[2] < z0 * (k + 1 - s) + z1 * (s - k):
                         x = t
                         n = vec3(0.0, 0.0, 0.0)

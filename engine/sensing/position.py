@@ -10,7 +10,7 @@ from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3, vec4
 from engine.model.sensors import SENS
-from engine.sensing.frames import reading_frame, sensor_frame
+from engine.sensing.frames import add_sensor_bars, reading_frame, sensor_frame
 
 
 @ti.func
@@ -64,6 +64,9 @@ def orientation_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(),
     torque = 0.5 * vec3(x[1], x[2], x[3])
     h = bounded(w * m.nbody + b)
     g.pose_ang[h] = g.pose_ang[h] + torque
+    zero = vec3(0.0, 0.0, 0.0)
+    add_sensor_bars(m, d, g, w, s, 0, zero, torque)
     if c >= 0:
         h = bounded(w * m.nbody + c)
         g.pose_ang[h] = g.pose_ang[h] - torque
+        add_sensor_bars(m, d, g, w, s, 1, zero, -torque)

@@ -56,7 +56,10 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                 t = plane_distance(size, p, u)
             elif kind == HFIELD:
                 if ti.static(has.field_range):
-                    t, normal = field_hit(m, m.geom_dataid[g], p, u)
+                    f = m.geom_dataid[g]
+                    shape = vec4(m.hfield_size[f, 0], m.hfield_size[f, 1], m.hfield_size[f, 2], m.hfield_size[f, 3])
+                    at = m.hfield_adr[f]
+                    t, normal = field_hit(shape, m.hfield_nrow[f], m.hfield_ncol[f], m.hfield_data, at, p, u)
             else:
                 t0, t1 = ray_interval(kind, size, p, u)
                 if t0 <= t1 and t1 >= 0:

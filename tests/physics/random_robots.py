@@ -120,7 +120,7 @@ class Robot:
         """Air to water, and up to what is as viscous as oil."""
         text = f' density="{self.wet.choice((1.2, 50, 1000)):.4g}"' * (self.wet.random() < self.WET)
         text += f' viscosity="{self.wet.choice((0.001, 0.05, 0.5)):.4g}"' * (self.wet.random() < self.WET)
-        return "" if self.kind == "discrete" else text  # which is refused in a fluid
+        return text
 
     def defaults(self):
         return (

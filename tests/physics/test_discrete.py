@@ -9,6 +9,7 @@ from engine import Simulator, Tape
 from engine.compiler.features import features_of
 from engine.model import ModelError, UnsupportedError, load
 from engine.model.constants import DISCRETE
+from engine.model.flows import simple_bodies
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -17,15 +18,13 @@ from tests.physics.reference import gymnasium_asset
 from tests.physics.test_integrators import MODELS, difference
 from tests.physics.test_random_robots import check_gradient, check_motion
 
-# refused by name: fluids, muscles, and arms whose force depends on their length or velocity
-REFUSED = {"fluid", "ellipsoids in a fluid", "muscles on joints", "muscles along paths", *zoo.ARMS}
 QUICK = {
     "trees", "position", "polynomial ball spring", "early activation", "servo on ball", "limits on joints",
     "ball limit",
     "friction and limits", "several equalities", "tendon motors", "tendon limited actuators", "paths that follow",
-    "lone free bodies",
+    "lone free bodies", "ellipsoids in a fluid", "muscles along paths", "reference sites",
 }  # fmt: skip
-ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS if name not in REFUSED]
+ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
 
 # Stiff servos, springs and dampers, a limit and a contact, at 10 ms: what no other integrator steps through.
 STIFF = """<mujoco><option timestep="0.01" integrator="discrete" {option}/>
@@ -205,12 +204,37 @@ def test_linearize(simulators):
 
 
 @pytest.mark.parametrize("seed", (0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))))
-def test_random_robots(simulators, monkeypatch, seed):
+def test_random_robots(simulators, seed):
     """Of which test_random_robots.py has some with this integrator: here all have it."""
-    monkeypatch.setattr(Robot, "WET", 0.0)
     mj, sim = simulators(Robot(seed).xml, DISCRETE)
     check_motion(mj, sim, seed)
     check_gradient(mj, sim, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_without_slip(simulators, cone):
+    """Forward only. MuJoCo's sweeps take its metric without what tendons and actuators couple."""
+    text = stiff("usual", cone).replace("<option ", '<option noslip_iterations="5" noslip_tolerance="0" ')
+    mj, sim = simulators(text)
+    rng = np.random.default_rng(1)
+    worst, forces, met = steps_apart(mj, sim, [landed(mj, rng) for _ in range(4)], 12)
+    print(worst, forces, met)
+    assert met >= 4
+    assert max(worst, 0.01 * forces) < (1e-12 if cone == "pyramidal" else 1e-9)
+    with pytest.raises(ValueError, match="noslip_iterations = 5 has no gradient"):
+        Tape(sim, 1)
+
+
+def test_simple_bodies():
+    """Whose drag has the diagonal alone: those that MuJoCo's compiler takes for simple."""
+    seen = set()
+    for text in (PULLED, *(Robot(seed).xml for seed in range(20))):
+        mj = mujoco.MjModel.from_xml_string(text)
+        moves = mj.body_dofnum > 0
+        np.testing.assert_array_equal(simple_bodies(mj)[moves], mj.body_simple[moves] > 0)
+        seen |= set((mj.body_simple[moves] > 0).tolist())
+    assert seen == {False, True}
 
 
 def test_stands_where_others_fall_over(simulators):
@@ -227,19 +251,20 @@ def test_stands_where_others_fall_over(simulators):
     assert data.warning.number.any() or np.abs(data.qvel).max() > 5
 
 
+PULLED = """<mujoco><worldbody><geom type="plane" size="1 1 .1"/><body name="b" pos="0 0 .1"><freejoint/>
+<geom size=".1"/></body></worldbody>
+<actuator><general body="b" biastype="affine" biasprm="0 0 -1"/></actuator></mujoco>"""
+
+
 def test_what_it_refuses():
-    for xml, words in (
-        (zoo.ARMS["thrusters"], "by its length or velocity with the integrator discrete"),
-        (zoo.MUSCLES["muscles on joints"], "a muscle with the integrator discrete"),
-    ):
-        mj = mujoco.MjModel.from_xml_string(xml)
-        mj.opt.integrator = DISCRETE
-        with pytest.raises(UnsupportedError, match=words):
-            load(mj)
-    model = load(stiff("usual", "elliptic"))
-    model.opt.noslip_iterations = 3
-    with pytest.raises(ModelError, match="noslip_iterations = 3 with the integrator discrete"):
-            Simulator(model)
+    mj = mujoco.MjModel.from_xml_string(PULLED)
+    mj.opt.integrator = DISCRETE
+    with pytest.raises(UnsupportedError, match="by its length or velocity with the integrator discrete"):
+        load(mj)
+    model = load(mujoco.MjModel.from_xml_string(PULLED))
+    model.opt.integrator = DISCRETE
+    with pytest.raises(ModelError, match="by its length or velocity with the integrator discrete"):
+        Simulator(model)
 
 
 def test_nobody_else_has_any_of_it():

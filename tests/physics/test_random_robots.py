@@ -86,14 +86,9 @@ def test_robot(simulators, seed):
     check(simulators, seed)
 
 
-# engine/LIMITS.md
-TWICE = "a tendon's limit scales two forces and a range cuts one further: MuJoCo keeps the other's velocity slope"
-CUT = pytest.param(270, marks=pytest.mark.xfail(strict=True, reason=TWICE))
-
-
 @pytest.mark.slow
 @resting_accelerometer
-@pytest.mark.parametrize("seed", [CUT if seed == 270 else seed for seed in SLOW])
+@pytest.mark.parametrize("seed", SLOW)
 def test_many_robots(simulators, seed):
     check(simulators, seed)
 

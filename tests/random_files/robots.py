@@ -91,7 +91,7 @@ class AnyRobot(Robot):
         more += 'iterations="30" ' * self.maybe(0.2) + 'ccd_iterations="20" ' * self.maybe(0.2)
         text = super().option().replace("<flag", f"<flag{flags}").replace("<option ", f"<option {more}")
         if 'integrator="discrete"' in text and self.stiff.random() < 0.9:  # else it is refused by name
-            text = re.sub(' (density|viscosity)="[^"]*"', "", text).replace('solver="PGS"', 'solver="CG"')
+            text = text.replace('solver="PGS"', 'solver="CG"')
         return text.replace('memory="8M"', 'memory="64M"')
 
     def defaults(self):

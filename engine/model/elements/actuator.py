@@ -428,8 +428,6 @@ def _clashes(m, refid, integrator, felt, damped, stiff, motors):
     if integrator == c.DISCRETE:
         for u in np.flatnonzero(motors):
             yield u, "a dcmotor with the integrator discrete; allowed: the other integrators"
-        for u in np.flatnonzero(muscles(m)):
-            yield u, "a muscle with the integrator discrete; allowed: the other integrators"
     for u, first in zip(*arms(m), strict=True):
         where = _ARMS[int(m.actuator_trntype[u])]
         implicit = integrator in (c.IMPLICIT, c.IMPLICITFAST)
@@ -439,7 +437,7 @@ def _clashes(m, refid, integrator, felt, damped, stiff, motors):
         if implicit and damped[u] and m.actuator_trntype[u] == c.TRN_BODY:
             word = c.INTEGRATOR_NAMES[int(integrator)]
             yield u, f"{where} by its velocity with the integrator {word}; allowed: Euler, RK4, a force without it"
-        if integrator == c.DISCRETE and stiff[u]:
+        if integrator == c.DISCRETE and stiff[u] and m.actuator_trntype[u] == c.TRN_BODY:
             yield u, f"{where} by its length or velocity with the integrator discrete; allowed: a force without them"
         if m.jnt_actfrclimited.any():
             yield u, f"{where} beside joints that limit their actuators' force; allowed: no actuatorfrcrange"

@@ -7,6 +7,7 @@ import numpy as np
 from .. import constants as c
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
+from ..flows import simple_bodies
 from .kind import Kind
 
 
@@ -112,12 +113,11 @@ class OptionKind(Kind):
 
     def refusals(self, mujoco, mj):
         opt = mj.opt
-        if opt.integrator == c.DISCRETE and opt.noslip_iterations > 0:
-            yield f"option noslip_iterations = {opt.noslip_iterations} with the integrator discrete; allowed: 0"
         if opt.integrator == c.DISCRETE and opt.solver == int(mujoco.mjtSolver.mjSOL_PGS):
             yield "option solver = PGS with the integrator discrete (leaves servos out); allowed: Newton, CG"
         if opt.integrator == c.DISCRETE and (opt.density > 0 or opt.viscosity > 0):
-            yield "option integrator = discrete in a fluid; allowed: density 0 and viscosity 0"
+            for b in np.flatnonzero(simple_bodies(mj) & (mj.body_dofnum > 0) & (mj.body_simple == 0)):
+                yield f"body {mj.body(b).name!r}: simple = false in a fluid with integrator discrete; allowed: auto"
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
@@ -168,11 +168,6 @@ class OptionKind(Kind):
             value = getattr(m.opt, name)
             if not (_finite(value, ()) and good(value)):
                 raise ModelError(f"option {name} = {value}; allowed: {allowed}")
-        if m.opt.integrator == c.DISCRETE and m.opt.noslip_iterations > 0:
-            words = f"{m.opt.noslip_iterations} with the integrator discrete; allowed: 0"
-            raise ModelError(f"option noslip_iterations = {words}")
-        if m.opt.integrator == c.DISCRETE and (m.opt.density > 0 or m.opt.viscosity > 0):
-            raise ModelError("option integrator = discrete in a fluid; allowed: density 0 and viscosity 0")
         for name in ("gravity", "magnetic", "wind"):
             if not _finite(getattr(m.opt, name), (3,)):
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: three finite numbers")

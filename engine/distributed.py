@@ -100,8 +100,8 @@ class Workers:
         self, model: Model, worlds: int, steps: int, workers: int = 2, frame_skip: int = 1, memory: int | str = "1GiB",
         record_every: int = 1, threads: int = 1, retries: int = 3, leaves: Iterable[str] = (),
     ) -> None:  # fmt: skip
+        from engine.arguments import whole
         from engine.leaves import checked_leaves
-        from engine.simulator import whole
 
         self.leaves = checked_leaves(model, leaves)
         self.model, self.worlds, self.retries = model, whole("worlds", worlds), retries
@@ -154,7 +154,7 @@ class Workers:
         loss(trajectory) -> (value, {output: cotangent}) sees the worlds of one worker, as `trajectory.worlds` (a range)
         of all. It goes to the workers by pickle. The other arguments are those of `rollout`.
         """
-        from engine.diff.tape import Gradients, ModelGradients
+        from engine.diff.gradients import Gradients, ModelGradients
 
         done = self._all("gradient", controls, qpos0, qvel0, params, loss)
         shared = done[0]["params"] is None or done[0]["params"].ndim == 1
@@ -192,7 +192,7 @@ class Workers:
         return done
 
     def _call(self, part, controls, qpos0, qvel0, params):
-        from engine.simulator import checked
+        from engine.arguments import checked
 
         m, start = self.model, {}
         for name, value, n in zip(STARTS, (qpos0, qvel0), (m.nq, m.nv), strict=True):
@@ -208,8 +208,8 @@ class Workers:
         return part.start, start, controls, self._params(params or {})
 
     def _params(self, params):
+        from engine.arguments import checked
         from engine.arrays import parameter, theta_layout
-        from engine.simulator import checked
 
         there = theta_layout(self.model, self.leaves)[0]
         unknown = sorted(set(params) - set(there))

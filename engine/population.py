@@ -34,7 +34,7 @@ def population(
     Returns state, score and seed of the best member of all rounds, and `scores` (rounds, members). Raises ValueError
     where the folder is of another search or damaged, FolderInUseError where another search runs in it.
     """
-    from engine.simulator import whole
+    from engine.arguments import whole
 
     seeds, rounds = [int(seed) for seed in seeds], whole("rounds", rounds)
     if not seeds or len(set(seeds)) < len(seeds):

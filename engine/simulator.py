@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine import schema as s
+from engine.arguments import checked, steps_number, whole
 from engine.arrays import (
     Pack,
     contact_capacity,
@@ -25,7 +26,7 @@ from engine.arrays import (
     state_of,
     tree,
 )  # fmt: skip
-from engine.compiler.backend import np_real, settings
+from engine.compiler.backend import settings
 from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
@@ -51,12 +52,6 @@ PARALLEL_FROM = 2
 CHECKED = (
     "qpos", "qvel", "act", "ctrl", "mocap_pos", "mocap_quat", "qfrc_applied", "xfrc_applied", "qacc_warmstart", "time",
 )  # fmt: skip
-
-
-def whole(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
-    return int(value)
 
 
 class Simulator:
@@ -463,31 +458,3 @@ def hold_controls(sim):
     controller.features = features_of_parts(())
     rows = 2 * sim.worlds
     return controller, Pack("trajectory", {b.name: rows * sim.sizes.get(b.count, 0) for b in s.TRAJECTORY})
-
-
-def checked(name, value, shape):
-    """A finite array of the engine's precision, broadcast over the first axis; errors name what is allowed."""
-    a = numbers(name, value, shape)
-    if a.shape not in (shape, shape[1:]):
-        raise ValueError(f"{name}: got shape {a.shape}, allowed: {shape} or {shape[1:]}")
-    require_finite(name, a)
-    return a if a.shape == shape else np.broadcast_to(a, shape)
-
-
-def numbers(name, value, shape):
-    """An array of the engine's precision, of any shape; what is not made of real numbers is refused."""
-    a = None
-    try:
-        a = np.asarray(value)
-        if a.dtype.kind == "c":
-            raise TypeError
-        return a.astype(np_real(), copy=False)
-    except (TypeError, ValueError):
-        got = type(value).__name__ if a is None else f"an array of {a.dtype}" if a.ndim else repr(value)
-        raise ValueError(f"{name}: got {got}, allowed: real numbers of shape {shape}") from None
-
-
-def steps_number(n):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"n: got {n!r}, allowed: a whole number from 0")
-    return int(n)

@@ -32,7 +32,7 @@ LAYERS = (
     ("engine.compiler.direct", "engine.compiler.features", "engine.compiler.session"),
     ("engine.compiler.tracing",),
     ("engine.math", "engine.compiler.memory", "engine.compiler.variant"),
-    ("engine.arrays", "engine.named", "engine.quantities", "engine.residuals", "engine.state"),
+    ("engine.arguments", "engine.arrays", "engine.named", "engine.quantities", "engine.residuals", "engine.state"),
     ("engine.leaves", "engine.compiler.inlined"),
     ("engine.parameters",),
     ("engine.compiler.launch", "engine.compiler.stages", "engine.views"),

@@ -9,7 +9,7 @@ import pytest
 import engine
 import scenes
 from engine.cli import main
-from engine.diff.tape import Gradients, ModelGradients
+from engine.diff.gradients import Gradients, ModelGradients
 from engine.diff.trajectory import Trajectory
 from engine.model import ModelError
 from engine.words import meant, neighbours, shapes

@@ -3,7 +3,6 @@ each other (multicontact.py)."""
 
 import taichi as ti
 
-from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.corners import netted_vjp
 from engine.contact.frame import contact_frame_vjp
@@ -37,13 +36,8 @@ def convex_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 @ti.func
 def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
     """From the adjoints of a contact, bar_dist, bar_pos, ..., to the poses of its bodies."""
-    netted = 0
-    if ti.static(has.hfield):
-        if d.con_kind1[c] >= NETTED:
-            netted = 1
-            netted_vjp(m, d, g, w, c)
-    if netted:
-        pass
+    if d.con_kind1[c] >= NETTED:  # of height fields alone
+        netted_vjp(m, d, g, w, c)
     elif d.con_kind1[c] >= RULED:
         ruled_vjp(m, d, g, w, c)
     elif d.con_kind1[c] >= TILTED:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.clocks import one_clock, row_times
+from engine.diff.gradients import Gradients
 from engine.diff.schedule import Reverse
-from engine.diff.tape import Gradients, Tape
+from engine.diff.tape import Tape
 from engine.model.coordinates import qpos_to_tangent
 
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.arguments import whole
 from engine.compiler.backend import np_real
 from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS, Tape
 from engine.leaves import held_sizes, unasked
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.schema import ANY, SIGNS
-from engine.simulator import whole
 from engine.words import meant
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"

@@ -9,6 +9,7 @@ from sys import getrefcount
 import numpy as np
 
 from engine import schema as s
+from engine.arguments import whole
 from engine.arrays import Pack, join, state_of
 from engine.compiler.backend import np_real, settings
 from engine.compiler.memory import copy
@@ -21,7 +22,7 @@ from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.delays import samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
-from engine.simulator import Simulator, whole
+from engine.simulator import Simulator
 
 COST = 6  # of a step with its derivatives, in steps, roughly
 SPARE = 1 << 15  # numbers of A and B that are allocated at a time, or those of one call

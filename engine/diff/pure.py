@@ -17,6 +17,7 @@ from collections import OrderedDict
 import numpy as np
 
 from engine import schema as s
+from engine.arguments import whole
 from engine.arrays import REACH, Pack, pack_end
 from engine.compiler.backend import np_real
 from engine.diff.arguments import ARGUMENTS, COTANGENTS, ON_DIVERGENCE, Gradient, Saved, Values, theta_slots
@@ -27,7 +28,7 @@ from engine.diff.schedule import parse_bytes
 from engine.diff.space import HOST
 from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.model.coordinates import qpos_to_tangent, quaternions, tangent_to_qpos
-from engine.simulator import Simulator, whole
+from engine.simulator import Simulator
 
 KEPT = 8  # sizes of calls whose buffers a simulator keeps
 

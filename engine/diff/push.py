@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.arguments import checked
 from engine.compiler.backend import np_real
 from engine.model.coordinates import direction, tangent_along
-from engine.simulator import Simulator, checked
+from engine.simulator import Simulator
 
 
 class Tangents(NamedTuple):

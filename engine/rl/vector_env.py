@@ -9,10 +9,10 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from engine.arguments import whole
 from engine.rl.env import RENDER_MODES, checked_mode, position_info, step_info
 from engine.rl.render import Screen
 from engine.rl.state_view import worlds_of
-from engine.simulator import whole
 
 
 class VectorEnv(gymnasium.vector.VectorEnv):

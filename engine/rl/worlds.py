@@ -11,11 +11,12 @@ A task may also use what a step leaves in the simulator and the state does not h
 import numpy as np
 from gymnasium import spaces
 
+from engine.arguments import checked
 from engine.compiler.backend import np_real
 from engine.finite import require_finite, within
 from engine.model.constants import MAXVAL
 from engine.rl.registration import find_scene
-from engine.simulator import Simulator, checked
+from engine.simulator import Simulator
 
 OPTIONS = ("qpos", "qvel")  # what `reset(options=...)` takes: the state to start from
 

@@ -36,8 +36,9 @@ except ModuleNotFoundError as error:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from engine.arguments import whole
 from engine.compiler.backend import settings
-from engine.simulator import Simulator, whole
+from engine.simulator import Simulator
 from engine.torch.call import Call
 from engine.torch.loss import Outputs, TorchCost, loss
 from engine.torch.space import on_device

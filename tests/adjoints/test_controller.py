@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers import CPG, MLP, PD, OpenLoop, Spline
+from controllers import CPG, MLP, PD, LinearFeedback, OpenLoop, Spline
 from tests import zoo
 from tests.adjoints import probe as p
 
@@ -21,6 +21,7 @@ KINDS = {
     "pd": lambda m: PD(m, kp=3.0, kd=0.4),
     "mlp": lambda m: MLP(m, hidden=(5, 4)),
     "linear": lambda m: MLP(m, hidden=()),
+    "feedback": lambda m: LinearFeedback(m, np.random.default_rng(1).normal(size=(3, m.nu, 2 * m.nv + m.na)), every=4),
     "sum": lambda m: (
         PD(m, kp=2.0).tracking(CPG(m.nu) + MLP(m, (4,), ["qpos", ("sin", 0.3)])) + PD(m) + Spline(m.nu, 3, 4)
     ),

@@ -1,0 +1,102 @@
+"""A whole step and its reverse, carried out in Python (interpreter.py) with one random direction of all inputs at once:
+of what no stage of probe.py has: the integrator discrete, controls of the past, sensors of contacts and limits."""
+
+import mujoco
+import numpy as np
+import pytest
+
+from engine.model.constants import DISCRETE
+from tests import zoo
+from tests.adjoints import probe as p
+from tests.adjoints.interpreter import interpreted
+from tests.adjoints.test_integrate import NextState
+from tests.physics.test_discrete import stiff
+from tests.physics.test_integrators import LONE
+
+STIFF = zoo.actuated(
+    '<joint name="j" axis="1 .4 0" stiffness="9" damping=".2"/>',
+    '<position joint="j" kp="30" kv="2"/><general joint="j" gainprm="4 1 .5" biasprm="1 -8 -.6" biastype="affine"/>',
+)
+IN_DISCRETE = {
+    "servos and springs": (STIFF, 0.5),
+    "ball spring": (zoo.SMOOTH["ball spring"], 0.5),
+    "activation": (zoo.SMOOTH["activation"], 0.5),
+    "lone free bodies": (LONE, 0.5),
+    "limits and friction": (zoo.ROWS["friction and limits"], 0.5),
+    **{f"contacts, {cone}": (zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[3]), 0.3) for cone in zoo.CONES},
+    **{f"stiff, {cone}": (stiff("usual", cone).replace('pos="0 0 .35"', 'pos="0 0 .19"'), 0.03) for cone in zoo.CONES},
+    **{name: (xml, 0.5) for name, xml in (zoo.TAUT | zoo.TENDONS).items()},
+}
+SENSED = {  # how far from where it was made, and the seed
+    "touch": (zoo.touch(), 0.05, 0),
+    "limits": (zoo.limit_sensors(), 0.4, 1),
+    "contacts": (zoo.contact_sensors(), 0.3, 0),
+    "ranges": (zoo.ranging(), 0.1, 0),
+    "distances": (zoo.apart(), 0.1, 0),
+}
+QUICK = {
+    "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
+    "limits", "ranges", "distances",
+}  # fmt: skip
+
+
+def cases(table):
+    return [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in table]
+
+
+class Together(p.Case):
+    """All inputs move at once, each in a direction of its own."""
+
+    def __init__(self, probe, state):
+        super().__init__(probe, state)
+        inputs = [n for n in self.x if n not in ("qacc", "xfrc_applied", "dof_frictionloss", "tendon_frictionloss")]
+        self.along = {n: [self.direction(n) for _ in range(2)] for n in inputs if np.size(self.x[n])}
+        self.x["together"] = np.zeros(2)
+
+    def set(self, together=(0.0, 0.0)):
+        super().set(**{n: self.moved(n, together[0] * a + together[1] * b, 1.0) for n, (a, b) in self.along.items()})
+
+
+def step(probe, state):
+    python, case = interpreted(), Together(probe, state)
+    m, out = case.model, NextState(case)
+    weights = case.rng.normal(size=m.nsensordata)
+
+    def forward():
+        python.step(probe)
+        return out.value() + float(weights @ probe.traj["traj_sensordata"][: m.nsensordata])
+
+    case.set()
+    forward()
+    qpos = case.sim.data.qpos[0].copy()
+    probe.clear()
+    out.inject(qpos)
+    probe.b["cot_sensordata"][: m.nsensordata] = weights
+    python.step_vjp(probe)
+    bars = {n: probe.bar(n) for n in case.along}
+    bar = [sum(float((bars[n] * d[k]).sum()) for n, d in case.along.items()) for k in range(2)]
+    case.compare(forward, {"together": np.array(bar)}, tolerance=1e-6, steps=10.0 ** -np.arange(3.0, 7.0))
+
+
+@pytest.mark.parametrize("name", cases(IN_DISCRETE))
+def test_discrete(probes, name):
+    xml, kick = IN_DISCRETE[name]
+    mj, probe = probes(xml, DISCRETE)
+    speed = 8.0 if name == "lone free bodies" else 1.0  # which their bias goes with the square of
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(0), kick, speed)
+    if name.startswith("stiff"):
+        qpos[2], qpos[-1] = 0.195, -0.32  # a contact and a limit
+    step(probe, (qpos, qvel, act, ctrl))
+
+
+@pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
+def test_controls_of_the_past(probes, integrator):
+    mj, probe = probes(zoo.DELAYED, integrator)
+    step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
+
+
+@pytest.mark.parametrize("name", cases(SENSED))
+def test_sensors(probes, name):
+    xml, kick, seed = SENSED[name]
+    mj, probe = probes(xml)
+    step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(seed), kick))

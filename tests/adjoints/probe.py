@@ -149,7 +149,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         arms_vjp(m, d, g, w, i)
         adhesions_vjp(m, d, g, w)
         if i and has_slopes(m):
-            fluid_slopes_vjp(m, d, g, w)
+            fluid_slopes_vjp(m, d, g, w, i)
             if m.integrator == IMPLICIT:
                 bias_slopes_vjp(m, d, g, w)
         rnea_vjp(m, d, g, w, i)

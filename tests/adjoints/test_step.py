@@ -109,6 +109,14 @@ def test_discrete(probes, name):
     step(probe, (qpos, qvel, act, ctrl))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ("activation", "early activation", "pid", "muscles on joints", "muscles along paths"))
+def test_rk4(probes, name):
+    """What actuators leave from one stage to the next, with their time constants and curves."""
+    mj, probe = probes((zoo.SMOOTH | zoo.MUSCLES)[name], INTEGRATORS.index("RK4"))
+    step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
+
+
 @pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
 def test_motors(probes, integrator):
     """With the time constants and curves that simulators of tests are asked for. RK4 takes no bristles."""

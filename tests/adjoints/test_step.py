@@ -12,6 +12,7 @@ from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
+from tests.physics.test_motors import NO_BRISTLES
 from tests.physics.test_sensor_delays import LATE
 
 INTEGRATORS = "Euler", "RK4", "implicit", "implicitfast"
@@ -113,16 +114,14 @@ def test_discrete(probes, name):
 @pytest.mark.parametrize("name", ("activation", "early activation", "pid", "muscles on joints", "muscles along paths"))
 def test_rk4(probes, name):
     """What actuators leave from one stage to the next, with their time constants and curves."""
-    mj, probe = probes((zoo.SMOOTH | zoo.MUSCLES)[name], INTEGRATORS.index("RK4"))
+    mj, probe = probes((zoo.SMOOTH | zoo.MUSCLES)[name], 1)
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
 
 
 @pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
 def test_motors(probes, integrator):
     """With the time constants and curves that simulators of tests are asked for. RK4 takes no bristles."""
-    rk4 = integrator == INTEGRATORS.index("RK4")
-    mj, probe = probes(zoo.MOTORS.replace(zoo.STICKY, "").replace('lugre="20 0 .2 .3 .2"', "") if rk4 else zoo.MOTORS,
-                       integrator)  # fmt: skip
+    mj, probe = probes(NO_BRISTLES if integrator == 1 else zoo.MOTORS, integrator)
     step(probe, whole_state(probe, mj, 0, 0.7))
 
 

@@ -286,7 +286,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         clear_tendons(m, g, w)
     clear_arms(m, g, w)
     clear_muscles(m, g, w)
-    clear_motors(m, g, w)
+    if stage != 3:  # the first one backwards, whose motors have what the end of an RK4 step asks
+        clear_motors(m, g, w)
     if ti.static(has.delay):
         if stage == EULER_STAGE:
             remember_vjp(m, g, w)

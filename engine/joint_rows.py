@@ -80,7 +80,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
         clear_motors(m, g, w)
         begin_late(m, g, w)
         if part == 0:
-            joint_vjp(m, d, g, w, tied)
+            on_joints_vjp(m, d, g, w, tied)
         else:
             damping_vjp(m, d, g, w)
             law_adjoint(m, d, g, w)
@@ -140,7 +140,7 @@ def residual_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.te
 
 
 @ti.func
-def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, tied: ti.i32):
+def on_joints_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, tied: ti.i32):
     """The adjoints of all that acts on joints, for the test vector Z; `tied`, those of equalities, too."""
     if tied and d.nblock[w] > 0:
         equality_adjoint(m, d, g, w)

@@ -306,7 +306,7 @@ def parent_arm_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
 
 
 @ti.func
-def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32):
+def arm_row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32):
     """From arm_J_bar, the adjoint of the row of an arm of sites, to its wrenches and the axes of its dofs."""
     row = (w * m.narm + s) * m.nv
     if m.arm_common[s] >= 0:
@@ -360,5 +360,5 @@ def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, im
                     along(m, d, g, w, s, e[w, s], ang, lin, ang_bar, lin_bar)
             if ti.static(has.discrete):
                 if m.integrator == DISCRETE:
-                    row_vjp(m, d, g, w, s)
+                    arm_row_vjp(m, d, g, w, s)
             site_arm_vjp(m, d, g, w, s, u)

@@ -16,6 +16,7 @@ from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, next_a
 from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
+from engine.dynamics.motors import clear_motors
 from engine.dynamics.pid import states_of
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
 from engine.math.types import real
@@ -152,13 +153,15 @@ def enter_start(m: ti.template(), d: ti.template(), w: ti.i32):
 @serves("rk4")
 @ti.func
 def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot."""
+    """From the adjoints after the step to g.stage_bar: those of the start and of every stage's k, a, act_dot. How far
+    act_dot takes a motor's states is the last stage's to answer: its `motors_vjp` does."""
     nq = m.nq
     nv = m.nv
     na = m.na
     h = m.timestep
     o = w * m.nstage
     combine_stages(m, d, w)
+    clear_motors(m, g, w)
     # a_bar: adjoint of the weighted velocity
     for k in range(nv):
         d.a_bar[w, k] = 0.0

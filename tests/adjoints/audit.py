@@ -26,7 +26,7 @@ class Enough(Exception):
 
 class Audit:
     def __init__(self):
-        self.called, self.muted, self.bars, self.packs = set(), None, None, ()
+        self.called, self.muted, self.bars, self.packs, self.used = set(), None, None, (), {}
         self.found, self.tried = {}, {}
         from tests.adjoints.interpreter import interpreted  # after tests/conftest.py, which starts the engine
 
@@ -37,14 +37,14 @@ class Audit:
     def watch(self, name, call):
         if name != self.muted and (self.muted or name in self.called):
             return call()
-        blocks = [a for pack in self.packs for a in pack.blocks.values()]
-        before = [a.copy() for a in blocks]
+        here = [a for pack in self.packs for a in pack.blocks.values()]
+        before = [a.copy() for a in here]
         result = call()
         if not self.muted:
-            if something(result) or any(a.tobytes() != b.tobytes() for a, b in zip(blocks, before, strict=True)):
+            if something(result) or any(a.tobytes() != b.tobytes() for a, b in zip(here, before, strict=True)):
                 self.called.add(name)
             return result
-        for a, b in zip(blocks, before, strict=True):
+        for a, b in zip(here, before, strict=True):
             a[:] = b
         return nothing(result)
 
@@ -55,6 +55,15 @@ class Audit:
     def of(self, probe):
         """What functions may change from now on."""
         self.packs = probe.g, probe.sim.pack
+        self.used[id(probe)] = probe
+
+    def refresh(self):
+        """Probes that have been used are as they were made: what a run before has left would stand where a function
+        that is undone writes."""
+        for probe in self.used.values():
+            for a, b in zip(blocks(probe), probe.fresh, strict=True):
+                a[:] = b
+        self.used = {}
 
     def compare(self, case, forward, bars, tolerance=1e-7, **options):
         self.bars.append((tolerance, {n: np.array(b) for n, b in bars.items()}))
@@ -65,6 +74,7 @@ class Audit:
     def once(self, item, muted=None):
         """(adjoints compared, whether the test ended by itself)"""
         self.muted, self.bars, self.called = muted, [], set()
+        self.refresh()
         try:
             item.runtest()
         except Enough:
@@ -96,6 +106,10 @@ class Audit:
             others, fine = self.once(item, name)
             if not fine or differ(bars, others):
                 self.found[name] = item.nodeid
+
+
+def blocks(probe):
+    return [a for pack in (probe.g, probe.sim.pack) for a in pack.blocks.values()]
 
 
 def nothing(result):
@@ -134,8 +148,14 @@ def pytest_configure(config):
     p.Probe.run = lambda probe, what, i=0: audit.run(probe, what, i)
     p.Case.compare = lambda case, forward, bars, *a, **options: audit.compare(case, forward, bars, *a, **options)
     Simulator.forward = lambda sim: audit.python.forward(sim)
-    clear = p.Probe.clear
+    clear, make = p.Probe.clear, p.Probe.__init__
     p.Probe.clear = lambda probe: (audit.of(probe), clear(probe))
+
+    def start(probe, *args, **options):
+        make(probe, *args, **options)
+        probe.fresh = [a.copy() for a in blocks(probe)]
+
+    p.Probe.__init__ = start
 
 
 @pytest.hookimpl(tryfirst=True)

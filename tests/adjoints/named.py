@@ -26,12 +26,13 @@ NAMED = {
     "test_controller.py::test_act_controller[open loop-moving]": "act_controller_vjp add_part_vjp",
     "test_integrate.py::test_advance[ball-implicit]": "bias_slopes_vjp",
     "test_integrate.py::test_advance[ellipsoids in a fluid-implicit]": "ellipsoid_slope_vjp ellipsoid_slopes_vjp",
-    "test_integrate.py::test_advance[fluid-implicit]": "fluid_slopes_vjp",
+    "test_integrate.py::test_advance[fluid-implicit]": "fluid_slopes_vjp slope_vjp",
     "test_integrate.py::test_advance[free-implicitfast]": "lone_inertia_vjp lone_vjp",
-    "test_integrate.py::test_advance[gravcomp of actuators-implicit]": "actuator_slopes_vjp muscle_slope_vjp slope_vjp",
+    "test_integrate.py::test_advance[gravcomp of actuators-implicit]": "actuator_slopes_vjp",
     "test_integrate.py::test_advance[hinge-Euler]": "damping_vjp",
     "test_integrate.py::test_advance[tendon springs-implicit]": "add_slopes_vjp tendon_slopes_vjp",
     "test_integrate.py::test_integrate_pos[ball]": "integrate_pos_vjp",
+    "test_residual.py::test_residuals[1.0]": "layers_vjp outputs_vjp residual_vjp residuals_vjp",
     "test_sensors.py::test_sensors[0]": "sensors_vjp state_sensor_vjp",
     "test_sensors.py::test_sensors[10]": "orientation_sensor_vjp",
     "test_sensors.py::test_sensors[14]": "point_velocity_vjp",
@@ -65,18 +66,24 @@ NAMED = {
     "test_step.py::test_controls_of_the_past[Euler]": "act_vjp late_controls_vjp remember_vjp",
     "test_step.py::test_controls_of_the_past[RK4]": "advance_rk4_vjp enter_stage_vjp leave_stage_vjp",
     "test_step.py::test_discrete[contacts, pyramidal]":
-        "block_ratio_vjp collide_vjp contact_block_vjp contact_blocks_vjp contact_frame_vjp contact_ratio_vjp "
-        "contact_vjp feature_contact_vjp friction_of_vjp geom_vjp size_vjp witness_vjp",
+        "collide_vjp contact_block_vjp contact_blocks_vjp contact_frame_vjp contact_vjp feature_contact_vjp "
+        "friction_of_vjp geom_vjp size_vjp witness_vjp",
     "test_step.py::test_discrete[limits and friction]":
-        "ball_limit_blocks_vjp ball_limit_vjp limit_row_vjp row_vjp rows_vjp",
+        "at_end_of_step_vjp ball_limit_blocks_vjp ball_limit_vjp limit_row_vjp row_vjp rows_vjp",
     "test_step.py::test_discrete[limits of paths]": "tendon_ratio_vjp",
     "test_step.py::test_discrete[lone free bodies]": "turned_acceleration_vjp",
+    "test_step.py::test_discrete[muscles on joints]": "muscle_slopes_vjp",
+    "test_step.py::test_discrete[reference sites]": "arm_metric_vjp arm_row_vjp",
     "test_step.py::test_discrete[servos and springs]":
-        "acceleration_vjp actuation_vjp drive_length_vjp drive_velocity_vjp forward_vjp joint_metric_vjp "
-        "metric_vjp moment_vjp passive_vjp place_vjp rnea_vjp rnea_vjp_own servo_metric_vjp servo_vjp "
-        "stepped_vjp",
+        "acceleration_vjp actuation_vjp drive_length_vjp drive_velocity_vjp force_slopes_vjp forward_vjp "
+        "joint_metric_vjp joint_vjp metric_vjp moment_vjp passive_vjp place_vjp raw_force_vjp rnea_vjp rnea_vjp_own "
+        "servo_metric_vjp servos_vjp stepped_vjp",
+    "test_step.py::test_discrete[stiff fingers, pyramidal]": "block_ratio_vjp contact_ratio_vjp",
     "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
+    "test_step.py::test_motors[Euler]":
+        "bristles_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
+    "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
     "test_step.py::test_sensors[contacts]": "contact_sensor_vjp contact_sensors_vjp sensed_contacts_vjp",
     "test_step.py::test_sensors[distances]": "distances_vjp sensed_distances_vjp slide_vjp",
     "test_step.py::test_sensors[limits]":
@@ -84,10 +91,12 @@ NAMED = {
         "reference_vjp sensed_limits_vjp sensed_vjp sensed_wrenches_vjp wrenches_vjp",
     "test_step.py::test_sensors[ranges]": "ranges_vjp sensed_ranges_vjp",
     "test_step.py::test_sensors[touch]": "touch_sensor_vjp",
+    "test_step.py::test_sensors_of_the_past[Euler]": "remember_sensed_vjp",
 }
 
 # What no test of this folder takes apart, and why.
 ELSEWHERE = {
-    "joint_vjp": "calls adjoints that are named here, for rows of A and B: tests/diff/test_linearize.py",
     "no_act_vjp": "does nothing, in the place of a user's own controller (tests/controllers/test_own.py)",
+    "no_force_vjp": "does nothing, in the place of a user's own residual (tests/gradients/test_own_residual.py)",
+    "on_joints_vjp": "calls adjoints that are named here, for rows of A and B: tests/diff/test_linearize.py",
 }

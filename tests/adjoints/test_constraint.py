@@ -16,7 +16,7 @@ from tests.quick import contacts_of_pairs, some
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_friction", "body_mass", "gravity")
 OF_LIMITS = tuple(n for n in LEAF_NAMES if n.startswith("jnt"))
-LEAVES = tuple(n for n in LEAF_NAMES if not n.endswith("gap") and n not in OF_LIMITS)
+LEAVES = tuple(n for n in LEAF_NAMES if n.startswith(("body", "geom", "pair")) and not n.endswith("gap"))
 SHAPES = ("geom_size", "geom_pos", "geom_quat")
 OF_TENDONS = ("tendon_frictionloss", "tendon_armature", "wrap_prm")
 

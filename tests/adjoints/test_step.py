@@ -12,11 +12,23 @@ from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
+from tests.physics.test_motors import NO_BRISTLES
+from tests.physics.test_sensor_delays import LATE
+
+INTEGRATORS = "Euler", "RK4", "implicit", "implicitfast"
 
 STIFF = zoo.actuated(
     '<joint name="j" axis="1 .4 0" stiffness="9" damping=".2"/>',
     '<position joint="j" kp="30" kv="2"/><general joint="j" gainprm="4 1 .5" biasprm="1 -8 -.6" biastype="affine"/>',
 )
+
+
+def stiff_fingers(cone):
+    """What touches has dofs that the metric is large of."""
+    text = zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[3]).replace('damping=".05"', 'damping="2" stiffness="60"')
+    return text.replace("<motor", "<position kp='30' kv='1'")
+
+
 IN_DISCRETE = {
     "servos and springs": (STIFF, 0.5),
     "ball spring": (zoo.SMOOTH["ball spring"], 0.5),
@@ -24,8 +36,10 @@ IN_DISCRETE = {
     "lone free bodies": (LONE, 0.5),
     "limits and friction": (zoo.ROWS["friction and limits"], 0.5),
     **{f"contacts, {cone}": (zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[3]), 0.3) for cone in zoo.CONES},
+    **{f"stiff fingers, {cone}": (stiff_fingers(cone), 0.3) for cone in zoo.CONES},
     **{f"stiff, {cone}": (stiff("usual", cone).replace('pos="0 0 .35"', 'pos="0 0 .19"'), 0.03) for cone in zoo.CONES},
-    **{name: (xml, 0.5) for name, xml in (zoo.TAUT | zoo.TENDONS).items()},
+    **{name: (zoo.SMOOTH[name], 0.5) for name in ("fluid", "ellipsoids in a fluid")},
+    **{name: (xml, 0.5) for name, xml in (zoo.TAUT | zoo.TENDONS | zoo.MUSCLES | zoo.ARMS | zoo.BRANCHED).items()},
 }
 SENSED = {  # how far from where it was made, and the seed
     "touch": (zoo.touch(), 0.05, 0),
@@ -36,7 +50,7 @@ SENSED = {  # how far from where it was made, and the seed
 }
 QUICK = {
     "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
-    "limits", "ranges", "distances",
+    "limits", "ranges", "distances", "muscles on joints", "reference sites",
 }  # fmt: skip
 
 
@@ -78,6 +92,13 @@ def step(probe, state):
     case.compare(forward, {"together": np.array(bar)}, tolerance=1e-6, steps=10.0 ** -np.arange(3.0, 7.0))
 
 
+def whole_state(probe, mj, seed, kick):
+    """With values of the past, which act has behind the states of actuators."""
+    rng = np.random.default_rng(seed)
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, rng, kick)
+    return qpos, qvel, np.concatenate([act, rng.normal(size=probe.model.na - len(act))]), ctrl
+
+
 @pytest.mark.parametrize("name", cases(IN_DISCRETE))
 def test_discrete(probes, name):
     xml, kick = IN_DISCRETE[name]
@@ -87,6 +108,27 @@ def test_discrete(probes, name):
     if name.startswith("stiff"):
         qpos[2], qpos[-1] = 0.195, -0.32  # a contact and a limit
     step(probe, (qpos, qvel, act, ctrl))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ("activation", "early activation", "pid", "muscles on joints", "muscles along paths"))
+def test_rk4(probes, name):
+    """What actuators leave from one stage to the next, with their time constants and curves."""
+    mj, probe = probes((zoo.SMOOTH | zoo.MUSCLES)[name], 1)
+    step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
+
+
+@pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
+def test_motors(probes, integrator):
+    """With the time constants and curves that simulators of tests are asked for. RK4 takes no bristles."""
+    mj, probe = probes(NO_BRISTLES if integrator == 1 else zoo.MOTORS, integrator)
+    step(probe, whole_state(probe, mj, 0, 0.7))
+
+
+@pytest.mark.parametrize("integrator", (0, 2, 3), ids=("Euler", "implicit", "implicitfast"))
+def test_sensors_of_the_past(probes, integrator):
+    mj, probe = probes(LATE, integrator)
+    step(probe, whole_state(probe, mj, 0, 0.5))
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))

@@ -1,4 +1,5 @@
-"""The folder of a training: settings, checkpoint, metrics; one run at a time, which goes on bit for bit when killed."""
+"""The folder of a training: settings, checkpoint, best policy, metrics; one run at a time, which goes on bit for bit
+when killed."""
 
 from pathlib import Path
 
@@ -7,16 +8,21 @@ import torch
 from engine import files
 from engine.lock import FolderLock
 
+RESULTS = ("policy.npz", "policy.onnx", "verdict.json", "judged.npz")  # of an earlier run, where one begins anew
+
 
 class TrainingFolder:
-    """settings.json, checkpoint.pt (all of the last iteration that was kept), metrics.csv, in `path`.
+    """settings.json, checkpoint.pt (all of the last iteration that was kept), metrics.csv, and policy.npz, the best
+    policy that was judged, in `path`.
+
+    rows: of metrics.csv. best: {"iteration", "solved", "score", "arrays", "activation"} of that policy, or None.
 
     It is this object's alone until the end of a `with`: FolderInUseError where another run has it. resume: go on with
     what is there; ValueError where that was made with other settings, FileNotFoundError where there is nothing.
     """
 
     def __init__(self, path, settings, resume=False):
-        self.path, self.rows = Path(path), []
+        self.path, self.rows, self.best = Path(path), [], None
         self.checkpoint = self.path / "checkpoint.pt"
         if resume and not self.checkpoint.exists():
             raise FileNotFoundError(f"--resume: {self.checkpoint} does not exist; start without --resume first")
@@ -27,7 +33,8 @@ class TrainingFolder:
             if resume:
                 self._compare(settings)
             else:
-                self.checkpoint.unlink(missing_ok=True)
+                for name in (self.checkpoint.name, *RESULTS):
+                    (self.path / name).unlink(missing_ok=True)
                 files.write_json(self.path / "settings.json", settings, indent=1)
         except BaseException:
             self._lock.release()
@@ -48,14 +55,16 @@ class TrainingFolder:
 
     def save(self, learner):
         """Written beside and renamed, so that a kill at any moment leaves the last whole one."""
+        best = self.best and self.best | {"arrays": {k: torch.from_numpy(a) for k, a in self.best["arrays"].items()}}
         with files.replacing(self.checkpoint, sync=True) as f:
-            torch.save(learner.checkpoint() | {"rows": self.rows}, f)
+            torch.save(learner.checkpoint() | {"rows": self.rows, "best": best}, f)
 
     def load(self, learner):
         """Bring a learner to where the checkpoint was written; ValueError, which names the file, if it cannot."""
         with files.reading(self.checkpoint, "a checkpoint of a training") as f:
             saved = torch.load(f, weights_only=True)
-            self.rows = saved["rows"]
+            self.rows, best = saved["rows"], saved.get("best")
+            self.best = best and best | {"arrays": {k: a.numpy() for k, a in best["arrays"].items()}}
             learner.restore(saved)
 
     def write_metrics(self):

@@ -3,6 +3,7 @@
     python run_in_mujoco.py                                # robot.xml and policy.npz beside this file
     python run_in_mujoco.py --command 0.5 0 0 --seconds 10 --push 0.5 --view
     python run_in_mujoco.py --target 0.4 0 0.3             # an arm
+    python run_in_mujoco.py --judged                       # the verdict's own runs, beside what the verdict found
 
 This file needs NumPy and mujoco alone. It is written into every folder of a run, whose verdict is measured by the same
 functions.
@@ -16,6 +17,7 @@ import numpy as np
 
 SHARE, OFF, UP = 0.8, 0.2, 0.9  # of the speed; error in speeds; share of the runs that stay up: what is solved
 NEAR, REST = 0.01, 0.2  # m, per s: a target is reached
+EVERY = 2.0  # s, between two pushes
 GATHERING = 1.0 / 3.0  # share of a run in which the robot gathers speed
 
 
@@ -141,18 +143,61 @@ class Robot:
         return self.d.xpos[self.trunk].copy(), self.d.xmat[self.trunk].reshape(3, 3).copy()
 
 
-def run(robot, policy, told, seconds, push=0.0, rng=None, watch=None):
-    """(place (rows, 3), turn (rows, 3, 3)) of a run; push: m/s, sideways in any direction, every two seconds."""
-    rows, dt = [robot.where()], robot.s["dt"]
-    for k in range(round(seconds / dt)):
-        if push and k and k % round(2.0 / dt) == 0 and robot.s.get("free"):
-            angle = rng.uniform(0, 2 * np.pi)
-            robot.d.qvel[robot.s["root_v"] : robot.s["root_v"] + 2] += push * np.array([np.cos(angle), np.sin(angle)])
+def pushes(push, steps, dt, draw):
+    """(pushes, 2), m/s: one every two seconds of a run; draw(number): where to, shares of a turn."""
+    angle = 2 * np.pi * draw((steps - 1) // round(EVERY / dt))
+    return push * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def run(robot, policy, told, steps, kicks=(), start=(), watch=None):
+    """(place (rows, 3), turn (rows, 3, 3)) of a run of so many decisions. kicks: of `pushes`, of which a robot in a
+    plane gets the first component. start: (qpos, qvel), default home at rest."""
+    robot.start(*start)
+    rows, every, v = [robot.where()], round(EVERY / robot.s["dt"]), robot.s.get("root_v", 0)
+    n = 2 if robot.s.get("free") else 1
+    for k in range(steps):
+        if k and k % every == 0 and len(kicks):
+            robot.d.qvel[v : v + n] += kicks[k // every - 1][:n]
         robot.step(policy(robot.observation(told)))
         rows.append(robot.where())
         if watch is not None:
             watch()
     return tuple(np.array(a) for a in zip(*rows, strict=True))
+
+
+def reached(robot, told):
+    """(m from the target, speed of the fastest joint) of an arm."""
+    b = robot._index("body", robot.s["point_body"])
+    point = robot.d.xpos[b] + robot.d.xmat[b].reshape(3, 3) @ np.array(robot.s["point_offset"])
+    return float(np.linalg.norm(point - told)), float(np.abs(robot.d.qvel[robot.v]).max())
+
+
+def again(robot, policy, judged):
+    """{name: (n,)} of the runs in judged.npz, as it has them: with the same starts, commands and pushes."""
+    s, rows = robot.s, []
+    for k, told in enumerate(judged["told"]):
+        start = judged["qpos"][k], judged["qvel"][k]
+        place, turn = run(robot, policy, told, int(judged["steps"]), judged["kicks"][:, k], start)
+        if s["task"] == "reach":
+            rows.append(dict(zip(("away", "speed"), reached(robot, told), strict=True)))
+        else:
+            found = walked(place[:, None], turn[:, None], told[None], s["dt"], s["upright"])
+            rows.append({name: x[0] for name, x in found.items()})
+    return {name: np.array([r[name] for r in rows]) for name in rows[0]}
+
+
+def _compare(mujoco, robot, policy, judged):
+    """Print what MuJoCo makes of each run, and the verdict's measure behind it."""
+    found, reach = again(robot, policy, judged), robot.s["task"] == "reach"
+    names = ("away", "speed") if reach else ("forward", "left", "turning", "up", "fell_at")
+    for k, told in enumerate(judged["told"]):
+        said = ", ".join(f"{name} {float(found[name][k]):.3f} ({float(judged[name][k]):.3f})" for name in names)
+        print(f"run {k}, told {' '.join(f'{x:.2f}' for x in told)}: {said}")
+    good = [(x["away"] < NEAR) & (x["speed"] < REST) if reach else x["up"] for x in (found, judged)]
+    word = "at the target" if reach else "upright"
+    print(f"MuJoCo {mujoco.__version__} (the verdict): {word} {int(good[0].sum())} ({int(good[1].sum())}) "
+          f"of {len(good[0])}")  # fmt: skip
+    return 0 if (good[0] == good[1]).all() else 1
 
 
 def main(arguments=None):
@@ -165,6 +210,7 @@ def main(arguments=None):
     p.add_argument("--seconds", type=float, default=6.0)
     p.add_argument("--push", type=float, default=0.0, help="m/s, every two seconds")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--judged", action="store_true", help="the runs of the verdict (judged.npz beside the policy)")
     p.add_argument("--view", action="store_true", help="in MuJoCo's viewer, as fast as it is")
     a = p.parse_args(arguments)
     import mujoco
@@ -172,13 +218,15 @@ def main(arguments=None):
     policy = Policy(a.policy)
     s, robot = policy.spec, Robot(mujoco, mujoco.MjModel.from_xml_path(str(a.robot)), policy.spec)
     told = np.array(a.command or a.target or s["told_default"], float)
-    watch = _viewer(mujoco, robot) if a.view else None
-    place, turn = run(robot, policy, told, a.seconds, a.push, np.random.default_rng(a.seed), watch)
+    if a.judged:
+        with np.load(a.policy.with_name("judged.npz"), allow_pickle=False) as file:
+            return _compare(mujoco, robot, policy, dict(file))
+    watch, steps = _viewer(mujoco, robot) if a.view else None, round(a.seconds / s["dt"])
+    rng = np.random.default_rng(a.seed)
+    kicks = pushes(a.push, steps, s["dt"], rng.random) if s["task"] != "reach" else ()
+    place, turn = run(robot, policy, told, steps, kicks, watch=watch)
     if s["task"] == "reach":
-        k = s["point_body"]
-        b = robot._index("body", k)
-        point = robot.d.xpos[b] + robot.d.xmat[b].reshape(3, 3) @ np.array(s["point_offset"])
-        away, speed = float(np.linalg.norm(point - told)), float(np.abs(robot.d.qvel[robot.v]).max())
+        away, speed = reached(robot, told)
         print(f"MuJoCo {mujoco.__version__}: {1e3 * away:.1f} mm from the target after {a.seconds:g} s, the fastest "
               f"joint at {speed:.2f} per s")  # fmt: skip
         return 0 if away < NEAR else 1

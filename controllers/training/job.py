@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from controllers.training import in_mujoco
-from controllers.training.judge import Judge
+from controllers.training.judge import CHOOSING, Judge
 from controllers.training.legged import Legged
 from controllers.training.policy import Policy
 from controllers.training.reaching import Reaching
@@ -20,7 +20,7 @@ from engine.simulator import Simulator
 from engine.view import Camera, plot_loss, plot_series, save_animation
 
 KEEP = 5  # iterations between two checkpoints
-JUDGE = 100  # and between two verdicts
+JUDGE = 25  # and between two verdicts: on the Go2, one takes as long as three iterations
 METHODS = ("shac", "ppo")
 
 
@@ -44,7 +44,8 @@ class Training:
     """learner: Shac or another with its protocol: iterate(done) -> row, checkpoint(), restore(), policy(), iteration.
 
     iterations: of the whole run, along which rates fall. budget: wall-clock seconds of this call. judged: judge after
-    every so many iterations, and stop where the verdict is good.
+    every so many iterations, keep the best policy, and stop where the verdict is good. The best is chosen by other runs
+    than those of the last verdict, which would flatter it otherwise.
     """
 
     def __init__(self, task, learner, iterations, budget=np.inf, judged=JUDGE, patient=False):
@@ -70,10 +71,10 @@ class Training:
                 self.clocks[1] += time.process_time() - clocks[1]
                 row |= {"seconds": self.clocks[0], "cpu_seconds": self.clocks[1], "solved": False}
                 due = learner.iteration % self.judged == 0
-                found = self.judge.verdict(self.policy())[0] if due else None
+                found = self._judged(folder) if due else None
                 row["solved"] = bool(found is not None and found.solved)
                 rows.append(row)
-                if learner.iteration % KEEP == 0 or row["solved"]:
+                if learner.iteration % KEEP == 0 or due:
                     folder.save(learner)
                 began = time.perf_counter() if began is None else began
                 if show is not None:
@@ -86,9 +87,26 @@ class Training:
         finally:
             folder.write_metrics()
 
-    def policy(self):
-        """The Policy of now, of the mean action."""
-        arrays, activation = self.learner.policy()
+    def _judged(self, folder):
+        """The Verdict on the policy of now, which is kept if it is the best so far."""
+        candidate, found = self._candidate()
+        if folder.best is None or _rank(candidate) > _rank(folder.best):
+            folder.best = candidate
+            self.policy(candidate).save(folder.path / "policy.npz")
+        return found
+
+    def _candidate(self):
+        """(what a TrainingFolder keeps of the policy of now, its Verdict)."""
+        policy = self.policy()
+        found = self.judge.verdict(policy, CHOOSING)[0]
+        if found.solved:
+            found = found._replace(solved=self.judge.verdict(policy)[0].solved)
+        return {"iteration": self.learner.iteration, "solved": found.solved, "score": found.numbers["score"],
+                "arrays": policy.arrays(), "activation": policy.spec["activation"]}, found  # fmt: skip
+
+    def policy(self, kept=None):
+        """The Policy of now, of the mean action; or that of what a TrainingFolder keeps."""
+        arrays, activation = (kept["arrays"], kept["activation"]) if kept else self.learner.policy()
         return Policy(arrays, self.spec() | {"activation": activation})
 
     def spec(self):
@@ -97,8 +115,16 @@ class Training:
         return {"observation": seen} | task.body.spec() | task.spec()
 
     def write(self, folder, title, camera=None, pictures=True):
-        """Policy, robot, script, recording and pictures of a folder; returns the Verdict."""
-        path, policy = folder.path, self.policy()
+        """Best policy, robot, script, recording and pictures of a folder; returns the Verdict on that policy.
+
+        The last policy is judged too. It does not enter the checkpoint, so that where a run is stopped does not change
+        what it comes to when it goes on.
+        """
+        path, best = folder.path, folder.best
+        if best is None or self.learner.iteration % self.judged:
+            last = self._candidate()[0]
+            best = last if best is None or _rank(last) > _rank(best) else best
+        policy = self.policy(best)
         policy.save(path / "policy.npz")
         try:
             policy.to_onnx(path / "policy.onnx")
@@ -107,7 +133,9 @@ class Training:
         self.task.body.model.to_mjcf(path / "robot.xml")
         files.write_text(path / "run_in_mujoco.py", Path(in_mujoco.__file__).read_text(encoding="utf-8"))
         verdict, found = self.judge.verdict(policy)
+        verdict = verdict._replace(numbers=verdict.numbers | {"policy_of_iteration": best["iteration"]})
         files.write_json(path / "verdict.json", verdict.record(), indent=1)
+        files.write_arrays(path / "judged.npz", self.judge.record(found))
         tape = self._tape(found)
         Recording.of([tape], name=title, labels=["policy"], seed=0).save(path / "run.npz")
         if pictures:
@@ -140,6 +168,10 @@ class Training:
             asked = np.full(len(speed), found["told"][0, 0])
             plot_series(path / "speed.png", np.arange(len(speed)) * self.task.body.dt,
                         {"forward": speed[:, 0], "commanded": asked}, "m/s", title=f"{title}: speed")  # fmt: skip
+
+
+def _rank(kept):
+    return kept["solved"], kept["score"]
 
 
 def started(seed=0):

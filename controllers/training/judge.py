@@ -1,18 +1,18 @@
 """What a policy does with commands, targets and pushes that it has not seen, on the file's own model at its own step.
 
-Servos made of motors act there at each physics step, as `run_in_mujoco.py` has them, whose measures these are.
+A robot with a root begins at rest on the ground, its clock at zero. Servos made of motors act at each physics step.
+Both are as `run_in_mujoco.py` has them, whose measures these are: from the same starts MuJoCo does the same.
 """
 
 import numpy as np
 import torch
 
 from controllers.optimize.verdict import Verdict
-from controllers.training.in_mujoco import NEAR, OFF, REST, SHARE, UP, stays_up, walked
+from controllers.training.in_mujoco import EVERY, NEAR, OFF, REST, SHARE, UP, pushes, walked
 from engine.simulator import Simulator
 
-HELD_OUT = 1_000_003  # seed of what is judged with
+CHOOSING, HELD_OUT = 1_000_003, 1_000_033  # seeds of what a policy is chosen by and of what it is judged by
 SECONDS, RUNS = 6.0, 24
-EVERY = 2.0  # s, between two pushes
 HIT = 0.9  # share of the targets
 
 
@@ -26,24 +26,26 @@ class Judge:
         self.push = task.push if push is None else push
         self.sim = Simulator(task.body.exact, runs)
 
-    def play(self, act):
+    def play(self, act, seed=HELD_OUT):
         """Run `act`, observations (n, nobs) to actions: {"qpos", "qvel" (rows, n, .), "ctrl" (steps, n, nu), "told"
-        (n, 3), "diverged" (n,)}. A world that diverges stays where it was."""
-        task, n, rng = self.task, self.runs, torch.Generator().manual_seed(HELD_OUT)
-        qpos, qvel, acts = task.starts(n, rng)
+        (n, 3), "kicks" (pushes, n, 2), "diverged" (n,)}. A world that diverges stays where it was."""
+        task, n, rng = self.task, self.runs, torch.Generator().manual_seed(seed)
+        qpos, qvel, _ = task.resting(n, rng)
         told = task.commands(n, rng)
         third = n // 3
         if task.task == "run":
             told[:third] = torch.tensor([task.fastest, 0.0, 0.0])
-        pushed = slice(2 * third, None) if task.task == "run" else slice(None)
+        kicks = np.zeros((0, n, 2))
+        if self.push and task.task != "reach":
+            kicks = pushes(self.push, self.steps, self.dt, lambda k: torch.rand(k, n, generator=rng).numpy())
+            kicks[:, : 2 * third if task.task == "run" else 0] = 0.0
+        every = round(EVERY / self.dt)
         last, clock, sim = torch.zeros(n, task.body.model.nu), torch.zeros(n), self.sim
         sim.reset(qpos.numpy(), qvel.numpy())
         rows, controls, diverged = [(qpos.numpy(), qvel.numpy())], [], np.zeros(n, bool)
         for k in range(self.steps):
-            if self.push and task.task != "reach" and k and k % round(EVERY / self.dt) == 0:
-                angle = 2 * np.pi * torch.rand(n, generator=rng).numpy()
-                kick = self.push * np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : len(task.moved)]
-                sim.data.qvel[pushed, task.moved] += kick[pushed]
+            if k and k % every == 0 and len(kicks):
+                sim.data.qvel[:, task.moved] += kicks[k // every - 1][:, : len(task.moved)]
             state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
             action = torch.from_numpy(act(task.observe(state, told, last, clock)[0].numpy()))
             sim.data.ctrl[:] = task.body.control(action).numpy()
@@ -56,13 +58,29 @@ class Judge:
             last, clock = action, task.advance_clock(clock)
             rows.append((sim.data.qpos.copy(), sim.data.qvel.copy()))
         qpos, qvel = (np.array(a) for a in zip(*rows, strict=True))
-        return {"qpos": qpos, "qvel": qvel, "ctrl": np.array(controls), "told": told.numpy(), "diverged": diverged}
+        return {"qpos": qpos, "qvel": qvel, "ctrl": np.array(controls), "told": told.numpy(), "kicks": kicks,
+                "diverged": diverged}  # fmt: skip
 
-    def verdict(self, act):
-        """(Verdict, what was run)."""
-        found = self.play(act)
+    def verdict(self, act, seed=HELD_OUT):
+        """(Verdict, what was run). numbers["score"]: 1 where all is done as told, by which policies are compared."""
+        found = self.play(act, seed)
+        found["measures"] = self.measures(found)
         judged = {"run": self._run, "stand": self._stand, "reach": self._reach}[self.task.task](found)
         return judged, found
+
+    def measures(self, found):
+        """{name: (n,)}: as `again` of in_mujoco.py finds them for the same runs there."""
+        if self.task.task == "reach":
+            place = self.task.chains.places(torch.from_numpy(found["qpos"][-1]))[:, 0].numpy()
+            fastest = np.abs(found["qvel"][-1][:, self.task.body.dofadr]).max(axis=1)
+            return {"away": np.linalg.norm(place - found["told"], axis=-1), "speed": fastest}
+        each = walked(*self.trunk(found), found["told"], self.dt, self.task.spec()["upright"])
+        return each | {"up": each["up"] & ~found["diverged"]}
+
+    def record(self, found):
+        """The arrays of judged.npz: how each run began, what it was told, and its measures."""
+        begin = {name: found[name][0] for name in ("qpos", "qvel")}
+        return {**begin, "steps": self.steps, "told": found["told"], "kicks": found["kicks"], **found["measures"]}
 
     def trunk(self, found):
         """(place, turn) of the trunk in the world."""
@@ -73,15 +91,15 @@ class Judge:
 
     def _run(self, found):
         task, n, third = self.task, self.runs, self.runs // 3
-        place, turn = self.trunk(found)
-        each = walked(place, turn, found["told"], self.dt, task.spec()["upright"])
-        up = each["up"] & ~found["diverged"]
-        speed, asked = float(each["forward"][:third].mean()), task.fastest
+        each, asked = found["measures"], task.fastest
+        up = each["up"]
+        speed = float(each["forward"][:third][up[:third]].mean()) if up[:third].any() else 0.0
         own, pushed = slice(third, 2 * third), slice(2 * third, n)
         fair = up[own]
         off = float(each["off"][own][fair].mean()) if fair.any() else np.inf
         turning = float(each["off_turning"][own][fair].mean()) if fair.any() else np.inf
-        numbers = {"speed": speed, "speed_asked": asked, "off": off, "off_turning": turning,
+        score = float((up * np.clip(1 - each["off"] / asked, 0.0, 1.0)).mean())
+        numbers = {"score": score, "speed": speed, "speed_asked": asked, "off": off, "off_turning": turning,
                    "upright_share": float(up.mean()), "upright_pushed": float(up[pushed].mean()),
                    "runs": n, "push": self.push}  # fmt: skip
         text = (f"walks at {speed:.2f} of commanded {asked:.2f} m/s; of commands that it has not seen {off:.2f} m/s "
@@ -99,11 +117,10 @@ class Judge:
         return self._told(not hindered, text, numbers, hindered, hints)
 
     def _stand(self, found):
-        task = self.task
-        place, turn = self.trunk(found)
-        up = stays_up(place, turn, task.spec()["upright"])[-1] & ~found["diverged"]
+        up, place = found["measures"]["up"], self.trunk(found)[0]
         away = np.linalg.norm(place[-1, :, :2] - place[0, :, :2], axis=1)
-        numbers = {"upright_share": float(up.mean()), "moved": float(away.mean()), "runs": self.runs,
+        score = float(up.mean() - 0.01 * np.minimum(away, 1.0).mean())
+        numbers = {"score": score, "upright_share": float(up.mean()), "moved": float(away.mean()), "runs": self.runs,
                    "push": self.push}  # fmt: skip
         text = (f"stands in {int(up.sum())} of {self.runs} runs of {self.steps * self.dt:.0f} s, pushed at "
                 f"{self.push:.2f} m/s every {EVERY:g} s, {away.mean():.2f} m from where it began")  # fmt: skip
@@ -112,12 +129,12 @@ class Judge:
 
     def _reach(self, found):
         task = self.task
-        place = task.chains.places(torch.from_numpy(found["qpos"]))[:, :, 0].numpy()
-        away = np.linalg.norm(place - found["told"], axis=-1)[-1]
-        speed = np.abs(found["qvel"][-1][:, task.body.dofadr]).max(axis=1)
+        away, speed = found["measures"]["away"], found["measures"]["speed"]
         hit = (away <= NEAR) & (speed <= REST) & ~found["diverged"]
-        numbers = {"reached_share": float(hit.mean()), "away": float(np.median(away)), "away_most": float(away.max()),
-                   "speed_at_end": float(np.median(speed)), "runs": self.runs}  # fmt: skip
+        score = float((0.9 * hit + 0.1 / (1 + away / NEAR)).mean())
+        numbers = {"score": score, "reached_share": float(hit.mean()), "away": float(np.median(away)),
+                   "away_most": float(away.max()), "speed_at_end": float(np.median(speed)),
+                   "runs": self.runs}  # fmt: skip
         text = (f"{task.site} ends within {1e3 * NEAR:.0f} mm and at rest at {int(hit.sum())} of {self.runs} targets "
                 f"that it has not seen, {1e3 * np.median(away):.1f} mm away in the median")  # fmt: skip
         hindered = [] if hit.mean() >= HIT else [f"it misses {int((~hit).sum())} targets"]

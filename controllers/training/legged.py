@@ -156,12 +156,7 @@ class Legged:
         qpos = self.home.repeat(n, 1)
         at = torch.tensor(self.body.qposadr)
         qpos[:, at] += 0.1 * (2 * torch.rand(n, len(at), generator=rng) - 1)
-        if not self.planar:
-            yaw = 2 * math.pi * torch.rand(n, generator=rng)
-            quat = slice(self.stance.root.x + 3, self.stance.root.x + 7)
-            w, x, y, z = qpos[:, quat].clone().unbind(dim=-1)
-            c, s = torch.cos(yaw / 2), torch.sin(yaw / 2)
-            qpos[:, quat] = torch.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], dim=-1)
+        self._head(qpos, rng)
         if self.stance.root.z >= 0:
             qpos[:, self.stance.root.z] += 0.05 * self.height * torch.rand(n, generator=rng)
         qvel = torch.zeros(n, m.nv)
@@ -170,6 +165,28 @@ class Legged:
         resting = torch.rand(n, 1, generator=rng) < RESTING
         qpos[:, at] = torch.where(resting, self.home[at], qpos[:, at])
         return [qpos, torch.where(resting, 0.0, qvel), torch.zeros(n, m.na)]
+
+    def _head(self, qpos, rng):
+        """Turn free trunks, in place, to any heading."""
+        if self.planar:
+            return
+        yaw = 2 * math.pi * torch.rand(len(qpos), generator=rng)
+        quat = slice(self.stance.root.x + 3, self.stance.root.x + 7)
+        w, x, y, z = qpos[:, quat].clone().unbind(dim=-1)
+        c, s = torch.cos(yaw / 2), torch.sin(yaw / 2)
+        qpos[:, quat] = torch.stack([c * w - s * z, c * x - s * y, c * y + s * x, c * z + s * w], dim=-1)
+
+    def resting(self, n, rng):
+        """(qpos, qvel, act): n states to be judged in, at rest on the ground as a robot begins: the first at home, the
+        others with joints up to 0.1 rad off, to any heading."""
+        m, qpos = self.body.model, self.home.repeat(n, 1)
+        at = torch.tensor(self.body.qposadr)
+        qpos[:, at] += 0.1 * (2 * torch.rand(n, len(at), generator=rng) - 1)
+        self._head(qpos, rng)
+        if self.stance.root.z >= 0 and self.feet:
+            qpos[:, self.stance.root.z] -= (self._feet(qpos)[..., 2] - self.rest).amin(dim=-1)
+        qpos[0] = self.home
+        return [qpos, torch.zeros(n, m.nv), torch.zeros(n, m.na)]
 
     def commands(self, n, rng):
         """(n, 3)."""

@@ -75,6 +75,8 @@ class Reaching:
         qpos[:, self.at] = torch.lerp(self.home[self.at], self._poses(n, rng), 0.5)
         return [qpos, torch.zeros(n, m.nv), torch.zeros(n, m.na)]
 
+    resting = starts
+
     def _poses(self, n, rng):
         return self.low + (self.high - self.low) * torch.rand(n, len(self.at), generator=rng)
 

@@ -126,9 +126,10 @@ def train(args, chosen, task):
                    "seconds": time.perf_counter() - began, "folder": folder.path, **verdict.record()}  # fmt: skip
         for line in verdict.lines():
             out.say(line)
-        out.say(f"{learner.iteration} iterations, {summary['steps']:,} physics steps, {job.clocks[0]:.0f} s of "
-                f"learning, {summary['seconds']:.0f} s in all. Look at {folder.path / 'animation.gif'}; in MuJoCo: "
-                f"python {folder.path / 'run_in_mujoco.py'}")  # fmt: skip
+        best = verdict.numbers["policy_of_iteration"]
+        out.say(f"the policy is that of iteration {best} of {learner.iteration}; {summary['steps']:,} physics steps, "
+                f"{job.clocks[0]:.0f} s of learning, {summary['seconds']:.0f} s in all. Look at "
+                f"{folder.path / 'animation.gif'}; in MuJoCo: python {folder.path / 'run_in_mujoco.py'}")  # fmt: skip
         out.record("result", **summary)
         return DONE if verdict.solved else NOT_REACHED
 

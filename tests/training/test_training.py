@@ -1,5 +1,6 @@
 """Learning a policy: what tasks are made of, a window's gradient, resuming, the same policy in MuJoCo; refusals."""
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -19,7 +20,9 @@ from controllers.training import in_mujoco  # noqa: E402
 from controllers.training.chain import Chains, Trunk  # noqa: E402
 from controllers.training.folder import TrainingFolder  # noqa: E402
 from controllers.training.job import Training  # noqa: E402
+from controllers.training.judge import Judge  # noqa: E402
 from controllers.training.legged import Legged  # noqa: E402
+from controllers.training.policy import Policy  # noqa: E402
 from controllers.training.reaching import Reaching  # noqa: E402
 from controllers.training.shac import Settings, Shac  # noqa: E402
 from engine.cli import main  # noqa: E402
@@ -178,6 +181,46 @@ def test_a_run_that_was_stopped_ends_with_the_same_bits(arm, tmp_path):
         TrainingFolder(tmp_path / "none", {}, resume=True)
 
 
+def scripted(task, folder, scores, stop, resume=False):
+    """A Training of eight iterations, interrupted after `stop`, whose judgings, every second one, find `scores`."""
+    learner = Shac(task, TINY, 7)
+    job = Training(task, learner, 8, judged=2)
+
+    def verdict(act, seed=None):
+        return SimpleNamespace(solved=False, numbers={"score": scores[learner.iteration]}), None
+
+    def interrupt(row, found):
+        if row["iteration"] == stop:
+            raise KeyboardInterrupt
+
+    job.judge = SimpleNamespace(verdict=verdict)
+    with TrainingFolder(folder, {}, resume) as kept:
+        if resume:
+            kept.load(learner)
+        with contextlib.suppress(KeyboardInterrupt):
+            job.run(kept, interrupt)
+    assert learner.iteration == stop
+    return kept, learner
+
+
+def test_a_run_keeps_its_best_policy_and_goes_on_with_its_last(arm, tmp_path):
+    scores = {2: 0.3, 4: 0.7, 6: 0.5, 8: 0.6}
+    whole, last = scripted(arm, tmp_path / "whole", scores, 8)
+    at, best = scripted(arm, tmp_path / "short", scores, 4)
+    assert (whole.best["iteration"], whole.best["score"]) == (4, 0.7) == (at.best["iteration"], at.best["score"])
+    scripted(arm, tmp_path / "parts", scores, 5)
+    parts, again = scripted(arm, tmp_path / "parts", scores, 8, resume=True)
+    assert parts.best["iteration"] == 4
+    for folder in (whole, parts):
+        for name, a in Policy.load(folder.path / "policy.npz").arrays().items():
+            np.testing.assert_array_equal(a, best.policy()[0][name])
+    for name, a in last.policy()[0].items():
+        np.testing.assert_array_equal(a, again.policy()[0][name])
+    assert any((a != best.policy()[0][name]).any() for name, a in last.policy()[0].items())
+    TrainingFolder(tmp_path / "parts", {})
+    assert not (tmp_path / "parts" / "policy.npz").exists()
+
+
 @pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
 def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
     """Motors as servos, observation, clock: the states of a run in MuJoCo alone are those of the engine, and the policy
@@ -201,7 +244,7 @@ def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
     for _ in range(12):
         state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
         seen = task.observe(state, torch.from_numpy(told)[None], last, clock)[0]
-        np.testing.assert_allclose(robot.observation(told), seen[0], atol=1e-6)
+        np.testing.assert_allclose(robot.observation(told), seen[0], atol=1e-5)
         full = torch.cat(task.observe(state, torch.from_numpy(told)[None], last, clock), dim=-1)
         np.testing.assert_allclose(policy(seen.numpy()), learner.act(full).detach(), atol=1e-10)
         np.testing.assert_allclose(theirs(seen[0].numpy()), policy(seen.numpy())[0], atol=1e-10)
@@ -210,8 +253,37 @@ def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
         sim.step(task.body.repeat)
         clock = task.advance_clock(clock)
         robot.step(last[0].numpy())
-        np.testing.assert_allclose(robot.d.qpos, sim.data.qpos[0], atol=1e-6)
+        np.testing.assert_allclose(robot.d.qpos, sim.data.qpos[0], atol=1e-5)
     assert np.abs(sim.data.qpos[0] - task.home.numpy()).max() > 0.05
+
+
+@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+def test_the_judge_finds_what_run_in_mujoco_finds(which, request, tmp_path):
+    """From the same starts, with the same commands and pushes; and the judge begins where `run_in_mujoco.py` begins."""
+    import mujoco
+
+    task = request.getfixturevalue(which)
+    learner = Shac(task, TINY, 1)
+    with torch.no_grad():
+        learner.actor.mean[-1].weight *= 5
+    job = Training(task, learner, 1)
+    job.judge = judge = Judge(task, runs=6, seconds=2.2)
+    policy = job.policy()
+    _, found = judge.verdict(policy)
+    policy.save(tmp_path / "policy.npz")
+    task.body.model.to_mjcf(tmp_path / "robot.xml")
+    theirs = in_mujoco.Policy(tmp_path / "policy.npz")
+    robot = in_mujoco.Robot(mujoco, mujoco.MjModel.from_xml_path(str(tmp_path / "robot.xml")), theirs.spec)
+    kept = judge.record(found)
+    again = in_mujoco.again(robot, theirs, kept)
+    for name, x in again.items():
+        np.testing.assert_allclose(found["measures"][name], x, atol=1e-4, err_msg=name)
+    assert not kept["qvel"].any()
+    if which == "crawler":
+        np.testing.assert_allclose(kept["qpos"][0], robot.s["qpos0"], atol=1e-12)
+        assert kept["kicks"][:, 4:].any() and not kept["kicks"][:, :4].any()
+        place, _ = in_mujoco.run(robot, theirs, np.array(robot.s["told_default"]), judge.steps)
+        np.testing.assert_allclose(place, judge.trunk(found)[0][:, 0], atol=1e-4)
 
 
 def test_measures_say_what_a_trunk_does():
@@ -263,6 +335,8 @@ def test_the_command_learns_to_reach(tmp_path, capsys):
     done = subprocess.run([sys.executable, script, "--policy", out / "policy.npz", "--robot", out / "robot.xml",
                            "--target", "0.3", "0", "0.6"], capture_output=True, text=True)  # fmt: skip
     assert done.returncode in (0, 1) and "mm from the target" in done.stdout, done.stderr
+    done = subprocess.run([sys.executable, out / "run_in_mujoco.py", "--judged"], capture_output=True, text=True)
+    assert done.returncode == 0 and "at the target" in done.stdout, done.stderr
 
 
 @pytest.mark.slow
@@ -286,8 +360,9 @@ def test_ppo_that_was_stopped_ends_with_the_same_bits(arm):
 
 
 @pytest.mark.slow
-def test_an_arm_learns_to_reach(arm):
+def test_an_arm_learns_to_reach(arm, tmp_path):
     """Nine of ten targets that it has not seen, within a centimetre and at rest."""
     job = Training(arm, Shac(arm, Settings(worlds=32, horizon=16), 0), 600, judged=50)
-    reason = job.run(SimpleNamespace(rows=[], save=lambda _: None, write_metrics=lambda: None))
-    assert reason == "solved"
+    with TrainingFolder(tmp_path, {}) as folder:
+        assert job.run(folder) == "solved"
+    assert folder.best["solved"]

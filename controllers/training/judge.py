@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from controllers.optimize.verdict import Verdict
+from controllers.training.chain import Chains
 from controllers.training.in_mujoco import EVERY, NEAR, OFF, REST, SHARE, UP, pushes, walked
 from engine.simulator import Simulator
 
@@ -83,11 +84,11 @@ class Judge:
         return {**begin, "steps": self.steps, "told": found["told"], "kicks": found["kicks"], **found["measures"]}
 
     def trunk(self, found):
-        """(place, turn) of the trunk in the world."""
-        q = torch.from_numpy(found["qpos"])
-        place, turn = self.task.trunk.place(q).numpy().copy(), self.task.trunk.turn(q).numpy()
-        place[..., 2] += self.task.lifted
-        return place, turn
+        """(place, turn) of the trunk's body in the world; in a plane its origin is not where the slides are."""
+        q, trunk = torch.from_numpy(found["qpos"]), self.task.trunk
+        chains = None if trunk.free else Chains(self.task.body.model, [(trunk.body, np.zeros(3))])
+        place = trunk.place(q) if chains is None else chains.places(q)[..., 0, :]
+        return place.numpy(), trunk.turn(q).numpy()
 
     def _run(self, found):
         task, n, third = self.task, self.runs, self.runs // 3

@@ -34,7 +34,7 @@ def add(commands):
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>_policy)")
     o.add_argument("--iterations", type=int, default=None,
                    help="at most; rates fall along them (default 1500; ppo 1000)")
-    o.add_argument("--budget", type=float, default=180.0, help="wall-clock seconds to learn for at most (default 180)")
+    o.add_argument("--budget", type=float, default=600.0, help="wall-clock seconds to learn for at most (default 600)")
     o.add_argument("--worlds", type=int, default=None, help="that learn at once (default 32; ppo 64)")
     o.add_argument("--horizon", type=int, default=None, help="shac: decisions that are differentiated at once "
                    "(default 16)")  # fmt: skip

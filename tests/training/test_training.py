@@ -36,6 +36,7 @@ TINY = Settings(worlds=3, horizon=4, critic_epochs=1, minibatches=1, actor_hidde
 def doubles():
     threads = torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)  # as a training: small layers only wait for a second
     yield
     torch.set_default_dtype(torch.float32)
     torch.set_num_threads(threads)
@@ -49,6 +50,12 @@ def crawler():
     task = Legged(model, model.key_qpos[model.key("stand")], "run")
     torch.set_default_dtype(before)
     return task
+
+
+@pytest.fixture
+def hopper():
+    scene = scenes.load("hopper")
+    return Legged(scene.model, scene.qpos0, "run")
 
 
 @pytest.fixture
@@ -257,7 +264,7 @@ def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
     assert np.abs(sim.data.qpos[0] - task.home.numpy()).max() > 0.05
 
 
-@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("which", ["arm", "hopper", pytest.param("crawler", marks=pytest.mark.slow)])
 def test_the_judge_finds_what_run_in_mujoco_finds(which, request, tmp_path):
     """From the same starts, with the same commands and pushes; and the judge begins where `run_in_mujoco.py` begins."""
     import mujoco
@@ -276,14 +283,16 @@ def test_the_judge_finds_what_run_in_mujoco_finds(which, request, tmp_path):
     robot = in_mujoco.Robot(mujoco, mujoco.MjModel.from_xml_path(str(tmp_path / "robot.xml")), theirs.spec)
     kept = judge.record(found)
     again = in_mujoco.again(robot, theirs, kept)
+    # the hopper's RK4 has servos anew in each stage here, a force per step there
+    within = 5e-3 if which == "hopper" else 1e-4
     for name, x in again.items():
-        np.testing.assert_allclose(found["measures"][name], x, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(found["measures"][name], x, rtol=0, atol=within, err_msg=name)
     assert not kept["qvel"].any()
-    if which == "crawler":
+    if which != "arm":
         np.testing.assert_allclose(kept["qpos"][0], robot.s["qpos0"], atol=1e-12)
         assert kept["kicks"][:, 4:].any() and not kept["kicks"][:, :4].any()
         place, _ = in_mujoco.run(robot, theirs, np.array(robot.s["told_default"]), judge.steps)
-        np.testing.assert_allclose(place, judge.trunk(found)[0][:, 0], atol=1e-4)
+        np.testing.assert_allclose(place, judge.trunk(found)[0][:, 0], atol=within)
 
 
 def test_measures_say_what_a_trunk_does():

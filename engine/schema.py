@@ -107,9 +107,9 @@ LIMIT_LEAVES = (
 )
 DRIVE_LEAVES = (
     Parameter("actuator_dynprm", 3, "s, ...", SCALED, "dynamics: time constants; of pid and dcmotor their own numbers"),
-    Parameter("actuator_dynrest", 6, "", SCALED, "further numbers of a dcmotor's dynamics"),
-    Parameter("actuator_gaincurve", 6, "", SCALED, "shape of a muscle's gain; further numbers of a dcmotor's"),
-    Parameter("actuator_biascurve", 6, "", SCALED, "shape of a muscle's bias; friction of a dcmotor"),
+    Parameter("actuator_dynrest", 6, "...", SCALED, "further numbers of a dcmotor's dynamics"),
+    Parameter("actuator_gaincurve", 6, "...", SCALED, "shape of a muscle's gain; further numbers of a dcmotor's"),
+    Parameter("actuator_biascurve", 6, "...", SCALED, "shape of a muscle's bias; friction of a dcmotor"),
 )
 JOINT_LEAVES = (
     Parameter("jnt_pos", 3, "m", ANY, "place in the body; without effect of slides and free joints"),

@@ -3,14 +3,17 @@
 from engine.leaves import refused
 from engine.model.arms import muscles
 from engine.model.sensors import ROWS
-from engine.schema import LEAF_NAMES
+from engine.schema import DRIVE_LEAVES, INERTIA_LEAVES, JOINT_LEAVES, LEAF_NAMES, SITE_LEAVES
+
+OF_TREES = {p.name for p in DRIVE_LEAVES + INERTIA_LEAVES + JOINT_LEAVES + SITE_LEAVES}  # which ask nothing of contacts
 
 
 def leaves_of(model):
-    """What a simulator can be asked for beyond the parameters that all have, where they decide something."""
+    """What a simulator can be asked for beyond the parameters that all have, where they decide something. Of models with
+    contacts a fourth is asked for what contacts do not read: each costs a gradient test tens of rollouts."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
     stateful = model.na > 0 or muscles(model).any()
     there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
              "site": model.nsite > 0, "actuator": stateful}
-    why = refused(model)
+    why = refused(model).keys() | (OF_TREES if model.npair and (model.ngeom + model.nv) % 4 else set())
     return [n for n in LEAF_NAMES if n not in why and there.get(n, there.get(n.partition("_")[0], met))]

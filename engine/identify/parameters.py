@@ -66,12 +66,13 @@ class Unknown:
         if self.unit is not None:
             number(f"{who}: unit", self.unit, "a positive number", lambda x: 0 < x < np.inf)
         if self.prior is not None:
-            allowed = "a mean and a positive standard deviation"
+            allowed = "(mean, standard deviation), Normal, LogNormal, Uniform"
             if not isinstance(self.prior, (Normal, LogNormal, Uniform)):
                 if not isinstance(self.prior, (tuple, list)) or len(self.prior) != 2:
                     raise ValueError(f"{who}: prior: got {self.prior!r}, allowed: {allowed}")
                 number(f"{who}: mean of the prior", self.prior[0], allowed)
-                number(f"{who}: standard deviation of the prior", self.prior[1], allowed, lambda x: x > 0)
+                number(f"{who}: standard deviation of the prior", self.prior[1], "a positive standard deviation",
+                       lambda x: x > 0)  # fmt: skip
         if None not in (self.low, self.high) and self.low > self.high:
             raise ValueError(f"{who}: low {self.low:g} is above high {self.high:g}, allowed: low to high")
 

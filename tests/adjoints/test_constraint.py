@@ -13,6 +13,8 @@ from tests.adjoints import probe as p
 from tests.physics.test_multicontact import leaning_states
 from tests.quick import contacts_of_pairs, some
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 CONES = pytest.mark.parametrize("cone", zoo.CONES)
 NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_friction", "body_mass", "gravity")
 OF_LIMITS = tuple(n for n in LEAF_NAMES if n.startswith("jnt"))

@@ -10,6 +10,8 @@ from tests import zoo
 from tests.adjoints import probe as p
 from tests.physics.test_integrators import LONE
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 EULER, RK4, IMPLICIT, IMPLICITFAST = range(4)
 MODELS = {**zoo.SMOOTH, "lone free bodies": LONE, **{f"tendon {name}": xml for name, xml in zoo.TENDONS.items()}}
 JOINTS = ("hinge", "slide", "ball", "free", "slides and ball", "trees")

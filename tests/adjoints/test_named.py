@@ -37,6 +37,7 @@ def test_every_adjoint_is_named():
         assert test.partition("[")[0] in functions(HERE / file), nodeid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ("trees", "contact"))
 def test_the_interpreter_computes_what_kernels_do(probes, name):
     mj, probe = probes(zoo.SMOOTH["trees"] if name == "trees" else zoo.one_tree("", zoo.CONDIMS[6]))

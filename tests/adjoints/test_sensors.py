@@ -8,6 +8,8 @@ from tests import zoo
 from tests.adjoints import probe as p
 from tests.quick import some
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 COUNT = mujoco.MjModel.from_xml_string(zoo.sensing()).nsensor
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests import zoo
 from tests.adjoints import probe as p
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 SPRINGS = [n for n in zoo.SMOOTH if "spring" in n] + ["trees"]
 DRIVEN = ["motor", "position", "velocity", "affine", "activation", "early activation", "pid"]
 DRIVEN += [n for n in zoo.SMOOTH if " on " in n]

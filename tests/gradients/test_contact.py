@@ -128,7 +128,8 @@ def test_degenerate_and_changing_contact(simulators, name, cone):
     mj, sim = simulators(plain(body, cone))
     state = np.array(qpos, float), np.array(qvel, float), np.zeros(0), np.zeros((steps, 0))
     rollout = Rollout(sim, mj, state, steps)
-    names = [n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]
+    # the first bit of friction is a kink; axes of inertia that nothing turns about are zero, which differences are not
+    names = [n for n in (*rollout.inputs, *rollout.params) if n not in ("dof_frictionloss", "body_iquat")]
     assert_gradients(rollout.errors(names))
     rollout.loss(rollout.inputs)
     assert sim.data.ncon[0] == ncon

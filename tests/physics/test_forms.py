@@ -13,7 +13,7 @@ import scenes
 from controllers import PD
 from engine.compiler import backend
 from engine.compiler.backend import cores, settings
-from engine.schema import LEAF_NAMES
+from tests.asked import leaves_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ def two_threads():
 def test_all_kernels_for_several_threads_give_the_same_bits(two_threads):
     """A rollout with a controller, its reverse and a linearized step, of many worlds in one launch each or alone."""
     scene = scenes.load("hopper")
-    tape = engine.Tape(engine.Simulator(scene.model, 7, leaves=LEAF_NAMES), 40, frame_skip=5)
+    tape = engine.Tape(engine.Simulator(scene.model, 7, leaves=leaves_of(scene.model)), 40, frame_skip=5)
     start, controller = scene.start(np.random.default_rng(0), 7), PD(scene.model)
     bar = np.random.default_rng(1).normal(size=(41, 7, scene.model.nq))
 
@@ -45,7 +45,7 @@ def test_all_kernels_for_several_threads_give_the_same_bits(two_threads):
     slopes = tape.backward(qpos=bar).model
     assert all(slopes[name].any() for name in ("geom_size", "geom_solimp", "body_pos"))
     assert "parallel" in tape._rollout.bound and "parallel" in tape._reverse.bound
-    one = engine.Tape(engine.Simulator(scene.model, 1, leaves=LEAF_NAMES), 40, frame_skip=5)
+    one = engine.Tape(engine.Simulator(scene.model, 1, leaves=leaves_of(scene.model)), 40, frame_skip=5)
     for w in range(7):
         for many, alone in zip(together, derived(one, [w]), strict=True):
             axis = 0 if many.ndim == 2 or many.shape[0] == 7 else 1

@@ -17,7 +17,7 @@ FRICTION = np.array([0.37, 0.37, 0.02, 0.005, 0.005])  # of a pair
 
 def changed(mj, sim, rng):
     """Change every parameter at random in both; what a constraint weighs (invweight0) is held, as the engine does."""
-    for name in (n for n in sim.params if n not in LEAF_NAMES):
+    for name in (n for n in sim.params if n not in LEAF_NAMES and sim.params[n].size):
         value = sim.params[name]
         value[...] *= np.exp(0.4 * rng.normal(size=value.shape))
         if name == "pair_friction":  # MuJoCo's has those of pairs that never move, too

@@ -134,7 +134,8 @@ def test_observations_have_the_sizes_that_the_spec_says(crawler, arm):
         assert seen.shape == (n, sum(task.sizes[name] for name in task.seen))
 
 
-@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["arm", "crawler"])
 def test_the_gradient_of_a_window_is_its_derivative(which, request):
     """Actor, observation, servos, engine, reward, survival, critic: along one direction of all weights."""
     task = request.getfixturevalue(which)
@@ -175,6 +176,7 @@ def trained(task, folder, iterations, stop, resume=False):
     return job, learner
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_ends_with_the_same_bits(arm, tmp_path):
     _, whole = trained(arm, tmp_path / "whole", 6, 6)
     trained(arm, tmp_path / "parts", 6, 3)
@@ -210,6 +212,7 @@ def scripted(task, folder, scores, stop, resume=False):
     return kept, learner
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_best_policy_and_goes_on_with_its_last(arm, tmp_path):
     scores = {2: 0.3, 4: 0.7, 6: 0.5, 8: 0.6}
     whole, last = scripted(arm, tmp_path / "whole", scores, 8)
@@ -228,7 +231,8 @@ def test_a_run_keeps_its_best_policy_and_goes_on_with_its_last(arm, tmp_path):
     assert not (tmp_path / "parts" / "policy.npz").exists()
 
 
-@pytest.mark.parametrize("which", ["arm", pytest.param("crawler", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["arm", "crawler"])
 def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
     """Motors as servos, observation, clock: the states of a run in MuJoCo alone are those of the engine, and the policy
     in NumPy is torch's."""
@@ -264,7 +268,8 @@ def test_a_policy_does_the_same_in_mujoco(which, request, tmp_path):
     assert np.abs(sim.data.qpos[0] - task.home.numpy()).max() > 0.05
 
 
-@pytest.mark.parametrize("which", ["arm", "hopper", pytest.param("crawler", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["arm", "hopper", "crawler"])
 def test_the_judge_finds_what_run_in_mujoco_finds(which, request, tmp_path):
     """From the same starts, with the same commands and pushes; and the judge begins where `run_in_mujoco.py` begins."""
     import mujoco

@@ -9,7 +9,7 @@ OF_TREES = {p.name for p in DRIVE_LEAVES + INERTIA_LEAVES + JOINT_LEAVES + SITE_
 
 
 def leaves_of(model):
-    """What a simulator can be asked for beyond the parameters that all have, where they decide something. Of models with
+    """What a simulator can be asked for beyond the parameters that all have, where they decide something. Of those with
     contacts a fourth is asked for what contacts do not read: each costs a gradient test tens of rollouts."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
     stateful = model.na > 0 or muscles(model).any()

@@ -10,10 +10,10 @@ OF_TREES = {p.name for p in DRIVE_LEAVES + INERTIA_LEAVES + JOINT_LEAVES + SITE_
 
 def leaves_of(model):
     """What a simulator can be asked for beyond the parameters that all have, where they decide something. Of those with
-    contacts a fourth is asked for what contacts do not read: each costs a gradient test tens of rollouts."""
+    contacts a fourth is asked for what contacts do not read, of the others half: each costs a test tens of rollouts."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
     stateful = model.na > 0 or muscles(model).any()
     there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
              "site": model.nsite > 0, "actuator": stateful}
-    why = refused(model).keys() | (OF_TREES if model.npair and (model.ngeom + model.nv) % 4 else set())
+    why = refused(model).keys() | (OF_TREES if (model.ngeom + model.nv) % (4 if model.npair else 2) else set())
     return [n for n in LEAF_NAMES if n not in why and there.get(n, there.get(n.partition("_")[0], met))]

@@ -7,6 +7,8 @@ from controllers import CPG, MLP, PD, LinearFeedback, OpenLoop, Spline
 from tests import zoo
 from tests.adjoints import probe as p
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 STEPS = 12
 XML = zoo.model(
     f'<body pos="0 0 1"><joint name="f" type="free"/>{zoo.BRICK}<body pos=".3 0 0"><joint name="h" axis="0 1 0"/>'

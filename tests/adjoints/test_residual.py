@@ -9,6 +9,8 @@ from tests import zoo
 from tests.adjoints import probe as p
 from tests.zoo.residuals import LIMBS, limbs
 
+pytestmark = pytest.mark.slow  # the kernel that takes each stage alone compiles for a minute
+
 
 @pytest.fixture(scope="module")
 def probe():

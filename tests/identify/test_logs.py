@@ -181,7 +181,8 @@ def test_unknowns_that_mean_nothing(model, unknowns, message):
         ({"pattern": 3}, "NAME:PATTERN"), ({"tied": "no"}, "tied: got 'no'"), ({"low": np.nan}, "low: got nan"),
         ({"low": 2.0, "high": 1.0}, "low 2 is above high 1"), ({"guess": np.inf}, "guess: got inf"),
         ({"guess": "1"}, "guess: got '1'"), ({"unit": -1.0}, "unit: got -1"), ({"unit": 0.0}, "a positive number"),
-        ({"prior": 1.0}, "prior: got 1.0"), ({"prior": (1, 2, 3)}, "a mean and"), ({"prior": (np.nan, 1.0)}, "mean of"),
+        ({"prior": 1.0}, "prior: got 1.0"), ({"prior": (1, 2, 3)}, "mean, standard deviation"),
+        ({"prior": (np.nan, 1.0)}, "mean of"),
         ({"prior": (1.0, 0.0)}, "positive standard deviation"),
     ],
 )  # fmt: skip

@@ -27,6 +27,7 @@ def two_threads():
     backend._settings = before
 
 
+@pytest.mark.slow
 def test_all_kernels_for_several_threads_give_the_same_bits(two_threads):
     """A rollout with a controller, its reverse and a linearized step, of many worlds in one launch each or alone."""
     scene = scenes.load("hopper")

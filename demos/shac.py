@@ -36,6 +36,8 @@ from torch import nn
 import engine
 import engine.torch
 import scenes
+from controllers.training import network
+from controllers.training.network import limit, td_returns, teach
 from demos.learning_curve import plot
 from demos.torch_tasks import TorchLocomotion, load_saved, save
 from engine.files import write_table
@@ -99,32 +101,8 @@ class Actor(nn.Module):
         return torch.tanh(self.mean(obs) + self.log_std.exp() * noise)
 
 
-class Normalizer(nn.Module):
-    """Running mean and spread of all observations so far."""
-
-    def __init__(self, nobs):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(nobs))
-        self.register_buffer("var", torch.ones(nobs))
-        self.register_buffer("count", torch.tensor(1e-4))
-
-    def forward(self, obs):
-        return ((obs - self.mean) / (self.var + 1e-5).sqrt()).clamp(-10, 10)
-
-    def update(self, obs):
-        obs = obs.reshape(-1, obs.shape[-1])
-        var, mean = torch.var_mean(obs, dim=0, correction=0)
-        n, total = len(obs), self.count + len(obs)
-        delta = mean - self.mean
-        self.var.copy_((self.var * self.count + var * n + delta.square() * self.count * n / total) / total)
-        self.mean += delta * n / total
-        self.count.copy_(total)
-
-
-def limit(bar, size):
-    """A cotangent whose rows, one for each world, are at most `size` long: contact can make single ones huge."""
-    norm = bar.norm(dim=-1, keepdim=True)
-    return bar * (size / norm.clamp(min=size))
+class Normalizer(network.Normalizer):
+    FLOOR = 1e-5
 
 
 class Shac:
@@ -205,16 +183,6 @@ class Shac:
         found = {"obs": rows["obs"], "reward": reward, "survival": survival, "next": value, "end": rows["end"]}
         return -total.sum() / (s.worlds * s.horizon), {k: v.detach() for k, v in found.items()}
 
-    def returns(self, rows):
-        """TD(lambda): G_t = r_t + gamma p_t ((1 - lambda) V_t+1 + lambda G_t+1), p_t being the survival; V_t+1 alone
-        where an episode was left."""
-        s, ahead, out = self.s, rows["next"][-1], []
-        backwards = (rows[n].flip(0) for n in ("reward", "survival", "next", "end"))
-        for reward, survival, value, end in zip(*backwards, strict=True):
-            ahead = reward + s.gamma * survival * torch.where(end, value, (1 - s.lam) * value + s.lam * ahead)
-            out.append(ahead)
-        return torch.stack(out).flip(0)
-
     def iterate(self):
         """One window: a step of the actor, then the critic's epochs."""
         s = self.s
@@ -223,20 +191,11 @@ class Shac:
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.actor.parameters(), s.clip)
         self.actor_optimizer.step()
-        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), self.returns(rows).flatten()
-        for _ in range(s.critic_epochs):
-            for k in torch.randperm(len(obs), generator=self.rng).chunk(s.minibatches):
-                self.critic_optimizer.zero_grad()
-                error = (self.critic(obs[k])[:, 0] - goal[k]).square().mean()
-                error.backward()
-                nn.utils.clip_grad_norm_(self.critic.parameters(), s.clip)
-                self.critic_optimizer.step()
-        with torch.no_grad():
-            for a, b in zip(self.target.parameters(), self.critic.parameters(), strict=True):
-                a.lerp_(b, 1 - s.target_keep)
+        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), td_returns(rows, s.gamma, s.lam).flatten()
+        error = teach(self.critic, self.target, self.critic_optimizer, obs, goal, s, self.rng)
         self.normalizer.update(rows["obs"])
         self.iteration += 1
-        return {"loss": float(loss.detach()), "critic_error": float(error.detach()), "gradient_norm": float(norm),
+        return {"loss": float(loss.detach()), "critic_error": error, "gradient_norm": float(norm),
                 "reward": float(rows["reward"].mean()) / (s.reward_scale * s.repeat),
                 "ends": float(rows["end"].double().mean()),
                 "spread": float(self.actor.log_std.detach().exp().mean())}  # fmt: skip

@@ -262,13 +262,6 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
         effective_acceleration(m, d, w, implicit, 0)
 
 
-@outline("mdg", "w", when="pid")
-@ti.func
-def pid_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoint of rates of pids, of which the integrator left theirs."""
-    pids_vjp(m, d, g, w)
-
-
 @outline("mdg", "w implicit stage")
 @ti.func
 def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
@@ -301,90 +294,23 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     else:
         enter_stage_vjp(m, d, g, w, stage)
     if stage != FINAL_STAGE:
-        pid_adjoint(m, d, g, w)
-
-
-@outline("mdg", "w", when="contact")
-@ti.func
-def contact_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    contact_blocks_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="ball_limit")
-@ti.func
-def ball_limit_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    ball_limit_blocks_vjp(m, d, g, w)
-
-
-@outline("mdg", "w actuated", when="gravcomp")
-@ti.func
-def gravcomp_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
-    gravcomp_vjp(m, d, g, w, actuated)
-
-
-@outline("mdg", "w", when="residual")
-@ti.func
-def residual_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    residuals_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="fluid")
-@ti.func
-def fluid_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    fluid_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="equality")
-@ti.func
-def equality_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    equality_blocks_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="tendon")
-@ti.func
-def tendon_block_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    tendon_blocks_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="tendon_actfrc")
-@ti.func
-def tendon_sum_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    sum_forces_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="muscle")
-@ti.func
-def muscle_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    muscles_vjp(m, d, g, w)
-
-
-@outline("mdg", "w", when="dcmotor")
-@ti.func
-def motor_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    motors_vjp(m, d, g, w)
+        pids_vjp(m, d, g, w)
 
 
 @ti.func
 def law_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """What actuators and their velocity slopes have added to muscles, motors and the controls of delayed ones."""
-    muscle_adjoint(m, d, g, w)
-    motor_adjoint(m, d, g, w)
+    muscles_vjp(m, d, g, w)
+    motors_vjp(m, d, g, w)
     late_controls_vjp(m, d, g, w)
 
 
 @outline("mdg", "w")
 @ti.func
 def actuation_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    tendon_sum_adjoint(m, d, g, w)
+    sum_forces_vjp(m, d, g, w)
     actuation_vjp(m, d, g, w)
     law_adjoint(m, d, g, w)
-
-
-@outline("mdg", "w implicit", when="tendon")
-@ti.func
-def tendon_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
-    """The adjoint of tendons, to whose lengths, velocities and rows all others have added."""
-    tendons_vjp(m, d, g, w, implicit)
 
 
 @outline("mdg", "w turned", when="fluid")
@@ -395,12 +321,6 @@ def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
         if m.integrator == DISCRETE:
             motion(m, d, w, d.l_ang, d.l_lin, d.z)
     fluid_slopes_vjp(m, d, g, w, turned)
-
-
-@outline("mdg", "w", when="implicit")
-@ti.func
-def bias_slope_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    bias_slopes_vjp(m, d, g, w)
 
 
 @outline("mdg", "w", when="lone")
@@ -429,12 +349,6 @@ def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     arms_vjp(m, d, g, w, implicit)
 
 
-@outline("mdg", "w", when="adhesion")
-@ti.func
-def adhesion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    adhesions_vjp(m, d, g, w)
-
-
 @outline("mdg", "w implicit")
 @ti.func
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
@@ -442,8 +356,8 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     rnea_vjp_own(m, d, g, w, implicit)
     mass_diag_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w, implicit)
-    adhesion_adjoint(m, d, g, w)
-    sloped = m.integrator == DISCRETE
+    adhesions_vjp(m, d, g, w)
+    sloped = ti.cast(m.integrator == DISCRETE, ti.i32)
     if ti.static(has.implicitfast):
         sloped = sloped or (implicit and has_slopes(m))
     if ti.static(has.implicitfast or has.discrete):
@@ -451,7 +365,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
             resistance_adjoint(m, d, g, w, implicit)
     if ti.static(has.implicitfast):
         if implicit and m.integrator == IMPLICIT:
-            bias_slope_adjoint(m, d, g, w)
+            bias_slopes_vjp(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
     mocap_vjp(m, d, g, w)
 
@@ -479,30 +393,30 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
-    fluid_adjoint(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
+    fluid_vjp(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
     if row >= 0:
         tested_wrenches(m, d, r, b, w, row)
     if implicit:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
     if d.nblock[w] > 0:
-        contact_adjoint(m, d, g, w)
-        ball_limit_adjoint(m, d, g, w)
-        equality_adjoint(m, d, g, w)
-    tendon_block_adjoint(m, d, g, w)
+        contact_blocks_vjp(m, d, g, w)
+        ball_limit_blocks_vjp(m, d, g, w)
+        equality_blocks_vjp(m, d, g, w)
+    tendon_blocks_vjp(m, d, g, w)
     rows_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     metric_vjp(m, d, g, w)  # before the adjoint of actuation, which passes on what muscles and delayed controls have
     if row >= 0:
         ask_joint_forces(m, d, r, b, w, row * m.nsensordata)
     actuation_adjoint(m, d, g, w)
-    gravcomp_adjoint(m, d, g, w, 1)
+    gravcomp_vjp(m, d, g, w, 1)
     if row >= 0:
         joint_forces_asked(m, d, w)
     passive_vjp(m, d, g, w)
-    residual_adjoint(m, d, g, w)
-    gravcomp_adjoint(m, d, g, w, 0)
-    tendon_adjoint(m, d, g, w, implicit)
+    residuals_vjp(m, d, g, w)
+    gravcomp_vjp(m, d, g, w, 0)
+    tendons_vjp(m, d, g, w, implicit)
     motion_adjoint(m, d, g, w, implicit)
 
 

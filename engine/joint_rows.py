@@ -6,6 +6,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.block import is_equality
+from engine.constraint.blocks import ball_limit_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.rows import row_vjp
 from engine.dynamics.delay import begin_late, past_controls
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
@@ -15,15 +16,8 @@ from engine.dynamics.motors import clear_motors
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.residual import residual_vjp
-from engine.dynamics.tendon import clear_tendons, lengths_vjp
-from engine.evaluation import (
-    actuation_adjoint,
-    ball_limit_adjoint,
-    equality_adjoint,
-    law_adjoint,
-    tendon_adjoint,
-    tendon_block_adjoint,
-)  # fmt: skip
+from engine.dynamics.tendon import clear_tendons, lengths_vjp, tendons_vjp
+from engine.evaluation import actuation_adjoint, law_adjoint
 from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
 
@@ -122,7 +116,7 @@ def equality_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.te
         if ties:
             clear_bars(m, d, g, w)
             d.z[w, i] = 1.0
-            equality_adjoint(m, d, g, w)
+            equality_blocks_vjp(m, d, g, w)
             take_tied_row(m, g, l, w, o, i)
 
 
@@ -143,15 +137,15 @@ def residual_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.te
 def on_joints_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, tied: ti.i32):
     """The adjoints of all that acts on joints, for the test vector Z; `tied`, those of equalities, too."""
     if tied and d.nblock[w] > 0:
-        equality_adjoint(m, d, g, w)
+        equality_blocks_vjp(m, d, g, w)
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)
     if d.ncon[w] < d.nblock[w]:
-        ball_limit_adjoint(m, d, g, w)
-    tendon_block_adjoint(m, d, g, w)
+        ball_limit_blocks_vjp(m, d, g, w)
+    tendon_blocks_vjp(m, d, g, w)
     actuation_adjoint(m, d, g, w)
     passive_vjp(m, d, g, w)
-    tendon_adjoint(m, d, g, w, 0)
+    tendons_vjp(m, d, g, w, 0)
 
 
 @ti.func

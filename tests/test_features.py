@@ -218,7 +218,7 @@ def test_a_stage_without_its_feature_is_not_traced():
     done = subprocess.run([sys.executable, "-c", ABSENT], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     built = done.stdout.split()
-    assert "contact_adjoint" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)
+    assert "contact_blocks_vjp" not in built and {"run_world", "stepped", "solved", "sensed"} <= set(built)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Networks of an actor-critic, in torch."""
+"""Networks of an actor-critic, in torch, and how its critic learns."""
 
 import torch
 from torch import nn
@@ -32,6 +32,8 @@ class Actor(nn.Module):
 class Normalizer(nn.Module):
     """Running mean and spread of all observations so far."""
 
+    FLOOR = 1e-4  # of the variance
+
     def __init__(self, nobs):
         super().__init__()
         self.register_buffer("mean", torch.zeros(nobs))
@@ -39,7 +41,7 @@ class Normalizer(nn.Module):
         self.register_buffer("count", torch.tensor(1e-4))
 
     def spread(self):
-        return (self.var + 1e-4).sqrt()
+        return (self.var + self.FLOOR).sqrt()
 
     def forward(self, obs):
         return ((obs - self.mean) / self.spread()).clamp(-10, 10)
@@ -58,6 +60,33 @@ def limit(bar, size):
     """A cotangent whose rows, one for each world, are at most `size` long: contact can make single ones huge."""
     norm = bar.norm(dim=-1, keepdim=True)
     return bar * (size / norm.clamp(min=size))
+
+
+def td_returns(rows, gamma, lam):
+    """TD(lambda) of a window's rows, reward, survival p, value of what came next and whether an episode was left:
+    G_t = r_t + gamma p_t ((1 - lambda) V_t+1 + lambda G_t+1); V_t+1 alone where it was."""
+    ahead, out = rows["next"][-1], []
+    backwards = (rows[n].flip(0) for n in ("reward", "survival", "next", "end"))
+    for reward, survival, value, end in zip(*backwards, strict=True):
+        ahead = reward + gamma * survival * torch.where(end, value, (1 - lam) * value + lam * ahead)
+        out.append(ahead)
+    return torch.stack(out).flip(0)
+
+
+def teach(critic, target, optimizer, obs, goal, s, rng):
+    """Epochs of a critic on what its window returned, after which the target follows it; returns the last error.
+    s: Settings with critic_epochs, minibatches, clip and target_keep."""
+    for _ in range(s.critic_epochs):
+        for k in torch.randperm(len(obs), generator=rng).chunk(s.minibatches):
+            optimizer.zero_grad()
+            error = (critic(obs[k])[:, 0] - goal[k]).square().mean()
+            error.backward()
+            nn.utils.clip_grad_norm_(critic.parameters(), s.clip)
+            optimizer.step()
+    with torch.no_grad():
+        for a, b in zip(target.parameters(), critic.parameters(), strict=True):
+            a.lerp_(b, 1 - s.target_keep)
+    return float(error.detach())
 
 
 def arrays_of(net, normalizer, nobs):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from controllers.training.network import Actor, Normalizer, arrays_of, mlp
+from controllers.training.network import Actor, Normalizer, arrays_of, mlp, td_returns, teach
 from controllers.training.worlds import Worlds
 
 
@@ -84,16 +84,6 @@ class Shac:
         rows = {k: torch.stack(v) for k, v in rows.items()}
         return -total.sum() / (s.worlds * s.horizon), rows
 
-    def returns(self, rows):
-        """TD(lambda): G_t = r_t + gamma p_t ((1 - lambda) V_t+1 + lambda G_t+1), p_t being the survival; V_t+1 alone
-        where an episode was left."""
-        s, ahead, out = self.s, rows["next"][-1], []
-        backwards = (rows[n].flip(0) for n in ("reward", "survival", "next", "end"))
-        for reward, survival, value, end in zip(*backwards, strict=True):
-            ahead = reward + s.gamma * survival * torch.where(end, value, (1 - s.lam) * value + s.lam * ahead)
-            out.append(ahead)
-        return torch.stack(out).flip(0)
-
     def iterate(self, done=0.0):
         """One window: a step of the actor, then the critic's epochs. done: share of the run, along which rates fall."""
         s = self.s
@@ -105,22 +95,13 @@ class Shac:
         norm = nn.utils.clip_grad_norm_(self.actor.parameters(), s.clip)
         if torch.isfinite(norm):
             self.actor_optimizer.step()
-        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), self.returns(rows).flatten()
-        for _ in range(s.critic_epochs):
-            for k in torch.randperm(len(obs), generator=self.rng).chunk(s.minibatches):
-                self.critic_optimizer.zero_grad()
-                error = (self.critic(obs[k])[:, 0] - goal[k]).square().mean()
-                error.backward()
-                nn.utils.clip_grad_norm_(self.critic.parameters(), s.clip)
-                self.critic_optimizer.step()
-        with torch.no_grad():
-            for a, b in zip(self.target.parameters(), self.critic.parameters(), strict=True):
-                a.lerp_(b, 1 - s.target_keep)
+        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), td_returns(rows, s.gamma, s.lam).flatten()
+        error = teach(self.critic, self.target, self.critic_optimizer, obs, goal, s, self.rng)
         self.normalizer.update(rows["obs"])
         self.iteration += 1
         reward = float(rows["reward"].mean()) / s.reward_scale
         return {"iteration": self.iteration, "steps": self.worlds.steps, "reward": reward,
-                "ends": float(rows["end"].double().mean()), "critic_error": float(error.detach()),
+                "ends": float(rows["end"].double().mean()), "critic_error": error,
                 "gradient_norm": float(norm), "spread": float(self.actor.log_std.detach().exp().mean())}  # fmt: skip
 
     def policy(self):

@@ -9,6 +9,7 @@ Contacts that are found within the gap, and not felt, count, too: they have no l
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.compiler.stages import outline
 from engine.constraint.contact import add_wrench, relative_velocity
 from engine.contact.collide import contact_place_vjp
 from engine.dynamics.kinematics import origin
@@ -68,7 +69,7 @@ def adhesions(m: ti.template(), d: ti.template(), w: ti.i32):
                     add_push(m, d, w, row, d.con_body2[c], d.con_pos[c], f)
 
 
-@serves("adhesion")
+@outline("mdg", "w", when="adhesion")
 @ti.func
 def adhesions_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoint of their rows, after what else reads them has added to g.arm_z and g.arm_v; expects the motions L

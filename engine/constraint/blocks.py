@@ -7,6 +7,7 @@ Adjoint, with y = J z - f_bar (f_bar: what sensors ask of the force) and everyth
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.constraint.ball_limit import ball_limit_columns, ball_limit_vjp
 from engine.constraint.block import (
     EQUALITY,
@@ -144,7 +145,7 @@ def contact_block_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     contact_vjp(m, d, g, w, c, y, f, ky, B, res_bar[0] + x_bar)
 
 
-@serves("contact")
+@outline("mdg", "w", when="contact")
 @ti.func
 def contact_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-J^T f) of contacts and what sensors ask of f; expects the motions L, U, V and the law at the
@@ -160,7 +161,7 @@ def contact_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: 
                 contact_leaf_vjp(m, d, g, w, c)
 
 
-@serves("ball_limit")
+@outline("mdg", "w", when="ball_limit")
 @ti.func
 def ball_limit_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The same of limits of balls."""
@@ -176,7 +177,7 @@ def ball_limit_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), 
                     ball_leaf_vjp(m, d, g, w, c)
 
 
-@serves("equality")
+@outline("mdg", "w", when="equality")
 @ti.func
 def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The same of equalities."""
@@ -189,7 +190,7 @@ def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
 
 
-@serves("tendon")
+@outline("mdg", "w", when="tendon")
 @ti.func
 def tendon_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The same of limits and dry friction of tendons, and of the dry friction that is none so far."""

@@ -9,6 +9,7 @@ step. Controls of delayed actuators are those of delay.py.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.dcmotor import IMAX
 from engine.dynamics.delay import late_controls, past_controls
 from engine.dynamics.drive_leaves import add_dyn, add_rest
@@ -179,7 +180,7 @@ def pids(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, c: real):
     pid_rates(m, d, w, u, c, length)
 
 
-@serves("pid")
+@outline("mdg", "w", when="pid")
 @ti.func
 def pids_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints of act_dot that `act_dot_vjp` was asked about to states, controls and lengths of pids."""

@@ -10,6 +10,7 @@ belongs.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.activation import actuator_input
 from engine.dynamics.gain_bias import raw_force, raw_force_vjp, turns
 from engine.dynamics.gravcomp import add_gravcomp
@@ -69,7 +70,7 @@ def sum_forces(m: ti.template(), d: ti.template(), w: ti.i32):
             d.ten_actfrc[w, tendon] = d.ten_actfrc[w, tendon] + force
 
 
-@serves("tendon_actfrc")
+@outline("mdg", "w", when="tendon_actfrc")
 @ti.func
 def sum_forces_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """ten_actfrc_bar: the adjoint of the sum of forces on each tendon, which `actuation_vjp` reads."""

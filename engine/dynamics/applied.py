@@ -2,7 +2,8 @@
 
 import taichi as ti
 
-from engine.dynamics.kinematics import add_inertia_bars, origin
+from engine.dynamics.frame_leaves import add_inertia_bars
+from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import vec3
 

@@ -18,8 +18,8 @@ what an arm is made of.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.frame_leaves import add_site_bars
 from engine.dynamics.kinematics import origin, read_quat
-from engine.dynamics.site import add_site_bars
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4

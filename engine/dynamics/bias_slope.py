@@ -17,6 +17,7 @@ Adjoint. c is quadratic in v, so C x is bilinear in v and x: with E the motion b
 
 import taichi as ti
 
+from engine.compiler.stages import outline
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.derivatives import composite_mul
 from engine.dynamics.kinematics import origin
@@ -104,6 +105,7 @@ def add_bias_slopes(m: ti.template(), d: ti.template(), w: ti.i32):
                 c[y] = c[y] + c[o]
 
 
+@outline("mdg", "w", when="implicit")
 @ti.func
 def bias_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Each body's own part of the adjoint of h mu^T C a_eff: adds to P's, V's, poses', masses' and inertias', writes

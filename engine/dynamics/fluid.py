@@ -17,6 +17,7 @@ Adjoint of -sum of L . F, L a body's motion by z: F is fixed to the body but for
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.ellipsoid_fluid import (
     body_drag,
@@ -167,6 +168,7 @@ def drags(m: ti.template(), d: ti.template(), w: ti.i32):
                 i = m.tree_parent[i]
 
 
+@outline("mdg", "w", when="fluid")
 @ti.func
 def fluid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds -sum of L . dF to the adjoints of the bodies' motions and poses, masses and inertias."""

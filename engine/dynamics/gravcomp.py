@@ -10,6 +10,7 @@ one z for all forces; here dofs count whose joint's limit acts not at all.)
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -67,7 +68,7 @@ def turned_column(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, j: t
     return turn
 
 
-@serves("gravcomp")
+@outline("mdg", "w actuated", when="gravcomp")
 @ti.func
 def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, actuated: ti.i32):
     """Adds z^T d(-qfrc_gravcomp) to the adjoints of q, masses and gravity: of the joints that have it among actuator

@@ -183,26 +183,6 @@ def place_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
                     g.body_quat[w, b, k] = g.body_quat[w, b, k] + y[k]
 
 
-@serves("inertia_leaf")
-@ti.func
-def add_inertia_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, force: vec3,
-                     turn: vec3):  # fmt: skip
-    """From the adjoints of the place of body b's centre of mass and of a turn of its principal axes, in world axes, to
-    where the body has them, if anybody asks."""
-    if m.ninertialeaf > 0:
-        quat = d.xquat[bounded(w * m.nbody + b)]
-        if m.at_body_ipos >= 0:
-            x = rotate_back(quat, force)
-            for k in ti.static(range(3)):
-                g.body_ipos[w, b, k] = g.body_ipos[w, b, k] + x[k]
-        if m.at_body_iquat >= 0:
-            t = rotate_back(quat_mul(quat, m.body_iquat[b]), turn)
-            i = m.at_body_iquat + 4 * b
-            y = quat_bar(vec4(m.theta[i], m.theta[i + 1], m.theta[i + 2], m.theta[i + 3]), t)
-            for k in ti.static(range(4)):
-                g.body_iquat[w, b, k] = g.body_iquat[w, b, k] + y[k]
-
-
 @serves("joint_leaf")
 @ti.func
 def joint_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, j: ti.i32, ang: vec3,

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.activation import clamped_ctrl
 from engine.dynamics.dcmotor import (
     DIMAX,
@@ -123,7 +124,7 @@ def clear_motors(m: ti.template(), g: ti.template(), w: ti.i32):
                 g.reach_bar[w * m.na + m.actuator_actadr[u] + k] = 0.0
 
 
-@serves("dcmotor")
+@outline("mdg", "w", when="dcmotor")
 @ti.func
 def motors_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints of motor_force, motor_extra and of act_dot (g.pid_bar) to states, controls, lengths, velocities

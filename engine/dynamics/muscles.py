@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.dynamics.muscle import muscle_bias, muscle_bias_vjp, muscle_gain, muscle_gain_vjp
 from engine.dynamics.transmission import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.math.types import real
@@ -41,7 +42,7 @@ def clear_muscles(m: ti.template(), g: ti.template(), w: ti.i32):
                 x[w * m.nu + u] = 0.0
 
 
-@serves("muscle")
+@outline("mdg", "w", when="muscle")
 @ti.func
 def muscles_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """From the adjoints of gains, slopes and biases to parameters, lengths and velocities."""

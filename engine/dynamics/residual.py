@@ -13,6 +13,7 @@ residual at a time.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.compiler.stages import outline
 from engine.compiler.variant import own
 from engine.dynamics.network import add_qpos_bar, layers, layers_vjp, observation, observation_vjp
 from engine.math.types import real
@@ -97,7 +98,7 @@ def add_residuals(m: ti.template(), d: ti.template(), w: ti.i32):
             d.qfrc_passive[w, dof] = d.qfrc_passive[w, dof] + d.residual[w * m.nresidualwork + i]
 
 
-@serves("residual")
+@outline("mdg", "w", when="residual")
 @ti.func
 def residuals_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-f) of all of them to the adjoints of the state, the controls and the parameters."""

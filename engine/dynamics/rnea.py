@@ -20,7 +20,8 @@ U_bar is A_bar plus what contact adds to J a; contact adds to L_bar, U_bar, V_ba
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.dynamics.kinematics import add_inertia_bars, finish_axis, joint_vjp, origin, place_vjp
+from engine.dynamics.frame_leaves import add_inertia_bars
+from engine.dynamics.kinematics import finish_axis, joint_vjp, origin, place_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, sym_mul

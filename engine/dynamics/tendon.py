@@ -11,6 +11,7 @@ g.ten_J_bar; `lengths_vjp`, which comes last, knows what a tendon is made of. T 
 import taichi as ti
 
 from engine.compiler.features import has
+from engine.compiler.stages import outline
 from engine.dynamics.path import path, path_vjp
 from engine.dynamics.path_bias import path_bias, path_bias_vjp
 from engine.math.types import real
@@ -238,6 +239,7 @@ def add_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         g.ten_slope_bar[w, t] = bar
 
 
+@outline("mdg", "w implicit", when="tendon")
 @ti.func
 def tendons_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of all tendons, after what else reads them has added to theirs. Expects a_eff - a in ma."""

@@ -5,8 +5,8 @@ and bodies; and how a cotangent gets from a sensor to its body.
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.dynamics.frame_leaves import add_site_bars
 from engine.dynamics.kinematics import origin
-from engine.dynamics.site import add_site_bars
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.spatial import rotated_inertia

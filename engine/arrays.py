@@ -23,6 +23,17 @@ from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
+from engine.theta import (
+    BODY_LEAVES,
+    CONTACT_LEAVES,
+    INERTIA_LEAVES,
+    JOINT_LEAVES,
+    LEAVES,
+    LIMIT_LEAVES,
+    SHAPE_LEAVES,
+    SITE_LEAVES,
+    THETA,
+)
 
 EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features, the first ones of a polytope
 PRISM = 7  # corners of a prism and its half lengths (contact/prism.py)
@@ -186,7 +197,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
-        "nshapeleaf": int(any(p.name in leaves for p in s.SHAPE_LEAVES)),
+        "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)),
         "ntheta": theta_layout(model, leaves)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
 
@@ -200,12 +211,12 @@ def residual_sizes(model):
 
 def theta_layout(model, leaves=()):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length. leaves: names of those
-    of schema.LEAVES that are there."""
+    of theta.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
              "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
     layout, at = {}, 0
-    for p in s.THETA + tuple(p for p in s.LEAVES if p.name in leaves):
+    for p in THETA + tuple(p for p in LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
@@ -312,13 +323,13 @@ def _fill_dims(pack, model, sizes, leaves):
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
-        **{p.offset: layout.get(p.name, (-1,))[0] for p in s.THETA + s.LEAVES},
-        "nbodyleaf": sum(p.name in leaves for p in s.BODY_LEAVES),
-        "ncontactleaf": sum(p.name in leaves for p in s.CONTACT_LEAVES),
-        "nlimitleaf": sum(p.name in leaves for p in s.LIMIT_LEAVES),
-        "ninertialeaf": sum(p.name in leaves for p in s.INERTIA_LEAVES),
-        "nsiteleaf": sum(p.name in leaves for p in s.SITE_LEAVES),
-        "njointleaf": sum(p.name in leaves for p in s.JOINT_LEAVES),
+        **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
+        "nbodyleaf": sum(p.name in leaves for p in BODY_LEAVES),
+        "ncontactleaf": sum(p.name in leaves for p in CONTACT_LEAVES),
+        "nlimitleaf": sum(p.name in leaves for p in LIMIT_LEAVES),
+        "ninertialeaf": sum(p.name in leaves for p in INERTIA_LEAVES),
+        "nsiteleaf": sum(p.name in leaves for p in SITE_LEAVES),
+        "njointleaf": sum(p.name in leaves for p in JOINT_LEAVES),
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
         pack["dims"][column.start] = values[name]

@@ -12,7 +12,6 @@ import copy
 
 import numpy as np
 
-from engine import schema as s
 from engine.arrays import fill_columns, theta_layout
 from engine.finite import require_finite
 from engine.model import constants as c
@@ -20,6 +19,15 @@ from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
+from engine.theta import (
+    BODY_LEAVES,
+    CONTACT_LEAVES,
+    INERTIA_LEAVES,
+    JOINT_LEAVES,
+    LEAF_NAMES,
+    SHAPE_LEAVES,
+    SITE_LEAVES,
+)
 
 # what of the model's buffers follows from them
 COLUMNS = {
@@ -36,7 +44,7 @@ OF_SITES = {
 BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA = (
     tuple(p.name for p in group)
     for group in (
-        s.BODY_LEAVES, s.SHAPE_LEAVES, s.CONTACT_LEAVES, s.JOINT_LEAVES, s.SITE_LEAVES, s.INERTIA_LEAVES,
+        BODY_LEAVES, SHAPE_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, SITE_LEAVES, INERTIA_LEAVES,
     )
 )  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
@@ -48,14 +56,14 @@ def checked_leaves(model, leaves):
     """The names of leaves in the order of the table. Raises ValueError for one that does not exist, and where something
     of the model would need an adjoint that is not there."""
     leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves)
-    unknown = [name for name in leaves if name not in s.LEAF_NAMES]
+    unknown = [name for name in leaves if name not in LEAF_NAMES]
     if unknown:
-        raise ValueError(f"leaves: got {unknown}, allowed: {', '.join(s.LEAF_NAMES)}")
+        raise ValueError(f"leaves: got {unknown}, allowed: {', '.join(LEAF_NAMES)}")
     why = refused(model)
     for name in leaves:
         if name in why:
             raise ValueError(f"leaves: got {name}, but {why[name]}")
-    return tuple(name for name in s.LEAF_NAMES if name in leaves)
+    return tuple(name for name in LEAF_NAMES if name in leaves)
 
 
 def refused(model):
@@ -139,7 +147,7 @@ def _moving_surfaces(model):
 
 def unasked(name):
     """What an error about a parameter that is not there adds where a simulator can be asked for it."""
-    return f"; a simulator that is asked for it has it: Simulator(model, leaves=[{name!r}])" * (name in s.LEAF_NAMES)
+    return f"; a simulator that is asked for it has it: Simulator(model, leaves=[{name!r}])" * (name in LEAF_NAMES)
 
 
 def held_sizes(model):

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine import schema as s
 from engine.arrays import parameter, theta_layout
 from engine.compiler.backend import PLAIN
 from engine.finite import require_finite
 from engine.leaves import Leaves, unasked
 from engine.model import Model, set_const
+from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant, shapes
 
 
@@ -98,8 +98,8 @@ def check(params):
     for name in params:
         value = params[name]
         require_finite(f"params.{name}", value)
-        sign = s.SIGNS[name]
-        bad = value <= 0 if sign is s.ABOVE_ZERO else value < 0
+        sign = SIGNS[name]
+        bad = value <= 0 if sign is ABOVE_ZERO else value < 0
         if sign.allowed and bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")

@@ -29,7 +29,7 @@ from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
 from engine.model.validate import validate
-from engine.schema import THETA
+from engine.theta import THETA
 
 if TYPE_CHECKING:
     from engine.diff.tape import Tape

@@ -61,7 +61,7 @@ class Simulator:
     pairs can make at most or, where these are many, 16 for each geom besides those with planes. Exceeding it raises
     ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
     says. leaves: names of further parameters, of geometry and of contacts, that `params` and gradients shall have
-    (schema.LEAVES: geom_size geom_pos geom_quat geom_solref geom_solimp geom_margin ...). own_params: each world has
+    (theta.LEAVES: geom_size geom_pos geom_quat geom_solref geom_solimp geom_margin ...). own_params: each world has
     parameters of its own, at first the model's; not with leaves. The model is checked and read here, once: what is
     changed in it later has no effect.
 

@@ -3,7 +3,7 @@
 from engine.leaves import refused
 from engine.model.arms import muscles
 from engine.model.sensors import ROWS
-from engine.schema import DRIVE_LEAVES, INERTIA_LEAVES, JOINT_LEAVES, LEAF_NAMES, SITE_LEAVES
+from engine.theta import DRIVE_LEAVES, INERTIA_LEAVES, JOINT_LEAVES, LEAF_NAMES, SITE_LEAVES
 
 OF_TREES = {p.name for p in DRIVE_LEAVES + INERTIA_LEAVES + JOINT_LEAVES + SITE_LEAVES}  # which ask nothing of contacts
 

@@ -9,6 +9,7 @@ from engine import schema
 from engine.arrays import parameter, theta_layout
 from engine.compiler import columns
 from engine.compiler.columns import Named, Sizes
+from engine.theta import THETA
 from engine.views import column
 
 WORLDS = 3
@@ -74,7 +75,7 @@ def test_parameters_and_their_adjoints(sim):
     n = sim.sizes["ntheta"]
     bar = np.arange(WORLDS * n, dtype=float)
     g = Named("g", m.sizes, {"theta_bar": bar})
-    for p in schema.THETA:
+    for p in THETA:
         value = parameter(sim.model, p.name)
         at, shape = theta_layout(sim.model)[0][p.name]
         views = bar.reshape(WORLDS, n)[:, at : at + value.size].reshape(WORLDS, *shape) if value.size else ()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine import schema
+from engine.theta import THETA
 
 try:
     import tomllib
@@ -26,7 +27,7 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 # From the bottom up. A file imports from its own unit and from lower layers.
 LAYERS = (
     ("engine.files", "engine.lock", "engine.version", "engine.words"),
-    ("engine.plain", "engine.compiler", "engine.parts"),
+    ("engine.plain", "engine.compiler", "engine.parts", "engine.theta"),
     ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.schema"),
     ("engine.compiler.backend", "engine.compiler.columns", "engine.entries"),
     ("engine.compiler.direct", "engine.compiler.features", "engine.compiler.session"),
@@ -419,7 +420,7 @@ def test_no_file_knows_where_a_column_lies():
 def test_orders_that_code_relies_on():
     assert schema.TRAJECTORY[-1].name == "record"  # sized by the tape's schedule
     assert [b.name for b in schema.ADJOINT[-2:]] == ["params_bar", "scratch_bar"]  # sized by the controller
-    offsets = [p.offset for p in schema.THETA]
+    offsets = [p.offset for p in THETA]
     assert len(offsets) == len(set(offsets)) and all(o in schema.DIMS.split() for o in offsets)
 
 

@@ -27,7 +27,7 @@ def run(args):
     import engine
     from engine.diff.gradcheck import NOT_SMOOTH, WRONG
     from engine.model.coordinates import displace
-    from engine.schema import LEAF_NAMES
+    from engine.theta import LEAF_NAMES
 
     m, rng = chosen.model, np.random.default_rng(args.seed)
     out.say(f"{chosen.name}: {args.steps} steps with random controls; compiling")

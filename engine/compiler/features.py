@@ -44,7 +44,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import condims
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
-from engine.schema import (
+from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
     DRIVE_LEAVES,
@@ -53,7 +53,7 @@ from engine.schema import (
     LIMIT_LEAVES,
     SHAPE_LEAVES,
     SITE_LEAVES,
-)  # fmt: skip
+)
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
 KINDS = ("open", "spline", "cpg", "pd", "mlp", "linear", "own")  # of a controller's parts

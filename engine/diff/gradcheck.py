@@ -18,7 +18,7 @@ from engine.diff.tape import APPLIED, HELD, MOCAP, OUTPUTS, Tape
 from engine.leaves import held_sizes, unasked
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
-from engine.schema import ANY, SIGNS
+from engine.theta import ANY, SIGNS
 from engine.words import meant
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"

@@ -21,8 +21,8 @@ from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
 from engine.model import Model
 from engine.model.elements.key import start_state
-from engine.schema import LEAF_NAMES
 from engine.simulator import Simulator
+from engine.theta import LEAF_NAMES
 
 SURE = 1.959963984540054  # standard deviations of a 95 % interval
 _STARTS = ("start_qpos", "start_qvel", "start_act")

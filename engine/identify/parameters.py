@@ -20,13 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine import schema as s
 from engine.arrays import parameter, theta_layout
 from engine.identify.arguments import number
 from engine.identify.inertias import INERTIA, inertia_entries
 from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
 from engine.model.constants import TRN_JOINT
+from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant
 
 OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint", "inertia": "body"}
@@ -207,9 +207,9 @@ class Unknowns:
 
     def _entry(self, word, index, name, column):
         value = float(np.ravel(parameter(self.model, word))[index])
-        allowed = s.SIGNS[word].allowed
+        allowed = SIGNS[word].allowed
         low = 0.0 if allowed or word == "dof_armature" else -np.inf
-        if allowed == s.ABOVE_ZERO.allowed:
+        if allowed == ABOVE_ZERO.allowed:
             low = 1e-9
         label = f"{word}[{index}]" if name is None else f"{word}:{name}"
         return Number(label, value, low, np.inf, abs(value), None, (self.layout[word][0] + int(index),), (1.0,))
@@ -223,7 +223,7 @@ class Unknowns:
             made = [made[0]._replace(name=unknown.pattern, guess=guess, unit=unit, **joined)]
         given = {k: getattr(unknown, k) for k in ("low", "high", "guess", "unit") if getattr(unknown, k) is not None}
         word = SHAPE.match(unknown.pattern)[1]
-        least = made[0].low if word in self.layout and s.SIGNS[word].allowed else -np.inf
+        least = made[0].low if word in self.layout and SIGNS[word].allowed else -np.inf
         if given.get("low", least) < least:
             raise ValueError(f"unknown {unknown.pattern!r}: low {given['low']:g}, allowed: from {least:g} on")
         made = [n._replace(prior=unknown.prior, **given) for n in made]

@@ -7,7 +7,6 @@ stages' inputs and results are the packs' own arrays, as NumPy views.
 import numpy as np
 import taichi as ti
 
-from engine import schema as s
 from engine.arrays import theta_layout
 from engine.compiler.launch import BoundKernel
 from engine.compiler.stages import INTS, REALS, Block, outline
@@ -53,6 +52,7 @@ from engine.model.constants import IMPLICIT
 from engine.model.coordinates import displace, quat_gradient
 from engine.sensing.actuator import ask_joint_forces
 from engine.sensing.stages import sensed, sensed_vjp, tested_wrenches
+from engine.theta import ANY, SIGNS
 from engine.views import column
 from tests import zoo
 from tests.gradients.differences import derivative
@@ -286,10 +286,10 @@ class Case:
         x = self.x[name]
         d = self.rng.normal(size=self.model.nv if name == "qpos" else x.shape)
         if name in self.sim.params:
-            if "equals" in s.SIGNS[name].zeros and not self.parting:
+            if "equals" in SIGNS[name].zeros and not self.parting:
                 d = alike(d, x)
             # what makes no sense below zero is changed in proportion to itself
-            d = d * (np.abs(x) if s.SIGNS[name] is not s.ANY else np.where(x != 0, np.abs(x), 0.1))
+            d = d * (np.abs(x) if SIGNS[name] is not ANY else np.where(x != 0, np.abs(x), 0.1))
             d = d * zoo.smooth_entries(self.model, name, x)
         return d
 

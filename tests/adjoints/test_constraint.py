@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.contact import witness
-from engine.schema import LEAF_NAMES
+from engine.theta import LEAF_NAMES
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.physics.test_multicontact import leaning_states

@@ -9,7 +9,7 @@ import engine
 from engine.diff.arguments import Values, theta_slots
 from engine.diff.pure import pure_rollout
 from engine.model import ModelError
-from engine.schema import LEAF_NAMES, LEAVES
+from engine.theta import LEAF_NAMES, LEAVES
 
 STEPS = 30
 NAMES = ("geom_size", "geom_pos", "geom_quat", "geom_solref", "geom_solimp", "geom_margin", "pair_margin")

@@ -6,7 +6,7 @@ import numpy as np
 from engine.diff.gradcheck import alike
 from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.errors import DivergenceError
-from engine.schema import ANY, LEAF_NAMES, RISING, RISING_TOGETHER, SIGNS
+from engine.theta import ANY, LEAF_NAMES, RISING, RISING_TOGETHER, SIGNS
 from tests import zoo
 
 OUTPUTS = ("qpos", "qvel", "act", "sensordata")

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from engine.schema import LEAF_NAMES
+from engine.theta import LEAF_NAMES
 from tests import zoo
 from tests.gradients import contacts as c
 from tests.gradients.differences import Rollout

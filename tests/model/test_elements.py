@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from engine import schema
 from engine.model import ModelBuilder, ModelError
 from engine.model.elements import KINDS, Methods
 from engine.model.fields import FIELDS, NAMED, TABLE
 from engine.model.pairs import contact_parameters
 from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.theta import DIFFERENTIABLE, THETA
 from tests.model.model_zoo import assert_same_model, cheetah, menagerie
 
 
@@ -29,8 +29,8 @@ def test_arrays_say_what_they_are():
 
 def test_differentiable_arrays_are_the_parameters():
     fields = {name for name, field in TABLE.items() if field.differentiable}
-    assert fields == set(schema.DIFFERENTIABLE) - {"gravity"}
-    for p in schema.THETA:
+    assert fields == set(DIFFERENTIABLE) - {"gravity"}
+    for p in THETA:
         assert p.name == "gravity" or p.width == int(np.prod(TABLE[p.name].shape)), p.name
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.model.elements.geom import bounding_radius
-from engine.schema import LEAF_NAMES
+from engine.theta import LEAF_NAMES
 from tests import zoo
 from tests.physics.random_robots import Robot
 from tests.physics.reference import resting_accelerometer, worst

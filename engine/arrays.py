@@ -26,6 +26,7 @@ from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
+    FOLLOWING,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LEAVES,
@@ -51,7 +52,8 @@ class Pack:
     one. Raises ValueError where a buffer would end beyond what an index reaches.
     """
 
-    stride = 0  # of a model: numbers from the parameters of a world to those of the next; 0: the worlds share them
+    owners = 0  # of a model: worlds that have parameters of their own; 0: the worlds share them
+    constants = None  # of a model: what follows from parameters of now, {name: array}, once set (parameters.py)
     filled = None  # of a model: the leaves that its other buffers follow, as bytes (leaves.py)
 
     def __init__(self, name, elements):
@@ -85,6 +87,11 @@ class Pack:
     @property
     def nbytes(self):
         return sum(a.nbytes for a in self.blocks.values())
+
+    @property
+    def strides(self):
+        """Of a model: numbers from what a world owns to that of the next, of each such buffer."""
+        return {name: len(self[name]) // self.owners if self.owners else 0 for name in s.STRIDES}
 
 
 def join(packs):
@@ -198,7 +205,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
         "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)),
-        "ntheta": theta_layout(model, leaves)[1], "ld": (model.nv + 3) // 4 * 4,
+        "ntheta": theta_layout(model, leaves)[1], "nfollowing": theta_layout(model, table=FOLLOWING)[1],
+        "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
 
 
@@ -209,14 +217,14 @@ def residual_sizes(model):
             "nresidualbar": work + model.nq if work else 0}  # fmt: skip
 
 
-def theta_layout(model, leaves=()):
+def theta_layout(model, leaves=(), table=THETA):
     """Where each parameter group begins in theta, {name: (start, shape)}, and the total length. leaves: names of those
-    of theta.LEAVES that are there."""
+    of theta.LEAVES that are there. table: THETA, or FOLLOWING for the vector of what follows."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
-             "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
+             "eq": model.neq, "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
     layout, at = {}, 0
-    for p in THETA + tuple(p for p in LEAVES if p.name in leaves):
+    for p in table + tuple(p for p in LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
@@ -287,8 +295,8 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
     """
     sizes = sizes_of(model, nconmax, leaves)
     elements = {b.name: sizes[b.count] * b.width for b in s.MODEL}
-    pack = Pack("model", elements | {"theta": sizes["ntheta"] * max(owners, 1)})
-    pack.stride = sizes["ntheta"] if owners else 0
+    pack = Pack("model", elements | {name: elements[name] * max(owners, 1) for name in s.STRIDES})
+    pack.owners = owners
     _fill_dims(pack, model, sizes, leaves)
     opt = model.opt
     discrete = opt.integrator == DISCRETE
@@ -302,6 +310,7 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
             pack["theta"].reshape(-1, sizes["ntheta"])[:, at : at + int(np.prod(shape))] = np.ravel(value)
     pack.features, pack.leaves, pack.own = features, leaves, model.own_residual
     fill_columns(pack, model, KINDS)
+    fill_following(pack, model)
     return pack
 
 
@@ -309,21 +318,33 @@ def fill_columns(pack, model, kinds, names=None):
     """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements."""
     derived = {name: values for kind in kinds for name, values in kind.device(model).items()}
     for b in s.MODEL:
-        if b.name not in ("dims", "opt", "theta"):
+        if b.name not in ("dims", "opt", *s.STRIDES):
             for column in b.columns.values():
                 if names is None or column.name in names:
                     values = derived[column.name] if column.name in derived else getattr(model, column.name)
                     _fill(pack[b.name], b, column, values)
 
 
+def fill_following(pack, model, world=None):
+    """Write what follows from parameters, as a Model has it, in all worlds or in one."""
+    derived = {name: values for kind in KINDS for name, values in kind.device(model).items()}
+    layout, n = theta_layout(model, table=FOLLOWING)
+    rows = pack["following"][: n * max(pack.owners, 1)].reshape(-1, n)
+    for name, (at, shape) in layout.items():
+        values = derived[name] if name in derived else getattr(model, name)
+        rows[slice(None) if world is None else world, at : at + int(np.prod(shape))] = values
+
+
 def _fill_dims(pack, model, sizes, leaves):
     layout, n = theta_layout(model, leaves)
+    following = theta_layout(model, table=FOLLOWING)[0]
     opt = model.opt
     values = {
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
+        **{p.offset: following[p.name][0] for p in FOLLOWING},
         "nbodyleaf": sum(p.name in leaves for p in BODY_LEAVES),
         "ncontactleaf": sum(p.name in leaves for p in CONTACT_LEAVES),
         "nlimitleaf": sum(p.name in leaves for p in LIMIT_LEAVES),

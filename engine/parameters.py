@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.arrays import parameter, theta_layout
+from engine.arrays import fill_following, parameter, theta_layout
 from engine.compiler.backend import PLAIN
 from engine.finite import require_finite
 from engine.leaves import Leaves, unasked
 from engine.model import Model, set_const
 from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant, shapes
+
+CONSTANTS = "body_invweight0 body_subtreemass dof_invweight0 tendon_length0 tendon_invweight0".split()
 
 
 class Parameters:
@@ -27,7 +29,7 @@ class Parameters:
         for name, (at, _) in layout.items():
             shape = np.shape(parameter(model, name))
             part = rows[:, at : at + int(np.prod(shape))].reshape(len(rows), *shape)
-            views[name] = part if pack.stride else part[0]
+            views[name] = part if pack.owners else part[0]
         self.__dict__["_views"] = views
 
     def __getstate__(self):
@@ -55,11 +57,11 @@ class Parameters:
         (`body_invweight0 dof_invweight0 body_subtreemass`, ...), as after MuJoCo's mj_setConst.
 
         The simulator itself goes on with what followed from its model when that was made, as MuJoCo does until
-        mj_setConst: `Simulator(sim.params.model())` is one with the new constants. Raises ValueError for parameters
-        that mean nothing, or where `world` is missing, out of range or beside the point.
+        mj_setConst, which is `sim.set_const()` here. Raises ValueError for parameters that mean nothing, or where
+        `world` is missing, out of range or beside the point.
         """
         pack, given = self._of
-        worlds = len(pack["theta"]) // pack.stride if pack.stride else 0
+        worlds = pack.owners
         if not (world is None if worlds == 0 else world is not None and 0 <= world < worlds):
             allowed = f"one from 0 to {worlds - 1}, which have their own" if worlds else "None, since worlds share them"
             raise ValueError(f"params.model: got world {world}, allowed: {allowed}")
@@ -80,6 +82,16 @@ class Parameters:
 
     def __repr__(self):
         return f"<parameters: {shapes(self._views)}>"
+
+
+def renew(params, rows):
+    """Write what follows from the parameters of these worlds, or with () from those that all share, where kernels read
+    it: MuJoCo's mj_setConst."""
+    pack, _ = params._of
+    made = {world: params.model(world) for world in (rows if pack.owners else (None,))}
+    for world, model in made.items():  # all could be made, so that none is left half changed
+        fill_following(pack, model, world)
+        pack.constants = {name: getattr(model, name).copy() for name in CONSTANTS}
 
 
 def owned(value, leaves):

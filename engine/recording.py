@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.arrays import parameter
+from engine.arrays import parameter, theta_layout
 from engine.clocks import one_clock, row_times, times_of
 from engine.compiler.features import NAMES
 from engine.files import check_array, check_keys, check_whole, parse_json, read_arrays, write_arrays
@@ -29,7 +29,8 @@ from engine.model.model import Model
 from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
 from engine.model.validate import validate
-from engine.theta import THETA
+from engine.schema import STRIDES
+from engine.theta import FOLLOWING, THETA
 
 if TYPE_CHECKING:
     from engine.diff.tape import Tape
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 OUTPUTS = ("qpos", "qvel", "act", "sensordata", "ctrl", "time")
 MOCAP = ("mocap_pos", "mocap_quat")  # of a robot that has mocap bodies
+FOLLOWS = "following"  # among params: what followed from them, of worlds that had it set anew (Simulator.set_const)
 _INFO = ("name", "labels", "seed", "frame_skip", "record_every", "precision", "memory", "ncon", "versions", "features")
 
 
@@ -120,6 +122,8 @@ class Recording:
         start = {n: np.concatenate([s[n] for s in starts]) for n in names}
         names = first.sim.params if first.sim.own_params else ()
         params = {n: np.concatenate([t.sim.params[n] for t in tapes]) for n in names}
+        if names and any(t.sim.model_pack.constants for t in tapes):
+            params[FOLLOWS] = np.concatenate([_following(t.sim) for t in tapes])
         return cls(_model_in_force(first.sim), start, outputs | {"time": parts[0].times[:, 0].copy()}, info, params)
 
     @property
@@ -189,7 +193,7 @@ class Recording:
         rows = np.arange(self.worlds) if worlds is None else np.asarray(worlds)
         sim = Simulator(self.model, len(rows), self.ncon, self.features, own_params=bool(self.params))
         for name, value in self.params.items():
-            sim.params[name][...] = value[rows]
+            (_following(sim) if name == FOLLOWS else sim.params[name])[...] = value[rows]
         for name, value in self.start.items():
             getattr(sim.data, name)[...] = value[rows]
         tape = Tape(sim, self.steps, self.frame_skip, memory=self.memory, record_every=self.record_every)
@@ -278,6 +282,7 @@ def check_recorded(model, arrays, info):
         shapes |= {"mocap_pos": (steps, worlds, m.nmocap, 3), "mocap_quat": (steps, worlds, m.nmocap, 4)}
     given = sorted(name for name in arrays if name.startswith("params."))  # of an older file fewer
     known = {f"params.{p.name}": np.shape(parameter(m, p.name)) for p in THETA}
+    known[f"params.{FOLLOWS}"] = (theta_layout(m, table=FOLLOWING)[1],)
     check_keys("its params", known, given)
     shapes |= {name: (worlds, *known[name]) for name in given}
     found = {name for name in arrays if name in (*OUTPUTS, *MOCAP, *given) or name.startswith("start.")}
@@ -297,6 +302,8 @@ def _model_in_force(sim):
     for name in sim.params:
         if name not in sim.leaves:
             parameter(model, name)[...] = sim.params[name][0] if sim.own_params else sim.params[name]
+    for name, value in (sim.model_pack.constants or {}).items() if not sim.own_params else ():
+        getattr(model, name)[...] = value
     if model.nwrap:  # which geom's side a path is on is no parameter, though it stands among them
         kept = ~np.isin(model.wrap_type, (WRAP_JOINT, WRAP_PULLEY))
         model.wrap_prm[kept] = sim.model.wrap_prm[kept]
@@ -304,12 +311,18 @@ def _model_in_force(sim):
     return validate(model)
 
 
+def _following(sim):
+    """What follows from parameters, of each world that has its own."""
+    pack = sim.model_pack
+    return pack["following"][: sim.sizes["nfollowing"] * pack.owners].reshape(pack.owners, -1)
+
+
 def _same(tape, first):
     for name in ("steps", "frame_skip", "every"):
         if getattr(tape, name) != getattr(first, name):
             raise ValueError(f"tapes: {name} is {getattr(tape, name)} and {getattr(first, name)}; allowed: one value")
-    own, shared = (t.sim.own_params for t in (tape, first)), (t.sim.model_pack["theta"] for t in (tape, first))
-    if not all(own) and not np.array_equal(*shared):
+    own = all(t.sim.own_params for t in (tape, first))
+    if not own and not all(np.array_equal(*(t.sim.model_pack[name] for t in (tape, first))) for name in STRIDES):
         raise ValueError("tapes: their simulators have different parameters; allowed: the same model")
 
 

@@ -12,7 +12,7 @@ Buffers of Data and Adjoint hold one such array per world, worlds one after the 
 
 from collections import namedtuple
 
-from engine.theta import LEAVES, THETA
+from engine.theta import FOLLOWING, LEAVES, THETA
 
 # Entities of a kind (bodies, dofs, contacts, ...) over all worlds are fewer than this (math/index.py).
 MOST = 1 << 23
@@ -25,7 +25,7 @@ DIMS = (
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf "
-) + " ".join(p.offset for p in THETA + LEAVES)
+) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = (
@@ -55,6 +55,7 @@ MODEL = (
     Buffer("dims", "int", "one", DIMS),
     Buffer("opt", "real", "one", OPT),
     Buffer("theta", "real", "ntheta"),
+    Buffer("following", "real", "nfollowing"),
     Buffer("body_i", "int", "nbody",
         "body_parentid body_rootid body_jntadr body_jntnum body_dofadr body_dofnum body_lastdof "
         "body_turned body_iturned body_mocapid",
@@ -67,13 +68,13 @@ MODEL = (
     ),
     Buffer("jnt_v", "vec3", "njnt", "jnt_pos jnt_axis"),
     Buffer("jnt_r", "real", "njnt",
-        "jnt_range:2 jnt_margin jnt_solref:2 jnt_diaga jnt_solimp:5 jnt_actfrcrange:2 jnt_stiffnesspoly:2",
+        "jnt_range:2 jnt_margin jnt_solref:2 jnt_solimp:5 jnt_actfrcrange:2 jnt_stiffnesspoly:2",
     ),
     Buffer("qpos0", "real", "nq"),
     Buffer("qpos_spring", "real", "nq"),
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
     Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
-    Buffer("dof_r", "real", "nv", "dof_diaga dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
+    Buffer("dof_r", "real", "nv", "dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
     Buffer("geom_i", "int", "ngeom",
         "geom_type geom_bodyid geom_collides geom_seen geom_dataid geom_condim geom_priority geom_alike",
     ),
@@ -87,7 +88,7 @@ MODEL = (
     Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
     Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
-    Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5 geom_diaga"),
+    Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),
     Buffer("own_r", "real", "nown", "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap"),
@@ -110,7 +111,7 @@ MODEL = (
     Buffer("eq_v", "vec3", "neq", "eq_anchor1 eq_anchor2"),
     Buffer("eq_q", "vec4", "neq", "eq_quat1 eq_quat2"),
     Buffer("eq_r", "real", "neq",
-        "eq_solref:2 eq_solimp:5 eq_polycoef:5 eq_ref1 eq_ref2 eq_torquescale eq_diaga eq_turned",
+        "eq_solref:2 eq_solimp:5 eq_polycoef:5 eq_torquescale",
     ),
     Buffer("residual_i", "int", "nresidual",  # dynamics/residual.py
         "residual_kind residual_num residual_intadr residual_prmadr residual_passive",
@@ -126,7 +127,7 @@ MODEL = (
     ),
     Buffer("tendon_r", "real", "ntendon",
         "tendon_range:2 tendon_margin tendon_solref_lim:2 tendon_solimp_lim:5 tendon_solref_fri:2 tendon_solimp_fri:5 "
-        "tendon_stiffnesspoly:2 tendon_dampingpoly:2 tendon_actfrcrange:2 tendon_invweight0",
+        "tendon_stiffnesspoly:2 tendon_dampingpoly:2 tendon_actfrcrange:2",
     ),
     Buffer("wrap_i", "int", "nwrap", "wrap_qposadr wrap_entry"),
     Buffer("span_i", "int", "nspan", "span_site1 span_site2 span_geom span_side span_pulley span_top"),
@@ -429,6 +430,8 @@ LETTERS = {
 
 def parameters_of(letter, buffer):
     """The parameters that lie in a buffer and are read there: of the model those that always are."""
+    if buffer.count == "nfollowing":
+        return FOLLOWING
     return () if buffer.count != "ntheta" else THETA if letter == "m" else THETA + LEAVES
 
 
@@ -448,8 +451,10 @@ def start(letter, name):
 SHARED = {name for p in PACKS.values() for b in p if len(b.columns) > 1 and b.count != "one" for name in b.columns}
 # (letter, buffer): its number in the table of where buffers begin, which every kernel takes (launch.py, stages.py).
 NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETTERS.items() for b in PACKS[p])}
-# Behind them: how far the parameters of a world are from those of the next, 0 where worlds share them.
-NUMBERS["m", "stride"] = len(NUMBERS)
+# Behind them: how far the parameters of a world are from those of the next, 0 where worlds share them, and so what
+# follows from them.
+STRIDES = {"theta": "stride", "following": "following_stride"}
+NUMBERS |= {("m", name): k for k, name in enumerate(STRIDES.values(), len(NUMBERS))}
 
 
 def kind_of(buffer):

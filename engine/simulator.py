@@ -34,7 +34,7 @@ from engine.leaves import Leaves, checked_leaves
 from engine.model import Model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
-from engine.parameters import Parameters, check, owned
+from engine.parameters import Parameters, check, owned, renew
 from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
 from engine.state import State
@@ -203,6 +203,20 @@ class Simulator:
                 f"worlds: got {worlds!r}, allowed: numbers from 0 to {self.worlds - 1}, or a mask of {self.worlds}"
             )
         return rows
+
+    def set_const(self, worlds: ArrayLike | None = None) -> "Simulator":
+        """What follows from parameters (body_invweight0, dof_invweight0, tendon_length0, ...) anew from those of now,
+        as MuJoCo's mj_setConst: how soft contacts, limits and equalities are is measured by it.
+
+        worlds: of those with parameters of their own, numbers or a mask, default all; the others keep theirs. Gradients
+        hold it (CHOICES.md). Returns the simulator. Raises ValueError for parameters that mean nothing, with nothing
+        changed, and for `worlds` where all share their parameters.
+        """
+        if worlds is not None and not self.own_params:
+            raise ValueError(f"set_const: got worlds={worlds!r}, allowed: None, since worlds share their parameters")
+        renew(self.params, (self._rows(worlds) % self.worlds).tolist())
+        self._checked_theta = bytearray()  # what holds copies of parameters (linearize) takes them anew
+        return self
 
     def step(self, n: int = 1) -> None:
         """Advance every world by n physics steps with the controls in data.ctrl.

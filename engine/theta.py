@@ -96,6 +96,18 @@ LEAVES = (
     BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES + JOINT_LEAVES + SITE_LEAVES
     + INERTIA_LEAVES
 )  # fmt: skip
+# What follows from them when a model is made (MuJoCo's mj_setConst): constants without a gradient, which worlds with
+# parameters of their own have for each (Simulator.set_const). They lie in a vector of their own in the same way.
+FOLLOWING = (
+    Parameter("jnt_diaga", 1, "1/kg or 1/(kg m^2)", ANY, "inverse inertia that limits meet: dof_invweight0"),
+    Parameter("dof_diaga", 1, "1/kg or 1/(kg m^2)", ANY, "the one that dry friction meets: dof_invweight0"),
+    Parameter("geom_diaga", 1, "1/kg", ANY, "the one that a contact meets: body_invweight0"),
+    Parameter("eq_diaga", 1, "1/kg, ...", ANY, "the one that an equality meets"),
+    Parameter("eq_turned", 1, "1/(kg m^2)", ANY, "the one that a weld's rotation meets"),
+    Parameter("eq_ref1", 1, "m or rad", ANY, "of two joints or tendons that are tied, the first one's place or length"),
+    Parameter("eq_ref2", 1, "m or rad", ANY, "and the second one's"),
+    Parameter("tendon_invweight0", 1, "1/kg", ANY, "inverse inertia along a tendon"),
+)
 LEAF_NAMES = tuple(p.name for p in LEAVES)
 DIFFERENTIABLE = tuple(p.name for p in THETA)
 SIGNS = {p.name: p.sign for p in THETA + LEAVES}

@@ -203,9 +203,7 @@ class Stage:
         uses = sorted(read | {("m", "dims")}, key=NUMBERS.get)
         # read once, before any loop: no store that follows could be to them, which LLVM does not know
         sizes = {n for letter, n in named if letter == "m"} | {_buffer(*use).count for use in uses}
-        if any(_buffer(*use).count == "ntheta" for use in uses):
-            read = {p.offset for u in uses for p in schema.parameters_of(u[0], _buffer(*u)) if (u[0], p.name) in named}
-            sizes |= read | {"ntheta"}
+        sizes |= {p.offset for u in uses for p in schema.parameters_of(u[0], _buffer(*u)) if (u[0], p.name) in named}
         sizes = {n: SCALARS[n] for n in sorted(sizes) if n in SCALARS and n not in ("dims", "opt")}
         known = "".join(f", {n}=size_{n}" for n in sizes)
         blocks = [_block(p, kind) for p in self.packs for kind in kinds_of(p)]
@@ -213,7 +211,9 @@ class Stage:
         given = ", ".join(["starts", *blocks, *ints])
         arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
         # a world's parameters, where worlds have their own (launch.py)
-        own = {("m", "theta"): f", {ints[0]} * starts[{NUMBERS['m', 'stride']}]"}
+        own = {
+            ("m", name): f", {ints[0]} * starts[{NUMBERS['m', stride]}]" for name, stride in schema.STRIDES.items()
+        }
         parts = ", ".join(
             f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d{own.get((p, n), '')})" for p, n in uses
         )

@@ -127,7 +127,7 @@ class Linearizer:
             sim.check_parameters()
         if self.parameters is not sim._checked_theta:  # another object where a parameter has changed
             for b in s.MODEL:
-                if b.name == "theta" or sim.leaves and b.name != "dims":
+                if b.name in s.STRIDES or sim.leaves and b.name != "dims":
                     copy(self.sim.model_pack[b.name], sim.model_pack[b.name])
             self.parameters = sim._checked_theta
             self.instead = AdjointRows(sim) if turning(sim.model, sim.params.tendon_armature) else None

@@ -83,7 +83,11 @@ class PureRollout:
         # its pack is the state and work of both directions
         self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features, sim.leaves, own)
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
-            if b.name != "theta":
+            if b.name in s.STRIDES:
+                n = self.sim.sizes[b.count]
+                if n and b.name != "theta":
+                    self.sim.model_pack[b.name].reshape(-1, n)[:] = sim.model_pack[b.name].reshape(-1, n)
+            else:
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
         self.quaternions = bool(quaternions(sim.model))
         self._lock = threading.Lock()

@@ -191,7 +191,7 @@ class Tape:
                 self.outputs[n][:] = a
         self._use(program)
         start = {
-            "theta": sim.model_pack["theta"].copy(),
+            **{name: sim.model_pack[name].copy() for name in s.STRIDES},
             "params": program.pack["params"].copy(),
             "qpos0": sim.data.qpos.copy(),
             "state": {n: getattr(sim.data, n).copy() for n in (*SNAPSHOT, *HELD)},
@@ -347,8 +347,9 @@ class Tape:
         controller may have changed."""
         if self._start is None:
             raise StaleTapeError(f"{what_for}: this tape has no finished rollout; call rollout first")
-        now = {"theta": self.sim.model_pack["theta"], "params": self._program.current_params()}
-        for name, what in (("theta", "a parameter of the model"), ("params", "a parameter of the controller")):
+        now = {name: self.sim.model_pack[name] for name in s.STRIDES} | {"params": self._program.current_params()}
+        whats = "a parameter of the model", "what follows from parameters", "a parameter of the controller"
+        for name, what in zip(now, whats, strict=True):
             then, skipped = self._start[name], of_model and name == "params"
             if not skipped and then.tobytes() != now[name].tobytes() and not np.array_equal(then, now[name]):
                 raise StaleTapeError(f"{what_for}: {what} changed since the rollout; call rollout again")

@@ -87,6 +87,59 @@ def test_constants_of_each_world_are_those_of_mujoco():
         engine.Simulator(sim.model).params.model(1)
 
 
+def test_constants_are_set_anew_in_some_worlds(tmp_path):
+    """A world whose constants were set anew is a simulator of its Model, bit for bit; the others keep theirs; a tape
+    from before is stale, linearize takes them, and a recording brings them back."""
+    sim = engine.Simulator(engine.load(CHEETAH), WORLDS, own_params=True)
+    sim.params.body_mass[:] *= np.linspace(0.7, 1.4, WORLDS)[:, None]
+    tape = engine.Tape(sim, STEPS, frame_skip=4)
+    controls = np.full((STEPS, WORLDS, sim.model.nu), 0.2)
+
+    def rolled():
+        sim.reset()
+        sim.data.qpos[:, 1] -= 0.1  # onto the floor
+        return tape.rollout(controls).qpos.copy()
+
+    before, slopes = rolled(), sim.linearize()[0].copy()
+    assert sim.set_const([1, -1]) is sim
+    with pytest.raises(engine.StaleTapeError, match="what follows from parameters changed since the rollout"):
+        tape.backward(qpos=np.ones_like(before))
+    after = rolled()
+    assert np.array_equal(before[:, 0], after[:, 0])
+    for w in (1, 2):
+        one = engine.Tape(engine.Simulator(sim.params.model(w)), STEPS, frame_skip=4)
+        one.sim.data.qpos[:, 1] -= 0.1
+        found = one.rollout(controls[:, w]).qpos[:, 0]
+        assert np.array_equal(found, after[:, w]) and (before != after)[:, w].any()
+        assert np.array_equal(one.sim.linearize()[0][0], sim.linearize()[0][w])
+        assert not np.array_equal(slopes[w], sim.linearize()[0][w])
+    engine.Recording.of(tape).save(tmp_path / "run.npz")
+    loaded = engine.Recording.load(tmp_path / "run.npz")
+    assert loaded.differences(loaded.replay()) == []
+    twin = copy.deepcopy(sim)
+    assert np.array_equal(twin.model_pack["following"], sim.model_pack["following"])
+
+
+def test_constants_that_all_worlds_share():
+    """Set anew in place: a simulator of the new Model, bit for bit, and its recording."""
+    model = engine.load(CHEETAH)
+    sim = engine.Simulator(model, 2)
+    sim.params.body_mass[:] *= 1.5
+    sim.set_const()
+    twin = engine.Simulator(sim.params.model(), 2)
+    assert np.array_equal(sim.model_pack["following"], twin.model_pack["following"])
+    tape = engine.Tape(sim, STEPS, frame_skip=4)
+    tape.rollout(np.full((STEPS, model.nu), 0.2))
+    np.testing.assert_array_equal(engine.Recording.of(tape).model.body_invweight0, twin.model.body_invweight0)
+    with pytest.raises(ValueError, match=r"set_const: got worlds=\[0\], allowed: None, since worlds share"):
+        sim.set_const([0])
+    sim.params.body_mass[1] = -1.0
+    then = sim.model_pack["following"].copy()
+    with pytest.raises(ValueError, match="body_mass"):
+        sim.set_const()
+    assert np.array_equal(then, sim.model_pack["following"])
+
+
 def test_steps_are_those_of_single_simulators(singles):
     ones, together = singles
     started(together).step(300)

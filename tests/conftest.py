@@ -10,6 +10,7 @@ import pytest
 import engine
 from engine.model import load
 from tests.asked import leaves_of
+from tests.quick import mark_quick
 
 # What a shell starts in the background, or nohup, ignores Ctrl-C, and so would what the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -30,6 +31,11 @@ TOGETHER = (
      "tests/physics/test_random_robots", "tests/physics/test_mocap", "tests/demos/test_commands",
      "tests/demos/test_notebooks"),  # linearize
 )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    mark_quick(items)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,8 +1,28 @@
-"""Which cases of a table the quick tests take."""
+"""Which tests are quick, and which cases of a table those take that are not slow."""
 
 import pytest
 
 from tests import zoo
+
+
+EVERY = 8
+# What starts processes, compiles kernels of its own, or takes long for what it tells.
+LONG = (
+    "tests/demos/", "tests/papers/", "tests/random_files/", "tests/test_process.py", "tests/test_cache.py",
+    "tests/view/test_browser",
+)  # fmt: skip
+
+
+def mark_quick(items):
+    """Mark what `pytest -m quick` takes: of each test that is not slow the first case and each EVERY-th after it."""
+    seen = {}
+    for item in items:
+        if item.get_closest_marker("slow") or item.nodeid.startswith(LONG):
+            continue
+        test = item.nodeid.partition("[")[0]
+        seen[test] = seen.get(test, -1) + 1
+        if seen[test] % EVERY == 0:
+            item.add_marker(pytest.mark.quick)
 
 
 def some(values, every=2):

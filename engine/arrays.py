@@ -12,6 +12,7 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
+from engine.model import plastic
 from engine.model.arms import arm_dofs, arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
@@ -160,6 +161,8 @@ def sizes_of(model, nconmax, leaves=()):
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
     discrete = "discrete" in features
+    plastic_robot = "plastic" in features
+    resting = model.ntendon * plastic_robot
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     return {
@@ -187,6 +190,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlate": model.nsensordata if "sensor_delay" in features else 0,
         "ndelay": model.nu if "delay" in features else 0,
+        "nrest": plastic.count(model), "nrestjoint": model.njnt * plastic_robot, "nresttendon": resting,
+        "nrestJ": len(rows(model)[2]) * (resting > 0 and "rk4" in features), "nrestlinear": resting * model.nv,
         "npid": model.nu if "pid" in features else 0, "npidbar": model.na if {"pid", "dcmotor"} & features else 0,
         "nmotorstate": model.na if "dcmotor" in features else 0,
         "nmotor": model.nu if "dcmotor" in features else 0,

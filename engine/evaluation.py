@@ -38,6 +38,7 @@ from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.motors import clear_motors, motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
 from engine.dynamics.passive import passive, passive_vjp
+from engine.dynamics.plastic import start_lengths_vjp
 from engine.dynamics.residual import add_residuals, residuals_vjp
 from engine.dynamics.rk4 import enter_stage_vjp
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
@@ -293,6 +294,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         advance_vjp(m, d, g, w, implicit)
     else:
         enter_stage_vjp(m, d, g, w, stage)
+        if stage == 0:
+            start_lengths_vjp(m, d, g, w, d.v_stage.at(w, 0))
     if stage != FINAL_STAGE:
         pids_vjp(m, d, g, w)
 

@@ -15,6 +15,7 @@ from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.motors import clear_motors
 from engine.dynamics.muscles import clear_muscles
 from engine.dynamics.passive import has_spring, passive_vjp
+from engine.dynamics.plastic import joint_rest
 from engine.dynamics.residual import residual_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp, tendons_vjp
 from engine.evaluation import actuation_adjoint, law_adjoint
@@ -180,6 +181,12 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
                 x = o + (i + row) * width + i + k
                 l.lin_rows[x] = l.lin_rows[x] + g.qpos_bar[w * nv + i + k]
                 l.lin_rows[x + ld] = l.lin_rows[x + ld] + g.qvel_bar[w * nv + i + k]
+        if ti.static(has.plastic):
+            a = joint_rest(m, w, j)
+            if a >= 0 and turn < n:
+                x = o + (i + turn) * width + 2 * ld + m.jnt_rest[j]
+                for k in range(n):
+                    l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[a + k]
     for u in range(m.nu):
         j = m.actuator_trnid[u]
         n, alone = turns_of(m, j)

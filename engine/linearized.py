@@ -26,6 +26,7 @@ from engine.dynamics.derivatives import own_rates, rnea_jacobian
 from engine.dynamics.factor import four_at
 from engine.dynamics.implicit import effective_acceleration, has_implicit
 from engine.dynamics.kinematics import read_vec
+from engine.dynamics.plastic import rests_yield_vjp, start_lengths_vjp
 from engine.dynamics.rk4 import (
     advance_rk4_vjp,
     combine_stages,
@@ -35,6 +36,7 @@ from engine.dynamics.rk4 import (
     leave_stage_vjp,
     start_stages,
 )  # fmt: skip
+from engine.dynamics.tendon import clear_tendons, lengths_vjp
 from engine.dynamics.touched import touched_jacobian
 from engine.evaluation import smooth_terms, solved
 from engine.joint_rows import joint_rows, residual_rows
@@ -167,6 +169,7 @@ def euler_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                 l.lin_B[row * m.nu + u] = g.ctrl_bar[i]
                 take_past(m, g, l, w, u, row * n + 2 * nv)
     past_rows(m, l, w)
+    rest_rows(m, d, g, l, w)
 
 
 @serves("delay")
@@ -208,6 +211,85 @@ def past_rows(m: ti.template(), l: ti.template(), w: ti.i32):
                 l.lin_B[row * m.nu + u] = 1.0
 
 
+@serves("plastic")
+@ti.func
+def end_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, v: ti.i32):
+    """lin_end: what the lengths of tendons by which rests yield are by qpos at given velocities dofr[v:], at the state
+    at hand."""
+    nv = m.nv
+    for t in range(m.nresttendon):
+        if m.ten_rest[t] >= 0:
+            for s in range(m.nresttendon):
+                g.ten_end_bar[w, s] = ti.cast(s == t, real)
+            clear_tendons(m, g, w)
+            start_lengths_vjp(m, d, g, w, v)
+            for i in range(nv):
+                g.qpos_bar[w * nv + i] = 0.0
+            lengths_vjp(m, d, g, w)
+            for i in range(nv):
+                l.lin_end[(w * m.nresttendon + t) * nv + i] = g.qpos_bar[w * nv + i]
+
+
+@serves("plastic")
+@ti.func
+def take_ends(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, row: ti.i32):
+    """A row of A gains what it asks of these lengths, ten_end_bar."""
+    for t in range(m.nresttendon):
+        bar = g.ten_end_bar[w, t]
+        if bar != 0:
+            for i in range(m.nv):
+                x = row * states(m) + i
+                l.lin_A[x] = l.lin_A[x] + bar * l.lin_end[(w * m.nresttendon + t) * m.nv + i]
+
+
+@outline("mdgl", "w", when="plastic")
+@ti.func
+def rest_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
+    """The rows of A and B of rests of springs: of coordinates and velocities after the step, whose rows are made, and
+    of lengths at its start."""
+    nv = m.nv
+    na = m.na
+    n = states(m)
+    if m.nrest > 0:
+        for i in range(nv):
+            d.ma[w, i] = d.qvel[w * nv + i] + m.timestep * d.qacc_eff[w, i]
+        end_rows(m, d, g, l, w, d.ma.at(w, 0))
+    for k in range(m.nrest):
+        own = na - m.nrest + k
+        row = w * n + 2 * nv + own
+        for i in range(nv):
+            g.qpos_bar[w * nv + i] = 0.0
+        for i in range(na):
+            g.act_bar[w * na + i] = ti.cast(i == own, real)
+        rests_yield_vjp(m, d, g, w, d.ma.at(w, 0))
+        for c in range(n):
+            l.lin_A[row * n + c] = 0.0
+        for c in range(m.nu):
+            l.lin_B[row * m.nu + c] = 0.0
+        for i in range(2 * nv):
+            bar = d.a_bar[w, i - nv] if i >= nv else g.qpos_bar[w * nv + i]
+            if bar != 0:
+                for c in range(n):
+                    l.lin_A[row * n + c] = l.lin_A[row * n + c] + bar * l.lin_A[(w * n + i) * n + c]
+                for c in range(m.nu):
+                    x = row * m.nu + c
+                    l.lin_B[x] = l.lin_B[x] + bar * l.lin_B[(w * n + i) * m.nu + c]
+        for i in range(na):
+            x = row * n + 2 * nv + i
+            l.lin_A[x] = l.lin_A[x] + g.act_bar[w * na + i]
+        take_ends(m, g, l, w, row)
+
+
+@outline("mdgl", "w", when="plastic")
+@ti.func
+def start_end_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
+    """lin_end of RK4, whose lengths are those of its first stage."""
+    if m.nresttendon > 0:
+        combine_stages(m, d, w)
+        smooth_terms(m, d, w, 0)
+        end_rows(m, d, g, l, w, d.v_stage.at(w, 0))
+
+
 @outline("mdgl", "w", when="rk4")
 @ti.func
 def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
@@ -215,6 +297,7 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
     nv = m.nv
     na = m.na
     n = states(m)
+    start_end_rows(m, d, g, l, w)
     for k in range(n):
         for i in range(nv):
             g.qpos_bar[w * nv + i] = ti.cast(k == i, real)
@@ -242,6 +325,7 @@ def rk4_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templat
             l.lin_A[a + 2 * nv + i] = g.act_bar[w * na + i]
         for u in range(m.nu):
             l.lin_B[(w * n + k) * m.nu + u] = g.ctrl_bar[w * m.nu + u]
+        take_ends(m, g, l, w, w * n + k)
 
 
 @ti.func

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.model.coordinates import difference
+from engine.model.plastic import rest_lengths, rest_positions
 
 
 class Energy(NamedTuple):
@@ -37,13 +38,13 @@ def potential(model, params, data):
         for a in (params.gravity, params.body_mass, params.jnt_stiffness, params.tendon_stiffness)
     )
     energy = -(np.einsum("wbi,wi->wb", data.xipos, np.broadcast_to(gravity, (len(data.xipos), 3))) * mass).sum(axis=1)
-    stretch = difference(model, model.qpos_spring, data.qpos)  # of a free joint, MuJoCo adds both parts
+    stretch = difference(model, rest_positions(model, data.act), data.qpos)  # of a free joint, MuJoCo adds both parts
     energy += 0.5 * (stretch**2 * stiffness[:, model.dof_jntid]).sum(axis=1)
     for j in np.flatnonzero(np.any(model.jnt_stiffnesspoly, axis=1)):
         x = stretch[:, model.dof_jntid == j]
         x = x[:, 0] if x.shape[1] == 1 else np.linalg.norm(x, axis=1)
         energy += np.stack([x**3 / 3, x**4 / 4], axis=1) @ model.jnt_stiffnesspoly[j]
-    low, high = np.moveaxis(params.tendon_lengthspring, -1, 0)
+    low, high = np.moveaxis(rest_lengths(model, params.tendon_lengthspring, data.act), -1, 0)
     x = data.ten_length - np.clip(data.ten_length, low, high)
     energy += (x**2 / 2 * tendon_stiffness).sum(axis=1)
     for k, power in enumerate((3, 4)):

@@ -24,6 +24,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
+    "nrest nrestjoint nresttendon nrestJ "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
 
@@ -151,6 +152,10 @@ MODEL = (
     Buffer("motor_r", "real", "nmotor", "motor_dyn:9 motor_gain:6 motor_bias:6"),
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
+    Buffer("rest_i", "int", "nrestjoint", "jnt_rest"),  # dynamics/plastic.py
+    Buffer("rest_r", "real", "nrestjoint", "jnt_yield"),
+    Buffer("ten_rest", "int", "nresttendon"),
+    Buffer("ten_yield", "real", "nresttendon"),
     Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
     Buffer("late_r", "real", "nlate", "late_weight:4"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
@@ -304,6 +309,8 @@ WORK = (
     ),
     Buffer("tendon", "real", "ntendon", "ten_length ten_velocity ten_actfrc ten_actsum ten_slope"),
     Buffer("ten_J", "real", "nJten"),
+    Buffer("ten_start", "real", "nresttendon"),  # of RK4's first stage: lengths and rows (dynamics/plastic.py)
+    Buffer("ten_J_start", "real", "nrestJ"),
     Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
     Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
     Buffer("span_kind", "int", "nspan"),
@@ -344,6 +351,7 @@ ADJOINT = (
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),
     Buffer("ten_J_bar", "real", "nJten"),
+    Buffer("ten_end_bar", "real", "nresttendon"),  # of the lengths after the step by which rests yield
     Buffer("pid_bar", "real", "npidbar"),  # of act_dot
     Buffer("delay_kept", "real", "ndelay"),
     Buffer("late_kept", "real", "nlate"),
@@ -399,6 +407,7 @@ LINEAR = (
     Buffer("lin_J", "vec3", "nv"),  # a contact's Jacobian, by dof
     Buffer("lin_turn", "vec3", "nlinturn"),  # and that of its further rows
     Buffer("lin_rows", "real", "nlinear"),
+    Buffer("lin_end", "real", "nrestlinear"),  # what those lengths are by qpos
     Buffer("lin_A", "real", "nstate2"),
     Buffer("lin_B", "real", "nstatenu"),
 )

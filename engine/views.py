@@ -6,6 +6,7 @@ import numpy as np
 
 from engine import schema as s
 from engine.model.constants import DISCRETE
+from engine.model.plastic import plastic
 from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
 from engine.words import meant, shapes
 
@@ -29,7 +30,7 @@ def column(pack, sizes, worlds, name):
 
 
 # Worked out from others when they are asked for, by the properties of these names
-_MADE = ("xmat", "geom_xmat", "site_xpos", "site_xmat", "subtree_com")
+_MADE = ("xmat", "geom_xmat", "site_xpos", "site_xmat", "subtree_com", "plastic")
 _ARRAYS = (*_DATA, "xfrc_applied", *_MADE)
 
 _CONTACT = ("pair", "dim", "dist", "pos", "force", "normal", "tangent1", "tangent2")
@@ -45,8 +46,8 @@ class DataViews:
     the state as it was. That of a simulator's copy is live there.
 
     `body(name)`, and likewise `joint geom site actuator sensor`, is one element by its name or number (named.py), so
-    `data.body("torso").xpos` is (worlds, 3). xmat, geom_xmat, site_xpos, site_xmat and subtree_com are worked out when
-    they are asked for.
+    `data.body("torso").xpos` is (worlds, 3). xmat, geom_xmat, site_xpos, site_xmat, subtree_com and plastic are worked
+    out when they are asked for.
     """
 
     if TYPE_CHECKING:  # what the methods below and __init__ make
@@ -165,6 +166,13 @@ class DataViews:
         mass[:, 0], moment[:, 0] = mass[:, trees].sum(axis=1), moment[:, trees].sum(axis=1)
         heavy = (mass > 0)[..., None]
         return np.where(heavy, moment / np.where(heavy, mass[..., None], 1), self.xipos)
+
+    @property
+    def plastic(self) -> np.ndarray:
+        """Where springs whose rest yields are at rest, (worlds, nplastic): the coordinate of a hinge or slide, the
+        quaternion of a ball, then the two lengths of each tendon, as in MuJoCo's mjData.plastic. How far these have
+        moved from where the model has them stands last in `act`."""
+        return plastic(self._model, self.act)
 
     def contacts(self, world: int = 0) -> dict[str, np.ndarray]:
         """Contacts of one world: arrays (geom1, geom2, pair: of the model's candidates; dist, pos, dim, frame, force,

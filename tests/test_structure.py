@@ -365,7 +365,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.contact.hfield), vars(engine.contact.corners)
-    modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path)
+    modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

@@ -42,6 +42,7 @@ from engine.model.delays import samples, samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import condims
+from engine.model.plastic import count
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
 from engine.theta import (
@@ -74,6 +75,7 @@ FEATURES = {
     "dcmotor": "DC motors with more than a back-EMF",
     "delay": "actuators that act on controls of the past",
     "sensor_delay": "sensors that tell what was",
+    "plastic": "springs whose rest yields",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
     "ellipsoid_fluid": "geoms that a fluid takes for ellipsoids",
@@ -167,6 +169,7 @@ def features_of(model):
         activation=model.na > 0,
         delay=samples(model).any(),
         sensor_delay=samples_of_sensors(model).any(),
+        plastic=count(model) > 0,
         muscle=muscles(model).any(),
         pid=(model.actuator_dyntype == DYN_PID).any(),
         dcmotor=(model.actuator_dyntype == DYN_DCMOTOR).any(),

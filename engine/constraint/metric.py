@@ -27,6 +27,7 @@ from engine.dynamics.crba import diagonal_at
 from engine.dynamics.factor import copy_blocks
 from engine.dynamics.implicit import resistance
 from engine.dynamics.passive import ball_spring, has_spring, nonlinear_damping, nonlinear_spring
+from engine.dynamics.plastic import ball_rest_vjp, spring_rest, spring_rest_vjp
 from engine.math.quat import jr_inverse_transpose
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import DISCRETE
@@ -78,10 +79,10 @@ def joint_metric(m: ti.template(), d: ti.template(), w: ti.i32):
             x = real(0.0)
             if m.coord_kind[j] == QUATERNION:
                 if ti.static(has.quaternion):
-                    x = ball_spring(m, d, q, ref).norm()
+                    x = ball_spring(m, d, w, joint, q, ref).norm()
                     n = 3
             else:
-                x = d.qpos[q] - m.qpos_spring[ref]
+                x = d.qpos[q] - spring_rest(m, d, w, joint, ref)
             k, counts, curve = spring_slope(m, joint, x)
             for i in range(m.coord_dofadr[j], m.coord_dofadr[j] + n):
                 e = diagonal_at(m, w, i)
@@ -198,11 +199,11 @@ def joint_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         r = vec3(0.0, 0.0, 0.0)
         if m.coord_kind[j] == QUATERNION:
             if ti.static(has.quaternion):
-                r = ball_spring(m, d, q, ref)
+                r = ball_spring(m, d, w, joint, q, ref)
                 x = r.norm()
                 n = 3
         else:
-            x = d.qpos[q] - m.qpos_spring[ref]
+            x = d.qpos[q] - spring_rest(m, d, w, joint, ref)
         k, counts, curve = spring_slope(m, joint, x)
         k_bar = real(0.0)
         for i in range(first, first + n):
@@ -213,8 +214,11 @@ def joint_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         g.jnt_stiffness[w, joint] = g.jnt_stiffness[w, joint] + k_bar
         if n == 1:
             g.qpos_bar[w * nv + first] = g.qpos_bar[w * nv + first] + k_bar * curve
+            spring_rest_vjp(m, g, w, joint, k_bar * curve)
         else:
-            r_bar = jr_inverse_transpose(r, (k_bar * curve / ti.max(x, MINVAL)) * r)
+            bar = (k_bar * curve / ti.max(x, MINVAL)) * r
+            r_bar = jr_inverse_transpose(r, bar)
+            ball_rest_vjp(m, d, g, w, joint, r, bar)
             for i in ti.static(range(3)):
                 g.qpos_bar[w * nv + first + i] = g.qpos_bar[w * nv + first + i] + r_bar[i]
 

@@ -12,6 +12,7 @@ from engine.compiler.stages import outline
 from engine.constraint.block import ALWAYS, METRIC, SCATTERED, is_metric, new_block, write_column
 from engine.constraint.servo import counted
 from engine.constraint.tendon import on_tendons, tendon_columns
+from engine.dynamics.plastic import rest_length_vjp
 from engine.dynamics.tendon import damper_of, spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.types import real, vec3
@@ -147,7 +148,7 @@ def tendon_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             x_bar = k_bar * (2.0 * m.tendon_stiffnesspoly[t, 0] + 6.0 * m.tendon_stiffnesspoly[t, 1] * stretch)
             g.tendon_stiffness[w, t] = g.tendon_stiffness[w, t] + k_bar
             g.ten_length_bar[w, t] = g.ten_length_bar[w, t] + x_bar
-            g.tendon_lengthspring[w, t, side] = g.tendon_lengthspring[w, t, side] - x_bar
+            rest_length_vjp(m, g, w, t, side, -x_bar)
         b_bar = h * bar * counted(b)
         g.tendon_damping[w, t] = g.tendon_damping[w, t] + b_bar
         g.ten_velocity_bar[w, t] = g.ten_velocity_bar[w, t] + second * b_bar

@@ -15,6 +15,7 @@ from engine.dynamics.delay import late_controls, past_controls
 from engine.dynamics.drive_leaves import add_dyn, add_rest
 from engine.dynamics.muscle import muscle_rate, muscle_rate_leaves
 from engine.dynamics.pid import pid_force_vjp, pid_rates, pid_rates_vjp, setpoint, states_of
+from engine.dynamics.plastic import rest_rates
 from engine.dynamics.transmission import drive_length_vjp, transmission
 from engine.math.types import MINVAL, real
 from engine.model.constants import DYN_DCMOTOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_PID
@@ -62,6 +63,7 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
     """act_dot of all actuators with a state, and what it is as an input; the controls that delayed ones act on."""
     late_controls(m, d, w)
+    rest_rates(m, d, w)
     for u in range(m.nu):
         if m.actuator_actadr[u] >= 0:
             a = w * m.na + m.actuator_actadr[u]

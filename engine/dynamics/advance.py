@@ -13,6 +13,7 @@ from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.pid import states_of
+from engine.dynamics.plastic import rests_yield, rests_yield_vjp, start_lengths_vjp
 from engine.dynamics.rk4 import combine_stages
 from engine.dynamics.sensor_delay import remember_sensed
 from engine.model.constants import DISCRETE, RK4
@@ -49,6 +50,9 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.integrator != RK4:
             d.v_stage[w, i] = v
     integrate_pos(m, d, w, d.dofr, d.v_stage.at(w, 0), h)
+    if ti.static(has.plastic):
+        if m.nrest > 0:
+            rests_yield(m, d, w, d.v_stage.at(w, 0))
 
 
 @ti.func
@@ -63,6 +67,12 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     # the new velocity, which the position update used, in ma (free here)
     for i in range(nv):
         d.ma[w, i] = d.qvel[w * nv + i] + h * d.qacc_eff[w, i]
+    if ti.static(has.plastic):
+        if m.nrest > 0:
+            rests_yield_vjp(m, d, g, w, d.ma.at(w, 0))
+            start_lengths_vjp(m, d, g, w, d.ma.at(w, 0))
+            for i in range(nv):
+                g.qvel_bar[w * nv + i] = g.qvel_bar[w * nv + i] + d.a_bar[w, i]
     integrate_pos_vjp(m, w, d.dofr, d.ma.at(w, 0), h, g.qpos_bar, w * nv, g.qvel_bar, w * nv)
     for i in range(nv):
         d.a_bar[w, i] = h * g.qvel_bar[w * nv + i]

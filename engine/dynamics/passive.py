@@ -2,22 +2,23 @@
 
     -(k + k1 x + k2 x^2) x,    -(b + b1 |v| + b2 v^2) v,    x the stretch; of a ball the angle stands for x in brackets
 and compensation of gravity (gravcomp.py), which `actuation` adds. k and b are differentiable parameters, the other
-coefficients are constants.
+coefficients are constants. Where springs are at rest: plastic.py.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import read_quat, read_vec
+from engine.dynamics.plastic import ball_rest, ball_rest_vjp, spring_rest, spring_rest_vjp
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul
 from engine.math.types import MINVAL, real, vec4
 from engine.model.coordinates import QUATERNION
 
 
 @ti.func
-def ball_spring(m: ti.template(), d: ti.template(), q: ti.i32, ref: ti.i32):
-    """Rotation vector from the rest orientation at qpos_spring[ref] to qpos[q], in the joint's own frame."""
-    rest = read_quat(m.qpos_spring, ref)
+def ball_spring(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, q: ti.i32, ref: ti.i32):
+    """Rotation vector from where the spring of joint j is at rest to qpos[q], in the joint's own frame."""
+    rest = ball_rest(m, d, w, j, ref)
     return quat_log(quat_mul(vec4(rest[0], -rest[1], -rest[2], -rest[3]), read_quat(d.qpos, q)))
 
 
@@ -66,14 +67,14 @@ def passive(m: ti.template(), d: ti.template(), w: ti.i32):
             i = m.coord_dofadr[j]
             if m.coord_kind[j] == QUATERNION:
                 if ti.static(has.quaternion):
-                    r = ball_spring(m, d, q, ref)
+                    r = ball_spring(m, d, w, joint, q, ref)
                     if ti.static(has.polynomial):
                         more, slope = nonlinear_spring(m, joint, r.norm())
                         k = k + more
                     for c in ti.static(range(3)):
                         d.qfrc_passive[w, i + c] = d.qfrc_passive[w, i + c] - k * r[c]
             else:
-                x = d.qpos[q] - m.qpos_spring[ref]
+                x = d.qpos[q] - spring_rest(m, d, w, joint, ref)
                 if ti.static(has.polynomial):
                     more, slope = nonlinear_spring(m, joint, x)
                     k = k + more
@@ -101,7 +102,7 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
         k_bar = real(0.0)
         if m.coord_kind[j] == QUATERNION:
             if ti.static(has.quaternion):
-                r = ball_spring(m, d, q, ref)
+                r = ball_spring(m, d, w, joint, q, ref)
                 z = read_vec(d.dofr, d.z.at(w, i))
                 bar = k * z
                 if ti.static(has.polynomial):
@@ -109,14 +110,16 @@ def passive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
                     more, slope = nonlinear_spring(m, joint, angle)
                     bar = bar + more * z + slope * z.dot(r) / ti.max(angle, MINVAL) * r
                 r_bar = jr_inverse_transpose(r, bar)
+                ball_rest_vjp(m, d, g, w, joint, r, bar)
                 k_bar = z.dot(r)
                 for c in ti.static(range(3)):
                     g.qpos_bar[w * nv + i + c] = g.qpos_bar[w * nv + i + c] + r_bar[c]
         else:
-            x = d.qpos[q] - m.qpos_spring[ref]
+            x = d.qpos[q] - spring_rest(m, d, w, joint, ref)
             k_bar = d.z[w, i] * x
             if ti.static(has.polynomial):
                 more, slope = nonlinear_spring(m, joint, x)
                 k = k + more + slope * x
             g.qpos_bar[w * nv + i] = g.qpos_bar[w * nv + i] + k * d.z[w, i]
+            spring_rest_vjp(m, g, w, joint, k * d.z[w, i])
         g.jnt_stiffness[w, joint] = g.jnt_stiffness[w, joint] + k_bar

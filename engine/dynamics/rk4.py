@@ -18,6 +18,7 @@ from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
 from engine.dynamics.motors import clear_motors
 from engine.dynamics.pid import states_of
+from engine.dynamics.plastic import keep_lengths, rests_yield_vjp
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION
@@ -110,6 +111,8 @@ def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
         d.stage[here + nv + k] = d.qacc[w, k]
     for k in range(m.na):
         d.stage[here + 2 * nv + k] = d.act_dot[w * m.na + k]
+    if i == 0:
+        keep_lengths(m, d, w)
 
 
 @serves("rk4")
@@ -165,6 +168,9 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     # a_bar: adjoint of the weighted velocity
     for k in range(nv):
         d.a_bar[w, k] = 0.0
+    if ti.static(has.plastic):
+        if m.nrest > 0:
+            rests_yield_vjp(m, d, g, w, d.v_stage.at(w, 0))
     integrate_pos_vjp(m, w, d.dofr, d.v_stage.at(w, 0), h, g.qpos_bar, w * nv, d.dofr, d.a_bar.at(w, 0))
     for k in range(nv):
         g.stage_bar[o + k] = g.qpos_bar[w * nv + k]
@@ -174,9 +180,9 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         for k in range(nv):
             g.stage_bar[s + k] = weight(i) * d.a_bar[w, k]
             g.stage_bar[s + nv + k] = h * weight(i) * g.qvel_bar[w * nv + k]
-    if ti.static(has.delay):
-        remember_vjp(m, g, w)
-        for k in range(na):  # of controls of the past; the others follow
+    remember_vjp(m, g, w)
+    if ti.static(has.delay or has.plastic):
+        for k in range(na):  # of controls of the past and of rests; the others follow
             g.stage_bar[o + nq + nv + k] = g.act_bar[w * na + k]
     for u in range(m.nu):
         first = m.actuator_actadr[u]

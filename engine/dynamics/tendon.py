@@ -14,6 +14,7 @@ from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.dynamics.path import path, path_vjp
 from engine.dynamics.path_bias import path_bias, path_bias_vjp
+from engine.dynamics.plastic import rest_length, rest_length_vjp
 from engine.math.types import real
 from engine.model.constants import DISCRETE
 
@@ -79,14 +80,16 @@ def lengths_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 def tendon_stretch(m: ti.template(), d: ti.template(), w: ti.i32, t: ti.i32):
     """How far the length of tendon t is outside the lengths at which its spring is at rest, and beyond which end."""
     length = d.ten_length[w, t]
+    low = rest_length(m, d, w, t, 0)
+    high = rest_length(m, d, w, t, 1)
     x = real(0.0)
     end = -1
-    if length > m.tendon_lengthspring[t, 1]:
+    if length > high:
         end = 1
-        x = length - m.tendon_lengthspring[t, 1]
-    elif length < m.tendon_lengthspring[t, 0]:
+        x = length - high
+    elif length < low:
         end = 0
-        x = length - m.tendon_lengthspring[t, 0]
+        x = length - low
     return x, end
 
 
@@ -144,7 +147,7 @@ def pulls_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
         g.tendon_stiffness[w, t] = g.tendon_stiffness[w, t] + y * x
         g.tendon_damping[w, t] = g.tendon_damping[w, t] + y * v
         if end >= 0:
-            g.tendon_lengthspring[w, t, end] = g.tendon_lengthspring[w, t, end] - y * slope
+            rest_length_vjp(m, g, w, t, end, -y * slope)
 
 
 # ------------------------------------------------------------------------------------------------ along the tree

@@ -83,7 +83,7 @@ def displace(model, qpos, tangent):
     moved = np.empty(np.broadcast_shapes(qpos.shape[:-1], tangent.shape[:-1]) + qpos.shape[-1:])
     for kind, q, v, _ in coordinates(model):
         if kind == QUATERNION:
-            moved[..., q : q + 4] = _turned(qpos[..., q : q + 4], tangent[..., v : v + 3])
+            moved[..., q : q + 4] = turned(qpos[..., q : q + 4], tangent[..., v : v + 3])
         else:
             moved[..., q] = qpos[..., q] + tangent[..., v]
     return moved
@@ -94,7 +94,7 @@ def difference(model, qpos, goal):
     out = np.empty((*np.broadcast_shapes(qpos.shape[:-1], goal.shape[:-1]), model.nv))
     for kind, q, v, _ in coordinates(model):
         if kind == QUATERNION:
-            out[..., v : v + 3] = _log(qpos[..., q : q + 4], goal[..., q : q + 4])
+            out[..., v : v + 3] = quat_log(qpos[..., q : q + 4], goal[..., q : q + 4])
         else:
             out[..., v] = goal[..., q] - qpos[..., q]
     return out
@@ -176,7 +176,8 @@ def _rolled(quat):
     return rows.take(ROLLED, 0) if isinstance(rows, np.ndarray) else rows[ROLLED]
 
 
-def _turned(quat, rotvec):
+def turned(quat, rotvec):
+    """quat exp(rotvec): turned by a rotation vector in its own axes."""
     angle = np.linalg.norm(rotvec, axis=-1, keepdims=True)
     # sinc: the same as sin(angle / 2) / angle, and right at zero
     return _times(quat, np.cos(0.5 * angle), 0.5 * np.sinc(angle / (2.0 * np.pi)) * rotvec)
@@ -188,7 +189,7 @@ def _times(quat, c, x):
     return np.concatenate([w * c - (u * x).sum(axis=-1, keepdims=True), w * x + c * u + np.cross(u, x)], axis=-1)
 
 
-def _log(a, b):
+def quat_log(a, b):
     """log(a^-1 b) of quaternions of any length, the shorter way round."""
     a = a / np.linalg.norm(a, axis=-1, keepdims=True)
     b = b / np.linalg.norm(b, axis=-1, keepdims=True)

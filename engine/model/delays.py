@@ -3,6 +3,7 @@ and how they are read."""
 
 import numpy as np
 
+from . import plastic
 from .servos import states_of
 
 INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
@@ -28,7 +29,7 @@ def sensor_columns(m):
     size = m.nsensordata if samples_of_sensors(m).any() else 0
     found = {"late_num": np.zeros(size, int), "late_adr": np.zeros(size, int), "late_from": np.zeros(size, int),
              "late_weight": np.zeros((size, 4))}  # fmt: skip
-    at = m.na - past(m) + int(np.sum(samples(m)))
+    at = int(np.sum(states_of(m)) + np.sum(samples(m)))
     for s in np.flatnonzero(samples_of_sensors(m)):
         n, interp = m.sensor_history[s].tolist()
         first, weights = reading(n, interp, n - m.sensor_delay[s] / m.opt.timestep)
@@ -83,11 +84,12 @@ def delay_columns(m):
 
 
 def joined(m):
-    """Names of an actuator's entries of act, (na,): those of activations, then those of controls of the past."""
+    """Names of an actuator's entries of act, (na,): those of activations, then those of controls of the past,
+    of delayed sensors, and of springs whose rest yields."""
     names = [m.actuator_names[u] or f"actuator {u}" for u in range(m.nu)]
     states = [name for name, n in zip(names, states_of(m), strict=True) for _ in range(n)]
     past = [f"{names[u]} {n - k} steps ago" for u, n in enumerate(samples(m)) for k in range(n)]
     told = [m.sensor_names[s] or f"sensor {s}" for s in range(m.nsensor)]
     told = [f"{told[s]}[{e}] {n - k} steps ago" for s, n in enumerate(samples_of_sensors(m))
             for e in range(m.sensor_dim[s]) for k in range(n)]  # fmt: skip
-    return states + past + told
+    return states + past + told + plastic.names(m)

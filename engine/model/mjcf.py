@@ -102,7 +102,7 @@ def _imported(mujoco, file):
         arrays[array] = np.zeros_like(arrays[array])
     model = Model(
         option_of(mujoco, mj), arrays, names, name=_model_name(mj), meshes=meshes_of(mj),
-        keyframes=KEY.of(mujoco, mj), report=report,
+        keyframes=KEY.of(mujoco, mj, SimpleNamespace(**arrays)), report=report,
     )  # fmt: skip
     report.used += _used(model)
     report.model = validate(model)

@@ -23,7 +23,7 @@ class Refusal(str):
 def grouped(lines):
     """One Refusal for each kind of line, in the order in which kinds appear.
 
-    lines: "joint 'knee': springyield = 0.1; allowed: 0", an element and its name, what it uses, what is allowed; those
+    lines: "geom 'foot': adhesion = 0.1; allowed: 0", an element and its name, what it uses, what is allowed; those
     of one kind differ in the name and in the number. A Refusal stays as it is.
     """
     kinds = {}

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from . import constants as c
+from . import plastic
 from .delays import INTERPOLATIONS
 from .elements import KINDS
 from .elements.actuator import DYNTYPES, TARGETS
@@ -31,7 +32,7 @@ _JOINT = {
     "pos": "jnt_pos", "axis": "jnt_axis", "stiffness": "jnt_stiffness jnt_stiffnesspoly", "range": "jnt_range",
     "limited": "jnt_limited", "margin": "jnt_margin", "solreflimit": "jnt_solref", "solimplimit": "jnt_solimp",
     "actuatorfrclimited": "jnt_actfrclimited", "actuatorfrcrange": "jnt_actfrcrange",
-    "actuatorgravcomp": "jnt_actgravcomp",
+    "actuatorgravcomp": "jnt_actgravcomp", "springyield": "jnt_springyield",
 }  # fmt: skip
 _DOF = {
     "armature": "dof_armature", "damping": "dof_damping dof_dampingpoly", "frictionloss": "dof_frictionloss",
@@ -50,6 +51,7 @@ _TENDON = {
     "solimpfriction": "tendon_solimp_fri", "stiffness": "tendon_stiffness tendon_stiffnesspoly",
     "damping": "tendon_damping tendon_dampingpoly", "armature": "tendon_armature",
     "frictionloss": "tendon_frictionloss", "springlength": "tendon_lengthspring",
+    "springyield": "tendon_springyield",
     "actuatorfrclimited": "tendon_actfrclimited", "actuatorfrcrange": "tendon_actfrcrange", "width": "tendon_width",
     "rgba": "tendon_rgba",
 }  # fmt: skip
@@ -429,6 +431,8 @@ class _Writer:
             for array in KEYS:
                 value = getattr(m, f"key_{array}")[k]
                 if array == "act":  # without the controls of the past
+                    if plastic.count(m):
+                        key.set("plastic", _text(plastic.plastic(m, value)))
                     value = value[: np.sum(states_of(m))]
                 if np.size(value):
                     key.set(array, _text(value))

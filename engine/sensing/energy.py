@@ -9,6 +9,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.dynamics.kinematics import origin
 from engine.dynamics.passive import ball_spring, nonlinear_spring
+from engine.dynamics.plastic import ball_rest_vjp, rest_length_vjp, spring_rest, spring_rest_vjp
 from engine.dynamics.tendon import spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
@@ -177,9 +178,9 @@ def stretch(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     r = vec3(0.0, 0.0, 0.0)
     if m.coord_kind[j] == QUATERNION:
         if ti.static(has.quaternion):
-            r = ball_spring(m, d, q, ref)
+            r = ball_spring(m, d, w, m.coord_jntid[j], q, ref)
     else:
-        r[0] = d.qpos[q] - m.qpos_spring[ref]
+        r[0] = d.qpos[q] - spring_rest(m, d, w, m.coord_jntid[j], ref)
     return r
 
 
@@ -209,6 +210,10 @@ def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if m.coord_kind[j] == QUATERNION:
             g.qpos_bar[k + 1] = g.qpos_bar[k + 1] + f[1]
             g.qpos_bar[k + 2] = g.qpos_bar[k + 2] + f[2]
+            if ti.static(has.quaternion):
+                ball_rest_vjp(m, d, g, w, joint, r, f)
+        else:
+            spring_rest_vjp(m, g, w, joint, f[0])
     if ti.static(has.tendon):
         for t in range(m.ntendon):
             s, end = tendon_stretch(m, d, w, t)
@@ -216,7 +221,7 @@ def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             g.tendon_stiffness[w, t] = g.tendon_stiffness[w, t] + 0.5 * bar * s * s
             g.ten_length_bar[w, t] = g.ten_length_bar[w, t] + bar * k * s
             if end >= 0:
-                g.tendon_lengthspring[w, t, end] = g.tendon_lengthspring[w, t, end] - bar * k * s
+                rest_length_vjp(m, g, w, t, end, -bar * k * s)
 
 
 @ti.func

@@ -137,6 +137,16 @@ def test_controls_of_the_past(probes, integrator):
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
 
 
+@pytest.mark.parametrize(
+    "integrator", (0, 1, *(pytest.param(i, marks=pytest.mark.slow) for i in (2, 3, 4))), ids=(*INTEGRATORS, "discrete")
+)
+def test_rests_that_yield(probes, integrator):
+    mj, probe = probes(zoo.YIELDING, integrator)
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.4, 3.0)
+    moved = 0.1 * np.random.default_rng(0).normal(size=probe.model.na - len(act))
+    step(probe, (qpos, qvel, np.concatenate([act, moved]), ctrl))
+
+
 @pytest.mark.parametrize("name", cases(SENSED))
 def test_sensors(probes, name):
     xml, kick, seed = SENSED[name]

@@ -307,6 +307,7 @@ KINDS |= {f"one tree {cone}{more}": cone for cone in zoo.CONES for more in ("", 
 KINDS |= {f"tendon {n}": xml for n, xml in (zoo.TENDONS | zoo.TAUT).items()}
 KINDS |= zoo.MUSCLES | {"delays": zoo.DELAYED}
 KINDS |= {f"equality {n}": xml for n, xml in zoo.EQUALITIES.items() if n.startswith("joint")}
+KINDS |= {"rests that yield": zoo.YIELDING}
 
 
 def rows_by_tape(sim):

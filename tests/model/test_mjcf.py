@@ -277,9 +277,8 @@ def flag(text):
     return {"option": f"<option><flag {text}/></option>"}
 
 
-OF_MUJOCO_4 = ("flag speculative", "joint 'j': springyield", "tendon 't': springyield")  # older files cannot say it
+OF_MUJOCO_4 = ("flag speculative",)  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
-FIXED = "<tendon><fixed name='t' {}><joint joint='j' coef='1'/></fixed></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
     (flag("sleep='enable'"), "flag sleep"),
@@ -289,7 +288,6 @@ REFUSED = [
     ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "
       "actuator='m'/></sensor>"}, "flag actuation = disable beside sensors of actuators' velocity"),
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
-    ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
     (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' input='none'/>"), "input = none"),
     ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
@@ -310,7 +308,6 @@ REFUSED = [
       "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
     ({"extra": TENDON.format("stiffness='1'") + "<sensor><torque name='f' site='s'/></sensor>"},
      "sensor 'f': torque where tendon 't' pulls from outside; allowed: fixed tendons"),
-    ({"extra": FIXED.format("stiffness='1' springyield='.1'")}, "tendon 't': springyield"),
 ]
 
 

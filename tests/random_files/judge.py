@@ -16,6 +16,7 @@ from engine.model import ModelError, UnsupportedError
 from engine.model import constants as c
 from engine.model.delays import past
 from engine.model.opening import opened
+from engine.model.plastic import count
 from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import poison, set_reference
@@ -97,7 +98,7 @@ def compared(text, theirs, model, seed):
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     for name in SIZES:  # of cameras that are sensed, sites are made; equalities that are switched off are left out
         ours, other = getattr(model, name), getattr(mj, name)
-        other += past(model) if name == "na" else 0
+        other += past(model) + count(model) if name == "na" else 0
         if name in ("nsensor", "nsensordata") and unsensed(mj):  # MuJoCo keeps zeros for them
             other = 0
         same = {"nsite": ours >= other, "neq": ours <= other}.get(name, ours == other)
@@ -314,7 +315,7 @@ def apart(mj, sim, before, data):
     """How far our state is from MuJoCo's after a step."""
     scale = reach(before, data)
     found = np.abs(sim.data.qvel[0] - data.qvel).max() / scale
-    act = state_of(mj, data)
+    act = state_of(sim.model, mj, data)
     found = max(found, np.abs(sim.data.act[0] - act).max(initial=0) / max(np.abs(act).max(initial=0), 1e-6))
     turn = np.zeros(mj.nv)
     mujoco.mj_differentiatePos(mj, turn, 1.0, data.qpos, np.array(sim.data.qpos[0]))

@@ -3,6 +3,8 @@
 import mujoco
 import numpy as np
 
+from engine.model.elements.tendon import taken_tendons
+from engine.model.plastic import count, taken
 from engine.model.servos import rows_of
 from tests.physics.reference import SMOOTH
 from tests.random_files.verdict import wrong
@@ -15,12 +17,13 @@ def copied(mj, sim, data):
     sim.reset(data.qpos, data.qvel)
     for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
         if name != "eq_active" or sim.model.neq == len(data.eq_active):  # those that are switched off are left out
-            getattr(sim.data, name)[0] = state_of(mj, data) if name == "act" else getattr(data, name)
+            getattr(sim.data, name)[0] = state_of(sim.model, mj, data) if name == "act" else getattr(data, name)
     sim.data.time[0] = data.time
 
 
-def state_of(mj, data):
-    """act of MjData, with the numbers of the past that delayed actuators and sensors have, the oldest one first."""
+def state_of(model, mj, data):
+    """act of MjData, with the numbers of the past that delayed actuators and sensors have, the oldest one first, and
+    how far springs have yielded."""
     past = []
     for a in np.flatnonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay > 0)):
         n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
@@ -30,6 +33,8 @@ def state_of(mj, data):
         n, at, dim = mj.sensor_history[s, 0], mj.sensor_historyadr[s], mj.sensor_dim[s]
         newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][: n * dim].reshape(n, dim)
         past.append(np.roll(values, -newest - 1, axis=0).T.ravel())
+    if count(model):
+        past.append(taken(mj, model, taken_tendons(mujoco, mj), data.plastic))
     return np.concatenate([data.act, *past])
 
 

@@ -48,6 +48,7 @@ class AnyRobot(Robot):
         self.new, self.late = np.random.default_rng((seed, 4)), np.random.default_rng((seed, 8))
         if self.late.random() < 0.4:
             self.TOUCH = {}  # everything touches its like
+        self.soft = np.random.default_rng((seed, 11))
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -243,9 +244,15 @@ class AnyRobot(Robot):
         if late.random() < 0.2:
             some(0.3, '<geom name="g[0-9]+"', speeds)
         some(0.2, 'dyntype="(filter|integrator|filterexact)"', lambda: ' actearly="true"')
+        if self.soft.random() < 0.1:
+            places = r'<joint name="[^"]*" (?!type="free")|<(?:spatial|fixed) name="[^"]*" '
+            text = re.sub(places, lambda found: found[0] + self.yields() * (self.soft.random() < 0.7), text)
         if late.random() < 0.06:
             text = text.replace("<option ", f'<option noslip_iterations="{late.integers(1, 20)}" ', 1)
         return re.sub('data="([^"]*)"', torque, text)
+
+    def yields(self):
+        return f'springyield="{self.soft.choice(("1", ".1", ".02"))}" '
 
     def rare(self):
         if self.maybe(0.9):

@@ -156,3 +156,24 @@ def tendon_sensors(option=""):
         t='range="-.1 .2" armature=".004" stiffness="3 1 2"', one="",
         s='range="-.2 .2" margin=".1" armature=".05" damping=".1" stiffness="2" springlength="-.05 .05"')  # fmt: skip
     return text.replace('gravity="0.3 -0.2 -9.81" ', f'gravity="0.3 -0.2 -9.81" {option}')
+
+# Springs whose rest yields, of all joints that may have one, of a sum of coordinates and of paths; one tendon is slack
+# below its one length.
+YIELDING = model(
+    f"""<site name="s" pos=".6 .1 .8"/><geom name="g" type="cylinder" size=".15 1" euler="90 0 0" pos=".5 0 .3"/>
+<body><joint name="a" axis="0 1 0" stiffness="3 .5 .2" damping=".1" springref="6" springyield="6"/>
+  <geom size=".1" mass=".5" pos=".9 0 0"/><site name="e" pos="1 0 0"/>
+  <body pos="1 0 0"><joint name="c" type="ball" stiffness="4 .3" damping=".02" springyield="17"/>{ROD}
+    <site name="f" pos=".4 0 0"/><body pos=".4 0 0">
+      <joint name="b" type="slide" axis="1 0 1" stiffness="30" springyield=".02"/><joint name="h" axis="1 0 0"
+      stiffness="1"/>{BRICK}</body></body></body>""",
+    '<tendon><spatial name="s" stiffness="20 3 4" damping=".1" springyield=".15" springlength="1.2 1.3">'
+    '<site site="s"/><geom geom="g"/><site site="e"/><site site="f"/></spatial>'
+    '<fixed name="t" stiffness="9" springyield=".05" springlength="-.05 .1"><joint joint="a" coef=".7"/>'
+    '<joint joint="b" coef="-1"/></fixed>'
+    '<spatial name="slack" stiffness="7" springyield=".2" springlength="0 1.1"><site site="s"/>'
+    '<site site="e"/></spatial>'
+    '<spatial name="u" stiffness="2" damping=".1"><site site="s"/><site site="f"/></spatial></tendon>'
+    '<actuator><motor name="m" joint="a"/><general joint="h" dyntype="filter" dynprm=".05"/>'
+    '<position joint="b" kp="3" kv=".2"/></actuator><sensor><e_potential/><tendonpos tendon="s"/></sensor>',
+)  # fmt: skip

@@ -9,6 +9,7 @@ from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, 
 from ..checks import below, check, follows, one_of, ranges, same_count, solref
 from ..coordinates import coordinates
 from ..errors import ModelError
+from ..plastic import columns, yields
 from ..setconst import derived_topology, per_joint, set_invweight0
 from ..trees import tree
 from .kind import Kind, boolean, integer, real
@@ -41,6 +42,8 @@ class Joint(Kind):
             "jnt_actfrclimited": boolean("whether the sum of actuator forces on it is clamped", before=0),
             "jnt_actfrcrange": real("N or N m", "lower and upper end of that sum", 2, before=0),
             "jnt_actgravcomp": boolean("whether compensation of gravity is among those forces", before=0),
+            "jnt_springyield": real("m or rad", "stretch at which its spring's rest yields; 0: none", least=0, before=0,
+                                    since=8),
         },
         "nv": {
             "dof_bodyid": integer("the body that it moves"),
@@ -65,6 +68,7 @@ class Joint(Kind):
         "frictionloss": number(0.0, 0),
         "ref": number(0.0),
         "springref": number(0.0),
+        "springyield": number(0.0, 0),
         "range": ends(),
         "limited": flag(),
         "margin": number(0.0),
@@ -80,7 +84,6 @@ class Joint(Kind):
               "dof_solref": "solreffriction", "dof_solimp": "solimpfriction",
               "jnt_actfrclimited": "actuatorfrclimited", "jnt_actfrcrange": "actuatorfrcrange",
               "jnt_actgravcomp": "actuatorgravcomp"}  # fmt: skip
-    must_be_zero = (("jnt_springyield", "springyield"),)
 
     class Methods:
         def joint(self, body: str, name: str | None = None, **attributes: Any) -> str:
@@ -101,6 +104,8 @@ class Joint(Kind):
                 a.axis = np.array([0.0, 0.0, 1.0])  # has no meaning there; MuJoCo stores this
             if a.type == c.FREE:
                 a.pos = np.zeros(3)
+                if a.springyield:
+                    raise ModelError(f"{who}: springyield = {a.springyield:g}; allowed for a free joint: 0")
             self._set_limits(who, a, "range", "limited")
             self._set_limits(who, a, "actuatorfrcrange", "actuatorfrclimited")
             return self._add("joint", name, a, target)
@@ -124,11 +129,12 @@ class Joint(Kind):
 
     def refused(self, mujoco, mj):
         for j in np.flatnonzero(np.asarray(getattr(mj, "jnt_plasticadr", ())) >= 0):
-            if not mj.jnt_springyield[j]:  # otherwise named above
+            if not mj.jnt_springyield[j]:  # set so when it was compiled
                 yield f"{self.who(mujoco, mj, j)}: plastic spring; allowed: an elastic one"
 
     def read(self, mujoco, mj, m):
-        arrays = super().read(mujoco, mj, m)
+        names = [array for group in self.fields.values() for array in group if array != "jnt_springyield"]
+        arrays = {array: np.array(getattr(mj, array)) for array in names} | {"jnt_springyield": yields(mj, "jnt")}
         arrays["jnt_actfrclimited"] &= ~_idle(mujoco, mj)
         return arrays
 
@@ -164,6 +170,7 @@ class Joint(Kind):
         check(m, "jnt_actfrclimited", m.jnt_actfrclimited & ~single, "False, since only hinges and slides have it")
         check(m, "jnt_axis", single & (abs(np.linalg.norm(m.jnt_axis, axis=1) - 1) > 1e-6), "a vector of length one")
         check(m, "jnt_limited", m.jnt_limited & free, "False, since a free joint has no limits")
+        check(m, "jnt_springyield", (m.jnt_springyield > 0) & free, "0 for a free joint")
         check(m, "jnt_range", m.jnt_limited & ball & (m.jnt_range[:, 0] != 0), "[0, largest angle] for a ball joint")
         for j in np.flatnonzero(~single):
             _check_neighbours(m, j)
@@ -181,6 +188,7 @@ class Joint(Kind):
             "dof_group": group, "dof_turns": turns,
             **_columns("coord_kind coord_qposadr coord_dofadr coord_jntid", coordinates(m)),
             **_columns("tree_parent tree_run tree_depth tree_row", tree(m)[0]),
+            **columns(m),
         }  # fmt: skip
 
 

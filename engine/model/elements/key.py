@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import plastic
 from ..checks import first
 from ..delays import past
 from ..errors import ModelError
@@ -13,6 +14,7 @@ from ..servos import states_of
 from .body import mocap_bodies
 from .kind import Kind, cast
 from .option import disabled
+from .tendon import taken_tendons
 
 # key_*: numbers of a row, as a count and how many of each, or one number
 KEYS = {
@@ -73,14 +75,17 @@ class Key(Kind):
             if bad is not None:
                 raise ModelError(f"{m.label('key', bad)}: key_{name} = {value[bad]}; allowed: finite numbers")
 
-    def of(self, mujoco, mj):
-        """The Keyframes of an MjModel, whose numbers of the past are zeros."""
+    def of(self, mujoco, mj, m):
+        """The Keyframes of an MjModel, whose numbers of the past are zeros. m: what has the arrays made of it."""
         values = {name: getattr(mj, f"key_{name}") for name in KEYS}
         count = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
         if mj.nsensor and not disabled(mujoco, mj, "SENSOR"):
             late = mj.sensor_delay > 0
             count += np.sum(mj.sensor_history[late, 0] * mj.sensor_dim[late])
         values["act"] = np.pad(values["act"], ((0, 0), (0, count)))
+        if plastic.count(m):  # which MuJoCo before 4.0 has no word for
+            moved = plastic.taken(mj, m, taken_tendons(mujoco, mj), mj.key_plastic)
+            values["act"] = np.concatenate([values["act"], moved], axis=1)
         return Keyframes(self.names(mujoco, mj), **values)
 
 
@@ -90,7 +95,7 @@ def keyframes_of(builder, m):
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
-        "act": np.zeros(np.sum(states_of(m)) + past(m)),
+        "act": np.zeros(np.sum(states_of(m)) + past(m) + plastic.count(m)),
         "ctrl": np.zeros(len(m.actuator_trnid)),
         "mpos": m.body_pos[mocap],
         "mquat": m.body_quat[mocap],

@@ -11,6 +11,7 @@ from .. import constants as c
 from ..attributes import RGBA, SOLIMP, SOLREF, Attribute, ends, flag, number, polynomial, read_attributes
 from ..checks import check, one_of, ranges, refuse, solref
 from ..errors import ModelError
+from ..plastic import yields
 from ..setconst import addresses, lengths_at, tendons0, trees
 from ..tendons import couples, is_spatial, rows, spans, tendon_dofs
 from .kind import Kind, boolean, integer, real
@@ -53,6 +54,8 @@ class Tendon(Kind):
             "tendon_armature": real("kg", "inertia of changes in length", least=0, differentiable=True),
             "tendon_frictionloss": real("N", "dry friction", least=0, differentiable=True),
             "tendon_lengthspring": real("m", "lengths between which its spring is at rest", 2, differentiable=True),
+            "tendon_springyield": real("m", "stretch at which its spring's rest yields; 0: none", least=0, before=0,
+                                       since=8),
             "tendon_actfrclimited": boolean("whether the sum of its actuators' forces is clamped"),
             "tendon_actfrcrange": real("N", "lower and upper end of that sum", 2),
             "tendon_width": real("m", "radius of what is drawn", least=0, before=0, since=4),
@@ -80,6 +83,7 @@ class Tendon(Kind):
         "armature": number(0.0, 0),
         "frictionloss": number(0.0, 0),
         "springlength": _rest(),
+        "springyield": number(0.0, 0),
         "actuatorfrcrange": ends(),
         "actuatorfrclimited": flag(),
         "width": number(0.003, 0),
@@ -88,7 +92,6 @@ class Tendon(Kind):
     stored = {"tendon_solref_lim": "solreflimit", "tendon_solimp_lim": "solimplimit",
               "tendon_solref_fri": "solreffriction", "tendon_solimp_fri": "solimpfriction",
               "tendon_actfrclimited": "actuatorfrclimited", "tendon_actfrcrange": "actuatorfrcrange"}  # fmt: skip
-    must_be_zero = (("tendon_springyield", "springyield"),)
 
     class Methods:
         def tendon_fixed(self, joints: dict[str, float], name: str | None = None, **attributes: Any) -> str:
@@ -167,9 +170,10 @@ class Tendon(Kind):
         taken = taken_tendons(mujoco, mj)
         wraps = [np.arange(mj.tendon_adr[t], mj.tendon_adr[t] + mj.tendon_num[t]) for t in taken]
         wraps = np.concatenate([*wraps, np.zeros(0, int)]).astype(int)
-        arrays = {name: np.array(getattr(mj, name))[taken] for name in self.fields["ntendon"]}
+        yielding = {"tendon_springyield": yields(mj, "tendon")[taken]}
+        arrays = {name: np.array(getattr(mj, name))[taken] for name in self.fields["ntendon"] if name not in yielding}
         arrays |= {name: np.array(getattr(mj, name))[wraps] for name in self.fields["nwrap"]}
-        return arrays | {"tendon_adr": addresses(arrays["tendon_num"])}
+        return arrays | yielding | {"tendon_adr": addresses(arrays["tendon_num"])}
 
     def names(self, mujoco, mj):
         return [super(Tendon, self).names(mujoco, mj)[t] for t in taken_tendons(mujoco, mj)]
@@ -177,7 +181,7 @@ class Tendon(Kind):
     def refused(self, mujoco, mj):
         for t in range(mj.ntendon):
             if np.asarray(getattr(mj, "tendon_plasticadr", np.full(mj.ntendon, -1)))[t] >= 0:
-                if not mj.tendon_springyield[t]:  # otherwise named above
+                if not mj.tendon_springyield[t]:  # set so when it was compiled
                     yield f"{self.who(mujoco, mj, t)}: plastic spring; allowed: an elastic one"
 
     def changed(self, mujoco, mj):

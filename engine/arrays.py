@@ -158,7 +158,8 @@ def sizes_of(model, nconmax, leaves=()):
     discrete = "discrete" in features
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
-    taken = bool({"spatial", "gravcomp"} & features) and any(p.name in leaves for p in BODY_LEAVES + JOINT_LEAVES)
+    alone = bool({"spatial", "gravcomp", "lone"} & features)  # what has adjoints that go to q by themselves
+    taken = alone and any(p.name in leaves for p in BODY_LEAVES + JOINT_LEAVES)
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),

@@ -276,7 +276,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         if m.integrator == DISCRETE:  # as sensors read them
             motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
     clear_bodies(m, g, w)
-    if ti.static(has.spatial or has.gravcomp):
+    if ti.static(has.spatial or has.gravcomp or has.lone):
         clear_taken(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)
@@ -370,7 +370,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         if implicit and m.integrator == IMPLICIT:
             bias_slopes_vjp(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
-    if ti.static(has.spatial or has.gravcomp):
+    if ti.static(has.spatial or has.gravcomp or has.lone):
         if m.ntaken > 0:
             tree_leaves_vjp(m, d, g, w)
     mocap_vjp(m, d, g, w)

@@ -20,7 +20,6 @@ from engine.model.elements import KINDS
 from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 from engine.theta import (
-    BODY_LEAVES,
     CONTACT_LEAVES,
     EQUALITY_LEAVES,
     INERTIA_LEAVES,
@@ -40,25 +39,23 @@ COLUMNS = {
     "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias", "dof_solref", "dof_solimp",
 }  # fmt: skip
 _ANCHORS = {"eq_anchor1", "eq_anchor2", "eq_quat1", "eq_quat2"}
-OF_SITES = _ANCHORS | {
-    "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
-}  # fmt: skip
+_READ = {"sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat"}
+OF_SITES = _ANCHORS | _READ | {"site_pos", "site_quat", "arm_pos", "arm_quat"}
 OF_TENDONS = {
     "tendon_range", "tendon_margin", "tendon_solref_lim", "tendon_solimp_lim", "tendon_solref_fri", "tendon_solimp_fri",
 }  # fmt: skip
 OF_EQUALITIES = _ANCHORS | {"eq_solref", "eq_solimp", "eq_polycoef", "eq_torquescale"}
-BODY, SHAPE, CONTACT, SITE, INERTIA, TENDON, EQUALITY = (
+SHAPE, CONTACT, SITE, INERTIA, TENDON, EQUALITY = (
     tuple(p.name for p in group)
-    for group in (
-        BODY_LEAVES, SHAPE_LEAVES, CONTACT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, TENDON_LEAVES, EQUALITY_LEAVES,
-    )
-)  # fmt: skip
+    for group in (SHAPE_LEAVES, CONTACT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, TENDON_LEAVES, EQUALITY_LEAVES)
+)
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 # Whose buffers follow from which: of all leaves, and of some groups. (What the kind tendon makes, which places it goes
 # by, follows from none.)
 _ALWAYS = {"body", "joint", "geom", "pair", "actuator"}, COLUMNS
 _GROUPS = (
     (SITE, {"site", "sensor", "equality"}, OF_SITES),
+    (INERTIA, {"sensor"}, _READ),
     (TENDON, {"tendon"}, OF_TENDONS),
     (EQUALITY, {"equality"}, OF_EQUALITIES),
 )
@@ -80,24 +77,16 @@ def checked_leaves(model, leaves):
 
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
-    body, shape, contact, frame = BODY, SHAPE, CONTACT, ("geom_pos", "geom_quat")
+    shape, contact, frame = SHAPE, CONTACT, ("geom_pos", "geom_quat")
     found = {}
     for names, kind, elements, what in (
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
-        (INERTIA, "sensor", weighing(model), "reads where mass is; allowed: sensors of sites and joints"),
-        (INERTIA, "joint", lone_joints(model), "frees a body alone in its tree; allowed: Euler, RK4"),
         (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
-    if model.opt.density > 0 or model.opt.viscosity > 0:
-        found |= dict.fromkeys(INERTIA, "a fluid takes bodies for boxes of their inertia; allowed: none")
-    if model.opt.integrator in (c.IMPLICIT, c.DISCRETE):
-        word = c.INTEGRATOR_NAMES[int(model.opt.integrator)]
-        found |= dict.fromkeys(INERTIA, f"the integrator {word} has none by it; allowed: Euler, implicitfast, RK4")
     if model.opt.integrator == c.DISCRETE and muscles(model).any():
         why = "the integrator discrete takes the stiffness of muscles, which has none by it; allowed: other integrators"
         found |= dict.fromkeys(("actuator_gaincurve", "actuator_biascurve"), why)
@@ -116,30 +105,6 @@ def zones(model):
     """Numbers of the sensors that read more of a site than how its frame moves."""
     more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
     return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
-
-
-def weighing(model):
-    """Numbers of the sensors that read where mass is: of subtrees, energies, forces between bodies, inertial frames."""
-    levels = np.array([ROWS[k].level in ("subtree", "energy", "wrench") for k in model.sensor_type], bool)
-    frames = (model.sensor_objtype == c.OBJ_BODY) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_BODY)
-    return np.flatnonzero(levels | frames)
-
-
-def lone_joints(model):
-    """Free joints of bodies alone in their tree, whose bias has a slope of its own in implicitfast."""
-    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
-    lone = (model.jnt_type == c.FREE) & (dofs[model.jnt_bodyid] == 6)
-    return np.flatnonzero(lone & (model.opt.integrator == c.IMPLICITFAST))
-
-
-def carried(model):
-    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast and
-    discrete."""
-    if model.opt.integrator not in (c.IMPLICITFAST, c.DISCRETE):
-        return ()
-    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
-    lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
-    return np.flatnonzero(lone[model.body_rootid] & (model.body_dofnum == 0))
 
 
 def _moving_surfaces(model):

@@ -58,6 +58,14 @@ def add_radius_bar(m: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, bar
         g.geom_size[w, i, 0] = g.geom_size[w, i, 0] + bar
 
 
+@ti.func
+def moved_frame(r: vec3, ang: vec3, lin: vec3, ang_bar: vec3, lin_bar: vec3):
+    """From a motion about the origin and its adjoint, of what reads it in the axes of a frame at r: the adjoints of the
+    frame's place and turn."""
+    turn = ang.cross(ang_bar - r.cross(lin_bar)) + (lin + ang.cross(r)).cross(lin_bar)
+    return lin_bar.cross(ang), -1.0 * turn
+
+
 @serves("inertia_leaf")
 @ti.func
 def add_inertia_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, force: vec3,

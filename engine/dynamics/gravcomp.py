@@ -101,8 +101,9 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                     g.qpos_bar[k] = g.qpos_bar[k] - z * turned_column(m, d, w, i, j, r).dot(f)
                     j = m.tree_parent[j]
                 i = m.tree_parent[i]
-            take_pose(m, g, w, b, r, turn.cross(f))
-            add_inertia_bars(m, d, g, w, b, turn.cross(f), vec3(0.0, 0.0, 0.0))
+            zero = vec3(0.0, 0.0, 0.0)
+            take_pose(m, g, w, b, r, turn.cross(f), zero)
+            add_inertia_bars(m, d, g, w, b, turn.cross(f), zero)
             gc = m.body_gravcomp[b]
             for c in ti.static(range(3)):
                 g.body_mass[w, b] = g.body_mass[w, b] - gc * m.gravity[c] * f_bar[c]

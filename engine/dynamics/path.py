@@ -188,7 +188,7 @@ def chain_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t
     ua = r.cross(u)
     xa = r.cross(f)
     xl = f
-    take_pose(m, g, w, b, r, f)
+    take_pose(m, g, w, b, r, f, vec3(0.0, 0.0, 0.0))
     e = last_entry(m, t)
     i = m.body_lastdof[b]
     while i > top:

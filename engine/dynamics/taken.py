@@ -1,8 +1,9 @@
-"""What goes down a chain to q by itself (path.py, gravcomp.py), and what it asks of the frames of bodies and joints on
-the way, where a simulator is asked for these.
+"""What goes down a chain to q by itself (path.py, gravcomp.py, free_body.py), and what it asks of the frames of bodies
+and joints on the way, where a simulator is asked for these.
 
 The sweep of rnea.py knows one test motion for all bodies; a tendon's row has one of its own, that of its entries alone,
-and compensation of gravity one without the joints whose limit acts. They leave here the adjoints of poses and of axes
+compensation of gravity one without the joints whose limit acts, and the slope of a lone free body's bias moves as a
+whole with the body. They leave here the adjoints of poses and of axes
 that they have taken to q already, and `tree_leaves_vjp` makes the same sums of them, for `joint_vjp` and `place_vjp`.
 """
 
@@ -33,11 +34,11 @@ def clear_taken(m: ti.template(), g: ti.template(), w: ti.i32):
 
 @serves("tree_leaf")
 @ti.func
-def take_pose(m: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, r: vec3, f: vec3):
-    """A force at r, from the origin, in the adjoint of body b's pose."""
+def take_pose(m: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, r: vec3, f: vec3, torque: vec3):
+    """A force at r, from the origin, and a torque in the adjoint of body b's pose."""
     if m.ntaken > 0:
         h = bounded(w * m.ntaken + b)
-        g.taken_ang[h] = g.taken_ang[h] + r.cross(f)
+        g.taken_ang[h] = g.taken_ang[h] + torque + r.cross(f)
         g.taken_lin[h] = g.taken_lin[h] + f
 
 

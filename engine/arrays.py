@@ -27,13 +27,16 @@ from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
+    EQUALITY_LEAVES,
     FOLLOWING,
+    FRICTION_LEAVES,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LEAVES,
     LIMIT_LEAVES,
     SHAPE_LEAVES,
     SITE_LEAVES,
+    TENDON_LEAVES,
     THETA,
 )
 
@@ -165,6 +168,8 @@ def sizes_of(model, nconmax, leaves=()):
     resting = model.ntendon * plastic_robot
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
+    alone = bool({"spatial", "gravcomp", "lone"} & features)  # what has adjoints that go to q by themselves
+    taken = alone and any(p.name in leaves for p in BODY_LEAVES + JOINT_LEAVES)
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
         "ncoord": len(coordinates(model)),
@@ -210,6 +215,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
         "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)),
+        "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,
         "ntheta": theta_layout(model, leaves)[1], "nfollowing": theta_layout(model, table=FOLLOWING)[1],
         "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
@@ -227,7 +233,7 @@ def theta_layout(model, leaves=(), table=THETA):
     of theta.LEAVES that are there. table: THETA, or FOLLOWING for the vector of what follows."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
-             "eq": model.neq, "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
+             "residual": model.nresidualprm, "site": model.nsite, "eq": model.neq}  # fmt: skip
     layout, at = {}, 0
     for p in table + tuple(p for p in LEAVES if p.name in leaves):
         n = count[p.name.split("_")[0]]
@@ -354,6 +360,9 @@ def _fill_dims(pack, model, sizes, leaves):
         "ncontactleaf": sum(p.name in leaves for p in CONTACT_LEAVES),
         "nlimitleaf": sum(p.name in leaves for p in LIMIT_LEAVES),
         "ninertialeaf": sum(p.name in leaves for p in INERTIA_LEAVES),
+        "nfrictionleaf": sum(p.name in leaves for p in FRICTION_LEAVES),
+        "ntendonleaf": sum(p.name in leaves for p in TENDON_LEAVES),
+        "nequalityleaf": sum(p.name in leaves for p in EQUALITY_LEAVES),
         "nsiteleaf": sum(p.name in leaves for p in SITE_LEAVES),
         "njointleaf": sum(p.name in leaves for p in JOINT_LEAVES),
     }  # fmt: skip

@@ -43,6 +43,7 @@ from engine.dynamics.residual import add_residuals, residuals_vjp
 from engine.dynamics.rk4 import enter_stage_vjp
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sweeps import inwards, outwards
+from engine.dynamics.taken import clear_taken, tree_leaves_vjp
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
 from engine.math.index import bounded
 from engine.math.types import vec3
@@ -276,6 +277,8 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         if m.integrator == DISCRETE:  # as sensors read them
             motion(m, d, w, d.u_ang, d.u_lin, d.qacc_eff)
     clear_bodies(m, g, w)
+    if ti.static(has.spatial or has.gravcomp or has.lone):
+        clear_taken(m, g, w)
     if ti.static(has.tendon):
         clear_tendons(m, g, w)
     clear_arms(m, g, w)
@@ -370,6 +373,9 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         if implicit and m.integrator == IMPLICIT:
             bias_slopes_vjp(m, d, g, w)
     rnea_vjp(m, d, g, w, implicit)
+    if ti.static(has.spatial or has.gravcomp or has.lone):
+        if m.ntaken > 0:
+            tree_leaves_vjp(m, d, g, w)
     mocap_vjp(m, d, g, w)
 
 

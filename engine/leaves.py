@@ -20,13 +20,13 @@ from engine.model.elements import KINDS
 from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 from engine.theta import (
-    BODY_LEAVES,
     CONTACT_LEAVES,
+    EQUALITY_LEAVES,
     INERTIA_LEAVES,
-    JOINT_LEAVES,
     LEAF_NAMES,
     SHAPE_LEAVES,
     SITE_LEAVES,
+    TENDON_LEAVES,
 )
 
 # what of the model's buffers follows from them
@@ -36,20 +36,29 @@ COLUMNS = {
     "pair_margin", "pair_gap", "body_pos", "body_quat",
     "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
     "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
-    "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias",
+    "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias", "dof_solref", "dof_solimp",
 }  # fmt: skip
-OF_SITES = {
-    "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
+_ANCHORS = {"eq_anchor1", "eq_anchor2", "eq_quat1", "eq_quat2"}
+_READ = {"sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat"}
+OF_SITES = _ANCHORS | _READ | {"site_pos", "site_quat", "arm_pos", "arm_quat"}
+OF_TENDONS = {
+    "tendon_range", "tendon_margin", "tendon_solref_lim", "tendon_solimp_lim", "tendon_solref_fri", "tendon_solimp_fri",
 }  # fmt: skip
-BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA = (
+OF_EQUALITIES = _ANCHORS | {"eq_solref", "eq_solimp", "eq_polycoef", "eq_torquescale"}
+SHAPE, CONTACT, SITE, INERTIA, TENDON, EQUALITY = (
     tuple(p.name for p in group)
-    for group in (
-        BODY_LEAVES, SHAPE_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, SITE_LEAVES, INERTIA_LEAVES,
-    )
-)  # fmt: skip
+    for group in (SHAPE_LEAVES, CONTACT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, TENDON_LEAVES, EQUALITY_LEAVES)
+)
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
-_KINDS = tuple(kind for kind in KINDS if kind.name in ("body", "joint", "geom", "pair", "actuator"))
-_SITE_KINDS = tuple(kind for kind in KINDS if kind.name in ("site", "sensor", "actuator"))
+# Whose buffers follow from which: of all leaves, and of some groups. (What the kind tendon makes, which places it goes
+# by, follows from none.)
+_ALWAYS = {"body", "joint", "geom", "pair", "actuator"}, COLUMNS
+_GROUPS = (
+    (SITE, {"site", "sensor", "equality"}, OF_SITES),
+    (INERTIA, {"sensor"}, _READ),
+    (TENDON, {"tendon"}, OF_TENDONS),
+    (EQUALITY, {"equality"}, OF_EQUALITIES),
+)
 
 
 def checked_leaves(model, leaves):
@@ -68,26 +77,16 @@ def checked_leaves(model, leaves):
 
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
-    body, joint, shape, contact, frame = BODY, JOINT, SHAPE, CONTACT, ("geom_pos", "geom_quat")
+    shape, contact, frame = SHAPE, CONTACT, ("geom_pos", "geom_quat")
     found = {}
     for names, kind, elements, what in (
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (body + joint + INERTIA, "body", np.flatnonzero(model.body_gravcomp), "has its weight compensated; allowed: 0"),
-        (body, "body", carried(model), "is fixed to a free body alone in its tree; allowed: Euler, RK4, implicit"),
-        (INERTIA, "sensor", weighing(model), "reads where mass is; allowed: sensors of sites and joints"),
-        (INERTIA, "joint", lone_joints(model), "frees a body alone in its tree; allowed: Euler, RK4"),
         (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
-        (body + joint + shape + SITE, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
-    if model.opt.density > 0 or model.opt.viscosity > 0:
-        found |= dict.fromkeys(INERTIA, "a fluid takes bodies for boxes of their inertia; allowed: none")
-    if model.opt.integrator in (c.IMPLICIT, c.DISCRETE):
-        word = c.INTEGRATOR_NAMES[int(model.opt.integrator)]
-        found |= dict.fromkeys(INERTIA, f"the integrator {word} has none by it; allowed: Euler, implicitfast, RK4")
     if model.opt.integrator == c.DISCRETE and muscles(model).any():
         why = "the integrator discrete takes the stiffness of muscles, which has none by it; allowed: other integrators"
         found |= dict.fromkeys(("actuator_gaincurve", "actuator_biascurve"), why)
@@ -108,39 +107,6 @@ def zones(model):
     return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
 
 
-def weighing(model):
-    """Numbers of the sensors that read where mass is: of subtrees, energies, forces between bodies, inertial frames."""
-    levels = np.array([ROWS[k].level in ("subtree", "energy", "wrench") for k in model.sensor_type], bool)
-    frames = (model.sensor_objtype == c.OBJ_BODY) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_BODY)
-    return np.flatnonzero(levels | frames)
-
-
-def lone_joints(model):
-    """Free joints of bodies alone in their tree, whose bias has a slope of its own in implicitfast."""
-    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
-    lone = (model.jnt_type == c.FREE) & (dofs[model.jnt_bodyid] == 6)
-    return np.flatnonzero(lone & (model.opt.integrator == c.IMPLICITFAST))
-
-
-def carried(model):
-    """Bodies that are fixed to a free body alone in its tree, whose bias has a slope of its own in implicitfast and
-    discrete."""
-    if model.opt.integrator not in (c.IMPLICITFAST, c.DISCRETE):
-        return ()
-    dofs = np.bincount(model.body_rootid, model.body_dofnum, model.nbody)
-    lone = (dofs == 6) & np.isin(np.arange(model.nbody), model.jnt_bodyid[model.jnt_type == c.FREE])
-    return np.flatnonzero(lone[model.body_rootid] & (model.body_dofnum == 0))
-
-
-# What has adjoints that go to joints directly, or reads the geoms: of arrays that a Model may lack.
-
-
-def _paths(model):
-    kind = np.asarray(getattr(model, "wrap_type", ()))
-    parts = (kind[a : a + n] for a, n in zip(model.tendon_adr, model.tendon_num, strict=True))
-    return [t for t, part in enumerate(parts) if (part != c.WRAP_JOINT).any()]
-
-
 def _moving_surfaces(model):
     return np.flatnonzero(np.any(getattr(model, "geom_surfacevel", np.zeros((0, 6))), axis=1))
 
@@ -154,6 +120,16 @@ def held_sizes(model):
     """Geoms whose size nobody may change: vertices say what a mesh is, and no rule says what its size does; of a height
     field nothing reads it."""
     return np.isin(model.geom_type, (c.MESH, c.HFIELD))
+
+
+def relative(model, data):
+    """A copy of eq_data in which relative orientations, of any length, have length one."""
+    data, turned = data.copy(), (model.eq_type == c.EQ_WELD) & (model.eq_objtype == c.OBJ_BODY)
+    norm = np.linalg.norm(data[turned, 6:10], axis=1, keepdims=True)
+    for e in np.flatnonzero(turned)[~(norm[:, 0] > 1e-10)][:1]:
+        raise ValueError(f"params.eq_data: {model.label('equality', int(e))} has a quaternion of zeros")
+    data[turned, 6:10] /= norm
+    return data
 
 
 class Leaves:
@@ -175,11 +151,14 @@ class Leaves:
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
         model = self.changed_model()
-        sites = any(name in SITE for name in self.pack.leaves)
-        kinds, columns = (_KINDS + _SITE_KINDS, COLUMNS | OF_SITES) if sites else (_KINDS, COLUMNS)
+        names, columns = map(set, _ALWAYS)
+        for leaves, of, more in _GROUPS:
+            if not set(leaves).isdisjoint(self.pack.leaves):
+                names, columns = names | of, columns | more
+        kinds = [kind for kind in KINDS if kind.name in names]
         for kind in kinds:
             kind.check(model)
-        fill_columns(self.pack, model, kinds, columns)
+        fill_columns(self.pack, model, [kind for kind in kinds if kind.name != "tendon"], columns)
         self.pack.filled = self._theta.tobytes()
 
     def changed_model(self):
@@ -196,6 +175,9 @@ class Leaves:
                     what = "an axis" if name.endswith("_axis") else "a quaternion"
                     raise ValueError(f"params.{name}: {who} has {what} of zeros")
                 value, changed = value / norm, changed.any(axis=1, keepdims=True)
+            if name == "eq_data":
+                value = relative(model, value)
+                changed[:, 6:10] |= changed[:, 6:10].any(axis=1, keepdims=True)
             if name == "geom_size":
                 for geom in np.flatnonzero(changed.any(axis=1) & held_sizes(model)):
                     raise ValueError(

@@ -25,7 +25,8 @@ DIMS = (
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nrest nrestjoint nresttendon nrestJ "
-    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf "
+    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
+    "ntendonleaf nequalityleaf ntaken "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
@@ -108,7 +109,9 @@ MODEL = (
     Buffer("sweep_radius", "real", "nsweep"),  # radius
     Buffer("partner", "int", "npartner", "partner_other partner_pair"),
     Buffer("always", "int", "nalways"),  # pairs that the broad phase leaves alone
-    Buffer("eq_i", "int", "neq", "eq_kind eq_body1 eq_body2 eq_qposadr1 eq_qposadr2 eq_last1 eq_last2"),
+    Buffer("eq_i", "int", "neq",
+        "eq_kind eq_body1 eq_body2 eq_qposadr1 eq_qposadr2 eq_last1 eq_last2 eq_site1 eq_site2",
+    ),
     Buffer("eq_v", "vec3", "neq", "eq_anchor1 eq_anchor2"),
     Buffer("eq_q", "vec4", "neq", "eq_quat1 eq_quat2"),
     Buffer("eq_r", "real", "neq",
@@ -343,6 +346,8 @@ ADJOINT = (
     ),
     Buffer("axis_bar", "vec3", "nmetric", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py
     Buffer("slope_bar", "vec3", "nslope", "e_ang e_lin r_ang r_lin"),
+    Buffer("taken_pose", "vec3", "ntaken", "taken_ang taken_lin"),  # of what goes to q by itself: dynamics/taken.py
+    Buffer("taken_axis", "vec3", "ntakendof", "taken_axis_ang taken_axis_lin"),
     Buffer("qpos_bar", "real", "nv"),  # in the tangent space
     Buffer("qvel_bar", "real", "nv"),
     Buffer("act_bar", "real", "na"),

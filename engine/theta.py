@@ -74,6 +74,23 @@ LIMIT_LEAVES = (
     Parameter("jnt_solref", 2, "s, 1", SCALED, "reference of a limit"),
     Parameter("jnt_solimp", 5, "", SCALED, "impedance of a limit"),
 )
+FRICTION_LEAVES = (
+    Parameter("dof_solref", 2, "s, 1", SCALED, "reference of dry friction"),
+    Parameter("dof_solimp", 5, "", SCALED, "impedance of dry friction"),
+)
+TENDON_LEAVES = (
+    Parameter("tendon_range", 2, "m", SCALED, "lower and upper end of a length"),
+    Parameter("tendon_margin", 1, "m", SCALED, "distance from a limit at which it is felt"),
+    Parameter("tendon_solref_lim", 2, "s, 1", SCALED, "reference of a limit"),
+    Parameter("tendon_solimp_lim", 5, "", SCALED, "impedance of a limit"),
+    Parameter("tendon_solref_fri", 2, "s, 1", SCALED, "reference of dry friction along the tendon"),
+    Parameter("tendon_solimp_fri", 5, "", SCALED, "impedance of that"),
+)
+EQUALITY_LEAVES = (
+    Parameter("eq_solref", 2, "s, 1", SCALED, "reference of an equality"),
+    Parameter("eq_solimp", 5, "", SCALED, "impedance of an equality"),
+    Parameter("eq_data", 11, "m, 1, ...", ANY, "anchors, relative pose, torquescale, or coefficients"),
+)
 DRIVE_LEAVES = (
     Parameter("actuator_dynprm", 3, "s, ...", SCALED, "dynamics: time constants; of pid and dcmotor their own numbers"),
     Parameter("actuator_dynrest", 6, "...", SCALED, "further numbers of a dcmotor's dynamics"),
@@ -94,7 +111,7 @@ INERTIA_LEAVES = (
 )
 LEAVES = (
     BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES + JOINT_LEAVES + SITE_LEAVES
-    + INERTIA_LEAVES
+    + INERTIA_LEAVES + FRICTION_LEAVES + TENDON_LEAVES + EQUALITY_LEAVES
 )  # fmt: skip
 # What follows from them when a model is made (MuJoCo's mj_setConst): constants without a gradient, which worlds with
 # parameters of their own have for each (Simulator.set_const). They lie in a vector of their own in the same way.

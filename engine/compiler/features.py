@@ -49,11 +49,14 @@ from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
     DRIVE_LEAVES,
+    EQUALITY_LEAVES,
+    FRICTION_LEAVES,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LIMIT_LEAVES,
     SHAPE_LEAVES,
     SITE_LEAVES,
+    TENDON_LEAVES,
 )
 
 _expected = frozenset()  # kinds of parts, beside those that a controller has
@@ -106,7 +109,11 @@ FEATURES = {
     "limit_leaf": "gradients by ranges, solref, solimp and margins of joints, where a simulator is asked for them",
     "drive_leaf": "gradients by actuators' time constants and curves, where a simulator is asked for them",
     "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
+    "tree_leaf": "gradients by frames of bodies or joints, beside what has adjoints that go to joints by themselves",
     "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
+    "friction_leaf": "gradients by solref and solimp of dry friction of dofs, where a simulator is asked for them",
+    "tendon_leaf": "gradients by limits of tendons and the parameters of those and of dry friction, in the same way",
+    "equality_leaf": "gradients by solref, solimp and the data of equalities, in the same way",
     "inertia_leaf": "gradients by centres of mass and principal axes, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
@@ -230,7 +237,11 @@ def features_of_leaves(leaves):
         drive_leaf=any(p.name in leaves for p in DRIVE_LEAVES),
         inertia_leaf=any(p.name in leaves for p in INERTIA_LEAVES),
         site_leaf=any(p.name in leaves for p in SITE_LEAVES),
+        friction_leaf=any(p.name in leaves for p in FRICTION_LEAVES),
+        tendon_leaf=any(p.name in leaves for p in TENDON_LEAVES),
+        equality_leaf=any(p.name in leaves for p in EQUALITY_LEAVES),
         joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
+        tree_leaf=any(p.name in leaves for p in BODY_LEAVES + JOINT_LEAVES),
     )
 
 

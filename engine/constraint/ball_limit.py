@@ -8,8 +8,9 @@ angle jump, and there is none.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.block import BALL_LIMIT, CONE, PUSHING, new_block, resolve, write_column
+from engine.constraint.block import BALL_LIMIT, CONE, new_block, resolve, write_column
 from engine.constraint.discrete import block_ratio_vjp
+from engine.constraint.impedance import PUSHING
 from engine.constraint.limit import add_end_bars
 from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.index import vector_at

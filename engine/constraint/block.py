@@ -14,7 +14,7 @@ Reference acceleration: aref = -B J v - K imp residual. B is that of the first r
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.constraint.impedance import at_end_of_step, hardened, impedance, reference
+from engine.constraint.impedance import DRY, PUSHING, at_end_of_step, hardened, impedance, reference
 from engine.math.index import bounded, vector_at
 from engine.math.types import MINVAL, real, vec3
 from engine.model.constants import DISCRETE
@@ -24,7 +24,6 @@ BALL_LIMIT, EQUALITY, TENDON_LIMIT, TENDON_FRICTION = -1, -(1 << 24), -(2 << 24)
 METRIC = -(4 << 24)
 # con_law: pushes only, with friction in two more rows where con_dim says so; holds all rows; dry friction of con_mu1
 CONE, ALWAYS, TWO_SIDED = range(3)
-DRY, TIED, PUSHING = range(3)  # dry friction, which knows no residual; what holds; what only pushes
 SCATTERED = -2  # con_last1 of a block whose columns stand there already, and whose dofs lie on several chains
 
 

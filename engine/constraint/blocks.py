@@ -22,7 +22,7 @@ from engine.constraint.block import (
 )  # fmt: skip
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
-from engine.constraint.parameters import ball_leaf_vjp, contact_leaf_vjp
+from engine.constraint.parameters import ball_leaf_vjp, contact_leaf_vjp, equality_leaf_vjp, tendon_leaf_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
 from engine.constraint.surface import surface_terms
 from engine.constraint.tendon import tendon_vjp, without_friction_vjp
@@ -188,6 +188,9 @@ def equality_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             push = sym_mul(d.con_kd[c], d.con_ko[c], y).dot(d.con_res[c])
             f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
             equality_vjp(m, d, g, w, c, f, ky, B * ky, res_bar, x_bar)
+            if ti.static(has.equality_leaf):
+                if m.nequalityleaf > 0:
+                    equality_leaf_vjp(m, d, g, w, c)
 
 
 @outline("mdg", "w", when="tendon")
@@ -202,3 +205,6 @@ def tendon_blocks_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
             push = sym_mul(d.con_kd[c], d.con_ko[c], y)[0] * d.con_x[c]
             f, ky, B, res_bar, x_bar = block_bars(m, d, w, c, y, push)
             tendon_vjp(m, d, g, w, c, y[0], f[0], ky[0], B[0] * ky[0], res_bar[0] + x_bar)
+            if ti.static(has.tendon_leaf):
+                if m.ntendonleaf > 0:
+                    tendon_leaf_vjp(m, d, g, w, c)

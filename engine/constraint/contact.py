@@ -7,10 +7,10 @@ friction has the B of solreffriction, where the pair has one.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.block import CONE, PUSHING, resolve, write_column
+from engine.constraint.block import CONE, resolve, write_column
 from engine.constraint.cones import friction_vjp
 from engine.constraint.discrete import block_ratio_vjp, contact_ratio_vjp
-from engine.constraint.impedance import reference
+from engine.constraint.impedance import PUSHING, reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
 from engine.constraint.surface import surface_vjp

@@ -1,7 +1,6 @@
-"""Equality constraints as blocks: a joint or tendon that follows another, two points that meet, two frames that do.
+"""Equality constraints as blocks: a joint or tendon that follows another (follow.py), two points that meet, two frames
+that do.
 
-    joint    residual q1 - r1 - p(q2 - r2), p: a polynomial; J = 1 at the first dof, -p' at the second
-    tendon   the same of lengths: J = J1 - p' J2
     connect  residual x1 - x2, the anchors in the world; J: the velocity of anchor 1 less that of anchor 2
     weld     the same, and a second block: scale * vector part of delta, delta = conj(q2) q1;
              its derivative is 1/2 scale (delta_0 o + o x delta_v), o = R2^T (w1 - w2)
@@ -15,9 +14,10 @@ velocity.
 import taichi as ti
 
 from engine.compiler.features import has, serves
-from engine.constraint.block import ALWAYS, EQUALITY, TIED, new_block, resolve, write_column
-from engine.constraint.discrete import axis_bar, block_ratio_vjp, entry_bar, tendon_ratio_vjp
-from engine.constraint.tendon import length_vjp, on_tendons
+from engine.constraint.block import EQUALITY, write_column
+from engine.constraint.discrete import axis_bar, block_ratio_vjp
+from engine.constraint.equality_leaves import add_tie_bars, add_tied_sites
+from engine.constraint.follow import follow, follow_columns, follow_tendon_vjp, follow_vjp, new_equality
 from engine.contact.collide import add_pose_bar
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded, vector_at
@@ -37,114 +37,6 @@ def equalities(m: ti.template(), d: ti.template(), w: ti.i32):
                 follow(m, d, w, e)
             else:
                 meet(m, d, w, e)
-
-
-@ti.func
-def new_equality(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti.i32, residual: vec3, x: real,
-                 diag: real):  # fmt: skip
-    c = new_block(m, d, w, EQUALITY - e, ALWAYS, 3)
-    if c >= 0:
-        resolve(m, d, c, m.eq_solref, m.eq_solimp, e, x, diag, TIED)
-        d.con_res[c] = residual
-        d.con_kind1[c] = k
-        d.con_last1[c] = m.eq_last1[e]
-        d.con_last2[c] = m.eq_last2[e]
-    return c
-
-
-# ------------------------------------------------------------------------------------------------ joints, tendons
-
-
-@ti.func
-def value(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32, k: ti.i32):
-    """The coordinate numbered k, or the length of tendon k, as constraint e is of joints or tendons."""
-    x = real(0.0)
-    if m.eq_kind[e] == EQ_JOINT:
-        x = d.qpos[w * m.nq + k]
-    else:
-        if ti.static(has.tendon):
-            x = d.ten_length[w, k]
-    return x
-
-
-@ti.func
-def polynomial(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
-    """p, p' and p'' of constraint e, zero beyond the constant where there is no second joint or tendon. (One that
-    no dof moves has a length all the same, which a mocap body may change.)"""
-    u = real(0.0)
-    if m.eq_qposadr2[e] >= 0:
-        u = value(m, d, w, e, m.eq_qposadr2[e]) - m.eq_ref2[e]
-    p = real(0.0)
-    slope = real(0.0)
-    bend = real(0.0)
-    for k in ti.static(range(4, -1, -1)):
-        bend = bend * u + 2 * slope
-        slope = slope * u + p
-        p = p * u + m.eq_polycoef[e, k]
-    return p, slope, bend
-
-
-@ti.func
-def follow(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
-    p, slope, bend = polynomial(m, d, w, e)
-    x = value(m, d, w, e, m.eq_qposadr1[e]) - m.eq_ref1[e] - p
-    c = new_equality(m, d, w, e, 0, vec3(x, 0.0, 0.0), x, m.eq_diaga[e])
-    if c >= 0:
-        d.con_r1[c] = slope
-        d.con_jdotv[c] = vec3(0.0, 0.0, 0.0)
-        if ti.static(has.tendon):
-            if m.eq_kind[e] == EQ_TENDON:
-                on_tendons(m, d, c, m.eq_qposadr1[e], 1.0, m.eq_qposadr2[e], -slope)
-
-
-@ti.func
-def follow_columns(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
-    i1 = d.con_last1[c]
-    i2 = d.con_last2[c]
-    deeper = vec3(1.0, 0.0, 0.0)
-    other = vec3(-d.con_r1[c], 0.0, 0.0)
-    if i1 < i2:
-        deeper, other = other, deeper
-    write_column(m, d, w, c * m.nchain, ti.max(i1, i2), deeper)
-    d.con_ndof[c] = 1
-    if i2 >= 0:
-        write_column(m, d, w, c * m.nchain + 1, ti.min(i1, i2), other)
-        d.con_ndof[c] = 2
-
-
-@ti.func
-def follow_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, e: ti.i32, f: real, ky: real,
-               bky: real, res_bar: real):  # fmt: skip
-    p, slope, bend = polynomial(m, d, w, e)
-    i1 = w * m.nv + d.con_last1[c]
-    g.qpos_bar[i1] = g.qpos_bar[i1] + res_bar
-    g.qvel_bar[i1] = g.qvel_bar[i1] + bky
-    if d.con_last2[c] >= 0:
-        i2 = w * m.nv + d.con_last2[c]
-        # J moves with the second joint: of the test vector, acceleration and velocity that it multiplies
-        x = -f * d.z[w, d.con_last2[c]] + ky * d.qacc[w, d.con_last2[c]] + bky * d.qvel[i2]
-        if ti.static(has.discrete):
-            if m.integrator == DISCRETE:
-                x = x + entry_bar(m, d, c, d.con_last2[c])
-        g.qpos_bar[i2] = g.qpos_bar[i2] - slope * res_bar - bend * x
-        g.qvel_bar[i2] = g.qvel_bar[i2] - slope * bky
-
-
-@serves("tendon")
-@ti.func
-def follow_tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, e: ti.i32, f: real,
-                      ky: real, bky: real, res_bar: real):  # fmt: skip
-    """The adjoint of `follow` where it is of tendons."""
-    p, slope, bend = polynomial(m, d, w, e)
-    r_bar = length_vjp(m, d, g, w, d.con_kind1[c], 1.0, f, ky, bky, res_bar)
-    if ti.static(has.discrete):
-        r_bar = tendon_ratio_vjp(m, d, g, w, c, d.con_kind1[c], 1.0)
-    t = d.con_kind2[c]
-    if t >= 0:
-        r_bar = length_vjp(m, d, g, w, t, -slope, f, ky, bky, -slope * res_bar)
-        if ti.static(has.discrete):
-            r_bar = r_bar + tendon_ratio_vjp(m, d, g, w, c, t, -slope)
-        g.ten_length_bar[w, t] = g.ten_length_bar[w, t] - bend * r_bar
 
 
 # ------------------------------------------------------------------------------------------------ frames
@@ -281,7 +173,7 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
     x1_bar = vec3(0.0, 0.0, 0.0)
     x2_bar = vec3(0.0, 0.0, 0.0)
     torque2 = vec3(0.0, 0.0, 0.0)  # what turns the second frame alone
-    delta0_bar = real(0.0)
+    delta0_bar = real(0.0)  # of delta, for a torquescale of one
     delta_bar = vec3(0.0, 0.0, 0.0)
     q2 = vec4(1.0, 0.0, 0.0, 0.0)
     delta0 = real(0.0)
@@ -320,8 +212,8 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
             ang_bar[h1] = ang_bar[h1] + a
             ang_bar[h2] = ang_bar[h2] - a
             o = rotate_back(q2, omega)
-            delta0_bar = delta0_bar + 0.5 * scale * y.dot(o)
-            delta_bar = delta_bar + 0.5 * scale * y.cross(o)
+            delta0_bar = delta0_bar + 0.5 * y.dot(o)
+            delta_bar = delta_bar + 0.5 * y.cross(o)
             torque2 = torque2 + a.cross(omega)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
@@ -345,8 +237,8 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
                     omega = (side1 - side2) * ang
                     axis_bar(g, s, (side1 - side2) * a, vec3(0.0, 0.0, 0.0))
                     o = rotate_back(q2, omega)
-                    delta0_bar = delta0_bar + 0.5 * scale * y.dot(o)
-                    delta_bar = delta_bar + 0.5 * scale * y.cross(o)
+                    delta0_bar = delta0_bar + 0.5 * y.dot(o)
+                    delta_bar = delta_bar + 0.5 * y.cross(o)
                     torque2 = torque2 + a.cross(omega)
                 if k == i1:
                     i1 = m.tree_parent[k]
@@ -358,9 +250,9 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
         x2_bar = x2_bar + bias_vjp(m, d, g, w, b2, x2, -1.0 * ky)
     else:
         o, b = turning(m, d, w, e, q2)
-        half = 0.5 * scale * ky
-        o_bar = rotate(q2, -delta.dot(half) * o)
-        b_bar = rotate(q2, delta0 * half + delta.cross(half))
+        half = 0.5 * ky
+        o_bar = rotate(q2, -scale * delta.dot(half) * o)
+        b_bar = rotate(q2, scale * (delta0 * half + delta.cross(half)))
         delta0_bar = delta0_bar + half.dot(b)
         delta_bar = delta_bar + half.cross(b) - 0.5 * o.dot(o) * half
         omega = d.vel_ang[h1] - d.vel_ang[h2]
@@ -370,11 +262,17 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
         g.acc_ang[h2] = g.acc_ang[h2] - b_bar
         g.vel_ang[h1] = g.vel_ang[h1] + omega_bar
         g.vel_ang[h2] = g.vel_ang[h2] - omega_bar - omega.cross(b_bar)
-    delta_bar = delta_bar + scale * turn_bar
+    scale_bar = delta0 * delta0_bar + delta.dot(delta_bar + turn_bar)
+    delta0_bar = scale * delta0_bar
+    delta_bar = scale * (delta_bar + turn_bar)
     # of a turn of the first frame against the second
     both = rotate(q2, 0.5 * (delta0 * delta_bar + delta.cross(delta_bar) - delta0_bar * delta))
-    add_pose_bar(m, d, g, w, b1, x1, x1_bar + apart_bar, both)
-    add_pose_bar(m, d, g, w, b2, x2, x2_bar - apart_bar, torque2 - both)
+    x1_bar = x1_bar + apart_bar
+    x2_bar = x2_bar - apart_bar
+    add_pose_bar(m, d, g, w, b1, x1, x1_bar, both)
+    add_pose_bar(m, d, g, w, b2, x2, x2_bar, torque2 - both)
+    add_tie_bars(m, d, g, w, e, x1_bar, x2_bar, both, scale_bar)
+    add_tied_sites(m, d, g, w, e, x1_bar, x2_bar, both, torque2 - both)
 
 
 # ------------------------------------------------------------------------------------------------ both

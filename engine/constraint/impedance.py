@@ -6,6 +6,7 @@ from engine.compiler.features import serves
 from engine.math.types import HUGE, MINVAL, real
 
 MINIMP, MAXIMP = 0.0001, 0.9999  # bounds of the impedance (mjMINIMP, mjMAXIMP)
+DRY, TIED, PUSHING = range(3)  # dry friction, which knows no residual; what holds; what only pushes
 
 
 @ti.func
@@ -158,16 +159,18 @@ def at_end_of_step(m: ti.template(), k: real, b: real, imp: real, solref: ti.tem
 
 @serves("discrete")
 @ti.func
-def at_end_of_step_vjp(m: ti.template(), solref: ti.template(), solimp: ti.template(), i: ti.i32, pushes: ti.i32,
-                       imp: real, x_bar: real, v_bar: real, along: real):  # fmt: skip
-    """From the adjoints of S / s and (B + h S) / s, and minus that of log D, to the k and b that `reference` gives, at
-    a fixed imp. Where D is the greatest it follows neither."""
+def at_end_of_step_vjp(m: ti.template(), solref: ti.template(), solimp: ti.template(), i: ti.i32, kind: ti.i32,
+                       imp: real, x_bar: real, v_bar: real, along: real, share_bar: real):  # fmt: skip
+    """From the adjoints of S / s, (B + h S) / s and 1 / s, and minus that of log D, to the k and b that `reference`
+    gives, at a fixed imp. Where D is the greatest it follows neither. Dry friction has no k."""
     h = m.timestep
     k0, b0 = reference(solref, solimp, i, h, m.refsafe)
+    if kind == DRY:
+        k0 = 0.0
     k = k0
     b = b0
     replaced = 0
-    if pushes and m.resolved != 0 and solref[i, 0] > 0 and k0 * imp * h * h > 1:
+    if kind == PUSHING and m.resolved != 0 and solref[i, 0] > 0 and k0 * imp * h * h > 1:
         replaced = 1
         k = 1.0 / (h * h * imp)
         b = b0 * ti.sqrt(k / k0)
@@ -176,6 +179,7 @@ def at_end_of_step_vjp(m: ti.template(), solref: ti.template(), solimp: ti.templ
     hard = along
     if s * imp * (1 - MAXIMP) > (1 - imp) * MAXIMP:
         hard = 0.0
+    hard = hard + share_bar / s
     b_bar = (-imp * k * h / s * x_bar + (1 - h * rate) * v_bar - h * hard) / s
     k_bar = imp * ((1 + h * b) / s * x_bar + h * (1 - h * rate) * v_bar - h * h * hard) / s
     if replaced:

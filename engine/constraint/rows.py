@@ -6,7 +6,7 @@ from engine.compiler.features import has
 from engine.constraint.discrete import row_ratio_vjp
 from engine.constraint.friction import friction_row_vjp, friction_rows, frictionless_vjp
 from engine.constraint.limit import limit_row_vjp, limit_rows
-from engine.constraint.parameters import limit_leaf_vjp
+from engine.constraint.parameters import friction_leaf_vjp, limit_leaf_vjp
 from engine.constraint.row import LIMIT
 from engine.model.constants import DISCRETE
 
@@ -43,6 +43,9 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
                 limit_leaf_vjp(m, d, g, w, i)
     else:
         friction_row_vjp(d, g, w, i, y)
+        if ti.static(has.friction_leaf):
+            if m.nfrictionleaf > 0:
+                friction_leaf_vjp(m, d, g, w, i)
 
 
 @ti.func

@@ -9,8 +9,6 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.block import (
     CONE,
-    DRY,
-    PUSHING,
     SCATTERED,
     TENDON_FRICTION,
     TENDON_LIMIT,
@@ -20,7 +18,7 @@ from engine.constraint.block import (
     write_column,
 )  # fmt: skip
 from engine.constraint.discrete import block_ratio_vjp, tendon_ratio_vjp
-from engine.constraint.impedance import reference
+from engine.constraint.impedance import DRY, PUSHING, reference
 from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
 from engine.model.constants import DISCRETE
@@ -142,11 +140,26 @@ def tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
             g.tendon_frictionloss[w, t] = g.tendon_frictionloss[w, t] + y
         if d.con_zone[c] == 3:
             g.tendon_frictionloss[w, t] = g.tendon_frictionloss[w, t] - y
+    else:
+        add_tendon_end_bars(m, g, w, t, r, dist_bar)
     length_vjp(m, d, g, w, t, r, f, ky, bky, x_bar)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             block_ratio_vjp(m, d, g, w, c)
             tendon_ratio_vjp(m, d, g, w, c, t, r)
+
+
+@serves("tendon_leaf")
+@ti.func
+def add_tendon_end_bars(m: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32, sign: real, dist_bar: real):
+    """From the adjoint of the distance at a limit of tendon t to the end of its range that is felt, the lower one where
+    sign is positive, and to its margin, if anybody asks."""
+    if m.ntendonleaf > 0:
+        if m.at_tendon_range >= 0:
+            side = ti.cast(sign < 0, ti.i32)
+            g.tendon_range[w, t, side] = g.tendon_range[w, t, side] - sign * dist_bar
+        if m.at_tendon_margin >= 0:
+            g.tendon_margin[w, t] = g.tendon_margin[w, t] - dist_bar
 
 
 @ti.func

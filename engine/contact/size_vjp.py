@@ -12,9 +12,10 @@ import taichi as ti
 
 from engine.compiler.features import serves
 from engine.compiler.stages import outline
+from engine.dynamics.frame_leaves import add_geom_bars
 from engine.math.index import bounded
-from engine.math.quat import quat_bar, quat_mul, rotate, rotate_back
-from engine.math.types import real, vec3, vec4
+from engine.math.quat import quat_mul, rotate, rotate_back
+from engine.math.types import real, vec3
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, SPHERE
 
 FRAME_ALONE = -1.0  # in place of a radius: not a feature's wrench, so the sizes have none of it
@@ -80,16 +81,7 @@ def geom_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i:
     force = d.leaf_force[w]
     arm = d.leaf_at[w] - d.xpos[b] - rotate(d.xquat[b], m.geom_pos[i])
     q = quat_mul(d.xquat[b], m.geom_quat[i])
-    if m.at_geom_pos >= 0:
-        x = rotate_back(d.xquat[b], force)
-        for k in ti.static(range(3)):
-            g.geom_pos[w, i, k] = g.geom_pos[w, i, k] + x[k]
-    if m.at_geom_quat >= 0:
-        t = rotate_back(q, d.leaf_turn[w] + arm.cross(force))
-        at = m.at_geom_quat + 4 * i
-        x = quat_bar(vec4(m.theta[at], m.theta[at + 1], m.theta[at + 2], m.theta[at + 3]), t)
-        for k in ti.static(range(4)):
-            g.geom_quat[w, i, k] = g.geom_quat[w, i, k] + x[k]
+    add_geom_bars(m, d, g, w, i, force, d.leaf_turn[w] + arm.cross(force))
     if d.leaf_radius[w] >= 0:
         add_size_bar(m, g, w, i, size_vjp(
             m.geom_type[i], m.geom_size[i], rotate_back(q, arm), rotate_back(q, force), d.leaf_radius[w], d.leaf_bar[w]

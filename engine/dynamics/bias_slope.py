@@ -17,10 +17,13 @@ Adjoint. c is quadratic in v, so C x is bilinear in v and x: with E the motion b
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.derivatives import composite_mul
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.kinematics import origin
+from engine.dynamics.rnea import moved_inertia
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, cross_motion, inertia_mul, rotated_inertia, sym_mul
@@ -192,3 +195,11 @@ def bias_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         g.body_mass[w, b] = g.body_mass[w, b] + mass_bar
         for c in ti.static(range(3)):
             g.body_inertia[w, b, c] = g.body_inertia[w, b, c] + bar[c]
+        if ti.static(has.inertia_leaf):
+            place = zero
+            turn = zero
+            for y, z in ti.static((((pa, pl), (aa, al)), ((xa, xl), (ea, el)), ((ya, yl), (va, vl)))):
+                more, twist = moved_inertia(mass, r, jd, jo, z[0], z[1], y[0], y[1])
+                place = place + more
+                turn = turn + twist
+            add_inertia_bars(m, d, g, w, b, place, turn)

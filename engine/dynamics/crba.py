@@ -2,8 +2,10 @@
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.kinematics import origin
+from engine.dynamics.rnea import moved_inertia
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import cross_force, inertia_mul, sym_mul
@@ -82,4 +84,7 @@ def mass_diag_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
                 x = rotate_back(q, sa)
                 for k in ti.static(range(3)):
                     g.body_inertia[w, b, k] = g.body_inertia[w, b, k] + bar * x[k] * x[k]
+                if ti.static(has.inertia_leaf):
+                    place, turn = moved_inertia(mass, r, idiag, ioff, sa, sl, sa, sl)
+                    add_inertia_bars(m, d, g, w, b, bar * place, bar * turn)
             i = m.tree_parent[i]

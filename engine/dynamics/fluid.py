@@ -29,6 +29,7 @@ from engine.dynamics.ellipsoid_fluid import (
     matrix_mul_back,
     whole_slope,
 )
+from engine.dynamics.frame_leaves import add_inertia_bars, moved_frame
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
@@ -191,6 +192,10 @@ def fluid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
                 turn = d.fluid_omega[k] * rotate_back(q, d.l_ang[k])
                 slide = d.fluid_u[k] * rotate_back(q, d.l_lin[k] + d.l_ang[k].cross(r))
                 box_vjp(m, d, g, w, b, turn, slide, ti.abs(d.fluid_omega[k]) * turn, ti.abs(d.fluid_u[k]) * slide)
+                if ti.static(has.inertia_leaf):
+                    x1, t1 = moved_frame(r, d.l_ang[k], d.l_lin[k], -fa, -fl)
+                    x2, t2 = moved_frame(r, d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
+                    add_inertia_bars(m, d, g, w, b, x1 + x2, t1 + t2)
 
 
 @ti.func
@@ -267,6 +272,11 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
         turns = 2.0 * turns * ti.math.sign(omega) * turn
         va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
         box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
+        if ti.static(has.inertia_leaf):
+            x1, t1 = moved_frame(r, pa, pl, b1a, b1l)
+            x2, t2 = moved_frame(r, ea, el, b2a, b2l)
+            x3, t3 = moved_frame(r, d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
+            add_inertia_bars(m, d, g, w, b, x1 + x2 + x3, t1 + t2 + t3)
     else:
         if ti.static(has.ellipsoid_fluid):
             va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)

@@ -1,11 +1,11 @@
-"""The adjoint of a frame in its body, of a site or of a body's inertia, where a simulator is asked for it."""
+"""The adjoint of a frame in its body, of a site, a geom or a body's inertia, where a simulator is asked for it."""
 
 import taichi as ti
 
 from engine.compiler.features import serves
 from engine.math.index import bounded
 from engine.math.quat import quat_bar, quat_mul, rotate_back
-from engine.math.types import vec3, vec4
+from engine.math.types import real, vec3, vec4
 
 
 @ti.func
@@ -37,6 +37,33 @@ def add_site_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         body = d.xquat[bounded(w * m.nbody + m.site_bodyid[site])]
         add_frame_bars(m, g.site_pos, g.site_quat, w, site, m.at_site_pos, m.at_site_quat, body, m.site_quat[site],
                        force, torque)  # fmt: skip
+
+
+@serves("shape_leaf")
+@ti.func
+def add_geom_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, force: vec3,
+                  torque: vec3):  # fmt: skip
+    """The same of geom i."""
+    if m.nshapeleaf > 0:
+        body = d.xquat[bounded(w * m.nbody + m.geom_bodyid[i])]
+        add_frame_bars(m, g.geom_pos, g.geom_quat, w, i, m.at_geom_pos, m.at_geom_quat, body, m.geom_quat[i], force,
+                       torque)  # fmt: skip
+
+
+@serves("shape_leaf")
+@ti.func
+def add_radius_bar(m: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, bar: real):
+    """From the adjoint of geom i's radius to its size."""
+    if m.nshapeleaf > 0 and m.at_geom_size >= 0:
+        g.geom_size[w, i, 0] = g.geom_size[w, i, 0] + bar
+
+
+@ti.func
+def moved_frame(r: vec3, ang: vec3, lin: vec3, ang_bar: vec3, lin_bar: vec3):
+    """From a motion about the origin and its adjoint, of what reads it in the axes of a frame at r: the adjoints of the
+    frame's place and turn."""
+    turn = ang.cross(ang_bar - r.cross(lin_bar)) + (lin + ang.cross(r)).cross(lin_bar)
+    return lin_bar.cross(ang), -1.0 * turn
 
 
 @serves("inertia_leaf")

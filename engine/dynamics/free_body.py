@@ -16,7 +16,9 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.dynamics.crba import diagonal_at
 from engine.dynamics.ellipsoid_fluid import odd_slope
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.kinematics import origin
+from engine.dynamics.taken import take_pose
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
 from engine.math.spatial import sym_mul
@@ -212,7 +214,7 @@ def lone_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
 @ti.func
 def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32, nu: vec3, lam: vec3,
                      alpha: vec3, W: vec3):  # fmt: skip
-    """The part of that adjoint that goes to body b's mass and inertia."""
+    """The part of that adjoint that goes to body b's mass and inertia, and to where and how they lie in the whole."""
     r = d.xipos[bounded(w * m.nbody + b)] - origin(m, d, w, b)
     p = alpha.cross(W.cross(r)) + W.cross(alpha.cross(r))
     g.body_mass[w, b] = g.body_mass[w, b] + (nu + lam.cross(r)).dot(p)
@@ -220,3 +222,13 @@ def lone_inertia_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     bar = rotate_back(q, lam.cross(alpha)) * rotate_back(q, W) + rotate_back(q, lam.cross(W)) * rotate_back(q, alpha)
     for i in ti.static(range(3)):
         g.body_inertia[w, b, i] = g.body_inertia[w, b, i] + bar[i]
+    if ti.static(has.tree_leaf or has.inertia_leaf):
+        x = nu + lam.cross(r)
+        place = m.body_mass[b] * (p.cross(lam) + x.cross(alpha).cross(W) + x.cross(W).cross(alpha))
+        turn = vec3(0.0, 0.0, 0.0)
+        jd = d.inertia_diag[bounded(w * m.nbody + b)]
+        jo = d.inertia_off[bounded(w * m.nbody + b)]
+        for y, v in ti.static(((lam.cross(alpha), W), (lam.cross(W), alpha))):
+            turn = turn + sym_mul(jd, jo, v).cross(y) + sym_mul(jd, jo, y).cross(v)
+        take_pose(m, g, w, b, r, place, turn)
+        add_inertia_bars(m, d, g, w, b, place, turn)

@@ -11,8 +11,10 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.kinematics import origin
+from engine.dynamics.taken import take_axis, take_pose
 from engine.math.index import bounded
 from engine.math.types import real, vec3
 
@@ -78,6 +80,7 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             f = compensation(m, b)
             r = d.xipos[bounded(w * m.nbody + b)] - origin(m, d, w, b)
             f_bar = vec3(0.0, 0.0, 0.0)
+            turn = f_bar  # of the test motion
             i = m.body_lastdof[b]
             while i >= 0:
                 z = real(0.0)
@@ -85,6 +88,9 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                     z = d.z[w, i] * share(m, d, w, i)
                 column = centre_column(m, d, w, i, r)
                 f_bar = f_bar - z * column
+                x = bounded(w * m.nv + i)
+                turn = turn + z * d.cdof_ang[x]
+                take_axis(m, g, x, -z * r.cross(f), -z * f)
                 if ti.static(has.mocap):
                     if m.body_mocapid[m.body_rootid[b]] >= 0:  # the pose of what b hangs on is an input
                         k = bounded(w * m.nbody + m.body_rootid[b])
@@ -95,6 +101,9 @@ def gravcomp_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                     g.qpos_bar[k] = g.qpos_bar[k] - z * turned_column(m, d, w, i, j, r).dot(f)
                     j = m.tree_parent[j]
                 i = m.tree_parent[i]
+            zero = vec3(0.0, 0.0, 0.0)
+            take_pose(m, g, w, b, r, turn.cross(f), zero)
+            add_inertia_bars(m, d, g, w, b, turn.cross(f), zero)
             gc = m.body_gravcomp[b]
             for c in ti.static(range(3)):
                 g.body_mass[w, b] = g.body_mass[w, b] - gc * m.gravity[c] * f_bar[c]

@@ -8,14 +8,18 @@ its bodies; those on a geom are a function of the span's sites and of the geom b
 Adjoint. What reads a row gives it x (ten_J_bar), so for a leg it is that of u . (X2 - X1) / divisor, X the velocity of
 a place in the test motion sum of S x of the dofs below the span's `top`, which moves all bodies of the span and changes
 nothing. Three things move: u and the places, as forces F on the bodies; and the axes S, each as S x* (x W) with W the
-wrench of u at the place (rnea.py has the same for whole trees). `chain_vjp` takes both down a chain to q.
+wrench of u at the place (rnea.py has the same for whole trees). `chain_vjp` takes both down a chain to q, and leaves
+them for the frames on the way (taken.py). F is also the adjoint of a site's place; that of a geom that the tendon goes
+round is the sum of the forces on it.
 """
 
 import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
+from engine.dynamics.frame_leaves import add_geom_bars, add_radius_bar, add_site_bars
 from engine.dynamics.kinematics import origin
+from engine.dynamics.taken import take_axis, take_pose
 from engine.dynamics.wrapping import INSIDE, PAST, unit, unit_vjp, wrap, wrap_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
@@ -184,6 +188,7 @@ def chain_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t
     ua = r.cross(u)
     xa = r.cross(f)
     xl = f
+    take_pose(m, g, w, b, r, f, vec3(0.0, 0.0, 0.0))
     e = last_entry(m, t)
     i = m.body_lastdof[b]
     while i > top:
@@ -198,6 +203,7 @@ def chain_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t
                 ya, yl = cross_force(sa, d.cdof_lin[s], bar * ua, bar * u)
                 xa = xa + ya
                 xl = xl + yl
+                take_axis(m, g, s, bar * ua, bar * u)
         for k in range(first, i + 1):
             s = bounded(w * m.nv + k)
             g.qpos_bar[s] = g.qpos_bar[s] + d.cdof_ang[s].dot(xa) + d.cdof_lin[s].dot(xl)
@@ -266,25 +272,32 @@ def path_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
                 p2_bar = back - moved
         x1 = d.span_x1[o]
         x2 = d.span_x2[o]
-        y1, y2 = zero, zero
+        y1, y2, middle, whole, moment = zero, zero, zero, zero, zero
         body = 0
         if bent:
             body, centre, quat, r, cylinder, sided, side = wrapped_geom(m, d, w, s)
-            y1, y2 = wrap_vjp(
+            middle = centre
+            y1, y2, r_bar = wrap_vjp(
                 cylinder, quat, r, x1 - centre, x2 - centre, d.span_kind[o], d.span_p1[o] - centre,
                 d.span_p2[o] - centre, d.span_arc[o], d.span_sense[o], d.span_z[o], p1_bar, p2_bar,
             )  # fmt: skip
+            if d.span_long[o] > 0:  # an arc, which grows as its angle does
+                r_bar = r_bar + scale * length_bar * d.span_arc[o] * d.span_arc[o] / (r * d.span_long[o])
+            add_radius_bar(m, g, w, m.span_geom[s], r_bar)
         for i in range(2 + 4 * bent):
             b = body
             x = x1
             y = zero
             f = -1.0 * y1
+            site = -1
             if i == 0:
-                b = m.site_bodyid[m.span_site1[s]]
+                site = m.span_site1[s]
+                b = m.site_bodyid[site]
                 y = -1.0 * u1
                 f = f1 + y1
             elif i == 1:
-                b = m.site_bodyid[m.span_site2[s]]
+                site = m.span_site2[s]
+                b = m.site_bodyid[site]
                 x = x2
                 y = u2
                 f = f2 + y2
@@ -300,6 +313,12 @@ def path_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
                 x = x2
                 f = -1.0 * y2
             chain_vjp(m, d, g, w, t, b, x, y, f, top)
+            add_site_bars(m, d, g, w, site, f, zero)
+            if i > 1:
+                whole = whole + f
+                moment = moment + (x - middle).cross(f)
+        if bent:
+            add_geom_bars(m, d, g, w, m.span_geom[s], whole, moment)
         if m.span_pulley[s] >= 0:
             i = m.span_pulley[s]
             g.wrap_prm[w, i] = g.wrap_prm[w, i] - scale * scale * value

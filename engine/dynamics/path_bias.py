@@ -8,6 +8,7 @@ MuJoCo has it of straight legs alone, and no armature of tendons that go round g
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.dynamics.frame_leaves import add_site_bars
 from engine.dynamics.kinematics import origin
 from engine.dynamics.path import divided
 from engine.dynamics.wrapping import unit, unit_vjp
@@ -28,7 +29,8 @@ def place_motion(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, x: ve
 @ti.func
 def place_motion_vjp(d: ti.template(), g: ti.template(), o: ti.i32, r: vec3, v: vec3, v_bar: vec3, a_bar: vec3,
                      x_bar: vec3):  # fmt: skip
-    """From the adjoints of these, and x_bar, that of the place, to the motion and pose of the body, number o of all."""
+    """From the adjoints of these, and x_bar, that of the place, to the motion and pose of the body, number o of all.
+    Returns that of a place in the body."""
     turn = d.vel_ang[o]
     v_all = v_bar + a_bar.cross(turn)
     f = x_bar + a_bar.cross(d.acc_ang[o]) + v_all.cross(turn)
@@ -38,6 +40,7 @@ def place_motion_vjp(d: ti.template(), g: ti.template(), o: ti.i32, r: vec3, v: 
     g.vel_lin[o] = g.vel_lin[o] + v_all
     g.pose_ang[o] = g.pose_ang[o] + r.cross(f)
     g.pose_lin[o] = g.pose_lin[o] + f
+    return f
 
 
 @ti.func
@@ -109,14 +112,17 @@ def path_bias_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             for end in range(2):
                 sign = ti.cast(2 * end - 1, real)
                 b = b1
+                site = m.span_site1[s]
                 r = r1
                 x = v1
                 if end:
+                    site = m.span_site2[s]
                     b = b2
                     r = r2
                     x = v2
                 o = bounded(w * m.nbody + b)
-                place_motion_vjp(d, g, o, r, x, sign * v_bar, sign * scale * u, sign * x_bar)
+                f = place_motion_vjp(d, g, o, r, x, sign * v_bar, sign * scale * u, sign * x_bar)
+                add_site_bars(m, d, g, w, site, f, vec3(0.0, 0.0, 0.0))
             if m.span_pulley[s] >= 0:
                 i = m.span_pulley[s]
                 g.wrap_prm[w, i] = g.wrap_prm[w, i] - scale * over * value

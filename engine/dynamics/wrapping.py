@@ -18,6 +18,7 @@ with the centre) are held, too; where there is no root, q is halfway.
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, MINVAL, real, vec3, vec4
 
@@ -92,6 +93,17 @@ def tangent_vjp(y: vec3, n: vec3, r: real, sense: real, q: vec3, bar: vec3):
     if t > MINVAL:
         s_bar = s_bar + c * n.cross(y).dot(bar) / (2.0 * t * s)
     return y_bar + 2.0 * s_bar * y, c * t / s * y.cross(bar)
+
+
+@ti.func
+def tangent_radius_bar(y: vec3, n: vec3, r: real, sense: real, bar: vec3):
+    """From the adjoint of that place to that of r."""
+    s = y.dot(y)
+    t = ti.sqrt(ti.max(s - r * r, 0.0))
+    run = t
+    if t > MINVAL:
+        run = t - r * r / t
+    return (2.0 * r * y - sense * run * n.cross(y)).dot(bar) / s
 
 
 @ti.func
@@ -193,9 +205,10 @@ def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
 
 @ti.func
 def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, bar: vec3):
-    """From the adjoint of the place to those of y1, y2 and n."""
+    """From the adjoint of the place to those of y1, y2, n and r."""
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
+    r_bar = real(0.0)
     n_bar = vec3(0.0, 0.0, 0.0)
     y1_bar = vec3(0.0, 0.0, 0.0)
     y2_bar = vec3(0.0, 0.0, 0.0)
@@ -203,6 +216,7 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, 
         u, size = unit(y1 + y2)
         y1_bar = unit_vjp(u, size, r * bar)
         y2_bar = y1_bar
+        r_bar = u.dot(bar)
     else:
         e = e1
         k = r / len1
@@ -232,7 +246,8 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, 
             e2_bar = e2_bar + e_bar
         y1_bar = unit_vjp(e1, len1, e1_bar) - k1_bar * r / (len1 * len1) * e1
         y2_bar = unit_vjp(e2, len2, e2_bar) - k2_bar * r / (len2 * len2) * e2
-    return y1_bar, y2_bar, n_bar
+        r_bar = (cosine * e + sine * n.cross(e)).dot(bar) + k1_bar / len1 + k2_bar / len2
+    return y1_bar, y2_bar, n_bar, r_bar
 
 
 # ------------------------------------------------------------------------------------------------ both, in space
@@ -282,13 +297,15 @@ def wrap(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: ti.i3
 @ti.func
 def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti.i32, p1: vec3, p2: vec3, arc: real,
              sense: real, z: real, bar1: vec3, bar2: vec3):  # fmt: skip
-    """From the adjoints of the places to those of x1 and x2, where the tendon is not PAST."""
+    """From the adjoints of the places to those of x1, x2 and r, where the tendon is not PAST. (That of r is zero where
+    nobody asks for sizes.)"""
     n, y1, y2, size = plane_of(cylinder, quat, x1, x2)
     zero = vec3(0.0, 0.0, 0.0)
     q1 = p1
     q2 = p2
     q1_bar = bar1
     q2_bar = bar2
+    r_bar = real(0.0)
     x1_bar, x2_bar, y1_bar, y2_bar, n_bar = zero, zero, zero, zero, zero
     if cylinder:
         q1 = p1 - n.dot(p1) * n
@@ -312,8 +329,9 @@ def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti
         if kind == ROUND:
             q1_bar = q1_bar + sense * arc_bar / r * n.cross(q1)
             q2_bar = q2_bar - sense * arc_bar / r * n.cross(q2)
+            r_bar = arc_bar * arc / r
     if kind == INSIDE:
-        a1, a2, n_bar = from_within_vjp(n, y1, y2, r, sense, z, q1_bar + q2_bar)
+        a1, a2, n_bar, r_bar = from_within_vjp(n, y1, y2, r, sense, z, q1_bar + q2_bar)
         y1_bar = y1_bar + a1
         y2_bar = y2_bar + a2
     else:
@@ -322,6 +340,8 @@ def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti
         y1_bar = y1_bar + a1
         y2_bar = y2_bar + a2
         n_bar = n_bar + n2_bar
+        if ti.static(has.shape_leaf):
+            r_bar = r_bar + tangent_radius_bar(y1, n, r, sense, q1_bar) + tangent_radius_bar(y2, n, r, -sense, q2_bar)
     if cylinder:
         x1_bar = x1_bar + y1_bar - n.dot(y1_bar) * n
         x2_bar = x2_bar + y2_bar - n.dot(y2_bar) * n
@@ -332,4 +352,4 @@ def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti
             c_bar = unit_vjp(n, size, n_bar)
             x1_bar = x1_bar + x2.cross(c_bar)
             x2_bar = x2_bar + c_bar.cross(x1)
-    return x1_bar, x2_bar
+    return x1_bar, x2_bar, r_bar

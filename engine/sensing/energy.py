@@ -7,9 +7,11 @@ with its body and T stays, X_bar = -(T x* I V + V x* I T).
 import taichi as ti
 
 from engine.compiler.features import has
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.kinematics import origin
 from engine.dynamics.passive import ball_spring, nonlinear_spring
 from engine.dynamics.plastic import ball_rest_vjp, rest_length_vjp, spring_rest, spring_rest_vjp
+from engine.dynamics.rnea import moved_inertia
 from engine.dynamics.tendon import spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate_back
@@ -86,6 +88,9 @@ def momentum_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
             ya, yl = cross_force(va, vl, ta, tl)
             add_point(g.pose_ang, g.pose_lin, o, r, mass * c_bar, -1.0 * (xa + ya))
             g.pose_lin[o] = g.pose_lin[o] - xl - yl
+            if ti.static(has.inertia_leaf):
+                place, turn = moved_inertia(mass, r, d.inertia_diag[o], d.inertia_off[o], va, vl, ang, lin)
+                add_inertia_bars(m, d, g, w, b, place + mass * c_bar, turn)
             mass_bar = (lin + ang.cross(r)).dot(vl + va.cross(r)) + c_bar.dot(x - com)
             g.body_mass[w, b] = g.body_mass[w, b] + mass_bar
             q = quat_mul(d.xquat[o], m.body_iquat[b])
@@ -192,7 +197,9 @@ def potential_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         o = bounded(w * m.nbody + b)
         x = d.xipos[o]
         mass = m.body_mass[b]
-        add_point(g.pose_ang, g.pose_lin, o, x - origin(m, d, w, b), -bar * mass * gravity, vec3(0.0, 0.0, 0.0))
+        zero = vec3(0.0, 0.0, 0.0)
+        add_point(g.pose_ang, g.pose_lin, o, x - origin(m, d, w, b), -bar * mass * gravity, zero)
+        add_inertia_bars(m, d, g, w, b, -bar * mass * gravity, zero)
         g.body_mass[w, b] = g.body_mass[w, b] - bar * gravity.dot(x)
         for i in ti.static(range(3)):
             g.gravity[w, i] = g.gravity[w, i] - bar * mass * x[i]

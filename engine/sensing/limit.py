@@ -10,6 +10,7 @@ from engine.constraint.block import BALL_LIMIT, TENDON_LIMIT, chain_mul
 from engine.constraint.limit import limit_row_vjp
 from engine.constraint.row import LIMIT
 from engine.constraint.rows import row_vjp
+from engine.constraint.tendon import add_tendon_end_bars
 from engine.math.index import bounded
 from engine.math.types import real, vec4
 from engine.model.constants import OBJ_TENDON
@@ -106,6 +107,7 @@ def block_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             t = d.con_kind1[c]
             g.ten_length_bar[w, t] = g.ten_length_bar[w, t] + d.con_r1[c] * pos_bar
             g.ten_velocity_bar[w, t] = g.ten_velocity_bar[w, t] + d.con_r1[c] * vel_bar
+            add_tendon_end_bars(m, g, w, t, d.con_r1[c], pos_bar)
     else:
         if ti.static(has.ball_limit):
             for i in range(3):

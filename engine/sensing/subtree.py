@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.dynamics.frame_leaves import add_inertia_bars
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
@@ -48,7 +49,9 @@ def subtree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             share = m.body_mass[b] / ti.max(mass, LIGHT)
             if mass < LIGHT:
                 share = ti.cast(b == top, real)
-            add_point(g.pose_ang, g.pose_lin, o, r, share * (com_bar + vel_bar.cross(omega)), zero)
+            place = share * (com_bar + vel_bar.cross(omega))
+            add_point(g.pose_ang, g.pose_lin, o, r, place, zero)
+            add_inertia_bars(m, d, g, w, b, place, zero)
             if mass >= LIGHT:
                 add_point(g.vel_ang, g.vel_lin, o, r, share * vel_bar, zero)
                 g.body_mass[w, b] = g.body_mass[w, b] + (com_bar.dot(x - com) + vel_bar.dot(v - vel)) / mass

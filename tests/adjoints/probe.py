@@ -44,6 +44,7 @@ from engine.dynamics.rk4 import (
     start_stages,
 )  # fmt: skip
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.taken import tree_leaves_vjp
 from engine.dynamics.tendon import tendons_vjp
 from engine.evaluation import clear_bodies, smooth_terms
 from engine.feedback import act_controller, act_controller_vjp
@@ -61,13 +62,13 @@ STAGES = (
     "TERMS EFFECTIVE SENSORS ADVANCE INTEGRATE_POS START_STAGES ENTER_STAGE LEAVE_STAGE ADVANCE_RK4 ACT_RATES "
     "CONTROLLER MOTIONS PASSIVE_VJP ACTUATION_VJP ACT_DOT_VJP APPLIED_VJP CONSTRAINT_VJP RNEA_VJP SENSORS_VJP "
     "ADVANCE_VJP INTEGRATE_POS_VJP ADVANCE_RK4_VJP ENTER_STAGE_VJP LEAVE_STAGE_VJP CONTROLLER_VJP GRAVCOMP_VJP "
-    "ACCELERATION_VJP TENDON_VJP FLUID_VJP"
+    "ACCELERATION_VJP TENDON_VJP FLUID_VJP TREE_LEAVES_VJP"
 ).split()
 (
     TERMS, EFFECTIVE, SENSORS, ADVANCE, INTEGRATE_POS, START_STAGES, ENTER_STAGE, LEAVE_STAGE, ADVANCE_RK4, ACT_RATES,
     CONTROLLER, MOTIONS, PASSIVE_VJP, ACTUATION_VJP, ACT_DOT_VJP, APPLIED_VJP, CONSTRAINT_VJP, RNEA_VJP, SENSORS_VJP,
     ADVANCE_VJP, INTEGRATE_POS_VJP, ADVANCE_RK4_VJP, ENTER_STAGE_VJP, LEAVE_STAGE_VJP, CONTROLLER_VJP,
-    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP, FLUID_VJP,
+    GRAVCOMP_VJP, ACCELERATION_VJP, TENDON_VJP, FLUID_VJP, TREE_LEAVES_VJP,
 ) = range(len(STAGES))  # fmt: skip
 
 
@@ -176,6 +177,8 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == GRAVCOMP_VJP:
         gravcomp_vjp(m, d, g, w, 1)
         gravcomp_vjp(m, d, g, w, 0)
+    elif what == TREE_LEAVES_VJP:
+        tree_leaves_vjp(m, d, g, w)
     elif what == FLUID_VJP:
         fluid_vjp(m, d, g, w)
     elif what == TENDON_VJP:
@@ -197,7 +200,7 @@ def probe(o: INTS, mi: INTS, mr: REALS, di: INTS, dr: REALS, ci: INTS, cr: REALS
 STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
-    "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar", "arm_bar",
+    "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar", "arm_bar", "taken_pose", "taken_axis",
 )  # fmt: skip
 
 

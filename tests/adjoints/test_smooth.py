@@ -46,6 +46,10 @@ def test_passive(probes, name):
         passive(probe, state)
 
 
+def of_frames(probe):
+    return [n for n in probe.sim.leaves if n.startswith(("body_pos", "body_quat", "jnt_pos", "jnt_axis", "site"))]
+
+
 @pytest.mark.parametrize("name", [n for n in zoo.SMOOTH if n.startswith("gravcomp")])
 def test_compensation_of_gravity(probes, name):
     """Where it is passive, and where it is the actuators', so that joints' limits may cut it off."""
@@ -63,9 +67,9 @@ def test_compensation_of_gravity(probes, name):
         case.run(p.TERMS)
         probe.clear()
         probe.column("z")[:] = z
-        case.run(p.GRAVCOMP_VJP, p.PASSIVE_VJP, p.ACTUATION_VJP)
+        case.run(p.GRAVCOMP_VJP, p.PASSIVE_VJP, p.ACTUATION_VJP, p.TREE_LEAVES_VJP)
         assert (probe.bar("body_mass") != 0).tolist() == (case.model.body_gravcomp != 0).tolist()
-        names = ("qpos", "qvel", "ctrl", "body_mass", "gravity", "dof_damping", "actuator_gear")
+        names = ("qpos", "qvel", "ctrl", "body_mass", "gravity", "dof_damping", "actuator_gear", *of_frames(probe))
         case.compare(forward, {n: probe.bar(n) for n in names if np.size(probe.bar(n))})
 
 
@@ -246,8 +250,9 @@ def test_tendons_and_arms(probes, name):
         probe.clear()
         probe.column("z")[:] = z
         probe.g["force_bar"][: case.model.nu] = force_bar
-        case.run((p.MOTIONS, 0), p.PASSIVE_VJP, p.ACTUATION_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0))
+        case.run((p.MOTIONS, 0), p.PASSIVE_VJP, p.ACTUATION_VJP, (p.TENDON_VJP, 0), (p.RNEA_VJP, 0), p.TREE_LEAVES_VJP)
         names = ["qpos", "qvel", "act", "ctrl", *(n for n in case.sim.params if n[:4] in ("tend", "wrap", "actu"))]
+        names += of_frames(probe)
         case.compare(forward, {n: probe.bar(n) for n in names if np.size(probe.bar(n)) and n != "tendon_frictionloss"})
 
 

@@ -19,7 +19,7 @@ def smooth_entries(m, name, value):
     moves = np.ones(value.shape, bool)
     if name == "geom_size":
         moves[np.isin(m.geom_type, (1, 7))] = False
-    if name.endswith("solimp"):
+    if "solimp" in name:
         moves[..., 4] = value[..., 4] > 1
     return moves
 

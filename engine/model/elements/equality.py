@@ -23,7 +23,8 @@ _FOLLOWS = {c.EQ_JOINT: c.OBJ_JOINT, c.EQ_TENDON: c.OBJ_TENDON}
 NOTHING = {
     "kind": 0, "body1": 0, "body2": 0, "qposadr1": 0, "qposadr2": -1, "last1": -1, "last2": -1,
     "anchor1": np.zeros(3), "anchor2": np.zeros(3), "quat1": np.array([1.0, 0, 0, 0]),
-    "quat2": np.array([1.0, 0, 0, 0]), "solref": np.zeros(2), "solimp": np.zeros(5), "polycoef": np.zeros(5),
+    "quat2": np.array([1.0, 0, 0, 0]), "site1": -1, "site2": -1,
+    "solref": np.zeros(2), "solimp": np.zeros(5), "polycoef": np.zeros(5),
     "ref1": 0.0, "ref2": 0.0, "torquescale": 0.0, "diaga": 0.0, "turned": 0.0,
 }  # fmt: skip
 
@@ -192,7 +193,8 @@ class Equality(Kind):
         check(m, "eq_data", relative & (abs(length - 1) > 1e-6), "a relative orientation, [6:10], of length one")
 
     def device(self, m):
-        columns = {name: np.array([tie[name] for tie in all_ties(m)]) for name in NOTHING}
+        found = all_ties(m)
+        columns = {name: np.array([tie[name] for tie in found]) for name in NOTHING}
         return {f"eq_{name}": columns[name].reshape(-1, *np.shape(none)) for name, none in NOTHING.items()}
 
 
@@ -249,7 +251,7 @@ def _tie(m, e):
     if m.eq_objtype[e] == c.OBJ_SITE:
         bodies = m.site_bodyid[[first, second]]
         for k, site in (("1", first), ("2", second)):
-            tie |= {f"anchor{k}": m.site_pos[site], f"quat{k}": m.site_quat[site]}
+            tie |= {f"anchor{k}": m.site_pos[site], f"quat{k}": m.site_quat[site], f"site{k}": site}
     else:
         one, two = (data[3:6], data[:3]) if weld else (data[:3], data[3:6])
         tie |= {"anchor1": one, "anchor2": two}

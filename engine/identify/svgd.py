@@ -52,7 +52,8 @@ def svgd(posterior, particles=64, iterations=200, seed=0, *, step=0.5, init=None
     def keep(iteration, z, H, logp):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_arrays(path, {"asked": np.array(asked), "z": z, "H": H, "iteration": np.array(iteration), "logp": logp})
+            numbers = {"asked": np.array(asked), "iteration": np.array(iteration)}
+            write_arrays(path, numbers | {"z": z, "H": H, "logp": logp})
 
     if path is not None and path.exists():
         kept = read_arrays(path)

@@ -134,11 +134,10 @@ def test_a_polytope_that_rounding_spoils(simulators):
     assert matched_contacts(sim.data.contacts(), data.contact)["dist"] < 1e-9
 
 
-RIM = f"""<mujoco><option {FINE}/><worldbody>
-<body pos="-0.26024833 -0.48807043 0.53908498" quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/>
-<geom type="cylinder" size="0.12727 0.12582"/></body><body pos="-0.11850366 -0.32035144 0.44647443"
-quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/><geom type="box" size="0.06146 0.1467 0.080654"/></body>
-</worldbody></mujoco>"""
+RIM = f"""<mujoco><option {FINE}/><worldbody><body pos="-.26024833 -.48807043 .53908498"
+quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/><geom type="cylinder" size=".12727 .12582"/></body>
+<body pos="-.11850366 -.32035144 .44647443" quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/>
+<geom type="box" size=".06146 .1467 .080654"/></body></worldbody></mujoco>"""
 
 
 def test_an_edge_and_a_rim(simulators):

@@ -52,8 +52,9 @@ def test_two_frictions_of_a_pair(simulators, cone):
 
 
 SPIN = """<mujoco><option cone="pyramidal" {}/><worldbody><body pos="0 0 1"><freejoint/>
-<geom type="box" size=".2 .2 .1" condim="4" friction=".8 .05 .01"/><body pos=".02 .03 .18"><joint type="slide" axis="0 .1 1"/>
-<geom size=".1" surfacevel="0 0 0 0 0 3" condim="4" friction=".8 .05 .01"/><site name="s"/></body></body></worldbody>
+<geom type="box" size=".2 .2 .1" condim="4" friction=".8 .05 .01"/>
+<body pos=".02 .03 .18"><joint type="slide" axis="0 .1 1"/><site name="s"/>
+<geom size=".1" surfacevel="0 0 0 0 0 3" condim="4" friction=".8 .05 .01"/></body></body></worldbody>
 <sensor><torque site="s"/></sensor></mujoco>"""
 
 

@@ -135,8 +135,8 @@ def test_a_polytope_that_rounding_spoils(simulators):
 
 
 RIM = f"""<mujoco><option {FINE}/><worldbody><body pos="-.26024833 -.48807043 .53908498"
-quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/><geom type="cylinder" size=".12727 .12582"/></body>
-<body pos="-.11850366 -.32035144 .44647443" quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/>
+quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/><geom type="cylinder" size=".12727 .12582"/>
+</body><body pos="-.11850366 -.32035144 .44647443" quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/>
 <geom type="box" size=".06146 .1467 .080654"/></body></worldbody></mujoco>"""
 
 

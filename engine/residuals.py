@@ -38,16 +38,16 @@ class Residual:
     def _put(self, model, kind, outputs, ints, params, scratch, passive, power, own=None):
         """Onto a copy of `model`; its place among the robot's residuals is `number`."""
         name = type(self).__name__
-        if not isinstance(model, Model):
-            raise TypeError(f"{name}: model: got {type(model).__name__}, allowed: a Model")
         if own and model.own_residual is not None:
             raise ValueError(f"{name}: model {model.name!r} has a function of one's own already, allowed: one")
         dofs = _dofs(model, name, outputs)
-        speed = 0.0 if passive in (True, False) else _positive(f"{name}: passive", passive, "True, False or a speed")
+        # a speed of 1 equals True, and says another force
+        switch = isinstance(passive, (bool, np.bool_))
+        speed = 0.0 if switch else _positive(f"{name}: passive", passive, "True, False or a speed")
         power = 0.0 if power is None else _positive(f"{name}: power", power, "None or some W")
         m = self.model = model.copy()
         row = {"kind": kind, "num": len(dofs), "scratch": scratch, "intadr": m.nresidualint, "prmadr": m.nresidualprm,
-               "intnum": len(dofs) + len(ints), "prmnum": len(params), "passive": passive is not False, "speed": speed,
+               "intnum": len(dofs) + len(ints), "prmnum": len(params), "passive": bool(passive), "speed": speed,
                "power": power}  # fmt: skip
         for array in _ARRAYS:
             old = getattr(m, f"residual_{array}")
@@ -118,6 +118,7 @@ class MLP(Residual):
         self, model: Model, inputs: Sequence[Any], outputs: Sequence[str | int], hidden: Sequence[int] = (16,),
         passive: bool | float = False, power: float | None = None, scale: Any = 1.0, seed: int = 0,
     ) -> None:  # fmt: skip
+        _require_model(model, "MLP")
         self.entries = [e for item in _items("MLP: inputs", inputs) for e in _entries(model, item)]
         for n in hidden:
             if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
@@ -168,6 +169,7 @@ class Own(Residual):
         params: dict[str, ArrayLike] | None = None, ints: Sequence[int] = (), scratch: int = 0,
         passive: bool | float = False, power: float | None = None,
     ) -> None:  # fmt: skip
+        _require_model(model, "Own")
         for name, f in (("force", force), ("force_vjp", force_vjp)):
             if not getattr(f, "_is_taichi_function", False):
                 raise ValueError(f"Own: {name}: got {f!r}, allowed: a function decorated with @ti.func")
@@ -193,6 +195,11 @@ def without(model: Model) -> Model:
     return validate(made)
 
 
+def _require_model(model, name):
+    if not isinstance(model, Model):
+        raise TypeError(f"{name}: model: got {type(model).__name__}, allowed: a Model")
+
+
 def _positive(what, value, allowed):
     if isinstance(value, (bool, str)) or not np.isscalar(value) or not 0 < value < np.inf:
         raise ValueError(f"{what}: got {value!r}, allowed: {allowed}, more than zero")
@@ -200,9 +207,10 @@ def _positive(what, value, allowed):
 
 
 def _items(what, items):
-    if isinstance(items, str) or not len(items):
+    found = [] if isinstance(items, (str, dict)) or not np.iterable(items) else list(items)
+    if not found:
         raise ValueError(f"{what}: got {items!r}, allowed: a list with at least one entry")
-    return list(items)
+    return found
 
 
 def _number(model, kind, name, what):
@@ -225,7 +233,8 @@ def _dofs(model, name, outputs):
 
 def _entries(model, item):
     """The (kind, index) pairs of one item of `inputs`."""
-    word, *rest = (item,) if isinstance(item, str) else item
+    word, *rest = item if isinstance(item, (tuple, list)) and item else (item,)
+    word = word if isinstance(word, str) else None
     if word in ("act", "ctrl") and len(rest) <= 1:
         kind = parts.OBS_ACT if word == "act" else parts.OBS_CTRL
         if not rest:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive
+from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, positive, seed
 
 
 def add(commands):
@@ -11,7 +11,7 @@ def add(commands):
     methods = "of lqr, ilqr, mpc, lbfgs, gradient, windows, random; default: all"
     o.add_argument("--methods", nargs="+", default=None, help=methods)
     o.add_argument("--budget", type=float, default=100.0, help="seconds of a cell at most (default 100)")
-    o.add_argument("--seed", type=int, default=0)
+    o.add_argument("--seed", type=seed, default=0)
     o.add_argument("--out", type=Path, default=Path("runs/board"), help="folder (default runs/board)")
     o.add_argument("--json", action="store_true", help="one JSON object a line")
     o.set_defaults(run=run)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, positive, robot, wishes
+from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, positive, robot, seed, wishes
 
 DEFAULT = ("ctrl", "qpos0", "qvel0", "body_mass")
 
@@ -14,7 +14,7 @@ def add(commands):
     p.add_argument("--wrt", nargs="+", default=list(DEFAULT), help=f"inputs, or 'all' (default {' '.join(DEFAULT)})")
     p.add_argument("--directions", type=int, default=2, help="random directions of every input (default 2)")
     p.add_argument("--noise", type=float, default=0.1, help="size of the random start and controls (default 0.1)")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=seed, default=0)
     p.add_argument("--json", action="store_true", help="one JSON object for each input")
     add_wishes(p)
     p.set_defaults(run=run)

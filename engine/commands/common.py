@@ -1,5 +1,6 @@
 """What several commands share: finding a robot, writing for machines, exit codes."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -98,11 +99,28 @@ def is_file(name):
 
 
 def positive(args, *names):
-    """Refuse options that are not positive."""
+    """Refuse options that are not positive and finite; a budget of time may be endless."""
     for name in names:
         value = getattr(args, name)
-        if value is not None and not value > 0:
+        if value is not None and not (0 < value < np.inf or name == "budget" and value > 0):
             raise ValueError(f"--{name.replace('_', '-')}: got {value}, allowed: a positive number")
+
+
+def finite(args, *names, least=-np.inf):
+    """Refuse options that are not finite, or less than `least`."""
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not (np.isfinite(value) and value >= least):
+            allowed = "a finite number" if least == -np.inf else f"a number from {least:g} on"
+            raise ValueError(f"--{name.replace('_', '-')}: got {value}, allowed: {allowed}")
+
+
+def seed(text):
+    """The type of --seed: what NumPy and torch take."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: a whole number from 0 to 2^63 - 1")
+    return value
 
 
 class Output:

@@ -4,7 +4,18 @@ from dataclasses import asdict
 
 import numpy as np
 
-from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, is_file, positive, robot, started, wishes
+from engine.commands.common import (
+    DONE,
+    NOT_REACHED,
+    Output,
+    add_wishes,
+    is_file,
+    positive,
+    robot,
+    seed,
+    started,
+    wishes,
+)
 from engine.commands.recorded import is_recorded, recording, world_of
 
 
@@ -16,7 +27,7 @@ def add(commands):
     p.add_argument("--key", help="keyframe of the first to start from (default as `pullback optimize` does)")
     p.add_argument("--world", help="of a recorded run (default: the last)")
     p.add_argument("--tolerance", type=float, default=1e-5, help="relative (default 1e-5)")
-    p.add_argument("--seed", type=int, default=0, help="of the random controls")
+    p.add_argument("--seed", type=seed, default=0, help="of the random controls")
     p.add_argument("--json", action="store_true", help="one JSON object on standard output")
     add_wishes(p)
     p.set_defaults(run=run)

@@ -12,10 +12,12 @@ from engine.commands.common import (
     NOT_REACHED,
     Output,
     add_wishes,
+    finite,
     is_file,
     positive,
     progress,
     robot,
+    seed,
     started,
     wishes,
 )
@@ -63,7 +65,7 @@ def add(commands):
     o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
     o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain")
     o.add_argument("--max-steps", type=int, default=None, help="stop after this many physics steps, over all worlds")
-    o.add_argument("--seed", type=int, default=0)
+    o.add_argument("--seed", type=seed, default=0)
     o.add_argument("--resume", action="store_true", help="go on from the run folder")
     o.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
     add_wishes(o)
@@ -84,6 +86,7 @@ def run(args):
         raise ValueError(f"--start: for a robot file, not for the built-in scene {chosen.name!r}")
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "height", "plateau",
              "max_steps")  # fmt: skip
+    finite(args, "push", "cost")
     task = args.task or default_task(chosen)
     check_task(chosen, task)
     method = args.method or default_method(chosen, task)

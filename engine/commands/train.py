@@ -11,9 +11,11 @@ from engine.commands.common import (
     NOT_REACHED,
     Output,
     add_wishes,
+    finite,
     positive,
     progress,
     robot,
+    seed,
     started,
     wishes,
 )
@@ -45,7 +47,7 @@ def add(commands):
     o.add_argument("--site", help="--task reach: the site, body or geom to bring to targets")
     o.add_argument("--start", metavar="KEYFRAME", help="the pose that it begins in (default: as `pullback optimize`)")
     o.add_argument("--patient", action="store_true", help="go on when the task is solved, to the end")
-    o.add_argument("--seed", type=int, default=0)
+    o.add_argument("--seed", type=seed, default=0)
     o.add_argument("--resume", action="store_true", help="go on from the run folder, with the same options")
     o.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
     add_wishes(o)
@@ -55,6 +57,7 @@ def add(commands):
 def run(args):
     """Exit code 0 where the verdict is good, else 1."""
     positive(args, "iterations", "budget", "worlds", "horizon", "speed")
+    finite(args, "push", least=0.0)
     chosen = robot(args.robot, wishes(args))
     if chosen.scene is None:
         chosen = started(chosen, args.start)

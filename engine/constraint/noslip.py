@@ -121,7 +121,7 @@ def contact_matrix(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
             a = real(0.0)
             for q in range(first, end):
                 a = a + across(d, q, j) * d.search[w, d.chain_dof[q]]
-            if j == k:
+            if j == k and m.cone != 0:  # a pyramid keeps the forces of edges between which nothing moves
                 a = ti.max(TINY, a)
             d.slip_A[c, 5 * j + k] = a
             d.slip_A[c, 5 * k + j] = a

@@ -36,7 +36,7 @@ from engine.contact.feature import (
     vertex_at,
 )
 from engine.contact.frame import tangent_hint
-from engine.contact.gjk import FEATURE, ccd_support, copy_vertex
+from engine.contact.gjk import FEATURE, POLYTOPE, ccd_support, copy_vertex
 from engine.contact.witness import FACE, POINT
 from engine.math.index import bounded
 from engine.math.quat import rotate
@@ -184,7 +184,12 @@ def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if m.geom_type[m.pair_geom1[p]] == MESH or m.geom_type[m.pair_geom2[p]] == MESH:
         slack = UNEVEN * d.ccd_scale[w]
     if not stray:
-        for side in range(2):
+        # a cylinder first: where its side was but a guess, the other's place says nothing yet
+        last = ti.cast(m.geom_type[m.pair_geom1[p]] != CYLINDER, ti.i32)
+        rounds = 1 - last + ti.cast(m.geom_type[m.pair_geom2[p]] == CYLINDER, ti.i32)
+        guessed = 0
+        for k in range(2):
+            side = k ^ last
             count = d.ccd_num2[w] if side else d.ccd_num1[w]
             cap = d.ccd_cap2[w] if side else d.ccd_cap1[w]
             c = d.ccd_c2[w] if side else d.ccd_c1[w]
@@ -196,12 +201,13 @@ def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 if (c - o).dot(c - o) > (1 + WITHIN) * size[0] * size[0]:
                     cap = 0
                     d.ccd_fits[w] = 0
-            elif not held:
+            elif not held and not guessed:
                 out = outside(d, first, side, count, c - swollen(m, d, w, p, side, n) + o)
                 if out >= 0:
                     leave(d, first, side, out, count)
                     count = count - 1
                     d.ccd_fits[w] = 0
+                    guessed = ti.cast(rounds == 1 and k == 0, ti.i32)
             set_count(d, w, side, count, cap)
     if not stray and d.ccd_fits[w] > 0:
         d.ccd_dir[w] = n
@@ -260,6 +266,7 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             d.ccd_dir[w] = found
             ccd_support(m, d, w, p, SEEN)
             for k in range(3):
+                copy_vertex(d, first + POLYTOPE + k, first + k)
                 copy_vertex(d, first + k, first + SEEN)
             face_along(m, d, w, p)
         tries = tries + 1 if swells and d.ccd_dist[w] < 0 else 2
@@ -336,6 +343,11 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                         change = CHANGES
                 else:
                     change = CHANGES
+    lone = d.ccd_index1[first] == d.ccd_index1[first + 1] and d.ccd_index2[first] == d.ccd_index2[first + 1]
+    if swells and tries == 2 and d.ccd_dist[w] < 0 and (lone or not done):
+        # the simplex is the search's again: which faces meet in it decides on further contacts
+        for k in range(3):
+            copy_vertex(d, first + k, first + POLYTOPE + k)
     if done:
         d.ccd_x1[w] = d.ccd_c1[w]
         d.ccd_x2[w] = d.ccd_c2[w]

@@ -26,6 +26,7 @@ TARGET = 0.8  # mean acceptance that steps are adapted to
 TOO_FAR = 1000.0  # error of the energy at which a path has diverged
 BLEND = 5  # draws that the first covariance counts for
 KEEP = 10.0  # s between two writings of the state
+SAME = 1e-6  # of the log density at a point, of one posterior computed twice
 STATS = ("logp", "accept", "steps", "diverged", "size")
 NUMBERS = ("z", "y", "logp", "grad", "m", "L", "eps", "adapted", "count", "mean", "square", "since")
 
@@ -340,7 +341,16 @@ class _Run:
             own = {n: kept[f"chain_{n}"][c] for n in NUMBERS}
             own |= {n: int(own[n]) for n in ("adapted", "count", "since")} | {"logp": float(own["logp"])}
             self.all.append(self._chain(c, Chain, own))
+        same_density(self.posterior, kept["chain_z"], kept["chain_logp"], path)
         return True
+
+
+def same_density(posterior, z, logp, path):
+    """Refuse a file of another posterior: other logs, priors or noise have another density at the points z (n, dim)."""
+    now = posterior.logp_and_grad(z)[0]
+    both = np.isfinite(now) & np.isfinite(logp)
+    if not (both.any() and np.allclose(now[both], logp[both], rtol=SAME, atol=SAME)):
+        raise ValueError(f"{path}: is of other logs, priors or noise, allowed: another folder, or the same")
 
 
 def _modes(posterior, count, seed):

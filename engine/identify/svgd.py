@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.files import read_arrays, write_arrays
 from engine.identify.draws import Draws
+from engine.identify.nuts import same_density
 from engine.simulator import whole
 
 RENEW = 10  # iterations with one H
@@ -47,11 +48,19 @@ def svgd(posterior, particles=64, iterations=200, seed=0, *, step=0.5, init=None
     path = None if folder is None else Path(folder) / "svgd.npz"
     asked = json.dumps([list(posterior.names), posterior.dim, n, int(seed), float(step)])
     first = 0
+
+    def keep(iteration, z, H, logp):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            numbers = {"asked": np.array(asked), "iteration": np.array(iteration)}
+            write_arrays(path, numbers | {"z": z, "H": H, "logp": logp})
+
     if path is not None and path.exists():
         kept = read_arrays(path)
         if str(kept["asked"]) != asked:
             raise ValueError(f"{path}: is of another posterior, seed or step; allowed: another folder, or the same")
         z, H, first = kept["z"], kept["H"], int(kept["iteration"])
+        same_density(posterior, z, kept["logp"], path)
     else:
         z = _begun(posterior, n, seed) if init is None else np.array(init, float)
         if z.shape != (n, posterior.dim):
@@ -59,10 +68,8 @@ def svgd(posterior, particles=64, iterations=200, seed=0, *, step=0.5, init=None
         H = np.eye(posterior.dim)
     for iteration in range(first, iterations):
         if iteration % RENEW == 0:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_arrays(path, {"asked": np.array(asked), "z": z, "H": H, "iteration": np.array(iteration)})
             logp, grad, each = posterior.normal(z)
+            keep(iteration, z, H, logp)
             good = np.isfinite(logp)
             if not good.any():
                 raise ValueError("svgd: every particle diverges, allowed: narrower priors, or init")
@@ -76,8 +83,7 @@ def svgd(posterior, particles=64, iterations=200, seed=0, *, step=0.5, init=None
         if report:
             report({"iteration": iteration + 1, "logp": float(logp.mean()), "moved": float(size.mean())})
     logp = posterior.logp_and_grad(z)[0]
-    if path is not None:
-        write_arrays(path, {"asked": np.array(asked), "z": z, "H": H, "iteration": np.array(iterations)})
+    keep(max(first, iterations), z, H, logp)
     return Draws(posterior, z[None], {"logp": logp[None]}, "svgd")
 
 

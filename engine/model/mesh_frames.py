@@ -1,6 +1,9 @@
-"""In which of MuJoCo's ways a mesh has its frame at its centre and along its axes (XML reference: mesh, inertia)."""
+"""What a file says of a mesh that a Model does not keep, found in its numbers: in which of MuJoCo's ways it has its
+frame at its centre and along its axes (XML reference: mesh, inertia), and whether its hull has been cut."""
 
 import numpy as np
+
+STICKS_OUT = 1e-5  # of a mesh's size
 
 
 def inertia_of(vert, face):
@@ -29,3 +32,23 @@ def inertia_of(vert, face):
         if off < 0.99 * least:
             best, least = word, off
     return best
+
+
+def cut_hull(m, k):
+    """(vertices (n, 3), triangles (., 3)) of the hull of mesh k, where the mesh sticks out of it since a file's
+    `maxhullvert` has cut it; else None."""
+    if not m.nmesh or not m.mesh_hullnum[k]:
+        return None
+    first, end = m.mesh_hulladr[k], m.mesh_hulladr[k] + m.mesh_hullnum[k]
+    begins = np.append(0, m.face_vertend[:-1])
+    own = [f for f, at in enumerate(begins) if first <= m.face_vert[at] < end]
+    if not own:
+        return None
+    faces = [m.face_vert[begins[f] : m.face_vertend[f]] for f in own]
+    corners = np.unique(np.concatenate(faces))
+    vert, normal = np.asarray(m.mesh_vert[k], float), m.face_normal[own]
+    out = (vert @ normal.T).max(axis=0) - (m.hull_vert[corners] @ normal.T).max(axis=0)
+    if not out.max() > STICKS_OUT * np.ptp(vert, axis=0).max():
+        return None
+    fans = [(face[0], a, b) for face in faces for a, b in zip(face[1:-1], face[2:], strict=True)]
+    return m.hull_vert[corners], np.searchsorted(corners, fans)

@@ -17,7 +17,7 @@ from .elements.actuator import DYNTYPES, TARGETS
 from .elements.hfield import elevations, normalized
 from .elements.key import KEYS
 from .errors import ModelError
-from .mesh_frames import inertia_of
+from .mesh_frames import cut_hull, inertia_of
 from .motors import TOKENS, further_inputs
 from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS
@@ -112,6 +112,7 @@ class _Writer:
         self.names = {kind: _unique(kind, getattr(m, f"{kind}_names")) for kind in named}
         self.root = ET.Element("mujoco", {"model": m.name} if m.name else {})
         self.called = set()  # (kind, number) of what another element names
+        self.felt = _felt(m)
 
     def text(self):
         ET.SubElement(self.root, "compiler", {
@@ -150,11 +151,13 @@ class _Writer:
         out.attrib |= _given({name: getattr(opt, name) for name in _OPTION}, known)
         out.attrib |= {"integrator": c.INTEGRATOR_NAMES[opt.integrator], "cone": c.CONE_NAMES[opt.cone]}
         flags = {name: "disable" for name in _FLAGS if not getattr(opt, name)} | self.flags
+        flags |= {"limit": "disable"} if self.felt else {}
         if flags:
             ET.SubElement(out, "flag", flags)
 
     def meshes(self, out):
         for k, (vert, face) in enumerate(zip(self.m.mesh_vert, self.m.mesh_face, strict=True)):
+            vert, face = cut_hull(self.m, k) or (vert, face)  # MuJoCo would cut another mesh otherwise
             inertia = inertia_of(vert, face)
             ET.SubElement(out, "mesh", {
                 "name": self.names["mesh"][k], "inertia": inertia, "face": " ".join(map(str, face.ravel().tolist())),
@@ -216,6 +219,7 @@ class _Writer:
                     f"{m.label('joint', j)}: {array} = {values.tolist()}; allowed in MJCF: one for a joint"
                 )
         given = _row(m, "joint", _JOINT, j) | _row(m, "joint", _DOF, dofs.start)
+        given |= {"limited": "true"} if (c.OBJ_JOINT, j) in self.felt else {}
         q = slice(m.jnt_qposadr[j], m.jnt_qposadr[j] + c.NQ[kind])
         if kind in (c.HINGE, c.SLIDE):
             given |= _given({"ref": m.qpos0[q][0], "springref": m.qpos_spring[q][0]}, _OF["joint"])
@@ -282,6 +286,7 @@ class _Writer:
             places = range(m.tendon_adr[t], m.tendon_adr[t] + m.tendon_num[t])
             fixed = m.wrap_type[places[0]] == c.WRAP_JOINT
             given = _row(m, "tendon", _TENDON, t)
+            given |= {"limited": "true"} if (c.OBJ_TENDON, t) in self.felt else {}
             if fixed:
                 for drawn in ("width", "rgba"):
                     given.pop(drawn, None)
@@ -437,6 +442,20 @@ class _Writer:
                 if np.size(value):
                     key.set(array, _text(value))
         return out
+
+
+def _felt(m):
+    """{(kind, number)} of joints and tendons whose limit a sensor reads, though an option has switched limits off."""
+    limited = {c.OBJ_JOINT: m.jnt_limited, c.OBJ_TENDON: m.tendon_limited}
+    span = {c.OBJ_JOINT: m.jnt_range, c.OBJ_TENDON: m.tendon_range}
+    of = [s for s in range(m.nsensor) if ROWS[m.sensor_type[s]].level == "limit"]
+    found = {(int(m.sensor_objtype[s]), int(m.sensor_objid[s])) for s in of}
+    found = {(kind, i) for kind, i in found if not limited[kind][i]}
+    for kind, i in found:
+        if np.any(m.jnt_limited) or np.any(m.tendon_limited) or not span[kind][i][0] < span[kind][i][1]:
+            what = m.label(c.OBJ_NAMES[kind], i)
+            raise ModelError(f"{what}: a sensor reads its limit, which it has not; allowed in MJCF: one with a limit")
+    return found
 
 
 def _listed(geoms1, geoms2):

@@ -26,6 +26,23 @@ def test_the_command_offers_what_the_searches_have():
     assert set(optimize.METHODS) == set(METHODS) and set(optimize.TASKS) == set(TASKS)
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["train", "hopper", "--push", "nan"], "--push: got nan, allowed: a number from 0 on"),
+    (["train", "hopper", "--push", "-1"], "--push: got -1.0, allowed: a number from 0 on"),
+    (["train", "hopper", "--speed", "inf"], "--speed: got inf, allowed: a positive number"),
+    (["train", "hopper", "--budget", "nan"], "--budget: got nan, allowed: a positive number"),
+    (["optimize", "hopper", "--seconds", "inf"], "--seconds: got inf, allowed: a positive number"),
+    (["optimize", "hopper", "--push", "inf"], "--push: got inf, allowed: a finite number"),
+    (["optimize", "hopper", "--cost", "nan"], "--cost: got nan, allowed: a finite number"),
+])  # fmt: skip
+def test_numbers_that_mean_nothing(words, said, capsys):
+    assert main(words) == common.BAD_INPUT and said in capsys.readouterr().err
+    for seed in ("-1", str(2**63)):
+        with pytest.raises(SystemExit):
+            main([*words[:2], "--seed", seed])
+        assert f"--seed: got {seed}, allowed: a whole number" in capsys.readouterr().err
+
+
 def test_an_arm_from_a_file_reaches(tmp_path, capsys):
     """By iLQR, for machines, until it has done what was asked, or to a stated cost; the exit code says whether."""
     path = tmp_path / "arm.xml"

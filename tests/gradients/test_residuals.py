@@ -82,8 +82,9 @@ def test_passive_forces_take_energy_away():
     rng = np.random.default_rng(8)
     bare = exact(bare=True)
     bare.dof_damping[:] = 0
-    for passive in (True, 0.2):
+    for passive, speed in ((True, 0.0), (0.2, 0.2), (1.0, 1.0)):
         made = engine.residuals.MLP(bare, ["qpos", "qvel", "act", "ctrl"], JOINTS, (5,), passive=passive)
+        assert made.model.residual_speed.tolist() == [speed]
         sim = Simulator(made.model, worlds=40)
         sim.params.residual_prm[:] = rng.normal(size=made.params.shape)
         for w in range(40):
@@ -159,11 +160,18 @@ def test_what_is_refused():
         (([("up", "rail")], ["elbow"]), "joint 'rail' has no quaternion"),
         ((["qpos"], ["elbow"], (0,)), "hidden: got 0"),
         ((["qpos"], ["elbow"], (4,), -0.1), "passive: got -0.1, allowed: True, False or a speed"),
+        ((["qpos"], ["elbow"], (4,), 0), "passive: got 0, allowed: True, False or a speed"),
+        (([3], ["elbow"]), "inputs: got 3, allowed: 'qpos'"),
+        (([()], ["elbow"]), "inputs: got \\(\\), allowed: 'qpos'"),
+        ((["qpos"], None), "outputs: got None, allowed: a list"),
         ((["qpos"], ["elbow"], (4,), False, 0), "power: got 0, allowed: None or some W"),
         ((["qvel"], ["elbow"], (4,), False, None, [1, 2]), "scale: got"),
     ):
         with pytest.raises((ModelError, ValueError), match=error):
             MLP(model, *arguments)
+    with pytest.raises(TypeError, match="MLP: model: got str, allowed: a Model"):
+        MLP("arm.xml", ["qpos"], ["elbow"])
+    assert MLP(model, ["qpos"], ["elbow"], passive=np.False_).model.residual_passive.tolist() == [0]
     with pytest.raises(ValueError, match="force: got <function"):
         engine.residuals.Own(model, ["elbow"], lambda m: None, lambda m: None)
     made = limbs()

@@ -158,6 +158,8 @@ def test_nuts_goes_on_where_it_was_broken_off(tmp_path):
     assert np.array_equal(again.z, whole.z) and all(np.array_equal(again.stats[n], a) for n, a in whole.stats.items())
     with pytest.raises(ValueError, match="is of another posterior, seed or number of draws"):
         nuts(known, 60, 90, 3, seed=4, folder=tmp_path)
+    with pytest.raises(ValueError, match="is of other logs, priors or noise"):
+        nuts(Known([0.0, 0.1, 0.0], COVARIANCE), 60, 90, 3, seed=5, folder=tmp_path)
 
 
 def test_nuts_tells_divergences():
@@ -200,6 +202,8 @@ def test_svgd_finds_both_modes_and_their_widths(tmp_path):
     assert np.array_equal(svgd(known, 80, 120, folder=tmp_path / "b").z, got.z)
     with pytest.raises(ValueError, match="another posterior, seed or step"):
         svgd(known, 80, 120, step=0.1, folder=tmp_path)
+    with pytest.raises(ValueError, match="is of other logs, priors or noise"):
+        svgd(Known([[-3.0, 0.0], [3.0, 1.1]], np.diag([0.09, 0.25])), 80, 120, folder=tmp_path)
 
 
 def test_worlds_are_drawn_from_data():

@@ -1,13 +1,17 @@
 """A Model written as MJCF is read back as the same Model."""
 
+import re
+
 import numpy as np
 import pytest
 
 import engine
 from engine.cli import main
+from engine.model import ModelError
 from engine.model import constants as c
 from engine.model.elements.key import KEYS
 from engine.model.fields import TABLE
+from engine.model.rotation import quat_to_mat
 from engine.model.writing import DERIVED, REFUSED, WRITTEN
 from tests import zoo
 from tests.model.model_zoo import CHEETAH, MENAGERIE
@@ -49,6 +53,46 @@ def test_shapes(kinds):
     assert again.geom_size == pytest.approx(model.geom_size, abs=1e-7)
     assert np.array_equal(again.pair_geom1, model.pair_geom1)
     assert again.mesh_hullnum.tolist() == model.mesh_hullnum.tolist()
+
+
+BALL = np.random.default_rng(0).normal(size=(30, 3))
+BALL *= 0.1 / np.linalg.norm(BALL, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("most", (0, 8, 14))
+def test_hulls_of_few_vertices(most):
+    """A hull of fewer vertices than the mesh would have is read back as it was, in a frame of its own."""
+    text = zoo.touching("plane", "mesh")
+    vertex = " ".join(f"{x:.6g}" for x in BALL.ravel())
+    old = re.search(r"<mesh [^>]*/>", text)[0]
+    name = re.search('name="([^"]*)"', old)[1]
+    limit = f' maxhullvert="{most}"' if most else ""
+    model = engine.load(text.replace(old, f'<mesh name="{name}" vertex="{vertex}"{limit}/>'))
+    again = reread(model)
+    assert again.mesh_hullnum.tolist() == model.mesh_hullnum.tolist() == [most or 30]
+    way = np.random.default_rng(1).normal(size=(500, 3))
+    reach = []
+    for m in (model, again):
+        g = int(np.flatnonzero(m.geom_type == c.MESH)[0])
+        turned = way @ quat_to_mat(m.geom_quat[g])
+        reach.append((m.hull_vert @ turned.T).max(axis=0) + way @ m.geom_pos[g])
+    np.testing.assert_allclose(*reach, atol=1e-6)
+    if not most:
+        np.testing.assert_allclose(again.mesh_vert[0], model.mesh_vert[0], atol=1e-7)
+
+
+def test_limits_that_are_switched_off_and_sensed():
+    text = """<mujoco><option><flag limit="{}"/></option><worldbody><body><joint name="j" range="-1 1"/>
+<geom size=".1" pos=".1 0 0"/></body></worldbody><tendon><fixed name="t" range="0 1"><joint joint="j" coef="1"/></fixed>
+</tendon><sensor><jointlimitpos joint="j"/><tendonlimitfrc tendon="t"/></sensor></mujoco>"""
+    model = engine.load(text.format("disable"))
+    assert not model.jnt_limited.any()
+    assert_same_numbers(model, reread(model))
+    model = engine.load(text.format("enable"))
+    assert_same_numbers(model, reread(model))
+    model.jnt_limited[:] = False
+    with pytest.raises(ModelError, match="joint 'j': a sensor reads its limit, which it has not; allowed in MJCF"):
+        model.to_mjcf()
 
 
 PILE = """<mujoco><option><flag {flag}/></option><worldbody><geom name="floor" type="plane" size="5 5 1"/>

@@ -134,6 +134,26 @@ def test_a_polytope_that_rounding_spoils(simulators):
     assert matched_contacts(sim.data.contacts(), data.contact)["dist"] < 1e-9
 
 
+RIM = f"""<mujoco><option {FINE}/><worldbody><body pos="-.26024833 -.48807043 .53908498"
+quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/><geom type="cylinder" size=".12727 .12582"/>
+</body><body pos="-.11850366 -.32035144 .44647443" quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/>
+<geom type="box" size=".06146 .1467 .080654"/></body></worldbody></mujoco>"""
+
+
+def test_an_edge_and_a_rim(simulators):
+    """A box's edge that is nearly along a cylinder and touches its rim: whatever rounding says, the faces that are
+    clipped are those of the edge."""
+    mj, sim = simulators(RIM, worlds=40)
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    sim.data.qpos[1:] += 10.0 ** rng.uniform(-17, -13, (39, 1)) * rng.normal(size=(39, 14))
+    sim.forward()
+    mujoco.mj_forward(mj, data)
+    for w in range(40):
+        ours = sim.data.contacts(w)
+        np.testing.assert_allclose(ours["dist"], data.contact.dist, atol=1e-6)
+        np.testing.assert_allclose(ours["frame"][:, 0], data.contact.frame[:, :3], atol=1e-6)
+
+
 @pytest.mark.parametrize("kinds", (zoo.CONVEX + zoo.HULLS)[::3], ids="-".join)
 def test_margin(simulators, kinds):
     """Shapes that are apart by less than the margin, and by more."""

@@ -51,6 +51,24 @@ def test_two_frictions_of_a_pair(simulators, cone):
     assert_close(worst(mj, sim, touching_states(mj, 30)), CONTACT)
 
 
+SPIN = """<mujoco><option cone="pyramidal" {}/><worldbody><body pos="0 0 1"><freejoint/>
+<geom type="box" size=".2 .2 .1" condim="4" friction=".8 .05 .01"/>
+<body pos=".02 .03 .18"><joint type="slide" axis="0 .1 1"/><site name="s"/>
+<geom size=".1" surfacevel="0 0 0 0 0 3" condim="4" friction=".8 .05 .01"/></body></body></worldbody>
+<sensor><torque site="s"/></sensor></mujoco>"""
+
+
+def test_friction_along_what_cannot_move(simulators):
+    """A surface that spins on what no joint lets turn: of a pyramid's edges that move alike the forces stay."""
+    option = TOLD.format(3, 0) + '><flag filterparent="disable"/></option><option'
+    mj, sim = simulators(SPIN.format(option))
+    data = mujoco.MjData(mj)
+    mujoco.mj_forward(mj, data)
+    sim.forward()
+    assert data.ncon == 1 and abs(data.sensordata).max() > 0.1
+    np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-7, atol=1e-9)
+
+
 RAMP = """<mujoco><option cone="elliptic" timestep="0.004" {}/><worldbody>
 <geom type="plane" size="9 9 1" euler="0 20 0"/><body euler="0 20 0" pos="0 0 .1064"><freejoint/>
 <geom type="box" size=".1 .1 .1"/></body></worldbody></mujoco>"""

@@ -67,7 +67,9 @@ def verdict(job, trajectory):
     if found.solved is False:
         if share is not None and share > 0.3:
             hindered.append(f"the controls stand at a limit {100 * share:.0f} % of the time")
-        hints = hints or ["more --iterations or a larger --budget", "another --method or --seed"]
+        # a plan that is carried out while it is made has neither
+        more = [] if job.method_name == "mpc" else ["more --iterations or a larger --budget"]
+        hints = hints or [*more, "another --method or --seed"]
     return found._replace(numbers=numbers, hindered=hindered, hints=hints if found.solved is False else [])
 
 
@@ -126,7 +128,8 @@ def _of_run(job, trajectory):
     slow = speed < SHARE * aimed
     if slow and up:
         hindered.append(f"slower than {SHARE:.0%} of what was aimed at")
-    hints = [f"--speed {0.6 * aimed:.2g}", "a longer --horizon", "another --seed"] if not up else []
+    longer = ["a longer --horizon"] if job.method_name == "mpc" else []
+    hints = [f"--speed {0.6 * aimed:.2g}", *longer, "another --seed"] if not up else []
     return Verdict(bool(up and not slow), text, numbers, hindered, hints)
 
 

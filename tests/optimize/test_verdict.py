@@ -20,7 +20,7 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
-           height=None, standing=None, loose=None, **options):  # fmt: skip
+           height=None, standing=None, loose=None, method="ilqr", **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -29,8 +29,8 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     robot = SimpleNamespace(model=model, scene=scene, qpos0=model.qpos0)
     stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
-                          standing=lambda: stance, goal=goal, way=way, place=place, height=height,
-                          loose=loose)  # fmt: skip
+                          standing=lambda: stance, goal=goal, way=way, place=place, height=height, loose=loose,
+                          method_name=method)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 

@@ -26,6 +26,7 @@ SLOW = 1.0  # rad/s: and no joint is faster
 STEADY = 1.0  # s: and it stays so to the end, so long at least
 AIRBORNE = 0.03  # s in the air at a time, at least, of what has jumped
 QUIET = 1.0  # per s: of the fastest joint, of what has landed
+LIFTED = 0.02  # m: less is no carrying
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
@@ -60,7 +61,7 @@ def verdict(job, trajectory):
     else:
         found = {"run": _of_run, "stand": _of_stand, "jump": _of_jump, "balance": _of_balance, "swingup": _of_balance,
                  "reach": _of_reach, "track": _of_track, "push": _of_push,
-                 "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
+                 "carry": _of_carry, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
@@ -330,6 +331,17 @@ def _of_push(job, trajectory):
         hints.append("a nearer --target, another --site, or more --iterations and a larger --budget")
     held = _duration(trajectory) - numbers.get("brought_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
     return Verdict(bool(held and speed < STILL and turned <= AS_TURNED), text, numbers, hindered, hints)
+
+
+def _of_carry(job, trajectory):
+    """As of a push, and how far the body was lifted."""
+    found = _of_push(job, trajectory)
+    z = Quantity(job.robot.model, **placed(job.robot.model, job.options.object)).of(trajectory)[:, 0, 2]
+    lifted, hindered = float(z.max() - z[0]), list(found.hindered)
+    if found.solved is False and lifted < LIFTED:
+        hindered.append(f"it was lifted by {1e3 * lifted:.0f} mm only")
+    return found._replace(text=f"{found.text}, lifted by {1e2 * lifted:.1f} cm", hindered=hindered,
+                          numbers=found.numbers | {"lifted": lifted})  # fmt: skip
 
 
 def _of_scene(job, trajectory):

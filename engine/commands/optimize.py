@@ -22,11 +22,12 @@ from engine.commands.common import (
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
-TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "carry", "scene")
 
 # what reads an option: one that nobody reads is refused, since its absence would go unnoticed
-TASKS_OF = {"speed": ("run",), "height": ("jump",), "site": ("reach", "track", "push"), "target": ("reach", "push"),
-            "quat": ("reach", "push"), "object": ("push",), "path": ("track",),
+TASKS_OF = {"speed": ("run",), "height": ("jump",), "site": ("reach", "track", "push", "carry"),
+            "target": ("reach", "push", "carry"), "quat": ("reach", "push", "carry"), "object": ("push", "carry"),
+            "path": ("track",),
             "push": ("run", "stand", "jump")}  # fmt: skip
 METHODS_OF = {"worlds": ("gradient", "windows", "alpha", "es", "cem", "random", "gait"), "window": ("windows",),
               "horizon": ("mpc",), "plateau": tuple(m for m in METHODS if m != "mpc")}  # fmt: skip
@@ -56,13 +57,15 @@ def add(commands):
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
-    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target")
-    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push: m, in the world; "
-                   "several are reached one after the other")  # fmt: skip
-    o.add_argument("--object", metavar="BODY", help="--task push: the body, driven by nothing, to bring to the target; "
-                   "--site is then what pushes it (default: what can touch it and most joints move)")  # fmt: skip
-    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach, push: how its "
-                   "frame is to be turned there, in the world")  # fmt: skip
+    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target; "
+                   "carry: of the palm, where it grasps")  # fmt: skip
+    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
+                   "world; several are reached one after the other")  # fmt: skip
+    o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
+                   "the target; --site of a push is what pushes it (default: what can touch it and most joints "
+                   "move)")  # fmt: skip
+    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach, push, carry: how "
+                   "its frame is to be turned there, in the world")  # fmt: skip
     o.add_argument("--path", type=Path, help="--task track: CSV or NPZ of time (s) and joints (rad, m), or of time and "
                    "x, y, z (m) of --site")  # fmt: skip
     o.add_argument("--push", type=float, default=None, help="--task run, stand, jump: m/s that the robot is given at "
@@ -110,7 +113,7 @@ def run(args):
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif task not in ("reach", "track", "push") or method not in ("ilqr", "mpc"):
+        elif task not in ("reach", "track", "push", "carry") or method not in ("ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
 
@@ -164,10 +167,11 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "balance, swingup, reach, track, push" if lacking else "run, stand, jump, reach, track, push"
-        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
+        allowed = "balance, swingup" if lacking else "run, stand, jump"
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}, "
+                         "reach, track, push, carry")  # fmt: skip
     if lacking and task in ("run", "stand", "jump"):
-        allowed = f"balance, swingup, reach, track, push{own}"
+        allowed = f"balance, swingup, reach, track, push, carry{own}"
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: {allowed}")
 
 

@@ -157,7 +157,7 @@ def test_what_is_asked_for_of_a_file(tmp_path, capsys):
     [
         (["pendulum", "--task", "run"], "--task run needs a body with a free joint or a slide joint along x"),
         (["acrobot", "--task", "stand"], "--task stand needs a body with a free joint or a slide joint along x; this"),
-        (["acrobot", "--task", "stand"], "(acrobot), allowed: balance, swingup, reach, track, push, scene"),
+        (["acrobot", "--task", "stand"], "(acrobot), allowed: balance, swingup, reach, track, push, carry, scene"),
         (["pendulum", "--task", "reach"], "--site"), (["pendulum", "--task", "reach", "--method", "cem"], "--site"),
         (["pendulum", "--start", "home"], "--start: for a robot file"),
         (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
@@ -212,7 +212,7 @@ def test_a_robot_without_a_root_is_offered_what_it_can_do(tmp_path, capsys):
         told = capsys.readouterr().err
         assert "reach" in told and "stand" not in told.partition("needs")[2] and (not task or " ".join(task) in told)
     assert main(["optimize", str(path), "--task", "scene", "--out", str(tmp_path / "x")]) == common.BAD_INPUT
-    said = "states no objective of its own, allowed: balance, swingup, reach, track, push\n"
+    said = "states no objective of its own, allowed: balance, swingup, reach, track, push, carry\n"
     assert capsys.readouterr().err.endswith(said)
 
 

@@ -20,6 +20,7 @@ from controllers.plan_and_hold import PlanAndHold, balance
 from controllers.riccati import settled
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
+from controllers.tasks.carry import carried
 from controllers.tasks.follow import Follow
 from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point
@@ -53,12 +54,12 @@ PIECES = 12  # of a plan of mpc, of which one is carried out
 PATIENCE = 100  # iterations of a plan
 ENOUGH = 5.0  # of that, where the way up ends
 CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
-FEET = ("run", "stand")
+FEET, BRINGING = ("run", "stand"), ("push", "carry")
 RISE = 0.3  # of its height, that a robot is to jump where nobody says how high
 PLANS = {"gait", "ilqr", "mpc"}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
-TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "carry", "scene")
 
 
 class Job:
@@ -66,13 +67,14 @@ class Job:
 
     robot: name, model, qpos0, qvel0 and, where there are such, scene (built-in) and ctrl0 (controls at the start).
     task: one of TASKS ("scene": the objective that the scene itself states). method: one of METHODS. options: seconds
-    (None, of a reach: as it needs), window, worlds, seed, speed, height, horizon, site, target, quat, path, push,
-    object.
+    (None, of a reach, a push, a carry: as it needs), window, worlds, seed, speed, height, horizon, site, target, quat,
+    path, push, object.
 
     start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach, a track or a push. table, place:
     of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (n, 3)
     and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind (3,): of a
-    push, the tool's place less the body's. Each None where the task has none.
+    push, the tool's place less the body's. gains: of a carry, the feedback along its way. Each None where the task has
+    none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -80,17 +82,20 @@ class Job:
         m, o = robot.model, options
         self.start = (np.asarray(robot.qpos0), np.asarray(robot.qvel0))
         if o.quat is not None:
-            if task not in ("reach", "push") or not np.linalg.norm(o.quat) > 1e-6:
-                raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach, push")
+            if task not in ("reach", *BRINGING) or not np.linalg.norm(o.quat) > 1e-6:
+                raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach, push, "
+                                 "carry")  # fmt: skip
             o.quat = (np.asarray(o.quat) / np.linalg.norm(o.quat)).tolist()
-        self.stance = self.goal = self.way = self.place = self.behind = None
+        self.stance = self.goal = self.way = self.place = self.behind = self.gains = None
         self.trials = 0  # physics steps before the search
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
-        if task == "push" and (getattr(o, "object", None) is None or o.target is None):
-            raise ValueError("--task push needs --object BODY and --target X Y Z (m)")
+        if task in BRINGING and (getattr(o, "object", None) is None or o.target is None):
+            raise ValueError(f"--task {task} needs --object BODY and --target X Y Z (m)")
         self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
+        if task == "carry" and method != "ilqr":
+            raise ValueError(f"--task carry: got --method {method}, allowed: ilqr")
         if task == "jump" and method != "gait":
             raise ValueError(f"--task jump: got --method {method}, allowed: gait")
         if method == "gait":
@@ -104,7 +109,7 @@ class Job:
         self.frame_skip, self.dt = own, own * m.opt.timestep
         self.ahead = max(2, round(o.horizon / self.dt))  # control steps of a plan of mpc
         self.steps = self._whole(max(1, round((self._longest() if o.seconds is None else o.seconds) / self.dt)))
-        {"reach": self._aim, "track": self._track, "push": self._bring, "balance": self._rise,
+        {"reach": self._aim, "track": self._track, "push": self._bring, "carry": self._carry, "balance": self._rise,
          "swingup": self._rise}.get(task, self._put)()  # fmt: skip
         self.objective = self._objective()
         self.measure = RunForward(m, robot.qpos0).distance if task == "run" else None
@@ -155,10 +160,10 @@ class Job:
 
     def _targets(self):
         """(n, 3), m: of a reach, one after the other; the options' own is the last of them."""
-        if self.task not in ("reach", "push"):
+        if self.task not in ("reach", *BRINGING):
             return np.zeros((1, 3))
         target = np.ravel(np.asarray(self.options.target, float))
-        if self.task == "push" and target.size != 3:
+        if self.task in BRINGING and target.size != 3:
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m)")
         if not target.size or target.size % 3 or not np.isfinite(target).all():
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), of each target")
@@ -210,10 +215,19 @@ class Job:
                       STANDS)  # fmt: skip
         if found is None:
             return
-        (self.way, self.place, self.behind, _), self.trials = found
+        (self.way, self.place, self.behind, *_), self.trials = found
         if o.seconds is None:
             self.steps = min(self.steps, int(np.ceil((self.way.arrival + STANDS) / self.dt)))
         self.way, self.place = self.way.cut(self.steps), self.place[: self.steps + 1]
+
+    def _carry(self):
+        """The way of the hand that grasps the body and brings it."""
+        m, o = self.robot.model, self.options
+        self.loose = loose_dofs(m, o.object)
+        found, self.trials = carried(m, o.object, self.targets[0], o.quat, self.start[0], self.hold, self.steps,
+                                     self.dt, o.site, o.seed)  # fmt: skip
+        self.way, self.gains, self.place = found
+        self.steps = len(self.way.ctrl)
 
     def _table(self):
         if self.options.path is None:
@@ -226,7 +240,7 @@ class Job:
         """s, where nobody says how long: a reach takes less."""
         if self.table is not None:
             return self.table.seconds
-        return LONGEST if self.task == "push" else AT_MOST * len(self.targets)
+        return {"push": LONGEST, "carry": 2 * LONGEST}.get(self.task, AT_MOST * len(self.targets))
 
     def _track(self):
         """The way that a table prescribes, and its first row as the start."""
@@ -254,7 +268,7 @@ class Job:
             near = 0.0 if self.place is None else NEAR / min(span(m, o.site), 10.0) ** 2
             place = None if self.place is None else placed(m, o.site)
             return Follow(m, self.way, place, self.place, near, control_scale(m))
-        if self.task == "push":
+        if self.task in BRINGING:
             return self._bringing()
         if self.task == "reach":
             near = NEAR / min(span(m, o.site), 10.0) ** 2
@@ -274,9 +288,10 @@ class Job:
     def _bringing(self):
         """Of a push: the body, the tool behind it, and loosely the way."""
         m, o = self.robot.model, self.options
-        near = NEAR / min(span(m, o.site), 10.0) ** 2
+        tool = o.object if self.task == "carry" else o.site
+        near = NEAR / min(span(m, o.site) if self.task == "push" else 1.0, 10.0) ** 2
         place = o.target if self.place is None else self.place
-        bring = Bring(m, placed(m, o.object), placed(m, o.site), place, self.behind, self.loose, near, o.quat)
+        bring = Bring(m, placed(m, o.object), placed(m, tool), place, self.behind, self.loose, near, o.quat)
         if self.way is None:
             return bring + 1e-3 * Effort()
         return bring + LOOSELY * Follow(m, self.way, None, None, near, control_scale(m))
@@ -321,7 +336,8 @@ class Job:
             about = None
             if self.way is not None:
                 first, qpos, qvel = self.way.ctrl, self.way.qpos, self.way.qvel
-                about = qpos, qvel, -gains_along(m, qpos[:-1], qvel[:-1], self.dt)
+                K = gains_along(m, qpos[:-1], qvel[:-1], self.dt) if self.gains is None else self.gains
+                about = qpos, qvel, -K
             return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure,
                         about=about)  # fmt: skip
         horizon, ahead = self.ahead, None if self.way is None else self.way.ctrl

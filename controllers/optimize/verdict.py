@@ -26,6 +26,7 @@ SLOW = 1.0  # rad/s: and no joint is faster
 STEADY = 1.0  # s: and it stays so to the end, so long at least
 AIRBORNE = 0.03  # s in the air at a time, at least, of what has jumped
 QUIET = 1.0  # per s: of the fastest joint, of what has landed
+LIFTED = 0.02  # m: less is no carrying
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
@@ -60,14 +61,16 @@ def verdict(job, trajectory):
     else:
         found = {"run": _of_run, "stand": _of_stand, "jump": _of_jump, "balance": _of_balance, "swingup": _of_balance,
                  "reach": _of_reach, "track": _of_track, "push": _of_push,
-                 "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
+                 "carry": _of_carry, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
     share = _limits(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
     if found.solved is False:
         if share is not None and share > 0.3:
             hindered.append(f"the controls stand at a limit {100 * share:.0f} % of the time")
-        hints = hints or ["more --iterations or a larger --budget", "another --method or --seed"]
+        # a plan that is carried out while it is made has neither
+        more = [] if job.method_name == "mpc" else ["more --iterations or a larger --budget"]
+        hints = hints or [*more, "another --method or --seed"]
     return found._replace(numbers=numbers, hindered=hindered, hints=hints if found.solved is False else [])
 
 
@@ -126,7 +129,8 @@ def _of_run(job, trajectory):
     slow = speed < SHARE * aimed
     if slow and up:
         hindered.append(f"slower than {SHARE:.0%} of what was aimed at")
-    hints = [f"--speed {0.6 * aimed:.2g}", "a longer --horizon", "another --seed"] if not up else []
+    longer = ["a longer --horizon"] if job.method_name == "mpc" else []
+    hints = [f"--speed {0.6 * aimed:.2g}", *longer, "another --seed"] if not up else []
     return Verdict(bool(up and not slow), text, numbers, hindered, hints)
 
 
@@ -327,6 +331,17 @@ def _of_push(job, trajectory):
         hints.append("a nearer --target, another --site, or more --iterations and a larger --budget")
     held = _duration(trajectory) - numbers.get("brought_at", np.inf) >= min(HELD, 0.5 * _duration(trajectory))
     return Verdict(bool(held and speed < STILL and turned <= AS_TURNED), text, numbers, hindered, hints)
+
+
+def _of_carry(job, trajectory):
+    """As of a push, and how far the body was lifted."""
+    found = _of_push(job, trajectory)
+    z = Quantity(job.robot.model, **placed(job.robot.model, job.options.object)).of(trajectory)[:, 0, 2]
+    lifted, hindered = float(z.max() - z[0]), list(found.hindered)
+    if found.solved is False and lifted < LIFTED:
+        hindered.append(f"it was lifted by {1e3 * lifted:.0f} mm only")
+    return found._replace(text=f"{found.text}, lifted by {1e2 * lifted:.1f} cm", hindered=hindered,
+                          numbers=found.numbers | {"lifted": lifted})  # fmt: skip
 
 
 def _of_scene(job, trajectory):

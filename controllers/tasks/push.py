@@ -27,7 +27,9 @@ from engine.simulator import Simulator
 STEP = 0.01  # m: between the places at which it is asked whether the tool touches the body
 FINER = 5  # places between two of these, where it does
 ROOM = 0.02  # m: between the tool and the body before the push
+GONE = 1e-3  # m: a line is reached where the tool is never farther from it
 FARTHEST = 0.4  # m: beyond the body's own size, the tool's place before the push
+HEIGHTS = (0.0, 0.3, 0.6)  # of the body's size, above its middle: where the tool pushes; higher where it meets a table
 CLEAR = 0.06  # m: between the body and where the tool passes it
 TURNS = np.arange(8) * np.pi / 4
 AROUND = np.array([[np.cos(a), np.sin(a), up] for up in (0.0, 1.0) for a in TURNS] + [[0, 0, 1.0]])  # ways to pass it
@@ -43,12 +45,13 @@ ARM = 0.1  # m: a turn of the body of one radian counts as much
 class Push(NamedTuple):
     """way: the Way of the joints. place (rows, 3): where the body is to be, not a number before it is touched. behind:
     (3,): the tool's place less the body's, while it pushes. poses: those that the tool goes through to where it begins
-    to push, (nq,) each."""
+    to push, (nq,) each. up (3,): how much higher than the body's middle it pushes, m."""
 
     way: Way
     place: np.ndarray
     behind: np.ndarray
     poses: list
+    up: np.ndarray
 
 
 def loose_dofs(model, name):
@@ -138,7 +141,7 @@ def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=Non
     there = body.place(sim.data)[0]
     length = float(np.linalg.norm(aim - there))
     along = (aim - there) / max(length, 1e-9)
-    line = _Line(m, point, body, along, there, start, dofs, seed).found(aim, like and like.poses[-1])
+    line = _Line(m, point, body, along, there, start, dofs, seed).found(aim, like)
     if like is None:
         legs = _approach(m, point, body, there, start, line.poses[0], dofs, ctrl0, 0.5 * steps * dt)
     else:
@@ -156,14 +159,15 @@ def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=Non
     place = there + np.minimum(gone / max(length, 1e-9), 1.0)[:, None] * (target - there)
     place[gone <= 0] = np.nan
     place[-1] = target
-    return Push(way, place, -line.behind * along, [leg.goal for leg in legs])
+    return Push(way, place, line.up - line.behind * along, [leg.goal for leg in legs], line.up)
 
 
 class _Line:
     """Poses on the tool's straight way, from behind a body at `there` on, for one beginning of the inverse kinematics.
 
     poses (n, nq); places (n, 3); gap: m until the tool touches the body; length: m from the first pose to the last;
-    behind: m from the body to the tool then. worse: (away, touches something else, ...), to be least."""
+    behind: m from the body to the tool then, up (3,): and how much higher. worse: (away, touches something else, ...),
+    to be least."""
 
     def __init__(self, m, point, body, along, there, start, dofs, seed):
         self.m, self.point, self.along, self.there, self.dofs = m, point, along, there, dofs
@@ -171,39 +175,50 @@ class _Line:
         self.start, self.seed = start, seed
 
     def found(self, target, like=None):
-        """Of the poses behind the body, or of one `like` this, the one from which the line goes best; self."""
-        m, size = self.m, _size(self.m, self.ours)
-        s = np.arange(0.0, size + FARTHEST, STEP)[::-1]
-        rng = np.random.default_rng(self.seed)
-        best = None
-        for far in (size + ROOM, size + 0.1, size + 0.2):
-            goals = [like]
-            if like is None:
-                place = self.there - far * self.along
-                goals, _ = poses_to(m, self.point, place, self.start, self.dofs, rng, most=STARTS)
-                near, other = self._touching(np.array(goals))
-                goals = [g for _, g in sorted(enumerate(goals), key=lambda p: (near[p[0]] | other[p[0]], p[0]))][:POSES]
-            for goal in goals:
-                tried = self._from(goal, s[s <= far + 1e-9], target)
-                if tried is not None and (best is None or tried[0] < best[0]):
-                    best = tried
-            if best is not None and best[0][0] < 1e-3 and not best[0][1]:
+        """Of the poses behind the body, or of that of the Push `like`, the one from which the line goes best, in the
+        middle of the body where it can, else above that; self."""
+        best, size = None, _size(self.m, self.ours)
+        for up in [[0.0, 0.0, x * size] for x in HEIGHTS] if like is None else [like.up]:
+            tried = self._at_height(target, size, np.array(up), like and like.poses[-1])
+            if tried is not None and (best is None or tried[0] < best[0]):
+                best = tried
+            if best is not None and best[0][0] < GONE and not best[0][1]:
                 break
         if best is None:
             raise ModelError("--task push: the tool can be nowhere behind the body without touching it")
-        self.worse, self.poses, self.places, self.gap, self.behind, self.length, self.away = best
+        self.worse, self.up, self.poses, self.places, self.gap, self.behind, self.length, self.away = best
         return self
 
-    def _from(self, goal, s, target):
+    def _at_height(self, target, size, up, like):
+        """(worse, ...) of the best line higher than the body's middle by `up` (3,), from the pose `like` or any;
+        None where there is none."""
+        s, rng, best = np.arange(0.0, size + FARTHEST, STEP)[::-1], np.random.default_rng(self.seed), None
+        for far in (size + ROOM, size + 0.1, size + 0.2):
+            goals = [like]
+            if like is None:
+                place = self.there + up - far * self.along
+                goals, _ = poses_to(self.m, self.point, place, self.start, self.dofs, rng, most=STARTS)
+                near, other = self._touching(np.array(goals))
+                goals = [g for _, g in sorted(enumerate(goals), key=lambda p: (near[p[0]] | other[p[0]], p[0]))][:POSES]
+            for goal in goals:
+                tried = self._from(goal, s[s <= far + 1e-9], target, up)
+                if tried is not None and (best is None or tried[0] < best[0]):
+                    best = tried
+            if best is not None and best[0][0] < GONE and not best[0][1]:
+                break
+        return best
+
+    def _from(self, goal, s, target, up):
         """(worse, ...) of the line that begins in the pose `goal`; None where that touches the body."""
-        m, places = self.m, self.there - s[:, None] * self.along
+        m, there = self.m, self.there + up
+        places = there - s[:, None] * self.along
         poses, _ = self._along(goal, places)
         near, _ = self._touching(poses)
         if near[0] or not near.any():
             return None
         first = int(np.argmax(near))
         finer = np.linspace(s[first - 1], s[first], FINER + 1)[1:]
-        closer, _ = self._along(poses[first - 1], self.there - finer[:, None] * self.along)
+        closer, _ = self._along(poses[first - 1], there - finer[:, None] * self.along)
         behind = float(finer[int(np.argmax(self._touching(closer)[0]))])
         begin = max(0, first - 1 - round(ROOM / STEP))
         # from there to where the body is at its target
@@ -213,7 +228,7 @@ class _Line:
         other = self._touching(poses)[1]
         turned = float(np.abs(difference(m, self.start, poses[0])[self.dofs]).max())
         worse = (round(float(away.max()), 4), bool(other[1:].any()), turned)
-        return worse, poses, places, float(s[begin] - behind), behind, length, float(away.max())
+        return worse, up, poses, places, float(s[begin] - behind), behind, length, float(away.max())
 
     def _along(self, q, places):
         """(poses, away) one after the other through these places."""

@@ -80,6 +80,8 @@ def tracking(model, table, name, start, ctrl0, steps, dt):
         qpos, dofs, away = _through(m, Point(m, name), table, start, times)
         place = np.stack([table.at(times)[0][k] for k in PLACE], axis=1)
         qvel = np.gradient(qpos, dt, axis=0)[:, m.jnt_qposadr[m.dof_jntid[dofs]]]
+    elif name is not None:
+        raise ValueError(f"--site {name}: {table.path} has no x, y, z of a point, allowed: without --site")
     else:
         qpos, dofs, qvel, away, place = *_joints(m, table, start, times), 0.0, None
     full = np.zeros((len(times), m.nv))

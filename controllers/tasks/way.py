@@ -114,8 +114,8 @@ class Judged(NamedTuple):
     goal: np.ndarray
 
 
-def judged(m, start, goal, ctrl0, seconds):
-    """The fastest straight way from start to goal that leaves the actuators something, within so many seconds."""
+def judged(m, start, goal, ctrl0, seconds, actuators=slice(None)):
+    """The fastest straight way from start to goal that leaves these actuators something, within so many seconds."""
     sim, tangent = Simulator(m, SAMPLES), difference(m, start, goal)
     x = np.linspace(0.0, 1.0, SAMPLES)
     qpos, qvel, qacc = states_on(start, goal, tangent, x, 1.0)
@@ -124,7 +124,7 @@ def judged(m, start, goal, ctrl0, seconds):
     moving = wanted_forces(sim, qpos, qvel, qacc) - rest  # grow with the square of the velocity
     longest = max(seconds - SETTLING, 0.5 * seconds)
     for T in [*DURATIONS[DURATIONS < longest], longest]:
-        _, share = controls_for(m, rest + moving / T**2, qpos, qvel / T, qacc / T**2, ctrl0)
+        share = controls_for(m, rest + moving / T**2, qpos, qvel / T, qacc / T**2, ctrl0)[1][:, actuators]
         if share.max(initial=0.0) < SHARE:
             break
     most = float(share.max(initial=0.0))

@@ -24,7 +24,16 @@ from engine.commands.common import (
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
-TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "scene")
+TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "carry", "scene")
+
+# what reads an option: one that nobody reads is refused, since its absence would go unnoticed
+TASKS_OF = {"speed": ("run",), "height": ("jump",), "site": ("reach", "track", "push", "carry"),
+            "target": ("reach", "push", "carry"), "quat": ("reach", "push", "carry"), "object": ("push", "carry"),
+            "path": ("track",),
+            "push": ("run", "stand", "jump")}  # fmt: skip
+METHODS_OF = {"worlds": ("gradient", "windows", "alpha", "es", "cem", "random", "gait"), "window": ("windows",),
+              "horizon": ("mpc",), "plateau": tuple(m for m in METHODS if m != "mpc")}  # fmt: skip
+DEFAULTS = {"worlds": 16, "window": 0.5, "horizon": 0.8}
 
 
 def add(commands):
@@ -37,33 +46,39 @@ def add(commands):
                    "for one that cannot, ilqr for other tasks")  # fmt: skip
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
-    o.add_argument("--worlds", type=int, default=16, help="starts or samples tried at once (default 16)")
+    o.add_argument("--worlds", type=int, default=None, help="starts or samples tried at once (default 16), of all "
+                   "methods but lbfgs, ilqr and mpc")  # fmt: skip
     o.add_argument("--seconds", type=float, default=None,
                    help="simulated seconds (default 5, or the scene's if less; 10 to swing up, 3 to jump; to reach as "
                    "many as it takes, at most 2)")  # fmt: skip
-    o.add_argument("--window", type=float, default=0.5, help="simulated seconds differentiated at once (default 0.5)")
-    o.add_argument("--horizon", type=float, default=0.8, help="simulated seconds that mpc plans ahead (default 0.8)")
+    o.add_argument("--window", type=float, default=None, help="--method windows: simulated seconds differentiated at "
+                   "once (default 0.5)")  # fmt: skip
+    o.add_argument("--horizon", type=float, default=None, help="--method mpc: simulated seconds planned ahead "
+                   "(default 0.8)")  # fmt: skip
     o.add_argument("--speed", type=float, default=None, help="m/s that plans of --task run aim at (default: 1.5 "
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
-    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target")
-    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push: m, in the world; "
-                   "several are reached one after the other")  # fmt: skip
-    o.add_argument("--object", metavar="BODY", help="--task push: the body, driven by nothing, to bring to the target; "
-                   "--site is then what pushes it (default: what can touch it and most joints move)")  # fmt: skip
-    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach, push: how its "
-                   "frame is to be turned there, in the world")  # fmt: skip
+    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target; "
+                   "carry: of the palm, where it grasps")  # fmt: skip
+    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
+                   "world; several are reached one after the other")  # fmt: skip
+    o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
+                   "the target; --site of a push is what pushes it (default: what can touch it and most joints "
+                   "move)")  # fmt: skip
+    o.add_argument("--quat", type=float, nargs=4, metavar=("W", "X", "Y", "Z"), help="--task reach, push, carry: how "
+                   "its frame is to be turned there, in the world")  # fmt: skip
     o.add_argument("--path", type=Path, help="--task track: CSV or NPZ of time (s) and joints (rad, m), or of time and "
                    "x, y, z (m) of --site")  # fmt: skip
-    o.add_argument("--push", type=float, default=None, help="--task stand, run: m/s that the robot is given at the "
-                   "start, in a direction that the seed chooses")  # fmt: skip
+    o.add_argument("--push", type=float, default=None, help="--task run, stand, jump: m/s that the robot is given at "
+                   "the start, in a direction that the seed chooses")  # fmt: skip
     o.add_argument("--start", metavar="KEYFRAME", help="where a file's robot starts (default: home, stand, standing, "
                    "default or the only keyframe; else as the file has it)")  # fmt: skip
     o.add_argument("--budget", type=float, default=None,
                    help="wall-clock seconds to iterate for at most (default 75; mpc goes on to the end)")
     o.add_argument("--cost", type=float, default=None, help="stop at this cost; exit code 1 if it is not reached")
-    o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain")
+    o.add_argument("--plateau", type=int, default=None, help="stop after this many iterations without gain; of "
+                   "all methods but mpc")  # fmt: skip
     o.add_argument("--max-steps", type=int, default=None, help="stop after this many physics steps, over all worlds")
     o.add_argument("--seed", type=seed, default=0)
     o.add_argument("--resume", action="store_true", help="go on from the run folder")
@@ -73,6 +88,10 @@ def add(commands):
 
 
 def run(args):
+    if args.task is not None:
+        check_read(args, "task", args.task, TASKS_OF)  # before anything is loaded
+    if args.method is not None:
+        check_read(args, "method", args.method, METHODS_OF)
     asked = wishes(args)
     points = [x for x in (args.site, args.object) if x is not None]
     if points and is_file(args.robot):
@@ -89,13 +108,24 @@ def run(args):
     finite(args, "push", "cost")
     task = args.task or default_task(chosen)
     check_task(chosen, task)
+    check_read(args, "task", task, TASKS_OF)
     method = args.method or default_method(chosen, task)
+    check_read(args, "method", method, METHODS_OF)
+    for name, value in DEFAULTS.items():
+        setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif task not in ("reach", "track", "push") or method not in ("ilqr", "mpc"):
+        elif task not in ("reach", "track", "push", "carry") or method not in ("ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
+
+
+def check_read(args, of, chosen, readers):
+    """Refuse options that this task or method (`of` says which) does not read. readers: {option: who reads it}."""
+    for name, who in readers.items():
+        if getattr(args, name) is not None and chosen not in who:
+            raise ValueError(f"--{name}: --{of} {chosen} does not read it, allowed: with --{of} {', '.join(who)}")
 
 
 def with_tool(chosen, args, asked):
@@ -140,10 +170,11 @@ def check_task(chosen, task):
     own = ", scene" if states_objective(chosen) else ""
     lacking = missing_root(chosen)
     if task == "scene" and not own:
-        allowed = "balance, swingup, reach, track, push" if lacking else "run, stand, jump, reach, track, push"
-        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}")
+        allowed = "balance, swingup" if lacking else "run, stand, jump"
+        raise ValueError(f"--task scene: {chosen.name} states no objective of its own, allowed: {allowed}, "
+                         "reach, track, push, carry")  # fmt: skip
     if lacking and task in ("run", "stand", "jump"):
-        allowed = f"balance, swingup, reach, track, push{own}"
+        allowed = f"balance, swingup, reach, track, push, carry{own}"
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: {allowed}")
 
 

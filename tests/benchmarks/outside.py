@@ -72,7 +72,7 @@ def judge(folder, robot):
     """{task, solved (by this measure; None where it has none), said, wrong [...], ties [...], found {...}}."""
     run = Run(folder, robot)
     task = {"run": ran, "stand": stood, "jump": jumped, "balance": balanced, "swingup": balanced, "reach": reached,
-            "track": tracked, "push": pushed}.get(run.asked["task"])  # fmt: skip
+            "track": tracked, "push": pushed, "carry": pushed}.get(run.asked["task"])  # fmt: skip
     if task is not None and not (run.asked["task"] == "run" and "speed" not in run.said):
         task(run)
     share_at_limit(run)

@@ -174,16 +174,51 @@ def test_what_is_asked_for_of_a_file(tmp_path, capsys):
     [
         (["pendulum", "--task", "run"], "--task run needs a body with a free joint or a slide joint along x"),
         (["acrobot", "--task", "stand"], "--task stand needs a body with a free joint or a slide joint along x; this"),
-        (["acrobot", "--task", "stand"], "(acrobot), allowed: balance, swingup, reach, track, push, scene"),
+        (["acrobot", "--task", "stand"], "(acrobot), allowed: balance, swingup, reach, track, push, carry, scene"),
         (["pendulum", "--task", "reach"], "--site"), (["pendulum", "--task", "reach", "--method", "cem"], "--site"),
         (["pendulum", "--start", "home"], "--start: for a robot file"),
         (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
+        (["pendulum", "--speed", "2"], "--speed: --task scene does not read it, allowed: with --task run"),
+        (["half_cheetah", "--horizon", "1"], "--horizon: --method windows does not read it"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(arguments, named, tmp_path, capsys):
     assert main(["optimize", *arguments, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
     assert named in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+GIVEN = {"speed": ["1"], "height": ["1"], "site": ["hand"], "target": ["0", "0", "1"], "quat": ["1", "0", "0", "0"],
+         "object": ["box"], "path": ["way.csv"], "push": ["1"], "worlds": ["4"], "window": ["1"], "horizon": ["1"],
+         "plateau": ["3"]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("of", "readers"), [("task", optimize.TASKS_OF), ("method", optimize.METHODS_OF)])
+def test_an_option_that_nobody_reads_is_refused(of, readers, tmp_path, monkeypatch, capsys):
+    """Every option with every task and method, before the robot is loaded; those that are read come that far."""
+    monkeypatch.setattr(optimize, "robot", None)  # which would be called
+    for name, who in readers.items():
+        for chosen in optimize.TASKS if of == "task" else optimize.METHODS:
+            command = ["optimize", "half_cheetah", f"--{of}", chosen, f"--{name}", *GIVEN[name]]
+            if chosen in who:
+                with pytest.raises(TypeError):
+                    main([*command, "--out", str(tmp_path / "x")])
+                continue
+            assert main([*command, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
+            said = f"--{name}: --{of} {chosen} does not read it, allowed: with --{of} {', '.join(who)}"
+            assert said in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_every_option_is_read_by_all_or_said_by_whom():
+    """An option that is added must say who reads it, or be one that all do."""
+    from engine.cli import parser
+
+    given = vars(parser().parse_args(["optimize"])).keys()
+    everybody = {"robot", "task", "method", "out", "iterations", "seconds", "start", "budget", "cost", "max_steps",
+                 "seed", "resume", "json", "floating", "floor", "actuators", "kp", "kd", "collide"}  # fmt: skip
+    assert optimize.TASKS_OF.keys() | optimize.METHODS_OF.keys() | everybody >= given - {"run", "command"}
+    assert set(optimize.DEFAULTS) <= set(optimize.METHODS_OF)
 
 
 def test_a_robot_without_a_root_is_offered_what_it_can_do(tmp_path, capsys):
@@ -194,7 +229,7 @@ def test_a_robot_without_a_root_is_offered_what_it_can_do(tmp_path, capsys):
         told = capsys.readouterr().err
         assert "reach" in told and "stand" not in told.partition("needs")[2] and (not task or " ".join(task) in told)
     assert main(["optimize", str(path), "--task", "scene", "--out", str(tmp_path / "x")]) == common.BAD_INPUT
-    said = "states no objective of its own, allowed: balance, swingup, reach, track, push\n"
+    said = "states no objective of its own, allowed: balance, swingup, reach, track, push, carry\n"
     assert capsys.readouterr().err.endswith(said)
 
 

@@ -23,7 +23,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
-    "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
+    "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf "
 ) + " ".join(p.offset for p in THETA + LEAVES)
 
@@ -308,6 +308,7 @@ WORK = (
     Buffer("span_kind", "int", "nspan"),
     Buffer("arm_length", "real", "narm"),
     Buffer("arm_J", "real", "narmrow"),
+    Buffer("z_asked", "real", "narmdof"),  # what sensors of joints' actuator forces ask of z
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
     Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
@@ -333,7 +334,7 @@ ADJOINT = (
         "l_ang l_lin acc_ang acc_lin u_ang u_lin vel_ang vel_lin pose_ang pose_lin p_ang p_lin q_ang "
         "q_lin",
     ),
-    Buffer("axis_bar", "vec3", "nmetric", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py
+    Buffer("axis_bar", "vec3", "naxis", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py, arm.py
     Buffer("slope_bar", "vec3", "nslope", "e_ang e_lin r_ang r_lin"),
     Buffer("qpos_bar", "real", "nv"),  # in the tangent space
     Buffer("qvel_bar", "real", "nv"),
@@ -351,8 +352,8 @@ ADJOINT = (
     ),
     Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
     Buffer("reach_bar", "real", "nmotorstate"),
-    Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
-    Buffer("arm_J_bar", "real", "nmetricarm"),
+    Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v"),
+    Buffer("arm_J_bar", "real", "narmrow"),
     Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values

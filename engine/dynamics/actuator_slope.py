@@ -12,7 +12,7 @@ from engine.dynamics.gain_bias import raw_force
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.transmission import ARM, TENDON, transmission
 from engine.math.types import real
-from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, TRN_BODY, TRN_TENDON
+from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, TRN_TENDON
 
 ROUNDING = 1e-10  # of a limit, within which MuJoCo takes a tendon's sum of forces for limited
 
@@ -54,9 +54,6 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             fs = fs * force_slope(m, d, w, da)
     if ti.static(has.tendon_actfrc):
         fs = fs * unlimited(m, d, w, u)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
     by_l = m.actuator_biasprm[u, 1] + m.actuator_gainprm[u, 1] * x
     by_v = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
     if ti.static(has.muscle):
@@ -86,9 +83,6 @@ def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             x = force_slope(m, d, w, da)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:
-            x = 0.0
     return x
 
 

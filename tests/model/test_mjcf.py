@@ -292,7 +292,6 @@ REFUSED = [
     ({"joint": "stiffness='1' springyield='0.1'"}, "joint 'j': springyield"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
     (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' input='none'/>"), "input = none"),
-    ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),

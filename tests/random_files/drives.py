@@ -58,17 +58,17 @@ def muscles(text, robot, lines, rng):
 
 
 def adhesion(text, robot, lines, rng):
-    """On bodies, which is refused beside what knows joints alone."""
-    text = re.sub(' actuatorfrcrange="-.4 .5"|<jointactuatorfrc [^>]*/>', "", text)
+    """On bodies. With the integrator discrete MuJoCo's islands end at slopes of what pulls within a gap."""
     drives = sensors = ""
-    damped = 0 if 'integrator="implicit' in text else -0.3
+    stiff = 'integrator="discrete"' in text
+    damped, by_length = (0, 0) if stiff else (-0.3, 0.2)
     for k in several(rng, high=3):
         name, body = f"h{k}", robot.bodies[rng.integers(len(robot.bodies))]
         common = f'name="{name}" body="{body}"'
         ways = (
             f'<adhesion {common} gain="{rng.uniform(1, 20):.3g}" ctrlrange="0 {rng.uniform(0.5, 2):.2g}"/>',
             f'<general {common} dyntype="filter" dynprm=".05" biastype="affine" biasprm=".5 0 {damped}"/>',
-            f'<general {common} gaintype="affine" gainprm="3 .2 0" ctrlrange="-1 2" forcerange="-1 4"/>',
+            f'<general {common} gaintype="affine" gainprm="3 {by_length} 0" ctrlrange="-1 2" forcerange="-1 4"/>',
         )
         drives += ways[rng.integers(len(ways))]
         sensors += sensed(name, rng)

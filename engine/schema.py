@@ -151,7 +151,7 @@ MODEL = (
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
-    Buffer("late_r", "real", "nlate", "late_weight:4"),
+    Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -210,7 +210,7 @@ WORK = (
     ),
     Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
     Buffer("servo", "real", "nservo",
-        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_input servo_velocity",
+        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_kp_more servo_kv_more servo_input servo_velocity",
     ),
     Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
@@ -317,7 +317,8 @@ WORK = (
         "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act muscle_stiff muscle_hold",
     ),
     Buffer("motor_work", "real", "nmotor",
-        "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
+        "motor_force motor_extra motor_slope motor_stiff motor_wave motor_length motor_velocity motor_c:4 motor_by_c:4 "
+        "motor_by_s",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
     Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
@@ -350,7 +351,9 @@ ADJOINT = (
     Buffer("muscle_bar", "real", "nmuscle",
         "muscle_gain_bar muscle_slope_bar muscle_bias_bar muscle_stiff_bar muscle_hold_bar",
     ),
-    Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
+    Buffer("motor_bar", "real", "nmotor",
+        "motor_force_bar motor_extra_bar motor_slope_bar motor_stiff_bar motor_wave_bar",
+    ),
     Buffer("reach_bar", "real", "nmotorstate"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v"),
     Buffer("arm_J_bar", "real", "narmrow"),

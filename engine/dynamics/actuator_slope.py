@@ -61,6 +61,7 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if ti.static(has.dcmotor):
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             by_v = d.motor_slope[w, u]
+            by_l = d.motor_stiff[w, u]
     return by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity
 
 
@@ -72,6 +73,17 @@ def counted_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, by_v
     if ti.static(has.dcmotor):
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             s = s - let_through(m, d, w, u, t, da) * micro_damping(m, u)
+    return s
+
+
+@ti.func
+def counted_stiffness(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, by_l: real, fs: real, t: ti.i32,
+                      da: ti.i32):  # fmt: skip
+    """The same of the derivative by length. The cogging of a DC motor is within no range of its own."""
+    s = by_l * fs
+    if ti.static(has.dcmotor):
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+            s = s + let_through(m, d, w, u, t, da) * d.motor_wave[w, u]
     return s
 
 
@@ -120,19 +132,22 @@ def force_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      v_bar: real, x: real, slope: real, a: ti.i32):  # fmt: skip
     """From the adjoints of those two derivatives, before what counts, to the gains and the input."""
     s_bar = v_bar
+    k_bar = l_bar
     if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:  # which the integrator discrete does not take
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + v_bar
+            g.motor_stiff_bar[w, u] = g.motor_stiff_bar[w, u] + l_bar
             s_bar = 0.0
+            k_bar = 0.0
     x_bar = s_bar * m.actuator_gainprm[u, 2]
     if ti.static(has.discrete):
-        x_bar = x_bar + l_bar * m.actuator_gainprm[u, 1]
+        x_bar = x_bar + k_bar * m.actuator_gainprm[u, 1]
     if ti.static(has.muscle):
-        x_bar = muscle_slopes_vjp(m, d, g, w, u, x, l_bar, s_bar)
+        x_bar = muscle_slopes_vjp(m, d, g, w, u, x, k_bar, s_bar)
     else:
         if ti.static(has.discrete):
-            g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + l_bar
-            g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + l_bar * x
+            g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + k_bar
+            g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + k_bar * x
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
     if a < 0:

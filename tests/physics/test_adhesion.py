@@ -37,7 +37,7 @@ def test_pulls_at_contacts_and_within_the_gap(simulators, cone):
 def test_steps_are_mujocos(simulators, integrator):
     """By a force that depends on the velocity, which the implicit integrators have the slope of where M has entries and
     discrete everywhere, and beside a joint that limits what actuators do to it."""
-    mj, sim = simulators(zoo.adhesive(most=".2"), integrator)
+    mj, sim = simulators(zoo.adhesive(most=".025"), integrator)
     if BEFORE_4 and integrator > 1:
         pytest.skip("slopes of limited forces, and the integrator discrete, are compared with MuJoCo 4.0 or later")
     # with islands MuJoCo ends at pulls within the gap, which join none, where discrete has their slope in its metric
@@ -48,7 +48,7 @@ def test_steps_are_mujocos(simulators, integrator):
         data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = state
         for _ in range(5):
             mujoco.mj_forward(mj, data)
-            cut += abs(data.qfrc_actuator[0]) == 0.2
+            cut += abs(data.qfrc_actuator[0]) == 0.025
             sim.reset(data.qpos, data.qvel)
             sim.data.act[0], sim.data.ctrl[0] = data.act, data.ctrl
             sim.data.qacc_warmstart[0] = data.qacc_warmstart[:] = data.qacc
@@ -74,7 +74,7 @@ def touching(mj, n):
 @pytest.mark.slow
 @pytest.mark.parametrize("integrator", (0, 2, 3, 4), ids=("Euler", "implicit", "implicitfast", "discrete"))
 def test_gradients(simulators, integrator):
-    mj, sim = simulators(zoo.adhesive(most=".2"), integrator)
+    mj, sim = simulators(zoo.adhesive(most=".025"), integrator)
     for state in touching(mj, 3):
         rollout = Rollout(sim, mj, state, 4)
         assert_gradients(rollout.errors([n for n in (*rollout.inputs, *rollout.params) if n != "dof_frictionloss"]))

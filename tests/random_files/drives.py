@@ -97,7 +97,7 @@ def servos(text, robot, lines, rng):
 def motors(text, robot, lines, rng):
     """DC motors with currents, heat, friction, cogging and clamped voltages; bristles not by RK4."""
     drives = sensors = ""
-    for k in several(rng) if lines and 'integrator="discrete"' not in text else ():
+    for k in several(rng) if lines else ():
         name, on = f"e{k}", lines[rng.integers(len(lines))]
         common = f'name="{name}" {on} {MOTOR}' + f' gear="{rng.uniform(-1.5, 1.5):.3g}"' * (rng.random() < 0.5)
         kp, kd, ki = (f"{rng.uniform(0, most):.3g}" for most in (6, 0.5, 4))
@@ -132,11 +132,11 @@ def delays(text, robot, lines, rng):
 
 
 def late_sensors(text, robot, lines, rng):
-    """Sensors that tell what was, but by RK4 and beside a cutoff."""
+    """Sensors that tell what was, but by RK4."""
     step = 0.004 if 'timestep="0.004"' in text else 0.002
 
     def late(found):
-        if rng.random() < 0.6 or "cutoff" in found[0]:
+        if rng.random() < 0.6:
             return found[0]
         n = rng.integers(1, 5)
         delay = step * (rng.integers(1, n + 2) if rng.random() < 0.5 else rng.uniform(0.1, n + 0.5))

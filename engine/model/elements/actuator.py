@@ -279,9 +279,6 @@ class Actuator(Kind):
             }
             for what in (what for what, there in beside.items() if there):
                 yield f"option flag actuation = disable beside {what}, which ends with it; allowed: enable"
-        motors = np.array([servos.is_motor(mujoco, mj, a) for a in range(mj.nactuator)], bool)
-        for u, words in _clashes(mj.opt.integrator, motors):
-            yield f"{self.who(mujoco, mj, u)}: {words}"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
@@ -352,8 +349,6 @@ class Actuator(Kind):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
         filtered = np.isin(m.actuator_dyntype, _FILTERS)
         check(m, "actuator_cranklength", m.actuator_cranklength < 0, "zero or more")
-        for u, words in _clashes(m.opt.integrator, m.actuator_dyntype == c.DYN_DCMOTOR):
-            raise ModelError(f"{m.label('actuator', u)}: {words}")
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
         check_muscles(m)
         check_motors(m)
@@ -405,13 +400,6 @@ def check_muscles(m):
               "a range of two rising numbers, a peak force of zero or more")  # fmt: skip
         bad = (lmin >= 1) | (lmax <= 1) | (np.min(rest, axis=0) <= 0)
         check(m, f"actuator_{part}curve", on & bad, "lmin below 1 below lmax; vmax, fpmax, fvmax above zero")
-
-
-def _clashes(integrator, motors):
-    """(actuator, what does not go together with the integrator, what is allowed); of a Model or an MjModel."""
-    if integrator == c.DISCRETE:
-        for u in np.flatnonzero(motors):
-            yield u, "a dcmotor with the integrator discrete; allowed: the other integrators"
 
 
 def _joined(m, trnid, kinds):

@@ -160,7 +160,9 @@ MODEL = (
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
         "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
     ),
-    Buffer("sensor_cutoff", "real", "nsensor"),
+    Buffer("sensor_cut", "real", "nsensor",
+        "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)
+    ),
     Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
     Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )

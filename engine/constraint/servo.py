@@ -5,14 +5,8 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.dynamics.activation import actuator_input
-from engine.dynamics.actuator_slope import (
-    counted_slope,
-    counted_stiffness,
-    force_slopes,
-    force_slopes_vjp,
-    let_through,
-)
-from engine.dynamics.dcmotor import S1
+from engine.dynamics.actuator_slope import force_slopes, force_slopes_vjp, let_through
+from engine.dynamics.dcmotor import S1, micro_damping
 from engine.dynamics.drive_leaves import add_rest
 from engine.math.types import real
 from engine.model.constants import BALL, FREE, GAIN_DCMOTOR, TRN_TENDON
@@ -32,11 +26,13 @@ def servos(m: ti.template(), d: ti.template(), w: ti.i32):
     input and velocity."""
     for u in range(m.nu):
         by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
-        by_l = -counted_stiffness(m, d, w, u, by_l, fs, t, da)
-        by_v = -counted_slope(m, d, w, u, by_v, fs, t, da)
+        by_l = -fs * by_l
+        by_v = -fs * by_v
         if ti.static(has.dcmotor):
             if m.actuator_gaintype[u] == GAIN_DCMOTOR:
                 through = let_through(m, d, w, u, t, da)
+                by_l = by_l - through * d.motor_wave[w, u]
+                by_v = by_v + through * micro_damping(m, u)
                 d.servo_kp_more[w, u] = through * counted(by_l)
                 d.servo_kv_more[w, u] = through * counted(by_v)
         d.servo_kp[w, u] = ti.max(by_l, 0.0)

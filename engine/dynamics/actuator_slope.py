@@ -76,17 +76,6 @@ def counted_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, by_v
     return s
 
 
-@ti.func
-def counted_stiffness(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, by_l: real, fs: real, t: ti.i32,
-                      da: ti.i32):  # fmt: skip
-    """The same of the derivative by length. The cogging of a DC motor is within no range of its own."""
-    s = by_l * fs
-    if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
-            s = s + let_through(m, d, w, u, t, da) * d.motor_wave[w, u]
-    return s
-
-
 @serves("dcmotor")
 @ti.func
 def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.i32, da: ti.i32):

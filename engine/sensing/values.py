@@ -2,26 +2,14 @@
 
 import taichi as ti
 
-from engine.compiler.features import has
 from engine.math.types import vec4
-
-
-@ti.func
-def cutoff_of(m: ti.template(), s: ti.i32):
-    """The largest magnitude of sensor s, or 0 for none; values of delayed sensors are cut off where they are read."""
-    cutoff = m.sensor_cutoff[s]
-    if ti.static(has.sensor_delay):
-        if m.nlate > 0:
-            if m.late_num[m.sensor_adr[s]] > 0:
-                cutoff = 0.0
-    return cutoff
 
 
 @ti.func
 def write_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, x: vec4):
     """The sensor's numbers, each at most as large as the cutoff, if there is one."""
     o = w * m.nsensordata + m.sensor_adr[s]
-    cutoff = cutoff_of(m, s)
+    cutoff = m.sensor_clip[s]
     for i in ti.static(range(4)):
         if i < m.sensor_dim[s]:
             y = x[i]
@@ -34,7 +22,7 @@ def write_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, x: ve
 def cotangent(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32):
     """That of sensor s in the sensordata recorded from `row` on, zero where the value was cut off."""
     o = row + m.sensor_adr[s]
-    cutoff = cutoff_of(m, s)
+    cutoff = m.sensor_clip[s]
     f = vec4(0.0, 0.0, 0.0, 0.0)
     for i in ti.static(range(4)):
         if i < m.sensor_dim[s]:

@@ -83,7 +83,7 @@ NAMED = {
     "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
     "test_step.py::test_motors[Euler]":
-        "bristles_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
+        "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
     "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
     "test_step.py::test_sensors[contacts]": "contact_sensor_vjp contact_sensors_vjp sensed_contacts_vjp",
     "test_step.py::test_sensors[distances]": "distances_vjp sensed_distances_vjp slide_vjp",

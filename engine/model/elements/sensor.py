@@ -240,6 +240,7 @@ class Sensor(Kind):
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
+            "sensor_clip": np.where(m.sensor_delay > 0, 0.0, m.sensor_cutoff),
             **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
 

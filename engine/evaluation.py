@@ -346,13 +346,13 @@ def mass_diag_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: t
         mass_diag_vjp(m, d, g, w)
 
 
-@outline("mdg", "w implicit", when="arm")
+@outline("mdg", "w", when="arm")
 @ti.func
-def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoint of arms, to whose lengths, velocities and rows all others have added."""
     if ti.static(has.wrench_sensor):  # which feels none of their forces: without T
         motion(m, d, w, d.l_ang, d.l_lin, d.z)
-    arms_vjp(m, d, g, w, implicit)
+    arms_vjp(m, d, g, w)
 
 
 @outline("mdg", "w implicit")
@@ -361,7 +361,7 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
     mass_diag_adjoint(m, d, g, w)
-    arm_adjoint(m, d, g, w, implicit)
+    arm_adjoint(m, d, g, w)
     adhesions_vjp(m, d, g, w)
     sloped = ti.cast(m.integrator == DISCRETE, ti.i32)
     if ti.static(has.implicitfast):

@@ -23,7 +23,7 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
-    "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
+    "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nrest nrestjoint nresttendon nrestJ "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf ntaken "
@@ -160,7 +160,7 @@ MODEL = (
     Buffer("ten_rest", "int", "nresttendon"),
     Buffer("ten_yield", "real", "nresttendon"),
     Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
-    Buffer("late_r", "real", "nlate", "late_weight:4"),
+    Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff"),
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -169,7 +169,9 @@ MODEL = (
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
         "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
     ),
-    Buffer("sensor_cutoff", "real", "nsensor"),
+    Buffer("sensor_cut", "real", "nsensor",
+        "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)
+    ),
     Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
     Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )
@@ -219,7 +221,7 @@ WORK = (
     ),
     Buffer("ten_metric", "real", "nmetrictendon", "ten_scale ten_shift"),
     Buffer("servo", "real", "nservo",
-        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_input servo_velocity",
+        "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_kp_more servo_kv_more servo_input servo_velocity",
     ),
     Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
@@ -319,6 +321,7 @@ WORK = (
     Buffer("span_kind", "int", "nspan"),
     Buffer("arm_length", "real", "narm"),
     Buffer("arm_J", "real", "narmrow"),
+    Buffer("z_asked", "real", "narmdof"),  # what sensors of joints' actuator forces ask of z
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),
     Buffer("delay_stage", "int", "one"),  # which of its weights a delay takes: those of a stage's node
@@ -327,7 +330,8 @@ WORK = (
         "muscle_gain muscle_slope muscle_bias muscle_by_ctrl muscle_by_act muscle_stiff muscle_hold",
     ),
     Buffer("motor_work", "real", "nmotor",
-        "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
+        "motor_force motor_extra motor_slope motor_stiff motor_wave motor_length motor_velocity motor_c:4 motor_by_c:4 "
+        "motor_by_s",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
     Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
@@ -344,7 +348,7 @@ ADJOINT = (
         "l_ang l_lin acc_ang acc_lin u_ang u_lin vel_ang vel_lin pose_ang pose_lin p_ang p_lin q_ang "
         "q_lin",
     ),
-    Buffer("axis_bar", "vec3", "nmetric", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py
+    Buffer("axis_bar", "vec3", "naxis", "axis_ang axis_lin"),  # of the dofs' axes: constraint/discrete.py, arm.py
     Buffer("slope_bar", "vec3", "nslope", "e_ang e_lin r_ang r_lin"),
     Buffer("taken_pose", "vec3", "ntaken", "taken_ang taken_lin"),  # of what goes to q by itself: dynamics/taken.py
     Buffer("taken_axis", "vec3", "ntakendof", "taken_axis_ang taken_axis_lin"),
@@ -363,10 +367,12 @@ ADJOINT = (
     Buffer("muscle_bar", "real", "nmuscle",
         "muscle_gain_bar muscle_slope_bar muscle_bias_bar muscle_stiff_bar muscle_hold_bar",
     ),
-    Buffer("motor_bar", "real", "nmotor", "motor_force_bar motor_extra_bar motor_slope_bar"),
+    Buffer("motor_bar", "real", "nmotor",
+        "motor_force_bar motor_extra_bar motor_slope_bar motor_stiff_bar motor_wave_bar",
+    ),
     Buffer("reach_bar", "real", "nmotorstate"),
-    Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v arm_mu arm_a"),
-    Buffer("arm_J_bar", "real", "nmetricarm"),
+    Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v"),
+    Buffer("arm_J_bar", "real", "narmrow"),
     Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
     Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values

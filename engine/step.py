@@ -143,7 +143,7 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             relinearized(m, d, w, implicit)
             if ti.static(has.sensor_delay):
                 if m.nlate > 0:
-                    remember_sensed_vjp(m, g, b, w, row, final)
+                    remember_sensed_vjp(m, d, g, b, w, row, final)
                     asked = w if row < 0 else row
             forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
             if ti.static(has.sensor_delay):

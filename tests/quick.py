@@ -4,7 +4,6 @@ import pytest
 
 from tests import zoo
 
-
 EVERY = 8
 # What starts processes, compiles kernels of its own, or takes long for what it tells.
 LONG = (

@@ -72,8 +72,8 @@ def adhesions(m: ti.template(), d: ti.template(), w: ti.i32):
 @outline("mdg", "w", when="adhesion")
 @ti.func
 def adhesions_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """The adjoint of their rows, after what else reads them has added to g.arm_z and g.arm_v; expects the motions L
-    and V."""
+    """The adjoint of their rows, after what else reads them has added to g.arm_z, g.arm_v and g.arm_J_bar; expects the
+    motions L and V."""
     for s in range(m.narm):
         u = m.arm_actuator[s]
         if m.actuator_trntype[u] == TRN_BODY:
@@ -81,12 +81,13 @@ def adhesions_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             for r in range(d.ncon[w]):
                 c = bounded(w * m.nconmax + r)
                 if is_of(m, d, c, u):
-                    approach_vjp(m, d, g, w, c, a * g.arm_z[w, s], a * g.arm_v[w, s])
+                    approach_vjp(m, d, g, w, c, a, s)
 
 
 @ti.func
-def approach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, z: real, v: real):
-    """The adjoint of n . (u_2 - u_1) along L and V: from its factors to the motions and poses of contact c's bodies."""
+def approach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, a: real, s: ti.i32):
+    """The adjoint of a n . (u_2 - u_1) along L, V and single dofs: from its factors, those of arm s, to the motions,
+    axes and poses of contact c's bodies."""
     pos = d.con_pos[c]
     n = d.con_normal[c]
     b1 = d.con_body1[c]
@@ -97,13 +98,28 @@ def approach_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     p_bar = zero
     n_bar = zero
     for x in ti.static(range(2)):
-        e, ang, lin, ang_bar, lin_bar = ti.static((
-            (z, d.l_ang, d.l_lin, g.l_ang, g.l_lin), (v, d.vel_ang, d.vel_lin, g.vel_ang, g.vel_lin)
+        factor, ang, lin, ang_bar, lin_bar = ti.static((
+            (g.arm_z, d.l_ang, d.l_lin, g.l_ang, g.l_lin), (g.arm_v, d.vel_ang, d.vel_lin, g.vel_ang, g.vel_lin)
         )[x])  # fmt: skip
-        G = e * n
+        G = a * factor[w, s] * n
         u, omega = relative_velocity(m, d, w, ang, lin, b1, b2, pos)
         p_bar = p_bar + G.cross(omega)
-        n_bar = n_bar + e * u
+        n_bar = n_bar + a * factor[w, s] * u
         add_wrench(ang_bar, lin_bar, h1, pos - origin(m, d, w, b1), -1.0 * G)
         add_wrench(ang_bar, lin_bar, h2, pos - origin(m, d, w, b2), G)
+    for x in range(2):
+        b = b2 if x else b1
+        side = a if x else -a
+        r = pos - origin(m, d, w, b)
+        k = m.body_lastdof[b]
+        while k >= 0:
+            e = side * g.arm_J_bar[(w * m.narm + s) * m.nv + k]
+            if e != 0:
+                h = bounded(w * m.nv + k)
+                G = e * n
+                g.axis_ang[h] = g.axis_ang[h] + r.cross(G)
+                g.axis_lin[h] = g.axis_lin[h] + G
+                p_bar = p_bar + G.cross(d.cdof_ang[h])
+                n_bar = n_bar + e * (d.cdof_lin[h] + d.cdof_ang[h].cross(r))
+            k = m.tree_parent[k]
     contact_place_vjp(m, d, g, w, c, 0.0, p_bar, n_bar, zero, zero)

@@ -16,7 +16,7 @@ from engine.dynamics.plastic import rest_length_vjp
 from engine.dynamics.tendon import damper_of, spring_of, tendon_stretch
 from engine.math.index import bounded
 from engine.math.types import real, vec3
-from engine.model.constants import TRN_BODY, TRN_TENDON
+from engine.model.constants import TRN_TENDON
 
 
 @ti.func
@@ -75,25 +75,24 @@ def arm_metric(m: ti.template(), d: ti.template(), w: ti.i32):
     h = m.timestep
     for s in range(m.narm):
         u = m.arm_actuator[s]
-        if m.actuator_trntype[u] != TRN_BODY:
-            kp = d.servo_kp[w, u]
-            scale = h * h * kp + h * d.servo_kv[w, u]
-            row = (w * m.narm + s) * m.nv
-            c = -1
-            if scale > 0:
-                c = new_block(m, d, w, METRIC - m.ntendon - s, ALWAYS, 1)
-            if c >= 0:
-                d.con_last1[c] = SCATTERED
-                q = c * m.nchain
-                for back in range(m.nv):
-                    i = m.nv - 1 - back
-                    J = d.arm_J[row + i]
-                    if J != 0:
-                        d.metric_diag[w, i] = d.metric_diag[w, i] + scale * J * J
-                        write_column(m, d, w, q, i, vec3(J, 0.0, 0.0))
-                        q = q + 1
-                d.con_ndof[c] = q - c * m.nchain
-                write_term(d, c, scale, h * kp)
+        kp = d.servo_kp[w, u]
+        scale = h * h * kp + h * d.servo_kv[w, u]
+        row = (w * m.narm + s) * m.nv
+        c = -1
+        if scale > 0:
+            c = new_block(m, d, w, METRIC - m.ntendon - s, ALWAYS, 1)
+        if c >= 0:
+            d.con_last1[c] = SCATTERED
+            q = c * m.nchain
+            for back in range(m.nv):
+                i = m.nv - 1 - back
+                J = d.arm_J[row + i]
+                if J != 0:
+                    d.metric_diag[w, i] = d.metric_diag[w, i] + scale * J * J
+                    write_column(m, d, w, q, i, vec3(J, 0.0, 0.0))
+                    q = q + 1
+            d.con_ndof[c] = q - c * m.nchain
+            write_term(d, c, scale, h * kp)
 
 
 @ti.func
@@ -179,26 +178,23 @@ def arm_metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     for s in range(m.narm):
         u = m.arm_actuator[s]
         row = (w * m.narm + s) * nv
+        kp = d.servo_kp[w, u]
+        velocity = d.servo_velocity[w, u]
+        z = real(0.0)
+        acc = real(0.0)
+        bar = real(0.0)
         for k in range(nv):
-            g.arm_J_bar[row + k] = 0.0
-        if m.actuator_trntype[u] != TRN_BODY:
-            kp = d.servo_kp[w, u]
-            velocity = d.servo_velocity[w, u]
-            z = real(0.0)
-            acc = real(0.0)
-            bar = real(0.0)
-            for k in range(nv):
-                J = d.arm_J[row + k]
-                z = z + J * d.z[w, k]
-                acc = acc + J * d.qacc[w, k]
-                bar = bar + J * J * d.metric_bar[w, k]
-            bar = bar + z * acc
-            g.servo_kp_bar[w, u] = h * h * bar + h * z * velocity
-            g.servo_kv_bar[w, u] = h * bar
-            scale = h * h * kp + h * d.servo_kv[w, u]
-            for k in range(nv):
-                J = d.arm_J[row + k]
-                J_bar = d.z[w, k] * acc + d.qacc[w, k] * z + 2.0 * J * d.metric_bar[w, k]
-                J_bar = scale * J_bar + h * kp * (d.z[w, k] * velocity + d.qvel[w * nv + k] * z)
-                g.arm_J_bar[row + k] = J_bar
-                g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + h * kp * z * J
+            J = d.arm_J[row + k]
+            z = z + J * d.z[w, k]
+            acc = acc + J * d.qacc[w, k]
+            bar = bar + J * J * d.metric_bar[w, k]
+        bar = bar + z * acc
+        g.servo_kp_bar[w, u] = h * h * bar + h * z * velocity
+        g.servo_kv_bar[w, u] = h * bar
+        scale = h * h * kp + h * d.servo_kv[w, u]
+        for k in range(nv):
+            J = d.arm_J[row + k]
+            J_bar = d.z[w, k] * acc + d.qacc[w, k] * z + 2.0 * J * d.metric_bar[w, k]
+            J_bar = scale * J_bar + h * kp * (d.z[w, k] * velocity + d.qvel[w * nv + k] * z)
+            g.arm_J_bar[row + k] = g.arm_J_bar[row + k] + J_bar
+            g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + h * kp * z * J

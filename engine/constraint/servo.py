@@ -5,9 +5,11 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.dynamics.activation import actuator_input
-from engine.dynamics.actuator_slope import force_slopes, force_slopes_vjp
+from engine.dynamics.actuator_slope import force_slopes, force_slopes_vjp, let_through
+from engine.dynamics.dcmotor import S1, micro_damping
+from engine.dynamics.drive_leaves import add_rest
 from engine.math.types import real
-from engine.model.constants import BALL, FREE, TRN_TENDON
+from engine.model.constants import BALL, FREE, GAIN_DCMOTOR, TRN_TENDON
 
 
 @ti.func
@@ -20,11 +22,19 @@ def counted(x: real):
 @ti.func
 def servos(m: ti.template(), d: ti.template(), w: ti.i32):
     """Of all actuators minus the derivatives of their forces by length and velocity, where they are not negative
-    (servo_kp, servo_kv), how far each counts, their input and velocity."""
+    (servo_kp, servo_kv), how far each counts (servo_kp_more, servo_kv_more: what no range of a motor clamps), their
+    input and velocity."""
     for u in range(m.nu):
         by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity = force_slopes(m, d, w, u)
         by_l = -fs * by_l
         by_v = -fs * by_v
+        if ti.static(has.dcmotor):
+            if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+                through = let_through(m, d, w, u, t, da)
+                by_l = by_l - through * d.motor_wave[w, u]
+                by_v = by_v + through * micro_damping(m, u)
+                d.servo_kp_more[w, u] = through * counted(by_l)
+                d.servo_kv_more[w, u] = through * counted(by_v)
         d.servo_kp[w, u] = ti.max(by_l, 0.0)
         d.servo_kv[w, u] = ti.max(by_v, 0.0)
         d.servo_kp_counts[w, u] = fs * counted(by_l)
@@ -42,6 +52,12 @@ def servos_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
         l_bar = -d.servo_kp_counts[w, u] * g.servo_kp_bar[w, u]
         v_bar = -d.servo_kv_counts[w, u] * g.servo_kv_bar[w, u]
         force_slopes_vjp(m, d, g, w, u, l_bar, v_bar, d.servo_input[w, u], slope, a)
+        if ti.static(has.dcmotor):
+            if m.actuator_gaintype[u] == GAIN_DCMOTOR:
+                wave_bar = -d.servo_kp_more[w, u] * g.servo_kp_bar[w, u]
+                g.motor_wave_bar[w, u] = g.motor_wave_bar[w, u] + wave_bar
+                if ti.static(has.drive_leaf):
+                    add_rest(m, g, w, u, S1, d.servo_kv_more[w, u] * g.servo_kv_bar[w, u])
 
 
 @ti.func

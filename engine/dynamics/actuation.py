@@ -151,6 +151,9 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
             z = d.z[w, i]
             if ti.static(has.actfrc):
                 z = z * force_slope(m, d, w, i)
+            if ti.static(has.arm and (has.actfrc or has.actuator_sensor)):
+                if t == ARM:  # arm_z is of the motion of z itself, without what is cut off and asked
+                    g.arm_J_bar[da + k] = g.arm_J_bar[da + k] - f * (z - d.z[w, i] - d.z_asked[w, i])
             f_bar = f_bar - z * c
             if ti.static(has.tendon or has.arm):
                 moment_vjp(m, d, g, w, u, t, da, k, -z * f)

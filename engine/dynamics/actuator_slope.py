@@ -12,7 +12,7 @@ from engine.dynamics.gain_bias import raw_force
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.transmission import ARM, TENDON, transmission
 from engine.math.types import real
-from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, TRN_BODY, TRN_TENDON
+from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, TRN_TENDON
 
 ROUNDING = 1e-10  # of a limit, within which MuJoCo takes a tendon's sum of forces for limited
 
@@ -54,9 +54,6 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
             fs = fs * force_slope(m, d, w, da)
     if ti.static(has.tendon_actfrc):
         fs = fs * unlimited(m, d, w, u)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:  # whose contacts join dofs that M does not
-            fs = 0.0
     by_l = m.actuator_biasprm[u, 1] + m.actuator_gainprm[u, 1] * x
     by_v = m.actuator_biasprm[u, 2] + m.actuator_gainprm[u, 2] * x
     if ti.static(has.muscle):
@@ -64,6 +61,7 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if ti.static(has.dcmotor):
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             by_v = d.motor_slope[w, u]
+            by_l = d.motor_stiff[w, u]
     return by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity
 
 
@@ -86,9 +84,6 @@ def let_through(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, t: ti.
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             x = force_slope(m, d, w, da)
-    if ti.static(has.adhesion):
-        if m.actuator_trntype[u] == TRN_BODY:
-            x = 0.0
     return x
 
 
@@ -126,19 +121,22 @@ def force_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      v_bar: real, x: real, slope: real, a: ti.i32):  # fmt: skip
     """From the adjoints of those two derivatives, before what counts, to the gains and the input."""
     s_bar = v_bar
+    k_bar = l_bar
     if ti.static(has.dcmotor):
-        if m.actuator_gaintype[u] == GAIN_DCMOTOR:  # which the integrator discrete does not take
+        if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + v_bar
+            g.motor_stiff_bar[w, u] = g.motor_stiff_bar[w, u] + l_bar
             s_bar = 0.0
+            k_bar = 0.0
     x_bar = s_bar * m.actuator_gainprm[u, 2]
     if ti.static(has.discrete):
-        x_bar = x_bar + l_bar * m.actuator_gainprm[u, 1]
+        x_bar = x_bar + k_bar * m.actuator_gainprm[u, 1]
     if ti.static(has.muscle):
-        x_bar = muscle_slopes_vjp(m, d, g, w, u, x, l_bar, s_bar)
+        x_bar = muscle_slopes_vjp(m, d, g, w, u, x, k_bar, s_bar)
     else:
         if ti.static(has.discrete):
-            g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + l_bar
-            g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + l_bar * x
+            g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + k_bar
+            g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + k_bar * x
         g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + s_bar
         g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + s_bar * x
     if a < 0:

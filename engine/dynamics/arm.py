@@ -11,19 +11,20 @@
 All but these two are a force f at p and a torque t on each of two bodies. Their moment along a motion X is
     E(X) = sum over both of f . u + t . omega,     u and omega: X's velocities at p,
 for refsite without the motion that both have in common. Readers add to g.arm_length_bar and to the factors of E, one
-for each of Z, V, and (implicitfast) of mu and a_eff, or (discrete) to arm_J_bar; `arms_vjp`, which comes last, knows
-what an arm is made of.
+for each of Z and V; where it is no motion that they read a row along, as with what a joint's limit cuts off, with
+velocity slopes of which M holds but a part, and with the metric of the integrator discrete, to arm_J_bar. `arms_vjp`,
+which comes last, knows what an arm is made of.
 """
 
 import taichi as ti
 
-from engine.compiler.features import has, serves
+from engine.compiler.features import serves
 from engine.dynamics.frame_leaves import add_site_bars
 from engine.dynamics.kinematics import origin, read_quat
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import DISCRETE, FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
+from engine.model.constants import FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
 
 
 @ti.func
@@ -162,10 +163,17 @@ def site_row(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, row: ti.i
 @serves("arm")
 @ti.func
 def clear_arms(m: ti.template(), g: ti.template(), w: ti.i32):
-    """No adjoint of any arm yet."""
+    """No adjoint of any arm yet, nor of dofs' axes."""
     for s in range(m.narm):
-        for x in ti.static((g.arm_length_bar, g.arm_z, g.arm_v, g.arm_mu, g.arm_a)):
+        for x in ti.static((g.arm_length_bar, g.arm_z, g.arm_v)):
             x[w, s] = 0.0
+        for k in range(m.nv):
+            g.arm_J_bar[(w * m.narm + s) * m.nv + k] = 0.0
+    if m.narm > 0:
+        for k in range(m.nv):
+            x = bounded(w * m.nv + k)
+            g.axis_ang[x] = vec3(0.0, 0.0, 0.0)
+            g.axis_lin[x] = vec3(0.0, 0.0, 0.0)
 
 
 @ti.func
@@ -284,11 +292,7 @@ def parent_arm_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
             e = g.arm_v[w, s] * d.arm_J[(w * m.narm + s) * m.nv + i]
             g.qvel_bar[w * m.nv + i] = g.qvel_bar[w * m.nv + i] + e
             bar = g.arm_z[w, s] * d.z[w, i] + g.arm_v[w, s] * d.qvel[w * m.nv + i]
-            if ti.static(has.implicitfast):
-                bar = bar + g.arm_mu[w, s] * d.mu[w, i] + g.arm_a[w, s] * d.qacc_eff[w, i]
-            if ti.static(has.discrete):
-                if m.integrator == DISCRETE:
-                    bar = bar + g.arm_J_bar[(w * m.narm + s) * m.nv + i]
+            bar = bar + g.arm_J_bar[(w * m.narm + s) * m.nv + i]
             if free and k < 3:
                 g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] + bar
             else:
@@ -325,17 +329,18 @@ def arm_row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             while k >= 0:
                 x = bounded(w * m.nv + k)
                 e = g.arm_J_bar[row + k]
-                g.axis_ang[x] = g.axis_ang[x] + e * t
-                g.axis_lin[x] = g.axis_lin[x] + e * f
-                g.arm_f_bar[i] = g.arm_f_bar[i] + e * (d.cdof_lin[x] + d.cdof_ang[x].cross(r))
-                g.arm_t_bar[i] = g.arm_t_bar[i] + e * d.cdof_ang[x]
-                g.arm_p_bar[i] = g.arm_p_bar[i] + e * f.cross(d.cdof_ang[x])
+                if e != 0:
+                    g.axis_ang[x] = g.axis_ang[x] + e * t
+                    g.axis_lin[x] = g.axis_lin[x] + e * f
+                    g.arm_f_bar[i] = g.arm_f_bar[i] + e * (d.cdof_lin[x] + d.cdof_ang[x].cross(r))
+                    g.arm_t_bar[i] = g.arm_t_bar[i] + e * d.cdof_ang[x]
+                    g.arm_p_bar[i] = g.arm_p_bar[i] + e * f.cross(d.cdof_ang[x])
                 k = m.tree_parent[k]
 
 
 @serves("arm")
 @ti.func
-def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """The adjoint of all arms, after what else reads them has added to theirs."""
     zero = vec3(0.0, 0.0, 0.0)
     for s in range(m.narm):
@@ -348,17 +353,11 @@ def arms_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, im
                 g.arm_f_bar[i] = zero
                 g.arm_t_bar[i] = zero
                 g.arm_p_bar[i] = zero
-            for x in ti.static(range(5 if has.implicitfast else 2)):
+            for x in ti.static(range(2)):
                 e, ang, lin, ang_bar, lin_bar = ti.static((
                     (g.arm_z, d.l_ang, d.l_lin, g.l_ang, g.l_lin),
                     (g.arm_v, d.vel_ang, d.vel_lin, g.vel_ang, g.vel_lin),
-                    (g.arm_mu, d.p_ang, d.p_lin, g.p_ang, g.p_lin),
-                    (g.arm_a, d.u_ang, d.u_lin, g.u_ang, g.u_lin),
-                    (g.arm_a, d.q_ang, d.q_lin, g.q_ang, g.q_lin),
                 )[x])  # fmt: skip
-                if x < 2 or implicit and m.integrator != DISCRETE:
-                    along(m, d, g, w, s, e[w, s], ang, lin, ang_bar, lin_bar)
-            if ti.static(has.discrete):
-                if m.integrator == DISCRETE:
-                    arm_row_vjp(m, d, g, w, s)
+                along(m, d, g, w, s, e[w, s], ang, lin, ang_bar, lin_bar)
+            arm_row_vjp(m, d, g, w, s)
             site_arm_vjp(m, d, g, w, s, u)

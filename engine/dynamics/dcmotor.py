@@ -249,14 +249,17 @@ def controlled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
 @serves("dcmotor")
 @ti.func
 def motor_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
-    """d motor_force / d velocity, and the share of the current that a step makes: 0 where its rate is clamped."""
+    """d motor_force / d velocity and by length, and the share of the current that a step makes: 0 where its rate is
+    clamped."""
     volt, torque, side = terminal(m, d, w, u)
     y, rise = warmth(m, d, w, u)
     R = m.actuator_gainprm[u, 0]
     K = m.actuator_gainprm[u, 1]
     slope = -K * K / R
+    stiff = real(0.0)
     if m.motor_controlled[u] and side == 0.0:
         slope = -m.motor_gain[u, KD]
+        stiff = -m.motor_gain[u, KP]
     share = real(1.0)
     if m.motor_current[u] >= 0:
         te = m.motor_dyn[u, TE]
@@ -264,39 +267,40 @@ def motor_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         rate = ((volt - K * d.motor_velocity[w, u]) / (R * y) - d.act[w * m.na + m.motor_current[u]]) / te
         if m.motor_dyn[u, DIMAX] > 0 and ti.abs(rate) > m.motor_dyn[u, DIMAX]:
             share = 0.0
-    return slope * share / y, share
+    return slope * share / y, stiff * share / y, share
 
 
 @serves("dcmotor")
 @ti.func
 def motor_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
-    """From the adjoint of that slope to parameters and to the temperature."""
+    """From the adjoints of those two slopes to parameters and to the temperature."""
     bar = g.motor_slope_bar[w, u]
-    whole, share = motor_slope(m, d, w, u)
+    l_bar = g.motor_stiff_bar[w, u]
+    whole, stiff, share = motor_slope(m, d, w, u)
     volt, torque, side = terminal(m, d, w, u)
     y, rise = warmth(m, d, w, u)
     R = m.actuator_gainprm[u, 0]
     K = m.actuator_gainprm[u, 1]
     own = bar * share / y
-    slope = -m.motor_gain[u, KD]
     braked = not m.motor_controlled[u] or side != 0.0
     if braked:
-        slope = -K * K / R
         g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + own * K * K / (R * R)
         g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] - own * 2.0 * K / R
     alpha = m.actuator_gainprm[u, 2]
-    y_bar = -bar * whole / y
+    y_bar = -(bar * whole + l_bar * stiff) / y
     g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + y_bar * rise
     add_state(m, g, w, m.motor_heat[u], y_bar * alpha)
     if ti.static(has.drive_leaf):
         if not braked:
             add_gain(m, g, w, u, KD, -own)
+            add_gain(m, g, w, u, KP, -l_bar * share / y)
         if m.motor_heat[u] >= 0:
             add_rest(m, g, w, u, TA, y_bar * alpha)
             add_gain(m, g, w, u, T0, -y_bar * alpha)
         if m.motor_current[u] >= 0 and share > 0:
             te = m.motor_dyn[u, TE]
-            add_dyn(m, g, w, u, TE, -bar * slope / y * m.timestep / (te * te) * (1.0 - share))
+            by_share = (bar * whole + l_bar * stiff) / share
+            add_dyn(m, g, w, u, TE, -by_share * m.timestep / (te * te) * (1.0 - share))
 
 
 @serves("dcmotor")
@@ -307,3 +311,30 @@ def micro_damping(m: ti.template(), u: ti.i32):
     if m.motor_bristle[u] >= 0:
         x = m.motor_dyn[u, S1]
     return x
+
+
+@serves("dcmotor")
+@ti.func
+def cogging(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
+    """A sin(N l + phi), and its derivative by l."""
+    phase = m.actuator_biasprm[u, 1] * d.motor_length[w, u] + m.actuator_biasprm[u, 2]
+    A = m.actuator_biasprm[u, 0]
+    return A * ti.sin(phase), A * m.actuator_biasprm[u, 1] * ti.cos(phase)
+
+
+@serves("dcmotor")
+@ti.func
+def cogging_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32):
+    """From the adjoints of both (motor_extra_bar, motor_wave_bar) to A, N and phi; returns that of the length."""
+    bar = g.motor_extra_bar[w, u]
+    slope_bar = g.motor_wave_bar[w, u]
+    A = m.actuator_biasprm[u, 0]
+    N = m.actuator_biasprm[u, 1]
+    length = d.motor_length[w, u]
+    s = ti.sin(N * length + m.actuator_biasprm[u, 2])
+    c = ti.cos(N * length + m.actuator_biasprm[u, 2])
+    wave = A * (bar * c - slope_bar * N * s)  # of the phase
+    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + bar * s + slope_bar * N * c
+    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + wave * length + slope_bar * A * c
+    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + wave
+    return wave * N

@@ -22,7 +22,7 @@ from engine.dynamics.free_body import factor_lone, lone_dof, lone_vjp, solve_lon
 from engine.dynamics.lu import factor_lu, solve_lu
 from engine.dynamics.passive import nonlinear_damping
 from engine.dynamics.tendon import add_slopes, add_slopes_vjp, damping_slopes
-from engine.dynamics.transmission import ARM, TENDON, moment
+from engine.dynamics.transmission import ARM, TENDON
 from engine.math.types import real
 from engine.model.constants import DISCRETE, EULER, IMPLICIT, IMPLICITFAST, TRN_TENDON
 
@@ -119,6 +119,27 @@ def add_arm_slope(m: ti.template(), d: ti.template(), w: ti.i32, row: ti.i32, hs
                 d.MhD[e] = d.MhD[e] - c * d.arm_J[row + i]
                 e = e - 1
                 i = m.tree_parent[i]
+
+
+@ti.func
+def arm_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, row: ti.i32, hs: real):
+    """From mu^T (what `add_arm_slope` adds) a_eff to the arm's row; returns it for an hs of minus one."""
+    total = real(0.0)
+    for k in range(m.nv):
+        J = d.arm_J[row + k]
+        mu = d.mu[w, k]
+        acc = d.qacc_eff[w, k]
+        own = 2.0 * J * mu * acc
+        total = total + J * J * mu * acc
+        i = m.tree_parent[k]
+        while i >= 0:
+            e = mu * d.qacc_eff[w, i] + acc * d.mu[w, i]
+            own = own + d.arm_J[row + i] * e
+            total = total + J * d.arm_J[row + i] * e
+            g.arm_J_bar[row + i] = g.arm_J_bar[row + i] - hs * J * e
+            i = m.tree_parent[i]
+        g.arm_J_bar[row + k] = g.arm_J_bar[row + k] - hs * own
+    return total
 
 
 @outline("md", "w", when="fluid")
@@ -245,21 +266,18 @@ def actuator_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
         s = counted_slope(m, d, w, u, by_v, fs, t, da)
         gm = real(0.0)
         ga = real(0.0)
-        for k in range(n):
-            i = da + k
-            c = m.actuator_gear[u, k]
-            if ti.static(has.arm):
-                i, c = moment(m, d, w, u, t, da, k)
-            gm = gm + c * d.mu[w, i]
-            ga = ga + c * d.qacc_eff[w, i]
-        force_slopes_vjp(m, d, g, w, u, 0.0, -h * gm * ga * fs, x, slope, a)
-        micro_vjp(m, d, g, w, u, t, da, -h * gm * ga)
+        square = real(0.0)  # mu^T (row^T row) a_eff, where M has entries
         if t == ARM:
             if ti.static(has.arm):
-                arm = m.actuator_arm[u]
-                g.arm_mu[w, arm] = g.arm_mu[w, arm] - h * s * ga
-                g.arm_a[w, arm] = g.arm_a[w, arm] - h * s * gm
+                square = arm_slope_vjp(m, d, g, w, da, h * s)
         else:
+            for k in range(n):
+                gm = gm + m.actuator_gear[u, k] * d.mu[w, da + k]
+                ga = ga + m.actuator_gear[u, k] * d.qacc_eff[w, da + k]
+            square = gm * ga
+        force_slopes_vjp(m, d, g, w, u, 0.0, -h * square * fs, x, slope, a)
+        micro_vjp(m, d, g, w, u, t, da, -h * square)
+        if t != ARM:
             for k in range(n):
                 g.actuator_gear[w, u, k] = g.actuator_gear[w, u, k] - h * s * (
                     d.mu[w, da + k] * ga + d.qacc_eff[w, da + k] * gm

@@ -17,6 +17,8 @@ from engine.dynamics.dcmotor import (
     add_state,
     bristles,
     bristles_vjp,
+    cogging,
+    cogging_vjp,
     controlled_vjp,
     current_reach,
     electric_vjp,
@@ -37,9 +39,9 @@ from engine.model.constants import DYN_DCMOTOR
 @serves("dcmotor")
 @ti.func
 def motors(m: ti.template(), d: ti.template(), w: ti.i32):
-    """act_dot of motors' states, motor_force, what a range may clamp, motor_slope, its derivative
-    by the velocity, and motor_extra, what none clamps; expects tendons,
-    arms and controls of the past."""
+    """act_dot of motors' states; motor_force, what a range may clamp, motor_slope and motor_stiff, its derivatives by
+    velocity and length; motor_extra, what none clamps, and motor_wave, what cogging has of it by length. Expects
+    tendons, arms and controls of the past."""
     h = m.timestep
     for u in range(m.nmotor):
         if m.actuator_dyntype[u] == DYN_DCMOTOR:
@@ -95,7 +97,7 @@ def motors(m: ti.template(), d: ti.template(), w: ti.i32):
                 a = o + m.motor_heat[u]
                 cooling = d.act[a] / m.motor_dyn[u, RT]
                 d.act_dot[a] = (R * current * current - cooling) / m.motor_dyn[u, HEATCAP]
-            extra = m.actuator_biasprm[u, 0] * ti.sin(m.actuator_biasprm[u, 1] * length + m.actuator_biasprm[u, 2])
+            extra, wave = cogging(m, d, w, u)
             if m.motor_bristle[u] >= 0:
                 a = o + m.motor_bristle[u]
                 decay, g, e = bristles(m, u, v)
@@ -105,8 +107,10 @@ def motors(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.act_dot[a] = rate
                 extra = extra - (m.motor_dyn[u, S0] * d.act[a] + m.motor_dyn[u, S1] * rate)
             d.motor_force[w, u] = force
-            slope, share = motor_slope(m, d, w, u)
+            slope, stiff, share = motor_slope(m, d, w, u)
             d.motor_slope[w, u] = slope
+            d.motor_stiff[w, u] = stiff
+            d.motor_wave[w, u] = wave
             d.motor_extra[w, u] = extra
 
 
@@ -118,6 +122,8 @@ def clear_motors(m: ti.template(), g: ti.template(), w: ti.i32):
         g.motor_force_bar[w, u] = 0.0
         g.motor_extra_bar[w, u] = 0.0
         g.motor_slope_bar[w, u] = 0.0
+        g.motor_stiff_bar[w, u] = 0.0
+        g.motor_wave_bar[w, u] = 0.0
         if m.actuator_dyntype[u] == DYN_DCMOTOR:
             for k in range(m.motor_states[u]):
                 g.pid_bar[w * m.na + m.actuator_actadr[u] + k] = 0.0
@@ -134,13 +140,7 @@ def motors_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
             t, qa, da, n, length, v = transmission(m, d, w, u)
             motor_slope_vjp(m, d, g, w, u)
             v_bar = bristles_vjp(m, d, g, w, u)
-            extra_bar = g.motor_extra_bar[w, u]
-            phase = m.actuator_biasprm[u, 1] * length + m.actuator_biasprm[u, 2]
-            wave = extra_bar * m.actuator_biasprm[u, 0] * ti.cos(phase)
-            g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + extra_bar * ti.sin(phase)
-            g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + wave * length
-            g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + wave
-            l_bar = wave * m.actuator_biasprm[u, 1]
+            l_bar = cogging_vjp(m, d, g, w, u)
             volt_bar, more = electric_vjp(m, d, g, w, u)
             v_bar = v_bar + more
             c_bar = controlled_vjp(m, d, g, w, u, volt_bar)  # of pos, vel, ff, and of the velocity

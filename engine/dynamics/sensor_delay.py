@@ -4,12 +4,27 @@ The last n values of each number of such a sensor are a part of the state: they 
 the oldest one first.
     sensordata = sum of w_k act[first + k],    then act[0] .. act[n - 2] = act[1] .. act[n - 1],  act[n - 1] = the value
 The value is that at the state of the step, which an undelayed sensor would tell; the weights w are those of reading at
-the time t - delay (model/delays.py). So these sensors are asked in every physics step.
+the time t - delay (model/delays.py). So these sensors are asked in every physics step. A cutoff cuts each value off
+where it is read, not where it is kept, so that the adjoint knows which ones it cut off.
 """
 
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.math.types import real
+
+
+@ti.func
+def kept_value(m: ti.template(), d: ti.template(), e: ti.i32, a: ti.i32):
+    """The value of the past act[a] of number e of sensordata after the cutoff, and the derivative by it."""
+    x = d.act[a]
+    slope = real(1.0)
+    most = m.late_cutoff[e]
+    if most > 0:
+        if ti.abs(x) >= most:
+            slope = 0.0
+        x = ti.min(ti.max(x, -most), most)
+    return x, slope
 
 
 @serves("sensor_delay")
@@ -23,8 +38,8 @@ def read_late(m: ti.template(), d: ti.template(), w: ti.i32):
             d.sensordata[i] = 0.0
             for k in range(4):
                 if m.late_weight[e, k] != 0:
-                    a = w * m.na + m.late_adr[e] + m.late_from[e] + k
-                    d.sensordata[i] = d.sensordata[i] + m.late_weight[e, k] * d.act[a]
+                    x, slope = kept_value(m, d, e, w * m.na + m.late_adr[e] + m.late_from[e] + k)
+                    d.sensordata[i] = d.sensordata[i] + m.late_weight[e, k] * x
 
 
 @serves("sensor_delay")
@@ -42,7 +57,8 @@ def remember_sensed(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @serves("sensor_delay")
 @ti.func
-def remember_sensed_vjp(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32, final: ti.i32):
+def remember_sensed_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32,
+                        final: ti.i32):  # fmt: skip
     """g.act_bar of values of the past, from after the step to before it, with what the cotangents of output row `row`
     ask of them, if it is not negative. In that row, or in the world's first, stand then the cotangents of the step's
     own values, until `give_back`. final: no step follows."""
@@ -67,7 +83,8 @@ def remember_sensed_vjp(m: ti.template(), g: ti.template(), b: ti.template(), w:
                 for k in range(4):
                     if m.late_weight[e, k] != 0:
                         i = a + m.late_from[e] + k
-                        g.act_bar[i] = g.act_bar[i] + m.late_weight[e, k] * kept
+                        x, slope = kept_value(m, d, e, i)
+                        g.act_bar[i] = g.act_bar[i] + m.late_weight[e, k] * slope * kept
 
 
 @serves("sensor_delay")

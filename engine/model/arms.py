@@ -58,15 +58,8 @@ def arm_columns(m):
     }  # fmt: skip
 
 
-def branched(m, *sites):
-    """Whether dofs of the bodies of two sites lie on different branches, which M does not couple."""
-    first, second = (_chain(m, m.site_bodyid[site]) for site in sites)
-    shared = set(first) & set(second)
-    return len(first) > len(shared) and len(second) > len(shared)
-
-
 def arm_dofs(m):
-    """Of each arm that is not of contacts the dofs that may have a moment, in rising order."""
+    """Of each arm of a Model the dofs that may have a moment, in rising order."""
     found = []
     for u, first in zip(*arms(m), strict=True):
         if m.actuator_trntype[u] == c.TRN_JOINTINPARENT:
@@ -74,8 +67,16 @@ def arm_dofs(m):
             found.append(np.arange(at, at + (6 if m.jnt_type[first] == c.FREE else 3)))
         elif m.actuator_trntype[u] != c.TRN_BODY:
             sites = [site for site in (first, m.actuator_refid[u]) if site >= 0]
-            found.append(np.array(sorted({dof for site in sites for dof in _chain(m, m.site_bodyid[site])}), int))
+            found.append(_dofs(m, m.site_bodyid[sites]))
+        else:
+            one, other = m.geom_bodyid[m.pair_geom1], m.geom_bodyid[m.pair_geom2]
+            found.append(_dofs(m, [first, *one[other == first], *other[one == first]]))
     return found
+
+
+def _dofs(m, bodies):
+    """The dofs that move any of these bodies, in rising order."""
+    return np.array(sorted({dof for b in bodies for dof in _chain(m, b)}), int)
 
 
 def _chain(m, b):

@@ -4,6 +4,7 @@ and how they are read."""
 import numpy as np
 
 from . import plastic
+from .sensors import ROWS
 from .servos import states_of
 
 INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
@@ -28,13 +29,14 @@ def sensor_columns(m):
     """What the device's arrays hold of the latter, {column: values}, one for each number of sensordata."""
     size = m.nsensordata if samples_of_sensors(m).any() else 0
     found = {"late_num": np.zeros(size, int), "late_adr": np.zeros(size, int), "late_from": np.zeros(size, int),
-             "late_weight": np.zeros((size, 4))}  # fmt: skip
+             "late_weight": np.zeros((size, 4)), "late_cutoff": np.zeros(size)}  # fmt: skip
     at = int(np.sum(states_of(m)) + np.sum(samples(m)))
     for s in np.flatnonzero(samples_of_sensors(m)):
         n, interp = m.sensor_history[s].tolist()
         first, weights = reading(n, interp, n - m.sensor_delay[s] / m.opt.timestep)
+        cutoff = m.sensor_cutoff[s] * (ROWS[m.sensor_type[s]].level != "distance")  # which looks no further itself
         for e in range(m.sensor_adr[s], m.sensor_adr[s] + m.sensor_dim[s]):
-            for name, value in zip(found, (n, at, first, weights), strict=True):
+            for name, value in zip(found, (n, at, first, weights, cutoff), strict=True):
                 found[name][e] = value
             at += n
     return found

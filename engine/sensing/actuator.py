@@ -6,7 +6,7 @@ So it is asked for together with that of the step, which has a test vector of it
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.transmission import drive_length_vjp, drive_velocity_vjp, transmission
 from engine.math.types import real, vec4
 from engine.model.sensors import LEVEL, SENS
@@ -44,14 +44,21 @@ def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
 @serves("actuator_sensor")
 @ti.func
 def ask_joint_forces(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
-    """z, which msearch keeps, becomes the test vector for `actuation_vjp`. row: where the sensordata were recorded."""
+    """z, which msearch keeps, becomes the test vector for `actuation_vjp`; for arms z_asked keeps by how much. row:
+    where the sensordata were recorded."""
     for i in range(m.nv):
         d.msearch[w, i] = d.z[w, i]
+        if ti.static(has.arm):
+            if m.narm > 0:
+                d.z_asked[w, i] = 0.0
     for s in range(m.nsensor):
         if m.sensor_type[s] == SENS.jointactuatorfrc:
             k = m.jnt_dofadr[m.sensor_objid[s]]
             bar = cotangent(m, r, b, s, row)
             d.z[w, k] = d.z[w, k] - bar[0]
+            if ti.static(has.arm):
+                if m.narm > 0:
+                    d.z_asked[w, k] = d.z_asked[w, k] + bar[0]
 
 
 @serves("actuator_sensor")
@@ -60,6 +67,9 @@ def joint_forces_asked(m: ti.template(), d: ti.template(), w: ti.i32):
     """z is again what it was."""
     for i in range(m.nv):
         d.z[w, i] = d.msearch[w, i]
+        if ti.static(has.arm):
+            if m.narm > 0:
+                d.z_asked[w, i] = 0.0
 
 
 @ti.func

@@ -9,7 +9,7 @@ from engine.math.types import vec4
 def write_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, x: vec4):
     """The sensor's numbers, each at most as large as the cutoff, if there is one."""
     o = w * m.nsensordata + m.sensor_adr[s]
-    cutoff = m.sensor_cutoff[s]
+    cutoff = m.sensor_clip[s]
     for i in ti.static(range(4)):
         if i < m.sensor_dim[s]:
             y = x[i]
@@ -22,7 +22,7 @@ def write_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, x: ve
 def cotangent(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32):
     """That of sensor s in the sensordata recorded from `row` on, zero where the value was cut off."""
     o = row + m.sensor_adr[s]
-    cutoff = m.sensor_cutoff[s]
+    cutoff = m.sensor_clip[s]
     f = vec4(0.0, 0.0, 0.0, 0.0)
     for i in ti.static(range(4)):
         if i < m.sensor_dim[s]:

@@ -64,6 +64,7 @@ NAMED = {
     "test_smooth.py::test_tendons_and_arms[springs]": "armatures_vjp lengths_vjp pulls_vjp tendons_vjp tree_vjp",
     "test_smooth.py::test_tendons_and_arms[thrusters]": "arms_vjp site_arm_vjp",
     "test_smooth.py::test_tendons_and_arms[within geoms]": "from_within_vjp tangent_vjp",
+    "test_step.py::test_arms[branches-implicitfast]": "arm_slope_vjp",
     "test_step.py::test_rests_that_yield[Euler]":
         "ball_rest_vjp rest_length_vjp rests_yield_vjp spring_rest_vjp start_lengths_vjp",
     "test_step.py::test_controls_of_the_past[Euler]": "act_vjp late_controls_vjp remember_vjp",
@@ -85,7 +86,7 @@ NAMED = {
     "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
     "test_step.py::test_motors[Euler]":
-        "bristles_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
+        "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
     "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
     "test_step.py::test_sensors[contacts]": "contact_sensor_vjp contact_sensors_vjp sensed_contacts_vjp",
     "test_step.py::test_sensors[distances]": "distances_vjp sensed_distances_vjp slide_vjp",

@@ -147,7 +147,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         tendon_blocks_vjp(m, d, g, w)
     elif what == RNEA_VJP:
         rnea_vjp_own(m, d, g, w, i)
-        arms_vjp(m, d, g, w, i)
+        arms_vjp(m, d, g, w)
         adhesions_vjp(m, d, g, w)
         if i and has_slopes(m):
             fluid_slopes_vjp(m, d, g, w, i)
@@ -201,6 +201,7 @@ STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
     "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar", "arm_bar", "taken_pose", "taken_axis",
+    "arm_J_bar", "axis_bar",
 )  # fmt: skip
 
 

@@ -226,7 +226,7 @@ def test_fluid_at_rest(probes, name):
             np.testing.assert_allclose(dense[name], bars[name], rtol=1e-12, atol=1e-12)
 
 
-PULLED = zoo.TENDONS | zoo.ARMS | zoo.BRANCHED | zoo.MUSCLES | {"adhesion": zoo.adhesive()}
+PULLED = zoo.TENDONS | zoo.ARMS | zoo.MUSCLES | {"adhesion": zoo.adhesive()}
 
 
 @pytest.mark.parametrize("name", [n for n in PULLED if n != "muscles on joints"])

@@ -10,6 +10,7 @@ from tests import zoo
 from tests.adjoints import probe as p
 from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
+from tests.physics.test_adhesion import touching
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
 from tests.physics.test_motors import NO_BRISTLES
@@ -39,7 +40,7 @@ IN_DISCRETE = {
     **{f"stiff fingers, {cone}": (stiff_fingers(cone), 0.3) for cone in zoo.CONES},
     **{f"stiff, {cone}": (stiff("usual", cone).replace('pos="0 0 .35"', 'pos="0 0 .19"'), 0.03) for cone in zoo.CONES},
     **{name: (zoo.SMOOTH[name], 0.5) for name in ("fluid", "ellipsoids in a fluid")},
-    **{name: (xml, 0.5) for name, xml in (zoo.TAUT | zoo.TENDONS | zoo.MUSCLES | zoo.ARMS | zoo.BRANCHED).items()},
+    **{name: (xml, 0.5) for name, xml in (zoo.TAUT | zoo.TENDONS | zoo.MUSCLES | zoo.ARMS).items()},
 }
 SENSED = {  # how far from where it was made, and the seed
     "touch": (zoo.touch(), 0.05, 0),
@@ -118,7 +119,23 @@ def test_rk4(probes, name):
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
 
 
-@pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
+ON_ARMS = {"limited": zoo.ARMS["arms of limited joints"], "branches": zoo.ARMS["branches"],
+           "adhesion": zoo.adhesive(most=".025")}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "integrator"), [
+    pytest.param(name, k, id=f"{name}-{word}", marks=() if word == "implicitfast" else pytest.mark.slow)
+    for name in ON_ARMS for k, word in enumerate((*INTEGRATORS, "discrete"))
+])  # fmt: skip
+def test_arms(probes, name, integrator):
+    """What joints cut off of their forces, what is felt of them there, slopes where M has entries, and the metric."""
+    mj, probe = probes(ON_ARMS[name], integrator)
+    qpos, qvel, act, ctrl = touching(mj, 2)[1] if name == "adhesion" else zoo.random_state(
+        mujoco, mj, np.random.default_rng(0), 0.5)  # fmt: skip
+    step(probe, (qpos, qvel, act, ctrl))
+
+
+@pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))
 def test_motors(probes, integrator):
     """With the time constants and curves that simulators of tests are asked for. RK4 takes no bristles."""
     mj, probe = probes(NO_BRISTLES if integrator == 1 else zoo.MOTORS, integrator)

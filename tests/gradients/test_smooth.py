@@ -36,14 +36,6 @@ def test_random_start(simulators, name, integrator):
         assert_gradients(Rollout(sim, mj, state, steps, seed=steps, applied=True).errors(leaves=True))
 
 
-@pytest.mark.parametrize("integrator", (0, pytest.param(1, marks=pytest.mark.slow)), ids=("Euler", "RK4"))
-def test_actuators_between_branches(simulators, integrator):
-    mj, sim = simulators(zoo.BRANCHED["branches"], integrator)
-    for steps in (1, 20):
-        state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.4)
-        assert_gradients(Rollout(sim, mj, state, steps, seed=steps).errors())
-
-
 @cases(zoo.MOCAPS, 0)
 def test_mocap_bodies(simulators, name, integrator):
     """A way of poses, of which each control step has one, that pull by equalities and push by contact."""

@@ -290,7 +290,6 @@ REFUSED = [
     ({"joint": "type='free' stiffness='1 2 0'"}, "joint 'j': second and third stiffness of a free joint"),
     ({"geom": "adhesion='1'"}, "geom 'g': adhesion"),
     (actuator("<dcmotor name='m' joint='j' motorconst='1 1' resistance='1' input='none'/>"), "input = none"),
-    ({"joint": "actuatorfrcrange='-1 1'", **actuator("<general site='s'/>")}, "on sites beside joints that limit"),
     (actuator("<general joint='j' gaintype='user'/>"), "gaintype = user; allowed: fixed, affine"),
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),

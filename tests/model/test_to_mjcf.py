@@ -16,7 +16,7 @@ from engine.model.writing import DERIVED, REFUSED, WRITTEN
 from tests import zoo
 from tests.model.model_zoo import CHEETAH, MENAGERIE
 
-TABLES = ("SMOOTH", "ARMS", "BRANCHED", "TENDONS", "TAUT", "EQUALITIES", "MOCAPS", "ROWS")
+TABLES = ("SMOOTH", "ARMS", "TENDONS", "TAUT", "EQUALITIES", "MOCAPS", "ROWS")
 FILES = {f"{table} {name}": text for table in TABLES for name, text in getattr(zoo, table).items()}
 FILES |= {"cheetah": CHEETAH, "menagerie": MENAGERIE, "sensors": zoo.SENSED}
 

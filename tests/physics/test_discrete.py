@@ -7,7 +7,7 @@ import pytest
 
 from engine import Simulator, Tape
 from engine.compiler.features import features_of
-from engine.model import ModelError, UnsupportedError, load
+from engine.model import load
 from engine.model.constants import DISCRETE
 from engine.model.flows import simple_bodies
 from tests import zoo
@@ -22,7 +22,7 @@ QUICK = {
     "trees", "position", "polynomial ball spring", "early activation", "servo on ball", "limits on joints",
     "ball limit",
     "friction and limits", "several equalities", "tendon motors", "tendon limited actuators", "paths that follow",
-    "lone free bodies", "ellipsoids in a fluid", "muscles along paths", "reference sites",
+    "lone free bodies", "ellipsoids in a fluid", "muscles along paths", "reference sites", "arms of limited joints",
 }  # fmt: skip
 ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
 
@@ -228,6 +228,11 @@ def test_without_slip(simulators, cone):
         Tape(sim, 1)
 
 
+PULLED = """<mujoco><worldbody><geom type="plane" size="1 1 .1"/><body name="b" pos="0 0 .1"><freejoint/>
+<geom size=".1"/></body></worldbody>
+<actuator><general body="b" biastype="affine" biasprm="0 0 -1"/></actuator></mujoco>"""
+
+
 def test_simple_bodies():
     """Whose drag has the diagonal alone: those that MuJoCo's compiler takes for simple."""
     seen = set()
@@ -251,22 +256,6 @@ def test_stands_where_others_fall_over(simulators):
     for _ in range(300):
         mujoco.mj_step(other, data)
     assert data.warning.number.any() or np.abs(data.qvel).max() > 5
-
-
-PULLED = """<mujoco><worldbody><geom type="plane" size="1 1 .1"/><body name="b" pos="0 0 .1"><freejoint/>
-<geom size=".1"/></body></worldbody>
-<actuator><general body="b" biastype="affine" biasprm="0 0 -1"/></actuator></mujoco>"""
-
-
-def test_what_it_refuses():
-    mj = mujoco.MjModel.from_xml_string(PULLED)
-    mj.opt.integrator = DISCRETE
-    with pytest.raises(UnsupportedError, match="by its length or velocity with the integrator discrete"):
-        load(mj)
-    model = load(mujoco.MjModel.from_xml_string(PULLED))
-    model.opt.integrator = DISCRETE
-    with pytest.raises(ModelError, match="by its length or velocity with the integrator discrete"):
-        Simulator(model)
 
 
 def test_nobody_else_has_any_of_it():

@@ -11,8 +11,8 @@ from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
 
-ROLLED = [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3))]
-NAMES = ("Euler", "RK4", "implicit", "implicitfast")
+ROLLED = [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3, 4))]
+NAMES = ("Euler", "RK4", "implicit", "implicitfast", "discrete")
 NO_BRISTLES = zoo.MOTORS.replace(zoo.STICKY, "").replace('lugre="20 0 .2 .3 .2"', "")
 
 
@@ -20,7 +20,7 @@ def of(integrator):
     return NO_BRISTLES if integrator == 1 else zoo.MOTORS
 
 
-@pytest.mark.parametrize("integrator", range(4), ids=NAMES)
+@pytest.mark.parametrize("integrator", range(5), ids=NAMES)
 def test_steps_are_mujocos(simulators, integrator):
     """Currents, temperatures, bristles and setpoints, clamped and not, and forces that a range clamps."""
     mj, sim = simulators(of(integrator), integrator)
@@ -104,7 +104,6 @@ def test_a_builder_has_motors():
 @pytest.mark.parametrize(("attributes", "option", "words"), [
     ('input="none"', "", "input = none; allowed: one or more of pos"),
     (zoo.STICKY, 'integrator="RK4"', "lugre = 30 and the integrator RK4; allowed: the other integrators"),
-    (zoo.HOT, 'integrator="discrete"', "a dcmotor with the integrator discrete; allowed: the other"),
     (zoo.HOT, 'actuatorgroupdisable="0"', "an option switches off; allowed: one that acts"),
 ])  # fmt: skip
 def test_what_is_refused(attributes, option, words):

@@ -19,6 +19,8 @@ LATE = zoo.model(
     <framequat objtype="site" objname="t" delay=".009" nsample="4" interp="cubic"/><gyro site="s"/>
     <actuatorfrc actuator="a" delay=".05" nsample="2"/>
     <framelinvel objtype="site" objname="s" delay=".001" nsample="1"/>
+    <jointvel joint="k" cutoff=".4" delay=".007" nsample="4" interp="cubic"/><gyro site="t" cutoff=".5" delay=".004"
+    nsample="2"/>
     <jointvel joint="k" nsample="3"/></sensor>""",
 )
 
@@ -27,17 +29,21 @@ LATE = zoo.model(
 def test_follows_mujoco(simulators, integrator):
     mj, sim = simulators(LATE, integrator)
     data, rng = mujoco.MjData(mj), np.random.default_rng(0)
-    assert sim.model.na == 2 + 2 + 3 * 3 + 4 * 4 + 2 + 3 and "1 sensors" in str(sim.model.report or load(LATE).report)
-    sim.reset()
+    assert sim.model.na == 2 + 2 + 3 * 3 + 4 * 4 + 2 + 3 + 4 + 2 * 3
+    assert "1 sensors" in str(sim.model.report or load(LATE).report)
+    data.qvel[:], cut = (0.5, -0.6), [False, False]
+    sim.reset(data.qpos, data.qvel)
     for _ in range(20):
         data.ctrl[:] = sim.data.ctrl[0] = rng.normal(size=mj.nu)
         mujoco.mj_step(mj, data)
         sim.step()
         np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-10, atol=1e-12)
+        cut = cut[0] or abs(data.sensordata[-5]) == 0.4, cut[1] or 0.5 in np.abs(data.sensordata[-4:-1])
         np.testing.assert_allclose(sim.data.qpos[0], data.qpos, rtol=1e-12, atol=1e-13)
     mujoco.mj_forward(mj, data)
     sim.forward()
     np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-10, atol=1e-12)
+    assert all(cut)
 
 
 @pytest.mark.parametrize("how", ({}, {"frame_skip": 3}, {"record_every": 2}), ids=("rows", "skipped", "sparse"))
@@ -106,7 +112,6 @@ def test_a_builder_has_delays():
 
 
 @pytest.mark.parametrize(("attributes", "option", "words"), [
-    ('delay=".01" nsample="2" cutoff=".1"', "", "delay = 0.01 with a cutoff; allowed: one of them"),
     ('delay=".01" nsample="2"', 'integrator="RK4"', "the integrator RK4; allowed: the other integrators"),
     ('interval=".02" nsample="2"', "", "interval = .*; allowed: 0"),
 ])  # fmt: skip

@@ -58,17 +58,17 @@ def muscles(text, robot, lines, rng):
 
 
 def adhesion(text, robot, lines, rng):
-    """On bodies, which is refused beside what knows joints alone."""
-    text = re.sub(' actuatorfrcrange="-.4 .5"|<jointactuatorfrc [^>]*/>', "", text)
+    """On bodies. With the integrator discrete MuJoCo's islands end at slopes of what pulls within a gap."""
     drives = sensors = ""
-    damped = 0 if 'integrator="implicit' in text else -0.3
+    stiff = 'integrator="discrete"' in text
+    damped, by_length = (0, 0) if stiff else (-0.3, 0.2)
     for k in several(rng, high=3):
         name, body = f"h{k}", robot.bodies[rng.integers(len(robot.bodies))]
         common = f'name="{name}" body="{body}"'
         ways = (
             f'<adhesion {common} gain="{rng.uniform(1, 20):.3g}" ctrlrange="0 {rng.uniform(0.5, 2):.2g}"/>',
             f'<general {common} dyntype="filter" dynprm=".05" biastype="affine" biasprm=".5 0 {damped}"/>',
-            f'<general {common} gaintype="affine" gainprm="3 .2 0" ctrlrange="-1 2" forcerange="-1 4"/>',
+            f'<general {common} gaintype="affine" gainprm="3 {by_length} 0" ctrlrange="-1 2" forcerange="-1 4"/>',
         )
         drives += ways[rng.integers(len(ways))]
         sensors += sensed(name, rng)
@@ -97,7 +97,7 @@ def servos(text, robot, lines, rng):
 def motors(text, robot, lines, rng):
     """DC motors with currents, heat, friction, cogging and clamped voltages; bristles not by RK4."""
     drives = sensors = ""
-    for k in several(rng) if lines and 'integrator="discrete"' not in text else ():
+    for k in several(rng) if lines else ():
         name, on = f"e{k}", lines[rng.integers(len(lines))]
         common = f'name="{name}" {on} {MOTOR}' + f' gear="{rng.uniform(-1.5, 1.5):.3g}"' * (rng.random() < 0.5)
         kp, kd, ki = (f"{rng.uniform(0, most):.3g}" for most in (6, 0.5, 4))
@@ -132,11 +132,11 @@ def delays(text, robot, lines, rng):
 
 
 def late_sensors(text, robot, lines, rng):
-    """Sensors that tell what was, but by RK4 and beside a cutoff."""
+    """Sensors that tell what was, but by RK4."""
     step = 0.004 if 'timestep="0.004"' in text else 0.002
 
     def late(found):
-        if rng.random() < 0.6 or "cutoff" in found[0]:
+        if rng.random() < 0.6:
             return found[0]
         n = rng.integers(1, 5)
         delay = step * (rng.integers(1, n + 2) if rng.random() < 0.5 else rng.uniform(0.1, n + 0.5))

@@ -195,12 +195,10 @@ class AnyRobot(Robot):
                 f"<actuator>{drives}</actuator><sensor>{sensors}</sensor>")  # fmt: skip
 
     def arms(self):
-        """Actuators on sites, between two, on cranks and in parents' frames, which are refused beside what knows joints
-        alone."""
+        """Actuators on sites, between two, on cranks and in parents' frames."""
         late = self.late
         if len(self.sites) < 2 or late.random() < 0.7:
             return ""
-        self.xml = re.sub(' actuatorfrcrange="-.4 .5"|<jointactuatorfrc [^>]*/>', "", self.xml)
         held = [(name, kind) for name, kind in self.joints if kind in ("free", "ball")]
         drives = sensors = ""
         for k in range(late.integers(1, 4)):
@@ -208,8 +206,6 @@ class AnyRobot(Robot):
             gear = " ".join(f"{x:.4g}" for x in late.uniform(-1, 1, 6) * (late.random(6) < 0.7))
             on = f'site="{one}" gear="{gear}"'
             way = late.integers(4)
-            if way in (1, 2) and 'integrator="implicit' in self.xml:
-                way = 0  # two branches are refused there
             if way == 1:
                 turn = late.random() < 0.3
                 on = f'site="{one}" refsite="{other}" gear="{"0 0 0 1 .5 -.3" if turn else gear}"'

@@ -19,6 +19,14 @@ def armed(actuators):
     return model(ARMED, f"<actuator>{actuators}</actuator>{READ}")
 
 
+def limited(xml):
+    """The same with joints of which most limit what actuators do to them, and sensors of that."""
+    for name, most in (("a", 1.2), ("b", 0.4), ("d", 0.6), ("e", 0.3)):
+        xml = xml.replace(f'<joint name="{name}"', f'<joint name="{name}" actuatorfrcrange="-{most} {most}"')
+    felt = "".join(f'<jointactuatorfrc joint="{name}"/>' for name in "abde")
+    return xml.replace("</sensor>", f"{felt}</sensor>")
+
+
 # Actuators whose moment arms depend on the pose.
 ARMS = {
     "thrusters": armed(
@@ -43,15 +51,18 @@ ARMS = {
         '<velocity name="y" jointinparent="f" kv=".4" gear=".3 .5 -1 .4 -.2 1"/><motor jointinparent="b" gear="2"/>'
         '<general jointinparent="c" gaintype="affine" gainprm="1 .4 .3" biastype="affine" biasprm=".1 -1 -.2"/>'
     ),
-}  # fmt: skip
-# The same between sites on two branches, for integrators that take no velocity slope of theirs.
-BRANCHED = {
     "branches": armed(
         '<position name="x" site="bs" refsite="ds" kp="3" kv=".4" gear="1 .2 .3 .1 -.2 .3"/>'
         '<position name="y" site="es" refsite="ds" kp="2" kv=".3" gear="1 .2 .3 .1 -.2 .3"/>'
         '<position cranksite="cs" slidersite="ds" cranklength="1" kp="3" kv=".3" gear="1.5"/>'
         '<motor cranksite="fs" slidersite="bs" cranklength="3"/>'
     ),
+    "arms of limited joints": limited(armed(
+        '<position name="x" site="bs" refsite="ds" kp="3" kv=".4" gear="1 .2 .3 .1 -.2 .3"/>'
+        '<velocity name="y" site="es" kv=".8" gear=".3 .5 -1 .4 -.2 1"/><motor joint="a" gear="2"/>'
+        '<position cranksite="cs" slidersite="as" cranklength="1" kp="3" kv=".3" gear="1.5"/>'
+        '<velocity jointinparent="f" kv=".4" gear=".3 .5 -1 .4 -.2 1"/>'
+    )),
 }  # fmt: skip
 
 # Muscles on joints and tendons, half of them with one part of a muscle alone. Their controls and their states are
@@ -100,13 +111,16 @@ DELAYED = actuated(
 )
 
 
-def adhesive(option=""):
-    """A hand that sticks to a box, and a ball that sticks to both, within gaps or closer; all of them near a floor."""
+def adhesive(option="", most=""):
+    """A hand that sticks to a box, and a ball that sticks to both, within gaps or closer; all of them near a floor.
+    most: of the forces of actuators on the hand's joint, which a sensor feels then."""
     shapes = {"hand": 'type="capsule" size=".08 .2"', "ball": 'size=".15"', "box": 'type="box" size=".2 .15 .12"'}
     bodies = '<geom type="plane" size="3 3 .1" pos="0 0 -.2"/>'
     for k, (name, shape) in enumerate(shapes.items()):
-        joint = '<joint axis="0 1 .3"/><joint type="slide" axis="1 0 .5"/>' if k == 0 else "<freejoint/>"
+        cut = f' actuatorfrcrange="-{most} {most}"' * bool(most)
+        joint = f'<joint name="j"{cut} axis="0 1 .3"/><joint type="slide" axis="1 0 .5"/>' if k == 0 else "<freejoint/>"
         bodies += f'<body name="{name}" pos="{.25 * k} 0 {.1 * k}">{joint}<geom {shape} mass="1" gap=".2"/></body>'
     pulls = '<adhesion name="x" body="hand" gain="5" ctrlrange="0 2"/><adhesion name="y" body="ball" ctrlrange="0 1"/>'
     pulls += '<general body="box" dyntype="filter" dynprm=".05" biastype="affine" biasprm=".3 0 -.2" gear="1"/>'
-    return model(bodies, driven(pulls) + READ, default='<default><geom margin=".02"/></default>', option=option)
+    felt = READ.replace("</sensor>", '<jointactuatorfrc joint="j"/></sensor>') if most else READ
+    return model(bodies, driven(pulls) + felt, default='<default><geom margin=".02"/></default>', option=option)

@@ -7,13 +7,12 @@ import numpy as np
 
 from .. import constants as c
 from .. import plastic, servos
-from ..arms import ON_SITES, arm_columns, arms, branched, muscles
+from ..arms import ON_SITES, arm_columns, muscles
 from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
 from ..delays import INTERPOLATIONS, delay_columns, past
 from ..errors import ModelError
 from ..motors import check_motors, motor, motor_columns, read_motor, states_of_motor
-from ..sensors import SENS
 from ..setconst import addresses
 from .kind import Kind, boolean, integer, real
 from .option import disabled
@@ -30,8 +29,6 @@ TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon":
            "cranksite": c.TRN_SLIDERCRANK, "body": c.TRN_BODY}  # fmt: skip
 _KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site": "site", "cranksite": "site",
           "body": "body"}
-_ARMS = {c.TRN_JOINTINPARENT: "in the parent's frame", c.TRN_SITE: "on sites", c.TRN_SLIDERCRANK: "on a crank",
-         c.TRN_BODY: "of a body"}
 _OF_JOINTS, _SCALAR = (c.TRN_JOINT, c.TRN_JOINTINPARENT), (c.SLIDE, c.HINGE)
 _FILTERS = (c.DYN_FILTER, c.DYN_FILTEREXACT)
 _NEVER = 1e30  # s, a time constant after which nothing has changed
@@ -282,16 +279,6 @@ class Actuator(Kind):
             }
             for what in (what for what, there in beside.items() if there):
                 yield f"option flag actuation = disable beside {what}, which ends with it; allowed: enable"
-        felt = np.any(mj.sensor_type == int(mujoco.mjtSensor.mjSENS_JOINTACTFRC))
-        damped = np.zeros(mj.nactuator, bool)
-        for part in ("gain", "bias"):
-            kind = getattr(mj, f"actuator_{part}type")
-            damped |= (kind > 1) | (kind == c.GAIN_AFFINE) & (getattr(mj, f"actuator_{part}prm")[:, 2] != 0)
-        stiff = damped | (mj.actuator_gaintype == c.GAIN_AFFINE) & (mj.actuator_gainprm[:, 1] != 0)
-        stiff |= (mj.actuator_biastype == c.BIAS_AFFINE) & (mj.actuator_biasprm[:, 1] != 0)
-        motors = np.array([servos.is_motor(mujoco, mj, a) for a in range(mj.nactuator)], bool)
-        for u, words in _clashes(mj, mj.actuator_trnid[:, 1], mj.opt.integrator, felt, damped, stiff, motors):
-            yield f"{self.who(mujoco, mj, u)}: {words}"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
@@ -362,12 +349,6 @@ class Actuator(Kind):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
         filtered = np.isin(m.actuator_dyntype, _FILTERS)
         check(m, "actuator_cranklength", m.actuator_cranklength < 0, "zero or more")
-        felt = np.any(m.sensor_type == SENS.jointactuatorfrc)
-        motors = m.actuator_dyntype == c.DYN_DCMOTOR
-        damped = (m.actuator_gainprm[:, 2] != 0) | (m.actuator_biasprm[:, 2] != 0) | motors
-        stiff = damped | (m.actuator_gainprm[:, 1] != 0) | (m.actuator_biasprm[:, 1] != 0)
-        for u, words in _clashes(m, m.actuator_refid, m.opt.integrator, felt, damped, stiff, motors):
-            raise ModelError(f"{m.label('actuator', u)}: {words}")
         check(m, "actuator_dynprm", filtered & (m.actuator_dynprm[:, 0] <= 0), "a positive time constant first")
         check_muscles(m)
         check_motors(m)
@@ -419,30 +400,6 @@ def check_muscles(m):
               "a range of two rising numbers, a peak force of zero or more")  # fmt: skip
         bad = (lmin >= 1) | (lmax <= 1) | (np.min(rest, axis=0) <= 0)
         check(m, f"actuator_{part}curve", on & bad, "lmin below 1 below lmax; vmax, fpmax, fvmax above zero")
-
-
-def _clashes(m, refid, integrator, felt, damped, stiff, motors):
-    """(actuator, what does not go together with its arm, what is allowed); of a Model or an MjModel. felt: whether
-    sensors ask what actuators do to a joint. damped: whose force depends on the velocity; stiff: on that or the
-    length."""
-    if integrator == c.DISCRETE:
-        for u in np.flatnonzero(motors):
-            yield u, "a dcmotor with the integrator discrete; allowed: the other integrators"
-    for u, first in zip(*arms(m), strict=True):
-        where = _ARMS[int(m.actuator_trntype[u])]
-        implicit = integrator in (c.IMPLICIT, c.IMPLICITFAST)
-        if implicit and refid[u] >= 0 and branched(m, first, refid[u]):
-            word = c.INTEGRATOR_NAMES[int(integrator)]
-            yield u, f"{where} on two branches with the integrator {word}; allowed: Euler, RK4"
-        if implicit and damped[u] and m.actuator_trntype[u] == c.TRN_BODY:
-            word = c.INTEGRATOR_NAMES[int(integrator)]
-            yield u, f"{where} by its velocity with the integrator {word}; allowed: Euler, RK4, a force without it"
-        if integrator == c.DISCRETE and stiff[u] and m.actuator_trntype[u] == c.TRN_BODY:
-            yield u, f"{where} by its length or velocity with the integrator discrete; allowed: a force without them"
-        if m.jnt_actfrclimited.any():
-            yield u, f"{where} beside joints that limit their actuators' force; allowed: no actuatorfrcrange"
-        if felt:
-            yield u, f"{where} beside sensors jointactuatorfrc; allowed: none of these"
 
 
 def _joined(m, trnid, kinds):

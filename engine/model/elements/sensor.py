@@ -176,7 +176,7 @@ class Sensor(Kind):
                 yield f"{who}: data of a rangefinder; allowed: dist"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
-            for what in _late(mj.sensor_delay[s], mj.sensor_cutoff[s], mj.opt.integrator):
+            for what in _late(mj.sensor_delay[s], mj.opt.integrator):
                 yield f"{who}: {what}"
 
     def lacking(self, m):
@@ -228,7 +228,7 @@ class Sensor(Kind):
         for i, row in enumerate(ROWS[kind] for kind in m.sensor_type):
             if row.level == "wrench" and m.site_bodyid[m.sensor_objid[i]] == 0:
                 refuse(m, "sensor_objid", i, "a site of a body, since the world has no parent")
-            for what in _late(m.sensor_delay[i], m.sensor_cutoff[i], m.opt.integrator):
+            for what in _late(m.sensor_delay[i], m.opt.integrator):
                 raise ModelError(f"{m.label('sensor', i)}: {what}")
             if m.sensor_cutoff[i] and not row.clips:
                 refuse(m, "sensor_cutoff", i, f"0, since it is a {row.name}")
@@ -240,14 +240,13 @@ class Sensor(Kind):
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
+            "sensor_clip": np.where(m.sensor_delay > 0, 0.0, m.sensor_cutoff),
             **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
 
 
-def _late(delay, cutoff, integrator):
+def _late(delay, integrator):
     """What does not go together with a sensor's delay."""
-    if delay > 0 and cutoff > 0:
-        yield f"delay = {delay:g} with a cutoff; allowed: one of them"
     if delay > 0 and integrator == c.RK4:
         yield f"delay = {delay:g} with the integrator RK4; allowed: the other integrators"
 

@@ -30,15 +30,18 @@ class Embodiment:
 
     model; home (nq,): the pose that actions are about, with the controls `ctrl` (nu,) of the model's own servos.
     carried: kg m^2, what a leg carries, for servos made of motors; None of an arm. base: joints that are no limb's.
+    force (nv,): N m or N, what holds the joints at home, which the servos give where an action is zero; default none.
 
     exact: the file's model with servos; learned: the same with a coarse step. substeps, repeat: physics steps of a
     decision, of the learned and of the exact model. center, scale (nu,): an action a asks for the control
-    center + scale a of either. made (nu,): actuators that are servos made of motors, with kp and kd (nu,), N m/rad and
+    center + scale a of either. slope, yields (nu,): of a servo, its control for a rad or m of its joint, and for a
+    N m or N; 0 of what is none. made (nu,): actuators that are servos made of motors, with kp and kd (nu,), N m/rad and
     N m s/rad.
     """
 
-    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=()):
+    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=(), force=None):
         m, self.model, self.home = model, model, np.array(home, float)
+        self.force = np.zeros(m.nv) if force is None else np.array(force, float)
         if not m.nu:
             raise ModelError("a policy needs actuators; this model has none")
         self.dt = max(1, round(RATE / m.opt.timestep)) * m.opt.timestep
@@ -113,7 +116,7 @@ class Embodiment:
         """What an action of one asks for."""
         m = self.learned
         self.center = holding(m, self.home) if ctrl is None else np.where(self.made, holding(m, self.home), ctrl)
-        self.scale = control_scale(self.model).copy()
+        self.scale, self.slope, self.yields = control_scale(self.model).copy(), *np.zeros((2, m.nu))
         for u in range(m.nu):
             j, gear = int(m.actuator_trnid[u]), m.actuator_gear[u, 0]
             servo = m.actuator_trntype[u] == TRN_JOINT and m.actuator_biasprm[u, 1] != 0 and m.actuator_gainprm[u, 0]
@@ -123,13 +126,33 @@ class Embodiment:
             if m.jnt_limited[j]:
                 step = min(step, SHARE * float(np.ptp(m.jnt_range[j])))
             step = step if np.isfinite(step) else 0.1
-            slope = abs(-m.actuator_biasprm[u, 1] * gear / m.actuator_gainprm[u, 0])
-            self.scale[u] = step * slope
+            self.slope[u] = -m.actuator_biasprm[u, 1] * gear / m.actuator_gainprm[u, 0]
+            self.yields[u] = 1.0 / (gear * m.actuator_gainprm[u, 0])
+            self.scale[u] = step * abs(self.slope[u])
+            self.center[u] += self.yields[u] * self.force[m.jnt_dofadr[j]]
             if m.actuator_ctrllimited[u]:
                 self.scale[u] = min(self.scale[u], 0.5 * float(np.ptp(m.actuator_ctrlrange[u])))
+                self.center[u] = np.clip(self.center[u], *m.actuator_ctrlrange[u])
         self._center, self._scale = torch.tensor(self.center), torch.tensor(self.scale)
         self._home = torch.tensor(self.home[self.qposadr])
         self._q, self._v = torch.tensor(self.qposadr), torch.tensor(self.dofadr)
+
+    def towards(self, qpos, force):
+        """Actions (..., nu) by which servos rest at the joints of qpos (..., nq) where these need force (..., nv), N m
+        or N; of other actuators 0."""
+        servo = self.slope != 0
+        j = np.where(servo, self.model.actuator_trnid, 0)
+        at, dof = self.model.jnt_qposadr[j], self.model.jnt_dofadr[j]
+        more = (force[..., dof] - self.force[dof]) * self.yields
+        return np.where(servo, self.slope * (qpos[..., at] - self.home[at]) + more, 0.0) / self.scale
+
+    def lag(self):
+        """s: by which servos follow a target that moves steadily, in the mean; their damping over their stiffness."""
+        m = self.learned
+        u = np.flatnonzero(self.slope)
+        own = m.dof_damping[m.jnt_dofadr[m.actuator_trnid[u]]] / m.actuator_gear[u, 0] ** 2
+        lags = (m.actuator_biasprm[u, 2] - own) / m.actuator_biasprm[u, 1]
+        return float(np.mean(lags)) if len(u) else 0.0
 
     def control(self, action):
         """Controls (..., nu) of the learned model for actions (..., nu)."""

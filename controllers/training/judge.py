@@ -27,9 +27,10 @@ class Judge:
         self.push = task.push if push is None else push
         self.sim = Simulator(task.body.exact, runs)
 
-    def play(self, act, seed=HELD_OUT):
+    def play(self, act, seed=HELD_OUT, until=False):
         """Run `act`, observations (n, nobs) to actions: {"qpos", "qvel" (rows, n, .), "ctrl" (steps, n, nu), "told"
-        (n, 3), "kicks" (pushes, n, 2), "diverged" (n,)}. A world that diverges stays where it was."""
+        (n, 3), "kicks" (pushes, n, 2), "diverged" (n,)}. A world that diverges stays where it was. until: also one that
+        has fallen does, and where all have the run ends, since nothing more is asked of them."""
         task, n, rng = self.task, self.runs, torch.Generator().manual_seed(seed)
         qpos, qvel, _ = task.resting(n, rng)
         told = task.commands(n, rng)
@@ -45,6 +46,9 @@ class Judge:
         sim.reset(qpos.numpy(), qvel.numpy())
         rows, controls, diverged = [(qpos.numpy(), qvel.numpy())], [], np.zeros(n, bool)
         for k in range(self.steps):
+            held = diverged | task.fallen([torch.from_numpy(sim.data.qpos)]).numpy() if until else diverged
+            if held.all():
+                break
             if k and k % every == 0 and len(kicks):
                 sim.data.qvel[:, task.moved] += kicks[k // every - 1][:, : len(task.moved)]
             state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
@@ -52,7 +56,7 @@ class Judge:
             sim.data.ctrl[:] = task.body.control(action).numpy()
             controls.append(sim.data.ctrl.copy())
             before = sim.data.qpos.copy(), sim.data.qvel.copy()
-            bad = sim.advance(task.body.repeat, diverged if diverged.any() else None)
+            bad = sim.advance(task.body.repeat, held if held.any() else None)
             if bad is not None and bad.any():
                 diverged |= bad
                 sim.reset(before[0][bad], before[1][bad], worlds=np.flatnonzero(bad))
@@ -64,7 +68,7 @@ class Judge:
 
     def verdict(self, act, seed=HELD_OUT):
         """(Verdict, what was run). numbers["score"]: 1 where all is done as told, by which policies are compared."""
-        found = self.play(act, seed)
+        found = self.play(act, seed, until=seed == CHOOSING)
         found["measures"] = self.measures(found)
         judged = {"run": self._run, "stand": self._stand, "reach": self._reach}[self.task.task](found)
         return judged, found

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from controllers.tasks.feet import feet_of
-from controllers.tasks.trot import footing
+from controllers.tasks.trot import can_step, footing
 from controllers.training.chain import Chains, Trunk
 from controllers.training.embodiment import GYRO, Embodiment
+from controllers.training.stepping import Stepping, held
 from engine.model import ModelError
 from engine.simulator import Simulator
 
@@ -50,14 +51,20 @@ class Legged:
         self.task, m = task, model
         # how it stands on servos of its own; a file's motors alone would let it sink
         stance, feet = footing(m, qpos0, task)
+        if len(feet) > 1 and not can_step(feet, task) and can_step(feet, "stand"):
+            stance, feet = footing(m, qpos0, "stand")  # on two legs it learns to walk from bent knees
         root, up = stance.root, float(np.sqrt(stance.height / GRAVITY))
         trunk = Trunk(m, root)
         carried = float(np.sum(m.body_mass)) * stance.height**2 / max(len(feet), 1)
-        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints)
         self.stance, self.trunk, self.height, self.time = stance, trunk, stance.height, up
         self.feet = feet or feet_of(m, root, stance.qpos)
         if task == "run" and not self.feet:
             raise ModelError("--task run: a policy needs feet, limbs that touch a floor; this robot has none")
+        sim = Simulator(m)
+        sim.reset(stance.qpos)
+        sim.forward()
+        force = held(sim, self.feet, np.ones((1, len(self.feet)), bool), stance.height)[0] if self.feet else None
+        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force)
         self.fastest = float(speed or np.sqrt(TROT * GRAVITY * stance.height))
         self.push = PUSHED * self.fastest if push is None else float(push)
         self.planar = not trunk.free
@@ -66,9 +73,6 @@ class Legged:
         self.rest = self._feet(self.home)[..., 2]
         self.z0, self.period = float(stance.qpos[root.z]) if root.z >= 0 else 0.0, PERIOD * up
         self.step = self.body.dt / self.period
-        sim = Simulator(m)
-        sim.reset(stance.qpos)
-        sim.forward()
         self.lifted = float(sim.data.xpos[0, trunk.body, 2]) - self.z0
         self.begins = torch.tensor([0.5 * (k % 2) for k in range(len(self.feet))])
         self.moved = list(range(root.vx, root.vx + 2)) if trunk.free else [root.vx]
@@ -80,6 +84,9 @@ class Legged:
         if task == "stand":
             self.seen = tuple(n for n in self.seen if n != "clock")
         self._told_scale = torch.tensor(self.told_scale)
+        heading = trunk.turn(self.home)[:2, 0].numpy()
+        self.steps = Stepping(m, stance.qpos, self.feet, stance.height, trunk.body, heading, self.period,
+                              self.begins.numpy(), LIFT * stance.height, self.body.lag())  # fmt: skip
 
     # ------------------------------------------------------------------------------------------- what a policy sees
 
@@ -141,6 +148,12 @@ class Legged:
         slip = (at - self._feet(before[0]))[..., :2].square().sum(-1) / self.body.dt**2 / (0.5 * self.fastest) ** 2
         stands = (wave < -0.2).to(slip.dtype)
         return near(off.square()).mean(-1) + 0.3 * (near(slip) * stands).mean(-1)
+
+    def example(self, told, clock):
+        """Actions (n, nu) that step as told, for a policy to begin with; None to stand."""
+        if self.task != "run":
+            return None
+        return torch.from_numpy(self.body.towards(*self.steps(told.numpy(), clock.numpy())))
 
     def fallen(self, state):
         """Booleans (worlds,)."""

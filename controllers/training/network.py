@@ -44,7 +44,9 @@ class Normalizer(nn.Module):
         return (self.var + self.FLOOR).sqrt()
 
     def forward(self, obs):
-        return ((obs - self.mean) / self.spread()).clamp(-10, 10)
+        """Of observations, or of their first numbers."""
+        n = obs.shape[-1]
+        return ((obs - self.mean[:n]) / self.spread()[:n]).clamp(-10, 10)
 
     def update(self, obs):
         obs = obs.reshape(-1, obs.shape[-1])

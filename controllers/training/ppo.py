@@ -42,7 +42,9 @@ def _environment(worlds, normalizer):
 
         def step_wait(self):
             with torch.no_grad():
-                reward, survival, _, end = worlds.step(self.actions)
+                made = worlds.decide(self.actions)
+                reward, survival, _ = worlds.paid(made)
+                end = made.end
                 reward, failed = REWARD * reward, worlds.task.fallen(worlds.state) | (survival == 0)
                 last = normalizer(worlds.observe()[0]).numpy()
                 worlds.begin(end)

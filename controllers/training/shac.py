@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from controllers.training.imitate import imitate
 from controllers.training.network import Actor, Normalizer, arrays_of, mlp, td_returns, teach
-from controllers.training.worlds import Worlds
+from controllers.training.worlds import Decision, Worlds
 
 
 @dataclass
 class Settings:
     """worlds, horizon (decisions in a window) and the method's other numbers. state_clip: the longest gradient that a
-    world's state may send back, in units of the loss of that world alone."""
+    world's state may send back, in units of the loss of that world alone. calm: share of the worlds that act without
+    noise, as the policy does when it is judged."""
 
     worlds: int = 32
     horizon: int = 16
@@ -33,6 +35,7 @@ class Settings:
     clip: float = 1.0
     state_clip: float = 3.0
     spread: float = 0.25
+    calm: float = 0.5
     reward_scale: float = 0.05
     actor_hidden: tuple = (128, 64)
     critic_hidden: tuple = (128, 64)
@@ -59,34 +62,50 @@ class Shac:
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), s.actor_lr, **adam)
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), s.critic_lr, **adam)
 
-    def act(self, full, noise=0.0):
-        return self.actor(self.normalizer(full)[..., : self.nobs], noise)
+    def act(self, seen, noise=0.0):
+        return self.actor(self.normalizer(seen[..., : self.nobs]), noise)
 
     def window(self):
-        """(actor loss, what the critic learns from): `horizon` decisions from where the last window ended."""
-        s, w = self.s, self.worlds
+        """(actor loss, what the critic learns from): `horizon` decisions from where the last window ended.
+
+        Only what the next decision depends on is found one after the other; rewards and values are those of the whole
+        window at once, since torch takes about as long for a row as for sixteen.
+        """
+        s, w, made = self.s, self.worlds, []
         noise = torch.randn(s.horizon, s.worlds, self.task.body.model.nu, generator=self.rng)
-        total, weight = torch.zeros(s.worlds), torch.ones(s.worlds)
-        rows = {n: [] for n in ("obs", "reward", "survival", "next", "end")}
+        noise[:, : round(s.calm * s.worlds)] = 0.0
         for t in range(s.horizon):
-            obs = torch.cat(w.observe(), dim=-1)
-            reward, survival, after, end = w.step(self.act(obs, noise[t]))
-            reward, value = s.reward_scale * reward, self.target(self.normalizer(after))[..., 0]
-            total = total + weight * reward
-            weight = s.gamma * weight * survival
-            last = torch.ones_like(end) if t == s.horizon - 1 else end
-            total = total + torch.where(last, weight * value, 0.0)
-            weight = torch.where(end, 1.0, weight)
-            for name, x in zip(rows, (obs, reward, survival, value, end), strict=True):
-                rows[name].append(x.detach())
-            w.begin(end)
+            made.append(w.decide(self.act(w.observe()[0], noise[t])))
+            w.begin(made[-1].end)
         w.detach()
-        rows = {k: torch.stack(v) for k, v in rows.items()}
-        return -total.sum() / (s.worlds * s.horizon), rows
+        d = Decision.of(made)
+        reward, survival, after = w.paid(d)
+        reward, value = s.reward_scale * reward, self.target(self.normalizer(after))[..., 0]
+        last = d.end.clone()
+        last[-1] = True
+        total, weight = torch.zeros(s.worlds), torch.ones(s.worlds)
+        steps = (x.unbind() for x in (reward, s.gamma * survival, torch.where(last, value, 0.0), d.end))
+        for earned, goes_on, ahead, end in zip(*steps, strict=True):
+            total = total + weight * earned
+            weight = weight * goes_on
+            total = total + weight * ahead
+            weight = torch.where(end, 1.0, weight)
+        with torch.no_grad():
+            obs = torch.cat(self.task.observe(d.before, d.told, d.last, d.clock), dim=-1)
+        rows = {"obs": obs, "reward": reward, "survival": survival, "next": value, "end": d.end}
+        return -total.sum() / (s.worlds * s.horizon), {name: x.detach() for name, x in rows.items()}
+
+    def learn_values(self, rows):
+        """The critic's epochs on what a window returned; the last error."""
+        s = self.s
+        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), td_returns(rows, s.gamma, s.lam).flatten()
+        return teach(self.critic, self.target, self.critic_optimizer, obs, goal, s, self.rng)
 
     def iterate(self, done=0.0):
         """One window: a step of the actor, then the critic's epochs. done: share of the run, along which rates fall."""
         s = self.s
+        if not self.iteration:
+            imitate(self)
         for optimizer, lr in ((self.actor_optimizer, s.actor_lr), (self.critic_optimizer, s.critic_lr)):
             optimizer.param_groups[0]["lr"] = lr * max(1 - done, 0.1)
         loss, rows = self.window()
@@ -95,8 +114,7 @@ class Shac:
         norm = nn.utils.clip_grad_norm_(self.actor.parameters(), s.clip)
         if torch.isfinite(norm):
             self.actor_optimizer.step()
-        obs, goal = self.normalizer(rows["obs"]).flatten(0, 1), td_returns(rows, s.gamma, s.lam).flatten()
-        error = teach(self.critic, self.target, self.critic_optimizer, obs, goal, s, self.rng)
+        error = self.learn_values(rows)
         self.normalizer.update(rows["obs"])
         self.iteration += 1
         reward = float(rows["reward"].mean()) / s.reward_scale

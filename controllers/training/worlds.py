@@ -1,9 +1,32 @@
 """Worlds in which a task is learned, in torch."""
 
+from typing import NamedTuple
+
 import torch
 
 import engine.torch
 from controllers.training.network import limit
+
+
+class Decision(NamedTuple):
+    """What a decision was, of all worlds: states before and after [qpos, qvel, act]; what was told, the action before
+    and the clock (worlds, .) as it was seen; which worlds diverged, and which episodes end with it, booleans."""
+
+    before: list
+    after: list
+    told: torch.Tensor
+    last: torch.Tensor
+    action: torch.Tensor
+    clock: torch.Tensor
+    diverged: torch.Tensor
+    end: torch.Tensor
+
+    @classmethod
+    def of(cls, decisions):
+        """Several as one: a window, time first."""
+        columns = zip(*decisions, strict=True)
+        return cls(*([torch.stack(x) for x in zip(*c, strict=True)] if isinstance(c[0], list) else torch.stack(c)
+                     for c in columns))  # fmt: skip
 
 
 class Worlds:
@@ -27,8 +50,8 @@ class Worlds:
         """Leave the history of the states behind."""
         self.state, self.last = [x.detach() for x in self.state], self.last.detach()
 
-    def step(self, action):
-        """One decision: (reward, survival, critic's observation of where it led, which episodes end there)."""
+    def decide(self, action):
+        """Go through one Decision."""
         task = self.task
         act = self.state[2] if task.body.model.na else None
         ctrl = task.body.control(action)
@@ -39,14 +62,20 @@ class Worlds:
             for x in new:
                 if x.requires_grad:
                     x.register_hook(lambda bar: limit(bar, self.state_clip))
-        reward, survival = task.reward(self.state, new, self.told, self.last, action, self.clock)
-        self.clock, self.age = task.advance_clock(self.clock), self.age + 1
+        self.age = self.age + 1
         with torch.no_grad():
             end = task.fallen(new) | diverged | (self.age >= self.limit)
-        survival = torch.where(diverged, 0.0, survival)
-        seen, more = task.observe(new, self.told, action, self.clock)
+        made = Decision(self.state, new, self.told, self.last, action, self.clock, diverged, end)
+        self.clock = task.advance_clock(self.clock)
         self.state, self.last, self.steps = new, action, self.steps + self.n * task.body.substeps
-        return reward, survival, torch.cat([seen, more], dim=-1), end
+        return made
+
+    def paid(self, d):
+        """(reward, survival, what the critic sees of where it led) of a Decision, or of a window of them at once."""
+        task = self.task
+        reward, survival = task.reward(d.before, d.after, d.told, d.last, d.action, d.clock)
+        seen, more = task.observe(d.after, d.told, d.action, task.advance_clock(d.clock))
+        return reward, torch.where(d.diverged, 0.0, survival), torch.cat([seen, more], dim=-1)
 
     def begin(self, end):
         """New episodes where the old ones ended; elsewhere pushes, and a new command now and then."""

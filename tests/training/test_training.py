@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +20,10 @@ from controllers.tasks.kinematics import Point  # noqa: E402
 from controllers.training import in_mujoco  # noqa: E402
 from controllers.training.chain import Chains, Trunk  # noqa: E402
 from controllers.training.folder import TrainingFolder  # noqa: E402
+from controllers.training.imitate import imitate  # noqa: E402
 from controllers.training.job import Training  # noqa: E402
 from controllers.training.judge import Judge  # noqa: E402
-from controllers.training.legged import Legged  # noqa: E402
+from controllers.training.legged import LIFT, Legged  # noqa: E402
 from controllers.training.policy import Policy  # noqa: E402
 from controllers.training.reaching import Reaching  # noqa: E402
 from controllers.training.shac import Settings, Shac  # noqa: E402
@@ -132,6 +134,88 @@ def test_observations_have_the_sizes_that_the_spec_says(crawler, arm):
         n, m = 3, task.body.model
         seen, _ = task.observe(states(task, n), torch.ones(n, 3), torch.zeros(n, m.nu), torch.zeros(n))
         assert seen.shape == (n, sum(task.sizes[name] for name in task.seen))
+
+
+def test_steps_lift_feet_by_the_clock_and_move_the_ground_as_told(crawler):
+    """Feet are as high as the reward wants them, and those that stand go under the trunk as it is told to move."""
+    told = torch.tensor([[0.2, 0.05, 0.1]]).repeat(3, 1)
+    h = 0.01
+    clock = torch.tensor([0.6, 0.6 + h, 0.2])
+    servos = torch.from_numpy(crawler.body.kd / crawler.body.kp)
+    ahead = (clock + servos.mean() / crawler.period) % 1.0  # where feet are told to be
+    qpos, force = crawler.steps(told.numpy(), clock.numpy())
+    qpos = torch.from_numpy(qpos)
+    feet, rest = crawler._feet(qpos), crawler._feet(crawler.home)
+    wave = torch.sin(2 * torch.pi * (ahead[:, None] + crawler.begins)).clamp(min=0.0)
+    lifted = LIFT * crawler.height * wave
+    np.testing.assert_allclose(feet[..., 2] - rest[:, 2], lifted, atol=0.02 * crawler.height)
+    stand = (wave[0] == 0) & (wave[1] == 0)
+    assert stand.any() and not stand.all()
+    moved = (feet[1] - feet[0])[:, :2] / (h * crawler.period)
+    arm = rest - crawler.trunk.place(crawler.home)
+    turning = 0.1 * torch.stack([-arm[:, 1], arm[:, 0]], dim=-1)
+    np.testing.assert_allclose(moved[stand], -(told[0, :2] + turning)[stand], atol=0.01)
+    actions = crawler.example(told, clock).numpy()
+    m = crawler.body.learned
+    j = m.actuator_trnid
+    ctrl = crawler.body.control(torch.from_numpy(actions)).numpy()
+    length = m.actuator_gear[:, 0] * qpos[:, m.jnt_qposadr[j]].numpy()
+    gives = m.actuator_gear[:, 0] * (m.actuator_gainprm[:, 0] * ctrl + m.actuator_biasprm[:, 1] * length)
+    np.testing.assert_allclose(gives, force[:, m.jnt_dofadr[j]], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["arm", "crawler"])
+def test_a_window_at_once_is_its_decisions_one_by_one(which, request):
+    """Rewards, survival and what the critic sees; and the window's loss, summed up as it is written."""
+    task = request.getfixturevalue(which)
+    shac = Shac(task, replace(TINY, horizon=8, calm=0.4), 0)
+    shac.worlds.age[0] = shac.worlds.limit - 3  # an episode ends on the way
+    kept = {n: [x.clone() for x in v] if n == "state" else v for n, v in shac.checkpoint().items()}
+    loss, rows = shac.window()
+    shac.restore(kept)
+    s, w = shac.s, shac.worlds
+    noise = torch.randn(s.horizon, s.worlds, task.body.model.nu, generator=shac.rng)
+    noise[:, :1] = 0.0
+    total, weight, ends = torch.zeros(s.worlds), torch.ones(s.worlds), 0
+    for t in range(s.horizon):
+        np.testing.assert_allclose(torch.cat(w.observe(), dim=-1).detach(), rows["obs"][t], atol=1e-12)
+        made = w.decide(shac.act(w.observe()[0], noise[t]))
+        reward, survival, after = w.paid(made)
+        np.testing.assert_allclose(s.reward_scale * reward.detach(), rows["reward"][t], atol=1e-12)
+        total = total + weight * s.reward_scale * reward
+        weight = weight * s.gamma * survival
+        value, ends = shac.target(shac.normalizer(after))[..., 0], ends + int(made.end.sum())
+        for i in range(s.worlds):
+            if made.end[i] or t == s.horizon - 1:
+                total[i] = total[i] + weight[i] * value[i]
+                weight[i] = 1.0
+        w.begin(made.end)
+    assert ends >= 1
+    np.testing.assert_allclose(-total.detach().mean() / s.horizon, loss.detach(), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_learning_begins_at_the_example_where_it_earns_more(crawler):
+    """On the demo's robot a policy that was fitted acts like the example; an example that throws the robot over, like
+    nothing."""
+    learner = Shac(crawler, replace(TINY, worlds=16, actor_hidden=(32, 16)), 0)
+    first = {n: x.clone() for n, x in learner.actor.state_dict().items()}
+    w, good = learner.worlds, crawler.example
+    shift = torch.arange(crawler.body.model.nu)
+    crawler.example = lambda told, clock: 8 * torch.sign(torch.sin(40 * clock[:, None] + shift))
+    try:
+        still, earned = imitate(learner)
+    finally:
+        del crawler.example
+    assert earned < still
+    for name, x in learner.actor.state_dict().items():
+        assert torch.equal(x, first[name])
+    still, earned = imitate(learner)
+    assert earned > still
+    with torch.no_grad():
+        off = learner.act(w.observe()[0]) - good(w.told, w.clock)
+    assert off.square().mean() < 0.2 * good(w.told, w.clock).square().mean()
 
 
 @pytest.mark.slow

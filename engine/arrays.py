@@ -27,6 +27,7 @@ from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
+    FIELD_LEAVES,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LEAVES,
@@ -155,6 +156,7 @@ def sizes_of(model, nconmax, leaves=()):
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
     discrete = "discrete" in features
     plastic_robot = "plastic" in features
+    moulded = int(any(p.name in leaves for p in FIELD_LEAVES))
     resting = model.ntendon * plastic_robot
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
@@ -202,7 +204,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
-        "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)),
+        "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)), "nfieldleaf": moulded,
+        "nfieldcon": moulded * nconmax,
         "ntheta": theta_layout(model, leaves)[1], "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
 
@@ -219,10 +222,11 @@ def theta_layout(model, leaves=()):
     of theta.LEAVES that are there."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
-             "residual": model.nresidualprm, "site": model.nsite}  # fmt: skip
+             "residual": model.nresidualprm, "site": model.nsite, "hfield": model.nhfield,
+             "hfield_data": model.nhfielddata}  # fmt: skip
     layout, at = {}, 0
     for p in THETA + tuple(p for p in LEAVES if p.name in leaves):
-        n = count[p.name.split("_")[0]]
+        n = count.get(p.name, count[p.name.split("_")[0]])
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
     return layout, at

@@ -22,6 +22,7 @@ from engine.model.sensors import ROWS
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
+    FIELD_LEAVES,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LEAF_NAMES,
@@ -37,14 +38,15 @@ COLUMNS = {
     "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
     "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
     "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias",
+    "hfield_data", "hfield_size",
 }  # fmt: skip
 OF_SITES = {
     "site_pos", "site_quat", "sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat", "arm_pos", "arm_quat",
 }  # fmt: skip
-BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA = (
+BODY, SHAPE, CONTACT, JOINT, SITE, INERTIA, FIELD = (
     tuple(p.name for p in group)
     for group in (
-        BODY_LEAVES, SHAPE_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, SITE_LEAVES, INERTIA_LEAVES,
+        BODY_LEAVES, SHAPE_LEAVES, CONTACT_LEAVES, JOINT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, FIELD_LEAVES,
     )
 )  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
@@ -79,6 +81,7 @@ def refused(model):
         (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
         (body + joint + shape + SITE, "tendon", _paths(model), "goes through space; allowed: fixed tendons"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
+        (FIELD, "sensor", measuring(model), "measures along a ray beside a height field; allowed: other sensors"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
@@ -106,6 +109,12 @@ def zones(model):
     """Numbers of the sensors that read more of a site than how its frame moves."""
     more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
     return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
+
+
+def measuring(model):
+    """Numbers of the sensors whose rays may meet a height field."""
+    rays = np.array([ROWS[k].level == "range" for k in model.sensor_type], bool)
+    return np.flatnonzero(rays & (model.geom_type == c.HFIELD).any())
 
 
 def weighing(model):

@@ -2,6 +2,7 @@
 
 from engine.leaves import refused
 from engine.model.arms import muscles
+from engine.model.constants import HFIELD
 from engine.model.sensors import ROWS
 from engine.theta import DRIVE_LEAVES, INERTIA_LEAVES, JOINT_LEAVES, LEAF_NAMES, SITE_LEAVES
 
@@ -13,7 +14,8 @@ def leaves_of(model):
     contacts a fourth is asked for what contacts do not read, of the others half: each costs a test tens of rollouts."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
     stateful = model.na > 0 or muscles(model).any()
-    there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
+    fields = (model.geom_type[model.pair_geom1] == HFIELD).any()
+    there = {"body": True, "hfield": fields, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
              "site": model.nsite > 0, "actuator": stateful}
     why = refused(model).keys() | (OF_TREES if (model.ngeom + model.nv) % (4 if model.npair else 2) else set())
     return [n for n in LEAF_NAMES if n not in why and there.get(n, there.get(n.partition("_")[0], met))]

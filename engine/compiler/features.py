@@ -49,6 +49,7 @@ from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
     DRIVE_LEAVES,
+    FIELD_LEAVES,
     INERTIA_LEAVES,
     JOINT_LEAVES,
     LIMIT_LEAVES,
@@ -107,6 +108,7 @@ FEATURES = {
     "drive_leaf": "gradients by actuators' time constants and curves, where a simulator is asked for them",
     "joint_leaf": "gradients by places and axes of joints, where a simulator is asked for them",
     "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
+    "field_leaf": "gradients by elevations and sizes of height fields, where a simulator is asked for them",
     "inertia_leaf": "gradients by centres of mass and principal axes, where a simulator is asked for them",
     "ball_limit": "limited ball joints",
     "equality": "equality constraints",
@@ -229,6 +231,7 @@ def features_of_leaves(leaves):
         limit_leaf=any(p.name in leaves for p in LIMIT_LEAVES),
         drive_leaf=any(p.name in leaves for p in DRIVE_LEAVES),
         inertia_leaf=any(p.name in leaves for p in INERTIA_LEAVES),
+        field_leaf=any(p.name in leaves for p in FIELD_LEAVES),
         site_leaf=any(p.name in leaves for p in SITE_LEAVES),
         joint_leaf=any(p.name in leaves for p in JOINT_LEAVES),
     )

@@ -28,6 +28,7 @@ from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
     EQUALITY_LEAVES,
+    FIELD_LEAVES,
     FOLLOWING,
     FRICTION_LEAVES,
     INERTIA_LEAVES,
@@ -165,6 +166,7 @@ def sizes_of(model, nconmax, leaves=()):
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
     discrete = "discrete" in features
     plastic_robot = "plastic" in features
+    moulded = int(any(p.name in leaves for p in FIELD_LEAVES))
     resting = model.ntendon * plastic_robot
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
@@ -214,8 +216,8 @@ def sizes_of(model, nconmax, leaves=()):
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
-        "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)),
-        "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,
+        "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)), "nfieldleaf": moulded,
+        "nfieldcon": moulded * nconmax, "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,
         "ntheta": theta_layout(model, leaves)[1], "nfollowing": theta_layout(model, table=FOLLOWING)[1],
         "ld": (model.nv + 3) // 4 * 4,
     }  # fmt: skip
@@ -233,10 +235,11 @@ def theta_layout(model, leaves=(), table=THETA):
     of theta.LEAVES that are there. table: THETA, or FOLLOWING for the vector of what follows."""
     count = {"gravity": 1, "body": model.nbody, "dof": model.nv, "jnt": model.njnt, "actuator": model.nu,
              "geom": model.ngeom, "pair": model.nown, "tendon": model.ntendon, "wrap": model.nwrap,
-             "residual": model.nresidualprm, "site": model.nsite, "eq": model.neq}  # fmt: skip
+             "residual": model.nresidualprm, "site": model.nsite, "eq": model.neq, "hfield": model.nhfield,
+             "hfield_data": model.nhfielddata}  # fmt: skip
     layout, at = {}, 0
     for p in table + tuple(p for p in LEAVES if p.name in leaves):
-        n = count[p.name.split("_")[0]]
+        n = count.get(p.name, count[p.name.split("_")[0]])
         layout[p.name] = (at, (p.width,) if p.name == "gravity" else (n, p.width) if p.width > 1 else (n,))
         at += n * p.width
     return layout, at

@@ -22,6 +22,7 @@ from engine.model.sensors import ROWS
 from engine.theta import (
     CONTACT_LEAVES,
     EQUALITY_LEAVES,
+    FIELD_LEAVES,
     INERTIA_LEAVES,
     LEAF_NAMES,
     SHAPE_LEAVES,
@@ -37,6 +38,7 @@ COLUMNS = {
     "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
     "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
     "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias", "dof_solref", "dof_solimp",
+    "hfield_data", "hfield_size",
 }  # fmt: skip
 _ANCHORS = {"eq_anchor1", "eq_anchor2", "eq_quat1", "eq_quat2"}
 _READ = {"sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat"}
@@ -45,10 +47,12 @@ OF_TENDONS = {
     "tendon_range", "tendon_margin", "tendon_solref_lim", "tendon_solimp_lim", "tendon_solref_fri", "tendon_solimp_fri",
 }  # fmt: skip
 OF_EQUALITIES = _ANCHORS | {"eq_solref", "eq_solimp", "eq_polycoef", "eq_torquescale"}
-SHAPE, CONTACT, SITE, INERTIA, TENDON, EQUALITY = (
+SHAPE, CONTACT, SITE, INERTIA, FIELD, TENDON, EQUALITY = (
     tuple(p.name for p in group)
-    for group in (SHAPE_LEAVES, CONTACT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, TENDON_LEAVES, EQUALITY_LEAVES)
-)
+    for group in (
+        SHAPE_LEAVES, CONTACT_LEAVES, SITE_LEAVES, INERTIA_LEAVES, FIELD_LEAVES, TENDON_LEAVES, EQUALITY_LEAVES,
+    )
+)  # fmt: skip
 GEOM = next(kind for kind in KINDS if kind.name == "geom")
 # Whose buffers follow from which: of all leaves, and of some groups. (What the kind tendon makes, which places it goes
 # by, follows from none.)
@@ -83,6 +87,7 @@ def refused(model):
         (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
         (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
         (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
+        (FIELD, "sensor", measuring(model), "measures along a ray beside a height field; allowed: other sensors"),
         (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
@@ -105,6 +110,12 @@ def zones(model):
     """Numbers of the sensors that read more of a site than how its frame moves."""
     more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
     return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
+
+
+def measuring(model):
+    """Numbers of the sensors whose rays may meet a height field."""
+    rays = np.array([ROWS[k].level == "range" for k in model.sensor_type], bool)
+    return np.flatnonzero(rays & (model.geom_type == c.HFIELD).any())
 
 
 def _moving_surfaces(model):

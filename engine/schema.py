@@ -26,7 +26,7 @@ DIMS = (
     "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nrest nrestjoint nresttendon nrestJ "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
-    "ntendonleaf nequalityleaf ntaken "
+    "ntendonleaf nequalityleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
@@ -269,6 +269,8 @@ WORK = (
         "ccd_corner:3 ccd_next:3 ccd_place ccd_open ccd_rim ccd_rimedge ccd_stack",
     ),
     Buffer("prism", "vec3", "nprism"),  # contact/prism.py
+    Buffer("con_prism", "int", "nfieldcon", "con_row con_col con_triangle"),
+    Buffer("field_wrench", "vec3", "nfieldleaf", "field_at field_force field_turn"),
     Buffer("poly_v", "vec3", "npoly"),  # contact/polygon.py
     Buffer("poly_slope", "vec3", "npoly", "poly_lean poly_twist"),
     Buffer("poly_i", "int", "npoly", "poly_leave poly_cut poly_side"),

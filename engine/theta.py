@@ -109,9 +109,13 @@ INERTIA_LEAVES = (
     Parameter("body_ipos", 3, "m", ANY, "centre of mass in the body"),
     Parameter("body_iquat", 4, "1", ANY, "principal axes in the body, of any length"),
 )
+FIELD_LEAVES = (
+    Parameter("hfield_data", 1, "1", SCALED, "elevations of height fields; contacts end at that of 1"),
+    Parameter("hfield_size", 4, "m", ABOVE_ZERO, "half lengths of height fields, height of an elevation of 1, depth"),
+)
 LEAVES = (
     BODY_LEAVES + SHAPE_LEAVES + CONTACT_LEAVES + LIMIT_LEAVES + DRIVE_LEAVES + JOINT_LEAVES + SITE_LEAVES
-    + INERTIA_LEAVES + FRICTION_LEAVES + TENDON_LEAVES + EQUALITY_LEAVES
+    + INERTIA_LEAVES + FRICTION_LEAVES + TENDON_LEAVES + EQUALITY_LEAVES + FIELD_LEAVES
 )  # fmt: skip
 # What follows from them when a model is made (MuJoCo's mj_setConst): constants without a gradient, which worlds with
 # parameters of their own have for each (Simulator.set_const). They lie in a vector of their own in the same way.

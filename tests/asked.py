@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.leaves import refused
 from engine.model.arms import muscles
+from engine.model.constants import HFIELD
 from engine.model.sensors import ROWS
 from engine.theta import (
     DRIVE_LEAVES,
@@ -27,7 +28,8 @@ def leaves_of(model):
     third for what these read: each costs a test tens of rollouts."""
     met = model.npair > 0 or bool({ROWS[k].level for k in model.sensor_type} & {"range", "distance"})
     stateful = model.na > 0 or muscles(model).any()
-    there = {"body": True, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
+    fields = (model.geom_type[model.pair_geom1] == HFIELD).any()
+    there = {"body": True, "hfield": fields, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
              "site": model.nsite > 0, "actuator": stateful, "dof": model.dof_frictionloss.any(), "eq": model.neq > 0,
              "tendon": model.tendon_limited.any() or model.tendon_frictionloss.any()}  # fmt: skip
     why = refused(model).keys() | (OF_TREES if (model.ngeom + model.nv) % (4 if model.npair else 2) else set())

@@ -342,6 +342,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.hfield
     import engine.contact.mesh
     import engine.contact.multicontact
+    import engine.contact.prism
     import engine.contact.refine
     import engine.contact.search
     import engine.contact.size_vjp
@@ -364,7 +365,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
     modules += (vars(engine.contact.refine),)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
-    modules += vars(engine.contact.hfield), vars(engine.contact.corners)
+    modules += vars(engine.contact.hfield), vars(engine.contact.corners), vars(engine.contact.prism)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 

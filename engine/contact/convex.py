@@ -3,14 +3,17 @@ each other (multicontact.py)."""
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.corners import netted_vjp
 from engine.contact.frame import contact_frame_vjp
 from engine.contact.multicontact import multicontact, multicontact_vjp, ruled_vjp
+from engine.contact.prism import prism_vjp
 from engine.contact.record import add_contact, pair_poses
 from engine.contact.search import core, features_vjp, look
 from engine.contact.witness import GENERAL, NETTED, RULED, TILTED
 from engine.math.types import vec3
+from engine.model.constants import HFIELD
 
 
 @outline("md", "w p", when="convex")
@@ -61,3 +64,6 @@ def convex_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w:
         d.ccd_quat1[w] = q1
         d.ccd_quat2[w] = q2
         features_vjp(m, d, g, w, p)
+        if ti.static(has.field_leaf):
+            if m.nfieldleaf > 0 and m.geom_type[m.pair_geom1[p]] == HFIELD:
+                prism_vjp(m, d, g, w, c)

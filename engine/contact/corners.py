@@ -17,8 +17,10 @@ Adjoint, v_i = n . dw_i:  d|f| = sum of l_i v_i,  dn = -sum of g_i v_i,  dl_i = 
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.frame import contact_frame_vjp
+from engine.contact.prism import prism_vjp
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.size_vjp import tell_geom
 from engine.contact.witness import NETTED, POINT
@@ -89,3 +91,8 @@ def netted_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
             zero = vec3(0.0, 0.0, 0.0)
             add_pose_bar(m, d, g, w, b, x, force, zero)
             tell_geom(m, d, g, w, geom, x, force, zero, 0.0, 0.0)
+            if ti.static(has.field_leaf):
+                if m.nfieldleaf > 0 and side == 0:
+                    d.field_at[w] = x
+                    d.field_force[w] = force
+                    prism_vjp(m, d, g, w, c)

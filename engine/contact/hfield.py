@@ -8,6 +8,7 @@ of a contact is in the world's, where the search's adjoint holds as it does of a
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.contact.corners import add_netted_contact
 from engine.contact.prism import prism_centre, set_prism
@@ -15,6 +16,7 @@ from engine.contact.record import add_contact, pair_poses
 from engine.contact.search import core, penetration
 from engine.contact.support import support
 from engine.contact.witness import GENERAL
+from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.pairs import MOST_OF_FIELD
@@ -89,6 +91,12 @@ def field_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                                 add_netted_contact(m, d, w, p, x1, q1)
                             else:
                                 add_field_contact(m, d, w, p, x1, q1, r2)
+                            if ti.static(has.field_leaf):
+                                if m.nfieldleaf > 0 and d.ncon[w] <= m.nconmax:
+                                    c = bounded(w * m.nconmax + d.ncon[w] - 1)
+                                    d.con_row[c] = row
+                                    d.con_col[c] = col
+                                    d.con_triangle[c] = t - 1
             row = row + 1
 
 

@@ -236,6 +236,11 @@ def features_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     force = lu * u + lv * v + along
     w1 = bent(m, d, w, p, 0, kind1, n, p_bar - force) + mu1
     w2 = mu2 - bent(m, d, w, p, 1, kind2, n, force)
+    if ti.static(has.field_leaf):
+        if m.nfieldleaf > 0:
+            d.field_at[w] = c1
+            d.field_force[w] = p_bar - force
+            d.field_turn[w] = w1.cross(n)
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom1[p]], c1, p_bar - force, w1.cross(n))
     add_pose_bar(m, d, g, w, m.geom_bodyid[m.pair_geom2[p]], c2, force, w2.cross(n))
     tell_pair(

@@ -4,6 +4,7 @@ shapes to coordinates, parameters and the frame that the rays stand in."""
 import numpy as np
 
 from engine.compiler.memory import zeros
+from engine.leaves import FIELD
 from engine.model.constants import HFIELD, MESH, SDF
 from engine.model.coordinates import quat_gradient, tangent_along, tangent_to_qpos
 from engine.named import rotation
@@ -75,6 +76,9 @@ class Caster:
         m, n = sim.model, rows * sim.worlds
         if n * max(nray * RAY, m.ngeom * POSE) >= 2**31:
             raise ValueError(f"rays: got {nray} in each of {n} states, allowed: together up to {MOST}")
+        asked = [name for name in sim.leaves if name in FIELD]
+        if asked and (m.geom_type == HFIELD).any():
+            raise ValueError(f"rays: got the leaf {asked[0]}, by which rays have no gradient; allowed: none of {FIELD}")
         self.sim, self.rows, self.nray, self.shapes = sim, rows, nray, (n, m.ngeom)
         real = sim.pack["body"].dtype
         planes, ends = hull_faces(m)

@@ -65,6 +65,7 @@ NAMED = {
     "test_smooth.py::test_tendons_and_arms[thrusters]": "arms_vjp site_arm_vjp",
     "test_smooth.py::test_tendons_and_arms[within geoms]": "from_within_vjp tangent_vjp",
     "test_step.py::test_arms[branches-implicitfast]": "arm_slope_vjp",
+    "test_step.py::test_elevations[touching]": "prism_vjp",
     "test_step.py::test_rests_that_yield[Euler]":
         "ball_rest_vjp rest_length_vjp rests_yield_vjp spring_rest_vjp start_lengths_vjp",
     "test_step.py::test_controls_of_the_past[Euler]": "act_vjp late_controls_vjp remember_vjp",

@@ -20,6 +20,7 @@ NAMES = ("qpos", "qvel", "qacc", "dof_frictionloss", "geom_friction", "pair_fric
 OF_LIMITS = tuple(n for n in LEAF_NAMES if n.startswith("jnt"))
 OF_ROWS = tuple(n for n in LEAF_NAMES if n.startswith(("dof", "tendon", "eq")))
 LEAVES = tuple(n for n in LEAF_NAMES if n.startswith(("body", "geom", "pair")) and not n.endswith("gap"))
+OF_FIELDS = ("hfield_data", "hfield_size")
 SHAPES = ("geom_size", "geom_pos", "geom_quat")
 OF_TENDONS = ("tendon_frictionloss", "tendon_armature", "wrap_prm")
 
@@ -438,8 +439,8 @@ def test_height_fields(probes, kinds, attributes):
     for seed in range(4):
         state = zoo.touching_state(mujoco, mj, data, np.random.default_rng(seed))
         if steady(probe, state):
-            ncon, _ = constraint(probe, state, names=NAMES + LEAVES if seed < 2 else NAMES)
-            assert ncon
+            ncon, _ = constraint(probe, state, names=NAMES + OF_FIELDS + (LEAVES if seed < 2 else ()))
+            assert ncon and np.abs(probe.bar("hfield_data")).max() > 0
             compared += 1
             netted += int((probe.column("con_kind1")[:ncon] >= witness.NETTED).any())
     assert compared >= 3

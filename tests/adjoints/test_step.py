@@ -164,6 +164,18 @@ def test_rests_that_yield(probes, integrator):
     step(probe, (qpos, qvel, np.concatenate([act, moved]), ctrl))
 
 
+@pytest.mark.parametrize(
+    "attributes", ("", pytest.param('margin=".02"', marks=pytest.mark.slow)), ids=("touching", "margin")
+)
+def test_elevations(probes, attributes):
+    """Of all shapes on a height field, by its points and its size, too."""
+    mj, probe = probes(zoo.strewn(attributes=attributes))
+    rng = np.random.default_rng(0)
+    state = zoo.dropped(mujoco, mj), rng.normal(size=mj.nv), np.zeros(0), np.zeros(0)
+    step(probe, state)
+    assert (np.abs(probe.bar("hfield_data")) > 0.1).sum() >= 8 and (np.abs(probe.bar("hfield_size")) > 0.1).sum() >= 3
+
+
 @pytest.mark.parametrize("name", cases(SENSED))
 def test_sensors(probes, name):
     xml, kick, seed = SENSED[name]

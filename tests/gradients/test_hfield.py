@@ -89,7 +89,7 @@ def test_sliding_down(simulators):
     mj, sim = simulators(zoo.model(bodies, default=zoo.HILLS))
     state = mj.qpos0.copy(), np.zeros(mj.nv), np.zeros(0), np.zeros((40, 0))
     rollout = Rollout(sim, mj, state, 40)
-    errors = rollout.errors(["qpos0", "qvel0", "body_mass", "gravity"])
+    errors = rollout.errors(["qpos0", "qvel0", "body_mass", "gravity", "hfield_data", "hfield_size"])
     rollout.loss(rollout.inputs)
     assert sim.data.ncon[0] > 0
     assert max(errors.values()) < max(1e-6, 3 * max(rollout.known.values())), (errors, rollout.known)

@@ -126,3 +126,29 @@ FRICTIONS = {
     "pair rolling": 'condim="6" friction=".4 .7 .1 .02 .07" solref="-2000 -30" solimp=".4 .9 .05 .5 3"',
     "pair frictionless": 'condim="1" friction=".9 .2 .005 .0001 .0001" gap=".01" margin=".01"',
 }
+
+
+def strewn(option="", attributes=""):
+    """All shapes that touch a height field, on one, each on a body of its own; they do not touch each other."""
+    bodies = '<geom type="hfield" hfield="hills" euler="3 -4 0" contype="1" conaffinity="2"/>'
+    for k, (_, kind) in enumerate(FIELDS):
+        turn = f"{20 * k} {35 - 15 * k} {40 * k}"
+        bodies += f"""<body name="{kind}" pos="{0.24 * (k % 3) - 0.22} {0.44 * (k // 3) - 0.2} 1" euler="{turn}">
+        <freejoint/><geom {SHAPES[kind]} mass="1" contype="2" conaffinity="1" {attributes}/></body>"""
+    return model(bodies, default=ROCK + HILLS, option=option)
+
+
+def dropped(mujoco, mj, deep=2e-3):
+    """qpos of the bodies of `strewn` where each is about so deep in the ground, m."""
+    data, qpos = mujoco.MjData(mj), mj.qpos0.copy()
+    for z in range(2, mj.nq, 7):
+        for step in (1e-2, 1e-3, 1e-4):
+            touching = False
+            while not touching:
+                qpos[z] -= step
+                data.qpos[:] = qpos
+                mujoco.mj_fwdPosition(mj, data)
+                touching = (data.contact.geom[: data.ncon, 1] == 1 + z // 7).any()
+            qpos[z] += step
+        qpos[z] -= deep
+    return qpos

@@ -1,4 +1,4 @@
-"""Height fields: elevations on a grid, of which a geom makes ground. No gradient is by them: they are constants."""
+"""Height fields: elevations on a grid, of which a geom makes ground."""
 
 from typing import Any
 

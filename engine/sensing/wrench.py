@@ -27,7 +27,7 @@ from engine.math.spatial import cross_force
 from engine.math.types import vec3
 from engine.model.constants import EQ_JOINT
 from engine.model.sensors import LEVEL, SENS
-from engine.sensing.frames import in_subtree, narrow, own_inertia, sensor_frame, wide
+from engine.sensing.frames import add_sensor_bars, in_subtree, narrow, own_inertia, sensor_frame, wide
 from engine.sensing.values import cotangent, write_sensor
 
 
@@ -156,6 +156,8 @@ def wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.tem
             h = bounded(w * m.nbody + top)
             g.pose_ang[h] = g.pose_ang[h] + ta
             g.pose_lin[h] = g.pose_lin[h] + tl
+            p = d.xpos[h] + rotate(d.xquat[h], m.sensor_pos[s]) - origin(m, d, w, top)
+            add_sensor_bars(m, d, g, w, s, 0, ang.cross(fl), ta - p.cross(ang.cross(fl)))
             inertia_bar(m, d, w, top, ang, lin)
             if ti.static(has.contact):
                 c0 = origin(m, d, w, top)

@@ -57,8 +57,8 @@ def test_of_sites_and_joints(integrator):
 SEEN = """<mujoco><option timestep="0.004" integrator="{integrator}"/><default><geom contype="0"/></default>
 <worldbody><geom type="plane" size="2 2 .1" quat=".9 .1 .1 0"/>
 <body pos="0 0 1" quat=".8 .3 .1 -.4"><freejoint/><geom type="box" size=".05 .08 .06" mass=".4" pos=".02 .03 0"/>
-<site name="ray" pos=".2 .2 .5" quat=".3 .9 .1 .2"/><site name="a" pos=".1 .05 0"/>
-<body pos=".1 .05 .2" quat=".9 .2 -.3 .1"><geom type="capsule" size=".03 .1" mass=".3" quat=".7 .1 .2 .3"/></body>
+<site name="ray" pos=".2 .2 .5" quat=".3 .9 .1 .2"/><body pos=".1 .05 .2" quat=".9 .2 -.3 .1">
+<site name="a" pos=".1 .05 0"/><geom type="capsule" size=".03 .1" mass=".3" quat=".7 .1 .2 .3"/></body>
 </body><body pos="1 0 1"><joint axis="0 1 .2" damping=".2"/><site name="b" pos=".1 .02 .03" quat=".5 .2 .3 .4"/>
 <geom name="g1" type="box" size=".05 .1 .03" mass=".5" pos=".1 .05 0"/>
 <body pos=".2 .1 0" quat=".9 .1 .2 .3"><joint type="ball" pos="0 .03 .02"/>

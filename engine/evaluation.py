@@ -326,6 +326,7 @@ def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     if ti.static(has.wrench_sensor and has.discrete):  # which does not feel the metric: without T
         if m.integrator == DISCRETE:
             motion(m, d, w, d.l_ang, d.l_lin, d.z)
+            motion(m, d, w, d.p_ang, d.p_lin, d.mu)
     fluid_slopes_vjp(m, d, g, w, turned)
 
 
@@ -404,10 +405,13 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
     fluid_vjp(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
     if row >= 0:
-        tested_wrenches(m, d, r, b, w, row)
+        tested_wrenches(m, d, r, b, w, row, 0)
     if implicit:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
+        if ti.static(has.lone and has.discrete):
+            if row >= 0 and m.integrator == DISCRETE:  # which read the accelerations that lone free bodies have
+                tested_wrenches(m, d, r, b, w, row, 1)
     if d.nblock[w] > 0:
         contact_blocks_vjp(m, d, g, w)
         ball_limit_blocks_vjp(m, d, g, w)

@@ -18,7 +18,6 @@ from engine.model import constants as c
 from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.flows import in_flow
-from engine.model.sensors import ROWS
 from engine.theta import (
     CONTACT_LEAVES,
     EQUALITY_LEAVES,
@@ -59,7 +58,7 @@ GEOM = next(kind for kind in KINDS if kind.name == "geom")
 _ALWAYS = {"body", "joint", "geom", "pair", "actuator"}, COLUMNS
 _GROUPS = (
     (SITE, {"site", "sensor", "equality"}, OF_SITES),
-    (INERTIA, {"sensor"}, _READ),
+    (INERTIA + SHAPE, {"sensor"}, _READ),
     (TENDON, {"tendon"}, OF_TENDONS),
     (EQUALITY, {"equality"}, OF_EQUALITIES),
 )
@@ -81,14 +80,11 @@ def checked_leaves(model, leaves):
 
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
-    shape, contact, frame = SHAPE, CONTACT, ("geom_pos", "geom_quat")
     found = {}
     for names, kind, elements, what in (
-        (frame, "sensor", frame_sensors(model), "reads the frame of a geom; allowed: a site in its place"),
-        (SITE, "sensor", zones(model), "reads more of a site than its frame; allowed: sensors of frames"),
-        (shape, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
+        (SHAPE, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
         (FIELD, "sensor", measuring(model), "measures along a ray beside a height field; allowed: other sensors"),
-        (shape + contact, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
+        (SHAPE + CONTACT, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
@@ -96,20 +92,6 @@ def refused(model):
         why = "the integrator discrete takes the stiffness of muscles, which has none by it; allowed: other integrators"
         found |= dict.fromkeys(("actuator_gaincurve", "actuator_biascurve"), why)
     return found
-
-
-def frame_sensors(model):
-    """Numbers of the sensors that read the frame of a geom, or read in one."""
-    frames = np.array([ROWS[k].level in ("position", "axis", "velocity", "acceleration", "orientation")
-                       for k in model.sensor_type], bool)  # fmt: skip
-    geoms = (model.sensor_objtype == c.OBJ_GEOM) | (model.sensor_refid >= 0) & (model.sensor_reftype == c.OBJ_GEOM)
-    return np.flatnonzero(frames & geoms)
-
-
-def zones(model):
-    """Numbers of the sensors that read more of a site than how its frame moves."""
-    more = np.array([ROWS[k].level in ("touch", "wrench", "range", "contact") for k in model.sensor_type], bool)
-    return np.flatnonzero(more & (model.sensor_objtype == c.OBJ_SITE))
 
 
 def measuring(model):

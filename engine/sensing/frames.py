@@ -4,14 +4,14 @@ and bodies; and how a cotangent gets from a sensor to its body.
 
 import taichi as ti
 
-from engine.compiler.features import has
-from engine.dynamics.frame_leaves import add_inertia_bars, add_site_bars
+from engine.compiler.features import serves
+from engine.dynamics.frame_leaves import add_geom_bars, add_inertia_bars, add_site_bars
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.spatial import rotated_inertia
 from engine.math.types import vec3, vec4
-from engine.model.constants import OBJ_BODY, OBJ_SITE
+from engine.model.constants import OBJ_BODY, OBJ_GEOM, OBJ_SITE
 
 
 @ti.func
@@ -32,21 +32,23 @@ def reading_frame(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     return b, d.xpos[o] + rotate(q, m.sensor_refpos[s]), quat_mul(q, m.sensor_refquat[s])
 
 
+@serves("frame_leaf")
 @ti.func
 def add_sensor_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, reading: ti.i32,
                     force: vec3, torque: vec3):  # fmt: skip
     """From the adjoints of the place and the turn of the frame that sensor s reads, or with `reading` of that in whose
-    axes it does, to the site or the inertia whose it is, if it is one's."""
-    if ti.static(has.site_leaf or has.inertia_leaf):
-        kind = m.sensor_objtype[s]
-        i = m.sensor_objid[s]
-        if reading and m.sensor_relative[s]:
-            kind = m.sensor_reftype[s]
-            i = m.sensor_refid[s]
-        if kind == OBJ_SITE:
-            add_site_bars(m, d, g, w, i, force, torque)
-        elif kind == OBJ_BODY and i > 0:
-            add_inertia_bars(m, d, g, w, i, force, torque)
+    axes it does, to the site, the geom or the inertia whose it is, if it is one's."""
+    kind = m.sensor_objtype[s]
+    i = m.sensor_objid[s]
+    if reading and m.sensor_relative[s]:
+        kind = m.sensor_reftype[s]
+        i = m.sensor_refid[s]
+    if kind == OBJ_SITE:
+        add_site_bars(m, d, g, w, i, force, torque)
+    elif kind == OBJ_GEOM:
+        add_geom_bars(m, d, g, w, i, force, torque)
+    elif kind == OBJ_BODY and i > 0:
+        add_inertia_bars(m, d, g, w, i, force, torque)
 
 
 @ti.func

@@ -15,7 +15,7 @@ from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.constants import CAPSULE, HFIELD, PLANE, SPHERE
 from engine.model.sensors import LEVEL
-from engine.sensing.frames import add_point, sensor_frame
+from engine.sensing.frames import add_point, add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
 from engine.sensing.ray import normal_at, ray_interval
 from engine.sensing.values import cotangent, write_sensor
@@ -99,6 +99,7 @@ def ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
                 add_point(
                     g.pose_ang, g.pose_lin, bounded(w * m.nbody + body), at - origin(m, d, w, body), -1.0 * f, zero
                 )
+                add_sensor_bars(m, d, g, w, s, 0, -1.0 * f, (o - at).cross(f))
                 unit = n / ti.sqrt(n.dot(n))
                 radius = real(0.0)
                 if m.geom_type[geom] == SPHERE or m.geom_type[geom] == CAPSULE:

@@ -148,7 +148,8 @@ def sensed_distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b
     distances_vjp(m, d, g, b, w, row * m.nsensordata)
 
 
-@outline("mdrb", "w row", when="wrench_sensor")
+@outline("mdrb", "w row further", when="wrench_sensor")
 @ti.func
-def tested_wrenches(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
-    add_test_motion(m, d, r, b, w, row * m.nsensordata)
+def tested_wrenches(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32,
+                    further: ti.i32):  # fmt: skip
+    add_test_motion(m, d, r, b, w, row * m.nsensordata, further)

@@ -7,8 +7,9 @@ over the site's body and all below it.
 A cotangent `bar` of the force or torque at the site is a test motion T, the motion of the site's frame that has the
 power `bar . value = T . F`: a translation for the force, a turn about the site for the torque. T . F is part of what
 z^T RNEA is for the test motion L, so on the bodies of the subtree L + T (`add_test_motion`) takes the place of L in
-every adjoint. What is left: T moves with the site's body (pose += T x* F), inertias ask for an acceleration (a_bar),
-forces of contacts and equalities are asked for (con_fbar = -J T).
+every adjoint. With the integrator discrete, whose lone free bodies have another acceleration than the solver's, T is
+added to P, which the difference goes with, too. What is left: T moves with the site's body (pose += T x* F), inertias
+ask for an acceleration (a_bar), forces of contacts and equalities are asked for (con_fbar = -J T).
 """
 
 import taichi as ti
@@ -26,7 +27,7 @@ from engine.math.spatial import cross_force
 from engine.math.types import vec3
 from engine.model.constants import EQ_JOINT
 from engine.model.sensors import LEVEL, SENS
-from engine.sensing.frames import in_subtree, narrow, own_inertia, sensor_frame, wide
+from engine.sensing.frames import add_sensor_bars, in_subtree, narrow, own_inertia, sensor_frame, wide
 from engine.sensing.values import cotangent, write_sensor
 
 
@@ -155,6 +156,8 @@ def wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.tem
             h = bounded(w * m.nbody + top)
             g.pose_ang[h] = g.pose_ang[h] + ta
             g.pose_lin[h] = g.pose_lin[h] + tl
+            p = d.xpos[h] + rotate(d.xquat[h], m.sensor_pos[s]) - origin(m, d, w, top)
+            add_sensor_bars(m, d, g, w, s, 0, ang.cross(fl), ta - p.cross(ang.cross(fl)))
             inertia_bar(m, d, w, top, ang, lin)
             if ti.static(has.contact):
                 c0 = origin(m, d, w, top)
@@ -183,13 +186,18 @@ def wrenches_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.tem
 
 
 @ti.func
-def add_test_motion(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
-    """After the solve: L + T on the bodies of each sensor's subtree."""
+def add_test_motion(m: ti.template(), d: ti.template(), r: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32,
+                    further: ti.i32):  # fmt: skip
+    """After the solve: L + T on the bodies of each sensor's subtree; with `further` P + T."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.wrench:
             top, ang, lin = site_motion(m, d, w, s, narrow(cotangent(m, r, b, s, row)))
             for k in range(top, m.nbody):
                 if in_subtree(m, k, top):
                     o = bounded(w * m.nbody + k)
-                    d.l_ang[o] = d.l_ang[o] + ang
-                    d.l_lin[o] = d.l_lin[o] + lin
+                    if further:
+                        d.p_ang[o] = d.p_ang[o] + ang
+                        d.p_lin[o] = d.p_lin[o] + lin
+                    else:
+                        d.l_ang[o] = d.l_ang[o] + ang
+                        d.l_lin[o] = d.l_lin[o] + lin

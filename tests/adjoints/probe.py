@@ -158,7 +158,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == SENSORS_VJP:
         # what sensors add to the test motion L and, for ACTUATION_VJP, to the test vector Z
         sensed_vjp(m, d, r, g, b, w, 0)
-        tested_wrenches(m, d, r, b, w, 0)
+        tested_wrenches(m, d, r, b, w, 0, 0)
         ask_joint_forces(m, d, r, b, w, 0)
     elif what == ADVANCE_VJP:
         advance_vjp(m, d, g, w, i)

@@ -186,10 +186,10 @@ def test_the_size_of_a_mesh_is_none():
 def test_what_cannot_be_asked_for():
     with pytest.raises(ValueError, match=r"leaves: got \['geom_colour'\], allowed: body_pos, body_quat, geom_size"):
         engine.Simulator(robot(), leaves=("geom_size", "geom_colour"))
-    framed = engine.load(MESH.format('<sensor><framepos name="p" objtype="geom" objname="rock"/></sensor>'))
-    engine.Simulator(framed, leaves="geom_size")
-    with pytest.raises(ValueError, match="leaves: got geom_pos, but sensor 'p' reads the frame of a geom"):
-        engine.Simulator(framed, leaves="geom_pos")
+    moving = engine.load(MESH.format("").replace('name="rock"', 'name="rock" surfacevel=".1 0 0 0 0 0"'))
+    with pytest.raises(ValueError, match="leaves: got geom_pos, but geom 'rock' has a surface that moves"):
+        engine.Simulator(moving, leaves="geom_pos")
+    engine.Simulator(moving, leaves="body_pos")
 
 
 def test_a_pure_call_takes_them_as_arguments(tape):

@@ -56,12 +56,11 @@ INTEGRATORS = ["Euler", *(pytest.param(n, marks=pytest.mark.slow) for n in OTHER
 
 
 def asked(integrator):
-    """(MjModel, Simulator), asked for all of these that the integrator has."""
+    """(MjModel, Simulator), asked for all of these."""
     mj = mujoco.MjModel.from_xml_string(ARM.format(integrator=integrator))
     model = load(mj)
     model.opt.tolerance, model.opt.iterations = 1e-14, 100
-    frames = FRAMES if integrator in ("Euler", "RK4") else FRAMES[:-2]
-    return mj, Simulator(model, leaves=(*frames, *ROWS))
+    return mj, Simulator(model, leaves=(*FRAMES, *ROWS))
 
 
 @pytest.mark.parametrize("integrator", INTEGRATORS)

@@ -110,13 +110,13 @@ def actuation(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
             scale, by_sum = tendon_scale(m, d, w, u)
             force = scale * force
         f, s = clamped_force(m, u, force)
+        if ti.static(has.tendon_actfrc):
+            if t == TENDON:  # what friction and cogging of motors add, no limit counts
+                d.ten_actsum[w, qa] = d.ten_actsum[w, qa] + f
         if ti.static(has.dcmotor):
             if m.actuator_gaintype[u] == GAIN_DCMOTOR:
                 f = f + d.motor_extra[w, u]
         d.actuator_force[w * m.nu + u] = f
-        if ti.static(has.tendon_actfrc):
-            if t == TENDON:
-                d.ten_actsum[w, qa] = d.ten_actsum[w, qa] + f
         for k in range(n):
             i = da + k
             c = m.actuator_gear[u, k]

@@ -30,8 +30,10 @@ class Normal(_Cut):
     support = (-np.inf, np.inf)
 
     def __post_init__(self):
-        if not self.sd > 0:
+        if not 0 < self.sd < np.inf:
             raise ValueError(f"prior: got a standard deviation of {self.sd}, allowed: a positive one")
+        if self.mean is not None and not np.isfinite(self.mean):
+            raise ValueError(f"prior: got a mean of {self.mean}, allowed: a finite number, or None, the guess")
 
     def about(self, guess):
         return self if self.mean is not None else Normal(guess, self.sd)
@@ -53,7 +55,7 @@ class LogNormal(_Cut):
     support = (0.0, np.inf)
 
     def __post_init__(self):
-        if not self.sd > 0 or self.median is not None and not self.median > 0:
+        if not 0 < self.sd < np.inf or self.median is not None and not 0 < self.median < np.inf:
             raise ValueError(f"prior: got LogNormal({self.median}, {self.sd}), allowed: positive numbers")
 
     def about(self, guess):

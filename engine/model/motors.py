@@ -88,15 +88,22 @@ def motor(who, words, motorconst, resistance, inductance, thermal, lugre, coggin
     its controls. Raises ModelError for what means nothing."""
 
     def numbers(name, value, size):
-        given = np.zeros(0) if value is None else np.atleast_1d(np.asarray(value, float))
-        if len(given) > size or not np.isfinite(given).all():
+        try:
+            given = np.zeros(0) if value is None else np.atleast_1d(np.asarray(value, float))
+        except (TypeError, ValueError):
+            given = np.full(1, np.nan)
+        if given.ndim > 1 or len(given) > size or not np.isfinite(given).all():
             raise ModelError(f"{who}: {name} = {value!r}; allowed: at most {size} finite numbers")
         return np.pad(given, (0, size - len(given)))
 
     if words != [word for word in TOKENS if word in words] or not words:
         raise ModelError(f"{who}: input = {' '.join(words)!r}; allowed: some of {', '.join(TOKENS)}, in this order")
     kt, ke = numbers("motorconst", motorconst, 2)
-    K, R = np.sqrt(kt * ke) if kt > 0 and ke > 0 else max(kt, ke), float(resistance)
+    (R,) = numbers("resistance", resistance, 1)
+    K = np.sqrt(kt * ke) if kt > 0 and ke > 0 else max(kt, ke)
+    for name, value, got in (("motorconst", K, motorconst), ("resistance", R, resistance)):
+        if not value > 0:
+            raise ModelError(f"{who}: {name} = {got!r}; allowed: above zero")
     L, te = numbers("inductance", inductance, 2)
     torque, current, dimax = numbers("saturation", saturation, 3)
     kp, ki, kd, slew, imax, vmax = numbers("controller", controller, 6)
@@ -105,7 +112,9 @@ def motor(who, words, motorconst, resistance, inductance, thermal, lugre, coggin
         RT, C = (RT, tth / RT) if RT > 0 else (tth / C if C > 0 else 0.0, C)
     if (RT > 0) != (C > 0) or tth > 0 and not RT > 0:
         raise ModelError(f"{who}: thermal = {thermal!r}; allowed: two of resistance, capacitance and time constant")
-    s0, s1, fc, fs, vs = numbers("lugre", lugre, 5) if lugre is not None and np.ravel(lugre)[0] > 0 else np.zeros(5)
+    s0, s1, fc, fs, vs = numbers("lugre", lugre, 5)
+    if not s0 > 0:  # none
+        s0 = s1 = fc = fs = vs = 0.0
     return SimpleNamespace(
         gain=(R, K, alpha if RT > 0 else 0.0, T0 if RT > 0 else 0.0, kp, ki, kd, vmax, 0.0),
         bias=(*numbers("cogging", cogging, 3), fc, fs, vs, 0.0, 0.0, 0.0),

@@ -162,6 +162,15 @@ def test_nuts_goes_on_where_it_was_broken_off(tmp_path):
         nuts(Known([0.0, 0.1, 0.0], COVARIANCE), 60, 90, 3, seed=5, folder=tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "numbers"), [
+    (Normal, (np.nan, 1.0)), (Normal, (0.0, np.inf)), (Normal, (0.0, 0.0)), (LogNormal, (np.inf, 0.1)),
+    (LogNormal, (1.0, np.nan)), (Uniform, (0.0, np.inf)), (Uniform, (1.0, 1.0)),
+])  # fmt: skip
+def test_priors_that_mean_nothing(kind, numbers):
+    with pytest.raises(ValueError, match="prior: got"):
+        kind(*numbers)
+
+
 def test_nuts_tells_divergences():
     class Cliff(Known):
         def logp_and_grad(self, z):

@@ -241,6 +241,14 @@ def test_an_empty_range_leaves_the_joint_free():
     assert not m.jnt_limited[0] and says(m, "limit of joint 'elbow', lower and upper 1: left out")
 
 
+@pytest.mark.parametrize("upper", ("", "upper=''"))
+def test_a_range_with_one_end_is_none(upper):
+    text = urdf(inertial()).replace("upper='1'", upper)
+    m, mj = load(text), mujoco.MjModel.from_xml_string(text)
+    assert not m.jnt_limited[0] and not mj.jnt_limited[0]
+    assert says(m, "limit of joint 'elbow' without upper: left out")
+
+
 def test_mimic_is_an_equality():
     more = f"<link name='c'>{inertial()}</link><joint name='w' type='revolute'><parent link='b'/><child link='c'/>"
     more += "<axis xyz='0 1 0'/><limit lower='-1' upper='1'/><mimic joint='elbow' multiplier='2' offset='.1'/></joint>"

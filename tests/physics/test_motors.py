@@ -99,6 +99,16 @@ def test_a_builder_has_motors():
             getattr(model, f"actuator_{name}"), getattr(file, f"actuator_{name}")[2:6], err_msg=name)  # fmt: skip
     with pytest.raises(ModelError, match="actuator 'n' of joint 'j': input = 'vel pos'; allowed: some of pos, vel"):
         b.dcmotor("j", "n", motorconst=0.3, resistance=2.0, input="vel pos")
+    for more, said in (
+        ({"motorconst": ()}, "motorconst = \\(\\); allowed: above zero"),
+        ({"resistance": 0}, "resistance = 0; allowed: above zero"),
+        ({"resistance": (1, 2)}, "resistance = \\(1, 2\\); allowed: at most 1 finite numbers"),
+        ({"input": None}, "input = 'None'; allowed: some of pos"),
+        ({"lugre": "x"}, "lugre = 'x'; allowed: at most 5 finite numbers"),
+        ({"controller": [[1.0]], "input": "pos"}, "controller = .*; allowed: at most 6 finite numbers"),
+    ):
+        with pytest.raises(ModelError, match=f"actuator 'n' of joint 'j': {said}"):
+            b.dcmotor("j", "n", **{"motorconst": 0.3, "resistance": 2.0} | more)
 
 
 @pytest.mark.parametrize(("attributes", "option", "words"), [

@@ -76,6 +76,11 @@ FOUND = {  # what random files have found, as small as it gets
 vertex=".1 0 0 0 .1 0 0 0 .1 -.1 0 0 0 -.1 0 .01 .02 -.1"/></asset><worldbody><geom type="plane" size="2 2 .1"/>
 <body pos="0 0 .06"><freejoint/><geom type="mesh" mesh="m" surfacevel=".5 .2 -.3 1 2 -1" condim="4"/></body>
 <body pos=".05 .02 .2"><freejoint/><geom type="ellipsoid" size=".1 .07 .09"/></body></worldbody></mujoco>""",
+    "friction of a motor beside its tendon's limit": f"""<mujoco><option integrator="implicitfast"/><worldbody><body>
+<joint name="a" axis="0 1 0"/>{BLOCK}<body pos=".3 0 0"><joint name="b" axis="0 1 0"/>{BLOCK}</body></body></worldbody>
+<tendon><fixed name="t" actuatorfrcrange="-.6 .4"><joint joint="a" coef="1"/><joint joint="b" coef="-.5"/></fixed>
+</tendon><actuator><position tendon="t" kp="20" kv=".5"/><dcmotor tendon="t" motorconst=".3" resistance="2"
+lugre="30 .4 .1 .2 .3" cogging=".3 3 .4"/></actuator></mujoco>""",
     "a joint that follows a hand's tendon": """<mujoco><worldbody><site name="w"/><body pos="0 0 1"><joint name="j"
 axis="0 1 0"/><geom size=".1" pos=".2 0 0"/></body><body mocap="true"><geom size=".1" contype="0"/><site name="m"
 pos=".1 0 .3"/></body></worldbody><tendon><fixed name="f"><joint joint="j" coef="1"/></fixed><spatial name="s"><site

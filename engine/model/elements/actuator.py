@@ -184,7 +184,7 @@ class Actuator(Kind):
         ) -> str:  # fmt: skip
             """A DC motor with MuJoCo's attributes (dynamics/dcmotor.py), and for each further word of `input` an
             actuator behind it, whose control is that input. motorconst: K, or those of torque and back-EMF."""
-            words = input.split()
+            words = input.split() if isinstance(input, str) else [str(input)]
             who = _who(name, _on(joint, attributes))
             prm = motor(who, words, motorconst, resistance, inductance, thermal, lugre, cogging, saturation,
                                controller)  # fmt: skip

@@ -71,7 +71,7 @@ def left_out(robot, body_names):
         yield f"mimic of joint {names}: left out, since what is fixed follows nothing"
     for joint in robot.iter("joint"):
         for limit in joint.findall("limit"):
-            low, high = limit.get("lower"), limit.get("upper")
+            low, high = ((limit.get(end) or "").strip() or None for end in ("lower", "upper"))
             if (low is None) != (high is None):
                 missing = "upper" if high is None else "lower"
                 yield f"limit of joint {joint.get('name')!r} without {missing}: left out, since limits have two ends"

@@ -24,6 +24,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
+    "nrub "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf "
 ) + " ".join(p.offset for p in THETA + LEAVES)
 
@@ -319,6 +320,7 @@ WORK = (
         "motor_force motor_extra motor_slope motor_length motor_velocity motor_c:4 motor_by_c:4 motor_by_s",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
+    Buffer("rub", "real", "nrub"),  # constraint/friction_law.py
     Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
@@ -355,6 +357,7 @@ ADJOINT = (
     Buffer("arm_J_bar", "real", "nmetricarm"),
     Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
+    Buffer("rub_bar", "real", "nrub"),
     Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),

@@ -74,8 +74,10 @@ def run(args):
     found.save(folder)
     page = write_report(found, folder)
     out.say(found)
-    out.say(f"{page}, {folder / 'fitted.xml'}, {folder / 'fit.json'}")
-    out.record("fit", report=page, robot=folder / "fitted.xml", **found.as_dict())
+    out.say(f"{page}, {folder / found.robot_file}, {folder / 'fit.json'}")
+    if found.problem.model.nresidual:
+        out.say("MJCF has no words for friction that falls with speed or grows with load: see fit.json")
+    out.record("fit", report=page, robot=folder / found.robot_file, **found.as_dict())
     return DONE if found.converged else NOT_REACHED
 
 

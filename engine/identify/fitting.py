@@ -14,13 +14,14 @@ from engine.identify.chained import hop, levels
 from engine.identify.judged import judged, togetherness
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
-from engine.identify.parameters import Unknown, Unknowns
+from engine.identify.parameters import Unknown, Unknowns, with_friction
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
 from engine.model import Model
 from engine.model.elements.key import start_state
+from engine.residuals import without
 from engine.simulator import Simulator
 from engine.theta import LEAF_NAMES
 
@@ -51,6 +52,7 @@ class Problem:
         logs = [log if isinstance(log, Log) else read(log) for log in logs]
         unknowns = _several("unknowns", unknowns, (str, Unknown), "patterns or Unknowns")
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
+        model = with_friction(model, unknowns)
         words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
         self.model, self.loss, self.start, self.chained = model, loss, start, bool(chained)
@@ -90,6 +92,11 @@ class Problem:
     def again(self, model, steps):
         """The same Problem of another Model and windows of so many steps."""
         return Problem(model, window=steps * model.opt.timestep, **self._asked)
+
+    def designed(self, model, logs, noise, steps):
+        """The same Problem of a Model with other logs, of which nothing is held out, and this noise."""
+        asked = self._asked | {"logs": logs, "noise": noise, "held_out": 0, "chained": False}
+        return Problem(model, window=steps * model.opt.timestep, **asked)
 
     def levenberg(self, p, starts):
         return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
@@ -347,14 +354,27 @@ class Fit:
             "correlation": self.correlation.tolist(),
         }  # fmt: skip
 
+    def suggest(self, seconds=None, **more):
+        """Which motion would tell more: a Suggestion (`design.suggest`)."""
+        from engine.identify.design import suggest
+
+        return suggest(self, seconds, **more)
+
     def save(self, folder):
         """Into a folder: `fit.json`, and the fitted robot as `fitted.xml`. Delays and offsets are in the former only,
-        since they are of the log and its hardware. Returns the folder."""
+        since they are of the log and its hardware. MJCF has no words for residuals and for friction that falls with
+        speed or grows with load: of a robot with these it has the rest, as `fitted_without_residuals.xml`. Returns the
+        folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "fit.json", json.dumps(self.as_dict(), indent=1) + "\n")
-        self.model().to_mjcf(folder / "fitted.xml")
+        without(self.model()).to_mjcf(folder / self.robot_file)
         return folder
+
+    @property
+    def robot_file(self):
+        """What the fitted robot's file is called."""
+        return "fitted_without_residuals.xml" if self.problem.model.nresidual else "fitted.xml"
 
     def __str__(self):
         width = max(len(n) for n in self.names)

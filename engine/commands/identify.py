@@ -28,6 +28,10 @@ def add(commands):
     p.add_argument("--chained", action="store_true",
                    help="windows double up to the whole log: for motion through contact")  # fmt: skip
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
+    p.add_argument("--replicas", type=int, default=0,
+                   help="logs of the robot found to fit, too, for intervals through contact (0, or 3 and more)")
+    p.add_argument("--suggest", type=float, metavar="SECONDS",
+                   help="say which motion would tell more, and write it as suggested.csv")  # fmt: skip
     p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
     p.add_argument("--out", type=Path, help="folder for report, numbers and fitted robot (default runs/identify_ROBOT)")
     p.add_argument("--resume", action="store_true", help="go on from that folder")
@@ -67,17 +71,22 @@ def run(args):
             out.record("iteration", **row)
 
         try:
-            found = solved(problem, args.iterations, folder, told)
+            found = solved(problem, args.iterations, folder, told, args.replicas)
         except KeyboardInterrupt:
             out.say(f"interrupted; go on with --resume --out {folder}")
             return INTERRUPTED
     found.save(folder)
-    page = write_report(found, folder)
+    wish = None if args.suggest is None else found.suggest(args.suggest)
+    page = write_report(found, folder, wish)
     out.say(found)
     out.say(f"{page}, {folder / found.robot_file}, {folder / 'fit.json'}")
     if found.problem.model.nresidual:
         out.say("MJCF has no words for friction that falls with speed or grows with load: see fit.json")
     out.record("fit", report=page, robot=folder / found.robot_file, **found.as_dict())
+    if wish is not None:
+        wish.save(folder)
+        out.say(wish)
+        out.record("suggestion", commands=folder / "suggested.csv", **wish.as_dict())
     return DONE if found.converged else NOT_REACHED
 
 

@@ -42,8 +42,8 @@ def add(commands):
 
 def run(args):
     positive(args, "window", "iterations")
-    names = dict(_pair("--map", word) for word in args.map)
-    noise = _noise(args.noise)
+    names = dict(pair("--map", word) for word in args.map)
+    noise = noise_of(args.noise)
     unknowns = [unknown_of(word) for word in args.fit]
     chosen, out = robot(args.robot, wishes(args)), Output(args.json)
     from engine.identify import Problem, read, solved
@@ -117,15 +117,15 @@ def _number(word, text):
         raise ValueError(f"{word!r}: got {text!r}, allowed: a number") from None
 
 
-def _pair(option, word):
+def pair(option, word):
     left, found, right = word.rpartition("=")
     if not found or not left or not right:
         raise ValueError(f"{option}: got {word!r}, allowed: NAME=VALUE")
     return left, right
 
 
-def _noise(words):
+def noise_of(words):
     """A number, {channel: number}, or None."""
     if len(words) == 1 and "=" not in words[0]:
         return _number("--noise", words[0])
-    return {name: _number("--noise", value) for name, value in (_pair("--noise", w) for w in words)} or None
+    return {name: _number("--noise", value) for name, value in (pair("--noise", w) for w in words)} or None

@@ -99,6 +99,11 @@ class Problem:
         asked = self._asked | {"logs": logs, "noise": noise, "held_out": 0, "chained": False}
         return Problem(model, window=steps * model.opt.timestep, **asked)
 
+    @property
+    def log_names(self):
+        """What messages call the logs."""
+        return ", ".join(log.name for log in self._asked["logs"])
+
     def with_logs(self, logs):
         """The same Problem with other logs."""
         return Problem(self.model, window=self.windows.steps * self.windows.h, **(self._asked | {"logs": logs}))

@@ -24,6 +24,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
+from engine.parts import RESIDUAL_FRICTION
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
@@ -225,9 +226,10 @@ def sizes_of(model, nconmax, leaves=()):
 
 def residual_sizes(model):
     """Of residuals: of each at a time the forces and what it computes with, and their adjoints with that of qpos."""
-    work = int(np.max(model.residual_num + model.residual_scratch, initial=0))
+    laws = model.residual_kind == RESIDUAL_FRICTION
+    work = int(np.max((model.residual_num + model.residual_scratch)[~laws], initial=0))
     return {"nresidual": model.nresidual, "nresidualint": model.nresidualint, "nresidualwork": work,
-            "nresidualbar": work + model.nq if work else 0}  # fmt: skip
+            "nresidualbar": work + model.nq if work else 0, "nrub": model.nv if laws.any() else 0}  # fmt: skip
 
 
 def theta_layout(model, leaves=(), table=THETA):

@@ -14,6 +14,7 @@ from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
 from engine.constraint.discrete import clear_ratios
 from engine.constraint.equality import equalities
+from engine.constraint.friction_law import clear_rubs, rubs, rubs_vjp
 from engine.constraint.metric import metric_terms, metric_vjp, shift
 from engine.constraint.metric_blocks import without_metric
 from engine.constraint.rows import rows_vjp
@@ -62,6 +63,8 @@ def constrained(m: ti.template()):
         r = r or m.dof_frictionloss[i] > 0
     for j in range(m.njnt):
         r = r or m.jnt_limited[j] != 0
+    if ti.static(has.friction_law):
+        r = r or m.nrub > 0
     if ti.static(has.tendon):
         r = r or m.ntendon > 0
     return r
@@ -158,6 +161,7 @@ def adhesion_terms(m: ti.template(), d: ti.template(), w: ti.i32):
 def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     geom_poses(m, d, w, 1)
     near_pairs(m, d, w)
+    rubs(m, d, w)
     detect(m, d, w)
     ball_limit_terms(m, d, w)
     equality_terms(m, d, w)
@@ -394,6 +398,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     for u in range(m.nu):
         g.force_bar[w * m.nu + u] = 0.0
     clear_ratios(m, d, g, w)
+    clear_rubs(m, g, w)
     if row >= 0:
         sensed_vjp(m, d, r, g, b, w, row)
     if ti.static(has.lone and has.discrete):
@@ -418,6 +423,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         equality_blocks_vjp(m, d, g, w)
     tendon_blocks_vjp(m, d, g, w)
     rows_vjp(m, d, g, w)
+    rubs_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     metric_vjp(m, d, g, w)  # before the adjoint of actuation, which passes on what muscles and delayed controls have
     if row >= 0:

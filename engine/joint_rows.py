@@ -7,6 +7,7 @@ from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.block import is_equality
 from engine.constraint.blocks import ball_limit_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.friction_law import clear_rubs, rubs_vjp
 from engine.constraint.rows import row_vjp
 from engine.dynamics.delay import begin_late, past_controls
 from engine.dynamics.derivative_rows import STRIP, row_strips, rows_at
@@ -21,6 +22,7 @@ from engine.dynamics.tendon import clear_tendons, lengths_vjp, tendons_vjp
 from engine.evaluation import actuation_adjoint, law_adjoint
 from engine.math.index import bounded
 from engine.model.constants import BALL, FREE, IMPLICITFAST
+from engine.parts import RESIDUAL_FRICTION
 
 
 @ti.func
@@ -103,6 +105,7 @@ def clear_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
         g.act_bar[w * m.na + i] = 0.0
     for u in range(m.nu):
         g.ctrl_bar[w * m.nu + u] = 0.0
+    clear_rubs(m, g, w)
 
 
 @ti.func
@@ -130,7 +133,8 @@ def residual_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.te
             dof = m.residual_int[m.residual_intadr[k] + i]
             clear_bars(m, d, g, w)
             d.z[w, dof] = 1.0
-            residual_vjp(m, d, g, w, k)
+            if m.residual_kind[k] != RESIDUAL_FRICTION:  # which joint_rows has
+                residual_vjp(m, d, g, w, k)
             take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), dof)
 
 
@@ -141,6 +145,7 @@ def on_joints_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         equality_blocks_vjp(m, d, g, w)
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)
+    rubs_vjp(m, d, g, w)
     if d.ncon[w] < d.nblock[w]:
         ball_limit_blocks_vjp(m, d, g, w)
     tendon_blocks_vjp(m, d, g, w)

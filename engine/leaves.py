@@ -18,6 +18,7 @@ from engine.model import constants as c
 from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.flows import in_flow
+from engine.model.sensors import ROWS
 from engine.theta import (
     CONTACT_LEAVES,
     EQUALITY_LEAVES,

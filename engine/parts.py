@@ -7,7 +7,7 @@ TO_CTRL, TO_TARGET = range(2)  # output
 # the world's z axis as that quaternion's body sees it
 OBS_QPOS, OBS_QVEL, OBS_SIN, OBS_COS, OBS_QUAT, OBS_SIN_QPOS, OBS_COS_QPOS, OBS_UP = (*range(5), 8, 9, 10)
 OBS_ACT, OBS_CTRL, OBS_SPEED = 13, 14, 15  # of residuals alone
-RESIDUAL_KINDS = RESIDUAL_MLP, RESIDUAL_OWN = range(2)  # dynamics/residual.py
+RESIDUAL_KINDS = RESIDUAL_MLP, RESIDUAL_OWN, RESIDUAL_FRICTION = range(3)  # dynamics/residual.py
 NPART = 8  # integers of a part
 # c.ints begins with: number of parts, parameters, parameters from one world's row to the next (0: shared), scratch
 H_PARTS, H_PARAMS, H_STRIDE, H_SCRATCH = range(4)

@@ -1,4 +1,5 @@
-"""Residuals: forces that a robot has beyond its file, learned or written by the user, inside its step.
+"""Residuals: forces that a robot has beyond its file, learned or written by the user, and friction that falls with
+speed, inside its step.
 
     residual = residuals.MLP(model, inputs=[("qvel", "elbow")], outputs=["elbow"], hidden=(16,), passive=True)
     sim = engine.Simulator(residual.model)
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike
 from engine import parts
 from engine.entries import ANGLES, coordinate, layer_shapes, network, observe, start_weights
 from engine.model import Model, ModelError, validate
-from engine.model.constants import HINGE
+from engine.model.constants import BIAS_AFFINE, DYN_NONE, GAIN_AFFINE, HINGE, SLIDE, TRN_JOINT
 from engine.model.coordinates import quaternions
 from engine.words import meant
 
@@ -145,6 +146,71 @@ class MLP(Residual):
         return self._bounded(network(x, weights, biases), state[1])
 
 
+class Friction(Residual):
+    """Dry friction of hinges and slides that falls with speed (Stribeck) and grows with load. A joint holds with
+
+        dof_frictionloss + stribeck exp(-(v / speed)^2) + load |tau|
+
+    model: the robot, which may have residuals already. joints: by name or number. v: the joint's velocity; tau: the sum
+    of what its actuators exert on it, both where a step begins. What grows with speed is `dof_damping`.
+    stribeck: N m or N, what friction has at rest beyond its own at speed. speed: rad/s or m/s, above zero, at which a
+    third of it is left. load: share of the load, or None: it does not count. Each is a number, or one for each joint,
+    and a parameter, as `view("stribeck")`, which should not become negative.
+
+    Raises ModelError for joints that the model lacks or that are no hinges or slides, and with a load for actuators
+    with an activation, a delay, or laws other than fixed and affine; ValueError for arguments out of range.
+    """
+
+    def __init__(
+        self, model: Model, joints: Sequence[str | int], stribeck: ArrayLike = 0.0, speed: ArrayLike = 0.1,
+        load: Any = None,
+    ) -> None:  # fmt: skip
+        dofs = _dofs(model, "Friction", joints, "joints")
+        of = model.dof_jntid[dofs]
+        for j in of[~np.isin(model.jnt_type[of], (HINGE, SLIDE))]:
+            raise ModelError(f"Friction: {model.label('joint', j)}, allowed: hinges and slides")
+        n = len(dofs)
+        values = [_each("Friction: stribeck", stribeck, n), _each("Friction: speed", speed, n, above=True),
+                  _each("Friction: load", 0.0 if load is None else load, n)]  # fmt: skip
+        self.drives = [[] if load is None else _drives(model, int(j)) for j in of]
+        self._shapes = {"stribeck": (n,), "speed": (n,), "load": (n,)}
+        ints = [*map(len, self.drives), *(u for own in self.drives for u in own)]
+        self._put(model, parts.RESIDUAL_FRICTION, joints, ints, np.concatenate(values), 0, False, None)
+
+    def bound(
+        self, qpos: ArrayLike, qvel: ArrayLike, ctrl: Any = None, residual_prm: Any = None, frictionloss: Any = None,
+    ) -> np.ndarray:  # fmt: skip
+        """What its `dofs` hold with in states (..., nq), (..., nv), with controls (..., nu): (..., dofs), N or N m; the
+        same outside the kernel. residual_prm (nresidualprm,), frictionloss (nv,): by default those of its model."""
+        m, qpos, qvel = self.model, np.asarray(qpos, float), np.asarray(qvel, float)
+        size, speed, share = (self.view(name, residual_prm) for name in self._shapes)
+        load = np.zeros(qvel[..., self.dofs].shape)
+        for i, own in enumerate(self.drives):
+            for u in own:
+                gear, j = m.actuator_gear[u, 0], m.actuator_trnid[u]
+                x = np.asarray(ctrl, float)[..., u]
+                x = np.clip(x, *m.actuator_ctrlrange[u]) if m.actuator_ctrllimited[u] else x
+                at = gear * qpos[..., m.jnt_qposadr[j]], gear * qvel[..., m.jnt_dofadr[j]]
+                gain, bias = (p[u, 0] + p[u, 1] * at[0] + p[u, 2] * at[1]
+                              for p in (m.actuator_gainprm, m.actuator_biasprm))  # fmt: skip
+                f = gain * x + bias
+                load[..., i] += gear * (np.clip(f, *m.actuator_forcerange[u]) if m.actuator_forcelimited[u] else f)
+        dry = (m.dof_frictionloss if frictionloss is None else np.asarray(frictionloss))[self.dofs]
+        return dry + size * np.exp(-((qvel[..., self.dofs] / speed) ** 2)) + share * np.abs(load)
+
+
+def friction_places(model: Model) -> dict:
+    """Of each dof with a `Friction`, where residual_prm has its three numbers: {dof: {"stribeck": i, "speed": i,
+    "load": i or None}}; of the load none where it does not count. Of several the last."""
+    found = {}
+    for k in np.flatnonzero(model.residual_kind == parts.RESIDUAL_FRICTION):
+        n, at, p = (int(getattr(model, f"residual_{a}")[k]) for a in ("num", "intadr", "prmadr"))
+        dofs, counts = model.residual_int[at : at + n], model.residual_int[at + n : at + 2 * n]
+        for i, dof in enumerate(dofs.tolist()):
+            found[dof] = {"stribeck": p + i, "speed": p + n + i, "load": p + 2 * n + i if counts[i] else None}
+    return found
+
+
 class Own(Residual):
     """Forces on dofs by a pair of Taichi functions, the formula and its adjoint:
 
@@ -223,11 +289,37 @@ def _number(model, kind, name, what):
     return int(name)
 
 
-def _dofs(model, name, outputs):
+def _each(what, value, n, above=False):
+    """n numbers, of one or one for each joint."""
+    try:
+        found = np.broadcast_to(np.asarray(value, float), (n,)).copy()
+    except (TypeError, ValueError):
+        found = np.full(1, np.nan)
+    if not (np.isfinite(found).all() and ((found > 0) if above else (found >= 0)).all()):
+        least = "above zero" if above else "from zero on"
+        raise ValueError(f"{what}: got {value!r}, allowed: a number {least}, or one for each of {n} joints")
+    return found
+
+
+def _drives(model, j):
+    """The actuators of joint j, whose forces are a load. Raises ModelError where one has another law."""
+    own = np.flatnonzero((model.actuator_trntype == TRN_JOINT) & (model.actuator_trnid == j)).tolist()
+    for u in own:
+        plain = model.actuator_dyntype[u] == DYN_NONE and model.actuator_delay[u] == 0
+        plain = plain and model.actuator_gaintype[u] <= GAIN_AFFINE and model.actuator_biastype[u] <= BIAS_AFFINE
+        if not plain:
+            raise ModelError(f"Friction: load: {model.label('actuator', u)} has an activation, a delay or a law of its "
+                             "own; allowed: fixed or affine gain and bias, or load=None")  # fmt: skip
+    if not own:
+        raise ModelError(f"Friction: load: {model.label('joint', j)} has no actuator; allowed: load=None")
+    return own
+
+
+def _dofs(model, name, outputs, what="outputs"):
     """The dofs of joints."""
-    joints = [_number(model, "joint", j, f"{name}: outputs") for j in _items(f"{name}: outputs", outputs)]
+    joints = [_number(model, "joint", j, f"{name}: {what}") for j in _items(f"{name}: {what}", outputs)]
     if len(set(joints)) < len(joints):
-        raise ValueError(f"{name}: outputs: got {list(outputs)}, allowed: every joint once")
+        raise ValueError(f"{name}: {what}: got {list(outputs)}, allowed: every joint once")
     return [int(i) for j in joints for i in np.flatnonzero(model.dof_jntid == j)]
 
 

@@ -24,7 +24,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
-    "nrest nrestjoint nresttendon nrestJ "
+    "nrest nrestjoint nresttendon nrestJ nrub "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
@@ -336,6 +336,7 @@ WORK = (
         "motor_by_s",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
+    Buffer("rub", "real", "nrub"),  # constraint/friction_law.py
     Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
     Buffer("act_input", "real", "na"),
     Buffer("actuator_force", "real", "nu"),
@@ -377,6 +378,7 @@ ADJOINT = (
     Buffer("arm_J_bar", "real", "narmrow"),
     Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),
     Buffer("arm_wrench_bar", "vec3", "narmsite", "arm_p_bar arm_f_bar arm_t_bar"),
+    Buffer("rub_bar", "real", "nrub"),
     Buffer("residual_bar", "real", "nresidualbar"),  # of qpos in its own coordinates, and of a network's values
     Buffer("qfrc_bar", "real", "nv"),  # of qfrc_applied and xfrc_applied, over all steps in which they act
     Buffer("xfrc_bar", "vec3", "nbody", "xfrc_bar:2"),

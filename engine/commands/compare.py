@@ -1,6 +1,8 @@
-"""`pullback compare`: two robots, or a robot and a recorded run, under the same controls: where they differ first."""
+"""`pullback compare`: two robots, or a robot and a recorded run, under the same controls: where they differ first; or a
+robot and a log of its motion."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -16,13 +18,19 @@ from engine.commands.common import (
     started,
     wishes,
 )
+from engine.commands.identify import noise_of, pair
 from engine.commands.recorded import is_recorded, recording, world_of
+from engine.files import read_arrays
 
 
 def add(commands):
     p = commands.add_parser("compare", help="two robots under the same controls: the first step and term that differ")
     p.add_argument("a", help="built-in scene, MJCF or URDF file, or a recorded run: its robot, start and controls")
-    p.add_argument("b", help="the same, to compare it with; of a run its robot")
+    p.add_argument("b", help="the same, to compare it with, of a run its robot; or a log, as `pullback identify` takes")
+    p.add_argument("--window", type=float, default=0.2, help="s; pieces that a log is cut into (default 0.2)")
+    p.add_argument("--map", nargs="+", default=[], metavar="IN_FILE=CHANNEL", help="other names for channels of a log")
+    p.add_argument("--noise", nargs="+", default=[], metavar="SD or CHANNEL=SD",
+                   help="standard deviation of a log's measurements (default: found from the data)")  # fmt: skip
     p.add_argument("--steps", type=int, default=500, help="steps of the first, with random controls (default 500)")
     p.add_argument("--key", help="keyframe of the first to start from (default as `pullback optimize` does)")
     p.add_argument("--world", help="of a recorded run (default: the last)")
@@ -34,8 +42,10 @@ def add(commands):
 
 
 def run(args):
-    positive(args, "steps", "tolerance")
+    positive(args, "steps", "tolerance", "window")
     asked = wishes(args)
+    if is_log(args.b):
+        return _with_log(args, asked)
     start = {"seed": args.seed, "steps": args.steps, "tolerance": args.tolerance}
     if is_recorded(args.a):
         a, what = _recorded(recording(args.a), args.world)
@@ -54,6 +64,27 @@ def run(args):
     told = vars(found) | {"numbers": [n._asdict() for n in found.numbers]}
     told["parts"] = [asdict(p) | {"causes": [n._asdict() for n in p.causes]} for p in found.parts]
     out.record("compare", same=bool(found), **told)
+    return DONE if found else NOT_REACHED
+
+
+def is_log(name):
+    """Whether a file is a log of a robot's motion, by its ending; of NPZ files those that are no recorded run."""
+    kind = Path(name).suffix.lower()
+    if kind == ".npz" and Path(name).is_file():
+        return "info" not in read_arrays(name)  # which a recorded run has
+    return kind in (".csv", ".parquet", ".mcap")
+
+
+def _with_log(args, asked):
+    if is_recorded(args.a):
+        raise ValueError(f"{args.a}: got a recorded run and a log, allowed: a robot and a log")
+    chosen, out = robot(args.a, asked if is_file(args.a) else None), Output(args.json)
+    from engine.identify import compare, read
+
+    log = read(args.b, dict(pair("--map", word) for word in args.map) or None)
+    found = compare(chosen.model, log, window=args.window, noise=noise_of(args.noise), keyframe=args.key)
+    out.say(found)
+    out.record("compare", same=bool(found), **found.as_dict())
     return DONE if found else NOT_REACHED
 
 

@@ -28,6 +28,10 @@ def add(commands):
     p.add_argument("--chained", action="store_true",
                    help="windows double up to the whole log: for motion through contact")  # fmt: skip
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
+    p.add_argument("--replicas", type=int, default=0,
+                   help="logs of the robot found to fit, too, for intervals through contact (0, or 3 and more)")
+    p.add_argument("--suggest", type=float, metavar="SECONDS",
+                   help="say which motion would tell more, and write it as suggested.csv")  # fmt: skip
     p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
     p.add_argument("--out", type=Path, help="folder for report, numbers and fitted robot (default runs/identify_ROBOT)")
     p.add_argument("--resume", action="store_true", help="go on from that folder")
@@ -38,8 +42,8 @@ def add(commands):
 
 def run(args):
     positive(args, "window", "iterations")
-    names = dict(_pair("--map", word) for word in args.map)
-    noise = _noise(args.noise)
+    names = dict(pair("--map", word) for word in args.map)
+    noise = noise_of(args.noise)
     unknowns = [unknown_of(word) for word in args.fit]
     chosen, out = robot(args.robot, wishes(args)), Output(args.json)
     from engine.identify import Problem, read, solved
@@ -67,15 +71,22 @@ def run(args):
             out.record("iteration", **row)
 
         try:
-            found = solved(problem, args.iterations, folder, told)
+            found = solved(problem, args.iterations, folder, told, args.replicas)
         except KeyboardInterrupt:
             out.say(f"interrupted; go on with --resume --out {folder}")
             return INTERRUPTED
     found.save(folder)
-    page = write_report(found, folder)
+    wish = None if args.suggest is None else found.suggest(args.suggest)
+    page = write_report(found, folder, wish)
     out.say(found)
-    out.say(f"{page}, {folder / 'fitted.xml'}, {folder / 'fit.json'}")
-    out.record("fit", report=page, robot=folder / "fitted.xml", **found.as_dict())
+    out.say(f"{page}, {folder / found.robot_file}, {folder / 'fit.json'}")
+    if found.problem.model.nresidual:
+        out.say("MJCF has no words for friction that falls with speed or grows with load: see fit.json")
+    out.record("fit", report=page, robot=folder / found.robot_file, **found.as_dict())
+    if wish is not None:
+        wish.save(folder)
+        out.say(wish)
+        out.record("suggestion", commands=folder / "suggested.csv", **wish.as_dict())
     return DONE if found.converged else NOT_REACHED
 
 
@@ -106,15 +117,15 @@ def _number(word, text):
         raise ValueError(f"{word!r}: got {text!r}, allowed: a number") from None
 
 
-def _pair(option, word):
+def pair(option, word):
     left, found, right = word.rpartition("=")
     if not found or not left or not right:
         raise ValueError(f"{option}: got {word!r}, allowed: NAME=VALUE")
     return left, right
 
 
-def _noise(words):
+def noise_of(words):
     """A number, {channel: number}, or None."""
     if len(words) == 1 and "=" not in words[0]:
         return _number("--noise", words[0])
-    return {name: _number("--noise", value) for name, value in (_pair("--noise", w) for w in words)} or None
+    return {name: _number("--noise", value) for name, value in (pair("--noise", w) for w in words)} or None

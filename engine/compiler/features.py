@@ -144,6 +144,7 @@ FEATURES = {
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "residual": "forces that a network makes of the state",
+    "friction_law": "dry friction that falls with speed or grows with load",
     "own_residual": "forces that a user's function makes of it",
     "part": "a controller inside the kernel",
     **{name: f"a part of the kind {name.upper()}" for name in KINDS},
@@ -216,7 +217,8 @@ def features_of(model):
         elliptic=contact and model.opt.cone == 1,
         noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
-        residual=model.nresidual > 0,
+        residual=(model.residual_kind != parts.RESIDUAL_FRICTION).any(),
+        friction_law=(model.residual_kind == parts.RESIDUAL_FRICTION).any(),
         own_residual=model.own_residual is not None,
     )
 

@@ -1,4 +1,5 @@
-"""Dry friction of dofs: a row with J = 1 at the dof that pushes against motion, and its adjoint."""
+"""Dry friction of dofs: a row with J = 1 at the dof that pushes against motion, and its adjoint. Where a dof has a law
+of friction (friction_law.py), the row holds with its B more."""
 
 import taichi as ti
 
@@ -11,10 +12,13 @@ from engine.model.constants import DISCRETE
 
 @ti.func
 def friction_rows(m: ti.template(), d: ti.template(), w: ti.i32):
-    """One for each dof that has dry friction; they are the first rows."""
+    """One for each dof that has dry friction; they are the first rows. Expects `rubs`."""
     n = 0
     for i in range(m.nv):
         floss = m.dof_frictionloss[i]
+        if ti.static(has.friction_law):
+            if m.nrub > 0:
+                floss = floss + d.rub[w, i]
         if floss > 0:
             add_row(m, d, w, n, FRICTION, i, 1.0, 0.0, floss, m.dof_solref, m.dof_solimp, i, m.dof_diaga[i])
             n = n + 1
@@ -22,13 +26,18 @@ def friction_rows(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def friction_row_vjp(d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, y: real):
+def friction_row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, y: real):
     """From y to the dof's dry friction, which is the force where the row slides."""
     dof = d.row_dof[i]
+    bar = real(0.0)
     if d.row_zone[i] == 2:
-        g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] + y
+        bar = y
     if d.row_zone[i] == 3:
-        g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] - y
+        bar = -y
+    g.dof_frictionloss[w, dof] = g.dof_frictionloss[w, dof] + bar
+    if ti.static(has.friction_law):
+        if m.nrub > 0:
+            g.rub_bar[w, dof] = g.rub_bar[w, dof] + bar
 
 
 @ti.func
@@ -39,7 +48,11 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     for i in range(nv):
         size = ti.max(size, ti.abs(d.qacc[w, i]))
     for i in range(nv):
-        if m.dof_frictionloss[i] == 0:
+        floss = m.dof_frictionloss[i]
+        if ti.static(has.friction_law):
+            if m.nrub > 0:
+                floss = floss + d.rub[w, i]
+        if floss == 0:
             stiffness, b = reference(m.dof_solref, m.dof_solimp, i, m.timestep, m.refsafe)
             if ti.static(has.discrete):
                 if m.integrator == DISCRETE:

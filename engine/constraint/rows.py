@@ -42,7 +42,7 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
             if m.nlimitleaf > 0:
                 limit_leaf_vjp(m, d, g, w, i)
     else:
-        friction_row_vjp(d, g, w, i, y)
+        friction_row_vjp(m, d, g, w, i, y)
         if ti.static(has.friction_leaf):
             if m.nfrictionleaf > 0:
                 friction_leaf_vjp(m, d, g, w, i)

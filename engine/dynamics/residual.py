@@ -17,7 +17,7 @@ from engine.compiler.stages import outline
 from engine.compiler.variant import own
 from engine.dynamics.network import add_qpos_bar, layers, layers_vjp, observation, observation_vjp
 from engine.math.types import real
-from engine.parts import OBS_ACT, OBS_CTRL, OBS_SPEED, RESIDUAL_MLP
+from engine.parts import OBS_ACT, OBS_CTRL, OBS_SPEED, RESIDUAL_FRICTION, RESIDUAL_MLP
 
 
 @ti.func
@@ -92,8 +92,11 @@ def residual(m: ti.template(), d: ti.template(), w: ti.i32, k: ti.i32):
 def add_residuals(m: ti.template(), d: ti.template(), w: ti.i32):
     """qfrc_passive gains all of them."""
     for k in range(m.nresidual):
-        residual(m, d, w, k)
-        for i in range(m.residual_num[k]):
+        exerts = 0
+        if m.residual_kind[k] != RESIDUAL_FRICTION:  # which a row of constraint/friction.py has
+            residual(m, d, w, k)
+            exerts = m.residual_num[k]
+        for i in range(exerts):
             dof = m.residual_int[m.residual_intadr[k] + i]
             d.qfrc_passive[w, dof] = d.qfrc_passive[w, dof] + d.residual[w * m.nresidualwork + i]
 
@@ -103,7 +106,8 @@ def add_residuals(m: ti.template(), d: ti.template(), w: ti.i32):
 def residuals_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """Adds z^T d(-f) of all of them to the adjoints of the state, the controls and the parameters."""
     for k in range(m.nresidual):
-        residual_vjp(m, d, g, w, k)
+        if m.residual_kind[k] != RESIDUAL_FRICTION:
+            residual_vjp(m, d, g, w, k)
 
 
 @ti.func

@@ -15,12 +15,17 @@ from engine.words import meant
 _LAZY = {
     "Unknown": "parameters", "Fit": "fitting", "Problem": "fitting", "fit": "fitting", "solved": "fitting",
     "Posterior": "posterior", "Normal": "priors", "LogNormal": "priors", "Uniform": "priors", "Draws": "draws",
-    "Sampler": "draws", "Laplace": "laplace",
+    "Sampler": "draws", "Laplace": "laplace", "Suggestion": "design", "suggest": "design", "compare": "differs",
+    "LogComparison": "differs",
 }  # fmt: skip
 
 __all__ = ["Channel", "Log", "read", *_LAZY]
 
 if TYPE_CHECKING:
+    from engine.identify.design import Suggestion as Suggestion
+    from engine.identify.design import suggest as suggest
+    from engine.identify.differs import LogComparison as LogComparison
+    from engine.identify.differs import compare as compare
     from engine.identify.draws import Draws as Draws
     from engine.identify.draws import Sampler as Sampler
     from engine.identify.fitting import Fit as Fit

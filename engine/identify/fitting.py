@@ -8,24 +8,26 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import DivergenceError
-from engine.files import check_keys, read_arrays, write_arrays, write_text
+from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
 from engine.identify.chained import hop, levels
 from engine.identify.judged import judged, togetherness
+from engine.identify.kept import keep, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
-from engine.identify.parameters import Unknown, Unknowns
+from engine.identify.parameters import Unknown, Unknowns, with_friction
+from engine.identify.replicas import LEAST, factors, replicated
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
 from engine.model import Model
 from engine.model.elements.key import start_state
+from engine.residuals import without
 from engine.simulator import Simulator
 from engine.theta import LEAF_NAMES
 
 SURE = 1.959963984540054  # standard deviations of a 95 % interval
-_STARTS = ("start_qpos", "start_qvel", "start_act")
 START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
 
 
@@ -51,6 +53,7 @@ class Problem:
         logs = [log if isinstance(log, Log) else read(log) for log in logs]
         unknowns = _several("unknowns", unknowns, (str, Unknown), "patterns or Unknowns")
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
+        model = with_friction(model, unknowns)
         words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
         self.model, self.loss, self.start, self.chained = model, loss, start, bool(chained)
@@ -91,6 +94,20 @@ class Problem:
         """The same Problem of another Model and windows of so many steps."""
         return Problem(model, window=steps * model.opt.timestep, **self._asked)
 
+    def designed(self, model, logs, noise, steps):
+        """The same Problem of a Model with other logs, of which nothing is held out, and this noise."""
+        asked = self._asked | {"logs": logs, "noise": noise, "held_out": 0, "chained": False}
+        return Problem(model, window=steps * model.opt.timestep, **asked)
+
+    @property
+    def log_names(self):
+        """What messages call the logs."""
+        return ", ".join(log.name for log in self._asked["logs"])
+
+    def with_logs(self, logs):
+        """The same Problem with other logs."""
+        return Problem(self.model, window=self.windows.steps * self.windows.h, **(self._asked | {"logs": logs}))
+
     def levenberg(self, p, starts):
         return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
                          self.start == "known")  # fmt: skip
@@ -120,7 +137,7 @@ def _kept(count, held_out):
 
 
 def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares", keyframe=None,
-        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None):  # fmt: skip
+        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None, replicas=0):  # fmt: skip
     """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
 
     model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
@@ -131,19 +148,31 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where
     that is the exact state; a window is then the whole log. chained: windows double until one is the whole log, which
     motion through contact needs (`chained.py`). iterations: at most, of each level of a chain. folder: where to keep
-    each iteration, and to go on from. report: a function of a dict, called after each.
+    each iteration, and to go on from. report: a function of a dict, called after each. replicas: how many logs that the
+    robot found would leave are fitted, too, which makes intervals honest where the search may miss the least minimum
+    (`replicas.py`): each takes as long as the fit; 0, or 3 and more.
 
     The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
     Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
     """
     problem = Problem(model, logs, unknowns, window=window, noise=noise, hold=hold, held_out=held_out, loss=loss,
                       keyframe=keyframe, start=start, ctrl0=ctrl0, chained=chained)  # fmt: skip
-    return solved(problem, iterations, folder, report)
+    return solved(problem, iterations, folder, report, replicas)
 
 
-def solved(problem, iterations=50, folder=None, report=None):
+def solved(problem, iterations=50, folder=None, report=None, replicas=0):
     """The Fit of a Problem."""
     whole("iterations", iterations)
+    if whole("replicas", replicas) and replicas < LEAST:
+        raise ValueError(f"replicas: got {replicas}, allowed: 0, or {LEAST} and more")
+    found = _solved(problem, iterations, folder, report)
+    if replicas:
+        found.replicas = replicated(problem, found, lambda again: _solved(again, iterations), replicas)
+        found.widen(factors(found.replicas - found.values, found.sd))
+    return found
+
+
+def _solved(problem, iterations, folder=None, report=None):
     if report is not None and not callable(report):
         raise TypeError(f"report: got {report!r}, allowed: a function of a dict")
     if folder is not None:
@@ -163,7 +192,7 @@ def solved(problem, iterations=50, folder=None, report=None):
 
 def _level(problem, p, starts, iterations, folder, report, hops=False):
     """The Fit of a Problem from these numbers and starts."""
-    began, kept = clock.perf_counter(), _read_kept(folder, problem)
+    began, kept = clock.perf_counter(), read_kept(folder, problem)
     if kept:
         p, starts = kept["p"], kept["starts"]
     before = None if kept or not problem.chained else _before(problem, starts)
@@ -186,7 +215,7 @@ def _level(problem, p, starts, iterations, folder, report, hops=False):
         if report:
             report(history[-1])
         if folder is not None:
-            _keep(folder, problem, solver, before)
+            keep(folder, problem, solver, before)
 
     rounds = 0 if all(s.given for s in problem.windows.samples) else 2
     _go_down(problem, solver, iterations, rounds, told)
@@ -261,42 +290,6 @@ def _errors(problem, point):
     return found
 
 
-def _fingerprint(problem):
-    w, u = problem.windows, problem.unknowns
-    return json.dumps([problem.model.name, u.names, u.guess.tolist(), w.count, w.steps, w.start.tolist(),
-                       problem.loss, problem.chained, [len(s.window) for s in w.samples],
-                       [float(np.sum(s.value)) for s in w.samples], u.low.tolist(), u.high.tolist()])  # fmt: skip
-
-
-def _keep(folder, problem, solver, before):
-    state = {f"start_{n}": a for n, a in solver.point.starts.items()}
-    state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
-    state |= {"sd": _padded([s.sd for s in problem.windows.samples]), "before": json.dumps(before)}
-    write_arrays(Path(folder) / "state.npz", state | {"problem": _fingerprint(problem)})
-
-
-def _padded(rows):
-    """Rows of different lengths as one array."""
-    table = np.full((len(rows), max(len(row) for row in rows)), np.nan)
-    for k, row in enumerate(rows):
-        table[k, : len(row)] = row
-    return table
-
-
-def _read_kept(folder, problem):
-    """What an earlier run of the same problem left, or None. Raises ValueError where it was another problem."""
-    path = None if folder is None else Path(folder) / "state.npz"
-    if path is None or not path.exists():
-        return None
-    kept = read_arrays(path, "what an earlier fit kept")
-    check_keys(path, kept, ("problem", "p", "lam", "iterations", "moved", "sd", "before", *_STARTS))
-    if str(kept["problem"]) != _fingerprint(problem):
-        raise ValueError(f"{path}: is of other logs, unknowns or windows; allowed: another folder, or the same problem")
-    kept["starts"] = {n.removeprefix("start_"): kept[n] for n in _STARTS}
-    kept["before"] = {k: tuple(v) for k, v in json.loads(str(kept["before"])).items()}
-    return kept
-
-
 class Fit:
     """What was found.
 
@@ -318,13 +311,21 @@ class Fit:
         square = 2 * solver.point.costs[used].sum()
         free = len(self.values) + (0 if solver.known else used.sum() * problem.residuals.n)
         runs = togetherness(self._successive())
+        self.replicas = np.zeros((0, len(self.names)))
         self.judged = judged(self.names, self.values, u.unit, arrow, square, count, free, runs)
         if spread is not None:
             self.judged = self.judged.wider(spread)
-        self.sd, self.covariance = self.judged.sd, self.judged.covariance
-        self.correlation, self.unknown, self.runs = self.judged.correlation, self.judged.unknown, runs
+        self.correlation, self.unknown = self.judged.correlation, self.judged.unknown
+        self.runs, self.arrow = runs, arrow
+        self.factors = np.ones(len(self.names))
+        self.widen(self.factors)
+
+    def widen(self, factors):
+        """Intervals grow by factors (np,)."""
+        self.factors = np.asarray(factors, float)
+        self.sd = self.judged.sd * self.factors
+        self.covariance = self.judged.covariance * np.outer(self.factors, self.factors)
         self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd
-        self.arrow = arrow
 
     def _successive(self):
         for s, r in zip(self.problem.windows.samples, self.point.residuals, strict=True):
@@ -345,16 +346,31 @@ class Fit:
             "unknown": self.unknown, "before": self.before, "after": self.after, "noise": self.noise, "runs": self.runs,
             "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
             "correlation": self.correlation.tolist(),
+            "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
+            "factors": self.factors.tolist(),
         }  # fmt: skip
+
+    def suggest(self, seconds=None, **more):
+        """Which motion would tell more: a Suggestion (`design.suggest`)."""
+        from engine.identify.design import suggest
+
+        return suggest(self, seconds, **more)
 
     def save(self, folder):
         """Into a folder: `fit.json`, and the fitted robot as `fitted.xml`. Delays and offsets are in the former only,
-        since they are of the log and its hardware. Returns the folder."""
+        since they are of the log and its hardware. MJCF has no words for residuals and for friction that falls with
+        speed or grows with load: of a robot with these it has the rest, as `fitted_without_residuals.xml`. Returns the
+        folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "fit.json", json.dumps(self.as_dict(), indent=1) + "\n")
-        self.model().to_mjcf(folder / "fitted.xml")
+        without(self.model()).to_mjcf(folder / self.robot_file)
         return folder
+
+    @property
+    def robot_file(self):
+        """What the fitted robot's file is called."""
+        return "fitted_without_residuals.xml" if self.problem.model.nresidual else "fitted.xml"
 
     def __str__(self):
         width = max(len(n) for n in self.names)
@@ -369,5 +385,9 @@ class Fit:
         if self.runs > 1.5:
             rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
                         "intervals are wider for it")  # fmt: skip
+        if len(self.replicas):
+            wide = [f"{n} {f:.2g} times" for n, f in zip(self.names, self.factors, strict=True) if f > 1]
+            told = f"farther off than the minimum says, and the intervals are theirs: {', '.join(wide)}"
+            rows.append(f"{len(self.replicas)} replicas end {told if wide else 'as near as the intervals say'}")
         rows += [f"not identifiable: {sentence}" for sentence in self.unknown]
         return "\n".join(rows)

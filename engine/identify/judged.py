@@ -43,7 +43,7 @@ def judged(names, values, unit, arrow, square, count, free, runs):
     s2 = square / max(count - free, 1)
     known = arrow.information()
     information = arrow.information(priors=False)
-    covariance = _inverse(known) * unit * unit[:, None] * s2 * runs
+    covariance = inverse(known) * unit * unit[:, None] * s2 * runs
     sd = np.sqrt(np.diag(covariance))
     safe = np.where((sd > 0) & np.isfinite(sd), sd, 1.0)
     size = np.maximum(np.abs(values), unit)
@@ -51,7 +51,7 @@ def judged(names, values, unit, arrow, square, count, free, runs):
     return Judged(covariance, sd, covariance / safe / safe[:, None], s2, runs, unknown, directions)
 
 
-def _inverse(A):
+def inverse(A):
     """The inverse of an information; where there is none, a very large one."""
     values, vectors = np.linalg.eigh(0.5 * (A + A.T))
     return (vectors / np.maximum(values, max(1e-13 * values[-1], 1e-300))) @ vectors.T
@@ -91,11 +91,16 @@ def sentence(names, v, sd):
 
 def togetherness(blocks):
     """1 + 2 sum of autocorrelations of residuals, at least 1: what the variance of a mean grows by. blocks: arrays of
-    successive residuals."""
-    top, bottom = np.zeros(LAGS), 0.0
+    successive residuals. Lags count up to the first whose autocorrelation noise alone might make (Geyer 1992), and up
+    to half a block, so short windows tell it, too."""
+    top, pairs, bottom, count = np.zeros(LAGS), np.zeros(LAGS), 0.0, 0
     for r in blocks:
-        if len(r) > 4 * LAGS:
-            r = r - r.mean()
-            bottom += (r * r).sum()
-            top += [(r[k:] * r[:-k]).sum() for k in range(1, LAGS + 1)]
-    return max(1.0, 1.0 + 2.0 * float(top.sum() / bottom)) if bottom > 0 else 1.0
+        bottom, count = bottom + (r * r).sum(), count + len(r)
+        for k in range(1, min(LAGS, len(r) // 2) + 1):
+            top[k - 1] += (r[k:] * r[:-k]).sum()
+            pairs[k - 1] += len(r) - k
+    if count < 4 * LAGS or bottom == 0:
+        return 1.0
+    together = top / np.maximum(pairs, 1) / (bottom / count)
+    end = np.flatnonzero(together < 2 / np.sqrt(np.maximum(pairs, 1)))
+    return 1.0 + 2.0 * float(together[: end[0] if len(end) else LAGS].sum())

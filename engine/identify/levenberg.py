@@ -72,7 +72,8 @@ class Arrow:
             for w in range(W):
                 k = K[ends[w] : ends[w + 1]]
                 G[w][at] += k.T @ (k if weight is None else k * weight[ends[w] : ends[w + 1]])
-        self.H = G[self.used, :P, :P].sum(axis=0)
+        self.blocks = G[:, :P, :P]
+        self.H = self.blocks[self.used].sum(axis=0)
         self.F, self.D = G[:, P:, :P], G[:, P:, P:] + np.diag(self.start_weight)
 
     def pull(self, residuals, loss, p, moved):
@@ -105,6 +106,10 @@ class Arrow:
         dx = -e - E @ dz
         fall = -0.5 * (self.g @ dz + (self.gx[self.used] * dx[self.used]).sum())
         return dz * self.unit, dx, fall
+
+    def each(self):
+        """What each window alone tells about p in its units, (windows, np, np), its start being unknown."""
+        return self.blocks - np.swapaxes(self.F, 1, 2) @ np.linalg.solve(self.D, self.F)
 
     def information(self, priors=True):
         """What is known about p in its units, (np, np), the starts being unknown."""

@@ -9,6 +9,8 @@ differentiable parameters of `Simulator.params` (and its leaves) there are
     offset:JOINT    what its encoder shows beyond its position (rad or m); a position servo reads the same encoder
     bias:JOINT      the same of the log alone
     inertia:BODY    mass and inertia together, so that they stay possible (`inertias.py`)
+    stribeck:JOINT  friction at rest beyond that at speed, with stribeck_speed:JOINT, and load_friction:JOINT, the share
+                    of the load (`residuals.Friction`, which a robot without one is given)
 
 A name ends with [k] where an array has several numbers for an element.
 """
@@ -26,10 +28,13 @@ from engine.identify.inertias import INERTIA, inertia_entries
 from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
 from engine.model.constants import TRN_JOINT
+from engine.residuals import Friction, friction_places
 from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant
 
-OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint", "inertia": "body"}
+FRICTION = {"stribeck": "stribeck", "stribeck_speed": "speed", "load_friction": "load"}  # of residuals.Friction
+OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint", "inertia": "body",
+       **dict.fromkeys(FRICTION, "joint")}  # fmt: skip
 KIND = {"dof": "joint", "jnt": "joint", "body": "body", "actuator": "actuator", "geom": "geom", "pair": "pair",
         "tendon": "tendon"}  # fmt: skip
 SHAPE = re.compile(r"^(\w+)(?::([^\[\]]*))?(?:\[(\d+)\])?$")
@@ -75,6 +80,28 @@ class Unknown:
                        lambda x: x > 0)  # fmt: skip
         if None not in (self.low, self.high) and self.low > self.high:
             raise ValueError(f"{who}: low {self.low:g} is above high {self.high:g}, allowed: low to high")
+
+
+def with_friction(model, unknowns):
+    """The Model, with a `Friction` of the hinges and slides of which numbers are asked for that it has not: a first
+    guess is half the dry friction, 0.5 rad/s or m/s, and a twentieth of the load."""
+    asked = {}
+    for unknown in unknowns:
+        shape = SHAPE.match(unknown.pattern)
+        if shape and shape[1] in FRICTION and shape[2] is not None:
+            asked.setdefault(shape[1], []).append(shape[2])
+    there = friction_places(model) if asked else {}
+    fits = [{word for word, patterns in asked.items() for p in patterns if fnmatchcase(name or str(j), p)}
+            for j, name in enumerate(model.joint_names)]  # fmt: skip
+    new = [j for j, words in enumerate(fits)
+           if words and model.jnt_type[j] in SCALAR and int(model.jnt_dofadr[j]) not in there]  # fmt: skip
+    for load in (False, True):
+        joints = [j for j in new if ("load_friction" in fits[j]) == load]
+        if joints:
+            size = np.maximum(0.5 * model.dof_frictionloss[model.jnt_dofadr[joints]], 0.01)
+            peak = np.where([bool(fits[j] - {"load_friction"}) for j in joints], size, 0.0)
+            model = Friction(model, joints, peak, 0.5, 0.05 if load else None).model
+    return model
 
 
 class Number(NamedTuple):
@@ -193,6 +220,14 @@ class Unknowns:
             return [Number(f"{word}:{name}", 0.0, -np.inf, np.inf, 0.02, None, joints=(i,), servo=word == "offset")]
         if word == "inertia":
             return INERTIA.numbers(m, i, name, Number)
+        if word in FRICTION:
+            index = friction_places(m).get(int(m.jnt_dofadr[i]), {}).get(FRICTION[word])
+            if index is None:
+                return []
+            value = m.residual_prm[index]
+            low = 0.1 * value if word == "stribeck_speed" else 0.0  # below what the data show it is any speed
+            at = self.layout["residual_prm"][0] + index
+            return [Number(f"{word}:{name}", value, low, np.inf, abs(value), None, (at,), (1.0,))]
         if kind == "joint" and word.startswith("dof_"):
             dofs = np.flatnonzero(m.dof_jntid == i)
             return [self._entry(word, d, name if len(dofs) == 1 else f"{name}.{k}", None) for k, d in enumerate(dofs)]

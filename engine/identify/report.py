@@ -16,13 +16,14 @@ STYLE = (
 )
 
 
-def write_report(fit, folder):
-    """`report.html` and its PNGs in a folder; the path of the page. Rolls out the first guess and the fit once more."""
+def write_report(fit, folder, suggestion=None):
+    """`report.html` and its PNGs in a folder, with a Suggestion if there is one; the path of the page. Rolls out the
+    first guess and the fit once more."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _pictures(fit, folder)
     page = folder / "report.html"
-    write_text(page, _page(fit, pictures))
+    write_text(page, _page(fit, pictures, suggestion))
     return page
 
 
@@ -54,7 +55,7 @@ def _pictures(fit, folder):
     }  # fmt: skip
 
 
-def _page(fit, pictures):
+def _page(fit, pictures, suggestion):
     text, problem = html.escape, fit.problem
     name = text(problem.model.name or "robot")
     used, out = int(problem.used.sum()), int((~problem.used).sum())
@@ -72,6 +73,9 @@ def _page(fit, pictures):
     if fit.runs > 1.5:
         parts.append(f"<p>Neighbouring residuals go together (a factor of {fit.runs:.1f} in the variances, which the "
                      "intervals have): something that moves this robot is not in the model.</p>")  # fmt: skip
+    if len(fit.replicas):
+        parts.append(f"<p>{len(fit.replicas)} replicas, logs of the robot found, were fitted as this one was; where "
+                     "they end farther off than the minimum says, the intervals are theirs.</p>")  # fmt: skip
     rows = [("", "guess", "found", "± (95 %)")]
     rows += [(n, f"{g:.6g}", f"{v:.6g}", f"{SURE * sd:.2g}")
              for n, g, v, sd in zip(fit.names, fit.guess, fit.values, fit.sd, strict=True)]  # fmt: skip
@@ -81,6 +85,8 @@ def _page(fit, pictures):
         b, bo = fit.before[label]
         rows.append((label, *(f"{x:.3g}" for x in (fit.noise[label], b, a, bo, ao))))
     parts += ["<h2>Errors, root mean square, with the best starts of both</h2>", _table(rows)]
+    if suggestion is not None:
+        parts += ["<h2>What would tell more</h2>", f"<pre>{text(str(suggestion))}</pre>"]
     for title, path in pictures.items():
         data = base64.b64encode(path.read_bytes()).decode()
         parts += [f"<h2>{title}</h2>", f'<img alt="{title}" src="data:image/png;base64,{data}">']

@@ -5,11 +5,13 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine import Simulator
 from engine.model.constants import DISCRETE
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
+from tests.gradients import test_friction_law as friction_law
 from tests.physics.test_adhesion import touching
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
@@ -181,3 +183,14 @@ def test_sensors(probes, name):
     xml, kick, seed = SENSED[name]
     mj, probe = probes(xml)
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(seed), kick))
+
+
+@pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))
+@pytest.mark.parametrize("kick", (0.5, 0.0), ids=("moving", "at rest"))
+def test_friction_law(integrator, kick):
+    """By its own numbers, and those of the actuators whose force is its load; at rest it holds or gives way."""
+    model = friction_law.arm().model
+    model.opt.integrator = integrator
+    model.opt.tolerance, model.opt.iterations = 1e-14, 100
+    probe = p.Probe(Simulator(model))
+    step(probe, (*friction_law.state(3, kick)[:2], np.zeros(0), friction_law.state(3)[2]))

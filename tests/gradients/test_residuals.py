@@ -175,7 +175,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="force: got <function"):
         engine.residuals.Own(model, ["elbow"], lambda m: None, lambda m: None)
     made = limbs()
-    with pytest.raises(ModelError, match="4 residuals; allowed in MJCF: none"):
+    with pytest.raises(ModelError, match="6 residuals; allowed in MJCF: none"):
         made.to_mjcf()
     engine.residuals.without(made).to_mjcf()
     for array, value in (("residual_int", -1), ("residual_prmnum", 3), ("residual_kind", 1), ("residual_num", 200),

@@ -3,6 +3,7 @@
 import numpy as np
 
 import engine
+from engine.parts import RESIDUAL_MLP
 
 LIMBS = """
 <mujoco>
@@ -31,6 +32,11 @@ LIMBS = """
 JOINTS = ["shoulder", "rail", "elbow", "ball"]
 
 
+def friction(model):
+    """A Friction of its rail, whose servo's force is its load."""
+    return engine.residuals.Friction(model, ["rail"], 0.5, 0.3, load=0.2)
+
+
 def limbs(integrator="Euler", bare=False):
     """The Model: `bare`, without residuals; else with one of each kind, whose weights are far from zero."""
     model = engine.load(LIMBS.format(integrator=integrator))
@@ -42,8 +48,10 @@ def limbs(integrator="Euler", bare=False):
     seen = ["qvel", ("speed", "elbow"), ("qpos", "elbow")]
     made = engine.residuals.MLP(made.model, seen, JOINTS, hidden=(6,), passive=True)
     made = engine.residuals.MLP(made.model, [("qvel", "elbow")], ["elbow", "rail"], hidden=(), passive=0.3)
-    made = engine.residuals.MLP(made.model, ["qpos", "ctrl"], ["elbow", "rail"], hidden=(4,), power=0.05)
-    rng = np.random.default_rng(3)
-    made.model.residual_prm[:] = 0.5 * rng.normal(size=made.model.nresidualprm)
+    rubs = friction(engine.residuals.Friction(made.model, ["elbow"], 0.3, 0.4).model)
+    made = engine.residuals.MLP(rubs.model, ["qpos", "ctrl"], ["elbow", "rail"], hidden=(4,), power=0.05)
+    rng, learned = np.random.default_rng(3), np.isin(made.model.residual_kind, RESIDUAL_MLP)
+    learned = np.repeat(learned, made.model.residual_prmnum)
+    made.model.residual_prm[learned] = 0.5 * rng.normal(size=learned.sum())
     made.params[:] = 2.0 * rng.normal(size=made.params.shape)  # whose power meets its bound
     return made.model

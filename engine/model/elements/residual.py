@@ -1,4 +1,5 @@
-"""Residuals: generalised forces that a network, or a function of the user's, makes of the state (engine/residuals.py).
+"""Residuals: generalised forces that a network, a law of friction, or a function of the user's makes of the state
+(engine/residuals.py).
 
 No file has them; they are put on a finished Model.
 """
@@ -15,11 +16,14 @@ from engine.parts import (
     OBS_SIN_QPOS,
     OBS_SPEED,
     OBS_UP,
+    RESIDUAL_FRICTION,
     RESIDUAL_KINDS,
     RESIDUAL_MLP,
+    RESIDUAL_OWN,
 )
 
 from ..checks import check
+from ..constants import BIAS_AFFINE, DYN_NONE, GAIN_AFFINE, HINGE, SLIDE, TRN_JOINT
 from ..errors import ModelError
 from .kind import Kind, boolean, integer, real
 
@@ -28,7 +32,7 @@ class Residual(Kind):
     name = "residual"
     fields = {
         "nresidual": {
-            "residual_kind": integer("a network or a function: RESIDUAL_MLP, RESIDUAL_OWN", before=0, since=7),
+            "residual_kind": integer("RESIDUAL_MLP, RESIDUAL_OWN or RESIDUAL_FRICTION (parts.py)", before=0, since=7),
             "residual_num": integer("dofs that it acts on", before=0, since=7),
             "residual_scratch": integer("numbers that it needs to compute", before=0, since=7),
             "residual_intadr": integer("its first whole number in residual_int", before=0, since=7),
@@ -41,7 +45,7 @@ class Residual(Kind):
             "residual_power": real("W", "most that it puts in; 0: no bound", least=0, before=0, since=7),
         },
         "nresidualint": {
-            "residual_int": integer("dofs that it acts on; of a network layers, sizes, entries", before=0, since=7),
+            "residual_int": integer("dofs that it acts on; layers, sizes, entries, or drives", before=0, since=7),
         },
         "nresidualprm": {
             "residual_prm": real("1", "weights and biases, or a function's parameters", differentiable=True, before=0,
@@ -59,7 +63,7 @@ class Residual(Kind):
         return f"{array} {index}" if array == "residual_prm" else f"residual {index}"
 
     def check_indices(self, m):
-        owns = int((m.residual_kind != RESIDUAL_MLP).sum())
+        owns = int((m.residual_kind == RESIDUAL_OWN).sum())
         for k in range(m.nresidual):
             _refuse(m, k, "residual_kind", m.residual_kind[k] in RESIDUAL_KINDS, f"one of {RESIDUAL_KINDS}")
         if owns != (m.own_residual is not None):
@@ -78,10 +82,13 @@ class Residual(Kind):
     def _check_one(self, m, k):
         at, num, n = m.residual_intadr[k], m.residual_intnum[k], m.residual_num[k]
         _refuse(m, k, "residual_num", 1 <= n <= num, "1 or more, with a dof for each in residual_int")
-        _refuse(m, k, "residual_scratch", n <= m.residual_scratch[k] < 1 << 20, f"{n} to a million")
+        least = 0 if m.residual_kind[k] == RESIDUAL_FRICTION else n
+        _refuse(m, k, "residual_scratch", least <= m.residual_scratch[k] < 1 << 20, f"{least} to a million")
         dofs, ints = m.residual_int[at : at + n], m.residual_int[at + n : at + num]
         good = len(set(dofs.tolist())) == n and (0 <= dofs).all() and (dofs < m.nv).all()
         _refuse(m, k, "residual_int", good, f"different dofs below {m.nv}")
+        if m.residual_kind[k] == RESIDUAL_FRICTION:
+            self._check_friction(m, k, dofs, ints)
         if m.residual_kind[k] != RESIDUAL_MLP:
             return
         layers = int(ints[0]) if len(ints) else 0
@@ -97,6 +104,22 @@ class Residual(Kind):
         most |= {first + e: m.nq - 3 for first, n in ((OBS_QUAT, 4), (OBS_UP, 3)) for e in range(n)}
         for kind, i in ints[layers + 2 :].reshape(-1, 2).tolist():
             _refuse(m, k, "residual_int", 0 <= i < most.get(kind, 0), "entries of the state and the controls")
+
+    def _check_friction(self, m, k, dofs, ints):
+        """Scalar joints, each with a count and so many of its own actuators, which have no state."""
+        n, scalar = len(dofs), np.isin(m.jnt_type[m.dof_jntid[dofs]], (HINGE, SLIDE))
+        counts, drives = ints[:n], ints[n:]
+        good = scalar.all() and len(counts) == n and (counts >= 0).all() and counts.sum() == len(drives)
+        good = good and (0 <= drives).all() and (drives < m.nu).all()
+        _refuse(m, k, "residual_int", good, "hinges and slides, how many actuators each has, and which")
+        own = m.actuator_trnid[drives] == np.repeat(m.dof_jntid[dofs], counts)
+        own &= (m.actuator_trntype[drives] == TRN_JOINT) & (m.actuator_dyntype[drives] == DYN_NONE)
+        own &= (m.actuator_gaintype[drives] <= GAIN_AFFINE) & (m.actuator_biastype[drives] <= BIAS_AFFINE)
+        _refuse(m, k, "residual_int", own.all() and (m.actuator_delay[drives] == 0).all(),
+                "actuators of the same joint, without an activation or a delay, of fixed or affine laws")  # fmt: skip
+        _refuse(m, k, "residual_prmnum", m.residual_prmnum[k] == 3 * n, f"{3 * n}")
+        forceless = not m.residual_passive[k] and m.residual_power[k] == 0
+        _refuse(m, k, "residual_passive", forceless, "not passive, without power: a row of dry friction")
 
     def check(self, m):
         check(m, "residual_speed", (m.residual_speed > 0) & ~m.residual_passive, "0 where it is not passive")

@@ -1,0 +1,47 @@
+"""What a fit keeps of each iteration in its folder, and goes on from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from engine.files import check_keys, read_arrays, write_arrays
+
+_STARTS = ("start_qpos", "start_qvel", "start_act")
+
+
+def _fingerprint(problem):
+    w, u = problem.windows, problem.unknowns
+    return json.dumps([problem.model.name, u.names, u.guess.tolist(), w.count, w.steps, w.start.tolist(),
+                       problem.loss, problem.chained, [len(s.window) for s in w.samples],
+                       [float(np.sum(s.value)) for s in w.samples], u.low.tolist(), u.high.tolist()])  # fmt: skip
+
+
+def keep(folder, problem, solver, before):
+    """What `read_kept` reads."""
+    state = {f"start_{n}": a for n, a in solver.point.starts.items()}
+    state |= {"p": solver.point.p, "lam": solver.lam, "iterations": solver.iterations, "moved": solver.moved}
+    state |= {"sd": _padded([s.sd for s in problem.windows.samples]), "before": json.dumps(before)}
+    write_arrays(Path(folder) / "state.npz", state | {"problem": _fingerprint(problem)})
+
+
+def _padded(rows):
+    """Rows of different lengths as one array."""
+    table = np.full((len(rows), max(len(row) for row in rows)), np.nan)
+    for k, row in enumerate(rows):
+        table[k, : len(row)] = row
+    return table
+
+
+def read_kept(folder, problem):
+    """What an earlier run of the same problem left, or None. Raises ValueError where it was another problem."""
+    path = None if folder is None else Path(folder) / "state.npz"
+    if path is None or not path.exists():
+        return None
+    kept = read_arrays(path, "what an earlier fit kept")
+    check_keys(path, kept, ("problem", "p", "lam", "iterations", "moved", "sd", "before", *_STARTS))
+    if str(kept["problem"]) != _fingerprint(problem):
+        raise ValueError(f"{path}: is of other logs, unknowns or windows; allowed: another folder, or the same problem")
+    kept["starts"] = {n.removeprefix("start_"): kept[n] for n in _STARTS}
+    kept["before"] = {k: tuple(v) for k, v in json.loads(str(kept["before"])).items()}
+    return kept

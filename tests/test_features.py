@@ -184,7 +184,7 @@ def budget(name):
 # the integrator discrete 5,500, DC motors 1,000, gradients by time constants and curves of actuators 600, delayed
 # sensors 100, residuals 400, a law of friction 290, gradients by frames of joints, sites and inertias 300, those of
 # frames beside tendons and compensated weight 700, by numbers of tendons, dry friction and equalities 1,250, those of
-# inertias in fluids, in metrics, in slopes of the bias and beside sensors 900, those of what sensors read 650, by height
+# inertias in fluids, metrics, slopes of the bias and beside sensors 900, those of what sensors read 650, by height
 # fields 340, springs that yield 1,450. The lines that ask for these count for a robot that has none of it, too: 100 of
 # a hopper's, though nothing of them is compiled.
 MOST = {"pendulum": 4500, "hopper": 6410, "humanoid": 7090, "everything": 51600}

@@ -1,5 +1,5 @@
 """Where learning by gradient begins: at a policy that imitates what the task knows of itself, where that throws the
-robot over no more often than doing nothing.
+robot over little more often than doing nothing does.
 
 The policy is fitted to the task's `example`, at states that the example and then the policy itself come to (Ross,
 Gordon and Bagnell, "A reduction of imitation learning and structured prediction to no-regret online learning", AISTATS
@@ -13,20 +13,19 @@ from torch import nn
 ROUNDS, LENGTH = 3, 64  # of collecting, and decisions of each
 PASSES, BATCH, RATE = 12, 256, 2e-3  # of fitting
 WINDOWS = 12  # from which the critic learns
-MORE = 0.1  # falls of a world in a round: by how many more than doing nothing it may
+MORE = 0.5  # falls of a world in a round: by how many more than doing nothing it may
 
 
 def imitate(learner):
-    """Begin a Shac so; nothing where its task has no example. Returns falls of a world in a round that does nothing,
-    and in one of the example; or None."""
+    """Begin a Shac so; returns whether it does, which it does not where its task has no example."""
     w = learner.worlds
     if learner.task.example(w.told, w.clock) is None:
-        return None
+        return False
     with torch.no_grad():
         still, _ = _collect(learner)
         falls, pairs = _collect(learner, example=True)
         if falls > still + MORE:
-            return still, falls
+            return False
         learner.normalizer.update(pairs[0])
         for k in range(ROUNDS):
             if k:
@@ -38,7 +37,7 @@ def imitate(learner):
             _, rows = learner.window()
             with torch.enable_grad():
                 learner.learn_values(rows)
-    return still, falls
+    return True
 
 
 def _collect(learner, example=False, act=None):

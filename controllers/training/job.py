@@ -41,10 +41,12 @@ def make_learner(task, method, options):
 
 
 class Training:
-    """learner: Shac or another with its protocol: iterate(done) -> row, checkpoint(), restore(), policy(), iteration.
+    """learner: Shac or another with its protocol: iterate(done) -> row, checkpoint(), restore(), policy(), iteration,
+    imitates: whether it began at an example.
 
     iterations: of the whole run, along which rates fall. budget: wall-clock seconds of this call. judged: judge after
-    every so many iterations, keep the best policy, and stop where the verdict is good. The best is chosen by other runs
+    every so many iterations, and after the first where the learner began at an example, keep the best policy, and stop
+    where the verdict is good. The best is chosen by other runs
     than those of the last verdict, which would flatter it otherwise.
     """
 
@@ -70,7 +72,7 @@ class Training:
                 self.clocks[0] += time.perf_counter() - clocks[0]
                 self.clocks[1] += time.process_time() - clocks[1]
                 row |= {"seconds": self.clocks[0], "cpu_seconds": self.clocks[1], "solved": False}
-                due = learner.iteration % self.judged == 0
+                due = learner.iteration % self.judged == 0 or (learner.iteration == 1 and learner.imitates)
                 found = self._judged(folder) if due else None
                 row["solved"] = bool(found is not None and found.solved)
                 rows.append(row)

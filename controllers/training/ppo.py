@@ -79,6 +79,8 @@ def _environment(worlds, normalizer):
 class PPO:
     """A learner of Training (job.py): one update of Stable-Baselines3's PPO is one iteration."""
 
+    imitates = False
+
     def __init__(self, task, worlds, seed):
         from stable_baselines3 import PPO as Agent
 

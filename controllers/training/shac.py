@@ -49,6 +49,7 @@ class Shac:
     def __init__(self, task, settings, seed):
         torch.manual_seed(seed)
         self.task, self.s, self.iteration, s = task, settings, 0, settings
+        self.imitates = False
         self.rng = torch.Generator().manual_seed(seed)
         self.worlds = Worlds(task, s.worlds, self.rng, s.state_clip / (s.worlds * s.horizon))
         seen, more = self.worlds.observe()
@@ -105,7 +106,7 @@ class Shac:
         """One window: a step of the actor, then the critic's epochs. done: share of the run, along which rates fall."""
         s = self.s
         if not self.iteration:
-            imitate(self)
+            self.imitates = imitate(self)
         for optimizer, lr in ((self.actor_optimizer, s.actor_lr), (self.critic_optimizer, s.critic_lr)):
             optimizer.param_groups[0]["lr"] = lr * max(1 - done, 0.1)
         loss, rows = self.window()

@@ -141,8 +141,10 @@ def test_steps_lift_feet_by_the_clock_and_move_the_ground_as_told(crawler):
     told = torch.tensor([[0.2, 0.05, 0.1]]).repeat(3, 1)
     h = 0.01
     clock = torch.tensor([0.6, 0.6 + h, 0.2])
-    servos = torch.from_numpy(crawler.body.kd / crawler.body.kp)
-    ahead = (clock + servos.mean() / crawler.period) % 1.0  # where feet are told to be
+    m = crawler.body.learned
+    damping = m.dof_damping[m.jnt_dofadr[m.actuator_trnid]] - m.actuator_biasprm[:, 2]
+    lag = float(np.mean(damping / -m.actuator_biasprm[:, 1]))
+    ahead = (clock + lag / crawler.period) % 1.0  # where feet are told to be
     qpos, force = crawler.steps(told.numpy(), clock.numpy())
     qpos = torch.from_numpy(qpos)
     feet, rest = crawler._feet(qpos), crawler._feet(crawler.home)
@@ -154,9 +156,9 @@ def test_steps_lift_feet_by_the_clock_and_move_the_ground_as_told(crawler):
     moved = (feet[1] - feet[0])[:, :2] / (h * crawler.period)
     arm = rest - crawler.trunk.place(crawler.home)
     turning = 0.1 * torch.stack([-arm[:, 1], arm[:, 0]], dim=-1)
-    np.testing.assert_allclose(moved[stand], -(told[0, :2] + turning)[stand], atol=0.01)
+    # no joint of this robot moves a foot sideways
+    np.testing.assert_allclose(moved[stand][:, 0], -(told[0, 0] + turning[:, 0])[stand], atol=0.01)
     actions = crawler.example(told, clock).numpy()
-    m = crawler.body.learned
     j = m.actuator_trnid
     ctrl = crawler.body.control(torch.from_numpy(actions)).numpy()
     length = m.actuator_gear[:, 0] * qpos[:, m.jnt_qposadr[j]].numpy()
@@ -196,23 +198,19 @@ def test_a_window_at_once_is_its_decisions_one_by_one(which, request):
 
 
 @pytest.mark.slow
-def test_learning_begins_at_the_example_where_it_earns_more(crawler):
-    """On the demo's robot a policy that was fitted acts like the example; an example that throws the robot over, like
-    nothing."""
+def test_learning_begins_at_the_example_where_that_does_not_fall(crawler, monkeypatch):
+    """On the demo's robot a policy that was fitted acts like the example. Where legs that go far count as a fall, an
+    example that moves them far is not taken up."""
     learner = Shac(crawler, replace(TINY, worlds=16, actor_hidden=(32, 16)), 0)
     first = {n: x.clone() for n, x in learner.actor.state_dict().items()}
-    w, good = learner.worlds, crawler.example
-    shift = torch.arange(crawler.body.model.nu)
-    crawler.example = lambda told, clock: 8 * torch.sign(torch.sin(40 * clock[:, None] + shift))
-    try:
-        still, earned = imitate(learner)
-    finally:
-        del crawler.example
-    assert earned < still
+    w, good, at = learner.worlds, crawler.example, torch.from_numpy(crawler.body.qposadr)
+    monkeypatch.setattr(crawler, "example", lambda told, clock: torch.full((len(told), crawler.body.model.nu), 4.0))
+    monkeypatch.setattr(crawler, "fallen", lambda state: (state[0] - crawler.home)[:, at].abs().amax(dim=-1) > 0.6)
+    assert not imitate(learner)
+    monkeypatch.undo()
     for name, x in learner.actor.state_dict().items():
         assert torch.equal(x, first[name])
-    still, earned = imitate(learner)
-    assert earned > still
+    assert imitate(learner)
     with torch.no_grad():
         off = learner.act(w.observe()[0]) - good(w.told, w.clock)
     assert off.square().mean() < 0.2 * good(w.told, w.clock).square().mean()

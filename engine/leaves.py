@@ -17,6 +17,7 @@ from engine.finite import require_finite
 from engine.model import constants as c
 from engine.model.arms import muscles
 from engine.model.elements import KINDS
+from engine.model.elements.geom import bound_fields
 from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 from engine.theta import (
@@ -184,5 +185,8 @@ class Leaves:
             GEOM.set_const(model)
             same = (model.geom_size == self.model.geom_size).all(axis=1)
             model.geom_rbound[same] = self.model.geom_rbound[same]
+        if "hfield_size" in self.pack.leaves and (model.hfield_size != self.model.hfield_size).any():
+            model.geom_rbound = model.geom_rbound.copy()
+            bound_fields(model)
         return model
 

@@ -14,6 +14,7 @@ from engine.model import ModelBuilder, ModelError, load
 from engine.model.elements.hfield import elevations, surface
 from engine.model.pairs import MOST_OF_FIELD
 from engine.model.portable import model_from_arrays, model_to_arrays
+from tests import zoo
 from tests.model.model_zoo import assert_same_model
 
 mujoco = pytest.importorskip("mujoco")
@@ -183,3 +184,11 @@ def test_what_info_says():
     found = contents(load(scene(text_of())))["hfields"]
     assert list(lines({"hfields": found})) == ["hfields: 1", "  hills, 4 x 3 points, 4 x 3 m, 0.5 m high"]
     assert "1 height fields" in str(load(scene(text_of()), report=True))
+
+
+def test_more_fields_than_meshes():
+    """Each kind of geom names its own data: the second field is no mesh."""
+    flat = '<hfield name="{}" nrow="2" ncol="2" size="1 1 .1 .1"/>'
+    text = zoo.touching("hfield", "mesh").replace("<asset><hfield", "<asset>" + flat.format("first") + "<hfield")
+    model = engine.load(text)
+    assert model.nmesh == 1 and model.nhfield == 2 and model.geom_dataid[model.pair_geom1[0]] == 1

@@ -48,7 +48,7 @@ class AnyRobot(Robot):
         self.new, self.late = np.random.default_rng((seed, 4)), np.random.default_rng((seed, 8))
         if self.late.random() < 0.4:
             self.TOUCH = {}  # everything touches its like
-        self.soft = np.random.default_rng((seed, 11))
+        self.soft, self.earth = (np.random.default_rng((seed, k)) for k in (11, 12))
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -59,6 +59,8 @@ class AnyRobot(Robot):
         drives = self.arms()
         self.xml = self.with_more(self.xml.replace("</mujoco>", drives + "</mujoco>"))
         self.xml = driven(self, np.random.default_rng((seed, 9)))
+        if self.earth.random() < 0.12:
+            self.xml = self.xml.replace("</mujoco>", self.ground() + "</mujoco>")
 
     # ------------------------------------------------------------------------------------------------- small things
 
@@ -246,6 +248,19 @@ class AnyRobot(Robot):
         if late.random() < 0.06:
             text = text.replace("<option ", f'<option noslip_iterations="{late.integers(1, 20)}" ', 1)
         return re.sub('data="([^"]*)"', torque, text)
+
+    def ground(self):
+        """A height field under all that falls, of few cells or many, now and then with a margin or steep."""
+        rng = self.earth
+        nrow, ncol = rng.integers(2, 8, 2)
+        height = rng.choice((0.05, 0.2, 0.5))
+        size = f"{rng.uniform(0.5, 1.2):.4g} {rng.uniform(0.5, 1.2):.4g} {height} .2"
+        text = " ".join(f"{x:.4g}" for x in rng.uniform(size=nrow * ncol))
+        geom = f'pos="{rng.uniform(-0.2, 0.2):.4g} .03 {rng.choice((0.0, 0.1)) - height:.4g}" euler=".1 -.07 .3"'
+        geom += (' margin=".01"', ' margin=".02"', "")[rng.integers(3)] + ' condim="4"' * (rng.random() < 0.2)
+        return (f'<asset><hfield name="earth" nrow="{nrow}" ncol="{ncol}" size="{size}" elevation="{text}"/></asset>'
+                f'<worldbody><geom name="earth" type="hfield" hfield="earth" contype="1" conaffinity="7" {geom}/>'
+                "</worldbody>")  # fmt: skip
 
     def yields(self):
         return f'springyield="{self.soft.choice(("1", ".1", ".02"))}" '

@@ -15,7 +15,7 @@ from tests.random_files.nearby import NUDGE, NUDGES, ROUNDING, beside, go_on
 from tests.random_files.verdict import tie, wrong
 
 DEPTH, PLACE = 1e-6, 1e-3  # of contacts that are searched, m, 1
-SEARCHED = {c.ELLIPSOID, c.CYLINDER, c.MESH}  # a contact with one of them may be searched
+SEARCHED = {c.ELLIPSOID, c.CYLINDER, c.MESH, c.HFIELD}  # a contact with one of them may be searched
 
 
 def real(data):

@@ -140,9 +140,7 @@ class Geom(Kind):
     def set_const(self, m):
         kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
         m.geom_rbound[:] = [bounding_radius(kind, size, old) for kind, size, old in kinds]
-        for g in np.flatnonzero((m.geom_type == c.HFIELD) & (m.geom_dataid >= 0)):
-            x, y, height, depth = m.hfield_size[m.geom_dataid[g]]
-            m.geom_rbound[g] = np.sqrt(x * x + y * y + max(height, depth) ** 2)
+        bound_fields(m)
         axes = semi_axes(m)
         for g in np.flatnonzero(m.geom_fluid[:, 0]):
             m.geom_fluid[g, 6:] = np.concatenate(added_mass(axes[g]))
@@ -159,6 +157,13 @@ class Geom(Kind):
             "geom_alike": alike, "surface_lin": m.geom_surfacevel[:, :3], "surface_ang": m.geom_surfacevel[:, 3:],
             **flow_columns(m),
         }  # fmt: skip
+
+
+def bound_fields(m):
+    """Set geom_rbound of height fields."""
+    for g in np.flatnonzero((m.geom_type == c.HFIELD) & (m.geom_dataid >= 0)):
+        x, y, height, depth = m.hfield_size[m.geom_dataid[g]]
+        m.geom_rbound[g] = np.sqrt(x * x + y * y + max(height, depth) ** 2)
 
 
 def bounding_radius(kind, size, old):

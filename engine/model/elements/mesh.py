@@ -84,8 +84,9 @@ class Mesh(Kind):
     def check(self, m):
         for side in ("pair_geom1", "pair_geom2"):
             geoms = getattr(m, side)
-            hulls = m.mesh_hullnum[m.geom_dataid[geoms]] if m.nmesh else np.zeros(m.npair, int)
-            check(m, side, (m.geom_type[geoms] == c.MESH) & (hulls == 0), "a mesh with a convex hull")
+            bare = m.geom_type[geoms] == c.MESH
+            bare[bare] = m.mesh_hullnum[m.geom_dataid[geoms[bare]]] == 0
+            check(m, side, bare, "a mesh with a convex hull")
 
 
 def take_meshes(m, meshes):

@@ -149,7 +149,7 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     that is the exact state; a window is then the whole log. chained: windows double until one is the whole log, which
     motion through contact needs (`chained.py`). iterations: at most, of each level of a chain. folder: where to keep
     each iteration, and to go on from. report: a function of a dict, called after each. replicas: how many logs that the
-    robot found would leave are fitted, too, which makes intervals honest where the search may miss the least minimum
+    robot found would leave are fitted, too, by which intervals grow where the search may miss the least minimum
     (`replicas.py`): each takes as long as the fit; 0, or 3 and more.
 
     The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.

@@ -4,7 +4,7 @@ the error over time."""
 
 import numpy as np
 
-from controllers.optimize.job import placed
+from controllers.optimize.job import BRINGING, placed
 from engine.model.constants import HINGE
 from engine.objectives.ready import Quantity
 from engine.recording import Recording
@@ -51,7 +51,7 @@ def write_report(job, folder, title):
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
                    times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
                    notes=notes)  # fmt: skip
-    if job.task in ("reach", "push"):
+    if job.task in ("reach", *BRINGING):
         away = [1e3 * _away(job, t)[:n] for t in (before, after)]
         plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
                     "distance from the target (mm)", title=f"{title}: error")  # fmt: skip
@@ -59,8 +59,8 @@ def write_report(job, folder, title):
 
 
 def _of_task(job, trajectory, every, rows):
-    """(lines (rows, n, 2, 3), texts) that show what a task is about: of a reach or push the target, the way that the
-    point has come, and how far it is away; of balancing how far the robot is from upright."""
+    """(lines (rows, n, 2, 3), texts) that show what a task is about: of a reach, push or carry the target, the way
+    that the point has come, and how far it is away; of balancing how far the robot is from upright."""
     none = np.zeros((rows, 0, 2, 3))
     if job.goal is not None:
         m = job.robot.model
@@ -70,7 +70,7 @@ def _of_task(job, trajectory, every, rows):
     if job.task == "jump":
         z = job.standing().root.z
         return none, [f"{x:+.2f} m to standing" for x in trajectory.qpos[::every, 0, z] - job.standing().qpos[z]]
-    if job.task not in ("reach", "push"):
+    if job.task not in ("reach", *BRINGING):
         return none, [""] * rows
     target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)
     place = _place(job, trajectory)[::every]
@@ -89,6 +89,6 @@ def _away(job, trajectory):
 
 
 def _place(job, trajectory):
-    """m, (rows, 3): of the point that is to be at the target, or of the body that is pushed there."""
-    name = job.options.object if job.task == "push" else job.options.site
+    """m, (rows, 3): of the point that is to be at the target, or of the body that is brought there."""
+    name = job.options.object if job.task in BRINGING else job.options.site
     return Quantity(job.robot.model, **placed(job.robot.model, name)).of(trajectory)[:, 0]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
-from controllers.tasks.forces import controls_for, forces_along, gains_along
+from controllers.tasks.forces import PIECE, controls_for, forces_along, gains_along
 from controllers.tasks.gripper import Grasp, grasps, gripper_of
 from controllers.tasks.kinematics import Point, driven, ranges, reaching, times
 from controllers.tasks.way import DEEP, STARTS, Way, judged, smooth, states_on
@@ -166,16 +166,13 @@ class _Carrying:
     def _touches(self, poses):
         """Whether the robot touches something that it does not at the start. The body, which lies where it was, counts
         in the first `DOWN` of these poses alone; then it is held."""
-        m, sim = self.m, Simulator(self.m, len(poses) + 1)
-        sim.reset(np.concatenate([self.start[None], poses]))
-        sim.forward()
-        found = []
-        for w in range(sim.worlds):
-            c = sim.data.contacts(w)
-            a, b, deep = c["geom1"], c["geom2"], c["dist"] < -DEEP
-            deep &= ~(self.ours[a] | self.ours[b]) if w > DOWN else ~(self.ours[a] & self.ours[b])
-            bodies = m.geom_bodyid[np.stack([a[deep], b[deep]], axis=1)]
-            found.append(set(map(tuple, bodies.tolist())))
+        m, found = self.m, []
+        for sim, rows in self._at(np.concatenate([self.start[None], poses])):
+            for w, row in enumerate(rows):
+                c = sim.data.contacts(w)
+                a, b, deep = c["geom1"], c["geom2"], c["dist"] < -DEEP
+                deep &= ~(self.ours[a] | self.ours[b]) if row > DOWN else ~(self.ours[a] & self.ours[b])
+                found.append(set(map(tuple, m.geom_bodyid[np.stack([a[deep], b[deep]], axis=1)].tolist())))
         return any(f - found[0] for f in found)
 
     def _carry(self, poses, aim, target):
@@ -234,10 +231,18 @@ class _Carrying:
 
     def _load(self, qpos):
         """(rows, nv): what the weight of the body does in the joints."""
-        sim = Simulator(self.m, len(qpos))
-        sim.reset(qpos)
-        sim.forward()
-        return np.einsum("wiv,i->wv", self.point.jacobian(sim.data), self.weight)
+        found = [np.einsum("wiv,i->wv", self.point.jacobian(sim.data)[: len(rows)], self.weight)
+                 for sim, rows in self._at(qpos)]  # fmt: skip
+        return np.concatenate(found)
+
+    def _at(self, qpos):
+        """Yields (Simulator, rows): after `forward` in rows of qpos (rows, nq), `PIECE` at a time."""
+        sim = Simulator(self.m, PIECE)
+        for first in range(0, len(qpos), PIECE):
+            rows = np.arange(first, min(first + PIECE, len(qpos)))
+            sim.reset(qpos[np.minimum(first + np.arange(PIECE), len(qpos) - 1)])
+            sim.forward()
+            yield sim, rows
 
     def _closing(self, n, closes):
         """(n, hand): controls of the hand, opened until row `closes`, then closing within half of `GRASPING`."""

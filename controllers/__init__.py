@@ -18,7 +18,7 @@ from .sgd import SGD
 from .spline import Spline
 
 _HOME = {  # modules that start Taichi
-    "lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc",
+    "lqr": "riccati", "tvlqr": "riccati", "linearization": "riccati", "ILQR": "ilqr", "MPC": "mpc", "GNMS": "gnms",
     "PlanAndHold": "plan_and_hold",
     "BacktrackingMPC": "backtracking", "Stance": "stance", "walk_plan": "walking",
 }  # fmt: skip
@@ -29,6 +29,7 @@ __all__ = [
 
 if TYPE_CHECKING:  # what the lazy names are
     from .backtracking import BacktrackingMPC as BacktrackingMPC
+    from .gnms import GNMS as GNMS
     from .ilqr import ILQR as ILQR
     from .mpc import MPC as MPC
     from .plan_and_hold import PlanAndHold as PlanAndHold

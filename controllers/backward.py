@@ -23,7 +23,7 @@ class DensePass:
     def __init__(self, steps, nx, nu):
         self.sizes = steps, nx, nu
 
-    def __call__(self, A, B, slope, places, curve, now, lo, hi, mu):
+    def __call__(self, A, B, slope, places, curve, now, lo, hi, mu, gaps=None):
         T, nx, nu = self.sizes
         k, K = np.zeros((T, nu)), np.zeros((T, nu, nx))
         # x and u together: of all that is quadratic one product, of all that is solved one call; what needs no order
@@ -43,6 +43,7 @@ class DensePass:
         try:
             for t in range(T - 1, -1, -1):
                 f = F[t]
+                Vx = Vx if gaps is None else Vx + V @ gaps[t]
                 g, Q = slope[t] + Vx @ f, whole[t] + f.T @ (V @ f)
                 gu, Qux, Quu = g[nx:], Q[nx:, :nx], Q[nx:, nx:]
                 Huu = np.add(Q[nx:], stiffer[t], out=H[t])[:, nx:]

@@ -21,6 +21,7 @@ from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.replay import set_inputs
+from engine.schema import OK
 from engine.simulator import Simulator
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
@@ -72,6 +73,10 @@ class Tries:
         sim.data._status[:] = 0
         self.state[:] = self.begun
         return self.tape.rollout(self.feedback)
+
+    def stopped(self):
+        """Which worlds did not get to the end, (worlds,)."""
+        return self.tape.sim._status != OK
 
     def pass_over(self, lost):
         """Worlds that are lost try what one of the others does."""
@@ -136,6 +141,11 @@ class ILQR(Method):
         """Minimise this from now on."""
         self.objective = self.quadratic.objective = objective
         self.bars = None, None
+
+    def begin(self, controls: Any) -> None:
+        """Search again, from these controls (steps, nu)."""
+        self.controls, self.mu, self.delta, self.done = controls, 1e-3, 1.0, False
+        self.trajectory, self.cost, self.K = None, np.inf, np.zeros_like(self.K)
 
     def rollout(self, others: Any = None) -> Any:
         """The rollout of the present controls: sets `trajectory` and `cost`.
@@ -233,7 +243,9 @@ class ILQR(Method):
 
     def _take(self, i, cost, t, bars):
         """World i of a Trajectory is the new one, and what acted in it the new controls."""
-        arrays = {n: getattr(t, n)[:, i : i + 1].copy() for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
+        arrays = {n: getattr(t, n) for n in ("qpos", "qvel", "act", "ctrl", "sensordata")}
+        if t.ctrl.shape[1] > 1:
+            arrays = {n: a[:, i : i + 1].copy() for n, a in arrays.items()}
         self.trajectory = type(t)(arrays, t.times[:, i : i + 1])
         self.controls, self.cost = arrays["ctrl"][:, 0].copy(), float(cost[i])
         self.bars = self.trajectory, {n: bar[:, i : i + 1] for n, bar in bars.items()}
@@ -252,10 +264,10 @@ class ILQR(Method):
         while not lost.all():
             try:
                 trajectory = tries.rollout(*self.start, self.act, self.time)
-            except (DivergenceError, ContactOverflowError) as e:
-                lost[e.world] = True
+            except (DivergenceError, ContactOverflowError):
+                lost |= tries.stopped()
                 if not lost.all():
-                    tries.pass_over(lost)  # the shortest step still runs
+                    tries.pass_over(lost)
                 continue
             self.problem.counter.steps += worlds * self.steps * self.frame_skip
             cost, bars = self.objective(trajectory)

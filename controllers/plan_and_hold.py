@@ -15,7 +15,7 @@ from controllers.riccati import settled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model import Model
-from engine.model.coordinates import quaternions
+from engine.model.coordinates import difference, displace, quaternions
 from engine.objectives import Effort, Objective, Reach
 from engine.simulator import Simulator
 
@@ -52,6 +52,7 @@ class PlanAndHold(Method):
     beginnings: controls (n, nu) that the first plans begin with, one after the other, n from `steps` to `trial`. Of a
     longer one the last `steps` are planned, and what comes before them is kept; after the last one the first of them
     comes again, with noise.
+    planner: ILQR, or GNMS, whose nodes begin on the straight way to the goal.
     spark: standard deviation of the random controls that a plan begins with, at knots a tenth of a second apart; a
     plan of which the regulator has not made a success after `patience` iterations is dropped for another beginning.
 
@@ -64,7 +65,7 @@ class PlanAndHold(Method):
     def __init__(
         self, model: Model, goal: Any, objective: Any, steps: int, trial: Any, frame_skip: int = 1, start: Any = None,
         *, Q: Any = 1.0, R: Any = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
-        patience: int = 40, seed: int = 0, beginnings: Any = (),
+        patience: int = 40, seed: int = 0, beginnings: Any = (), planner: Any = ILQR,
     ) -> None:  # fmt: skip
         m = self.model = model
         self.goal, self.steps, self.trial, self.frame_skip = np.array(goal, float), steps, trial, frame_skip
@@ -76,7 +77,7 @@ class PlanAndHold(Method):
         qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
         self.start = np.atleast_2d(qpos), np.atleast_2d(qvel)
         self.spark, self.patience, self.attempt, self.tried = spark, patience, 0, 0
-        self.beginnings = beginnings
+        self.beginnings, self.planner = beginnings, planner
         self.tape = Tape(Simulator(m, len(self.start[0])), trial, frame_skip)
         self.trajectory = None
         super().__init__(Ledger(np.zeros((max(steps, 1), m.nu))), seed)
@@ -90,10 +91,20 @@ class PlanAndHold(Method):
         way = Reach(m, self.goal, qpos=slice(None), terminal=place, running=0.0)
         rest = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=still, running=0.0)
         first = self.start[0][0], self.start[1][0]
-        plan = ILQR(m, end + way + rest + effort * Effort(), self.steps, self.frame_skip, first, self._beginning())
+        cost = end + way + rest + effort * Effort()
+        more = {} if self.planner is ILQR else {"nodes": self._straight}
+        plan = self.planner(m, cost, self.steps, self.frame_skip, first, self._beginning(), **more)
         plan.problem = self.problem
         self._approach(plan)
+        plan.begin(plan.controls)
         return plan
+
+    def _straight(self, start):
+        """(qpos (steps + 1, nq), qvel (steps + 1, nv)) of the straight way to the goal, at the speed that it takes."""
+        m, share = self.model, np.linspace(0.0, 1.0, self.steps + 1)[:, None]
+        way = difference(m, start[0], self.goal)
+        speed = way / (self.steps * self.frame_skip * m.opt.timestep)
+        return displace(m, start[0], share * way), np.tile(speed, (self.steps + 1, 1))
 
     def _beginning(self):
         """Controls that the next plan begins with, (steps, nu): one of those that are given, else random ones."""
@@ -169,9 +180,8 @@ class PlanAndHold(Method):
         """Begin another plan."""
         p = self.plan
         self.attempt, self.tried = self.attempt + 1, 0
-        p.controls, p.mu, p.delta, p.done, p.trajectory, p.cost = self._beginning(), 1e-3, 1.0, False, None, np.inf
-        p.K = np.zeros_like(p.K)
         self._approach(p)
+        p.begin(self._beginning())
 
     def load_state(self, state):
         self._check(state)

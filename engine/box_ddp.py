@@ -7,7 +7,10 @@ cost's model 1/2 y'C y + c'y, y = (dx, du), the value V, v of what comes later m
     k = argmin 1/2 k'H k + q_u'k  within  lo <= u + k <= hi,   K = -H^-1 G of the free ones
     v = q_x + K'(Q_uu k + q_u) + Q_ux'k,   V = Q_xx + K'Q_uu K + K'Q_ux + Q_ux'K
 
-with mu as in Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IROS 2012, section II.F.
+with mu as in Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IROS 2012, section II.F. Of a plan
+by multiple shooting, whose steps end a gap f away from where the next one begins, v + V f stands for v (Giftthaler,
+Neunert, Stauble, Buchli, Diehl: A family of iterative Gauss-Newton shooting methods for nonlinear optimal control, IROS
+2018, equation 8).
 
 One kernel serves all robots: sizes are integers of a launch, and all matrices lie in one work array, in rows of whole
 blocks of four numbers (rows.py).
@@ -16,6 +19,7 @@ blocks of four numbers (rows.py).
 import numpy as np
 import taichi as ti
 
+from engine.box_qp import factor_free, gradient, guess_limits, newton
 from engine.compiler.launch import BoundKernel
 from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
@@ -24,176 +28,7 @@ from engine.math.types import real
 from engine.rows import Exit, add_product, clear_row, put_row, scale_row
 
 GUESSES = 6  # of the limits that hold (primal-dual active set), before Newton's steps
-NEWTON, ARMIJO, SHORTER, LEAST = 100, 0.1, 0.6, 1e-20
 FAR = 1e30  # where there is no limit
-
-
-@ti.func
-def factor_free(m: ti.template(), x: ti.template(), held: ti.template(), o: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32,
-                n: ti.i32):  # fmt: skip
-    """L'L = H, L upper triangular, in which the rows and columns that held[o:] holds are those of the identity; 1 where
-    that is positive definite. The diagonal becomes 1 / L_ii."""
-    good = 1
-    for i in range(n):
-        row = L + i * lu
-        for j in range(i, n):
-            a = ti.cast(i == j, real)
-            if held[o + i] == 0 and held[o + j] == 0:
-                a = x[H + i * lu + j]
-            x[row + j] = a
-        first = i >> 2 << 2
-        add_product(m, x, row + first, 0, -1.0, L + i, 0, lu, L + first, lu, 1, i, (lu - first) >> 2)
-        a = x[row + i]
-        if a <= 0.0:
-            good = 0
-            a = 1.0
-        a = 1.0 / ti.sqrt(a)
-        scale_row(m, x, row + first, a, (lu - first) >> 2)
-        x[row + i] = a
-    return good
-
-
-@ti.func
-def solve_free(m: ti.template(), x: ti.template(), L: ti.i32, lu: ti.i32, v: ti.i32, n: ti.i32):
-    """The vector at v becomes (L'L)^-1 times itself. (Sums that are stored each time LLVM leaves as they are.)"""
-    for i in range(n):
-        for j in range(i):
-            x[v + i] = x[v + i] - x[L + j * lu + i] * x[v + j]
-        x[v + i] = x[v + i] * x[L + i * lu + i]
-    for e in range(n):
-        i = n - 1 - e
-        for j in range(i + 1, n):
-            x[v + i] = x[v + i] - x[L + i * lu + j] * x[v + j]
-        x[v + i] = x[v + i] * x[L + i * lu + i]
-
-
-@ti.func
-def gradient(m: ti.template(), x: ti.template(), y: ti.i32, v: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32,
-             n: ti.i32):  # fmt: skip
-    """q + H v into x[y:]."""
-    for i in range(n):
-        x[y + i] = x[q + i]
-    add_product(m, x, y, 0, 1.0, v, 0, 1, H, lu, 1, n, lu >> 2)
-
-
-@ti.func
-def guess_limits(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
-                 t: ti.i32, u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32,
-                 guesses: ti.i32):  # fmt: skip
-    """Minimise at x[u:] with the limits that are taken to hold, and take others, until they are right; 1 if they are.
-    The factor at L is then that of the free ones; at first it is that of all."""
-    found = 0
-    g = u + 3 * lu
-    for guess in range(guesses):
-        if found == 0:
-            some = guess
-            for i in range(n):
-                some = some | held[i]
-                x[u + i] = 0.0
-                if held[i] < 0:
-                    x[u + i] = box[i] - now[t * n + i]
-                if held[i] > 0:
-                    x[u + i] = box[n + i] - now[t * n + i]
-            gradient(m, x, g, u, q, H, lu, n)
-            if some != 0:
-                factor_free(m, x, held, 0, L, H, lu, n)
-            for i in range(n):
-                if held[i] == 0:
-                    x[u + i] = -x[g + i]
-            solve_free(m, x, L, lu, u, n)
-            gradient(m, x, g, u, q, H, lu, n)
-            found = 1
-            for i in range(n):
-                side = 0
-                if x[u + i] > box[n + i] - now[t * n + i] or (held[i] > 0 and x[g + i] < 0.0):
-                    side = 1
-                if x[u + i] < box[i] - now[t * n + i] or (held[i] < 0 and x[g + i] > 0.0):
-                    side = side - 1
-                if side != held[i]:
-                    found = 0
-                held[i] = side
-    return found
-
-
-@ti.func
-def clipped(x: real, lo: real, hi: real):
-    return ti.min(ti.max(x, lo), hi)
-
-
-@ti.func
-def find_free(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(),
-              t: ti.i32, u: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
-    """Which limits hold at x[u:], and the gradient there, into x[u + 3 lu:]; returns its square over the free ones."""
-    g = u + 3 * lu
-    gradient(m, x, g, u, q, H, lu, n)
-    size = real(0.0)
-    for i in range(n):
-        held[i] = 0
-        if x[u + i] <= box[i] - now[t * n + i] and x[g + i] > 0.0:
-            held[i] = -1
-        elif x[u + i] >= box[n + i] - now[t * n + i] and x[g + i] < 0.0:
-            held[i] = 1
-        else:
-            size = size + x[g + i] * x[g + i]
-    return size
-
-
-@ti.func
-def cost_of(m: ti.template(), x: ti.template(), v: ti.i32, y: ti.i32, q: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):
-    """v'(q + H v / 2); y: room for a vector."""
-    gradient(m, x, y, v, q, H, lu, n)
-    total = real(0.0)
-    for i in range(n):
-        total = total + 0.5 * x[v + i] * (x[q + i] + x[y + i])
-        x[y + i] = total
-    return total
-
-
-@ti.func
-def newton(m: ti.template(), x: ti.template(), held: ti.template(), box: ti.template(), now: ti.template(), t: ti.i32,
-           u: ti.i32, q: ti.i32, L: ti.i32, H: ti.i32, lu: ti.i32, n: ti.i32):  # fmt: skip
-    """The same by projected Newton steps from x[u:] on, whose limits need no guess (the paper's algorithm 1).
-
-    The vectors behind it are the next point, the direction, the gradient; that of the last but one is room.
-    """
-    there, way, g, room = u + lu, u + 2 * lu, u + 3 * lu, u + 5 * lu
-    wanted = real(0.0)
-    for i in range(n):
-        wanted = wanted + x[q + i] * x[q + i]
-        x[u + i] = clipped(x[u + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
-    wanted = 1e-9 * (1.0 + ti.sqrt(wanted))
-    value = cost_of(m, x, u, room, q, H, lu, n)
-    steps = NEWTON
-    while steps > 0:
-        size = find_free(m, x, held, box, now, t, u, q, H, lu, n)
-        steps = steps - 1
-        if ti.sqrt(size) < wanted:
-            steps = -1
-        if steps > 0:
-            factor_free(m, x, held, 0, L, H, lu, n)
-            for i in range(n):
-                x[way + i] = 0.0
-                if held[i] == 0:
-                    x[way + i] = -x[g + i]
-            solve_free(m, x, L, lu, way, n)
-            step = real(1.0)
-            new = value
-            while step > LEAST:
-                promised = real(0.0)
-                for i in range(n):
-                    a = clipped(x[u + i] + step * x[way + i], box[i] - now[t * n + i], box[n + i] - now[t * n + i])
-                    x[there + i] = a
-                    promised = promised + x[g + i] * (a - x[u + i])
-                new = cost_of(m, x, there, room, q, H, lu, n)
-                if new <= value + ARMIJO * promised:
-                    break
-                step = step * SHORTER
-            for i in range(n):
-                x[u + i] = x[there + i]
-            if value - new < 1e-12 * (1.0 + ti.abs(ti.min(new, value))):
-                steps = 1  # a last look at which limits hold
-            value = ti.min(new, value)
-    factor_free(m, x, held, 0, L, H, lu, n)
 
 
 @ti.func
@@ -222,6 +57,15 @@ def load_step(m: ti.template(), x: ti.template(), A: ti.template(), B: ti.templa
             x[F + i * ld + j] = A[(t * nx + i) * nx + j]
         for j in range(nu):
             x[F + i * ld + nx + j] = B[(t * nx + i) * nu + j]
+
+
+@ti.func
+def jump_gap(m: ti.template(), x: ti.template(), gaps: ti.template(), t: ti.i32, V: ti.i32, lx: ti.i32, v: ti.i32,
+             room: ti.i32, nx: ti.i32):  # fmt: skip
+    """v + V f of the gap f behind step t; room: for a vector."""
+    for i in range(nx):
+        x[room + i] = gaps[t * nx + i]
+    add_product(m, x, v, 0, 1.0, room, 0, 1, V, lx, 1, nx, lx >> 2)
 
 
 @ti.func
@@ -315,8 +159,8 @@ def put_step(m: ti.template(), x: ti.template(), k: ti.template(), K: ti.templat
 @ti.func
 def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.template(), B: ti.template(),
             slope: ti.template(), curve: ti.template(), now: ti.template(), box: ti.template(), k: ti.template(),
-            K: ti.template(), told: ti.template(), x: ti.template(), t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
-            ne: ti.i32, guesses: ti.i32):  # fmt: skip
+            K: ti.template(), told: ti.template(), gaps: ti.template(), x: ti.template(), t: ti.i32, last: ti.i32,
+            nx: ti.i32, nu: ti.i32, ne: ti.i32, guesses: ti.i32, gapped: ti.i32):  # fmt: skip
     """Step t; last: nothing is known of later ones."""
     n = nx + nu
     lx = (nx + 3) >> 2 << 2
@@ -346,6 +190,8 @@ def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.
         told[3] = 0.0
     if told[1] > 0.0:
         load_step(m, x, A, B, t, F, ld, nx, nu)
+        if gapped != 0:
+            jump_gap(m, x, gaps, t, V, lx, v, W, nx)
         look_ahead(m, x, slope, curve, places, t, V, lx, v, F, W, Q, q, ld, nx, n, ne)
         regularise(m, x, told[0], F, Q, G, ld, S, H, lu, nx, nu)
         if factor_free(m, x, held, nu, L, H, lu, nu) == 0:
@@ -365,22 +211,23 @@ def of_step(m: ti.template(), places: ti.template(), held: ti.template(), A: ti.
 
 @ti.real_func
 def step_back(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
-              box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, t: ti.i32, last: ti.i32, nx: ti.i32, nu: ti.i32,
-              ne: ti.i32, guesses: ti.i32):  # fmt: skip
+              box: REALS, k: REALS, K: REALS, told: REALS, gaps: REALS, x: REALS, t: ti.i32, last: ti.i32, nx: ti.i32,
+              nu: ti.i32, ne: ti.i32, guesses: ti.i32, gapped: ti.i32):  # fmt: skip
     """A function of its own, whose arguments, the addresses of arrays, live in registers (COMPILER.md)."""
-    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, x, t, last, nx, nu, ne, guesses)
+    of_step(Exit(table), places, held, A, B, slope, curve, now, box, k, K, told, gaps, x, t, last, nx, nu, ne, guesses,
+            gapped)  # fmt: skip
 
 
 @ti.kernel
 def backward(table: INTS, places: INTS, held: INTS, A: REALS, B: REALS, slope: REALS, curve: REALS, now: REALS,
-             box: REALS, k: REALS, K: REALS, told: REALS, x: REALS, steps: ti.i32, nx: ti.i32, nu: ti.i32,
-             ne: ti.i32, guesses: ti.i32):  # fmt: skip
+             box: REALS, k: REALS, K: REALS, told: REALS, gaps: REALS, x: REALS, steps: ti.i32, nx: ti.i32, nu: ti.i32,
+             ne: ti.i32, guesses: ti.i32, gapped: ti.i32):  # fmt: skip
     """See BackwardPass. told: mu; then whether all went well, and the change that a full step promises, its linear and
     its quadratic part."""
     ti.loop_config(serialize=True)
     for back in range(steps):
-        step_back(table, places, held, A, B, slope, curve, now, box, k, K, told, x, steps - 1 - back,
-                  ti.cast(back == 0, ti.i32), nx, nu, ne, guesses)  # fmt: skip
+        step_back(table, places, held, A, B, slope, curve, now, box, k, K, told, gaps, x, steps - 1 - back,
+                  ti.cast(back == 0, ti.i32), nx, nu, ne, guesses, gapped)  # fmt: skip
 
 
 class BackwardPass:
@@ -389,7 +236,8 @@ class BackwardPass:
 
     A call takes A (steps, nx, nx), B (steps, nx, nu) and of the cost's model slope (steps + 1, nx + nu), places (ne, 2)
     and curve (steps + 1, ne): entries of the Hessian, which add up, those at and below the diagonal; now (steps, nu):
-    the controls; lo, hi (nu,): their limits, which may be infinite; mu: of the regularisation.
+    the controls; lo, hi (nu,): their limits, which may be infinite; mu: of the regularisation; gaps (steps, nx): from
+    where the next step begins to where a step ends, of a plan by multiple shooting.
     It returns (k (steps, nu), K (steps, nu, nx), promised (2,)), arrays that the next call writes again, or None where
     an H is not positive definite. A step of length a promises a promised[0] + a^2 promised[1].
     """
@@ -402,14 +250,15 @@ class BackwardPass:
         self.now, self.box, self.told = (zeros(n, np.float64) for n in (steps * nu, 2 * nu, 4))
         held, work = zeros(2 * nu, np.int32), zeros(work, np.float64)
         # what each call brings takes the place of the first of these
-        brought = [np.zeros(1, np.int32), held, *np.zeros((4, 1)), self.now, self.box, self.k, self.K, self.told, work]
-        self.kernel = BoundKernel(backward, [], 5, brought)
+        brought = [np.zeros(1, np.int32), held, *np.zeros((4, 1)), self.now, self.box, self.k, self.K, self.told,
+                   np.zeros(1), work]  # fmt: skip
+        self.kernel = BoundKernel(backward, [], 6, brought)
         self.results = self.k.reshape(steps, nu), self.K.reshape(steps, nu, nx), self.told[2:]
 
     def __reduce__(self):
         return type(self), self.sizes
 
-    def __call__(self, A, B, slope, places, curve, now, lo, hi, mu):
+    def __call__(self, A, B, slope, places, curve, now, lo, hi, mu, gaps=None):
         steps, nx, nu = self.sizes
         self.now[:] = now.ravel()
         np.clip(lo, -FAR, FAR, out=self.box[:nu])
@@ -417,7 +266,9 @@ class BackwardPass:
         self.told[0] = mu
         for at, a in ((0, places), (2, A), (3, B), (4, slope), (5, curve)):
             self.kernel.give(at, a)
-        self.kernel.launch(steps, nx, nu, len(places), self.guesses)
+        if gaps is not None:
+            self.kernel.give(11, gaps)
+        self.kernel.launch(steps, nx, nu, len(places), self.guesses, int(gaps is not None))
         if self.told[1] != 1.0 or not np.isfinite(self.told).all() or not within(self.K):
             return None
         return self.results

@@ -27,8 +27,8 @@ from engine.compiler import backend
 kernels = {"engine.math", "engine.compiler.launch", "engine.compiler.stages", "engine.dynamics", "engine.contact",
            "engine.constraint", "engine.sensing", "engine.feedback", "engine.linear_feedback", "engine.linearized",
            "engine.evaluation", "engine.records", "engine.step", "engine.kernels", "engine.com_based", "engine.guard",
-           "engine.compiler.forms", "engine.compiler.inlined", "engine.joint_rows", "engine.box_ddp", "engine.rows",
-           "engine.rays.casting"}
+           "engine.compiler.forms", "engine.compiler.inlined", "engine.joint_rows", "engine.box_ddp", "engine.box_qp",
+           "engine.rows", "engine.rays.casting"}
 for package in (engine, scenes, controllers):
     for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not any(info.name == k or info.name.startswith(k + ".") for k in kernels):

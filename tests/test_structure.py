@@ -45,7 +45,8 @@ LAYERS = (
     ("engine.evaluation", "engine.feedback"),
     ("engine.joint_rows", "engine.step"),
     ("engine.linearized", "engine.rows"),
-    ("engine.box_ddp", "engine.com_based", "engine.guard", "engine.kernels"),
+    ("engine.box_qp", "engine.com_based", "engine.guard", "engine.kernels"),
+    ("engine.box_ddp",),
     ("engine.compiler.forms",),
     ("engine.simulator",),
     ("engine.comparison", "engine.diff", "engine.rays", "engine.replay"),
@@ -72,8 +73,8 @@ REACHING = {"engine.commands", "engine.rl.registration"}
 KERNEL_UNITS = {
     "engine.math", "engine.arrays", "engine.dynamics", "engine.contact", "engine.constraint", "engine.sensing",
     "engine.evaluation", "engine.feedback", "engine.linear_feedback", "engine.joint_rows", "engine.linearized",
-    "engine.records", "engine.step", "engine.kernels", "engine.box_ddp", "engine.com_based", "engine.rows",
-    "engine.guard", "engine.objectives",
+    "engine.records", "engine.step", "engine.kernels", "engine.box_ddp", "engine.box_qp", "engine.com_based",
+    "engine.guard", "engine.objectives", "engine.rows",
     *(f"engine.compiler.{n}" for n in ("columns", "direct", "inlined", "launch", "session", "stages", "tracing")),
     "engine.compiler.variant", "engine.rays",
 }  # fmt: skip

@@ -5,6 +5,7 @@ import numpy as np
 
 from controllers.add import Sum
 from controllers.gait import gait_controller
+from controllers.gnms import GNMS
 from controllers.ilqr import ILQR
 from controllers.mlp import MLP
 from controllers.mpc import MPC
@@ -56,7 +57,8 @@ ENOUGH = 5.0  # of that, where the way up ends
 CATCH = 2.5  # s at the end of a longer one that are planned; before them energy is pumped
 FEET, BRINGING = ("run", "stand"), ("push", "carry")
 RISE = 0.3  # of its height, that a robot is to jump where nobody says how high
-PLANS = {"gait", "ilqr", "mpc"}
+PLANS = {"gait", "gnms", "ilqr", "mpc"}
+PLANNERS = {"gnms": GNMS, "ilqr": ILQR}
 SEARCHES = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random")
 METHODS = (*SEARCHES, *sorted(PLANS))
 TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "carry", "scene")
@@ -103,7 +105,7 @@ class Job:
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
             self.stance, own = Stance(m, robot.qpos0), plan_period(m)
-        elif method in ("ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
+        elif method in ("gnms", "ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None
         self.frame_skip, self.dt = own, own * m.opt.timestep
@@ -173,10 +175,10 @@ class Job:
     def _aim(self):
         """The way to the targets of a reach, one after the other."""
         o = self.options
-        ways = self._ways() if self.method_name in ("ilqr", "mpc") else None
+        ways = self._ways() if self.method_name in ("gnms", "ilqr", "mpc") else None
         if ways is None and (o.quat is not None or len(self.targets) > 1):
             raise ModelError("--quat and several targets: for a point that joints with an actuator of their own move "
-                             "from a fixed base, by --method ilqr or mpc")  # fmt: skip
+                             "from a fixed base, by --method ilqr, gnms or mpc")  # fmt: skip
         if ways is None:
             return
         self.way, held = ways[0], [ways[0].arrival]
@@ -209,7 +211,7 @@ class Job:
         """The way of the tool behind the body that is pushed, and along."""
         m, o = self.robot.model, self.options
         self.loose = loose_dofs(m, o.object)
-        if self.method_name != "ilqr":
+        if self.method_name not in ("gnms", "ilqr"):
             return
         found = aimed(m, o.site, o.object, self.targets[0], self.start[0], self.hold, self.steps, self.dt, o.seed,
                       STANDS)  # fmt: skip
@@ -232,8 +234,8 @@ class Job:
     def _table(self):
         if self.options.path is None:
             raise ValueError("--task track needs --path FILE, of time and joints, or of time, x, y, z with --site NAME")
-        if self.method_name not in ("ilqr", "mpc"):
-            raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr, mpc")
+        if self.method_name not in ("gnms", "ilqr", "mpc"):
+            raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr, gnms, mpc")
         return Table(self.options.path)
 
     def _longest(self):
@@ -332,14 +334,14 @@ class Job:
             return walk_plan(m, self.start, self.steps * self.dt, speed, horizon=o.horizon, seed=o.seed,
                              measure=self.measure, stance=self.stance)  # fmt: skip
         first = 0.2 * np.random.default_rng(o.seed).normal(size=(self.steps, m.nu))
-        if self.method_name == "ilqr":
+        if self.method_name in ("gnms", "ilqr"):
             about = None
             if self.way is not None:
                 first, qpos, qvel = self.way.ctrl, self.way.qpos, self.way.qvel
                 K = gains_along(m, qpos[:-1], qvel[:-1], self.dt) if self.gains is None else self.gains
                 about = qpos, qvel, -K
-            return ILQR(m, self.objective, self.steps, self.frame_skip, self.start, first, measure=self.measure,
-                        about=about)  # fmt: skip
+            return PLANNERS[self.method_name](m, self.objective, self.steps, self.frame_skip, self.start, first,
+                                              measure=self.measure, about=about)  # fmt: skip
         horizon, ahead = self.ahead, None if self.way is None else self.way.ctrl
         first = np.resize(first, (horizon, m.nu))
         if ahead is not None:
@@ -366,7 +368,8 @@ class Job:
             self.objective, steps = self._objective(), min(len(ways[0]), catch)
         search = PlanAndHold(m, self.goal, self.objective, steps, self.steps, self.frame_skip, self.start, R=R,
                              weights=(*ENDS, 0.01 / np.mean(scale**2)), spark=0.3 * float(np.mean(scale)),
-                             patience=PATIENCE, seed=self.options.seed, beginnings=ways)  # fmt: skip
+                             patience=PATIENCE, seed=self.options.seed, beginnings=ways,
+                             planner=PLANNERS.get(self.method_name, ILQR))  # fmt: skip
         search.problem.counter.steps += counter.steps
         return search
 

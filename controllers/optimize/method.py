@@ -50,7 +50,7 @@ class Method:
             self.best = float(cost[i])
             self.best_params = np.array(np.broadcast_to(rows, (len(cost), self.problem.n))[i] * self.problem.scale)
             self.best_measured = float(self.problem.measured[i])
-        return {"cost": float(cost[i]), "median": float(np.median(cost)),
+        return {"cost": float(cost[i]), "median": float(np.median(cost) if len(cost) > 1 else cost[0]),
                 "measured": float(self.problem.measured[i])}  # fmt: skip
 
     def state(self):

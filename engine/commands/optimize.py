@@ -23,7 +23,7 @@ from engine.commands.common import (
 )
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
-METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "ilqr", "mpc")
+METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "gnms", "ilqr", "mpc")
 TASKS = ("run", "stand", "jump", "balance", "swingup", "reach", "track", "push", "carry", "scene")
 
 # what reads an option: one that nobody reads is refused, since its absence would go unnoticed
@@ -116,7 +116,7 @@ def run(args):
     if args.seconds is None:
         if chosen.scene is not None:
             args.seconds = min(chosen.scene.duration, 5.0)
-        elif task not in ("reach", "track", "push", "carry") or method not in ("ilqr", "mpc"):
+        elif task not in ("reach", "track", "push", "carry") or method not in ("gnms", "ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
 
@@ -228,8 +228,9 @@ def carried_out(args, job, folder, began):
     from controllers.optimize.verdict import paced, verdict
 
     out, task, method = Output(args.json), job.task, job.method_name
-    planned = method in ("gait", "ilqr", "mpc")
-    iterations = args.iterations or {"mpc": None, "ilqr": 200, "gait": 6 if task == "run" else 16}.get(method, 50)
+    planned = method in ("gait", "gnms", "ilqr", "mpc")
+    most = {"mpc": None, "ilqr": 200, "gnms": 200, "gait": 6 if task == "run" else 16}
+    iterations = args.iterations or most.get(method, 50)
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
     title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
@@ -237,7 +238,7 @@ def carried_out(args, job, folder, began):
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
     solved = None
-    if method == "ilqr" and task != "run":
+    if method in ("gnms", "ilqr") and task != "run":
 
         def solved(search):
             return search.trajectory is not None and verdict(job, search.trajectory).solved

@@ -105,8 +105,10 @@ def curvature_of(objective: Objective, trajectory: Any) -> dict[str, np.ndarray]
 
 def durations(trajectory):
     """Seconds that each row stands for, (rows, worlds): until the next one, and none for the last."""
-    steps = np.diff(times_of(trajectory), axis=0)
-    return np.concatenate([steps, np.zeros((1, steps.shape[1]))])
+    times = times_of(trajectory)
+    out = np.zeros(times.shape)
+    np.subtract(times[1:], times[:-1], out=out[:-1])
+    return out
 
 
 def step_duration(trajectory):

@@ -5,13 +5,14 @@ import pytest
 
 import engine
 import scenes
-from controllers import ILQR, MPC
+from controllers import GNMS, ILQR, MPC
 from controllers.backward import DensePass
 from controllers.box_qp import box_qp, guessed
 from controllers.quadratic import Quadratic
 from controllers.riccati import riccati
 from engine.box_ddp import BackwardPass
 from engine.model import ModelBuilder
+from engine.model.coordinates import displace, quaternions
 from engine.objectives import ContactForceLimit, Effort, Reach, RunForward, Smoothness, Stand, Track, Walk
 from engine.objectives.objective import Objective, curvature_of
 
@@ -66,6 +67,11 @@ def test_the_compiled_backward_pass_is_that_in_numpy(steps, nx, nu):
             np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9 * np.abs(wanted).max())
         again = compiled(*problem, lo, hi, mu)
         assert all((a == b).all() for a, b in zip((k, K, promised), again, strict=True))
+        gaps = np.random.default_rng(2).normal(size=(steps, nx))
+        across = [a.copy() for a in compiled(*problem, lo, hi, mu, gaps)]
+        assert not np.array_equal(across[0], k)
+        for got, wanted in zip(across, dense(*problem, lo, hi, mu, gaps), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9 * np.abs(wanted).max())
         held.append((~K.any(axis=2)).mean())
     assert held[0] == 0.0 and (0.0 < held[-1] < 1.0 or nu < 2)
 
@@ -224,3 +230,105 @@ def test_mistakes_are_named():
         ILQR(m, Effort() + Smoothness(), 5, controls=np.zeros((4, 1)))
     with pytest.raises(ValueError, match="every: got 9"):
         MPC(m, Effort(), 5, 20, every=9)
+
+
+# ------------------------------------------------------------------------------------------------ multiple shooting
+
+
+def gapped(m, interval, steps=6, seed=0):
+    """A plan of GNMS whose nodes are no motion, after its intervals have run."""
+    rng = np.random.default_rng(seed)
+    qpos = displace(m, np.tile(m.qpos0, (steps + 1, 1)), 0.2 * rng.normal(size=(steps + 1, m.nv)))
+    nodes = qpos, 0.3 * rng.normal(size=(steps + 1, m.nv))
+    controls = 0.3 * rng.normal(size=(steps, m.nu))
+    objective = Reach(m, m.qpos0, qpos=slice(None)) + Effort()
+    start = nodes[0][0], nodes[1][0]
+    plan = GNMS(m, objective, steps, 2, start, controls, limits=None, nodes=nodes, interval=interval)
+    plan._shoot_nodes()
+    return plan
+
+
+@pytest.mark.parametrize("interval", [1, 2])
+def test_the_model_of_a_gap_is_its_derivative(interval):
+    """A node after a gap and the states before it, moved: central differences against A, B and the identity."""
+    m = scenes.load("quadruped").model
+    plan, rng = gapped(m, interval), np.random.default_rng(1)
+    node = plan.node
+    ends = [(t + 1) % interval == 0 and t < 5 for t in range(6)]
+    assert node.apart > 0.1 and (np.abs(node.gaps).max(axis=1) > 0).tolist() == ends
+    A, B = plan._linearize_at(node)
+    dx = np.zeros((7, 2 * m.nv))
+    dx[::interval] = rng.normal(size=dx[::interval].shape)
+    du = rng.normal(size=(6, m.nu))
+    for t in range(6):
+        if (t + 1) % interval:
+            dx[t + 1] = A[t] @ dx[t] + B[t] @ du[t]
+    wanted = [A[t] @ dx[t] + B[t] @ du[t] - dx[t + 1] for t in range(5)]
+    found = []
+    for h in (1e-5, -1e-5):
+        moved = plan._moved(h * dx, h * du)
+        found.append(plan._shoot([moved], moved, None)[0].gaps)
+    got, far = (found[0] - found[1]) / 2e-5, []
+    for t in range(interval - 1, 5, interval):
+        for c in quaternions(m):  # to first order the gap's own axes: log(exp(-d) exp(f) exp(e))
+            at = slice(c.dofadr, c.dofadr + 3)
+            wanted[t][at] = left_inverse(node.gaps[t, at]) @ wanted[t][at]
+        far.append(np.abs(got[t] - wanted[t]).max() / np.abs(wanted[t]).max())
+    assert max(far) < 1e-6
+
+
+def left_inverse(f):
+    """J_l(f)^-1 of a rotation vector."""
+    S = np.array([[0, -f[2], f[1]], [f[2], 0, -f[0]], [-f[1], f[0], 0]])
+    a = np.linalg.norm(f)
+    return np.eye(3) - 0.5 * S + (1 / a**2 - (1 + np.cos(a)) / (2 * a * np.sin(a))) * S @ S
+
+
+def test_a_linear_problem_with_gaps_is_solved_in_one_iteration():
+    m, T = slider(), 30
+    objective = Reach(m, [0.0], qpos=[0]) + Effort()
+    plans = [ILQR(m, objective, T, 1, ([1.0], [0.5]), limits=None)]
+    for interval in (1, 7, T):
+        nodes = np.linspace(1.0, -2.0, T + 1)[:, None], np.full((T + 1, 1), 0.7)
+        plans.append(GNMS(m, objective, T, 1, ([1.0], [0.5]), limits=None, nodes=nodes, interval=interval))
+    for plan in plans:
+        plan.mu = 0.0
+        plan.iterate()
+        np.testing.assert_allclose(plan.controls, plans[0].controls, atol=1e-8)
+        np.testing.assert_allclose(plan.K, plans[0].K, atol=1e-8)
+    assert plans[1].gap < 1e-9 and plans[1].held
+
+
+def test_one_interval_is_single_shooting():
+    m, T = PENDULUM.model, 40
+    objective = Reach(m, [2.0], qpos=[0], terminal=5.0) + Effort() * 0.01
+    start, controls = (PENDULUM.qpos0, PENDULUM.qvel0), 0.1 * np.ones((T, 1))
+    single = ILQR(m, objective, T, 4, start, controls)
+    whole = GNMS(m, objective, T, 4, start, controls, interval=T)
+    for _ in range(3):
+        assert single.iterate()["cost"] == whole.iterate()["cost"]
+    assert np.array_equal(single.K, whole.K)
+
+
+@pytest.mark.slow
+def test_multiple_shooting_swings_an_acrobot_up_in_fewer_iterations():
+    """From the straight way to the top, which is no motion; single shooting is still far away by then."""
+    scene = scenes.load("acrobot")
+    m, T, skip = scene.model, 100, 4
+    goal = np.array([np.pi, 0.0])
+    objective = 10 * Reach(m, goal, qpos=slice(None), running=0.1, terminal=10) + 0.01 * Effort()
+    objective = objective + Reach(m, np.zeros(2), qvel=slice(None), running=0.0)
+    way = np.linspace(0.0, 1.0, T + 1)[:, None] * goal
+    nodes = way, np.tile(goal / (T * skip * m.opt.timestep), (T + 1, 1))
+    controls = 0.1 * np.random.default_rng(0).normal(size=(T, 1))
+    plans = [ILQR(m, objective, T, skip, (scene.qpos0, scene.qvel0), controls),
+             GNMS(m, objective, T, skip, (scene.qpos0, scene.qvel0), controls, nodes=nodes)]  # fmt: skip
+    for plan in plans:
+        while plan.iteration < 50:
+            plan.iterate()
+    single, multiple = plans
+    assert multiple.held and multiple.cost < 30.0 < 60.0 < single.cost
+    sim = engine.Simulator(m)
+    sim.reset(scene.qpos0, scene.qvel0)
+    again = engine.Tape(sim, T, frame_skip=skip).rollout(multiple.controller())
+    np.testing.assert_allclose(again.qpos, multiple.trajectory.qpos, atol=1e-7)

@@ -4,7 +4,7 @@ import numpy as np
 
 import engine
 import scenes
-from controllers import ILQR, MPC, SGD, Adam, BacktrackingMPC, PlanAndHold, Spline
+from controllers import GNMS, ILQR, MPC, SGD, Adam, BacktrackingMPC, PlanAndHold, Spline
 from controllers.optimize import (
     CEM,
     LBFGS,
@@ -43,6 +43,7 @@ def rows(n=6):
     return 0.3 * np.random.default_rng(1).normal(size=(WORLDS, n))
 
 
+NODES = np.linspace(0.0, 1.0, STEPS + 1)[:, None], np.zeros((STEPS + 1, 1))
 SEARCHES = {
     "restarts": lambda: Restarts(problem(), rows(), lr=0.05, exchange=3),
     "windows": lambda: Restarts(problem(2, clip=1.0), rows(), lr=0.05),
@@ -58,6 +59,7 @@ SEARCHES = {
         [problem(model=soften(MODEL, f)) for f in (4.0, 1.0)],
         lambda p, x: Descent(p, x, optimizer=Adam(lr=0.1)), each=3,
     ),
+    "gnms": lambda: GNMS(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), interval=3, nodes=NODES),
     "ilqr": lambda: ILQR(MODEL, objective(), STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), tolerance=0.0),
     "plan and hold": lambda: PlanAndHold(
         MODEL, [0.1], objective(), 12, STEPS, SKIP, (SCENE.qpos0, SCENE.qvel0), patience=5

@@ -25,7 +25,7 @@ DIMS = (
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
-    "ntendonleaf nequalityleaf ntaken "
+    "ntendonleaf nequalityleaf nframeleaf ntaken "
 ) + " ".join(p.offset for p in THETA + LEAVES)
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
@@ -233,7 +233,8 @@ WORK = (
     # adjoints of a contact's place (contact/collide.py)
     Buffer("bar_v", "vec3", "nplace", "bar_pos bar_normal bar_tangent1 bar_tangent2"),
     Buffer("bar_r", "real", "nplace", "bar_dist"),
-    Buffer("leaf_v", "vec3", "nshapeleaf", "leaf_at leaf_force leaf_turn"),  # of a feature (contact/size_vjp.py)
+    # of a feature (contact/size_vjp.py), or of a frame (dynamics/frame_leaves.py)
+    Buffer("leaf_v", "vec3", "nframeleaf", "leaf_at leaf_force leaf_turn"),
     Buffer("leaf_r", "real", "nshapeleaf", "leaf_radius leaf_bar"),
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),

@@ -183,10 +183,10 @@ def budget(name):
 # height fields 600, rays that meet them 250, ellipsoids in a fluid 600, integrals and limited setpoints of pids 950,
 # the integrator discrete 5,500, DC motors 1,000, gradients by time constants and curves of actuators 600, delayed
 # sensors 100, residuals 400, gradients by frames of joints, sites and inertias 300, those of frames beside tendons and
-# compensated weight 700, by numbers of tendons, dry friction and equalities 1,250, those of inertias in fluids, in
-# metrics, in slopes of the bias and beside sensors 900, those of what sensors read 650. The lines that ask for these
+# compensated weight 700, by numbers of tendons, dry friction and equalities 800, those of inertias in fluids, in
+# metrics, in slopes of the bias and beside sensors 200, those of what sensors read 100. The lines that ask for these
 # count for a robot that has none of it, too: 50 of a hopper's, though nothing of them is compiled.
-MOST = {"pendulum": 4500, "hopper": 6360, "humanoid": 7020, "everything": 48100}
+MOST = {"pendulum": 4500, "hopper": 6360, "humanoid": 7020, "everything": 46200}
 
 
 @pytest.mark.parametrize("name", MOST)
@@ -196,8 +196,9 @@ def test_traced_lines(name):
     total = sum(lines.values())
     print(name, total, dict(sorted(lines.items(), key=lambda x: -x[1])[:4]))
     assert total <= MOST[name], total
-    # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part
-    assert max(lines.values()) <= (1200 if name == "everything" else 900), lines
+    # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part, that
+    # of a fluid's resistance boxes, ellipsoids, metrics and the leaves of inertias
+    assert max(lines.values()) <= (1220 if name == "everything" else 900), lines
 
 
 ABSENT = """

@@ -218,6 +218,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
         "nplace": int(model.npair > 0),
         "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)), "nfieldleaf": moulded,
+        "nframeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES + SITE_LEAVES + INERTIA_LEAVES)),
         "nfieldcon": moulded * nconmax, "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,
         "ntheta": theta_layout(model, leaves)[1], "nfollowing": theta_layout(model, table=FOLLOWING)[1],
         "ld": (model.nv + 3) // 4 * 4,

@@ -329,8 +329,8 @@ def resistance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: 
     """What the fluid adds to D or to the metric of the integrator discrete, whose adjoint is that of motions."""
     if ti.static(has.wrench_sensor and has.discrete):  # which does not feel the metric: without T
         if m.integrator == DISCRETE:
-            motion(m, d, w, d.l_ang, d.l_lin, d.z)
-            motion(m, d, w, d.p_ang, d.p_lin, d.mu)
+            for ang, lin, x in ti.static(((d.l_ang, d.l_lin, d.z), (d.p_ang, d.p_lin, d.mu))):
+                motion(m, d, w, ang, lin, x)
     fluid_slopes_vjp(m, d, g, w, turned)
 
 

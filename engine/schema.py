@@ -26,7 +26,7 @@ DIMS = (
     "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
     "nrest nrestjoint nresttendon nrestJ nrub "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
-    "ntendonleaf nequalityleaf ntaken nfieldleaf "
+    "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
 
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
@@ -241,7 +241,8 @@ WORK = (
     # adjoints of a contact's place (contact/collide.py)
     Buffer("bar_v", "vec3", "nplace", "bar_pos bar_normal bar_tangent1 bar_tangent2"),
     Buffer("bar_r", "real", "nplace", "bar_dist"),
-    Buffer("leaf_v", "vec3", "nshapeleaf", "leaf_at leaf_force leaf_turn"),  # of a feature (contact/size_vjp.py)
+    # of a feature (contact/size_vjp.py), or of a frame (dynamics/frame_leaves.py)
+    Buffer("leaf_v", "vec3", "nframeleaf", "leaf_at leaf_force leaf_turn"),
     Buffer("leaf_r", "real", "nshapeleaf", "leaf_radius leaf_bar"),
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),

@@ -183,11 +183,11 @@ def budget(name):
 # height fields 600, rays that meet them 250, ellipsoids in a fluid 600, integrals and limited setpoints of pids 950,
 # the integrator discrete 5,500, DC motors 1,000, gradients by time constants and curves of actuators 600, delayed
 # sensors 100, residuals 400, a law of friction 290, gradients by frames of joints, sites and inertias 300, those of
-# frames beside tendons and compensated weight 700, by numbers of tendons, dry friction and equalities 1,250, those of
-# inertias in fluids, metrics, slopes of the bias and beside sensors 900, those of what sensors read 650, by height
+# frames beside tendons and compensated weight 700, by numbers of tendons, dry friction and equalities 800, those of
+# inertias in fluids, metrics, slopes of the bias and beside sensors 200, those of what sensors read 100, by height
 # fields 340, springs that yield 1,450. The lines that ask for these count for a robot that has none of it, too: 100 of
 # a hopper's, though nothing of them is compiled.
-MOST = {"pendulum": 4500, "hopper": 6410, "humanoid": 7090, "everything": 51600}
+MOST = {"pendulum": 4500, "hopper": 6410, "humanoid": 7090, "everything": 49500}
 
 
 @pytest.mark.parametrize("name", MOST)
@@ -197,8 +197,9 @@ def test_traced_lines(name):
     total = sum(lines.values())
     print(name, total, dict(sorted(lines.items(), key=lambda x: -x[1])[:4]))
     assert total <= MOST[name], total
-    # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part
-    assert max(lines.values()) <= (1200 if name == "everything" else 900), lines
+    # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part, that
+    # of a fluid's resistance boxes, ellipsoids, metrics and the leaves of inertias
+    assert max(lines.values()) <= (1220 if name == "everything" else 900), lines
 
 
 ABSENT = """

@@ -273,10 +273,10 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
         va, vl = about_origin(q, r, turns, 2.0 * slides * ti.math.sign(u) * slide)
         box_vjp(m, d, g, w, b, turn, slide, 2.0 * ti.abs(omega) * turn, 2.0 * ti.abs(u) * slide)
         if ti.static(has.inertia_leaf):
-            x1, t1 = moved_frame(r, pa, pl, b1a, b1l)
-            x2, t2 = moved_frame(r, ea, el, b2a, b2l)
-            x3, t3 = moved_frame(r, d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
-            add_inertia_bars(m, d, g, w, b, x1 + x2 + x3, t1 + t2 + t3)
+            u = d.vel_lin[k] - wind(m)
+            for ya, yl, ba, bl in ti.static(((pa, pl, b1a, b1l), (ea, el, b2a, b2l), (d.vel_ang[k], u, va, vl))):
+                place, twist = moved_frame(r, ya, yl, ba, bl)
+                add_inertia_bars(m, d, g, w, b, place, twist)
     else:
         if ti.static(has.ellipsoid_fluid):
             va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)

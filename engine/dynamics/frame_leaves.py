@@ -3,6 +3,7 @@
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.compiler.stages import outline
 from engine.math.index import bounded
 from engine.math.quat import quat_bar, quat_mul, rotate_back
 from engine.math.types import real, vec3, vec4
@@ -34,9 +35,19 @@ def add_site_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
                   torque: vec3):  # fmt: skip
     """The same of a site; -1: none."""
     if m.nsiteleaf > 0 and site >= 0:
+        d.leaf_force[w] = force
+        d.leaf_turn[w] = torque
+        site_leaves(m, d, g, w, site)
+
+
+@outline("mdg", "w site", when="site_leaf")
+@ti.func
+def site_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, site: ti.i32):
+    """The same of what stands in leaf_force and leaf_turn."""
+    if site >= 0:
         body = d.xquat[bounded(w * m.nbody + m.site_bodyid[site])]
         add_frame_bars(m, g.site_pos, g.site_quat, w, site, m.at_site_pos, m.at_site_quat, body, m.site_quat[site],
-                       force, torque)  # fmt: skip
+                       d.leaf_force[w], d.leaf_turn[w])  # fmt: skip
 
 
 @serves("shape_leaf")
@@ -72,6 +83,16 @@ def add_inertia_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                      torque: vec3):  # fmt: skip
     """The same of body b's centre of mass and principal axes."""
     if m.ninertialeaf > 0:
+        d.leaf_force[w] = force
+        d.leaf_turn[w] = torque
+        inertia_leaves(m, d, g, w, b)
+
+
+@outline("mdg", "w b", when="inertia_leaf")
+@ti.func
+def inertia_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32):
+    """The same of what stands in leaf_force and leaf_turn."""
+    if b > 0:
         body = d.xquat[bounded(w * m.nbody + b)]
         add_frame_bars(m, g.body_ipos, g.body_iquat, w, b, m.at_body_ipos, m.at_body_iquat, body, m.body_iquat[b],
-                       force, torque)  # fmt: skip
+                       d.leaf_force[w], d.leaf_turn[w])  # fmt: skip

@@ -5,6 +5,7 @@ and bodies; and how a cotangent gets from a sensor to its body.
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.compiler.stages import outline
 from engine.dynamics.frame_leaves import add_geom_bars, add_inertia_bars, add_site_bars
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -38,17 +39,27 @@ def add_sensor_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                     force: vec3, torque: vec3):  # fmt: skip
     """From the adjoints of the place and the turn of the frame that sensor s reads, or with `reading` of that in whose
     axes it does, to the site, the geom or the inertia whose it is, if it is one's."""
+    if m.nframeleaf > 0:
+        d.leaf_force[w] = force
+        d.leaf_turn[w] = torque
+        sensor_leaves(m, d, g, w, s, reading)
+
+
+@outline("mdg", "w s reading", when="frame_leaf")
+@ti.func
+def sensor_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, reading: ti.i32):
+    """The same of what stands in leaf_force and leaf_turn."""
     kind = m.sensor_objtype[s]
     i = m.sensor_objid[s]
     if reading and m.sensor_relative[s]:
         kind = m.sensor_reftype[s]
         i = m.sensor_refid[s]
     if kind == OBJ_SITE:
-        add_site_bars(m, d, g, w, i, force, torque)
+        add_site_bars(m, d, g, w, i, d.leaf_force[w], d.leaf_turn[w])
     elif kind == OBJ_GEOM:
-        add_geom_bars(m, d, g, w, i, force, torque)
+        add_geom_bars(m, d, g, w, i, d.leaf_force[w], d.leaf_turn[w])
     elif kind == OBJ_BODY and i > 0:
-        add_inertia_bars(m, d, g, w, i, force, torque)
+        add_inertia_bars(m, d, g, w, i, d.leaf_force[w], d.leaf_turn[w])
 
 
 @ti.func

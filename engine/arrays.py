@@ -180,6 +180,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlate": model.nsensordata if "sensor_delay" in features else 0,
         "ndelay": model.nu if "delay" in features else 0,
+        "nturn": model.nu if "turns" in features else 0,
         "npid": model.nu if "pid" in features else 0, "npidbar": model.na if {"pid", "dcmotor"} & features else 0,
         "nmotorstate": model.na if "dcmotor" in features else 0,
         "nmotor": model.nu if "dcmotor" in features else 0,

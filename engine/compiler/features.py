@@ -39,6 +39,7 @@ from engine.model.constants import (
 )  # fmt: skip
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples, samples_of_sensors
+from engine.model.elements.actuator import turning_servos
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import condims
@@ -72,6 +73,7 @@ FEATURES = {
     "muscle": "muscles",
     "pid": "actuators with the states of a PID controller",
     "dcmotor": "DC motors with more than a back-EMF",
+    "turns": "position servos of turns with a state of their own",
     "delay": "actuators that act on controls of the past",
     "sensor_delay": "sensors that tell what was",
     "actfrc": "joints that limit the sum of actuator forces on them",
@@ -165,6 +167,7 @@ def features_of(model):
         long=_long(model),
         mocap=model.nmocap > 0,
         activation=model.na > 0,
+        turns=(turning_servos(model) & (model.actuator_actadr >= 0) & (model.actuator_dyntype != DYN_PID)).any(),
         delay=samples(model).any(),
         sensor_delay=samples_of_sensors(model).any(),
         muscle=muscles(model).any(),

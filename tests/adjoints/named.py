@@ -64,6 +64,7 @@ NAMED = {
     "test_smooth.py::test_tendons_and_arms[thrusters]": "arms_vjp site_arm_vjp",
     "test_smooth.py::test_tendons_and_arms[within geoms]": "from_within_vjp tangent_vjp",
     "test_step.py::test_arms[branches-implicitfast]": "arm_slope_vjp",
+    "test_step.py::test_arms[turns-implicitfast]": "anchor_vjp near_state_vjp unwound_vjp",
     "test_step.py::test_controls_of_the_past[Euler]": "act_vjp late_controls_vjp remember_vjp",
     "test_step.py::test_controls_of_the_past[RK4]": "advance_rk4_vjp enter_stage_vjp leave_stage_vjp",
     "test_step.py::test_discrete[contacts, pyramidal]":

@@ -200,6 +200,7 @@ def sizes_of(model, nconmax, leaves=()):
         "ndelay": model.nu if "delay" in features else 0,
         "nrest": plastic.count(model), "nrestjoint": model.njnt * plastic_robot, "nresttendon": resting,
         "nrestJ": len(rows(model)[2]) * (resting > 0 and "rk4" in features), "nrestlinear": resting * model.nv,
+        "nturn": model.nu if "turns" in features else 0,
         "npid": model.nu if "pid" in features else 0, "npidbar": model.na if {"pid", "dcmotor"} & features else 0,
         "nmotorstate": model.na if "dcmotor" in features else 0,
         "nmotor": model.nu if "dcmotor" in features else 0,

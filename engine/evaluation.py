@@ -46,6 +46,7 @@ from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
 from engine.dynamics.sweeps import inwards, outwards
 from engine.dynamics.taken import clear_taken, tree_leaves_vjp
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
+from engine.dynamics.turns import turn_lengths
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.constants import DISCRETE, IMPLICIT
@@ -190,6 +191,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     adhesion_terms(m, d, w)
     muscle_terms(m, d, w)
     motor_terms(m, d, w)
+    turn_lengths(m, d, w)
     driven = forces
     if ti.static(has.actfrc or has.tendon_actfrc):
         driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it

@@ -23,8 +23,8 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
-    "narm narmdof ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork nresidualbar "
-    "nrest nrestjoint nresttendon nrestJ nrub "
+    "narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork "
+    "nresidualbar nrest nrestjoint nresttendon nrestJ nrub "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
@@ -324,6 +324,7 @@ WORK = (
     Buffer("span_kind", "int", "nspan"),
     Buffer("arm_length", "real", "narm"),
     Buffer("arm_J", "real", "narmrow"),
+    Buffer("turn", "real", "nturn", "turn_length turn_taken"),  # dynamics/turns.py
     Buffer("z_asked", "real", "narmdof"),  # what sensors of joints' actuator forces ask of z
     Buffer("arm_wrench", "vec3", "narmsite", "arm_p arm_f arm_t"),
     Buffer("act_dot", "real", "na"),

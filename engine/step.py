@@ -126,9 +126,9 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         if nstage > 1:
             enter_stage(m, d, w, stage)
         load_qacc(m, d, r, w, o, stage)
-        if ti.static(has.pid or has.dcmotor or has.plastic):
+        if ti.static(has.pid or has.dcmotor or has.plastic or has.turns):
             if nstage > 1 and not backwards:
-                smooth_terms(m, d, w, 0)  # whose lengths the rates of a pid or a motor read, and rests that yield
+                smooth_terms(m, d, w, 0)  # whose lengths rates of a pid or a motor, rests that yield and turns read
         state_rates(m, d, w)
         if backwards:
             kind = stage

@@ -39,6 +39,7 @@ from engine.model.constants import (
 )  # fmt: skip
 from engine.model.coordinates import quaternions
 from engine.model.delays import samples, samples_of_sensors
+from engine.model.elements.actuator import turning_servos
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import condims
@@ -77,6 +78,7 @@ FEATURES = {
     "muscle": "muscles",
     "pid": "actuators with the states of a PID controller",
     "dcmotor": "DC motors with more than a back-EMF",
+    "turns": "position servos of turns with a state of their own",
     "delay": "actuators that act on controls of the past",
     "sensor_delay": "sensors that tell what was",
     "plastic": "springs whose rest yields",
@@ -178,6 +180,7 @@ def features_of(model):
         long=_long(model),
         mocap=model.nmocap > 0,
         activation=model.na > 0,
+        turns=(turning_servos(model) & (model.actuator_actadr >= 0) & (model.actuator_dyntype != DYN_PID)).any(),
         delay=samples(model).any(),
         sensor_delay=samples_of_sensors(model).any(),
         plastic=count(model) > 0,

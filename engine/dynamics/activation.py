@@ -2,8 +2,8 @@
 "Actuation model").
 
     act' = ctrl (integrator),  (ctrl - act) / tau (filter, filterexact);  of others: muscle.py pid.py dcmotor.py
-The input is ctrl, or act where the actuator has a state; of an actuator that acts early, what act will be after the
-step. Controls of delayed actuators are those of delay.py.
+Of position servos of turns these are on a circle (turns.py). The input is ctrl, or act where the actuator has a state;
+of an actuator that acts early, what act will be after the step. Controls of delayed actuators are those of delay.py.
 """
 
 import taichi as ti
@@ -17,6 +17,7 @@ from engine.dynamics.muscle import muscle_rate, muscle_rate_leaves
 from engine.dynamics.pid import pid_force_vjp, pid_rates, pid_rates_vjp, setpoint, states_of
 from engine.dynamics.plastic import rest_rates
 from engine.dynamics.transmission import drive_length_vjp, transmission
+from engine.dynamics.turns import near_state, near_state_vjp
 from engine.math.types import MINVAL, real
 from engine.model.constants import DYN_DCMOTOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_PID
 
@@ -74,6 +75,8 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
                     rate = d.act_dot[a]
             d.act_dot[a] = rate
             if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
+                if ti.static(has.turns):
+                    c = near_state(m, d, w, u, c, d.act[a])
                 d.act_dot[a] = (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u])
             if ti.static(has.muscle):
                 if m.actuator_dyntype[u] == DYN_MUSCLE:
@@ -102,6 +105,8 @@ def act_dot_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
             rate = 0.0
     if m.actuator_dyntype[u] == DYN_FILTER or m.actuator_dyntype[u] == DYN_FILTEREXACT:
         rate = bar / ti.max(MINVAL, m.actuator_tau[u])
+        if ti.static(has.turns):
+            c = near_state_vjp(m, d, g, w, u, c, rate)
         g.act_bar[a] = g.act_bar[a] - rate
         if ti.static(has.drive_leaf):
             add_dyn(m, g, w, u, 0, -rate * (c - d.act[a]) / ti.max(MINVAL, m.actuator_tau[u]))

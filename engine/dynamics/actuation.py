@@ -12,7 +12,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.dynamics.activation import actuator_input
-from engine.dynamics.gain_bias import raw_force, raw_force_vjp, turns
+from engine.dynamics.gain_bias import raw_force, raw_force_vjp
 from engine.dynamics.gravcomp import add_gravcomp
 from engine.dynamics.joint_force import clamp_joint_forces, force_slope
 from engine.dynamics.transmission import (
@@ -24,6 +24,7 @@ from engine.dynamics.transmission import (
     moment_vjp,
     transmission,
 )  # fmt: skip
+from engine.dynamics.turns import unwound_vjp
 from engine.math.types import real
 from engine.model.constants import GAIN_DCMOTOR, TRN_TENDON
 
@@ -133,7 +134,6 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
     for u in range(m.nu):
         t, qa, da, n, length, velocity = transmission(m, d, w, u)
         given, slope, a = actuator_input(m, d, w, u)
-        whole, rate = turns(m, u, given, length)
         force, x, gain = raw_force(m, d, w, u, given, length, velocity)
         f, fs = clamped_force(m, u, force)
         if ti.static(has.tendon_actfrc):
@@ -175,9 +175,5 @@ def actuation_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         drive_velocity_vjp(m, d, g, w, u, t, da, n, v_bar)
         drive_length_vjp(m, d, g, w, u, t, qa, da, l_bar)
         if ti.static(has.quaternion or has.arm):
-            first = 3 * (m.actuator_wrap[u] >> 1)  # OF_SITES
             if m.actuator_wrap[u]:
-                for i in range(first, first + 3):
-                    # a whole turn is 2 pi |gear|
-                    turn_bar = f_bar * gain * whole * rate * m.actuator_gear[u, i]
-                    g.actuator_gear[w, u, i] = g.actuator_gear[w, u, i] - turn_bar
+                unwound_vjp(m, g, w, u, given, length, f_bar * gain)

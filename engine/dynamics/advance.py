@@ -16,6 +16,7 @@ from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import rests_yield, rests_yield_vjp, start_lengths_vjp
 from engine.dynamics.rk4 import combine_stages
 from engine.dynamics.sensor_delay import remember_sensed
+from engine.dynamics.turns import anchor, anchor_vjp
 from engine.model.constants import DISCRETE, RK4
 
 
@@ -42,6 +43,7 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
                 for k in range(w * m.na + a, w * m.na + a + states_of(m, u)):
                     x, sa, sd = next_act(m, d, w, u, k, h)
                     d.act[k] = x
+    anchor(m, d, w)
     remember(m, d, w)
     remember_sensed(m, d, w)
     for i in range(nv):
@@ -87,6 +89,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
                     g.act_bar[a] = bar * sa
                     next_act_vjp(m, d, g, w, u, a, bar * sa)
                     end_leaves(m, d, g, w, u, a, bar)
+                    anchor_vjp(m, d, g, w, u, x, bar)
                     act_dot_vjp(m, d, g, w, u, a, bar * sd)
     if implicit and m.integrator != DISCRETE:
         for i in range(nv):

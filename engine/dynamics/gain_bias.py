@@ -2,8 +2,7 @@
 derivatives by length and velocity, which the implicit integrators take, are in actuator_slope.py.
 
 Gain and bias are affine in length and velocity, or those of muscles (muscle.py); a pid adds the force of its integral
-(pid.py). DC motors have a law of their own (dcmotor.py). A position servo of a ball joint or of turns between sites
-goes the shorter way round: its input is taken modulo a turn, 2 pi |gear|, near l.
+(pid.py). DC motors have a law of their own (dcmotor.py), position servos of turns their input near l (turns.py).
 """
 
 import taichi as ti
@@ -11,8 +10,8 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.dynamics.activation import act_vjp, pid_vjp
 from engine.dynamics.pid import integral_force
-from engine.dynamics.transmission import gear_axis
-from engine.math.types import MINVAL, real
+from engine.dynamics.turns import unwound
+from engine.math.types import real
 from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSCLE
 
 
@@ -20,32 +19,6 @@ from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSC
 def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
     """Gain or bias of actuator u."""
     return prm[u, 0] + prm[u, 1] * length + prm[u, 2] * velocity
-
-
-@ti.func
-def turns(m: ti.template(), u: ti.i32, x: real, length: real):
-    """Whole turns to take from the input x of a position servo of turns, and 2 pi / |gear|; else zero."""
-    k = real(0.0)
-    rate = real(0.0)
-    if ti.static(has.quaternion or has.arm):
-        if m.actuator_wrap[u]:
-            gear = gear_axis(m, u)
-            size = ti.sqrt(gear.dot(gear))
-            if size > MINVAL:
-                rate = 6.283185307179586 / size
-                k = ti.round((x - length) / (rate * size * size))
-    return k, rate
-
-
-@ti.func
-def unwound(m: ti.template(), u: ti.i32, x: real, length: real):
-    """The input x without whole turns."""
-    y = x
-    if ti.static(has.quaternion or has.arm):
-        k, rate = turns(m, u, x, length)
-        gear = gear_axis(m, u)
-        y = x - k * rate * gear.dot(gear)
-    return y
 
 
 @ti.func

@@ -19,6 +19,7 @@ from engine.dynamics.kinematics import read_vec
 from engine.dynamics.motors import clear_motors
 from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import keep_lengths, rests_yield_vjp
+from engine.dynamics.turns import anchor_vjp
 from engine.math.quat import jr_inverse_slope, jr_inverse_transpose, shortest
 from engine.math.types import real
 from engine.model.coordinates import QUATERNION
@@ -193,6 +194,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 g.stage_bar[o + nq + nv + k] = g.act_bar[a] * sa
                 next_act_vjp(m, d, g, w, u, a, g.act_bar[a] * sa)
                 end_leaves(m, d, g, w, u, a, g.act_bar[a])
+                anchor_vjp(m, d, g, w, u, x, g.act_bar[a])
                 for i in range(4):
                     g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
 

@@ -70,6 +70,7 @@ NAMED = {
     "test_step.py::test_elevations[touching]": "prism_vjp",
     "test_step.py::test_rests_that_yield[Euler]":
         "ball_rest_vjp rest_length_vjp rests_yield_vjp spring_rest_vjp start_lengths_vjp",
+    "test_step.py::test_arms[turns-implicitfast]": "anchor_vjp near_state_vjp unwound_vjp",
     "test_step.py::test_controls_of_the_past[Euler]": "act_vjp late_controls_vjp remember_vjp",
     "test_step.py::test_controls_of_the_past[RK4]": "advance_rk4_vjp enter_stage_vjp leave_stage_vjp",
     "test_step.py::test_discrete[contacts, pyramidal]":

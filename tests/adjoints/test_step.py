@@ -122,6 +122,7 @@ def test_rk4(probes, name):
 
 
 ON_ARMS = {"limited": zoo.ARMS["arms of limited joints"], "branches": zoo.ARMS["branches"],
+           "turns": zoo.ARMS["turning setpoints"],
            "adhesion": zoo.adhesive(most=".025")}  # fmt: skip
 
 
@@ -134,7 +135,8 @@ def test_arms(probes, name, integrator):
     mj, probe = probes(ON_ARMS[name], integrator)
     qpos, qvel, act, ctrl = touching(mj, 2)[1] if name == "adhesion" else zoo.random_state(
         mujoco, mj, np.random.default_rng(0), 0.5)  # fmt: skip
-    step(probe, (qpos, qvel, act, ctrl))
+    turns = 5 if name == "turns" else 1  # of states and controls, some of which are whole turns away
+    step(probe, (qpos, qvel, turns * act, turns * ctrl))
 
 
 @pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))

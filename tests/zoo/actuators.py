@@ -57,6 +57,15 @@ ARMS = {
         '<position cranksite="cs" slidersite="ds" cranklength="1" kp="3" kv=".3" gear="1.5"/>'
         '<motor cranksite="fs" slidersite="bs" cranklength="3"/>'
     ),
+    "turning setpoints": armed(
+        '<position joint="c" kp="3" kv=".2" gear="1 .5 0" timeconst=".05"/>'
+        '<intvelocity name="x" joint="c" kp="3" gear=".2 1 -.3" actrange="-20 20"/>'
+        '<general joint="c" gainprm="2" biastype="affine" biasprm=".1 -2 -.1" dyntype="filter" dynprm=".03" '
+        'actearly="true" gear="0 .4 .9"/>'
+        '<intvelocity name="y" site="cs" refsite="as" kp="2" gear="0 0 0 .3 .2 -.5" actrange="-5 5"/>'
+        '<general jointinparent="c" gainprm="2" biastype="affine" biasprm="0 -2 0" dyntype="filterexact" '
+        'dynprm=".03" gear="0 .4 .9"/>'
+    ),
     "arms of limited joints": limited(armed(
         '<position name="x" site="bs" refsite="ds" kp="3" kv=".4" gear="1 .2 .3 .1 -.2 .3"/>'
         '<velocity name="y" site="es" kv=".8" gear=".3 .5 -1 .4 -.2 1"/><motor joint="a" gear="2"/>'

@@ -293,12 +293,6 @@ class Actuator(Kind):
                 word = kind.name.split("_")[1].lower()
                 if word not in allowed:
                     yield f"{who}: {part}type = {word}; allowed: {', '.join(allowed)}"
-            fixed = mj.actuator_gaintype[a] == mujoco.mjtGain.mjGAIN_FIXED and mj.actuator_dyntype[a] != 0
-            servo = fixed and mj.actuator_gainprm[a, 0] and mj.actuator_biasprm[a, 1] == -mj.actuator_gainprm[a, 0]
-            if servo and "joint" in trn and mj.jnt_type[mj.actuator_trnid[a, 0]] == c.BALL:
-                yield f"{who}: position servo of a ball joint with an activation state; allowed: dyntype none"
-            if servo and trn == "site" and mj.actuator_trnid[a, 1] >= 0 and not mj.actuator_gear[a, :3].any():
-                yield f"{who}: position servo of turns between sites with an activation state; allowed: dyntype none"
 
     def changed(self, mujoco, mj):
         unread = np.count_nonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay == 0))
@@ -362,7 +356,8 @@ class Actuator(Kind):
         special = {f"pid_{name}": prm[:, k] for k, name in enumerate(("imax", "slew", "ki"))}
         special |= {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
         special |= motor_columns(m, driven)
-        return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0], "actuator_wrap": _servos(m),
+        return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0],
+                "actuator_wrap": turning_servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
 
@@ -409,7 +404,7 @@ def _joined(m, trnid, kinds):
     return found
 
 
-def _servos(m):
+def turning_servos(m):
     """Which actuators are position servos of turns: OF_BALL, OF_SITES, or 0. Force = kp (input - length) - kv velocity
     + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm

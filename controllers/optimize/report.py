@@ -5,7 +5,7 @@ the error over time."""
 import numpy as np
 
 from controllers.optimize.job import BRINGING, placed
-from engine.model.constants import HINGE
+from controllers.tasks.upright import from_upright
 from engine.objectives.ready import Quantity
 from engine.recording import Recording
 from engine.replay import replay
@@ -63,9 +63,7 @@ def _of_task(job, trajectory, every, rows):
     that the point has come, and how far it is away; of balancing how far the robot is from upright."""
     none = np.zeros((rows, 0, 2, 3))
     if job.goal is not None:
-        m = job.robot.model
-        hinges = m.jnt_qposadr[m.jnt_type == HINGE]
-        off = np.degrees(np.abs(trajectory.qpos[::every, 0] - job.goal)[:, hinges].max(axis=1))
+        off = np.degrees(from_upright(job.robot.model, trajectory.qpos[::every, 0], job.goal))
         return none, [f"{x:.0f}\N{DEGREE SIGN} from upright" for x in off]
     if job.task == "jump":
         z = job.standing().root.z

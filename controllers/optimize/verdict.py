@@ -8,6 +8,7 @@ import numpy as np
 from controllers.optimize.job import placed, span
 from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, pushed_by, touching_itself
 from controllers.tasks.kinematics import Point
+from controllers.tasks.upright import from_upright
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
 from engine.model.constants import HINGE
@@ -191,7 +192,7 @@ def _of_balance(job, trajectory):
     """How far the hinges are from upright, and since when they stay near."""
     m, time = job.robot.model, times_of(trajectory)[:, 0]
     hinges = np.flatnonzero(m.jnt_type == HINGE)
-    away = np.abs(trajectory.qpos[:, 0] - job.goal)[:, m.jnt_qposadr[hinges]].max(axis=1)
+    away = from_upright(m, trajectory.qpos[:, 0], job.goal)
     speed = np.abs(trajectory.qvel[:, 0])[:, m.jnt_dofadr[hinges]].max(axis=1)
     inside = np.logical_and.accumulate(((away < UPRIGHT) & (speed < SLOW))[::-1])[::-1]
     numbers = {"angle_at_end": float(away[-1]), "nearest": float(away.min()), "speed_at_end": float(speed[-1])}

@@ -49,6 +49,15 @@ def extreme_pose(model, qpos, lowest=False, seed=0):
     return q[best[np.argmin(np.abs(q[best][:, at] - qpos[at]).max(axis=1))]]
 
 
+def from_upright(model, qpos, goal):
+    """rad, (rows,): the most by which a hinge is off its place in `goal` (nq,), of qpos (rows, nq). A hinge without a
+    range is where it was after a whole turn."""
+    hinges = np.flatnonzero(model.jnt_type == HINGE)
+    off = (qpos - goal)[:, model.jnt_qposadr[hinges]]
+    round_ = ~np.asarray(model.jnt_limited, bool)[hinges]
+    return np.abs(np.where(round_, (off + np.pi) % (2 * np.pi) - np.pi, off)).max(axis=1)
+
+
 def height_of(m, sim, q):
     """(worlds,): the potential of gravity, J, of rows of qpos."""
     sim.reset(q)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import engine
-from controllers.tasks.push import LATER, Bring, loose_dofs, tool_of
+from controllers.tasks.push import LATER, Bring, loose_dofs, push_way, tool_of
 from engine.diff.trajectory import Trajectory
 from engine.model import ModelError
 
@@ -98,6 +98,19 @@ def job_for(model, target, **more):
              "site": "tool", "target": target, "quat": None, "path": None, "push": None, "object": "box"}  # fmt: skip
     robot = started(Robot("pusher", model, model.qpos0.copy(), np.zeros(model.nv), {}))
     return Job(robot, "push", "ilqr", SimpleNamespace(**given | more))
+
+
+@pytest.mark.slow
+def test_a_tool_that_meets_the_floor_pushes_higher():
+    """A hand whose fingers reach 5 cm below the place that pushes, which is lower than the middle of the box: it goes
+    above that, and one whose fingers do not reach the floor pushes in the middle."""
+    from tests.controllers.test_carry import GANTRY
+
+    for low, high in (("-.07", True), ("-.1", False)):
+        m = engine.load(GANTRY.replace('pos="0 0 -.09"', f'pos="0 0 {low}"'))
+        found = push_way(m, "tool", "box", [0.5, 0.1, 0.03], m.qpos0, np.zeros(6), 500, 0.01)
+        assert not found.way.touches and found.way.away < 1e-3 and (found.up[2] > 0.02) == high
+        assert found.behind[2] == pytest.approx(found.up[2]) and found.behind[0] < -0.04
 
 
 @pytest.mark.slow

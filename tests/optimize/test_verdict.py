@@ -152,6 +152,8 @@ def test_balance():
     found = judged(model, "balance", qpos, qvel, goal=goal)
     assert found.solved and found.numbers["upright_since"] == pytest.approx(0.27, abs=0.1)
     assert "degrees from upright after 1.0 s, upright since" in found.text
+    turned = judged(model, "balance", qpos + [4 * np.pi, -2 * np.pi], qvel, goal=goal)
+    assert turned.solved and turned.numbers == pytest.approx(found.numbers, abs=1e-9)
     left = judged(model, "swingup", qpos[::-1], -qvel[::-1], goal=goal)
     assert left.solved is False and left.hindered == ["it was upright and did not stay there"]
     low = judged(model, "swingup", 0.5 * qpos, goal=goal)

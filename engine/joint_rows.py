@@ -21,7 +21,7 @@ from engine.dynamics.residual import residual_vjp
 from engine.dynamics.tendon import clear_tendons, lengths_vjp, tendons_vjp
 from engine.evaluation import actuation_adjoint, law_adjoint
 from engine.math.index import bounded
-from engine.model.constants import BALL, FREE, IMPLICITFAST
+from engine.model.constants import BALL, FREE, IMPLICITFAST, TRN_JOINT
 from engine.parts import RESIDUAL_FRICTION
 
 
@@ -43,50 +43,94 @@ def turns_of(m: ti.template(), j: ti.i32):
     return n, alone
 
 
+@ti.func
+def is_tied(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, n: ti.i32):
+    """Whether a tendon or an equality reads one of the n dofs of joint j."""
+    first = m.jnt_dofadr[j]
+    tied = 0
+    for e in range(m.nJten):
+        i = m.ten_J_colind[e]
+        if first <= i and i < first + n:
+            tied = 1
+    if ti.static(has.equality):
+        for r in range(d.ncon[w], d.nblock[w]):
+            c = bounded(w * m.nconmax + r)
+            if is_equality(d.con_pair[c]):
+                one = d.con_last1[c]
+                other = d.con_last2[c]
+                if first <= one and one < first + n or first <= other and other < first + n:
+                    tied = 1
+    return tied
+
+
+@ti.func
+def tied_dof(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32, k: ti.i32):
+    """Dof k of joint j, -1 where it has no such dof or nothing ties it."""
+    n = 1
+    if ti.static(has.quaternion):
+        n = 6 if m.jnt_type[j] == FREE else 3 if m.jnt_type[j] == BALL else 1
+    dof = -1
+    if k < n:
+        if is_tied(m, d, w, j, n):
+            dof = m.jnt_dofadr[j] + k
+    return dof
+
+
 @outline("mdgl", "w slot part")
 @ti.func
 def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32,
                part: ti.i32):  # fmt: skip
     """The rows of `slot` gain what acts on joints' own dofs, as the adjoints of limits, friction, springs, dampers and
     actuators have it; with `part` 1 what implicitfast's velocity slopes depend on."""
-    nv = m.nv
     most = 1
     for j in range(m.njnt):
         n, alone = turns_of(m, j)
         most = ti.max(most, alone)
+    turns = most
     tied = 0
     if ti.static(has.tendon):
         if m.ntendon > 0:
             tied = 1
-            most = nv
-    for turn in range(most):
-        clear_bars(m, d, g, w)
-        if tied:
-            d.z[w, turn] = 1.0
-            d.mu[w, turn] = 1.0
-        else:
-            for j in range(m.njnt):
-                n, alone = turns_of(m, j)
-                for k in range(n):
-                    if k == turn or alone < n and turn == 0:
-                        d.z[w, m.jnt_dofadr[j] + k] = 1.0
-                        d.mu[w, m.jnt_dofadr[j] + k] = 1.0
+            turns = most + m.njnt * 6
+    for turn in range(turns):
+        # the joints that nothing ties to others share turns; after these each dof of the others has one of its own
+        dof = -1
         if ti.static(has.tendon):
-            clear_tendons(m, g, w)
-        clear_muscles(m, g, w)
-        clear_motors(m, g, w)
-        begin_late(m, g, w)
-        if part == 0:
-            on_joints_vjp(m, d, g, w, tied)
-        else:
-            damping_vjp(m, d, g, w)
-            law_adjoint(m, d, g, w)
+            if turn >= most:
+                dof = tied_dof(m, d, w, (turn - most) // 6, (turn - most) % 6)
+        if turn < most or dof >= 0:
+            clear_bars(m, d, g, w)
+            if dof >= 0:
+                d.z[w, dof] = 1.0
+                d.mu[w, dof] = 1.0
+            else:
+                for j in range(m.njnt):
+                    n, alone = turns_of(m, j)
+                    shared = 1
+                    if ti.static(has.tendon):
+                        if tied:
+                            shared = 1 - is_tied(m, d, w, j, n)
+                    if shared:
+                        for k in range(n):
+                            if k == turn or alone < n and turn == 0:
+                                d.z[w, m.jnt_dofadr[j] + k] = 1.0
+                                d.mu[w, m.jnt_dofadr[j] + k] = 1.0
             if ti.static(has.tendon):
-                lengths_vjp(m, d, g, w)
-        if tied:
-            take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
-        else:
-            take_joint_rows(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
+                clear_tendons(m, g, w)
+            clear_muscles(m, g, w)
+            clear_motors(m, g, w)
+            begin_late(m, g, w)
+            if part == 0:
+                on_joints_vjp(m, d, g, w, tied)
+            else:
+                damping_vjp(m, d, g, w)
+                law_adjoint(m, d, g, w)
+                if ti.static(has.tendon):
+                    lengths_vjp(m, d, g, w)
+            if dof >= 0:
+                take_tied_row(m, g, l, w, STRIP * rows_at(m, w, slot), dof)
+            else:
+                take_joint_rows(m, g, l, w, STRIP * rows_at(m, w, slot), turn)
     if ti.static(has.equality):
         if part == 0 and not tied:
             equality_rows(m, d, g, l, w, STRIP * rows_at(m, w, slot))
@@ -171,7 +215,8 @@ def take_tied_row(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i3
 
 @ti.func
 def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32, o: ti.i32, turn: ti.i32):
-    """Add what the turn has left in the adjoints to the rows at lin_rows[o:] of the dofs that it asked for."""
+    """Add what the turn has left in the adjoints to the rows at lin_rows[o:] of the dofs that it asked for, and nothing
+    to those of others."""
     nv = m.nv
     ld = m.ld
     width = STRIP * row_strips(m)
@@ -194,7 +239,9 @@ def take_joint_rows(m: ti.template(), g: ti.template(), l: ti.template(), w: ti.
                     l.lin_rows[x + k] = l.lin_rows[x + k] + g.act_bar[a + k]
     for u in range(m.nu):
         j = m.actuator_trnid[u]
-        n, alone = turns_of(m, j)
+        n = 0
+        if m.actuator_trntype[u] == TRN_JOINT:
+            n, alone = turns_of(m, j)
         if turn < n:
             x = o + (m.jnt_dofadr[j] + turn) * width + 2 * ld
             k = m.actuator_actadr[u]

@@ -79,6 +79,7 @@ class GNMS(ILQR):
 
     @property
     def gap(self) -> float:
+        """The largest entry of the gaps of the plan so far, in the units of the state; inf before the first one."""
         return np.inf if self.node is None else float(np.abs(self.node.gaps).max(initial=0.0))
 
     def begin(self, controls: Any) -> None:

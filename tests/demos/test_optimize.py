@@ -53,7 +53,7 @@ def test_resuming_with_another_robot_of_the_same_name_is_refused(tmp_path, capsy
 
     def search(mass, *more):
         path.write_text(file.format(mass))
-        return main(["optimize", str(path), "--method", "random", "--out", str(out), *TINY, *more])
+        return main(["optimize", str(path), "--method", "random", "--out", str(out), *TINY[:4], *more])
 
     assert search(1.0, "--iterations", "1") == search("1.00", "--iterations", "2", "--resume") == NOT_REACHED
     before = (out / "checkpoint.npz").read_bytes()

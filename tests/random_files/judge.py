@@ -21,7 +21,17 @@ from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import poison, set_reference
 from tests.random_files.nearby import feels_rounding, go_on, hangs, solved_better, swamped
-from tests.random_files.quantities import CONSTRAINED, aligned, copied, errors, of_sim, quantities, state_of, unsensed
+from tests.random_files.quantities import (
+    CONSTRAINED,
+    act_of,
+    aligned,
+    copied,
+    errors,
+    of_sim,
+    quantities,
+    state_of,
+    unsensed,
+)
 from tests.random_files.touching import SEARCHED, same_contacts, with_contacts
 from tests.random_files.verdict import (
     NEITHER,
@@ -322,7 +332,8 @@ def apart(mj, sim, before, data):
     scale = reach(before, data)
     found = np.abs(sim.data.qvel[0] - data.qvel).max() / scale
     act = state_of(sim.model, mj, data)
-    found = max(found, np.abs(sim.data.act[0] - act).max(initial=0) / max(np.abs(act).max(initial=0), 1e-6))
+    ours = act_of(sim.model, sim.data.act[0])
+    found = max(found, np.abs(ours - act).max(initial=0) / max(np.abs(act).max(initial=0), 1e-6))
     turn = np.zeros(mj.nv)
     mujoco.mj_differentiatePos(mj, turn, 1.0, data.qpos, np.array(sim.data.qpos[0]))
     return max(found, np.abs(turn).max() / max(scale * mj.opt.timestep, 1e-3))

@@ -3,6 +3,7 @@
 import mujoco
 import numpy as np
 
+from engine.model.delays import sensor_columns
 from engine.model.elements.tendon import taken_tendons
 from engine.model.plastic import count, taken
 from engine.model.servos import rows_of
@@ -36,6 +37,15 @@ def state_of(model, mj, data):
     if count(model):
         past.append(taken(mj, model, taken_tendons(mujoco, mj), data.plastic))
     return np.concatenate([data.act, *past])
+
+
+def act_of(model, act):
+    """act of a simulator as `state_of` has it: MuJoCo keeps what sensors told after their cutoff, the engine before."""
+    found, late = act.copy(), sensor_columns(model)
+    for n, at, most in zip(late["late_num"], late["late_adr"], late["late_cutoff"], strict=True):
+        if most > 0:
+            found[at : at + n] = np.clip(found[at : at + n], -most, most)
+    return found
 
 
 def of_sim(mj, sim):

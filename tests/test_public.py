@@ -121,7 +121,6 @@ def test_a_strict_checker_accepts_them_and_finds_mistakes(tmp_path):
     assert len(found) - len(ours) >= 4 and all(w in done.stdout for w in ("wrlds", "qpso", "Tap", "load_state"))
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("pdoc") is None, reason="pdoc is not installed")
 def test_the_reference_has_all_names(tmp_path):
     from tests.papers.reference import write

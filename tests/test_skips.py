@@ -60,4 +60,4 @@ def test_the_second_stage_installs_every_extra():
     )
     # the others come with `test`: tests/test_structure.py and the first stage see to that; of RSL-RL, which brings a
     # dozen packages, tests/rl/test_rsl.py has the interface, and a slow test the package itself
-    assert extras - installed <= {"mjcf", "meshes", "scipy", "view", "rl", "all", "docs", "rsl"}
+    assert extras - installed <= {"mjcf", "meshes", "scipy", "view", "rl", "all", "rsl"}

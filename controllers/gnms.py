@@ -101,9 +101,9 @@ class GNMS(ILQR):
 
     def _iterate(self):
         if self.about is not None and self.trajectory is None and not np.isfinite(self.cost):
-            return {**self._begin(), "gap": np.nan}  # which is all where the motion is good enough
+            return {**self._begin(), "gap": np.nan, "nodes": np.nan}  # which is all where the motion is good enough
         if self.held:
-            return {**super()._iterate(), "gap": 0.0}
+            return {**super()._iterate(), "gap": 0.0, "nodes": float(self.cost)}
         if self.node is None:
             self._shoot_nodes()
         node, length, settled = self.node, 0.0, False
@@ -133,7 +133,7 @@ class GNMS(ILQR):
         self.held = self.held or stuck and self.trajectory is not None
         self.done = not length and not self.held
         row = self.note(self.controls.ravel()[None], np.array([self.cost]))
-        return {**row, "gain": float(gain), "mu": float(self.mu), "gap": self.gap, "plan": float(self.node.cost)}
+        return {**row, "gain": float(gain), "mu": float(self.mu), "gap": self.gap, "nodes": float(self.node.cost)}
 
     def _keep_nodes(self):
         n = self.node

@@ -29,6 +29,8 @@ def write_report(job, folder, title):
         curves = {"cost of the run so far": [r["cost"] for r in rows], "cost of the plan": [r["plan"] for r in rows]}
     else:
         curves = {"best cost": [r["best"] for r in rows], "cost": [r["cost"] for r in rows]}
+    if "nodes" in rows[0]:
+        curves["cost of the nodes"] = [r["nodes"] for r in rows]
     if job.measure is not None:
         curves["distance (m)"] = [r["measured"] for r in rows]
     if "gradient_norm" in rows[0]:

@@ -74,6 +74,15 @@ def test_a_scene_is_optimised_for_what_it_asks(tmp_path, capsys):
     assert costs[-1] < costs[0]
 
 
+def test_nodes_of_multiple_shooting_are_drawn(tmp_path, capsys):
+    """From the first iteration, with gaps, to those that go on as iLQR."""
+    command = ["optimize", "pendulum", "--method", "gnms", "--seconds", "0.5", "--iterations", "12", "--json"]
+    main([*command, "--out", str(tmp_path)])
+    rows = [e for e in lines(capsys) if e["event"] == "iteration"]
+    assert rows[0]["gap"] > 0 == rows[-1]["gap"] and rows[-1]["nodes"] == rows[-1]["cost"] < rows[0]["cost"]
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
 @pytest.mark.slow
 def test_a_robot_that_can_fall_is_planned(tmp_path, capsys):
     """The default of the hopper is MPC; a moment of it, with its folder."""

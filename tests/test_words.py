@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+import controllers
 import engine
 import scenes
 from engine.cli import main
@@ -86,6 +87,7 @@ def test_what_is_asked_of_the_wrong_thing(scene):
     for what, kind, words in (
         (lambda: engine.Simulator(scene.model, leaves="body_mass"), ValueError, "has body_mass without being asked"),
         (lambda: sim.data.contacts(world=2), IndexError, "world: got 2, allowed: a number below 2"),
+        (lambda: controllers.ILQR(scene.model, None, steps=0), ValueError, "steps: got 0, allowed"),
         (lambda: view.image(scene.model), TypeError, "image: got Model, allowed: a Simulator"),
     ):
         with pytest.raises(kind, match=words):
@@ -116,6 +118,7 @@ def test_files_that_say_less(tmp_path, capsys):
         (["compare", str(log), str(robot)], "the log is the second"),
         (["compare", str(robot), str(log), "--steps", "3"], "--steps: a comparison of a robot and a log does not read"),
         (["compare", str(robot), str(robot), "--window", "3"], "--window: a comparison of two robots does not read"),
+        (["view", str(robot), "--ghosts", "--html", "x.html"], "--ghosts: for a run, not for a scene or a robot file"),
         (["identify", str(robot), str(log), "--fit", "body_mass:*", "--suggest", "0.5"], "--suggest: got 0.5 s"),
         (["optimize", str(robot), "--task", "carry", "--object", "a", "--target", "0", "0", "nan"], "allowed: finite"),
         (["optimize", str(robot), "--task", "reach", "--site", "words", "--target", "0", "0", "1"], "no site, body or"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from controllers.controller import whole
 from controllers.ilqr import ALPHAS, ILQR, MU_MAX, TOGETHER, Tries
 from engine.diff.trajectory import Trajectory
 from engine.errors import ContactOverflowError, DivergenceError
@@ -72,7 +73,7 @@ class GNMS(ILQR):
     ) -> None:  # fmt: skip
         super().__init__(model, objective, steps, *args, **named)
         wanted = max(1, round(INTERVAL / (self.frame_skip * model.opt.timestep)))
-        self.interval = min(wanted if interval is None else interval, steps)
+        self.interval = min(wanted if interval is None else whole("interval", interval), steps)
         self.given, self.shots = nodes, {}  # shots: by the number of plans side by side
         self.node = None
         self._begin_at_nodes()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from controllers.backward import backward_pass
+from controllers.controller import whole
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
@@ -105,6 +106,7 @@ class ILQR(Method):
         limits: Any = "model", tolerance: float = 1e-6, measure: Any = None, about: Any = None,
     ) -> None:  # fmt: skip
         m = self.model = model
+        whole("steps", steps)
         self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
         self.measure = measure
         self.start = (m.qpos0, np.zeros(m.nv)) if start is None else start

@@ -6,6 +6,7 @@ whose header declares more than the file holds. Where a file cannot be opened it
 """
 
 import csv
+import errno
 import io
 import json
 import math
@@ -35,6 +36,8 @@ def replacing(path, mode="wb", sync=False, **options):
         with open(path, mode, **options) as f:
             yield f
         return
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
     beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with open(beside, mode.replace("w", "x"), **options) as f:

@@ -22,6 +22,7 @@ from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 from engine.theta import (
     CONTACT_LEAVES,
+    DIFFERENTIABLE,
     EQUALITY_LEAVES,
     FIELD_LEAVES,
     INERTIA_LEAVES,
@@ -30,6 +31,7 @@ from engine.theta import (
     SITE_LEAVES,
     TENDON_LEAVES,
 )
+from engine.words import meant
 
 # what of the model's buffers follows from them
 COLUMNS = {
@@ -72,7 +74,10 @@ def checked_leaves(model, leaves):
     leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves)
     unknown = [name for name in leaves if name not in LEAF_NAMES]
     if unknown:
-        raise ValueError(f"leaves: got {unknown}, allowed: {', '.join(LEAF_NAMES)}")
+        always = [name for name in unknown if name in DIFFERENTIABLE]
+        near = meant(unknown[0], LEAF_NAMES)
+        near = f" (a simulator has {', '.join(always)} without being asked)" if always else near
+        raise ValueError(f"leaves: got {unknown}{near}, allowed: {', '.join(LEAF_NAMES)}")
     why = refused(model)
     for name in leaves:
         if name in why:

@@ -181,6 +181,8 @@ class DataViews:
         frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; in that frame force, N, and torque, that
         of torsional and rolling friction, N m.
         """
+        if not -self._worlds <= world < self._worlds:
+            raise IndexError(f"world: got {world!r}, allowed: a number below {self._worlds}")
         n = int(self.ncon[world])
         felt = column(self._pack, self._sizes, self._worlds, "con_d")[world, :n] > 0
         which = slice(n) if felt.all() else np.flatnonzero(felt)  # adhesion keeps those within a gap, too

@@ -2,16 +2,21 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+import controllers
 import engine
 import scenes
 from engine.cli import main
 from engine.diff.gradients import Gradients, ModelGradients
 from engine.diff.trajectory import Trajectory
+from engine.files import write_text
 from engine.model import ModelError
+from engine.view import still as view
 from engine.words import meant, neighbours, shapes
 
 pytestmark = pytest.mark.smoke
@@ -54,6 +59,7 @@ def test_what_a_name_may_have_meant(scene, tmp_path):
         (lambda: sim.params.body_mas, AttributeError, "body_mass"),
         (lambda: engine.Simulatr, AttributeError, "Simulator"),
         (lambda: scenes.load("hoper"), ValueError, "hopper"),
+        (lambda: engine.Simulator(model, leaves=("geom_siz",)), ValueError, "geom_size"),
         (lambda: engine.load(tmp_path / "robt.xml"), FileNotFoundError, str(tmp_path / "robot.xml")),
     ):  # fmt: skip
         with pytest.raises(kind, match=re.escape(f"(did you mean '{near}'?)")):
@@ -65,7 +71,8 @@ def test_what_a_name_may_have_meant(scene, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "near"),
-    [(["info", "hoper"], "hopper"), (["optimise"], "optimize"), (["optimize", "hopper", "--method", "ilqt"], "ilqr")],
+    [(["info", "hoper"], "hopper"), (["optimise"], "optimize"), (["optimize", "hopper", "--method", "ilqt"], "ilqr"),
+     (["optimize", "hopper", "--methd=cem"], "--method")],
 )
 def test_the_command_line_guesses_too(arguments, near, capsys):
     try:
@@ -73,6 +80,53 @@ def test_the_command_line_guesses_too(arguments, near, capsys):
     except SystemExit as end:
         assert end.code == 2
     assert f"(did you mean '{near}'?)" in capsys.readouterr().err
+
+
+def test_what_is_asked_of_the_wrong_thing(scene):
+    sim = engine.Simulator(scene.model, worlds=2)
+    for what, kind, words in (
+        (lambda: engine.Simulator(scene.model, leaves="body_mass"), ValueError, "has body_mass without being asked"),
+        (lambda: sim.data.contacts(world=2), IndexError, "world: got 2, allowed: a number below 2"),
+        (lambda: controllers.ILQR(scene.model, None, steps=0), ValueError, "steps: got 0, allowed"),
+        (lambda: view.image(scene.model), TypeError, "image: got Model, allowed: a Simulator"),
+    ):
+        with pytest.raises(kind, match=words):
+            what()
+
+
+def test_a_reader_who_wants_no_more():
+    """As `pullback list | head -1`: no words, and the code of what was interrupted."""
+    command = [sys.executable, "-m", "engine.cli", "list", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        ended.stdout.close()
+        assert ended.stderr.read() == "" and ended.wait() == 130
+
+
+def test_files_that_say_less(tmp_path, capsys):
+    """Errors name the file or the folder, and elements without a name their kind."""
+    pytest.importorskip("mujoco")
+    broken, log, robot = tmp_path / "broken.xml", tmp_path / "log.csv", tmp_path / "robot.xml"
+    broken.write_text("<mujoco> <")
+    log.write_text("time,a,b\n" + "".join(f"{0.01 * k},{k * k},0\n" for k in range(200)))
+    body = "<body name='{0}'><joint name='{0}' type='slide'/><geom size='1'/></body>"
+    tied = "<equality><joint joint1='a' joint2='b'/></equality>"
+    robot.write_text(f"<mujoco><worldbody>{body.format('a')}{body.format('b')}</worldbody>{tied}</mujoco>")
+    assert main(["info", str(robot)]) == 0 and "  (equality 0), joint\n" in capsys.readouterr().out
+    for arguments, words in (
+        (["info", str(broken)], "broken.xml: XML parse error"),
+        (["info", str(robot), "--mjcf", str(tmp_path / "none" / "out.xml")], "none"),
+        (["compare", str(log), str(robot)], "the log is the second"),
+        (["compare", str(robot), str(log), "--steps", "3"], "--steps: a comparison of a robot and a log does not read"),
+        (["compare", str(robot), str(robot), "--window", "3"], "--window: a comparison of two robots does not read"),
+        (["view", str(robot), "--ghosts", "--html", "x.html"], "--ghosts: for a run, not for a scene or a robot file"),
+        (["identify", str(robot), str(log), "--fit", "body_mass:*", "--suggest", "0.5"], "--suggest: got 0.5 s"),
+        (["optimize", str(robot), "--task", "carry", "--object", "a", "--target", "0", "0", "nan"], "allowed: finite"),
+        (["optimize", str(robot), "--task", "reach", "--site", "words", "--target", "0", "0", "1"], "no site, body or"),
+    ):
+        assert main(arguments) == 2, arguments
+        assert words in capsys.readouterr().err, arguments
+    with pytest.raises(FileNotFoundError, match="no such folder: .*none'"):
+        write_text(tmp_path / "none" / "x.html", "")
 
 
 def test_lists(capsys):

@@ -165,9 +165,11 @@ class Job:
         if self.task not in ("reach", *BRINGING):
             return np.zeros((1, 3))
         target = np.ravel(np.asarray(self.options.target, float))
+        if not np.isfinite(target).all():
+            raise ValueError(f"--target: got {' '.join(f'{x:g}' for x in target)}, allowed: finite numbers")
         if self.task in BRINGING and target.size != 3:
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m)")
-        if not target.size or target.size % 3 or not np.isfinite(target).all():
+        if not target.size or target.size % 3:
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), of each target")
         self.options.target = target[-3:].tolist()
         return target.reshape(-1, 3)

@@ -220,7 +220,7 @@ def _meeting(m, palm, below, poses, site):
     moves = _motions(m, point, below, poses)
     far = max(((x - y) for x in [*moves, 0 * moves[0]] for y in moves), key=np.linalg.norm)
     if np.linalg.norm(far) < MOVES:
-        raise ModelError(f"--task carry: the fingers of {m.body_names[palm]} do not move where they are to hold")
+        raise ModelError(f"--task carry: the fingers of {m.label('body', palm)} do not move where they are to hold")
     return point, far / np.linalg.norm(far)
 
 
@@ -237,8 +237,8 @@ def _between(m, sim, palm, below, poses):
     R, where, places = quat_to_mat(sim.data.xquat[1, palm]), sim.data.xpos[1, palm], sim.data.geom_xpos
     pair = [gs for gs in sides.values() if np.linalg.norm(places[0, gs] - places[1, gs], axis=1).max() > MOVES]
     if len(pair) != 2:
-        raise ModelError(f"--task carry: the fingers of {m.body_names[palm]} do not touch each other when they close, "
-                         "so --site must name a site of it where they hold")  # fmt: skip
+        raise ModelError(f"--task carry: the fingers of {m.label('body', palm)} do not touch each other when they "
+                         "close, so --site must name a site of it where they hold")  # fmt: skip
     middles = [places[1, gs].mean(axis=0) for gs in pair]
     guess = Point.on(m, palm, R.T @ (np.mean(middles, axis=0) - where))
     moves = _motions(m, guess, below, poses)

@@ -47,7 +47,8 @@ def lines(found):
     for kind, elements in found.items():
         if elements:
             yield f"{kind}: {len(elements)}"
-        yield from (f"  {_words(kind[:-1], i, dict(element))}" for i, element in enumerate(elements))
+        one = "equality" if kind == "equalities" else kind[:-1]
+        yield from (f"  {_words(one, i, dict(element))}" for i, element in enumerate(elements))
 
 
 def _words(kind, i, element):

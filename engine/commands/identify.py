@@ -41,7 +41,7 @@ def add(commands):
 
 
 def run(args):
-    positive(args, "window", "iterations")
+    positive(args, "window", "iterations", "suggest")
     names = dict(pair("--map", word) for word in args.map)
     noise = noise_of(args.noise)
     unknowns = [unknown_of(word) for word in args.fit]
@@ -61,6 +61,10 @@ def run(args):
     problem = Problem(chosen.model, logs, unknowns, window=args.window, noise=noise, hold=args.hold,
                       held_out=args.held_out, loss=args.loss, keyframe=args.start,
                       chained=args.chained)  # fmt: skip
+    least = (problem.longest if args.chained else problem.windows.steps) * problem.windows.h
+    if args.suggest is not None and args.suggest < least - 1e-9:
+        what = "the whole log, with --chained" if args.chained else "a window"
+        raise ValueError(f"--suggest: got {args.suggest:g} s, allowed: {what} ({least:g} s), or more")
     numbers, windows = len(problem.unknowns.names), problem.windows.count
     out.say(f"{chosen.name}: {numbers} numbers, {windows} windows of {args.window:g} s; compiling")
     with progress(args.iterations, "identify", args.json) as bar:

@@ -37,7 +37,7 @@ DEFAULTS = {"worlds": 16, "window": 0.5, "horizon": 0.8}
 
 
 def add(commands):
-    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, jump, balance, reach")
+    o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, jump, reach, push, carry")
     o.add_argument("robot", nargs="?", default="half_cheetah", help="built-in scene, or an MJCF or URDF file")
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
@@ -47,7 +47,7 @@ def add(commands):
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=None, help="starts or samples tried at once (default 16), of all "
-                   "methods but lbfgs, ilqr and mpc")  # fmt: skip
+                   "methods but lbfgs, ilqr, gnms and mpc")  # fmt: skip
     o.add_argument("--seconds", type=float, default=None,
                    help="simulated seconds (default 5, or the scene's if less; 10 to swing up, 3 to jump; to reach as "
                    "many as it takes, at most 2)")  # fmt: skip

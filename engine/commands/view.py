@@ -34,6 +34,9 @@ def add(commands):
 def run(args):
     positive(args, "seconds")
     if not is_recorded(args.what):
+        given = [name for name in ("pushes", "ghosts", "world") if getattr(args, name) not in (None, False)]
+        if given:
+            raise ValueError(f"--{', --'.join(given)}: for a run, not for a scene or a robot file")
         return lively(args)
     if args.keyframe is not None:
         raise ValueError("--keyframe: for a scene or a robot file, not for a run, which has its own start")

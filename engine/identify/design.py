@@ -103,15 +103,17 @@ def _percent(relative):
 def suggest(fit, seconds=None, *, drives=3, bands=4, fastest=None):
     """The Suggestion of a Fit.
 
-    seconds: how long the motion lasts, by default as the first log, at most 8. drives: how many actuators move at most.
+    seconds: how long the motion lasts, a window of the fit or more, by default as the first log, at most 8. drives:
+    how many actuators move at most.
     bands: how many bands of frequencies each is tried in. fastest: rad/s or m/s that no joint may exceed, by default
     twice what the logs show. Commands keep to an actuator's range, else to what the logs commanded; joints with a range
     to that. Raises ValueError where the robot has no actuator, or none that may move.
     """
     m, windows = fit.problem.model, fit.problem.windows
     log = windows.steps * windows.h * int((windows.log == 0).sum())
-    seconds = number("seconds", min(log, 8.0) if seconds is None else seconds, "a window or more",
-                     lambda x: x >= windows.steps * windows.h - 1e-9)  # fmt: skip
+    window = windows.steps * windows.h  # of a chained fit the whole log
+    seconds = number("seconds", max(min(log, 8.0), window) if seconds is None else seconds,
+                     f"a window ({window:g} s) or more", lambda x: x >= window - 1e-9)  # fmt: skip
     whole("drives", drives)
     whole("bands", bands)
     if fastest is not None:

@@ -183,6 +183,8 @@ def _solved(problem, iterations, folder=None, report=None):
 
     def solve(problem, p, starts, level, last):
         below = folder if folder is None or level == 0 else Path(folder) / f"level_{level}"
+        if below is not None:
+            Path(below).mkdir(exist_ok=True)
         return _level(problem, p, starts, iterations, below, report, last)
 
     found = levels(problem, solve)

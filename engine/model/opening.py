@@ -58,7 +58,15 @@ def opened(mujoco, source, assets, wishes):
             named = f"{named[:_SHOWN]}..." if len(named) > _SHOWN else f"{named}{meant(named, neighbours(path))}"
             raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
-    robot = robot_of(content)
+    try:
+        return _read(mujoco, title, path, text, assets, wishes, robot_of(content))
+    except ValueError as error:
+        if path is None or title in str(error) or not str(error).startswith(("XML", "Error")):
+            raise
+        raise ValueError(f"{title}: {str(error).strip()}") from error  # MuJoCo's own words do not say which file
+
+
+def _read(mujoco, title, path, text, assets, wishes, robot):
     if robot is None:
         return _mjcf(mujoco, title, path, text, assets, wishes)
     try:

@@ -157,8 +157,9 @@ def _sense(mujoco, title, spec, name):
           "geom": (spec.geom, mujoco.mjtObj.mjOBJ_GEOM)}  # fmt: skip
     kind = next((kind for kind, (found, _) in of.items() if found(name) is not None), None)
     if kind is None:
-        known = ", ".join(repr(e.name) for e in [*spec.sites, *spec.bodies, *spec.geoms] if e.name)
-        raise ModelError(f"{title}: sense: no site, body or geom {name!r}; there are: {known}")
+        known = [e.name for e in [*spec.sites, *spec.bodies, *spec.geoms] if e.name]
+        near, known = meant(name, known), ", ".join(map(repr, known))
+        raise ModelError(f"{title}: no site, body or geom {name!r}{near}; there are: {known}")
     objtype = of[kind][1]
     place = mujoco.mjtSensor.mjSENS_FRAMEPOS
     if any((s.type, s.objtype, s.objname) == (place, objtype, name) and not s.refname for s in spec.sensors):

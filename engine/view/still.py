@@ -17,6 +17,8 @@ def image(
     worlds: a number, or several, which are drawn one above another. camera: an engine.view.Camera. Raises ValueError
     for a world that does not exist.
     """
+    if not isinstance(sim, Simulator):
+        raise TypeError(f"image: got {type(sim).__name__}, allowed: a Simulator")
     rows = [worlds] if np.ndim(worlds) == 0 else list(worlds)
     if not rows or any(not 0 <= w < sim.worlds for w in rows):
         raise ValueError(f"worlds: got {worlds!r}, allowed: numbers from 0 to {sim.worlds - 1}")

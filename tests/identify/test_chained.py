@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine.identify import fit
+from engine.identify import Log, fit
 from engine.identify.chained import carried, lengths
 
 from . import boxes
@@ -70,3 +70,20 @@ def test_masses_that_hit_each_other_are_a_ratio():
     got = fit(model, boxes.log(case)[0], unknowns, window=0.1, held_out=0, chained=True)
     assert abs(got.values[1] / got.values[2] / (1.3 / 0.5) - 1) < 0.02
     assert got.correlation[1, 2] > 0.9 and got.sd[1] > 0.02 * got.values[1]
+
+
+def test_a_chain_keeps_its_levels_in_a_folder_that_was_not_there(tmp_path, monkeypatch):
+    """A damped slide without contact: each level has a folder, and a motion is suggested that is as long as the log."""
+    monkeypatch.setattr("engine.identify.chained.MOST", 0)  # hops are not looked at
+    robot = "<mujoco><worldbody><body><joint name='x' type='slide' damping='{}'/><geom size='.1'/></body></worldbody>"
+    robot += "<actuator><motor joint='x' ctrlrange='-9 9'/></actuator></mujoco>"
+    real, t = engine.load(robot.format(2)), 0.002 * np.arange(200)
+    force = 5 * np.sin(20 * t)[:, None]
+    places = engine.Tape(engine.Simulator(real), 200).rollout(force[:, None]).qpos[:200, 0]
+    log = Log({"qpos": (t, places), "ctrl": (t, force)}, "slide")
+    asked = {"window": 0.05, "chained": True, "noise": 1e-4, "folder": tmp_path / "new"}
+    found = fit(engine.load(robot.format(1)), log, ["dof_damping:x"], **asked)
+    assert (tmp_path / "new" / "level_1" / "state.npz").is_file() and abs(found.values[0] - 2) < 0.1
+    with pytest.raises(ValueError, match=r"seconds: got 0.1, allowed: a window \(0.39"):
+        found.suggest(0.1)
+    assert found.suggest(drives=1, bands=1).ctrl.shape[1] == 1

@@ -2,6 +2,8 @@
 `pullback plot`), loss, joints, contact forces, animation before and after with what the task is about, and of a reach
 the error over time."""
 
+import time
+
 import numpy as np
 
 from controllers.optimize.job import BRINGING, placed
@@ -12,11 +14,13 @@ from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
 from engine.view.extent import robot_size
 
+EVERY = 2.0  # s
 MARK = 0.04  # half the cross at a target, in robots' lengths
 
 
-def write_report(job, folder, title):
-    """Write everything into a Folder's path; returns (trajectory before, trajectory after)."""
+def write_report(job, folder, title, say=lambda text: None):
+    """Write everything into a Folder's path; returns (trajectory before, trajectory after). say: what hears how far the
+    animation is, which takes the longest."""
     path, rows, model = folder.path, folder.rows, job.robot.model
     first = job.before()
     last, controller = job.after()
@@ -52,12 +56,25 @@ def write_report(job, folder, title):
     notes = [note for _, note in shown] if job.measure is None else None
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
                    times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
-                   notes=notes)  # fmt: skip
+                   notes=notes, progress=_told(say))  # fmt: skip
     if job.task in ("reach", *BRINGING):
         away = [1e3 * _away(job, t)[:n] for t in (before, after)]
         plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
                     "distance from the target (mm)", title=f"{title}: error")  # fmt: skip
     return before, after
+
+
+def _told(say):
+    """What tells the progress of an animation, every EVERY seconds."""
+    last = time.monotonic()
+
+    def progress(k, frames):
+        nonlocal last
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            say(f"  animation: frame {k} of {frames}")
+
+    return progress
 
 
 def _of_task(job, trajectory, every, rows):

@@ -258,7 +258,7 @@ def carried_out(args, job, folder, began):
     if not folder.rows:
         raise ValueError(f"nothing was iterated ({reason})")
     out.say(f"stopped: {reason}; writing pictures")
-    before, after = write_report(job, folder, title)
+    before, after = write_report(job, folder, title, out.say)
     summary = {"reason": reason, "cost": job.search.best, "iterations": job.search.iteration,
                "steps": job.search.problem.counter.steps, "reversed": job.search.problem.counter.reversed,
                "seconds": time.perf_counter() - began, "folder": folder.path}  # fmt: skip

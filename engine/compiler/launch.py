@@ -17,7 +17,7 @@ from engine.compiler.direct import function_of
 from engine.compiler.inlined import inlined
 from engine.compiler.memory import zeros
 from engine.compiler.session import adopted, entered, ready_to_compile, require_compiler, session
-from engine.compiler.variant import variant
+from engine.compiler.variant import announce_code, variant
 from engine.schema import LETTERS, NUMBERS, PACKS, STRIDES, kinds_of
 
 
@@ -83,6 +83,7 @@ class BoundKernel:
         """Compile the kernel in the program that runs, and give it its arrays."""
         with variant(self.kernel, self.packs, self.features) as kernel:
             traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
+            announce_code(kernel)
         self.context = traced.make_launch_context()
         for at in range(len(self.blocks)):
             self._point(at)

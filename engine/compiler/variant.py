@@ -96,21 +96,34 @@ def variant(kernel, packs, features=None):
         try:
             key = kernel, variant_of(kernel._primal.func)
             if key not in _variants:
-                _announce(kernel._primal.func.__name__, *key[1])
+                said = _announce(kernel._primal.func.__name__, *key[1])
                 _variants[key] = ti.kernel(kernel._primal.func)
+                _variants[key].announced = said
             yield _variants[key]
         finally:
             _put(before)
 
 
 def _announce(name, features, pairs):
-    """Say why the user is about to wait, once on a machine for a set of features, always for a user's functions."""
+    """Say why the user is about to wait, once on a machine for a set of features, always for a user's functions;
+    returns whether it was said."""
     if pairs:
         inside = " and ".join(pair[0].__name__ for pair in pairs)
         print(f"pullback: compiling {name} with {inside} inside (kept on disk afterwards)", file=sys.stderr, flush=True)
-    elif features and first_time(f"{name} {' '.join(features)} {settings().key()}"):
+        return True
+    if features and first_time(f"{name} {' '.join(features)} {settings().key()}"):
         print(f"pullback: compiling {name} for: {', '.join(features)} (kept on disk afterwards)", file=sys.stderr,
               flush=True)  # fmt: skip
+        return True
+    return False
+
+
+def announce_code(kernel):
+    """Of a kernel that was announced, that tracing is done: what follows cannot say how far it is."""
+    if kernel.announced:
+        print(f"pullback: compiling {kernel._primal.func.__name__}: traced, now its machine code", file=sys.stderr,
+              flush=True)  # fmt: skip
+        kernel.announced = False
 
 
 def variant_of(function):

@@ -14,7 +14,7 @@ from engine.compiler.features import serves
 from engine.compiler.stages import outline
 from engine.dynamics.activation import clamped_ctrl
 from engine.dynamics.actuation import clamped_force
-from engine.dynamics.gain_bias import affine
+from engine.dynamics.gain_bias import affine, affine_vjp
 from engine.math.types import MINVAL, real
 from engine.parts import RESIDUAL_FRICTION
 
@@ -119,14 +119,7 @@ def drive_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, u
     k = w * m.nv + m.jnt_dofadr[j]
     bar = load_bar * gear * by_force
     g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + bar * gain * by_ctrl
-    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * x
-    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * x * length
-    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x * velocity
-    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + bar
-    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + bar * length
-    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bar * velocity
-    l_bar = bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
-    v_bar = bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
+    l_bar, v_bar = affine_vjp(m, g, w, u, length, velocity, bar * x, bar)
     g.qpos_bar[k] = g.qpos_bar[k] + gear * l_bar
     g.qvel_bar[k] = g.qvel_bar[k] + gear * v_bar
     q = d.qpos[w * m.nq + m.jnt_qposadr[j]]

@@ -22,6 +22,21 @@ def affine(prm: ti.template(), u: ti.i32, length: real, velocity: real):
 
 
 @ti.func
+def affine_vjp(m: ti.template(), g: ti.template(), w: ti.i32, u: ti.i32, length: real, velocity: real, gain_bar: real,
+               bias_bar: real):  # fmt: skip
+    """From the adjoints of gain and bias to their parameters; returns those of length and velocity."""
+    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + gain_bar
+    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + gain_bar * length
+    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + gain_bar * velocity
+    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + bias_bar
+    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + bias_bar * length
+    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + bias_bar * velocity
+    l_bar = gain_bar * m.actuator_gainprm[u, 1] + bias_bar * m.actuator_biasprm[u, 1]
+    v_bar = gain_bar * m.actuator_gainprm[u, 2] + bias_bar * m.actuator_biasprm[u, 2]
+    return l_bar, v_bar
+
+
+@ti.func
 def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: real, length: real, velocity: real):
     """Force of actuator u before any limit, its input without whole turns, and its gain."""
     x = unwound(m, u, given, length)
@@ -68,16 +83,4 @@ def raw_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         if m.actuator_biastype[u] == BIAS_MUSCLE:
             g.muscle_bias_bar[w * m.nu + u] = g.muscle_bias_bar[w * m.nu + u] + bar
             b_bar = 0.0
-    g.actuator_gainprm[w, u, 0] = g.actuator_gainprm[w, u, 0] + bar * x
-    g.actuator_gainprm[w, u, 1] = g.actuator_gainprm[w, u, 1] + bar * x * length
-    g.actuator_gainprm[w, u, 2] = g.actuator_gainprm[w, u, 2] + bar * x * velocity
-    g.actuator_biasprm[w, u, 0] = g.actuator_biasprm[w, u, 0] + b_bar
-    g.actuator_biasprm[w, u, 1] = g.actuator_biasprm[w, u, 1] + b_bar * length
-    g.actuator_biasprm[w, u, 2] = g.actuator_biasprm[w, u, 2] + b_bar * velocity
-    l_bar = bar * (m.actuator_gainprm[u, 1] * x + m.actuator_biasprm[u, 1])
-    v_bar = bar * (m.actuator_gainprm[u, 2] * x + m.actuator_biasprm[u, 2])
-    if ti.static(has.muscle):
-        if m.actuator_biastype[u] == BIAS_MUSCLE:
-            l_bar = bar * m.actuator_gainprm[u, 1] * x
-            v_bar = bar * m.actuator_gainprm[u, 2] * x
-    return l_bar, v_bar
+    return affine_vjp(m, g, w, u, length, velocity, bar * x, b_bar)

@@ -12,7 +12,6 @@ import numpy as np
 from . import constants as c
 from . import plastic
 from .delays import INTERPOLATIONS
-from .elements import KINDS
 from .elements.actuator import DYNTYPES, TARGETS
 from .elements.hfield import elevations, normalized
 from .elements.key import KEYS
@@ -23,9 +22,7 @@ from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS
 from .servos import states_of
 from .shapes import COUNT
-
-_IDENTITY = (1.0, 0.0, 0.0, 0.0)
-_OF = {kind.name: kind.attributes for kind in KINDS}
+from .written import IDENTITY, OF, attributes, entry, text_of, unique_names
 
 # Attributes that are arrays, or some numbers of one array after those of another.
 _JOINT = {
@@ -108,8 +105,8 @@ def to_mjcf(m):
 class _Writer:
     def __init__(self, m):
         self.m = m
-        named = [kind for kind in _OF if hasattr(m, f"{kind}_names")]
-        self.names = {kind: _unique(kind, getattr(m, f"{kind}_names")) for kind in named}
+        named = [kind for kind in OF if hasattr(m, f"{kind}_names")]
+        self.names = {kind: unique_names(kind, getattr(m, f"{kind}_names")) for kind in named}
         self.root = ET.Element("mujoco", {"model": m.name} if m.name else {})
         self.called = set()  # (kind, number) of what another element names
         self.felt = _felt(m)
@@ -147,8 +144,8 @@ class _Writer:
 
     def option(self, out):
         opt = self.m.opt
-        known = _OF["option"]
-        out.attrib |= _given({name: getattr(opt, name) for name in _OPTION}, known)
+        known = OF["option"]
+        out.attrib |= attributes({name: getattr(opt, name) for name in _OPTION}, known)
         out.attrib |= {"integrator": c.INTEGRATOR_NAMES[opt.integrator], "cone": c.CONE_NAMES[opt.cone]}
         flags = {name: "disable" for name in _FLAGS if not getattr(opt, name)} | self.flags
         flags |= {"limit": "disable"} if self.felt else {}
@@ -177,7 +174,7 @@ class _Writer:
                 data = normalized(data)
             ET.SubElement(out, "hfield", {
                 "name": self.names["hfield"][k], "nrow": str(len(data)), "ncol": str(data.shape[1]),
-                "size": _text(size), "elevation": " ".join(str(x).removesuffix(".0") for x in
+                "size": text_of(size), "elevation": " ".join(str(x).removesuffix(".0") for x in
                                                            data[::-1].ravel().astype(np.float32)),
             })  # fmt: skip
 
@@ -191,21 +188,21 @@ class _Writer:
             if free:  # where it starts; its body_pos says nothing else
                 at = m.jnt_qposadr[free[0]]
                 pos, quat = m.qpos0[at : at + 3], m.qpos0[at + 3 : at + 7]
-            given = _given({"pos": pos, "quat": quat, "gravcomp": m.body_gravcomp[b]}, _OF["body"])
+            given = attributes({"pos": pos, "quat": quat, "gravcomp": m.body_gravcomp[b]}, OF["body"])
             mocap = {"mocap": "true"} if m.body_mocapid[b] >= 0 else {}
             body = ET.Element("body", self.named("body", b) | given | mocap)
             places.append(body)
             if m.body_mass[b] or m.body_inertia[b].any():
                 own = {"pos": m.body_ipos[b], "quat": m.body_iquat[b]}
-                mass = {"mass": _text(m.body_mass[b]), "diaginertia": _text(m.body_inertia[b])}
-                ET.SubElement(body, "inertial", {"pos": "0 0 0"} | _given(own, _OF["body"]) | mass)
+                mass = {"mass": text_of(m.body_mass[b]), "diaginertia": text_of(m.body_inertia[b])}
+                ET.SubElement(body, "inertial", {"pos": "0 0 0"} | attributes(own, OF["body"]) | mass)
         for j, b in enumerate(m.jnt_bodyid):
             self.joint(j, places[b])
         for g, b in enumerate(m.geom_bodyid):
             self.geom(g, places[b])
         for s, b in enumerate(m.site_bodyid):
-            shape = {"type": c.GEOM_NAMES[int(m.site_type[s])], "size": _text(m.site_size[s])}
-            ET.SubElement(places[b], "site", self.named("site", s) | shape | _row(m, "site", _SITE, s))
+            shape = {"type": c.GEOM_NAMES[int(m.site_type[s])], "size": text_of(m.site_size[s])}
+            ET.SubElement(places[b], "site", self.named("site", s) | shape | entry(m, "site", _SITE, s))
         for parent, body in zip(m.body_parentid[1:], places[1:], strict=True):  # below what is the parent's own
             places[parent].append(body)
 
@@ -218,16 +215,16 @@ class _Writer:
                 raise ModelError(
                     f"{m.label('joint', j)}: {array} = {values.tolist()}; allowed in MJCF: one for a joint"
                 )
-        given = _row(m, "joint", _JOINT, j) | _row(m, "joint", _DOF, dofs.start)
+        given = entry(m, "joint", _JOINT, j) | entry(m, "joint", _DOF, dofs.start)
         given |= {"limited": "true"} if (c.OBJ_JOINT, j) in self.felt else {}
         q = slice(m.jnt_qposadr[j], m.jnt_qposadr[j] + c.NQ[kind])
         if kind in (c.HINGE, c.SLIDE):
-            given |= _given({"ref": m.qpos0[q][0], "springref": m.qpos_spring[q][0]}, _OF["joint"])
+            given |= attributes({"ref": m.qpos0[q][0], "springref": m.qpos_spring[q][0]}, OF["joint"])
         else:
             given.pop("axis", None)
             if kind == c.FREE:
                 given.pop("pos", None)
-            rest = m.qpos0[q] if kind == c.FREE else np.array(_IDENTITY)
+            rest = m.qpos0[q] if kind == c.FREE else np.array(IDENTITY)
             for array in ("qpos0", "qpos_spring"):
                 if not np.allclose(getattr(m, array)[q], rest, rtol=0, atol=1e-12):
                     found = getattr(m, array)[q].tolist()
@@ -244,10 +241,10 @@ class _Writer:
         if kind in (c.MESH, c.HFIELD):
             shape[c.GEOM_NAMES[kind]] = self.names[c.GEOM_NAMES[kind]][data]
         else:
-            shape["size"] = _text(m.geom_size[g][: COUNT[kind]])
+            shape["size"] = text_of(m.geom_size[g][: COUNT[kind]])
         if m.geom_fluid[g, 0]:
-            shape |= {"fluidshape": "ellipsoid", "fluidcoef": _text(m.geom_fluid[g, 1:6])}
-        ET.SubElement(out, "geom", self.named("geom", g) | shape | _row(m, "geom", _GEOM, g))
+            shape |= {"fluidshape": "ellipsoid", "fluidcoef": text_of(m.geom_fluid[g, 1:6])}
+        ET.SubElement(out, "geom", self.named("geom", g) | shape | entry(m, "geom", _GEOM, g))
 
     # -------------------------------------------------------------------------------------- what acts on it
 
@@ -277,7 +274,7 @@ class _Writer:
             given = {name: values[array][k] for name, array in _PAIR.items()}
             given["condim"] = int(given["condim"])
             ends = {f"geom{i}": self.call("geom", g) for i, g in enumerate(pair, 1)}
-            ET.SubElement(out, "pair", ends | _given(given, _OF["pair"]))
+            ET.SubElement(out, "pair", ends | attributes(given, OF["pair"]))
         return out
 
     def tendon(self):
@@ -285,19 +282,19 @@ class _Writer:
         for t in range(m.ntendon):
             places = range(m.tendon_adr[t], m.tendon_adr[t] + m.tendon_num[t])
             fixed = m.wrap_type[places[0]] == c.WRAP_JOINT
-            given = _row(m, "tendon", _TENDON, t)
+            given = entry(m, "tendon", _TENDON, t)
             given |= {"limited": "true"} if (c.OBJ_TENDON, t) in self.felt else {}
             if fixed:
                 for drawn in ("width", "rgba"):
                     given.pop(drawn, None)
-            given["springlength"] = _text(m.tendon_lengthspring[t])  # no default: it is never what the joints say
+            given["springlength"] = text_of(m.tendon_lengthspring[t])  # no default: it is never what the joints say
             tendon = ET.SubElement(out, "fixed" if fixed else "spatial", {"name": self.names["tendon"][t]} | given)
             for k in places:
                 kind, i, x = m.wrap_type[k], m.wrap_objid[k], m.wrap_prm[k]
                 if kind == c.WRAP_JOINT:
-                    ET.SubElement(tendon, "joint", {"joint": self.call("joint", i), "coef": _text(x)})
+                    ET.SubElement(tendon, "joint", {"joint": self.call("joint", i), "coef": text_of(x)})
                 elif kind == c.WRAP_PULLEY:
-                    ET.SubElement(tendon, "pulley", {"divisor": _text(x)})
+                    ET.SubElement(tendon, "pulley", {"divisor": text_of(x)})
                 elif kind == c.WRAP_SITE:
                     ET.SubElement(tendon, "site", {"site": self.call("site", i)})
                 else:
@@ -316,13 +313,13 @@ class _Writer:
                 given["polycoef"] = data[:5]
             elif kind == "body":
                 given["anchor"] = data[:3]
-            text = _given(given, _OF["equality"])
+            text = attributes(given, OF["equality"])
             if word == "weld":
-                text["torquescale"] = _text(data[10])
+                text["torquescale"] = text_of(data[10])
                 if kind == "body":
-                    text["relpose"] = _text(data[3:10])
+                    text["relpose"] = text_of(data[3:10])
             if word == "connect" and kind == "body":
-                text["anchor"] = _text(data[:3])
+                text["anchor"] = text_of(data[:3])
             ET.SubElement(out, word, self.named("equality", e) | ends | text)
         return out
 
@@ -337,7 +334,7 @@ class _Writer:
             on = {word: self.call(kind, m.actuator_trnid[u])}
             if m.actuator_refid[u] >= 0:
                 on["refsite" if word == "site" else "slidersite"] = self.call("site", m.actuator_refid[u])
-            given = _row(m, "actuator", _ACTUATOR, u)
+            given = entry(m, "actuator", _ACTUATOR, u)
             given.pop("lengthlimited", None)
             if m.actuator_history[u, 0]:
                 number, interp = m.actuator_history[u].tolist()
@@ -357,7 +354,7 @@ class _Writer:
                 if getattr(m, f"actuator_{part}type")[u] == kind:
                     types[f"{part}type"] = "muscle"
                     parameters = [getattr(m, f"actuator_{part}{name}")[u] for name in ("prm", "curve")]
-                    given[f"{part}prm"] = _text(np.concatenate(parameters))
+                    given[f"{part}prm"] = text_of(np.concatenate(parameters))
             types = {name: word for name, word in types.items() if word not in ("none", "fixed")}
             ET.SubElement(out, "general", self.named("actuator", u) | on | types | given)
         return out
@@ -372,7 +369,8 @@ class _Writer:
             )
         given = {name: text for name, text in given.items() if not name.endswith("prm")}
         prm = dict(zip(("imax", "slewmax", "ki"), m.actuator_dynprm[u], strict=True))
-        return given | {"input": "pos"} | {k: _text(x) for k, x in ({"kp": gain[0], "kv": -by_velocity} | prm).items()}
+        prm |= {"kp": gain[0], "kv": -by_velocity}
+        return given | {"input": "pos"} | {k: text_of(x) for k, x in prm.items()}
 
     def motor(self, u, given):
         """The attributes of a dcmotor, of which the actuators behind it are further controls."""
@@ -397,7 +395,7 @@ class _Writer:
         }  # fmt: skip
         given = {name: text for name, text in given.items() if not name.endswith("prm") and "force" not in name}
         given.pop("actearly", None)
-        return given | {"input": " ".join(words)} | {k: _text(x) for k, x in numbers.items() if np.any(x)}
+        return given | {"input": " ".join(words)} | {k: text_of(x) for k, x in numbers.items() if np.any(x)}
 
     def sensor(self):
         m, out = self.m, ET.Element("sensor")
@@ -426,7 +424,7 @@ class _Writer:
                 number, interp = m.sensor_history[s].tolist()
                 given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
             numbers = {"cutoff": m.sensor_cutoff[s], "delay": m.sensor_delay[s]}
-            ET.SubElement(out, row.name, given | _given(numbers, _OF["sensor"]))
+            ET.SubElement(out, row.name, given | attributes(numbers, OF["sensor"]))
         return out
 
     def keyframe(self):
@@ -437,10 +435,10 @@ class _Writer:
                 value = getattr(m, f"key_{array}")[k]
                 if array == "act":  # without the controls of the past
                     if plastic.count(m):
-                        key.set("plastic", _text(plastic.plastic(m, value)))
+                        key.set("plastic", text_of(plastic.plastic(m, value)))
                     value = value[: np.sum(states_of(m))]
                 if np.size(value):
-                    key.set(array, _text(value))
+                    key.set(array, text_of(value))
         return out
 
 
@@ -461,51 +459,3 @@ def _felt(m):
 def _listed(geoms1, geoms2):
     """Pairs of geoms, in their order."""
     return list(zip(geoms1.tolist(), geoms2.tolist(), strict=True))
-
-
-def _row(m, kind, table, i):
-    """{attribute: text} of entry i, by a table of arrays, without MJCF's own defaults."""
-    values = {}
-    for name, arrays in table.items():
-        parts = [np.atleast_1d(getattr(m, array)[i]) for array in arrays.split()]
-        values[name] = np.concatenate(parts) if len(parts) > 1 or parts[0].size > 1 else parts[0][0]
-    return _given(values, _OF[kind])
-
-
-def _given(values, known):
-    """{attribute: text} of the values that are not the default of their attribute."""
-    given = {}
-    for name, value in values.items():
-        default = known[name].default if name in known else None
-        if name == "quat":
-            default = _IDENTITY
-        if default is not None and np.array_equal(np.broadcast_to(default, np.shape(value)), value):
-            continue
-        if default is None and not np.any(value):  # ranges of what is not limited, flags
-            continue
-        if name in ("stiffness", "damping"):  # polynomials
-            value = value[: max(1, 1 + max(np.flatnonzero(value), default=0))]
-        given[name] = _text(value)
-        if name.endswith("range"):  # a range alone is refused
-            given.setdefault(name.replace("range", "limited"), "false")
-    return given
-
-
-def _text(value):
-    """Numbers as they are read back bit for bit; booleans as MJCF has them."""
-    value = np.asarray(value)
-    if value.dtype == bool:
-        return " ".join("true" if x else "false" for x in value.ravel())
-    return " ".join(repr(x).removesuffix(".0") for x in value.ravel().tolist())
-
-
-def _unique(kind, names):
-    """A name for each, its own where that is no other's."""
-    taken, unique = set(filter(None, names)), []
-    for i, name in enumerate(names):
-        new, k = name, i
-        while not new or (not name and new in taken):
-            new, k = f"{kind}_{k}", k + len(names)
-        taken.add(new)
-        unique.append(new)
-    return unique

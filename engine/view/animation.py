@@ -8,6 +8,7 @@ a list of trajectories that are drawn one above another. lines (T, n, 2, 3), or 
 world that are drawn over the robot, in metres, such as `lines_of` a Replay, which have colours and widths.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,14 @@ SIDES = 1.12  # the least width of the window, in widths of what it holds
 def save_animation(
     path: Any, model: Model, geom_xpos: Any, geom_xquat: Any, *, fps: float = 25, times: Any = None,
     title: Any = None, labels: Any = None, camera: Any = None, lines: Any = None, notes: Any = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Path:  # fmt: skip
     """Write an animation with `fps` frames a second: a GIF, or an MP4 (extra `video`).
 
     `times` are the simulated seconds of the frames; by default they pass as in reality. `model` may be a list with a
     model for each trajectory. A trajectory shorter than the others stays at its last frame. `notes`: for each
-    trajectory the texts of its frames, in place of the distance that it has come.
+    trajectory the texts of its frames, in place of the distance that it has come. `progress(k, frames)` is called
+    before frame k is drawn.
     """
     if not 0 < fps <= 50:
         raise ValueError(f"fps={fps} must lie above 0 and not above 50, the fastest that GIF viewers show")
@@ -51,7 +54,14 @@ def save_animation(
     paths = [camera_path(take, camera, window=max(2, round(0.4 * fps))) for take in takes]
     _, panels = _figure(takes, paths, camera, title, labels, animated=True)
     save = save_gif if path.suffix.lower() == ".gif" else save_mp4
-    return save(path, _draw(panels, takes, paths, times, notes or [None] * len(takes)), frames, fps)
+    draw = _draw(panels, takes, paths, times, notes or [None] * len(takes))
+
+    def drawn(k: int) -> np.ndarray:
+        if progress is not None:
+            progress(k, frames)
+        return draw(k)
+
+    return save(path, drawn, frames, fps)
 
 
 def save_frame(

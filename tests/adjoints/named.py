@@ -35,7 +35,7 @@ NAMED = {
     "test_integrate.py::test_advance[tendon springs-implicit]": "add_slopes_vjp tendon_slopes_vjp",
     "test_integrate.py::test_integrate_pos[ball]": "integrate_pos_vjp",
     "test_residual.py::test_residuals[1.0]": "layers_vjp outputs_vjp residual_vjp residuals_vjp",
-    "test_step.py::test_friction_law[moving-Euler]": "drive_vjp rubs_vjp",
+    "test_step.py::test_friction_law[moving-Euler]": "affine_vjp drive_vjp rubs_vjp",
     "test_sensors.py::test_sensors[0]": "sensors_vjp state_sensor_vjp",
     "test_sensors.py::test_sensors[10]": "orientation_sensor_vjp",
     "test_sensors.py::test_sensors[14]": "point_velocity_vjp",

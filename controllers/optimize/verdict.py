@@ -82,7 +82,7 @@ def paced(found, rows):
         return found
     way = rows[-1]["seconds_simulated"] - rows[0]["seconds_simulated"]
     factor = float(way / max(sum(r["seconds"] for r in rows[1:]), 1e-9))
-    return found._replace(text=f"{found.text}, planned at {factor:.2g} of real time",
+    return found._replace(text=f"{found.text}, planned {factor:.2g} times as fast as real time",
                           numbers=found.numbers | {"real_time_factor": factor})  # fmt: skip
 
 

@@ -62,7 +62,8 @@ def test_how_fast_it_was_planned():
     found = Verdict(True, "it holds", {}, [], [])
     rows = [{"seconds_simulated": 0.1 * k, "seconds": 9.0 if k == 1 else 0.05} for k in range(1, 6)]
     told = paced(found, rows)
-    assert told.numbers["real_time_factor"] == pytest.approx(2.0) and told.text == "it holds, planned 2 times as fast as real time"
+    assert told.numbers["real_time_factor"] == pytest.approx(2.0)
+    assert told.text == "it holds, planned 2 times as fast as real time"
     assert paced(found, rows[:1]) == found and paced(found, [{"seconds": 1.0}] * 3) == found
 
 

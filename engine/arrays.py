@@ -18,6 +18,7 @@ from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
 from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
+from engine.model.delays import clock_times, first_of_sensors, past_of_sensors
 from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
@@ -196,7 +197,8 @@ def sizes_of(model, nconmax, leaves=()):
                                     "nhfield", "nhfielddata")},
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
-        "nlate": model.nsensordata if "sensor_delay" in features else 0,
+        "nlate": model.nsensordata if "sensor_delay" in features else 0, "nlatetime": clock_times(model),
+        "latefirst": first_of_sensors(model), "lateend": first_of_sensors(model) + past_of_sensors(model),
         "ndelay": model.nu if "delay" in features else 0,
         "nrest": plastic.count(model), "nrestjoint": model.njnt * plastic_robot, "nresttendon": resting,
         "nrestJ": len(rows(model)[2]) * (resting > 0 and "rk4" in features), "nrestlinear": resting * model.nv,

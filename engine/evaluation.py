@@ -36,7 +36,7 @@ from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
 from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
-from engine.dynamics.motors import clear_motors, motors, motors_vjp
+from engine.dynamics.motors import clear_motors, motors, motors_vjp, start_reach_vjp
 from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.plastic import start_lengths_vjp
@@ -305,6 +305,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
         enter_stage_vjp(m, d, g, w, stage)
         if stage == 0:
             start_lengths_vjp(m, d, g, w, d.v_stage.at(w, 0))
+            start_reach_vjp(m, g, w)
     if stage != FINAL_STAGE:
         pids_vjp(m, d, g, w)
 

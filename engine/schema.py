@@ -24,7 +24,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork "
-    "nresidualbar nrest nrestjoint nresttendon nrestJ nrub "
+    "nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
@@ -159,8 +159,11 @@ MODEL = (
     Buffer("rest_r", "real", "nrestjoint", "jnt_yield"),
     Buffer("ten_rest", "int", "nresttendon"),
     Buffer("ten_yield", "real", "nresttendon"),
-    Buffer("late_i", "int", "nlate", "late_num late_adr late_from"),  # of numbers of sensordata (sensor_delay.py)
-    Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff"),
+    Buffer("late_i", "int", "nlate",  # of numbers of sensordata (dynamics/sensor_delay.py)
+        "late_num late_adr late_from late_clock late_owner late_times late_interp",
+    ),
+    Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff late_delay late_period late_start"),
+    Buffer("late_time", "real", "nlatetime"),  # of clocks' values, when the first ones were taken
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
     Buffer("arm_pos", "vec3", "narmsite"),
@@ -335,7 +338,7 @@ WORK = (
     ),
     Buffer("motor_work", "real", "nmotor",
         "motor_force motor_extra motor_slope motor_stiff motor_wave motor_length motor_velocity motor_c:4 motor_by_c:4 "
-        "motor_by_s",
+        "motor_by_s motor_reach",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
     Buffer("rub", "real", "nrub"),  # constraint/friction_law.py
@@ -373,7 +376,7 @@ ADJOINT = (
         "muscle_gain_bar muscle_slope_bar muscle_bias_bar muscle_stiff_bar muscle_hold_bar",
     ),
     Buffer("motor_bar", "real", "nmotor",
-        "motor_force_bar motor_extra_bar motor_slope_bar motor_stiff_bar motor_wave_bar",
+        "motor_force_bar motor_extra_bar motor_slope_bar motor_stiff_bar motor_wave_bar motor_reach_bar",
     ),
     Buffer("reach_bar", "real", "nmotorstate"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v"),

@@ -109,6 +109,11 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     row: the output row whose sensors were read in the step, or -1.
     """
     load_record(m, d, r, w, o)
+    told = row
+    if ti.static(has.sensor_delay):
+        if m.nlate > 0:
+            remember_sensed_vjp(m, d, r, g, b, w, row, final)
+            told = w if row < 0 else row
     nstage = stages(m)
     if final:
         nstage = 1
@@ -138,23 +143,19 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
                 kind = EULER_STAGE
             asked = -1
             if stage == 0:
-                asked = row
+                asked = told
             implicit = has_implicit(m, 1)
             relinearized(m, d, w, implicit)
-            if ti.static(has.sensor_delay):
-                if m.nlate > 0:
-                    remember_sensed_vjp(m, d, g, b, w, row, final)
-                    asked = w if row < 0 else row
             forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
-            if ti.static(has.sensor_delay):
-                if m.nlate > 0:
-                    give_back(m, g, b, w, row)
             if nstage > 1:
                 leave_stage_vjp(m, d, g, w, stage)
         else:
             leave_stage(m, d, w, stage)
             if stage == nstage - 1:
                 advance_rk4_vjp(m, d, g, w)
+    if ti.static(has.sensor_delay):
+        if m.nlate > 0:
+            give_back(m, g, b, w, row)
 
 
 @ti.func

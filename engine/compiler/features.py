@@ -38,7 +38,7 @@ from engine.model.constants import (
     RK4,
 )  # fmt: skip
 from engine.model.coordinates import quaternions
-from engine.model.delays import samples, samples_of_sensors
+from engine.model.delays import clocks, samples, samples_of_sensors
 from engine.model.elements.actuator import turning_servos
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
@@ -81,6 +81,7 @@ FEATURES = {
     "turns": "position servos of turns with a state of their own",
     "delay": "actuators that act on controls of the past",
     "sensor_delay": "sensors that tell what was",
+    "sensor_interval": "sensors that tell something new at intervals",
     "plastic": "springs whose rest yields",
     "actfrc": "joints that limit the sum of actuator forces on them",
     "fluid": "forces of a fluid on bodies",
@@ -183,6 +184,7 @@ def features_of(model):
         turns=(turning_servos(model) & (model.actuator_actadr >= 0) & (model.actuator_dyntype != DYN_PID)).any(),
         delay=samples(model).any(),
         sensor_delay=samples_of_sensors(model).any(),
+        sensor_interval=clocks(model).any(),
         plastic=count(model) > 0,
         muscle=muscles(model).any(),
         pid=(model.actuator_dyntype == DYN_PID).any(),

@@ -16,6 +16,7 @@ from engine.dynamics.drive_leaves import add_dyn, add_rest
 from engine.dynamics.muscle import muscle_rate, muscle_rate_leaves
 from engine.dynamics.pid import pid_force_vjp, pid_rates, pid_rates_vjp, setpoint, states_of
 from engine.dynamics.plastic import rest_rates
+from engine.dynamics.sensor_delay import rest_late
 from engine.dynamics.transmission import drive_length_vjp, transmission
 from engine.dynamics.turns import near_state, near_state_vjp
 from engine.math.types import MINVAL, real
@@ -49,7 +50,7 @@ def actuator_input(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         if ti.static(has.pid):
             if m.actuator_dyntype[u] == DYN_PID:
                 a = -1
-                c, by_c, by_s, first = setpoint(m, d, w, u, c)
+                c, by_c, by_s, first, way = setpoint(m, d, w, u, c)
                 slope = slope * by_c
         if ti.static(has.dcmotor):
             if m.actuator_dyntype[u] == DYN_DCMOTOR:
@@ -65,6 +66,7 @@ def act_rates(m: ti.template(), d: ti.template(), w: ti.i32):
     """act_dot of all actuators with a state, and what it is as an input; the controls that delayed ones act on."""
     late_controls(m, d, w)
     rest_rates(m, d, w)
+    rest_late(m, d, w)
     for u in range(m.nu):
         if m.actuator_actadr[u] >= 0:
             a = w * m.na + m.actuator_actadr[u]

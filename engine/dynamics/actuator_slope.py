@@ -44,7 +44,8 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     force, x, gain = raw_force(m, d, w, u, given, length, velocity)
     if ti.static(has.tendon_actfrc):
         scale, by_sum = tendon_scale(m, d, w, u)
-        force = scale * force
+        if m.actuator_gaintype[u] != GAIN_DCMOTOR:  # whose range MuJoCo compares with the force before its tendon's
+            force = scale * force
     fs = real(1.0)
     if m.actuator_forcelimited[u]:
         if force <= m.actuator_forcerange[u, 0] or force >= m.actuator_forcerange[u, 1]:

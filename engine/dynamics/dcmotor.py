@@ -8,7 +8,8 @@ current, heat, friction and cogging of a motor, and the voltage of its controlle
     force = K (i after the step, without a state U),   which a range may clamp, and beside it
             A sin(N l + phi) - s0 b - s1 b'
 The states of a motor, those of them that it has: the setpoint that the slew rate limits, z, T, b and i. i and b after a
-step are exact for what drives them held. The first control is one that the slew rate limits, if there is one (pid.py).
+step are exact for what drives them held, b with RK4, too, for the velocity at the start.
+The first control is one that the slew rate limits, if there is one (pid.py).
 R, K and alpha lie in gainprm, A, N and phi in biasprm. b' has a kink at l' = 0, as the clamps have at their ends.
 """
 

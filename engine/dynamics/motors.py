@@ -116,6 +116,36 @@ def motors(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @serves("dcmotor")
 @ti.func
+def keep_reach(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Of RK4's first stage how far act_dot of bristles takes them in a step, since it is that stage's that does."""
+    for u in range(m.nmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            if m.motor_bristle[u] >= 0:
+                d.motor_reach[w, u] = d.act_reach[w * m.na + m.motor_bristle[u]]
+
+
+@serves("dcmotor")
+@ti.func
+def start_reach_vjp(m: ti.template(), g: ti.template(), w: ti.i32):
+    """The adjoint of that, which the end of the step has left, for the first stage's `motors_vjp`."""
+    for u in range(m.nmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            if m.motor_bristle[u] >= 0:
+                g.reach_bar[w * m.na + m.motor_bristle[u]] = g.motor_reach_bar[w, u]
+
+
+@ti.func
+def is_bristle(m: ti.template(), u: ti.i32, k: ti.i32):
+    """Whether state k of actuator u is that of a motor's bristles."""
+    found = False
+    if ti.static(has.dcmotor):
+        if m.actuator_dyntype[u] == DYN_DCMOTOR:
+            found = m.motor_bristle[u] == k
+    return found
+
+
+@serves("dcmotor")
+@ti.func
 def clear_motors(m: ti.template(), g: ti.template(), w: ti.i32):
     """No adjoint of motors yet."""
     for u in range(m.nmotor):

@@ -16,7 +16,7 @@ from engine.dynamics.activation import act_dot_vjp, end_leaves, next_act, next_a
 from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
-from engine.dynamics.motors import clear_motors
+from engine.dynamics.motors import clear_motors, is_bristle, keep_reach
 from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import keep_lengths, rests_yield_vjp
 from engine.dynamics.turns import anchor_vjp
@@ -114,6 +114,7 @@ def leave_stage(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
         d.stage[here + 2 * nv + k] = d.act_dot[w * m.na + k]
     if i == 0:
         keep_lengths(m, d, w)
+        keep_reach(m, d, w)
 
 
 @serves("rk4")
@@ -137,6 +138,12 @@ def combine_stages(m: ti.template(), d: ti.template(), w: ti.i32):
         for i in range(4):
             x = x + weight(i) * d.stage[stage_at(m, w, i) + 2 * nv + k]
         d.act_dot[w * na + k] = x
+    if ti.static(has.dcmotor):
+        for u in range(m.nmotor):  # bristles go on as they begin
+            for k in range(na):
+                if is_bristle(m, u, k):
+                    d.act_dot[w * na + k] = d.stage[stage_at(m, w, 0) + 2 * nv + k]
+                    d.act_reach[w * na + k] = d.motor_reach[w, u]
 
 
 @ti.func
@@ -182,8 +189,8 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             g.stage_bar[s + k] = weight(i) * d.a_bar[w, k]
             g.stage_bar[s + nv + k] = h * weight(i) * g.qvel_bar[w * nv + k]
     remember_vjp(m, g, w)
-    if ti.static(has.delay or has.plastic):
-        for k in range(na):  # of controls of the past and of rests; the others follow
+    if ti.static(has.delay or has.sensor_delay or has.plastic):
+        for k in range(na):  # of what is of the past and of rests; the others follow
             g.stage_bar[o + nq + nv + k] = g.act_bar[w * na + k]
     for u in range(m.nu):
         first = m.actuator_actadr[u]
@@ -197,6 +204,13 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 anchor_vjp(m, d, g, w, u, x, g.act_bar[a])
                 for i in range(4):
                     g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = weight(i) * sd * g.act_bar[a]
+                if ti.static(has.dcmotor):
+                    if is_bristle(m, u, k):
+                        for i in range(4):
+                            g.stage_bar[stage_at(m, w, i) + 2 * nv + k] = 0.0
+                        g.stage_bar[stage_at(m, w, 0) + 2 * nv + k] = sd * g.act_bar[a]
+                        g.motor_reach_bar[w, u] = g.reach_bar[a]
+                        g.reach_bar[a] = 0.0
 
 
 @serves("rk4")

@@ -10,6 +10,10 @@ from .servos import states_of
 INTERPOLATIONS = {"zoh": 0, "linear": 1, "cubic": 2}
 
 
+_LATE_I = ("late_num", "late_adr", "late_from", "late_owner", "late_times", "late_interp")
+_LATE_R = ("late_cutoff", "late_delay", "late_period", "late_start")
+
+
 def samples(m):
     """How many controls of the past each actuator of a Model has, (nu,)."""
     return np.asarray(m.actuator_history)[:, 0]
@@ -20,26 +24,69 @@ def samples_of_sensors(m):
     return np.asarray(m.sensor_history)[:, 0] if len(m.sensor_history) else np.zeros(0, int)
 
 
+def clocks(m):
+    """Which sensors of a Model, or of an MjModel, tell something new at intervals only, (nsensor,)."""
+    return np.reshape(m.sensor_interval, (-1, 2))[:, 0] > 0
+
+
+def late(m):
+    """Which of them tell what was, (nsensor,)."""
+    return (np.asarray(m.sensor_delay) > 0) | clocks(m)
+
+
+def past_of_sensors(m):
+    """Numbers of the past in act that sensors have: of each number its values, and behind those of a sensor with an
+    interval its clock, that is the next tick and when each value was taken."""
+    n = samples_of_sensors(m)
+    return int(np.sum(n * np.asarray(m.sensor_dim, int)) + np.sum((1 + n)[clocks(m)]))
+
+
+def first_of_sensors(m):
+    """Where they begin in act."""
+    return int(np.sum(states_of(m)) + np.sum(samples(m)))
+
+
 def past(m):
-    """Numbers of the past in act: controls, and behind them of each number of each such sensor its values."""
-    return int(np.sum(samples(m)) + np.sum(samples_of_sensors(m) * np.asarray(m.sensor_dim, int)))
+    """Numbers of the past in act: controls, and behind them those of sensors."""
+    return int(np.sum(samples(m))) + past_of_sensors(m)
+
+
+def first_times(n, interval, timestep):
+    """When the n values of a sensor with an interval, period and phase, were taken that it begins with: at the steps
+    of its ticks before the start, of which there is one a step at most."""
+    period, phase = max(interval[0], timestep), interval[1]
+    ticks = (phase or -period) - np.arange(n - 1, -1, -1) * period
+    return np.ceil(ticks / timestep - 1e-9) * timestep
+
+
+def clock_times(m):
+    """How many values have such a time."""
+    return int(np.sum(samples_of_sensors(m)[clocks(m)]))
 
 
 def sensor_columns(m):
     """What the device's arrays hold of the latter, {column: values}, one for each number of sensordata."""
     size = m.nsensordata if samples_of_sensors(m).any() else 0
-    found = {"late_num": np.zeros(size, int), "late_adr": np.zeros(size, int), "late_from": np.zeros(size, int),
-             "late_weight": np.zeros((size, 4)), "late_cutoff": np.zeros(size)}  # fmt: skip
-    at = int(np.sum(states_of(m)) + np.sum(samples(m)))
+    found = {name: np.zeros(size, int) for name in _LATE_I} | {name: np.zeros(size) for name in _LATE_R}
+    found |= {"late_weight": np.zeros((size, 4)), "late_clock": np.full(size, -1)}
+    at, times = first_of_sensors(m), []
     for s in np.flatnonzero(samples_of_sensors(m)):
         n, interp = m.sensor_history[s].tolist()
+        period, phase = m.sensor_interval[s].tolist()
         first, weights = reading(n, interp, n - m.sensor_delay[s] / m.opt.timestep)
         cutoff = m.sensor_cutoff[s] * (ROWS[m.sensor_type[s]].level != "distance")  # which looks no further itself
-        for e in range(m.sensor_adr[s], m.sensor_adr[s] + m.sensor_dim[s]):
-            for name, value in zip(found, (n, at, first, weights, cutoff), strict=True):
+        of = range(m.sensor_adr[s], m.sensor_adr[s] + m.sensor_dim[s])
+        one = {"late_num": n, "late_from": first, "late_weight": weights, "late_cutoff": cutoff, "late_interp": interp,
+               "late_delay": m.sensor_delay[s], "late_period": period, "late_start": period + phase if phase else 0.0,
+               "late_times": len(times), "late_clock": at + n * len(of) if period > 0 else -1}  # fmt: skip
+        for k, e in enumerate(of):
+            for name, value in (one | {"late_adr": at, "late_owner": period > 0 and k == 0}).items():
                 found[name][e] = value
             at += n
-    return found
+        if period > 0:
+            times += first_times(n, (period, phase), m.opt.timestep).tolist()
+            at += 1 + n
+    return found | {"late_time": np.array(times)}
 
 
 def addresses_of_controls(m):
@@ -92,6 +139,10 @@ def joined(m):
     states = [name for name, n in zip(names, states_of(m), strict=True) for _ in range(n)]
     past = [f"{names[u]} {n - k} steps ago" for u, n in enumerate(samples(m)) for k in range(n)]
     told = [m.sensor_names[s] or f"sensor {s}" for s in range(m.nsensor)]
-    told = [f"{told[s]}[{e}] {n - k} steps ago" for s, n in enumerate(samples_of_sensors(m))
-            for e in range(m.sensor_dim[s]) for k in range(n)]  # fmt: skip
-    return states + past + told + plastic.names(m)
+    sensed = []
+    for s, n in enumerate(samples_of_sensors(m)):
+        ago = "ticks" if clocks(m)[s] else "steps"
+        sensed += [f"{told[s]}[{e}] {n - k} {ago} ago" for e in range(m.sensor_dim[s]) for k in range(n)]
+        if clocks(m)[s]:
+            sensed += [f"{told[s]} tick", *(f"{told[s]} time {n - k} ticks ago" for k in range(n))]
+    return states + past + sensed + plastic.names(m)

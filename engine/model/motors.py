@@ -1,5 +1,5 @@
 """DC motors with a law of their own (dynamics/dcmotor.py): all of it is that of one actuator, and the further controls
-of the motor are those of actuators behind it, without a force.
+of the motor are those of actuators behind it, without a force. One without inputs has a control that nothing reads.
 
 MuJoCo's parameters: gainprm R K alpha | T0 kp ki kd Vmax, biasprm A N phi | Fc Fs vs, dynprm te dimax RT | C Ta s0 s1
 slew imax; what is behind the third lies in gaincurve, biascurve and dynrest.
@@ -34,7 +34,7 @@ def motor_columns(m, size):
     at = {word: np.full(size, -1) for word in ("slew", "integral", "heat", "bristle", "current")}
     for u in np.flatnonzero(m.actuator_dyntype[:size] == c.DYN_DCMOTOR):
         words = [k for k in range(4) if m.actuator_inputs[u] >> k & 1]
-        inputs[u, words], first[u] = u + np.arange(len(words)), words[0]
+        inputs[u, words], first[u] = u + np.arange(len(words)), min(words, default=0)
         for word, there in slots(dyn[u], m.actuator_gaincurve[u]).items():
             if there:
                 at[word][u] = m.actuator_actadr[u] + states[u]
@@ -61,15 +61,13 @@ def check_motors(m):
         who, (R, K, _) = m.label("actuator", int(u)), m.actuator_gainprm[u]
         dyn, gain = (*m.actuator_dynprm[u], *m.actuator_dynrest[u]), m.actuator_gaincurve[u]
         bits = int(m.actuator_inputs[u])
-        rest = slice(u + 1, u + bin(bits).count("1"))
+        rest = slice(u + 1, u + max(bin(bits).count("1"), 1))
         same = [len(set(np.ravel(getattr(m, f"actuator_{name}")[u : rest.stop]))) == 1 for name in ("trntype", "trnid")]
         empty = not (m.actuator_gainprm[rest].any() or m.actuator_biasprm[rest].any() or m.actuator_dyntype[rest].any())
-        rk4 = m.opt.integrator == c.RK4
         for what, there, allowed in (
-            (f"lugre = {dyn[5]:g} with the integrator RK4", not (rk4 and dyn[5] > 0), "the other integrators"),
             ("its kinds of dynamics, gain and bias", motor[u] and m.actuator_gaintype[u] == c.GAIN_DCMOTOR
              and m.actuator_biastype[u] == c.BIAS_DCMOTOR, "dcmotor of all three"),
-            (f"actuator_inputs = {bits}", 0 < bits < 16, "one or more of the bits of " + ", ".join(TOKENS)),
+            (f"actuator_inputs = {bits}", 0 <= bits < 16, "the bits of " + ", ".join(TOKENS)),
             ("the actuators behind it", rest.stop <= m.nu and all(same) and empty,
              "one without gain, bias and state on the same for each further control"),
             (f"R, K = {R:g}, {K:g}", R > 0 and K >= 0 and (K > 0 or not bits & 7), "above zero"),
@@ -96,8 +94,9 @@ def motor(who, words, motorconst, resistance, inductance, thermal, lugre, coggin
             raise ModelError(f"{who}: {name} = {value!r}; allowed: at most {size} finite numbers")
         return np.pad(given, (0, size - len(given)))
 
-    if words != [word for word in TOKENS if word in words] or not words:
-        raise ModelError(f"{who}: input = {' '.join(words)!r}; allowed: some of {', '.join(TOKENS)}, in this order")
+    if words != [word for word in TOKENS if word in words]:
+        allowed = f"none, or some of {', '.join(TOKENS)}, in this order"
+        raise ModelError(f"{who}: input = {' '.join(words)!r}; allowed: {allowed}")
     kt, ke = numbers("motorconst", motorconst, 2)
     (R,) = numbers("resistance", resistance, 1)
     K = np.sqrt(kt * ke) if kt > 0 and ke > 0 else max(kt, ke)
@@ -138,4 +137,5 @@ def read_motor(mj, a, i, number, arrays):
         arrays[f"actuator_{name}prm"][i] = prm[:3]
         arrays[f"actuator_{name}type"][i] = getattr(c, f"{name.upper()}_DCMOTOR")
     arrays["actuator_gaincurve"][i], arrays["actuator_biascurve"][i] = gain[3:9], bias[3:9]
-    arrays["actuator_dynrest"][i], arrays["actuator_inputs"][i] = dyn[3:9], mj.actuator_ctrlspec[a]
+    arrays["actuator_dynrest"][i] = dyn[3:9]
+    arrays["actuator_inputs"][i] = mj.actuator_ctrlspec[a] if mj.actuator_ctrlnum[a] else 0

@@ -25,9 +25,21 @@ def tokens(mj, a):
     return [word for bit, word in enumerate(TOKENS) if mj.actuator_ctrlspec[a] >> bit & 1]
 
 
+def _controls(mj):
+    """How many controls each actuator of an MjModel has, (nactuator,)."""
+    return getattr(mj, "actuator_ctrlnum", np.ones(mj.nactuator, int))
+
+
 def rows_of(mj):
-    """The actuator of an MjModel that each control belongs to, (nu,)."""
-    return np.repeat(np.arange(mj.nactuator), getattr(mj, "actuator_ctrlnum", np.ones(mj.nactuator, int)))
+    """The actuator of an MjModel that each of our controls belongs to, (nu,): a motor without inputs has one, too."""
+    return np.repeat(np.arange(mj.nactuator), np.maximum(_controls(mj), 1))
+
+
+def ours(mj, values):
+    """Numbers of an MjModel's controls, (..., its nu), as those of ours, zeros for motors without inputs."""
+    found = np.zeros((*np.shape(values)[:-1], len(rows_of(mj))), np.asarray(values).dtype)
+    found[..., _controls(mj)[rows_of(mj)] > 0] = values
+    return found
 
 
 def first_rows(mj):
@@ -40,6 +52,7 @@ def names_of(mujoco, mj, names):
     found = []
     for a, name in enumerate(names):
         words = tokens(mj, a) if kind_of(mujoco, mj, a) else [""]
+        words = words or [""]
         found += [f"{name} {word}" if k and name else name if not k else "" for k, word in enumerate(words)]
     return found
 
@@ -70,10 +83,20 @@ def states_of(m):
     return states
 
 
+def turns(mj, a):
+    """Whether actuator a of an MjModel is on turns, of a ball joint or between sites."""
+    if mj.actuator_trntype[a] in (c.TRN_JOINT, c.TRN_JOINTINPARENT):
+        return bool(mj.jnt_type[mj.actuator_trnid[a, 0]] == c.BALL)
+    between = mj.actuator_trntype[a] == c.TRN_SITE and mj.actuator_trnid[a, 1] >= 0
+    return bool(between and not mj.actuator_gear[a, :3].any())
+
+
 def is_motor(mujoco, mj, a):
     """Whether actuator a of an MjModel is a dcmotor whose law is more than that of a pid and a back-EMF."""
-    if kind_of(mujoco, mj, a) != DCMOTOR or not tokens(mj, a):
+    if kind_of(mujoco, mj, a) != DCMOTOR:
         return False
+    if not tokens(mj, a) or turns(mj, a) and tokens(mj, a) != [VOLTAGE]:
+        return True
     gain, dyn = mj.actuator_gainprm[a], mj.actuator_dynprm[a]
     controlled = tokens(mj, a) != [VOLTAGE]
     own = dyn[0] > 0 or dyn[2] > 0 or dyn[5] > 0 or mj.actuator_biasprm[a, 0] != 0
@@ -98,10 +121,9 @@ def controller(mujoco, mj, a):
 def lacking(mujoco, mj, a, off):
     """What of a pid or dcmotor the engine lacks: (what, what is allowed). off: whether an option switches it off."""
     kind, words = kind_of(mujoco, mj, a), tokens(mj, a)
-    dyn = mj.actuator_dynprm[a]
-    if not words:
-        yield "input = none", "one or more of " + ", ".join(TOKENS)
     motor = is_motor(mujoco, mj, a)
+    if mj.actuator_delay[a] and not words:
+        yield "delay without inputs", "an input, or no delay"
     if len(words) > 1:
         if mj.actuator_forcelimited[a] and not motor:
             yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
@@ -109,17 +131,12 @@ def lacking(mujoco, mj, a, off):
             yield f"delay of {len(words)} controls", "one control, or no delay"
         if _felt(mujoco, mj, a) and not motor:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
-    joint = mj.actuator_trntype[a] in (c.TRN_JOINT, c.TRN_JOINTINPARENT)
-    turns = joint and mj.jnt_type[mj.actuator_trnid[a, 0]] == c.BALL
-    turns = turns or mj.actuator_trntype[a] == c.TRN_SITE and mj.actuator_trnid[a, 1] >= 0
-    if turns and words != [VOLTAGE] and (kind == DCMOTOR or POS not in words):
-        yield f"{kind} of turns", "a pid with the input pos"
+    gain, (_, by_length, _) = laws(mujoco, mj, a)[0] if kind == PID else (0, (0, 0, 0))
+    if turns(mj, a) and kind == PID and POS not in words and gain and gain == -by_length:
+        yield f"pid of turns with kp = {gain:g}, that of its input {words[0]}", "the input pos, or another kp"
     for name, value in zip(("slewmax", "ki"), controller(mujoco, mj, a)[1:], strict=True):
-        beside = {"of turns": turns, "that an option switches off": off, "with actlimited": mj.actuator_actlimited[a],
-                  "with actearly": kind == PID and mj.actuator_actearly[a]}  # fmt: skip
+        beside = {"that an option switches off": off, "with actearly": kind == PID and mj.actuator_actearly[a]}
         for why in [why for why, there in beside.items() if there and value > 0]:
             yield f"{kind} {why} with {name} = {value:g}", "0"
     if motor and off:
         yield f"{kind} with states, cogging or Vmax that an option switches off", "one that acts"
-    if motor and dyn[5] > 0 and mj.opt.integrator == c.RK4:
-        yield f"{kind} with lugre = {dyn[5]:g} and the integrator RK4", "the other integrators"

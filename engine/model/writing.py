@@ -91,7 +91,7 @@ WRITTEN = set(
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
     "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff sensor_delay sensor_history "
-    "pair_geom1 pair_geom2 pair_own".split()
+    "sensor_interval pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
 
@@ -377,7 +377,7 @@ class _Writer:
         m = self.m
         words = [word for k, word in enumerate(TOKENS) if m.actuator_inputs[u] >> k & 1]
         for name in ("ctrllimited", "ctrlrange"):
-            own = getattr(m, f"actuator_{name}")[u : u + len(words)]
+            own = getattr(m, f"actuator_{name}")[u : u + max(len(words), 1)]
             if (own != own[0]).any():
                 who = m.label("actuator", u)
                 raise ModelError(f"{who}: {name} {own.tolist()}; allowed in MJCF: one for all controls")
@@ -395,7 +395,7 @@ class _Writer:
         }  # fmt: skip
         given = {name: text for name, text in given.items() if not name.endswith("prm") and "force" not in name}
         given.pop("actearly", None)
-        return given | {"input": " ".join(words)} | {k: text_of(x) for k, x in numbers.items() if np.any(x)}
+        return given | {"input": " ".join(words) or "none"} | {k: text_of(x) for k, x in numbers.items() if np.any(x)}
 
     def sensor(self):
         m, out = self.m, ET.Element("sensor")
@@ -423,7 +423,7 @@ class _Writer:
             if m.sensor_history[s, 0]:
                 number, interp = m.sensor_history[s].tolist()
                 given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
-            numbers = {"cutoff": m.sensor_cutoff[s], "delay": m.sensor_delay[s]}
+            numbers = {"cutoff": m.sensor_cutoff[s], "delay": m.sensor_delay[s], "interval": m.sensor_interval[s]}
             ET.SubElement(out, row.name, given | attributes(numbers, OF["sensor"]))
         return out
 
@@ -437,6 +437,8 @@ class _Writer:
                     if plastic.count(m):
                         key.set("plastic", text_of(plastic.plastic(m, value)))
                     value = value[: np.sum(states_of(m))]
+                if array == "ctrl":  # without those that nothing reads
+                    value = value[(m.actuator_dyntype != c.DYN_DCMOTOR) | (m.actuator_inputs > 0)]
                 if np.size(value):
                     key.set(array, text_of(value))
         return out

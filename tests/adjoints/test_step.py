@@ -7,16 +7,17 @@ import pytest
 
 from engine import Simulator
 from engine.model.constants import DISCRETE
+from engine.model.servos import ours
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
 from tests.gradients import test_friction_law as friction_law
+from tests.gradients.differences import clock_entries
 from tests.physics.test_adhesion import touching
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
-from tests.physics.test_motors import NO_BRISTLES
-from tests.physics.test_sensor_delays import LATE
+from tests.physics.test_sensor_delays import LATE, LATER, PERIODIC
 
 INTEGRATORS = "Euler", "RK4", "implicit", "implicitfast"
 
@@ -74,9 +75,12 @@ class Together(p.Case):
         super().set(**{n: self.moved(n, together[0] * a + together[1] * b, 1.0) for n, (a, b) in self.along.items()})
 
 
-def step(probe, state):
+def step(probe, state, held=()):
+    """held: entries of act that do not move."""
     python, case = interpreted(), Together(probe, state)
     m, out = case.model, NextState(case)
+    for a in case.along.get("act", ()):
+        a[list(held)] = 0.0
     weights = case.rng.normal(size=m.nsensordata)
 
     def forward():
@@ -141,15 +145,37 @@ def test_arms(probes, name, integrator):
 
 @pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))
 def test_motors(probes, integrator):
-    """With the time constants and curves that simulators of tests are asked for. RK4 takes no bristles."""
-    mj, probe = probes(NO_BRISTLES if integrator == 1 else zoo.MOTORS, integrator)
+    """With the time constants and curves that simulators of tests are asked for."""
+    mj, probe = probes(zoo.MOTORS, integrator)
     step(probe, whole_state(probe, mj, 0, 0.7))
 
 
-@pytest.mark.parametrize("integrator", (0, 2, 3), ids=("Euler", "implicit", "implicitfast"))
+@pytest.mark.parametrize("integrator", [
+    pytest.param(k, id=word, marks=() if word == "RK4" else pytest.mark.slow)
+    for k, word in enumerate((*INTEGRATORS, "discrete"))
+])  # fmt: skip
+def test_motors_of_turns(probes, integrator):
+    """Setpoints whole turns away, and motors without inputs."""
+    mj, probe = probes(zoo.TURNED, integrator)
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5)
+    step(probe, (qpos, qvel, 4 * act, ours(mj, 4 * ctrl)))
+
+
+@pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
 def test_sensors_of_the_past(probes, integrator):
     mj, probe = probes(LATE, integrator)
     step(probe, whole_state(probe, mj, 0, 0.5))
+
+
+@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
+@pytest.mark.parametrize("due", (-0.5, 0.5), ids=("ticks", "between ticks"))
+def test_sensors_with_clocks(probes, integrator, due):
+    mj, probe = probes(PERIODIC % LATER, integrator)
+    qpos, qvel, act, ctrl = whole_state(probe, mj, 0, 0.5)
+    held = clock_entries(probe.model)
+    act[held] = 0.0
+    act[held & ~np.roll(held, 1)] = due  # the next tick
+    step(probe, (qpos, qvel, act, ctrl), np.flatnonzero(held))
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))

@@ -6,6 +6,7 @@ import numpy as np
 from engine.diff.gradcheck import alike
 from engine.diff.tape import APPLIED, MOCAP, Tape
 from engine.errors import DivergenceError
+from engine.model.delays import clocks, first_of_sensors, late
 from engine.theta import ANY, LEAF_NAMES, RISING, RISING_TOGETHER, SIGNS
 from tests import zoo
 
@@ -15,6 +16,18 @@ STEPS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 TINY = 1e-9  # steps over which no loss here bends visibly
 SETTLED = 1e-9  # smaller steps are not asked where quotients agree that well, relative
 ROUNDING = 1e-15  # of a loss, relative to the sum of its terms without their signs
+
+
+def clock_entries(m):
+    """Which entries of act are those of sensors' clocks, (na,)."""
+    found, at = np.zeros(m.na, bool), first_of_sensors(m)
+    for s in np.flatnonzero(late(m)):
+        n = m.sensor_history[s, 0]
+        at += n * m.sensor_dim[s]
+        if clocks(m)[s]:
+            found[at : at + 1 + n] = True
+            at += 1 + n
+    return found
 
 
 class Rollout:
@@ -30,10 +43,10 @@ class Rollout:
         qpos, qvel, act, ctrl = state
         self.inputs = {
             "qpos0": np.array(qpos), "qvel0": np.array(qvel), "act0": np.array(act),
-            "ctrl": np.array(np.broadcast_to(ctrl, (steps, mj.nu))),
+            "ctrl": np.array(np.broadcast_to(ctrl, (steps, sim.model.nu))),
         }  # fmt: skip
         if np.ndim(ctrl) == 1:
-            self.inputs["ctrl"] += 0.1 * self.rng.normal(size=(steps, mj.nu))
+            self.inputs["ctrl"] += 0.1 * self.rng.normal(size=(steps, sim.model.nu))
         self.params = {n: sim.params[n].copy() for n in sim.params}
         self.forces = np.random.default_rng(seed)
         if applied:  # in proportion to the masses, so that light bodies do not fly off
@@ -85,6 +98,8 @@ class Rollout:
             if name in APPLIED:
                 return self.forces.normal(size=n) * np.abs(self.inputs[name])
             d = self.rng.normal(size=n)
+            if name == "act0":
+                d = np.where(clock_entries(self.sim.model), 0.0, d)  # whose derivatives are held
             return d if tangent is None or name not in ("qpos0", "qvel0") else d * tangent
         p, sign = self.params[name], SIGNS[name]
         # what must stay positive is changed in proportion to itself, so that the change keeps its sign

@@ -8,6 +8,7 @@ from engine.model import ModelBuilder, ModelError, UnsupportedError, load
 from engine.model.constants import DISCRETE, DYN_DCMOTOR
 from engine.model.fields import FIELDS
 from engine.model.portable import model_from_arrays, model_to_arrays
+from engine.model.servos import ours
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -15,17 +16,18 @@ from tests.physics.test_discrete import off_kinks
 
 ROLLED = [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2, 3, 4))]
 NAMES = ("Euler", "RK4", "implicit", "implicitfast", "discrete")
-NO_BRISTLES = zoo.MOTORS.replace(zoo.STICKY, "").replace('lugre="20 0 .2 .3 .2"', "")
-
-
-def of(integrator):
-    return NO_BRISTLES if integrator == 1 else zoo.MOTORS
+PULLED = zoo.actuated(
+    zoo.HINGE,
+    f'<dcmotor tendon="t" {zoo.COIL} saturation=".5 0 0" cogging=".2 3 .3"/><position tendon="t" kp="9" kv="1"/>'
+    f'<dcmotor tendon="t" {zoo.COIL} controller="3 0 .4 0 0 0" input="pos" saturation=".5 0 0"/>',
+).replace("</actuator>", '''</actuator><tendon><fixed name="t" actuatorfrcrange="-.9 .8"><joint joint="j" coef=".7"/>
+<joint joint="k" coef="-.4"/></fixed></tendon>''')
 
 
 @pytest.mark.parametrize("integrator", range(5), ids=NAMES)
 def test_steps_are_mujocos(simulators, integrator):
     """Currents, temperatures, bristles and setpoints, clamped and not, and forces that a range clamps."""
-    mj, sim = simulators(of(integrator), integrator)
+    mj, sim = simulators(zoo.MOTORS, integrator)
     assert mj.nu == sim.model.nu == 10 and mj.na + 3 == sim.model.na
     data, rng = mujoco.MjData(mj), np.random.default_rng(0)
     sim.reset()
@@ -46,7 +48,7 @@ def test_steps_are_mujocos(simulators, integrator):
 @pytest.mark.parametrize("integrator", ROLLED, ids=NAMES)
 def test_gradients(simulators, integrator):
     """By states, controls and all numbers of motors."""
-    mj, sim = simulators(of(integrator), integrator)
+    mj, sim = simulators(zoo.MOTORS, integrator)
     if integrator == DISCRETE:  # whose metric has kinks at no stiffness, cogging included
         off_kinks(sim)
         amplitude = sim.params.actuator_biasprm[..., 0]
@@ -55,6 +57,52 @@ def test_gradients(simulators, integrator):
         qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
         state = qpos, qvel, np.concatenate([act, np.full(3, 0.1)]), ctrl
         assert_gradients(Rollout(sim, mj, state, steps, seed=seed).errors(leaves=True))
+
+
+@pytest.mark.parametrize("integrator", range(5), ids=NAMES)
+def test_of_turns_and_without_inputs(simulators, integrator):
+    """Setpoints some turns away, too; of a motor without inputs the engine has a control, which nothing reads."""
+    mj, sim = simulators(zoo.TURNED, integrator)
+    assert mj.nu + 2 == sim.model.nu == 9 and sim.model.na == mj.na == 9
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    data.qpos[:], data.qvel[:], data.act[:], _ = zoo.random_state(mujoco, mj, rng, 0.3, 2.0)
+    sim.reset(data.qpos, data.qvel)
+    sim.data.act[0], sim.data.ctrl[:] = data.act, 7.0
+    for step in range(60):
+        if step % 10 == 0:
+            data.ctrl[:] = rng.normal(size=mj.nu) * (5 if step < 30 else 1)
+            sim.data.ctrl[0, ours(mj, np.ones(mj.nu)) > 0] = data.ctrl
+        mujoco.mj_step(mj, data)
+        sim.step()
+        for name in ("qpos", "qvel", "act"):
+            want = getattr(data, name)
+            np.testing.assert_allclose(getattr(sim.data, name)[0], want, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("integrator", [pytest.param(k, marks=pytest.mark.slow) for k in range(5)], ids=NAMES)
+def test_gradients_of_turns(simulators, integrator):
+    mj, sim = simulators(zoo.TURNED, integrator)
+    if integrator == DISCRETE:
+        off_kinks(sim)
+    for steps, seed in ((1, 3), (8, 1)):
+        qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.3)
+        assert_gradients(Rollout(sim, mj, (qpos, qvel, act, ours(mj, 4 * ctrl)), steps, seed=seed).errors(leaves=True))
+
+
+@pytest.mark.parametrize("integrator", (2, 3), ids=NAMES[2:4])
+def test_ranges_on_limited_tendons(simulators, integrator):
+    """What the implicit integrators take of a motor whose force its range cuts before its tendon scales it down."""
+    mj, sim = simulators(PULLED, integrator)
+    data, rng, met = mujoco.MjData(mj), np.random.default_rng(0), 0
+    for _ in range(30):
+        data.qpos[:], data.qvel[:], _, data.ctrl[:] = zoo.random_state(mujoco, mj, rng, 0.3, 2.0)
+        sim.reset(data.qpos, data.qvel)
+        sim.data.ctrl[0] = data.ctrl
+        mujoco.mj_step(mj, data)
+        sim.step()
+        np.testing.assert_allclose(sim.data.qvel[0], data.qvel, rtol=1e-10, atol=1e-11)
+        met += abs(data.actuator_force[2]) < 0.499 and abs(data.actuator_force.sum()) > 0.6
+    assert met > 3
 
 
 def test_linearize(simulators):
@@ -81,11 +129,13 @@ def test_linearize(simulators):
 
 def test_a_robot_is_written_and_kept():
     """As MJCF and as arrays: the same numbers; MuJoCo reads the same motors."""
-    model = load(zoo.MOTORS)
-    again = load(model.to_mjcf()), model_from_arrays(model_to_arrays(model))
-    for name in (name for name in FIELDS if name.startswith("actuator_")):
-        for other in again:
-            np.testing.assert_array_equal(getattr(other, name), getattr(model, name), err_msg=name)
+    idle = zoo.TURNED.replace("</mujoco>", "<keyframe><key ctrl='1 2 3 4 5 6 7'/></keyframe></mujoco>")
+    for text in (idle, zoo.MOTORS):
+        model = load(text)
+        again = load(model.to_mjcf()), model_from_arrays(model_to_arrays(model))
+        for name in (name for name in FIELDS if name.startswith(("actuator_", "key_"))):
+            for other in again:
+                np.testing.assert_array_equal(getattr(other, name), getattr(model, name), err_msg=name)
     model.actuator_forcerange[2] = -1, 2
     with pytest.raises(ModelError, match="actuator 'm': forcerange -1 2; allowed in MJCF: -x x"):
         model.to_mjcf()
@@ -103,13 +153,14 @@ def test_a_builder_has_motors():
     for name in ("gainprm", "gaincurve", "biasprm", "biascurve", "dynprm", "dynrest", "inputs", "forcerange"):
         np.testing.assert_array_equal(
             getattr(model, f"actuator_{name}"), getattr(file, f"actuator_{name}")[2:6], err_msg=name)  # fmt: skip
-    with pytest.raises(ModelError, match="actuator 'n' of joint 'j': input = 'vel pos'; allowed: some of pos, vel"):
+    assert b.dcmotor("j", "idle", motorconst=0.3, resistance=2.0, input="none") and b.compile().actuator_inputs[-1] == 0
+    with pytest.raises(ModelError, match="actuator 'n' of joint 'j': input = 'vel pos'; allowed: none, or some of pos"):
         b.dcmotor("j", "n", motorconst=0.3, resistance=2.0, input="vel pos")
     for more, said in (
         ({"motorconst": ()}, "motorconst = \\(\\); allowed: above zero"),
         ({"resistance": 0}, "resistance = 0; allowed: above zero"),
         ({"resistance": (1, 2)}, "resistance = \\(1, 2\\); allowed: at most 1 finite numbers"),
-        ({"input": None}, "input = 'None'; allowed: some of pos"),
+        ({"input": None}, "input = 'None'; allowed: none, or some of pos"),
         ({"lugre": "x"}, "lugre = 'x'; allowed: at most 5 finite numbers"),
         ({"controller": [[1.0]], "input": "pos"}, "controller = .*; allowed: at most 6 finite numbers"),
     ):
@@ -118,8 +169,6 @@ def test_a_builder_has_motors():
 
 
 @pytest.mark.parametrize(("attributes", "option", "words"), [
-    ('input="none"', "", "input = none; allowed: one or more of pos"),
-    (zoo.STICKY, 'integrator="RK4"', "lugre = 30 and the integrator RK4; allowed: the other integrators"),
     (zoo.HOT, 'actuatorgroupdisable="0"', "an option switches off; allowed: one that acts"),
 ])  # fmt: skip
 def test_what_is_refused(attributes, option, words):

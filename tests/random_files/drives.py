@@ -95,7 +95,7 @@ def servos(text, robot, lines, rng):
 
 
 def motors(text, robot, lines, rng):
-    """DC motors with currents, heat, friction, cogging and clamped voltages; bristles not by RK4."""
+    """DC motors with currents, heat, friction, cogging and clamped voltages."""
     drives = sensors = ""
     for k in several(rng) if lines else ():
         name, on = f"e{k}", lines[rng.integers(len(lines))]
@@ -106,7 +106,7 @@ def motors(text, robot, lines, rng):
         common += f' input="{words}"' + f' controller="{kp} {ki} {kd} {limits}"' * (words != "voltage")
         common += f' saturation="{rng.choice((0, 0.1))} 0 {rng.choice((0, 40))}"'
         parts = [' inductance="0 .006"', ' thermal="2 .05 0 .02 20 30"', f' cogging=".2 {rng.integers(2, 9)} .3"']
-        parts += [' lugre="30 .4 .1 .2 .3"'] * ('integrator="RK4"' not in text)
+        parts += [' lugre="30 .4 .1 .2 .3"']
         common += "".join(part for part in parts if rng.random() < 0.5)
         drives += f"<dcmotor {common}/>"
         sensors += sensed(name, rng)
@@ -132,7 +132,7 @@ def delays(text, robot, lines, rng):
 
 
 def late_sensors(text, robot, lines, rng):
-    """Sensors that tell what was, but by RK4."""
+    """Sensors that tell what was."""
     step = 0.004 if 'timestep="0.004"' in text else 0.002
 
     def late(found):
@@ -143,10 +143,47 @@ def late_sensors(text, robot, lines, rng):
         how = rng.choice(("", ' interp="linear"', ' interp="cubic"'))
         return found[0][:-2] + f' delay="{delay:.8g}" nsample="{n}"{how}/>'
 
-    if 'integrator="RK4"' in text:
-        return text
     inside = re.compile("<sensor>.*?</sensor>", re.DOTALL)
     return inside.sub(lambda section: re.sub(r"<\w+ [^<>]*/>", late, section[0]), text)
 
 
-KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (motors, 0.12), (delays, 0.1), (late_sensors, 0.1))
+def turning(text, robot, lines, rng):
+    """Controllers and motors of ball joints, with states, and motors without inputs."""
+    drives = sensors = ""
+    balls = [f'joint="{name}"' for name, kind in robot.joints if kind == "ball"]
+    for k in several(rng) if lines and balls else ():
+        gear = " ".join(f"{x:.3g}" for x in rng.uniform(-1.5, 1.5, 3))
+        common = f'name="b{k}" {balls[rng.integers(len(balls))]} gear="{gear}"'
+        ki, slew = f"{rng.choice((0, 3))}", f"{rng.choice((0, 4))}"
+        parts = [' lugre="30 .4 .1 .2 .3"', ' inductance="0 .006"', f' cogging=".2 {rng.integers(2, 9)} .3"']
+        parts = "".join(part for part in parts if rng.random() < 0.5)
+        drives += (
+            f'<pid {common} kp="2" kv=".2" ki="{ki}" slewmax="{slew}" imax=".2" input="pos"/>',
+            f'<pid {common} kp="{rng.choice((0, 1.5))}" kv=".1" ki="{ki}" slewmax="{slew}" input="pos ff"/>',
+            f'<pid {common} kp=".5" kv=".2" input="vel"/>',
+            f'<dcmotor {common} {MOTOR} controller="2 {ki} .2 {slew} .3 1.5" input="pos"{parts}/>',
+            f'<dcmotor name="b{k}" {lines[rng.integers(len(lines))]} {MOTOR} input="none"{parts}/>',
+        )[rng.integers(5)]
+        sensors += sensed(f"b{k}", rng, ("pos", "vel"))
+    return added(text, drives, sensors)
+
+
+def ticking(text, robot, lines, rng):
+    """Sensors that take a new value at intervals, between steps and at steps, some with a delay."""
+    step = 0.004 if 'timestep="0.004"' in text else 0.002
+
+    def ticks(found):
+        if rng.random() < 0.7 or "nsample" in found[0]:
+            return found[0]
+        n, period = rng.integers(1, 5), step * (rng.integers(1, 5) if rng.random() < 0.5 else rng.uniform(0.3, 6))
+        phase = f" {-period * rng.uniform(0.01, 0.99):.8g}" * (rng.random() < 0.5)
+        delay = f' delay="{step * rng.uniform(0.1, 9):.8g}"' * (rng.random() < 0.5)
+        how = rng.choice(("", ' interp="linear"', ' interp="cubic"'))
+        return found[0][:-2] + f' interval="{period:.8g}{phase}" nsample="{n}"{delay}{how}/>'
+
+    inside = re.compile("<sensor>.*?</sensor>", re.DOTALL)
+    return inside.sub(lambda section: re.sub(r"<\w+ [^<>]*/>", ticks, section[0]), text)
+
+
+KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (motors, 0.12), (delays, 0.1), (late_sensors, 0.1),
+         (turning, 0.12), (ticking, 0.1))  # fmt: skip

@@ -17,6 +17,7 @@ from engine.model import constants as c
 from engine.model.delays import past
 from engine.model.opening import opened
 from engine.model.plastic import count
+from engine.model.servos import ours as controls_of
 from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import poison, set_reference
@@ -114,7 +115,7 @@ def compared(text, theirs, model, seed):
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     for name in SIZES:  # of cameras that are sensed, sites are made; equalities that are switched off are left out
         ours, other = getattr(model, name), getattr(mj, name)
-        other += past(model) + count(model) if name == "na" else 0
+        other += {"na": past(model) + count(model), "nu": len(controls_of(mj, np.zeros(mj.nu))) - mj.nu}.get(name, 0)
         if name in ("nsensor", "nsensordata") and unsensed(mj):  # MuJoCo keeps zeros for them
             other = 0
         same = {"nsite": ours >= other, "neq": ours <= other}.get(name, ours == other)

@@ -3,10 +3,10 @@
 import mujoco
 import numpy as np
 
-from engine.model.delays import sensor_columns
+from engine.model.delays import clocks, first_times, late, sensor_columns
 from engine.model.elements.tendon import taken_tendons
 from engine.model.plastic import count, taken
-from engine.model.servos import rows_of
+from engine.model.servos import ours, rows_of
 from tests.physics.reference import SMOOTH
 from tests.random_files.verdict import wrong
 
@@ -18,7 +18,8 @@ def copied(mj, sim, data):
     sim.reset(data.qpos, data.qvel)
     for name in ("act", "ctrl", "qfrc_applied", "xfrc_applied", "mocap_pos", "mocap_quat", "eq_active"):
         if name != "eq_active" or sim.model.neq == len(data.eq_active):  # those that are switched off are left out
-            getattr(sim.data, name)[0] = state_of(sim.model, mj, data) if name == "act" else getattr(data, name)
+            given = {"act": lambda: state_of(sim.model, mj, data), "ctrl": lambda: ours(mj, data.ctrl)}
+            getattr(sim.data, name)[0] = given.get(name, lambda name=name: getattr(data, name))()
     sim.data.time[0] = data.time
 
 
@@ -30,10 +31,14 @@ def state_of(model, mj, data):
         n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
         newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][:n]
         past.append(np.roll(values, -newest - 1))
-    for s in np.flatnonzero((mj.sensor_history[:, 0] > 0) & (mj.sensor_delay > 0)) if not unsensed(mj) else ():
+    for s in np.flatnonzero(late(mj)) if mj.nsensor and not unsensed(mj) else ():
         n, at, dim = mj.sensor_history[s, 0], mj.sensor_historyadr[s], mj.sensor_dim[s]
         newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][: n * dim].reshape(n, dim)
         past.append(np.roll(values, -newest - 1, axis=0).T.ravel())
+        if clocks(mj)[s]:
+            (period, phase), times = mj.sensor_interval[s], np.roll(data.history[at + 2 :][:n], -newest - 1)
+            tick = data.history[at] + period - (period + phase if phase else 0.0)
+            past.append([tick, *(times - first_times(n, (period, phase), mj.opt.timestep))])
     if count(model):
         past.append(taken(mj, model, taken_tendons(mujoco, mj), data.plastic))
     return np.concatenate([data.act, *past])

@@ -109,6 +109,17 @@ MOTORS = actuated(
     f'cogging=".1 3 .3"/><dcmotor joint="k" {COIL} controller="0 0 .2 .5 0 2" input="vel" delay=".01" nsample="3"/>',
 ).replace("</mujoco>", '<sensor><actuatorfrc actuator="m"/></sensor></mujoco>')
 
+# Controllers and motors of turns, whose integrals and limited setpoints go round a circle, and motors without inputs.
+TURNED = armed(
+    '<pid name="x" joint="c" kp="3" kv=".2" ki="4" slewmax="8" imax=".3" gear="1 .5 0" input="pos"/>'
+    '<pid site="cs" refsite="as" kp="0" ki="2" gear="0 0 0 .3 .2 -.5" input="pos vel"/>'
+    f'<dcmotor joint="a" {COIL} {HOT} {STICKY} inductance="0 .006" cogging=".2 6 .3" input="none" ctrlrange="1 2"/>'
+    '<pid jointinparent="c" kp="2" kv=".2" slewmax="3" gear="0 .4 .9" input="pos"/>'
+    '<pid joint="c" kp=".4" kv=".2" input="vel" gear=".3 .1 .2"/><motor name="y" joint="b"/>'
+    f'<dcmotor joint="c" {COIL} controller="3 2 .2 4 .3 2" input="pos" gear="0 .4 .9"/>'
+    f'<dcmotor name="idle" joint="d" {COIL} input="none"/>'
+)
+
 # Read at samples and between them, by every rule, past the oldest one; one that nobody reads.
 DELAYED = actuated(
     HINGE,

@@ -183,8 +183,10 @@ class Actuator(Kind):
             cogging: Any = None, saturation: Any = None, controller: Any = None, **attributes: Any,
         ) -> str:  # fmt: skip
             """A DC motor with MuJoCo's attributes (dynamics/dcmotor.py), and for each further word of `input` an
-            actuator behind it, whose control is that input. motorconst: K, or those of torque and back-EMF."""
+            actuator behind it, whose control is that input; with "none" nothing reads the control. motorconst: K, or
+            those of torque and back-EMF."""
             words = input.split() if isinstance(input, str) else [str(input)]
+            words = [] if words == ["none"] else words or [""]
             who = _who(name, _on(joint, attributes))
             prm = motor(who, words, motorconst, resistance, inductance, thermal, lugre, cogging, saturation,
                                controller)  # fmt: skip
@@ -252,13 +254,15 @@ class Actuator(Kind):
     def _apart(mujoco, mj, arrays, off):
         """The same with one of ours for each control, as pid and dcmotor have several."""
         rows, first = servos.rows_of(mj), servos.first_rows(mj)
-        arrays = {name: a if "_ctrl" in name else a[rows] for name, a in arrays.items()}
+        arrays = {name: servos.ours(mj, a.T).T if "_ctrl" in name else a[rows] for name, a in arrays.items()}
         for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
             if servos.is_motor(mujoco, mj, a):
-                read_motor(mj, a, first[a], len(servos.tokens(mj, a)), arrays)
+                read_motor(mj, a, first[a], max(len(servos.tokens(mj, a)), 1), arrays)
                 continue
             for i, (gain, bias) in enumerate(servos.laws(mujoco, mj, a), first[a]):
                 arrays["actuator_dyntype"][i], arrays["actuator_actearly"][i] = c.DYN_NONE, False
+                if servos.kind_of(mujoco, mj, a) == servos.DCMOTOR:  # whose states no range clamps
+                    arrays["actuator_actlimited"][i] = False
                 prm = servos.controller(mujoco, mj, a)
                 if i == first[a] and max(prm[1:]) > 0:
                     arrays["actuator_dyntype"][i], arrays["actuator_dynprm"][i] = c.DYN_PID, np.maximum(prm, 0)
@@ -299,6 +303,9 @@ class Actuator(Kind):
         if unread:
             yield f"nsample: left out of {unread} actuators without a delay, which do not read it"
         made = [a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)]
+        idle = [a for a in made if not servos.tokens(mj, a)]
+        if idle:
+            yield f"dcmotor: {len(idle)} without inputs become actuators with a control that nothing reads"
         if made:
             controls = np.isin(servos.rows_of(mj), made).sum()
             yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, one for each control"
@@ -331,8 +338,8 @@ class Actuator(Kind):
         check(m, "actuator_dynprm", pid & ((m.actuator_dynprm < 0).any(axis=1) | (states == 0)),
               "imax, slewmax and ki of a pid, zero or more, one of the latter above")  # fmt: skip
         motor = m.actuator_dyntype == c.DYN_DCMOTOR
-        bits = motor & (m.actuator_inputs > 0) & (m.actuator_inputs < 16) | ~motor & (m.actuator_inputs == 0)
-        check(m, "actuator_inputs", ~bits, "bits of pos, vel, ff, voltage of a dcmotor, 1 to 15; else 0")
+        bits = (m.actuator_inputs >= 0) & (m.actuator_inputs < np.where(motor, 16, 1))
+        check(m, "actuator_inputs", ~bits, "bits of pos, vel, ff, voltage of a dcmotor, 0 to 15; else 0")
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
@@ -408,7 +415,8 @@ def turning_servos(m):
     """Which actuators are position servos of turns: OF_BALL, OF_SITES, or 0. Force = kp (input - length) - kv velocity
     + constant."""
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
-    servo = (bias[:, 1] == -gain[:, 0]) & (gain[:, 0] != 0) & (gain[:, 1:] == 0).all(axis=1) & ~muscles(m)
+    pid = m.actuator_dyntype == c.DYN_PID  # which may have the gain of its integral alone
+    servo = (bias[:, 1] == -gain[:, 0]) & ((gain[:, 0] != 0) | pid) & (gain[:, 1:] == 0).all(axis=1) & ~muscles(m)
     servo &= m.actuator_gaintype != c.GAIN_DCMOTOR
     on_ball = _joined(m, m.actuator_trnid, (c.BALL,))
     turning = (m.actuator_trntype == c.TRN_SITE) & (m.actuator_refid >= 0) & ~m.actuator_gear[:, :3].any(axis=1)

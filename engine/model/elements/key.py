@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from .. import plastic
 from ..checks import first
-from ..delays import past
+from ..delays import clocks, late, past
 from ..errors import ModelError
-from ..servos import states_of
+from ..servos import ours, states_of
 from .body import mocap_bodies
 from .kind import Kind, cast
 from .option import disabled
@@ -78,10 +78,11 @@ class Key(Kind):
     def of(self, mujoco, mj, m):
         """The Keyframes of an MjModel, whose numbers of the past are zeros. m: what has the arrays made of it."""
         values = {name: getattr(mj, f"key_{name}") for name in KEYS}
+        values["ctrl"] = ours(mj, values["ctrl"])
         count = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
         if mj.nsensor and not disabled(mujoco, mj, "SENSOR"):
-            late = mj.sensor_delay > 0
-            count += np.sum(mj.sensor_history[late, 0] * mj.sensor_dim[late])
+            n = np.where(late(mj), mj.sensor_history[:, 0], 0)
+            count += np.sum(n * mj.sensor_dim) + np.sum((1 + n)[clocks(mj)])
         values["act"] = np.pad(values["act"], ((0, 0), (0, count)))
         if plastic.count(m):  # which MuJoCo before 4.0 has no word for
             moved = plastic.taken(mj, m, taken_tendons(mujoco, mj), mj.key_plastic)

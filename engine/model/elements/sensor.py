@@ -3,11 +3,12 @@
 import functools
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import constants as c
-from ..attributes import choice, number, read_attributes, whole
+from ..attributes import choice, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, refuse, same_count
-from ..delays import INTERPOLATIONS, sensor_columns
+from ..delays import INTERPOLATIONS, clocks, late, sensor_columns
 from ..errors import ModelError
 from ..pairs import contact_parameters
 from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
@@ -42,25 +43,29 @@ class Sensor(Kind):
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
             "sensor_delay": real("s", "how old what it tells is", least=0, before=0, since=7),
             "sensor_history": integer("its values of the past, and how they are read", 2, before=0, since=7),
+            "sensor_interval": real("s", "time between values that it takes, or 0; when the last one before the start, "
+                                    "0: as long before", 2, before=0, since=9),
         },
     }
     attributes = {
         "cutoff": number(0.0, 0), "delay": number(0.0, 0), "nsample": whole(0), "interp": choice("zoh", INTERPOLATIONS),
+        "interval": vector((0.0, 0.0), 2, partial=True),
     }  # fmt: skip
-    must_be_zero = (("sensor_interval", "interval"),)
 
     class Methods:
         def sensor(
             self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
             reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str = "found",
             reduce: str = "none", num: int = 1, delay: float = 0.0, nsample: int = 0, interp: str = "zoh",
+            interval: ArrayLike = 0.0,
         ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
 
             A contact sensor gives `data`, words of CONTACT_FIELDS, of `num` contacts between the first element and the
             second, either of which may be left out; an xbody stands for all below it, too. reduce: one of REDUCES.
-            delay: s, how old what it tells is, read by `interp` from its `nsample` last values.
+            delay: s, how old what it tells is, read by `interp` from its `nsample` last values. interval: s, the time
+            between them, 0 for each step, and when it took the last one before the start.
             """
             who = f"sensor {name or type!r}"
             if type not in BY_NAME:
@@ -68,11 +73,12 @@ class Sensor(Kind):
             row = BY_NAME[type]
             if objtype is None and (len(row.objects) == 1 or objname is None and "none" in row.objects):
                 objtype = next(iter(row.objects))
-            given = {"cutoff": cutoff, "delay": delay, "nsample": nsample, "interp": interp}
+            given = {"cutoff": cutoff, "delay": delay, "nsample": nsample, "interp": interp, "interval": interval}
             a = read_attributes(Sensor.attributes, who, given)
             a.history = a.nsample, a.interp
-            if (a.nsample > 0) != (a.delay > 0) or a.nsample < 0:
-                raise ModelError(f"{who}: nsample = {a.nsample}; allowed: one or more with a delay, 0 without")
+            if (a.nsample > 0) != (a.delay > 0 or a.interval[0] > 0) or a.nsample < 0:
+                allowed = "one or more with a delay or an interval, 0 without"
+                raise ModelError(f"{who}: nsample = {a.nsample}; allowed: {allowed}")
             if a.cutoff and not row.clips:
                 raise ModelError(f"{who}: cutoff = {cutoff!r}; allowed: 0, since it is a {type}")
             a.type = NAMES.index(type)
@@ -126,9 +132,9 @@ class Sensor(Kind):
     def changed(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
             yield f"option flag sensor is disabled: {mj.nsensor} sensors left out, whose data MuJoCo leaves at zero"
-        unread = np.count_nonzero((mj.sensor_history[:, 0] > 0) & (mj.sensor_delay == 0)) if mj.nsensor else 0
+        unread = np.count_nonzero((mj.sensor_history[:, 0] > 0) & ~late(mj)) if mj.nsensor else 0
         if unread:
-            yield f"nsample: left out of {unread} sensors without a delay, which do not read it"
+            yield f"nsample: left out of {unread} sensors without a delay or an interval, which do not read it"
 
     def read(self, mujoco, mj, m):
         if disabled(mujoco, mj, "SENSOR"):
@@ -151,7 +157,8 @@ class Sensor(Kind):
         of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
         first = np.append(first_rows(mj), -1)[np.where(of_actuators, mj.sensor_objid, -1)]
         new["sensor_objid"] = np.where(of_actuators, first, new["sensor_objid"])
-        new["sensor_history"] = np.where(mj.sensor_delay[:, None] > 0, np.reshape(mj.sensor_history, (-1, 2)), 0)
+        new["sensor_history"] = np.where(late(mj)[:, None], np.reshape(mj.sensor_history, (-1, 2)), 0)
+        new["sensor_interval"] = np.where(clocks(mj)[:, None], np.reshape(mj.sensor_interval, (-1, 2)), 0)
         return super().read(mujoco, mj, m) | new
 
     def refused(self, mujoco, mj):
@@ -176,8 +183,6 @@ class Sensor(Kind):
                 yield f"{who}: data of a rangefinder; allowed: dist"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
-            for what in _late(mj.sensor_delay[s], mj.opt.integrator):
-                yield f"{who}: {what}"
 
     def lacking(self, m):
         known = (*COUNT, c.HFIELD)
@@ -215,7 +220,10 @@ class Sensor(Kind):
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
         n, interp = m.sensor_history.T
         check(m, "sensor_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
-        check(m, "sensor_history", (n > 0) != (m.sensor_delay > 0), "samples where there is a delay, else none")
+        check(m, "sensor_history", (n > 0) != late(m), "samples where there is a delay or an interval, else none")
+        period, phase = m.sensor_interval.T
+        check(m, "sensor_interval", (period < 0) | (phase > 0) | (phase <= -period) & (phase != 0),
+              "a period of zero or more, and a phase above minus it and at most zero")  # fmt: skip
         same_count(m, "nsensordata", dims.sum(), "sensor_type")
 
     def check(self, m):
@@ -228,8 +236,6 @@ class Sensor(Kind):
         for i, row in enumerate(ROWS[kind] for kind in m.sensor_type):
             if row.level == "wrench" and m.site_bodyid[m.sensor_objid[i]] == 0:
                 refuse(m, "sensor_objid", i, "a site of a body, since the world has no parent")
-            for what in _late(m.sensor_delay[i], m.opt.integrator):
-                raise ModelError(f"{m.label('sensor', i)}: {what}")
             if m.sensor_cutoff[i] and not row.clips:
                 refuse(m, "sensor_cutoff", i, f"0, since it is a {row.name}")
 
@@ -240,15 +246,9 @@ class Sensor(Kind):
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
-            "sensor_clip": np.where(m.sensor_delay > 0, 0.0, m.sensor_cutoff),
+            "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff),
             **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
-
-
-def _late(delay, integrator):
-    """What does not go together with a sensor's delay."""
-    if delay > 0 and integrator == c.RK4:
-        yield f"delay = {delay:g} with the integrator RK4; allowed: the other integrators"
 
 
 def _pulled(m):

@@ -102,6 +102,7 @@ class Caster:
         self._cast = BoundKernel(CAST[form], [], 3, [*shapes, self._seen, self._which], features)
         self._pull = BoundKernel(PULL[form], [], 3, [*shapes, self._bar, self._geom_bar, self._ray_bar], features)
         self._push = BoundKernel(PUSH[form], [], 3, [*shapes, self._twist, self._rays_dot, self._bar], features)
+        self._placed = None
         # beside the simulator's own, whose results stay
         self._beside = Simulator(m, n, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
 
@@ -126,6 +127,16 @@ class Caster:
         pose[..., :3] = d.xpos[:, body] + np.einsum("wgij,wgj->wgi", self.frames[:, body], pos)
         pose[..., 3:7] = product(d.xquat[:, body], quat / np.linalg.norm(quat, axis=-1, keepdims=True))
         pose[..., 7:] = size
+        self._placed = self._asked(state)
+
+    def stands(self, state):
+        """Whether the last place was this state, with the parameters of now."""
+        return self._placed == self._asked(state)
+
+    def _asked(self, state):
+        """All that decides a place, as bytes."""
+        parts = [self.sim.model_pack["theta"], *(state[name] for name in ("qpos", *MOCAP) if name in state)]
+        return [np.asarray(part).tobytes() for part in parts]
 
     def parameter(self, name):
         """Of each state or of all, (n or 1, ngeom, numbers): a simulator's where it has it, else the model's."""

@@ -8,9 +8,9 @@ from tests.gradients.differences import derivative
 
 
 def test_images_follow_the_guess_and_steps_find_it():
-    toss, rows = depth_toss.Toss(1, 0.1, 1), depth_toss.Toss(depth_toss.ROWS * depth_toss.NQ)
+    toss, rows = depth_toss.Toss(1, 0.1, 1), depth_toss.Slopes()
     guess = depth_toss.TRUTH * [1.2, 0.9, 1.1, 0.8]
-    image, slopes = toss.images(guess), rows.slopes(guess)
+    image, slopes = toss.images(guess), rows(guess)
     weight = np.random.default_rng(0).normal(size=image.depth.shape)
     for k in range(4):
         got = float((weight * toss.eye.push(image, slopes[..., k])[0]).sum())

@@ -319,6 +319,18 @@ def test_directions_of_any_length(scene):
         assert np.allclose(a["directions"] * scale, b["directions"], rtol=1e-9)
 
 
+def test_an_image_follows_a_parameter_in_the_same_state(scene):
+    """What the camera keeps of its last image is of that state and those parameters."""
+    _, sim = scene
+    camera, kept = Depth(sim, "eye", (8, 6), fov=70), sim.params.geom_pos.copy()
+    depth = camera().depth
+    assert np.array_equal(camera().depth, depth)
+    sim.params.geom_pos[:, 2] += 0.02
+    changed = camera().depth
+    sim.params.geom_pos[:] = kept
+    assert (changed != depth).any() and np.array_equal(camera().depth, depth)
+
+
 def test_a_copied_camera(scene):
     _, sim = scene
     camera = Depth(sim, "eye", size=(4, 3))

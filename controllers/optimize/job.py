@@ -21,14 +21,15 @@ from controllers.plan_and_hold import PlanAndHold, balance
 from controllers.riccati import settled
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
+from controllers.tasks.bring import Bring
 from controllers.tasks.carry import carried
 from controllers.tasks.follow import Follow
 from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
-from controllers.tasks.push import Bring, aimed, loose_dofs
+from controllers.tasks.push import aimed, loose_dofs
 from controllers.tasks.track import Table, tracking
-from controllers.tasks.trot import can_step, footing
+from controllers.tasks.trot import can_step, footing, planned
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
@@ -75,8 +76,8 @@ class Job:
     start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach, a track or a push. table, place:
     of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (n, 3)
     and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind (3,): of a
-    push, the tool's place less the body's. gains: of a carry, the feedback along its way. Each None where the task has
-    none.
+    push, the tool's place less the body's. gains: of a push, a carry, the feedback along its way. grip: of a carry, how
+    hard it is held. Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -88,7 +89,7 @@ class Job:
                 raise ValueError(f"--quat: got {o.quat}, allowed: four numbers, not all zero, of --task reach, push, "
                                  "carry")  # fmt: skip
             o.quat = (np.asarray(o.quat) / np.linalg.norm(o.quat)).tolist()
-        self.stance = self.goal = self.way = self.place = self.behind = self.gains = None
+        self.stance = self.goal = self.way = self.place = self.behind = self.gains = self.grip = None
         self.trials = 0  # physics steps before the search
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
@@ -104,7 +105,7 @@ class Job:
             self._step_in_turn()
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
-            self.stance, own = Stance(m, robot.qpos0), plan_period(m)
+            self.stance, own = planned(m, robot.qpos0), plan_period(m)
         elif method in ("gnms", "ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None
@@ -219,10 +220,11 @@ class Job:
                       STANDS)  # fmt: skip
         if found is None:
             return
-        (self.way, self.place, self.behind, *_), self.trials = found
+        push, self.trials = found
         if o.seconds is None:
-            self.steps = min(self.steps, int(np.ceil((self.way.arrival + STANDS) / self.dt)))
-        self.way, self.place = self.way.cut(self.steps), self.place[: self.steps + 1]
+            self.steps = min(self.steps, int(np.ceil((push.way.arrival + STANDS) / self.dt)))
+        push = push.cut(self.steps)
+        self.way, self.place, self.behind, self.gains = push.way, push.place, push.behind, push.K
 
     def _carry(self):
         """The way of the hand that grasps the body and brings it."""
@@ -230,7 +232,7 @@ class Job:
         self.loose = loose_dofs(m, o.object)
         found, self.trials = carried(m, o.object, self.targets[0], o.quat, self.start[0], self.hold, self.steps,
                                      self.dt, o.site, o.seed)  # fmt: skip
-        self.way, self.gains, self.place = found
+        self.way, self.gains, self.place, self.grip = found
         self.steps = len(self.way.ctrl)
 
     def _table(self):

@@ -28,6 +28,7 @@ STEADY = 1.0  # s: and it stays so to the end, so long at least
 AIRBORNE = 0.03  # s in the air at a time, at least, of what has jumped
 QUIET = 1.0  # per s: of the fastest joint, of what has landed
 LIFTED = 0.02  # m: less is no carrying
+HARDER = 1.3  # times the weight: a hand that holds less by friction may lose what is moved
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
@@ -341,8 +342,13 @@ def _of_carry(job, trajectory):
     lifted, hindered = float(z.max() - z[0]), list(found.hindered)
     if found.solved is False and lifted < LIFTED:
         hindered.append(f"it was lifted by {1e3 * lifted:.0f} mm only")
-    return found._replace(text=f"{found.text}, lifted by {1e2 * lifted:.1f} cm", hindered=hindered,
-                          numbers=found.numbers | {"lifted": lifted})  # fmt: skip
+    g, hints = job.grip, list(found.hints)
+    if found.solved is False and g.holds < HARDER * g.weight:
+        hindered.append(f"the hand presses with {g.press:.2g} N, which with a friction of {g.friction:.2g} holds "
+                        f"{g.holds:.2g} kg at rest, and {job.options.object} has {g.weight:.2g} kg")  # fmt: skip
+        hints = ["a lighter or rougher body, or a hand that presses harder"]
+    return found._replace(text=f"{found.text}, lifted by {1e2 * lifted:.1f} cm", hindered=hindered, hints=hints,
+                          numbers=found.numbers | {"lifted": lifted, "press": g.press, "holds": g.holds})  # fmt: skip
 
 
 def _of_scene(job, trajectory):

@@ -12,7 +12,7 @@ import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
 from controllers.tasks.forces import PIECE, controls_for, forces_along, gains_along
-from controllers.tasks.gripper import Grasp, grasps, gripper_of
+from controllers.tasks.gripper import Grasp, Grip, grasps, grip_of, gripper_of
 from controllers.tasks.kinematics import Point, driven, ranges, reaching, times
 from controllers.tasks.way import DEEP, STARTS, Way, judged, smooth, states_on
 from engine.diff.tape import Tape
@@ -36,11 +36,12 @@ TRIALS, ENOUGH = 4, 2e-3  # of the aim, until it ends so near, m
 
 class Carry(NamedTuple):
     """way: the Way of the arm's joints. K (steps, nu, nx): feedback about it, u + K (x* - x). place (rows, 3): where
-    the body is to be, not a number before the end."""
+    the body is to be, not a number before the end. grip: how hard it is held."""
 
     way: Way
     K: np.ndarray
     place: np.ndarray
+    grip: Grip
 
 
 def carried(model, name, target, quat, start, ctrl0, steps, dt, site=None, seed=0):
@@ -106,8 +107,9 @@ class _Carrying:
         """The Carry to `aim` (3,), in the first call of the grasp that goes best."""
         if self.chosen is None:
             self.chosen = self._choose(aim)
+            self.grip = grip_of(self.m, self.gripper, self.body, self.chosen[0].width)
         grasp, hold = self.chosen
-        return self._carry(self._poses(grasp, hold, aim), aim, target)
+        return self._carry(self._poses(grasp, hold, aim), aim, target, self.grip)
 
     def _choose(self, aim):
         """(Grasp, the pose (nq,) that takes the body): the first from which it can be brought without touching anything
@@ -175,7 +177,7 @@ class _Carrying:
                 found.append(set(map(tuple, m.geom_bodyid[np.stack([a[deep], b[deep]], axis=1)].tolist())))
         return any(f - found[0] for f in found)
 
-    def _carry(self, poses, aim, target):
+    def _carry(self, poses, aim, target, grip):
         """The Carry through these poses."""
         m, dt = self.m, self.dt
         half = 0.4 * self.steps * dt
@@ -213,7 +215,7 @@ class _Carrying:
                   float(share[:, self.arm].max(initial=0.0)), touches)  # fmt: skip
         place = np.full((len(qpos), 3), np.nan)
         place[round(arrival / dt) :] = target
-        return Carry(way, K, place)
+        return Carry(way, K, place, grip)
 
     def _leg(self, a, b, seconds):
         x = np.arange(1, max(2, int(np.ceil(seconds / self.dt))) + 1) * self.dt / seconds

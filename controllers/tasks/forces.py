@@ -96,6 +96,16 @@ def gains_along(model, qpos, qvel, dt):
     return K
 
 
+def servo_gains(model):
+    """(nu, nv): how much a control must grow for its own servo to hold a joint further by one; zero of motors."""
+    m, out = model, np.zeros((model.nu, model.nv))
+    for i, u in driven(m).items():
+        slope = m.actuator_gainprm[u, 0] * m.actuator_gear[u, 0]
+        if abs(slope) > 1e-9:
+            out[u, i] = -m.actuator_biasprm[u, 1] * m.actuator_gear[u, 0] ** 2 / slope
+    return out
+
+
 def period(model, qpos, dofs):
     """s: of the controls that move these dofs, a fifth of the turn of their fastest servo, within `PERIODS`."""
     m, sim, fastest = model, Simulator(model), 0.0

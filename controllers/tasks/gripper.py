@@ -8,6 +8,7 @@ import numpy as np
 from controllers.tasks.kinematics import Point, driven
 from engine.model import ModelError
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, MESH, SPHERE, TRN_JOINT, TRN_TENDON, WRAP_JOINT
+from engine.model.pairs import condims, contact_parameters
 from engine.model.rotation import quat_to_mat
 from engine.simulator import Simulator
 
@@ -20,15 +21,16 @@ TILTS = np.radians([0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0])  # of the way t
 
 class Gripper(NamedTuple):
     """point: where the fingers meet, a Point of the palm. hand: the actuators that close it. opened, closed (nu,):
-    their controls, the others' zero. qpos (nq,): the start with the fingers opened. fingers: their dofs. frame (3, 3):
-    columns in the palm's axes, along which it closes, the third, and along which it comes to a body. width: m that it
-    opens to. beyond: m that the fingers reach beyond the point. name: of the palm."""
+    their controls, the others' zero. qpos, shut (nq,): the start with the fingers opened, and closed. fingers: their
+    dofs. frame (3, 3): columns in the palm's axes, along which it closes, the third, and along which it comes to a
+    body. width: m that it opens to. beyond: m that the fingers reach beyond the point. name: of the palm."""
 
     point: Point
     hand: np.ndarray
     opened: np.ndarray
     closed: np.ndarray
     qpos: np.ndarray
+    shut: np.ndarray
     fingers: np.ndarray
     frame: np.ndarray
     width: float
@@ -37,11 +39,23 @@ class Gripper(NamedTuple):
 
 
 class Grasp(NamedTuple):
-    """place (3,): of the gripper's point in the world; quat (4,): of its palm; down (3,): the way it comes."""
+    """place (3,): of the gripper's point in the world; quat (4,): of its palm; down (3,): the way it comes. width: m,
+    that is between the fingers."""
 
     place: np.ndarray
     quat: np.ndarray
     down: np.ndarray
+    width: float = 0.0
+
+
+class Grip(NamedTuple):
+    """press: N with which each of two sides presses on what is between them; friction: the most between the fingers and
+    the body; holds, weight: kg that these carry where nothing is under it, and that there are."""
+
+    press: float
+    friction: float
+    holds: float
+    weight: float
 
 
 def gripper_of(model, body, start, ctrl0, site=None):
@@ -68,7 +82,8 @@ def gripper_of(model, body, start, ctrl0, site=None):
     frame = np.stack([axis, np.cross(toward, axis), toward], axis=1)
     width = _travel(m, point, below, poses)
     beyond = _beyond(m, point, below, poses, toward)
-    return Gripper(point, np.array(hand), opened, closed, poses[0], fingers, frame, width, beyond, m.body_names[palm])
+    return Gripper(point, np.array(hand), opened, closed, *poses, fingers, frame, width, beyond,
+                   m.body_names[palm])  # fmt: skip
 
 
 def grasps(model, gripper, body, qpos):
@@ -95,11 +110,36 @@ def grasps(model, gripper, body, qpos):
             place = middle - max(0.0, gripper.beyond - deep + SPARE) * way
             for sign in (1.0, -1.0):
                 axes = np.stack([sign * c, np.cross(way, sign * c), way], axis=1)
-                found.append((abs(tilt) + 0.01 * k, Grasp(place, quat_of(axes @ gripper.frame.T), way)))
+                found.append((abs(tilt) + 0.01 * k, Grasp(place, quat_of(axes @ gripper.frame.T), way, width)))
     if not found:
         raise ModelError(f"--task carry: {m.body_names[body]} is {1e3 * narrowest:.0f} mm wide, {gripper.name} opens "
                          f"to {1e3 * gripper.width:.0f} mm")  # fmt: skip
     return [grasp for _, grasp in sorted(found, key=lambda pair: pair[0])]
+
+
+def grip_of(model, gripper, body, width):
+    """The Grip of a closed hand on a body (number) of this width (m), at rest.
+
+    By virtual work: what actuators and springs do in the fingers' joints on the way from opened to closed is done by
+    two sides that press along the width that it takes. The way is taken as straight, in joints and in space.
+    """
+    m, g, sim = model, gripper, Simulator(model)
+    at = m.jnt_qposadr[m.dof_jntid[g.fingers]]
+    pose = g.shut.copy()
+    pose[at] += width / g.width * (g.qpos - g.shut)[at]
+    sim.reset(pose)
+    sim.data.ctrl[0, g.hand] = g.closed[g.hand]
+    sim.forward()
+    force = (sim.data.qfrc_actuator + sim.data.qfrc_passive)[0, g.fingers]
+    press = max(0.0, float(force @ (g.shut - g.qpos)[at]) / g.width)
+    ours, fingers = m.body_rootid[m.geom_bodyid] == m.body_rootid[body], m.dof_bodyid[g.fingers]
+    a, b = m.pair_geom1, m.pair_geom2
+    met = ours[a] & np.isin(m.geom_bodyid[b], fingers) | ours[b] & np.isin(m.geom_bodyid[a], fingers)
+    sliding = np.where(condims(m) > 1, contact_parameters(m)["friction"][:, 0], 0.0)
+    friction = float(sliding[met].max(initial=0.0))
+    mass = float(np.asarray(m.body_mass)[m.body_rootid == m.body_rootid[body]].sum())
+    pull = max(float(np.linalg.norm(m.opt.gravity)), 1e-9)
+    return Grip(press, friction, 2 * friction * press / pull, mass)
 
 
 def quat_of(R):

@@ -1,9 +1,10 @@
-"""Bringing a body that no actuator drives to a place: the way of a tool behind it and along, and the cost of both.
+"""Bringing a body that no actuator drives to a place: the way of a tool behind it and along (its cost: bring.py).
 
 The tool goes behind the body, seen from its target, and then straight on, so that the body moves ahead of it. No
 friction is known beforehand: the tool slows down so gently that what slides stays with it (`BRAKING`), and aims beside
-the target by what a trial has missed it (`aimed`). What the body does beside that is left to the plan, whose
-derivatives go through the contact.
+the target by what a trial has missed it (`aimed`). A body that is pushed at a point turns away from the line, a round
+one without friction slides off: the tool goes further that way than the body does (`STEER`), which turns it back. What
+the body does beside that is left to the plan, whose derivatives go through the contact.
 """
 
 from typing import NamedTuple
@@ -11,17 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
-from controllers.tasks.forces import controls_for, forces_along, gains_along
+from controllers.tasks.forces import controls_for, forces_along, gains_along, servo_gains
 from controllers.tasks.kinematics import Point, driven, reaching
 from controllers.tasks.way import DEEP, POSES, SHARE, STARTS, Way, judged, poses_to, smooth, states_on
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model import ModelError
-from engine.model.constants import FREE
+from engine.model.constants import FREE, SLIDE
 from engine.model.coordinates import difference
-from engine.objectives import Objective
-from engine.objectives.objective import durations
-from engine.objectives.ready import Quantity
 from engine.simulator import Simulator
 
 STEP = 0.01  # m: between the places at which it is asked whether the tool touches the body
@@ -37,21 +35,28 @@ TRIALS, ENOUGH = 8, 3e-3  # of the aim, until it ends so near, m
 BRAKING = 1.0  # m/s^2, of what is pushed
 SHORTEST = 0.6  # s, of a push
 SLOWER = 1.3  # where the actuators cannot, tried again and again
-SEEK = 0.1  # of the body's own weight: that of the tool's place behind it
-LATER = 10.0  # s that the body's place and turn at the end count for
-ARM = 0.1  # m: a turn of the body of one radian counts as much
+STEER = 2.0  # of how far the body is beside the line: so far the tool goes that way
+SOFT = 1e-3  # of the tool's Jacobian, squared: that of what it may leave undone to do so
+SLANT = 0.2  # sine of the angle to the line at which a pose is the worse for pressing so
+MIDDLE = 1e-3  # m: nearer to the line a contact is in the middle of the body
 
 
 class Push(NamedTuple):
     """way: the Way of the joints. place (rows, 3): where the body is to be, not a number before it is touched. behind:
     (3,): the tool's place less the body's, while it pushes. poses: those that the tool goes through to where it begins
-    to push, (nq,) each. up (3,): how much higher than the body's middle it pushes, m."""
+    to push, (nq,) each. up (3,): how much higher than the body's middle it pushes, and beside it, m. K (rows - 1, nu,
+    nx): feedback about the way, u + K (x* - x)."""
 
     way: Way
     place: np.ndarray
     behind: np.ndarray
     poses: list
     up: np.ndarray
+    K: np.ndarray
+
+    def cut(self, steps):
+        """The first so many control steps of it."""
+        return self._replace(way=self.way.cut(steps), place=self.place[: steps + 1], K=self.K[:steps])
 
 
 def loose_dofs(model, name):
@@ -87,7 +92,7 @@ def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
     """(Push, physics steps of the trials), or None where `push_way` finds none: of the trials the one that ends
     nearest. Each aims beside the target by what those before have missed it and by how they differed (Broyden: A class
     of methods for solving nonlinear simultaneous equations, Mathematics of Computation 19, 1965): what is pushed at a
-    point turns away, and misses by more than the aim was moved. The rollout follows the way with `gains_along`, until
+    point turns away, and misses by more than the aim was moved. The rollout follows the way with its feedback, until
     `rest` s after its end."""
     m, best, least, aim, found, work = model, None, np.inf, np.asarray(target, float), None, 0
     skip, slope, last = round(dt / m.opt.timestep), np.eye(3), None
@@ -96,8 +101,8 @@ def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
         if found is None:
             return None
         n = min(steps, int(np.ceil((found.way.arrival + rest) / dt)))
-        way, work = found.way.cut(n), work + n * skip
-        missed = _played(m, name, way, start, skip) - target
+        work += n * skip
+        missed = _played(m, name, found.cut(n), start, skip) - target
         off = float(np.linalg.norm(missed))
         if off < least:
             best, least = found, off
@@ -112,14 +117,13 @@ def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
     return best or found, work
 
 
-def _played(m, name, way, start, skip):
+def _played(m, name, push, start, skip):
     """(3,): where the body is after the way was followed; not a number where that diverges."""
-    n, sim = len(way.ctrl), Simulator(m)
-    K = gains_along(m, way.qpos[:-1], way.qvel[:-1], skip * m.opt.timestep)
+    way, n, sim = push.way, len(push.way.ctrl), Simulator(m)
     sim.reset(start)
-    tape = Tape(sim, n, skip)
+    feedback = LinearFeedback(m, push.K, way.qpos[:-1], way.qvel[:-1], np.zeros((n, m.na)), way.ctrl)
     try:
-        last = tape.rollout(LinearFeedback(m, K, way.qpos[:-1], way.qvel[:-1], np.zeros((n, m.na)), way.ctrl)).qpos[-1]
+        last = Tape(sim, n, skip).rollout(feedback).qpos[-1]
     except (DivergenceError, ContactOverflowError):
         return np.full(3, np.nan)
     sim.reset(last)
@@ -158,16 +162,43 @@ def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=Non
     gone = np.maximum(line.length * smooth((times - begins) / seconds)[0] - line.gap, 0.0)
     place = there + np.minimum(gone / max(length, 1e-9), 1.0)[:, None] * (target - there)
     place[gone <= 0] = np.nan
+    K = gains_along(m, way.qpos[:-1], way.qvel[:-1], dt)
+    _steer(m, point, body, along, way, dofs, np.isfinite(place[:-1, 0]), K)
     place[-1] = target
-    return Push(way, place, line.up - line.behind * along, [leg.goal for leg in legs], line.up)
+    return Push(way, place, line.up - line.behind * along, [leg.goal for leg in legs], line.up, K)
+
+
+def _steer(m, point, body, along, way, dofs, pushes, K):
+    """Adds to K (rows, nu, nx) in rows that push (rows,): the tool goes `STEER` times as far beside the line as the
+    body is. A body is turned back by that, whether it is round or the tool turns it by friction."""
+    side = np.array([-along[1], along[0], 0.0])
+    far, rows = np.linalg.norm(side), np.flatnonzero(pushes)
+    if far < 0.1 or not len(rows):
+        return  # up or down
+    side /= far
+    sim, at = Simulator(m), m.dof_jntid[body.dofs]
+    loose = [i for k, i in enumerate(body.dofs) if i not in driven(m) and (m.jnt_type[at[k]] == SLIDE or
+             m.jnt_type[at[k]] == FREE and i - int(m.jnt_dofadr[at[k]]) < 3)]  # fmt: skip
+    sim.reset(way.qpos[0])
+    sim.forward()
+    moved = side @ body.jacobian(sim.data)[0][:, loose]
+    own, last, turn = servo_gains(m), -np.inf, None
+    for k in rows:
+        if k - last >= FINER:
+            sim.reset(way.qpos[k])
+            sim.forward()
+            J, last = point.jacobian(sim.data)[0][:, dofs], k
+            turn = np.zeros(m.nv)
+            turn[dofs] = J.T @ np.linalg.solve(J @ J.T + SOFT * np.sum(J * J) * np.eye(3), STEER * side)
+        K[k][:, loose] -= np.outer((K[k][:, : m.nv] + own) @ turn, moved)
 
 
 class _Line:
     """Poses on the tool's straight way, from behind a body at `there` on, for one beginning of the inverse kinematics.
 
     poses (n, nq); places (n, 3); gap: m until the tool touches the body; length: m from the first pose to the last;
-    behind: m from the body to the tool then, up (3,): and how much higher. worse: (away, touches something else, ...),
-    to be least."""
+    behind: m from the body to the tool then, up (3,): and how much higher or beside. worse: (away, touches something
+    else, presses aslant, turned), to be least."""
 
     def __init__(self, m, point, body, along, there, start, dofs, seed):
         self.m, self.point, self.along, self.there, self.dofs = m, point, along, there, dofs
@@ -186,7 +217,12 @@ class _Line:
                 break
         if best is None:
             raise ModelError("--task push: the tool can be nowhere behind the body without touching it")
-        self.worse, self.up, self.poses, self.places, self.gap, self.behind, self.length, self.away = best
+        if like is None and best[-1] is not None:
+            # a tool that meets the body beside its middle is moved by so much
+            tried = self._at_height(target, size, best[1] - best[-1], best[2][0])
+            if tried is not None and tried[0][:3] <= best[0][:3]:
+                best = tried
+        self.worse, self.up, self.poses, self.places, self.gap, self.behind, self.length, self.away, _ = best
         return self
 
     def _at_height(self, target, size, up, like):
@@ -219,7 +255,8 @@ class _Line:
         first = int(np.argmax(near))
         finer = np.linspace(s[first - 1], s[first], FINER + 1)[1:]
         closer, _ = self._along(poses[first - 1], there - finer[:, None] * self.along)
-        behind = float(finer[int(np.argmax(self._touching(closer)[0]))])
+        touch = int(np.argmax(self._touching(closer)[0]))
+        behind, (aslant, beside) = float(finer[touch]), self._meets(closer[touch])
         begin = max(0, first - 1 - round(ROOM / STEP))
         # from there to where the body is at its target
         length = float((target - self.there) @ self.along) + float(s[begin] - behind)
@@ -227,8 +264,26 @@ class _Line:
         poses, away = self._along(poses[begin], places)
         other = self._touching(poses)[1]
         turned = float(np.abs(difference(m, self.start, poses[0])[self.dofs]).max())
-        worse = (round(float(away.max()), 4), bool(other[1:].any()), turned)
-        return worse, up, poses, places, float(s[begin] - behind), behind, length, float(away.max())
+        worse = (round(float(away.max()), 4), bool(other[1:].any()), round(aslant / SLANT), turned)
+        return worse, up, poses, places, float(s[begin] - behind), behind, length, float(away.max()), beside
+
+    def _meets(self, pose):
+        """(aslant, beside) of where the robot touches the body in a pose: the sine of the angle between the line and
+        what presses on the body, and (3,), m, how far that is beside the body's middle, None where it is there."""
+        m, sim, side = self.m, Simulator(self.m), np.array([-self.along[1], self.along[0], 0.0])
+        sim.reset(pose)
+        sim.forward()
+        c = sim.data.contacts(0)
+        a, b = c["geom1"], c["geom2"]
+        fixed = (m.body_weldid[m.geom_bodyid[a]] == 0) | (m.body_weldid[m.geom_bodyid[b]] == 0)
+        met = (self.ours[a] != self.ours[b]) & ~fixed & (c["dist"] < 0)
+        if not met.any() or np.linalg.norm(side) < 0.1:
+            return 0.0, None
+        side /= np.linalg.norm(side)
+        normal = (np.where(self.ours[b], 1.0, -1.0)[:, None] * c["frame"][:, 0])[met].sum(axis=0)
+        off = float((c["pos"][met].mean(axis=0) - self.there) @ side)
+        aslant = float(abs(normal @ side) / max(np.linalg.norm(normal), 1e-9))
+        return aslant, off * side if abs(off) > MIDDLE else None
 
     def _along(self, q, places):
         """(poses, away) one after the other through these places."""
@@ -314,54 +369,3 @@ def _whole(m, point, line, legs, start, dofs, seconds, ctrl0, steps, dt):
     touches = bool(line.worse[1]) or any(leg.touches for leg in legs)
     return Way(qpos, qvel, ctrl, np.array(dofs), qpos[-1], line.away, begins + seconds, float(load.max(initial=0.0)),
                touches)  # fmt: skip
-
-
-class Bring(Objective):
-    """Integral of near (|p - p*|^2 + SEEK |tool - p - behind|^2) dt, p the body's place, and for its last row, which
-    counts `LATER` seconds, also of near ARM^2 |turn|^2, where `quat` is asked for, and of the body's velocity.
-
-    The second term seeks contact: the tool's place behind the body, wherever that is. body, tool: what Quantity takes.
-    place (rows, 3), or (3,): p*, not a number where nothing is asked. behind (3,), or None: no such term. dofs: the
-    body's. quat (4,): of a free body, in the world; |turn| is twice the sine of half the angle.
-    """
-
-    def __init__(self, model, body, tool, place, behind, dofs, near, quat=None):
-        self.body, self.tool, self.place, self.behind = Quantity(model, **body), Quantity(model, **tool), place, behind
-        self.dofs, self.near, self.quat = dofs, near, None if quat is None else np.asarray(quat, float)
-        j = model.dof_jntid[dofs[0]]
-        self.at = int(model.jnt_qposadr[j]) + 3 + np.arange(4) if model.jnt_type[j] == FREE else None
-        if quat is not None and (self.at is None or len(dofs) != 6):
-            raise ModelError("--task push: --quat: allowed for a body with a free joint")
-
-    def evaluate(self, trajectory):
-        t = trajectory
-        weight = durations(t)[..., None]
-        weight[-1] = LATER
-        where = self.body.of(t)
-        place = np.asarray(self.place, float)
-        off = where - (place[:, None] if place.ndim == 2 else place)
-        off = np.where(np.isfinite(off), off, 0.0)
-        bar = 2 * self.near * weight * off
-        cost = self.near * (weight * off**2).sum(axis=(0, 2))
-        bars = {"sensordata": self.body.bars(t, bar)["sensordata"], "qvel": np.zeros_like(t.qvel)}
-        if self.behind is not None:
-            wide = SEEK * durations(t)[..., None]
-            missed = self.tool.of(t) - where - self.behind
-            bar = 2 * self.near * wide * missed
-            cost = cost + self.near * (wide * missed**2).sum(axis=(0, 2))
-            bars["sensordata"] += self.tool.bars(t, bar)["sensordata"] - self.body.bars(t, bar)["sensordata"]
-        fast = t.qvel[-1][:, self.dofs]
-        cost = cost + np.square(fast).sum(axis=1)
-        bars["qvel"][-1][:, self.dofs] = 2 * fast
-        if self.quat is not None:
-            self._turn(t, cost, bars)
-        return cost, bars
-
-    def _turn(self, t, cost, bars):
-        """Adds 4 LATER near ARM^2 (1 - (q . q*)^2), which is that of twice the sine of half the angle."""
-        q, k = t.qpos[-1][:, self.at], 4 * LATER * self.near * ARM**2
-        size = np.sum(q * q, axis=1, keepdims=True)
-        dot = (q @ self.quat)[:, None]
-        cost += k * (1.0 - dot[:, 0] ** 2 / size[:, 0])
-        bars["qpos"] = np.zeros_like(t.qpos)
-        bars["qpos"][-1][:, self.at] = 2 * k * (dot**2 / size**2 * q - dot / size * self.quat)

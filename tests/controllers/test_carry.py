@@ -5,7 +5,7 @@ import pytest
 
 import engine
 from controllers.tasks.carry import _Carrying
-from controllers.tasks.gripper import grasps, gripper_of, quat_of
+from controllers.tasks.gripper import grasps, grip_of, gripper_of, quat_of
 from engine.model import ModelError
 from engine.model.rotation import quat_to_mat
 
@@ -86,6 +86,21 @@ def test_how_a_body_is_grasped(gantry):
     for q in np.random.default_rng(0).normal(size=(40, 4)):
         q /= np.linalg.norm(q)
         np.testing.assert_allclose(abs(quat_of(quat_to_mat(q)) @ q), 1.0, atol=1e-12)
+
+
+def test_how_hard_a_hand_presses(gantry):
+    """Each finger with its actuator's 20 N, and less where a spring opens it, or the servo is near where it should
+    be."""
+    b = gantry.body("box")
+    grip = grip_of(gantry, gripper_of(gantry, b, gantry.qpos0, np.zeros(6)), b, 0.06)
+    assert grip.press == pytest.approx(20.0, rel=0.02) and grip.friction == 1.0 and grip.weight == pytest.approx(0.2)
+    assert grip.holds == pytest.approx(40.0 / 9.81, rel=0.02)
+    m = engine.load(GANTRY.replace('range="0 .05"/>', 'range="0 .05" stiffness="100" springref=".05"/>')
+                    .replace('friction="1 .02 .001"', 'friction=".3 .02 .001"'))  # fmt: skip
+    g = gripper_of(m, b, m.qpos0, np.zeros(6))
+    for width, press in ((0.06, 20 - 100 * 0.02), (0.02, 500 * 0.03 - 100 * 0.04)):
+        grip = grip_of(m, g, b, width)
+        assert grip.press == pytest.approx(press, rel=0.05) and grip.friction == pytest.approx(0.3)
 
 
 def test_what_cannot_be_carried_is_told(gantry):

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 import engine
-from controllers.tasks.push import LATER, Bring, loose_dofs, push_way, tool_of
+from controllers.tasks.bring import LATER, Bring
+from controllers.tasks.forces import gains_along, servo_gains
+from controllers.tasks.kinematics import Point
+from controllers.tasks.push import STEER, _played, _steer, loose_dofs, push_way, tool_of
+from controllers.tasks.way import Way
 from engine.diff.trajectory import Trajectory
 from engine.model import ModelError
 
@@ -23,6 +27,11 @@ PUSHER = """<mujoco model="pusher"><option timestep="0.004" integrator="implicit
   <actuator><motor joint="shoulder" gear="8" ctrlrange="-1 1"/><motor joint="elbow" gear="6" ctrlrange="-1 1"/>
   </actuator>
   <keyframe><key name="home" qpos="-1.2 1.6  .35 .1 .04 1 0 0 0"/></keyframe></mujoco>"""
+# a round body without friction, on two slides that are damped, and a pin without friction, too
+ROUND = PUSHER.replace('size=".02"/><site', 'size=".02" condim="1"/><site').replace(" .35 .1 .04 1 0 0 0", " 0 0")
+ROUND = ROUND.replace('pos=".35 .1 .04"><freejoint/><geom type="box" size=".04 .04 .04" mass=".2" friction=".4"/>', """
+  pos=".35 .1 .05"><joint type="slide" axis="1 0 0" damping="2"/><joint type="slide" axis="0 1 0" damping="2"/>
+  <geom type="cylinder" size=".04 .04" mass=".2" condim="1"/>""")
 UNLIKE = PUSHER.replace('name="tip" type="capsule"', 'name="tip" type="capsule" contype="0" conaffinity="0"')
 
 
@@ -98,6 +107,49 @@ def job_for(model, target, **more):
              "site": "tool", "target": target, "quat": None, "path": None, "push": None, "object": "box"}  # fmt: skip
     robot = started(Robot("pusher", model, model.qpos0.copy(), np.zeros(model.nv), {}))
     return Job(robot, "push", "ilqr", SimpleNamespace(**given | more))
+
+
+def test_the_tool_goes_further_aside_than_the_body(pusher):
+    """Where it pushes, and along nothing else: controls of a body 1 m aside are those of a tool `STEER` m aside."""
+    m, dofs, rows = pusher, [0, 1], 8
+    q = np.tile(m.key_qpos[0], (rows + 1, 1))
+    way = Way(q, np.zeros((rows + 1, m.nv)), np.zeros((rows, m.nu)), np.array(dofs), q[0], 0.0, 0.1, 0.5, False)
+    plain = gains_along(m, q[:-1], way.qvel[:-1], 0.01)
+    K, pushes, point = plain.copy(), np.arange(rows) >= 3, Point(m, "tool")
+    along = np.array([0.8, 0.6, 0.0])
+    _steer(m, point, Point(m, "box"), along, way, dofs, pushes, K)
+    np.testing.assert_array_equal(K[:3], plain[:3])
+    sim = engine.Simulator(m)
+    sim.reset(q[0])
+    sim.forward()
+    J = point.jacobian(sim.data)[0][:, dofs]
+    for row in K[3:]:
+        np.testing.assert_array_equal(row[:, [*dofs, *range(4, 2 * m.nv)]], plain[3][:, [*dofs, *range(4, 2 * m.nv)]])
+        np.testing.assert_allclose(row[:, 2:4] @ along[:2], 0.0, atol=1e-9 * np.abs(row).max())
+        moved = np.linalg.solve(row[:, dofs], -row[:, 2:4] @ [-0.6, 0.8])
+        np.testing.assert_allclose(J @ moved, STEER * np.array([-0.6, 0.8, 0.0]), atol=0.05)
+    upward = plain.copy()
+    _steer(m, point, Point(m, "box"), np.array([0.0, 0.0, 1.0]), way, dofs, pushes, upward)
+    np.testing.assert_array_equal(upward, plain)
+
+
+def test_what_a_servo_is_told_for_a_joint_further_on():
+    from tests.controllers.test_carry import GANTRY
+
+    m = engine.load(GANTRY.replace('joint="x"', 'joint="x" gear="-2"'))
+    np.testing.assert_allclose(servo_gains(m)[:, :6], np.diag([-2.0, 1, 1, 1, 1, 1]))
+    assert not servo_gains(engine.load(PUSHER)).any()
+
+
+@pytest.mark.slow
+def test_a_round_body_without_friction_stays_on_the_tool():
+    """Pushed along a line alone it slides off; with the tool further aside than the body it comes to its target."""
+    m = engine.load(ROUND, sense=["tool", "box"])
+    target, start = np.array([0.3, 0.3, 0.05]), m.key_qpos[0]
+    found = push_way(m, "tool", "box", target, start, np.zeros(2), 500, 0.01, aim=target + [0.01, 0.0, 0.0])
+    plain = found._replace(K=gains_along(m, found.way.qpos[:-1], found.way.qvel[:-1], 0.01))
+    off, lost = (np.linalg.norm(_played(m, "box", p, start, 2) - target) for p in (found, plain))
+    assert off < 0.03 and lost > 2 * off
 
 
 @pytest.mark.slow

@@ -19,10 +19,13 @@ from engine.errors import ContactOverflowError, DivergenceError
 from engine.model.coordinates import difference, displace, quaternions
 
 CLOSED = 1e-6  # gaps (rad, m, per s) that count as none
-NEAR = 1e-2  # gaps of a plan that is worth a rollout; and by how much (of its cost) that may miss it
+NEAR = 1e-2  # gaps of a plan that holds together; and by how much (of its cost) a run of it may miss it
 LESS = 1e-3  # of the gaps, by which a step must lower them, or the cost
 ARMIJO = 1e-2  # of what the linear model promises, where the plan holds together
-SHORT = 0.1  # step lengths below which the next backward pass is regularised more
+SLOW = 0.1  # of its cost, by which a run is better than the last one where the search gets on
+BETTER = 0.5  # of the cost of a plan with gaps: a run that costs less has left the plan behind
+PATIENCE = 25  # iterations without a better run
+SHORT = 0.3  # step lengths below which the next backward pass is regularised more
 INTERVAL = 0.1  # s from node to node
 FEW = 1e-3  # sum of gaps of a plan that holds together
 WIDE = 0.1  # rad, m, or per s, of each interval: gaps that may come of a step, or as much as there was to begin with
@@ -58,13 +61,13 @@ class GNMS(ILQR):
     itself does not have to fall first.
 
     One iteration linearises every step in a world of its own, makes one backward pass, moves the nodes by what the
-    linear model says, and runs all intervals, each in a world of its own, with feedback about the plan before. Where
-    gaps are small the plan is run from the start: `controls`, `trajectory`, `cost` and `controller()` are of the best
-    of these runs. Once such a run is what was planned, the search goes on as ILQR from it. `gap`: the largest gap of
-    the plan (rad, m, or per s).
+    linear model says, runs all intervals, each in a world of its own, with feedback about the plan before, and the plan
+    from the start: `controls`, `trajectory`, `cost` and `controller()` are of the best of these runs. Once such a run
+    is what was planned, or costs half as much, or none has become better for long, the search goes on as ILQR from the
+    best one. `gap`: the largest gap of the plan (rad, m, or per s).
     """
 
-    kept = (*ILQR.kept, "inputs", "places", "speeds", "acts", "filter", "held")
+    kept = (*ILQR.kept, "inputs", "places", "speeds", "acts", "filter", "held", "waited")
     growing = {"filter": None}
 
     def __init__(
@@ -98,7 +101,7 @@ class GNMS(ILQR):
             shapes = f"{self.places.shape}, {self.speeds.shape}"
             raise ValueError(f"GNMS: nodes: got shapes {shapes}, allowed: {(T + 1, m.nq)}, {(T + 1, m.nv)}")
         self.inputs, self.acts = np.clip(self.controls, self.lo, self.hi), np.tile(self.act, (T + 1, 1))
-        self.node, self.filter, self.held = None, np.zeros((0, 2)), False
+        self.node, self.filter, self.held, self.waited = None, np.zeros((0, 2)), False, 0
 
     def _iterate(self):
         if self.about is not None and self.trajectory is None and not np.isfinite(self.cost):
@@ -115,26 +118,41 @@ class GNMS(ILQR):
         expansion = self.quadratic.expansion(node.trajectory, node.bars)
         K = self.K
         while not length and not settled and self.mu < MU_MAX:
-            found = self.backward(A, B, *expansion, node.ctrl, self.lo, self.hi, self.mu, node.gaps)
+            priced = expansion._replace(slope=self._priced(expansion.slope, B))
+            found = self.backward(A, B, *priced, node.ctrl, self.lo, self.hi, self.mu, node.gaps)
             if found is not None:
                 k, K, _ = found
-                dx, du = self._linear_rollout(A, B, k, K, node)
-                settled = self.gap < CLOSED and np.abs(du).max(initial=0.0) < 1e-9 * (1 + np.abs(node.ctrl).max())
-                length = 0.0 if settled else self._search_along(dx, du, k, K, expansion)
+                settled = self.gap < CLOSED and np.abs(k).max(initial=0.0) < 1e-9 * (1 + np.abs(node.ctrl).max())
+                length = 0.0 if settled else self._search_along(A, B, k, K, expansion)
             if not settled:
                 self._regularise(length > SHORT)
         stuck = not length and not settled
         if stuck:  # nodes that no motion goes through, or contacts: the next best is what a run does
             self.mu, self.delta = 1e-3, 1.0
-            self._run(np.zeros_like(K), stuck)
-        self._run(K.copy(), stuck)
+            self._run(np.zeros_like(K))
+        before = self.cost
+        self._run(K.copy())
         self._keep_nodes()
         gain = node.cost - self.node.cost
-        self.held = self.gap < NEAR and self.cost < (1.0 + NEAR) * self.node.cost
+        self.held = self._holds(before)
         self.held = self.held or stuck and self.trajectory is not None
         self.done = not length and not self.held
         row = self.note(self.controls.ravel()[None], np.array([self.cost]))
         return {**row, "gain": float(gain), "mu": float(self.mu), "gap": self.gap, "nodes": float(self.node.cost)}
+
+    def _holds(self, before):
+        """Whether what was run is to be improved from now on, by single shooting; before: what the best run had cost.
+
+        A run that does what was planned has nothing to learn from gaps, once these are small or the search gets slow;
+        nor has one that costs far less than the plan, or where no run has become better for long: contacts, or nodes
+        that no motion goes through."""
+        planned = self.node.cost
+        if not self.cost < before:
+            self.waited += 1
+            return self.waited >= PATIENCE and self.trajectory is not None
+        self.waited = 0
+        near = self.gap < NEAR or self.gap < WIDE and before - self.cost < SLOW * before
+        return near and self.cost < (1.0 + NEAR) * planned or self.cost < BETTER * planned
 
     def _keep_nodes(self):
         n = self.node
@@ -162,26 +180,36 @@ class GNMS(ILQR):
             A[:, at], B[:, at] = turn @ A[:, at], turn @ B[:, at]
         return A, B
 
-    def _linear_rollout(self, A, B, k, K, node):
-        """(dx (T + 1, nx), du (T, nu)): the way of the linear model with its feedback, through the gaps; controls stay
-        in their limits."""
-        dx, du = np.zeros((self.steps + 1, A.shape[1])), np.empty_like(k)
+    def _priced(self, slope, B):
+        """The cost's slope with mu B'f by the controls of a step that ends in a gap f. mu is the price of states that
+        are off where the step ends, mu/2 |A dx + B du + f|^2; without its share of the gap the feedback alone would pay
+        it, and no mu, however large, would make controls answer gaps, which grow along an unstable robot."""
+        slope = slope.copy()
+        slope[:-1, B.shape[1] :] += self.mu * (self.node.gaps[:, None] @ B)[:, 0]
+        return slope
+
+    def _linear_rollout(self, A, B, k, K, lengths):
+        """(dx (n, T + 1, nx), du (n, T, nu)): the way of the linear model with its feedback, through that share of the
+        gaps, for n lengths of a step. Controls stay in their limits, each length's for itself: where those of a long
+        step would leave them, the feedback no longer holds the model, and a part of that way is none of a short one."""
+        node, n, a = self.node, len(lengths), np.asarray(lengths)[:, None]
+        dx, du = np.zeros((n, self.steps + 1, A.shape[1])), np.empty((n, *k.shape))
         lo, hi = self.lo - node.ctrl, self.hi - node.ctrl
         for t in range(self.steps):
-            du[t] = np.minimum(np.maximum(k[t] + K[t] @ dx[t], lo[t]), hi[t])
-            dx[t + 1] = A[t] @ dx[t] + B[t] @ du[t] + node.gaps[t]
+            du[:, t] = np.minimum(np.maximum(a * k[t] + dx[:, t] @ K[t].T, lo[t]), hi[t])
+            dx[:, t + 1] = dx[:, t] @ A[t].T + du[:, t] @ B[t].T + a * node.gaps[t]
         return dx, du
 
-    def _search_along(self, dx, du, k, K, expansion):
+    def _search_along(self, A, B, k, K, expansion):
         """Take the longest step that the filter lets through; returns its length, 0 where there is none."""
         node, tried = self.node, 0
-        slope = self._along(dx, du, expansion)
         for n in TOGETHER:
             lengths = ALPHAS[tried : tried + n]
-            plans = self._shoot([self._moved(a * dx, a * k) for a in lengths], node, K)
+            dx, du = self._linear_rollout(A, B, k, K, lengths)
+            plans = self._shoot([self._moved(x, a * k) for a, x in zip(lengths, dx, strict=True)], node, K)
             tried += n
-            for length, plan in zip(lengths, plans, strict=True):
-                if np.isfinite(plan.cost) and self._lets_through(node, plan, -length * slope):
+            for plan, length, x, u in zip(plans, lengths, dx, du, strict=True):
+                if np.isfinite(plan.cost) and self._lets_through(node, plan, -self._along(x, u, expansion)):
                     self.node = plan
                     return float(length)
         return 0.0
@@ -263,10 +291,9 @@ class GNMS(ILQR):
         plan.cost = float(cost[0])
         return plan
 
-    def _run(self, K, anyway=False):
-        """Run the plan from the start, with its feedback, where it holds together; keep what costs least."""
-        if self.gap > NEAR and np.isfinite(self.cost) and not anyway:
-            return  # it would not follow the plan
+    def _run(self, K):
+        """Run the plan from the start, with its feedback; keep what costs least. A run may be good long before the gaps
+        are closed, since the feedback belongs to a plan that goes where it should."""
         node = self.node
         about = SimpleNamespace(**{n: getattr(node, n)[:, None] for n in ("qpos", "qvel", "act")})
         cost, trajectory, bars = self._try(node.ctrl[None], K, about)
@@ -276,7 +303,7 @@ class GNMS(ILQR):
 
     def aim_at(self, objective: Any) -> Any:
         super().aim_at(objective)
-        self.node, self.filter, self.held = None, np.zeros((0, 2)), False
+        self.node, self.filter, self.held, self.waited = None, np.zeros((0, 2)), False, 0
 
     def load_state(self, state: Any) -> None:
         super().load_state(state)

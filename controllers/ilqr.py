@@ -18,9 +18,11 @@ from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
 from engine.arrays import state_of
+from engine.compiler.backend import settings
 from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.finite import require_finite
 from engine.replay import set_inputs
 from engine.schema import OK
 from engine.simulator import Simulator
@@ -49,13 +51,24 @@ class Tries:
         self.tape = Tape(Simulator(model, worlds), steps, frame_skip)
         K = np.zeros((steps, model.nu, 2 * model.nv + model.na))
         self.feedback = LinearFeedback(model, K, limits=limits).spread(worlds)
-        self.live = {name: self.feedback.view(name) for name in ("K", "qpos", "qvel", "act", "ctrl")}
-        self.state = state_of(self.tape.sim.pack)
+        self._look()
+        self.state, self.shared = state_of(self.tape.sim.pack), False
         self.start, self.begun = None, np.zeros_like(self.state)
+
+    def _look(self):
+        self.live = {name: self.feedback.view(name) for name in ("K", "qpos", "qvel", "act", "ctrl")}
+
+    def _share(self):
+        """From now on the feedback's parameters are those in the kernel's buffer, so that nothing copies them."""
+        rows, buffer = self.feedback.params, self.tape._program.pack["params"]
+        self.feedback._hold(buffer[: rows.size].reshape(rows.shape))
+        self._look()
+        self.shared = True
 
     def follow(self, controls, K, trajectory):
         """Feedforward (worlds, steps, nu); gains (steps, nu, nx) about a trajectory, or None."""
         live = self.live
+        require_finite("controls", controls)
         if K is None:
             live["K"][...] = 0.0
         else:
@@ -70,10 +83,16 @@ class Tries:
         if self.start is None or not all(map(np.array_equal, start, self.start)):
             sim.reset(qpos, qvel)
             sim.data.act[:], sim.data.time[:] = act, time
+            sim.check_state()
             self.start, self.begun[:] = start, self.state
         sim.data._status[:] = 0
         self.state[:] = self.begun
-        return self.tape.rollout(self.feedback)
+        if self.shared:
+            return self.tape.again()
+        trajectory = self.tape.rollout(self.feedback)
+        if settings().arch == "cpu":
+            self._share()
+        return trajectory
 
     def stopped(self):
         """Which worlds did not get to the end, (worlds,)."""

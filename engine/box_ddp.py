@@ -25,7 +25,7 @@ from engine.compiler.memory import zeros
 from engine.compiler.stages import INTS, REALS
 from engine.finite import within
 from engine.math.types import real
-from engine.rows import Exit, add_product, clear_row, put_row, scale_row
+from engine.rows import Exit, add_product, clear_row, copy_row, put_row, scale_row
 
 GUESSES = 6  # of the limits that hold (primal-dual active set), before Newton's steps
 FAR = 1e30  # where there is no limit
@@ -53,10 +53,8 @@ def load_step(m: ti.template(), x: ti.template(), A: ti.template(), B: ti.templa
               nx: ti.i32, nu: ti.i32):  # fmt: skip
     """F = [A B] of step t."""
     for i in range(nx):
-        for j in range(nx):
-            x[F + i * ld + j] = A[(t * nx + i) * nx + j]
-        for j in range(nu):
-            x[F + i * ld + nx + j] = B[(t * nx + i) * nu + j]
+        copy_row(m, x, F + i * ld, A, (t * nx + i) * nx, nx)
+        copy_row(m, x, F + i * ld + nx, B, (t * nx + i) * nu, nu)
 
 
 @ti.func
@@ -152,8 +150,7 @@ def put_step(m: ti.template(), x: ti.template(), k: ti.template(), K: ti.templat
              lx: ti.i32, nx: ti.i32, nu: ti.i32):  # fmt: skip
     for i in range(nu):
         k[t * nu + i] = x[u + i]
-        for j in range(nx):
-            K[(t * nu + i) * nx + j] = x[Z + i * lx + j]
+        copy_row(m, K, (t * nu + i) * nx, x, Z + i * lx, nx)
 
 
 @ti.func

@@ -10,6 +10,8 @@ from engine.compiler.stages import INTS, REALS
 from engine.dynamics.factor import four_at
 from engine.math.types import real
 
+TILE = 3  # blocks of four rows whose sums the registers hold
+
 
 class Exit:
     """What loops of a function with an `m` ask for (compiler/tracing.py), so that LLVM leaves them as they are."""
@@ -57,9 +59,39 @@ def add_some(m: ti.template(), x: ti.template(), y: ti.i32, a: ti.template(), z:
 
 
 @ti.func
+def add_tile(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
+             by_term: ti.i32, z: ti.i32, lz: ti.i32, terms: ti.i32, n: ti.template()):  # fmt: skip
+    """Four rows of n blocks, at x[y], ly apart, gain their products: sums stay in registers over all terms."""
+    total = ti.Vector([real(0.0) for _ in range(16 * n)])
+    for k in range(terms):
+        j = four_at(z + k * lz)
+        b = ti.Vector([x[j + c] for c in range(4 * n)])
+        for r in ti.static(range(4)):
+            a = x[w + r * by_row + k * by_term]
+            for c in ti.static(range(4 * n)):
+                total[4 * n * r + c] = total[4 * n * r + c] + a * b[c]
+    for r in ti.static(range(4)):
+        i = four_at(y + r * ly)
+        for c in ti.static(range(4 * n)):
+            x[i + c] = x[i + c] + scale * total[4 * n * r + c]
+
+
+@ti.func
 def gain(m: ti.template(), x: ti.template(), y: ti.i32, ly: ti.i32, scale: real, w: ti.i32, by_row: ti.i32,
          by_term: ti.i32, z: ti.i32, lz: ti.i32, rows: ti.i32, terms: ti.i32, blocks: ti.i32):  # fmt: skip
-    for p in range((rows + 1) >> 1):
+    fours = rows >> 2
+    for p in range(fours):
+        row = y + 4 * p * ly
+        wide = blocks
+        if blocks == 0:
+            wide = p + 1
+        for q in range(wide // TILE):
+            k = 4 * TILE * q
+            add_tile(m, x, row + k, ly, scale, w + 4 * p * by_row, by_row, by_term, z + k, lz, terms, TILE)
+        for q in range(wide // TILE * TILE, wide):
+            k = 4 * q
+            add_tile(m, x, row + k, ly, scale, w + 4 * p * by_row, by_row, by_term, z + k, lz, terms, 1)
+    for p in range(2 * fours, (rows + 1) >> 1):
         row = y + 2 * p * ly
         both = ti.min(rows - 2 * p, 2)
         wide = blocks
@@ -110,6 +142,18 @@ def put_row(m: ti.template(), x: ti.template(), y: ti.i32, z: ti.i32, blocks: ti
         j = four_at(z + 4 * q)
         for c in ti.static(range(4)):
             x[i + c] = x[j + c]
+
+
+@ti.func
+def copy_row(m: ti.template(), to: ti.template(), y: ti.i32, source: ti.template(), z: ti.i32, n: ti.i32):
+    """n numbers of another array, and no more of a last block."""
+    for q in range(n >> 2):
+        i = four_at(y + 4 * q)
+        j = four_at(z + 4 * q)
+        for c in ti.static(range(4)):
+            to[i + c] = source[j + c]
+    for k in range(n >> 2 << 2, n):
+        to[y + k] = source[z + k]
 
 
 @ti.func

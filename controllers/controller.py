@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.files import check_array, parse_json, read_arrays, write_arrays
+from engine.words import counted
 
 if TYPE_CHECKING:
     from .add import Sum
@@ -146,7 +147,7 @@ class Controller:
         return Sum(self, other) if isinstance(other, Controller) else NotImplemented
 
     def __repr__(self):
-        return f"<{type(self).__name__}: {self.nu} controls, params {self._params.shape}>"
+        return f"<{type(self).__name__}: {counted(self.nu, 'control')}, params {self._params.shape}>"
 
 
 def load(path: Any) -> Any:

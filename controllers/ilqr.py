@@ -23,9 +23,11 @@ from engine.diff.linearize import coupled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import require_finite
+from engine.model import require_model
 from engine.replay import set_inputs
 from engine.schema import OK
 from engine.simulator import Simulator
+from engine.words import counted
 
 ALPHAS = 0.4 ** np.arange(8.0)  # step sizes of the line search, one world each
 TOGETHER = (1, 3, 4)  # how many are tried at once
@@ -124,7 +126,7 @@ class ILQR(Method):
         self, model: Any, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
         limits: Any = "model", tolerance: float = 1e-6, measure: Any = None, about: Any = None,
     ) -> None:  # fmt: skip
-        m = self.model = model
+        m = self.model = require_model(model, f"{type(self).__name__}: model")
         whole("steps", steps)
         self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
         self.measure = measure
@@ -149,6 +151,9 @@ class ILQR(Method):
     @property
     def finished(self) -> bool:
         return bool(self.done)
+
+    def _searched(self):
+        return f"controls {self.controls.shape} of {self.model.name!r}, {counted(self.frame_skip, 'physics step')} each"
 
     def controller(self) -> Any:
         """The plan with its feedback: LinearFeedback along the trajectory."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine import parts
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.constants import NQ, NV
 from engine.model.coordinates import difference
 
@@ -37,7 +37,7 @@ class LinearFeedback(Controller):
         self, model: Model, K: ArrayLike, qpos: ArrayLike | None = None, qvel: ArrayLike | None = None,
         act: ArrayLike | None = None, ctrl: ArrayLike | None = None, every: int = 1, limits: Any = "model",
     ) -> None:  # fmt: skip
-        m, K = model, np.asarray(K, float)
+        m, K = require_model(model, "LinearFeedback: model"), np.asarray(K, float)
         nx = 2 * m.nv + m.na
         K = K[None] if K.ndim == 2 else K
         if K.ndim != 3 or K.shape[1:] != (m.nu, nx):

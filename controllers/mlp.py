@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from engine import parts
 from engine.entries import ANGLES, coordinate, layer_shapes, network, observe, start_weights
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.constants import HINGE
 from engine.model.coordinates import quaternions
 
@@ -33,6 +33,7 @@ class MLP(Controller):
     def __init__(
         self, model: Model, hidden: Sequence[int] = (32, 32), observe: Any = ("qpos", "qvel"), seed: int = 0,
     ) -> None:  # fmt: skip
+        require_model(model, "MLP: model")
         entries = [e for item in _items(observe) for e in _entries(model, item)]
         sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
         self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})

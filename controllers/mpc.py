@@ -13,7 +13,7 @@ from controllers.ilqr import ILQR
 from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.method import Method
 from engine.diff.tape import Tape
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.simulator import Simulator
 
 
@@ -39,7 +39,7 @@ class MPC(Method):
         iterations: int = 1, start: Any = None, controls: Any = None, limits: Any = "model", measure: Any = None,
         ahead: Any = None,
     ) -> None:  # fmt: skip
-        m = self.model = model
+        m = self.model = require_model(model, "MPC: model")
         self.objective, self.ahead = objective, ahead
         if every > horizon:
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
@@ -57,6 +57,10 @@ class MPC(Method):
         self.done_act, self.done_sensordata = self.act.copy(), np.zeros((0, m.nsensordata))
         super().__init__(self.planner.problem)
         self.dt = frame_skip * m.opt.timestep
+
+    def _searched(self):
+        done = f"{len(self.done_ctrl)} of {self.steps} control steps done"
+        return f"plans {self.controls.shape} of {self.model.name!r}, {self.every} carried out of each, {done}"
 
     @property
     def finished(self) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine import parts
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.constants import HINGE, JOINT_NAMES, SLIDE, TRN_JOINT
 
 from .add import Composite
@@ -29,7 +29,7 @@ class PD(Controller):
         self, model: Model, joints: Sequence[str | int] | None = None, kp: ArrayLike = 1.0, kd: ArrayLike = 0.1,
         target: ArrayLike | None = None,
     ) -> None:  # fmt: skip
-        joints = _joints(model, joints)
+        joints = _joints(require_model(model, "PD: model"), joints)
         qadr, vadr = model.jnt_qposadr[joints], model.jnt_dofadr[joints]
         self._make({"nq": model.nq, "nv": model.nv, "qposadr": qadr.tolist(), "dofadr": vadr.tolist()})
         self.kp, self.kd = kp, kd

@@ -14,10 +14,11 @@ from controllers.optimize.method import Method
 from controllers.riccati import settled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.coordinates import difference, displace, quaternions
 from engine.objectives import Effort, Objective, Reach
 from engine.simulator import Simulator
+from engine.words import counted
 
 
 class CostToGo(Objective):
@@ -67,7 +68,7 @@ class PlanAndHold(Method):
         *, Q: Any = 1.0, R: Any = 1.0, weights: Any = (100.0, 10.0, 1.0, 0.01), spark: float = 0.3,
         patience: int = 40, seed: int = 0, beginnings: Any = (), planner: Any = ILQR,
     ) -> None:  # fmt: skip
-        m = self.model = model
+        m = self.model = require_model(model, "PlanAndHold: model")
         self.goal, self.steps, self.trial, self.frame_skip = np.array(goal, float), steps, trial, frame_skip
         self.objective = objective
         if self.goal.shape != (m.nq,):
@@ -84,6 +85,9 @@ class PlanAndHold(Method):
         self.ctrl, self.K, P = self._regulator(Q, R)
         self.plan = self._planner(weights, P) if steps else None
         self.members = self.members if steps else ()
+
+    def _searched(self):
+        return f"a plan of {counted(self.steps, 'control step')} to a goal {self.goal.shape} of {self.model.name!r}"
 
     def _planner(self, weights, P):
         m, (near, place, still, effort) = self.model, weights

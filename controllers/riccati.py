@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.replay import set_inputs
 from engine.simulator import Simulator
 
@@ -75,6 +75,7 @@ def linearization(model: Model, trajectory: Any, frame_skip: int = 1, world: int
     Every step is linearised in a world of its own, as many at once as `sim`, a Simulator of `model` to use again, has
     worlds; default all.
     """
+    require_model(model)
     steps = len(trajectory.ctrl)
     if len(trajectory.qpos) != steps + 1:
         raise ValueError(f"linearization: {steps} steps but {len(trajectory.qpos)} rows; record with record_every=1")

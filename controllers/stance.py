@@ -44,6 +44,10 @@ class Stance:
             self.qpos, self.ctrl = settled, holding(m, settled)
         self.height = max(self._trunk(m, self.qpos), 0.05)
 
+    def __repr__(self):
+        how = "steady" if self.steady else "not steady by itself"
+        return f"<Stance of {self.model.name!r}: {how}, height {self.height:.4g} m, qpos {self.qpos.shape}>"
+
     def upright(self, qpos: ArrayLike) -> Any:
         """Has it not fallen until then? Booleans (rows, worlds) of qpos (rows, worlds, nq).
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from controllers.backtracking import BacktrackingMPC
 from controllers.stance import Stance
-from engine.model import Model, ModelError
+from engine.model import Model, ModelError, require_model
 from engine.objectives import Walk, find_root
 
 PERIOD = 0.02  # s, of one control, as far as the robot's timestep allows
@@ -32,7 +32,7 @@ def walk_plan(
     measure: as in MPC. stance: the robot's Stance, default that under its start. The robot needs a root to walk with
     (`engine.objectives.find_root`) and actuators, else ModelError.
     """
-    if not model.nu:
+    if not require_model(model).nu:
         raise ModelError("walking needs actuators; this model has none")
     find_root(model, "walking")
     s = stance or Stance(model, start[0])

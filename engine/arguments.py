@@ -7,6 +7,7 @@ from engine.finite import require_finite
 
 
 def whole(name, value):
+    """`value` as an int, where it is a whole number from 1; else ValueError, which names it."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{name}: got {value!r}, allowed: a whole number from 1")
     return int(value)

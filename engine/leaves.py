@@ -9,6 +9,7 @@ where a leaf has changed (`Leaves.refresh`). Masses and inertias do not follow f
 """
 
 import copy
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -71,7 +72,9 @@ _GROUPS = (
 def checked_leaves(model, leaves):
     """The names of leaves in the order of the table. Raises ValueError for one that does not exist, and where something
     of the model would need an adjoint that is not there."""
-    leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves)
+    if leaves is not None and not isinstance(leaves, Iterable):
+        raise TypeError(f"leaves: got {type(leaves).__name__}, allowed: names, as ('geom_size', 'body_pos'), or none")
+    leaves = (leaves,) if isinstance(leaves, str) else tuple(leaves or ())
     unknown = [name for name in leaves if name not in LEAF_NAMES]
     if unknown:
         always = [name for name in unknown if name in DIFFERENTIABLE]

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from engine.arguments import whole
 from engine.clocks import times_of
-from engine.model.model import Model
+from engine.model.model import Model, require_model
 from engine.quantities import chain, energy
 from engine.simulator import Simulator
-from engine.words import shapes
+from engine.words import required, shapes
 
 
 @dataclass(repr=False)
@@ -54,8 +55,10 @@ def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Rep
 
     trajectory: or positions alone, an array (rows, nq) or (rows, worlds, nq) a timestep apart, which stand still.
     """
-    if isinstance(trajectory, np.ndarray):
+    require_model(model)
+    if isinstance(trajectory, (np.ndarray, list, tuple)) and not hasattr(trajectory, "qpos"):
         trajectory = standing(model, trajectory)
+    _checked(model, trajectory, world, every)
     sim = Simulator(model)
     rows = range(0, len(trajectory.qpos), every)
     found = {name: [] for name in _PER_ROW}
@@ -85,8 +88,25 @@ def replay(model: Model, trajectory: Any, world: int = 0, every: int = 1) -> Rep
     )  # fmt: skip
 
 
+def _checked(model, trajectory, world, every):
+    """Refuse what is no trajectory of this model, and a world or an `every` that it does not have."""
+    if not hasattr(trajectory, "qpos") or not hasattr(trajectory, "qvel"):
+        raise TypeError(
+            f"trajectory: got {type(trajectory).__name__}, allowed: a Trajectory (what tape.rollout returns), a "
+            f"Recording (engine.Recording.load), or positions (rows, {model.nq})"
+        )
+    shape = np.shape(trajectory.qpos)
+    if len(shape) != 3 or shape[2] != model.nq:
+        raise ValueError(f"trajectory: its qpos has shape {shape}, allowed: (rows, worlds, {model.nq}) of this model")
+    if isinstance(world, bool) or not isinstance(world, (int, np.integer)) or not 0 <= world < shape[1]:
+        raise ValueError(f"world: got {world!r}, allowed: 0 to {shape[1] - 1}")
+    whole("every", every)
+
+
 def standing(model, qpos):
     """What `replay` takes, of positions alone: an array (rows, nq) or (rows, worlds, nq), a timestep apart."""
+    require_model(model)
+    qpos = np.asarray(qpos)
     qpos = qpos[:, None] if qpos.ndim == 2 else qpos
     if qpos.ndim != 3 or not len(qpos) or qpos.shape[2] != model.nq:
         raise ValueError(f"trajectory: got an array of shape {qpos.shape}, allowed: (rows, worlds, {model.nq})")
@@ -109,7 +129,7 @@ def set_inputs(data: Any, trajectory: Any, steps: int, world: int = 0) -> None:
 
 def body_jacobian(model: Model, seen: Any, row: Any, body: Any) -> np.ndarray:
     """Velocity of a body's centre of mass for a unit of each velocity, (3, nv), at one row of a Replay."""
-    jacobian = np.zeros((3, model.nv))
+    jacobian = np.zeros((3, require_model(model).nv))
     arm = seen.xipos[row, body] - seen.xpos[row, model.body_rootid[body]]
     for i in chain(model, body):
         jacobian[:, i] = seen.dof_lin[row, i] + np.cross(seen.dof_ang[row, i], arm)
@@ -122,7 +142,8 @@ def pushes(model: Model, seen: Any, qvel_bar: Any) -> np.ndarray:
     qvel_bar (rows, nv) is the adjoint of the velocity at these rows (`engine.adjoint`). An impulse p at a body changes
     the velocity by M^-1 J^T p, and so the loss by (J M^-1 qvel_bar) . p: the push is minus that derivative.
     """
-    out = np.zeros(seen.xipos.shape)
+    require_model(model)
+    out = np.zeros(required("seen", seen, Replay, "engine.replay.replay(model, trajectory)").xipos.shape)
     for row, bar in enumerate(qvel_bar):
         wanted = -np.linalg.solve(seen.mass_matrix[row], bar)
         for body in range(1, model.nbody):
@@ -136,6 +157,7 @@ def in_world_axes(model: Model, contact: Any) -> Any:
     They are arrays of their own: a simulator's soon show its next state. Force and torque act on geom 2; the frame's
     rows are the normal, from geom 1 to geom 2, and the tangents.
     """
+    require_model(model)
     turned = {name: np.einsum("ni,nij->nj", contact[name], contact["frame"]) for name in ("force", "torque")}
     pair = contact["pair"]
     return {"pos": contact["pos"].copy(), **turned, "geom1": model.pair_geom1[pair], "geom2": model.pair_geom2[pair]}

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from engine import parts
 from engine.entries import ANGLES, coordinate, layer_shapes, network, observe, start_weights
-from engine.model import Model, ModelError, validate
+from engine.model import Model, ModelError, require_model, validate
 from engine.model.constants import BIAS_AFFINE, DYN_NONE, GAIN_AFFINE, HINGE, SLIDE, TRN_JOINT
 from engine.model.coordinates import quaternions
 from engine.words import meant
@@ -119,7 +119,7 @@ class MLP(Residual):
         self, model: Model, inputs: Sequence[Any], outputs: Sequence[str | int], hidden: Sequence[int] = (16,),
         passive: bool | float = False, power: float | None = None, scale: Any = 1.0, seed: int = 0,
     ) -> None:  # fmt: skip
-        _require_model(model, "MLP")
+        require_model(model, "MLP: model")
         self.entries = [e for item in _items("MLP: inputs", inputs) for e in _entries(model, item)]
         for n in hidden:
             if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
@@ -165,7 +165,7 @@ class Friction(Residual):
         self, model: Model, joints: Sequence[str | int], stribeck: ArrayLike = 0.0, speed: ArrayLike = 0.1,
         load: Any = None,
     ) -> None:  # fmt: skip
-        dofs = _dofs(model, "Friction", joints, "joints")
+        dofs = _dofs(require_model(model, "Friction: model"), "Friction", joints, "joints")
         of = model.dof_jntid[dofs]
         for j in of[~np.isin(model.jnt_type[of], (HINGE, SLIDE))]:
             raise ModelError(f"Friction: {model.label('joint', j)}, allowed: hinges and slides")
@@ -203,7 +203,7 @@ def friction_places(model: Model) -> dict:
     """Of each dof with a `Friction`, where residual_prm has its three numbers: {dof: {"stribeck": i, "speed": i,
     "load": i or None}}; of the load none where it does not count. Of several the last."""
     found = {}
-    for k in np.flatnonzero(model.residual_kind == parts.RESIDUAL_FRICTION):
+    for k in np.flatnonzero(require_model(model).residual_kind == parts.RESIDUAL_FRICTION):
         n, at, p = (int(getattr(model, f"residual_{a}")[k]) for a in ("num", "intadr", "prmadr"))
         dofs, counts = model.residual_int[at : at + n], model.residual_int[at + n : at + 2 * n]
         for i, dof in enumerate(dofs.tolist()):
@@ -235,7 +235,7 @@ class Own(Residual):
         params: dict[str, ArrayLike] | None = None, ints: Sequence[int] = (), scratch: int = 0,
         passive: bool | float = False, power: float | None = None,
     ) -> None:  # fmt: skip
-        _require_model(model, "Own")
+        require_model(model, "Own: model")
         for name, f in (("force", force), ("force_vjp", force_vjp)):
             if not getattr(f, "_is_taichi_function", False):
                 raise ValueError(f"Own: {name}: got {f!r}, allowed: a function decorated with @ti.func")
@@ -253,17 +253,12 @@ class Own(Residual):
 
 def without(model: Model) -> Model:
     """A copy of a Model that has no residuals, as `to_mjcf` and files of runs with a function of one's own need it."""
-    made = model.copy()
+    made = require_model(model).copy()
     for array in (*_ARRAYS, "int", "prm"):
         setattr(made, f"residual_{array}", getattr(made, f"residual_{array}")[:0])
     made.nresidual = made.nresidualint = made.nresidualprm = 0
     made.own_residual = None
     return validate(made)
-
-
-def _require_model(model, name):
-    if not isinstance(model, Model):
-        raise TypeError(f"{name}: model: got {type(model).__name__}, allowed: a Model")
 
 
 def _positive(what, value, allowed):

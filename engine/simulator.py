@@ -31,7 +31,7 @@ from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
 from engine.leaves import Leaves, checked_leaves
-from engine.model import Model, validate
+from engine.model import Model, require_model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
 from engine.parameters import Parameters, check, owned, renew
@@ -39,6 +39,7 @@ from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
 from engine.state import State
 from engine.views import DataViews
+from engine.words import counted
 
 if TYPE_CHECKING:
     from engine.com_based import ComBased
@@ -84,12 +85,7 @@ class Simulator:
         self, model: Model, worlds: int = 1, ncon: int | None = None, features: Iterable[str] | None = None,
         leaves: Iterable[str] = (), own_params: bool = False,
     ) -> None:  # fmt: skip
-        if not isinstance(model, Model):
-            raise TypeError(
-                f"model: got {type(model).__name__}, allowed: a Model (engine.load, ModelBuilder.compile, "
-                "scenes.load(name).model)"
-            )
-        self.model = validate(model)  # a program may have changed its arrays since it was made
+        self.model = validate(require_model(model))  # a program may have changed its arrays since it was made
         self.worlds = whole("worlds", worlds)
         self.ncon_max = max(default_contacts(model) if ncon is None else whole("ncon", ncon), 1)
         self.leaves = checked_leaves(model, leaves)
@@ -131,7 +127,7 @@ class Simulator:
         return copy.deepcopy(self)
 
     def __repr__(self):
-        m, worlds = self.model, "1 world" if self.worlds == 1 else f"{self.worlds} worlds"
+        m, worlds = self.model, counted(self.worlds, "world")
         return f"<Simulator of {m.name!r}: {worlds}, nq={m.nq} nv={m.nv} nu={m.nu}, timestep {m.opt.timestep:g} s>"
 
     def views(self, pack):

@@ -8,7 +8,7 @@ from engine import schema as s
 from engine.model.constants import DISCRETE
 from engine.model.plastic import plastic
 from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
-from engine.words import meant, shapes
+from engine.words import counted, meant, shapes
 
 # MuJoCo's name, and that of the column where it is another
 _DATA = dict.fromkeys(
@@ -111,7 +111,7 @@ class DataViews:
             raise AttributeError(f"data has no array {name!r}{near}; it has: {known}; of one element: {kinds}")
 
     def __repr__(self):
-        return f"<data of {self._worlds} worlds: {shapes(self.arrays())}>"
+        return f"<data of {counted(self._worlds, 'world')}: {shapes(self.arrays())}>"
 
     def arrays(self) -> dict[str, np.ndarray]:
         """{name: array}, all of them."""

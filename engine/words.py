@@ -1,4 +1,4 @@
-"""What messages are made of: arrays in one line, and what somebody may have meant by a name."""
+"""What messages are made of: arrays in one line, what somebody may have meant by a name, and things of a wrong kind."""
 
 import difflib
 from pathlib import Path
@@ -15,6 +15,18 @@ def meant(name, known):
     near = [k for k in known if isinstance(k, str) and k and abs(len(k) - len(name)) <= max(2, len(name) // 4)]
     near = difflib.get_close_matches(name, near, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def required(name, value, kind, how):
+    """`value`, where it is of this class; else TypeError, which names the argument and says `how` one is made."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: got {type(value).__name__}, allowed: a {kind.__name__} ({how})")
+    return value
+
+
+def counted(number, word, words=None):
+    """"1 dof", "2 dofs"; words: of several, where it is not the word with an s."""
+    return f"{number} {word if number == 1 else words or f'{word}s'}"
 
 
 def neighbours(path):

@@ -46,6 +46,8 @@ def register(name: str, build: Callable[[], Scene]) -> None:
 def load(name: str) -> Scene:
     """Build the scene of this name, or of a function in a module, "my_scenes:crawler"; its model is the caller's own
     and may be changed."""
+    if not isinstance(name, str):
+        raise TypeError(f"name: got {type(name).__name__}, allowed: the name of a scene")
     if ":" in name:
         return _built(name, _found(name))
     if name in _OWN:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.coordinates import displace, normalized
+from engine.words import counted
 
 from .task import Task
 
@@ -45,6 +46,7 @@ class Scene:
     env: str | None = None
 
     def __post_init__(self):
+        require_model(self.model, f"{self.name}: model")
         self.qpos0 = _state(self.name, "qpos0", self.qpos0, self.model.qpos0)
         self.qvel0 = _state(self.name, "qvel0", self.qvel0, np.zeros(self.model.nv))
         self.trial = self.duration if self.trial is None else self.trial
@@ -58,7 +60,8 @@ class Scene:
                 raise ValueError(f"{self.name}: {name}={getattr(self, name)!r}; allowed: {', '.join(allowed)}")
 
     def __repr__(self):
-        steps = f"{self.steps} controls of {self.frame_skip} physics steps, {self.duration:g} s"
+        skip = counted(self.frame_skip, "physics step")
+        steps = f"{counted(self.steps, 'control')} of {skip}, {self.duration:g} s"
         return f"<Scene {self.name!r}: {self.description}; {self.model!r}, {steps}>"
 
     @property

@@ -16,6 +16,7 @@ from engine.diff.gradients import Gradients, ModelGradients
 from engine.diff.trajectory import Trajectory
 from engine.files import write_text
 from engine.model import ModelError
+from engine.objectives import Effort, RunForward
 from engine.view import still as view
 from engine.words import meant, neighbours, shapes
 
@@ -45,6 +46,14 @@ def test_each_thing_is_one_line(scene):
         (gradients.model, "<gradients of parameters, each summed over 2 worlds: gravity, body_mass, "),
         (scene, "<Scene 'hopper': a one-legged robot hops forward"),
         (sim.state(worlds=[0]), "<State of 'hopper' ("),
+        (engine.Simulator(scene.model).data, "<data of 1 world: "),
+        (engine.Tape(engine.Simulator(scene.model), 1), "<Tape: 1 control step of 1, 1 world of 'hopper', 2 rows, "),
+        (controllers.OpenLoop(5, 1), "<OpenLoop: 1 control, params (5,)>"),
+        (controllers.Stance(scene.model), "<Stance of 'hopper': "),
+        (controllers.ILQR(scene.model, Effort(), 5), "<ILQR: controls (5, 3) of 'hopper', 1 physics step each; no it"),
+        (controllers.GNMS(scene.model, Effort(), 5, 2), "<GNMS: controls (5, 3) of 'hopper', 2 physics steps each; "),
+        (controllers.MPC(scene.model, Effort(), 5, 6), "<MPC: plans (5, 3) of 'hopper', 1 carried out of each, 0 of 6"),
+        (-2 * (RunForward(scene.model) + 0.1 * Effort()), "<-2 (RunForward + 0.1 Effort)>"),
     ):
         assert repr(thing).startswith(words) and "\n" not in repr(thing), repr(thing)
 
@@ -88,7 +97,7 @@ def test_what_is_asked_of_the_wrong_thing(scene):
         (lambda: engine.Simulator(scene.model, leaves="body_mass"), ValueError, "has body_mass without being asked"),
         (lambda: sim.data.contacts(world=2), IndexError, "world: got 2, allowed: a number below 2"),
         (lambda: controllers.ILQR(scene.model, None, steps=0), ValueError, "steps: got 0, allowed"),
-        (lambda: view.image(scene.model), TypeError, "image: got Model, allowed: a Simulator"),
+        (lambda: view.image(scene.model), TypeError, "sim: got Model, allowed: a Simulator"),
     ):
         with pytest.raises(kind, match=words):
             what()
@@ -119,6 +128,11 @@ def test_files_that_say_less(tmp_path, capsys):
         (["compare", str(robot), str(log), "--steps", "3"], "--steps: a comparison of a robot and a log does not read"),
         (["compare", str(robot), str(robot), "--window", "3"], "--window: a comparison of two robots does not read"),
         (["view", str(robot), "--ghosts", "--html", "x.html"], "--ghosts: for a run, not for a scene or a robot file"),
+        (["view", str(robot), "--names"], "--names: with --html"),
+        (["view", str(robot), "--html", "x"], "--html: got 'x', allowed: a file's name that ends in .html"),
+        (["view", str(robot), "--html", str(tmp_path / "none" / "x.html")], "--html: there is no folder"),
+        (["view", str(robot), "--port", "70000"], "port: got 70000, allowed: a whole number from 1 to 65535"),
+        (["identify", str(robot), str(tmp_path), "--fit", "body_mass:*"], "a folder, allowed: a file that ends in"),
         (["identify", str(robot), str(log), "--fit", "body_mass:*", "--suggest", "0.5"], "--suggest: got 0.5 s"),
         (["optimize", str(robot), "--task", "carry", "--object", "a", "--target", "0", "0", "nan"], "allowed: finite"),
         (["optimize", str(robot), "--task", "reach", "--site", "words", "--target", "0", "0", "1"], "no site, body or"),

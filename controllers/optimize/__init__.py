@@ -7,6 +7,8 @@
 
 from importlib import import_module
 
+from engine.words import meant
+
 _HOME = {
     "Problem": "problem", "Counter": "problem", "Method": "method", "Restarts": "gradient", "Descent": "gradient",
     "RandomSearch": "population", "CEM": "population", "EvolutionStrategy": "population", "AlphaOrder": "alpha_order",
@@ -19,4 +21,9 @@ __all__ = list(_HOME)
 def __getattr__(name):
     if name in _HOME:
         return getattr(import_module(f"controllers.optimize.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'controllers.optimize' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    near, known = meant(name, __all__), ", ".join(__all__)
+    raise AttributeError(f"module 'controllers.optimize' has no attribute {name!r}{near}; it has: {known}")
+
+
+def __dir__():
+    return sorted(__all__)

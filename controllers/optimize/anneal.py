@@ -3,6 +3,7 @@
 import numpy as np
 
 from controllers.optimize.method import Method
+from engine.model import require_model
 
 
 def soften(model, factor):
@@ -13,7 +14,7 @@ def soften(model, factor):
     """
     if not factor > 0:
         raise ValueError(f"soften: factor: got {factor!r}, allowed: a positive number")
-    soft = model.copy()
+    soft = require_model(model).copy()
     for name in ("geom_solref", "pair_solref", "pair_solreffriction"):
         a = getattr(soft, name)
         direct = a[:, 0] < 0

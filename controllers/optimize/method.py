@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from engine import files
+from engine.words import counted
 
 
 class Method:
@@ -25,6 +26,14 @@ class Method:
         self.iteration = 0
         self.best, self.best_measured = np.inf, np.nan
         self.best_params = problem.first.copy()
+
+    def __repr__(self):
+        so_far = f"iteration {self.iteration}, best cost {self.best:.6g}" if self.iteration else "no iteration yet"
+        return f"<{type(self).__name__}: {self._searched()}; {so_far}>"
+
+    def _searched(self):
+        """What is looked for, in words."""
+        return counted(self.problem.n, "parameter")
 
     def iterate(self):
         """One iteration; returns its metrics: iteration, cost (of the best world now), best, measured, steps, ..."""

@@ -3,7 +3,9 @@
 import numpy as np
 
 from controllers.optimize.clip import clip_rows
+from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
+from engine.words import required
 
 
 class Counter:
@@ -34,7 +36,8 @@ class Problem:
 
     def __init__(self, tape, objective, controller, start, windows=1, *, clip=None, value=None, measure=None,
                  scale=1.0):  # fmt: skip
-        self.tape, self.objective, self.controller, self.start = tape, objective, controller, start
+        self.tape = required("tape", tape, Tape, "engine.Tape(sim, steps)")
+        self.objective, self.controller, self.start = objective, controller, start
         self.windows, self.clip, self.value, self.measure = windows, clip, value, measure
         base = np.asarray(controller.params, float)
         self.first = (base if base.ndim == 1 else base[0]).copy()

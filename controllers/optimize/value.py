@@ -8,6 +8,7 @@ loop.
 import numpy as np
 
 from engine.files import check_array
+from engine.model import require_model
 from engine.objectives import Objective
 
 
@@ -19,7 +20,7 @@ class FittedValue(Objective):
     """
 
     def __init__(self, model, skip=(), ridge=1.0):
-        self.nq = model.nq
+        self.nq = require_model(model).nq
         self.columns = np.array([i for i in range(model.nq + model.nv) if i not in set(skip)])
         self.ridge = ridge
         n = len(self.columns)

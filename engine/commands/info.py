@@ -3,6 +3,7 @@ made of it: used, changed, refused."""
 
 from engine.commands.common import BAD_INPUT, DONE, Output, add_wishes, is_file, robot, wishes
 from engine.commands.contents import contents, lines
+from engine.words import counted
 
 _SIZES = ("nq", "nv", "nu", "na", "nbody", "njnt", "ngeom", "nsite", "ntendon", "nsensor", "npair")
 
@@ -28,7 +29,7 @@ def run(args):
     if model is not None:
         out.say(model)
     if scene is not None:
-        out.say(f"task: {scene.description}; {scene.steps} controls in {scene.duration:g} s")
+        out.say(f"task: {scene.description}; {counted(scene.steps, 'control')} in {scene.duration:g} s")
         out.say(f"goal: {scene.threshold}")
     for line in lines(elements):
         out.say(line)

@@ -1,6 +1,7 @@
 """`pullback list`: the built-in scenes, with what each asks for."""
 
 from engine.commands.common import DONE, Output
+from engine.words import counted
 
 
 def add(commands):
@@ -16,7 +17,8 @@ def run(args):
     for name in scenes.names():
         scene = scenes.load(name)
         m = scene.model
-        out.say(f"{name:{width}}  {m.nv:3d} dofs, {m.nu:2d} controls  {scene.description}")
+        size = f"{counted(m.nv, 'dof'):>7}, {counted(m.nu, 'control'):>11}"
+        out.say(f"{name:{width}}  {size}  {scene.description}")
         out.record("scene", name=name, description=scene.description, threshold=scene.threshold, nq=m.nq, nv=m.nv,
                    nu=m.nu, duration=scene.duration, dt=scene.dt)  # fmt: skip
     out.say("more of one: pullback info NAME; see it: pullback view NAME; improve it: pullback optimize NAME")

@@ -22,6 +22,7 @@ def add(commands):
     p.add_argument("--ghosts", action="store_true", help="of a run: its other worlds pale, in the place of the last")
     p.add_argument("--seconds", type=float, default=5.0, help="with --html, of a scene or file (default 5)")
     p.add_argument("--still", action="store_true", help="with --html: the camera does not follow the robot")
+    p.add_argument("--names", action="store_true", help="with --html: the bodies' names stand at them")
     p.add_argument("--keyframe", help="of a scene or file: start from this one, by name or number")
     p.add_argument("--host", default="127.0.0.1", help="address to serve at (default 127.0.0.1, this machine only; at "
                    "others, as 0.0.0.0, who looks needs the token in the address that is printed)")  # fmt: skip
@@ -32,7 +33,10 @@ def add(commands):
 
 
 def run(args):
-    positive(args, "seconds")
+    _ready(args)
+    given = [name for name in ("names", "still") if getattr(args, name)]
+    if given and not args.html:
+        raise ValueError(f"--{', --'.join(given)}: with --html, a page that is written; in the browser click a robot")
     if not is_recorded(args.what):
         given = [name for name in ("pushes", "ghosts", "world") if getattr(args, name) not in (None, False)]
         if given:
@@ -43,6 +47,19 @@ def run(args):
     if wishes(args):
         raise ValueError(f"--{', --'.join(wishes(args))}: for a robot file, not for a run, whose robot is in it")
     return replayed(args)
+
+
+def _ready(args):
+    """Refuse at once what would be refused after a robot has been compiled and run."""
+    from engine.view.browser.server import checked_port, imported
+
+    positive(args, "seconds")
+    checked_port(args.port)
+    if args.html and args.html.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--html: got {str(args.html)!r}, allowed: a file's name that ends in .html")
+    if args.html and not args.html.parent.is_dir():
+        raise ValueError(f"--html: there is no folder {str(args.html.parent)!r}")
+    imported()
 
 
 def replayed(args):
@@ -62,7 +79,7 @@ def replayed(args):
     look = {"labels": [found.labels[w] for w in worlds], "pushes": arrows, "camera": camera_of(found.name),
             "title": found.name, "ghosts": args.ghosts}  # fmt: skip
     if args.html:
-        return written(save_html(args.html, found.model, seen, follow=not args.still, **look))
+        return written(save_html(args.html, found.model, seen, follow=not args.still, names=args.names, **look))
     page = play(found.model, seen, host=args.host, port=args.port, **look)
     return served(args, page, lambda: time.sleep(0.2))
 
@@ -93,7 +110,8 @@ def _passive(args, sim, camera):
     skip = max(1, round(_FRAME / sim.model.opt.timestep))
     steps = max(1, round(args.seconds / (skip * sim.model.opt.timestep)))
     path = Tape(sim, steps, frame_skip=skip).rollout(np.tile(sim.data.ctrl, (steps, 1)))
-    return save_html(args.html, sim.model, replay(sim.model, path), camera=camera, follow=not args.still)
+    return save_html(args.html, sim.model, replay(sim.model, path), camera=camera, follow=not args.still,
+                     names=args.names)  # fmt: skip
 
 
 def start_of(subject, keyframe):

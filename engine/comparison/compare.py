@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.model import ModelError
-from engine.model.model import Model
+from engine.model.model import Model, require_model
 from engine.simulator import Simulator
 
 from .aligned import KINDS, Aligned
@@ -38,8 +38,7 @@ def compare(
     Raises ModelError where the two have no joint in common, DivergenceError where `a` diverges.
     """
     for name, m in (("a", a), ("b", b)):
-        if not isinstance(m, Model):
-            raise TypeError(f"{name}: got {type(m).__name__}, allowed: a Model (engine.load)")
+        require_model(m, name)
     for name, value, least in (("steps", steps, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name}: got {value!r}, allowed: a whole number from {least}")

@@ -12,6 +12,7 @@ What a function and its callees ask for decides which robots share its code (var
 
 import contextlib
 import functools
+from collections.abc import Iterable
 from types import SimpleNamespace
 
 import numpy as np
@@ -266,6 +267,8 @@ def chosen(model, asked, leaves=()):
     need = features_of(model)
     if asked is None:
         return ALL if settings().features == "all" else need | features_of_leaves(leaves)
+    if not isinstance(asked, Iterable):
+        raise TypeError(f"features: got {type(asked).__name__}, allowed: names, or None")
     asked = frozenset([asked] if isinstance(asked, str) else asked) | features_of_leaves(leaves)
     unknown, missing = asked - ALL, need - asked
     if unknown or missing:

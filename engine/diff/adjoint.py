@@ -17,6 +17,7 @@ from engine.diff.gradients import Gradients
 from engine.diff.schedule import Reverse
 from engine.diff.tape import Tape
 from engine.model.coordinates import qpos_to_tangent
+from engine.words import required
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def adjoint(
 
     Cotangents and errors are those of `Tape.backward`; so are the values at the start and of `gradients`, bit for bit.
     """
+    required("tape", tape, Tape, "engine.Tape(sim, steps)")
     bars = tape.begin_backward({"qpos": qpos, "qvel": qvel, "act": act, "ctrl": ctrl, "sensordata": sensordata})
     model, worlds = tape.sim.model, tape.sim.worlds
     widths = {"qpos": model.nv, "qvel": model.nv, "act": model.na}

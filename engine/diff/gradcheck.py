@@ -19,7 +19,7 @@ from engine.leaves import held_sizes, unasked
 from engine.model.coordinates import direction, displace, quaternions
 from engine.parts import OPEN, TO_CTRL, Part
 from engine.theta import ANY, SIGNS
-from engine.words import meant
+from engine.words import meant, required
 
 OK, WRONG, NOT_SMOOTH, ZERO = "ok", "wrong", "not smooth here", "zero"
 LADDER = np.array([10.0, 1.0, 0.1, 0.01])
@@ -97,6 +97,7 @@ def gradcheck(
     """
     if np_real() is not np.float64:
         raise RuntimeError("gradcheck: differences need engine.init(precision='f64'); f32 has too few digits for them")
+    required("tape", tape, Tape, "engine.Tape(sim, steps)")
     whole("directions", directions)
     steps = LADDER * (np.finfo(float).eps ** (1 / 3) if eps is None else eps)
     case = _Case(tape, loss, controls, qpos0, qvel0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.arrays import parameter, theta_layout
 from engine.leaves import unasked
-from engine.words import meant, shapes
+from engine.words import counted, meant, shapes
 
 
 class ModelGradients:
@@ -45,7 +45,7 @@ class ModelGradients:
 
     def __repr__(self):
         how = "of each of" if self.own else "each summed over"
-        return f"<gradients of parameters, {how} {len(self.theta_bar)} worlds: {', '.join(self)}>"
+        return f"<gradients of parameters, {how} {counted(len(self.theta_bar), 'world')}: {', '.join(self)}>"
 
 
 class Gradients:

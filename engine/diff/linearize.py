@@ -23,6 +23,7 @@ from engine.model.delays import samples_of_sensors
 from engine.model.elements.equality import ties
 from engine.model.tendons import is_spatial
 from engine.simulator import Simulator
+from engine.words import required
 
 COST = 6  # of a step with its derivatives, in steps, roughly
 SPARE = 1 << 15  # numbers of A and B that are allocated at a time, or those of one call
@@ -36,7 +37,7 @@ def linearize(sim: Simulator, frame_skip: int = 1) -> tuple[np.ndarray, np.ndarr
     physics steps. The simulator does not move. Where a contact or a limit is just being made or broken the derivative
     is one-sided, that of the present contacts.
     """
-    return sim.linearize(frame_skip)
+    return required("sim", sim, Simulator, "engine.Simulator(model)").linearize(frame_skip)
 
 
 def linearization(sim):

@@ -29,6 +29,7 @@ from engine.errors import StaleTapeError
 from engine.finite import require_finite
 from engine.model.coordinates import qpos_to_tangent, quat_gradient, tangent_to_qpos
 from engine.simulator import Simulator
+from engine.words import counted, required
 
 # What a rollout holds: the reverse pass takes it as it was at its start.
 APPLIED = ("qfrc_applied", "xfrc_applied")
@@ -59,10 +60,8 @@ class Tape:
     def __init__(
         self, sim: Simulator, steps: int, frame_skip: int = 1, memory: int | str = "1GiB", record_every: int = 1,
     ) -> None:  # fmt: skip
-        if not isinstance(sim, Simulator):
-            raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
+        self.sim = required("sim", sim, Simulator, "engine.Simulator(model)")
         require_gradient(sim, "tape")
-        self.sim = sim
         self.steps = whole("steps", steps)
         self.frame_skip = whole("frame_skip", frame_skip)
         self.every = whole("record_every", record_every)
@@ -120,9 +119,9 @@ class Tape:
 
     def __repr__(self):
         sim = self.sim
-        steps = f"{self.steps} control steps of {self.frame_skip}, {sim.worlds} worlds of {sim.model.name!r}"
+        steps = f"{counted(self.steps, 'control step')} of {self.frame_skip}, {counted(sim.worlds, 'world')}"
         held = "no rollout yet" if self._start is None else "holds a rollout"
-        return f"<Tape: {steps}, {self.rows} rows, {format_bytes(self.bytes)}; {held}>"
+        return f"<Tape: {steps} of {sim.model.name!r}, {self.rows} rows, {format_bytes(self.bytes)}; {held}>"
 
     @property
     def fixed_bytes(self) -> int:

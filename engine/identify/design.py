@@ -25,6 +25,7 @@ from engine.identify.arguments import number
 from engine.identify.judged import inverse
 from engine.identify.logs import Log
 from engine.simulator import Simulator
+from engine.words import counted, shapes
 
 LINES = 8  # sines of a band, at most
 SHARE = 0.05  # of what is unknown, that another drive must tell
@@ -76,6 +77,9 @@ class Suggestion:
         rows += [",".join(f"{x:.9g}" for x in (t, *u)) for t, u in zip(self.time, self.ctrl, strict=True)]
         write_text(folder / "suggested.csv", "\n".join(rows) + "\n")
         return folder
+
+    def __repr__(self):
+        return f"<Suggestion of {counted(len(self.drives), 'drive')}: {shapes({'time': self.time, 'ctrl': self.ctrl})}>"
 
     def __str__(self):
         if not self.drives:

@@ -18,8 +18,9 @@ from engine.identify.arguments import number, whole
 from engine.identify.fitting import Problem
 from engine.identify.parameters import Unknown
 from engine.identify.windows import HOLD
+from engine.model import require_model
 from engine.model.constants import SLIDE
-from engine.words import meant
+from engine.words import counted, meant
 
 SURE = 5.0  # standard deviations beyond which a sample differs
 WORTH = 0.1  # share of what is unexplained, that a number must explain
@@ -48,7 +49,7 @@ class Cause:
                 f"(explains {100 * self.share:.0f} %)")  # fmt: skip
 
 
-@dataclass
+@dataclass(repr=False)
 class LogComparison:
     """What `compare` found. `bool(...)` is whether robot and log are the same but for noise.
 
@@ -69,6 +70,11 @@ class LogComparison:
 
     def __bool__(self):
         return self.step is None
+
+    def __repr__(self):
+        parts = f"they part at step {self.step}, {counted(len(self.causes), 'cause')}"
+        found = "the same but for noise" if self else parts
+        return f"<LogComparison of {self.names[0]} and {self.names[1]}: {found}>"
 
     @property
     def first(self):
@@ -100,6 +106,7 @@ def compare(model, log, *, window=0.2, noise=None, hold=HOLD, keyframe=None, mos
     for at most. terms: which of TERMS may differ, by default all. Raises ValueError for what does not fit together,
     DivergenceError where the robot diverges within a window.
     """
+    require_model(model)
     whole("most", most)
     number("window", window, "a length above zero", lambda x: 0 < x < np.inf)
     for term in terms or ():

@@ -13,6 +13,7 @@ import numpy as np
 from engine.arrays import theta_layout
 from engine.files import write_arrays, write_text
 from engine.identify.parameters import KIND
+from engine.words import shapes
 
 AGREE = 1.01  # R-hat up to which chains agree
 FEW = 100  # effective draws for each chain, fewer than which are said
@@ -119,6 +120,9 @@ class Draws:
         write_arrays(folder / "draws.npz", {"names": names, "numbers": self.numbers, "z": self.z, **self.stats})
         return folder
 
+    def __repr__(self):
+        return f"<Draws by {self.how}: {shapes({'z': self.z, 'numbers': self.numbers})} of {', '.join(self.names)}>"
+
     def __str__(self):
         width = max(len(n) for n in self.names)
         rows = [f"{'':{width}}  {'mean':>12} {'sd':>10} {'2.5 %':>12} {'97.5 %':>12} {'R-hat':>7} {'ESS':>7}"]
@@ -140,6 +144,9 @@ class Sampler:
         if not len(self.numbers) or not np.isfinite(self.numbers).all():
             raise ValueError("sampler: got no draws, or some that are not finite; allowed: finite numbers (n, np)")
         self._entries = {}
+
+    def __repr__(self):
+        return f"<Sampler: numbers {self.numbers.shape} of {', '.join(self.names)}>"
 
     def draw(self, rng, n=None):
         """Numbers (np,), or (n, np), of draws chosen at random."""

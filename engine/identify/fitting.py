@@ -21,11 +21,12 @@ from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
-from engine.model import Model
+from engine.model import require_model
 from engine.model.elements.key import start_state
 from engine.residuals import without
 from engine.simulator import Simulator
 from engine.theta import LEAF_NAMES
+from engine.words import counted
 
 SURE = 1.959963984540054  # standard deviations of a 95 % interval
 START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
@@ -37,8 +38,7 @@ class Problem:
 
     def __init__(self, model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares",
                  keyframe=None, start="free", ctrl0=None, chained=False):  # fmt: skip
-        if not isinstance(model, Model):
-            raise TypeError(f"model: got {type(model).__name__}, allowed: a Model (engine.load)")
+        require_model(model)
         if loss not in LOSSES:
             raise ValueError(f"loss: got {loss!r}, allowed: {', '.join(LOSSES)}")
         if hold not in (HOLD, LINEAR):
@@ -373,6 +373,9 @@ class Fit:
     def robot_file(self):
         """What the fitted robot's file is called."""
         return "fitted_without_residuals.xml" if self.problem.model.nresidual else "fitted.xml"
+
+    def __repr__(self):
+        return f"<Fit of {', '.join(self.names)}: {counted(self.iterations, 'iteration')}>"
 
     def __str__(self):
         width = max(len(n) for n in self.names)

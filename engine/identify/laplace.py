@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from engine.words import counted
+
 ENOUGH = 1e-6  # fall of -log p that is not worth a step
 MOST = 1e12  # damping beyond which no step helps
 STEP = 1e-3  # of differences, in standard deviations
@@ -59,6 +61,9 @@ class Laplace:
     def sample(self, n, seed=0):
         """Numbers (n, np) drawn from it."""
         return self.posterior.numbers(self.draws(n, seed))
+
+    def __repr__(self):
+        return f"<Laplace: {counted(len(self.modes), 'mode')} of {', '.join(self.names)}>"
 
     def __str__(self):
         width = max(len(n) for n in self.names)

@@ -97,6 +97,8 @@ def read(path, names=None):
         raise TypeError(f"path: got {type(path).__name__}, allowed: a file's name")
     path = Path(path)
     kind = READERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise ValueError(f"{path}: a folder, allowed: a file that ends in {', '.join(READERS)}")
     if kind is None:
         raise ValueError(f"{path}: got a log that ends with {path.suffix!r}, allowed: {', '.join(READERS)}")
     if not path.exists():

@@ -22,6 +22,7 @@ from engine.identify.priors import KINDS, Coordinates, prior_of
 from engine.identify.svgd import svgd
 from engine.identify.windows import HOLD
 from engine.simulator import Simulator, whole
+from engine.words import counted
 
 MOST = 1e100  # beyond, a coordinate is no number that a robot has
 
@@ -63,6 +64,9 @@ class Posterior:
         self.np = len(self.names)
         self.nstart = 0 if start == "known" else problem.windows.count * self.batch.n
         self.dim = self.np + self.nstart
+
+    def __repr__(self):
+        return f"<Posterior of {', '.join(self.names)}: {counted(self.dim, 'coordinate')}>"
 
     # ------------------------------------------------------------------------------------------------- coordinates
 

@@ -6,11 +6,11 @@ from .elements.key import Keyframes
 from .elements.option import Option
 from .errors import ModelError, UnsupportedError
 from .mjcf import load
-from .model import Model
+from .model import Model, require_model
 from .report import ImportReport
 from .validate import validate
 
 __all__ = [
     "ImportReport", "Keyframes", "Model", "ModelBuilder", "ModelError", "Option", "UnsupportedError", "load",
-    "set_const", "validate",
+    "require_model", "set_const", "validate",
 ]  # fmt: skip

@@ -10,6 +10,8 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from engine.words import counted
+
 from . import constants as c
 from .elements import KEY, KINDS, OPTION
 from .elements.mesh import meshes_of
@@ -18,6 +20,7 @@ from .errors import UnsupportedError
 from .model import Model
 from .opening import opened, the_mujoco
 from .report import ImportReport, grouped
+from .tendons import is_spatial
 from .urdf import left_out, mimics
 from .validate import validate
 from .wishes import Wishes
@@ -125,14 +128,16 @@ def _model_name(mj):
 def _used(model):
     """What was taken over as it is, in a few lines."""
     joints = Counter(c.JOINT_NAMES[kind] for kind in model.jnt_type)
-    tendons = [f"{model.ntendon} fixed tendons"] * (model.ntendon > 0)
-    fields = [f"{model.nhfield} height fields"] * (model.nhfield > 0)
+    kinds = f" ({', '.join(f'{n} {kind}' for kind, n in joints.items())})" if joints else ""
+    spatial = int(is_spatial(model).sum()) if model.ntendon else 0
+    tendons = ((model.ntendon - spatial, "fixed tendon"), (spatial, "spatial tendon"))
+    others = (*tendons, (model.neq, "equality constraint"), (model.nhfield, "height field"))
     return [
-        f"{model.nbody - 1} bodies, {model.njnt} joints ({', '.join(f'{n} {kind}' for kind, n in joints.items())})",
+        f"{counted(model.nbody - 1, 'body', 'bodies')}, {counted(model.njnt, 'joint')}{kinds}",
         f"integrator {c.INTEGRATOR_NAMES[model.opt.integrator]}, timestep {model.opt.timestep:g}, "
         f"{c.CONE_NAMES[model.opt.cone]} friction cone",
-        f"{model.nu} actuators, {model.nsensor} sensors, {len(model.key_names)} keyframes",
-        f"{model.ngeom} geoms in {model.npair} pairs that may touch",
-        *tendons,
-        *fields,
+        f"{counted(model.nu, 'actuator')}, {counted(model.nsensor, 'sensor')}, "
+        f"{counted(len(model.key_names), 'keyframe')}",
+        f"{counted(model.ngeom, 'geom')} in {counted(model.npair, 'pair')} that may touch",
+        *(counted(number, word) for number, word in others if number),
     ]

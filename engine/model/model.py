@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.words import meant
+from engine.words import meant, required
 
 from .elements import KINDS
 from .elements.key import take_keyframes
@@ -90,9 +90,18 @@ class Model:
         return text
 
     def label(self, kind: str, index: int) -> str:
-        """How error messages call an element: its name, or its number where it has none."""
-        name = getattr(self, f"{kind}_names")[index]
-        return f"{kind} '{name}'" if name else f"{kind} {index}"
+        """How error messages call an element: its name, or its number where it has none.
+
+        kind: body, joint, geom, site, actuator, sensor, key, ... Raises ModelError where there is no such element.
+        """
+        names = getattr(self, f"{kind}_names", None) if isinstance(kind, str) else None
+        if names is None:
+            kinds = [name.removesuffix("_names") for name in vars(self) if name.endswith("_names")]
+            raise ModelError(f"kind: got {kind!r}{meant(kind, kinds)}, allowed: {', '.join(kinds)}")
+        if isinstance(index, bool) or not isinstance(index, (int, np.integer)) or not 0 <= index < len(names):
+            none = f"{self.name or 'model'} has no {kind}"
+            raise ModelError(f"{kind}: got {index!r}, allowed: 0 to {len(names) - 1}" if names else none)
+        return f"{kind} '{names[index]}'" if names[index] else f"{kind} {index}"
 
     def entry(self, array, index):
         """How error messages call an entry of an array; of an index without asking others, since any may be wrong."""
@@ -110,6 +119,14 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: nq={self.nq} nv={self.nv} nu={self.nu} nbody={self.nbody} npair={self.npair}>"
+
+
+def require_model(model, name="model", like=None):
+    """`model`, where it is one; else TypeError, which says where Models come from. like: an array, with which anything
+    serves, as it does for pictures."""
+    if like is not None and hasattr(model, like):
+        return model
+    return required(name, model, Model, "engine.load, ModelBuilder.compile, scenes.load(name).model")
 
 
 def _index_of(kind):

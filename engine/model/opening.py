@@ -53,7 +53,9 @@ def opened(mujoco, source, assets, wishes):
     path, title, content = None, "the XML text", text
     if not text.startswith("<"):
         path = Path(source).expanduser()
-        if not _is_file(path):
+        if _is(path, "folder"):
+            raise IsADirectoryError(f"{path} is a folder (load takes a path of an MJCF or URDF file, or XML text)")
+        if not _is(path, "file"):
             named = str(path)
             named = f"{named[:_SHOWN]}..." if len(named) > _SHOWN else f"{named}{meant(named, neighbours(path))}"
             raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
@@ -77,9 +79,10 @@ def _read(mujoco, title, path, text, assets, wishes, robot):
         return _urdf(mujoco, title, path, text, assets, wishes, robot, 1e-13)
 
 
-def _is_file(path):
+def _is(path, kind):
+    """Whether there is a file, or a folder, of this name."""
     try:
-        return path.is_file()
+        return path.is_file() if kind == "file" else path.is_dir()
     except (OSError, ValueError):  # a text that is no XML: a name too long, or with characters that none has
         return False
 

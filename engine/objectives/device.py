@@ -9,7 +9,7 @@ import taichi as ti
 from engine.clocks import times_of
 from engine.compiler.backend import np_real, settings
 from engine.compiler.session import entered
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.objectives.check import check_objective
 from engine.objectives.objective import Objective, durations
 from engine.objectives.refusals import refuse
@@ -39,6 +39,7 @@ class TaichiCost(Objective):
     """
 
     def __init__(self, model: Model, running: Any = None, terminal: Any = None) -> None:
+        require_model(model, "TaichiCost: model")
         given = {"running": running, "terminal": terminal}
         if running is None and terminal is None:
             raise ValueError("TaichiCost: got neither running nor terminal, allowed: one or both")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.objectives.check import check_objective, checked_result
 from engine.objectives.objective import Objective
 
@@ -18,6 +18,7 @@ class HostCost(Objective):
     """
 
     def __init__(self, model: Model, function: Callable[[Any], tuple[np.ndarray, dict[str, np.ndarray]]]) -> None:
+        require_model(model, "HostCost: model")
         if not callable(function):
             raise ValueError(f"HostCost: function: got {function!r}, allowed: a callable")
         self.function = function

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.model import Model, ModelError
+from engine.model import Model, ModelError, require_model
 from engine.model.constants import FREE, HINGE, SLIDE
 from engine.objectives.objective import Objective, durations, step_duration
 
@@ -28,7 +28,7 @@ def find_root(model: Model, doing: str = "running") -> Any:
 
     Raises ModelError where there is none; `doing` is what it says that this is needed for.
     """
-    for b in range(1, model.nbody):
+    for b in range(1, require_model(model).nbody):
         j0, n = model.body_jntadr[b], model.body_jntnum[b]
         joints = range(j0, j0 + n)
         if n and model.jnt_type[j0] == FREE:

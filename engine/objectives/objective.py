@@ -22,6 +22,9 @@ class Objective:
     rollout is the sum of the costs of its windows.
     """
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """(cost (worlds,), {output: bar}) of a Trajectory: what an objective of one's own defines."""
         raise NotImplementedError
@@ -59,6 +62,9 @@ class Sum(Objective):
                 raise ValueError(f"Sum: member {i} is {m!r}, allowed: objectives")
         self.members = [x for m in members for x in (m.members if isinstance(m, Sum) else [m])]
 
+    def __repr__(self) -> str:
+        return f"<{' + '.join(repr(m).strip('<>') for m in self.members)}>"
+
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, total = 0.0, {}
         for m in self.members:
@@ -86,6 +92,10 @@ class Scaled(Objective):
         if not np.isfinite(weight):
             raise ValueError(f"weight of an objective: got {weight!r}, allowed: a finite number")
         self.objective, self.weight = objective, float(weight)
+
+    def __repr__(self) -> str:
+        inner = repr(self.objective).strip("<>")
+        return f"<{self.weight:g} ({inner})>" if isinstance(self.objective, Sum) else f"<{self.weight:g} {inner}>"
 
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         cost, bars = self.objective(trajectory)

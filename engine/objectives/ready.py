@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.clocks import times_of
-from engine.model import Model, ModelError
+from engine.model import Model, ModelError, require_model
 from engine.model.constants import DYN_NONE, OBJ_GEOM, OBJ_SITE, OBJ_XBODY, TRN_JOINT
 from engine.model.sensors import SENS
 from engine.objectives.objective import Objective, durations, step_duration
@@ -19,6 +19,7 @@ class Quantity:
     def __init__(self, model, qpos=None, qvel=None, sensor=None, site=None, body=None, geom=None):
         given = {"qpos": qpos, "qvel": qvel, "sensor": sensor, "site": site, "body": body, "geom": geom}
         given = {k: v for k, v in given.items() if v is not None}
+        require_model(model)
         if len(given) != 1:
             raise ValueError(f"got {sorted(given) or 'nothing'}, allowed: one of qpos, qvel, sensor, site, body, geom")
         (kind, value), = given.items()
@@ -160,6 +161,7 @@ class Energy(Objective):
     """
 
     def __init__(self, model: Model) -> None:
+        require_model(model)
         for i in np.flatnonzero(model.actuator_trntype != TRN_JOINT):
             raise ModelError(f"Energy: {model.label('actuator', i)} is on no joint, allowed: on a hinge or slide")
         self.gear, self.dof = model.actuator_gear[:, 0].copy(), model.jnt_dofadr[model.actuator_trnid]
@@ -225,7 +227,7 @@ class ContactForceLimit(Objective):
     """
 
     def __init__(self, model: Model, limit: float, sensors: Sequence[str] | None = None) -> None:
-        touch = np.flatnonzero(model.sensor_type == SENS.touch)
+        touch = np.flatnonzero(require_model(model).sensor_type == SENS.touch)
         chosen = touch if sensors is None else np.array([model.sensor(n) for n in sensors], int)
         for k in chosen:
             if k not in touch:

@@ -11,6 +11,7 @@ from engine.model.coordinates import quat_gradient
 from engine.named import rotation
 from engine.rays.caster import MOCAP, MOST, PARAMETERS, Caster, product, seen_geoms
 from engine.simulator import Simulator
+from engine.words import required
 
 
 class Gradients(NamedTuple):
@@ -67,9 +68,7 @@ class Depth:
         self, sim: Simulator, site: str | int, size: tuple[int, int] = (32, 24), fov: float = 45.0, far: float = 10.0,
         soft: float = 0.0, samples: int = 1, exclude_own: bool = True, geoms: Any = None,
     ) -> None:  # fmt: skip
-        if not isinstance(sim, Simulator):
-            raise TypeError(f"sim: got {type(sim).__name__}, allowed: a Simulator")
-        m = sim.model
+        m = required("sim", sim, Simulator, "engine.Simulator(model)").model
         if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2 or not all(map(_whole, size)):
             raise ValueError(f"size: got {size!r}, allowed: (width, height), whole numbers from 1")
         if not _number(fov) or not 0 < fov < 180:
@@ -241,6 +240,7 @@ class Rays:
 
 def rays(sim: Simulator, points: ArrayLike, directions: ArrayLike, exclude: Any = None, geoms: Any = None) -> Rays:
     """See Simulator.rays."""
+    required("sim", sim, Simulator, "engine.Simulator(model)")
     try:
         points, directions = (np.asarray(a, float) for a in (points, directions))
     except (TypeError, ValueError):

@@ -9,6 +9,7 @@ world that are drawn over the robot, in metres, such as `lines_of` a Replay, whi
 """
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,8 @@ def _readout(time, said: str) -> str:
 
 
 def _checked_path(path, suffixes: tuple[str, ...]) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"path: got {type(path).__name__}, allowed: a file's name that ends in {', '.join(suffixes)}")
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"path={str(path)!r} must end in one of {', '.join(suffixes)}")

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.path import courses
 from engine.model.tendons import is_spatial, spans
 from engine.view.marks import VIOLET, tie_lines
@@ -22,6 +22,7 @@ class Lines(NamedTuple):
 
 def lines_of(model: Model, seen: Any, step: int = 1) -> Lines:
     """Every `step`-th row of a Replay: its `tie_lines`, and the tendons that go from site to site."""
+    require_model(model, like="geom_type")
     ties, tendons = tie_lines(model, seen)[::step], cord_lines(model, seen.xpos[::step], seen.xquat[::step])
     n = ties.shape[1]
     rgb = np.concatenate([np.tile(VIOLET, (n, 1)), tendons.rgb])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.constants import EQ_JOINT, EQ_TENDON, EQ_WELD
 from engine.model.elements.body import mocap_bodies
 from engine.model.elements.equality import all_ties
@@ -19,7 +19,7 @@ _FOLLOWS = (EQ_JOINT, EQ_TENDON)
 
 def tie_lines(model: Model, seen: Any) -> Any:
     """Lines (rows, n, 2, 3) in the world, m, for the pictures of a Replay: `marks` of each row."""
-    size = robot_size(model)
+    size = robot_size(require_model(model, like="geom_type"))
     return np.stack([marks(model, size, *pose, seen.eq_active) for pose in zip(seen.xpos, seen.xquat, strict=True)])
 
 

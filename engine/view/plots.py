@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model.constants import BALL, FREE, HINGE, SLIDE
 
 # Okabe and Ito's colours, which people with any colour vision can tell apart; yellow is too pale for lines.
@@ -77,7 +77,7 @@ def plot_joints(
     the joints.
     """
     t = np.asarray(t, dtype=float)
-    njnt = len(model.jnt_type)
+    njnt = len(require_model(model, like="jnt_type").jnt_type)
     names = [name or f"joint {j}" for j, name in enumerate(model.joint_names if names is None else names)]
     if len(names) != njnt:
         raise ValueError(f"names has {len(names)} entries, but the model has {njnt} joints")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from engine.clocks import times_of
-from engine.model import Model
+from engine.model import Model, require_model
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
 from engine.model.delays import joined
@@ -34,6 +34,7 @@ def columns(model: Model, name: str, trajectory: Any, seen: Any = None, world: i
 
     "energy" and "contact" read the Replay `seen` of that world. Raises ValueError for a name that does not exist.
     """
+    require_model(model, like="jnt_type")
     if name not in NAMES:
         raise ValueError(f"no quantity {name!r}{meant(name, NAMES)}; there are: {', '.join(NAMES)}")
     if name in ("energy", "contact"):

@@ -7,6 +7,7 @@ import numpy as np
 from engine.simulator import Simulator
 from engine.view.animation import picture_of
 from engine.view.cords import cord_lines
+from engine.words import required
 
 
 def image(
@@ -17,8 +18,7 @@ def image(
     worlds: a number, or several, which are drawn one above another. camera: an engine.view.Camera. Raises ValueError
     for a world that does not exist.
     """
-    if not isinstance(sim, Simulator):
-        raise TypeError(f"image: got {type(sim).__name__}, allowed: a Simulator")
+    required("sim", sim, Simulator, "engine.Simulator(model)")
     rows = [worlds] if np.ndim(worlds) == 0 else list(worlds)
     if not rows or any(not 0 <= w < sim.worlds for w in rows):
         raise ValueError(f"worlds: got {worlds!r}, allowed: numbers from 0 to {sim.worlds - 1}")

@@ -1,10 +1,10 @@
 """One trajectory as the camera films it: its poses, its ground, and where the camera looks in each frame."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine.model import require_model
 from engine.view.camera import Camera, follow
 from engine.view.cords import Lines
 from engine.view.ground import Ground
@@ -43,7 +43,7 @@ class Take:
 def takes_of(model, geom_xpos, geom_xquat, camera: Camera, lines=None) -> list[Take]:
     several = isinstance(geom_xpos, (list, tuple))
     xpos, xquat = (geom_xpos, geom_xquat) if several else ([geom_xpos], [geom_xquat])
-    models = list(model) if isinstance(model, Sequence) else [model] * len(xpos)
+    models = list(model) if isinstance(model, (list, tuple)) else [require_model(model, like="geom_type")] * len(xpos)
     drawn = [None] * len(xpos) if lines is None else list(lines) if several else [lines]
     if not len(xpos) == len(xquat) == len(models) == len(drawn) > 0:
         and_lines = "" if lines is None else f", {len(drawn)} arrays of lines"
@@ -56,7 +56,7 @@ def takes_of(model, geom_xpos, geom_xquat, camera: Camera, lines=None) -> list[T
 
 def _take(model, geom_xpos, geom_xquat, lines, camera: Camera) -> Take:
     xpos, xquat = np.asarray(geom_xpos, dtype=float), np.asarray(geom_xquat, dtype=float)
-    ngeom = len(model.geom_type)
+    ngeom = len(require_model(model, like="geom_type").geom_type)
     for name, array, last in (("geom_xpos", xpos, 3), ("geom_xquat", xquat, 4)):
         if array.ndim != 3 or array.shape[1:] != (ngeom, last) or len(array) == 0:
             raise ValueError(f"{name} has the shape {array.shape}, but must have (frames, {ngeom}, {last})")

@@ -183,7 +183,7 @@ def test_the_surface_that_is_drawn():
 def test_what_info_says():
     found = contents(load(scene(text_of())))["hfields"]
     assert list(lines({"hfields": found})) == ["hfields: 1", "  hills, 4 x 3 points, 4 x 3 m, 0.5 m high"]
-    assert "1 height fields" in str(load(scene(text_of()), report=True))
+    assert "1 height field" in str(load(scene(text_of()), report=True))
 
 
 def test_more_fields_than_meshes():

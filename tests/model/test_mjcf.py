@@ -144,7 +144,7 @@ def test_effort_of_a_urdf_limits_no_actuator(tmp_path):
             "<limit lower='-1' upper='1' effort='5'/></joint>"  # fmt: skip
     m = load(f"<robot name='arm'>{link.format('a')}{link.format('b')}{joint}</robot>")
     assert m.nv == 1
-    assert any("effort) of 1 joints without an actuator: left out" in line for line in m.report.changed)
+    assert any("effort) of 1 joint without an actuator: left out" in line for line in m.report.changed)
 
 
 def test_every_file_of_gymnasium():

@@ -57,3 +57,16 @@ def test_the_report_instead_of_the_model():
     report = load("<mujoco><worldbody><body><joint/><geom size='1'/></body></worldbody></mujoco>", report=True)
     assert report.model.nv == 1 and report.refused == [] and report.used and "model" not in repr(report)
     assert report.model.report is report
+
+
+def test_one_is_not_several():
+    joint = "<body><joint name='{0}' type='slide'/><geom size='1'/><site name='{0}'/></body>"
+    tendons = ("<tendon><fixed stiffness='1'><joint joint='a' coef='1'/></fixed>"
+               "<spatial stiffness='1'><site site='a'/><site site='b'/></spatial></tendon>")  # fmt: skip
+    text = f"<mujoco><worldbody>{joint.format('a')}{joint.format('b')}</worldbody>{tendons}</mujoco>"
+    used = load(text).report.used
+    assert used[0] == "2 bodies, 2 joints (2 slide)" and used[-2:] == ["1 fixed tendon", "1 spatial tendon"]
+    used = load("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>").report.used
+    assert used[0] == "0 bodies, 0 joints" and used[-1] == "1 geom in 0 pairs that may touch"
+    used = load("<mujoco><worldbody><body><freejoint/><geom size='1'/></body></worldbody></mujoco>").report.used
+    assert used[0] == "1 body, 1 joint (1 free)"

@@ -38,7 +38,7 @@ def test_a_limit_that_limits_nothing_is_left_out():
     motor = '<motor joint="k"/>'
     for joint, actuator in (('actuatorfrcrange="-1 2"', motor), ('actuatorfrcrange="1 2"', "")):
         m = load(arm(joint, actuator=actuator))
-        assert not m.jnt_actfrclimited.any() and "of 1 joints without an actuator: left out" in m.report.changed[0]
+        assert not m.jnt_actfrclimited.any() and "of 1 joint without an actuator: left out" in m.report.changed[0]
     acting = ('actuatorfrcrange="1 2"', ""), ('actuatorfrcrange="-1 2" actuatorgravcomp="true"', "gravcomp='1'")
     for joint, body in acting:
         m = load(arm(joint, body, actuator=motor))

@@ -1,10 +1,13 @@
 """What the pages show beside the robot: arrows, ghosts, names, curves, and what a person does to a simulation."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import engine
 import scenes
+from engine.model.elements.key import Keyframes, take_keyframes
 from engine.model.rotation import quat_to_mat
 from tests.view.walker import MESH
 
@@ -87,6 +90,19 @@ def test_what_is_clicked_says_its_name(server, seen):
         stage.show(shown.frames[-1])
         label = server.scene.get_handle_by_name("/scene/labels/clicked/name")
         assert (label is None) == again and (again or label.text == "body 'torso', geom 'head'")
+    assert server.scene.get_handle_by_name(f"/scene/robots/{stage.words[0]}/torso/name") is None
+
+
+def test_a_saved_page_has_names_where_asked(server, seen):
+    """It cannot tell what is clicked. A name is at the body's node, so it goes along without further messages."""
+    model, s = seen
+    shown = film(model, [s, s], labels=["before", "after"], ghosts=True, names=True)
+    stage = Stage(server.scene, model, shown.labels, shown.low, shown.high, **shown.stage)
+    path = "/scene/robots/after/{}/name"
+    named = {b: server.scene.get_handle_by_name(path.format(stage.body_words[b])) for b in stage.bodies[1]}
+    assert {node.text for node in named.values()} == set(model.body_names[1:])
+    assert all(np.allclose(node.position, model.body_ipos[b]) for b, node in named.items())
+    assert server.scene.get_handle_by_name("/scene/robots/before/torso/name") is None
 
 
 def test_the_sheet_has_title_legend_and_curves(seen):
@@ -146,6 +162,26 @@ def test_the_panel_steps_pauses_and_places_joints(server):
     panel._reset(panel.start)
     panel.advance()
     assert slider.value == pytest.approx(0.0) and sim.data.time[0] == 0.0
+
+
+def test_a_keyframe_moves_the_controls_too(server):
+    """A keyframe may be called start; after a reset the same one can be chosen again."""
+    model = scenes.load("hopper").model
+    ctrl, qpos = np.array([[0.5, 0.0, -0.5], [0.0, 0.1, 0.0]]), np.tile(model.qpos0, (2, 1))
+    none = {name: np.zeros((2, 0)) for name in ("act", "mpos", "mquat")}
+    take_keyframes(model, Keyframes(["start", "start"], qpos, np.zeros((2, 6)), ctrl=ctrl, time=np.zeros(2), **none))
+    sim = engine.Simulator(model)
+    panel = Panel(server.gui, sim, lambda sim: sim.reset())
+    assert panel.keyframe.options == ("start", "start 2", "start 3")
+    for _ in range(2):
+        panel.keyframe.value = "start 2"
+        for told in panel.keyframe._impl.update_cb:
+            told(SimpleNamespace(client=server, target=panel.keyframe))
+        panel.advance()
+        assert sim.data.ctrl[0].tolist() == [s.value for s in panel.controls] == [0.5, 0.0, -0.5]
+        panel._reset(panel.start)
+        panel.advance()
+        assert panel.keyframe.value == "start" and sim.data.ctrl[0].tolist() == [0.5, 0.0, -0.5]
 
 
 def test_an_image_of_a_simulator():

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.words import counted
+
 from .. import constants as c
 from ..attributes import SOLIMP, SOLREF, choice, direction, ends, flag, number, polynomial, read_attributes, vector
 from ..checks import below, check, follows, one_of, ranges, same_count, solref
@@ -146,7 +148,7 @@ class Joint(Kind):
     def changed(self, mujoco, mj):
         idle = np.sum(mj.jnt_actfrclimited & _idle(mujoco, mj))
         if idle:
-            yield f"actuatorfrcrange (effort) of {idle} joints without an actuator: left out"
+            yield f"actuatorfrcrange (effort) of {counted(idle, 'joint')} without an actuator: left out"
 
     def label(self, m, array, index):
         return f"dof {index} of {m.label('joint', m.dof_jntid[index])}"

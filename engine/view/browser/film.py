@@ -4,9 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.model import require_model
+from engine.replay import Replay
 from engine.view.browser.curves import curves_of
 from engine.view.browser.frames import frames_of, leading_body, robot_size
 from engine.view.camera import follow
+from engine.words import required
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,20 @@ class Film:
         return len(self.times) - 1
 
 
-def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=-1, title=None, ghosts=False):
+def film(model, seen, labels=None, pushes=None, camera=None, fps=30.0, followed=-1, title=None, ghosts=False,
+         names=False):  # fmt: skip
     """Film of a Replay or a list of them, which stand side by side, with at most `fps` frames a second.
 
     labels: a word for each. pushes: (rows, nbody, 3) of each (`engine.replay.pushes`), or None. camera: keywords of
     engine.view.Camera. followed: the world that the camera goes with. title: by default the model's name. ghosts:
-    all but the last are pale and in its place. A shorter replay stays at its end.
+    all but the last are pale and in its place. names: those of the bodies stand at them. A shorter replay stays at its
+    end.
     """
-    seen = list(seen) if isinstance(seen, (list, tuple)) else [seen]
+    require_model(model, like="geom_type")
+    seen = [required("seen", s, Replay, "engine.replay.replay(model, trajectory)")
+            for s in (seen if isinstance(seen, (list, tuple)) else [seen])]  # fmt: skip
     labels = labels or ([""] if len(seen) == 1 else [f"world {w}" for w in range(len(seen))])
-    stage = {"pushes": pushes is not None, "ghosts": ghosts}
+    stage = {"pushes": pushes is not None, "ghosts": ghosts, "names": names}
     pushes = [None] * len(seen) if pushes is None else pushes
     if not len(seen) == len(labels) == len(pushes) > 0:
         raise ValueError(f"{len(seen)} replays, {len(labels)} labels and {len(pushes)} pushes: there must be as many")

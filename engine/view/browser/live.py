@@ -10,12 +10,14 @@ import numpy as np
 from engine.clocks import times_of
 from engine.model.elements.body import mocap_bodies
 from engine.replay import in_world_axes, replay
+from engine.simulator import Simulator
 from engine.view.browser.film import bounds, film
 from engine.view.browser.frames import frame, leading_body
 from engine.view.browser.gui import clickable, heading, layer_switches
 from engine.view.browser.hand import Hand
 from engine.view.browser.server import address, stop, viser_server
 from engine.view.browser.stage import Stage
+from engine.words import required
 
 _TICK = 1.0 / 30.0
 _WORLDS = 8  # more would neither fit the page nor keep up
@@ -45,7 +47,8 @@ class Live:
     """A page about a running simulator, until `close()`; also a context manager."""
 
     def __init__(self, sim, worlds=None, labels=None, camera=None, host="127.0.0.1", port=0):
-        self.sim, self.model = sim, sim.model
+        self.sim = required("sim", sim, Simulator, "engine.Simulator(model)")
+        self.model = sim.model
         self.worlds = list(range(min(sim.worlds, _WORLDS))) if worlds is None else [int(w) for w in worlds]
         if not self.worlds or min(self.worlds) < 0 or max(self.worlds) >= sim.worlds:
             raise ValueError(f"worlds={worlds!r}; allowed: a list of indices from 0 to {sim.worlds - 1}")

@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.model.constants import EQUALITY_NAMES, HINGE, SLIDE
 from engine.view.browser.gui import key
+from engine.view.quantities import distinct
 
 FRAME = 1.0 / 60.0
 
@@ -24,8 +25,10 @@ class Panel:
         key(gui, "P", "run or pause", self._toggle)
         key(gui, "N", "one step", self._one)
         key(gui, "R", "reset", lambda: self._reset(start))
+        self.keyframe = None
         if sim.model.key_names:
             self._keyframes(gui)
+        self.controls = []  # a slider for each
         with gui.add_folder("controls", visible=bool(sim.model.nu)):
             for i, name in enumerate(sim.model.actuator_names):
                 self._slider(gui, i, name or f"actuator {i}")
@@ -43,13 +46,16 @@ class Panel:
 
     def _keyframes(self, gui):
         names = [name or f"keyframe {k}" for k, name in enumerate(self.sim.model.key_names)]
-        pick = gui.add_dropdown("keyframe", ["start", *names], initial_value="start")
+        options = distinct(["start", *names])  # a keyframe may be called so, too
+        self.keyframe = gui.add_dropdown("keyframe", options, initial_value="start")
 
-        def chosen(_):
-            k = pick.value
-            self._reset(self.start if k == "start" else lambda sim: sim.reset(keyframe=names.index(k)), controls=False)
+        def chosen(event):
+            if event.client is None:  # `_reset`, after which the same one can be chosen again
+                return
+            k = options.index(self.keyframe.value) - 1
+            self._reset(self.start if k < 0 else lambda sim: sim.reset(keyframe=k), controls=False)
 
-        pick.on_update(chosen)
+        self.keyframe.on_update(chosen)
 
     def _slider(self, gui, i, name):
         model = self.sim.model
@@ -57,10 +63,12 @@ class Panel:
         rest, step = float(np.clip(self.sim.data.ctrl[0, i], low, high)), float(high - low) / 200.0
         slider = gui.add_slider(name, float(low), float(high), step, rest)
 
-        def moved(_):
-            self.sim.data.ctrl[:, i] = slider.value
+        def moved(event):
+            if event.client is not None:  # a person, not a keyframe
+                self.sim.data.ctrl[:, i] = slider.value
 
         slider.on_update(moved)
+        self.controls.append(slider)
 
     def _joint(self, gui, j):
         model = self.sim.model
@@ -113,6 +121,10 @@ class Panel:
             start(self.sim)
             if controls:
                 data.ctrl[:], data.eq_active[:] = ctrl, active
+                if self.keyframe is not None:
+                    self.keyframe.value = "start"
+            for slider, value in zip(self.controls, data.ctrl[0], strict=True):
+                slider.value = float(np.clip(value, slider.min, slider.max))
             self._paused()
 
         self._due.append(again)

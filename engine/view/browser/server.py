@@ -17,12 +17,9 @@ def viser_server(host="127.0.0.1", port=0):
     At a loopback address it answers the page's own websockets, elsewhere those that have the token in `address`.
     Raises ValueError where `host` is no address of this machine, or no port is free.
     """
-    try:
-        import viser
-    except ImportError:
-        raise ImportError('pictures in the browser need viser: pip install "pullback[view]"') from None
-
-    free = _free_port(host, port or 8080)  # viser, which starts in a thread, waits for ever where there is none
+    viser = imported()
+    # viser, which starts in a thread, waits for ever where no port is free
+    free = _free_port(host, checked_port(port) or 8080)
 
     def start(at):
         return viser.ViserServer(host=at, port=free, label="Pullback", verbose=False)
@@ -34,10 +31,24 @@ def viser_server(host="127.0.0.1", port=0):
     return server
 
 
+def imported():
+    """The module viser; ImportError, which names the extra, where it is missing."""
+    try:
+        import viser
+    except ImportError:
+        raise ImportError('pictures in the browser need viser: pip install "pullback[view]"') from None
+    return viser
+
+
+def checked_port(port):
+    """A port that can be asked for, 0 among them; else ValueError."""
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
+        raise ValueError(f"port: got {port!r}, allowed: a whole number from 1 to 65535, or 0 for the first free one")
+    return port
+
+
 def _free_port(host, port):
     """The first port from `port` on that can be listened at."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-        raise ValueError(f"port: got {port!r}, allowed: a whole number from 1 to 65535, or 0 for the first free one")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for tried in range(port, min(port + _TRIED, 65536)):

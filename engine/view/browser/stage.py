@@ -28,10 +28,12 @@ _FOG, _HORIZON = 13.0, 50.0  # robots' lengths, at least, to where the ground ha
 
 class Stage:
     """labels: one for each world. low, high (3,): the part of the world that the robots visit, m. pushes: whether
-    frames have some. ghosts: all worlds but the last are pale, in its place, and without layers. fog: the ground fades
+    frames have some. ghosts: all worlds but the last are pale, in its place, and without layers. names: bodies of the
+    last world have their names at their centres of mass. fog: the ground fades
     into the sky; never where nodes are clicked, for viser's outlines of those fail in fog."""
 
-    def __init__(self, scene, model, labels, low, high, pushes=False, ghosts=False, fog=True):
+    def __init__(self, scene, model, labels, low, high, pushes=False, ghosts=False, names=False,
+                 fog=True):  # fmt: skip
         self.scene, self.model, self.size = scene, model, robot_size(model)
         self.weight = max(np.sum(model.body_mass[1:]) * np.linalg.norm(model.opt.gravity), 1e-9)
         self.low, self.high = np.asarray(low, float), np.asarray(high, float)
@@ -49,6 +51,9 @@ class Stage:
         self.body_words = _words([name or f"body {b}" for b, name in enumerate(model.body_names)])
         self.geoms = []  # (world, geom, node, opacity)
         self.bodies = [self._robot(w) for w in range(len(words))]
+        for b in self.bodies[-1] if names else ():
+            path = f"/scene/robots/{words[-1]}/{self.body_words[b]}/name"
+            scene.add_label(path, self.body_words[b], position=model.body_ipos[b], anchor="center-center")
         self._poses = [np.full((model.nbody, 7), np.nan) for _ in labels]
         offsets = self.offsets[-1:] if ghosts else self.offsets
         self.overlays = Overlays(scene, model, self.layers, self.size, self.weight, offsets)

@@ -1,0 +1,101 @@
+"""What is given in the place of a Model, a Simulator or a Tape: refused at the door, by name, with what is allowed."""
+
+import importlib
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+import engine
+import scenes
+from engine.replay import replay
+
+MODULES = (
+    "engine", "engine.objectives", "engine.replay", "engine.view", "engine.identify", "engine.rays", "engine.residuals",
+    "controllers", "controllers.optimize", "scenes",
+)  # fmt: skip
+KINDS = {"model": "Model", "sim": "Simulator", "tape": "Tape"}
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+RECORDS = ("Recording", "Gradients", "ImportReport")  # made by what measures, not by hand
+
+
+def takers():
+    """{name: (function or class, its parameter, others that it needs)} of all public ones that take such a thing."""
+    found = {}
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for public in getattr(module, "__all__", dir(module)):
+            thing = None if public.startswith("_") else getattr(module, public)
+            at = getattr(thing, "__module__", None) or ""
+            made_here = at.startswith(("engine", "controllers", "scenes")) if hasattr(module, "__all__") else at == name
+            error = inspect.isclass(thing) and issubclass(thing, Exception)
+            if not callable(thing) or not made_here or error or public in RECORDS:
+                continue
+            given = inspect.signature(thing).parameters.values()
+            which = next((p.name for p in given if p.name in KINDS), None)
+            needed = {p.name for p in given if p.default is p.empty and p.kind in NAMED}
+            if which is not None and hasattr(thing, "__qualname__"):
+                found[f"{thing.__module__}.{thing.__qualname__}"] = thing, which, sorted(needed - {which})
+    return found
+
+
+TAKERS = takers()
+GIVEN = {"name": "qpos", "observe": ("qpos",), "features": ("qpos",), "factor": 2.0, "function": len}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_a_file_name_instead(name):
+    taker, which, others = TAKERS[name]
+    path = {"path": {"save_animation": "run.gif", "save_html": "run.html"}.get(taker.__name__, "run.png")}
+    with pytest.raises(TypeError, match=rf"\b{which}: got str, allowed: a {KINDS[which]} \("):
+        taker(**{which: "robot.xml"}, **{other: (GIVEN | path).get(other) for other in others})
+
+
+def test_there_are_many():
+    assert {"engine.diff.tape.Tape", "controllers.mlp.MLP", "engine.replay.replay"} < set(TAKERS) and len(TAKERS) > 40
+
+
+@pytest.fixture(scope="module")
+def hopper():
+    return scenes.load("hopper").model
+
+
+@pytest.mark.parametrize(("trajectory", "more", "message"), [
+    (3, {}, "trajectory: got int, allowed: a Trajectory"),
+    ("run.npz", {}, "trajectory: got str, allowed: a Trajectory"),
+    ([[0.0] * 5], {}, "trajectory: got an array of shape (1, 1, 5), allowed: (rows, worlds, 6)"),
+    (np.zeros((2, 6)), {"world": 1}, "world: got 1, allowed: 0 to 0"),
+    (np.zeros((2, 6)), {"every": 0}, "every: got 0, allowed: a whole number from 1"),
+])  # fmt: skip
+def test_no_trajectory(hopper, trajectory, more, message):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        replay(hopper, trajectory, **more)
+
+
+@pytest.mark.parametrize(("kind", "index", "message"), [
+    ("geom", 99, "geom: got 99, allowed: 0 to 4"), ("geom", -1, "geom: got -1"), ("geom", "foot", "geom: got 'foot'"),
+    ("goem", 0, "kind: got 'goem' (did you mean 'geom'?), allowed: body, joint"), (3, 0, "kind: got 3"),
+    ("mesh", 0, "hopper has no mesh"),
+])  # fmt: skip
+def test_labels(hopper, kind, index, message):
+    with pytest.raises(engine.ModelError, match=re.escape(message)):
+        hopper.label(kind, index)
+
+
+def test_leaves(hopper):
+    assert engine.Simulator(hopper, leaves=None).leaves == ()
+    with pytest.raises(TypeError, match="leaves: got int, allowed: names"):
+        engine.Simulator(hopper, leaves=3)
+    with pytest.raises(TypeError, match="features: got int, allowed: names"):
+        engine.Simulator(hopper, features=3)
+
+
+def test_folders_and_numbers(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        engine.load(tmp_path)
+    with pytest.raises(TypeError, match="name: got int, allowed: the name of a scene"):
+        scenes.load(3)
+    for save in (engine.view.save_frame, engine.view.save_html):
+        with pytest.raises(TypeError, match="path: got int"):
+            save(3, None, None, None) if save is engine.view.save_frame else save(3, None, None)

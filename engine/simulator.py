@@ -118,6 +118,7 @@ class Simulator:
         self._theta, self._checked_theta = self.model_pack["theta"], bytearray()
         self._leaves = Leaves(self.model, self.model_pack)
         self._kernel = self._start = None
+        self._following = None  # what follows from parameters, for pure calls (diff/pure.py)
         self._guard = self._device_guard() if self.form == "device" else None
 
     def __getstate__(self):
@@ -216,6 +217,7 @@ class Simulator:
             raise ValueError(f"set_const: got worlds={worlds!r}, allowed: None, since worlds share their parameters")
         renew(self.params, (self._rows(worlds) % self.worlds).tolist())
         self._checked_theta = bytearray()  # what holds copies of parameters (linearize) takes them anew
+        self._following = None
         return self
 
     def step(self, n: int = 1) -> None:

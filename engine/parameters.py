@@ -9,6 +9,7 @@ from engine.compiler.backend import PLAIN
 from engine.finite import require_finite
 from engine.leaves import Leaves, unasked
 from engine.model import Model, set_const
+from engine.schema import STRIDES
 from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant, shapes
 
@@ -92,6 +93,18 @@ def renew(params, rows):
     for world, model in made.items():  # all could be made, so that none is left half changed
         fill_following(pack, model, world)
         pack.constants = {name: getattr(model, name).copy() for name in CONSTANTS}
+
+
+def owned_rows(sim, rows):
+    """What worlds have of their own, {buffer: numbers of each of `rows`}: parameters, and what follows from them."""
+    return {name: sim.model_pack[name].reshape(sim.worlds, -1)[rows].copy() for name in STRIDES}
+
+
+def put_rows(sim, rows, values):
+    """Give worlds what `owned_rows` told of others."""
+    for name, value in values.items():
+        sim.model_pack[name].reshape(sim.worlds, -1)[rows] = value
+    sim._forget_following()
 
 
 def owned(value, leaves):

@@ -114,6 +114,7 @@ class Simulator:
         self._theta, self._checked_theta = self.model_pack["theta"], bytearray()
         self._leaves = Leaves(self.model, self.model_pack)
         self._kernel = self._start = None
+        self._following = None  # what follows from parameters, for pure calls (diff/pure.py)
         self._guard = self._device_guard() if self.form == "device" else None
 
     def __getstate__(self):
@@ -211,8 +212,13 @@ class Simulator:
         if worlds is not None and not self.own_params:
             raise ValueError(f"set_const: got worlds={worlds!r}, allowed: None, since worlds share their parameters")
         renew(self.params, (self._rows(worlds) % self.worlds).tolist())
-        self._checked_theta = bytearray()  # what holds copies of parameters (linearize) takes them anew
+        self._forget_following()
         return self
+
+    def _forget_following(self):
+        """What follows from parameters has changed: linearize and calls of torch and JAX take it anew."""
+        self._checked_theta = bytearray()
+        self._following = None
 
     def step(self, n: int = 1) -> None:
         """Advance every world by n physics steps with the controls in data.ctrl.

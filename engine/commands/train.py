@@ -21,6 +21,7 @@ from engine.commands.common import (
 )
 from engine.commands.optimize import TASKS as PLANNED
 from engine.commands.optimize import missing_root
+from engine.words import meant
 
 TASKS = ("run", "stand", "reach")
 METHODS = ("shac", "ppo")
@@ -30,8 +31,8 @@ ITERATIONS = {"shac": 1500, "ppo": 1000}
 def add(commands):
     o = commands.add_parser("train", help="learn a policy: run at a commanded velocity, stand when pushed, reach")
     o.add_argument("robot", help="an MJCF or URDF file, or a built-in scene")
-    o.add_argument("--task", choices=PLANNED, default=None, help="run, stand or reach; the others have no policy form "
-                   "(default: run where the robot has a root that can, else reach)")  # fmt: skip
+    o.add_argument("--task", metavar="{" + ",".join(TASKS) + "}", default=None,
+                   help="default: run where the robot has a root that can, else reach")  # fmt: skip
     o.add_argument("--method", choices=METHODS, default="shac", help="shac: by gradient; ppo: Stable-Baselines3's")
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>_policy)")
     o.add_argument("--iterations", type=int, default=None,
@@ -71,10 +72,11 @@ def run(args):
 def checked_task(chosen, args):
     """The task, or an error that says why there is no policy for it."""
     lacking = missing_root(chosen)
-    task = args.task or ("reach" if lacking else "run")
+    task, allowed = args.task or ("reach" if lacking else "run"), ", ".join(TASKS)
+    if task in PLANNED and task not in TASKS:
+        raise ValueError(f"--task {task} has no policy form, allowed: {allowed}; `pullback optimize` has it")
     if task not in TASKS:
-        raise ValueError(f"--task {task} has no policy form, allowed: {', '.join(TASKS)}; "
-                         f"`pullback optimize` has it")  # fmt: skip
+        raise ValueError(f"--task {task!r}{meant(task, TASKS)}, allowed: {allowed}")
     if lacking and task != "reach":
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach")
     if task == "reach" and args.site is None:

@@ -34,9 +34,13 @@ KEPT = 8  # sizes of calls whose buffers a simulator keeps
 
 
 def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=False, memory="1GiB", space=HOST,
-                 forces=(), on_divergence="raise", own=False):  # fmt: skip
-    """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator."""
-    key = (worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own)
+                 forces=(), on_divergence="raise", own=False, following=None):  # fmt: skip
+    """The PureRollout of this size on the model of `sim`, made at the first call and kept on the simulator.
+
+    following: what follows from parameters (`followed`), by default what does now.
+    """
+    following = followed(sim) if following is None else following
+    key = (worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own, following)
     kept = sim.__dict__.setdefault("_pure", OrderedDict())
     with _lock:
         if key not in kept:
@@ -50,6 +54,14 @@ def pure_rollout(sim, worlds, *, steps=1, frame_skip=1, record_every=0, sensors=
 _lock = threading.Lock()
 
 
+def followed(sim):
+    """What follows from the parameters of a simulator (Simulator.set_const), as bytes: a call and its reverse go by
+    that of the moment when the call was made."""
+    if sim._following is None:
+        sim._following = sim.model_pack["following"].tobytes()
+    return sim._following
+
+
 class PureRollout:
     """`steps` control steps of `worlds` worlds of a simulator's model. The simulator's own data is not touched.
 
@@ -59,13 +71,15 @@ class PureRollout:
     on a Tape with this budget. space: where arguments and results live (space.py). forces: those of APPLIED that are
     arguments, constant over a call; the others are zero. on_divergence: "raise", or "mask": a world that diverges is
     told, not raised, and does not disturb the others (`_hold`, `reverse`). own: each world has parameters of its own.
+    following: see `followed`.
     Raises ValueError for what is not allowed.
 
     Calls may come from any thread; they wait for each other.
     """
 
     def __init__(
-        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own=False,
+        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own,
+        following,
     ):  # fmt: skip
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")
@@ -83,11 +97,12 @@ class PureRollout:
         # its pack is the state and work of both directions
         self.sim = Simulator(sim.model, worlds, sim.ncon_max, sim.features, sim.leaves, own)
         for b in s.MODEL:  # what the given simulator steps with; the parameters are an argument
-            if b.name in s.STRIDES:
+            if b.name == "following":
                 n = self.sim.sizes[b.count]
-                if n and b.name != "theta":
-                    self.sim.model_pack[b.name].reshape(-1, n)[:] = sim.model_pack[b.name].reshape(-1, n)
-            else:
+                if n:
+                    values = np.frombuffer(followed(sim) if following is None else following, np_real())
+                    self.sim.model_pack[b.name].reshape(-1, n)[:] = values.reshape(-1, n)
+            elif b.name != "theta":
                 self.sim.model_pack[b.name][:] = sim.model_pack[b.name]
         self.quaternions = bool(quaternions(sim.model))
         self._lock = threading.Lock()

@@ -30,7 +30,7 @@ import numpy as np
 
 from engine.compiler.backend import np_real
 from engine.diff.arguments import Saved, Values, check_own, check_simulator, theta_slots
-from engine.diff.pure import KEPT, pure_rollout
+from engine.diff.pure import KEPT, followed, pure_rollout
 from engine.diff.schedule import parse_bytes
 from engine.diff.tape import APPLIED
 from engine.simulator import Simulator
@@ -127,7 +127,7 @@ def _call(sim, arguments, params, steps, options):
     theta, own = _theta(sim, batch, params, slots)
     widths = {"qfrc_applied": (m.nv,), "xfrc_applied": (m.nbody, 6)}
     given = [_checked(name, a, (*batch, *widths[name])).reshape(*batch, -1) for name, a in forces.items()]
-    values = _function(sim, (batch, tuple(forces), options, own))(*arrays, theta, *given)
+    values = _function(sim, (batch, tuple(forces), options, own, followed(sim)))(*arrays, theta, *given)
     masked = options[-1] == "mask"
     state = values[: len(values) - masked]
     state = State(*state, *([None] * (4 - len(state))))
@@ -150,7 +150,8 @@ def _theta(sim, batch, params, slots):
 
 
 def _function(sim, key):
-    """The function of this batch, forces, options and kind of parameters; the simulator keeps the last few."""
+    """The function of this batch, forces, options, kind of parameters and what follows from them; the simulator keeps
+    the last few."""
     kept = sim.__dict__.setdefault("_jax", OrderedDict())
     if key not in kept:
         kept[key] = _Function(sim, *key).function
@@ -173,10 +174,11 @@ class _Function:
     Compiled code, which JAX keeps, refers to this object, and this object to its simulator weakly.
     """
 
-    def __init__(self, sim, batch, forces, options, own):
+    def __init__(self, sim, batch, forces, options, own, following):
         self.sim, self.batch, self.forces, self.own = weakref.ref(sim), batch, forces, own
         names = "steps", "frame_skip", "record_every", "sensors", "memory", "on_divergence"
         self.options = dict(zip(names, options, strict=True)) | {"forces": forces, "own": own}
+        self.options["following"] = following
         self.options["memory"] = parse_bytes(self.options["memory"])
         one = self.pure(int(np.prod(batch)))  # refuses options that are not allowed, now rather than inside a callback
         self.rows = (one.rows,) if one.output_every else ()

@@ -9,6 +9,7 @@ from gymnasium import spaces
 from engine.compiler.backend import np_real
 from engine.finite import require_finite, within
 from engine.model.constants import MAXVAL
+from engine.parameters import owned_rows, put_rows
 from engine.rl.registration import find_scene
 from engine.rl.worlds import Worlds
 
@@ -76,7 +77,7 @@ class StatefulWorlds(Worlds):
         low, high = (np.asarray(a, np.float32) for a in self.task.actions(self.model))
         self.single_action_space = spaces.Box(low, high, dtype=np.float32)
         self.state = StateView(self.sim, self.dt, len(low), self.task.remembered)
-        self.nominal = {n: np.array(self.sim.params[n][:1]) for n in self.sim.params if self.sim.own_params}
+        self.nominal = owned_rows(self.sim, 0) if self.sim.own_params else {}
         self.all = np.arange(self.sim.worlds)
         self.state.begin(self.all, [np.random.default_rng(w) for w in self.all])
         self.sim.forward()
@@ -97,8 +98,8 @@ class StatefulWorlds(Worlds):
         rows = np.asarray(rows, int)
         super().reset(rows, rngs, options)
         self.state.begin(rows, rngs)
-        for name, value in self.nominal.items():
-            self.sim.params[name][rows] = value
+        if self.nominal:
+            put_rows(self.sim, rows, self.nominal)
         self.task.begin(self.state, rows)
         for name in options or {}:  # what the caller asks for outlasts what the task did
             array = getattr(self.sim.data, name)

@@ -7,7 +7,7 @@ import torch
 
 from engine.compiler.backend import settings
 from engine.diff.arguments import ARGUMENTS, Values, check_own, check_simulator, theta_slots
-from engine.diff.pure import pure_rollout
+from engine.diff.pure import followed, pure_rollout
 from engine.diff.tape import APPLIED
 from engine.torch import space as spaces
 from engine.torch.node import PureRollout, TransformedRollout, refuse_tangents, transformed
@@ -42,6 +42,7 @@ class Call:
             wanted = (*self.batch, *shape) if own else shape
             self.params.append(_checked(f"params[{name!r}]", params[name], wanted, self.device))
         self.own = check_own(sim, math.prod(self.batch)) or any(self.each)
+        self.options |= {"own": self.own, "following": followed(sim)}
         self._find_buffers()
         self.forces = [_checked(name, a, self.gradients[name], self.device) for name, a in given.items()]
         self.none = [_empty(self.space, shape[:-1]) if shape[-1] == 0 else None for shape in self.shapes]
@@ -49,7 +50,7 @@ class Call:
     def _find_buffers(self):
         m, batch, steps = self.sim.model, self.batch, self.leading
         self.space = spaces.space_of(self.device)
-        self.pure = pure_rollout(self.sim, math.prod(batch), space=self.space, own=self.own, **self.options)
+        self.pure = pure_rollout(self.sim, math.prod(batch), space=self.space, **self.options)
         self.rows = (self.pure.rows,) if self.pure.output_every else ()
         self.shapes = (*batch, m.nq), (*batch, m.nv), (*batch, m.na), (*steps, *batch, m.nu)
         self.gradients = dict(zip(ARGUMENTS, self.shapes, strict=True))

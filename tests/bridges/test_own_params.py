@@ -99,3 +99,26 @@ def test_mapped(case):
     )
     with pytest.raises(NotImplementedError, match="vmap over a call in which worlds have parameters of their own"):
         call(torch.tensor(np.stack([qpos, qpos])))
+
+
+def test_what_follows_from_masses(case):
+    """Calls after set_const have its constants, whatever was called before; the gradient of an earlier call has those
+    that it went by."""
+    sim, qpos, qvel, ctrl, mass = case
+    own = engine.Simulator(sim.model, WORLDS, own_params=True)
+    given = [torch.tensor(a) for a in (qpos, qvel)]
+    call = lambda sim, v=given[1]: engine.torch.step(sim, given[0], v, None, torch.tensor(ctrl), frame_skip=4).qpos  # noqa: E731
+    in_jax = lambda sim: engine.jax.step(sim, qpos, qvel, None, ctrl, frame_skip=4).qpos  # noqa: E731
+    own.params.body_mass[:] = 3.0 * mass
+    before, by = call(own), torch.tensor(qvel, requires_grad=True)
+    assert np.array_equal(in_jax(own), before)
+    earlier, later = call(own, by).sum(), call(own, by).sum()
+    (expected,) = torch.autograd.grad(earlier, by)
+    own.set_const()
+    fresh = engine.Simulator(sim.model, WORLDS, own_params=True)
+    fresh.params.body_mass[:] = 3.0 * mass
+    fresh.set_const()
+    assert not torch.equal(call(fresh), before) and torch.equal(call(own), call(fresh))
+    assert np.array_equal(in_jax(own), call(fresh))
+    assert torch.equal(torch.autograd.grad(later, by)[0], expected)
+    assert not torch.equal(torch.autograd.grad(call(own, by).sum(), by)[0], expected)

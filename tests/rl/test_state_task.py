@@ -176,3 +176,27 @@ def test_registered_scenes(tmp_path, monkeypatch):
 def forget():
     yield
     scenes._OWN.clear()
+
+
+class Heavy(Hop):
+    """Every second episode has another mass and what follows from it."""
+
+    def begin(self, s, rows):
+        super().begin(s, rows)
+        odd = np.array([w for w in rows if s.draw(lambda rng: rng.integers(2), [w])[0]], int)
+        s.params.body_mass[odd] *= 4.0
+        s.sim.set_const(odd)
+
+
+def test_what_follows_from_masses_is_the_models_again_too():
+    """An episode after one whose task has called set_const is that of a new environment, bit for bit."""
+    hopper = scenes.load("hopper")
+    env = engine.rl.Env(scenes.Scene("heavy", "a hopper", hopper.model, Heavy(), 4, 1.0, hopper.qpos0))
+    follows, seen = env.sim.model_pack["following"], {}
+    model = follows.copy()
+    for seed in range(6):
+        env.reset(seed=seed)
+        heavy = env.sim.params.body_mass[0, 1] > 2 * hopper.model.body_mass[1]
+        seen[bool(heavy)] = seed
+        assert np.array_equal(follows, model) != heavy
+    assert len(seen) == 2

@@ -404,12 +404,19 @@ def test_measures_say_what_a_trunk_does():
     (["arm.xml", "--task", "run"], "allowed: reach"),
     (["arm.xml", "--task", "swingup"], "no policy form, allowed: run, stand, reach"),
     (["robot.xml", "--task", "jump"], "no policy form"),
+    (["robot.xml", "--task", "stant"], "--task 'stant' (did you mean 'stand'?), allowed: run, stand, reach"),
     (["arm.xml"], "needs --site"),
     (["arm.xml", "--site", "hand", "--worlds", "0"], "--worlds"),
 ])  # fmt: skip
 def test_what_has_no_policy_is_refused_by_name(arguments, said, capsys):
     assert main(["train", str(DEMOS / arguments[0]), *arguments[1:]]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_help_offers_the_tasks_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert "--task {run,stand,reach}" in capsys.readouterr().out
 
 
 def test_a_free_body_is_brought_nowhere_by_an_arm():

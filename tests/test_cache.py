@@ -1,6 +1,7 @@
 """Kernels are compiled once per machine: whatever a process did before, it finds those of an earlier one on disk."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -27,3 +28,7 @@ def test_a_later_process_compiles_nothing(tmp_path):
         kernels.append(sorted(p.name for p in tmp_path.glob("*.tic")))
     assert len(kernels[0]) == 2  # the rollout and its reverse
     assert kernels == kernels[:1] * 4
+    # LLVM makes vectors of no loop over the dofs of a body or a chain (COMPILER.md), at most of one over all dofs
+    code = [(tmp_path / name).read_bytes() for name in kernels[0]]
+    assert all(b"stage" in text for text in code)
+    assert sum(len(re.findall(rb"^vector\.body\d*:", text, re.MULTILINE)) for text in code) <= 1

@@ -6,6 +6,7 @@ later launches call the kernel itself. With these, session.py, tracing.py and st
 Taichi's internals.
 """
 
+import contextlib
 import gc
 
 import numpy as np
@@ -29,20 +30,26 @@ def compile_kernel(kernel, narrays, nints):
         ready_to_compile()
         program = session().program
         types = [a.annotation.dtype for a in kernel._primal.arguments[:narrays]]
-        # Tracing makes a million objects that live until it ends; collecting in between finds nothing.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            shapes = [(1, t.n) if hasattr(t, "n") else 1 for t in types]
-            arrays = [np.zeros(n, np.int32 if t == ti.i32 else np_real()) for n, t in zip(shapes, types, strict=True)]
-            with adopted(kernel._primal) as primal:
-                traced = primal.compiled_kernels[primal.ensure_compiled(*arrays, *([0] * nints))]
-            data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
-        finally:
-            if collecting:
-                gc.enable()
+        shapes = [(1, t.n) if hasattr(t, "n") else 1 for t in types]
+        arrays = [np.zeros(n, np.int32 if t == ti.i32 else np_real()) for n, t in zip(shapes, types, strict=True)]
+        with adopted(kernel._primal) as primal:
+            traced = primal.compiled_kernels[primal.ensure_compiled(*arrays, *([0] * nints))]
+        data = program.compile_kernel(program.config(), program.get_device_caps(), traced)
         compiled[kernel] = (traced, data)
     return compiled[kernel]
+
+
+@contextlib.contextmanager
+def without_collecting():
+    """Reading the source and tracing it make a million objects that live until it ends; collecting in between finds
+    nothing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class BoundKernel:
@@ -81,7 +88,7 @@ class BoundKernel:
 
     def _bind(self):
         """Compile the kernel in the program that runs, and give it its arrays."""
-        with variant(self.kernel, self.packs, self.features) as kernel:
+        with without_collecting(), variant(self.kernel, self.packs, self.features) as kernel:
             traced, self.data = compile_kernel(kernel, len(self.blocks), self.nints)
             announce_code(kernel)
         self.context = traced.make_launch_context()

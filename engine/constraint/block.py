@@ -125,7 +125,10 @@ def chain_mul(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32, x: ti.te
     y = vec3(0.0, 0.0, 0.0)
     at = c * m.nchain
     for q in range(at, at + d.con_ndof[c]):
-        y = y + x[w, d.chain_dof[q]] * d.con_J[vector_at(q)]
+        k = d.chain_dof[q]
+        if k < 0:  # never: it keeps LLVM from making vectors of entries that lie apart, at several times the code
+            break
+        y = y + x[w, k] * d.con_J[vector_at(q)]
     return y
 
 

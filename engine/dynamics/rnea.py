@@ -104,6 +104,8 @@ def motion(m: ti.template(), d: ti.template(), w: ti.i32, ang: ti.template(), li
             s = bounded(w * nv + j)
             xa = xa + d.cdof_ang[s] * x[w, j]
             xl = xl + d.cdof_lin[s] * x[w, j]
+            # a store keeps LLVM from making vectors of a loop of six iterations at most, at many times the code
+            ang[o] = xa
         ang[o] = xa
         lin[o] = xl
 

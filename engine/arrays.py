@@ -197,6 +197,7 @@ def sizes_of(model, nconmax, leaves=()):
                                     "nhfield", "nhfielddata")},
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
+        "nlens": model.nsensor if "image_sensor" in features else 0,
         "nlate": model.nsensordata if "sensor_delay" in features else 0, "nlatetime": clock_times(model),
         "latefirst": first_of_sensors(model), "lateend": first_of_sensors(model) + past_of_sensors(model),
         "ndelay": model.nu if "delay" in features else 0,

@@ -42,7 +42,7 @@ COLUMNS = {
     "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
     "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
     "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias", "dof_solref", "dof_solimp",
-    "hfield_data", "hfield_size",
+    "hfield_data", "hfield_size", "surface_lin", "surface_ang",
 }  # fmt: skip
 _ANCHORS = {"eq_anchor1", "eq_anchor2", "eq_quat1", "eq_quat2"}
 _READ = {"sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat"}
@@ -92,9 +92,8 @@ def refused(model):
     """{leaf: why a model has no gradient by it}."""
     found = {}
     for names, kind, elements, what in (
-        (SHAPE, "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: fluidshape none"),
+        (("geom_size",), "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: no fluidshape"),
         (FIELD, "sensor", measuring(model), "measures along a ray beside a height field; allowed: other sensors"),
-        (SHAPE + CONTACT, "geom", _moving_surfaces(model), "has a surface that moves; allowed: surfacevel 0"),
     ):
         for i in elements[:1]:
             found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
@@ -108,10 +107,6 @@ def measuring(model):
     """Numbers of the sensors whose rays may meet a height field."""
     rays = np.array([ROWS[k].level == "range" for k in model.sensor_type], bool)
     return np.flatnonzero(rays & (model.geom_type == c.HFIELD).any())
-
-
-def _moving_surfaces(model):
-    return np.flatnonzero(np.any(getattr(model, "geom_surfacevel", np.zeros((0, 6))), axis=1))
 
 
 def unasked(name):

@@ -175,6 +175,7 @@ MODEL = (
     Buffer("sensor_cut", "real", "nsensor",
         "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)
     ),
+    Buffer("sensor_lens", "real", "nlens", "lens_focal:2 lens_middle:2"),  # sensing/image.py
     Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
     Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )
@@ -245,7 +246,10 @@ WORK = (
     Buffer("bar_v", "vec3", "nplace", "bar_pos bar_normal bar_tangent1 bar_tangent2"),
     Buffer("bar_r", "real", "nplace", "bar_dist"),
     # of a feature (contact/size_vjp.py), or of a frame (dynamics/frame_leaves.py)
-    Buffer("leaf_v", "vec3", "nframeleaf", "leaf_at leaf_force leaf_turn"),
+    Buffer("leaf_v", "vec3", "nframeleaf",
+        "leaf_at leaf_force leaf_turn "
+        "leaf_pa leaf_pl leaf_ea leaf_el leaf_omega leaf_u",  # of slopes in a fluid (dynamics/ellipsoid_frames.py)
+    ),
     Buffer("leaf_r", "real", "nshapeleaf", "leaf_radius leaf_bar"),
     Buffer("clip_v", "vec3", "nclip"),  # box_box.py
     Buffer("clip_i", "int", "nclip"),

@@ -62,6 +62,7 @@ CONTACT_LEAVES = (
     Parameter("geom_solimp", 5, "", SCALED, "impedance of contacts"),
     Parameter("geom_margin", 1, "m", SCALED, "distance at which a contact is felt"),
     Parameter("geom_gap", 1, "m", SCALED, "distance beyond it at which a contact is found"),
+    Parameter("geom_surfacevel", 6, "m/s, rad/s", ANY, "velocity of a surface, linear and about the geom's place"),
     Parameter("pair_solref", 2, "s, 1", SCALED, "reference of the normal direction of explicit pairs"),
     Parameter("pair_solreffriction", 2, "s, 1", SCALED, "of their tangential directions; zeros: the same"),
     Parameter("pair_solimp", 5, "", SCALED, "impedance of explicit pairs"),

@@ -31,7 +31,8 @@ def leaves_of(model):
     fields = (model.geom_type[model.pair_geom1] == HFIELD).any()
     there = {"body": True, "hfield": fields, "jnt": model.jnt_limited.any(), "jnt_pos": True, "jnt_axis": True,
              "site": model.nsite > 0, "actuator": stateful, "dof": model.dof_frictionloss.any(), "eq": model.neq > 0,
-             "tendon": model.tendon_limited.any() or model.tendon_frictionloss.any()}  # fmt: skip
+             "geom_surfacevel": model.geom_surfacevel.any(),
+            "tendon": model.tendon_limited.any() or model.tendon_frictionloss.any()}  # fmt: skip
     why = refused(model).keys() | (OF_TREES if (model.ngeom + model.nv) % (4 if model.npair else 2) else set())
     numbers = np.concatenate([model.eq_data, model.eq_solref, model.tendon_range, model.tendon_solref_fri], axis=None)
     why |= OF_ROWS if crc32(numbers.tobytes()) % 3 else set()

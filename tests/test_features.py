@@ -188,7 +188,7 @@ def budget(name):
 # fields 340, springs that yield 1,450, setpoints of turns 400, motors in discrete time and rows of arms beside limits
 # 150. The lines that ask for these count for a robot that has none of it, too: 100 of a hopper's, though nothing of
 # them is compiled.
-MOST = {"pendulum": 4500, "hopper": 6410, "humanoid": 7090, "everything": 50100}
+MOST = {"pendulum": 4500, "hopper": 6410, "humanoid": 7090, "everything": 51100}
 
 
 @pytest.mark.parametrize("name", MOST)
@@ -200,7 +200,7 @@ def test_traced_lines(name):
     assert total <= MOST[name], total
     # the adjoint of a contact alone holds boxes, cones, rolling and moving surfaces, of which a robot has a part, that
     # of a fluid's resistance boxes, ellipsoids, metrics and the leaves of inertias
-    assert max(lines.values()) <= (1220 if name == "everything" else 900), lines
+    assert max(lines.values()) <= (1240 if name == "everything" else 900), lines
 
 
 ABSENT = """

@@ -347,6 +347,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.refine
     import engine.contact.search
     import engine.contact.size_vjp
+    import engine.dynamics.ellipsoid_frames
     import engine.dynamics.frame_leaves
     import engine.dynamics.implicit
     import engine.dynamics.path
@@ -370,7 +371,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.contact.hfield), vars(engine.contact.corners), vars(engine.contact.prism)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
-    modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames)
+    modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames), vars(engine.dynamics.ellipsoid_frames)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

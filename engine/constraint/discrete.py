@@ -18,7 +18,7 @@ from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import TWO_SIDED, chain_mul, is_contact, is_equality, is_metric
 from engine.constraint.rolling import turn_mul, turns
-from engine.constraint.surface import surface_velocity
+from engine.constraint.surface import surface_slip
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded, vector_at
 from engine.math.types import real, vec3
@@ -74,8 +74,8 @@ def block_ratios(m: ti.template(), d: ti.template(), w: ti.i32):
     if ti.static(has.surface):
         for k in range(d.ncon[w]):
             c = bounded(w * m.nconmax + k)
-            u, omega = surface_velocity(m, d, w, c)
-            d.con_vel[c] = d.con_vel[c] + vec3(0.0, d.con_tangent1[c].dot(u), d.con_tangent2[c].dot(u))
+            slip, spin = surface_slip(m, d, w, c)
+            d.con_vel[c] = d.con_vel[c] + slip
 
 
 @outline("md", "w", when="discrete")

@@ -18,9 +18,10 @@ from engine.compiler.stages import outline
 from engine.constraint.block import BALL_LIMIT, EQUALITY, TWO_SIDED, chain_mul
 from engine.constraint.impedance import DRY, PUSHING, TIED, at_end_of_step_vjp, impedance_vjp, reference_vjp
 from engine.constraint.rolling import coupled, turn_mul, turns
+from engine.constraint.surface import surface_slip
 from engine.contact.mixing import margin_of_vjp, mix_solver_vjp
 from engine.math.spatial import sym_mul
-from engine.math.types import real
+from engine.math.types import real, vec3
 from engine.model.constants import DISCRETE
 
 
@@ -162,6 +163,10 @@ def contact_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     pair = d.con_pair[c]
     y = chain_mul(m, d, w, c, d.z) - d.con_fbar[c]
     jv = chain_mul(m, d, w, c, d.qvel)
+    spin = vec3(0.0, 0.0, 0.0)  # of surfaces that move, about the normal
+    if ti.static(has.surface):
+        slip, spin = surface_slip(m, d, w, c)
+        jv = jv + slip
     ky = sym_mul(d.con_kd[c], d.con_ko[c], y)
     along = y.dot(d.con_force[c])
     bt_bar = real(0.0)
@@ -170,7 +175,7 @@ def contact_leaf_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             more, turn_ky = coupled(d, c, y, d.turn_y[c])
             ky = ky + more
             along = along + d.turn_y[c].dot(d.turn_force[c])
-            bt_bar = turn_ky.dot(turn_mul(m, d, w, c, d.qvel))
+            bt_bar = turn_ky.dot(turn_mul(m, d, w, c, d.qvel) + spin)
     bt_bar = bt_bar + ky[1] * jv[1] + ky[2] * jv[2]
     b_bar = ky[0] * jv[0]
     imp = d.con_imp[c]

@@ -46,7 +46,8 @@ def linearization(sim):
     require_gradient(sim, "linearize")
     if m.nv == 0 and m.na == 0:
         return NothingMoves(sim)
-    return AdjointRows(sim) if coupled(m) else Linearizer(sim)
+    moving = "geom_surfacevel" in sim.leaves
+    return AdjointRows(sim) if moving or coupled(m) else Linearizer(sim)
 
 
 class NothingMoves:

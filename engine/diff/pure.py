@@ -84,6 +84,11 @@ class PureRollout:
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")
         require_gradient(sim, "a call of torch or JAX")
+        if sim.sizes["nlatetime"]:
+            raise ValueError(
+                "a call of torch or JAX: each begins at time 0, and sensors with an interval go by the time; allowed: "
+                "sensors without an interval, or a Tape"
+            )
         self.space, self.forces, self.masked = space, forces, on_divergence == "mask"
         self.steps, self.frame_skip = whole("steps", steps), whole("frame_skip", frame_skip)
         self.sensors, self.output_every = bool(sensors), record_every

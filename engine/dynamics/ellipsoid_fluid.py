@@ -21,7 +21,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import DISCRETE, IMPLICIT, LONE_FLOW
+from engine.model.constants import IMPLICIT, LONE_FLOW
 
 
 @ti.func
@@ -306,39 +306,3 @@ def body_drag(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, wind: ve
             a = a + rotate(q, turn) + r.cross(f)
             l = l + f
     return a, l
-
-
-@ti.func
-def ellipsoid_slopes_vjp(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, wind: vec3, pa: vec3, pl: vec3,
-                         ea: vec3, el: vec3):  # fmt: skip
-    """The gradient of (pa, pl) . D (ea, el) of body b by V, of what the integrator takes of D."""
-    k = bounded(w * m.nbody + b)
-    va = vec3(0.0, 0.0, 0.0)
-    vl = vec3(0.0, 0.0, 0.0)
-    ways = 2
-    whole = real(1.0)
-    if m.integrator == DISCRETE:
-        whole = 0.0
-    elif whole_slope(m, b):
-        ways = 1
-    for e in range(m.nflow):
-        if m.flow_body[e] == b:
-            q, r = flow_frame(m, d, w, e)
-            omega = rotate_back(q, d.vel_ang[k])
-            u = rotate_back(q, d.vel_lin[k] + d.vel_ang[k].cross(r) - wind)
-            xa = rotate_back(q, pa)
-            xl = rotate_back(q, pl + pa.cross(r))
-            ya = rotate_back(q, ea)
-            yl = rotate_back(q, el + ea.cross(r))
-            for _ in range(ways):
-                ta, tl = ellipsoid_slope_vjp(m, e, omega, u, xa, xl, ya, yl, whole)
-                f = rotate(q, tl) / ways
-                va = va - rotate(q, ta) / ways - r.cross(f)
-                vl = vl - f
-                za = xa
-                zl = xl
-                xa = ya
-                xl = yl
-                ya = za
-                yl = zl
-    return va, vl

@@ -23,12 +23,12 @@ from engine.dynamics.ellipsoid_fluid import (
     body_drag,
     by_ellipsoids,
     ellipsoid_flows,
-    ellipsoid_slopes_vjp,
     even_slope,
     matrix_mul,
     matrix_mul_back,
     whole_slope,
 )
+from engine.dynamics.ellipsoid_frames import ellipsoid_slopes_vjp, flow_frames_vjp
 from engine.dynamics.frame_leaves import add_inertia_bars, moved_frame
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -196,6 +196,8 @@ def fluid_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
                     x1, t1 = moved_frame(r, d.l_ang[k], d.l_lin[k], -fa, -fl)
                     x2, t2 = moved_frame(r, d.vel_ang[k], d.vel_lin[k] - wind(m), va, vl)
                     add_inertia_bars(m, d, g, w, b, x1 + x2, t1 + t2)
+            else:
+                flow_frames_vjp(m, d, g, w, b)
 
 
 @ti.func
@@ -279,7 +281,7 @@ def slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b
                 add_inertia_bars(m, d, g, w, b, place, twist)
     else:
         if ti.static(has.ellipsoid_fluid):
-            va, vl = ellipsoid_slopes_vjp(m, d, w, b, wind(m), pa, pl, ea, el)
+            va, vl = ellipsoid_slopes_vjp(m, d, g, w, b, wind(m), pa, pl, ea, el)
     g.vel_ang[k] = g.vel_ang[k] + va
     g.vel_lin[k] = g.vel_lin[k] + vl
     x1a, x1l = cross_force(pa, pl, b1a, b1l)

@@ -56,9 +56,19 @@ def add_geom_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
                   torque: vec3):  # fmt: skip
     """The same of geom i."""
     if m.nshapeleaf > 0:
+        d.leaf_force[w] = force
+        d.leaf_turn[w] = torque
+        geom_leaves(m, d, g, w, i)
+
+
+@outline("mdg", "w i", when="shape_leaf")
+@ti.func
+def geom_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32):
+    """The same of what stands in leaf_force and leaf_turn."""
+    if i >= 0:
         body = d.xquat[bounded(w * m.nbody + m.geom_bodyid[i])]
-        add_frame_bars(m, g.geom_pos, g.geom_quat, w, i, m.at_geom_pos, m.at_geom_quat, body, m.geom_quat[i], force,
-                       torque)  # fmt: skip
+        add_frame_bars(m, g.geom_pos, g.geom_quat, w, i, m.at_geom_pos, m.at_geom_quat, body, m.geom_quat[i],
+                       d.leaf_force[w], d.leaf_turn[w])  # fmt: skip
 
 
 @serves("shape_leaf")

@@ -30,7 +30,8 @@ from .constants import (
 LEVELS = {
     "position": "sensor", "axis": "axis_sensor", "velocity": "velocity_sensor", "acceleration": "acceleration_sensor",
     "orientation": "sensor", "state": "sensor", "subtree": "subtree_sensor", "touch": "touch_sensor",
-    "ball": "ball_sensor", "actuator": "actuator_sensor", "tendon": "tendon_sensor", "limit": "limit_sensor",
+    "ball": "ball_sensor", "image": "image_sensor", "inside": "inside_sensor",
+    "actuator": "actuator_sensor", "tendon": "tendon_sensor", "limit": "limit_sensor",
     "wrench": "wrench_sensor", "energy": "energy_sensor", "contact": "contact_sensor", "range": "range_sensor",
     "distance": "distance_sensor",
 }  # fmt: skip
@@ -111,7 +112,11 @@ ROWS = (
     Row("tendonlimitpos", "limit", 1, _TENDON, "m", limited=True),
     Row("tendonlimitvel", "limit", 1, _TENDON, "m/s", limited=True),
     Row("tendonlimitfrc", "limit", 1, _TENDON, "N", limited=True),
+    Row("camprojection", "image", 2, _SITE, "px", references=_SITE),
+    Row("insidesite", "inside", 1, FRAMES, "", references=_SITE),
 )
+
+NEEDING = ("distance", "image", "inside")  # levels that have no sensor without a reference
 
 # Of contact sensors, in MuJoCo's order: what they may give, bits of a number, with size and unit; of which contacts.
 CONTACT_FIELDS = {
@@ -149,7 +154,8 @@ BY_NAME = {row.name: row for row in ROWS}
 def features_of_sensors(model):
     """The features that the sensors of a Model need."""
     found = {LEVELS[ROWS[kind].level] for kind in model.sensor_type}
-    measured = [ROWS[kind].references == FRAMES for kind in model.sensor_type[model.sensor_refid >= 0]]
+    read = [ROWS[kind] for kind in model.sensor_type[model.sensor_refid >= 0]]
+    measured = [row.references == FRAMES or row.level in ("image", "inside") for row in read]
     if any(measured) or any(ROWS[kind].own for kind in model.sensor_type):
         found.add("local_sensor")
     return found | {"sensor"} if found else found

@@ -91,7 +91,7 @@ WRITTEN = set(
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
     "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff sensor_delay sensor_history "
-    "sensor_interval pair_geom1 pair_geom2 pair_own".split()
+    "sensor_interval sensor_lens pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
 
@@ -401,6 +401,9 @@ class _Writer:
         m, out = self.m, ET.Element("sensor")
         for s in range(m.nsensor):
             row = ROWS[m.sensor_type[s]]
+            if row.level == "image":
+                who = m.label("sensor", s)
+                raise ModelError(f"{who}: {row.name}, which needs a camera; allowed in MJCF: other sensors")
             given = self.named("sensor", s)
             ends = ((m.sensor_objtype[s], m.sensor_objid[s]), (m.sensor_reftype[s], m.sensor_refid[s]))
             if row.level in ("contact", "distance"):
@@ -410,7 +413,9 @@ class _Writer:
                         given[word] = self.call(c.OBJ_NAMES[kind].removeprefix("x"), i)
             elif row.references or len(row.objects) > 1:
                 for word, (kind, i) in zip(("obj", "ref"), ends, strict=True):
-                    if kind != c.OBJ_NONE:
+                    if row.level == "inside" and word == "ref":
+                        given["site"] = self.call("site", i)
+                    elif kind != c.OBJ_NONE:
                         given[f"{word}type"] = c.OBJ_NAMES[kind]
                         given[f"{word}name"] = self.call(c.OBJ_NAMES[kind].removeprefix("x"), i)
             elif ends[0][0] != c.OBJ_NONE:

@@ -11,6 +11,7 @@ from engine.math.types import vec4
 from engine.model.sensors import LEVEL
 from engine.sensing.frame import frame_sensor, frame_sensor_vjp
 from engine.sensing.frames import narrow, wide
+from engine.sensing.image import image_sensor, image_sensor_vjp, inside_sensor
 from engine.sensing.position import orientation_sensor, orientation_sensor_vjp
 from engine.sensing.state import ball_sensor, ball_sensor_vjp, state_sensor, state_sensor_vjp
 from engine.sensing.subtree import subtree_sensor, subtree_sensor_vjp
@@ -39,7 +40,13 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
         elif level == LEVEL.ball:
             if ti.static(has.ball_sensor):
                 x = ball_sensor(m, d, w, s)
-        if level <= LEVEL.ball:
+        elif level == LEVEL.image:
+            if ti.static(has.image_sensor):
+                x = image_sensor(m, d, w, s)
+        elif level == LEVEL.inside:
+            if ti.static(has.inside_sensor):
+                x[0] = inside_sensor(m, d, w, s)
+        if level <= LEVEL.inside:
             write_sensor(m, d, w, s, x)
 
 
@@ -62,3 +69,5 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             touch_sensor_vjp(m, d, w, s, f[0])
         elif level == LEVEL.ball:
             ball_sensor_vjp(m, d, g, w, s, f)
+        elif level == LEVEL.image:
+            image_sensor_vjp(m, d, g, w, s, f)

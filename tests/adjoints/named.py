@@ -92,15 +92,20 @@ NAMED = {
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
     "test_step.py::test_motors[Euler]":
         "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
+    "test_step.py::test_frames_in_a_fluid[implicitfast]": "flow_frames_vjp slope_frames_vjp",
+    "test_step.py::test_motors[RK4]": "start_reach_vjp",
     "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
+    "test_step.py::test_motors_of_turns[RK4]": "setpoint_vjp",
     "test_step.py::test_sensors[contacts]": "contact_sensor_vjp contact_sensors_vjp sensed_contacts_vjp",
     "test_step.py::test_sensors[distances]": "distances_vjp sensed_distances_vjp slide_vjp",
+    "test_step.py::test_sensors[images]": "image_sensor_vjp",
     "test_step.py::test_sensors[limits]":
         "advance_vjp ball_leaf_vjp block_limit_vjp impedance_vjp limit_leaf_vjp limit_sensor_vjp limits_vjp "
         "reference_vjp sensed_limits_vjp sensed_vjp sensed_wrenches_vjp wrenches_vjp",
     "test_step.py::test_sensors[ranges]": "ranges_vjp sensed_ranges_vjp",
     "test_step.py::test_sensors[touch]": "touch_sensor_vjp",
     "test_step.py::test_sensors_of_the_past[Euler]": "remember_sensed_vjp",
+    "test_step.py::test_sensors_with_clocks[periodic-ticks-Euler]": "tick_vjp",
 }
 
 # What no test of this folder takes apart, and why.

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from engine import Simulator
+from engine.model import load
 from engine.model.constants import DISCRETE
 from engine.model.servos import ours
+from engine.theta import LEAF_NAMES
 from tests import zoo
 from tests.adjoints import probe as p
 from tests.adjoints.interpreter import interpreted
@@ -51,10 +53,11 @@ SENSED = {  # how far from where it was made, and the seed
     "contacts": (zoo.contact_sensors(), 0.3, 0),
     "ranges": (zoo.ranging(), 0.1, 0),
     "distances": (zoo.apart(), 0.1, 0),
+    "images": (zoo.seen(), 0.5, 0),
 }
 QUICK = {
     "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
-    "limits", "ranges", "distances", "muscles on joints", "reference sites",
+    "limits", "ranges", "distances", "images", "muscles on joints", "reference sites",
 }  # fmt: skip
 
 
@@ -167,15 +170,21 @@ def test_sensors_of_the_past(probes, integrator):
     step(probe, whole_state(probe, mj, 0, 0.5))
 
 
-@pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
-@pytest.mark.parametrize("due", (-0.5, 0.5), ids=("ticks", "between ticks"))
-def test_sensors_with_clocks(probes, integrator, due):
-    mj, probe = probes(PERIODIC % LATER, integrator)
+@pytest.mark.parametrize(("kind", "due", "integrator"), [
+    pytest.param(kind, due, k, id=f"{kind}-{due}-{INTEGRATORS[k]}", marks=() if quick else pytest.mark.slow)
+    for kind, due, k, quick in (
+        ("periodic", "ticks", 0, True), ("late", "ticks", 1, True), ("periodic", "ticks", 1, False),
+        ("late", "ticks", 0, False), ("late", "between", 0, False), ("periodic", "between", 1, False),
+    )
+])  # fmt: skip
+def test_sensors_with_clocks(probes, kind, due, integrator):
+    """Late ones read by when values were taken, which is held."""
+    mj, probe = probes(PERIODIC % (LATER if kind == "late" else ""), integrator)
     qpos, qvel, act, ctrl = whole_state(probe, mj, 0, 0.5)
     held = clock_entries(probe.model)
     act[held] = 0.0
-    act[held & ~np.roll(held, 1)] = due  # the next tick
-    step(probe, (qpos, qvel, act, ctrl), np.flatnonzero(held))
+    act[held & ~np.roll(held, 1)] = -0.5 if due == "ticks" else 0.5  # the next tick
+    step(probe, (qpos, qvel, act, ctrl), np.flatnonzero(held & (kind == "late")))
 
 
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
@@ -204,6 +213,39 @@ def test_elevations(probes, attributes):
     state = zoo.dropped(mujoco, mj), rng.normal(size=mj.nv), np.zeros(0), np.zeros(0)
     step(probe, state)
     assert (np.abs(probe.bar("hfield_data")) > 0.1).sum() >= 8 and (np.abs(probe.bar("hfield_size")) > 0.1).sum() >= 3
+
+
+def asked(xml, integrator, leaves):
+    """A probe of a simulator that is asked for these leaves."""
+    mj = mujoco.MjModel.from_xml_string(xml)
+    model = load(mj)
+    model.opt.integrator, model.opt.tolerance, model.opt.iterations = integrator, 1e-14, 100
+    return mj, p.Probe(Simulator(model, leaves=leaves))
+
+
+@pytest.mark.parametrize("integrator", [
+    pytest.param(k, id=word, marks=() if word == "implicitfast" else pytest.mark.slow)
+    for k, word in enumerate((*INTEGRATORS, "discrete"))
+])  # fmt: skip
+def test_frames_in_a_fluid(integrator):
+    """Of geoms that are taken for ellipsoids there."""
+    mj, probe = asked(zoo.SMOOTH["ellipsoids in a fluid"], integrator, ("geom_pos", "geom_quat"))
+    step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5, 2.0))
+    assert min(np.abs(probe.bar(n)).max() for n in ("geom_pos", "geom_quat")) > 10
+
+
+@pytest.mark.parametrize(("integrator", "cone"), [
+    pytest.param(k, cone, id=f"{word}-{cone}", marks=() if word + cone == "Eulerelliptic" else pytest.mark.slow)
+    for k, word in enumerate((*INTEGRATORS, "discrete")) for cone in zoo.CONES if k != 2
+])  # fmt: skip
+def test_moving_surfaces(integrator, cone):
+    """By their velocities, and by all that contact asks of their geoms."""
+    attributes, option = zoo.PARAMETERS["moving surface"]
+    xml = zoo.touching("capsule", "capsule", attributes, f'cone="{cone}" {option}')
+    names = [n for n in LEAF_NAMES if n.startswith(("body_pos", "geom"))]
+    mj, probe = asked(xml, integrator, names)
+    step(probe, zoo.touching_state(mujoco, mj, mujoco.MjData(mj), np.random.default_rng(1)))
+    assert min(np.abs(probe.bar(n)).max() for n in ("geom_pos", "geom_quat", "geom_surfacevel")) > 1
 
 
 @pytest.mark.parametrize("name", cases(SENSED))

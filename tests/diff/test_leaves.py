@@ -186,10 +186,33 @@ def test_the_size_of_a_mesh_is_none():
 def test_what_cannot_be_asked_for():
     with pytest.raises(ValueError, match=r"leaves: got \['geom_colour'\].*, allowed: body_pos, body_quat, geom_size"):
         engine.Simulator(robot(), leaves=("geom_size", "geom_colour"))
-    moving = engine.load(MESH.format("").replace('name="rock"', 'name="rock" surfacevel=".1 0 0 0 0 0"'))
-    with pytest.raises(ValueError, match="leaves: got geom_pos, but geom 'rock' has a surface that moves"):
-        engine.Simulator(moving, leaves="geom_pos")
-    engine.Simulator(moving, leaves="body_pos")
+    wet = MESH.format("").replace('name="rock"', 'name="rock" fluidshape="ellipsoid"')
+    wet = engine.load(wet.replace("<mujoco>", '<mujoco><option density="1000"/>'))
+    with pytest.raises(ValueError, match="leaves: got geom_size, but geom 'rock' is an ellipsoid in a fluid"):
+        engine.Simulator(wet, leaves="geom_size")
+    engine.Simulator(wet, leaves="geom_pos")
+
+
+@pytest.mark.slow
+def test_a_belt_from_rest():
+    """By the velocity of a surface that stands, to which features and A and B of one that moves belong."""
+    text = """<mujoco><worldbody><geom name="belt" type="box" size="2 1 .1"/><body pos="0 0 .149"><freejoint/>
+<geom size=".05"/></body></worldbody></mujoco>"""
+    sim = engine.Simulator(engine.load(text), leaves="geom_surfacevel")
+    tape, bar = engine.Tape(sim, 20), np.zeros((21, 1, 7))
+    bar[-1, 0, :3] = 1
+
+    def moved(speed):
+        sim.params.geom_surfacevel[0, 0] = speed
+        sim.reset()
+        return float((tape.rollout(np.zeros((20, 1, 0))).qpos * bar).sum())
+
+    for speed in (0.0, 0.3):
+        want = (moved(speed + 1e-5) - moved(speed - 1e-5)) / 2e-5
+        moved(speed)
+        found = tape.backward(qpos=bar).model["geom_surfacevel"][0, 0]
+        assert abs(want) > 1e-3
+        np.testing.assert_allclose(found, want, rtol=1e-6)
 
 
 def test_a_pure_call_takes_them_as_arguments(tape):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.diff.pure import pure_rollout
 from engine.diff.tape import Tape
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.delays import joined
@@ -137,6 +138,11 @@ def test_linearize(simulators, xml):
     place(x0)
     A, B = sim.linearize()
     np.testing.assert_allclose(np.concatenate([A[0], B[0]], axis=1), want, rtol=1e-6, atol=1e-7 * abs(want).max())
+
+
+def test_calls_that_begin_at_no_time_refuse_clocks():
+    with pytest.raises(ValueError, match="a call of torch or JAX: each begins at time 0, and sensors with an interval"):
+        pure_rollout(engine.Simulator(load(PERIODIC % "")), 1, steps=2)
 
 
 def test_a_robot_is_written():

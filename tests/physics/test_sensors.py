@@ -6,7 +6,10 @@ import mujoco
 import numpy as np
 import pytest
 
+from engine import Simulator
 from engine.diff.tape import Tape
+from engine.model import ModelBuilder, ModelError, load
+from engine.model.elements.sensor import lenses
 from engine.model.sensors import NAMES
 from tests import zoo
 from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
@@ -14,7 +17,7 @@ from tests.physics.reference import errors, relative, resting_accelerometer, set
 
 def test_every_kind_is_covered():
     xml = zoo.sensing() + zoo.touch() + zoo.limit_sensors() + zoo.contact_sensors() + zoo.ranging() + zoo.apart()
-    xml += zoo.tendon_sensors()
+    xml += zoo.tendon_sensors() + zoo.seen()
     assert [name for name in NAMES if not re.search(f"<{name}[ /]", xml)] == []
 
 
@@ -27,6 +30,45 @@ def test_values(simulators):
     clipped = [k for k in range(mj.nsensor) if mj.sensor_cutoff[k] > 0]
     values = [sim.data.sensordata[0, mj.sensor_adr[k] : mj.sensor_adr[k] + mj.sensor_dim[k]] for k in clipped]
     assert any(np.abs(v).max() == mj.sensor_cutoff[k] for k, v in zip(clipped, values, strict=True))
+
+
+def test_images_and_what_is_inside(simulators):
+    mj, sim = simulators(zoo.seen())
+    data, rng, told = mujoco.MjData(mj), np.random.default_rng(0), []
+    for _ in range(60):
+        data.qpos[:], data.qvel[:] = zoo.random_state(mujoco, mj, rng, 0.5)[:2]
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos, data.qvel)
+        sim.forward()
+        np.testing.assert_allclose(sim.data.sensordata[0], data.sensordata, rtol=1e-10)
+        told.append(data.sensordata.copy())
+    assert (np.ptp(told, axis=0)[6:10] == 1).all()  # within and without
+    assert sim.model.sensor_lens[1].tolist()[1:3] == [32, 20]
+    with pytest.raises(ModelError, match="sensor 0: camprojection, which needs a camera; allowed in MJCF: other"):
+        sim.model.to_mjcf()
+    inside = re.sub("<camprojection[^>]*>", "", zoo.seen())
+    model = load(inside)
+    np.testing.assert_array_equal(load(model.to_mjcf()).sensor_refid, model.sensor_refid)
+
+
+def test_a_builder_has_images():
+    b = ModelBuilder()
+    b.body("a")
+    b.joint("a", "j")
+    b.geom("a", type="sphere", size=0.1, mass=1.0)
+    b.site("world", "eye", pos=(0, 0, 3))
+    b.site("a", "s", pos=(0.2, 0.1, 0))
+    b.sensor("camprojection", objname="s", reftype="site", refname="eye", fovy=90, resolution=(200, 100))
+    b.sensor("insidesite", objtype="site", objname="s", reftype="site", refname="eye")
+    model = b.compile()
+    lens = lenses(model)
+    assert lens["lens_middle"][0].tolist() == [100, 50]
+    np.testing.assert_allclose(lens["lens_focal"][0], 50)
+    with pytest.raises(ModelError, match="sensor 'camprojection': reftype = None; allowed: site, with a refname"):
+        b.sensor("camprojection", objname="s")
+    model.sensor_lens[0, 0] = 180
+    with pytest.raises(ModelError, match="sensor_lens.*allowed: an angle above 0 and below 180, and pixels"):
+        Simulator(model)
 
 
 def test_clock(simulators):

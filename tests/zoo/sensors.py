@@ -57,6 +57,25 @@ def sensing(option=""):
     return model('<site name="w" pos="1 2 3"/>' + body, extra + SENSORS, option=option)
 
 
+def seen():
+    """A site in the images of a camera that stands and of one that moves along, and what moves in and out of sites."""
+    body = ROD.replace("<geom", '<geom name="g"', 1)
+    return model(
+        f"""<camera name="stands" pos="0 -3 1" xyaxes="1 0 .1 0 .2 1" fovy="40" resolution="640 480"/>
+        <site name="zone" type="box" size=".3 .25 .3" pos="0 0 .8"/>
+        <body name="a" pos="0 0 1"><joint axis="1 .4 0" damping=".2"/>{ROD}<site name="s" pos=".1 .2 .3"/>
+        <camera name="moves" pos=".2 .1 0" euler="80 10 5" resolution="32 20" sensorsize=".004 .003"
+        focal=".003 .0035"/>
+        <body name="b" pos=".1 0 -.3"><joint type="ball"/>{body}
+        <site name="t" pos="0 .1 -.3" euler="10 30 0" type="capsule" size=".65 .2"/></body></body>""",
+        """<sensor><camprojection camera="stands" site="t"/><camprojection camera="moves" site="t" cutoff="30"/>
+        <camprojection camera="moves" site="zone"/><insidesite site="zone" objtype="site" objname="t"/>
+        <insidesite site="t" objtype="site" objname="s"/><insidesite site="zone" objtype="geom" objname="g"/>
+        <insidesite site="zone" objtype="xbody" objname="b"/>
+        <insidesite site="t" objtype="body" objname="b"/></sensor>""",
+    )
+
+
 TOUCH_SITES = {
     "sphere": 'type="sphere" size=".12"',
     "box": 'type="box" size=".1 .2 .05"',

@@ -11,7 +11,19 @@ from ..checks import check, follows, one_of, refuse, same_count
 from ..delays import INTERPOLATIONS, clocks, late, sensor_columns
 from ..errors import ModelError
 from ..pairs import contact_parameters
-from ..sensors import BY_NAME, CONTACT_FIELDS, DISTANCES, FRAMES, LEVEL, NAMES, REDUCES, ROWS, SENS, dim_of
+from ..sensors import (
+    BY_NAME,
+    CONTACT_FIELDS,
+    DISTANCES,
+    FRAMES,
+    LEVEL,
+    NAMES,
+    NEEDING,
+    REDUCES,
+    ROWS,
+    SENS,
+    dim_of,
+)  # fmt: skip
 from ..servos import first_rows
 from ..setconst import addresses
 from ..shapes import COUNT
@@ -43,6 +55,8 @@ class Sensor(Kind):
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
             "sensor_delay": real("s", "how old what it tells is", least=0, before=0, since=7),
             "sensor_history": integer("its values of the past, and how they are read", 2, before=0, since=7),
+            "sensor_lens": real("deg, px, m, m", "of a camprojection, its camera's fovy, resolution, sensorsize and "
+                                "focal lengths, which count where there is a sensorsize", 7, before=0, since=9),
             "sensor_interval": real("s", "time between values that it takes, or 0; when the last one before the start, "
                                     "0: as long before", 2, before=0, since=9),
         },
@@ -57,7 +71,7 @@ class Sensor(Kind):
             self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
             reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str = "found",
             reduce: str = "none", num: int = 1, delay: float = 0.0, nsample: int = 0, interp: str = "zoh",
-            interval: ArrayLike = 0.0,
+            interval: ArrayLike = 0.0, fovy: float = 45.0, resolution: ArrayLike = 1.0,
         ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
@@ -65,7 +79,8 @@ class Sensor(Kind):
             A contact sensor gives `data`, words of CONTACT_FIELDS, of `num` contacts between the first element and the
             second, either of which may be left out; an xbody stands for all below it, too. reduce: one of REDUCES.
             delay: s, how old what it tells is, read by `interp` from its `nsample` last values. interval: s, the time
-            between them, 0 for each step, and when it took the last one before the start.
+            between them, 0 for each step, and when it took the last one before the start. fovy (deg, of the height) and
+            resolution (px): of the camera at the site `refname` in whose image a camprojection has the site `objname`.
             """
             who = f"sensor {name or type!r}"
             if type not in BY_NAME:
@@ -88,13 +103,16 @@ class Sensor(Kind):
                 if not row.references:
                     raise ModelError(f"{who}: reftype = {reftype!r}; allowed: none, since it is a {type}")
                 a.reftype, a.reference = self._sensed(who, "ref", row.references, reftype, refname)
-            if row.level == "distance" and a.reference is None:
+            if row.level in NEEDING and a.reference is None:
                 raise ModelError(f"{who}: reftype = None; allowed: {', '.join(row.references)}, with a refname")
             if row.joints and c.JOINT_NAMES[a.target.type] not in row.joints:
                 found = c.JOINT_NAMES[a.target.type]
                 raise ModelError(f"{who}: joint {objname!r} is {found}; allowed: {', '.join(row.joints)}")
             if row.limited and not a.target.limited:
                 raise ModelError(f"{who}: {objtype} {objname!r} has no limit; allowed: one with a range")
+            a.lens = np.zeros(7)
+            if row.level == "image":
+                a.lens[0], a.lens[1:3] = fovy, resolution
             a.intprm = _intprm(who, data, reduce, num) if row.level == "contact" else (0, 0, 0)
             return self._add("sensor", name, a)
 
@@ -118,6 +136,7 @@ class Sensor(Kind):
             "sensor_reftype": [sensor.reftype for sensor in sensors],
             "sensor_refid": [-1 if sensor.reference is None else order.of(sensor.reference) for sensor in sensors],
             "sensor_intprm": [sensor.intprm for sensor in sensors],
+            "sensor_lens": np.reshape([sensor.lens for sensor in sensors], (-1, 7)),
             "sensor_history": np.reshape([sensor.history for sensor in sensors], (-1, 2)),
             "sensor_dim": dims,
             "sensor_adr": addresses(dims),
@@ -157,9 +176,12 @@ class Sensor(Kind):
         of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
         first = np.append(first_rows(mj), -1)[np.where(of_actuators, mj.sensor_objid, -1)]
         new["sensor_objid"] = np.where(of_actuators, first, new["sensor_objid"])
+        seen = zip(types, mj.sensor_refid, strict=True)
+        new["sensor_lens"] = np.reshape([_lens(mj, ROWS[t].level == "image", k) for t, k in seen], (-1, 7))
         new["sensor_history"] = np.where(late(mj)[:, None], np.reshape(mj.sensor_history, (-1, 2)), 0)
         new["sensor_interval"] = np.where(clocks(mj)[:, None], np.reshape(mj.sensor_interval, (-1, 2)), 0)
-        return super().read(mujoco, mj, m) | new
+        known = [name for name in self.fields["nsensor"] if name not in new]
+        return {name: np.array(getattr(mj, name)) for name in known} | new
 
     def refused(self, mujoco, mj):
         still = pairs_at_rest(mj)
@@ -179,6 +201,9 @@ class Sensor(Kind):
                     yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
                 elif objtype == mujoco.mjtObj.mjOBJ_CAMERA and mj.cam_mode[getattr(mj, f"sensor_{word}id")[s]]:
                     yield f"{who}: {word}name of a camera that follows or targets something; allowed: mode = fixed"
+            body = mj.sensor_objtype[s] == int(mujoco.mjtObj.mjOBJ_BODY) and mj.sensor_objid[s]
+            if row.level == "inside" and body and mj.body_mass[body] < 1e-15:
+                yield f"{who}: objname of a body without mass; allowed: objtype = xbody"
             if row.level == "range" and mj.sensor_intprm[s, 0] != 1:
                 yield f"{who}: data of a rangefinder; allowed: dist"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
@@ -209,8 +234,11 @@ class Sensor(Kind):
             _check_object(m, "obj", i, row.objects, f", since it is a {row.name}")
             measured = {"none": c.OBJ_NONE} | row.references
             _check_object(m, "ref", i, measured, f" of a {row.name}")
-            if row.level == "distance" and m.sensor_refid[i] < 0:
-                refuse(m, "sensor_refid", i, "a geom or a body, which the distance is to")
+            if row.level in NEEDING and m.sensor_refid[i] < 0:
+                refuse(m, "sensor_refid", i, f"a {' or a '.join(row.references)}, without which there is no {row.name}")
+            fovy, width, height, *_ = m.sensor_lens[i]
+            if row.level == "image" and not (0 < fovy < 180 and width > 0 and height > 0):
+                refuse(m, "sensor_lens", i, "an angle above 0 and below 180, and pixels")
             if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
                 words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
                 refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
@@ -247,8 +275,27 @@ class Sensor(Kind):
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
             "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff),
-            **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
+            **lenses(m), **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
+
+
+def _lens(mj, there, camera):
+    """The numbers of sensor_lens."""
+    if not there:
+        return np.zeros(7)
+    sizes = mj.cam_resolution[camera], mj.cam_sensorsize[camera], mj.cam_intrinsic[camera, :2]
+    return np.concatenate([[mj.cam_fovy[camera]], *sizes]).astype(float)
+
+
+def lenses(m):
+    """What the device's arrays hold of cameras, {column: values}."""
+    size = m.nsensor * any(ROWS[kind].level == "image" for kind in m.sensor_type)
+    lens = np.where(m.sensor_lens[:size, :1] > 0, m.sensor_lens[:size], [90.0, 1, 1, 0, 0, 0, 0])
+    fovy, resolution, sensor, focal = np.split(lens, (1, 3, 5), axis=1)
+    measured = (sensor > 0).all(axis=1, keepdims=True)
+    seen = 0.5 / np.tan(np.radians(fovy / 2)) * resolution[:, 1:]
+    share = np.float32(focal) / np.where(measured, np.float32(sensor), np.float32(1))  # with MuJoCo's precision
+    return {"lens_focal": np.where(measured, share * np.float32(resolution), seen), "lens_middle": resolution / 2}
 
 
 def _pulled(m):

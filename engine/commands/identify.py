@@ -28,8 +28,18 @@ def add(commands):
     p.add_argument("--chained", action="store_true",
                    help="windows double up to the whole log: for motion through contact")  # fmt: skip
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
-    p.add_argument("--replicas", type=int, default=0,
-                   help="logs of the robot found to fit, too, for intervals through contact (0, or 3 and more)")
+    p.add_argument(
+        "--searches",
+        type=int,
+        default=1,
+        help="with --chained: how often it is begun, of which the best counts (default 1)",
+    )
+    p.add_argument(
+        "--replicas",
+        type=int,
+        default=0,
+        help="logs of the robot found to fit, too, for intervals through contact (0, or 3 and more)",
+    )
     p.add_argument("--suggest", type=float, metavar="SECONDS",
                    help="say which motion would tell more, and write it as suggested.csv")  # fmt: skip
     p.add_argument("--iterations", type=int, default=50, help="at most (default 50)")
@@ -52,7 +62,7 @@ def run(args):
     folder = args.out or Path("runs") / f"identify_{chosen.name}"
     state = folder / "state.npz"
     if not args.resume:
-        for old in (state, *folder.glob("level_*/state.npz")):
+        for old in (state, *folder.glob("**/level_*/state.npz"), *folder.glob("search_*/state.npz")):
             old.unlink(missing_ok=True)
     elif not state.exists():
         raise ValueError(f"--resume: {state} is not there")
@@ -75,7 +85,7 @@ def run(args):
             out.record("iteration", **row)
 
         try:
-            found = solved(problem, args.iterations, folder, told, args.replicas)
+            found = solved(problem, args.iterations, folder, told, args.replicas, args.searches)
         except KeyboardInterrupt:
             out.say(f"interrupted; go on with --resume --out {folder}")
             return INTERRUPTED

@@ -30,7 +30,8 @@ class Copies:
         return Samples(a.what, window, np.tile(a.time, k), value, rows, weights, a.sd, a.given)
 
     def controls(self, delay):
-        """As of Windows, for delays (copies, nu)."""
+        """As of Windows, for delays (copies, nu) or, of all, (nu,)."""
+        delay = np.atleast_2d(delay)
         if (delay == delay[0]).all():
             if self._held is None or (self._held[0] != delay[0]).any():
                 once = self.one.controls(delay[0])

@@ -8,15 +8,31 @@ they do, and the last one is the log: a multiple shooting (Bock 1987) whose gaps
 What follows from parameters when a model is made (`invweight0`, by which MuJoCo measures how soft a contact is) follows
 from the numbers of the level before; the last level is done again, so that the model found is the model fitted.
 
-A start in contact has kinks, and Gauss-Newton's steps end in the minimum between two. The last level therefore hops: it
-moves numbers and starts at random, as far as they are uncertain, goes down again, and keeps what is better. Minima that
-are nearly as good are a part of what is not known: each counts by exp(-how much worse it is), and intervals grow by it.
+Of a start in contact the cost has kinks, and it jumps where an impact moves from one step to the next: a hundredth of
+what the start is uncertain by may do. Gauss-Newton's steps see none of that and end anywhere. So each level hops: many
+starts for the same numbers, as far off as they are uncertain, are worlds of one launch, of which each window takes its
+best; from there it goes down again. Every second hop moves the numbers, too, along with the starts that go with them.
+Minima that are nearly as good are a part of what is not known: each counts by exp(-how much worse it is) or, where the
+search was still falling, by as much less as it fell in its later half, and intervals grow by it. `searches.py` begins
+the whole of it again.
 """
 
 import numpy as np
 
-HOPS, MOST = 10, 30  # hops in vain, and hops in all
+from engine import schema as s
+from engine.arrays import default_contacts
+from engine.errors import ContactOverflowError, DivergenceError
+from engine.identify.batch import Copies
+from engine.identify.levenberg import loss_of
+from engine.identify.residuals import Residuals
+from engine.simulator import Simulator
+
+HOPS, LAST = 6, 16  # hops in vain with which a level ends, and the last one
+SIZES = 1.0, 0.3, 3.0  # of hops, one after the other, in standard deviations of what the present minimum leaves open
+MOST = 0.3  # of a number's unit: standard deviations count up to it
+COPIES = 16  # starts that a hop tries
 NEAR = 1e-6  # s between starts of windows that are the same
+SLOW = 0.05  # share of what is left to a minimum known, that an iteration which goes on falls by
 BETTER = 1.0  # of the cost's fall, in units of the mean square residual, that counts as another minimum
 
 
@@ -51,27 +67,92 @@ def levels(problem, solve):
     return fit
 
 
-def hop(problem, solver, go_down, seed=0):
+def hops(problem, last):
+    """Hops in vain with which a level ends. What can touch nothing has few kinks: there the last level alone hops."""
+    return LAST if last else HOPS if problem.chained and default_contacts(problem.model) else 0
+
+
+def hop(problem, solver, iterations, vainly, seed=0):
     """(solver of the best minimum found in hops from that of `solver`, covariance (np, np) of the minima about it).
-    go_down(p, starts) -> solver or None."""
-    rng, u, vain = np.random.default_rng(seed), problem.unknowns, 0
-    minima = [solver.point]
-    for _ in range(MOST):
-        if vain == HOPS:
+    iterations: at most, of each hop. vainly: hops that bring nothing, after which it ends."""
+    rng, u, vain, of = np.random.default_rng(seed), problem.unknowns, 0, None
+    minima, many, costs = [solver.point], Candidates(problem), [solver.point.cost]
+    for turn in range(3 * vainly):
+        if vain == vainly:
             break
-        arrow, point = solver.linearized(), solver.point
-        ms = 2 * point.cost / max(solver.count(), 1)
-        noise = rng.normal(size=(len(point.starts["qpos"]), problem.residuals.n))
-        free = np.array([np.linalg.solve(np.linalg.cholesky(D).T, e) for D, e in zip(arrow.D, noise, strict=True)])
-        sd = np.sqrt(np.diag(np.linalg.pinv(arrow.information(), hermitian=True)))
-        size = 2 * rng.random() * np.sqrt(ms)
-        p = np.clip(point.p + size * u.unit * np.minimum(sd, 1.0) * rng.normal(size=len(sd)), u.low, u.high)
-        starts = point.starts if solver.known else problem.residuals.moved(point.starts, size * free)
-        tried = go_down(p, starts)
+        if of is not solver:
+            of, arrow, point = solver, solver.linearized(), solver.point
+            ms = 2 * point.cost / max(solver.count(), 1)
+            values, axes = np.linalg.eigh(arrow.information())
+            axes = axes / np.sqrt(np.maximum(values, MOST**-2))
+            follow = np.linalg.solve(arrow.D, arrow.F)
+            free = np.swapaxes(np.linalg.inv(np.linalg.cholesky(arrow.D)), 1, 2)
+        size, p = SIZES[turn // 2 % len(SIZES)] * np.sqrt(ms), point.p
+        if turn % 2:
+            p = np.clip(p + size * u.unit * (axes @ rng.normal(size=len(values))), u.low, u.high)
+        noise = rng.normal(size=(COPIES, len(free), problem.residuals.n))
+        noise[0] = 0.0  # a start that is as good as any stays
+        dx = size * np.einsum("wij,kwj->kwi", free, noise) - follow @ ((p - point.p) / u.unit)
+        starts, better = many.nearest(p, point.starts, dx)
+        tried = _down(problem, p, starts, iterations, point.cost) if turn % 2 or better.any() else None
         minima += [tried.point] if tried is not None else []
-        better = tried is not None and tried.point.cost < point.cost - BETTER * ms
-        solver, vain = (tried, 0) if better else (solver, vain + 1)
+        if tried is not None and tried.point.cost < point.cost - BETTER * ms:
+            solver, vain = tried, 0
+        else:
+            vain += 1
+        costs.append(solver.point.cost)
     ms = 2 * solver.point.cost / max(solver.count(), 1)
-    weights = np.exp([-(max(m.cost - solver.point.cost, 0.0)) / ms for m in minima])
+    # what the later half of the hops has brought, as many more might bring: minima so near the best may be the least
+    near = max(ms, costs[len(costs) // 2] - costs[-1])
+    weights = np.exp([-(max(m.cost - solver.point.cost, 0.0)) / near for m in minima])
     off = np.array([m.p - solver.point.p for m in minima])
     return solver, np.einsum("k,ki,kj->ij", weights / weights.sum(), off, off)
+
+
+def _down(problem, p, starts, iterations, best):
+    """The solver at the minimum below p and starts, or where it was clear that it will not come down to the cost
+    `best`; None where they diverge."""
+    try:
+        solver = problem.levenberg(p, starts)
+    except DivergenceError:
+        return None
+    while solver.iterations < iterations and not solver.done:
+        before = solver.point.cost
+        solver.iterate()
+        if solver.iterations >= 3 and before - solver.point.cost < SLOW * (solver.point.cost - best):
+            break
+    return solver
+
+
+class Candidates:
+    """Several starts of a problem's windows for the same numbers: worlds of one launch, which share all parameters."""
+
+    def __init__(self, problem):
+        self.problem, self.windows = problem, Copies(problem.windows, COPIES)
+        sim = Simulator(problem.model, self.windows.count, leaves=problem.sim.leaves)
+        starts = {n: np.tile(a, (COPIES, 1)) for n, a in problem.starts.items()}
+        self.residuals = Residuals(sim, problem.unknowns, self.windows, starts)
+
+    def nearest(self, p, starts, dx):
+        """Of `starts` moved by dx (COPIES, windows, nx), for each window the one whose rollout is nearest the log, and
+        which windows took another than the first."""
+        count = dx.shape[1]
+        which = np.arange(count)
+        moved = self.residuals.moved({n: np.tile(a, (COPIES, 1)) for n, a in starts.items()}, np.concatenate(dx))
+        cost, given = np.zeros((COPIES, count)), {n: a.copy() for n, a in moved.items()}
+        while True:
+            try:
+                found = self.residuals(p, given)
+                break
+            except (DivergenceError, ContactOverflowError):
+                bad = np.flatnonzero(self.residuals.sim.data._status[:, s.start("d", "status")] != s.OK)
+                if np.isinf(cost.ravel()[bad]).any():  # these numbers diverge where the search stands
+                    return {n: a[:count] for n, a in moved.items()}, which < 0
+                cost.ravel()[bad] = np.inf
+                for n, a in given.items():
+                    a[bad] = starts[n][bad % count]
+        for b, r in zip(self.windows.samples, found, strict=True):
+            values = loss_of(r, self.problem.loss)[0].sum(axis=1)
+            cost += np.bincount(b.window, values, cost.size).reshape(cost.shape)
+        best = cost.argmin(axis=0)
+        return {n: a.reshape(COPIES, count, -1)[best, which] for n, a in moved.items()}, best > 0

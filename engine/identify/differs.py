@@ -6,7 +6,9 @@ moved (the score test: Rao 1948), the starts and those already found moving, too
 
     fall_k = (b_k - S_kA S_AA^-1 b_A)^2 / (S_kk - S_kA S_AA^-1 S_Ak),      S the information, b the slope;
 
-the best is fitted, and the others are asked again.
+That is of second order, and a number far off bends it: so the TRIED best are fitted, one at a time, and the one with
+the least squares is the cause. Those that chance alone keeps from being as good are named beside it (`alike`). Then the
+others are asked again.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,6 +25,8 @@ from engine.model.constants import SLIDE
 from engine.words import counted, meant
 
 SURE = 5.0  # standard deviations beyond which a sample differs
+TRIED = 4  # numbers of the greatest promise, which are fitted
+LIKELY = 5.99  # difference of two numbers' squares, in units of the noise, that chance makes in 5 % (chi^2, 2 of them)
 WORTH = 0.1  # share of what is unexplained, that a number must explain
 TERMS = {
     "dof_armature": "inertia of a rotor, in M", "body_mass": "mass, in M, gravity and bias", "dof_damping": "damping",
@@ -35,7 +39,8 @@ TERMS = {
 @dataclass
 class Cause:
     """A number that explains a difference: the term, its name, the robot's value, what the log says, its standard
-    deviation, and the share of the squares beyond the noise that it explains."""
+    deviation, and the share of the squares beyond the noise that it explains. alike: other numbers that explain it as
+    well, alone."""
 
     term: str
     name: str
@@ -43,10 +48,12 @@ class Cause:
     log: float
     sd: float
     share: float
+    alike: tuple = ()
 
     def __str__(self):
+        more = f"; {' or '.join(self.alike)} would as well" if self.alike else ""
         return (f"{self.term}: {self.name} {self.robot:.6g} against {self.log:.6g} ± {1.96 * self.sd:.2g} "
-                f"(explains {100 * self.share:.0f} %)")  # fmt: skip
+                f"(explains {100 * self.share:.0f} %{more})")  # fmt: skip
 
 
 @dataclass(repr=False)
@@ -179,21 +186,25 @@ class _Search:
         begin, causes, barred = excess, [], set()
         now = excess
         while len(causes) < most and now > 1.5 and begin > 1:
-            k = self.best(solver, barred)
-            if k is None:
+            promising = self.promising(solver, barred)
+            if not promising:
                 break
-            tried = self.fitted([*self.chosen, k], solver.point.p, solver.point.starts)
+            ends = {k: self.fitted([*self.chosen, k], solver.point.p, solver.point.starts) for k in promising}
+            k = min(ends, key=lambda k: ends[k].point.cost)
+            tried = ends[k]
             if (now - self.squares(tried)) < WORTH * (now - 1):
-                barred.add(k)
+                barred |= set(promising)
                 continue
+            enough = tried.point.cost + 0.5 * LIKELY * max(self.squares(tried), 1.0)
+            alike = [self.problem.unknowns.names[j] for j in promising if j != k and ends[j].point.cost < enough]
             self.chosen.append(k)
             share = (now - self.squares(tried)) / (begin - 1)
             solver, now = tried, self.squares(tried)
-            causes.append((k, share))
+            causes.append((k, share, tuple(alike)))
         return LogComparison(names, *first, excess, now, self.causes(solver, causes, now))
 
-    def best(self, solver, barred):
-        """The number not yet chosen whose move promises most, or None where none promises anything."""
+    def promising(self, solver, barred):
+        """The numbers not yet chosen whose moves promise most, up to TRIED; none where none promises anything."""
         arrow, A = solver.linearized(), self.chosen
         S = arrow.information(priors=False)
         b = arrow.g - np.einsum("wni,wn->i", arrow.F, np.linalg.solve(arrow.D, arrow.gx[:, :, None])[:, :, 0])
@@ -207,8 +218,7 @@ class _Search:
         stuck = (solver.point.p <= self.low) & (b > 0) | (solver.point.p >= self.high) & (b < 0)
         falls[[*A, *barred]] = 0.0
         falls[stuck] = 0.0
-        k = int(np.argmax(falls))
-        return k if falls[k] > SURE**2 else None
+        return [int(k) for k in np.argsort(-falls, kind="stable")[:TRIED] if falls[k] > SURE**2]
 
     def first(self, solver):
         """(step, time, channel, robot's value, log's) of the first sample that differs, or None."""
@@ -232,5 +242,8 @@ class _Search:
         S = solver.linearized().information(priors=False)[np.ix_(A, A)]
         sd = np.sqrt(np.diag(np.linalg.pinv(S, hermitian=True)) * max(now, 1.0)) * unit[A]
         p, names = solver.point.p, self.problem.unknowns.names
-        return [Cause(TERMS[names[k].partition(":")[0].partition("[")[0]], names[k], float(self.own[k]), float(p[k]),
-                      float(s), float(share)) for (k, share), s in zip(found, sd, strict=True)]  # fmt: skip
+        made = []
+        for (k, share, alike), one in zip(found, sd, strict=True):
+            term = TERMS[names[k].partition(":")[0].partition("[")[0]]
+            made.append(Cause(term, names[k], float(self.own[k]), float(p[k]), float(one), float(share), alike))
+        return made

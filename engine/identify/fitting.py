@@ -10,7 +10,7 @@ import numpy as np
 from engine.errors import DivergenceError
 from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
-from engine.identify.chained import hop, levels
+from engine.identify.chained import hop, hops, levels
 from engine.identify.judged import judged, togetherness
 from engine.identify.kept import keep, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
@@ -18,6 +18,7 @@ from engine.identify.logs import Log, read
 from engine.identify.parameters import Unknown, Unknowns, with_friction
 from engine.identify.replicas import LEAST, factors, replicated
 from engine.identify.residuals import Residuals
+from engine.identify.searches import searched
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
@@ -137,7 +138,8 @@ def _kept(count, held_out):
 
 
 def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares", keyframe=None,
-        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None, replicas=0):  # fmt: skip
+        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None, replicas=0,
+        searches=1):  # fmt: skip
     """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
 
     model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
@@ -150,22 +152,29 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     motion through contact needs (`chained.py`). iterations: at most, of each level of a chain. folder: where to keep
     each iteration, and to go on from. report: a function of a dict, called after each. replicas: how many logs that the
     robot found would leave are fitted, too, by which intervals grow where the search may miss the least minimum
-    (`replicas.py`): each takes as long as the fit; 0, or 3 and more.
+    (`replicas.py`): each takes as long as the fit; 0, or 3 and more. searches: how often a chain is begun, with windows
+    of other lengths (`searches.py`): the best counts, and intervals have the spread of the ends.
 
     The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
     Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
     """
     problem = Problem(model, logs, unknowns, window=window, noise=noise, hold=hold, held_out=held_out, loss=loss,
                       keyframe=keyframe, start=start, ctrl0=ctrl0, chained=chained)  # fmt: skip
-    return solved(problem, iterations, folder, report, replicas)
+    return solved(problem, iterations, folder, report, replicas, searches)
 
 
-def solved(problem, iterations=50, folder=None, report=None, replicas=0):
+def solved(problem, iterations=50, folder=None, report=None, replicas=0, searches=1):
     """The Fit of a Problem."""
     whole("iterations", iterations)
+    if whole("searches", searches) != 1 and (searches < 1 or not problem.chained):
+        raise ValueError(f"searches: got {searches}, allowed: 1, and with chained=True more")
     if whole("replicas", replicas) and replicas < LEAST:
         raise ValueError(f"replicas: got {replicas}, allowed: 0, or {LEAST} and more")
-    found = _solved(problem, iterations, folder, report)
+
+    def search(problem, k):
+        return _solved(problem, iterations, Path(folder) / f"search_{k}" if folder and k else folder, report)
+
+    found = searched(problem, search, searches)
     if replicas:
         found.replicas = replicated(problem, found, lambda again: _solved(again, iterations), replicas)
         found.widen(factors(found.replicas - found.values, found.sd))
@@ -192,7 +201,7 @@ def _solved(problem, iterations, folder=None, report=None):
     return found
 
 
-def _level(problem, p, starts, iterations, folder, report, hops=False):
+def _level(problem, p, starts, iterations, folder, report, last=False):
     """The Fit of a Problem from these numbers and starts."""
     began, kept = clock.perf_counter(), read_kept(folder, problem)
     if kept:
@@ -222,9 +231,9 @@ def _level(problem, p, starts, iterations, folder, report, hops=False):
     rounds = 0 if all(s.given for s in problem.windows.samples) else 2
     _go_down(problem, solver, iterations, rounds, told)
     spread = None
-    if hops:
+    if hops(problem, last):
         count = solver.iterations
-        solver, spread = hop(problem, solver, lambda p, starts: _tried(problem, p, starts, iterations))
+        solver, spread = hop(problem, solver, iterations, hops(problem, last))
         solver.iterations, solver.done = count, False
         _go_down(problem, solver, count + iterations, rounds, told)
     arrow = solver.arrow if solver.done else solver.linearized()
@@ -239,16 +248,6 @@ def _before(problem, starts):
         return {s.what.label: (np.inf, np.inf) for s in problem.windows.samples}
     solver.iterate(still=True)
     return _errors(problem, solver.point)
-
-
-def _tried(problem, p, starts, iterations):
-    """The solver at the minimum below p and starts, or None where they diverge."""
-    try:
-        solver = problem.levenberg(p, starts)
-    except DivergenceError:
-        return None
-    _go_down(problem, solver, iterations, 0, lambda solver: None)
-    return solver
 
 
 def _go_down(problem, solver, iterations, rounds, told):
@@ -298,8 +297,8 @@ class Fit:
     names, values, guess, sd, low, high (95 %): of the numbers, arrays (np,). correlation, covariance (np, np). unknown:
     sentences on what the data do not tell. before, after: {channel: (error in the windows that counted, in those held
     out)}, root mean square in its own unit, at the first guess and now; at both the starts are the best ones. noise:
-    {channel: standard deviation}. runs: how much neighbouring residuals go together, 1 for noise alone. `str(fit)` is a
-    table.
+    {channel: standard deviation}. runs: how much neighbouring residuals go together, 1 for noise alone. excess: of each
+    search, how far above the best one it ends, in logarithms of the likelihood. `str(fit)` is a table.
     """
 
     def __init__(self, problem, solver, arrow, before, history, seconds, spread=None):
@@ -315,11 +314,14 @@ class Fit:
         runs = togetherness(self._successive())
         self.replicas = np.zeros((0, len(self.names)))
         self.judged = judged(self.names, self.values, u.unit, arrow, square, count, free, runs)
-        if spread is not None:
-            self.judged = self.judged.wider(spread)
-        self.correlation, self.unknown = self.judged.correlation, self.judged.unknown
-        self.runs, self.arrow = runs, arrow
+        self.runs, self.arrow, self.excess = runs, arrow, np.zeros(1)
         self.factors = np.ones(len(self.names))
+        self.spread(np.zeros((len(self.names),) * 2) if spread is None else spread)
+
+    def spread(self, covariance):
+        """Intervals have this covariance (np, np), too."""
+        self.judged = self.judged.wider(covariance) if covariance.any() else self.judged
+        self.correlation, self.unknown = self.judged.correlation, self.judged.unknown
         self.widen(self.factors)
 
     def widen(self, factors):
@@ -349,7 +351,7 @@ class Fit:
             "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
             "correlation": self.correlation.tolist(),
             "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
-            "factors": self.factors.tolist(),
+            "factors": self.factors.tolist(), "excess": self.excess.tolist(),
         }  # fmt: skip
 
     def suggest(self, seconds=None, **more):
@@ -390,6 +392,9 @@ class Fit:
         if self.runs > 1.5:
             rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
                         "intervals are wider for it")  # fmt: skip
+        if len(self.excess) > 1:
+            rows.append(f"{len(self.excess)} searches: the others end {', '.join(f'{e:.3g}' for e in self.excess[1:])} "
+                        "above the best one, where 1.92 is a 95 % interval")  # fmt: skip
         if len(self.replicas):
             wide = [f"{n} {f:.2g} times" for n, f in zip(self.names, self.factors, strict=True) if f > 1]
             told = f"farther off than the minimum says, and the intervals are theirs: {', '.join(wide)}"

@@ -66,7 +66,7 @@ class Residuals:
     def _set(self, p):
         """Numbers p to parameters, controls and offsets, whose slopes are kept; the controls of all steps."""
         u = self.unknowns
-        self.slope = u.apply(p)
+        self.slope = u.apply(p, self.sim.model_pack["theta"])
         delay, self.d_delay = u.delays(p)
         self.shown, self.d_shown, servo, self.d_servo = u.offsets(p)
         ctrl, self.d_ctrl = self.windows.controls(delay)

@@ -148,7 +148,7 @@ def test_a_round_body_without_friction_stays_on_the_tool():
     target, start = np.array([0.3, 0.3, 0.05]), m.key_qpos[0]
     found = push_way(m, "tool", "box", target, start, np.zeros(2), 500, 0.01, aim=target + [0.01, 0.0, 0.0])
     plain = found._replace(K=gains_along(m, found.way.qpos[:-1], found.way.qvel[:-1], 0.01))
-    off, lost = (np.linalg.norm(_played(m, "box", p, start, 2) - target) for p in (found, plain))
+    off, lost = (np.linalg.norm(_played(m, "box", p, start, 2)[0] - target) for p in (found, plain))
     assert off < 0.03 and lost > 2 * off
 
 

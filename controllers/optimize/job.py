@@ -29,7 +29,7 @@ from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
 from controllers.tasks.push import SLANT, aimed, loose_dofs
 from controllers.tasks.track import Table, tracking
-from controllers.tasks.trot import can_step, footing, planned
+from controllers.tasks.trot import can_step, footing
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
@@ -106,7 +106,7 @@ class Job:
             self._step_in_turn()
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
-            self.stance, own = planned(m, robot.qpos0), plan_period(m)
+            self.stance, own = Stance(m, robot.qpos0), plan_period(m)
         elif method in ("gnms", "ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None

@@ -27,9 +27,9 @@ from controllers.tasks.follow import Follow
 from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point
 from controllers.tasks.pump import pumped
-from controllers.tasks.push import aimed, loose_dofs
+from controllers.tasks.push import SLANT, aimed, loose_dofs
 from controllers.tasks.track import Table, tracking
-from controllers.tasks.trot import can_step, footing, planned
+from controllers.tasks.trot import can_step, footing
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
@@ -90,6 +90,7 @@ class Job:
                                  "carry")  # fmt: skip
             o.quat = (np.asarray(o.quat) / np.linalg.norm(o.quat)).tolist()
         self.stance = self.goal = self.way = self.place = self.behind = self.gains = self.grip = None
+        self.aslant = self.sinks = 0.0  # of a push: sine of the angle between its way and what presses; m, how deep
         self.trials = 0  # physics steps before the search
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
@@ -105,7 +106,7 @@ class Job:
             self._step_in_turn()
             own = max(1, round(STEPPING[0] / m.opt.timestep))
         elif task in FEET and method in PLANS:
-            self.stance, own = planned(m, robot.qpos0), plan_period(m)
+            self.stance, own = Stance(m, robot.qpos0), plan_period(m)
         elif method in ("gnms", "ilqr", "mpc") and o.site is not None and task in ("reach", "track", "push"):
             own = self._pace()
         self.table = self._table() if task == "track" else None
@@ -225,6 +226,7 @@ class Job:
             self.steps = min(self.steps, int(np.ceil((push.way.arrival + STANDS) / self.dt)))
         push = push.cut(self.steps)
         self.way, self.place, self.behind, self.gains = push.way, push.place, push.behind, push.K
+        self.aslant, self.sinks = push.aslant * SLANT, push.sinks
 
     def _carry(self):
         """The way of the hand that grasps the body and brings it."""

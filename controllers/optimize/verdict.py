@@ -8,6 +8,7 @@ import numpy as np
 from controllers.optimize.job import placed, span
 from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, pushed_by, touching_itself
 from controllers.tasks.kinematics import Point
+from controllers.tasks.push import GIVES
 from controllers.tasks.upright import from_upright
 from engine.clocks import times_of
 from engine.diff.trajectory import Trajectory
@@ -28,6 +29,7 @@ STEADY = 1.0  # s: and it stays so to the end, so long at least
 AIRBORNE = 0.03  # s in the air at a time, at least, of what has jumped
 QUIET = 1.0  # per s: of the fastest joint, of what has landed
 LIFTED = 0.02  # m: less is no carrying
+ASLANT = 0.3  # sine: what presses so far from the way leaves it
 HARDER = 1.3  # times the weight: a hand that holds less by friction may lose what is moved
 SATURATED = 0.98  # of its range: where a control stands at a limit
 
@@ -328,6 +330,14 @@ def _of_push(job, trajectory):
         hindered.append(f"the way asks for {way.share:.0%} of what the actuators can")
     if way is not None and way.touches:
         hindered.append("on its way the robot touches something else")
+    if away[-1] > BROUGHT and job.sinks > GIVES:
+        numbers["sinks"] = job.sinks
+        hindered.append(f"what pushes sinks {1e3 * job.sinks:.0f} mm into {o.object}, which is too soft for this speed")
+        hints.append("more --seconds")
+    if away[-1] > BROUGHT and job.aslant > ASLANT:
+        numbers["pressed_aslant"] = angle = float(np.arcsin(min(job.aslant, 1.0)))
+        hindered.append(f"what touches {o.object} presses {np.degrees(angle):.0f} degrees off the way")
+        hints.append("another --site, or a tool that is round")
     if away[-1] > BROUGHT and numbers["touched"] and not hindered:
         hindered.append(f"it slid {1e3 * away[-1]:.0f} mm off")
         hints.append("a nearer --target, another --site, or more --iterations and a larger --budget")

@@ -123,19 +123,14 @@ def stands_straight(model, feet, qpos):
     sim = Simulator(model)
     sim.reset(qpos)
     sim.forward()
-    if beyond_ranges(model, feet, qpos):
-        return True
     for f in feet:
+        at, low, high = ranges(model, f.dofs)
+        if (qpos[at] < low - OVER).any() or (qpos[at] > high + OVER).any():
+            return True
         values = np.linalg.svd(f.point.jacobian(sim.data)[0][:, f.dofs], compute_uv=False)
         if values[min(len(f.dofs), 2 if f.planar else 3) - 1] < SINGULAR * values[0]:
             return True
     return False
-
-
-def beyond_ranges(model, feet, qpos):
-    """Whether a joint of a leg is beyond its range in this pose."""
-    return any((qpos[at] < low - OVER).any() or (qpos[at] > high + OVER).any()
-               for at, low, high in (ranges(model, f.dofs) for f in feet))  # fmt: skip
 
 
 def bent_pose(model, feet, qpos):

@@ -35,9 +35,11 @@ TRIALS, ENOUGH = 8, 3e-3  # of the aim, until it ends so near, m
 BRAKING = 1.0  # m/s^2, of what is pushed
 SHORTEST = 0.6  # s, of a push
 SLOWER = 1.3  # where the actuators cannot, tried again and again
+GIVES, SLOW = 5e-3, 2.5  # m that a tool may sink into the body; how much slower it then pushes, where there is time
+LOOKS = 24  # at a trial
 STEER = 2.0  # of how far the body is beside the line: so far the tool goes that way
 SOFT = 1e-3  # of the tool's Jacobian, squared: that of what it may leave undone to do so
-SLANT = 0.2  # sine of the angle to the line at which a pose is the worse for pressing so
+SLANT = 0.2  # sine of an angle to the line: so much makes a pose worse
 MIDDLE = 1e-3  # m: nearer to the line a contact is in the middle of the body
 
 
@@ -45,7 +47,8 @@ class Push(NamedTuple):
     """way: the Way of the joints. place (rows, 3): where the body is to be, not a number before it is touched. behind:
     (3,): the tool's place less the body's, while it pushes. poses: those that the tool goes through to where it begins
     to push, (nq,) each. up (3,): how much higher than the body's middle it pushes, and beside it, m. K (rows - 1, nu,
-    nx): feedback about the way, u + K (x* - x)."""
+    nx): feedback about the way, u + K (x* - x). aslant: the sine of the angle between the way and what presses on the
+    body, in `SLANT`, rounded. sinks: m that the tool came into the body in its trial."""
 
     way: Way
     place: np.ndarray
@@ -53,6 +56,8 @@ class Push(NamedTuple):
     poses: list
     up: np.ndarray
     K: np.ndarray
+    aslant: int
+    sinks: float = 0.0
 
     def cut(self, steps):
         """The first so many control steps of it."""
@@ -95,19 +100,23 @@ def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
     point turns away, and misses by more than the aim was moved. The rollout follows the way with its feedback, until
     `rest` s after its end."""
     m, best, least, aim, found, work = model, None, np.inf, np.asarray(target, float), None, 0
-    skip, slope, last = round(dt / m.opt.timestep), np.eye(3), None
+    skip, slope, last, slow = round(dt / m.opt.timestep), np.eye(3), None, 1.0
     for _ in range(TRIALS):
-        found = push_way(m, tool, name, target, start, ctrl0, steps, dt, seed, aim, found)
+        found = push_way(m, tool, name, target, start, ctrl0, steps, dt, seed, aim, found, slow)
         if found is None:
             return None
         n = min(steps, int(np.ceil((found.way.arrival + rest) / dt)))
         work += n * skip
-        missed = _played(m, name, found.cut(n), start, skip) - target
+        place, sinks = _played(m, name, found.cut(n), start, skip)
+        missed, found = place - target, found._replace(sinks=sinks)
         off = float(np.linalg.norm(missed))
         if off < least:
             best, least = found, off
         if off < ENOUGH or not np.isfinite(off) or found.way.away > STEP:
             break
+        if sinks > GIVES and found.way.arrival < 0.9 * steps * dt:
+            slow, last = SLOW * slow, None
+            continue
         if last is not None:
             moved = aim - last[0]
             slope += np.outer(missed - last[1] - slope @ moved, moved) / (moved @ moved)
@@ -118,23 +127,37 @@ def aimed(model, tool, name, target, start, ctrl0, steps, dt, seed=0, rest=0.0):
 
 
 def _played(m, name, push, start, skip):
-    """(3,): where the body is after the way was followed; not a number where that diverges."""
-    way, n, sim = push.way, len(push.way.ctrl), Simulator(m)
+    """((3,): where the body is after the way was followed, m: how deep the tool was in it); not a number where that
+    diverges."""
+    way, n, sim, body = push.way, len(push.way.ctrl), Simulator(m), Point(m, name)
     sim.reset(start)
     feedback = LinearFeedback(m, push.K, way.qpos[:-1], way.qvel[:-1], np.zeros((n, m.na)), way.ctrl)
     try:
-        last = Tape(sim, n, skip).rollout(feedback).qpos[-1]
+        qpos = Tape(sim, n, skip).rollout(feedback).qpos[:, 0]
     except (DivergenceError, ContactOverflowError):
-        return np.full(3, np.nan)
-    sim.reset(last)
+        return np.full(3, np.nan), 0.0
+    sim, ours = Simulator(m, LOOKS), m.body_rootid[m.geom_bodyid] == m.body_rootid[body.body]
+    sim.reset(qpos[np.linspace(0, n, LOOKS).round().astype(int)])
     sim.forward()
-    return Point(m, name).place(sim.data)[0]
+    contacts = [sim.data.contacts(w) for w in range(LOOKS)]
+    deep = max((-float(c["dist"][crossing].min()) for c in contacts
+                if (crossing := _crossing(m, ours, c)).any()), default=0.0)  # fmt: skip
+    return body.place(sim.data)[-1], max(deep, 0.0)
 
 
-def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=None, like=None):
+def _crossing(m, ours, c):
+    """Booleans (n,): which contacts (views.contacts) are between geoms that are `ours` and others that move."""
+    a, b = c["geom1"], c["geom2"]
+    fixed = (m.body_weldid[m.geom_bodyid[a]] == 0) | (m.body_weldid[m.geom_bodyid[b]] == 0)
+    return (ours[a] != ours[b]) & ~fixed
+
+
+def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=None, like=None,
+             slow=1.0):  # fmt: skip
     """The Push of a body `name` by a site, body or geom `tool` from `start` (nq,) to `target` (3,), in `steps` control
-    steps of `dt` s. aim (3,): where the tool is to push it instead. like: a Push whose poses it goes through. None
-    where no joint with an actuator of its own moves the tool, or where its base is free."""
+    steps of `dt` s. aim (3,): where the tool is to push it instead. like: a Push whose poses it goes through. slow: how
+    many times as long it takes, in the steps that there are. None where no joint with an actuator of its own moves the
+    tool, or where its base is free."""
     m, point, body = model, Point(model, tool), Point(model, name)
     dofs = [i for i in point.dofs if i in driven(m)]
     if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
@@ -152,7 +175,8 @@ def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=Non
         through = [start, *like.poses[:-1], line.poses[0]]
         legs = [judged(m, a, b, ctrl0, 0.5 * steps * dt) for a, b in zip(through[:-1], through[1:], strict=True)]
     begins = sum(leg.arrival for leg in legs)
-    seconds = max(SHORTEST, float(np.sqrt(5.7735 * (length + ROOM) / BRAKING)))
+    shortest = max(SHORTEST, float(np.sqrt(5.7735 * (length + ROOM) / BRAKING)))
+    seconds = max(shortest, min(slow * shortest, steps * dt - begins))
     for _ in range(6):
         way = _whole(m, point, line, legs, start, dofs, seconds, ctrl0, steps, dt)
         if way.share < SHARE or begins + SLOWER * seconds > steps * dt:
@@ -165,7 +189,7 @@ def push_way(model, tool, name, target, start, ctrl0, steps, dt, seed=0, aim=Non
     K = gains_along(m, way.qpos[:-1], way.qvel[:-1], dt)
     _steer(m, point, body, along, way, dofs, np.isfinite(place[:-1, 0]), K)
     place[-1] = target
-    return Push(way, place, line.up - line.behind * along, [leg.goal for leg in legs], line.up, K)
+    return Push(way, place, line.up - line.behind * along, [leg.goal for leg in legs], line.up, K, line.worse[2])
 
 
 def _steer(m, point, body, along, way, dofs, pushes, K):
@@ -213,7 +237,7 @@ class _Line:
             tried = self._at_height(target, size, np.array(up), like and like.poses[-1])
             if tried is not None and (best is None or tried[0] < best[0]):
                 best = tried
-            if best is not None and best[0][0] < GONE and not best[0][1]:
+            if best is not None and best[0][0] < GONE and not any(best[0][1:3]):
                 break
         if best is None:
             raise ModelError("--task push: the tool can be nowhere behind the body without touching it")
@@ -240,7 +264,7 @@ class _Line:
                 tried = self._from(goal, s[s <= far + 1e-9], target, up)
                 if tried is not None and (best is None or tried[0] < best[0]):
                     best = tried
-            if best is not None and best[0][0] < GONE and not best[0][1]:
+            if best is not None and best[0][0] < GONE and not any(best[0][1:3]):
                 break
         return best
 
@@ -274,16 +298,14 @@ class _Line:
         sim.reset(pose)
         sim.forward()
         c = sim.data.contacts(0)
-        a, b = c["geom1"], c["geom2"]
-        fixed = (m.body_weldid[m.geom_bodyid[a]] == 0) | (m.body_weldid[m.geom_bodyid[b]] == 0)
-        met = (self.ours[a] != self.ours[b]) & ~fixed & (c["dist"] < 0)
-        if not met.any() or np.linalg.norm(side) < 0.1:
+        met = _crossing(m, self.ours, c) & (c["dist"] < 0)
+        if not met.any():
             return 0.0, None
-        side /= np.linalg.norm(side)
-        normal = (np.where(self.ours[b], 1.0, -1.0)[:, None] * c["frame"][:, 0])[met].sum(axis=0)
-        off = float((c["pos"][met].mean(axis=0) - self.there) @ side)
-        aslant = float(abs(normal @ side) / max(np.linalg.norm(normal), 1e-9))
-        return aslant, off * side if abs(off) > MIDDLE else None
+        normal = (np.where(self.ours[c["geom2"]], 1.0, -1.0)[:, None] * c["frame"][:, 0])[met].sum(axis=0)
+        aslant = float(np.linalg.norm(np.cross(normal, self.along)) / max(np.linalg.norm(normal), 1e-9))
+        far = np.linalg.norm(side)
+        off = float((c["pos"][met].mean(axis=0) - self.there) @ side) / max(far, 1e-9)
+        return aslant, off / far * side if far > 0.1 and abs(off) > MIDDLE else None
 
     def _along(self, q, places):
         """(poses, away) one after the other through these places."""
@@ -304,9 +326,7 @@ class _Line:
         for w in range(sim.worlds):
             c = sim.data.contacts(w)
             a, b, deep = c["geom1"], c["geom2"], c["dist"] < -DEEP
-            crossing = self.ours[a] != self.ours[b]
-            fixed = (m.body_weldid[m.geom_bodyid[a]] == 0) | (m.body_weldid[m.geom_bodyid[b]] == 0)
-            near.append(bool((crossing & ~fixed & (c["dist"] < 0)).any()))
+            near.append(bool((_crossing(m, self.ours, c) & (c["dist"] < 0)).any()))
             deep &= ~self.ours[a] & ~self.ours[b]
             others.append(set(zip(a[deep].tolist(), b[deep].tolist(), strict=True)))
         return np.array(near[1:]), np.array([bool(o - others[0]) for o in others[1:]])

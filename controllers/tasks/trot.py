@@ -13,7 +13,7 @@ import numpy as np
 
 from controllers.linear_feedback import LinearFeedback
 from controllers.stance import Stance
-from controllers.tasks.feet import across, bent_pose, beyond_ranges, feet_of, hips, placed_at, stands_straight
+from controllers.tasks.feet import across, bent_pose, feet_of, hips, placed_at, stands_straight
 from controllers.tasks.forces import controls_for
 from controllers.tasks.kinematics import driven
 from engine.model.coordinates import difference
@@ -100,16 +100,6 @@ def footing(model, qpos, task="run"):
         stance = Stance(model, bent_pose(model, feet, stance.qpos), settle=False)
         feet = feet_of(model, stance.root, stance.qpos)
     return stance, feet
-
-
-def planned(model, qpos):
-    """The Stance of a robot whose steps are planned, from `qpos` (nq,). A pose with legs beyond their joints' ranges is
-    none to stand in: limits would push them out of it all the time, so they are bent."""
-    stance = Stance(model, qpos)
-    feet = feet_of(model, stance.root, stance.qpos)
-    if feet and beyond_ranges(model, feet, stance.qpos):
-        return Stance(model, bent_pose(model, feet, stance.qpos), settle=False)
-    return stance
 
 
 def can_step(feet, task="run"):

@@ -42,8 +42,8 @@ def add(commands):
     o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
                    "what the scene itself asks for")  # fmt: skip
     o.add_argument("--method", choices=METHODS, default=None,
-                   help="default: gait for a file's robot on four legs or more, mpc for another that can fall, windows "
-                   "for one that cannot, ilqr for other tasks")  # fmt: skip
+                   help="default: gait for a file's robot on four legs or more, mpc for another that can fall "
+                   "or is told a --speed, windows for one that cannot, ilqr for other tasks")  # fmt: skip
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=None, help="starts or samples tried at once (default 16), of all "
@@ -109,7 +109,7 @@ def run(args):
     task = args.task or default_task(chosen)
     check_task(chosen, task)
     check_read(args, "task", task, TASKS_OF)
-    method = args.method or default_method(chosen, task)
+    method = args.method or default_method(chosen, task, args.speed)
     check_read(args, "method", method, METHODS_OF)
     for name, value in DEFAULTS.items():
         setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
@@ -178,7 +178,8 @@ def check_task(chosen, task):
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: {allowed}")
 
 
-def default_method(chosen, task):
+def default_method(chosen, task, speed=None):
+    """speed: m/s, of a run for which one is asked."""
     if task == "jump":
         return "gait"
     if task in ("stand", "run") and chosen.scene is None:
@@ -189,14 +190,14 @@ def default_method(chosen, task):
 
         with expecting(LINEAR):  # the kernel of the plan, which most of these robots get
             stance = Stance(chosen.model, chosen.qpos0)
-            # what moves in a plane and stands by itself does not fall either
+            # what moves in a plane and stands by itself does not fall either, and runs as fast as it gets
             if task == "run" and stance.steady and not stance.free:
-                return "windows"
+                return "windows" if speed is None else "mpc"
             return "gait" if can_step(footing(chosen.model, chosen.qpos0, task)[1], task) else "mpc"
     if task != "run":
         return "ilqr"
     # a scene whose episode never ends early is a robot that cannot fall
-    return "mpc" if getattr(chosen.scene.task, "healthy_reward", 1.0) else "windows"
+    return "mpc" if getattr(chosen.scene.task, "healthy_reward", 1.0) or speed is not None else "windows"
 
 
 def search(args, chosen, task, method):

@@ -351,7 +351,7 @@ CELLS = [
     of_suite("walker", "run", walker, options=("--speed", "1.2")),
     of_suite("hopper", "stand", hopper_stands),
     of_suite("hopper", "run", hopper, options=("--speed", "2.2")),
-    of_suite("cheetah", "run", cheetah),
+    of_suite("cheetah", "run", cheetah, options=("--speed", "12")),
     Cell("suite", "dm_swimmer", "reach", ("made", "swimmer6.xml"), paid(swimmer), "nose", ("--seconds", "15"), 1, True,
          lambda rng: np.array([*rng.uniform(-2, 2, 2), 0.05])),  # as the suite draws it
 ]

@@ -8,10 +8,10 @@ import scenes
 from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.gaits import GaitSearch
 from controllers.stance import Stance
-from controllers.tasks.feet import across, beyond_ranges, feet_of, hips, placed_at, stands_straight
+from controllers.tasks.feet import across, feet_of, hips, placed_at, stands_straight
 from controllers.tasks.hold import hold, slopes
 from controllers.tasks.kinematics import turn_to
-from controllers.tasks.trot import PHASES, Pace, Stepper, can_step, feedback, footing, planned, step
+from controllers.tasks.trot import PHASES, Pace, Stepper, can_step, feedback, footing, step
 from engine.model.coordinates import difference, displace
 from engine.simulator import Simulator
 
@@ -30,36 +30,10 @@ BIPED = ('<mujoco><default><joint armature=".02"/><geom contype="1" conaffinity=
          + "</actuator></mujoco>")  # fmt: skip
 
 
-ONE_LEG = """<mujoco><default><joint axis="0 1 0" damping=".1" armature=".02"/></default><worldbody>
-  <geom type="plane" size="0 0 1"/>
-  <body pos="0 0 1"><joint type="slide" axis="1 0 0"/><joint type="slide" axis="0 0 1"/><joint/>
-  <geom type="capsule" fromto="0 0 0 0 0 .3" size=".06"/><body><joint name="hip" range="-100 20"/>
-  <geom type="capsule" fromto="0 0 -.08 0 0 -.35" size=".04"/>
-  <body pos="0 0 -.4"><joint name="knee" range="20 150"/><geom type="capsule" fromto="0 0 -.05 0 0 -.35" size=".03"/>
-  <body pos="0 0 -.4"><joint name="ankle" range="-45 45"/><geom type="capsule" fromto="-.08 0 0 .16 0 0" size=".03"/>
-  </body></body></body></body></worldbody><actuator><motor joint="hip" ctrlrange="-90 90"/>
-  <motor joint="knee" ctrlrange="-90 90"/><motor joint="ankle" ctrlrange="-40 40"/></actuator></mujoco>"""
-
-
 @pytest.fixture(scope="module")
 def dog():
     model = scenes.load("quadruped").model
     return (model, *footing(model, scenes.load("quadruped").qpos0))
-
-
-def test_who_is_planned_stands_within_its_ranges():
-    """A knee that the file leaves straight, 20 degrees beyond its range, is bent; one that may be straight stays so."""
-    m = engine.load(ONE_LEG)
-    plain, stance = Stance(m, m.qpos0), planned(m, m.qpos0)
-    feet = feet_of(m, plain.root, plain.qpos)
-    assert beyond_ranges(m, feet, plain.qpos) and not beyond_ranges(m, feet, stance.qpos)
-    assert np.radians(20) <= stance.qpos[4] < np.radians(60) and stance.height > 0.85 * plain.height
-    one = Simulator(m)
-    one.reset(stance.qpos)
-    one.forward()
-    assert abs(feet[0].point.place(one.data)[0, 2]) < 2e-3  # on the ground
-    free = engine.load(ONE_LEG.replace("20 150", "0 150"))
-    np.testing.assert_array_equal(planned(free, free.qpos0).qpos, Stance(free, free.qpos0).qpos)
 
 
 def test_feet_are_the_lowest_points_of_legs(dog):

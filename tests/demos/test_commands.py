@@ -189,6 +189,7 @@ def test_what_is_asked_for_of_a_file(tmp_path, capsys):
         (["hopper", "--max-steps", "0"], "--max-steps"), (["hopper", "--speed", "-1"], "--speed"),
         (["pendulum", "--speed", "2"], "--speed: --task scene does not read it, allowed: with --task run"),
         (["half_cheetah", "--horizon", "1"], "--horizon: --method windows does not read it"),
+        (["half_cheetah", "--speed", "6", "--window", "1"], "--window: --method mpc does not read it"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(arguments, named, tmp_path, capsys):

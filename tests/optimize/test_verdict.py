@@ -10,6 +10,7 @@ import scenes
 from controllers.optimize.job import span
 from controllers.optimize.verdict import beyond_reach, in_turn, verdict
 from controllers.stance import Stance
+from controllers.tasks.gripper import Grip
 from engine.diff.trajectory import Trajectory
 
 ARM = """<mujoco><worldbody><body name="base" pos="0 0 1"><joint axis="0 1 0" pos="0 0 .05"/><geom size=".03"/>
@@ -20,7 +21,8 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
-           height=None, standing=None, loose=None, method="ilqr", **options):  # fmt: skip
+           height=None, standing=None, loose=None, method="ilqr", aslant=0.0, sinks=0.0, grip=None,
+           **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -30,7 +32,7 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
                           standing=lambda: stance, goal=goal, way=way, place=place, height=height, loose=loose,
-                          method_name=method)  # fmt: skip
+                          method_name=method, aslant=aslant, sinks=sinks, grip=grip)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -75,13 +77,15 @@ def test_push():
     arm = engine.load(ARM.replace("</worldbody>", crate), sense=["hand", "crate"])
     way = SimpleNamespace(away=0.0, share=0.5, touches=False)
 
-    def brought(off, speed=0.0, turn=0.0, at=(1.0, 0.0, 0.2), way=way, task="push", **more):
+    def brought(off, speed=0.0, turn=0.0, at=(1.0, 0.0, 0.2), way=way, task="push", aslant=0.0, sinks=0.0, grip=None,
+                **more):  # fmt: skip
         qpos, qvel, seen = np.tile(arm.qpos0, (101, 1)), np.zeros((101, arm.nv)), np.zeros((101, 6))
         qpos[:, 2:5], qpos[:, 5], qpos[:, 8] = at, np.cos(turn / 2), np.sin(turn / 2)
         seen[:, 3:] = np.array([1.0, 0.0, 0.2]) + off[:, None] * [1, 0, 0]
         qvel[-1, 2] = speed
         options = {"site": "hand", "object": "crate", "target": (1, 0, 0.2), "quat": None} | more
-        return judged(arm, task, qpos, qvel, seen, way=way, loose=np.arange(2, 8), **options)
+        return judged(arm, task, qpos, qvel, seen, way=way, loose=np.arange(2, 8), aslant=aslant, sinks=sinks,
+                      grip=grip, **options)  # fmt: skip
 
     found = brought(0.3 * np.exp(-12 * TIME))
     assert found.solved and "crate 0.0 mm from its target after 1.0 s, within 5 mm since 0.35 s, at rest" in found.text
@@ -92,8 +96,20 @@ def test_push():
     assert turned.solved is False and "0.0 mm and 5.7 degrees from its target" in turned.text
     touched = brought(np.full(101, 0.02), at=(0.0, 0.0, 0.52))
     assert touched.solved is False and touched.numbers["touched"] and touched.hindered == ["it slid 20 mm off"]
-    carried = brought(np.full(101, 0.001), task="carry")
-    assert "lifted by 0.0 cm" in carried.text and carried.numbers["lifted"] == 0.0
+    lost = brought(np.full(101, 0.02), at=(0.0, 0.0, 0.52), aslant=0.5, sinks=0.02)
+    assert lost.hindered == ["what pushes sinks 20 mm into crate, which is too soft for this speed",
+                             "what touches crate presses 30 degrees off the way"]  # fmt: skip
+    assert lost.hints[0] == "more --seconds" and lost.numbers["pressed_aslant"] == pytest.approx(np.pi / 6)
+    fine = brought(0.3 * np.exp(-12 * TIME), at=(0.0, 0.0, 0.52), aslant=0.5, sinks=0.02)
+    assert fine.solved and not fine.hindered
+    strong, weak = Grip(20.0, 1.0, 4.0, 0.2), Grip(1.0, 1.0, 0.204, 0.2)
+    carried = brought(np.full(101, 0.001), task="carry", grip=strong)
+    assert "lifted by 0.0 cm" in carried.text and carried.numbers["lifted"] == 0.0 and carried.numbers["press"] == 20.0
+    slipped = brought(np.full(101, 0.1), task="carry", grip=weak)
+    said = "the hand presses with 1 N, which with a friction of 1 holds 0.2 kg at rest, and crate has 0.2 kg"
+    assert slipped.hindered[-1] == said
+    assert slipped.hints == ["a lighter or rougher body, or a hand that presses harder"]
+    assert said not in brought(np.full(101, 0.1), task="carry", grip=strong).hindered
     far = brought(np.full(101, 0.3), way=SimpleNamespace(away=0.3, share=0.5, touches=True))
     assert far.numbers["out_of_reach"] == 0.3 and "30.0 cm beyond what the robot can reach" in far.hindered[1]
     assert far.hindered[2] == "on its way the robot touches something else"

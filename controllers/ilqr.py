@@ -180,6 +180,13 @@ class ILQR(Method):
             raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
         self._take(i, cost, trajectory, bars)
 
+    def prepare(self) -> None:
+        """Make now what iterations may need later, and compile its kernels: for who plans while a run goes on."""
+        counted = self.problem.counter.steps
+        for n in TOGETHER:
+            self._try(np.repeat(np.clip(self.controls, self.lo, self.hi)[None], n, axis=0), None)
+        self.problem.counter.steps = counted
+
     def _begin(self):
         """The rollout of the controls to start from, with the feedback that they came with; its row of metrics."""
         m, (qpos, qvel, K) = self.model, self.about

@@ -24,6 +24,7 @@ class MPC(Method):
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
     next plan starts from the rest of the last one (warm start), followed by its last control, or by those of `ahead`
     (n, nu), controls of the whole run as somebody supposes them, which hold on after their end.
+    The first plan waits for the compiler, also for kernels that only later ones need; after it none does.
     One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
     `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
     carried out.
@@ -70,6 +71,8 @@ class MPC(Method):
         p = self.planner
         p.start, p.act, p.time = (qpos, qvel), self.act[0] * 0 if act is None else act, time
         p.controls, p.mu, p.delta, p.done = self.controls, self.mu, 1.0, False
+        if not p.tries:
+            p.prepare()
         p.rollout(others)
         for _ in range(self.per_plan):
             p.iterate()

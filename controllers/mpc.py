@@ -16,6 +16,10 @@ from engine.diff.tape import Tape
 from engine.model import Model
 from engine.simulator import Simulator
 
+# What an iteration may try while the robot waits: a full step, and three shorter ones, once. Where actuators are at
+# their force limits none may gain anything: the plan is then the rest of the last one, the next regularised more.
+STEPS = 1, 3
+
 
 class MPC(Method):
     """Runs a robot for `steps` control steps, planning `horizon` control steps ahead.
@@ -47,6 +51,7 @@ class MPC(Method):
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
         qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
         self.planner = ILQR(m, objective, horizon, frame_skip, (qpos, qvel), controls, limits, tolerance=0.0)
+        self.planner.together, self.planner.searches = STEPS, 1
         self.sim = Simulator(m)
         self.tape = Tape(self.sim, every, frame_skip)
         self.qpos, self.qvel = np.array(qpos, float)[None], np.array(qvel, float)[None]

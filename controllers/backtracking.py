@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.ilqr import ALPHAS
+from controllers.ilqr import ALPHAS, TOGETHER
 from controllers.mpc import MPC
 from engine.model import Model, ModelError
 from engine.objectives import find_root
@@ -58,7 +58,7 @@ class BacktrackingMPC(MPC):
         self.plans, self.warms = np.zeros((0, horizon, model.nu)), np.zeros((0, model.nv))
         self.costs, self.ways = np.zeros(0), np.zeros(0)
         p = self.planner
-        p.tolerance = ENOUGH
+        p.tolerance, p.together, p.searches = ENOUGH, TOGETHER, np.inf  # a run that is simulated has time
         self.seen = np.arange(model.nq) != _way(model)
         self.scale = np.where(np.isfinite(p.hi - p.lo), 0.5 * (p.hi - p.lo), 1.0)
 

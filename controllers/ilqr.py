@@ -139,6 +139,7 @@ class ILQR(Method):
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
         self.K, self.about = np.zeros((steps, m.nu, 2 * m.nv + m.na)), about
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
+        self.together, self.searches = TOGETHER, np.inf  # of one iteration: steps that are tried, line searches
         self.tries = {}  # by the number of worlds
         # of a robot whose frames are tied each row of A takes a world, and its memory
         self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
@@ -185,6 +186,13 @@ class ILQR(Method):
             raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
         self._take(i, cost, trajectory, bars)
 
+    def prepare(self) -> None:
+        """Make now what iterations may need later, and compile its kernels: for who plans while a run goes on."""
+        counted = self.problem.counter.steps
+        for n in self.together:
+            self._try(np.repeat(np.clip(self.controls, self.lo, self.hi)[None], n, axis=0), None)
+        self.problem.counter.steps = counted
+
     def _begin(self):
         """The rollout of the controls to start from, with the feedback that they came with; its row of metrics."""
         m, (qpos, qvel, K) = self.model, self.about
@@ -211,14 +219,14 @@ class ILQR(Method):
         self.problem.counter.reversed += work
         known = self.bars[1] if self.bars[0] is self.trajectory else None
         expansion = self.quadratic.expansion(self.trajectory, known)
-        before, taken = self.cost, False
-        while not taken and self.mu < MU_MAX:
+        before, taken, searched = self.cost, False, 0
+        while not taken and self.mu < MU_MAX and searched < self.searches:
             plan = self._backward(A, B, expansion)
             if plan is not None:
                 k, K, expected = plan
                 if np.abs(k).max() < 1e-9 * (1 + np.abs(self.controls).max()):
                     break
-                taken = self._line_search(k, K, expected)
+                taken, searched = self._line_search(k, K, expected), searched + 1
             self._regularise(taken)
         gain = before - self.cost
         self.done = not taken or gain < self.tolerance * (abs(self.cost) + 1e-9)
@@ -252,7 +260,7 @@ class ILQR(Method):
         """Take the full step if it gains enough of what was expected, else the best of those that gain something."""
         promised = np.maximum(-(ALPHAS * expected[0] + ALPHAS**2 * expected[1]), 0.0)
         costs, found = np.zeros(0), []
-        for n in TOGETHER:
+        for n in self.together:
             first, last = len(costs), len(costs) + n
             cost, trajectory, bars = self._try(self.controls + ALPHAS[first:last, None, None] * k, K)
             found += [(i, cost, trajectory, bars) for i in range(n)]
@@ -261,7 +269,7 @@ class ILQR(Method):
             good = np.where((gain > share * promised[:last]) & (gain > 0), costs, np.inf)
             best = int(np.argmin(good))
             # the best so far may be the end of what was tried
-            if np.isfinite(good[best]) and (first == 0 or best < last - 1 or last == len(ALPHAS)):
+            if np.isfinite(good[best]) and (first == 0 or best < last - 1 or last == sum(self.together)):
                 self.K = K.copy()
                 self._take(*found[best])
                 return True

@@ -16,6 +16,10 @@ from engine.diff.tape import Tape
 from engine.model import Model, require_model
 from engine.simulator import Simulator
 
+# What an iteration may try while the robot waits: a full step, and three shorter ones, once. Where actuators are at
+# their force limits none may gain anything: the plan is then the rest of the last one, the next regularised more.
+STEPS = 1, 3
+
 
 class MPC(Method):
     """Runs a robot for `steps` control steps, planning `horizon` control steps ahead.
@@ -24,6 +28,7 @@ class MPC(Method):
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
     next plan starts from the rest of the last one (warm start), followed by its last control, or by those of `ahead`
     (n, nu), controls of the whole run as somebody supposes them, which hold on after their end.
+    The first plan waits for the compiler, also for kernels that only later ones need; after it none does.
     One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
     `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
     carried out.
@@ -46,6 +51,7 @@ class MPC(Method):
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
         qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
         self.planner = ILQR(m, objective, horizon, frame_skip, (qpos, qvel), controls, limits, tolerance=0.0)
+        self.planner.together, self.planner.searches = STEPS, 1
         self.sim = Simulator(m)
         self.tape = Tape(self.sim, every, frame_skip)
         self.qpos, self.qvel = np.array(qpos, float)[None], np.array(qvel, float)[None]
@@ -74,6 +80,8 @@ class MPC(Method):
         p = self.planner
         p.start, p.act, p.time = (qpos, qvel), self.act[0] * 0 if act is None else act, time
         p.controls, p.mu, p.delta, p.done = self.controls, self.mu, 1.0, False
+        if not p.tries:
+            p.prepare()
         p.rollout(others)
         for _ in range(self.per_plan):
             p.iterate()

@@ -1,5 +1,6 @@
 """Objective: a cost of every world of a recorded rollout, with its cotangents; sums and multiples of them."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -108,9 +109,16 @@ class Scaled(Objective):
 
 def curvature_of(objective: Objective, trajectory: Any) -> dict[str, np.ndarray] | None:
     """`objective.curvature(trajectory)`; None where a class has changed the cost and says nothing of its curvature."""
-    kinds = type(objective).__mro__
-    stated, cost, call = (next((k for k in kinds if n in vars(k)), None) for n in ("curvature", "evaluate", "__call__"))
-    return objective.curvature(trajectory) if stated is cost and call is Objective else None
+    return objective.curvature(trajectory) if _states_curvature(type(objective)) else None
+
+
+@lru_cache
+def _states_curvature(kind):
+    """Whether the class that has the cost has its curvature, too: asked for each member in each iteration of a plan."""
+    stated, cost, call = (
+        next((k for k in kind.__mro__ if n in vars(k)), None) for n in ("curvature", "evaluate", "__call__")
+    )
+    return stated is cost and call is Objective
 
 
 def durations(trajectory):

@@ -8,6 +8,8 @@ programs count less.
 import argparse
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.etree import ElementTree
 
 import common
 import numpy as np
@@ -18,7 +20,7 @@ from engine.model.constants import SLIDE
 from engine.model.coordinates import displace
 from engine.objectives import Effort, Reach
 
-MODELS = ("pusher_v5", "ant", "humanoid")
+MODELS = ("arm", "pusher_v5", "ant", "humanoid")
 STAGES = ("linearise", "expand", "backward", "rollouts")
 
 
@@ -60,8 +62,22 @@ def planner(m, knots, skip, way, rng):
     return plan
 
 
+def robot(name):
+    """The Model of a file, or of one of Gymnasium's by its name. "arm": the seven joints of the pusher alone."""
+    if name != "arm":
+        return engine.load(name if Path(name).suffix else common.gymnasium_asset(name))
+    tree = ElementTree.parse(common.gymnasium_asset("pusher_v5"))
+    world = tree.find("worldbody")
+    for body in world.findall("body"):
+        if body.get("name") in ("object", "goal"):
+            world.remove(body)
+    with TemporaryDirectory() as folder:
+        tree.write(Path(folder) / "arm.xml")
+        return engine.load(Path(folder) / "arm.xml")
+
+
 def measure(name, knots, skip, way, iterations, repetitions):
-    m = engine.load(name if Path(name).suffix else common.gymnasium_asset(name))
+    m = robot(name)
     m.opt.integrator = 0
     rows, tried = [], []
     for seed in range(repetitions + 1):
@@ -89,7 +105,8 @@ def measure(name, knots, skip, way, iterations, repetitions):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("files", nargs="*", help="robot files; default: an arm, a quadruped and a humanoid of Gymnasium's")
+    p.add_argument("files", nargs="*", help="robot files; default: an arm, the same with a puck, a quadruped and a "
+                   "humanoid of Gymnasium's")  # fmt: skip
     p.add_argument("--json", type=Path, help="write the table there as well")
     p.add_argument("--way", type=float, default=0.02, help="rad or m, of each joint, the standard deviation")
     for name, value in (("knots", 50), ("skip", 1), ("iterations", 4), ("repetitions", 8)):

@@ -5,7 +5,7 @@ import pytest
 
 import engine
 import scenes
-from controllers import GNMS, ILQR, MPC
+from controllers import GNMS, ILQR, MPC, LinearFeedback
 from controllers.backward import DensePass
 from controllers.box_qp import box_qp, guessed
 from controllers.quadratic import Quadratic
@@ -308,6 +308,74 @@ def test_one_interval_is_single_shooting():
     for _ in range(3):
         assert single.iterate()["cost"] == whole.iterate()["cost"]
     assert np.array_equal(single.K, whole.K)
+
+
+def two_poles():
+    """A cart with a pole, and a pole on that; both hang where their hinges are at zero."""
+    b = ModelBuilder("two_poles", timestep=0.005, integrator="RK4")
+    b.body("cart")
+    b.joint("cart", "x", type="slide", axis=(1, 0, 0), damping=0.1)
+    b.geom("cart", "cart", size=0.1, mass=1.0, contype=0, conaffinity=0)
+    for name, parent, z in (("lower", "cart", 0.0), ("upper", "lower", -0.6)):
+        b.body(name, parent, pos=(0, 0, z))
+        b.joint(name, f"{name}_hinge", axis=(0, 1, 0), damping=0.002)
+        b.geom(name, name, type="capsule", fromto=(0, 0, 0, 0, 0, -0.6), size=0.02, mass=0.2, contype=0, conaffinity=0)
+    b.motor("x", "force", ctrlrange=(-1, 1), gear=20.0)
+    return b.compile()
+
+
+def test_multiple_shooting_balances_two_poles_that_single_shooting_lets_fall():
+    """Two seconds, in which what is off grows a millionfold: without the gaps' price, or with one linear model for all
+    lengths of a step, it takes hardly a step."""
+    m, T, skip = two_poles(), 100, 4
+    goal, start = np.array([0.0, np.pi, 0.0]), np.array([0.3, np.pi + 0.15, -0.1])
+    objective = 10 * Reach(m, goal, qpos=slice(None), running=0.1, terminal=10) + 0.01 * Effort()
+    objective = objective + Reach(m, np.zeros(3), qvel=slice(None), running=0.0)
+    nodes = start + np.linspace(0.0, 1.0, T + 1)[:, None] * (goal - start), np.zeros((T + 1, 3))
+    for seed in range(2):
+        controls = 0.1 * np.random.default_rng(seed).normal(size=(T, 1))
+        plans = [ILQR(m, objective, T, skip, (start, np.zeros(3)), controls),
+                 GNMS(m, objective, T, skip, (start, np.zeros(3)), controls, nodes=nodes)]  # fmt: skip
+        for plan in plans:
+            while plan.iteration < 12:
+                plan.iterate()
+        single, multiple = plans
+        assert multiple.cost < 0.3 < 100.0 < single.cost
+        assert np.abs(multiple.trajectory.qpos[-1, 0] - goal).max() < 0.05
+
+
+def test_a_plan_that_is_run_again_has_the_bits_of_a_rollout_and_no_gradient():
+    m, T = PENDULUM.model, 12
+    sim = engine.Simulator(m)
+    sim.reset(PENDULUM.qpos0)
+    tape = engine.Tape(sim, T, frame_skip=2)
+    feedback = LinearFeedback(m, np.tile([[-0.3, -0.1]], (T, 1, 1)), PENDULUM.qpos0 + 0.4)
+    first = tape.rollout(feedback)
+    sim.reset(PENDULUM.qpos0)
+    again = tape.again()
+    for name in ("qpos", "qvel", "ctrl", "times"):
+        assert np.array_equal(getattr(again, name), getattr(first, name)), name
+    with pytest.raises(engine.StaleTapeError, match="no finished rollout"):
+        tape.backward(qpos=np.zeros_like(again.qpos))
+
+
+@pytest.mark.slow
+def test_multiple_shooting_swings_a_double_pendulum_up():
+    """Along the straight way, which its weak motors cannot follow: runs of the plan are good before its gaps close."""
+    scene = scenes.load("double_pendulum")
+    m, T, skip, goal = scene.model, 100, 4, np.array([np.pi, 0.0])
+    objective = 10 * Reach(m, goal, qpos=slice(None), running=0.1, terminal=10) + 0.01 * Effort()
+    objective = objective + Reach(m, np.zeros(2), qvel=slice(None), running=0.0)
+    way = np.linspace(0.0, 1.0, T + 1)[:, None] * goal
+    nodes = way, np.tile(goal / (T * skip * m.opt.timestep), (T + 1, 1))
+    controls = 0.1 * np.random.default_rng(0).normal(size=(T, m.nu))
+    plans = [ILQR(m, objective, T, skip, (scene.qpos0, scene.qvel0), controls),
+             GNMS(m, objective, T, skip, (scene.qpos0, scene.qvel0), controls, nodes=nodes)]  # fmt: skip
+    for plan in plans:
+        while plan.iteration < 60:
+            plan.iterate()
+    single, multiple = plans
+    assert multiple.held and multiple.cost < 10.0 < single.cost
 
 
 @pytest.mark.slow

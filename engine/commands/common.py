@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -136,6 +137,18 @@ class Output:
     def record(self, kind, **values):
         if self.machine:
             print(json.dumps({"event": kind, **values}, default=_plain), flush=True)
+
+
+def interrupted(out, command, folder, kept):
+    """Say how an interrupted `command` (its words, before --out) goes on from its folder, and return the exit code.
+    kept: the file of the last iteration; without one there is nothing to go on from."""
+    if kept.exists():
+        again = shlex.join(["pullback", *command, "--out", str(folder), "--resume"])
+        out.say(f"\ninterrupted; go on with: {again}, and the same options")
+    else:
+        out.say("\ninterrupted before the first iteration had ended: there is nothing to go on from")
+    out.record("interrupted", folder=folder, resumable=kept.exists())
+    return INTERRUPTED
 
 
 def _plain(value):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import files
 from engine.lock import FolderLock
+from engine.words import counted
 
 _ROW = ("iteration", "cost", "best", "measured")  # of the metrics, in every row
 
@@ -39,7 +40,7 @@ class Stop:
         if self.solved is not None and rows and (self.eager or _slow(rows[-1])) and self.solved(method):
             return "solved"
         if self.iterations is not None and method.iteration >= self.iterations:
-            return f"{self.iterations} iterations"
+            return counted(self.iterations, "iteration")
         if self.steps is not None and method.problem.counter.steps >= self.steps:
             return f"budget of {self.steps:g} steps"
         if self.seconds is not None and elapsed >= self.seconds:
@@ -47,7 +48,7 @@ class Stop:
         if self.plateau is not None and len(rows) > self.plateau:
             before = rows[-1 - self.plateau]["best"]
             if before - method.best < 1e-3 * abs(before) + 1e-6:
-                return f"no gain in {self.plateau} iterations"
+                return f"no gain in {counted(self.plateau, 'iteration')}"
         return None
 
 

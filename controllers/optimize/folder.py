@@ -5,9 +5,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from controllers.optimize.method import Method
 from engine import files
 from engine.lock import FolderLock
-from engine.words import counted
+from engine.words import counted, required
 
 _ROW = ("iteration", "cost", "best", "measured")  # of the metrics, in every row
 
@@ -152,6 +153,7 @@ def run(method, folder, stop, show=None, settings=None, resume=None):
     """
     if isinstance(folder, Folder):
         return _run(method, folder, stop, show)
+    required("method", method, Method, "a search, as controllers.optimize.Restarts or controllers.ILQR")
     resume = (Path(folder) / "checkpoint.npz").exists() if resume is None else resume
     with Folder(folder, settings, resume) as made:
         if resume:

@@ -13,7 +13,7 @@ import controllers
 import engine
 import scenes
 from engine.cli import main
-from engine.commands.common import Output, interrupted
+from engine.commands.common import Output, called, interrupted
 from engine.diff.gradients import Gradients, ModelGradients
 from engine.diff.trajectory import Trajectory
 from engine.files import write_text
@@ -182,6 +182,12 @@ def test_help_fits_a_narrow_terminal(command, capsys, monkeypatch):
         main([command, "--help"])
     told = capsys.readouterr().out
     assert max(map(len, told.splitlines())) <= 60 and ("swingup" in told or command != "optimize")
+
+
+def test_what_a_file_s_robot_is_called():
+    """Of two robots whose files are called scene.xml the runs do not share a folder."""
+    assert called("robots/go1/scene.xml") == "go1" and called("robots/go1/go1.xml") == "go1"
+    assert called("arm.xml") == "arm" and called("my robots/r 1/scene.urdf") == "r 1"
 
 
 def test_the_version(capsys):

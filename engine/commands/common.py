@@ -58,7 +58,13 @@ def robot(name, asked=None):
         scene = scenes.load(name)
         return Robot(name, scene.model, scene.qpos0, scene.qvel0, scene.camera, scene)
     model = load(name, **asked or {})
-    return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+    return Robot(called(name), model, model.qpos0.copy(), np.zeros(model.nv), {})
+
+
+def called(name):
+    """What a robot file's robot is called: the file's name, of a scene.xml, as many folders have one, the folder's."""
+    path = Path(name).resolve()
+    return path.parent.name if path.stem == "scene" and path.parent.name else path.stem
 
 
 def add_wishes(p):

@@ -128,6 +128,9 @@ class ILQR(Method):
     ) -> None:  # fmt: skip
         m = self.model = require_model(model, f"{type(self).__name__}: model")
         whole("steps", steps)
+        whole("frame_skip", frame_skip)
+        if not callable(objective):
+            raise TypeError(f"objective: got {type(objective).__name__}, allowed: an Objective (engine.objectives)")
         self.objective, self.steps, self.frame_skip, self.tolerance = objective, steps, frame_skip, tolerance
         self.measure = measure
         self.start = (m.qpos0, np.zeros(m.nv)) if start is None else start

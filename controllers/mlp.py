@@ -1,6 +1,6 @@
 """MLP: a small neural network from chosen entries of the state and the clock to the controls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class MLP(Controller):
         self, model: Model, hidden: Sequence[int] = (32, 32), observe: Any = ("qpos", "qvel"), seed: int = 0,
     ) -> None:  # fmt: skip
         require_model(model, "MLP: model")
+        if isinstance(hidden, (str, bytes)) or not isinstance(hidden, Iterable):
+            raise ValueError(f"MLP: hidden: got {hidden!r}, allowed: a list of sizes, as (32, 32)")
         entries = [e for item in _items(observe) for e in _entries(model, item)]
         sizes = [len(entries), *(whole("MLP: hidden", n) for n in hidden), model.nu]
         self._make({"nq": model.nq, "nv": model.nv, "sizes": sizes, "entries": entries})
@@ -92,14 +94,14 @@ class FeaturePolicy(MLP):
 
 
 def _items(observe):
-    if isinstance(observe, str) or not len(observe):
+    if isinstance(observe, str) or not isinstance(observe, (list, tuple)) or not observe:
         raise ValueError(f"MLP: observe: got {observe!r}, allowed: a list with at least one entry")
     return observe
 
 
 def _entries(model, item):
     """The kernel's (kind, index) pairs of one item of `observe`."""
-    name, *rest = (item,) if isinstance(item, str) else item
+    name, *rest = item if isinstance(item, (list, tuple)) and item else (item,)
     if name in ("qpos", "qvel") and len(rest) <= 1:
         size = model.nq if name == "qpos" else model.nv
         chosen = [whole(f"MLP: observe {name}", i, 0) for i in rest] or range(size)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from controllers.controller import whole
 from controllers.ilqr import ILQR
 from controllers.linear_feedback import LinearFeedback
 from controllers.optimize.method import Method
@@ -46,6 +47,8 @@ class MPC(Method):
     ) -> None:  # fmt: skip
         m = self.model = require_model(model, "MPC: model")
         self.objective, self.ahead = objective, ahead
+        for name, value in {"horizon": horizon, "steps": steps, "every": every, "iterations": iterations}.items():
+            whole(f"MPC: {name}", value)
         if every > horizon:
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure

@@ -31,6 +31,7 @@ from engine.model.sensors import features_of_sensors
 from engine.model.validate import validate
 from engine.schema import STRIDES
 from engine.theta import FOLLOWING, THETA
+from engine.words import required
 
 if TYPE_CHECKING:
     from engine.diff.tape import Tape
@@ -97,12 +98,14 @@ class Recording:
         seed: a number, text, None, or lists of these; NumPy's numbers and arrays become Python's.
         """
         from engine.compiler.backend import settings
+        from engine.diff.tape import Tape
 
         tapes = list(tapes) if isinstance(tapes, (list, tuple)) else [tapes]
         if not tapes:
             raise ValueError("tapes: got none, allowed: one or several")
         first = tapes[0]
         for tape in tapes:
+            required("tapes", tape, Tape, "engine.Tape(sim, steps)")
             tape.check_fresh("Recording.of", of_model=True)
             _same(tape, first)
         parts, starts = [t.trajectory for t in tapes], [t.start for t in tapes]

@@ -181,8 +181,7 @@ class DataViews:
         frame: (n, 3, 3), rows normal (from geom 1 to geom 2) and two tangents; in that frame force, N, and torque, that
         of torsional and rolling friction, N m.
         """
-        if not -self._worlds <= world < self._worlds:
-            raise IndexError(f"world: got {world!r}, allowed: a number below {self._worlds}")
+        self._check(world)
         n = int(self.ncon[world])
         felt = column(self._pack, self._sizes, self._worlds, "con_d")[world, :n] > 0
         which = slice(n) if felt.all() else np.flatnonzero(felt)  # adhesion keeps those within a gap, too
@@ -197,7 +196,14 @@ class DataViews:
 
     def mass_matrix(self, world: int = 0) -> np.ndarray:
         """Dense joint-space mass matrix of one world, (nv, nv)."""
+        self._check(world)
         return self.mass_matrices([world])[0]
+
+    def _check(self, world):
+        """Refuse what is no number of a world; negative ones count from the end, as in a list."""
+        whole = isinstance(world, (int, np.integer)) and not isinstance(world, bool)
+        if not whole or not -self._worlds <= world < self._worlds:
+            raise IndexError(f"world: got {world!r}, allowed: a number below {self._worlds}")
 
     def mass_matrices(self, worlds: slice | list[int] = slice(None)) -> np.ndarray:
         """Dense joint-space mass matrices, (worlds, nv, nv)."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import controllers
 import engine
 import scenes
 from engine.cli import main
+from engine.commands.common import Output, called, interrupted
 from engine.diff.gradients import Gradients, ModelGradients
 from engine.diff.trajectory import Trajectory
 from engine.files import write_text
@@ -129,7 +131,7 @@ def test_files_that_say_less(tmp_path, capsys):
         (["compare", str(robot), str(robot), "--window", "3"], "--window: a comparison of two robots does not read"),
         (["view", str(robot), "--ghosts", "--html", "x.html"], "--ghosts: for a run, not for a scene or a robot file"),
         (["view", str(robot), "--names"], "--names: with --html"),
-        (["view", str(robot), "--html", "x"], "--html: got 'x', allowed: a file's name that ends in .html"),
+        (["view", str(robot), "--html", "x"], "--html: 'x' must end in .html"),
         (["view", str(robot), "--html", str(tmp_path / "none" / "x.html")], "--html: there is no folder"),
         (["view", str(robot), "--port", "70000"], "port: got 70000, allowed: a whole number from 1 to 65535"),
         (["identify", str(robot), str(tmp_path), "--fit", "body_mass:*"], "a folder, allowed: a file that ends in"),
@@ -156,6 +158,36 @@ def test_lists(capsys):
     told = json.loads(capsys.readouterr().out)
     assert [len(told[kind]) for kind in ("joints", "actuators", "sites", "sensors", "keyframes")] == [6, 3, 1, 5, 0]
     assert told["sensors"][0] == {"name": "torso_pos", "type": "framepos", "of": "body 'torso'", "dim": 3, "adr": 0}
+
+
+def test_how_an_interrupted_run_goes_on(tmp_path, capsys):
+    """What is told can be pasted into a shell; where nothing was kept, nothing is promised."""
+    folder = tmp_path / "my runs" / "ö"
+    folder.mkdir(parents=True)
+    command = ["optimize", "my robot.xml"]
+    assert interrupted(Output(False), command, folder, folder / "checkpoint.npz") == 130
+    assert "there is nothing to go on from" in capsys.readouterr().out
+    (folder / "checkpoint.npz").touch()
+    assert interrupted(Output(False), command, folder, folder / "checkpoint.npz") == 130
+    told = capsys.readouterr().out.partition("go on with: ")[2].rpartition(", and the same options")[0]
+    assert shlex.split(told) == ["pullback", *command, "--out", str(folder), "--resume"]
+    interrupted(Output(True), command, folder, folder / "checkpoint.npz")
+    assert json.loads(capsys.readouterr().out) == {"event": "interrupted", "folder": str(folder), "resumable": True}
+
+
+@pytest.mark.parametrize("command", ["optimize", "train", "view"])
+def test_help_fits_a_narrow_terminal(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 60 and ("swingup" in told or command != "optimize")
+
+
+def test_what_a_file_s_robot_is_called():
+    """Of two robots whose files are called scene.xml the runs do not share a folder."""
+    assert called("robots/go1/scene.xml") == "go1" and called("robots/go1/go1.xml") == "go1"
+    assert called("arm.xml") == "arm" and called("my robots/r 1/scene.urdf") == "r 1"
 
 
 def test_the_version(capsys):

@@ -5,8 +5,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from controllers.optimize.method import Method
 from engine import files
 from engine.lock import FolderLock
+from engine.words import counted, required
 
 _ROW = ("iteration", "cost", "best", "measured")  # of the metrics, in every row
 
@@ -39,7 +41,7 @@ class Stop:
         if self.solved is not None and rows and (self.eager or _slow(rows[-1])) and self.solved(method):
             return "solved"
         if self.iterations is not None and method.iteration >= self.iterations:
-            return f"{self.iterations} iterations"
+            return counted(self.iterations, "iteration")
         if self.steps is not None and method.problem.counter.steps >= self.steps:
             return f"budget of {self.steps:g} steps"
         if self.seconds is not None and elapsed >= self.seconds:
@@ -47,7 +49,7 @@ class Stop:
         if self.plateau is not None and len(rows) > self.plateau:
             before = rows[-1 - self.plateau]["best"]
             if before - method.best < 1e-3 * abs(before) + 1e-6:
-                return f"no gain in {self.plateau} iterations"
+                return f"no gain in {counted(self.plateau, 'iteration')}"
         return None
 
 
@@ -151,6 +153,7 @@ def run(method, folder, stop, show=None, settings=None, resume=None):
     """
     if isinstance(folder, Folder):
         return _run(method, folder, stop, show)
+    required("method", method, Method, "a search, as controllers.optimize.Restarts or controllers.ILQR")
     resume = (Path(folder) / "checkpoint.npz").exists() if resume is None else resume
     with Folder(folder, settings, resume) as made:
         if resume:

@@ -21,6 +21,9 @@ class Method:
     ending = "finished: no further gain"  # what is said when a search is `finished`
 
     def __init__(self, problem, seed=0):
+        if not hasattr(problem, "first"):
+            got = type(problem).__name__
+            raise TypeError(f"problem: got {got}, allowed: a Problem (controllers.optimize.Problem)")
         self.problem = problem
         self.rng = np.random.default_rng(seed)
         self.iteration = 0

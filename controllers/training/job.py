@@ -18,6 +18,7 @@ from engine.recording import Recording
 from engine.replay import replay
 from engine.simulator import Simulator
 from engine.view import Camera, plot_loss, plot_series, save_animation
+from engine.words import counted
 
 KEEP = 5  # iterations between two checkpoints
 JUDGE = 25  # and between two verdicts: on the Go2, one takes as long as three iterations
@@ -64,7 +65,7 @@ class Training:
         try:
             while True:
                 if learner.iteration >= self.iterations:
-                    return f"{self.iterations} iterations"
+                    return counted(self.iterations, "iteration")
                 if began is not None and time.perf_counter() - began >= self.budget:
                     return f"budget of {self.budget:g} s"
                 clocks = time.perf_counter(), time.process_time()

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from engine.commands.common import DONE, Output, add_wishes, positive, robot, wishes
+from engine.words import counted
 
 REPETITIONS = 5
 
@@ -22,7 +23,7 @@ def add(commands):
 def run(args):
     positive(args, "steps")
     chosen, out = robot(args.robot, wishes(args)), Output(args.json)
-    out.say(f"{chosen.name}: {args.steps} steps, medians of {REPETITIONS}; compiling")
+    out.say(f"{chosen.name}: {counted(args.steps, 'step')}, medians of {REPETITIONS}; compiling")
     out.say(f"{'worlds':>6}  {'forward us':>10}  {'forward + backward us':>21}  {'ratio':>6}   per step and world")
     for worlds in args.worlds:
         forward, both = _ours(chosen, args.steps, worlds)

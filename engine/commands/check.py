@@ -3,6 +3,7 @@
 import numpy as np
 
 from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, positive, robot, seed, wishes
+from engine.words import counted
 
 DEFAULT = ("ctrl", "qpos0", "qvel0", "body_mass")
 
@@ -30,7 +31,7 @@ def run(args):
     from engine.theta import LEAF_NAMES
 
     m, rng = chosen.model, np.random.default_rng(args.seed)
-    out.say(f"{chosen.name}: {args.steps} steps with random controls; compiling")
+    out.say(f"{chosen.name}: {counted(args.steps, 'step')} with random controls; compiling")
     sim = engine.Simulator(m, leaves=[name for name in LEAF_NAMES if name in args.wrt])
     tape = engine.Tape(sim, args.steps)
     qpos = displace(m, chosen.qpos0, args.noise * rng.normal(size=m.nv))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -57,7 +58,13 @@ def robot(name, asked=None):
         scene = scenes.load(name)
         return Robot(name, scene.model, scene.qpos0, scene.qvel0, scene.camera, scene)
     model = load(name, **asked or {})
-    return Robot(Path(name).stem, model, model.qpos0.copy(), np.zeros(model.nv), {})
+    return Robot(called(name), model, model.qpos0.copy(), np.zeros(model.nv), {})
+
+
+def called(name):
+    """What a robot file's robot is called: the file's name, of a scene.xml, as many folders have one, the folder's."""
+    path = Path(name).resolve()
+    return path.parent.name if path.stem == "scene" and path.parent.name else path.stem
 
 
 def add_wishes(p):
@@ -136,6 +143,18 @@ class Output:
     def record(self, kind, **values):
         if self.machine:
             print(json.dumps({"event": kind, **values}, default=_plain), flush=True)
+
+
+def interrupted(out, command, folder, kept):
+    """Say how an interrupted `command` (its words, before --out) goes on from its folder, and return the exit code.
+    kept: the file of the last iteration; without one there is nothing to go on from."""
+    if kept.exists():
+        again = shlex.join(["pullback", *command, "--out", str(folder), "--resume"])
+        out.say(f"\ninterrupted; go on with: {again}, and the same options")
+    else:
+        out.say("\ninterrupted before the first iteration had ended: there is nothing to go on from")
+    out.record("interrupted", folder=folder, resumable=kept.exists())
+    return INTERRUPTED
 
 
 def _plain(value):

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.commands.common import DONE, INTERRUPTED, NOT_REACHED, Output, add_wishes, positive, progress, robot, wishes
+from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, interrupted, positive, progress, robot, wishes
+from engine.words import counted
 
 _KEYS = ("min", "max", "guess", "prior", "unit")
 EXAMPLE = (
@@ -16,8 +17,9 @@ def add(commands):
     p.add_argument("robot", help="MJCF or URDF file, or a built-in scene: the first guess")
     p.add_argument("logs", nargs="+", type=Path, help="CSV, NPZ, Parquet or MCAP; channels are called as a joint, or "
                    "qpos: qvel: pose: sensor: ctrl: and a name")  # fmt: skip
-    p.add_argument("--fit", nargs="+", required=True, metavar="NAME:PATTERN[,tied][,min=][,max=][,guess=][,prior=M/SD]",
-                   help="numbers to find: those of Simulator.params, and kp kv delay offset bias inertia")  # fmt: skip
+    p.add_argument("--fit", nargs="+", required=True, metavar="NUMBER",
+                   help="numbers to find, each as NAME:PATTERN[,tied][,min=][,max=][,guess=][,prior=M/SD]; names: "
+                   "those of Simulator.params, and kp kv delay offset bias inertia")  # fmt: skip
     p.add_argument("--map", nargs="+", default=[], metavar="IN_FILE=CHANNEL", help="other names for channels")
     p.add_argument("--window", type=float, default=1.0, help="s; pieces that the logs are cut into (default 1)")
     p.add_argument("--noise", nargs="+", default=[], metavar="SD or CHANNEL=SD",
@@ -76,7 +78,8 @@ def run(args):
         what = "the whole log, with --chained" if args.chained else "a window"
         raise ValueError(f"--suggest: got {args.suggest:g} s, allowed: {what} ({least:g} s), or more")
     numbers, windows = len(problem.unknowns.names), problem.windows.count
-    out.say(f"{chosen.name}: {numbers} numbers, {windows} windows of {args.window:g} s; compiling")
+    sizes = f"{counted(numbers, 'number')}, {counted(windows, 'window')} of {args.window:g} s"
+    out.say(f"{chosen.name}: {sizes}; compiling")
     with progress(args.iterations, "identify", args.json) as bar:
 
         def told(row):
@@ -87,8 +90,7 @@ def run(args):
         try:
             found = solved(problem, args.iterations, folder, told, args.replicas, args.searches)
         except KeyboardInterrupt:
-            out.say(f"interrupted; go on with --resume --out {folder}")
-            return INTERRUPTED
+            return interrupted(out, ["identify", args.robot, *map(str, args.logs)], folder, state)
     found.save(folder)
     wish = None if args.suggest is None else found.suggest(args.suggest)
     page = write_report(found, folder, wish)

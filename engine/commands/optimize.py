@@ -8,11 +8,11 @@ import numpy as np
 from engine import files
 from engine.commands.common import (
     DONE,
-    INTERRUPTED,
     NOT_REACHED,
     Output,
     add_wishes,
     finite,
+    interrupted,
     is_file,
     positive,
     progress,
@@ -39,11 +39,12 @@ DEFAULTS = {"worlds": 16, "window": 0.5, "horizon": 0.8}
 def add(commands):
     o = commands.add_parser("optimize", help="find a controller for a robot: run, stand, jump, reach, push, carry")
     o.add_argument("robot", nargs="?", default="half_cheetah", help="built-in scene, or an MJCF or URDF file")
-    o.add_argument("--task", choices=TASKS, default=None, help="default: run where the robot has a root that can, else "
-                   "what the scene itself asks for")  # fmt: skip
-    o.add_argument("--method", choices=METHODS, default=None,
-                   help="default: gait for a file's robot on four legs or more, mpc for another that can fall "
-                   "or is told a --speed, windows for one that cannot, ilqr for other tasks")  # fmt: skip
+    o.add_argument("--task", choices=TASKS, metavar="TASK", default=None,
+                   help=f"{', '.join(TASKS)}; default: run where the robot has a root that can, else what the scene "
+                   "itself asks for")  # fmt: skip
+    o.add_argument("--method", choices=METHODS, metavar="METHOD", default=None,
+                   help=f"{', '.join(METHODS)}; default: gait for a file's robot on four legs or more, mpc for another "
+                   "that can fall or is told a --speed, windows for one that cannot, ilqr for other tasks")  # fmt: skip
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>)")
     o.add_argument("--iterations", type=int, default=None, help="default 50, or as many as a plan needs")
     o.add_argument("--worlds", type=int, default=None, help="starts or samples tried at once (default 16), of all "
@@ -252,10 +253,7 @@ def carried_out(args, job, folder, began):
         with progress(total, title, args.json) as bar:
             reason = iterate(job.search, folder, stop, Show(out, bar, total, budget, job.steps * job.dt))
     except KeyboardInterrupt:
-        out.say(f"\ninterrupted; go on with: pullback optimize {args.robot} --out {folder.path} --resume, and the same "
-                "options")  # fmt: skip
-        out.record("interrupted", folder=folder.path)
-        return INTERRUPTED
+        return interrupted(out, ["optimize", args.robot], folder.path, folder.checkpoint)
     if not folder.rows:
         raise ValueError(f"nothing was iterated ({reason})")
     out.say(f"stopped: {reason}; writing pictures")

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from engine.commands.common import DONE, Output
 from engine.commands.recorded import end_adjoint, recording, world_of
 from engine.files import read_table
 from engine.words import meant
 
 SERIES = ("qpos", "qvel", "act", "ctrl", "sensordata")
+WORK = ("steps", "reversed", "seconds", "steps_per_second")  # metrics of what a run cost, plotted where asked for
 _FPS = 25
 
 
@@ -137,7 +140,8 @@ class Plots:
         for k in words:
             if k not in metrics:
                 raise ValueError(f"loss: no column {k!r}{meant(k, metrics)}; there are: {', '.join(metrics)}")
-        shown = {f"{k} (m)" if k.endswith("distance") else k: metrics[k] for k in words or metrics}
+        chosen = {k: metrics[k] for k in words} or telling(metrics)
+        shown = {f"{k} (m)" if k.endswith("distance") else k: a for k, a in chosen.items()}
         return plot_loss(self.folder / "loss.png", shown, title=self.run.name)
 
     def camera(self):
@@ -145,6 +149,18 @@ class Plots:
         from engine.view import Camera
 
         return Camera(**camera_of(self.run.name))
+
+
+def telling(metrics):
+    """Those of a run's metrics that say something: no work done, nothing that stays as it was, nothing twice."""
+    found = {}
+    for name, values in metrics.items():
+        there = values[np.isfinite(values)]
+        still = len(values) > 1 and not (there != there[:1]).any()
+        twice = any(np.array_equal(values, other, equal_nan=True) for other in found.values())
+        if name not in WORK and not still and not twice:
+            found[name] = values
+    return found or metrics
 
 
 PICTURES = dict.fromkeys(SERIES, Plots.series) | {

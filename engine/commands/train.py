@@ -7,11 +7,11 @@ import numpy as np
 
 from engine.commands.common import (
     DONE,
-    INTERRUPTED,
     NOT_REACHED,
     Output,
     add_wishes,
     finite,
+    interrupted,
     positive,
     progress,
     robot,
@@ -31,8 +31,8 @@ ITERATIONS = {"shac": 1500, "ppo": 1000}
 def add(commands):
     o = commands.add_parser("train", help="learn a policy: run at a commanded velocity, stand when pushed, reach")
     o.add_argument("robot", help="an MJCF or URDF file, or a built-in scene")
-    o.add_argument("--task", metavar="{" + ",".join(TASKS) + "}", default=None,
-                   help="default: run where the robot has a root that can, else reach")  # fmt: skip
+    o.add_argument("--task", metavar="TASK", default=None,
+                   help=f"{', '.join(TASKS)}; default: run where the robot has a root that can, else reach")
     o.add_argument("--method", choices=METHODS, default="shac", help="shac: by gradient; ppo: Stable-Baselines3's")
     o.add_argument("--out", type=Path, default=None, help="run folder (default runs/<robot>_policy)")
     o.add_argument("--iterations", type=int, default=None,
@@ -119,10 +119,7 @@ def train(args, chosen, task):
             with progress(iterations, title, args.json) as bar:
                 reason = job.run(folder, Show(out, bar, iterations, args.budget))
         except KeyboardInterrupt:
-            out.say(f"\ninterrupted; go on with: pullback train {args.robot} --out {folder.path} --resume, and the "
-                    "same options")  # fmt: skip
-            out.record("interrupted", folder=folder.path)
-            return INTERRUPTED
+            return interrupted(out, ["train", args.robot], folder.path, folder.checkpoint)
         out.say(f"stopped: {reason}; writing policy and pictures")
         verdict = job.write(folder, title, chosen.camera)
         rows = folder.rows

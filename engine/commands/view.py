@@ -56,7 +56,7 @@ def _ready(args):
     positive(args, "seconds")
     checked_port(args.port)
     if args.html and args.html.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"--html: got {str(args.html)!r}, allowed: a file's name that ends in .html")
+        raise ValueError(f"--html: {str(args.html)!r} must end in .html")
     if args.html and not args.html.parent.is_dir():
         raise ValueError(f"--html: there is no folder {str(args.html.parent)!r}")
     imported()

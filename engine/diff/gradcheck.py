@@ -98,6 +98,8 @@ def gradcheck(
     if np_real() is not np.float64:
         raise RuntimeError("gradcheck: differences need engine.init(precision='f64'); f32 has too few digits for them")
     required("tape", tape, Tape, "engine.Tape(sim, steps)")
+    if not callable(loss):
+        raise TypeError(f"loss: got {type(loss).__name__}, allowed: a function of a Trajectory -> (value, cotangents)")
     whole("directions", directions)
     steps = LADDER * (np.finfo(float).eps ** (1 / 3) if eps is None else eps)
     case = _Case(tape, loss, controls, qpos0, qvel0)

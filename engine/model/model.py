@@ -59,6 +59,12 @@ class Model:
         def key(self, name: str) -> int: ...
         def __getattr__(self, name: str) -> Any: ...
 
+    else:
+
+        def __getattr__(self, name):
+            near = "" if name.startswith("__") else meant(name, [*vars(self), *dir(type(self))])
+            raise AttributeError(f"a Model has no {name!r}{near}")
+
     def __init__(self, opt, arrays, names=None, *, name="", meshes=(), keyframes=None, report=None):
         self.opt, self.name, self.report = opt, name, report
         self.own_residual = None  # a user's pair of functions (engine/residuals.py)

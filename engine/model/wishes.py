@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.words import meant
+from engine.words import counted, meant
 
 from .errors import ModelError
 
@@ -99,8 +99,10 @@ class Wishes:
                 kp, kd = own.get("kp", kp), own.get("kd", kd)
             _drive(mujoco, spec, single[name], kp, kd or 0.0, name in driven)
             damped = damped or bool(kd)
-        kind = "as given" if isinstance(wanted, dict) else "motors" if self.kp is None else f"servos of kp {self.kp:g}"
-        yield f"{len(settings)} actuators added, {kind}: limits are the joints' effort and range"
+        s = "" if len(settings) == 1 else "s"
+        kind = f"motor{s}" if self.kp is None else f"servo{s} of kp {self.kp:g}"
+        kind = "as given" if isinstance(wanted, dict) else kind
+        yield f"{counted(len(settings), 'actuator')} added, {kind}: limits are the joints' effort and range"
         if urdf and damped and spec.option.integrator == mujoco.mjtIntegrator.mjINT_EULER:
             # a URDF names no integrator, and Euler takes the damping of a servo at the start of the step: on a light
             # link it diverges
@@ -147,7 +149,7 @@ def _collide(spec, what):
         spec.delete(pair)
     words = {"all": "meet each other", "ground": "meet the world's own alone", "none": "meet nothing"}[what]
     yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
-        f"; {len(pairs)} explicit pairs left out" if pairs else ""
+        f"; {counted(len(pairs), 'explicit pair')} left out" if pairs else ""
     )
 
 

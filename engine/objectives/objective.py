@@ -49,7 +49,8 @@ class Objective:
         return Sum(self, other) if isinstance(other, Objective) else NotImplemented
 
     def __mul__(self, weight: float) -> "Scaled":
-        return Scaled(self, weight) if np.isscalar(weight) else NotImplemented
+        real = isinstance(weight, (int, float, np.integer, np.floating)) and not isinstance(weight, bool)
+        return Scaled(self, weight) if real else NotImplemented
 
     __rmul__ = __mul__
 

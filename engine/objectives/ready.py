@@ -26,7 +26,10 @@ class Quantity:
         if kind in ("qpos", "qvel"):
             size = model.nq if kind == "qpos" else model.nv
             self.output = kind
-            self.columns = np.arange(size)[value if isinstance(value, slice) else np.atleast_1d(value)]
+            try:
+                self.columns = np.arange(size)[value if isinstance(value, slice) else np.atleast_1d(value)]
+            except (IndexError, TypeError):
+                raise ValueError(f"{kind}: got {value!r}, allowed: indices below {size}") from None
         else:
             self.output = "sensordata"
             k = model.sensor(value) if kind == "sensor" else _frame_sensor(model, kind, value)
@@ -111,7 +114,8 @@ class Track(Objective):
         self.weight = np.broadcast_to(np.asarray(weight, float), (n,))
         self.reference = reference
         if not callable(reference):
-            self.reference = _numbers("Track: reference", reference, (np.shape(reference)[0], n))
+            rows = np.shape(reference)[:1] or ("rows",)
+            self.reference = _numbers("Track: reference", reference, (*rows, n))
 
     def evaluate(self, trajectory: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         x = self.quantity.of(trajectory)
@@ -251,7 +255,10 @@ class ContactForceLimit(Objective):
 
 
 def _numbers(what, value, shape):
-    a = np.asarray(value, float)
+    try:
+        a = np.asarray(value, float)
+    except (TypeError, ValueError):
+        a = np.full((), np.nan)
     if a.shape != shape or not np.isfinite(a).all():
         raise ValueError(f"{what}: got {value!r}, allowed: finite numbers of shape {shape}")
     return a

@@ -17,6 +17,7 @@ except ImportError as e:
     raise ImportError('engine.rl needs Gymnasium: pip install "pullback[rl]"') from e
 
 from engine.rl.registration import env_id, register_scenes
+from engine.words import meant
 
 # Names whose modules hold kernels: importing one starts Taichi, so `engine.init` can come first.
 _LAZY = {
@@ -32,7 +33,8 @@ def __getattr__(name):
         value = getattr(import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'engine.rl' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    near, known = meant(name, __all__), ", ".join(__all__)
+    raise AttributeError(f"module 'engine.rl' has no attribute {name!r}{near}; it has: {known}")
 
 
 def __dir__():

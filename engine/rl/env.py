@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.rl.render import Screen
 from engine.rl.state_view import worlds_of
+from engine.words import counted
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -62,6 +63,11 @@ class Env(gymnasium.Env):
             return image
         self._screen.show(image)
         return None
+
+    def __repr__(self) -> str:
+        scene, seen, acts = self.scene, self.observation_space.shape, self.action_space.shape
+        steps = f"{counted(scene.steps, 'step')} of {scene.dt:g} s"
+        return f"<Env {scene.name!r}: observation {seen}, action {acts}, {steps}>"
 
     def close(self) -> None:
         if self._screen is not None:

@@ -54,6 +54,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._all = np.ones(n, bool)
         self._screen = Screen(self.scene, width, height) if render_mode else None
 
+    def __repr__(self) -> str:
+        seen, acts, scene = self.observation_space.shape, self.action_space.shape, self.scene
+        return f"<VectorEnv {scene.name!r}: observation {seen}, action {acts}, steps of {scene.dt:g} s>"
+
     @property
     def episode_lengths(self) -> np.ndarray:
         """Control steps of each environment's episode so far (num_envs,), live: writing shortens or prolongs them."""

@@ -86,7 +86,10 @@ class Worlds:
 
     def controls(self, action):
         """An action as numbers, or an error that names what is wrong with it."""
-        action = np.asarray(action, float)
+        try:
+            action = np.asarray(action, float)
+        except (TypeError, ValueError):
+            raise ValueError(f"action: got {action!r}, allowed: numbers of shape {self.ctrl.shape}") from None
         if action.shape != self.ctrl.shape:
             raise ValueError(f"action: got shape {action.shape}, allowed: {self.ctrl.shape}")
         require_finite("action", action)

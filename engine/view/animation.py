@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from engine.model import Model
-from engine.view.camera import Camera
+from engine.view.camera import Camera, camera_of
 from engine.view.gif import save_gif
 from engine.view.ground import Window
 from engine.view.panel import INK, Panel, metres
@@ -45,10 +45,12 @@ def save_animation(
     trajectory the texts of its frames, in place of the distance that it has come. `progress(k, frames)` is called
     before frame k is drawn.
     """
+    if isinstance(fps, bool) or not isinstance(fps, (int, float, np.number)):
+        raise TypeError(f"fps: got {type(fps).__name__}, allowed: a number above 0 and not above 50")
     if not 0 < fps <= 50:
         raise ValueError(f"fps={fps} must lie above 0 and not above 50, the fastest that GIF viewers show")
     path = _checked_path(path, (".gif", ".mp4"))
-    camera = camera or Camera()
+    camera = camera_of(camera)
     takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = max(len(take.xpos) for take in takes)
     times = _checked_times(times, frames, fps)
@@ -86,7 +88,7 @@ def picture_of(
 
 
 def _frame(model, geom_xpos, geom_xquat, frame, time, title, labels, camera, lines) -> Figure:
-    camera = camera or Camera()
+    camera = camera_of(camera)
     takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = max(len(take.xpos) for take in takes)
     if not -frames <= frame < frames:
@@ -109,7 +111,7 @@ def save_strobe(
     the simulated seconds of all frames, each pose is marked with its own.
     """
     path = _checked_path(path, (".png", ".svg", ".pdf"))
-    camera = camera or Camera()
+    camera = camera_of(camera)
     takes = takes_of(model, geom_xpos, geom_xquat, camera, lines)
     frames = min(len(take.xpos) for take in takes)
     chosen = _checked_poses(poses, frames)

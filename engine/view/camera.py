@@ -1,8 +1,11 @@
 """An orthographic camera that follows the robot, with MuJoCo's azimuth and elevation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+
+from engine.words import meant
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class Camera:
     lookat: tuple[float, float, float] | None = None
 
     def __post_init__(self):
+        for name in ("azimuth", "elevation"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+                raise ValueError(f"camera {name}={value!r} must be a number of degrees")
         if not -90.0 <= self.elevation <= 0.0:
             raise ValueError(f"camera elevation={self.elevation} must lie between -90 and 0 degrees (looking down)")
         if self.width is not None and not self.width > 0.0:
@@ -35,6 +42,20 @@ class Camera:
         right = np.array([np.sin(a), -np.cos(a), 0.0])
         forward = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
         return np.stack([right, np.cross(right, forward), forward])
+
+
+def camera_of(given: Any) -> Camera:
+    """A Camera of what a function was given: one, its keywords in a dictionary, or None."""
+    if given is None or isinstance(given, Camera):
+        return given or Camera()
+    if not isinstance(given, dict):
+        got = type(given).__name__
+        raise TypeError(f"camera: got {got}, allowed: an engine.view.Camera, or a dict of its keywords")
+    known = [field.name for field in fields(Camera)]
+    for name in given:
+        if name not in known:
+            raise ValueError(f"camera: got {name!r}{meant(name, known)}, allowed: {', '.join(known)}")
+    return Camera(**given)
 
 
 def follow(track: np.ndarray, size: float, window: int) -> np.ndarray:

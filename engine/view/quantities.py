@@ -41,6 +41,9 @@ def columns(model: Model, name: str, trajectory: Any, seen: Any = None, world: i
         if seen is None:
             raise ValueError(f"{name}: needs a Replay of the trajectory (engine.replay.replay)")
         return _energy(seen) if name == "energy" else _contact(seen)
+    if not hasattr(trajectory, name):
+        got = type(trajectory).__name__
+        raise TypeError(f"trajectory: got {got}, allowed: a Trajectory (what tape.rollout returns) or a Recording")
     values = np.asarray(getattr(trajectory, name))[:, world]
     times = times_of(trajectory)[:, world]
     if name == "ctrl":  # held over a control step, of which rows may skip some

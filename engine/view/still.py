@@ -13,16 +13,19 @@ from engine.words import required
 def image(
     sim: Simulator, worlds: int | list[int] = 0, *, camera: Any = None, title: str | None = None
 ) -> np.ndarray:  # fmt: skip
-    """What a simulator's last `forward` or step left, as an array (height, width, 3) of bytes.
+    """What a simulator's last `forward` or step left, as an array (height, width, 3) of bytes. (One that has made none
+    makes a `forward` first.)
 
-    worlds: a number, or several, which are drawn one above another. camera: an engine.view.Camera. Raises ValueError
-    for a world that does not exist.
+    worlds: a number, or several, which are drawn one above another. camera: an engine.view.Camera, or its keywords.
+    Raises ValueError for a world that does not exist.
     """
     required("sim", sim, Simulator, "engine.Simulator(model)")
     rows = [worlds] if np.ndim(worlds) == 0 else list(worlds)
-    if not rows or any(not 0 <= w < sim.worlds for w in rows):
+    if not rows or any(not isinstance(w, (int, np.integer)) or not 0 <= w < sim.worlds for w in rows):
         raise ValueError(f"worlds: got {worlds!r}, allowed: numbers from 0 to {sim.worlds - 1}")
     d = sim.data
+    if not d.geom_xquat[rows].any():
+        sim.forward()
     lines = [cord_lines(sim.model, d.xpos[[w]], d.xquat[[w]]) for w in rows]
     poses = [[a[[w]].copy() for w in rows] for a in (d.geom_xpos, d.geom_xquat)]
     times = d.time[rows]

@@ -14,6 +14,7 @@ import pytest
 import engine
 import scenes
 from engine.cli import main
+from engine.commands.plot import telling
 from engine.recording import Recording
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,16 @@ def folder(tmp_path_factory):
     Recording.of(tape, name="half_cheetah", labels=["before", "after"], seed=0).save(out / "run.npz")
     (out / "metrics.csv").write_text("iteration,loss,distance\n1,3.0,0.1\n2,1.0,0.5\n")
     return out
+
+
+def test_metrics_that_say_something():
+    """A plan's median is its cost, and where nothing is measured that is zero."""
+    cost, zero, none = np.array([3.0, 2.0, 1.0]), np.zeros(3), np.full(3, np.nan)
+    metrics = {"cost": cost, "median": cost.copy(), "measured": zero, "best_measured": none, "steps": 9 * cost}
+    assert list(telling(metrics)) == ["cost"]
+    assert list(telling({"cost": cost, "best": -cost, "seconds": cost + 1})) == ["cost", "best"]
+    assert list(telling({"cost": cost[:1], "steps": cost[:1]})) == ["cost"]
+    assert list(telling({"cost": zero})) == ["cost"]  # better than nothing
 
 
 def test_plot_writes_every_picture(folder, capsys):

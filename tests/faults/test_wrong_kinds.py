@@ -1,4 +1,4 @@
-"""What is given in the place of a Model, a Simulator or a Tape: refused at the door, by name, with what is allowed."""
+"""What is given in the place of a Model, a Simulator or a Tape, and other wrong uses: refused at the door, by name."""
 
 import importlib
 import inspect
@@ -7,8 +7,11 @@ import re
 import numpy as np
 import pytest
 
+import controllers
 import engine
 import scenes
+from controllers.optimize import Restarts, Stop, run
+from engine.objectives import Effort, Reach, Track
 from engine.replay import replay
 
 MODULES = (
@@ -61,6 +64,12 @@ def hopper():
     return scenes.load("hopper").model
 
 
+@pytest.fixture(scope="module")
+def sim(hopper):
+    """No kernel of it runs, but for a picture."""
+    return engine.Simulator(hopper)
+
+
 @pytest.mark.parametrize(("trajectory", "more", "message"), [
     (3, {}, "trajectory: got int, allowed: a Trajectory"),
     ("run.npz", {}, "trajectory: got str, allowed: a Trajectory"),
@@ -99,3 +108,39 @@ def test_folders_and_numbers(tmp_path):
     for save in (engine.view.save_frame, engine.view.save_html):
         with pytest.raises(TypeError, match="path: got int"):
             save(3, None, None, None) if save is engine.view.save_frame else save(3, None, None)
+
+
+WRONG = {
+    "hidden": (lambda m, s: controllers.MLP(m, hidden=3), "MLP: hidden: got 3, allowed: a list"),
+    "observe": (lambda m, s: controllers.MLP(m, observe=3), "MLP: observe: got 3, allowed: a list"),
+    "observed": (lambda m, s: controllers.MLP(m, observe=[3]), "MLP: observe: got 3, allowed: 'qpos'"),
+    "indices": (lambda m, s: Reach(m, [0], qpos=99), "qpos: got 99, allowed: indices below 6"),
+    "target": (lambda m, s: Reach(m, "up", qpos=0), "Reach: target: got 'up', allowed: finite numbers of shape (1,)"),
+    "reference": (lambda m, s: Track(m, 3, qpos=0), "Track: reference: got 3, allowed: finite numbers of shape"),
+    "objective": (lambda m, s: controllers.ILQR(m, 3, 5), "objective: got int, allowed: an Objective"),
+    "every": (lambda m, s: controllers.MPC(m, Effort(), 5, 5, every=0), "MPC: every: got 0, allowed: a whole number"),
+    "steps": (lambda m, s: controllers.MPC(m, Effort(), 5, -5), "MPC: steps: got -5, allowed: a whole number from 1"),
+    "frame_skip": (lambda m, s: controllers.ILQR(m, Effort(), 5, 0), "frame_skip: got 0, allowed: a whole number"),
+    "loss": (lambda m, s: engine.gradcheck(engine.Tape(s, 2), 3), "loss: got int, allowed: a function"),
+    "tapes": (lambda m, s: engine.Recording.of(3), "tapes: got int, allowed: a Tape (engine.Tape(sim, steps))"),
+    "trajectory": (lambda m, s: engine.view.columns(m, "qpos", 3), "trajectory: got int, allowed: a Trajectory"),
+    "world": (lambda m, s: s.data.contacts("a"), "world: got 'a', allowed: a number below 1"),
+    "matrix": (lambda m, s: s.data.mass_matrix(9), "world: got 9, allowed: a number below 1"),
+    "camera": (lambda m, s: engine.view.image(s, camera={"azimut": 9}), "got 'azimut' (did you mean 'azimuth'?)"),
+    "cameras": (lambda m, s: engine.view.image(s, camera=3), "camera: got int, allowed: an engine.view.Camera, or a"),
+    "angle": (lambda m, s: engine.view.Camera(azimuth="a"), "camera azimuth='a' must be a number of degrees"),
+    "image": (lambda m, s: engine.view.image(s, "a"), "worlds: got 'a', allowed: numbers from 0 to 0"),
+    "fps": (lambda m, s: engine.view.save_animation("a.gif", m, 0, 0, fps="a"), "fps: got str, allowed: a number"),
+    "array": (lambda m, s: m.body_mas, "a Model has no 'body_mas' (did you mean 'body_mass'?)"),
+    "option": (lambda m, s: setattr(m.opt, "timestp", 0.1), "no option 'timestp' (did you mean 'timestep'?); there"),
+    "problem": (lambda m, s: Restarts(3, np.zeros((1, 2))), "problem: got int, allowed: a Problem"),
+    "method": (lambda m, s: run(3, "x", Stop(iterations=1)), "method: got int, allowed: a Method (a search, as"),
+    "weight": (lambda m, s: Effort() * "a", "multiply"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_uses(hopper, sim, what):
+    use, message = WRONG[what]
+    with pytest.raises((TypeError, ValueError, IndexError, AttributeError), match=re.escape(message)):
+        use(hopper, sim)

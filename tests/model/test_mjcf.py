@@ -371,7 +371,7 @@ def test_actuators_that_an_option_switches_off():
     m = load(falling("<option actuatorgroupdisable='1 3'/>", **actuator(text)))
     assert m.actuator_gainprm[:, 0].tolist() == [1, 0] and not m.actuator_biasprm.any()
     assert m.actuator_dyntype[1] == c.DYN_FILTER and m.actuator_dynprm[1, 0] > 1e20
-    assert any("actuatorgroupdisable: gains and biases of 1 actuators" in line for line in m.report.changed)
+    assert any("actuatorgroupdisable: gains and biases of 1 actuator set" in line for line in m.report.changed)
 
 
 def test_actuators_of_a_robot_without_joints():

@@ -68,5 +68,8 @@ def test_one_is_not_several():
     assert used[0] == "2 bodies, 2 joints (2 slide)" and used[-2:] == ["1 fixed tendon", "1 spatial tendon"]
     used = load("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>").report.used
     assert used[0] == "0 bodies, 0 joints" and used[-1] == "1 geom in 0 pairs that may touch"
+    text = "<mujoco><worldbody><body><joint name='j'/><geom size='1'/></body></worldbody></mujoco>"
+    for more, said in (({}, "1 actuator added, motor:"), ({"kp": 3.0}, "1 actuator added, servo of kp 3:")):
+        assert any(said in line for line in load(text, actuators=True, **more).report.changed)
     used = load("<mujoco><worldbody><body><freejoint/><geom size='1'/></body></worldbody></mujoco>").report.used
     assert used[0] == "1 body, 1 joint (1 free)"

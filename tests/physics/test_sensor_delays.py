@@ -49,7 +49,7 @@ def test_follows_mujoco(simulators, integrator):
     mj, sim = simulators(LATE, integrator)
     data, rng = mujoco.MjData(mj), np.random.default_rng(0)
     assert sim.model.na == 2 + 2 + 3 * 3 + 4 * 4 + 2 + 3 + 4 + 2 * 3
-    assert "1 sensors" in str(sim.model.report or load(LATE).report)
+    assert "1 sensor" in str(sim.model.report or load(LATE).report)
     data.qvel[:], cut = (0.5, -0.6), [False, False]
     sim.reset(data.qpos, data.qvel)
     for _ in range(20):

@@ -41,6 +41,16 @@ def test_gymnasiums_checks_pass_without_a_warning(env_id):
     assert messages == wide and bool(wide) == bool((env.action_space.high > 1).any())
 
 
+def test_what_an_environment_says():
+    env, many = engine.rl.Env("pendulum"), engine.rl.VectorEnv("pendulum", 3)
+    assert repr(env).startswith("<Env 'pendulum': observation (3,), action (1,), ")
+    assert repr(many).startswith("<VectorEnv 'pendulum': observation (3, 3), action (3, 1), ")
+    with pytest.raises(ValueError, match=r"action: got 'left', allowed: numbers of shape \(1,\)"):
+        env.step("left")
+    with pytest.raises(AttributeError, match=r"\(did you mean 'Env'\?\)"):
+        engine.rl.Envv  # noqa: B018
+
+
 def test_importing_registers_and_starts_nothing():
     """Neither Taichi nor pictures before the first environment; and with Gymnasium 1, an id may name the package."""
     code = (

@@ -187,8 +187,10 @@ def test_a_keyframe_moves_the_controls_too(server):
 def test_an_image_of_a_simulator():
     model = engine.load(MESH)
     sim = engine.Simulator(model, worlds=2)
+    first = image(sim)  # before any forward
     sim.forward()
     one, two = image(sim), image(sim, [0, 1], title="two")
+    assert (first == one).all() and (image(sim, camera={"azimuth": 90.0}) == one).all()
     assert one.dtype == np.uint8 and one.std() > 5.0 and two.shape[0] > one.shape[0] and two.shape[2] == 3
     sim.data.qpos[1, 2] += 0.5
     sim.forward()

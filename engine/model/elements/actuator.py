@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.words import counted
+
 from .. import constants as c
 from .. import plastic, servos
 from ..arms import ON_SITES, arm_columns, muscles
@@ -301,7 +303,7 @@ class Actuator(Kind):
     def changed(self, mujoco, mj):
         unread = np.count_nonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay == 0))
         if unread:
-            yield f"nsample: left out of {unread} actuators without a delay, which do not read it"
+            yield f"nsample: left out of {counted(unread, 'actuator')} without a delay, which do not read it"
         made = [a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)]
         idle = [a for a in made if not servos.tokens(mj, a)]
         if idle:
@@ -312,7 +314,8 @@ class Actuator(Kind):
         off = np.flatnonzero(_silent(mujoco, mj))
         if off.size:
             why = "flag actuation is disabled" if disabled(mujoco, mj, "ACTUATION") else "actuatorgroupdisable"
-            yield f"option {why}: gains and biases of {off.size} actuators set to zero; states of theirs stay"
+            who = counted(off.size, "actuator")
+            yield f"option {why}: gains and biases of {who} set to zero; states of theirs stay"
 
     def count(self, m):
         m.na = int(np.sum(servos.states_of(m)) + past(m) + plastic.count(m))

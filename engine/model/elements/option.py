@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.words import meant
+
 from .. import constants as c
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
@@ -34,6 +36,12 @@ class Option:
     wind: np.ndarray = field(default_factory=lambda: np.zeros(3))
     noslip_iterations: int = 0
     noslip_tolerance: float = 1e-6
+
+    def __setattr__(self, name, value):  # a word that is written wrongly would change nothing, without a sign
+        if name not in self.__dataclass_fields__:
+            known = ", ".join(self.__dataclass_fields__)
+            raise AttributeError(f"no option {name!r}{meant(name, self.__dataclass_fields__)}; there are: {known}")
+        super().__setattr__(name, value)
 
 
 # Flags whose being disabled means the same as other numbers: bits in an MjModel, arrays that are zero then, words.

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike
 
+from engine.words import counted
+
 from .. import constants as c
 from ..attributes import choice, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, refuse, same_count
@@ -150,10 +152,11 @@ class Sensor(Kind):
 
     def changed(self, mujoco, mj):
         if mj.nsensor and disabled(mujoco, mj, "SENSOR"):
-            yield f"option flag sensor is disabled: {mj.nsensor} sensors left out, whose data MuJoCo leaves at zero"
+            who = counted(mj.nsensor, "sensor")
+            yield f"option flag sensor is disabled: {who} left out, whose data MuJoCo leaves at zero"
         unread = np.count_nonzero((mj.sensor_history[:, 0] > 0) & ~late(mj)) if mj.nsensor else 0
         if unread:
-            yield f"nsample: left out of {unread} sensors without a delay or an interval, which do not read it"
+            yield f"nsample: left out of {counted(unread, 'sensor')} without a delay or an interval, which do not read it"
 
     def read(self, mujoco, mj, m):
         if disabled(mujoco, mj, "SENSOR"):

@@ -9,6 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
+from engine.arguments import whole
 from engine.diff.tape import Tape
 from engine.files import write_text
 from engine.replay import replay
@@ -43,17 +46,18 @@ class Page:
 
 
 def show(
-    x: Any, worlds: Sequence[int] = (0,), *, height: int = 480, camera: dict[str, Any] | None = None,
+    x: Any, worlds: int | Sequence[int] = (0,), *, height: int = 480, camera: dict[str, Any] | None = None,
     fps: float = 30.0, follow: bool = True, names: bool = False,
 ) -> Page:  # fmt: skip
     """A Page of a Tape's last rollout, of a Recording, or of a Simulator as it is now; for a notebook's cell.
 
-    worlds: numbers of those that are shown, side by side. height: of the frame, pixels. camera: keywords of
-    engine.view.Camera. names: whether bodies have their names at them. Raises TypeError for anything else, ImportError,
-    which names the extra, without viser.
+    worlds: the number of the one, or of those, that are shown, side by side. height: of the frame, pixels. camera: an
+    engine.view.Camera, or its keywords. names: whether bodies have their names at them. Raises TypeError for anything
+    else, ImportError, which names the extra, without viser.
     """
     model, trajectory = _recorded(x)
-    worlds = list(worlds)
+    worlds = [worlds] if np.ndim(worlds) == 0 else list(worlds)
+    whole("height", height)
     seen = [replay(model, trajectory, world=w) for w in worlds]
     labels = [f"world {w}" for w in worlds] if len(worlds) > 1 else None
     return Page(html_of(model, seen, labels=labels, camera=camera, fps=fps, follow=follow, names=names), height)

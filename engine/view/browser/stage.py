@@ -16,7 +16,7 @@ from engine.model.constants import PLANE
 from engine.view.browser.frames import Frame, leading_body, robot_size
 from engine.view.browser.overlays import HIDDEN_AT_FIRST, Overlays, layers_of
 from engine.view.browser.shapes import add_geom, add_ground
-from engine.view.camera import Camera
+from engine.view.camera import camera_of
 from engine.view.painter import visible_geoms
 from engine.view.quantities import distinct
 
@@ -107,9 +107,9 @@ class Stage:
         for _, _, node, opacity in self.geoms:
             node.opacity = min(opacity or 1.0, _GLASS) if on else opacity
 
-    def aim(self, server, camera: dict):
-        """Set where a page is seen from at first; `camera` has the keywords of engine.view.Camera."""
-        seen = Camera(**camera)
+    def aim(self, server, camera):
+        """Set where a page is seen from at first; camera: an engine.view.Camera, or its keywords."""
+        seen = camera_of(camera)
         right, up, forward = seen.axes
         across = (self.high - self.low)[:2].max() if seen.width is None else 0.0
         middle = (self.low + self.high) / 2.0 if across < 4.0 * self.size else self._start

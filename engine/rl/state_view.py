@@ -127,14 +127,25 @@ class StatefulWorlds(Worlds):
         diverged = self._advance(held)
         if task.evaluated:
             self.sim.forward(held)
+        elif diverged is not None:
+            self.sim.forward(~diverged)  # results of the state that they are back in, not of where they went
         s.steps[rows] += 1
         observation = self.observe()
         if not within(observation, MAXVAL):
+            self._finite("observe", observation.reshape(self.sim.worlds, -1), diverged)
             diverged = self._outside(observation, diverged)
         terms = {n: self._of_worlds(f"terms[{n!r}]", a, ()) for n, a in task.terms(s).items()}
-        terms = {n: np.array(a[self.row], float) for n, a in terms.items()}
+        terms = {n: self._finite(f"terms[{n!r}]", np.array(a, float), diverged)[self.row] for n, a in terms.items()}
         ended = self._of_worlds("ended", task.ended(s), ())[self.row]
         return observation, *self._judged(sum(terms.values(), np.zeros(ended.shape)), terms, ended, diverged)
+
+    def _finite(self, name, values, diverged):
+        """`values`, (worlds, ...), made numbers in worlds that diverged; ValueError for others that are none."""
+        if not within(values):
+            if diverged is not None:
+                values[diverged] = np.nan_to_num(values[diverged])
+            require_finite(name, values)
+        return values
 
     def info(self):
         """Of all worlds, or of the one."""

@@ -250,3 +250,27 @@ def test_what_a_task_says_is_made_of_numbers(what):
     envs = thrown(Wrong())
     with np.errstate(all="ignore"), pytest.raises(ValueError, match=rf"{what}.*entry .* is (nan|-?inf), allowed"):
         envs.step(np.zeros((2, envs.single_action_space.shape[0])))
+
+
+def test_shared_parameters_can_only_be_read():
+    """A world's number is no body's: a task that forgets own_params would change other masses, in all worlds."""
+
+    class Forgets(Thrown):
+        def begin(self, s, rows):
+            s.params.body_mass[rows] *= 1.1
+
+    with pytest.raises(ValueError, match="read-only"):
+        thrown(Forgets())
+    envs = thrown(Thrown())
+    s = envs.worlds.state
+    assert np.array_equal(s.params.body_mass, envs.sim.params.body_mass) and "body_mass" in list(s.params)
+    with pytest.raises(AttributeError, match=r"params.body_mass: all worlds share it; allowed: own_params = True"):
+        s.params.body_mass = 1.0
+    pickle.loads(pickle.dumps(s.params))
+
+
+def test_what_a_task_lacks_is_named():
+    with pytest.raises(NotImplementedError, match=r"StateTask has no observe\(s\), what a policy sees"):
+        thrown(scenes.StateTask())
+    with pytest.raises(TypeError, match=r"seed: got 1.5, allowed: None, a whole number, or a list"):
+        thrown(Thrown()).reset(seed=1.5)

@@ -11,7 +11,7 @@ class StateTask(Task):
     """A task of all worlds at once, whose methods take a state view `s` (engine.rl.StateView), worlds first:
 
     s.data      the simulator's data: qpos qvel act ctrl sensordata xpos ..., `s.data.sensor("gyro").data`, contacts
-    s.params    its parameters, with `own_params` of each world: s.params.body_mass[w, b]
+    s.params    its parameters, with `own_params` of each world: s.params.body_mass[w, b]; else read-only
     s.time, s.steps, s.dt       seconds and control steps since the episode began, (worlds,); seconds of a control step
     s.action, s.last_action     the policy's numbers of this control step and of the one before, (worlds, size)
     s.draw(f, rows)             f(rng) of each world's own generator, one row for each
@@ -49,11 +49,11 @@ class StateTask(Task):
 
     def observe(self, s: Any) -> np.ndarray:
         """What a policy sees, (worlds, size)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no observe(s), what a policy sees")
 
     def terms(self, s: Any) -> dict[str, np.ndarray]:
         """The parts of the reward by name, (worlds,) each, of the control step that has ended."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no terms(s), the parts of its reward")
 
     def ended(self, s: Any) -> np.ndarray:
         """Is the episode over, before its time? Booleans (worlds,)."""

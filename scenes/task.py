@@ -59,7 +59,7 @@ class Task:
 
     def reward(self, qpos_before: Any, qvel_before: Any, ctrl: Any, qpos_after: Any, qvel_after: Any, dt: float) -> Any:
         """(reward, its terms by name), each (...): for holding `ctrl` for `dt` seconds from one state to the next."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no reward(...), what a policy is paid for")
 
     def terminated(self, qpos: Any, qvel: Any) -> Any:
         """Does the episode end here, before its time is over? Booleans (...)."""

@@ -79,9 +79,11 @@ def check_own(sim, worlds):
 
 
 def check_simulator(sim, forces=()):
-    """A simulator whose data holds no forces but those that are arguments: the others would be left out."""
+    """A simulator whose parameters mean something, and whose data holds no forces but those that are arguments: the
+    others would be left out."""
     if not isinstance(sim, Simulator):
         raise TypeError(f"sim: got {type(sim).__name__}, allowed: an engine.Simulator")
+    sim.check_parameters()
     for name in APPLIED:
         if name not in forces and not within(sim.pack[name], NEGLIGIBLE) and sim.pack[name].any():
             raise ValueError(f"sim.data.{name} is not zero, but the simulator's state is not read; give {name}=...")

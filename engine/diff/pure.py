@@ -203,30 +203,34 @@ class PureRollout:
     def _rows(self, pack, name, rows, width):
         return self.space.view(pack[name][: rows * self.worlds * width].reshape(rows, self.worlds, width))
 
-    def _load(self, theta):
+    def _load(self, theta, check=False):
         """The start of a call, forward or back, but for the state."""
         self._theta[:] = theta.reshape(-1)
-        if self.sim.leaves:
+        if check or self.sim.leaves:
             self.space.host(self._theta)  # waits for it
-            self.sim.refresh()
+            if check:
+                self.sim.check_parameters()
+            else:
+                self.sim.refresh()
         for a in self._cleared:
             a[:] = 0
 
     # --------------------------------------------------------------------------------------------------- forward
 
-    def __call__(self, qpos, qvel, act, ctrl, theta, forces=(), record=True):
+    def __call__(self, qpos, qvel, act, ctrl, theta, forces=(), record=True, check=True):
         """(Values, kept or None, diverged or None).
 
         qpos (worlds, nq), qvel, act, ctrl (steps, worlds, nu), theta (ntheta,) or, with `own`, (worlds, ntheta), forces
         in the order of `self.forces`: qfrc_applied (worlds, nv), xfrc_applied (worlds, nbody, 6). kept: one array with
         all that `reverse` reads, see `saved`; None with record=False. diverged: which worlds did, NumPy's booleans
-        (worlds,), with on_divergence="mask". Raises ValueError for a value that is not finite, DivergenceError and
-        ContactOverflowError as Simulator does.
+        (worlds,), with on_divergence="mask". check: whether parameters are asked what they mean; False for those that
+        the simulator has. Raises ValueError for a value that is not finite and for a parameter that means nothing,
+        DivergenceError and ContactOverflowError as Simulator does.
         """
         given = qpos, qvel, act, ctrl, *forces
         self.space.require_finite(self._names, given)
         with self._lock:
-            self._load(theta)
+            self._load(theta, check)
             for buffer, a in zip(self._given, given, strict=True):
                 buffer[:] = a
             self._launch(self._forward, 0 if record and not self.repeats else -1)

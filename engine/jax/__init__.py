@@ -165,6 +165,8 @@ def _checked(name, value, shape):
     if value is None or jnp.shape(value) != shape:
         got = "None" if value is None else f"shape {jnp.shape(value)}"
         raise ValueError(f"{name}: got {got}, allowed: shape {shape}")
+    if jnp.iscomplexobj(value):
+        raise ValueError(f"{name}: got {jnp.result_type(value)}, allowed: real numbers")
     return jnp.asarray(value, np_real())
 
 

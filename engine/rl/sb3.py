@@ -28,10 +28,19 @@ class SB3VecEnv(VecEnv):
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
 
     def reset(self) -> Any:
-        observations, _ = self.envs.reset(seed=list(self._seeds), options=self._options[0] or None)
+        observations, _ = self.envs.reset(seed=list(self._seeds), options=self._options_of_all())
         self._reset_seeds()
         self._reset_options()
         return observations
+
+    def _options_of_all(self):
+        """What `set_options` was given for each environment, as arrays over them; one dict for all goes as it is."""
+        first, *others = self._options
+        if all(options is first for options in others):
+            return first or None
+        if any(set(options) != set(first) for options in others):
+            raise ValueError("set_options: got other names for some environments, allowed: the same for each")
+        return {name: np.stack([options[name] for options in self._options]) for name in first} or None
 
     def step_async(self, actions: Any) -> None:
         self._actions = actions

@@ -16,6 +16,37 @@ from engine.rl.worlds import Worlds
 RESERVED = ("sim", "data", "params", "model", "time", "steps", "dt", "action", "last_action", "draw", "rngs")
 
 
+class _Shared:
+    """Parameters that all worlds share, as arrays that cannot be written."""
+
+    def __init__(self, params):
+        self.__dict__["_params"] = params
+
+    def __getattr__(self, name):
+        if name == "_params":  # absent while a copy is being made
+            raise AttributeError(name)
+        array = getattr(self._params, name)
+        if isinstance(array, np.ndarray):
+            array = array.view()
+            array.flags.writeable = False
+        return array
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"params.{name}: all worlds share it; allowed: own_params = True in the task")
+
+    def __iter__(self):
+        return iter(self._params)
+
+    def __dir__(self):
+        return dir(self._params)
+
+    def __repr__(self):
+        return repr(self._params)
+
+
 class StateView:
     """Live arrays of all worlds, and what a task remembers of each (`remembered`, by its names).
 
@@ -42,8 +73,9 @@ class StateView:
 
     @property
     def params(self) -> Any:
-        """The simulator's parameters, live; with `own_params` of the task, worlds first."""
-        return self.sim.params
+        """The simulator's parameters, live; with `own_params` of the task, worlds first, else only to be read, since an
+        episode of one world would change those of all."""
+        return self.sim.params if self.sim.own_params else _Shared(self.sim.params)
 
     @property
     def model(self) -> Any:
@@ -127,14 +159,25 @@ class StatefulWorlds(Worlds):
         diverged = self._advance(held)
         if task.evaluated:
             self.sim.forward(held)
+        elif diverged is not None:
+            self.sim.forward(~diverged)  # results of the state that they are back in, not of where they went
         s.steps[rows] += 1
         observation = self.observe()
         if not within(observation, MAXVAL):
+            self._finite("observe", observation.reshape(self.sim.worlds, -1), diverged)
             diverged = self._outside(observation, diverged)
         terms = {n: self._of_worlds(f"terms[{n!r}]", a, ()) for n, a in task.terms(s).items()}
-        terms = {n: np.array(a[self.row], float) for n, a in terms.items()}
+        terms = {n: self._finite(f"terms[{n!r}]", np.array(a, float), diverged)[self.row] for n, a in terms.items()}
         ended = self._of_worlds("ended", task.ended(s), ())[self.row]
         return observation, *self._judged(sum(terms.values(), np.zeros(ended.shape)), terms, ended, diverged)
+
+    def _finite(self, name, values, diverged):
+        """`values`, (worlds, ...), made numbers in worlds that diverged; ValueError for others that are none."""
+        if not within(values):
+            if diverged is not None:
+                values[diverged] = np.nan_to_num(values[diverged])
+            require_finite(name, values)
+        return values
 
     def info(self):
         """Of all worlds, or of the one."""

@@ -1,5 +1,6 @@
 """Many worlds of one scene as a gymnasium.vector.VectorEnv: one simulator, one launch a step."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
@@ -110,6 +111,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             return [None] * self.num_envs
         if isinstance(seed, Integral):
             return [int(seed) + k for k in range(self.num_envs)]
+        if not isinstance(seed, Sequence | np.ndarray) or isinstance(seed, str):
+            raise TypeError(f"seed: got {seed!r}, allowed: None, a whole number, or a list with one for each")
         if len(seed) != self.num_envs:
             raise ValueError(f"seed: got a list of {len(seed)}, allowed: one for each of {self.num_envs} environments")
         return list(seed)

@@ -119,7 +119,7 @@ class Call:
             given = tensors[len(self.gradients) :]
             for tensor, (where, _), each in zip(given, self.slots.values(), self.each, strict=True):
                 theta[:, where] = space.array(tensor).reshape(rows if each else 1, -1)
-        values, kept, diverged = pure(*state, theta, forces, record)
+        values, kept, diverged = pure(*state, theta, forces, record, check=bool(self.slots))
         there = [a for a in (*values[:2], values.act if m.na else None, values.sensordata) if a is not None]
         # reshaped before torch sees it: a view made inside a node could not be changed in place outside
         out = [space.tensor(a.reshape(*self.rows, *self.batch, a.shape[-1])) for a in there]

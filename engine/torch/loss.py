@@ -36,14 +36,14 @@ def loss(trajectory: Any, f: Callable[[Outputs], torch.Tensor]) -> tuple[Any, di
     """
     if torch.is_tensor(trajectory.qpos):
         raise TypeError("loss: got a trajectory of tensors; allowed: one of a Tape. Call f(trajectory).backward()")
-    leaves = [torch.tensor(array, requires_grad=True) for array in outputs_of(trajectory)]
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is about
+        leaves = [torch.tensor(array, requires_grad=True) for array in outputs_of(trajectory)]
         value = f(Outputs(*leaves, torch.as_tensor(times_of(trajectory).copy())))
-    shape = tuple(value.shape) if torch.is_tensor(value) else type(value).__name__
-    require_cost(shape, trajectory.qpos.shape[1], "a tensor of shape ")
-    if not value.requires_grad:
-        raise ValueError(f"loss: f depends on none of {', '.join(OUTPUTS)}; allowed: torch operations on them")
-    bars = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
+        shape = tuple(value.shape) if torch.is_tensor(value) else type(value).__name__
+        require_cost(shape, trajectory.qpos.shape[1], "a tensor of shape ")
+        if not value.requires_grad:
+            raise ValueError(f"loss: f depends on none of {', '.join(OUTPUTS)}; allowed: torch operations on them")
+        bars = torch.autograd.grad(value.sum(), leaves, allow_unused=True)
     return answer(value.detach().numpy(), {n: bar for n, bar in zip(OUTPUTS, bars, strict=True) if bar is not None})
 
 

@@ -86,3 +86,13 @@ def test_jax_without_float64(trajectory):
     bridge = Jax()
     with bridge.x64(False), pytest.raises(RuntimeError, match="jax_enable_x64"):
         bridge.loss(trajectory, lambda t: t.qpos.sum())
+
+
+@pytest.mark.parametrize("mode", ("no_grad", "inference_mode"))
+def test_tensors_have_gradients_where_the_caller_wants_none(trajectory, mode):
+    """Cotangents are asked for by name, so a loop under no_grad has them, too."""
+    bridge = Torch()
+    f = lambda t: t.qpos.square().sum()  # noqa: E731
+    with getattr(bridge.np, mode)():
+        _, bars = bridge.loss(trajectory, f)
+    np.testing.assert_allclose(bars["qpos"], 2 * trajectory.qpos, rtol=1e-14)

@@ -122,3 +122,23 @@ def test_what_follows_from_masses(case):
     assert np.array_equal(in_jax(own), call(fresh))
     assert torch.equal(torch.autograd.grad(later, by)[0], expected)
     assert not torch.equal(torch.autograd.grad(call(own, by).sum(), by)[0], expected)
+
+
+def test_parameters_that_mean_nothing_are_refused(case):
+    """As those of the simulator's own steps, whether a call is given them or the simulator has them."""
+    sim, qpos, qvel, ctrl, mass = case
+    wrong, nan = mass.copy(), mass.copy()
+    wrong[1, 2], nan[0, 1] = -1.0, np.nan
+    for door in (in_torch, in_jax):
+        with pytest.raises(Exception, match=r"params.body_mass: entry \(1, 2\) is -1.0, allowed: zero or more"):
+            door(sim, qpos, qvel, ctrl, wrong)
+        with pytest.raises(Exception, match=r"params.body_mass: entry \(0, 1\) is nan, allowed: finite numbers"):
+            door(sim, qpos, qvel, ctrl, nan)
+    own = engine.Simulator(sim.model, WORLDS, own_params=True)
+    own.params.body_mass[:] = wrong
+    with pytest.raises(ValueError, match=r"params.body_mass: entry \(1, 2\)"):
+        engine.torch.step(own, *(torch.tensor(a) for a in (qpos, qvel)), None, torch.tensor(ctrl))
+    with pytest.raises(ValueError, match="params.body_mass"):
+        engine.jax.step(own, qpos, qvel, None, ctrl)
+    with pytest.raises(ValueError, match="ctrl: got complex128, allowed: real numbers"):
+        engine.jax.step(sim, qpos, qvel, None, ctrl + 0j)

@@ -38,6 +38,22 @@ def test_the_adapter_is_the_dummy_of_single_environments():
     assert kinds == {False, True}
 
 
+def test_each_environment_starts_by_its_own_options():
+    envs = engine.rl.SB3VecEnv(gymnasium.make_vec(HOPPER, 3, autoreset_mode="SameStep"))
+    simulator = envs.envs.unwrapped.sim
+    given = np.tile(simulator.model.qpos0, (3, 1)) + 0.01 * np.arange(3)[:, None]
+    envs.set_options([{"qpos": q} for q in given])
+    envs.reset()
+    np.testing.assert_array_equal(simulator.data.qpos, given)
+    for options, all_of_them in (({"qpos": given[1]}, given[[1, 1, 1]]), ({"qpos": given[::-1]}, given[::-1])):
+        envs.set_options(options)
+        envs.reset()
+        np.testing.assert_array_equal(simulator.data.qpos, all_of_them)
+    envs.set_options([{"qpos": given[0]}, {}, {}])
+    with pytest.raises(ValueError, match="set_options: got other names for some environments"):
+        envs.reset()
+
+
 def test_only_same_step_will_do():
     with pytest.raises(ValueError, match="SAME_STEP"):
         engine.rl.SB3VecEnv(gymnasium.make_vec(HOPPER, 2))

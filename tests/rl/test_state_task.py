@@ -200,3 +200,77 @@ def test_what_follows_from_masses_is_the_models_again_too():
         seen[bool(heavy)] = seed
         assert np.array_equal(follows, model) != heavy
     assert len(seen) == 2
+
+
+class Thrown(Hop):
+    """World 1 is thrown away by a force; results are seen as a step leaves them."""
+
+    evaluated = False
+    own_params = False
+
+    def begin(self, s, rows):
+        s.command[rows] = 1.0
+
+    def before(self, s, rows):
+        s.data.xfrc_applied[1, 1, 2] = 1e18 * (s.steps[1] == 2)
+
+    def observe(self, s):
+        return np.concatenate([s.data.qpos, s.data.qvel, s.data.qacc, s.data.geom_xpos[:, -1]], axis=1)
+
+
+def thrown(task):
+    hopper = scenes.load("hopper")
+    scene = scenes.Scene("thrown", "a hopper", hopper.model, task, 4, 1.0, hopper.qpos0)
+    envs = engine.rl.VectorEnv(scene, 2, autoreset_mode=AutoresetMode.DISABLED)
+    envs.reset(seed=0)
+    return envs
+
+
+def test_a_diverged_world_is_seen_as_it_was_last():
+    envs = thrown(Thrown())
+    nothing = np.zeros((2, envs.single_action_space.shape[0]))
+    for _ in range(2):
+        envs.step(nothing)
+    observations, rewards, ended, _, infos = envs.step(nothing)
+    assert infos["diverged"].tolist() == ended.tolist() == [False, True] and rewards[1] == 0.0
+    assert np.abs(observations).max() < 1e4  # accelerations, too
+
+
+@pytest.mark.parametrize("what", ("observe", "terms"))
+def test_what_a_task_says_is_made_of_numbers(what):
+    """A quotient of zeros in somebody's reward would end in the weights of a policy."""
+
+    class Wrong(Hop):
+        def observe(self, s):
+            return super().observe(s) / (np.zeros((2, 1)) if what == "observe" and s.steps[0] else 1.0)
+
+        def terms(self, s):
+            return {"speed": np.array([0.0, np.nan])} if what == "terms" else super().terms(s)
+
+    envs = thrown(Wrong())
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=rf"{what}.*entry .* is (nan|-?inf), allowed"):
+        envs.step(np.zeros((2, envs.single_action_space.shape[0])))
+
+
+def test_shared_parameters_can_only_be_read():
+    """A world's number is no body's: a task that forgets own_params would change other masses, in all worlds."""
+
+    class Forgets(Thrown):
+        def begin(self, s, rows):
+            s.params.body_mass[rows] *= 1.1
+
+    with pytest.raises(ValueError, match="read-only"):
+        thrown(Forgets())
+    envs = thrown(Thrown())
+    s = envs.worlds.state
+    assert np.array_equal(s.params.body_mass, envs.sim.params.body_mass) and "body_mass" in list(s.params)
+    with pytest.raises(AttributeError, match=r"params.body_mass: all worlds share it; allowed: own_params = True"):
+        s.params.body_mass = 1.0
+    pickle.loads(pickle.dumps(s.params))
+
+
+def test_what_a_task_lacks_is_named():
+    with pytest.raises(NotImplementedError, match=r"StateTask has no observe\(s\), what a policy sees"):
+        thrown(scenes.StateTask())
+    with pytest.raises(TypeError, match=r"seed: got 1.5, allowed: None, a whole number, or a list"):
+        thrown(Thrown()).reset(seed=1.5)

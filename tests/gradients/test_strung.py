@@ -124,7 +124,8 @@ def test_a_relative_orientation_of_zeros_is_refused():
 GRAZING = """<mujoco><option timestep="0.004"/><default><geom contype="0" conaffinity="0"/></default><worldbody>
 <site name="w" pos="0 0 .5"/><geom name="g" type="cylinder" size=".05 .2" zaxis="0 1 .2"/>
 <site name="in" pos=".02 0 0"/><body pos="0 0 -.4"><joint type="slide" axis="1 0 0"/>
-<joint type="slide" axis="0 .3 1"/><geom size=".05"/><site name="b"/></body></worldbody><tendon><spatial stiffness="30" damping=".5"><site site="w"/><geom geom="g" sidesite="in"/>
+<joint type="slide" axis="0 .3 1"/><geom size=".05"/><site name="b"/></body></worldbody>
+<tendon><spatial stiffness="30" damping=".5"><site site="w"/><geom geom="g" sidesite="in"/>
 <site site="b"/></spatial></tendon></mujoco>"""
 
 

@@ -327,7 +327,7 @@ WORK = (
     Buffer("ten_start", "real", "nresttendon"),  # of RK4's first stage: lengths and rows (dynamics/plastic.py)
     Buffer("ten_J_start", "real", "nrestJ"),
     Buffer("span_v", "vec3", "nspan", "span_x1 span_x2 span_p1 span_p2"),  # dynamics/path.py
-    Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_z"),
+    Buffer("span_r", "real", "nspan", "span_long span_arc span_sense span_phi"),
     Buffer("span_kind", "int", "nspan"),
     Buffer("arm_length", "real", "narm"),
     Buffer("arm_J", "real", "narmrow"),

@@ -66,14 +66,14 @@ def find_span(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     d.span_long[i] = 0.0
     if m.span_geom[s] >= 0:
         b, c, quat, r, cylinder, sided, side = wrapped_geom(m, d, w, s)
-        kind, p1, p2, long, arc, sense, z = wrap(cylinder, quat, r, x1 - c, x2 - c, sided, side)
+        kind, p1, p2, long, arc, sense, phi = wrap(cylinder, quat, r, x1 - c, x2 - c, sided, side)
         d.span_kind[i] = kind
         d.span_p1[i] = p1 + c
         d.span_p2[i] = p2 + c
         d.span_long[i] = long
         d.span_arc[i] = arc
         d.span_sense[i] = sense
-        d.span_z[i] = z
+        d.span_phi[i] = phi
     return i
 
 
@@ -279,7 +279,7 @@ def path_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
             middle = centre
             y1, y2, r_bar = wrap_vjp(
                 cylinder, quat, r, x1 - centre, x2 - centre, d.span_kind[o], d.span_p1[o] - centre,
-                d.span_p2[o] - centre, d.span_arc[o], d.span_sense[o], d.span_z[o], p1_bar, p2_bar,
+                d.span_p2[o] - centre, d.span_arc[o], d.span_sense[o], d.span_phi[o], p1_bar, p2_bar,
             )  # fmt: skip
             if d.span_long[o] > 0:  # an arc, which grows as its angle does
                 r_bar = r_bar + scale * length_bar * d.span_arc[o] * d.span_arc[o] / (r * d.span_long[o])

@@ -8,8 +8,9 @@ tangent.
     round     q = (r^2 y -/+ sense r t n x y) / s,   the arc from q1 to q2 against n (sense 1) or about it (-1);
               its angle is that from y1 to y2, over the side where there is one, less atan(t / r) at either end:
               where that leaves nothing the tendon passes by
-    inside    one point q at the angle asin z - asin(A z) from y1 (or from y2), z the root of
-              asin(A z) + asin(B z) - 2 asin z + G,   A = r / |y1|, B = r / |y2|, G the angle between them
+    inside    one point q at the angle pi/2 - phi - asin(A cos phi) from y1 (or from y2), phi, between circle and
+              tendon, the root of f = asin(A cos phi) + asin(B cos phi) - pi + 2 phi + G,   A = r / |y1|,
+              B = r / |y2|, G the angle between them; f is concave and rises from phi = 0, where the tendon grazes
     cylinder  the height rises in proportion to the way in the plane: L1, arc, L2
 Newton's method goes on to rounding, so that J is the derivative of L; MuJoCo's stops within 1e-6. Which way is taken is
 a choice, and held. Degenerate, and finite: a tangent of no length and a plane that the ends do not tell (on one line
@@ -142,36 +143,37 @@ def outside(n: vec3, y1: vec3, y2: vec3, r: real, sided: ti.i32, side: vec3):
 
 @ti.func
 def slope_of(k: real, z: real):
-    """d asin(k z) / dz."""
-    return k / ti.max(MINVAL, ti.sqrt(1.0 - k * z * k * z))
+    """d asin x / dx at x = k z."""
+    return 1.0 / ti.max(MINVAL, ti.sqrt(1.0 - k * z * k * z))
 
 
 @ti.func
 def root(A: real, B: real, G: real):
-    """z, and whether there is one: Newton's method comes down to it from the right."""
-    z = real(1.0 - 1e-7)
-    f = ti.asin(A * z) + ti.asin(B * z) - 2.0 * ti.asin(z) + G
-    found = ti.cast(f <= 0, ti.i32)
+    """phi, and whether it is known: Newton's method comes up to it from the left."""
+    phi = real(0.0)
+    f = ti.asin(A) + ti.asin(B) - ti.math.pi + G
+    found = 1  # a tendon that does not graze the circle has f < 0
     turns = 0
     while found and turns < 40 and f < -4.0 * EPS:
-        slope = slope_of(A, z) + slope_of(B, z) - 2.0 * slope_of(real(1.0), z)
-        found = ti.cast(slope <= -MINVAL, ti.i32)
+        z = ti.cos(phi)
+        slope = 2.0 - ti.sin(phi) * (A * slope_of(A, z) + B * slope_of(B, z))
+        found = ti.cast(slope >= MINVAL, ti.i32)
         if found:
-            z = z - f / slope
-            f = ti.asin(A * z) + ti.asin(B * z) - 2.0 * ti.asin(z) + G
-            found = ti.cast(f <= 1e-6, ti.i32)
+            phi = phi - f / slope
+            z = ti.cos(phi)
+            f = ti.asin(A * z) + ti.asin(B * z) - ti.math.pi + 2.0 * phi + G
         turns = turns + 1
-    return z, found
+    return phi, found
 
 
 @ti.func
 def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
     """PAST or INSIDE; the place; and of what it is made: a sense, whether it is at an angle from y1 (1) or y2 (-1),
-    or halfway (0), and z."""
+    or halfway (0), and phi."""
     kind = PAST
     q = y1
     sense = real(0.0)
-    z = real(0.0)
+    phi = real(0.0)
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
     d = y2 - y1
@@ -189,7 +191,7 @@ def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
         u, size = unit(y1 + y2)
         q = r * u
         if kind == INSIDE and cosine <= 1.0 - MINVAL:
-            z, found = root(r / len1, r / len2, ti.acos(cosine))
+            phi, found = root(r / len1, r / len2, ti.acos(cosine))
             if found:
                 sense = 1.0
                 e = e1
@@ -198,13 +200,13 @@ def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
                     sense = -1.0
                     e = e2
                     k = r / len2
-                angle = ti.asin(z) - ti.asin(k * z)
+                angle = 0.5 * ti.math.pi - phi - ti.asin(k * ti.cos(phi))
                 q = r * (ti.cos(angle) * e + ti.sin(angle) * n.cross(e))
-    return kind, q, sense, z
+    return kind, q, sense, phi
 
 
 @ti.func
-def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, bar: vec3):
+def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, phi: real, bar: vec3):
     """From the adjoint of the place to those of y1, y2, n and r."""
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
@@ -223,7 +225,8 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, 
         if sense < 0:
             e = e2
             k = r / len2
-        angle = ti.asin(z) - ti.asin(k * z)
+        z = ti.cos(phi)
+        angle = 0.5 * ti.math.pi - phi - ti.asin(k * z)
         sine = ti.sin(angle)
         cosine = ti.cos(angle)
         e_bar = r * (cosine * bar + sine * bar.cross(n))
@@ -231,18 +234,19 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, 
         angle_bar = r * (cosine * n.cross(e) - sine * e).dot(bar)
         a = slope_of(r / len1, z)
         b = slope_of(r / len2, z)
-        c = slope_of(real(1.0), z)
-        # of the left-hand side that z makes zero
-        f_bar = -angle_bar * (c - slope_of(k, z)) / (a + b - 2.0 * c)
-        k1_bar = f_bar * z * a * len1 / r
-        k2_bar = f_bar * z * b * len2 / r
+        c = slope_of(k, z)
+        s = ti.sin(phi)
+        # of f, which phi makes zero
+        f_bar = angle_bar * (1.0 - k * s * c) / (2.0 - s * (r / len1 * a + r / len2 * b))
+        k1_bar = f_bar * z * a
+        k2_bar = f_bar * z * b
         e1_bar = -sense * f_bar * n.cross(e1)
         e2_bar = sense * f_bar * n.cross(e2)
         if sense > 0:
-            k1_bar = k1_bar - angle_bar * z * a / k
+            k1_bar = k1_bar - angle_bar * z * c
             e1_bar = e1_bar + e_bar
         else:
-            k2_bar = k2_bar - angle_bar * z * b / k
+            k2_bar = k2_bar - angle_bar * z * c
             e2_bar = e2_bar + e_bar
         y1_bar = unit_vjp(e1, len1, e1_bar) - k1_bar * r / (len1 * len1) * e1
         y2_bar = unit_vjp(e2, len2, e2_bar) - k2_bar * r / (len2 * len2) * e2
@@ -267,18 +271,18 @@ def sided_way(cylinder: ti.i32, quat: vec4, n: vec3, x1: vec3, side: vec3):
 @ti.func
 def wrap(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: ti.i32, side: vec3):
     """PAST, ROUND or INSIDE; the places where the tendon meets the geom, from its centre; the way between them, and
-    that in the plane; and what `wrap_vjp` is told of a choice: a sense, and z."""
+    that in the plane; and what `wrap_vjp` is told of a choice: a sense, and phi."""
     kind = PAST
     p1 = x1
     p2 = x2
     arc = real(0.0)
     sense = real(0.0)
-    z = real(0.0)
+    phi = real(0.0)
     long = real(0.0)
     if ti.min(x1.dot(x1), x2.dot(x2)) >= MINVAL * MINVAL:
         n, y1, y2, size = plane_of(cylinder, quat, x1, x2)
         if sided and side.dot(side) < r * r:
-            kind, p1, sense, z = from_within(n, y1, y2, r)
+            kind, p1, sense, phi = from_within(n, y1, y2, r)
             p2 = p1
         else:
             kind, sense, p1, p2, arc = outside(n, y1, y2, r, sided, sided_way(cylinder, quat, n, x1, side))
@@ -291,12 +295,12 @@ def wrap(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, sided: ti.i3
             p1 = p1 + (low + steep * first) * n
             p2 = p2 + (low + steep * (first + arc)) * n
             long = arc * ti.sqrt(1.0 + steep * steep)
-    return kind, p1, p2, long, arc, sense, z
+    return kind, p1, p2, long, arc, sense, phi
 
 
 @ti.func
 def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti.i32, p1: vec3, p2: vec3, arc: real,
-             sense: real, z: real, bar1: vec3, bar2: vec3):  # fmt: skip
+             sense: real, phi: real, bar1: vec3, bar2: vec3):  # fmt: skip
     """From the adjoints of the places to those of x1, x2 and r, where the tendon is not PAST. (That of r is zero where
     nobody asks for sizes.)"""
     n, y1, y2, size = plane_of(cylinder, quat, x1, x2)
@@ -331,7 +335,7 @@ def wrap_vjp(cylinder: ti.i32, quat: vec4, r: real, x1: vec3, x2: vec3, kind: ti
             q2_bar = q2_bar - sense * arc_bar / r * n.cross(q2)
             r_bar = arc_bar * arc / r
     if kind == INSIDE:
-        a1, a2, n_bar, r_bar = from_within_vjp(n, y1, y2, r, sense, z, q1_bar + q2_bar)
+        a1, a2, n_bar, r_bar = from_within_vjp(n, y1, y2, r, sense, phi, q1_bar + q2_bar)
         y1_bar = y1_bar + a1
         y2_bar = y2_bar + a2
     else:

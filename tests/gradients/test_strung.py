@@ -119,3 +119,41 @@ def test_a_relative_orientation_of_zeros_is_refused():
     sim.params.eq_data[3, 6:10] = 0
     with pytest.raises(ValueError, match="params.eq_data: equality .* has a quaternion of zeros"):
         sim.refresh()
+
+
+GRAZING = """<mujoco><option timestep="0.004"/><default><geom contype="0" conaffinity="0"/></default><worldbody>
+<site name="w" pos="0 0 .5"/><geom name="g" type="cylinder" size=".05 .2" zaxis="0 1 .2"/>
+<site name="in" pos=".02 0 0"/><body pos="0 0 -.4"><joint type="slide" axis="1 0 0"/>
+<joint type="slide" axis="0 .3 1"/><geom size=".05"/><site name="b"/></body></worldbody>
+<tendon><spatial stiffness="30" damping=".5"><site site="w"/><geom geom="g" sidesite="in"/>
+<site site="b"/></spatial></tendon></mujoco>"""
+
+
+def place_of(share):
+    """x of the body where the line between the ends passes the cylinder's axis in so many of its radii."""
+    n = np.array([0, 1, 0.2]) / np.linalg.norm([0, 1, 0.2])
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        x = (low + high) / 2
+        a, b = (v - n * (n @ v) for v in (np.array([0, 0, 0.5]), np.array([x, 0, -0.4])))
+        d = b - a
+        near = a - d * (d @ a) / (d @ d)
+        low, high = (x, high) if np.linalg.norm(near) < 0.05 * share else (low, x)
+    return x
+
+
+def test_a_tendon_that_grazes_a_geom_from_within(simulators):
+    """Its place there, from a line that only just misses the geom on, is the one of the shortest way."""
+    mj, sim = simulators(GRAZING)
+    data = mujoco.MjData(mj)
+    for share in (0.9, 1.0 + 1e-9, 1.0 + 1e-6, 1.0004, 1.01, 1.3, 2.0):
+        data.qpos[:] = place_of(share), 0.0
+        mujoco.mj_forward(mj, data)
+        assert data.ten_wrapnum[0] == (2 if share < 1 else 4), share
+        sim.reset(data.qpos)
+        sim.forward()
+        np.testing.assert_allclose(sim.data.ten_length[0], data.ten_length, rtol=0, atol=1e-11, err_msg=str(share))
+        np.testing.assert_allclose(sim.data.qacc[0], data.qacc, rtol=1e-6, atol=1e-6, err_msg=str(share))
+        if share > 1.0001:
+            state = data.qpos.copy(), np.array([0.05, -0.1]), np.zeros(0), np.zeros(0)
+            assert_gradients(Rollout(sim, mj, state, 3).errors())

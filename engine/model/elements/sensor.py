@@ -156,7 +156,8 @@ class Sensor(Kind):
             yield f"option flag sensor is disabled: {who} left out, whose data MuJoCo leaves at zero"
         unread = np.count_nonzero((mj.sensor_history[:, 0] > 0) & ~late(mj)) if mj.nsensor else 0
         if unread:
-            yield f"nsample: left out of {counted(unread, 'sensor')} without a delay or an interval, which do not read it"
+            who = counted(unread, "sensor")
+            yield f"nsample: left out of {who} without a delay or an interval, which do not read it"
 
     def read(self, mujoco, mj, m):
         if disabled(mujoco, mj, "SENSOR"):

@@ -153,9 +153,9 @@ def run(method, folder, stop, show=None, settings=None, resume=None):
     """
     if isinstance(folder, Folder):
         return _run(method, folder, stop, show)
-    required("method", method, Method, "a search, as controllers.optimize.Restarts or controllers.ILQR")
     resume = (Path(folder) / "checkpoint.npz").exists() if resume is None else resume
     with Folder(folder, settings, resume) as made:
+        required("method", method, Method, "a search, as controllers.optimize.Restarts or controllers.ILQR")
         if resume:
             made.load(method)
         return _run(method, made, stop, show)

@@ -10,7 +10,7 @@ import pytest
 import controllers
 import engine
 import scenes
-from controllers.optimize import Restarts, Stop, run
+from controllers.optimize import Restarts
 from engine.objectives import Effort, Reach, Track
 from engine.replay import replay
 
@@ -134,7 +134,6 @@ WRONG = {
     "array": (lambda m, s: m.body_mas, "a Model has no 'body_mas' (did you mean 'body_mass'?)"),
     "option": (lambda m, s: setattr(m.opt, "timestp", 0.1), "no option 'timestp' (did you mean 'timestep'?); there"),
     "problem": (lambda m, s: Restarts(3, np.zeros((1, 2))), "problem: got int, allowed: a Problem"),
-    "method": (lambda m, s: run(3, "x", Stop(iterations=1)), "method: got int, allowed: a Method (a search, as"),
     "weight": (lambda m, s: Effort() * "a", "multiply"),
 }
 

@@ -127,6 +127,7 @@ def test_linearize(simulators, xml):
 
     def place(x):
         sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0], sim.data.ctrl[0] = np.split(x, sizes)
+        sim.data.time[0] = 0.0
 
     def stepped(x):
         place(x)

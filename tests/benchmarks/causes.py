@@ -53,7 +53,7 @@ def faults(mj):
     found["kp"] = [(f"kp:{n}", mj.actuator_biasprm, (u, 1)) for n, u in drives if servo[u]]
     found["kv"] = [(f"kv:{n}", mj.actuator_biasprm, (u, 2)) for n, u in drives if mj.actuator_biasprm[u, 2] != 0]
     found["actuator_gear"] = [(f"actuator_gear:{n}[0]", mj.actuator_gear, (u, 0)) for n, u in drives if not servo[u]]
-    return {term: some for term, some in found.items() if some} | {"delay": [("delay:*", None, None)]}
+    return {term: some for term, some in found.items() if some} | {"delay": [("delay", None, None)]}
 
 
 def wrong(mj, fault, factor):
@@ -94,7 +94,10 @@ def share(count, seed, told=print):
                 wrong(mj, fault, factor)
             found = compare(model, log_of(mj, amplitude, late, rng))
             first, name = found.first, fault[0]
-            right, alike = (first is not None and first.name == name), first is not None and name in first.alike
+            named = [] if first is None else [first.name, *first.alike]
+            if late:  # one of all actuators
+                named = [n.partition(":")[0] for n in named]
+            right, alike = named[:1] == [name], name in named[1:]
             tally += (right, alike, bool(found), 1)
             how = f"{late} steps" if late else f"x {factor:g}"
             verdict = "yes" if right else "beside" if alike else "no"

@@ -9,6 +9,7 @@ import pytest
 import engine
 from engine import cli
 from engine.identify import Log, compare
+from tests.benchmarks.causes import share
 from tests.identify.twin import STEP, arm
 
 NAMES = ("shoulder", "elbow", "lone")
@@ -62,6 +63,14 @@ def test_the_number_that_differs_is_found(case):
 def test_a_delay_is_found():
     found = compare(engine.load(arm()), log_of(lambda mj: None, late=4))
     assert found.first.name == "delay:*" and abs(found.first.log - 4 * STEP) < 0.001
+
+
+@pytest.mark.slow
+def test_single_faults_at_random_are_named_first():
+    """Or beside a number that is the same to a log; the benchmark has more of them."""
+    rows = []
+    right, alike, same, total = share(2, 0, rows.append)
+    assert right + alike == total == 6 and right >= 5 and same == 0, "\n".join(rows)
 
 
 def test_the_same_robot_is_the_same(tmp_path, capsys):

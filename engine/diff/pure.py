@@ -78,8 +78,8 @@ class PureRollout:
     """
 
     def __init__(
-        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence, own,
-        following,
+        self, sim, worlds, steps, frame_skip, record_every, sensors, memory, space, forces, on_divergence,
+        own=False, following=None,
     ):  # fmt: skip
         if on_divergence not in ON_DIVERGENCE:
             raise ValueError(f"on_divergence: got {on_divergence!r}, allowed: {' or '.join(map(repr, ON_DIVERGENCE))}")

@@ -270,10 +270,11 @@ def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32
         effective_acceleration(m, d, w, implicit, 0)
 
 
-@outline("mdg", "w implicit stage")
+@outline("mdg", "w implicit stage mu_alone")
 @ti.func
-def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32):
-    """a_bar and mu, from the integrator.
+def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32,
+                    mu_alone: ti.i32):  # fmt: skip
+    """a_bar, where not mu alone is asked for, and mu, from the integrator.
 
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
@@ -300,7 +301,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             d.a_bar[w, k] = 0.0
             d.mu[w, k] = 0.0
     elif stage == EULER_STAGE:
-        advance_vjp(m, d, g, w, implicit)
+        advance_vjp(m, d, g, w, implicit, mu_alone)
     else:
         enter_stage_vjp(m, d, g, w, stage)
         if stage == 0:
@@ -387,6 +388,21 @@ def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     mocap_vjp(m, d, g, w)
 
 
+@ti.func
+def is_plain(m: ti.template()):
+    """Whether a_eff may stand for a where z is mu, since a then drops out of z^T r + mu^T ((M + h D) a_eff - M a), and
+    with it P and Q: D has no slopes of forces on moving bodies, a fluid's or those of the bias, and no tendon asks
+    which way its first bit of dry friction would push. Dofs, which do, find a in msearch."""
+    r = ti.cast(m.integrator != IMPLICIT, ti.i32)
+    if ti.static(has.fluid):
+        if m.density > 0 or m.viscosity > 0:
+            r = 0
+    if ti.static(has.tendon):
+        if m.ntendon > 0:
+            r = 0
+    return r
+
+
 @outline("mdrgb", "w implicit stage row")
 @ti.func
 def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
@@ -397,7 +413,16 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, mocap_bar, theta_bar, qfrc_bar, xfrc_bar.
     """
     nv = m.nv
-    advance_adjoint(m, d, g, w, implicit, stage)
+    # nobody but the integrator asks for a: nothing constrains, no sensors were read
+    mu_alone = ti.cast(implicit and row < 0 and m.integrator != DISCRETE and unconstrained(d, w), ti.i32)
+    plain = mu_alone and is_plain(m)
+    damped = implicit  # whether a_eff - a is asked for
+    if plain:
+        damped = 0
+        for i in range(nv):
+            d.msearch[w, i] = d.qacc[w, i]
+            d.qacc[w, i] = d.qacc_eff[w, i]
+    advance_adjoint(m, d, g, w, implicit, stage, mu_alone)
     for u in range(m.nu):
         g.force_bar[w * m.nu + u] = 0.0
     clear_ratios(m, d, g, w)
@@ -407,14 +432,14 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     if ti.static(has.lone and has.discrete):
         if implicit and m.integrator == DISCRETE:
             turned_adjoint(m, d, g, w)
-    acceleration_vjp(m, d, w, ti.cast(implicit and row < 0 and m.integrator != DISCRETE, ti.i32))
+    acceleration_vjp(m, d, w, mu_alone)
     for i in range(nv):
         d.ma[w, i] = d.qacc_eff[w, i] - d.qacc[w, i]
     motion(m, d, w, d.l_ang, d.l_lin, d.z)
     fluid_vjp(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
     if row >= 0:
         tested_wrenches(m, d, r, b, w, row, 0)
-    if implicit:
+    if damped:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
         if ti.static(has.lone and has.discrete):
@@ -425,7 +450,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         ball_limit_blocks_vjp(m, d, g, w)
         equality_blocks_vjp(m, d, g, w)
     tendon_blocks_vjp(m, d, g, w)
-    rows_vjp(m, d, g, w)
+    rows_vjp(m, d, g, w, plain)
     rubs_vjp(m, d, g, w)
     applied_vjp(m, d, g, w)
     metric_vjp(m, d, g, w)  # before the adjoint of actuation, which passes on what muscles and delayed controls have
@@ -438,8 +463,8 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     passive_vjp(m, d, g, w)
     residuals_vjp(m, d, g, w)
     gravcomp_vjp(m, d, g, w, 0)
-    tendons_vjp(m, d, g, w, implicit)
-    motion_adjoint(m, d, g, w, implicit)
+    tendons_vjp(m, d, g, w, damped)
+    motion_adjoint(m, d, g, w, damped)
 
 
 @ti.func

@@ -41,8 +41,9 @@ def friction_row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 
 
 @ti.func
-def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Dofs without dry friction have no row, but the first bit of it would push against jar = a + B v."""
+def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, plain: ti.i32):
+    """Dofs without dry friction have no row, but the first bit of it would push against jar = a + B v; a is in qacc or,
+    with `plain`, in msearch."""
     nv = m.nv
     size = real(0.0)
     for i in range(nv):
@@ -57,7 +58,10 @@ def frictionless_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             if ti.static(has.discrete):
                 if m.integrator == DISCRETE:
                     b = b / (1.0 + m.timestep * b)
-            jar = d.qacc[w, i] + b * d.qvel[w * nv + i]
+            a = d.qacc[w, i]
+            if plain:
+                a = d.msearch[w, i]
+            jar = a + b * d.qvel[w * nv + i]
             # where jar is zero but for rounding, friction would hold the dof with no force
             if ti.abs(jar) > 1e4 * EPS * size:
                 g.dof_frictionloss[w, i] = g.dof_frictionloss[w, i] + ti.math.sign(jar) * d.z[w, i]

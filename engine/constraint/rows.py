@@ -49,8 +49,8 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
 
 
 @ti.func
-def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """Adds z^T d(-J^T f) of the rows; expects the law at the solution."""
-    frictionless_vjp(m, d, g, w)
+def rows_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, plain: ti.i32):
+    """Adds z^T d(-J^T f) of the rows; expects the law at the solution. plain: qacc is a_eff, and a in msearch."""
+    frictionless_vjp(m, d, g, w, plain)
     for r in range(d.nrow[w]):
         row_vjp(m, d, g, w, w * m.nrowmax + r)

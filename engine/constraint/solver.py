@@ -232,11 +232,11 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
 def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32, mu_alone: ti.i32):
     """z = -H^-1 (a_bar + what sensors of contact forces ask), with the law evaluated at the stored qacc.
 
-    mu_alone: a_bar is -M mu, of an implicit integrator, and no sensor has added to it. Where nothing constrains, H is
-    M, so z is mu.
+    mu_alone: nothing constrains, so H is M, and a_bar is -M mu, of an implicit integrator, to which no sensor has
+    added; so z is mu.
     """
     nv = m.nv
-    if mu_alone and d.nrow[w] + d.nblock[w] == 0:
+    if mu_alone:
         for i in range(nv):
             d.z[w, i] = d.mu[w, i]
     else:

@@ -58,11 +58,12 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
+def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, mu_alone: ti.i32):
     """Euler and implicitfast: from the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to a_bar, mu and
     the direct parts before it. RK4's is in rk4.py.
 
-    Expects the state before the step, qacc, M and, with `implicit`, qacc_eff and its factor.
+    Expects the state before the step, qacc, M and, with `implicit`, qacc_eff and its factor. mu_alone: nobody asks for
+    a_bar.
     """
     nv = m.nv
     h = m.timestep
@@ -95,7 +96,8 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         for i in range(nv):
             d.mu[w, i] = -d.a_bar[w, i]
         solve_implicit(m, d, w, d.mu, 1)
-        mass_mul(m, d, w, d.mu, d.a_bar)
-        for i in range(nv):
-            d.a_bar[w, i] = -d.a_bar[w, i]
+        if not mu_alone:
+            mass_mul(m, d, w, d.mu, d.a_bar)
+            for i in range(nv):
+                d.a_bar[w, i] = -d.a_bar[w, i]
         damping_vjp(m, d, g, w)

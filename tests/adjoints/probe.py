@@ -140,7 +140,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
     elif what == APPLIED_VJP:
         applied_vjp(m, d, g, w)
     elif what == CONSTRAINT_VJP:
-        rows_vjp(m, d, g, w)
+        rows_vjp(m, d, g, w, 0)
         contact_blocks_vjp(m, d, g, w)
         ball_limit_blocks_vjp(m, d, g, w)
         equality_blocks_vjp(m, d, g, w)
@@ -161,7 +161,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         tested_wrenches(m, d, r, b, w, 0, 0)
         ask_joint_forces(m, d, r, b, w, 0)
     elif what == ADVANCE_VJP:
-        advance_vjp(m, d, g, w, i)
+        advance_vjp(m, d, g, w, i, 0)
         pids_vjp(m, d, g, w)
     elif what == INTEGRATE_POS_VJP:
         integrate_pos_vjp(m, w, d.qvel, 0, h, g.qpos_bar, 0, g.qvel_bar, 0)

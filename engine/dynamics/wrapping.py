@@ -8,12 +8,12 @@ tangent.
     round     q = (r^2 y -/+ sense r t n x y) / s,   the arc from q1 to q2 against n (sense 1) or about it (-1);
               its angle is that from y1 to y2, over the side where there is one, less atan(t / r) at either end:
               where that leaves nothing the tendon passes by
-    inside    one point q at the angle asin z - asin(A z) from y1 (or from y2), z the root of
-              asin(A z) + asin(B z) - 2 asin z + G,   A = r / |y1|, B = r / |y2|, G the angle between them
+    inside    one point q at the angle u - asin(A sin u) from y1 (or from y2), u the root of
+              asin(A sin u) + asin(B sin u) - 2 u + G,   A = r / |y1|, B = r / |y2|, G the angle between them
     cylinder  the height rises in proportion to the way in the plane: L1, arc, L2
 Newton's method goes on to rounding, so that J is the derivative of L; MuJoCo's stops within 1e-6. Which way is taken is
 a choice, and held. Degenerate, and finite: a tangent of no length and a plane that the ends do not tell (on one line
-with the centre) are held, too; where there is no root, q is halfway.
+with the centre) are held, too; where the ends lie in one direction, q does.
 """
 
 import taichi as ti
@@ -141,37 +141,36 @@ def outside(n: vec3, y1: vec3, y2: vec3, r: real, sided: ti.i32, side: vec3):
 
 
 @ti.func
-def slope_of(k: real, z: real):
-    """d asin(k z) / dz."""
-    return k / ti.max(MINVAL, ti.sqrt(1.0 - k * z * k * z))
+def slope_of(k: real, u: real):
+    """d asin(k sin u) / d(k sin u)."""
+    x = k * ti.sin(u)
+    return 1.0 / ti.max(MINVAL, ti.sqrt(1.0 - x * x))
 
 
 @ti.func
 def root(A: real, B: real, G: real):
-    """z, and whether there is one: Newton's method comes down to it from the right."""
-    z = real(1.0 - 1e-7)
-    f = ti.asin(A * z) + ti.asin(B * z) - 2.0 * ti.asin(z) + G
-    found = ti.cast(f <= 0, ti.i32)
+    """u, between 0 and pi / 2. The left-hand side is concave, and negative at pi / 2 where the straight way is free, so
+    Newton's method comes down to the root from there. (In sin u, as MuJoCo used to have it, that end is singular: there
+    the tendon only just touches the circle.)"""
+    u = real(0.5 * ti.math.pi)
+    f = ti.asin(A) + ti.asin(B) - 2.0 * u + G
     turns = 0
-    while found and turns < 40 and f < -4.0 * EPS:
-        slope = slope_of(A, z) + slope_of(B, z) - 2.0 * slope_of(real(1.0), z)
-        found = ti.cast(slope <= -MINVAL, ti.i32)
-        if found:
-            z = z - f / slope
-            f = ti.asin(A * z) + ti.asin(B * z) - 2.0 * ti.asin(z) + G
-            found = ti.cast(f <= 1e-6, ti.i32)
+    while turns < 60 and f < -4.0 * EPS:
+        slope = ti.cos(u) * (A * slope_of(A, u) + B * slope_of(B, u)) - 2.0
+        u = ti.max(u + f / ti.max(-slope, MINVAL), 0.0)
+        f = ti.asin(A * ti.sin(u)) + ti.asin(B * ti.sin(u)) - 2.0 * u + G
         turns = turns + 1
-    return z, found
+    return u
 
 
 @ti.func
 def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
     """PAST or INSIDE; the place; and of what it is made: a sense, whether it is at an angle from y1 (1) or y2 (-1),
-    or halfway (0), and z."""
+    or in the direction of both (0), and u."""
     kind = PAST
     q = y1
     sense = real(0.0)
-    z = real(0.0)
+    u = real(0.0)
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
     d = y2 - y1
@@ -186,25 +185,25 @@ def from_within(n: vec3, y1: vec3, y2: vec3, r: real):
         cosine = e1.dot(e2)
         if cosine < MINVAL - 1.0:
             kind = PAST
-        u, size = unit(y1 + y2)
-        q = r * u
+        middle, size = unit(y1 + y2)
+        q = r * middle
         if kind == INSIDE and cosine <= 1.0 - MINVAL:
-            z, found = root(r / len1, r / len2, ti.acos(cosine))
-            if found:
-                sense = 1.0
-                e = e1
-                k = r / len1
-                if n.dot(y1.cross(y2)) <= 0:
-                    sense = -1.0
-                    e = e2
-                    k = r / len2
-                angle = ti.asin(z) - ti.asin(k * z)
-                q = r * (ti.cos(angle) * e + ti.sin(angle) * n.cross(e))
-    return kind, q, sense, z
+            across = e1.cross(e2)
+            u = root(r / len1, r / len2, ti.atan2(ti.sqrt(across.dot(across)), cosine))
+            sense = 1.0
+            e = e1
+            k = r / len1
+            if n.dot(y1.cross(y2)) <= 0:
+                sense = -1.0
+                e = e2
+                k = r / len2
+            angle = u - ti.asin(k * ti.sin(u))
+            q = r * (ti.cos(angle) * e + ti.sin(angle) * n.cross(e))
+    return kind, q, sense, u
 
 
 @ti.func
-def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, bar: vec3):
+def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, u: real, bar: vec3):
     """From the adjoint of the place to those of y1, y2, n and r."""
     e1, len1 = unit(y1)
     e2, len2 = unit(y2)
@@ -213,36 +212,37 @@ def from_within_vjp(n: vec3, y1: vec3, y2: vec3, r: real, sense: real, z: real, 
     y1_bar = vec3(0.0, 0.0, 0.0)
     y2_bar = vec3(0.0, 0.0, 0.0)
     if sense == 0:
-        u, size = unit(y1 + y2)
-        y1_bar = unit_vjp(u, size, r * bar)
+        middle, size = unit(y1 + y2)
+        y1_bar = unit_vjp(middle, size, r * bar)
         y2_bar = y1_bar
-        r_bar = u.dot(bar)
+        r_bar = middle.dot(bar)
     else:
         e = e1
         k = r / len1
         if sense < 0:
             e = e2
             k = r / len2
-        angle = ti.asin(z) - ti.asin(k * z)
+        angle = u - ti.asin(k * ti.sin(u))
         sine = ti.sin(angle)
         cosine = ti.cos(angle)
         e_bar = r * (cosine * bar + sine * bar.cross(n))
         n_bar = r * sine * e.cross(bar)
         angle_bar = r * (cosine * n.cross(e) - sine * e).dot(bar)
-        a = slope_of(r / len1, z)
-        b = slope_of(r / len2, z)
-        c = slope_of(real(1.0), z)
-        # of the left-hand side that z makes zero
-        f_bar = -angle_bar * (c - slope_of(k, z)) / (a + b - 2.0 * c)
-        k1_bar = f_bar * z * a * len1 / r
-        k2_bar = f_bar * z * b * len2 / r
+        a = slope_of(r / len1, u)
+        b = slope_of(r / len2, u)
+        z = ti.sin(u)
+        c = ti.cos(u)
+        # of the left-hand side that u makes zero
+        f_bar = angle_bar * (1.0 - k * c * slope_of(k, u)) / (2.0 - c * r * (a / len1 + b / len2))
+        k1_bar = f_bar * z * a
+        k2_bar = f_bar * z * b
         e1_bar = -sense * f_bar * n.cross(e1)
         e2_bar = sense * f_bar * n.cross(e2)
         if sense > 0:
-            k1_bar = k1_bar - angle_bar * z * a / k
+            k1_bar = k1_bar - angle_bar * z * a
             e1_bar = e1_bar + e_bar
         else:
-            k2_bar = k2_bar - angle_bar * z * b / k
+            k2_bar = k2_bar - angle_bar * z * b
             e2_bar = e2_bar + e_bar
         y1_bar = unit_vjp(e1, len1, e1_bar) - k1_bar * r / (len1 * len1) * e1
         y2_bar = unit_vjp(e2, len2, e2_bar) - k2_bar * r / (len2 * len2) * e2

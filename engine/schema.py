@@ -239,6 +239,7 @@ WORK = (
     ),
     Buffer("flow", "vec3", "nflowcolumn", "flow_ang flow_lin"),
     Buffer("etree", "int", "nv", "tree_parent tree_run tree_depth tree_row"),  # elimination tree of H
+    Buffer("islands", "int", "nv", "tree_root tree_stale tree_block"),  # constraint/islands.py
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number

@@ -18,6 +18,9 @@ are relative but for places and distances, in metres, and normals.
     first s     seconds to the first gradient in a new process, kernels cached
     us, ratio   microseconds of a step on one core, MuJoCo's time over ours; back: forward and backward over forward
 
+What has no gradient, a solver without slip, is left out of `gradient` and `back`. Where MuJoCo diverges from the state
+that is timed, with the file's options but not with dense Jacobians, it is timed with these.
+
 Each robot runs in its own process with the kernels of its own features, as a user's would. Times are medians of bursts
 that take turns. --quick leaves gradients and times out.
 """
@@ -39,14 +42,26 @@ STATE = ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "xpos", "xquat", "xipos",
 COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "qacc", "sensors", "free", "stepwise", "apart",
            "gradient", "first s", "us", "ratio", "back")  # fmt: skip
 STEPS, STATES, BURST, BURSTS = 20, 40, 200, 15
+MEMORY = 1 << 26  # bytes
 
 
 def compiled(path):
-    """The MjModel that `engine.load` reads."""
-    from engine.model.opening import opened, the_mujoco
+    """The MjModel that `engine.load` reads. Where a file has so little memory that MuJoCo might leave contacts and
+    constraints out, or end, it has more."""
+    import mujoco
+
+    from engine.model.opening import opened
     from engine.model.wishes import Wishes
 
-    return opened(the_mujoco(), path, None, Wishes()).mj
+    mj = opened(mujoco, path, None, Wishes()).mj
+    if mj.narena < MEMORY and path.suffix != ".urdf":
+        try:
+            spec = mujoco.MjSpec.from_file(str(path))
+        except ValueError:  # a file of an older MuJoCo, which `opened` has made readable
+            return mj
+        spec.memory = MEMORY
+        mj = spec.compile()
+    return mj
 
 
 def start_of(mj):
@@ -163,18 +178,42 @@ def gradient(mj, sim, rng, starts=3):
     return worst
 
 
+def smooth(model, mj):
+    """Copies with friction that may slip, which have gradients."""
+    model, mj = model.copy(), copy.copy(mj)
+    model.opt.noslip_iterations = mj.opt.noslip_iterations = 0
+    return model, mj
+
+
+def lasting(mj, state):
+    """mj, or what has dense Jacobians and goes on for a burst from a state where mj does not."""
+    import mujoco
+
+    dense = copy.copy(mj)
+    dense.opt.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
+    for one in (mj, dense):
+        data = mujoco.MjData(one)
+        data.qpos[:], data.qvel[:], data.act[:], data.ctrl[:] = state
+        mujoco.mj_step(one, data, BURST)
+        if not data.warning.number.any():
+            return one
+    return mj
+
+
 def speed(mj, model, rng, bursts=BURSTS):
     """{us, ratio, back}: medians over bursts that take turns."""
     import mujoco
 
     import engine
 
+    qpos, qvel, act, ctrl = state = kicked(mj, rng, 0.2)
+    mj = lasting(mj, state)
     sim, data = engine.Simulator(model), mujoco.MjData(mj)
-    tape = engine.Tape(engine.Simulator(model), steps=BURST)
-    qpos, qvel, act, ctrl = kicked(mj, rng, 0.2)
+    slipping = sim if not mj.opt.noslip_iterations else engine.Simulator(smooth(model, mj)[0])
+    tape = engine.Tape(engine.Simulator(slipping.model), steps=BURST)
     weights = {"qpos": rng.normal(size=(BURST + 1, 1, mj.nq)), "qvel": rng.normal(size=(BURST + 1, 1, mj.nv))}
 
-    def ours():
+    def ours(sim=sim):
         sim.reset(qpos, qvel)
         sim.data.act[0], sim.data.ctrl[0] = act, ctrl
         return seconds(lambda: sim.step(BURST))
@@ -189,9 +228,13 @@ def speed(mj, model, rng, bursts=BURSTS):
         tape.sim.data.act[0] = act
         return seconds(lambda: (tape.rollout(np.tile(ctrl, (BURST, 1, 1))), tape.backward(**weights)))
 
-    times = np.array([[ours(), theirs(), both()] for _ in range(bursts + 2)])[2:]
-    ratio = np.median(times / times[:, :1], axis=0)
-    return {"us": float(np.median(times[:, 0]) / BURST * 1e6), "ratio": float(ratio[1]), "back": float(ratio[2])}
+    times = []
+    for _ in range(bursts + 2):
+        forward = ours()
+        times.append([forward, theirs(), both(), forward if slipping is sim else ours(slipping)])
+    forward, other, back, alone = np.array(times[2:]).T
+    ratio, back = np.median(other / forward), np.median(back / alone)
+    return {"us": float(np.median(forward) / BURST * 1e6), "ratio": float(ratio), "back": float(back)}
 
 
 def seconds(f):
@@ -214,6 +257,9 @@ def compared(path, quick):
         entry |= {"load s": entry["seconds"], "searched": "convex" in sim.features}
         entry |= physics(mj, sim, rng) | trajectory(mj, sim, rng)
         if not quick:
+            if mj.opt.noslip_iterations:
+                slipping, mj = smooth(model, mj)
+                sim = engine.Simulator(slipping)
             entry["gradient"] = gradient(mj, sim, rng)
     except Exception as error:
         entry |= failure(error)
@@ -224,13 +270,14 @@ def timed(path):
     """`first s` and the columns of `speed`."""
     import engine
 
+    mj = compiled(path)
     began = time.perf_counter()
     model = engine.load(path)
-    tape = engine.Tape(engine.Simulator(model), STEPS)
+    tape = engine.Tape(engine.Simulator(smooth(model, mj)[0]), STEPS)
     qpos = tape.rollout(np.zeros((STEPS, 1, model.nu))).qpos
     tape.backward(qpos=np.ones_like(qpos))
     entry = {"first s": time.perf_counter() - began}
-    return entry | speed(compiled(path), model, np.random.default_rng(0))
+    return entry | speed(mj, model, np.random.default_rng(0))
 
 
 def failure(error):

@@ -30,7 +30,8 @@ differences where these are known to 1e-7; -: nowhere. Errors are relative but f
 **How times are taken.** One core; ours, MuJoCo's and our gradient in turns of {burst} steps from one state, medians of
 {bursts} turns, so ratios hold on a machine that has other work, too, and microseconds (`us`) are indicative. `ratio`:
 MuJoCo's time over ours, with the file's own options. `back`: forward and backward over forward. `first s`: seconds to
-the first gradient in a new process, with kernels cached.
+the first gradient in a new process, with kernels cached. A file that asks for friction without slip has no gradient: it
+is without for `gradient` and `back`. MuJoCo is timed with dense Jacobians where it diverges with the file's options.
 
 ## Accuracy
 

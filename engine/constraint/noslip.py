@@ -263,7 +263,7 @@ def pushed_by_all(m: ti.template(), d: ti.template(), w: ti.i32):
             if not is_metric(d.con_pair[c]):
                 d.con_kd[c] = vec3(0.0, 0.0, 0.0)
                 d.con_ko[c] = vec3(0.0, 0.0, 0.0)
-    hessian(m, d, w)
+    hessian(m, d, w, 1)
     for i in range(m.nv):
         d.search[w, i] = d.qfrc_constraint[w, i]
     solve_hessian(m, d, w, d.search)

@@ -11,9 +11,10 @@ A robot that has no such contact has nothing of this compiled, and no memory for
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import add_transpose
+from engine.constraint.islands import block_stands, block_stiffened
 from engine.constraint.rolling_cone import rolling_law
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
@@ -115,6 +116,7 @@ def rolling_laws(m: ti.template(), d: ti.template(), w: ti.i32):
             d.turn_q[c] = q
             if zone != d.con_zone[c] or zone == 64:
                 changed = 1.0
+                block_stiffened(m, d, w, c)
             d.con_zone[c] = zone
             d1 = d1 - f.dot(jv) - g.dot(turn)
             d2 = d2 + jv.dot(sym_mul(kd, ko, jv)) + turn.dot(sym_mul(kd2, ko2, turn)) + 2 * p.dot(jv) * q.dot(turn)
@@ -123,13 +125,16 @@ def rolling_laws(m: ti.template(), d: ti.template(), w: ti.i32):
     d.line_changed[w] = changed
 
 
-@outline("md", "w", when="rolling")
+@outline("md", "w fresh", when="rolling")
 @ti.func
-def rolling_stiffness(m: ti.template(), d: ti.template(), w: ti.i32):
-    """H gains what K's parts beside k add to J^T K J."""
+def rolling_stiffness(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i32):
+    """H gains what K's parts beside k add to J^T K J, where it does not stand (islands.py)."""
     for r in range(d.ncon[w]):
         c = bounded(w * m.nconmax + r)
-        if turns(d, c) and d.con_kd[c][0] > 0:
+        old = 0
+        if ti.static(has.long):
+            old = ti.cast(block_stands(m, d, w, c, fresh), ti.i32)
+        if turns(d, c) and d.con_kd[c][0] > 0 and not old:
             first = c * m.nchain
             end = first + d.con_ndof[c]
             for j in range(first, end):

@@ -50,7 +50,7 @@ def solved_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32,
 @outline("md", "w")
 @ti.func
 def hessian_factor(m: ti.template(), d: ti.template(), w: ti.i32):
-    hessian(m, d, w)
+    hessian(m, d, w, 1)
 
 
 @outline("md", "w", when="lone")

@@ -12,6 +12,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.block import add_transpose, chain_mul
 from engine.constraint.blocks import constraint_bar
+from engine.constraint.islands import block_stands, factor_islands, stands
 from engine.constraint.rolling import rolling_forces, rolling_search, rolling_stiffness, turns
 from engine.constraint.system import evaluate
 from engine.dynamics.crba import diagonal_at, mass_mul
@@ -39,27 +40,39 @@ def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
 
 
 @ti.func
-def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Factor H = M + J^T K J, on the elimination tree."""
+def hessian(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i32):
+    """Factor H = M + J^T K J, on the elimination tree; without `fresh` where it stands no more (islands.py)."""
     oh = w * m.nh
     oe = w * m.nv
-    if d.merged[w]:
+    old = 0
+    by_row = d.merged[w]
+    if ti.static(has.long):
+        by_row = ti.max(by_row, 1 - fresh)
+    if by_row:
         for j in range(m.nv):
-            merged_row(m, d, w, j)
+            if ti.static(has.long):
+                old = ti.cast(stands(m, d, w, j, fresh), ti.i32)
+            if not old:
+                merged_row(m, d, w, j)
     else:
         copy_blocks(m, d.H, oh >> 2, d.M, (w * m.nm) >> 2, m.nm >> 2)
     for r in range(d.nrow[w]):
         i = bounded(w * m.nrowmax + r)
-        t = oe + d.row_dof[i]
-        e = oh + 4 * d.tree_row[t] + d.tree_depth[t]
-        d.H[e] = d.H[e] + d.row_k[i]
+        if ti.static(has.long):
+            old = ti.cast(stands(m, d, w, d.row_dof[i], fresh), ti.i32)
+        if not old:
+            t = oe + d.row_dof[i]
+            e = oh + 4 * d.tree_row[t] + d.tree_depth[t]
+            d.H[e] = d.H[e] + d.row_k[i]
     if ti.static(has.block):
         for r in range(d.nblock[w]):
             c = bounded(w * m.nconmax + r)
             kd = d.con_kd[c]
             ko = d.con_ko[c]
+            if ti.static(has.long):
+                old = ti.cast(block_stands(m, d, w, c, fresh), ti.i32)
             # every active zone stiffens the normal
-            if kd[0] > 0:
+            if kd[0] > 0 and not old:
                 first = c * m.nchain
                 end = first + d.con_ndof[c]
                 # the later dofs of its list are ancestors of the earlier ones, since it merged their chains
@@ -69,8 +82,11 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32):
                     for i in range(j, end):
                         e = row + d.chain_place[i]
                         d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
-    rolling_stiffness(m, d, w)
-    factor(m, d.H, oh, d, oe)
+    rolling_stiffness(m, d, w, fresh)
+    if ti.static(has.long):
+        factor_islands(m, d, w, fresh)
+    else:
+        factor(m, d.H, oh, d, oe)
 
 
 @ti.func
@@ -195,7 +211,7 @@ def acceleration(m: ti.template(), d: ti.template(), w: ti.i32):
                 done = 1
             else:
                 iteration = iteration + 1
-                hessian(m, d, w)
+                hessian(m, d, w, ti.cast(iteration == 1, ti.i32))
                 slope0 = 0.0
                 lin = 0.0
                 quad = 0.0
@@ -241,7 +257,7 @@ def acceleration_vjp(m: ti.template(), d: ti.template(), w: ti.i32, mu_alone: ti
             d.z[w, i] = d.mu[w, i]
     else:
         constraint_bar(m, d, w)
-        hessian(m, d, w)
+        hessian(m, d, w, 1)
         for i in range(nv):
             d.z[w, i] = -d.a_bar[w, i]
         solve_hessian(m, d, w, d.z)

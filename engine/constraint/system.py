@@ -7,6 +7,7 @@ from engine.constraint.block import ALWAYS, TWO_SIDED
 from engine.constraint.blocks import blocks, constraint_blocks
 from engine.constraint.cones import contact_law
 from engine.constraint.discrete import metric_ratios
+from engine.constraint.islands import block_stiffened, stiffened
 from engine.constraint.rolling import rolling_laws, turns
 from engine.constraint.row import row_law
 from engine.constraint.rows import rows
@@ -57,6 +58,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
         d.row_k[i] = k
         if zone != d.row_zone[i]:
             changed = 1
+            stiffened(m, d, w, d.row_dof[i])
         d.row_zone[i] = zone
         d1 = d1 - f * jv
         d2 = d2 + k * jv * jv
@@ -91,6 +93,7 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
             d.con_ko[c] = ko
             if zone != d.con_zone[c] or zone == 64:
                 changed = 1
+                block_stiffened(m, d, w, c)
             d.con_zone[c] = zone
             d1 = d1 - f.dot(jv)
             d2 = d2 + jv.dot(sym_mul(kd, ko, jv))

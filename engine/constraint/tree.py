@@ -4,6 +4,7 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.constraint.block import SCATTERED
+from engine.constraint.islands import find_roots
 from engine.math.index import bounded
 
 
@@ -52,6 +53,7 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
             d.tree_depth[e] = depth
             d.tree_row[e] = row
             row = row + (depth >> 2) + 1
+    find_roots(m, d, w)
 
 
 @ti.func

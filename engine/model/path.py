@@ -143,25 +143,16 @@ def _inside(x1, x2, r):
     if cos > 1 - MINVAL:
         return middle[None], 0.0
 
-    def excess(z):
-        return np.arcsin(A * z) + np.arcsin(B * z) - 2 * np.arcsin(z) + np.arccos(cos)
-
-    z = 1 - 1e-7
-    f = excess(z)
-    good, turns = f <= 0, 0
-    while good and f < -1e-15 and turns < 40:
-        slope = sum(s * k / np.sqrt(1 - (k * z) ** 2) for s, k in ((1, A), (1, B), (-2, 1)))
-        good = slope <= -MINVAL
-        if good:
-            z -= f / slope
-            f = excess(z)
-            good = f <= 1e-6
+    G = np.arccos(cos)
+    u, f, turns = np.pi / 2, np.arcsin(A) + np.arcsin(B) - np.pi + G, 0
+    while f < -1e-15 and turns < 60:
+        slope = np.cos(u) * sum(k / np.sqrt(1 - (k * np.sin(u)) ** 2) for k in (A, B)) - 2
+        u = max(u + f / max(-slope, MINVAL), 0.0)
+        f = np.arcsin(A * np.sin(u)) + np.arcsin(B * np.sin(u)) - 2 * u + G
         turns += 1
-    if not good:
-        return middle[None], 0.0
     first = x1[0] * x2[1] - x1[1] * x2[0] > 0
     e = x1 / len1 if first else x2 / len2
-    angle = np.arcsin(z) - np.arcsin((A if first else B) * z)
+    angle = u - np.arcsin((A if first else B) * np.sin(u))
     p = r * (np.cos(angle) * e + np.sin(angle) * np.array([-e[1], e[0]]))
     return p[None], 0.0
 

@@ -379,7 +379,9 @@ class Interpreted:
             self.device = types.SimpleNamespace(**{
                 name: getattr(importlib.import_module(f"engine.{module}"), name) for module, name in (
                     ("step", "stepped"), ("step", "stepped_vjp"), ("dynamics.implicit", "has_implicit"),
-                    ("records", "record_size"))
+                    ("records", "record_size"), ("constraint.solver", "hessian"),
+                    ("constraint.solver", "solve_hessian"), ("constraint.system", "evaluate"),
+                    ("dynamics.wrapping", "from_within"), ("dynamics.wrapping", "from_within_vjp"))
             })  # fmt: skip
         self.packs = {}
 

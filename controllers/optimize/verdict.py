@@ -48,7 +48,8 @@ class Verdict(NamedTuple):
         """For people."""
         word = {True: "solved", False: "not solved", None: "done"}[self.solved]
         out = [f"{word}: {self.text}"]
-        out += [f"in the way: {'; '.join(self.hindered)}"] if self.hindered else []
+        label = "beside that" if self.solved else "in the way"
+        out += [f"{label}: {'; '.join(self.hindered)}"] if self.hindered else []
         return out + ([f"try: {'; '.join(self.hints)}"] if self.hints else [])
 
     def record(self):

@@ -136,6 +136,7 @@ class Caster:
     def _asked(self, state):
         """All that decides a place, as bytes."""
         parts = [self.sim.model_pack["theta"], *(state[name] for name in ("qpos", *MOCAP) if name in state)]
+        parts += [self.parameter(name) for name in (*PARAMETERS, "site_pos", "site_quat")]  # also a model's
         return [np.asarray(part).tobytes() for part in parts]
 
     def parameter(self, name):

@@ -14,7 +14,7 @@ from engine.model.sensors import CONTACT_FIELDS, ROWS, SENS, fields_of_contact
 from engine.words import meant
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
-_AXES = {1: ("",), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
+_AXES = {1: ("",), 2: (" x", " y"), 3: (" x", " y", " z"), 4: (" w", " x", " y", " z")}
 _AXES[6] = tuple(f" {end}{axis}" for end in ("from", "to") for axis in _AXES[3])
 
 

@@ -66,7 +66,8 @@ def test_controls_have_the_times_at_which_they_begin():
 def test_every_kind_of_sensor_has_its_unit():
     pytest.importorskip("mujoco")
     units = {}
-    made = (zoo.sensing, zoo.limit_sensors, zoo.touch, zoo.ranging, zoo.apart, zoo.tendon_sensors, zoo.contact_sensors)
+    made = (zoo.sensing, zoo.limit_sensors, zoo.touch, zoo.ranging, zoo.apart, zoo.tendon_sensors, zoo.seen,
+            zoo.contact_sensors)  # fmt: skip
     for xml in (make() for make in made):
         model = load(xml)
         labels = sensor_labels(model)

@@ -118,13 +118,18 @@ def owned(value, leaves):
     return bool(value)
 
 
+OF_THE_WORLD = {"body_mass": (..., 0), "body_inertia": (..., 0, slice(None))}
+
+
 def check(params):
-    """Refuse parameters that mean nothing."""
+    """Refuse parameters that mean nothing. The world has no mass: whoever takes differences may shift it."""
     for name in params:
         value = params[name]
         require_finite(f"params.{name}", value)
         sign = SIGNS[name]
         bad = value <= 0 if sign is ABOVE_ZERO else value < 0
+        if name in OF_THE_WORLD:
+            bad[OF_THE_WORLD[name]] = False
         if sign.allowed and bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             raise ValueError(f"params.{name}: entry {at} is {value[at]}, allowed: {sign.allowed}")

@@ -416,7 +416,7 @@ def test_what_has_no_policy_is_refused_by_name(arguments, said, capsys):
 def test_help_offers_the_tasks_that_there_are(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
-    assert "--task {run,stand,reach}" in capsys.readouterr().out
+    assert "--task TASK run, stand, reach; default: run" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_free_body_is_brought_nowhere_by_an_arm():

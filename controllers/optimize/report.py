@@ -14,14 +14,15 @@ from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
 from engine.view.extent import robot_size
 
-EVERY = 2.0  # s
+EVERY = 1.5  # s
 MARK = 0.04  # half the cross at a target, in robots' lengths
 
 
 def write_report(job, folder, title, say=lambda text: None):
-    """Write everything into a Folder's path; returns (trajectory before, trajectory after). say: what hears how far the
-    animation is, which takes the longest."""
+    """Write everything into a Folder's path; returns (trajectory before, trajectory after). say: what hears what is
+    written, and how far the animation is, which takes the longest."""
     path, rows, model = folder.path, folder.rows, job.robot.model
+    tell = _told(say)
     first = job.before()
     last, controller = job.after()
     before, after = first.trajectory, last.trajectory
@@ -39,16 +40,20 @@ def write_report(job, folder, title, say=lambda text: None):
         curves["distance (m)"] = [r["measured"] for r in rows]
     if "gradient_norm" in rows[0]:
         curves["gradient norm"] = [r["gradient_norm"] for r in rows]
+    tell("pictures: loss")
     plot_loss(path / "loss.png", curves, title=f"{title}: optimisation")
     n = min(len(before.qpos), len(after.qpos))
+    tell("pictures: joints")
     plot_joints(path / "joints.png", model, after.time[:n], before.qpos[:n, 0], after.qpos[:n, 0],
                 title=f"{title}: joints")  # fmt: skip
     every = max(1, round(0.04 / (after.time[1] - after.time[0])))
     takes = [replay(model, t, every=every) for t in (before, after)]
     forces = replay(model, after).normal_force
     if forces:
+        tell("pictures: contact forces")
         plot_contact_forces(path / "contact_forces.png", after.time, np.array(list(forces.values())).T, list(forces),
                             title=f"{title}: contact forces after")  # fmt: skip
+    tell("animation")
     camera = {k: v for k, v in job.robot.camera.items() if k in ("azimuth", "elevation", "width", "lookat")}
     times = max((t.time for t in takes), key=len)
     shown = [_of_task(job, t, every, len(take.time)) for t, take in zip((before, after), takes, strict=True)]
@@ -56,7 +61,7 @@ def write_report(job, folder, title, say=lambda text: None):
     notes = [note for _, note in shown] if job.measure is None else None
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
                    times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
-                   notes=notes, progress=_told(say))  # fmt: skip
+                   notes=notes, progress=lambda k, frames: tell(f"animation: frame {k} of {frames}"))  # fmt: skip
     if job.task in ("reach", *BRINGING):
         away = [1e3 * _away(job, t)[:n] for t in (before, after)]
         plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
@@ -65,16 +70,16 @@ def write_report(job, folder, title, say=lambda text: None):
 
 
 def _told(say):
-    """What tells the progress of an animation, every EVERY seconds."""
-    last = time.monotonic()
+    """What says what is written: at once, then every EVERY seconds."""
+    last = -np.inf
 
-    def progress(k, frames):
+    def tell(text):
         nonlocal last
         if time.monotonic() - last > EVERY:
             last = time.monotonic()
-            say(f"  animation: frame {k} of {frames}")
+            say(f"  {text}")
 
-    return progress
+    return tell
 
 
 def _of_task(job, trajectory, every, rows):

@@ -4,11 +4,11 @@ import pytest
 
 from tests import zoo
 
-EVERY = 8
+EVERY = 12
 # What starts processes, compiles kernels of its own, or takes long for what it tells.
 LONG = (
     "tests/demos/", "tests/papers/", "tests/random_files/", "tests/test_process.py", "tests/test_cache.py",
-    "tests/view/test_browser",
+    "tests/view/test_browser", "tests/distributed/",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from controllers.optimize.method import Method
 from controllers.optimize.problem import Counter
 from controllers.quadratic import Quadratic
 from controllers.riccati import linearization
+from engine.arguments import checked
 from engine.arrays import state_of
 from engine.compiler.backend import settings
 from engine.diff.linearize import coupled
@@ -109,10 +110,11 @@ class ILQR(Method):
     """Controls of one rollout that minimise an objective, and the feedback around them.
 
     model, objective; steps: control steps; frame_skip: physics steps with one control; start: (qpos, qvel).
-    controls: to start from, (steps, nu), default zero. about: (qpos (rows, nq), qvel (rows, nv), K (steps, nu, nx)), a
-    motion that these controls are for and feedback about it, u + K (x - x*): with them the first iteration is a rollout
-    and nothing else, for who asks whether a search is needed at all. limits: as in LinearFeedback. tolerance: relative
-    gain below which the search is finished. The result: `controls`, `trajectory`, and `controller()`.
+    controls: to start from, (steps, nu) or (nu,), default zero. about: (qpos (rows, nq), qvel (rows, nv), K (steps,
+    nu, nx)), a motion that these controls are for and feedback about it, u + K (x - x*): with them the first iteration
+    is a rollout and nothing else, for who asks whether a search is needed at all. limits: as in LinearFeedback.
+    tolerance: relative gain below which the search is finished. The result: `controls`, `trajectory`, and
+    `controller()`.
 
     One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
     does not gain half of what it promised three shorter ones, and where the shortest of these is the best yet the other
@@ -135,9 +137,9 @@ class ILQR(Method):
         self.measure = measure
         self.start = (m.qpos0, np.zeros(m.nv)) if start is None else start
         self.act, self.time = np.zeros(m.na), 0.0
-        self.controls = np.array(np.zeros((steps, m.nu)) if controls is None else controls, float)
-        if self.controls.shape != (steps, m.nu):
-            raise ValueError(f"ILQR: controls: got shape {self.controls.shape}, allowed: {(steps, m.nu)}")
+        self.controls = np.zeros((steps, m.nu))
+        if controls is not None:
+            self.controls = np.array(checked("controls", controls, (steps, m.nu)), float)
         limited, lo, hi = control_limits(m, limits)
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
         self.K, self.about = np.zeros((steps, m.nu, 2 * m.nv + m.na)), about

@@ -8,7 +8,7 @@ of the box's way, and the camera tells how the pixels follow. The guess's camera
 outline counts.
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -153,4 +153,6 @@ def draw(path, measured, found):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(": python")[0])
+    parser.add_argument("picture", nargs="?", help="file for a picture of what was measured and what was found")
+    main(parser.parse_args().picture)

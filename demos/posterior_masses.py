@@ -7,7 +7,7 @@ Laplace's approximation weighs them. The draws then become worlds of a simulator
 apart: the motion of the left mass.
 """
 
-import sys
+import argparse
 import time
 
 import numpy as np
@@ -83,4 +83,8 @@ def main(path=None, draws=150):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *(int(n) for n in sys.argv[2:3]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(": python")[0])
+    parser.add_argument("picture", nargs="?", help="file for a picture of the draws")
+    parser.add_argument("draws", nargs="?", type=int, default=150, help="of each chain (150)")
+    args = parser.parse_args()
+    main(args.picture, args.draws)

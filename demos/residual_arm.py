@@ -5,7 +5,7 @@ with a small network inside the step that can only take energy away. Needs MuJoC
     python demos/residual_arm.py demos/arm.xml residual_arm.png
 """
 
-import sys
+import argparse
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def held_out(model, runs):
 
 
 def main(path="demos/arm.xml", picture=None, seconds=8.0, iterations=16, starts=2):
-    rng, seconds = np.random.default_rng(0), float(seconds)
+    rng = np.random.default_rng(0)
     logs = []
     for seed in range(2):
         time, controls, angles, rates = real_arm(path, seconds, seed)
@@ -100,11 +100,11 @@ def main(path="demos/arm.xml", picture=None, seconds=8.0, iterations=16, starts=
     arm = pb.load(path)
     arm.opt.timestep, arm.dof_armature[:], arm.dof_frictionloss[:] = H, 0.01, 0.1
     weights = pb.identify.Unknown("residual_prm", unit=0.3, prior=(0.0, 1.0))
-    alone = fitted(arm, logs, NUMBERS, int(iterations))
+    alone = fitted(arm, logs, NUMBERS, iterations)
     judge, tried = [real_arm(path, min(seconds, 4.0), 20)], []
-    for _ in range(int(starts)):  # of the networks; a run by itself says which of them ended best
+    for _ in range(starts):  # of the networks; a run by itself says which of them ended best
         networks = friction_networks(alone, rng)
-        together = fitted(networks[-1].model, logs, [*NUMBERS[:2], weights], int(iterations))
+        together = fitted(networks[-1].model, logs, [*NUMBERS[:2], weights], iterations)
         tried.append((held_out(together, judge)[0], networks, together))
     print("by the run that judges, mrad:", *(f"{1e3 * error:.1f}" for error, *_ in tried))
     _, networks, together = min(tried, key=lambda one: one[0])
@@ -146,4 +146,10 @@ def draw(path, angles, found, networks, model):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description="An arm's friction, by numbers and by a network inside the step")
+    parser.add_argument("path", nargs="?", default="demos/arm.xml", help="the arm (demos/arm.xml)")
+    parser.add_argument("picture", nargs="?", help="file for a picture of the runs and of the friction")
+    parser.add_argument("seconds", nargs="?", type=float, default=8.0, help="of each log (8)")
+    parser.add_argument("iterations", nargs="?", type=int, default=16, help="of each fit (16)")
+    parser.add_argument("starts", nargs="?", type=int, default=2, help="of the networks (2)")
+    main(**vars(parser.parse_args()))

@@ -5,8 +5,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from controllers.optimize.method import Method
 from engine import files
+from engine.arguments import whole
 from engine.lock import FolderLock
 from engine.words import counted, required
 
@@ -31,6 +34,20 @@ class Stop:
     steps: int | None = None
     solved: object = None
     eager: bool = False
+
+    def __post_init__(self):
+        for name in ("iterations", "plateau", "steps"):
+            value = getattr(self, name)
+            if value is not None:
+                whole(name, value)
+        for name in ("target", "seconds"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, (bool, str)) or not np.ndim(value) == 0 or np.isnan(value)):
+                raise ValueError(f"{name}: got {value!r}, allowed: a number or None")
+        if self.seconds is not None and self.seconds < 0:
+            raise ValueError(f"seconds: got {self.seconds!r}, allowed: from 0")
+        if self.solved is not None and not callable(self.solved):
+            raise TypeError(f"solved: got {type(self.solved).__name__}, allowed: a function of the search")
 
     def reason(self, method, rows, elapsed):
         """Why to stop now, in words; None to go on."""

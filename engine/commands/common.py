@@ -79,15 +79,29 @@ def add_wishes(p):
     group.add_argument("--kp", type=float, help="they are servos with this gain, instead of motors")
     group.add_argument("--kd", type=float, help="and with this damping")
     group.add_argument("--collide", choices=("all", "ground", "none"), help="what meets what (default: as in the file)")
+    group.add_argument("--exclude", nargs="+", metavar="BODIES",
+                       help="a:b, bodies that do not collide; overlapping: those drawn into each other wherever their "
+                       "joints are; none: no others than in the file")  # fmt: skip
 
 
 def wishes(args):
     """Arguments for `load` from the options of `add_wishes`."""
     given = {name: getattr(args, name) for name in ("floating", "floor", "actuators", "kp", "kd", "collide")}
     given = {name: value for name, value in given.items() if value is not None}
+    if args.exclude is not None:
+        given |= _excluded(args.exclude)
     if given.get("actuators") in ([], ["motor"], ["position"]):
         given["actuators"] = given["actuators"][0] if given["actuators"] else True
     return given
+
+
+def _excluded(words):
+    if words in (["overlapping"], ["none"]):
+        return {"exclude": words[0]} if words != ["none"] else {}
+    pairs = [word.split(":") for word in words]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise ValueError(f"--exclude: got {' '.join(words)}, allowed: pairs of bodies a:b, overlapping, or none")
+    return {"exclude": [tuple(pair) for pair in pairs]}
 
 
 def is_file(name):

@@ -33,6 +33,7 @@ TASKS_OF = {"speed": ("run",), "height": ("jump",), "site": ("reach", "track", "
             "push": ("run", "stand", "jump")}  # fmt: skip
 METHODS_OF = {"worlds": ("gradient", "windows", "alpha", "es", "cem", "random", "gait"), "window": ("windows",),
               "horizon": ("mpc",), "plateau": tuple(m for m in METHODS if m != "mpc")}  # fmt: skip
+TOOLED = ("reach", "track", "push", "carry")  # of arms, whose bases rub where they are drawn into their shoulders
 DEFAULTS = {"worlds": 16, "window": 0.5, "horizon": 0.8}
 
 
@@ -97,6 +98,8 @@ def run(args):
     points = [x for x in (args.site, args.object) if x is not None]
     if points and is_file(args.robot):
         asked["sense"] = points
+    if args.task in TOOLED and args.exclude is None and is_file(args.robot):
+        asked["exclude"] = "overlapping"
     chosen = robot(args.robot, asked)
     if args.task == "push" and args.object is not None and args.site is None:
         chosen, args.site = with_tool(chosen, args, asked)

@@ -31,6 +31,7 @@ def load(
     source: Any, *, assets: dict[str, bytes] | None = None, report: Literal[False] = False,
     floating: bool | float = False, floor: bool | float = False, actuators: Any = None, kp: float | None = None,
     kd: float | None = None, collide: str | None = None, sense: str | Sequence[str] | None = None,
+    exclude: Any = None,
 ) -> Model: ...  # fmt: skip
 
 
@@ -39,13 +40,14 @@ def load(
     source: Any, *, assets: dict[str, bytes] | None = None, report: Literal[True],
     floating: bool | float = False, floor: bool | float = False, actuators: Any = None, kp: float | None = None,
     kd: float | None = None, collide: str | None = None, sense: str | Sequence[str] | None = None,
+    exclude: Any = None,
 ) -> ImportReport: ...  # fmt: skip
 
 
 def load(
     source: Any, *, assets: dict[str, bytes] | None = None, report: bool = False, floating: bool | float = False,
     floor: bool | float = False, actuators: Any = None, kp: float | None = None, kd: float | None = None,
-    collide: str | None = None, sense: str | Sequence[str] | None = None,
+    collide: str | None = None, sense: str | Sequence[str] | None = None, exclude: Any = None,
 ) -> Any:  # fmt: skip
     """Model from an MJCF or URDF file (a path), from XML text, or from a compiled mujoco.MjModel.
 
@@ -64,6 +66,8 @@ def load(
     collide    None: as in the file; of what collides there, "all": every geom with every other, whatever the masks
                say, "ground": with the geoms of the world body alone (and with the floor), "none": nothing
     sense      name of a site, body or geom, or several: a framepos sensor for each that has none, which objectives need
+    exclude    pairs of names of bodies that do not collide; or "overlapping": bodies drawn into each other, whose
+               contact lasts wherever the joints between them are, as that of an arm's base with its shoulder may
 
     What the engine lacks raises UnsupportedError, which lists every such use at once, a line for each kind;
     `model.report` tells what was taken over and what was changed to open it. ValueError for arguments out of range,
@@ -74,7 +78,8 @@ def load(
     and nothing here recomputes them (nor does MuJoCo's own step).
     """
     mujoco = the_mujoco()
-    said = _imported(mujoco, opened(mujoco, source, assets, Wishes(floating, floor, actuators, kp, kd, collide, sense)))
+    wishes = Wishes(floating, floor, actuators, kp, kd, collide, sense, exclude)
+    said = _imported(mujoco, opened(mujoco, source, assets, wishes))
     if report:
         return said
     if said.refused:

@@ -77,6 +77,13 @@ class Model:
             default = [""] * getattr(self, size)
             setattr(self, f"{kind}_names", list((names or {}).get(kind, default)))
         take_keyframes(self, keyframes)
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # an array whose name is written wrongly would change nothing, without a sign
+        if name not in vars(self) and not name.startswith("_") and "_made" in vars(self):
+            raise AttributeError(f"a Model has no {name!r}{meant(name, [*vars(self), *dir(type(self))])}")
+        super().__setattr__(name, value)
 
     def copy(self) -> "Model":
         """An independent copy: changing its arrays leaves this one alone."""

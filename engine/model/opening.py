@@ -15,6 +15,8 @@ OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant somethi
 # White space and the mark with which files of some editors begin, in any order where a text was put together.
 _BEFORE_XML = re.compile("[\\s\ufeff]*")
 
+_NO_FILE = re.compile("opening file '([^']*)'")  # of MuJoCo's errors
+
 _SHOWN = 200  # characters of what is no file
 
 
@@ -63,9 +65,19 @@ def opened(mujoco, source, assets, wishes):
     try:
         return _read(mujoco, title, path, text, assets, wishes, robot_of(content))
     except ValueError as error:
-        if path is None or title in str(error) or not str(error).startswith(("XML", "Error")):
+        said = str(error).strip()
+        if path is None or not said.startswith(("XML", "Error")) or (title in said and not _NO_FILE.search(said)):
             raise
-        raise ValueError(f"{title}: {str(error).strip()}") from error  # MuJoCo's own words do not say which file
+        said = said if title in said else f"{title}: {said}"  # MuJoCo's own words do not say which file
+        raise ValueError(said + _near(path.parent, said)) from error
+
+
+def _near(folder, said):
+    """What MuJoCo may not have found: whose name is like that of a file beside it."""
+    for name in _NO_FILE.findall(said):
+        places = neighbours(folder / name) if name else ()
+        return meant(name, [os.path.relpath(place, folder) for place in places])
+    return ""
 
 
 def _read(mujoco, title, path, text, assets, wishes, robot):
@@ -107,7 +119,8 @@ def _mjcf(mujoco, title, path, text, assets, wishes):
     if path is not None:
         spec.modelfiledir = str(path.parent)
     changed += wishes.granted(mujoco, title, spec)
-    return Opened(title, spec.compile(), None, changed)
+    mj, more = wishes.compiled(mujoco, spec)
+    return Opened(title, mj, None, changed + more)
 
 
 def _compiled(mujoco, title, path, text, assets, wishes, robot, changed):
@@ -118,4 +131,5 @@ def _compiled(mujoco, title, path, text, assets, wishes, robot, changed):
     read = mujoco.MjSpec.from_string if path is None else mujoco.MjSpec.from_file
     spec = read(text if path is None else str(path), assets=assets)
     changed = changed + wishes.granted(mujoco, title, spec, robot is not None)
-    return spec.compile(), robot, changed
+    mj, more = wishes.compiled(mujoco, spec)
+    return mj, robot, changed + more

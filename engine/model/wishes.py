@@ -1,5 +1,5 @@
-"""What a person may ask for at load, and a file does not say: a floating base, a floor, actuators, what collides, whose
-place is measured.
+"""What a person may ask for at load, and a file does not say: a floating base, a floor, actuators, what collides
+or does not, whose place is measured.
 
 MuJoCo's own description of the robot (mujoco.MjSpec) is edited before it is compiled, so that all of it is derived as
 if it stood in the file.
@@ -13,8 +13,10 @@ import numpy as np
 from engine.words import counted, meant
 
 from .errors import ModelError
+from .overlaps import overlapping
 
 COLLIDE = ("all", "ground", "none")
+OVERLAPPING = "overlapping"
 KINDS = ("motor", "position")  # of actuators that are added, in a word; with kp they are servos anyway
 
 
@@ -29,6 +31,7 @@ class Wishes:
     kd: float | None = None
     collide: str | None = None
     sense: object = None
+    exclude: object = None
 
     def __post_init__(self):
         self.floating, self.floor = (_height(name, getattr(self, name)) for name in ("floating", "floor"))
@@ -38,6 +41,8 @@ class Wishes:
             self.sense = (self.sense,) if isinstance(self.sense, str) else tuple(self.sense)
             if not all(isinstance(name, str) for name in self.sense):
                 raise ValueError(f"sense = {self.sense!r}; allowed: names of sites, bodies or geoms")
+        if self.exclude is not None and self.exclude != OVERLAPPING:
+            self.exclude = _pairs(self.exclude)
         for name in ("kp", "kd"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and value >= 0):
@@ -54,7 +59,7 @@ class Wishes:
         return bool(self._said())
 
     def _said(self):
-        return [name for name in ("floating", "floor", "actuators", "collide", "sense")
+        return [name for name in ("floating", "floor", "actuators", "collide", "sense", "exclude")
                 if getattr(self, name) is not None]  # fmt: skip
 
     def names(self):
@@ -73,7 +78,23 @@ class Wishes:
             lines += self._actuate(mujoco, title, spec, urdf)
         for name in self.sense or ():
             lines += _sense(mujoco, title, spec, name)
+        if self.exclude is not None and self.exclude != OVERLAPPING:
+            lines += _exclude(title, spec, self.exclude)
         return lines
+
+    def compiled(self, mujoco, spec):
+        """(MjModel of a MjSpec, lines about contacts left out because it shows them everywhere)."""
+        mj = spec.compile()
+        found = overlapping(mujoco, mj) if self.exclude == OVERLAPPING else {}
+        if not found:
+            return mj, []
+        bodies, lines = {body.id: body for body in spec.bodies}, []
+        for pair, depth in found.items():
+            names = [_named(bodies[b]) for b in pair]
+            spec.add_exclude(bodyname1=names[0], bodyname2=names[1])
+            lines.append(f"contact of body {names[0]!r} with {names[1]!r} left out: they overlap by "
+                         f"{1000 * depth:.2g} mm or more wherever the joints between them are")  # fmt: skip
+        return spec.compile(), lines
 
     def _actuate(self, mujoco, title, spec, urdf):
         single = {joint.name: joint for joint in spec.joints if joint.name and int(joint.type) in _single(mujoco)}
@@ -151,6 +172,35 @@ def _collide(spec, what):
     yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
         f"; {counted(len(pairs), 'explicit pair')} left out" if pairs else ""
     )
+
+
+def _exclude(title, spec, pairs):
+    known = [body.name for body in spec.bodies if body.name]
+    for pair in pairs:
+        for name in pair:
+            if name not in known:
+                there = ", ".join(known)
+                raise ModelError(f"{title}: exclude: no body {name!r}{meant(name, known)}; there are: {there}")
+        spec.add_exclude(bodyname1=pair[0], bodyname2=pair[1])
+        yield f"contact of body {pair[0]!r} with {pair[1]!r} left out"
+
+
+def _named(body):
+    """A body's name, which it gets where it has none."""
+    body.name = body.name or f"body {body.id}"
+    return body.name
+
+
+def _pairs(pairs):
+    """[(body, body)] of what was asked for, a pair or several."""
+    given = pairs
+    if not isinstance(pairs, str) and len(pairs) == 2 and all(isinstance(name, str) for name in pairs):
+        pairs = [pairs]
+    made = [tuple(pair) for pair in pairs if not isinstance(pair, str)] if not isinstance(pairs, str) else []
+    whole = len(made) == len(pairs) and all(len(p) == 2 and all(isinstance(name, str) for name in p) for p in made)
+    if not whole:
+        raise ValueError(f"exclude = {given!r}; allowed: {OVERLAPPING!r}, or pairs of names of bodies")
+    return made
 
 
 def _sense(mujoco, title, spec, name):

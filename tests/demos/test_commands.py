@@ -170,6 +170,8 @@ def test_what_is_asked_for_of_a_file(tmp_path, capsys):
     for arguments, words in (
         (["info", str(path), "--kp", "3"], "kp = 3.0 without actuators"),
         (["info", str(path), "--actuators", "elbo"], "no hinge or slide joint 'elbo' (did you mean 'elbow'?)"),
+        (["info", str(path), "--exclude", "a"], "--exclude: got a, allowed: pairs of bodies a:b, overlapping, or none"),
+        (["info", str(path), "--exclude", "a:b"], "exclude: no body 'a'"),
         (["info", str(path), "--actuators", "position"], "allowed: with a kp, their gain"),
         (["info", "pendulum", "--floor"], "--floor: for a robot file, not for the built-in scene 'pendulum'"),
         (["check", "pendulum", "--floating", "1"], "--floating: for a robot file"),
@@ -226,7 +228,8 @@ def test_every_option_is_read_by_all_or_said_by_whom():
 
     given = vars(parser().parse_args(["optimize"])).keys()
     everybody = {"robot", "task", "method", "out", "iterations", "seconds", "start", "budget", "cost", "max_steps",
-                 "seed", "resume", "json", "floating", "floor", "actuators", "kp", "kd", "collide"}  # fmt: skip
+                 "seed", "resume", "json", "floating", "floor", "actuators", "kp", "kd", "collide",
+                 "exclude"}  # fmt: skip
     assert optimize.TASKS_OF.keys() | optimize.METHODS_OF.keys() | everybody >= given - {"run", "command"}
     assert set(optimize.DEFAULTS) <= set(optimize.METHODS_OF)
 

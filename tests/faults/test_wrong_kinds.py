@@ -10,7 +10,7 @@ import pytest
 import controllers
 import engine
 import scenes
-from controllers.optimize import Restarts
+from controllers.optimize import Restarts, Stop
 from engine.objectives import Effort, Reach, Track
 from engine.replay import replay
 
@@ -118,6 +118,10 @@ WRONG = {
     "target": (lambda m, s: Reach(m, "up", qpos=0), "Reach: target: got 'up', allowed: finite numbers of shape (1,)"),
     "reference": (lambda m, s: Track(m, 3, qpos=0), "Track: reference: got 3, allowed: finite numbers of shape"),
     "objective": (lambda m, s: controllers.ILQR(m, 3, 5), "objective: got int, allowed: an Objective"),
+    "controls": (lambda m, s: controllers.ILQR(m, Effort(), 5, controls="a"), "controls: got 'a', allowed: real"),
+    "iterations": (lambda m, s: Stop(iterations=-1), "iterations: got -1, allowed: a whole number from 1"),
+    "seconds": (lambda m, s: Stop(seconds="a"), "seconds: got 'a', allowed: a number or None"),
+    "solved": (lambda m, s: Stop(solved=3), "solved: got int, allowed: a function of the search"),
     "every": (lambda m, s: controllers.MPC(m, Effort(), 5, 5, every=0), "MPC: every: got 0, allowed: a whole number"),
     "steps": (lambda m, s: controllers.MPC(m, Effort(), 5, -5), "MPC: steps: got -5, allowed: a whole number from 1"),
     "frame_skip": (lambda m, s: controllers.ILQR(m, Effort(), 5, 0), "frame_skip: got 0, allowed: a whole number"),
@@ -132,6 +136,7 @@ WRONG = {
     "image": (lambda m, s: engine.view.image(s, "a"), "worlds: got 'a', allowed: numbers from 0 to 0"),
     "fps": (lambda m, s: engine.view.save_animation("a.gif", m, 0, 0, fps="a"), "fps: got str, allowed: a number"),
     "array": (lambda m, s: m.body_mas, "a Model has no 'body_mas' (did you mean 'body_mass'?)"),
+    "arrays": (lambda m, s: setattr(m, "body_mas", 1), "a Model has no 'body_mas' (did you mean 'body_mass'?)"),
     "option": (lambda m, s: setattr(m.opt, "timestp", 0.1), "no option 'timestp' (did you mean 'timestep'?); there"),
     "problem": (lambda m, s: Restarts(3, np.zeros((1, 2))), "problem: got int, allowed: a Problem"),
     "weight": (lambda m, s: Effort() * "a", "multiply"),

@@ -65,6 +65,18 @@ def test_a_mesh_is_found(name, compiler, words, tmp_path):
     assert says(m, "1 mesh", words) if words else not says(m, "mesh")
 
 
+def test_a_mesh_of_a_name_like_it_is_told(tmp_path):
+    (tmp_path / "meshes").mkdir()
+    (tmp_path / "meshes" / "hand.obj").write_text(TETRAHEDRON)
+    (tmp_path / "arm.urdf").write_text(urdf(collision("package://robot/meshes/hnd.obj")))
+    with pytest.raises(ModelError, match="hnd.obj' .did you mean 'hand.obj'..: not found"):
+        load(tmp_path / "arm.urdf")
+    body = '<mujoco><compiler meshdir="meshes"/><asset><mesh file="{}"/></asset><worldbody/></mujoco>'
+    (tmp_path / "arm.xml").write_text(body.format("hnd.obj"))
+    with pytest.raises(ValueError, match="arm.xml: .*'meshes/hnd.obj' .did you mean 'meshes/hand.obj'"):
+        load(tmp_path / "arm.xml")
+
+
 def test_meshes_that_are_nowhere_are_named_at_once(tmp_path):
     two = collision("package://robot/left.obj") + collision("package://robot/right.obj").partition("</inertial>")[2]
     (tmp_path / "arm.urdf").write_text(urdf(two))

@@ -78,7 +78,42 @@ def test_what_collides():
     assert collisions(floor=True, collide="none") == set()
 
 
+# the base and the shoulder are drawn into each other; elbow and base only at qpos0; the slider without a range leaves
+RUBBING = """<mujoco><worldbody><body name="base"><geom name="base" size=".1"/><body name="shoulder" pos="0 0 .15">
+<joint axis="0 0 1"/><geom name="shoulder" size=".1"/><body name="elbow" pos="0 0 .2"><joint axis="0 1 0"/>
+<geom name="elbow" size=".05" pos="0 0 -.22"/></body></body></body>
+<body name="rail"><geom name="rail" size=".1" pos="3 0 0"/>
+<body name="slider" pos="3 0 .1"><joint type="slide" axis="1 0 0"/><geom name="slider" size=".1"/></body></body>
+<body name="free" pos="6 0 0"><freejoint/><geom name="free" size=".2"/></body><geom name="rock" size=".1" pos="6 0 0"/>
+</worldbody></mujoco>"""
+
+
+def pairs_of(m):
+    return {tuple(sorted((m.geom_names[a], m.geom_names[b]))) for a, b in zip(m.pair_geom1, m.pair_geom2, strict=True)}
+
+
+def test_bodies_drawn_into_each_other_do_not_collide():
+    m = load(RUBBING, exclude="overlapping")
+    assert pairs_of(load(RUBBING)) - pairs_of(m) == {("base", "shoulder")}
+    (line,) = [line for line in m.report.changed if "left out" in line]
+    assert line.startswith("contact of body 'base' with 'shoulder' left out: they overlap by 50 mm or more")
+    pair = '<contact><pair geom1="base" geom2="shoulder"/></contact></mujoco>'  # which somebody means
+    assert pairs_of(load(RUBBING.replace("</mujoco>", pair), exclude="overlapping")) == pairs_of(load(RUBBING))
+    nameless = RUBBING.replace('<body name="shoulder"', "<body")
+    assert pairs_of(load(nameless, exclude="overlapping")) == pairs_of(m)
+    assert load(MJCF, exclude="overlapping").report.changed == load(MJCF).report.changed  # nothing overlaps
+
+
+def test_pairs_that_do_not_collide():
+    for asked in (("rail", "slider"), [("rail", "slider"), ["base", "elbow"]]):
+        left = pairs_of(load(RUBBING)) - pairs_of(load(RUBBING, exclude=asked))
+        assert left == ({("rail", "slider"), ("base", "elbow")} if isinstance(asked, list) else {("rail", "slider")})
+
+
 REFUSED = [
+    (RUBBING, {"exclude": "overlaping"}, ValueError, "exclude = 'overlaping'; allowed: 'overlapping', or pairs of"),
+    (RUBBING, {"exclude": [("rail", 3)]}, ValueError, "exclude = [('rail', 3)]; allowed: 'overlapping', or pairs of"),
+    (RUBBING, {"exclude": ("rail", "sider")}, ModelError, "no body 'sider' (did you mean 'slider'?); there are: world"),
     (ARM, {"floating": "yes"}, ValueError, "floating = 'yes'; allowed: True, or a height"),
     (ARM, {"floor": np.nan}, ValueError, "floor = nan"),
     (ARM, {"collide": "some"}, ValueError, "collide = 'some'; allowed: None"),

@@ -7,6 +7,8 @@ of package://name/path and the like, in the folder `name` above the robot's file
 from collections import Counter
 from pathlib import Path
 
+from engine.words import meant, neighbours
+
 from ..errors import ModelError
 from ..mesh_files import as_obj, reads
 
@@ -125,11 +127,19 @@ class Meshes:
 
     def _advice(self, missing):
         names = list(dict.fromkeys(missing))
-        shown = ", ".join(map(repr, names[:_SHOWN])) + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))
+        shown = ", ".join(repr(name) + self._near(name) for name in names[:_SHOWN])
+        shown += f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
         file = Path(_path(names[0])).name
         where = "the folder that the program runs in" if self.folder is None else "the file's folder and those above"
         allowed = f"a file there, or the content of each, assets={{{file!r}: bytes}}"
         return f"{self.title}: mesh {shown}: not found (looked in {where}); allowed: {allowed}"
+
+
+    def _near(self, name):
+        """The file that may be meant: one of a name like this, where it was looked for."""
+        path = _path(name)
+        looked = [candidate for _, candidate in self._candidates(name, path)] if path else []
+        return meant(Path(path).name, [Path(place).name for at in looked for place in neighbours(at)])
 
 
 def _path(name):

@@ -20,6 +20,7 @@ COARSE = 0.005  # s: no longer step of the physics while it learns
 TURN, SHARE = 0.5, 0.25  # of an action of one: rad at most, of the joint's range
 OMEGA, BEND = 4.0, 0.7  # of servos: natural frequency in pendulums' times; rad at which one asks for all its force
 QUICK = 20.0  # rad/s, of a servo of an arm
+SLOW = 0.12  # s of damping, in pendulums' times, that a servo of a leg has at least: it moves more than its own inertia
 DAMPING = 0.6  # of critical, with the inertia that the joint has in the home pose
 SPEEDS = 0.05  # s: joint velocities are seen times this
 GYRO = 0.25
@@ -39,8 +40,8 @@ class Embodiment:
     N m s/rad.
     """
 
-    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=(), force=None):
-        m, self.model, self.home = model, model, np.array(home, float)
+    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=(), force=None, bend=BEND):
+        m, self.model, self.home, self.bend = model, model, np.array(home, float), bend
         self.force = np.zeros(m.nv) if force is None else np.array(force, float)
         if not m.nu:
             raise ModelError("a policy needs actuators; this model has none")
@@ -75,8 +76,10 @@ class Embodiment:
             own = float(inertia[m.jnt_dofadr[j]])
             total = own + (carried or 0.0)
             self.kp[u] = total * (QUICK if pendulum is None else OMEGA / pendulum) ** 2
-            self.kp[u] = min(self.kp[u], self.most(u) / BEND)
+            self.kp[u] = min(self.kp[u], self.most(u) / self.bend)
             self.kd[u] = 2 * DAMPING * np.sqrt(self.kp[u] * own)
+            if pendulum is not None:
+                self.kd[u] = max(self.kd[u], SLOW * pendulum * self.kp[u])
 
     def most(self, u):
         """The largest force of actuator u on its joint, N m or N; inf where nothing limits it."""

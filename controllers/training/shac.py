@@ -131,7 +131,7 @@ class Shac:
         """Everything that the next iteration depends on."""
         parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
         parts |= {n: getattr(self.worlds, n) for n in Worlds.KEPT}
-        return parts | {"iteration": self.iteration, "rng": self.rng.get_state()}
+        return parts | {"prepared": self.task.prepared} | {"iteration": self.iteration, "rng": self.rng.get_state()}
 
     def restore(self, saved):
         """Go on exactly where `checkpoint` was taken."""
@@ -139,5 +139,6 @@ class Shac:
             getattr(self, n).load_state_dict(saved[n])
         for n in Worlds.KEPT:
             setattr(self.worlds, n, saved[n])
+        self.task.prepared = saved["prepared"]
         self.iteration = saved["iteration"]
         self.rng.set_state(saved["rng"])

@@ -13,7 +13,7 @@ import torch
 from controllers.tasks.feet import feet_of
 from controllers.tasks.trot import can_step, footing
 from controllers.training.chain import Chains, Trunk
-from controllers.training.embodiment import BEND, GYRO, Embodiment
+from controllers.training.embodiment import GYRO, Embodiment
 from controllers.training.stepping import Motion, Stepping, Stride, held
 from controllers.training.striding import find_stride
 from engine.model import ModelError
@@ -21,7 +21,6 @@ from engine.simulator import Simulator
 
 GRAVITY = 9.81
 QUIET, CAREFUL = 0.1, 3e-4  # spread of actions of a robot on two feet, and rate of its actor
-FIRM = 0.35  # rad at which servos of a robot on two feet ask for all their force: it stands on its ankles
 TROT, WALK = 0.25, 0.1  # Froude number of the fastest command, on four legs and on two
 BACK, ASIDE, SPIN = 0.4, 0.3, 0.15  # of the fastest command: backwards, sideways, and turning in speeds per height
 STILL, AHEAD = 0.15, 0.15  # shares of the commands that ask to stay where it is, and for the fastest straight ahead
@@ -68,8 +67,8 @@ class Legged:
         sim.reset(stance.qpos)
         sim.forward()
         force = held(sim, self.feet, np.ones((1, len(self.feet)), bool), stance.height)[0] if self.feet else None
-        bend, self.spread, self.actor_lr = (FIRM, QUIET, CAREFUL) if self.balances else (BEND, None, None)
-        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force, bend)
+        self.spread, self.actor_lr = (QUIET, CAREFUL) if self.balances else (None, None)
+        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force, self.balances)
         self.fastest = float(speed or np.sqrt((WALK if self.balances else TROT) * GRAVITY * stance.height))
         self.push = PUSHED * self.fastest if push is None else float(push)
         self.planar = not trunk.free
@@ -90,8 +89,8 @@ class Legged:
         self._told_scale = torch.tensor(self.told_scale)
         heading = trunk.turn(self.home)[:2, 0].numpy()
         self.upright = trunk.turn(self.home)
-        self.steps = Stepping(m, stance.qpos, root, self.feet, stance.height, up, trunk.body, heading, self.begins.numpy(),
-                              self.body.lag(), Stride())  # fmt: skip
+        begins, lag = self.begins.numpy(), self.body.lag()
+        self.steps = Stepping(m, stance, self.feet, up, trunk.body, heading, begins, lag, Stride())
 
     @property
     def step(self):

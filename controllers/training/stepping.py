@@ -66,16 +66,17 @@ class Motion(NamedTuple):
 
 
 class Stepping:
-    """model; qpos (nq,): how the robot stands, with its `root` and `feet` (controllers/tasks/feet.py). height: m, and time: s, of
-    the pendulum that it is. trunk: its body. heading (2,): where it looks there. begins (feet,): of a period. lag: s,
-    by which servos follow. stride: a Stride."""
+    """model; stance: how the robot stands (controllers/stance.py), with its `feet` (controllers/tasks/feet.py). time:
+    s, of the pendulum that it is. trunk: its body. heading (2,): where it looks there. begins (feet,): of a period. lag:
+    s, by which servos follow. stride: a Stride."""
 
-    def __init__(self, model, qpos, root, feet, height, time, trunk, heading, begins, lag, stride):
-        self.model, self.qpos, self.feet, self.height, self.time = model, qpos, feet, height, time
+    def __init__(self, model, stance, feet, time, trunk, heading, begins, lag, stride):
+        self.model, self.feet, self.height, self.time = model, feet, stance.height, time
         # poses are found in the air, where no contact costs time
-        self.root, self.above, self.raised = root, 2 * height if root.z >= 0 else 0.0, np.array(qpos, float)
+        qpos, self.root = np.array(stance.qpos, float), stance.root
+        self.above, self.raised = 2 * stance.height if self.root.z >= 0 else 0.0, qpos.copy()
         if self.above:
-            self.raised[root.z] += self.above
+            self.raised[self.root.z] += self.above
         self.begins, self.lag, self.stride = begins, lag, stride
         self.sims = {}  # of so many worlds
         sim = self._simulator(1)

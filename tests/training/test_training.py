@@ -231,7 +231,8 @@ def test_learning_begins_at_the_example_where_that_does_not_fall(crawler, monkey
     learner = Shac(crawler, replace(TINY, worlds=16, actor_hidden=(32, 16)), 0)
     first = {n: x.clone() for n, x in learner.actor.state_dict().items()}
     w, good, at = learner.worlds, crawler.example, torch.from_numpy(crawler.body.qposadr)
-    monkeypatch.setattr(crawler, "example", lambda state, told, clock: torch.full((len(told), crawler.body.model.nu), 4.0))
+    far = torch.full((learner.s.worlds, crawler.body.model.nu), 4.0)
+    monkeypatch.setattr(crawler, "example", lambda state, told, clock: far)
     monkeypatch.setattr(crawler, "fallen", lambda state: (state[0] - crawler.home)[:, at].abs().amax(dim=-1) > 0.6)
     assert not imitate(learner)
     monkeypatch.undo()

@@ -66,9 +66,11 @@ class Motion(NamedTuple):
 
 
 class Stepping:
-    """model; stance: how the robot stands (controllers/stance.py), with its `feet` (controllers/tasks/feet.py). time:
-    s, of the pendulum that it is. trunk: its body. heading (2,): where it looks there. begins (feet,): of a period. lag:
-    s, by which servos follow. stride: a Stride."""
+    """model; stance: how the robot stands (controllers/stance.py), with its `feet` (controllers/tasks/feet.py).
+
+    time: s, of the pendulum that it is. trunk: its body. heading (2,): where it looks there. begins (feet,): of a
+    period. lag: s, by which servos follow. stride: a Stride.
+    """
 
     def __init__(self, model, stance, feet, time, trunk, heading, begins, lag, stride):
         self.model, self.feet, self.height, self.time = model, feet, stance.height, time

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch", reason='needs PyTorch: pip install "pullbac
 import engine  # noqa: E402
 import scenes  # noqa: E402
 from controllers.tasks.kinematics import Point, times  # noqa: E402
-from controllers.training import in_mujoco  # noqa: E402
+from controllers.training import in_mujoco, striding  # noqa: E402
 from controllers.training.chain import Chains, Trunk  # noqa: E402
 from controllers.training.folder import TrainingFolder  # noqa: E402
 from controllers.training.imitate import imitate  # noqa: E402
@@ -27,8 +27,10 @@ from controllers.training.legged import Legged  # noqa: E402
 from controllers.training.policy import Policy  # noqa: E402
 from controllers.training.reaching import Reaching  # noqa: E402
 from controllers.training.shac import Settings, Shac  # noqa: E402
+from controllers.training.stepping import Stride  # noqa: E402
 from engine.cli import main  # noqa: E402
 from engine.objectives import find_root  # noqa: E402
+from tests.controllers.test_gaits import BIPED  # noqa: E402
 
 DEMOS = Path(__file__).parents[2] / "demos"
 TINY = Settings(worlds=3, horizon=4, critic_epochs=1, minibatches=1, actor_hidden=(8,), critic_hidden=(8,))
@@ -185,6 +187,24 @@ def test_a_motion_is_how_the_trunk_goes_tilts_and_turns(crawler):
     np.testing.assert_allclose(motion.velocity, [[1.0, 0.5]] * 2, atol=2e-3)
     np.testing.assert_allclose(motion.tilt, [small] * 2, atol=1e-3)
     np.testing.assert_allclose(motion.rate, [[0.3, 0.7]] * 2, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_strides_that_are_found_keep_a_biped_up():
+    """By commands and throws that were not searched on it goes about as told; by steps without feedback it falls."""
+    model = engine.load(BIPED)
+    task = Legged(model, model.qpos0, "run")
+    assert task.balances and not any(task.steps.stride[Stride._fields.index("catch") : Stride._fields.index("push")])
+    before = task.prepared
+    task.prepare(torch.Generator().manual_seed(0))
+    sim = engine.Simulator(task.body.learned, 2 * striding.EACH)
+    cost = striding.walked_by(task, sim, np.array([before, task.prepared]), torch.Generator().manual_seed(7))
+    assert cost[0] > 1.0 and cost[1] < 0.4
+    learner = Shac(task, TINY, 0)
+    kept = learner.checkpoint()
+    task.prepared = before
+    learner.restore(kept)
+    assert task.prepared == kept["prepared"] != before
 
 
 def turned(vector):

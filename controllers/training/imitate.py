@@ -12,6 +12,7 @@ from torch import nn
 
 ROUNDS, MOST, LENGTH = 3, 12, 64  # of collecting, at least and at most, and decisions of each
 PASSES, BATCH, RATE = 12, 256, 2e-3  # of fitting
+FOLLOWS = 0.2  # share of what is told that a policy, pushed and begun anew meanwhile, does where it walks
 WINDOWS = 12  # from which the critic learns
 MORE = 0.5  # falls of a world in a round: by how many more than doing nothing it may
 ALIKE = 0.1  # and by how many more than the example a policy may that is fitted well enough
@@ -24,19 +25,20 @@ def imitate(learner):
         return False
     learner.task.prepare(learner.rng)
     with torch.no_grad():
-        still, _ = _collect(learner)
-        falls, pairs = _collect(learner, example=True)
+        still, _, _ = _collect(learner)
+        falls, pairs, _ = _collect(learner, example=True)
         if falls > still + MORE:
             return False
         learner.normalizer.update(pairs[0])
         for k in range(MOST):
             if k:
-                fell, more = _collect(learner, act=learner.act)
+                fell, more, follows = _collect(learner, act=learner.act)
                 if k >= ROUNDS and fell <= falls + ALIKE:
                     break
                 pairs = [torch.cat(x) for x in zip(pairs, more, strict=True)]
             with torch.enable_grad():
                 _fit(learner, *pairs)
+        learner.careful = bool(learner.task.balances or follows > FOLLOWS)
         for _ in range(WINDOWS):
             _, rows = learner.window()
             with torch.enable_grad():
@@ -45,8 +47,8 @@ def imitate(learner):
 
 
 def _collect(learner, example=False, act=None):
-    """(falls of a world, [all that was seen, the example's actions]) of worlds that do as the example, as `act` or
-    nothing, with the noise of learning."""
+    """(falls of a world, [all that was seen, the example's actions], share of what was told that was done) of worlds
+    that do as the example, as `act` or nothing, with the noise of learning."""
     w, s, rows, falls = learner.worlds, learner.s, [], 0
     for _ in range(LENGTH):
         seen = torch.cat(w.observe(), dim=-1)
@@ -57,7 +59,9 @@ def _collect(learner, example=False, act=None):
         falls += int((w.task.fallen(made.after) | made.diverged).sum())
         w.begin(made.end)
     seen, shown, *state, told, clock = (torch.cat(x) for x in zip(*rows, strict=True))
-    return falls / w.n, [seen, shown if example else w.task.example(state, told, clock) if act else None]
+    done = torch.from_numpy(w.task.motion(*state[:2]).velocity)
+    follows = float((done * told[:, :2]).sum() / told[:, :2].square().sum())
+    return falls / w.n, [seen, shown if example else w.task.example(state, told, clock) if act else None], follows
 
 
 def _fit(learner, seen, shown):

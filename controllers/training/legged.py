@@ -20,7 +20,7 @@ from engine.model import ModelError
 from engine.simulator import Simulator
 
 GRAVITY = 9.81
-QUIET, CAREFUL = 0.1, 3e-4  # spread of actions of a robot on two feet, and rate of its actor
+QUIET = 0.1  # spread of actions of a robot on two feet
 TROT, WALK = 0.25, 0.1  # Froude number of the fastest command, on four legs and on two
 BACK, ASIDE, SPIN = 0.4, 0.3, 0.15  # of the fastest command: backwards, sideways, and turning in speeds per height
 STILL, AHEAD = 0.15, 0.15  # shares of the commands that ask to stay where it is, and for the fastest straight ahead
@@ -67,7 +67,7 @@ class Legged:
         sim.reset(stance.qpos)
         sim.forward()
         force = held(sim, self.feet, np.ones((1, len(self.feet)), bool), stance.height)[0] if self.feet else None
-        self.spread, self.actor_lr = (QUIET, CAREFUL) if self.balances else (None, None)
+        self.spread = QUIET if self.balances else None
         self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force, self.balances)
         self.fastest = float(speed or np.sqrt((WALK if self.balances else TROT) * GRAVITY * stance.height))
         self.push = PUSHED * self.fastest if push is None else float(push)

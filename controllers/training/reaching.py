@@ -26,7 +26,7 @@ class Reaching:
     seen = ("joints", "told", "last_action")
     units = ("m", "m", "m")
     episode, change = EPISODE, CHANGE
-    spread = actor_lr = prepared = None
+    spread = balances = prepared = None
     push = 0.0
 
     def __init__(self, model, qpos0, site, ctrl0=None):

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.tasks.feet import hips, placed_at
+from controllers.tasks.feet import ROUNDS, hips, placed_at
 from controllers.tasks.trot import step
 from engine.simulator import Simulator
 
 GRAVITY = 9.81
 STANDS = 0.5  # share of the clock's period
-ROUNDS = 5  # of inverse kinematics
+QUICK = 5  # rounds of inverse kinematics of flat feet, whose strides are searched for
 CHUNK = 256  # poses that are found at once
 
 
@@ -80,6 +80,8 @@ class Stepping:
         if self.above:
             self.raised[self.root.z] += self.above
         self.begins, self.lag, self.stride = begins, lag, stride
+        self.flat = all(f.flat for f in feet)
+        self.rounds = QUICK if self.flat else ROUNDS
         self.sims = {}  # of so many worlds
         sim = self._simulator(1)
         sim.reset(qpos)
@@ -132,10 +134,10 @@ class Stepping:
         turns[..., 2] = told[:, 2:] * STANDS * period[:, None] * along
         if motion is not None:
             self._caught(motion, told, s, targets, left)
-            if all(f.flat for f in self.feet):
+            if self.flat:
                 self._turned_back(motion, s, stands, targets, turns)
         sim = self._simulator(len(told))
-        qpos = placed_at(sim, self.feet, targets + [0, 0, self.above], self.raised, turns, ROUNDS)
+        qpos = placed_at(sim, self.feet, targets + [0, 0, self.above], self.raised, turns, self.rounds)
         force = s.push[:, None] * held(sim, self.feet, stands, self.height)
         if self.above:
             qpos[:, self.root.z] -= self.above

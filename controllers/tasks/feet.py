@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.stance import _reach_down
-from controllers.tasks.kinematics import Point, driven, ranges, turn_to
+from controllers.tasks.kinematics import Point, driven, ranges, times, turn_to
 from engine.model.constants import FREE, PLANE
 from engine.simulator import Simulator
 
@@ -85,23 +85,31 @@ def _in_frame(pos, quat, place):
     return x + 2 * np.cross(u, np.cross(u, x) + w * x)
 
 
-def placed_at(sim, feet, targets, start):
+def placed_at(sim, feet, targets, start, turns=None, rounds=ROUNDS):
     """qpos (worlds, nq): from `start` with each of `feet` at its `targets` (worlds, feet, 3), as near as its joints let
-    it. sim: a Simulator with as many worlds, which is left in these poses."""
+    it. turns (worlds, feet, 3): how flat ones are turned from where they are, rotation vectors in the world's axes,
+    rad; default not at all. sim: a Simulator with as many worlds, which is left in these poses."""
     m, q = sim.model, np.array(np.broadcast_to(start, (sim.worlds, sim.model.nq)), float)
-    for k in range(ROUNDS + 1):
+    for k in range(rounds + 1):
         sim.reset(q)
         sim.forward()
-        if k == ROUNDS:
+        if k == rounds:
             return q
-        for f, target in zip(feet, np.moveaxis(targets, 1, 0), strict=True):
+        for i, (f, target) in enumerate(zip(feet, np.moveaxis(targets, 1, 0), strict=True)):
             at, low, high = ranges(m, f.dofs)
             way = target - f.point.place(sim.data)
             if f.flat:
-                way = np.concatenate([way, turn_to(sim.data.xquat[:, f.point.body], f.quat)], axis=1)
+                goal = f.quat if turns is None else times(_turned(turns[:, i]), f.quat)
+                way = np.concatenate([way, turn_to(sim.data.xquat[:, f.point.body], goal)], axis=1)
             step = across(f, sim.data, way[..., None])[..., 0]
             q[:, at] = np.clip(q[:, at] + np.clip(step, -STRIDE, STRIDE), low, high)
     return q
+
+
+def _turned(turn):
+    """Unit quaternions (n, 4) of rotation vectors (n, 3)."""
+    angle = np.linalg.norm(turn, axis=1, keepdims=True)
+    return np.concatenate([np.cos(angle / 2), 0.5 * np.sinc(angle / (2 * np.pi)) * turn], axis=1)
 
 
 def across(foot, data, way):

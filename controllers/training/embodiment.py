@@ -20,6 +20,8 @@ COARSE = 0.005  # s: no longer step of the physics while it learns
 TURN, SHARE = 0.5, 0.25  # of an action of one: rad at most, of the joint's range
 OMEGA, BEND = 4.0, 0.7  # of servos: natural frequency in pendulums' times; rad at which one asks for all its force
 QUICK = 20.0  # rad/s, of a servo of an arm
+FIRM = 0.35  # rad, the same of a robot on two feet, which then stands on its ankles
+SLOW = 0.12  # of its servos' damping over their stiffness, at least, in pendulums' times
 DAMPING = 0.6  # of critical, with the inertia that the joint has in the home pose
 SPEEDS = 0.05  # s: joint velocities are seen times this
 GYRO = 0.25
@@ -31,6 +33,7 @@ class Embodiment:
     model; home (nq,): the pose that actions are about, with the controls `ctrl` (nu,) of the model's own servos.
     carried: kg m^2, what a leg carries, for servos made of motors; None of an arm. base: joints that are no limb's.
     force (nv,): N m or N, what holds the joints at home, which the servos give where an action is zero; default none.
+    firm: of a robot that its servos are to hold up on two feet.
 
     exact: the file's model with servos; learned: the same with a coarse step. substeps, repeat: physics steps of a
     decision, of the learned and of the exact model. center, scale (nu,): an action a asks for the control
@@ -39,8 +42,8 @@ class Embodiment:
     N m s/rad.
     """
 
-    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=(), force=None):
-        m, self.model, self.home = model, model, np.array(home, float)
+    def __init__(self, model, home, ctrl=None, carried=None, pendulum=None, base=(), force=None, firm=False):
+        m, self.model, self.home, self.firm = model, model, np.array(home, float), firm
         self.force = np.zeros(m.nv) if force is None else np.array(force, float)
         if not m.nu:
             raise ModelError("a policy needs actuators; this model has none")
@@ -75,8 +78,10 @@ class Embodiment:
             own = float(inertia[m.jnt_dofadr[j]])
             total = own + (carried or 0.0)
             self.kp[u] = total * (QUICK if pendulum is None else OMEGA / pendulum) ** 2
-            self.kp[u] = min(self.kp[u], self.most(u) / BEND)
+            self.kp[u] = min(self.kp[u], self.most(u) / (FIRM if self.firm else BEND))
             self.kd[u] = 2 * DAMPING * np.sqrt(self.kp[u] * own)
+            if self.firm:
+                self.kd[u] = max(self.kd[u], SLOW * pendulum * self.kp[u])
 
     def most(self, u):
         """The largest force of actuator u on its joint, N m or N; inf where nothing limits it."""

@@ -10,29 +10,35 @@ not earn more: a robot that stands still earns much, and finds no way from there
 import torch
 from torch import nn
 
-ROUNDS, LENGTH = 3, 64  # of collecting, and decisions of each
+ROUNDS, MOST, LENGTH = 3, 12, 64  # of collecting, at least and at most, and decisions of each
 PASSES, BATCH, RATE = 12, 256, 2e-3  # of fitting
+FOLLOWS = 0.2  # share of what is told that a policy, pushed and begun anew meanwhile, does where it walks
 WINDOWS = 12  # from which the critic learns
 MORE = 0.5  # falls of a world in a round: by how many more than doing nothing it may
+ALIKE = 0.1  # and by how many more than the example a policy may that is fitted well enough
 
 
 def imitate(learner):
     """Begin a Shac so; returns whether it does, which it does not where its task has no example."""
     w = learner.worlds
-    if learner.task.example(w.told, w.clock) is None:
+    if learner.task.example(w.state, w.told, w.clock) is None:
         return False
+    learner.task.prepare(learner.rng)
     with torch.no_grad():
-        still, _ = _collect(learner)
-        falls, pairs = _collect(learner, example=True)
+        still, _, _ = _collect(learner)
+        falls, pairs, _ = _collect(learner, example=True)
         if falls > still + MORE:
             return False
         learner.normalizer.update(pairs[0])
-        for k in range(ROUNDS):
+        for k in range(MOST):
             if k:
-                more = _collect(learner, act=learner.act)[1]
+                fell, more, follows = _collect(learner, act=learner.act)
+                if k >= ROUNDS and fell <= falls + ALIKE:
+                    break
                 pairs = [torch.cat(x) for x in zip(pairs, more, strict=True)]
             with torch.enable_grad():
                 _fit(learner, *pairs)
+        learner.careful = bool(learner.task.balances or follows > FOLLOWS)
         for _ in range(WINDOWS):
             _, rows = learner.window()
             with torch.enable_grad():
@@ -41,19 +47,21 @@ def imitate(learner):
 
 
 def _collect(learner, example=False, act=None):
-    """(falls of a world, [all that was seen, the example's actions]) of worlds that do as the example, as `act` or
-    nothing, with the noise of learning."""
+    """(falls of a world, [all that was seen, the example's actions], share of what was told that was done) of worlds
+    that do as the example, as `act` or nothing, with the noise of learning."""
     w, s, rows, falls = learner.worlds, learner.s, [], 0
     for _ in range(LENGTH):
         seen = torch.cat(w.observe(), dim=-1)
         action = s.spread * torch.randn(w.n, w.task.body.model.nu, generator=learner.rng)
-        shown = w.task.example(w.told, w.clock) if example else torch.zeros_like(action)
-        rows.append((seen, shown, w.told, w.clock))
+        shown = w.task.example(w.state, w.told, w.clock) if example else torch.zeros_like(action)
+        rows.append((seen, shown, *w.state, w.told, w.clock))
         made = w.decide(action + (act(seen) if act else shown))
         falls += int((w.task.fallen(made.after) | made.diverged).sum())
         w.begin(made.end)
-    seen, shown, told, clock = (torch.cat(x) for x in zip(*rows, strict=True))
-    return falls / w.n, [seen, shown if example else w.task.example(told, clock) if act else None]
+    seen, shown, *state, told, clock = (torch.cat(x) for x in zip(*rows, strict=True))
+    done = torch.from_numpy(w.task.motion(*state[:2]).velocity)
+    follows = float((done * told[:, :2]).sum() / told[:, :2].square().sum())
+    return falls / w.n, [seen, shown if example else w.task.example(state, told, clock) if act else None], follows
 
 
 def _fit(learner, seen, shown):

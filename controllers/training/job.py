@@ -37,7 +37,7 @@ def make_learner(task, method, options):
         from controllers.training.ppo import PPO
 
         return PPO(task, options.worlds or 64, options.seed)
-    given = {"worlds": options.worlds, "horizon": options.horizon}
+    given = {"worlds": options.worlds, "horizon": options.horizon, "spread": task.spread}
     return Shac(task, Settings(**{k: v for k, v in given.items() if v is not None}), options.seed)
 
 

@@ -14,13 +14,14 @@ from controllers.tasks.feet import feet_of
 from controllers.tasks.trot import can_step, footing
 from controllers.training.chain import Chains, Trunk
 from controllers.training.embodiment import GYRO, Embodiment
-from controllers.training.stepping import Stepping, held
+from controllers.training.stepping import Motion, Stepping, Stride, held
+from controllers.training.striding import find_stride
 from engine.model import ModelError
 from engine.simulator import Simulator
 
 GRAVITY = 9.81
-PERIOD, LIFT = 2.7, 0.2  # of the clock, in pendulums' times; of a foot, in heights
-TROT = 0.25  # Froude number of the fastest command
+QUIET = 0.1  # spread of actions of a robot on two feet
+TROT, WALK = 0.25, 0.1  # Froude number of the fastest command, on four legs and on two
 BACK, ASIDE, SPIN = 0.4, 0.3, 0.15  # of the fastest command: backwards, sideways, and turning in speeds per height
 STILL, AHEAD = 0.15, 0.15  # shares of the commands that ask to stay where it is, and for the fastest straight ahead
 RESTING = 0.34  # share of the episodes that begin at rest at home
@@ -58,21 +59,23 @@ class Legged:
         carried = float(np.sum(m.body_mass)) * stance.height**2 / max(len(feet), 1)
         self.stance, self.trunk, self.height, self.time = stance, trunk, stance.height, up
         self.feet = feet or feet_of(m, root, stance.qpos)
+        # on two feet it neither stands by itself nor takes much noise
+        self.balances = 1 < len(self.feet) < 3 and all(f.flat for f in self.feet)
         if task == "run" and not self.feet:
             raise ModelError("--task run: a policy needs feet, limbs that touch a floor; this robot has none")
         sim = Simulator(m)
         sim.reset(stance.qpos)
         sim.forward()
         force = held(sim, self.feet, np.ones((1, len(self.feet)), bool), stance.height)[0] if self.feet else None
-        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force)
-        self.fastest = float(speed or np.sqrt(TROT * GRAVITY * stance.height))
+        self.spread = QUIET if self.balances else None
+        self.body = Embodiment(m, stance.qpos, stance.ctrl, carried, up, trunk.joints, force, self.balances)
+        self.fastest = float(speed or np.sqrt((WALK if self.balances else TROT) * GRAVITY * stance.height))
         self.push = PUSHED * self.fastest if push is None else float(push)
         self.planar = not trunk.free
         self.chains = Chains(m, [(f.point.body, f.point.offset) for f in self.feet], trunk.body)
         self.home = torch.tensor(stance.qpos)
         self.rest = self._feet(self.home)[..., 2]
-        self.z0, self.period = float(stance.qpos[root.z]) if root.z >= 0 else 0.0, PERIOD * up
-        self.step = self.body.dt / self.period
+        self.z0 = float(stance.qpos[root.z]) if root.z >= 0 else 0.0
         self.lifted = float(sim.data.xpos[0, trunk.body, 2]) - self.z0
         self.begins = torch.tensor([0.5 * (k % 2) for k in range(len(self.feet))])
         self.moved = list(range(root.vx, root.vx + 2)) if trunk.free else [root.vx]
@@ -85,8 +88,14 @@ class Legged:
             self.seen = tuple(n for n in self.seen if n != "clock")
         self._told_scale = torch.tensor(self.told_scale)
         heading = trunk.turn(self.home)[:2, 0].numpy()
-        self.steps = Stepping(m, stance.qpos, self.feet, stance.height, trunk.body, heading, self.period,
-                              self.begins.numpy(), LIFT * stance.height, self.body.lag())  # fmt: skip
+        self.upright = trunk.turn(self.home)
+        begins, lag = self.begins.numpy(), self.body.lag()
+        self.steps = Stepping(m, stance, self.feet, up, trunk.body, heading, begins, lag, Stride())
+
+    @property
+    def step(self):
+        """Periods of the clock that a decision takes."""
+        return self.body.dt / self.steps.period
 
     # ------------------------------------------------------------------------------------------- what a policy sees
 
@@ -121,8 +130,7 @@ class Legged:
         qpos, qvel = after[:2]
         turn, velocity = self.trunk.turn(qpos), self.trunk.velocity(qvel)
         gyro, up = self.trunk.gyro(qvel), turn[..., 2, 2]
-        forward = turn[..., :2, 0] / (turn[..., :2, 0].norm(dim=-1, keepdim=True) + 1e-6)
-        left = torch.stack([-forward[..., 1], forward[..., 0]], dim=-1)
+        forward, left = self._axes(turn)
         ahead, aside = (velocity[..., :2] * forward).sum(-1), (velocity[..., :2] * left).sum(-1)
         spin = (turn[..., 2, :] * gyro).sum(-1)
         v, w = 0.25 * self.fastest, 0.25 / self.time * 0.5
@@ -143,17 +151,50 @@ class Legged:
         """Feet as high as their clock says, and those on the ground where they are."""
         at = self._feet(qpos)
         wave = torch.sin(2 * math.pi * (clock[..., None] + self.begins))
-        wanted = LIFT * self.height * wave.clamp(min=0.0)
-        off = (at[..., 2] - self.rest - wanted) / (0.3 * LIFT * self.height)
+        wanted = self.steps.lift * wave.clamp(min=0.0)
+        off = (at[..., 2] - self.rest - wanted) / (0.3 * self.steps.lift)
         slip = (at - self._feet(before[0]))[..., :2].square().sum(-1) / self.body.dt**2 / (0.5 * self.fastest) ** 2
         stands = (wave < -0.2).to(slip.dtype)
         return near(off.square()).mean(-1) + 0.3 * (near(slip) * stands).mean(-1)
 
-    def example(self, told, clock):
-        """Actions (n, nu) that step as told, for a policy to begin with; None to stand."""
+    def example(self, state, told, clock, strides=None):
+        """Actions (n, nu) that step as told, for a policy to begin with; None to stand. strides: as Stepping has it."""
         if self.task != "run":
             return None
-        return torch.from_numpy(self.body.towards(*self.steps(told.numpy(), clock.numpy())))
+        moves = self.motion(state[0], state[1])
+        return torch.from_numpy(self.body.towards(*self.steps(told.numpy(), clock.numpy(), moves, strides)))
+
+    def prepare(self, rng):
+        """Find what a robot on two feet steps by, before `example` is asked."""
+        if self.balances and self.task == "run":
+            self.steps.stride = find_stride(self, rng)
+
+    @property
+    def prepared(self):
+        """What `prepare` found, as plain values."""
+        return tuple(self.steps.stride)
+
+    @prepared.setter
+    def prepared(self, found):
+        self.steps.stride = Stride(*found)
+
+    def motion(self, qpos, qvel):
+        """The Motion of the trunk in states (n, .)."""
+        turn, velocity = self.trunk.turn(qpos), self.trunk.velocity(qvel)
+        ahead, left = self._axes(turn)
+        moves = torch.stack([(velocity[..., :2] * ahead).sum(-1), (velocity[..., :2] * left).sum(-1)], dim=-1)
+        # the vertical, and how it turns, as one sees them who stands upright and looks where the robot does
+        up, gyro = turn[..., 2, :] @ self.upright.T, self.trunk.gyro(qvel) @ self.upright.T
+        ahead, left = self._axes(self.upright)
+        tilt = torch.stack([(up[..., :2] * left).sum(-1), -(up[..., :2] * ahead).sum(-1)], dim=-1)
+        rate = torch.stack([(gyro[..., :2] * ahead).sum(-1), (gyro[..., :2] * left).sum(-1)], dim=-1)
+        return Motion(moves.numpy(), tilt.numpy(), rate.numpy())
+
+    @staticmethod
+    def _axes(turn):
+        """Where a trunk looks and what is left of that, (..., 2) each, level."""
+        ahead = turn[..., :2, 0] / (turn[..., :2, 0].norm(dim=-1, keepdim=True) + 1e-6)
+        return ahead, torch.stack([-ahead[..., 1], ahead[..., 0]], dim=-1)
 
     def fallen(self, state):
         """Booleans (worlds,)."""

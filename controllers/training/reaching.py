@@ -26,6 +26,7 @@ class Reaching:
     seen = ("joints", "told", "last_action")
     units = ("m", "m", "m")
     episode, change = EPISODE, CHANGE
+    spread = balances = prepared = None
     push = 0.0
 
     def __init__(self, model, qpos0, site, ctrl0=None):
@@ -67,7 +68,7 @@ class Reaching:
         total = total + 0.2 * near((action - last).square().mean(-1) / 0.3**2)
         return total, torch.ones_like(total)
 
-    def example(self, told, clock):
+    def example(self, state, told, clock):
         """Nothing is known that a policy could begin with."""
 
     def fallen(self, state):

@@ -20,14 +20,16 @@ from controllers.training.worlds import Decision, Worlds
 @dataclass
 class Settings:
     """worlds, horizon (decisions in a window) and the method's other numbers. state_clip: the longest gradient that a
-    world's state may send back, in units of the loss of that world alone. calm: share of the worlds that act without
-    noise, as the policy does when it is judged."""
+    world's state may send back, in units of the loss of that world alone. careful_lr: of the actor where learning
+    begins at a policy that walks, or at steps on two feet: a larger one loses the walk. calm: share of the worlds that
+    act without noise, as the policy does when it is judged."""
 
     worlds: int = 32
     horizon: int = 16
     gamma: float = 0.98
     lam: float = 0.95
     actor_lr: float = 2e-3
+    careful_lr: float = 3e-4
     critic_lr: float = 1e-3
     critic_epochs: int = 6
     minibatches: int = 4
@@ -49,7 +51,7 @@ class Shac:
     def __init__(self, task, settings, seed):
         torch.manual_seed(seed)
         self.task, self.s, self.iteration, s = task, settings, 0, settings
-        self.imitates = False
+        self.imitates = self.careful = False
         self.rng = torch.Generator().manual_seed(seed)
         self.worlds = Worlds(task, s.worlds, self.rng, s.state_clip / (s.worlds * s.horizon))
         seen, more = self.worlds.observe()
@@ -107,7 +109,8 @@ class Shac:
         s = self.s
         if not self.iteration:
             self.imitates = imitate(self)
-        for optimizer, lr in ((self.actor_optimizer, s.actor_lr), (self.critic_optimizer, s.critic_lr)):
+        actor_lr = min(s.actor_lr, s.careful_lr) if self.careful else s.actor_lr
+        for optimizer, lr in ((self.actor_optimizer, actor_lr), (self.critic_optimizer, s.critic_lr)):
             optimizer.param_groups[0]["lr"] = lr * max(1 - done, 0.1)
         loss, rows = self.window()
         self.actor_optimizer.zero_grad()
@@ -131,6 +134,7 @@ class Shac:
         """Everything that the next iteration depends on."""
         parts = {n: getattr(self, n).state_dict() for n in self.PARTS}
         parts |= {n: getattr(self.worlds, n) for n in Worlds.KEPT}
+        parts |= {"prepared": self.task.prepared, "careful": self.careful}
         return parts | {"iteration": self.iteration, "rng": self.rng.get_state()}
 
     def restore(self, saved):
@@ -139,5 +143,6 @@ class Shac:
             getattr(self, n).load_state_dict(saved[n])
         for n in Worlds.KEPT:
             setattr(self.worlds, n, saved[n])
+        self.task.prepared, self.careful = saved["prepared"], saved["careful"]
         self.iteration = saved["iteration"]
         self.rng.set_state(saved["rng"])

@@ -18,7 +18,7 @@ def inertia_of(vert, face):
     weights["legacy"], weights["exact"], weights["shell"] = abs(volume), volume, area
     best, least = "shell", np.inf
     for word, weight in weights.items():
-        if weight.sum() <= 0 or area.sum() <= 0:
+        if weight.sum() <= 0 or area.sum() <= 0 or (word == "exact" and not _oriented(face)):
             continue
         points = corners if word == "shell" else np.concatenate([corners, np.tile(middle, (len(face), 1, 1))], axis=1)
         n = points.shape[1]
@@ -32,6 +32,12 @@ def inertia_of(vert, face):
         if off < 0.99 * least:
             best, least = word, off
     return best
+
+
+def _oriented(face):
+    """Whether no two triangles go along an edge the same way, without which MuJoCo refuses `exact`."""
+    ways = np.concatenate([face[:, [0, 1]], face[:, [1, 2]], face[:, [2, 0]]])
+    return len(np.unique(ways, axis=0)) == len(ways)
 
 
 def cut_hull(m, k):

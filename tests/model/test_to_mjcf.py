@@ -7,10 +7,11 @@ import pytest
 
 import engine
 from engine.cli import main
-from engine.model import ModelError
+from engine.model import ModelError, mesh_frames
 from engine.model import constants as c
 from engine.model.elements.key import KEYS
 from engine.model.fields import TABLE
+from engine.model.mesh_frames import inertia_of
 from engine.model.rotation import quat_to_mat
 from engine.model.writing import DERIVED, REFUSED, WRITTEN
 from tests import zoo
@@ -79,6 +80,26 @@ def test_hulls_of_few_vertices(most):
     np.testing.assert_allclose(*reach, atol=1e-6)
     if not most:
         np.testing.assert_allclose(again.mesh_vert[0], model.mesh_vert[0], atol=1e-7)
+
+
+def test_a_mesh_whose_faces_are_turned_both_ways_is_none_that_mujoco_measures_exactly(monkeypatch):
+    """An octahedron with one face turned round, in the frame that its volume would have: MuJoCo refuses `exact`."""
+    vert = np.array([[1, 0, 0], [-1, 0, 0], [0, 0.8, 0], [0, -0.7, 0], [0, 0, 0.5], [0, 0, -0.6]])
+    face = np.array([[0, 2, 4], [4, 1, 2], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]])
+    corners = vert[face]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(normal, axis=1)
+    middle = area @ corners.mean(axis=1) / area.sum()
+    volume = np.einsum("ij,ij->i", corners[:, 0] - middle, normal) / 6
+    x = np.concatenate([corners, np.tile(middle, (len(face), 1, 1))], axis=1)
+    x = x - volume @ x.mean(axis=1) / volume.sum()
+    total = x.sum(axis=1)
+    spread = np.einsum("i,ija,ijb->ab", volume, x, x) + np.einsum("i,ia,ib->ab", volume, total, total)
+    axes = np.linalg.eigh(spread)[1]
+    own = (vert - (vert[face[0, 0]] - x[0, 0])) @ (axes * np.linalg.det(axes))
+    assert inertia_of(own, face) != "exact"
+    monkeypatch.setattr(mesh_frames, "_oriented", lambda face: True)
+    assert inertia_of(own, face) == "exact"
 
 
 def test_limits_that_are_switched_off_and_sensed():

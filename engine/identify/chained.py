@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.identify.clouds import Clouds
+from engine.identify.clouds import Clouds, within
 from engine.identify.judged import inverse
 from engine.identify.levenberg import loss_of
 from engine.identify.smoother import smoothed
@@ -108,7 +108,7 @@ class Chain:
 
     def iterate(self):
         """One cloud, one solve."""
-        c, u, P = self.clouds, self.problem.unknowns, self.clouds.P
+        c, P = self.clouds, self.clouds.P
         rng = np.random.default_rng([0, self.iterations])  # a run that was broken off goes on with the same bits
         c.noise()
         found = c.regression(self.p, self.starts, self.covariance, rng)
@@ -132,7 +132,7 @@ class Chain:
             self.ends.append(self.p + one.dp * self.unit)
             share = min(share, 1.0 / len(self.ends))
             self._find_noise()
-        self.p = np.clip(self.p + share * one.dp * self.unit, u.low, u.high)
+        self.p = within(self.problem.unknowns, self.p, share * one.dp)
         self.starts = c.residuals.moved(self.starts, share * one.dx)
         wider = 0.0 if self.ends else SLOWLY**2 * self.covariance
         self.covariance = self._within(one.covariance + wider)

@@ -23,6 +23,8 @@ from engine.identify.residuals import Residuals
 from engine.simulator import Simulator
 
 SAMPLES = 8  # rollouts for each coefficient of the regression
+WORLDS = 2048  # of a launch, about
+INSIDE = 0.8  # of the way to a bound
 RIDGE = 1e-9  # for directions that no sample goes along
 LEAST = 1e-10  # of the largest variance of a start, below which a direction is taken for known
 AGAIN = ("geom_diaga", "jnt_diaga", "dof_diaga", "tendon_invweight0")  # follow from others, unless they are unknowns
@@ -54,8 +56,10 @@ class Clouds:
         self.problem, self.W = problem, problem.windows.count
         m, P = problem.model, len(problem.unknowns.names)
         self.P, self.n = P, 2 * m.nv + m.na
-        # at least two launches, of p and of its mirror image; an even number of copies
-        self.copies = 2 * max(-(-SAMPLES * (1 + P + self.n) // (4 * P)), 1)
+        half = max(-(-SAMPLES * (1 + P + self.n) // (4 * P)), 1)  # rollouts for one p, as many mirrored
+        self.launches = -(-2 * half * self.W // max(WORLDS, self.W))
+        self.copies = -(-2 * half // self.launches)  # of a launch
+        self.half = -(-self.copies * self.launches // 2)
         self.windows = Copies(problem.windows, self.copies)
         sim = Simulator(m, self.windows.count, leaves=problem.sim.leaves)
         words = {name.partition(":")[0] for name in problem.unknowns.names}
@@ -65,7 +69,7 @@ class Clouds:
 
     def _place(self):
         """For each sample of the problem, in which columns of its window its residuals lie."""
-        filled, self.columns, self.kinds = np.zeros(self.W, int), [], []
+        filled, self.columns = np.zeros(self.W, int), []
         for a in self.problem.windows.samples:
             order = np.argsort(a.window, kind="stable")
             first = np.searchsorted(a.window[order], np.arange(self.W))
@@ -78,10 +82,9 @@ class Clouds:
     def _many(self, starts):
         return {n: np.tile(a, (self.copies, 1)) for n, a in starts.items()}
 
-    def spread_out(self, blocks, fill=0.0):
+    def spread_out(self, blocks):
         """Blocks of something of each residual, (..., samples, k), as (..., windows, m)."""
-        shape = np.shape(blocks[0])[:-2]
-        out = np.full((*shape, self.W, self.m), fill)
+        out = np.zeros((*np.shape(blocks[0])[:-2], self.W, self.m))
         for a, at, block in zip(self.problem.windows.samples, self.columns, blocks, strict=True):
             out[..., a.window[:, None], at] = block
         return out
@@ -107,20 +110,22 @@ class Clouds:
         points = np.sqrt(P) * (L @ np.linalg.qr(rng.normal(size=(P, P)))[0]).T
         X, Y, error = [], [], None  # all in standard deviations
         for d in np.concatenate([points, -points]):
-            q = np.clip(p + d * u.unit, u.low, u.high)
-            d, xi = (q - p) / u.unit, rng.normal(size=(self.copies // 2, self.W, n))
-            xi = np.concatenate([xi, -xi])
+            q = within(u, p, d)
+            d, xi = (q - p) / u.unit, rng.normal(size=(self.half, self.W, n))
+            xi = np.concatenate([xi, -xi])[: self.copies * self.launches]
             try:
-                y, lost = self._outputs(q, starts, np.einsum("wij,cwj->cwi", axes * root[:, None], xi) + follow @ d)
+                dx = np.einsum("wij,cwj->cwi", axes * root[:, None], xi) + follow @ d
+                parts = [self._outputs(q, starts, part) for part in np.split(dx, self.launches)]
             except (DivergenceError, ContactOverflowError) as e:
                 error = e
                 continue
+            y, lost = (np.concatenate(part) for part in zip(*parts, strict=True))
             middle = -np.einsum("wji,wj->wi", axes, follow @ d) / root
             xi = np.where(lost[:, :, None], middle, xi)
             of_d = np.broadcast_to(np.linalg.solve(L, d), (*lost.shape, P))
             X.append(np.concatenate([np.ones((*lost.shape, 1)), of_d, xi], axis=2))
             Y.append(y)
-        if len(X) * self.copies <= 1 + P + n:
+        if sum(map(len, X)) <= 1 + P + n:
             at = (getattr(error, name, 0) for name in ("world", "step", "dof"))
             raise DivergenceError("identify: rollouts about the numbers tried diverge; allowed: other guesses or "
                                   "shorter windows", *at) from error  # fmt: skip
@@ -147,6 +152,13 @@ class Clouds:
         after = {n: np.roll(a, -1, axis=0) for n, a in starts.items()}
         ends = r.apart(self._many(after), r.ends()).reshape(self.copies, W, -1)
         return np.concatenate([self.spread_out(blocks), ends], axis=2), lost
+
+
+def within(unknowns, p, d):
+    """Numbers p moved by d of their units, but a share of the way to their bounds at most: where a mass is none, there is
+    no motion."""
+    low, high = (p + INSIDE * (bound - p) for bound in (unknowns.low, unknowns.high))
+    return np.clip(p + d * unknowns.unit, low, high)
 
 
 def _straight(X, Y):

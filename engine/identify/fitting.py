@@ -221,7 +221,7 @@ def _windows(problem, iterations, folder, report):
 
 def _chained(problem, iterations, folder, report):
     """The Fit of logs of which each is one trajectory."""
-    began, history, first = clock.perf_counter(), [], problem.unknowns.guess
+    began, history = clock.perf_counter(), []
     pieces = problem.again(problem.model, problem.piece)
     chain = Chain(pieces)
     read_chain(folder, chain)
@@ -232,7 +232,7 @@ def _chained(problem, iterations, folder, report):
             keep_chain(folder, chain)
     pieces.unknowns.apply(chain.p)
     found = problem.again(pieces.sim.params.model(), problem.windows.steps)
-    found.unknowns.guess = first
+    found.unknowns.guess, found.unknowns.unit = problem.unknowns.guess, problem.unknowns.unit
     for mine, other, s in zip(problem.windows.samples, found.windows.samples, pieces.windows.samples, strict=True):
         mine.sd = other.sd = s.sd
     starts = carried(found, chain)

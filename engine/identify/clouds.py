@@ -155,8 +155,8 @@ class Clouds:
 
 
 def within(unknowns, p, d):
-    """Numbers p moved by d of their units, but a share of the way to their bounds at most: where a mass is none, there is
-    no motion."""
+    """Numbers p moved by d of their units, but a share of the way to their bounds at most: a robot without mass does
+    not move."""
     low, high = (p + INSIDE * (bound - p) for bound in (unknowns.low, unknowns.high))
     return np.clip(p + d * unknowns.unit, low, high)
 

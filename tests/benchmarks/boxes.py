@@ -59,23 +59,25 @@ def text_of(seeds):
         for k, one in enumerate(case.unknowns):
             offs[isinstance(one, str)] += np.abs(off[:, k]).tolist()
     z, missed = np.abs(z), int(np.sum(np.abs(z) > SURE))
+    chance, size = as_many(missed, z.size), np.sqrt((z**2).mean())
     worst, bounce = (100 * max(offs[kind]) for kind in (True, False))
     close = sum(np.sum(np.array(offs[kind]) < 0.02) for kind in (True, False))
     return (
         "# Boxes through contact\n\n"
-        f"`python tests/benchmarks/boxes.py --seeds {seeds} --page PATH`: a box that is pulled, tossed, or hit by a ball,\n"
-        "simulated by MuJoCo for 1 s; poses at 125 Hz with noise of 1 mm and 5 mrad, the floor's friction, the box's mass\n"
-        "and the contact's solref from a first guess that is off by up to 3.3 times. Free windows of 0.1 s, and `chained`.\n"
-        f"Noise is drawn {seeds} times for each box; single figures are of the first.\n\n"
+        f"`python tests/benchmarks/boxes.py --seeds {seeds} --page PATH`: a box that is pulled, tossed, or hit by a\n"
+        "ball, simulated by MuJoCo for 1 s; poses at 125 Hz with noise of 1 mm and 5 mrad, the floor's friction, the\n"
+        "box's mass and the contact's solref from a first guess that is off by up to 3.3 times. Free windows of "
+        f"0.1 s,\nand `chained`. Noise is drawn {seeds} times for each box; single figures are of the first.\n\n"
         "| case | number | truth | off, free windows | off, chained | its interval (95 %) | off, root mean square "
         "| intervals that miss | CPU s |\n"
         "|---|---|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
-        f"* Of {z.size} intervals of 95 % {missed} miss the truth, where {0.05 * z.size:.1f} are expected (as many or more "
-        f"by chance: {as_many(missed, z.size):.2f}).\n  Errors are {np.sqrt((z**2).mean()):.2f} standard deviations, root mean "
-        f"square, the greatest {z.max():.1f}.\n"
-        f"* Friction and mass are off by at most {worst:.2g} %, the bounce (solref) by {bounce:.2g} %: one or two impacts "
-        "under this noise tell no more\n  of it, and the intervals say so. "
-        f"{close} of {z.size} numbers are within 2 %.\n"
+        f"* Of {z.size} intervals of 95 % {missed} miss the truth, where {0.05 * z.size:.1f} are expected "
+        f"(so many or more\n  by chance: {chance:.2f}). Errors are {size:.2f} standard deviations, root\n"
+        f"  mean square, the greatest {z.max():.1f}.\n"
+        f"* Friction and mass are off by at most {worst:.2g} %, the bounce (solref) by {bounce:.2g} %: "
+        "an impact or two\n"
+        "  under this noise tell no more of it, and the intervals say so.\n"
+        f"* {close} of {z.size} numbers are within 2 % of the truth.\n"
         f"* {'Every search has' if settled else 'Not every search has'} settled.\n\n"
         f"{platform.processor() or platform.machine()}, one thread, {time.strftime('%Y-%m-%d')}.\n"
     )

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -184,6 +185,40 @@ def test_boxes_are_found(name):
     assert got.converged and got.runs < 1.5
     free = fit(engine.load(boxes.model(**case.guess)), log, case.unknowns, **asked)
     assert np.abs(free.values / case.values - 1).max() > 2 * np.abs(got.values / case.values - 1).max()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("friction, mass", ((1.0, 3.5), (0.1, 0.4)))
+def test_a_chain_ends_at_the_same_numbers_whatever_the_guess(friction, mass):
+    """Of a tossed box whose friction is 0.3 and mass 1.4, from guesses up to 3.5 times off."""
+    case = boxes.CASES["tossed"]
+    asked = {"window": 0.1, "held_out": 0, "chained": True}
+    ends = [fit(engine.load(boxes.model(**(case.guess | more))), boxes.log(case)[0], case.unknowns, **asked)
+            for more in ({}, {"friction": friction, "mass": mass})]  # fmt: skip
+    assert (np.abs(ends[0].values - ends[1].values) < 0.4 * ends[0].sd).all() and ends[1].converged
+    assert (np.abs(ends[0].sd / ends[1].sd - 1) < 0.1).all()
+
+
+@pytest.mark.slow
+def test_a_hopper_that_falls_is_found():
+    """Dampings and the torso's mass from noisy joints, through footfalls and a fall: within 1 %, and the intervals."""
+    from tests.benchmarks.common import gymnasium_asset
+
+    mj = mujoco.MjModel.from_xml_path(gymnasium_asset("hopper"))
+    guess, data, rng = engine.load(mj), mujoco.MjData(mj), np.random.default_rng(0)
+    mj.dof_damping[3:], mj.body_mass[1] = (1.3, 0.7, 1.6), 1.3 * mj.body_mass[1]
+    mujoco.mj_setConst(mj, data)
+    mujoco.mj_resetData(mj, data)
+    t = mj.opt.timestep * np.arange(1000)
+    u, q = 0.35 * np.sin(2 * np.pi * np.outer(t, [1.3, 1.9, 2.3])), np.empty((1000, mj.nq))
+    for k in range(1000):
+        q[k], data.ctrl[:] = data.qpos, u[k]
+        mujoco.mj_step(mj, data)
+    log = Log({"qpos": (t[::4], q[::4] + 1e-3 * rng.normal(size=q[::4].shape)), "ctrl": (t, u)}, "hopper")
+    unknowns, true = ["dof_damping:*_joint", "body_mass:torso"], [1.3, 0.7, 1.6, mj.body_mass[1]]
+    got = fit(guess, log, unknowns, window=0.2, chained=True, held_out=0)
+    assert (np.abs(got.values / true - 1) < 0.01).all() and (np.abs(got.values - true) < 3 * got.sd).all()
+    assert got.converged and (got.sd < 0.003 * np.array(true)).all() and got.runs < 1.5
 
 
 @pytest.mark.slow

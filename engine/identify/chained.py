@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.identify.clouds import Clouds, within
-from engine.identify.judged import inverse
+from engine.identify.judged import inverse, togetherness
 from engine.identify.levenberg import loss_of
 from engine.identify.smoother import smoothed
 
@@ -88,9 +88,9 @@ class Known(NamedTuple):
 class Chain:
     """A Problem of pieces on its way: numbers p, starts, and the covariances of both, as `iterate` changes them.
 
-    known: what the last iterations said about the numbers; ends: where they would have ended, of which the mean counts.
-    residuals, free: blocks of the problem's samples, by the last straight lines, and what share of each is left when
-    what was fitted is taken off. done: all iterations that count are there.
+    known: what the last iterations said about the numbers; ends: where they would have ended, of which the mean counts;
+    fits: of the residuals there, (sum of squares, how many are left when what was fitted is taken off, how much they go
+    together). done: all iterations that count are there.
     """
 
     def __init__(self, problem):
@@ -100,7 +100,7 @@ class Chain:
         self.p, self.starts = problem.unknowns.guess.copy(), {n: a.copy() for n, a in problem.starts.items()}
         sd, self.most = np.concatenate(width(problem)), not_seen(problem.model)
         self.covariance = np.tile(np.diag(sd**2), (self.clouds.W, 1, 1))
-        self.iterations, self.known, self.ends = 0, [], []
+        self.iterations, self.known, self.ends, self.fits = 0, [], [], []
 
     @property
     def done(self):
@@ -122,13 +122,15 @@ class Chain:
         one = smoothed(found.value, found.slope, noise, windows.follows, self.problem.used, self.prior + WIDE**-2, pull,
                        self.problem.start_sd**-2.0)  # fmt: skip
         known, before = one.known - WIDE**-2 * np.eye(P), self.covariance[0, :P, :P]
-        self.last_known = known
         self._judge(found, one)
+        if not self.ends:  # all but the last of those that do not count are forgotten
+            self.known, self.fits = [], []
+        self.known.append(known)
+        self.fits.append(self._fit())
         far = np.sqrt(one.dp @ np.linalg.solve(before, one.dp) / P)
         share = min(1.0, FAR / max(far, 1e-300))
         narrow = (np.diag(before) < NARROW**2 * np.diag(one.covariance[0])[:P]).all()
         if self.ends or narrow and one.dp @ one.known @ one.dp < NEAR * P:
-            self.known.append(known)
             self.ends.append(self.p + one.dp * self.unit)
             share = min(share, 1.0 / len(self.ends))
             self._find_noise()
@@ -147,7 +149,8 @@ class Chain:
         return covariance * scale[:, :, None] * scale[:, None, :]
 
     def _judge(self, found, one):
-        """The residuals where the solve ends, by the straight lines, and what share of each is left."""
+        """The residuals where the solve ends, by the straight lines, and what share of each is left when what was
+        fitted is taken off, as blocks of the problem's samples."""
         c = self.clouds
         A, z = found.slope[:, : c.m], np.concatenate([np.broadcast_to(one.dp, (c.W, c.P)), one.dx], axis=1)
         self.residuals = c.gathered(found.value[:, : c.m] + np.einsum("wij,wj->wi", A, z))
@@ -168,20 +171,25 @@ class Chain:
                 size = np.sqrt((r**2).sum(axis=0) / free.sum(axis=0))
                 if self.problem.loss != "squares":
                     size = np.median(np.abs(r), axis=0) / 0.6745
-                s.sd = s.sd * np.where(size > 1e-9, size, 1.0)
+                s.sd = s.sd * np.where(size > 1e-9, size, 1.0) ** (1.0 / len(self.ends))  # a mean, too
 
-    @property
-    def cost(self):
-        """Of the residuals that count."""
-        return float(sum(loss_of(r, self.problem.loss)[0].sum() for _, r, _ in self._counted()))
-
-    def left(self):
-        """(sum of squares, how many residuals are left of it, rows of successive residuals)."""
+    def _fit(self):
         windows, rows = self.problem.windows, []
         for s, r in zip(windows.samples, self.residuals, strict=True):
             of = windows.log[s.window]
             rows += [row for i in np.unique(windows.log[self.problem.used]) for row in r[of == i].T]
-        return 2 * self.cost, sum(free.sum() for *_, free in self._counted()), rows
+        square = 2 * sum(loss_of(r, self.problem.loss)[0].sum() for _, r, _ in self._counted())
+        return square, sum(free.sum() for *_, free in self._counted()), togetherness(rows)
+
+    @property
+    def cost(self):
+        """Of the residuals that count."""
+        return 0.5 * float(self.fits[-1][0])
+
+    def left(self):
+        """(sum of squares, how many residuals are left of it, how much they go together): a cloud that just misses an
+        impact spoils its own iteration's, so of each the median."""
+        return tuple(np.median(self.fits, axis=0))
 
     @property
     def settled(self):
@@ -193,7 +201,7 @@ class Chain:
 
     def arrow(self):
         """What is Known."""
-        return Known(np.mean(self.known, axis=0) if self.known else self.last_known, self.prior)
+        return Known(np.mean(self.known, axis=0), self.prior)
 
     def scatter(self):
         """Covariance of what one of the last iterations ends at."""

@@ -11,7 +11,7 @@ from engine.errors import DivergenceError
 from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
 from engine.identify.chained import SCATTER, Chain, carried, piece
-from engine.identify.judged import judged, togetherness
+from engine.identify.judged import judged
 from engine.identify.kept import keep, keep_chain, read_chain, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
@@ -306,13 +306,13 @@ class Fit:
 
     def __init__(self, problem, solver, arrow, left, before, history, seconds, scatter=None):
         self.problem, self.point, self.history, self.seconds = problem, solver.point, history, seconds
-        u, (square, count, rows) = problem.unknowns, left
+        u, (square, count, self.runs) = problem.unknowns, left
         self.names, self.values, self.guess = list(u.names), solver.point.p.copy(), u.guess.copy()
         self.before, self.after = before, _errors(problem, solver.point)
         self.noise = {s.what.label: float(np.sqrt(np.mean(s.sd**2))) for s in problem.windows.samples}
         self.converged, self.iterations = solver.done, solver.iterations
         self.replicas = np.zeros((0, len(self.names)))
-        self.runs, self.arrow = togetherness(rows), arrow
+        self.arrow = arrow
         self.judged = judged(self.names, self.values, u.unit, arrow, square, count, self.runs)
         self.moving = np.zeros(len(self.names))
         if scatter is not None:

@@ -25,7 +25,7 @@ def keep(folder, problem, solver, before):
     write_arrays(Path(folder) / "state.npz", state | {"problem": _fingerprint(problem)})
 
 
-_CHAIN = ("problem", "p", "covariance", "iterations", "known", "ends", "last_known", "residuals", "free", "sd")
+_CHAIN = ("problem", "p", "covariance", "iterations", "known", "ends", "fits", "sd")
 
 
 def keep_chain(folder, chain):
@@ -33,9 +33,7 @@ def keep_chain(folder, chain):
     state = {f"start_{n}": a for n, a in chain.starts.items()}
     size = len(chain.p)
     state |= {"p": chain.p, "covariance": chain.covariance, "iterations": chain.iterations}
-    state |= {"known": np.reshape(chain.known, (-1, size, size)), "ends": np.reshape(chain.ends, (-1, size))}
-    state |= {"residuals": np.concatenate([r.ravel() for r in chain.residuals]), "last_known": chain.last_known}
-    state |= {"free": np.concatenate([r.ravel() for r in chain.free])}
+    state |= {"known": np.array(chain.known), "ends": np.reshape(chain.ends, (-1, size)), "fits": np.array(chain.fits)}
     state |= {"sd": _padded([s.sd for s in chain.problem.windows.samples]), "problem": _fingerprint(chain.problem)}
     write_arrays(Path(folder) / "state.npz", state)
 
@@ -48,14 +46,8 @@ def read_chain(folder, chain):
         return
     chain.p, chain.covariance, chain.iterations = kept["p"], kept["covariance"], int(kept["iterations"])
     chain.starts = {n.removeprefix("start_"): kept[n] for n in _STARTS}
-    chain.known, chain.ends, chain.last_known = list(kept["known"]), list(kept["ends"]), kept["last_known"]
-    samples = chain.problem.windows.samples
-    shapes = [(len(s.window), s.what.size) for s in samples]
-    parts = np.cumsum([a * b for a, b in shapes])[:-1]
-    for name in ("residuals", "free"):
-        blocks = zip(np.split(kept[name], parts), shapes, strict=True)
-        setattr(chain, name, [block.reshape(shape) for block, shape in blocks])
-    for s, sd in zip(samples, kept["sd"], strict=True):
+    chain.known, chain.ends, chain.fits = list(kept["known"]), list(kept["ends"]), list(kept["fits"])
+    for s, sd in zip(chain.problem.windows.samples, kept["sd"], strict=True):
         s.sd = sd[np.isfinite(sd)]
 
 

@@ -45,6 +45,18 @@ def rows_of(case, seeds):
     return rows, off, z, all(got.converged for got, _ in fits)
 
 
+def often(count=8):
+    """What so many logs of a bouncing box say together, each with a velocity of its own, as a line."""
+    case, rng = boxes.CASES["tossed, bouncing"], np.random.default_rng(5)
+    ways = [tuple(np.array(case.velocity) * (1 + 0.2 * rng.normal(size=6))) for _ in range(count)]
+    logs = [boxes.log(case._replace(velocity=way), seed=k)[0] for k, way in enumerate(ways)]
+    guess = engine.load(boxes.model(**case.guess))
+    got = fit(guess, logs, case.unknowns, window=0.1, chained=True, held_out=0)
+    off, wide = 100 * (got.values / case.values - 1), 100 * SURE * got.sd / case.values
+    told = ",\n  ".join(f"{n} {a:+.2f} % ± {b:.2f} %" for n, a, b in zip(got.names, off, wide, strict=True))
+    return f"* {count} tosses of the bouncing box together, off and interval:\n  {told}.\n"
+
+
 def as_many(missed, total, share=0.05):
     """The probability that so many or more intervals of 95 % miss."""
     return sum(math.comb(total, k) * share**k * (1 - share) ** (total - k) for k in range(missed, total + 1))
@@ -77,6 +89,7 @@ def text_of(seeds):
         f"* Friction and mass are off by at most {worst:.2g} %, the bounce (solref) by {bounce:.2g} %: "
         "an impact or two\n"
         "  under this noise tell no more of it, and the intervals say so.\n"
+        f"{often()}"
         f"* {close} of {z.size} numbers are within 2 % of the truth.\n"
         f"* {'Every search has' if settled else 'Not every search has'} settled.\n\n"
         f"{platform.processor() or platform.machine()}, one thread, {time.strftime('%Y-%m-%d')}.\n"

@@ -1,5 +1,6 @@
 """Chains of pieces: their least squares, their clouds, and boxes through contact, which free windows do not find."""
 
+import re
 from types import SimpleNamespace
 
 import mujoco
@@ -219,6 +220,15 @@ def test_a_hopper_that_falls_is_found():
     got = fit(guess, log, unknowns, window=0.2, chained=True, held_out=0)
     assert (np.abs(got.values / true - 1) < 0.01).all() and (np.abs(got.values - true) < 3 * got.sd).all()
     assert got.converged and (got.sd < 0.003 * np.array(true)).all() and got.runs < 1.5
+
+
+@pytest.mark.slow
+def test_eight_tosses_tell_the_bounce():
+    """Of which one tells 5 %."""
+    from tests.benchmarks.boxes import often
+
+    off = [float(word) for word in re.findall(r"([+-]\d+\.\d+) %", often())]
+    assert len(off) == 4 and np.abs(off).max() < 2
 
 
 @pytest.mark.slow

@@ -28,14 +28,8 @@ def add(commands):
     p.add_argument("--held-out", type=float, default=0.2, help="share of windows that only judge (default 0.2)")
     p.add_argument("--loss", choices=("squares", "huber", "cauchy"), default="squares")
     p.add_argument("--chained", action="store_true",
-                   help="windows double up to the whole log: for motion through contact")  # fmt: skip
+                   help="each window begins where the one before it ends: for motion through contact")  # fmt: skip
     p.add_argument("--start", metavar="KEYFRAME", help="state for what the logs do not measure")
-    p.add_argument(
-        "--searches",
-        type=int,
-        default=1,
-        help="with --chained: how often it is begun, of which the best counts (default 1)",
-    )
     p.add_argument(
         "--replicas",
         type=int,
@@ -64,8 +58,7 @@ def run(args):
     folder = args.out or Path("runs") / f"identify_{chosen.name}"
     state = folder / "state.npz"
     if not args.resume:
-        for old in (state, *folder.glob("**/level_*/state.npz"), *folder.glob("search_*/state.npz")):
-            old.unlink(missing_ok=True)
+        state.unlink(missing_ok=True)
     elif not state.exists():
         raise ValueError(f"--resume: {state} is not there")
     logs = [read(path) for path in args.logs]
@@ -73,12 +66,11 @@ def run(args):
     problem = Problem(chosen.model, logs, unknowns, window=args.window, noise=noise, hold=args.hold,
                       held_out=args.held_out, loss=args.loss, keyframe=args.start,
                       chained=args.chained)  # fmt: skip
-    least = (problem.longest if args.chained else problem.windows.steps) * problem.windows.h
+    least = problem.windows.steps * problem.windows.h
     if args.suggest is not None and args.suggest < least - 1e-9:
-        what = "the whole log, with --chained" if args.chained else "a window"
-        raise ValueError(f"--suggest: got {args.suggest:g} s, allowed: {what} ({least:g} s), or more")
+        raise ValueError(f"--suggest: got {args.suggest:g} s, allowed: a window ({least:g} s), or more")
     numbers, windows = len(problem.unknowns.names), problem.windows.count
-    sizes = f"{counted(numbers, 'number')}, {counted(windows, 'window')} of {args.window:g} s"
+    sizes = f"{counted(numbers, 'number')}, {counted(windows, 'window')} of {least:g} s"
     out.say(f"{chosen.name}: {sizes}; compiling")
     with progress(args.iterations, "identify", args.json) as bar:
 
@@ -88,7 +80,7 @@ def run(args):
             out.record("iteration", **row)
 
         try:
-            found = solved(problem, args.iterations, folder, told, args.replicas, args.searches)
+            found = solved(problem, args.iterations, folder, told, args.replicas)
         except KeyboardInterrupt:
             return interrupted(out, ["identify", args.robot, *map(str, args.logs)], folder, state)
     found.save(folder)

@@ -115,7 +115,7 @@ def suggest(fit, seconds=None, *, drives=3, bands=4, fastest=None):
     """
     m, windows = fit.problem.model, fit.problem.windows
     log = windows.steps * windows.h * int((windows.log == 0).sum())
-    window = windows.steps * windows.h  # of a chained fit the whole log
+    window = windows.steps * windows.h
     seconds = number("seconds", max(min(log, 8.0), window) if seconds is None else seconds,
                      f"a window ({window:g} s) or more", lambda x: x >= window - 1e-9)  # fmt: skip
     whole("drives", drives)

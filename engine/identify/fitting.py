@@ -10,15 +10,14 @@ import numpy as np
 from engine.errors import DivergenceError
 from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
-from engine.identify.chained import hop, hops, levels
-from engine.identify.judged import judged, togetherness
-from engine.identify.kept import keep, read_kept
+from engine.identify.chained import SCATTER, Chain, carried, piece
+from engine.identify.judged import judged
+from engine.identify.kept import keep, keep_chain, read_chain, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
 from engine.identify.parameters import Unknown, Unknowns, with_friction
 from engine.identify.replicas import LEAST, factors, replicated
 from engine.identify.residuals import Residuals
-from engine.identify.searches import searched
 from engine.identify.starts import first_starts
 from engine.identify.targets import interpreted
 from engine.identify.windows import HOLD, LINEAR, Windows, span
@@ -66,10 +65,14 @@ class Problem:
         if window is None:
             window = self.longest * model.opt.timestep
         steps = int(round(window / model.opt.timestep))
+        if chained:  # whole pieces, at the ends of which its smoother knows where a window begins
+            self.piece = piece([[m.time for m in measured] for measured, _ in found], model.opt.timestep, self.longest)
+            steps = self.piece * min(max(round(steps / self.piece), 1), self.longest // self.piece)
         self.windows = Windows(model, found, steps, hold, controls(model, at["ctrl"] if ctrl0 is None else ctrl0))
         self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
         self.unknowns = Unknowns(model, self.sim, unknowns)
-        self.used = _kept(self.windows.count, held_out)
+        # a chain ties the windows of a log together, so whole logs are held out
+        self.used = _kept(len(logs), held_out)[self.windows.log] if chained else _kept(self.windows.count, held_out)
         shown = self.unknowns.offsets(self.unknowns.guess)[0]
         if start == "known":
             W = self.windows.count
@@ -138,8 +141,7 @@ def _kept(count, held_out):
 
 
 def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.2, loss="squares", keyframe=None,
-        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None, replicas=0,
-        searches=1):  # fmt: skip
+        start="free", ctrl0=None, chained=False, iterations=50, folder=None, report=None, replicas=0):  # fmt: skip
     """The numbers with which a model moves as its logs say, and how well they are known: a Fit.
 
     model: Model, the robot with first guesses. logs: a Log or a file (`logs.read`), or several. unknowns: patterns or
@@ -148,33 +150,27 @@ def fit(model, logs, unknowns, *, window=1.0, noise=None, hold=HOLD, held_out=0.
     noise: standard deviation of measurements, a number or {channel or word: number}; by default found from the data.
     hold: how a logged control goes on, "hold" or "linear". held_out: share of windows that only judge. loss: squares,
     huber or cauchy. keyframe: of the model, where the logs begin, for what they do not measure. start: "known" where
-    that is the exact state; a window is then the whole log. chained: windows double until one is the whole log, which
-    motion through contact needs (`chained.py`). iterations: at most, of each level of a chain. folder: where to keep
-    each iteration, and to go on from. report: a function of a dict, called after each. replicas: how many logs that the
-    robot found would leave are fitted, too, by which intervals grow where the search may miss the least minimum
-    (`replicas.py`): each takes as long as the fit; 0, or 3 and more. searches: how often a chain is begun, with windows
-    of other lengths (`searches.py`): the best counts, and intervals have the spread of the ends.
+    that is the exact state; a window is then the whole log. chained: each window begins where the one before it ends,
+    which motion through contact needs (`chained.py`); whole logs are held out then. iterations: at most. folder: where
+    to keep each iteration, and to go on from. report: a function of a dict, called after each. replicas: how many logs
+    that the robot found would leave are fitted, too, by which intervals grow where these scatter more
+    (`replicas.py`): each takes as long as the fit; 0, or 3 and more.
 
-    The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians.
+    The minimum of sum rho(r / noise) over numbers and starts is found by Levenberg-Marquardt with exact Jacobians; of a
+    chain, the normal distribution that fits the posterior best.
     Raises ValueError for what does not fit together, DivergenceError where the first guess diverges.
     """
     problem = Problem(model, logs, unknowns, window=window, noise=noise, hold=hold, held_out=held_out, loss=loss,
                       keyframe=keyframe, start=start, ctrl0=ctrl0, chained=chained)  # fmt: skip
-    return solved(problem, iterations, folder, report, replicas, searches)
+    return solved(problem, iterations, folder, report, replicas)
 
 
-def solved(problem, iterations=50, folder=None, report=None, replicas=0, searches=1):
+def solved(problem, iterations=50, folder=None, report=None, replicas=0):
     """The Fit of a Problem."""
     whole("iterations", iterations)
-    if whole("searches", searches) != 1 and (searches < 1 or not problem.chained):
-        raise ValueError(f"searches: got {searches}, allowed: 1, and with chained=True more")
     if whole("replicas", replicas) and replicas < LEAST:
         raise ValueError(f"replicas: got {replicas}, allowed: 0, or {LEAST} and more")
-
-    def search(problem, k):
-        return _solved(problem, iterations, Path(folder) / f"search_{k}" if folder and k else folder, report)
-
-    found = searched(problem, search, searches)
+    found = _solved(problem, iterations, folder, report)
     if replicas:
         found.replicas = replicated(problem, found, lambda again: _solved(again, iterations), replicas)
         found.widen(factors(found.replicas - found.values, found.sd))
@@ -186,27 +182,19 @@ def _solved(problem, iterations, folder=None, report=None):
         raise TypeError(f"report: got {report!r}, allowed: a function of a dict")
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
-    if not problem.chained:
-        return _level(problem, problem.unknowns.guess.copy(), problem.starts, iterations, folder, report)
-    began = clock.perf_counter()
-
-    def solve(problem, p, starts, level, last):
-        below = folder if folder is None or level == 0 else Path(folder) / f"level_{level}"
-        if below is not None:
-            Path(below).mkdir(exist_ok=True)
-        return _level(problem, p, starts, iterations, below, report, last)
-
-    found = levels(problem, solve)
-    found.seconds = clock.perf_counter() - began
-    return found
+    return (_chained if problem.chained else _windows)(problem, iterations, folder, report)
 
 
-def _level(problem, p, starts, iterations, folder, report, last=False):
-    """The Fit of a Problem from these numbers and starts."""
-    began, kept = clock.perf_counter(), read_kept(folder, problem)
-    if kept:
-        p, starts = kept["p"], kept["starts"]
-    before = None if kept or not problem.chained else _before(problem, starts)
+def _told(history, report, **row):
+    history.append(row)
+    if report:
+        report(row)
+
+
+def _windows(problem, iterations, folder, report):
+    """The Fit of windows whose starts are free, or known."""
+    began, kept, history = clock.perf_counter(), read_kept(folder, problem), []
+    p, starts = (kept["p"], kept["starts"]) if kept else (problem.unknowns.guess.copy(), problem.starts)
     solver = problem.levenberg(p, starts)
     if kept:
         solver.lam, solver.iterations, solver.moved = float(kept["lam"]), int(kept["iterations"]), kept["moved"]
@@ -214,30 +202,45 @@ def _level(problem, p, starts, iterations, folder, report, last=False):
         for s, sd in zip(problem.windows.samples, kept["sd"], strict=True):
             s.sd = sd[np.isfinite(sd)]
         solver.again()
-    elif before is None:
+    else:
         if not solver.known:  # the starts of the first guess, so that it is judged fairly
             solver.iterate(still=True)
         before, solver.done, solver.lam = _errors(problem, solver.point), False, 1e-3
-    history = []
 
     def told(solver):
-        history.append({"iteration": solver.iterations, "cost": solver.point.cost, "lambda": solver.lam,
-                        "seconds": clock.perf_counter() - began})  # fmt: skip
-        if report:
-            report(history[-1])
+        _told(history, report, iteration=solver.iterations, cost=solver.point.cost,
+              seconds=clock.perf_counter() - began, **{"lambda": solver.lam})  # fmt: skip
         if folder is not None:
             keep(folder, problem, solver, before)
 
     rounds = 0 if all(s.given for s in problem.windows.samples) else 2
     _go_down(problem, solver, iterations, rounds, told)
-    spread = None
-    if hops(problem, last):
-        count = solver.iterations
-        solver, spread = hop(problem, solver, iterations, hops(problem, last))
-        solver.iterations, solver.done = count, False
-        _go_down(problem, solver, count + iterations, rounds, told)
     arrow = solver.arrow if solver.done else solver.linearized()
-    return Fit(problem, solver, arrow, before, history, clock.perf_counter() - began, spread)
+    return Fit(problem, solver, arrow, solver.left(), before, history, clock.perf_counter() - began)
+
+
+def _chained(problem, iterations, folder, report):
+    """The Fit of logs of which each is one trajectory."""
+    began, history = clock.perf_counter(), []
+    pieces = problem.again(problem.model, problem.piece)
+    chain = Chain(pieces)
+    read_chain(folder, chain)
+    while not chain.done and chain.iterations < max(iterations, 1):
+        chain.iterate()
+        _told(history, report, iteration=chain.iterations, cost=chain.cost, seconds=clock.perf_counter() - began)
+        if folder is not None:
+            keep_chain(folder, chain)
+    pieces.unknowns.apply(chain.p)
+    found = problem.again(pieces.sim.params.model(), problem.windows.steps)
+    found.unknowns.guess, found.unknowns.unit = problem.unknowns.guess, problem.unknowns.unit
+    for mine, other, s in zip(problem.windows.samples, found.windows.samples, pieces.windows.samples, strict=True):
+        mine.sd = other.sd = s.sd
+    starts = carried(found, chain)
+    solver = found.levenberg(chain.p, starts)
+    solver.iterations, solver.done = chain.iterations, chain.settled
+    before = _before(problem, starts)
+    return Fit(found, solver, chain.arrow(), chain.left(), before, history, clock.perf_counter() - began,
+               (chain.scatter(), max(len(chain.ends), 1)))  # fmt: skip
 
 
 def _before(problem, starts):
@@ -297,32 +300,27 @@ class Fit:
     names, values, guess, sd, low, high (95 %): of the numbers, arrays (np,). correlation, covariance (np, np). unknown:
     sentences on what the data do not tell. before, after: {channel: (error in the windows that counted, in those held
     out)}, root mean square in its own unit, at the first guess and now; at both the starts are the best ones. noise:
-    {channel: standard deviation}. runs: how much neighbouring residuals go together, 1 for noise alone. excess: of each
-    search, how far above the best one it ends, in logarithms of the likelihood. `str(fit)` is a table.
+    {channel: standard deviation}. runs: how much neighbouring residuals go together, 1 for noise alone. moving (np,):
+    of a chain, how far the last iterations end apart, in standard deviations. `str(fit)` is a table.
     """
 
-    def __init__(self, problem, solver, arrow, before, history, seconds, spread=None):
+    def __init__(self, problem, solver, arrow, left, before, history, seconds, scatter=None):
         self.problem, self.point, self.history, self.seconds = problem, solver.point, history, seconds
-        u, used = problem.unknowns, problem.used
+        u, (square, count, self.runs) = problem.unknowns, left
         self.names, self.values, self.guess = list(u.names), solver.point.p.copy(), u.guess.copy()
         self.before, self.after = before, _errors(problem, solver.point)
         self.noise = {s.what.label: float(np.sqrt(np.mean(s.sd**2))) for s in problem.windows.samples}
         self.converged, self.iterations = solver.done, solver.iterations
-        count = solver.count()
-        square = 2 * solver.point.costs[used].sum()
-        free = len(self.values) + (0 if solver.known else used.sum() * problem.residuals.n)
-        runs = togetherness(self._successive())
         self.replicas = np.zeros((0, len(self.names)))
-        self.judged = judged(self.names, self.values, u.unit, arrow, square, count, free, runs)
-        self.runs, self.arrow, self.excess = runs, arrow, np.zeros(1)
-        self.factors = np.ones(len(self.names))
-        self.spread(np.zeros((len(self.names),) * 2) if spread is None else spread)
-
-    def spread(self, covariance):
-        """Intervals have this covariance (np, np), too."""
-        self.judged = self.judged.wider(covariance) if covariance.any() else self.judged
+        self.arrow = arrow
+        self.judged = judged(self.names, self.values, u.unit, arrow, square, count, self.runs)
+        self.moving = np.zeros(len(self.names))
+        if scatter is not None:
+            covariance, averaged = scatter
+            self.moving = np.sqrt(np.diag(covariance)) / np.maximum(self.judged.sd, 1e-300)
+            self.judged = self.judged.wider(covariance / averaged)
         self.correlation, self.unknown = self.judged.correlation, self.judged.unknown
-        self.widen(self.factors)
+        self.widen(np.ones(len(self.names)))
 
     def widen(self, factors):
         """Intervals grow by factors (np,)."""
@@ -330,12 +328,6 @@ class Fit:
         self.sd = self.judged.sd * self.factors
         self.covariance = self.judged.covariance * np.outer(self.factors, self.factors)
         self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd
-
-    def _successive(self):
-        for s, r in zip(self.problem.windows.samples, self.point.residuals, strict=True):
-            for w in np.flatnonzero(self.problem.used):
-                a, b = np.searchsorted(s.window, [w, w + 1])
-                yield from r[a:b].T
 
     def model(self):
         """The Model with the numbers found, and all that follows from them."""
@@ -351,7 +343,7 @@ class Fit:
             "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
             "correlation": self.correlation.tolist(),
             "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
-            "factors": self.factors.tolist(), "excess": self.excess.tolist(),
+            "factors": self.factors.tolist(), "moving": self.moving.tolist(),
         }  # fmt: skip
 
     def suggest(self, seconds=None, **more):
@@ -392,9 +384,11 @@ class Fit:
         if self.runs > 1.5:
             rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
                         "intervals are wider for it")  # fmt: skip
-        if len(self.excess) > 1:
-            rows.append(f"{len(self.excess)} searches: the others end {', '.join(f'{e:.3g}' for e in self.excess[1:])} "
-                        "above the best one, where 1.92 is a 95 % interval")  # fmt: skip
+        if not self.converged:
+            many = zip(self.names, self.moving, strict=True)
+            where = [f"; {n} still moves by {k:.2g} standard deviations" for n, k in many if k > SCATTER]
+            rows.append(f"the search has not settled after {counted(self.iterations, 'iteration')}, and intervals may "
+                        f"be too short{''.join(where)}")  # fmt: skip
         if len(self.replicas):
             wide = [f"{n} {f:.2g} times" for n, f in zip(self.names, self.factors, strict=True) if f > 1]
             told = f"farther off than the minimum says, and the intervals are theirs: {', '.join(wide)}"

@@ -34,13 +34,13 @@ class Judged(NamedTuple):
         return self._replace(covariance=covariance, sd=sd, correlation=covariance / safe / safe[:, None])
 
 
-def judged(names, values, unit, arrow, square, count, free, runs):
+def judged(names, values, unit, arrow, square, count, runs):
     """The Judged of numbers of these units.
 
-    arrow: at the solution. square: the sum of squares of `count` residuals. free: how many numbers were fitted, starts
-    among them. runs: `togetherness` of the residuals.
+    arrow: at the solution. square: the sum of squares of residuals, of which `count` are left when what was fitted,
+    starts among it, is taken off. runs: `togetherness` of the residuals.
     """
-    s2 = square / max(count - free, 1)
+    s2 = square / max(count, 1)
     known = arrow.information()
     information = arrow.information(priors=False)
     covariance = inverse(known) * unit * unit[:, None] * s2 * runs

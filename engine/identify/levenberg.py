@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.errors import DivergenceError
+from engine.identify.judged import togetherness
 
 LOSSES = ("squares", "huber", "cauchy")
 KNEE = {"huber": 1.345, "cauchy": 2.385}  # 95 % as efficient as squares where noise is normal
@@ -185,6 +186,17 @@ class Levenberg:
     def count(self):
         """Numbers measured in the windows that count."""
         return sum(int(s.what.size * s.of(self.used).sum()) for s in self.residuals.windows.samples)
+
+    def left(self):
+        """(sum of squares, how many of the residuals are left when what was fitted is taken off, how much they go
+        together), of the windows that count."""
+        windows, used, rows = self.residuals.windows, np.flatnonzero(self.used), []
+        for s, r in zip(windows.samples, self.point.residuals, strict=True):
+            for w in used:
+                a, b = np.searchsorted(s.window, [w, w + 1])
+                rows += list(r[a:b].T)
+        fitted = len(self.point.p) + (0 if self.known else len(used) * self.residuals.n)
+        return 2 * self.point.costs[used].sum(), self.count() - fitted, togetherness(rows)
 
     def iterate(self, still=False):
         """Steps with one Jacobian: an accepted one, and up to CHORDS more, which cost a rollout each; none where none

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.files import write_text
 from engine.identify.fitting import SURE
+from engine.words import counted
 
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -64,8 +65,8 @@ def _page(fit, pictures, suggestion):
         f"<style>{STYLE}</style>",
         f"<h1>Identification of {name}</h1>",
         f"<p>{len(fit.names)} numbers from {used} windows of {problem.windows.steps * problem.windows.h:g} s; {out} "
-        f"more windows only judged. {fit.iterations} Jacobians, {fit.seconds:.1f} s"
-        f"{'' if fit.converged else '; <b>not converged</b>'}.</p>",
+        f"more windows only judged. {counted(fit.iterations, 'iteration')}, {fit.seconds:.1f} s"
+        f"{'' if fit.converged else '; <b>not settled: intervals may be too short</b>'}.</p>",
         "<h2>What the data do not tell</h2>",
         "<ul>" + "".join(f"<li>{text(s)}</li>" for s in fit.unknown) + "</ul>" if fit.unknown else
         "<p>Every number is known to better than half its size.</p>",

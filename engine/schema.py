@@ -90,6 +90,7 @@ MODEL = (
     Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
     Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
+    Buffer("flow_by_size", "vec3", "nflowslope"),  # derivatives of these, but masses, by the size of the geom
     Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),

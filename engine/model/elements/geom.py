@@ -141,7 +141,7 @@ class Geom(Kind):
         kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
         m.geom_rbound[:] = [bounding_radius(kind, size, old) for kind, size, old in kinds]
         bound_fields(m)
-        axes = semi_axes(m)
+        axes = semi_axes(m.geom_type, m.geom_size)
         for g in np.flatnonzero(m.geom_fluid[:, 0]):
             m.geom_fluid[g, 6:] = np.concatenate(added_mass(axes[g]))
 

@@ -10,7 +10,7 @@ are relative but for places and distances, in metres, and normals.
     ncon        contacts in a state, on average; other: states with another number than in MuJoCo, left out from here on
     smooth      poses, M, bias, passive and actuator forces in all states, and the acceleration where nothing touches
     dist        of contacts, paired by their places: distances, and normal: their normals' worst component
-    least       of normals further apart than 1e-6, those of ours along which the shapes overlap less (normals.py)
+    least       of normals further apart than 1e-6, those of ours along which the shapes overlap less (whose.py)
     qacc        acceleration in states with contacts; sensors: their readings in all
     free        qpos over 300 steps from the same start, until something touches
     stepwise    the state after each of these steps, from MuJoCo's before it, where the number of contacts is the same;
@@ -106,12 +106,12 @@ def physics(mj, sim, rng, states=STATES):
     """The columns from `ncon` to `sensors`."""
     import mujoco
 
-    from tests.normals import judged
     from tests.physics.reference import errors, matched_contacts, set_reference
+    from tests.whose import judged, strung
 
     file, fine = solving(mj), solving(mj, fine=True)
     data, near = mujoco.MjData(file), mujoco.MjData(fine)
-    found = {"ncon": [], "other": 0, "least": np.zeros(2, int)}
+    found = {"ncon": [], "other": 0, "least": np.zeros(2, int), "strung": np.zeros(2, int)}
     out = dict.fromkeys(("smooth", "dist", "normal", "qacc", "sensors"), 0.0)
     for k in range(states):
         state = kicked(mj, rng, 0.5)
@@ -119,6 +119,7 @@ def physics(mj, sim, rng, states=STATES):
         set_reference(fine, near, state, np.random.default_rng(k))
         got = errors(fine, sim, near)
         out["smooth"] = max(out["smooth"], *(got[name] for name in STATE))
+        found["strung"] += strung(fine, sim, near)
         count, contacts = int((data.contact.exclude == 0).sum()), sim.data.contacts()
         found["ncon"].append(count)
         if len(contacts["dist"]) != count:
@@ -132,7 +133,7 @@ def physics(mj, sim, rng, states=STATES):
         which = "qacc" if count else "smooth"
         out |= {which: max(out[which], got["qacc"]), "sensors": max(out["sensors"], got["sensordata"])}
     counted = {"ncon": float(np.mean(found["ncon"])), "other": f"{found['other']}/{states}"}
-    return counted | {"least": "{}/{}".format(*found["least"])} | out
+    return counted | {name: "{}/{}".format(*found[name]) for name in ("least", "strung")} | out
 
 
 def trajectory(mj, sim, rng, steps=300):

@@ -13,6 +13,9 @@ TIMES = ("load s", "first s", "us", "ratio", "back")
 BARS = {"smooth": 1e-9, "dist": 1e-6, "normal": 1e-6, "qacc": (1e-3, 1e-5), "sensors": (1e-3, 1e-5), "free": 1e-9,
         "stepwise": (1e-3, 1e-5), "gradient": 1e-6, "back": 4.0}  # fmt: skip
 
+# What is said of forces where tendons' velocities are.
+SLOPES = " (of {} tendons' velocities that differ ours is the one by differences of MuJoCo's lengths)"
+
 TEXT = """# Robot files beside MuJoCo
 
 {loaded} of {all} files of a folder of other people's robots load. This page is written by
@@ -80,18 +83,19 @@ def losses(entry):
         if value is None:
             continue
         least = bar if isinstance(bar, float) else bar[0 if entry["searched"] else 1]
-        if value > least and not (name == "normal" and better(entry)):
-            found.append(f"{name} {cell(value)}")
+        if value > least and not (name == "normal" and better(entry, "least")):
+            why = SLOPES.format(entry["strung"]) if name == "smooth" and better(entry, "strung") else ""
+            found.append(f"{name} {cell(value)}{why}")
     if entry.get("ratio", 1.0) < 1.0:
         found.append(f"ratio {cell(entry['ratio'])}")
     found += [f"{name} {entry[name]}" for name in ("other", "apart") if not entry.get(name, "0/").startswith("0/")]
     return found + ([entry["failed"]] if "failed" in entry else [])
 
 
-def better(entry):
-    """Whether all of our normals that are not MuJoCo's are those of the least overlap."""
-    ours, _, others = entry["least"].partition("/")
-    return ours == others
+def better(entry, name):
+    """Whether all of our numbers that are not MuJoCo's are found to be the right ones."""
+    ours, _, others = entry[name].partition("/")
+    return ours == others != "0"
 
 
 def page(entries, states, burst, bursts):

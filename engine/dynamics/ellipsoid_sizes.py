@@ -1,7 +1,7 @@
 """What forces of a fluid on ellipsoids and their slopes do to sizes of geoms, where a simulator is asked for these.
 
-Sizes count by the coefficients of ellipsoid_fluid.py, of which `flow_by_size` has the derivatives by them: A, c, k, K, B,
-S, L, T. The gradient of (P . force) by one of these is an expression of omega and u, for
+Sizes count by the coefficients of ellipsoid_fluid.py, of which `flow_by_size` has the derivatives by them: A, c, k, K,
+B, S, L, T. The gradient of (P . force) by one of these is an expression of omega and u, for
 
     A_i  n' u_i^2 + 2 a_i d' u_i^2 - K l q p_i u_i,    c_i  -rho P.omega c_i omega_i^2 / |c omega|
     k    p . omega x u      K  l t      B  -s p.u      S  -sqrt(q) p.u      L  -p.u      T  -P.omega

@@ -77,8 +77,8 @@ def added_mass(axes):
 
 
 def _drag(m, geoms, size):
-    """What forces on these geoms, of these sizes, are in proportion to, {column: values}. The mass of a fluid that moves
-    along is none of it: as masses of bodies, it is a number of its own."""
+    """What forces on these geoms, of these sizes, are in proportion to, {column: values}. The mass of a fluid that
+    moves along is none of it: as masses of bodies, it is a number of its own."""
     axes, rho, beta, pi = semi_axes(m.geom_type[geoms], size), m.opt.density, m.opt.viscosity, np.pi
     blunt, slender, angular, kutta, magnus = m.geom_fluid[geoms, 1:6].T
     x, y, z = axes.T

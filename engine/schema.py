@@ -261,7 +261,7 @@ WORK = (
         "ccd_o1 ccd_o2 ccd_across1 ccd_across2 ccd_c1 ccd_c2 ccd_guess",
     ),
     Buffer("ccd_q", "vec4", "nccd", "ccd_quat1 ccd_quat2"),
-    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_length ccd_scale"),
+    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_enough ccd_inflate1 ccd_inflate2 ccd_length ccd_scale"),
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
         "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate "

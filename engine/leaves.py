@@ -5,7 +5,8 @@
 A robot has many of them, and what follows from their adjoints costs a reverse step that nobody asks for nothing. Their
 values stand in theta, behind the others, where people write them. Kernels read them, and what follows from them
 (bounding boxes, radii of the broad phase, which geoms are alike), in the model's buffers. The host fills these anew
-where a leaf has changed (`Leaves.refresh`). Masses and inertias do not follow from sizes.
+where a leaf has changed (`Leaves.refresh`). Masses and inertias do not follow from sizes, nor do those of a fluid that
+moves along.
 """
 
 import copy
@@ -19,7 +20,6 @@ from engine.model import constants as c
 from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.elements.geom import bound_fields
-from engine.model.flows import in_flow
 from engine.model.sensors import ROWS
 from engine.theta import (
     CONTACT_LEAVES,
@@ -42,7 +42,8 @@ COLUMNS = {
     "body_turned", "body_ipos", "body_iquat", "body_iturned", "jnt_pos", "jnt_axis", "jnt_off", "jnt_range",
     "jnt_margin", "jnt_solref", "jnt_solimp", "actuator_tau", "pid_imax", "pid_slew", "pid_ki", "muscle_dynprm",
     "muscle_gaincurve", "muscle_biascurve", "motor_dyn", "motor_gain", "motor_bias", "dof_solref", "dof_solimp",
-    "hfield_data", "hfield_size", "surface_lin", "surface_ang",
+    "hfield_data", "hfield_size", "surface_lin", "surface_ang", "flow_area", "flow_moment", "flow_magnus", "flow_kutta",
+    "flow_blunt", "flow_slender", "flow_slide", "flow_turn", "flow_by_size",
 }  # fmt: skip
 _ANCHORS = {"eq_anchor1", "eq_anchor2", "eq_quat1", "eq_quat2"}
 _READ = {"sensor_pos", "sensor_quat", "sensor_refpos", "sensor_refquat"}
@@ -91,12 +92,9 @@ def checked_leaves(model, leaves):
 def refused(model):
     """{leaf: why a model has no gradient by it}."""
     found = {}
-    for names, kind, elements, what in (
-        (("geom_size",), "geom", np.flatnonzero(in_flow(model)), "is an ellipsoid in a fluid; allowed: no fluidshape"),
-        (FIELD, "sensor", measuring(model), "measures along a ray beside a height field; allowed: other sensors"),
-    ):
-        for i in elements[:1]:
-            found = dict.fromkeys(names, f"{model.label(kind, int(i))} {what}") | found
+    for i in measuring(model)[:1]:
+        why = f"{model.label('sensor', int(i))} measures along a ray beside a height field; allowed: other sensors"
+        found |= dict.fromkeys(FIELD, why)
     if model.opt.integrator == c.DISCRETE and muscles(model).any():
         why = "the integrator discrete takes the stiffness of muscles, which has none by it; allowed: other integrators"
         found |= dict.fromkeys(("actuator_gaincurve", "actuator_biascurve"), why)
@@ -184,8 +182,9 @@ class Leaves:
                     )
             setattr(model, name, np.where(changed, value, own))
         if "geom_size" in self.pack.leaves:
-            model.geom_rbound = model.geom_rbound.copy()
+            model.geom_rbound, model.geom_fluid = model.geom_rbound.copy(), model.geom_fluid.copy()
             GEOM.set_const(model)
+            model.geom_fluid[:] = self.model.geom_fluid  # masses do not follow
             same = (model.geom_size == self.model.geom_size).all(axis=1)
             model.geom_rbound[same] = self.model.geom_rbound[same]
         if "hfield_size" in self.pack.leaves and (model.hfield_size != self.model.hfield_size).any():

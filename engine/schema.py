@@ -90,6 +90,7 @@ MODEL = (
     Buffer("flow_i", "int", "nflow", "flow_geom flow_body flow_first"),
     Buffer("flow_v", "vec3", "nflow", "flow_area flow_mass flow_inertia flow_moment"),
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
+    Buffer("flow_by_size", "vec3", "nflowslope"),  # derivatives of these, but masses, by the size of the geom
     Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5"),
     Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),
@@ -260,7 +261,7 @@ WORK = (
         "ccd_o1 ccd_o2 ccd_across1 ccd_across2 ccd_c1 ccd_c2 ccd_guess",
     ),
     Buffer("ccd_q", "vec4", "nccd", "ccd_quat1 ccd_quat2"),
-    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_inflate1 ccd_inflate2 ccd_length ccd_scale"),
+    Buffer("ccd_r", "real", "nccd", "ccd_cutoff ccd_dist ccd_enough ccd_inflate1 ccd_inflate2 ccd_length ccd_scale"),
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
         "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate "

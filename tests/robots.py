@@ -9,7 +9,8 @@ are relative but for places and distances, in metres, and normals.
     load s      seconds of `engine.load`, MuJoCo's compile included
     ncon        contacts in a state, on average; other: states with another number than in MuJoCo, left out from here on
     smooth      poses, M, bias, passive and actuator forces in all states, and the acceleration where nothing touches
-    dist        of contacts, paired by their places: distances, and the normals' worst component
+    dist        of contacts, paired by their places: distances, and normal: their normals' worst component
+    least       of normals further apart than 1e-6, those of ours along which the shapes overlap less (whose.py)
     qacc        acceleration in states with contacts; sensors: their readings in all
     free        qpos over 300 steps from the same start, until something touches
     stepwise    the state after each of these steps, from MuJoCo's before it, where the number of contacts is the same;
@@ -39,8 +40,8 @@ from tests.robot_files import files_under, row, said
 from tests.robots_page import cell, page, title
 
 STATE = ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "xpos", "xquat", "xipos", "mass_matrix", "actuator_force")
-COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "qacc", "sensors", "free", "stepwise", "apart",
-           "gradient", "first s", "us", "ratio", "back")  # fmt: skip
+COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "least", "qacc", "sensors", "free", "stepwise",
+           "apart", "gradient", "first s", "us", "ratio", "back")  # fmt: skip
 STEPS, STATES, BURST, BURSTS = 20, 40, 200, 15
 MEMORY = 1 << 26  # bytes
 
@@ -106,16 +107,19 @@ def physics(mj, sim, rng, states=STATES):
     import mujoco
 
     from tests.physics.reference import errors, matched_contacts, set_reference
+    from tests.whose import judged, strung
 
     file, fine = solving(mj), solving(mj, fine=True)
     data, near = mujoco.MjData(file), mujoco.MjData(fine)
-    found, out = {"ncon": [], "other": 0}, dict.fromkeys(("smooth", "dist", "normal", "qacc", "sensors"), 0.0)
+    found = {"ncon": [], "other": 0, "least": np.zeros(2, int), "strung": np.zeros(2, int)}
+    out = dict.fromkeys(("smooth", "dist", "normal", "qacc", "sensors"), 0.0)
     for k in range(states):
         state = kicked(mj, rng, 0.5)
         set_reference(file, data, state, np.random.default_rng(k))
         set_reference(fine, near, state, np.random.default_rng(k))
         got = errors(fine, sim, near)
         out["smooth"] = max(out["smooth"], *(got[name] for name in STATE))
+        found["strung"] += strung(fine, sim, near)
         count, contacts = int((data.contact.exclude == 0).sum()), sim.data.contacts()
         found["ncon"].append(count)
         if len(contacts["dist"]) != count:
@@ -125,9 +129,11 @@ def physics(mj, sim, rng, states=STATES):
         if count:
             paired = matched_contacts(contacts, near.contact)
             out |= {name: max(out[name], paired[name]) for name in ("dist", "normal")}
+            found["least"] += judged(fine, near, contacts)
         which = "qacc" if count else "smooth"
         out |= {which: max(out[which], got["qacc"]), "sensors": max(out["sensors"], got["sensordata"])}
-    return {"ncon": float(np.mean(found["ncon"])), "other": f"{found['other']}/{states}"} | out
+    counted = {"ncon": float(np.mean(found["ncon"])), "other": f"{found['other']}/{states}"}
+    return counted | {name: "{}/{}".format(*found[name]) for name in ("least", "strung")} | out
 
 
 def trajectory(mj, sim, rng, steps=300):

@@ -302,7 +302,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     nvert = 4
     if nfaces == 6:
         nvert = 5
-    enough = m.ccd_tolerance
+    enough = d.ccd_enough[w]
     if d.ccd_discrete[w]:
         enough = LEAST
     face = -1

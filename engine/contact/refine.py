@@ -246,7 +246,8 @@ def set_count(d: ti.template(), w: ti.i32, side: ti.i32, count: ti.i32, cap: ti.
 @outline("md", "w p", when="convex")
 @ti.func
 def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """From the simplex, ccd_n, ccd_x1, ccd_x2 and ccd_dist to the features' own, their kinds and directions."""
+    """From the simplex, ccd_n, ccd_x1, ccd_x2 and ccd_dist to the features' own, their kinds and directions. ccd_fits:
+    more than 0, or these stay as the search has them."""
     first = bounded(w * m.nccdvert)
     found = d.ccd_n[w]
     d.ccd_guess[w] = found
@@ -353,6 +354,7 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         d.ccd_x2[w] = d.ccd_c2[w]
         d.ccd_dist[w] = d.ccd_length[w]
     else:
+        d.ccd_fits[w] = ti.min(d.ccd_fits[w], 0)
         d.ccd_n[w] = found
         if not swells:
             for side in range(2):

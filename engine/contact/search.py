@@ -36,6 +36,7 @@ from engine.math.types import EPS, MINVAL, real, vec3
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
+CLOSER = 1e-3  # of the tolerance, where features do not tell what a polytope within it has found
 
 
 @ti.func
@@ -69,66 +70,77 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     corners = ti.cast(not round1 and not round2, ti.i32)
     d.ccd_size1[w] = s1
     d.ccd_size2[w] = s2
-    d.ccd_discrete[w] = corners + unnamed
-    d.ccd_inflate1[w] = 0.0
-    d.ccd_inflate2[w] = 0.0
-    d.ccd_cutoff[w] = reach
-    d.ccd_found[w] = 0
+    d.ccd_enough[w] = m.ccd_tolerance
     clear = real(CLEAR)
     if not corners:
         clear = ti.max(m.ccd_tolerance, CLEAR)
-    # once as they are, and once inflated
-    tries = 0
-    while tries < 2:
-        far = ti.cast(reach > 0 and tries == 0, ti.i32)
-        inflated = tries * reach
-        if tries:
-            d.ccd_discrete[w] = 0
-            if round1 or not round2:
-                d.ccd_inflate1[w] = reach
-            else:
-                d.ccd_inflate2[w] = reach
-        tries = tries + 1
-        gjk(m, d, w, p, far)
-        over = not d.ccd_separated[w] and d.ccd_nsimplex[w] > 1 and d.ccd_dist[w] <= m.ccd_tolerance
-        if d.ccd_separated[w]:
-            tries = 2
-        elif far and d.ccd_dist[w] > clear:
-            tries = 2
-            if d.ccd_dist[w] <= reach:
-                d.ccd_n[w] = (d.ccd_x2[w] - d.ccd_x1[w]) / d.ccd_dist[w]
-                d.ccd_found[w] = 1
-        elif far and (not corners or d.ccd_dist[w] > 0):
-            # too close to tell, or round: once more, inflated
-            over = False
-        else:
-            if over:
-                polytope(m, d, w, p)
-                epa(m, d, w, p)
-            if d.ccd_found[w] and (reach == 0 or inflated > 0 or d.ccd_dist[w] < -CLEAR):
-                tries = 2
-                d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
-                d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
-                d.ccd_dist[w] = d.ccd_dist[w] + inflated
-            elif reach == 0:
-                tries = 2
-            else:
-                d.ccd_found[w] = 0
-    # they touch, by less than what a polytope can tell; refine.py can
-    inflated = d.ccd_inflate1[w] + d.ccd_inflate2[w]
-    touching = not d.ccd_found[w] and not d.ccd_separated[w] and d.ccd_nsimplex[w] < 4
-    if touching and not unnamed and d.ccd_dist[w] <= m.ccd_tolerance:
-        d.ccd_found[w] = 1
-        d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
-        d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
-        d.ccd_dist[w] = d.ccd_dist[w] + inflated
-    if d.ccd_found[w]:
+    searches = 0
+    while searches < 2:
+        searches = searches + 1
+        d.ccd_discrete[w] = corners + unnamed
         d.ccd_inflate1[w] = 0.0
         d.ccd_inflate2[w] = 0.0
-        if not unnamed:
-            refine(m, d, w, p)
-        if touching and not (d.ccd_fits[w] > 0 and ti.abs(d.ccd_dist[w] - inflated) < 2 * m.ccd_tolerance):
-            d.ccd_found[w] = 0
+        d.ccd_cutoff[w] = reach
+        d.ccd_found[w] = 0
+        # once as they are, and once inflated
+        tries = 0
+        while tries < 2:
+            far = ti.cast(reach > 0 and tries == 0, ti.i32)
+            inflated = tries * reach
+            if tries:
+                d.ccd_discrete[w] = 0
+                if round1 or not round2:
+                    d.ccd_inflate1[w] = reach
+                else:
+                    d.ccd_inflate2[w] = reach
+            tries = tries + 1
+            gjk(m, d, w, p, far)
+            over = not d.ccd_separated[w] and d.ccd_nsimplex[w] > 1 and d.ccd_dist[w] <= m.ccd_tolerance
+            if d.ccd_separated[w]:
+                tries = 2
+            elif far and d.ccd_dist[w] > clear:
+                tries = 2
+                if d.ccd_dist[w] <= reach:
+                    d.ccd_n[w] = (d.ccd_x2[w] - d.ccd_x1[w]) / d.ccd_dist[w]
+                    d.ccd_found[w] = 1
+            elif far and (not corners or d.ccd_dist[w] > 0):
+                # too close to tell, or round: once more, inflated
+                over = False
+            else:
+                if over:
+                    polytope(m, d, w, p)
+                    epa(m, d, w, p)
+                if d.ccd_found[w] and (reach == 0 or inflated > 0 or d.ccd_dist[w] < -CLEAR):
+                    tries = 2
+                    d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
+                    d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
+                    d.ccd_dist[w] = d.ccd_dist[w] + inflated
+                elif reach == 0:
+                    tries = 2
+                else:
+                    d.ccd_found[w] = 0
+        # they touch, by less than what a polytope can tell; refine.py can
+        inflated = d.ccd_inflate1[w] + d.ccd_inflate2[w]
+        touching = not d.ccd_found[w] and not d.ccd_separated[w] and d.ccd_nsimplex[w] < 4
+        if touching and not unnamed and d.ccd_dist[w] <= m.ccd_tolerance:
+            d.ccd_found[w] = 1
+            d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]
+            d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
+            d.ccd_dist[w] = d.ccd_dist[w] + inflated
+        if d.ccd_found[w]:
+            d.ccd_inflate1[w] = 0.0
+            d.ccd_inflate2[w] = 0.0
+            if not unnamed:
+                refine(m, d, w, p)
+            if touching and not (d.ccd_fits[w] > 0 and ti.abs(d.ccd_dist[w] - inflated) < 2 * m.ccd_tolerance):
+                d.ccd_found[w] = 0
+        deep = d.ccd_found[w] and not touching and not unnamed and d.ccd_dist[w] < 0
+        if searches == 1 and deep and not corners and d.ccd_fits[w] <= 0:
+            # a polytope that does not come close enough to tell which features meet: once more, closer
+            d.ccd_enough[w] = CLOSER * m.ccd_tolerance
+        else:
+            searches = 2
+    if d.ccd_found[w]:
         d.ccd_dist[w] = d.ccd_dist[w] - r1 - r2
 
 

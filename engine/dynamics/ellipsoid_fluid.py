@@ -193,6 +193,14 @@ def flow_frame(m: ti.template(), d: ti.template(), w: ti.i32, e: ti.i32):
 
 
 @ti.func
+def seen_by(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q: ti.template(), r: vec3):
+    """The velocity of body b about the origin relative to the wind, and omega and u of a geom in the axes q at r."""
+    k = bounded(w * m.nbody + b)
+    v = d.vel_lin[k] - vec3(m.wind_x, m.wind_y, m.wind_z)
+    return d.vel_ang[k], v, rotate_back(q, d.vel_ang[k]), rotate_back(q, v + d.vel_ang[k].cross(r))
+
+
+@ti.func
 def unit(i: ti.i32):
     return vec3(ti.cast(i == 0, real), ti.cast(i == 1, real), ti.cast(i == 2, real))
 

@@ -1,5 +1,5 @@
 """What the slopes of a fluid's forces on ellipsoids leave to velocities, and what these forces and slopes do to frames
-of geoms, where a simulator is asked for these (ellipsoid_fluid.py)."""
+of geoms, where a simulator is asked for these (ellipsoid_fluid.py; ellipsoid_sizes.py has what they do to sizes)."""
 
 import taichi as ti
 
@@ -11,9 +11,11 @@ from engine.dynamics.ellipsoid_fluid import (
     ellipsoid_slope,
     ellipsoid_slope_vjp,
     flow_frame,
+    seen_by,
     unit,
     whole_slope,
 )
+from engine.dynamics.ellipsoid_sizes import flow_sizes_vjp
 from engine.dynamics.frame_leaves import add_geom_bars, moved_frame
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
@@ -42,18 +44,10 @@ def frame_bars(q: ti.template(), r: vec3, ang: vec3, lin: vec3, ang_bar: vec3, l
     return moved_frame(r, ang, lin, rotate(q, ang_bar) + r.cross(f), f)
 
 
-@ti.func
-def seen_by(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q: ti.template(), r: vec3):
-    """The velocity of body b about the origin relative to the wind, and omega and u of a geom in the axes q at r."""
-    k = bounded(w * m.nbody + b)
-    v = d.vel_lin[k] - vec3(m.wind_x, m.wind_y, m.wind_z)
-    return d.vel_ang[k], v, rotate_back(q, d.vel_ang[k]), rotate_back(q, v + d.vel_ang[k].cross(r))
-
-
 @outline("mdg", "w b", when="shape_leaf")
 @ti.func
 def flow_frames_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, b: ti.i32):
-    """Adds -sum of L . dF to the frames of body b's geoms, where a simulator is asked for these."""
+    """Adds -sum of L . dF to the frames and sizes of body b's geoms, where a simulator is asked for these."""
     if ti.static(has.ellipsoid_fluid):
         for e in range(m.nflow):
             if m.flow_body[e] == b and m.nshapeleaf > 0:
@@ -67,6 +61,7 @@ def flow_frames_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
                 x1, t1 = frame_bars(q, r, d.l_ang[k], d.l_lin[k], -1.0 * torque, -1.0 * force)
                 x2, t2 = frame_bars(q, r, v_ang, v_lin, -1.0 * ba, -1.0 * bl)
                 add_geom_bars(m, d, g, w, m.flow_geom[e], x1 + x2, t1 + t2)
+        flow_sizes_vjp(m, d, g, w, b, -1)
 
 
 @outline("mdg", "w e", when="shape_leaf")
@@ -104,7 +99,7 @@ def slope_frames_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
 @ti.func
 def ask_slope_frames(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, e: ti.i32, pa: vec3, pl: vec3,
                      ea: vec3, el: vec3, omega_bar: vec3, u_bar: vec3):  # fmt: skip
-    """The same of what is given, where a simulator is asked for frames."""
+    """The same of what is given, and to the geom's size, where a simulator is asked for shapes."""
     if m.nshapeleaf > 0:
         d.leaf_pa[w] = pa
         d.leaf_pl[w] = pl
@@ -113,6 +108,7 @@ def ask_slope_frames(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         d.leaf_omega[w] = omega_bar
         d.leaf_u[w] = u_bar
         slope_frames_vjp(m, d, g, w, e)
+        flow_sizes_vjp(m, d, g, w, m.flow_body[e], e)
 
 
 @ti.func

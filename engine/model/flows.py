@@ -45,10 +45,9 @@ def simple_bodies(m):
     return simple
 
 
-def semi_axes(m):
+def semi_axes(kind, size):
     """Those of the ellipsoid that each geom is taken for, (ngeom, 3) in m."""
-    x, y, z = m.geom_size.T
-    kind = m.geom_type
+    x, y, z = size.T
     round_ = np.isin(kind, (c.SPHERE, c.CAPSULE, c.CYLINDER))
     along = np.select([kind == c.SPHERE, kind == c.CAPSULE, kind == c.CYLINDER], [x, x + y, y], z)
     return np.column_stack([x, np.where(round_, x, y), along])
@@ -77,13 +76,10 @@ def added_mass(axes):
     return mass, inertia
 
 
-def flow_columns(m):
-    """What the device's arrays hold of them, {column: values}: coefficients times the fluid's density and viscosity, in
-    the order of bodies."""
-    geoms = np.flatnonzero(in_flow(m))
-    geoms = geoms[np.argsort(m.geom_bodyid[geoms], kind="stable")]
-    body = m.geom_bodyid[geoms]
-    axes, rho, beta, pi = semi_axes(m)[geoms], m.opt.density, m.opt.viscosity, np.pi
+def _drag(m, geoms, size):
+    """What forces on these geoms, of these sizes, are in proportion to, {column: values}. The mass of a fluid that
+    moves along is none of it: as masses of bodies, it is a number of its own."""
+    axes, rho, beta, pi = semi_axes(m.geom_type[geoms], size), m.opt.density, m.opt.viscosity, np.pi
     blunt, slender, angular, kutta, magnus = m.geom_fluid[geoms, 1:6].T
     x, y, z = axes.T
     low, mid, high = np.sort(axes, axis=1).T
@@ -92,6 +88,35 @@ def flow_columns(m):
     diameter = 2 / 3 * axes.sum(axis=1)
     moments = 8 / 15 * pi * axes * np.column_stack([np.maximum(y, z), np.maximum(z, x), np.maximum(x, y)]) ** 4
     most = 8 / 15 * pi * mid * high**4
+    return {
+        "flow_area": areas / most_area[:, None],
+        "flow_moment": angular[:, None] * moments + slender[:, None] * (most[:, None] - moments),
+        "flow_magnus": magnus * rho * 4 / 3 * pi * x * y * z,
+        "flow_kutta": kutta * rho * pi * np.sqrt(most_area),
+        "flow_blunt": rho * pi * (blunt - slender) * np.sqrt(most_area),
+        "flow_slender": rho * slender * pi * high * mid,
+        "flow_slide": 3 * pi * beta * diameter, "flow_turn": pi * beta * diameter**3,
+    }  # fmt: skip
+
+
+def _by_size(m, geoms):
+    """Derivatives of `_drag` by the three numbers of a size, (geoms, 12, 3): of its columns in their order, from the
+    imaginary part of a tiny one, which is exact. Meshes have no size to change."""
+    tiny, found = 1e-30, []
+    for k in range(3):
+        size = m.geom_size[geoms] + tiny * 1j * (np.arange(3) == k)
+        found.append(np.column_stack(list(_drag(m, geoms, size).values())).imag / tiny)
+    found = np.stack(found, axis=2)
+    found[m.geom_type[geoms] == c.MESH] = 0
+    return found
+
+
+def flow_columns(m):
+    """What the device's arrays hold of them, {column: values}: coefficients times the fluid's density and viscosity, in
+    the order of bodies."""
+    geoms = np.flatnonzero(in_flow(m))
+    geoms = geoms[np.argsort(m.geom_bodyid[geoms], kind="stable")]
+    body = m.geom_bodyid[geoms]
     lone = np.zeros(m.nbody, bool)
     lone[m.jnt_bodyid[m.jnt_type == c.FREE]] = True
     lone &= np.bincount(m.body_rootid, m.body_dofnum, m.nbody) == 6
@@ -101,12 +126,7 @@ def flow_columns(m):
     return {
         "body_simple": simple_bodies(m)[: m.nbody if simple else 0],
         "body_flows": flows[: m.nbody if geoms.size else 0], "flow_geom": geoms, "flow_body": body,
-        "flow_first": np.diff(body, prepend=-1) != 0, "flow_area": areas / most_area[:, None],
-        "flow_mass": rho * m.geom_fluid[geoms, 6:9], "flow_inertia": rho * m.geom_fluid[geoms, 9:],
-        "flow_moment": angular[:, None] * moments + slender[:, None] * (most[:, None] - moments),
-        "flow_magnus": magnus * rho * 4 / 3 * pi * x * y * z,
-        "flow_kutta": kutta * rho * pi * np.sqrt(most_area),
-        "flow_blunt": rho * pi * (blunt - slender) * np.sqrt(most_area),
-        "flow_slender": rho * slender * pi * high * mid,
-        "flow_slide": 3 * pi * beta * diameter, "flow_turn": pi * beta * diameter**3,
+        "flow_first": np.diff(body, prepend=-1) != 0, "flow_mass": m.opt.density * m.geom_fluid[geoms, 6:9],
+        "flow_inertia": m.opt.density * m.geom_fluid[geoms, 9:], **_drag(m, geoms, m.geom_size[geoms]),
+        "flow_by_size": _by_size(m, geoms).reshape(-1, 3),
     }  # fmt: skip

@@ -92,7 +92,7 @@ NAMED = {
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
     "test_step.py::test_motors[Euler]":
         "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
-    "test_step.py::test_frames_in_a_fluid[implicitfast]": "flow_frames_vjp slope_frames_vjp",
+    "test_step.py::test_shapes_in_a_fluid[implicitfast]": "flow_frames_vjp flow_sizes_vjp slope_frames_vjp",
     "test_step.py::test_motors[RK4]": "start_reach_vjp",
     "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
     "test_step.py::test_motors_of_turns[RK4]": "setpoint_vjp",

@@ -227,11 +227,12 @@ def asked(xml, integrator, leaves):
     pytest.param(k, id=word, marks=() if word == "implicitfast" else pytest.mark.slow)
     for k, word in enumerate((*INTEGRATORS, "discrete"))
 ])  # fmt: skip
-def test_frames_in_a_fluid(integrator):
+def test_shapes_in_a_fluid(integrator):
     """Of geoms that are taken for ellipsoids there."""
-    mj, probe = asked(zoo.SMOOTH["ellipsoids in a fluid"], integrator, ("geom_pos", "geom_quat"))
+    names = "geom_pos", "geom_quat", "geom_size"
+    mj, probe = asked(zoo.SMOOTH["ellipsoids in a fluid"], integrator, names)
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5, 2.0))
-    assert min(np.abs(probe.bar(n)).max() for n in ("geom_pos", "geom_quat")) > 10
+    assert min(np.abs(probe.bar(n)).max() for n in names) > 10
 
 
 @pytest.mark.parametrize(("integrator", "cone"), [

@@ -98,3 +98,28 @@ def test_geoms_that_sensors_read_are_those_of_now():
         found.append(s.data.sensordata.copy())
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-12)
     assert np.abs(found[0] - found[2]).max() > 1e-3
+
+
+SWIMS = zoo.SMOOTH["ellipsoids in a fluid"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("integrator", range(5), ids=("Euler", "RK4", "implicit", "implicitfast", "discrete"))
+def test_of_sizes_in_a_fluid(integrator):
+    """Of geoms that are taken for ellipsoids there; a changed size is felt as in MuJoCo, where masses stay."""
+    mj = mujoco.MjModel.from_xml_string(SWIMS)
+    mj.opt.integrator = integrator
+    model, kept = load(mj), mj.geom_size.copy()
+    model.opt.tolerance, model.opt.iterations = 1e-14, 100
+    sim = Simulator(model, leaves="geom_size")
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(1), 0.5, 2.0)
+    rollout = Rollout(sim, mj, state, 4, seed=1)
+    assert_gradients(rollout.errors(["geom_size"]))
+    assert np.abs(rollout.gradients().model["geom_size"]).max() > 1e-3
+    mj.geom_size[:] = sim.params.geom_size[...] = kept * (1.3, 0.8, 1.1)
+    data = mujoco.MjData(mj)
+    data.qpos[:], data.qvel[:] = state[:2]
+    mujoco.mj_forward(mj, data)
+    sim.reset(*state[:2])
+    sim.forward()
+    np.testing.assert_allclose(sim.data.qfrc_passive[0], data.qfrc_passive, rtol=1e-9, atol=1e-9)

@@ -113,14 +113,20 @@ def contact_errors(d, data):
     return out
 
 
+def paired(ours, theirs):
+    """The numbers of as many contacts as MuJoCo has, of ours and of those of its that act, each with the nearest."""
+    acts = np.flatnonzero(np.asarray(theirs.exclude) == 0)
+    far = np.linalg.norm(ours["pos"][:, None] - theirs.pos[acts][None], axis=2)
+    row, at = linear_sum_assignment(far)
+    return row, acts[at]
+
+
 def matched_contacts(ours, theirs):
     """Errors of as many contacts as MuJoCo has, each paired with the one nearest to it."""
-    acts = np.asarray(theirs.exclude) == 0
-    dist, pos, frame = theirs.dist[acts], theirs.pos[acts], theirs.frame[acts]
-    far = np.linalg.norm(ours["pos"][:, None] - pos[None], axis=2)
-    row, at = linear_sum_assignment(far)
-    turned = ours["frame"].reshape(-1, 9)[row, :3] - frame[at, :3]
-    return {"pos": far[row, at].max(), "dist": np.abs(ours["dist"][row] - dist[at]).max(),
+    row, at = paired(ours, theirs)
+    moved = np.linalg.norm(ours["pos"][row] - theirs.pos[at], axis=1)
+    turned = ours["frame"].reshape(-1, 9)[row, :3] - theirs.frame[at, :3]
+    return {"pos": moved.max(), "dist": np.abs(ours["dist"][row] - theirs.dist[at]).max(),
             "normal": np.abs(turned).max()}  # fmt: skip
 
 

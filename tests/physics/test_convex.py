@@ -134,6 +134,27 @@ def test_a_polytope_that_rounding_spoils(simulators):
     assert matched_contacts(sim.data.contacts(), data.contact)["dist"] < 1e-9
 
 
+def test_features_that_a_polytope_does_not_tell(simulators):
+    """A block with rounded corners, of many small faces: where what a polytope within the tolerance has found leads to
+    none that fit, the search goes closer."""
+    v = np.random.default_rng(0).normal(size=(25, 3))
+    corners = np.stack(np.meshgrid(*[(-1, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3) * (0.01, 0.02, 0.008)
+    points = corners + 0.002 * v / np.linalg.norm(v, axis=1, keepdims=True)
+    vertices = " ".join(f"{x:.9g}" for x in points.ravel())
+    mj, sim = simulators(f'''<mujoco><option ccd_tolerance="1e-6"><flag multiccd="disable"/></option>
+    <asset><mesh name="m" vertex="{vertices}"/></asset><worldbody><body><freejoint/><geom type="cylinder"
+    size=".02 .016"/></body><body><freejoint/><geom type="mesh" mesh="m"/></body></worldbody></mujoco>''')
+    mj.opt.ccd_tolerance, mj.opt.ccd_iterations = 1e-14, 1000
+    data = mujoco.MjData(mj)
+    data.qpos[3:] = -0.952, 0.014, -0.278, -0.128, -0.004, 0.01, -0.03, 0.839, 0.311, -0.445, 0.042
+    mujoco.mj_normalizeQuat(mj, data.qpos)
+    mujoco.mj_fwdPosition(mj, data)
+    sim.reset(data.qpos)
+    sim.forward()
+    errors = matched_contacts(sim.data.contacts(), data.contact)
+    assert errors["dist"] < 1e-9 and errors["normal"] < 1e-5
+
+
 RIM = f"""<mujoco><option {FINE}/><worldbody><body pos="-.26024833 -.48807043 .53908498"
 quat=".6919166325 -.1737335541 -.6846734164 -.1492994931"><freejoint/><geom type="cylinder" size=".12727 .12582"/>
 </body><body pos="-.11850366 -.32035144 .44647443" quat=".6968945059 -.449891639 -.5342545029 .1628118147"><freejoint/>

@@ -225,7 +225,7 @@ class Actuator(Kind):
 
     def read(self, mujoco, mj, m):
         ours = ("actuator_refid", "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs")
-        arrays = {name: np.array(getattr(mj, name)) for name in self.fields["nu"] if name not in ours}
+        arrays = {name: _each(mj, name) for name in self.fields["nu"] if name not in ours}
         on_tendon, trnid = mj.actuator_trntype == int(mujoco.mjtTrn.mjTRN_TENDON), mj.actuator_trnid[:, 0]
         tendons = our_tendon(mujoco, mj)[np.where(on_tendon, trnid, -1)]
         arrays["actuator_trnid"] = np.where(on_tendon, tendons, trnid)
@@ -287,6 +287,9 @@ class Actuator(Kind):
                 yield f"option flag actuation = disable beside {what}, which ends with it; allowed: enable"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
+            if mujoco.mjtGain(mj.actuator_gaintype[a]).name == "mjGAIN_SO3":
+                yield f"{who}: orientation (geodesic servo); allowed: position, pid, motor on its ball joint or sites"
+                continue
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
             if mj.actuator_trntype[a] not in TARGETS.values():
                 yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank, body"
@@ -371,6 +374,13 @@ class Actuator(Kind):
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
 
 
+def _each(mj, name):
+    """A copy of an array of an MjModel; of what it has for each force of an actuator, as of orientations, the first."""
+    value = np.array(getattr(mj, name))
+    several = "_ctrl" not in name and len(value) > mj.nactuator
+    return value[mj.actuator_outadr] if several else value
+
+
 def _silent(mujoco, mj):
     """Which actuators an option switches off, (nactuator,)."""
     if disabled(mujoco, mj, "ACTUATION"):
@@ -384,7 +394,7 @@ def _read_law(mj, part, muscle, arrays):
     prm = np.array(getattr(mj, f"actuator_{part}prm"))
     on = getattr(mj, f"actuator_{part}type") == muscle
     scaled = on & (prm[:, 2] < 0)
-    prm[scaled, 2] = prm[scaled, 3] / np.maximum(1e-15, mj.actuator_acc0[scaled])
+    prm[scaled, 2] = prm[scaled, 3] / np.maximum(1e-15, _each(mj, "actuator_acc0")[scaled])
     arrays[f"actuator_{part}prm"] = prm[:, :3]
     arrays[f"actuator_{part}curve"] = np.where(on[:, None], prm[:, 3:9], 0.0)
     arrays[f"actuator_{part}type"] = np.where(on, muscle, c.GAIN_AFFINE)

@@ -10,6 +10,7 @@ from ..attributes import POSE, flag, number, read_attributes, vector
 from ..checks import check, follows, refuse, same_count, unit_quaternions
 from ..errors import ModelError
 from ..inertia import MINVAL, combine, principal_axes, unit_inertia, volume
+from ..same_frames import body_frames
 from ..shapes import quat_of
 from ..trees import last_dof
 from .kind import Kind, integer, real
@@ -106,6 +107,7 @@ class Body(Kind):
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
+        arrays["body_ipos"], arrays["body_iquat"] = body_frames(mj)
         if _no_gravcomp(mujoco, mj):
             arrays["body_gravcomp"][:] = 0
         return arrays

@@ -11,6 +11,7 @@ from ..checks import below, check, first, one_of, unit_quaternions
 from ..errors import ModelError
 from ..flows import COEFFICIENTS, added_mass, flow_columns, semi_axes
 from ..pairs import CONDIMS
+from ..same_frames import frames_on
 from ..shapes import COUNT, place, quat_of
 from .hfield import geom_size_of
 from .kind import Kind, integer, real
@@ -102,6 +103,7 @@ class Geom(Kind):
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
+        arrays["geom_pos"], arrays["geom_quat"] = frames_on(mj, "geom")
         drawn_by_material = (arrays["geom_rgba"] == _DEFAULT_RGBA).all(axis=1) & (mj.geom_matid >= 0)
         arrays["geom_rgba"][drawn_by_material] = mj.mat_rgba[mj.geom_matid[drawn_by_material]]
         arrays["geom_dataid"][~np.isin(mj.geom_type, (c.MESH, c.HFIELD))] = -1  # of others nothing is kept
@@ -141,7 +143,7 @@ class Geom(Kind):
         kinds = zip(m.geom_type, m.geom_size, m.geom_rbound, strict=True)
         m.geom_rbound[:] = [bounding_radius(kind, size, old) for kind, size, old in kinds]
         bound_fields(m)
-        axes = semi_axes(m)
+        axes = semi_axes(m.geom_type, m.geom_size)
         for g in np.flatnonzero(m.geom_fluid[:, 0]):
             m.geom_fluid[g, 6:] = np.concatenate(added_mass(axes[g]))
 

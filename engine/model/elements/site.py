@@ -7,6 +7,7 @@ import numpy as np
 from .. import constants as c
 from ..attributes import POSE, RGBA, choice, read_attributes, vector
 from ..checks import below, one_of, unit_quaternions
+from ..same_frames import frames_on
 from ..shapes import place
 from .geom import SHAPES
 from .kind import Kind, integer, real
@@ -56,6 +57,7 @@ class Site(Kind):
 
     def read(self, mujoco, mj, m):
         arrays = super().read(mujoco, mj, m)
+        arrays["site_pos"], arrays["site_quat"] = frames_on(mj, "site")
         cameras = sensed_cameras(mujoco, mj)
         if cameras:
             given = {f"site_{name}": getattr(mj, f"cam_{name}")[cameras] for name in ("bodyid", "pos", "quat")}

@@ -24,7 +24,7 @@ from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
-from engine.model.trees import hessian_entries, longest_chain, pair_dofs, tree
+from engine.model.trees import hessian_entries, longest_chain, pair_dofs, strays, tree, tree_ids
 from engine.parts import RESIDUAL_FRICTION
 from engine.theta import (
     BODY_LEAVES,
@@ -170,6 +170,7 @@ def sizes_of(model, nconmax, leaves=()):
     plastic_robot = "plastic" in features
     moulded = int(any(p.name in leaves for p in FIELD_LEAVES))
     resting = model.ntendon * plastic_robot
+    ntree = ranked_trees(model) if "long" in features else 0
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     alone = bool({"spatial", "gravcomp", "lone"} & features)  # what has adjoints that go to q by themselves
@@ -182,6 +183,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nwrap": model.nwrap, "nJten": len(rows(model)[2]), "nspan": sum(map(len, spans(model))),
         "ncouple": len(couples(model)[0]),
         "nsensordata": model.nsensordata, "nm": entries, "nh": hessian_entries(model, columns, coupled),
+        "ntree": ntree, "nlink": ntree * ntree, "stray": int(strays(model)),
         "nlone": 6 * model.nv if "lone" in features else 0, "nfluid": model.nbody if "fluid" in features else 0,
         "nflow": nflow, "nflowslope": 12 * nflow,
         "nflowbody": model.nbody if nflow else 0, "nflowcolumn": 6 * model.nbody if nflow else 0,
@@ -236,6 +238,14 @@ def residual_sizes(model):
     work = int(np.max((model.residual_num + model.residual_scratch)[~laws], initial=0))
     return {"nresidual": model.nresidual, "nresidualint": model.nresidualint, "nresidualwork": work,
             "nresidualbar": work + model.nq if work else 0, "nrub": model.nv if laws.any() else 0}  # fmt: skip
+
+
+def ranked_trees(model):
+    """The kinematic trees of which some order is better than another to eliminate them: none where there is one alone,
+    or where dofs of one stand between those of another."""
+    ids = tree_ids(model)
+    n = int(ids.max(initial=-1)) + 1
+    return n if n > 1 and (np.diff(ids) >= 0).all() else 0
 
 
 def theta_layout(model, leaves=(), table=THETA):

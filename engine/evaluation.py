@@ -256,25 +256,27 @@ def unconstrained(d: ti.template(), w: ti.i32):
     return d.nblock[w] + d.nrow[w] == 0
 
 
-@outline("md", "w implicit")
+@outline("md", "w implicit damped")
 @ti.func
-def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32):
-    """What the adjoint reads of the state alone, recomputed at the recorded solution qacc without iterating."""
+def relinearized(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, damped: ti.i32):
+    """What the adjoint reads of the state alone, recomputed at the recorded solution qacc without iterating. damped:
+    whether a_eff is another than a, which it is not with Euler where no dof is damped."""
     smooth_terms(m, d, w, 0)
     constraint(m, d, w)
     evaluate(m, d, w, 0.0, d.qacc)
-    mass_mul(m, d, w, d.qacc, d.ma)
     if m.integrator == DISCRETE:
         turned_acceleration(m, d, w)
     else:
-        effective_acceleration(m, d, w, implicit, 0)
+        if damped:
+            mass_mul(m, d, w, d.qacc, d.ma)
+        effective_acceleration(m, d, w, implicit, 0, damped)
 
 
-@outline("mdg", "w implicit stage mu_alone")
+@outline("mdg", "w implicit stage kept")
 @ti.func
 def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, stage: ti.i32,
-                    mu_alone: ti.i32):  # fmt: skip
-    """a_bar, where not mu alone is asked for, and mu, from the integrator.
+                    kept: ti.i32):  # fmt: skip
+    """a_bar and mu, from the integrator. kept: a_bar stays that of a_eff.
 
     stage: of RK4; EULER_STAGE for the other integrators; FINAL_STAGE where no step follows, so only sensors ask.
     """
@@ -301,7 +303,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
             d.a_bar[w, k] = 0.0
             d.mu[w, k] = 0.0
     elif stage == EULER_STAGE:
-        advance_vjp(m, d, g, w, implicit, mu_alone)
+        advance_vjp(m, d, g, w, implicit, kept)
     else:
         enter_stage_vjp(m, d, g, w, stage)
         if stage == 0:
@@ -403,12 +405,12 @@ def is_plain(m: ti.template()):
     return r
 
 
-@outline("mdrgb", "w implicit stage row")
+@outline("mdrgb", "w implicit damped stage row")
 @ti.func
 def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
-                implicit: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
+                implicit: ti.i32, damped: ti.i32, stage: ti.i32, row: ti.i32):  # fmt: skip
     """What depends on the cotangent: the adjoint of an evaluation, of the sensors in output row `row` if it is not
-    negative, and of the integrator, at a state that is `relinearized`.
+    negative, and of the integrator, at a state that is `relinearized`. damped: see there.
 
     Adds to g.qpos_bar, qvel_bar, act_bar, ctrl_bar, mocap_bar, theta_bar, qfrc_bar, xfrc_bar.
     """
@@ -416,13 +418,15 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     # nobody but the integrator asks for a: nothing constrains, no sensors were read
     mu_alone = ti.cast(implicit and row < 0 and m.integrator != DISCRETE and unconstrained(d, w), ti.i32)
     plain = mu_alone and is_plain(m)
-    damped = implicit  # whether a_eff - a is asked for
+    by_both = damped  # whether a_eff - a is asked for
+    if m.integrator == DISCRETE:
+        by_both = implicit
     if plain:
-        damped = 0
+        by_both = 0
         for i in range(nv):
             d.msearch[w, i] = d.qacc[w, i]
             d.qacc[w, i] = d.qacc_eff[w, i]
-    advance_adjoint(m, d, g, w, implicit, stage, mu_alone)
+    advance_adjoint(m, d, g, w, implicit, stage, ti.cast(mu_alone or not damped, ti.i32))
     for u in range(m.nu):
         g.force_bar[w * m.nu + u] = 0.0
     clear_ratios(m, d, g, w)
@@ -439,7 +443,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     fluid_vjp(m, d, g, w)  # whose forces a sensor of forces and torques does not feel
     if row >= 0:
         tested_wrenches(m, d, r, b, w, row, 0)
-    if damped:
+    if by_both:
         motion(m, d, w, d.p_ang, d.p_lin, d.mu)
         motion(m, d, w, d.q_ang, d.q_lin, d.ma)
         if ti.static(has.lone and has.discrete):
@@ -463,8 +467,8 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     passive_vjp(m, d, g, w)
     residuals_vjp(m, d, g, w)
     gravcomp_vjp(m, d, g, w, 0)
-    tendons_vjp(m, d, g, w, damped)
-    motion_adjoint(m, d, g, w, damped)
+    tendons_vjp(m, d, g, w, by_both)
+    motion_adjoint(m, d, g, w, by_both)
 
 
 @ti.func

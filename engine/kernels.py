@@ -32,7 +32,7 @@ def run_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.templa
     row0: first physics step's row in the records, or -1. every: control steps per output row; or 0 for none, nor
     sensors; or -1 for none, but the sensors of each control step's last physics step.
     """
-    implicit = has_implicit(m, 0)
+    implicit, back = has_implicit(m)
     t = t0
     while t < t1 + last and d.status[w] == OK:
         final = ti.cast(t == t1, ti.i32)

@@ -402,7 +402,7 @@ def linearized(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
 
 @ti.func
 def linearized_step(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.template(), w: ti.i32):
-    implicit = has_implicit(m, 0)
+    implicit, back = has_implicit(m)
     nstage = stages(m)
     if nstage > 1:
         start_stages(m, d, w)
@@ -412,7 +412,7 @@ def linearized_step(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.
         smooth_terms(m, d, w, 2)
         solved(m, d, w)
         if nstage == 1:
-            effective_acceleration(m, d, w, implicit, 0)
+            effective_acceleration(m, d, w, implicit, 0, implicit)
         rates(m, d, l, w, i, implicit)
         motion_rows(m, d, l, w, i, implicit)
         if d.ncon[w] > 0:

@@ -21,7 +21,7 @@ MOST = 1 << 23
 
 DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
-    "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap "
+    "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap ntree stray "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual nresidualwork "
     "nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
@@ -75,7 +75,9 @@ MODEL = (
     Buffer("qpos0", "real", "nq"),
     Buffer("qpos_spring", "real", "nq"),
     Buffer("coord_i", "int", "ncoord", "coord_kind coord_qposadr coord_dofadr coord_jntid"),
-    Buffer("dof_i", "int", "nv", "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_group dof_turns"),
+    Buffer("dof_i", "int", "nv",
+        "tree_parent tree_run tree_depth tree_row dof_bodyid dof_jntid dof_treeid dof_group dof_turns",
+    ),
     Buffer("dof_r", "real", "nv", "dof_solref:2 dof_solimp:5 dof_dampingpoly:2"),
     Buffer("geom_i", "int", "ngeom",
         "geom_type geom_bodyid geom_collides geom_seen geom_dataid geom_condim geom_priority geom_alike",
@@ -240,7 +242,10 @@ WORK = (
     ),
     Buffer("flow", "vec3", "nflowcolumn", "flow_ang flow_lin"),
     Buffer("etree", "int", "nv", "tree_parent tree_run tree_depth tree_row"),  # elimination tree of H
-    Buffer("islands", "int", "nv", "tree_root tree_stale tree_block"),  # constraint/islands.py
+    Buffer("islands", "int", "nv", "tree_root tree_stale tree_block tree_path tree_rank tree_dof"),  # islands.py
+    Buffer("along", "real", "ld"),  # of the dofs on a path of the elimination tree, where H is solved
+    Buffer("order", "int", "ntree", "order_first order_size order_degree order_left order_list"),  # order.py
+    Buffer("order_link", "int", "nlink"),
     Buffer("sweep_order", "int", "nsweep"),  # swept geoms by their lower ends along the axis of the sweep
     Buffer("sweep_low", "real", "nsweep"),
     Buffer("near", "int", "nnear"),  # a bit for each pair, 16 in a number

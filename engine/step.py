@@ -144,9 +144,9 @@ def stepped_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
             asked = -1
             if stage == 0:
                 asked = told
-            implicit = has_implicit(m, 1)
-            relinearized(m, d, w, implicit)
-            forward_vjp(m, d, r, g, b, w, implicit, kind, asked)
+            damped, implicit = has_implicit(m)
+            relinearized(m, d, w, implicit, damped)
+            forward_vjp(m, d, r, g, b, w, implicit, damped, kind, asked)
             if nstage > 1:
                 leave_stage_vjp(m, d, g, w, stage)
         else:

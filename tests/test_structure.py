@@ -330,6 +330,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.islands
     import engine.constraint.metric
     import engine.constraint.noslip
+    import engine.constraint.order
     import engine.constraint.parameters
     import engine.constraint.rolling
     import engine.constraint.solved_rows
@@ -361,7 +362,7 @@ def test_the_stages_are_those_of_a_few_files():
     from engine.compiler.stages import Stage
 
     modules = vars(engine.evaluation), vars(engine.step), vars(engine.kernels), vars(engine.linearized)
-    modules += vars(engine.sensing.stages), vars(engine.constraint.islands)
+    modules += vars(engine.sensing.stages), vars(engine.constraint.islands), vars(engine.constraint.order)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
     modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)

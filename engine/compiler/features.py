@@ -302,13 +302,16 @@ def _named(**which):
     return frozenset(name for name, there in which.items() if there)
 
 
-def serves(feature):
-    """Decorator, above @ti.func: calls of the function are nothing where the feature is not compiled for."""
+def serves(feature, otherwise=None):
+    """Decorator, above @ti.func: calls of the function are nothing where the feature is not compiled for, or one of
+    their own arguments, the one of the number `otherwise`."""
 
     def mark(function):
         @functools.wraps(function)
         def call(*args):
-            return function(*args) if getattr(has, feature) else None
+            if getattr(has, feature):
+                return function(*args)
+            return None if otherwise is None else args[otherwise]
 
         call.serves = feature
         return call

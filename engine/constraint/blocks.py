@@ -22,6 +22,7 @@ from engine.constraint.block import (
 )  # fmt: skip
 from engine.constraint.contact import contact_columns, contact_vjp, contacts
 from engine.constraint.equality import equality_columns, equality_vjp
+from engine.constraint.order import sort_columns
 from engine.constraint.parameters import ball_leaf_vjp, contact_leaf_vjp, equality_leaf_vjp, tendon_leaf_vjp
 from engine.constraint.rolling import coupled, rolling_bar, rolling_terms, turn_mul, turns
 from engine.constraint.surface import surface_terms
@@ -78,6 +79,7 @@ def constraint_blocks(m: ti.template(), d: ti.template(), w: ti.i32):
         d.con_jar[c] = jar
         d.con_jv[c] = vec3(0.0, 0.0, 0.0)
         d.con_fbar[c] = vec3(0.0, 0.0, 0.0)
+    sort_columns(m, d, w, 0)
     rolling_terms(m, d, w)
     surface_terms(m, d, w)
 

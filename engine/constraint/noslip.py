@@ -20,6 +20,7 @@ from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.block import TWO_SIDED, add_transpose, chain_mul, is_contact, is_metric
 from engine.constraint.cones import elliptic_stiffness
+from engine.constraint.islands import dof_at
 from engine.constraint.noslip_cone import TINY, across, ellipsoid, load_contact, pyramid
 from engine.constraint.rolling import add_turn_transpose, turn_mul
 from engine.constraint.rolling_cone import five
@@ -84,14 +85,16 @@ def island_of_block(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
 @ti.func
 def find_islands(m: ti.template(), d: ti.template(), w: ti.i32):
     """The roots of the elimination tree, the trace of M of each, and what the first sweep is credited with."""
-    for k in range(m.nv):
+    for r in range(m.nv):
+        k = dof_at(m, d, w, r)
         e = w * m.nv + k
         d.island_of[e] = k
         d.island_active[e] = 0
         d.island_trace[e] = 0.0
         d.island_gain[e] = 0.0
-        if d.tree_parent[e] >= 0:
-            d.island_of[e] = d.island_of[w * m.nv + d.tree_parent[e]]
+        p = d.tree_parent[w * m.nv + r]
+        if p >= 0:
+            d.island_of[e] = d.island_of[w * m.nv + dof_at(m, d, w, p)]
         o = w * m.nv + d.island_of[e]
         d.island_trace[o] = d.island_trace[o] + d.M[diagonal_at(m, w, k)]
     for r in range(d.nrow[w]):

@@ -14,7 +14,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import add_transpose
-from engine.constraint.islands import block_stands, block_stiffened
+from engine.constraint.islands import block_stands, block_stiffened, rank_of
 from engine.constraint.rolling_cone import rolling_law
 from engine.math.index import bounded, vector_at
 from engine.math.spatial import sym_mul
@@ -140,7 +140,7 @@ def rolling_stiffness(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i
             for j in range(first, end):
                 # as for the first rows (solver.py)
                 kj, kj2 = coupled(d, c, d.con_J[vector_at(j)], d.turn_J[vector_at(j)])
-                row = w * m.nh + 4 * d.tree_row[w * m.nv + d.chain_dof[j]]
+                row = w * m.nh + 4 * d.tree_row[w * m.nv + rank_of(m, d, w, d.chain_dof[j])]
                 for i in range(j, end):
                     e = row + d.chain_place[i]
                     d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)]) + kj2.dot(d.turn_J[vector_at(i)])

@@ -9,7 +9,15 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.solver import hessian
-from engine.dynamics.derivative_rows import STRIP, add_mass_rows, add_to_row, row_strips, rows_at, solve_rows
+from engine.dynamics.derivative_rows import (
+    STRIP,
+    add_mass_rows,
+    add_to_row,
+    row_strips,
+    rows_at,
+    solve_rows,
+    strip_at,
+)
 from engine.dynamics.free_body import solve_lone
 from engine.dynamics.implicit import factor_implicit
 from engine.dynamics.passive import nonlinear_damping
@@ -62,7 +70,31 @@ def implicit_factor(m: ti.template(), d: ti.template(), w: ti.i32):
 @outline("mdl", "w slot")
 @ti.func
 def solved_by_hessian(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32):
+    if ti.static(has.long):
+        for r in range(m.nv):
+            swap_rows(m, d, l, w, slot, r)
     solve_rows(m, l, d.H, w * m.nh, d, w * m.nv, rows_at(m, w, slot))
+    if ti.static(has.long):
+        for back in range(m.nv):
+            swap_rows(m, d, l, w, slot, m.nv - 1 - back)
+
+
+@ti.func
+def swap_rows(m: ti.template(), d: ti.template(), l: ti.template(), w: ti.i32, slot: ti.i32, r: ti.i32):
+    """One step, the last to be undone first, of putting rows in the order of ranks: row r changes places with that of
+    the dof of rank r, which earlier steps may have moved."""
+    k = d.tree_dof[w * m.nv + r]
+    while k < r:
+        k = d.tree_dof[w * m.nv + k]
+    if k != r:
+        ns = row_strips(m)
+        for q in range(ns):
+            i = strip_at(m, rows_at(m, w, slot) + r * ns + q)
+            j = strip_at(m, rows_at(m, w, slot) + k * ns + q)
+            for c in ti.static(range(STRIP)):
+                x = l.lin_rows[i + c]
+                l.lin_rows[i + c] = l.lin_rows[j + c]
+                l.lin_rows[j + c] = x
 
 
 @outline("mdl", "w")

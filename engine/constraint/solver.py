@@ -12,7 +12,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.block import add_transpose, chain_mul
 from engine.constraint.blocks import constraint_bar
-from engine.constraint.islands import block_stands, factor_islands, stands
+from engine.constraint.islands import block_stands, factor_islands, rank_of, solve_ranked, stands
 from engine.constraint.rolling import rolling_forces, rolling_search, rolling_stiffness, turns
 from engine.constraint.system import evaluate
 from engine.dynamics.crba import diagonal_at, mass_mul
@@ -26,7 +26,7 @@ from engine.math.types import EPS, HUGE, real
 @ti.func
 def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     """Row j of H becomes that of M, which has fewer ancestors where a block merged chains."""
-    e = w * m.nv + j
+    e = w * m.nv + rank_of(m, d, w, j)
     depth = d.tree_depth[e]
     row = ((w * m.nh) >> 2) + d.tree_row[e]
     k = m.tree_depth[j]
@@ -34,7 +34,7 @@ def merged_row(m: ti.template(), d: ti.template(), w: ti.i32, j: ti.i32):
     clear_blocks(m, d.H, row, (depth >> 2) + 1)
     i = j
     while i >= 0:
-        d.H[4 * row + d.tree_depth[w * m.nv + i]] = d.M[4 * source + k]
+        d.H[4 * row + d.tree_depth[w * m.nv + rank_of(m, d, w, i)]] = d.M[4 * source + k]
         k = k - 1
         i = m.tree_parent[i]
 
@@ -61,7 +61,7 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i32):
         if ti.static(has.long):
             old = ti.cast(stands(m, d, w, d.row_dof[i], fresh), ti.i32)
         if not old:
-            t = oe + d.row_dof[i]
+            t = oe + rank_of(m, d, w, d.row_dof[i])
             e = oh + 4 * d.tree_row[t] + d.tree_depth[t]
             d.H[e] = d.H[e] + d.row_k[i]
     if ti.static(has.block):
@@ -78,7 +78,7 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i32):
                 # the later dofs of its list are ancestors of the earlier ones, since it merged their chains
                 for j in range(first, end):
                     kj = sym_mul(kd, ko, d.con_J[vector_at(j)])
-                    row = oh + 4 * d.tree_row[oe + d.chain_dof[j]]
+                    row = oh + 4 * d.tree_row[oe + rank_of(m, d, w, d.chain_dof[j])]
                     for i in range(j, end):
                         e = row + d.chain_place[i]
                         d.H[e] = d.H[e] + kj.dot(d.con_J[vector_at(i)])
@@ -91,7 +91,10 @@ def hessian(m: ti.template(), d: ti.template(), w: ti.i32, fresh: ti.i32):
 
 @ti.func
 def solve_hessian(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template()):
-    solve(m, d.H, w * m.nh, d, w * m.nv, x.array, x.at(w, 0))
+    if ti.static(has.long):
+        solve_ranked(m, d, w, x)
+    else:
+        solve(m, d.H, w * m.nh, d, w * m.nv, x.array, x.at(w, 0))
 
 
 @ti.func

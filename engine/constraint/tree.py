@@ -3,14 +3,14 @@
 import taichi as ti
 
 from engine.compiler.features import has
-from engine.constraint.block import SCATTERED
-from engine.constraint.islands import find_roots
+from engine.constraint.islands import find_roots, rank_of
+from engine.constraint.order import coupling, couplings, order_trees, rank_depth_first
 from engine.math.index import bounded
 
 
 @ti.func
 def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
-    """etree of world w, and whether it differs from the kinematic tree."""
+    """etree of world w, by ranks (order.py), and whether it differs from the kinematic tree."""
     nv = m.nv
     for i in range(nv):
         e = w * nv + i
@@ -18,26 +18,19 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
         d.tree_run[e] = m.tree_run[i]
         d.tree_depth[e] = m.tree_depth[i]
         d.tree_row[e] = m.tree_row[i]
-    merged = 0
+    order_trees(m, d, w)
+    merged = m.stray
     if ti.static(has.block):
         for k in range(d.nblock[w]):
             c = bounded(w * m.nconmax + k)
-            last1 = d.con_last1[c]
-            last2 = d.con_last2[c]
-            n = 1
-            if ti.static(has.tendon or has.discrete and has.arm):
-                if last1 == SCATTERED:
-                    n = d.con_ndof[c] - 1
-            for q in range(n):
-                if ti.static(has.tendon or has.discrete and has.arm):
-                    if d.con_last1[c] == SCATTERED:
-                        last1 = d.chain_dof[c * m.nchain]
-                        last2 = d.chain_dof[c * m.nchain + 1 + q]
-                if last1 >= 0 and last2 >= 0:
-                    merge_chains(m, d, w * nv, last1, last2)
+            for q in range(couplings(m, d, c)):
+                i, j = coupling(m, d, c, q)
+                if i >= 0 and j >= 0:
+                    merge_chains(m, d, w * nv, rank_of(m, d, w, i), rank_of(m, d, w, j))
                     merged = 1
     d.merged[w] = merged
     if merged:
+        rank_depth_first(m, d, w)
         row = 0
         for k in range(nv):
             e = w * nv + k
@@ -58,7 +51,7 @@ def elimination_tree(m: ti.template(), d: ti.template(), w: ti.i32):
 
 @ti.func
 def merge_chains(m: ti.template(), d: ti.template(), o: ti.i32, last1: ti.i32, last2: ti.i32):
-    """One chain of the elimination tree from the ancestors of two dofs that a block couples; o: the world's first."""
+    """One chain of the elimination tree from the ancestors of two ranks that a block couples; o: the world's first."""
     a = ti.max(last1, last2)
     b = ti.min(last1, last2)
     while a >= 0 and a != b:

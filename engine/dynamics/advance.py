@@ -27,7 +27,7 @@ def advance(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, fre
     if m.integrator == RK4:
         combine_stages(m, d, w)
     elif m.integrator != DISCRETE:  # which has it from the solve
-        effective_acceleration(m, d, w, implicit, free)
+        effective_acceleration(m, d, w, implicit, free, implicit)
     move(m, d, w)
 
 
@@ -58,12 +58,12 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
 
 
 @ti.func
-def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, mu_alone: ti.i32):
+def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32, kept: ti.i32):
     """Euler and implicitfast: from the adjoints after the step (g.qpos_bar, g.qvel_bar, g.act_bar) to a_bar, mu and
     the direct parts before it. RK4's is in rk4.py.
 
-    Expects the state before the step, qacc, M and, with `implicit`, qacc_eff and its factor. mu_alone: nobody asks for
-    a_bar.
+    Expects the state before the step, qacc, M and, with `implicit`, qacc_eff and its factor. kept: a_bar stays that of
+    a_eff, since a_eff is a or nobody asks.
     """
     nv = m.nv
     h = m.timestep
@@ -96,7 +96,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         for i in range(nv):
             d.mu[w, i] = -d.a_bar[w, i]
         solve_implicit(m, d, w, d.mu, 1)
-        if not mu_alone:
+        if not kept:
             mass_mul(m, d, w, d.mu, d.a_bar)
             for i in range(nv):
                 d.a_bar[w, i] = -d.a_bar[w, i]

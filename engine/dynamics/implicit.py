@@ -35,20 +35,21 @@ def has_slopes(m: ti.template()):
 
 
 @ti.func
-def has_implicit(m: ti.template(), adjoint: ti.i32):
-    """Whether the velocity update solves with M + h D. The adjoint of Euler's does so also where no dof is damped:
-    nothing is implicit there, but the first bit of damping would be."""
+def has_implicit(m: ti.template()):
+    """Whether the velocity update solves with M + h D, and whether its adjoint does. That of Euler's does so also where
+    no dof is damped: nothing is implicit there, but the first bit of damping would be."""
     r = 0
+    back = 0
     if ti.static(has.implicitfast):
         if has_slopes(m):
             r = 1
     if ti.static(has.lone and has.discrete):
-        if m.integrator == DISCRETE and adjoint:  # of lone free bodies alone
+        if m.integrator == DISCRETE:  # of lone free bodies alone
             for j in range(m.njnt):
                 if lone_dof(m, j) >= 0:
-                    r = 1
+                    back = 1
     if m.integrator == EULER and m.eulerdamp:
-        r = adjoint
+        back = 1
         for i in range(m.nv):
             damped = m.dof_damping[i] > 0
             if ti.static(has.polynomial):
@@ -56,7 +57,7 @@ def has_implicit(m: ti.template(), adjoint: ti.i32):
             if damped:
                 r = 1
                 break
-    return r
+    return r, ti.max(r, back)
 
 
 @outline("md", "w", when="tendon")
@@ -222,16 +223,18 @@ def solve_implicit(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template
 
 
 @ti.func
-def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, free: ti.i32):
-    """qacc_eff: what the velocity update uses; expects qacc or, with `implicit`, M and M qacc, which is in ma or, where
-    nothing constrains (`free`), in qfrc_smooth."""
+def effective_acceleration(m: ti.template(), d: ti.template(), w: ti.i32, implicit: ti.i32, free: ti.i32,
+                           damped: ti.i32):  # fmt: skip
+    """qacc_eff, what the velocity update uses, with `implicit` also its factor, from M. Expects qacc or, where that is
+    another (`damped`), M qacc, which is in ma or, where nothing constrains (`free`), in qfrc_smooth."""
     for i in range(m.nv):
         a = d.qacc[w, i]
-        if implicit:
+        if damped:
             a = d.qfrc_smooth[w, i] if free else d.ma[w, i]
         d.qacc_eff[w, i] = a
     if implicit:
         factor_implicit(m, d, w)
+    if damped:
         solve_implicit(m, d, w, d.qacc_eff, 0)
 
 

@@ -29,6 +29,26 @@ def tree(model):
     return np.array(columns, np.int32).reshape(model.nv, 4), 4 * row
 
 
+def tree_ids(model):
+    """Of each dof the number of its kinematic tree, in order of the trees' first dofs."""
+    ids = []
+    for parent in model.dof_parentid.tolist():
+        ids.append(ids[parent] if parent >= 0 else max(ids, default=-1) + 1)
+    return np.array(ids, np.int32)
+
+
+def strays(model):
+    """Whether dofs do not come depth first: one is neither led to by the dof before nor by what leads there."""
+    path = []
+    for k, parent in enumerate(model.dof_parentid.tolist()):
+        while path and path[-1] != parent:
+            path.pop()
+        if parent >= 0 and not path:
+            return True
+        path.append(k)
+    return False
+
+
 def pair_dofs(model):
     """The deepest dofs that move the two bodies of each candidate pair, -1 for the world's: shape (2, npair)."""
     return last_dof(model)[model.geom_bodyid[np.stack([model.pair_geom1, model.pair_geom2])]]

@@ -411,13 +411,13 @@ class Interpreted:
         """What sim.forward() leaves, of one world and but for its sensors."""
         with np.errstate(all="ignore"):
             m, d = self.named(sim)
-            self.device.stepped(m, d, None, 0, 0, 1, -1, 0, 1, -1, -1, self.device.has_implicit(m, 0), 1)
+            self.device.stepped(m, d, None, 0, 0, 1, -1, 0, 1, -1, -1, self.device.has_implicit(m)[0], 1)
 
     def step(self, probe):
         """A step from here, recorded, with its sensors in output row 0."""
         with np.errstate(all="ignore"):
             m, d, c, r, g, b = self._packs(probe)
-            here, implicit = self.device.record_size(m), self.device.has_implicit(m, 0)
+            here, implicit = self.device.record_size(m), self.device.has_implicit(m)[0]
             self.device.stepped(m, d, r, 0, 0, 1, 0, here, 0, 0, 0, implicit, 1)
 
     def step_vjp(self, probe):

@@ -89,7 +89,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         gradient(m, d, w)
         motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
     elif what == EFFECTIVE:
-        effective_acceleration(m, d, w, i, 0)
+        effective_acceleration(m, d, w, i, 0, i)
     elif what == SENSORS:
         sensed(m, d, w)
     elif what == ADVANCE:

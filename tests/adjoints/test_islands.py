@@ -1,10 +1,12 @@
 """The solver's Hessian among many bodies that touch in turn, carried out in Python (interpreter.py): its factors
-against NumPy, and what an iteration factors anew."""
+against NumPy, the order of elimination, and what an iteration factors anew."""
 
 import numpy as np
 import pytest
 
 import engine
+from engine.model.setconst import derived_topology
+from engine.model.trees import strays
 from engine.views import column
 from tests.adjoints.interpreter import interpreted
 
@@ -22,6 +24,28 @@ def heap(cone, condim):
     tray = '<joint type="slide" axis="1 0 0" frictionloss=".1"/><geom type="box" size=".5 .5 .01"/>'
     world = f'<worldbody><body pos="0 0 -.058">{tray}</body>{balls}</worldbody>'
     return f'<mujoco><option cone="{cone}"/>{world}</mujoco>'
+
+
+def walkers():
+    """Two on legs whose feet stand on loose boxes, two on each other; one foot is tied to the other walker's by a
+    tendon over three trees."""
+    leg = (
+        '<body pos="{} 0 -.2"><joint name="{}" axis="0 1 0"/><geom size=".03" contype="0" conaffinity="0"/>'
+        '<body pos="0 0 -.2"><joint axis="0 1 0"/><joint axis="1 0 0"/><geom size=".05"/></body></body>'
+    )
+    torso = '<body pos="{} 0 {}"><freejoint/><geom size=".05" contype="0" conaffinity="0"/>{}</body>'
+    box = '<body pos="{} 0 {}"><freejoint name="{}"/><geom type="box" size=".1 .1 .05"/></body>'
+    bodies = "".join(
+        torso.format(x, 0.5, leg.format(-0.1, f"left{x}") + leg.format(0.1, f"right{x}"))
+        + "".join(box.format(x + y, z, f"box{x}{y}{z}") for y, z in ((-0.1, 0.001), (0.1, 0.001)))
+        for x in (0, 0.4)
+    )
+    slide = '<body pos="0 3 0"><joint name="alone" type="slide" limited="true" range="-1 1"/><geom size=".05"/></body>'
+    tendon = "".join(f'<joint joint="{name}" coef="1"/>' for name in ("left0", "alone", "right0.4"))
+    return (
+        f"<mujoco><worldbody>{bodies}{slide}</worldbody><tendon><fixed limited='true' range='.1 1'>{tendon}</fixed>"
+        "</tendon></mujoco>"
+    )
 
 
 class Hessian:
@@ -52,26 +76,101 @@ class Hessian:
         return H
 
 
-@pytest.fixture(params=[("pyramidal", 3), ("elliptic", 3), ("pyramidal", 1)], ids=["pyramidal", "elliptic", "sliding"])
-def hessian(request):
-    sim = engine.Simulator(engine.load(heap(*request.param)))
+def solved(mjcf):
+    sim = engine.Simulator(engine.load(mjcf))
     rng = np.random.default_rng(0)
-    sim.data.qpos[:] = rng.normal(scale=2e-4, size=sim.model.nq)
+    sim.data.qpos[:] = sim.model.qpos0 + rng.normal(scale=2e-4, size=sim.model.nq)
     sim.data.qvel[:] = rng.normal(scale=0.1, size=sim.model.nv)
     interpreted().forward(sim)
     return Hessian(sim)
 
 
-def test_factors_solve_as_numpy(hessian):
-    depth = hessian.column("tree_depth")
-    assert depth.max() >= 30 and hessian.column("merged")[0]
+@pytest.fixture(params=[("pyramidal", 3), ("elliptic", 3), ("pyramidal", 1)], ids=["pyramidal", "elliptic", "sliding"])
+def hessian(request):
+    return solved(heap(*request.param))
+
+
+def depths(H):
+    """How many ancestors each dof has, where dofs are eliminated from the last on."""
+    filled, depth = H != 0, np.zeros(len(H), int)
+    for k in range(len(H) - 1, -1, -1):
+        before = np.flatnonzero(filled[k, :k])
+        filled[np.ix_(before, before)] = True
+    for k in range(len(H)):
+        before = np.flatnonzero(filled[k, :k])
+        depth[k] = depth[before[-1]] + 1 if len(before) else 0
+    return depth
+
+
+def check_factors(hessian):
     H = hessian.dense()
-    assert (H[np.tril_indices(len(H))] == 0).mean() > 0.5  # what the factors pass over
     hessian.factored(1)
     b = np.random.default_rng(1).normal(size=len(H))
     hessian.column("search")[:] = b
     hessian.device.solve_hessian(hessian.m, hessian.d, 0, hessian.d.search)
     np.testing.assert_allclose(hessian.column("search"), np.linalg.solve(H, b), rtol=1e-9, atol=1e-9)
+
+
+def check_ranks(hessian):
+    """Numbers of all dofs, depth first along a tree on which one dof leads to another that H couples with it."""
+    rank, dof, parent = (hessian.column(name) for name in ("tree_rank", "tree_dof", "tree_parent"))
+    np.testing.assert_array_equal(rank[dof], np.arange(len(rank)))
+    paths = []
+    for r in range(len(rank)):
+        path = paths[-1] if paths else []
+        assert parent[r] < 0 or parent[r] in path
+        paths.append([*(path[: path.index(parent[r]) + 1] if parent[r] >= 0 else []), r])
+    np.testing.assert_array_equal(hessian.column("tree_depth"), [len(path) - 1 for path in paths])
+    for i, j in zip(*np.nonzero(hessian.dense()), strict=True):
+        assert min(rank[i], rank[j]) in paths[max(rank[i], rank[j])]
+
+
+def test_factors_solve_as_numpy(hessian):
+    depth = hessian.column("tree_depth")
+    assert depth.max() >= 20 and hessian.column("merged")[0]
+    H = hessian.dense()
+    assert (H[np.tril_indices(len(H))] == 0).mean() > 0.5  # what the factors pass over
+    check_factors(hessian)
+    check_ranks(hessian)
+    assert depth.sum() < 0.8 * depths(H).sum()  # of the order of the file
+
+
+def test_trees_with_branches():
+    hessian = solved(walkers())
+    assert hessian.sim.sizes["ntree"] == 7 and hessian.column("ncon")[0] >= 8 and hessian.column("merged")[0]
+    last = hessian.column("nblock")[0] - 1  # of the tendon
+    assert hessian.column("con_ndof")[last] == 3 and hessian.column("con_kd")[last, 0] > 0
+    assert len(set(hessian.column("tree_root"))) == 1
+    check_factors(hessian)
+    check_ranks(hessian)
+    rank, columns = hessian.column("tree_rank"), hessian.column("chain_dof")
+    nchain = len(columns) // len(hessian.column("con_ndof"))
+    for c in range(last + 1):  # ancestors come later, as the Hessian takes for granted
+        ranks = rank[columns[c * nchain : c * nchain + hessian.column("con_ndof")[c]]]
+        assert (np.diff(ranks) < 0).all()
+
+
+def test_bodies_that_do_not_come_depth_first():
+    """A Model may have them so; then no order but that of the elimination tree is depth first."""
+    part = '<body pos="{} 0 {}"><joint axis="0 1 0"/><geom size=".05" pos=".02 0 -.1"/>{}</body>'
+    hanging = part.format(0, -0.2, "")
+    beside = part.format(0.2, 0, "")
+    robot = "<mujoco><worldbody>{}{}</worldbody></mujoco>"
+    model = engine.load(robot.format(part.format(0, 0, ""), part.format(0.2, 0, hanging)))
+    proper = engine.load(robot.format(part.format(0, 0, hanging), beside))
+    model.body_parentid[3] = 1
+    for name, array in derived_topology(model).items():
+        getattr(model, name)[...] = array
+    assert strays(model) and not strays(proper)
+    found = []
+    for m, order in ((model, [0, 2, 1]), (proper, [0, 1, 2])):
+        sim = engine.Simulator(m)
+        assert sim.sizes["stray"] == (m is model)
+        sim.data.qpos[0, order] = [0.3, -0.2, 0.1]
+        interpreted().forward(sim)
+        found.append(sim.data.qacc[0, order])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+    assert np.abs(found[0]).min() > 1
 
 
 def test_an_island_is_factored_anew_where_a_zone_changed(hessian):
@@ -81,12 +180,12 @@ def test_an_island_is_factored_anew_where_a_zone_changed(hessian):
     hessian.column("con_jar")[last] *= -3.0
     hessian.column("con_jv")[:] = 0.0
     hessian.device.evaluate(hessian.m, hessian.d, 0, 0.0, hessian.d.z)
-    root, stale = hessian.column("tree_root"), hessian.column("tree_stale").copy()
+    root, stale = hessian.column("tree_root")[hessian.column("tree_rank")], hessian.column("tree_stale").copy()
     curved = hessian.column("con_zone") == 64
     expected = {root[hessian.d.chain_dof[c * hessian.m.nchain]] for c in np.flatnonzero(curved[: last + 1])}
     expected.add(root[-1])
     assert set(np.flatnonzero(stale)) == expected
-    assert len(set(root)) == 3 and root[-1] == hessian.sim.model.nv - 6
+    assert len(set(root)) == 3 and list(root).count(root[-1]) == 6
     after = hessian.factored(0)
     assert not np.array_equal(after, before)
     assert not hessian.column("tree_stale").any()

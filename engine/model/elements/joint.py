@@ -13,7 +13,7 @@ from ..coordinates import coordinates
 from ..errors import ModelError
 from ..plastic import columns, yields
 from ..setconst import derived_topology, per_joint, set_invweight0
-from ..trees import tree
+from ..trees import tree, tree_ids
 from .kind import Kind, boolean, integer, real
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
@@ -187,7 +187,7 @@ class Joint(Kind):
         group, turns = _side_by_side(m)
         return {
             "jnt_off": (m.jnt_pos != 0).any(axis=1), "jnt_diaga": m.dof_invweight0[dof0], "dof_diaga": m.dof_invweight0,
-            "dof_group": group, "dof_turns": turns,
+            "dof_treeid": tree_ids(m), "dof_group": group, "dof_turns": turns,
             **_columns("coord_kind coord_qposadr coord_dofadr coord_jntid", coordinates(m)),
             **_columns("tree_parent tree_run tree_depth tree_row", tree(m)[0]),
             **columns(m),

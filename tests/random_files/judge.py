@@ -35,7 +35,8 @@ from tests.random_files.quantities import (
     told_of_forces,
     unsensed,
 )
-from tests.random_files.touching import SEARCHED, same_contacts, with_contacts
+from tests.random_files.rk4 import SHARES, further, mean, rates_of
+from tests.random_files.touching import same_contacts, with_contacts
 from tests.random_files.verdict import (
     NEITHER,
     OPENED,
@@ -309,23 +310,17 @@ def step(mj, sim, before, data):
         tie(FELT)
     if swamped(mj, before):
         tie(swamped(mj, before))
-    if hangs(mj, before, found, moved):
-        tie("a step hangs on rounding")
     ours = sim.data.qpos[0].copy(), sim.data.qvel[0].copy(), sim.data.act[0].copy()
-    ties = stages(mj, sim, before)
+    held = mujoco.MjData(mj)
+    mujoco.mj_copyData(held, mj, before)
+    ties = stages(mj, sim, held)
     if ties:
         tie(f"a step from a tie: {ties[0]}")
-    if mj.opt.integrator != mujoco.mjtIntegrator.mjINT_RK4:  # the same from our contacts
-        ways = {mujoco.mjtIntegrator.mjINT_EULER: mujoco.mj_Euler, mujoco.mjtIntegrator.mjINT_DISCRETE: mujoco.mj_step2}
-        one = ways.get(mujoco.mjtIntegrator(mj.opt.integrator), mujoco.mj_implicit)
-        other = mujoco.MjData(mj)
-        mujoco.mj_copyData(other, mj, before)
-        one(mj, other)
-        sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0] = ours
-        if apart(mj, sim, before, other) < FORCE:
-            return
-    elif SEARCHED & {int(mj.geom_type[g]) for geoms in before.contact.geom for g in geoms}:
-        tie("a step of RK4 with searched contacts")
+    sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0] = ours
+    if apart(mj, sim, before, held) < FORCE:  # MuJoCo's step from our contacts
+        return
+    if hangs(mj, before, found, moved):
+        tie("a step hangs on rounding")
     wrong(f"a step differs by {found:.1e}, integrator {mujoco.mjtIntegrator(mj.opt.integrator).name[6:]}, "
           f"{before.nefc} rows, {before.ncon} contacts")  # fmt: skip
 
@@ -346,27 +341,34 @@ def apart(mj, sim, before, data, but=False):
 
 
 def stages(mj, sim, before):
-    """The ties among the states at which a step asks for accelerations. Raises Differs where one is wrong. Afterwards
-    `before` has our contacts."""
-    h, ties = mj.opt.timestep, []
-    shares = (0.0, 0.5, 0.5, 1.0) if mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4 else (0.0,)
-    data, last = mujoco.MjData(mj), mujoco.MjData(mj)
-    for share in shares:
+    """The ties among the states at which a step asks for accelerations. Raises Differs where one is wrong. Where there
+    is no tie, `before` is then a step further, by our contacts."""
+    h, ties, rates = mj.opt.timestep, [], [None]
+    rk4 = mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+    data, after = mujoco.MjData(mj), mujoco.MjData(mj)
+    mujoco.mj_copyData(after, mj, before)
+    mujoco.mj_step(mj, after)
+    for share in SHARES if rk4 else SHARES[:1]:
         mujoco.mj_copyData(data, mj, before)
         if share:
-            mujoco.mj_integratePos(mj, data.qpos, last.qvel, share * h)
-            data.qvel[:] += share * h * last.qacc
-            data.act[:] += share * h * last.act_dot
+            further(mj, data, rates[-1], share * h)
         for _ in range(2):
             mujoco.mj_forward(mj, data)
             data.qacc_warmstart[:] = data.qacc
-        mujoco.mj_copyData(last, mj, data)
         try:
             forward(mj, sim, data)
         except Differs as found:
             if found.args[0].outcome == WRONG:
                 raise
             ties.append(found.args[0].detail)
-        if not share and not ties:
-            mujoco.mj_copyData(before, mj, data)
+        rates.append(rates_of(mj, data, rates[-1], share * h))
+    if ties:
+        return ties
+    if rk4:
+        further(mj, before, mean(rates[1:]), h)
+        before.act[:], before.history[:], before.plastic[:] = after.act, after.history, after.plastic
+    else:
+        ways = {mujoco.mjtIntegrator.mjINT_EULER: mujoco.mj_Euler, mujoco.mjtIntegrator.mjINT_DISCRETE: mujoco.mj_step2}
+        mujoco.mj_copyData(before, mj, data)
+        ways.get(mujoco.mjtIntegrator(mj.opt.integrator), mujoco.mj_implicit)(mj, before)
     return ties

@@ -375,6 +375,7 @@ def _fill_dims(pack, model, sizes, leaves):
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
+        "noslip_apart": opt.island,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
         **{p.offset: following[p.name][0] for p in FOLLOWING},
         "nbodyleaf": sum(p.name in leaves for p in BODY_LEAVES),

@@ -44,7 +44,8 @@ TERMS = (
         "opt.multiccd")),
     Term("qfrc_constraint", "contact, limit, friction and equality forces", "dof", (
         "geom_friction", "geom_condim", "geom_solref", "geom_solimp", "geom_solmix", "geom_priority", "geom_surfacevel",
-        "opt.cone", "opt.impratio", "opt.refsafe", "opt.noslip_iterations", "opt.timestep", "dof_frictionloss",
+        "opt.cone", "opt.impratio", "opt.refsafe", "opt.noslip_iterations", "opt.island",
+        "opt.timestep", "dof_frictionloss",
         "dof_solref", "dof_solimp", "jnt_limited", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
         "tendon_limited", "tendon_range", "tendon_margin", "tendon_frictionloss", "tendon_solref_lim",
         "tendon_solimp_lim", "tendon_solref_fri", "tendon_solimp_fri", "eq_type", "eq_data", "eq_active0", "eq_solref",

@@ -10,8 +10,8 @@ once more, one after the other and without that softness; all other forces stay:
     elliptic cone      all at once: sum of (f_k / mu_k)^2 <= f_n^2, a quadratic programme with one multiplier
 
 A sweep asks all of them in MuJoCo's order. Sweeps end with the iterations or, for each island (dofs that constraints
-couple), where one gains less than the tolerance times the trace of its part of M. What comes out minimises nothing, so
-it has no adjoint: a tape refuses it.
+couple), where one gains less than the tolerance times the trace of its part of M; with the flag island disabled all are
+one. What comes out minimises nothing, so it has no adjoint: a tape refuses it.
 """
 
 import taichi as ti
@@ -84,7 +84,8 @@ def island_of_block(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
 
 @ti.func
 def find_islands(m: ti.template(), d: ti.template(), w: ti.i32):
-    """The roots of the elimination tree, the trace of M of each, and what the first sweep is credited with."""
+    """The roots of the elimination tree, or the first dof of all, the trace of M of each, and what the first sweep is
+    credited with."""
     for r in range(m.nv):
         k = dof_at(m, d, w, r)
         e = w * m.nv + k
@@ -95,8 +96,14 @@ def find_islands(m: ti.template(), d: ti.template(), w: ti.i32):
         p = d.tree_parent[w * m.nv + r]
         if p >= 0:
             d.island_of[e] = d.island_of[w * m.nv + dof_at(m, d, w, p)]
+        if m.noslip_apart == 0:
+            d.island_of[e] = 0
         o = w * m.nv + d.island_of[e]
-        d.island_trace[o] = d.island_trace[o] + d.M[diagonal_at(m, w, k)]
+        weight = d.M[diagonal_at(m, w, k)]
+        if ti.static(has.discrete):
+            if m.integrator == DISCRETE:  # d.M is the metric then
+                weight = d.mass_diag[w, k]
+        d.island_trace[o] = d.island_trace[o] + weight
     for r in range(d.nrow[w]):
         i = bounded(w * m.nrowmax + r)
         o = w * m.nv + d.island_of[w * m.nv + d.row_dof[i]]

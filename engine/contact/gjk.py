@@ -25,6 +25,7 @@ FEATURE = 4  # first slot of the vertices that make each shape's feature (featur
 POLYTOPE = 8  # first slot of the polytope's vertices (epa.py)
 APART, UNCLEAR, OVER = -1, 0, 1  # ccd_inside
 TIE = 64 * EPS  # relative to the shapes (support.py)
+LONG = 1e6  # the square of an edge along which x is made exact: shares times corners far away have no digits there
 
 
 @ti.func
@@ -217,6 +218,21 @@ def kept(d: ti.template(), first: ti.i32):
     return n
 
 
+@ti.func
+def across_longest(d: ti.template(), first: ti.i32, n: ti.i32, x: vec3):
+    """x of a simplex of two or three vertices, across its longest edge, where that is LONG."""
+    edge = d.ccd_vert[first + 1] - d.ccd_vert[first]
+    if n == 3:
+        for i in ti.static(range(2)):
+            other = d.ccd_vert[first + 2] - d.ccd_vert[first + i]
+            if other.dot(other) > edge.dot(edge):
+                edge = other
+    good = x
+    if edge.dot(edge) > LONG:
+        good = x - x.dot(edge) / edge.dot(edge) * edge
+    return good
+
+
 @outline("md", "w p far", when="convex")
 @ti.func
 def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
@@ -278,6 +294,8 @@ def gjk(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
         x = vec3(0.0, 0.0, 0.0)
         for i in range(n):
             x = x + d.ccd_share[first + i] * d.ccd_vert[first + i]
+        if n == 2 or n == 3:
+            x = across_longest(d, first, n, x)
         norm = ti.sqrt(x.dot(x))
         if n == 4:
             break

@@ -18,7 +18,8 @@ from .validate import validate
 AGE = 9  # of what is stored now; the header says it from 2 on
 # than age 0
 _YOUNGER_OPTIONS = set(
-    "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance".split()
+    "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance "
+    "island".split()
 )
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 

@@ -65,7 +65,7 @@ _OPTION = (
     "timestep gravity impratio tolerance iterations ls_iterations magnetic density viscosity wind ccd_tolerance "
     "ccd_iterations noslip_iterations noslip_tolerance"
 ).split()
-_FLAGS = ("eulerdamp", "refsafe", "multiccd")
+_FLAGS = ("eulerdamp", "refsafe", "multiccd", "island")
 _ENDS = {c.OBJ_GEOM: "geom", c.OBJ_BODY: "body", c.OBJ_XBODY: "subtree", c.OBJ_SITE: "site"}
 
 # What follows from the rest, or says only where something stands: a file does not have it.

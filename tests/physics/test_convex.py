@@ -198,3 +198,29 @@ def test_centres_in_one_place(simulators, kinds):
         contacts = sim.data.contacts()
         assert len(contacts["dist"]) == data.ncon > 0
         assert np.isfinite(sim.data.qacc).all() and np.isfinite(contacts["frame"]).all()
+
+
+BEAM = """<mujoco><worldbody><body pos="0 0 0"><freejoint/>
+<geom type="box" size="{} .1 .08" quat=".2 .7 -.4 .5" mass="1" margin=".005"/></body>
+<body pos=".05 -.02 .25"><freejoint/><geom type="cylinder" size=".09 .11" mass="1"/></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize("length", (1.0, 1e5))
+def test_a_beam_of_a_hundred_kilometres(simulators, length):
+    """As shares of its corners its points have no digits; the contacts are those of a short one."""
+    mj, sim = simulators(BEAM.format(length))
+    rng, data, found = np.random.default_rng(0), mujoco.MjData(mj), 0
+    for _ in range(60):
+        data.qpos[:] = mj.qpos0
+        data.qpos[7:10] += rng.normal(size=3) * 0.06
+        turn = rng.normal(size=4)
+        data.qpos[10:] = turn / np.linalg.norm(turn)
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos)
+        sim.forward()
+        dist = sim.data.contacts()["dist"]
+        assert len(dist) == data.ncon
+        if data.ncon:
+            found += 1
+            assert abs(dist.min() - data.contact.dist.min()) < 1e-4
+    assert found > 30

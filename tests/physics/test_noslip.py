@@ -39,6 +39,22 @@ def with_option(xml, option):
     return xml.replace("<option", f"<option {option}", 1)
 
 
+@OTHERWISE
+def test_sweeps_end_together(simulators):
+    """With the flag island disabled: those of the hand and of the ball."""
+    option = f'{TOLD.format(30, 1e-2)}><flag island="disable"/></option><option'
+    mj, sim = simulators(zoo.one_tree(option, zoo.CONDIMS[4]))
+    assert_close(worst(mj, sim, random_states(mj, 40, kick=0.3)), CONTACT)
+
+
+@OTHERWISE
+def test_sweeps_end_by_masses_alone(simulators):
+    """With the integrator discrete a stiff spring is in the metric, not in what ends the sweeps."""
+    xml = zoo.one_tree(f'integrator="discrete" {TOLD.format(30, 1e-4)}', zoo.CONDIMS[4])
+    mj, sim = simulators(xml.replace('name="l1"', 'name="l1" stiffness="1e7"'))
+    assert_close(worst(mj, sim, random_states(mj, 40, kick=0.3)), CONTACT)
+
+
 @pytest.mark.parametrize("name", ("friction and limits", "ball friction", "tendon friction", "tendon held"))
 def test_dry_friction(simulators, name):
     mj, sim = simulators(with_option((zoo.ROWS | zoo.TAUT)[name], TOLD.format(4, 0)))

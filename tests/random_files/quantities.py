@@ -3,11 +3,12 @@
 import mujoco
 import numpy as np
 
-from engine.model.delays import clocks, first_times, late, sensor_columns
+from engine.model.delays import clocks, first_of_sensors, first_times, late, sensor_columns
 from engine.model.elements.tendon import taken_tendons
 from engine.model.plastic import count, taken
 from engine.model.servos import ours, rows_of
 from tests.physics.reference import SMOOTH
+from tests.random_files.nearby import FEELING
 from tests.random_files.verdict import wrong
 
 CONSTRAINED = ("qacc", "qfrc_constraint", "sensordata")
@@ -50,6 +51,24 @@ def act_of(model, act):
     for n, at, most in zip(late["late_num"], late["late_adr"], late["late_cutoff"], strict=True):
         if most > 0:
             found[at : at + n] = np.clip(found[at : at + n], -most, most)
+    return found
+
+
+def act_errors(mj, model, ours, theirs):
+    """Of each number of act: what acts, and controls of the past, relative to the largest of them; what sensors told
+    and springs remember relative to the largest of those, or to one."""
+    first, late = first_of_sensors(model), np.abs(ours - theirs)
+    late[:first] /= max(np.abs(theirs[:first]).max(initial=0), 1e-6)
+    late[first:] /= max(np.abs(theirs[first:]).max(initial=0), 1.0)
+    return late
+
+
+def told_of_forces(mj, model):
+    """Which numbers of act are what force and torque sensors told."""
+    found, late = np.zeros(model.na, bool), sensor_columns(model)
+    for s in np.flatnonzero(np.isin(mj.sensor_type, [int(kind) for kind in FEELING])) if len(late["late_num"]) else ():
+        for e in range(mj.sensor_adr[s], mj.sensor_adr[s] + mj.sensor_dim[s]):
+            found[late["late_adr"][e] :][: late["late_num"][e]] = True
     return found
 
 

@@ -243,7 +243,7 @@ class AnyRobot(Robot):
             some(0.3, '<geom name="g[0-9]+"', speeds)
         some(0.2, 'dyntype="(filter|integrator|filterexact)"', lambda: ' actearly="true"')
         if self.soft.random() < 0.1:
-            places = r'<joint name="[^"]*" (?!type="free")|<(?:spatial|fixed) name="[^"]*" '
+            places = r'<joint name="[^"]*" (?!type="free")|<(?:spatial|fixed) name="[^"]*" (?![^>]*springyield)'
             text = re.sub(places, lambda found: found[0] + self.yields() * (self.soft.random() < 0.7), text)
         if late.random() < 0.06:
             text = text.replace("<option ", f'<option noslip_iterations="{late.integers(1, 20)}" ', 1)

@@ -11,7 +11,7 @@ from engine.model.pairs import SUPPORTED
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
 from tests.physics.reference import BEFORE_4
-from tests.random_files import gradients, judge
+from tests.random_files import gradients, judge, rk4
 from tests.random_files.robots import AnyRobot
 from tests.random_files.run import MUTATED, VALID, text_of
 
@@ -122,6 +122,58 @@ def test_the_judge_sees(name, monkeypatch):
 
     monkeypatch.setattr(judge.engine, "load", faulty)
     assert judge.judged(FALLEN).outcome == judge.WRONG
+
+
+@pytest.mark.parametrize("integrator", ("Euler", "implicit", "RK4"))
+def test_the_judge_sees_a_step(integrator, monkeypatch):
+    """That is off by less than what MuJoCo's search moves contacts by."""
+    step = engine.Simulator.step
+
+    def faulty(sim):
+        step(sim)
+        sim.data.qvel[0] *= 1 + 1e-5
+
+    xml = FALLEN.replace('timestep="0.004"', f'timestep="0.004" integrator="{integrator}"')
+    assert judge.judged(xml) == judge.Verdict(judge.SAME)
+    monkeypatch.setattr(engine.Simulator, "step", faulty)
+    assert judge.judged(xml).outcome == judge.WRONG
+
+
+CORNERS = """<mujoco><worldbody><body pos="-.03660513 .02642802 .68712419"
+quat=".197169178 .667180527 -.189095746 .692991528"><freejoint/><geom type="box" size=".14951 .090641 .099818"/></body>
+<body pos=".25361325 .121591 .47609036" quat=".523577027 .333989631 -.631739756 .463921225"><freejoint/>
+<geom type="box" size=".078776 .086937 .11388" margin=".018182"/></body></worldbody></mujoco>"""
+
+
+def test_corners_that_only_the_broad_phase_parts(monkeypatch):
+    """No axis of the two boxes parts them by the margin; another number of contacts is no tie."""
+    assert "broad phase" in judge.judged(CORNERS).detail
+    load = engine.load
+
+    def faulty(text):
+        model = load(text)
+        model.geom_size[1] *= 1.001
+        return model
+
+    monkeypatch.setattr(judge.engine, "load", faulty)
+    assert judge.judged(CORNERS).outcome == judge.WRONG
+
+
+def test_stages_are_those_of_mujoco():
+    mj = mujoco.MjModel.from_xml_string(FOUND["several turns in a step of RK4"])
+    data, stage, rates = mujoco.MjData(mj), mujoco.MjData(mj), [None]
+    data.qvel[:] = 1.3, -0.8, 0.4
+    for share in rk4.SHARES:
+        mujoco.mj_copyData(stage, mj, data)
+        if share:
+            rk4.further(mj, stage, rates[-1], share * mj.opt.timestep)
+        mujoco.mj_forward(mj, stage)
+        rates.append(rk4.rates_of(mj, stage, rates[-1], share * mj.opt.timestep))
+    mujoco.mj_copyData(stage, mj, data)
+    rk4.further(mj, stage, rk4.mean(rates[1:]), mj.opt.timestep)
+    mujoco.mj_step(mj, data)
+    np.testing.assert_allclose(stage.qpos, data.qpos, atol=1e-12)
+    np.testing.assert_allclose(stage.qvel, data.qvel, atol=1e-12)
 
 
 @pytest.mark.parametrize(("fault", "says"), [

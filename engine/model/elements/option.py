@@ -31,6 +31,7 @@ class Option:
     ccd_tolerance: float = 1e-6
     ccd_iterations: int = 35
     multiccd: bool = True
+    island: bool = True
     density: float = 0.0
     viscosity: float = 0.0
     wind: np.ndarray = field(default_factory=lambda: np.zeros(3))
@@ -91,6 +92,7 @@ def option_of(mujoco, mj):
         eulerdamp=not disabled(mujoco, mj, "EULERDAMP"),
         refsafe=not disabled(mujoco, mj, "REFSAFE"),
         multiccd=not disabled(mujoco, mj, "MULTICCD"),
+        island=not disabled(mujoco, mj, "ISLAND"),
         noslip_iterations=max(mj.opt.noslip_iterations, 0),
         **{name: getattr(mj.opt, name) for name in same},
     )
@@ -113,6 +115,7 @@ class OptionKind(Kind):
         "ccd_tolerance": number(1e-6, 0),
         "ccd_iterations": whole(35),
         "multiccd": flag()._replace(default=True),
+        "island": flag()._replace(default=True),
         "density": number(0.0, 0),
         "viscosity": number(0.0, 0),
         "wind": vector((0, 0, 0), 3),
@@ -139,8 +142,6 @@ class OptionKind(Kind):
                 yield f"option flag {flag_} is disabled: {words}"
         if _without_passive(mujoco, mj) and max(mj.opt.density, mj.opt.viscosity) > 0:
             yield "option flags spring and damper are disabled: density and viscosity set to zero"
-        if mj.opt.noslip_iterations > 0 and disabled(mujoco, mj, "ISLAND"):
-            yield "option flag island is disabled: noslip iterations end for each island by itself all the same"
         solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
         if solver != "NEWTON":
             yield f"solver {solver}: the engine solves the same problem by Newton's method"
@@ -169,6 +170,7 @@ class OptionKind(Kind):
             ("noslip_iterations", lambda x: x == 0 or _counts(x), "zero or more, whole"),
             ("noslip_tolerance", lambda x: x >= 0, "zero or more"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
+            ("island", lambda x: x in (0, 1), "True, False"),
             ("density", lambda x: x >= 0, "zero or more"),
             ("viscosity", lambda x: x >= 0, "zero or more"),
             ("eulerdamp", lambda x: x in (0, 1), "True, False"),

@@ -226,7 +226,9 @@ def solve_ranked(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template()
             for c in ti.static(range(4)):
                 s[c] = s[c] + d.H[i + c] * d.along[j + c]
         xk = x[w, k] * d.H[4 * row + depth] - (s[0] + s[1] + s[2] + s[3])
-        for p in range(depth >> 2 << 2, depth):
-            xk = xk - d.H[4 * row + p] * d.along[4 * y4 + p]
+        for c in ti.static(range(3)):
+            p = (depth >> 2 << 2) + c
+            if p < depth:
+                xk = xk - d.H[4 * row + p] * d.along[4 * y4 + p]
         x[w, k] = xk
         d.along[4 * y4 + depth] = xk

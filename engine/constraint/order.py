@@ -184,7 +184,10 @@ def rank_depth_first(m: ti.template(), d: ti.template(), w: ti.i32):
 def sort_columns(m: ti.template(), d: ti.template(), w: ti.i32, early: ti.i32):
     """The columns of blocks from the last rank on, and where they stand in a row of H; sources write them from the last
     dof on. early: of those that are there before the elimination tree is known."""
-    for r in range(d.nblock[w]):
+    number = d.nblock[w]
+    if not early and not d.merged[w]:  # they are sorted
+        number = 0
+    for r in range(number):
         c = bounded(w * m.nconmax + r)
         at = c * m.nchain
         n = d.con_ndof[c]

@@ -23,11 +23,13 @@ def imitate(learner):
     w = learner.worlds
     if learner.task.example(w.state, w.told, w.clock) is None:
         return False
+    before = learner.task.prepared
     learner.task.prepare(learner.rng)
     with torch.no_grad():
         still, _, _ = _collect(learner)
         falls, pairs, _ = _collect(learner, example=True)
         if falls > still + MORE:
+            learner.task.prepared = before
             return False
         learner.normalizer.update(pairs[0])
         for k in range(MOST):

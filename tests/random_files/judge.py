@@ -14,7 +14,7 @@ from engine import DivergenceError
 from engine.errors import ContactOverflowError
 from engine.model import ModelError, UnsupportedError
 from engine.model import constants as c
-from engine.model.delays import past
+from engine.model.delays import first_of_sensors, past, past_of_sensors
 from engine.model.opening import opened
 from engine.model.plastic import count
 from engine.model.servos import ours as controls_of
@@ -319,6 +319,10 @@ def step(mj, sim, before, data):
     sim.data.qpos[0], sim.data.qvel[0], sim.data.act[0] = ours
     if apart(mj, sim, before, held) < FORCE:  # MuJoCo's step from our contacts
         return
+    first = first_of_sensors(sim.model)
+    told = (np.arange(sim.model.na) >= first) & (np.arange(sim.model.na) < first + past_of_sensors(sim.model))
+    if rk4(mj) and told.any() and apart(mj, sim, before, held, told) < FORCE:
+        tie("what a late sensor told in a step of RK4")
     if hangs(mj, before, found, moved):
         tie("a step hangs on rounding")
     wrong(f"a step differs by {found:.1e}, integrator {mujoco.mjtIntegrator(mj.opt.integrator).name[6:]}, "
@@ -340,15 +344,18 @@ def apart(mj, sim, before, data, but=False):
     return max(found, np.abs(turn).max() / max(scale * mj.opt.timestep, 1e-3))
 
 
+def rk4(mj):
+    return mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+
+
 def stages(mj, sim, before):
     """The ties among the states at which a step asks for accelerations. Raises Differs where one is wrong. Where there
     is no tie, `before` is then a step further, by our contacts."""
     h, ties, rates = mj.opt.timestep, [], [None]
-    rk4 = mj.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
     data, after = mujoco.MjData(mj), mujoco.MjData(mj)
     mujoco.mj_copyData(after, mj, before)
     mujoco.mj_step(mj, after)
-    for share in SHARES if rk4 else SHARES[:1]:
+    for share in SHARES if rk4(mj) else SHARES[:1]:
         mujoco.mj_copyData(data, mj, before)
         if share:
             further(mj, data, rates[-1], share * h)
@@ -364,7 +371,7 @@ def stages(mj, sim, before):
         rates.append(rates_of(mj, data, rates[-1], share * h))
     if ties:
         return ties
-    if rk4:
+    if rk4(mj):
         further(mj, before, mean(rates[1:]), h)
         before.act[:], before.history[:], before.plastic[:] = after.act, after.history, after.plastic
     else:

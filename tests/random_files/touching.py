@@ -5,9 +5,11 @@ engine's own contact is on both surfaces and no deeper.
 """
 
 from collections import Counter
+from itertools import product
 
 import mujoco
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from engine.model import constants as c
 from tests.physics.test_convex import farthest
@@ -124,16 +126,16 @@ def numbers_near(mj, data, pair):
 
 
 def matched(mine, places, other, there):
-    """[(number of ours, number of theirs)], of the same geoms and the nearest."""
-    left, pairs = list(range(len(other))), []
-    for k in range(len(mine)):
-        fits = [i for i in left if set(other[i]) == set(mine[k])]
-        if not fits:
-            wrong("contacts of other geoms")
-        best = min(fits, key=lambda i: np.linalg.norm(there[i] - places[k]))
-        left.remove(best)
-        pairs.append((k, best))
-    return pairs
+    """[(number of ours, number of theirs)], of the same geoms, the nearest ones first."""
+    near = [(np.linalg.norm(there[i] - places[k]), k, i) for k, i in product(range(len(mine)), range(len(other)))
+            if set(mine[k]) == set(other[i])]  # fmt: skip
+    pairs = {}
+    for _, k, i in sorted(near):
+        if k not in pairs and i not in pairs.values():
+            pairs[k] = i
+    if len(pairs) < len(mine):
+        wrong("contacts of other geoms")
+    return sorted(pairs.items())
 
 
 def at_odds(mj, data, geoms, found, sim, k, at):
@@ -161,6 +163,8 @@ def at_odds(mj, data, geoms, found, sim, k, at):
     ours = sim.data.contacts()
     if chosen_near(mj, data, pair_of(geoms), ours):
         return f"which points touch hangs on rounding: {name}"
+    if c.HFIELD in mj.geom_type[list(geoms)]:
+        return of_a_prism(mj, data, geoms, ours["dist"][k], contact.dist[at])
     pair, dist = pair_of(geoms), ours["dist"][k]
     along = depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k])
     there = depth_along(mj, data, pair, contact.frame[at, :3], contact.geom[at, 0])
@@ -176,6 +180,44 @@ def at_odds(mj, data, geoms, found, sim, k, at):
     by = " ".join(f"{x:.1e}" for x in found)
     wrong(f"{name}{margin_of(mj, geoms)} at {contact.dist[at]:.2g}: depth, place, normal by {by}, "
           f"off the surfaces by {mine:.0e}, MuJoCo's {their:.0e}")  # fmt: skip
+
+
+def of_a_prism(mj, data, geoms, mine, their):
+    """Why a contact of a height field is elsewhere: it has the depth of one of the prisms, and MuJoCo's that of none,
+    since its search ends early, or at another face than the nearest. Raises Differs otherwise."""
+    name = pair_name(mj, geoms)
+    field, other = sorted(geoms, key=lambda g: mj.geom_type[g] != c.HFIELD)
+    if mj.geom_type[other] in (c.BOX, c.MESH, c.CAPSULE, c.SPHERE):
+        depths = prisms_depths(mj, data, field, other)
+        if np.abs(depths - mine).min() < 1e-8 and np.abs(depths - their).min() > DEPTH:
+            return f"MuJoCo's depth is that of no prism: {name}"
+    wrong(f"{name}{margin_of(mj, pair_of(geoms))}: depth {mine:.3g}, MuJoCo's {their:.3g}")
+
+
+def prisms_depths(mj, data, field, other):
+    """The depth, below zero, at which each prism of a height field overlaps a shape with corners, or the middle of a
+    capsule or of a sphere: that of the polytope of all differences of their corners."""
+    place, turn = data.geom_xpos[field], data.geom_xmat[field].reshape(3, 3)
+    kind, radius = mj.geom_type[other], 0.0
+    corners = mj.geom_size[other] * np.array(list(product((-1, 1), repeat=3)))
+    if kind == c.MESH:
+        mesh = mj.geom_dataid[other]
+        corners = mj.mesh_vert[mj.mesh_vertadr[mesh] :][: mj.mesh_vertnum[mesh]]
+    elif kind in (c.CAPSULE, c.SPHERE):
+        radius, half = mj.geom_size[other][0], mj.geom_size[other][1] * (kind == c.CAPSULE)
+        corners = np.array([(0, 0, half), (0, 0, -half)])
+    corners = (corners @ data.geom_xmat[other].reshape(3, 3).T + data.geom_xpos[other] - place) @ turn
+    number = mj.geom_dataid[field]
+    rows, columns, size = mj.hfield_nrow[number], mj.hfield_ncol[number], mj.hfield_size[number]
+    heights = mj.hfield_data[mj.hfield_adr[number] :][: rows * columns].reshape(rows, columns) * size[2]
+    x, y = np.linspace(-size[0], size[0], columns), np.linspace(-size[1], size[1], rows)
+    depths = []
+    for row, t in product(range(rows - 1), range(2 * (columns - 1))):
+        at = [(row + 1 - (s & 1), s >> 1) for s in (t, t + 1, t + 2)]
+        prism = np.array([(x[j], y[i], z) for i, j in at for z in (-size[3], heights[i, j])])
+        faces = ConvexHull((prism[:, None] - corners).reshape(-1, 3)).equations
+        depths.append(faces[:, 3].max() - radius)
+    return np.array(depths)
 
 
 def chosen_near(mj, data, pair, ours):

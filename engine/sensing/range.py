@@ -13,10 +13,11 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import CAPSULE, HFIELD, PLANE, SPHERE
+from engine.model.constants import CAPSULE, HFIELD, MESH, PLANE, SPHERE
 from engine.model.sensors import LEVEL
 from engine.sensing.frames import add_point, add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
+from engine.sensing.mesh import mesh_hit
 from engine.sensing.ray import normal_at, ray_interval
 from engine.sensing.values import cotangent, write_sensor
 
@@ -60,6 +61,10 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                     shape = vec4(m.hfield_size[f, 0], m.hfield_size[f, 1], m.hfield_size[f, 2], m.hfield_size[f, 3])
                     at = m.hfield_adr[f]
                     t, normal = field_hit(shape, m.hfield_nrow[f], m.hfield_ncol[f], m.hfield_data, at, p, u)
+            elif kind == MESH:
+                if ti.static(has.mesh_range):
+                    k = m.geom_dataid[g]
+                    t, normal = mesh_hit(m.ray_node, m.ray_number, m.mesh_node[k], m.mesh_nodeend[k], p, u)
             else:
                 t0, t1 = ray_interval(kind, size, p, u)
                 if t0 <= t1 and t1 >= 0:
@@ -67,7 +72,7 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
             if t >= 0 and (geom < 0 or t < x):
                 x = t
                 geom = g
-                if kind != HFIELD:
+                if kind != HFIELD and kind != MESH:
                     normal = normal_at(kind, size, p + t * u)
                 n = rotate(turn, normal)
     return x, geom, n, o, v

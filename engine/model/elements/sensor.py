@@ -214,7 +214,7 @@ class Sensor(Kind):
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
 
     def lacking(self, m):
-        known = (*COUNT, c.HFIELD)
+        known = (*COUNT, c.HFIELD, c.MESH)
         unseen = np.isin(m.geom_type, known, invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
         if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
             words = ", ".join(c.GEOM_NAMES[kind] for kind in known)

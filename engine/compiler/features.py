@@ -147,6 +147,7 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
+    "range_data": "rangefinders that tell more than a distance",
     "field_range": "rays beside height fields",
     "mesh_range": "rays beside meshes",
     "distance_sensor": "sensors of the distance between geoms",

@@ -137,6 +137,8 @@ def ranging(option=""):
             bodies += f'<body pos="{k % 2 * .35} {k // 2 * .35} .5"><freejoint/><geom {shape} mass="1" {quiet}/>{sites}'
             bodies += f'<geom size=".01" pos="0 .04 0" mass=".1" rgba="1 1 1 0" {quiet}/></body>'
     cut = '<rangefinder site="sphere0" cutoff=".2"/><rangefinder site="capsule4" cutoff=".4"/>'
+    cut += '<rangefinder site="box0" data="dist dir origin point depth"/><rangefinder site="mesh3" data="dir point"/>'
+    cut += '<rangefinder site="capsule1" data="origin depth" cutoff=".5"/>'
     return model(bodies, f"<sensor>{sensors}{cut}</sensor>", default=DENTED, option=option)
 
 

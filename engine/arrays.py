@@ -25,6 +25,7 @@ from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, strays, tree, tree_ids
+from engine.model.triangles import ranged, tree_sizes, trees
 from engine.parts import RESIDUAL_FRICTION
 from engine.theta import (
     BODY_LEAVES,
@@ -47,6 +48,7 @@ EXTRA_VERTICES = 13  # of the search between convex shapes: a simplex, features,
 PRISM = 7  # corners of a prism and its half lengths (contact/prism.py)
 INNER = {"real": (), "int": (), "vec3": (3,), "vec4": (4,)}
 REACH = 2**31  # numbers in a block that the kernels' indices reach
+TREES = ("mesh_ray", "ray_node", "ray_number")
 APART = LINES // 4  # numbers: a buffer begins on cache lines of its own, whatever its type
 
 
@@ -174,6 +176,8 @@ def sizes_of(model, nconmax, leaves=()):
     slipless, narm, nflow = "noslip" in features, len(arms(model)[0]), int(in_flow(model).sum())
     stages = 4 * (2 * model.nv + model.na) + model.nq + model.nv + model.na
     alone = bool({"spatial", "gravcomp", "lone"} & features)  # what has adjoints that go to q by themselves
+    traced = ranged(model)  # meshes that have trees
+    node, number = tree_sizes(model, traced)
     taken = alone and any(p.name in leaves for p in BODY_LEAVES + JOINT_LEAVES)
     return {
         "one": 1, "nbody": model.nbody, "njnt": model.njnt, "nq": model.nq, "nv": model.nv, "nu": model.nu,
@@ -198,6 +202,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
                                     "nhfield", "nhfielddata")},
+        "nraymesh": len(model.mesh_vert) * (len(traced) > 0), "nraynode": node, "nraynumber": number,
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlens": model.nsensor if "image_sensor" in features else 0,
@@ -343,6 +348,7 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
     pack.features, pack.leaves, pack.own = features, leaves, model.own_residual
     fill_columns(pack, model, KINDS)
     fill_following(pack, model)
+    _fill_trees(pack, model, sizes)
     return pack
 
 
@@ -350,7 +356,7 @@ def fill_columns(pack, model, kinds, names=None):
     """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements."""
     derived = {name: values for kind in kinds for name, values in kind.device(model).items()}
     for b in s.MODEL:
-        if b.name not in ("dims", "opt", *s.STRIDES):
+        if b.name not in ("dims", "opt", *s.STRIDES, *TREES):
             for column in b.columns.values():
                 if names is None or column.name in names:
                     values = derived[column.name] if column.name in derived else getattr(model, column.name)
@@ -390,6 +396,13 @@ def _fill_dims(pack, model, sizes, leaves):
     }  # fmt: skip
     for name, column in s.PLACES["m", "dims"].columns.items():
         pack["dims"][column.start] = values[name]
+
+
+def _fill_trees(pack, model, sizes):
+    """Write the trees of meshes, which no column of a kind of element is, since whatever asks for one asks for all."""
+    if sizes["nraymesh"]:
+        node, number, ends = trees(model, ranged(model))
+        pack["ray_node"][:], pack["ray_number"][:], pack["mesh_ray"][:] = node, number, ends.ravel()
 
 
 def _fill(array, buffer, column, values):

@@ -105,6 +105,9 @@ MODEL = (
     Buffer("face_normal", "vec3", "nface"),
     Buffer("face_vertend", "int", "nface"),
     Buffer("face_vert", "int", "nfacevert"),
+    Buffer("mesh_ray", "int", "nraymesh", "mesh_node mesh_nodeend"),  # sensing/mesh.py
+    Buffer("ray_node", "int", "nraynode"),
+    Buffer("ray_number", "real", "nraynumber"),
     Buffer("hfield_i", "int", "nhfield", "hfield_nrow hfield_ncol hfield_adr"),
     Buffer("hfield_size", "real", "nhfield", "hfield_size:4"),
     Buffer("hfield_data", "real", "nhfielddata"),

@@ -330,8 +330,8 @@ class Simulator:
         (mj_multiRay), whose geom (worlds, n) are numbers, and whose `pull` has gradients.
 
         exclude: name or number of a body whose geoms are not seen. geoms: those that are, by default all that are not
-        quite transparent. Meshes are seen by their convex hulls, planes from their front, height fields as they are;
-        from inside, a ray meets a shape where it leaves it.
+        quite transparent. Meshes are seen by their triangles from both sides, planes from their front, height fields as
+        they are; from inside, a ray meets a shape where it leaves it.
         """
         from engine.rays import rays  # which is built on this class
 

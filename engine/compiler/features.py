@@ -47,6 +47,7 @@ from engine.model.pairs import condims
 from engine.model.plastic import count
 from engine.model.sensors import features_of_sensors
 from engine.model.tendons import is_spatial
+from engine.model.triangles import ranged
 from engine.theta import (
     BODY_LEAVES,
     CONTACT_LEAVES,
@@ -146,7 +147,9 @@ FEATURES = {
     "energy_sensor": "sensors of angular momentum and of energy",
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
+    "range_data": "rangefinders that tell more than a distance",
     "field_range": "rays beside height fields",
+    "mesh_range": "rays beside meshes",
     "distance_sensor": "sensors of the distance between geoms",
     "local_sensor": "sensors that read in the axes of their own frame or of a reference",
     "residual": "forces that a network makes of the state",
@@ -216,6 +219,7 @@ def features_of(model):
         convex=convex.any(),
         hfield=(types[0] == HFIELD).any(),
         field_range="range_sensor" in sensed and (model.geom_type == HFIELD).any(),
+        mesh_range=len(ranged(model)) > 0,
         clipped=clipped(model).any(),
         ball_limit=ball_limit,
         equality=equality,

@@ -41,12 +41,12 @@ def hulls_of(mj):
         sides, vert = mj.mesh_polyvertnum[polygons], mj.mesh_polyvertadr[polygons]
         parts["vert"].append(mj.mesh_vert[vertex][known])
         parts["edge_end"].append(edges + np.cumsum(neighbours))
-        parts["edge"].append(first[-1] + place[near[_runs(begin, neighbours)]])
+        parts["edge"].append(first[-1] + place[near[runs(begin, neighbours)]])
         parts["face_end"].append(listed + np.cumsum(touching))
-        parts["face"].append(faces + mj.mesh_polymap[_runs(adr, touching)])
+        parts["face"].append(faces + mj.mesh_polymap[runs(adr, touching)])
         parts["normal"].append(mj.mesh_polynormal[polygons])
         parts["corner_end"].append(corners + np.cumsum(sides))
-        parts["corner"].append(first[-1] + number[mj.mesh_polyvert[_runs(vert, sides)]])
+        parts["corner"].append(first[-1] + number[mj.mesh_polyvert[runs(vert, sides)]])
         extrema.append(first[-1] + place[mj.mesh_extrema[i].ravel()])
         faces, corners = faces + len(sides), corners + int(sides.sum())
         edges, listed = edges + int(neighbours.sum()), listed + int(touching.sum())
@@ -61,7 +61,7 @@ def hulls_of(mj):
     }  # fmt: skip
 
 
-def _runs(begin, count):
+def runs(begin, count):
     """The numbers from begin[0] on, count[0] of them, then from begin[1] on, ..."""
     before = np.cumsum(count) - count
     return np.repeat(begin - before, count) + np.arange(count.sum())

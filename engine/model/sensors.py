@@ -123,6 +123,11 @@ CONTACT_FIELDS = {
     "found": (1, "1"), "force": (3, "N"), "torque": (3, "N m"), "dist": (1, "m"), "pos": (3, "m"), "normal": (3, "1"),
     "tangent": (3, "1"), "linvel": (3, "m/s"), "angvel": (3, "rad/s"),
 }  # fmt: skip
+# What a rangefinder may give, in MuJoCo's order, and its bit in a number, which is 0 for the distance alone. The engine
+# lacks the normal of what it meets.
+RANGE_FIELDS = {"dist": (1, "m"), "dir": (3, "1"), "origin": (3, "m"), "point": (3, "m"), "depth": (1, "m")}
+RANGE_BITS = {"dist": 1, "dir": 2, "origin": 4, "point": 8, "depth": 32}
+RANGE = SimpleNamespace(**RANGE_BITS)
 REDUCES = ("none", "mindist", "maxforce", "netforce")
 REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
 
@@ -138,9 +143,16 @@ def fields_of_contact(data):
     return [word for k, word in enumerate(CONTACT_FIELDS) if data >> k & 1]
 
 
+def fields_of_range(data):
+    """The words of RANGE_FIELDS that a number stands for."""
+    return [word for word, bit in RANGE_BITS.items() if (data or RANGE.dist) & bit]
+
+
 def dim_of(kind, intprm):
     """How many numbers a sensor gives."""
     data, _, num = (int(x) for x in intprm)
+    if ROWS[kind].level == "range":
+        return sum(RANGE_FIELDS[word][0] for word in fields_of_range(data))
     if ROWS[kind].level == "contact":
         return num * sum(CONTACT_FIELDS[word][0] for word in fields_of_contact(data))
     return ROWS[kind].dim
@@ -158,4 +170,6 @@ def features_of_sensors(model):
     measured = [row.references == FRAMES or row.level in ("image", "inside") for row in read]
     if any(measured) or any(ROWS[kind].own for kind in model.sensor_type):
         found.add("local_sensor")
+    if any(model.sensor_intprm[model.sensor_type == SENS.rangefinder, 0]):
+        found.add("range_data")
     return found | {"sensor"} if found else found

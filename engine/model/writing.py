@@ -19,7 +19,7 @@ from .errors import ModelError
 from .mesh_frames import cut_hull, inertia_of
 from .motors import TOKENS, further_inputs
 from .pairs import contact_parameters, filtered_pairs
-from .sensors import CONTACT_FIELDS, REDUCES, ROWS
+from .sensors import CONTACT_FIELDS, REDUCES, ROWS, fields_of_range
 from .servos import states_of
 from .shapes import COUNT
 from .written import IDENTITY, OF, attributes, entry, text_of, unique_names
@@ -425,6 +425,8 @@ class _Writer:
                 bits, reduce, number = m.sensor_intprm[s].tolist()
                 data = [word for k, word in enumerate(CONTACT_FIELDS) if bits >> k & 1]
                 given |= {"data": " ".join(data), "reduce": REDUCES[reduce], "num": str(number)}
+            if row.level == "range":
+                given["data"] = " ".join(fields_of_range(m.sensor_intprm[s, 0]))
             if m.sensor_history[s, 0]:
                 number, interp = m.sensor_history[s].tolist()
                 given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}

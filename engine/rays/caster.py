@@ -7,6 +7,7 @@ from engine.compiler.memory import zeros
 from engine.leaves import FIELD
 from engine.model.constants import HFIELD, MESH, SDF
 from engine.model.coordinates import quat_gradient, tangent_along, tangent_to_qpos
+from engine.model.triangles import trees
 from engine.named import rotation
 from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
 from engine.simulator import Simulator
@@ -17,15 +18,14 @@ MOST = (2**31 - 1) // RAY  # rays, whose numbers the kernels count with 32 bits
 PARALLEL_FROM = 4096  # rays of a launch for which threads are woken
 
 
-def seen_geoms(model):
+def seen_geoms(model, soft=False):
     """Whether rays see each geom, (ngeom,): what is not quite transparent, and is a primitive shape, a height field or
-    has a hull."""
-    hull = np.zeros(model.ngeom, bool)
+    a mesh; rays of `soft` shapes see meshes that have a hull."""
+    seen = (model.geom_type != SDF) & (model.geom_rgba[:, 3] > 0)
     of = np.flatnonzero(model.geom_type == MESH)
-    if model.nmesh:
-        hull[of] = model.mesh_hullnum[model.geom_dataid[of]] > 0
-    shape = ~np.isin(model.geom_type, (MESH, SDF)) | hull
-    return shape & (model.geom_rgba[:, 3] > 0)
+    if soft:
+        seen[of] &= model.mesh_hullnum[model.geom_dataid[of]] > 0 if model.nmesh else False
+    return seen
 
 
 def hull_faces(model):
@@ -58,6 +58,30 @@ def field_rows(model, before):
     return np.concatenate(rows), first
 
 
+def laid_out(sim, geoms, soft):
+    """(integers, numbers, features) that tell the kernels of shapes: of each geom KINDS, then the boxes of meshes; the
+    faces of hulls, by which `soft` rays see meshes, or their triangles, and height fields."""
+    m = sim.model
+    planes, ends = hull_faces(m) if soft > 0 else (np.zeros((1, FACE)), np.zeros((m.ngeom, 2), int))
+    fields, first = field_rows(m, len(planes))
+    numbers, nodes = np.concatenate([planes, fields]).ravel(), np.zeros(0, int)
+    ends[:, 0] += first
+    features = {"field_range"} if len(fields) else set()
+    meshes = (m.geom_type == MESH) & geoms
+    if soft == 0 and meshes.any():
+        which = tuple(np.unique(m.geom_dataid[meshes]).tolist())
+        kept = sim.__dict__.setdefault("_trees", {})  # at the same places for all casters that see these
+        if which not in kept:
+            kept.clear()
+            kept[which] = trees(m, which, KINDS * m.ngeom, numbers.size)
+        nodes, triangles, trunks = kept[which]
+        ends[meshes], numbers = trunks[m.geom_dataid[meshes]], np.concatenate([numbers, triangles])
+        features.add("mesh_range")
+    kinds = np.column_stack([m.geom_type, ends, geoms])
+    assert kinds.shape[1] == KINDS
+    return np.concatenate([kinds.ravel(), nodes]), numbers, frozenset(features)
+
+
 class Caster:
     """`nray` rays in each of `rows` states of all worlds of `sim`. geoms: which of them are seen, booleans (ngeom,).
     soft, far: casting.py. Below, n is rows times worlds.
@@ -81,11 +105,7 @@ class Caster:
             raise ValueError(f"rays: got the leaf {asked[0]}, by which rays have no gradient; allowed: none of {FIELD}")
         self.sim, self.rows, self.nray, self.shapes = sim, rows, nray, (n, m.ngeom)
         real = sim.pack["body"].dtype
-        planes, ends = hull_faces(m)
-        fields, first = field_rows(m, len(planes))
-        planes, ends[:, 0] = np.concatenate([planes, fields]), ends[:, 0] + first
-        features = frozenset({"field_range"} if len(fields) else ())
-        kinds = np.column_stack([m.geom_type, ends, geoms]).astype(np.int32)
+        kinds, planes, features = laid_out(sim, geoms, soft)
         self._pose, self._rays = zeros(n * m.ngeom * POSE, real), zeros(n * nray * RAY, real)
         self._seen, self._bar = (zeros(n * nray * SEEN, real) for _ in range(2))
         self._which = zeros(n * nray, np.int32)
@@ -93,8 +113,7 @@ class Caster:
         how = zeros(2, real)
         how[:] = soft, far
         faces, numbers = zeros(planes.size, real), zeros(kinds.size, np.int32)
-        faces[:], numbers[:] = planes.ravel(), kinds.ravel()
-        assert kinds.shape[1] == KINDS
+        faces[:], numbers[:] = planes, kinds
         shapes = [numbers, faces, self._pose, self._rays, how]
         many = sim.form != "serial" and n > 1 and n * nray >= PARALLEL_FROM and worker_threads()
         form = "parallel" if many or sim.form == "device" else "serial"

@@ -18,6 +18,7 @@ from engine.math.types import real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE, SPHERE
 from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
 from engine.sensing.hfield import field_hit
+from engine.sensing.mesh import mesh_hit
 from engine.sensing.range import plane_distance
 from engine.sensing.ray import FAR, normal_at, ray_interval
 
@@ -86,7 +87,8 @@ def field_ray(face: ti.template(), first: ti.i32, p: vec3, v: vec3):
 @ti.func
 def interval(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: ti.i32, at: ti.i32, o: vec3, v: vec3):
     """Where a ray is in geom g, whose numbers begin at `at`: (t0, t1), empty if t0 > t1. A plane is seen from its front
-    alone, and has no end; nor has a height field, behind where a ray first meets it."""
+    alone, and has no end; nor has a height field, behind where a ray first meets it, nor a mesh that is seen by its
+    triangles."""
     t0 = real(FAR)
     t1 = real(-FAR)
     if kinds[KINDS * g + 3] != 0:
@@ -105,7 +107,13 @@ def interval(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: 
                     t0 = t
                     t1 = FAR
         elif kind == MESH:
-            t0, t1 = hull_interval(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, u)
+            if ti.static(has.mesh_range):
+                t, n = mesh_hit(kinds, face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, u)
+                if t >= 0:
+                    t0 = t
+                    t1 = FAR
+            else:
+                t0, t1 = hull_interval(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, u)
         else:
             t0, t1 = ray_interval(kind, size, p, u)
     return t0, t1
@@ -171,7 +179,11 @@ def surface_normal(kinds: ti.template(), face: ti.template(), g: ti.i32, kind: t
     """A normal, of any length, of geom g at its surface's point y, on the ray p + t v, in its own frame."""
     n = vec3(0.0, 0.0, 1.0)
     if kind == MESH:
-        n = hull_normal(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], y)
+        if ti.static(has.mesh_range):
+            t, m = mesh_hit(kinds, face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], p, v)
+            n = m
+        else:
+            n = hull_normal(face, kinds[KINDS * g + 1], kinds[KINDS * g + 2], y)
     elif kind == HFIELD:
         if ti.static(has.field_range):
             t, m = field_ray(face, kinds[KINDS * g + 1], p, v)

@@ -53,9 +53,9 @@ class Depth:
     are not seen. geoms: numbers or
     names of those that are; by default all that rays can see.
 
-    Seen are primitive shapes, height fields, planes from their front, and meshes by their convex hulls; what is quite
-    transparent, and meshes that are drawn alone, are not. A soft camera sees height fields and planes as they are,
-    since they have no end behind a surface.
+    Seen are primitive shapes, height fields, planes from their front, and meshes by their triangles from both sides;
+    what is quite transparent is not. A soft camera sees meshes that may touch by their convex hulls and no others, and
+    height fields and planes as they are, since they have no end behind a surface.
 
         camera = engine.rays.Depth(sim, "eye", size=(32, 24), fov=60)
         image = camera()                          # of the present states, without a step
@@ -82,7 +82,7 @@ class Depth:
             raise ValueError(f"size: got {size!r} with {samples} samples, allowed: together up to {MOST} rays")
         self.site = m.site(site) if isinstance(site, str) else _index("site", site, m.nsite)
         self.sim, self.size, self.far, self.samples = sim, (int(size[0]), int(size[1])), float(far), int(samples)
-        seen = _chosen(m, geoms)
+        seen = _chosen(m, geoms, soft > 0)
         if exclude_own and m.site_bodyid[self.site]:
             seen &= m.geom_bodyid != m.site_bodyid[self.site]
         width, height = (n * self.samples for n in self.size)
@@ -262,7 +262,7 @@ def rays(sim: Simulator, points: ArrayLike, directions: ArrayLike, exclude: Any 
         raise ValueError("rays: got a point or direction that is not finite or a direction of no length")
     # a ray meets the same, however long its direction is: what the kernels hold for zero is not for the user's units
     given = points.copy(), directions / length[..., None]
-    seen = _chosen(sim.model, geoms)
+    seen = _chosen(sim.model, geoms, False)
     if exclude is not None:
         body = sim.model.body(exclude) if isinstance(exclude, str) else _index("body", exclude, sim.model.nbody)
         seen &= sim.model.geom_bodyid != body
@@ -289,15 +289,16 @@ def _state(data):
     return {name: getattr(data, name).copy() for name in ("qpos", *MOCAP)}
 
 
-def _chosen(m, geoms):
-    seen = seen_geoms(m)
+def _chosen(m, geoms, soft):
+    seen = seen_geoms(m, soft)
     if geoms is None:
         return seen
     chosen = np.zeros(m.ngeom, bool)
     for g in [geoms] if isinstance(geoms, (str, int, np.integer)) else geoms:
         i = m.geom(g) if isinstance(g, str) else _index("geom", g, m.ngeom)
         if not seen[i]:
-            raise ValueError(f"geoms: {m.label('geom', i)} is not seen by rays: it is transparent, or has no hull")
+            reason = "transparent, or has no hull, by which a soft camera sees" if soft else "transparent"
+            raise ValueError(f"geoms: {m.label('geom', i)} is not seen by rays: it is {reason}")
         chosen[i] = True
     return chosen
 

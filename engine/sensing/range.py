@@ -1,5 +1,6 @@
 """Rangefinders: the distance from a site along its z axis to the nearest geom that can be seen and is on another body,
--1 where there is none. From inside of a geom the ray meets it where it leaves.
+-1 where there is none. From inside of a geom the ray meets it where it leaves. Where it is asked for (`tell_all`) also
+the ray's direction, its origin and the point that it meets.
 
 The ray o + x v meets the surface with normal n at P. Where P moves by u as a point of the geom, and by u' as a point
 of the site's frame, n . (u - u') = (n . v) dx: two opposite forces at P are the adjoint, for every shape.
@@ -7,16 +8,17 @@ of the site's frame, n . (u - u') = (n . v) dx: two opposite forces at P are the
 
 import taichi as ti
 
-from engine.compiler.features import has
+from engine.compiler.features import has, serves
 from engine.contact.size_vjp import tell_geom
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import CAPSULE, HFIELD, PLANE, SPHERE
+from engine.model.constants import CAPSULE, HFIELD, MESH, PLANE, SPHERE
 from engine.model.sensors import LEVEL
 from engine.sensing.frames import add_point, add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
+from engine.sensing.mesh import mesh_hit
 from engine.sensing.ray import normal_at, ray_interval
 from engine.sensing.values import cotangent, write_sensor
 
@@ -60,6 +62,10 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                     shape = vec4(m.hfield_size[f, 0], m.hfield_size[f, 1], m.hfield_size[f, 2], m.hfield_size[f, 3])
                     at = m.hfield_adr[f]
                     t, normal = field_hit(shape, m.hfield_nrow[f], m.hfield_ncol[f], m.hfield_data, at, p, u)
+            elif kind == MESH:
+                if ti.static(has.mesh_range):
+                    k = m.geom_dataid[g]
+                    t, normal = mesh_hit(m.ray_node, m.ray_number, m.mesh_node[k], m.mesh_nodeend[k], p, u)
             else:
                 t0, t1 = ray_interval(kind, size, p, u)
                 if t0 <= t1 and t1 >= 0:
@@ -67,10 +73,80 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
             if t >= 0 and (geom < 0 or t < x):
                 x = t
                 geom = g
-                if kind != HFIELD:
+                if kind != HFIELD and kind != MESH:
                     normal = normal_at(kind, size, p + t * u)
                 n = rotate(turn, normal)
     return x, geom, n, o, v
+
+
+@ti.func
+def put(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, at: ti.i32, x: real):
+    """The sensor's number `at`, at most as large as the cutoff."""
+    cutoff = m.sensor_clip[s]
+    y = x
+    if cutoff > 0:
+        y = ti.min(ti.max(y, -cutoff), cutoff)
+    d.sensordata[w * m.nsensordata + m.sensor_adr[s] + at] = y
+
+
+@ti.func
+def bar_of(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32, at: ti.i32):
+    """Its cotangent, zero where it was cut off."""
+    cutoff = m.sensor_clip[s]
+    o = row + m.sensor_adr[s] + at
+    x = real(0.0)
+    if not (cutoff > 0 and ti.abs(r.traj_sensordata[o]) >= cutoff):
+        x = b.cot_sensordata[o]
+    return x
+
+
+@serves("range_data")
+@ti.func
+def tell_all(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, x: real, geom: ti.i32, o: vec3, v: vec3):
+    """What a rangefinder is asked for, in MuJoCo's order. Where the ray meets nothing, direction and point are zero."""
+    hit = ti.cast(geom >= 0, real)
+    at = 0
+    for k in ti.static(range(6)):
+        if m.sensor_intprm[s, 0] >> k & 1:
+            if ti.static(k == 0 or k == 5):
+                put(m, d, w, s, at, x)
+                at += 1
+            else:
+                y = hit * v
+                if ti.static(k == 2):
+                    y = o
+                elif ti.static(k == 3):
+                    y = hit * (o + x * v)
+                for i in ti.static(range(3)):
+                    put(m, d, w, s, at + i, y[i])
+                at += 3
+
+
+@serves("range_data")
+@ti.func
+def told_bars(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32):
+    """Adjoints of the distance, of the direction, of the origin and of the point."""
+    x_bar = real(0.0)
+    v_bar = vec3(0.0, 0.0, 0.0)
+    o_bar = vec3(0.0, 0.0, 0.0)
+    p_bar = vec3(0.0, 0.0, 0.0)
+    at = 0
+    for k in ti.static(range(6)):
+        if m.sensor_intprm[s, 0] >> k & 1:
+            if ti.static(k == 0 or k == 5):
+                x_bar += bar_of(m, r, b, s, row, at)
+                at += 1
+            else:
+                for i in ti.static(range(3)):
+                    y = bar_of(m, r, b, s, row, at + i)
+                    if ti.static(k == 1):
+                        v_bar[i] = y
+                    elif ti.static(k == 2):
+                        o_bar[i] = y
+                    elif ti.static(k == 3):
+                        p_bar[i] = y
+                at += 3
+    return x_bar, v_bar, o_bar, p_bar
 
 
 @ti.func
@@ -80,6 +156,9 @@ def ranges(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.sensor_level[s] == LEVEL.range:
             x, geom, n, o, v = nearest(m, d, w, s)
             write_sensor(m, d, w, s, vec4(x, 0.0, 0.0, 0.0))
+            if ti.static(has.range_data):
+                if m.sensor_intprm[s, 0] > 0:
+                    tell_all(m, d, w, s, x, geom, o, v)
 
 
 @ti.func
@@ -89,8 +168,21 @@ def ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
         if m.sensor_level[s] == LEVEL.range:
             bar = cotangent(m, r, b, s, row)[0]
             x, geom, n, o, v = nearest(m, d, w, s)
+            body = m.sensor_bodyid[s]
+            if ti.static(has.range_data):
+                if m.sensor_intprm[s, 0] > 0:
+                    x_bar, v_bar, o_bar, p_bar = told_bars(m, r, b, s, row)
+                    bar = x_bar
+                    push = o_bar
+                    turn = vec3(0.0, 0.0, 0.0)
+                    if geom >= 0:
+                        bar = x_bar + p_bar.dot(v)
+                        push = o_bar + p_bar
+                        turn = v.cross(v_bar + x * p_bar)
+                    h = bounded(w * m.nbody + body)
+                    add_point(g.pose_ang, g.pose_lin, h, o - origin(m, d, w, body), push, turn)
+                    add_sensor_bars(m, d, g, w, s, 0, push, turn)
             if geom >= 0:
-                body = m.sensor_bodyid[s]
                 f = (bar / n.dot(v)) * n
                 at = o + x * v
                 zero = vec3(0.0, 0.0, 0.0)

@@ -11,6 +11,7 @@ from engine.diff.tape import Tape
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.elements.sensor import lenses
 from engine.model.sensors import NAMES
+from engine.view.quantities import sensor_labels
 from tests import zoo
 from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
 
@@ -167,12 +168,35 @@ def test_forces_between_bodies_in_contact(simulators, cone, condim):
 
 def test_ranges(simulators):
     mj, sim = simulators(zoo.ranging())
-    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensordata, 2))
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensor - 3, 2))
+    alone = mj.sensor_adr[mj.sensor_dim == 1]  # those that tell a distance alone
+    assert len(alone) == mj.nsensor - 3
     for kick in np.repeat((0.05, 0.2, 1.0), 60):  # the farthest bodies overlap
         set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
         assert errors(mj, sim, data)["sensordata"] < 1e-9
-        seen += np.stack([data.sensordata >= 0, data.sensordata < 0], 1)
+        seen += np.stack([data.sensordata[alone] >= 0, data.sensordata[alone] < 0], 1)
     assert seen.min() > 0, "every ray must meet something at least once, and nothing"
+
+
+def test_what_a_rangefinder_tells_is_written_and_named(simulators):
+    _, sim = simulators(zoo.ranging())
+    np.testing.assert_array_equal(load(sim.model.to_mjcf()).sensor_intprm, sim.model.sensor_intprm)
+    b = ModelBuilder()
+    b.body("a")
+    b.joint("a", "j")
+    b.geom("a", type="sphere", size=0.1, mass=1.0)
+    b.site("a", "s")
+    for name, data in (("far", "dist"), ("more", "dist point"), ("plain", None)):
+        b.sensor("rangefinder", name, objname="s", data=data)
+    model = b.compile()
+    assert model.sensor_dim.tolist() == [1, 4, 1] and model.sensor_intprm[:, 0].tolist() == [0, 9, 0]
+    labels = [label for label, _, _ in sensor_labels(model)]
+    assert labels == ["far", "more dist", "more point x", "more point y", "more point z", "plain"]
+    with pytest.raises(ModelError, match="data = 'normal'; allowed: some of dist, dir, origin, point, depth"):
+        b.sensor("rangefinder", objname="s", data="normal")
+    model.sensor_intprm[0, 0] = 16
+    with pytest.raises(ModelError, match="sensor 'far': sensor_intprm = .16  0  0.; allowed: bits of 47"):
+        Simulator(model)
 
 
 def test_distances(simulators):

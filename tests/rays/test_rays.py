@@ -15,7 +15,9 @@ from tests.gradients import differences
 
 SCENE = """
 <mujoco>
-  <asset><mesh name="wedge" vertex="0 0 0  .3 0 0  0 .3 0  .3 .3 0  .1 .1 .3  .2 .2 .3"/></asset>
+  <asset><mesh name="wedge" vertex="0 0 0  .3 0 0  0 .3 0  .3 .3 0  .1 .1 .3  .2 .2 .3"/>
+    <mesh name="dented" vertex=".2 0 0 0 .25 0 -.2 0 0 0 -.15 0 0 0 .2 .02 .01 .05"
+      face="0 1 4 1 2 4 2 3 4 3 0 4 1 0 5 2 1 5 3 2 5 0 3 5"/></asset>
   <worldbody>
     <geom name="floor" type="plane" size="3 3 1" pos="0 0 -0.1"/>
     <geom name="glass" type="box" size=".2 .2 .2" pos="0 0 .4" rgba="1 1 1 0"/>
@@ -29,7 +31,9 @@ SCENE = """
       <geom name="box" type="box" size=".1 .15 .2" pos=".1 0 0" euler="20 30 40"/>
       <geom name="egg" type="ellipsoid" size=".1 .2 .15" pos="-.3 .2 .1"/>
       <geom name="pill" type="capsule" size=".08 .2" pos="0 -.4 .1" euler="60 0 0"/>
-      <geom name="stone" type="mesh" mesh="wedge" pos=".4 .4 0"/></body>
+      <geom name="stone" type="mesh" mesh="wedge" pos=".4 .4 0"/>
+      <geom name="drawn" type="mesh" mesh="dented" pos="-.3 -.3 .2" euler="-60 10 0" contype="0" conaffinity="0"/>
+    </body>
     <body name="ball" pos=".5 -.5 .5"><joint type="ball"/>
       <geom name="ball" type="sphere" size=".12" pos=".1 0 0"/></body>
     <body name="hook" mocap="true" pos=".3 .6 .6"><geom name="hook" type="cylinder" size=".2 .3" euler="80 0 0"/></body>
@@ -69,8 +73,6 @@ def test_distances_are_mujocos(scene):
     d = mujoco.MjData(mj)
     arm = mujoco.mj_name2id(mj, mujoco.mjtObj.mjOBJ_BODY, "arm")
     hits = set()
-    close = np.full(mj.ngeom, 1e-10)
-    close[sim.model.geom("stone")] = 1e-7  # whose vertices are in float32
     for w in range(2):
         d.qpos[:] = sim.data.qpos[w]
         mujoco.mj_forward(mj, d)
@@ -79,10 +81,10 @@ def test_distances_are_mujocos(scene):
             length = np.linalg.norm(directions[k])
             x = mujoco.mj_ray(mj, d, points[k], directions[k] / length, None, 1, arm, geom)
             assert found.geom[w, k] == geom[0], (w, k)
-            assert found.dist[w, k] == pytest.approx(x / length if geom[0] >= 0 else -1, rel=close[geom[0]])
+            assert found.dist[w, k] == pytest.approx(x / length if geom[0] >= 0 else -1, rel=1e-10)
             hits.add(int(geom[0]))
     names = {sim.model.geom_names[g] for g in hits if g >= 0}
-    assert names == {"floor", "hand", "box", "egg", "pill", "stone", "ball", "hook"} and -1 in hits
+    assert names == {"floor", "hand", "box", "egg", "pill", "stone", "drawn", "ball", "hook"} and -1 in hits
 
 
 def test_some_geoms_alone(scene):
@@ -96,6 +98,14 @@ def test_some_geoms_alone(scene):
         sim.rays(np.zeros((3, 2)), directions)
     with pytest.raises(ValueError, match="no length"):
         sim.rays(points, np.zeros(3))
+
+
+def test_a_soft_camera_sees_hulls_alone(scene):
+    _, sim = scene
+    seen = [set(np.unique(Depth(sim, "eye", (48, 36), fov=70, soft=soft)().geom)) for soft in (0.0, 1e-3)]
+    assert seen[0] - seen[1] == {sim.model.geom("drawn")}
+    with pytest.raises(ValueError, match="geom 'drawn' is not seen by rays: .* has no hull"):
+        Depth(sim, "eye", soft=0.1, geoms=["drawn"])
 
 
 def moved(sim, loss, name, way, h):
@@ -226,8 +236,9 @@ def test_gradients_of_rays(scene):
 
 def test_a_soft_camera_becomes_a_hard_one(scene):
     _, sim = scene
-    hard = Depth(sim, "eye", (16, 12), fov=70)()
-    soft = Depth(sim, "eye", (16, 12), fov=70, soft=1e-4)()
+    both = [name for name in sim.model.geom_names if name not in ("glass", "drawn")]  # what both see
+    hard = Depth(sim, "eye", (16, 12), fov=70, geoms=both)()
+    soft = Depth(sim, "eye", (16, 12), fov=70, soft=1e-4, geoms=both)()
     inner = smooth(hard.geom)
     np.testing.assert_allclose(soft.depth[inner], hard.depth[inner], atol=2e-3)
     assert (soft.coverage[inner] > 0.99).all() and (hard.depth[~hard.hit] == 10).all()

@@ -118,10 +118,15 @@ def feeling(option="", contact=""):
     return text.replace("</mujoco>", f'<sensor>{sensors}<accelerometer site="b"/></sensor></mujoco>')
 
 
+# an octahedron with a corner turned in: a mesh that is not its hull
+DENTED = """<asset><mesh name="dented" vertex=".2 0 0 0 .25 0 -.2 0 0 0 -.15 0 0 0 .2 .02 .01 .05"
+face="0 1 4 1 2 4 2 3 4 3 0 4 1 0 5 2 1 5 3 2 5 0 3 5"/></asset>"""
+
+
 def ranging(option=""):
     """Rangefinders that look at each other's bodies, in all directions, at every shape, some from within."""
     quiet = 'contype="0" conaffinity="0"'
-    shapes = {k: v for k, v in SHAPES.items() if k not in ("mesh", "hfield")}
+    shapes = {k: v for k, v in SHAPES.items() if k != "hfield"} | {"mesh": 'type="mesh" mesh="dented"'}
     shapes |= {"cylinder": 'type="cylinder" size=".15 .1"', "ellipsoid": 'type="ellipsoid" size=".1 .15 .2"'}
     bodies, sensors = '<geom type="plane" size="3 3 .1" contype="0" conaffinity="0"/>', ""
     for k, (name, shape) in enumerate(shapes.items()):
@@ -132,7 +137,9 @@ def ranging(option=""):
             bodies += f'<body pos="{k % 2 * .35} {k // 2 * .35} .5"><freejoint/><geom {shape} mass="1" {quiet}/>{sites}'
             bodies += f'<geom size=".01" pos="0 .04 0" mass=".1" rgba="1 1 1 0" {quiet}/></body>'
     cut = '<rangefinder site="sphere0" cutoff=".2"/><rangefinder site="capsule4" cutoff=".4"/>'
-    return model(bodies, f"<sensor>{sensors}{cut}</sensor>", option=option)
+    cut += '<rangefinder site="box0" data="dist dir origin point depth"/><rangefinder site="mesh3" data="dir point"/>'
+    cut += '<rangefinder site="capsule1" data="origin depth" cutoff=".5"/>'
+    return model(bodies, f"<sensor>{sensors}{cut}</sensor>", default=DENTED, option=option)
 
 
 def apart(option=""):

@@ -21,6 +21,9 @@ from ..sensors import (
     LEVEL,
     NAMES,
     NEEDING,
+    RANGE,
+    RANGE_BITS,
+    RANGE_FIELDS,
     REDUCES,
     ROWS,
     SENS,
@@ -51,7 +54,8 @@ class Sensor(Kind):
             "sensor_objid": integer("number of what it is attached to, -1 for nothing"),
             "sensor_reftype": integer("kind of what it is measured against, OBJ_NONE: the world", before=c.OBJ_NONE),
             "sensor_refid": integer("number of what it is measured against, -1 for the world", before=-1),
-            "sensor_intprm": integer("of contact sensors: bits of CONTACT_FIELDS, number in REDUCES, num", 3, before=0),
+            "sensor_intprm": integer("of contact sensors: bits of CONTACT_FIELDS, number in REDUCES, num; of "
+                                     "rangefinders: bits of RANGE_BITS, 0 for the distance alone", 3, before=0),
             "sensor_dim": integer("how many numbers it gives"),
             "sensor_adr": integer("where they begin in sensordata"),
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
@@ -71,15 +75,16 @@ class Sensor(Kind):
     class Methods:
         def sensor(
             self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
-            reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str = "found",
+            reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str | None = None,
             reduce: str = "none", num: int = 1, delay: float = 0.0, nsample: int = 0, interp: str = "zoh",
             interval: ArrayLike = 0.0, fovy: float = 45.0, resolution: ArrayLike = 1.0,
         ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
 
-            A contact sensor gives `data`, words of CONTACT_FIELDS, of `num` contacts between the first element and the
-            second, either of which may be left out; an xbody stands for all below it, too. reduce: one of REDUCES.
+            A contact sensor gives `data`, words of CONTACT_FIELDS ("found"), of `num` contacts between the first
+            element and the second, either of which may be left out; an xbody stands for all below it, too. reduce: one
+            of REDUCES. A rangefinder's `data` are words of RANGE_FIELDS ("dist").
             delay: s, how old what it tells is, read by `interp` from its `nsample` last values. interval: s, the time
             between them, 0 for each step, and when it took the last one before the start. fovy (deg, of the height) and
             resolution (px): of the camera at the site `refname` in whose image a camprojection has the site `objname`.
@@ -115,7 +120,12 @@ class Sensor(Kind):
             a.lens = np.zeros(7)
             if row.level == "image":
                 a.lens[0], a.lens[1:3] = fovy, resolution
-            a.intprm = _intprm(who, data, reduce, num) if row.level == "contact" else (0, 0, 0)
+            a.intprm = (0, 0, 0)
+            if row.level == "contact":
+                a.intprm = _intprm(who, "found" if data is None else data, reduce, num)
+            elif row.level == "range":
+                bits = sum(RANGE_BITS[word] for word in _words(who, "dist" if data is None else data, RANGE_FIELDS))
+                a.intprm = (0 if bits == RANGE.dist else bits, 0, 0)
             return self._add("sensor", name, a)
 
         def _sensed(self, who, word, objects, objtype, name):
@@ -168,6 +178,9 @@ class Sensor(Kind):
         references = [c.OBJ_NONE if k < 0 else _object(mujoco, ROWS[t].references, o) for t, o, k in measured]
         own = [[ROWS[t].level == "contact"] for t in types]
         intprm = np.reshape(mj.sensor_intprm, (-1, 3)) * np.reshape(own, (-1, 1))
+        told = np.reshape(mj.sensor_intprm, (-1, 3))[:, 0]
+        more = [ROWS[t].level == "range" and b != RANGE.dist for t, b in zip(types, told, strict=True)]
+        intprm[:, 0] = np.where(np.array(more, bool), told, intprm[:, 0])
         new = {"sensor_type": types, "sensor_objtype": objects, "sensor_reftype": references, "sensor_intprm": intprm}
         cameras = {k: mj.nsite + i for i, k in enumerate(sensed_cameras(mujoco, mj))}
         of_tendons = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_TENDON)
@@ -208,13 +221,13 @@ class Sensor(Kind):
             body = mj.sensor_objtype[s] == int(mujoco.mjtObj.mjOBJ_BODY) and mj.sensor_objid[s]
             if row.level == "inside" and body and mj.body_mass[body] < 1e-15:
                 yield f"{who}: objname of a body without mass; allowed: objtype = xbody"
-            if row.level == "range" and mj.sensor_intprm[s, 0] != 1:
-                yield f"{who}: data of a rangefinder; allowed: dist"
+            if row.level == "range" and mj.sensor_intprm[s, 0] & ~sum(RANGE_BITS.values()):
+                yield f"{who}: data = normal of a rangefinder; allowed: {', '.join(RANGE_FIELDS)}"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
 
     def lacking(self, m):
-        known = (*COUNT, c.HFIELD)
+        known = (*COUNT, c.HFIELD, c.MESH)
         unseen = np.isin(m.geom_type, known, invert=True) & (np.asarray(m.geom_rgba)[:, 3] > 0)
         if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
             words = ", ".join(c.GEOM_NAMES[kind] for kind in known)
@@ -348,9 +361,7 @@ def _check_object(m, word, i, objects, why):
 
 def _intprm(who, data, reduce, num):
     """The numbers of a contact sensor from words."""
-    words = data.split() if isinstance(data, str) else list(data)
-    if not words or words != [word for word in CONTACT_FIELDS if word in words]:
-        raise ModelError(f"{who}: data = {data!r}; allowed: some of {', '.join(CONTACT_FIELDS)}, in this order")
+    words = _words(who, data, CONTACT_FIELDS)
     if reduce not in REDUCES:
         raise ModelError(f"{who}: reduce = {reduce!r}; allowed: {', '.join(REDUCES)}")
     if not isinstance(num, int) or num < 1:
@@ -360,9 +371,19 @@ def _intprm(who, data, reduce, num):
     return sum(1 << k for k, word in enumerate(CONTACT_FIELDS) if word in words), REDUCES.index(reduce), num
 
 
+def _words(who, data, fields):
+    words = data.split() if isinstance(data, str) else list(data)
+    if not words or words != [word for word in fields if word in words]:
+        raise ModelError(f"{who}: data = {data!r}; allowed: some of {', '.join(fields)}, in this order")
+    return words
+
+
 def _check_intprm(m, i, row):
     data, reduce, num = (int(x) for x in m.sensor_intprm[i])
-    if row.level != "contact":
+    if row.level == "range":
+        if data < 0 or data & ~sum(RANGE_BITS.values()) or data == RANGE.dist or (reduce, num) != (0, 0):
+            refuse(m, "sensor_intprm", i, f"bits of {sum(RANGE_BITS.values())} but not {RANGE.dist} alone, 0, 0")
+    elif row.level != "contact":
         if (data, reduce, num) != (0, 0, 0):
             refuse(m, "sensor_intprm", i, f"[0 0 0], since it is a {row.name}")
     elif not (0 < data < 1 << len(CONTACT_FIELDS) and 0 <= reduce < len(REDUCES) and 0 < num < MOST):

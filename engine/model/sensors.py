@@ -8,11 +8,15 @@ robot without sensors of it compiles nothing for it.
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import numpy as np
+
 from .constants import (
     BOX,
     CAPSULE,
     CYLINDER,
     ELLIPSOID,
+    HFIELD,
+    MESH,
     OBJ_ACTUATOR,
     OBJ_BODY,
     OBJ_GEOM,
@@ -127,8 +131,10 @@ REDUCES = ("none", "mindist", "maxforce", "netforce")
 REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
 
 
-# Pairs of geom types, which rise, whose distance the engine has (sensing/distance.py). Two planes have none.
-DISTANCES = {(PLANE, kind) for kind in (PLANE, SPHERE, CAPSULE, BOX, CYLINDER, ELLIPSOID)} | {
+# Shapes that the engine has the distance of, each from each (sensing/distance.py). Two planes have none.
+MEASURED = (PLANE, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH)
+# Pairs of types, which rise, that have a formula there; the others are sought (sensing/apart.py).
+FORMULAS = {(PLANE, kind) for kind in MEASURED} | {
     (SPHERE, SPHERE), (SPHERE, CAPSULE), (CAPSULE, CAPSULE), (SPHERE, BOX), (SPHERE, CYLINDER),
 }  # fmt: skip
 
@@ -147,6 +153,7 @@ def dim_of(kind, intprm):
 
 
 NAMES = tuple(row.name for row in ROWS)
+APART = [k for k, row in enumerate(ROWS) if row.level == "distance"]
 SENS = SimpleNamespace(**{name: k for k, name in enumerate(NAMES)})
 BY_NAME = {row.name: row for row in ROWS}
 
@@ -158,4 +165,40 @@ def features_of_sensors(model):
     measured = [row.references == FRAMES or row.level in ("image", "inside") for row in read]
     if any(measured) or any(ROWS[kind].own for kind in model.sensor_type):
         found.add("local_sensor")
+    if len(found & {"distance_sensor"}):
+        sought, geoms = apart_pairs(model)[0], measured_geoms(model)
+        meshes = (model.geom_type[geoms] == MESH).any()
+        if len(sought) or meshes:
+            found |= {"distance_search", "convex"}
+        if meshes:
+            found.add("hull")
     return found | {"sensor"} if found else found
+
+
+def measured_ends(model, types=APART, geom=OBJ_GEOM):
+    """Of each sensor of distances its number and the two arrays of geoms between which it measures. model: a Model, or
+    an MjModel with its own numbers of these sensors and of a geom as an object."""
+    for s in np.flatnonzero(np.isin(model.sensor_type, types)):
+        ends = (model.sensor_objtype[s], model.sensor_objid[s]), (model.sensor_reftype[s], model.sensor_refid[s])
+        yield s, [np.array([k]) if kind == geom else np.flatnonzero(model.geom_bodyid == k) for kind, k in ends]
+
+
+def measured_geoms(model, types=APART, geom=OBJ_GEOM):
+    """The geoms that sensors of distances ask for, ascending."""
+    geoms = [geoms for _, ends in measured_ends(model, types, geom) for geoms in ends]
+    return np.unique(np.concatenate([np.zeros(0, int), *geoms])).astype(int)
+
+
+def apart_pairs(model):
+    """The pairs of geoms whose distance is sought, (n, 2), in the order of their types, one after the other as sensors
+    ask for them; and of each sensor which of them is its first one, (nsensor,)."""
+    pairs, first = [], np.zeros(model.nsensor, int)
+    for s, (one, other) in measured_ends(model):
+        first[s] = len(pairs)
+        for i in one.tolist():
+            for j in other.tolist():
+                pair = (j, i) if model.geom_type[i] > model.geom_type[j] else (i, j)
+                kinds = tuple(model.geom_type[list(pair)].tolist())
+                if kinds not in FORMULAS and HFIELD not in kinds:
+                    pairs.append(pair)
+    return np.array(pairs, int).reshape(-1, 2), first

@@ -53,11 +53,12 @@ SENSED = {  # how far from where it was made, and the seed
     "contacts": (zoo.contact_sensors(), 0.3, 0),
     "ranges": (zoo.ranging(), 0.1, 0),
     "distances": (zoo.apart(), 0.1, 0),
+    "sought distances": (zoo.sought(), 0.1, 0),
     "images": (zoo.seen(), 0.5, 0),
 }
 QUICK = {
     "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
-    "limits", "ranges", "distances", "images", "muscles on joints", "reference sites",
+    "limits", "ranges", "distances", "sought distances", "images", "muscles on joints", "reference sites",
 }  # fmt: skip
 
 

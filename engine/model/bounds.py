@@ -24,7 +24,7 @@ def geom_boxes(m):
     centre, half = np.zeros((n, 3)), np.zeros((n, 3))
     for g in np.unique(np.concatenate([m.pair_geom1[pairs], m.pair_geom2[pairs], sought.ravel()])):
         kind, size, mesh = m.geom_type[g], m.geom_size[g], m.geom_dataid[g]
-        if kind == c.HFIELD:  # contact/hfield.py asks the field's grid
+        if kind in (c.HFIELD, c.PLANE):  # contact/hfield.py asks the field's grid
             continue
         if kind == c.MESH:
             vert = m.hull_vert[m.mesh_hulladr[mesh] : m.mesh_hulladr[mesh] + m.mesh_hullnum[mesh]]

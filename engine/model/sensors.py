@@ -134,7 +134,7 @@ REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
 # Shapes that the engine has the distance of, each from each (sensing/distance.py). Two planes have none.
 MEASURED = (PLANE, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH)
 # Pairs of types, which rise, that have a formula there; the others are sought (sensing/apart.py).
-FORMULAS = {(PLANE, kind) for kind in MEASURED} | {
+FORMULAS = {(PLANE, kind) for kind in MEASURED[:-1]} | {
     (SPHERE, SPHERE), (SPHERE, CAPSULE), (CAPSULE, CAPSULE), (SPHERE, BOX), (SPHERE, CYLINDER),
 }  # fmt: skip
 
@@ -165,13 +165,10 @@ def features_of_sensors(model):
     measured = [row.references == FRAMES or row.level in ("image", "inside") for row in read]
     if any(measured) or any(ROWS[kind].own for kind in model.sensor_type):
         found.add("local_sensor")
-    if len(found & {"distance_sensor"}):
-        sought, geoms = apart_pairs(model)[0], measured_geoms(model)
-        meshes = (model.geom_type[geoms] == MESH).any()
-        if len(sought) or meshes:
-            found |= {"distance_search", "convex"}
-        if meshes:
-            found.add("hull")
+    if "distance_sensor" in found:
+        sought = apart_pairs(model)[0]
+        found |= {"distance_search", "convex"} if len(sought) else set()
+        found |= {"hull"} if (model.geom_type[sought] == MESH).any() else set()
     return found | {"sensor"} if found else found
 
 

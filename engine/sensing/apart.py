@@ -1,5 +1,6 @@
 """The distance of two geoms whose pair has no formula in distance.py: by the search between convex shapes (search.py),
-and of a capsule and a box by the points that their contacts have (box.py), as MuJoCo measures it.
+and as MuJoCo measures it of a capsule and a box by the points that their contacts have (box.py), of a plane and a mesh
+by its lowest vertex.
 
 Such pairs stand behind the candidate pairs in `pair_geom1 pair_geom2` (model/sensors.apart_pairs), so that the search
 knows them by a number p as it does others. What it finds lies in `ccd_*` of the world, as what a contact is made of:
@@ -16,11 +17,12 @@ from engine.contact.box_contacts import run_vjp
 from engine.contact.record import add_pose_bar
 from engine.contact.search import core, features_vjp, look_from
 from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
-from engine.contact.witness import POINT, witness, witness_vjp
+from engine.contact.support import farthest
+from engine.contact.witness import FACE, POINT, witness, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import HUGE, real, vec3
-from engine.model.constants import BOX, CAPSULE
+from engine.model.constants import BOX, CAPSULE, PLANE
 
 NEAR = 1e-3  # of the sizes of two geoms
 
@@ -33,8 +35,9 @@ def geom_pose(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
 
 @ti.func
 def has_points(m: ti.template(), p: ti.i32):
-    """Whether pair p is a capsule and a box."""
-    return m.geom_type[m.pair_geom1[p]] == CAPSULE and m.geom_type[m.pair_geom2[p]] == BOX
+    """Whether pair p is a capsule and a box, or a plane and a mesh."""
+    type1 = m.geom_type[m.pair_geom1[p]]
+    return type1 == PLANE or (type1 == CAPSULE and m.geom_type[m.pair_geom2[p]] == BOX)
 
 
 @outline("md", "w p", when="distance_search")
@@ -44,7 +47,19 @@ def look_apart(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     nearest to each other, ccd_x1 and ccd_x2, of spheres and capsules without their radii."""
     x1, q1 = geom_pose(m, d, w, m.pair_geom1[p])
     x2, q2 = geom_pose(m, d, w, m.pair_geom2[p])
-    if has_points(m, p):
+    if m.geom_type[m.pair_geom1[p]] == PLANE:
+        n = rotate(q1, vec3(0.0, 0.0, 1.0))
+        c2 = x2 + rotate(q2, m.hull_vert[farthest(m, m.geom_dataid[m.pair_geom2[p]], -1, rotate_back(q2, -n), 0.0)])
+        dist = n.dot(c2 - x1)
+        d.ccd_dist[w] = dist
+        d.ccd_n[w] = n
+        d.ccd_x1[w] = c2 - dist * n
+        d.ccd_x2[w] = c2
+        d.ccd_kind1[w] = FACE
+        d.ccd_kind2[w] = POINT
+        d.ccd_num1[w] = FIXED
+        d.ccd_found[w] = ti.cast(dist < d.found_within[w], ti.i32)
+    elif has_points(m, p):
         size1 = m.geom_size[m.pair_geom1[p]]
         size2 = m.geom_size[m.pair_geom2[p]]
         s1 = rotate(q1, vec3(0.0, 0.0, size1[1]))
@@ -52,8 +67,8 @@ def look_apart(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         a = rotate_back(q2, s1)
         t_near, near, t_second, rule_second, axis = capsule_box_params(q, a, size2)
         d.ccd_dist[w] = HUGE
-        d.ccd_quat2[w] = q2
         d.ccd_axis1[w] = s1
+        d.ccd_kind1[w] = POINT
         d.ccd_scale[w] = t_near
         d.ccd_num2[w] = axis
         d.ccd_cap1[w] = near
@@ -113,20 +128,19 @@ def apart_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, p
         n = d.ccd_n[w]
         g1 = m.pair_geom1[p]
         g2 = m.pair_geom2[p]
-        r1 = m.geom_size[g1][0]
+        _, r1 = core(m.geom_type[g1], m.geom_size[g1])
         s1 = d.ccd_axis1[w]
-        q2 = d.ccd_quat2[w]
         c1 = d.ccd_x1[w]
         c2 = d.ccd_x2[w]
         t = d.ccd_length[w]
         zero = real(0.0)
         c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-            POINT, s1, r1, d.ccd_kind2[w], d.ccd_axis2[w], zero, zero, n, d.ccd_dist[w], d.bar_dist[w], d.bar_pos[w],
-            d.bar_normal[w],
+            d.ccd_kind1[w], s1, r1, d.ccd_kind2[w], d.ccd_axis2[w], zero, zero, n, d.ccd_dist[w], d.bar_dist[w],
+            d.bar_pos[w], d.bar_normal[w],
         )  # fmt: skip
         if d.ccd_num1[w] != FIXED:
             x1 = c1 - t * s1
-            x2, _ = geom_pose(m, d, w, g2)
+            x2, q2 = geom_pose(m, d, w, g2)
             run, turn = run_vjp(
                 m, g, w, p, x1 - x2, q2, s1, t, d.ccd_num1[w], d.ccd_num2[w], d.ccd_scale[w], d.ccd_cap1[w], c1_bar
             )

@@ -16,7 +16,6 @@ from engine.contact.cylinder import ball_cylinder
 from engine.contact.plane import plane_count, plane_feature
 from engine.contact.segment import segment_params
 from engine.contact.size_vjp import radius_bars, tell_geom
-from engine.contact.support import farthest
 from engine.contact.witness import FACE, POINT, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -36,7 +35,7 @@ def candidates(m: ti.template(), g1: ti.i32, g2: ti.i32):
     type1 = m.geom_type[g1]
     type2 = m.geom_type[g2]
     n = SOUGHT
-    if type1 == PLANE:
+    if type1 == PLANE and type2 != MESH:
         n = 0
         if type2 != PLANE:
             n, most = plane_count(type2)
@@ -72,10 +71,6 @@ def pair_features(m: ti.template(), g1: ti.i32, x1: vec3, q1: vec4, g2: ti.i32, 
         r1 = 0.0
         n = rotate(q1, vec3(0.0, 0.0, 1.0))
         kind2, o, r2, a1, a2 = plane_feature(type2, n, q2, size2, a1, a2, k)
-        if ti.static(has.distance_search):
-            if type2 == MESH:
-                o = rotate(q2, m.hull_vert[farthest(m, m.geom_dataid[g2], -1, rotate_back(q2, -n), 0.0)])
-                r2 = 0.0
         c2 = x2 + o
     elif type2 == BOX:
         kind2, c2, n = box_feature(rotate_back(q2, x1 - x2), size2)

@@ -186,11 +186,17 @@ def measured_geoms(model, types=APART, geom=OBJ_GEOM):
     return np.unique(np.concatenate([np.zeros(0, int), *geoms])).astype(int)
 
 
-def apart_pairs(model):
+def words_of_mujoco(mujoco):
+    """What stands for `types` and `geom` in an MjModel."""
+    words = [f"mjSENS_{ROWS[k].mjsens or ROWS[k].name.upper()}" for k in APART]
+    return [int(getattr(mujoco.mjtSensor, word)) for word in words], int(mujoco.mjtObj.mjOBJ_GEOM)
+
+
+def apart_pairs(model, types=APART, geom=OBJ_GEOM):
     """The pairs of geoms whose distance is sought, (n, 2), in the order of their types, one after the other as sensors
     ask for them; and of each sensor which of them is its first one, (nsensor,)."""
     pairs, first = [], np.zeros(model.nsensor, int)
-    for s, (one, other) in measured_ends(model):
+    for s, (one, other) in measured_ends(model, types, geom):
         first[s] = len(pairs)
         for i in one.tolist():
             for j in other.tolist():

@@ -42,6 +42,12 @@ def test_refuses_by_name():
     b.geom("a", "ground", type="hfield", hfield="hills")
     with pytest.raises(UnsupportedError, match="sensor 1: normal of hfield; allowed: plane, sphere, capsule, ell"):
         b.compile()
+    mujoco = pytest.importorskip("mujoco")
+    text = XML.replace('type="capsule" size=".1 .2"', 'type="box" size=".1 .1 .2"')
+    both = mujoco.MjModel.from_xml_string(text.replace('name="a" size=".1"', 'name="a" type="box" size=".1 .1 .1"'))
+    both.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_NATIVECCD)
+    with pytest.raises(UnsupportedError, match="flag nativeccd = disable"):
+        load(both)
     model = apart().compile()
     model.sensor_refid[2] = -1
     import engine

@@ -13,7 +13,7 @@ from engine.model.elements.sensor import lenses
 from engine.model.sensors import NAMES
 from tests import zoo
 from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
-from tests.physics.test_convex import farthest
+from tests.random_files.measured import separation
 
 
 def test_every_kind_is_covered():
@@ -186,12 +186,6 @@ def test_distances(simulators):
         seen[: mj.nsensor // 3] += np.stack([dist > 0, dist < 0, dist == cutoff], 1)
     assert (seen[: mj.nsensor // 3, :2] > 0).all(), "every pair must be apart at least once, and overlap"
     assert (seen[:, 2] > 0).sum() >= 2, "beyond the cutoff"
-
-
-def separation(mj, data, sensor, n):
-    """How far apart the two geoms of a sensor are along n, from the first to the second; their distance is the most."""
-    g1, g2 = mj.sensor_objid[sensor], mj.sensor_refid[sensor]
-    return -farthest(mj, data, g1, n) - farthest(mj, data, g2, -n)
 
 
 @pytest.mark.parametrize("alone", ("1 2", pytest.param("0 0", marks=pytest.mark.slow)), ids=("hulls", "no hulls"))

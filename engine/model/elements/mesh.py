@@ -6,7 +6,7 @@ from .. import constants as c
 from ..checks import check
 from ..errors import ModelError
 from ..hulls import GRID, SEARCHED, hulls_of
-from ..sensors import APART, ROWS, measured_geoms
+from ..sensors import measured_geoms, words_of_mujoco
 from .kind import Field, Kind, N, cast, integer, real
 
 
@@ -39,8 +39,7 @@ class Mesh(Kind):
         return {array: () for group in self.fields.values() for array in group}
 
     def read(self, mujoco, mj, m):
-        types = [int(getattr(mujoco.mjtSensor, f"mjSENS_{ROWS[k].mjsens or ROWS[k].name.upper()}")) for k in APART]
-        return hulls_of(mj, measured_geoms(mj, types, int(mujoco.mjtObj.mjOBJ_GEOM)))
+        return hulls_of(mj, measured_geoms(mj, *words_of_mujoco(mujoco)))
 
     def lacking(self, m):
         geoms = np.concatenate([m.pair_geom1, m.pair_geom2])

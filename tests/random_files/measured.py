@@ -1,5 +1,5 @@
 """Sensors of distances beside MuJoCo's, whose search between convex shapes ends at a tolerance, or where they overlap
-at a depth that is not the least: then the engine's number is right if along its direction the shapes are farther apart."""
+at a depth that is not the least. The engine's number is right if along its direction the shapes are farther apart."""
 
 import mujoco
 import numpy as np

@@ -158,19 +158,6 @@ def test_sought_distances(simulators, seed):
     assert_gradients(rollout.errors(leaves=seed == 1))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", [*zoo.SOUGHT, ("plane", "mesh")], ids="-".join)
-def test_distances_where_they_touch(simulators, pair):
-    """Sensors search where contacts have searched before, and leave their adjoint alone."""
-    sensors = "".join(f'<{kind} geom1="g2" geom2="g1" cutoff="1"/>' for kind in ("distance", "normal", "fromto"))
-    text = zoo.touching(*pair, option='cone="elliptic" ccd_tolerance="1e-10"')
-    mj, sim = simulators(text.replace("</mujoco>", f"<sensor>{sensors}</sensor></mujoco>"))
-    rng, data = np.random.default_rng(3), mujoco.MjData(mj)
-    rollout = Rollout(sim, mj, zoo.touching_state(mujoco, mj, data, rng), 3, applied=True)
-    assert data.ncon
-    assert_gradients(rollout.errors(leaves=True))
-
-
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
 def test_tendons(simulators, integrator):
     """All together, and each limit read at least once."""

@@ -90,6 +90,7 @@ NAMED = {
     "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon held]": "tendon_leaf_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
+    "test_step.py::test_distances_where_they_touch[box-box]": "apart_vjp",
     "test_step.py::test_motors[Euler]":
         "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
     "test_step.py::test_frames_in_a_fluid[implicitfast]": "flow_frames_vjp slope_frames_vjp",
@@ -103,7 +104,6 @@ NAMED = {
         "advance_vjp ball_leaf_vjp block_limit_vjp impedance_vjp limit_leaf_vjp limit_sensor_vjp limits_vjp "
         "reference_vjp sensed_limits_vjp sensed_vjp sensed_wrenches_vjp wrenches_vjp",
     "test_step.py::test_sensors[ranges]": "ranges_vjp sensed_ranges_vjp",
-    "test_step.py::test_sensors[sought distances]": "apart_vjp",
     "test_step.py::test_sensors[touch]": "touch_sensor_vjp",
     "test_step.py::test_sensors_of_the_past[Euler]": "remember_sensed_vjp",
     "test_step.py::test_sensors_with_clocks[periodic-ticks-Euler]": "tick_vjp",

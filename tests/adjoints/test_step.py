@@ -58,7 +58,7 @@ SENSED = {  # how far from where it was made, and the seed
 }
 QUICK = {
     "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
-    "limits", "ranges", "distances", "sought distances", "images", "muscles on joints", "reference sites",
+    "limits", "ranges", "distances", "images", "muscles on joints", "reference sites",
 }  # fmt: skip
 
 

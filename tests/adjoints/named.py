@@ -56,7 +56,7 @@ NAMED = {
     "test_smooth.py::test_muscles": "muscle_bias_vjp muscle_gain_vjp muscles_vjp",
     "test_smooth.py::test_rnea_and_xfrc[hinge-xfrc]": "applied_vjp",
     "test_smooth.py::test_tendons_and_arms[adhesion]":
-        "adhesions_vjp approach_vjp box_contacts_vjp contact_place_vjp param_vjp",
+        "adhesions_vjp approach_vjp box_contacts_vjp run_vjp contact_place_vjp param_vjp",
     "test_smooth.py::test_tendons_and_arms[along sites]": "chain_vjp path_bias_vjp path_vjp unit_vjp",
     "test_smooth.py::test_tendons_and_arms[cranks]": "crank_vjp",
     "test_smooth.py::test_tendons_and_arms[inertia along sites]": "place_motion_vjp",

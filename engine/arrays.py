@@ -23,6 +23,7 @@ from engine.model.elements import KINDS
 from engine.model.elements.equality import ties
 from engine.model.flows import in_flow
 from engine.model.pairs import CLOSED
+from engine.model.sensors import apart_pairs
 from engine.model.tendons import couples, most_columns, rows, spans, tendon_dofs
 from engine.model.trees import hessian_entries, longest_chain, pair_dofs, strays, tree, tree_ids
 from engine.model.triangles import ranged, tree_sizes, trees
@@ -198,7 +199,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nmetricrow": discrete * (model.nv + 2 * model.njnt),
         "nservo": discrete * model.nu, "naxis": max(discrete, narm > 0) * model.nv,
         "nslipM": discrete * slipless * entries,
-        "nconmax": nconmax,
+        "nlisted": model.npair + len(apart_pairs(model)[0]), "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
                                     "nhfield", "nhfielddata")},
@@ -228,7 +229,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nnear": (model.npair + 15) // 16 if len(swept) else 0,
         "nmatch": nconmax if "contact_sensor" in features else 0,
         "nrowmax": model.nv + 2 * model.njnt, "nstage": stages if model.opt.integrator == 1 else 0,
-        "nplace": int(model.npair > 0),
+        "nplace": int(model.npair > 0 or "distance_search" in features),
         "nshapeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES)), "nfieldleaf": moulded,
         "nframeleaf": int(any(p.name in leaves for p in SHAPE_LEAVES + SITE_LEAVES + INERTIA_LEAVES)),
         "nfieldcon": moulded * nconmax, "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,

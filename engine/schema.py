@@ -94,7 +94,7 @@ MODEL = (
     Buffer("flow_r", "real", "nflow", "flow_magnus flow_kutta flow_blunt flow_slender flow_slide flow_turn"),
     Buffer("flow_by_size", "vec3", "nflowslope"),  # derivatives of these, but masses, by the size of the geom
     Buffer("geom_r", "real", "ngeom", "geom_margin geom_gap geom_solmix geom_solref:2 geom_solimp:5"),
-    Buffer("pair_i", "int", "npair", "pair_geom1 pair_geom2 pair_own"),
+    Buffer("pair_i", "int", "nlisted", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),
     Buffer("own_r", "real", "nown", "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap"),
     Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_tried mesh_extrema:27"),
@@ -176,7 +176,7 @@ MODEL = (
     Buffer("arm_quat", "vec4", "narmsite"),
     Buffer("sensor_i", "int", "nsensor",
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
-        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_intprm:3",
+        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_pair sensor_intprm:3",
     ),
     Buffer("sensor_cut", "real", "nsensor",
         "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)

@@ -356,6 +356,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.evaluation
     import engine.kernels
     import engine.linearized
+    import engine.sensing.apart
     import engine.sensing.frames
     import engine.sensing.stages
     import engine.step
@@ -374,6 +375,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.contact.hfield), vars(engine.contact.corners), vars(engine.contact.prism)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames), vars(engine.dynamics.ellipsoid_frames)
+    modules += (vars(engine.sensing.apart),)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

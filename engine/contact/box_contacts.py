@@ -10,7 +10,7 @@ from engine.contact.size_vjp import add_size_bar
 from engine.contact.witness import POINT, witness
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
-from engine.math.types import real, vec3
+from engine.math.types import real, vec3, vec4
 from engine.model.constants import CAPSULE
 
 
@@ -67,18 +67,25 @@ def box_contacts_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     the box has their opposites. c1_bar: the point's adjoint. What this asks of sizes is added to their adjoints."""
     p = d.con_pair[c]
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
-    s1 = d.con_axis1[c]
-    q0 = rotate_back(q2, x1 - x2)
+    return run_vjp(
+        m, g, w, p, x1 - x2, q2, d.con_axis1[c], d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c],
+        d.con_near[c], c1_bar,
+    )  # fmt: skip
+
+
+@ti.func
+def run_vjp(m: ti.template(), g: ti.template(), w: ti.i32, p: ti.i32, x: vec3, q2: vec4, s1: vec3, t: real,
+            rule: ti.i32, axis: ti.i32, t_near: real, near: ti.i32, c1_bar: vec3):  # fmt: skip
+    """The same of the point t of the half axis s1 of a capsule, which lies by x from its box's centre."""
+    q0 = rotate_back(q2, x)
     a = rotate_back(q2, s1)
     size = m.geom_size[m.pair_geom2[p]]
-    force, half = param_vjp(
-        q0, a, size, d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar)
-    )
+    force, half = param_vjp(q0, a, size, t, rule, axis, t_near, near, s1.dot(c1_bar))
     if ti.static(has.shape_leaf):
         if m.nshapeleaf > 0:
-            add_size_bar(m, g, w, m.pair_geom2[p], param_size_vjp(
-                q0, a, size, d.con_t[c], d.con_rule[c], d.con_face[c], d.con_tnear[c], d.con_near[c], s1.dot(c1_bar)
-            ))  # fmt: skip
+            add_size_bar(
+                m, g, w, m.pair_geom2[p], param_size_vjp(q0, a, size, t, rule, axis, t_near, near, s1.dot(c1_bar))
+            )
             g1 = m.pair_geom1[p]
             add_size_bar(m, g, w, g1, vec3(0.0, half.dot(a) / m.geom_size[g1][1], 0.0))
     return rotate(q2, force), s1.cross(rotate(q2, half))

@@ -32,7 +32,7 @@ from engine.contact.refine import refine
 from engine.contact.size_vjp import tell_pair
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
 from engine.math.index import bounded
-from engine.math.types import EPS, MINVAL, real, vec3
+from engine.math.types import EPS, MINVAL, real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
@@ -148,6 +148,12 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 def look(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """The search at the poses of pair p within found_within, as `penetration` has it."""
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
+    look_from(m, d, w, p, x1, q1, x2, q2)
+
+
+@ti.func
+def look_from(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, x1: vec3, q1: vec4, x2: vec3, q2: vec4):
+    """The same of the geoms of pair p at these poses."""
     d.ccd_pos1[w] = x1
     d.ccd_pos2[w] = x2
     d.ccd_quat1[w] = q1

@@ -4,6 +4,7 @@ import numpy as np
 
 from . import constants as c
 from .pairs import CLOSED, MOST_OF_FIELD, contact_parameters
+from .sensors import apart_pairs, features_of_sensors
 
 
 def searched(m):
@@ -18,12 +19,12 @@ def searched(m):
 def geom_boxes(m):
     """Centres and half lengths of the boxes around all geoms, (ngeom, 3) each, metres; of those that no search asks
     for they are zeros, and there are none at all where no pair is searched."""
-    pairs = searched(m)
-    n = m.ngeom if pairs.any() else 0
+    pairs, sought = searched(m), apart_pairs(m)[0]
+    n = m.ngeom if pairs.any() or "distance_search" in features_of_sensors(m) else 0
     centre, half = np.zeros((n, 3)), np.zeros((n, 3))
-    for g in np.unique([m.pair_geom1[pairs], m.pair_geom2[pairs]]):
+    for g in np.unique(np.concatenate([m.pair_geom1[pairs], m.pair_geom2[pairs], sought.ravel()])):
         kind, size, mesh = m.geom_type[g], m.geom_size[g], m.geom_dataid[g]
-        if kind == c.HFIELD:  # contact/hfield.py asks the field's grid
+        if kind in (c.HFIELD, c.PLANE):  # contact/hfield.py asks the field's grid
             continue
         if kind == c.MESH:
             vert = m.hull_vert[m.mesh_hulladr[mesh] : m.mesh_hulladr[mesh] + m.mesh_hullnum[mesh]]

@@ -1,4 +1,5 @@
-"""Convex hulls of the meshes that may touch: vertices, who neighbours whom, and faces, as MuJoCo's compiler makes them.
+"""Convex hulls of the meshes that may touch or are measured: vertices, who neighbours whom, and faces, as MuJoCo's
+compiler makes them.
 
 One after the other over all meshes, with numbers that count over all of them, so that the device needs no more. Of
 a mesh of few vertices all are kept, in its order, since MuJoCo tries each of them, of which some may lie within a face.
@@ -12,15 +13,26 @@ GRID = 27  # directions, signs of three components each, of which a hull's farth
 SEARCHED = 10  # vertices from which a search climbs along edges
 
 
-def hulls_of(mj):
-    """{array of the kind Mesh: values} of an MjModel; of a mesh that only is drawn there is no hull."""
+def hulls_of(mj, measured):
+    """{array of the kind Mesh: values} of an MjModel; of a mesh that only is drawn there is no hull. measured: geoms
+    whose distances are asked for. Of their meshes that cannot touch MuJoCo knows no hull: all vertices are kept,
+    without neighbours or faces, and each of them is tried."""
     may_touch = (mj.geom_contype | mj.geom_conaffinity) != 0
-    may_touch[np.concatenate([mj.pair_geom1, mj.pair_geom2])] = True
+    may_touch[np.concatenate([mj.pair_geom1, mj.pair_geom2, measured])] = True
     wanted = set(mj.geom_dataid[may_touch & (mj.geom_type == MESH)].tolist())
+    alone = set(mj.geom_dataid[measured[mj.geom_type[measured] == MESH]].tolist())
     parts = {name: [] for name in ("vert", "edge_end", "edge", "face_end", "face", "normal", "corner_end", "corner")}
     first, extrema = [0], []
     faces = corners = edges = listed = 0
     for i in range(mj.nmesh):
+        if mj.mesh_graphadr[i] < 0 and i in alone:
+            n = int(mj.mesh_vertnum[i])
+            parts["vert"].append(mj.mesh_vert[mj.mesh_vertadr[i] : mj.mesh_vertadr[i] + n])
+            parts["edge_end"].append(np.full(n, edges))
+            parts["face_end"].append(np.full(n, listed))
+            extrema.append(np.full(GRID, first[-1]))
+            first.append(first[-1] + n)
+            continue
         if mj.mesh_graphadr[i] < 0 or i not in wanted:
             first.append(first[-1])
             extrema.append(np.zeros(GRID, int))

@@ -8,11 +8,15 @@ robot without sensors of it compiles nothing for it.
 from types import SimpleNamespace
 from typing import NamedTuple
 
+import numpy as np
+
 from .constants import (
     BOX,
     CAPSULE,
     CYLINDER,
     ELLIPSOID,
+    HFIELD,
+    MESH,
     OBJ_ACTUATOR,
     OBJ_BODY,
     OBJ_GEOM,
@@ -132,8 +136,10 @@ REDUCES = ("none", "mindist", "maxforce", "netforce")
 REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
 
 
-# Pairs of geom types, which rise, whose distance the engine has (sensing/distance.py). Two planes have none.
-DISTANCES = {(PLANE, kind) for kind in (PLANE, SPHERE, CAPSULE, BOX, CYLINDER, ELLIPSOID)} | {
+# Shapes that the engine has the distance of, each from each (sensing/distance.py). Two planes have none.
+MEASURED = (PLANE, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH)
+# Pairs of types, which rise, that have a formula there; the others are sought (sensing/apart.py).
+FORMULAS = {(PLANE, kind) for kind in MEASURED[:-1]} | {
     (SPHERE, SPHERE), (SPHERE, CAPSULE), (CAPSULE, CAPSULE), (SPHERE, BOX), (SPHERE, CYLINDER),
 }  # fmt: skip
 
@@ -159,6 +165,7 @@ def dim_of(kind, intprm):
 
 
 NAMES = tuple(row.name for row in ROWS)
+APART = [k for k, row in enumerate(ROWS) if row.level == "distance"]
 SENS = SimpleNamespace(**{name: k for k, name in enumerate(NAMES)})
 BY_NAME = {row.name: row for row in ROWS}
 
@@ -172,4 +179,43 @@ def features_of_sensors(model):
         found.add("local_sensor")
     if any(model.sensor_intprm[model.sensor_type == SENS.rangefinder, 0]):
         found.add("range_data")
+    if "distance_sensor" in found:
+        sought = apart_pairs(model)[0]
+        found |= {"distance_search", "convex"} if len(sought) else set()
+        found |= {"hull"} if (model.geom_type[sought] == MESH).any() else set()
     return found | {"sensor"} if found else found
+
+
+def measured_ends(model, types=APART, geom=OBJ_GEOM):
+    """Of each sensor of distances its number and the two arrays of geoms between which it measures. model: a Model, or
+    an MjModel with its own numbers of these sensors and of a geom as an object."""
+    for s in np.flatnonzero(np.isin(model.sensor_type, types)):
+        ends = (model.sensor_objtype[s], model.sensor_objid[s]), (model.sensor_reftype[s], model.sensor_refid[s])
+        yield s, [np.array([k]) if kind == geom else np.flatnonzero(model.geom_bodyid == k) for kind, k in ends]
+
+
+def measured_geoms(model, types=APART, geom=OBJ_GEOM):
+    """The geoms that sensors of distances ask for, ascending."""
+    geoms = [geoms for _, ends in measured_ends(model, types, geom) for geoms in ends]
+    return np.unique(np.concatenate([np.zeros(0, int), *geoms])).astype(int)
+
+
+def words_of_mujoco(mujoco):
+    """What stands for `types` and `geom` in an MjModel."""
+    words = [f"mjSENS_{ROWS[k].mjsens or ROWS[k].name.upper()}" for k in APART]
+    return [int(getattr(mujoco.mjtSensor, word)) for word in words], int(mujoco.mjtObj.mjOBJ_GEOM)
+
+
+def apart_pairs(model, types=APART, geom=OBJ_GEOM):
+    """The pairs of geoms whose distance is sought, (n, 2), in the order of their types, one after the other as sensors
+    ask for them; and of each sensor which of them is its first one, (nsensor,)."""
+    pairs, first = [], np.zeros(model.nsensor, int)
+    for s, (one, other) in measured_ends(model, types, geom):
+        first[s] = len(pairs)
+        for i in one.tolist():
+            for j in other.tolist():
+                pair = (j, i) if model.geom_type[i] > model.geom_type[j] else (i, j)
+                kinds = tuple(model.geom_type[list(pair)].tolist())
+                if kinds not in FORMULAS and HFIELD not in kinds:
+                    pairs.append(pair)
+    return np.array(pairs, int).reshape(-1, 2), first

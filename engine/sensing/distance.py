@@ -4,11 +4,13 @@ no normal and no points.
 
 The narrow phase's features of a pair (contact/witness.py) have dist, pos and n, and the points are pos -+ n dist / 2.
 Of several candidates the nearest counts, of several pairs the first that is nearest; the adjoint holds the choice.
-`pair_features` is where a pair of shapes has its branch, and `model/sensors.DISTANCES` lists those that have one.
+`pair_features` is where a pair of shapes has its branch, and `model/sensors.FORMULAS` lists those that have one; others
+are looked for (apart.py).
 """
 
 import taichi as ti
 
+from engine.compiler.features import has
 from engine.contact.box import box_feature
 from engine.contact.cylinder import ball_cylinder
 from engine.contact.plane import plane_count, plane_feature
@@ -17,27 +19,25 @@ from engine.contact.size_vjp import radius_bars, tell_geom
 from engine.contact.witness import FACE, POINT, witness, witness_vjp
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, rotate, rotate_back
-from engine.math.types import real, vec3, vec4
-from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, OBJ_GEOM, PLANE, SPHERE
+from engine.math.quat import rotate, rotate_back
+from engine.math.types import HUGE, real, vec3, vec4
+from engine.model.constants import BOX, CAPSULE, CYLINDER, MESH, OBJ_GEOM, PLANE, SPHERE
 from engine.model.sensors import LEVEL, SENS
+from engine.sensing.apart import apart_vjp, found_apart, geom_pose, look_apart
 from engine.sensing.frames import add_point
 
-
-@ti.func
-def geom_pose(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
-    h = bounded(w * m.nbody + m.geom_bodyid[g])
-    return d.xpos[h] + rotate(d.xquat[h], m.geom_pos[g]), quat_mul(d.xquat[h], m.geom_quat[g])
+SOUGHT = -1  # in place of a number of candidates
 
 
 @ti.func
 def candidates(m: ti.template(), g1: ti.i32, g2: ti.i32):
-    """How many candidates a pair has, whose types rise; 0 where the engine has none."""
+    """How many candidates a pair has, whose types rise; 0 of two planes; or that it is SOUGHT."""
     type1 = m.geom_type[g1]
     type2 = m.geom_type[g2]
-    n = 0
-    if type1 == PLANE:
-        if type2 == SPHERE or type2 == CAPSULE or type2 == BOX or type2 == CYLINDER or type2 == ELLIPSOID:
+    n = SOUGHT
+    if type1 == PLANE and type2 != MESH:
+        n = 0
+        if type2 != PLANE:
             n, most = plane_count(type2)
     elif type2 == SPHERE:
         n = 1
@@ -105,8 +105,8 @@ def belongs(m: ti.template(), g: ti.i32, objtype: ti.i32, objid: ti.i32):
 @ti.func
 def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     """What sensor s finds: dist, pos and n, from the first to the second of the geoms, which are in the order of their
-    types and -1 for none; 1 or -1, where the sensor names them the other way round; of each side of the witness kind,
-    radius and direction; and a CURVE's bend."""
+    types and -1 for none; 1 or -1, where the sensor names them the other way round; the number of a pair that was
+    sought, else -1; of each side of the witness of others kind, radius and direction; and a CURVE's bend."""
     dist = m.sensor_cutoff[s]
     zero = vec3(0.0, 0.0, 0.0)
     pos = zero
@@ -121,6 +121,8 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     r2 = real(0.0)
     a2 = zero
     bend = real(0.0)
+    pair = -1
+    listed = m.sensor_pair[s] - 1
     for i in range(m.ngeom):
         if belongs(m, i, m.sensor_objtype[s], m.sensor_objid[s]):
             for j in range(m.ngeom):
@@ -134,9 +136,19 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                         side = -1.0
                     x1, q1 = geom_pose(m, d, w, g1)
                     x2, q2 = geom_pose(m, d, w, g2)
-                    for k in range(candidates(m, g1, g2)):
+                    count = candidates(m, g1, g2)
+                    if count == SOUGHT:
+                        listed = listed + 1
+                    for k in range(ti.abs(count)):
                         f1, c1, s1, b1, f2, c2, s2, b2, curve, normal = pair_features(m, g1, x1, q1, g2, x2, q2, k)
                         x, p, u = witness(f1, c1, s1, q1, f2, c2, s2, q2, normal)
+                        if ti.static(has.distance_search):
+                            if count == SOUGHT:
+                                d.found_within[w] = dist
+                                look_apart(m, d, w, listed)
+                                x = HUGE
+                                if d.ccd_found[w]:
+                                    x, p, u = found_apart(m, d, w, listed)
                         if x < dist:
                             dist = x
                             pos = p
@@ -144,6 +156,7 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                             geom1 = g1
                             geom2 = g2
                             sign = side
+                            pair = listed if count == SOUGHT else -1
                             kind1 = f1
                             r1 = s1
                             a1 = b1
@@ -151,7 +164,7 @@ def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
                             r2 = s2
                             a2 = b2
                             bend = curve
-    return dist, pos, n, geom1, geom2, sign, kind1, r1, a1, kind2, r2, a2, bend
+    return dist, pos, n, geom1, geom2, sign, pair, kind1, r1, a1, kind2, r2, a2, bend
 
 
 @ti.func
@@ -159,7 +172,7 @@ def distances(m: ti.template(), d: ti.template(), w: ti.i32):
     """The readings of all of them."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.distance:
-            dist, pos, u, g1, g2, sign, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
+            dist, pos, u, g1, g2, sign, pair, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             o = w * m.nsensordata + m.sensor_adr[s]
             n = sign * u
             if m.sensor_type[s] == SENS.distance:
@@ -179,7 +192,7 @@ def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.te
     """Adds the cotangents of the sensordata from `row` on to the poses of the two bodies."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.distance:
-            dist, pos, n, g1, g2, sign, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
+            dist, pos, n, g1, g2, sign, pair, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             if g1 >= 0:
                 o = row + m.sensor_adr[s]
                 dist_bar = real(0.0)
@@ -199,19 +212,27 @@ def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.te
                         p_bar = f + to
                         n_bar = (0.5 * dist * sign) * (to - f)
                         dist_bar = 0.5 * sign * n.dot(to - f)
-                c1_bar, turn1, c2_bar, turn2 = witness_vjp(
-                    kind1, a1, r1, kind2, a2, r2, bend, n, dist, dist_bar, p_bar, n_bar
-                )
-                b1 = m.geom_bodyid[g1]
-                b2 = m.geom_bodyid[g2]
-                at1 = pos - (r1 + 0.5 * dist) * n
-                at2 = pos + (r2 + 0.5 * dist) * n
-                add_point(
-                    g.pose_ang, g.pose_lin, bounded(w * m.nbody + b1), at1 - origin(m, d, w, b1), c1_bar, turn1
-                )
-                add_point(
-                    g.pose_ang, g.pose_lin, bounded(w * m.nbody + b2), at2 - origin(m, d, w, b2), c2_bar, turn2
-                )
-                r1_bar, r2_bar = radius_bars(n, dist_bar, p_bar)
-                tell_geom(m, d, g, w, g1, at1, c1_bar, turn1, r1, r1_bar)
-                tell_geom(m, d, g, w, g2, at2, c2_bar, turn2, r2, r2_bar)
+                if ti.static(has.distance_search):
+                    if pair >= 0:
+                        d.bar_dist[w] = dist_bar
+                        d.bar_pos[w] = p_bar
+                        d.bar_normal[w] = n_bar
+                        d.found_within[w] = m.sensor_cutoff[s]
+                        apart_vjp(m, d, g, w, pair)
+                if pair < 0:
+                    c1_bar, turn1, c2_bar, turn2 = witness_vjp(
+                        kind1, a1, r1, kind2, a2, r2, bend, n, dist, dist_bar, p_bar, n_bar
+                    )
+                    b1 = m.geom_bodyid[g1]
+                    b2 = m.geom_bodyid[g2]
+                    at1 = pos - (r1 + 0.5 * dist) * n
+                    at2 = pos + (r2 + 0.5 * dist) * n
+                    add_point(
+                        g.pose_ang, g.pose_lin, bounded(w * m.nbody + b1), at1 - origin(m, d, w, b1), c1_bar, turn1
+                    )
+                    add_point(
+                        g.pose_ang, g.pose_lin, bounded(w * m.nbody + b2), at2 - origin(m, d, w, b2), c2_bar, turn2
+                    )
+                    r1_bar, r2_bar = radius_bars(n, dist_bar, p_bar)
+                    tell_geom(m, d, g, w, g1, at1, c1_bar, turn1, r1, r1_bar)
+                    tell_geom(m, d, g, w, g2, at2, c2_bar, turn2, r2, r2_bar)

@@ -56,7 +56,7 @@ NAMED = {
     "test_smooth.py::test_muscles": "muscle_bias_vjp muscle_gain_vjp muscles_vjp",
     "test_smooth.py::test_rnea_and_xfrc[hinge-xfrc]": "applied_vjp",
     "test_smooth.py::test_tendons_and_arms[adhesion]":
-        "adhesions_vjp approach_vjp box_contacts_vjp contact_place_vjp param_vjp",
+        "adhesions_vjp approach_vjp box_contacts_vjp run_vjp contact_place_vjp param_vjp",
     "test_smooth.py::test_tendons_and_arms[along sites]": "chain_vjp path_bias_vjp path_vjp unit_vjp",
     "test_smooth.py::test_tendons_and_arms[cranks]": "crank_vjp",
     "test_smooth.py::test_tendons_and_arms[inertia along sites]": "place_motion_vjp",
@@ -90,6 +90,7 @@ NAMED = {
     "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon held]": "tendon_leaf_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
+    "test_step.py::test_distances_where_they_touch[box-box]": "apart_vjp",
     "test_step.py::test_motors[Euler]":
         "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",
     "test_step.py::test_shapes_in_a_fluid[implicitfast]": "flow_frames_vjp flow_sizes_vjp slope_frames_vjp",

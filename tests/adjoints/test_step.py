@@ -53,6 +53,7 @@ SENSED = {  # how far from where it was made, and the seed
     "contacts": (zoo.contact_sensors(), 0.3, 0),
     "ranges": (zoo.ranging(), 0.1, 0),
     "distances": (zoo.apart(), 0.1, 0),
+    "sought distances": (zoo.sought(), 0.1, 0),
     "images": (zoo.seen(), 0.5, 0),
 }
 QUICK = {
@@ -254,6 +255,41 @@ def test_sensors(probes, name):
     xml, kick, seed = SENSED[name]
     mj, probe = probes(xml)
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(seed), kick))
+
+
+@pytest.mark.parametrize("pair", [
+    pytest.param(pair, id="-".join(pair), marks=() if pair == ("box", "box") else pytest.mark.slow)
+    for pair in (*zoo.SOUGHT, ("plane", "mesh"))
+])  # fmt: skip
+def test_distances_where_they_touch(pair):
+    """Sensors search where contacts have searched before, and leave the adjoint of those alone; by leaves, too."""
+    sensors = "".join(f'<{kind} geom1="g2" geom2="g1" cutoff="1"/>' for kind in ("distance", "normal", "fromto"))
+    text = zoo.touching(*pair, option='cone="elliptic" ccd_tolerance="1e-10"')
+    text = text.replace("</mujoco>", f"<sensor>{sensors}</sensor></mujoco>")
+    mj, probe = asked(text, 0, ["geom_size", "geom_pos", "geom_quat"])
+    data = mujoco.MjData(mj)
+    step(probe, zoo.touching_state(mujoco, mj, data, np.random.default_rng(3)))
+    assert data.ncon
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gap", (0.0, 0.24, 0.3), ids=("concentric", "faces meet", "one above the other"))
+def test_distances_of_shapes_in_line(probes, gap):
+    """Where there is no one nearest point, readings and adjoints are finite."""
+    mj, probe = probes(zoo.sought())
+    python = interpreted()
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.0)
+    qpos.reshape(-1, 7)[:, :3] = np.outer(np.arange(mj.nbody - 1) % 2, [0, 0, gap])
+    qpos.reshape(-1, 7)[:, 3:] = 1.0, 0.0, 0.0, 0.0
+    p.Case(probe, (qpos, qvel, act, ctrl)).set()
+    python.step(probe)
+    readings = probe.traj["traj_sensordata"][: probe.model.nsensordata]
+    assert np.isfinite(readings).all() and (readings != 0).mean() > 0.3
+    probe.clear()
+    probe.b["cot_sensordata"][: probe.model.nsensordata] = 1.0
+    python.step_vjp(probe)
+    bar = probe.bar("qpos")
+    assert np.isfinite(bar).all() and np.abs(bar).max() > 0.1
 
 
 @pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))

@@ -148,6 +148,16 @@ def test_distances(simulators, integrator):
         assert_gradients(rollout.errors(leaves=seed == 1))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_sought_distances(simulators, seed):
+    """Between all shapes, apart and overlapping, some beyond their cutoff."""
+    mj, sim = simulators(zoo.sought('ccd_tolerance="1e-10"'))
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.15)
+    rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+    assert_gradients(rollout.errors(leaves=seed == 1))
+
+
 @pytest.mark.parametrize("integrator", (0, 1, 3), ids=("Euler", "RK4", "implicitfast"))
 def test_tendons(simulators, integrator):
     """All together, and each limit read at least once."""

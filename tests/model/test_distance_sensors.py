@@ -38,9 +38,16 @@ def test_refuses_by_name():
     with pytest.raises(ModelError, match="'normal': objtype = 'site'; allowed: geom, body"):
         apart().sensor("normal", objtype="site", objname="a", reftype="geom", refname="b")
     b = apart()
-    b.geom("a", "box", type="box", size=(0.1, 0.1, 0.1))
-    with pytest.raises(UnsupportedError, match="sensor 1: normal of capsule-box; allowed: plane-sphere"):
+    b.hfield("hills", elevation=[[0.0, 0.1], [0.2, 0.1]], size=(1, 1, 0.1, 0.1))
+    b.geom("a", "ground", type="hfield", hfield="hills")
+    with pytest.raises(UnsupportedError, match="sensor 1: normal of hfield; allowed: plane, sphere, capsule, ell"):
         b.compile()
+    mujoco = pytest.importorskip("mujoco")
+    text = XML.replace('type="capsule" size=".1 .2"', 'type="box" size=".1 .1 .2"')
+    both = mujoco.MjModel.from_xml_string(text.replace('name="a" size=".1"', 'name="a" type="box" size=".1 .1 .1"'))
+    both.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_NATIVECCD)
+    with pytest.raises(UnsupportedError, match="flag nativeccd = disable"):
+        load(both)
     model = apart().compile()
     model.sensor_refid[2] = -1
     import engine

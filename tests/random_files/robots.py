@@ -16,10 +16,6 @@ SHAPES = ("sphere", "capsule", "box", "cylinder", "ellipsoid", "mesh")
 FLAGS = ("multiccd", "warmstart", "island", "midphase", "autoreset", "gravity", "contact", "equality", "constraint",
          "sensor", "actuation", "nativeccd")  # fmt: skip
 ON = ("energy", "fwdinv", "invdiscrete", "override", "sleep")
-SENSED = {  # shapes whose distances are sensed from each shape
-    "sphere": ("sphere", "capsule", "box", "cylinder"), "capsule": ("sphere", "capsule"), "box": ("sphere",),
-    "cylinder": ("sphere",), "ellipsoid": (), "mesh": (),
-}  # fmt: skip
 # What may be refused, by the section it stands in; {j} is a joint, {b} a body, {s} and {t} two sites.
 RARE = (
     ("tendon", '<spatial name="rare" stiffness="3" springyield=".1"><site site="{s}"/><site site="{t}"/></spatial>'),
@@ -148,13 +144,12 @@ class AnyRobot(Robot):
         return f"<asset>{text}</asset>"
 
     def distances(self):
-        """Of the shapes that have sensors of it, and of the floor; seldom of others."""
+        """Of all shapes, and of the floor."""
         text = ""
         kinds = {name: (kind, body) for name, kind, body in self.geoms}
-        for name, (kind, body) in kinds.items():
-            others = [g for g, (k, b) in kinds.items() if b != body and (k in SENSED[kind] or self.maybe(0.001))]
-            others += ["floor"] * (kind != "mesh")
-            if not others or self.maybe(0.5):
+        for name, (_, body) in kinds.items():
+            others = [g for g, (k, b) in kinds.items() if b != body] + ["floor"]
+            if self.maybe(0.5):
                 continue
             what, cutoff = self.one(("distance", "normal", "fromto")), self.one(("2", ".3", ".01"))
             text += f'<{what} geom1="{name}" geom2="{self.one(others)}" cutoff="{cutoff}"/>'

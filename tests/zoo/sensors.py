@@ -3,7 +3,7 @@
 import re
 
 from tests.zoo.bodies import FLOATER, ROD, model
-from tests.zoo.contacts import SHAPES, one_tree
+from tests.zoo.contacts import CONVEX, HULLS, ROCK, SHAPES, one_tree
 from tests.zoo.joints import LIMITED
 
 SENSORS = """<sensor>
@@ -164,6 +164,30 @@ def apart(option=""):
         sensors += f'<{kind} geom1="plane" geom2="box" cutoff=".3"/>'
         sensors += f'<{kind} geom1="capsule" geom2="sphere" cutoff=".002"/>'
     return model(bodies, f"<sensor>{sensors}</sensor>", option=option)
+
+
+SOUGHT = (*CONVEX, *HULLS, ("box", "box"), ("capsule", "box"))
+
+
+def sought(option="", alone='contype="1" conaffinity="2"'):
+    """Shapes in the air, two of each, and sensors of distance, normal and nearest points of every pair that the engine
+    has no formula for, either way round, and of a plane and a mesh; of bodies with several geoms; beyond a cutoff.
+    alone: why nothing touches; of meshes that never could MuJoCo makes no hulls."""
+    bodies, sensors = f'<geom name="plane" type="plane" size="3 3 .1" euler="5 3 0" {alone}/>', ""
+    for k, name in enumerate(("sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh")):
+        for i in (1, 2):
+            bodies += f'<body name="{name}{i}" pos="{(k % 3 - 1) * .42} {k // 3 * .42} {i * .45}"><freejoint/>'
+            bodies += f'<geom name="{name}{i}" {SHAPES[name]} mass="1" pos=".02 .01 -.03" euler="2 {30 * k} 5"'
+            bodies += f" {alone}/>"
+            bodies += f'<geom size=".02" pos=".1 .2 .1" mass=".1" {alone}/>' * (name == "cylinder") + "</body>"
+    pairs = [("plane", "mesh1"), *((f"{a}1", f"{b}2") for a, b in SOUGHT)]
+    for kind in ("distance", "normal", "fromto"):
+        for k, (a, b) in enumerate(pairs):
+            a, b = (a, b) if k % 2 else (b, a)
+            sensors += f'<{kind} geom1="{a}" geom2="{b}" cutoff="3"/>'
+        sensors += f'<{kind} body1="cylinder1" body2="cylinder2" cutoff="2"/>'
+        sensors += f'<{kind} body1="box1" geom2="box2" cutoff=".1"/>'
+    return model(bodies, f"<sensor>{sensors}</sensor>", default=ROCK, option=option)
 
 
 EVERYTHING = "found force torque dist pos normal tangent linvel angvel"

@@ -6,6 +6,7 @@ from .. import constants as c
 from ..checks import check
 from ..errors import ModelError
 from ..hulls import GRID, SEARCHED, hulls_of
+from ..sensors import measured_geoms, words_of_mujoco
 from .kind import Field, Kind, N, cast, integer, real
 
 
@@ -38,7 +39,7 @@ class Mesh(Kind):
         return {array: () for group in self.fields.values() for array in group}
 
     def read(self, mujoco, mj, m):
-        return hulls_of(mj)
+        return hulls_of(mj, measured_geoms(mj, *words_of_mujoco(mujoco)))
 
     def lacking(self, m):
         geoms = np.concatenate([m.pair_geom1, m.pair_geom2])
@@ -79,7 +80,9 @@ class Mesh(Kind):
 
     def device(self, m):
         small = np.array([len(vert) < SEARCHED for vert in m.mesh_vert[: m.nmesh]], bool)
-        return {"mesh_tried": m.mesh_hullnum * small}
+        end = np.append(0, m.hull_edgeend)
+        bare = end[m.mesh_hulladr] == end[m.mesh_hulladr + m.mesh_hullnum]  # nobody has a neighbour
+        return {"mesh_tried": m.mesh_hullnum * (small | bare)}
 
     def check(self, m):
         for side in ("pair_geom1", "pair_geom2"):
@@ -87,6 +90,10 @@ class Mesh(Kind):
             bare = m.geom_type[geoms] == c.MESH
             bare[bare] = m.mesh_hullnum[m.geom_dataid[geoms[bare]]] == 0
             check(m, side, bare, "a mesh with a convex hull")
+        for geom in measured_geoms(m):
+            if m.geom_type[geom] == c.MESH and not m.mesh_hullnum[m.geom_dataid[geom]]:
+                who = m.label("geom", geom)
+                raise ModelError(f"{who}: a mesh without a convex hull; allowed where a sensor measures: with one")
 
 
 def take_meshes(m, meshes):

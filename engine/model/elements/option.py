@@ -10,6 +10,7 @@ from .. import constants as c
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
 from ..flows import simple_bodies
+from ..sensors import apart_pairs, words_of_mujoco
 from .kind import Kind
 
 
@@ -130,7 +131,7 @@ class OptionKind(Kind):
         if opt.integrator == c.DISCRETE and (opt.density > 0 or opt.viscosity > 0):
             for b in np.flatnonzero(simple_bodies(mj) & (mj.body_dofnum > 0) & (mj.body_simple == 0)):
                 yield f"body {mj.body(b).name!r}: simple = false in a fluid with integrator discrete; allowed: auto"
-        if disabled(mujoco, mj, "NATIVECCD") and _searched(mj):
+        if disabled(mujoco, mj, "NATIVECCD") and _searched(mujoco, mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
             if enabled(mujoco, mj, bit):
@@ -196,9 +197,12 @@ def _without_passive(mujoco, mj):
     return disabled(mujoco, mj, "SPRING") and disabled(mujoco, mj, "DAMPER")
 
 
-def _searched(mj):
-    """Whether shapes may touch whose contact needs a search."""
+def _searched(mujoco, mj):
+    """Whether shapes may touch whose contact needs a search, or a sensor asks for a distance that does."""
     touching = (mj.geom_contype | mj.geom_conaffinity) != 0
+    sought = mj.geom_type[apart_pairs(mj, *words_of_mujoco(mujoco))[0]].tolist()
+    if any(kinds not in ([c.PLANE, c.MESH], [c.CAPSULE, c.BOX]) for kinds in sought):
+        return True
     return bool((touching & np.isin(mj.geom_type, (c.ELLIPSOID, c.CYLINDER, c.MESH))).any())
 
 

@@ -10,6 +10,7 @@ from ..broad import SLACK, broad_phase, reaches
 from ..checks import below, check, first, solref
 from ..errors import ModelError
 from ..pairs import CONDIMS, OWN, SUPPORTED, Pair, contact_parameters, find_pairs, no_pairs, overridden, pair_refusals
+from ..sensors import apart_pairs
 from .kind import Kind, integer, real
 from .option import disabled, enabled
 
@@ -136,7 +137,9 @@ class PairKind(Kind):
     def device(self, m):
         swept, partners, always = broad_phase(m)
         reach = reaches(m)
+        sought = apart_pairs(m)[0]  # whose distance a sensor asks for: behind the candidates
         return {
+            "pair_geom1": np.append(m.pair_geom1, sought[:, 0]), "pair_geom2": np.append(m.pair_geom2, sought[:, 1]),
             "geom_reach": reach, "geom_diaga": m.body_invweight0[m.geom_bodyid, 0],
             "sweep_geom": swept[:, 0], "sweep_first": swept[:, 1], "sweep_end": swept[:, 2],
             "sweep_radius": SLACK * reach[swept[:, 0]],

@@ -16,9 +16,9 @@ from ..pairs import contact_parameters
 from ..sensors import (
     BY_NAME,
     CONTACT_FIELDS,
-    DISTANCES,
     FRAMES,
     LEVEL,
+    MEASURED,
     NAMES,
     NEEDING,
     RANGE,
@@ -27,7 +27,9 @@ from ..sensors import (
     REDUCES,
     ROWS,
     SENS,
+    apart_pairs,
     dim_of,
+    measured_ends,
 )  # fmt: skip
 from ..servos import first_rows
 from ..setconst import addresses
@@ -291,7 +293,7 @@ class Sensor(Kind):
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
         return {
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
-            "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff),
+            "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff), "sensor_pair": m.npair + apart_pairs(m)[1],
             **lenses(m), **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
 
@@ -332,16 +334,12 @@ def _pulled(m):
 
 
 def _far(m):
-    """Lines: pairs of shapes that a sensor asks for and whose distance the engine lacks."""
-    for s in [s for s, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "distance"]:
-        ends = [(m.sensor_objtype[s], m.sensor_objid[s]), (m.sensor_reftype[s], m.sensor_refid[s])]
-        ends = [np.atleast_1d(m.geom_type[k] if kind == c.OBJ_GEOM else m.geom_type[m.geom_bodyid == k])
-                for kind, k in ends]  # fmt: skip
-        pairs = {tuple(sorted((int(a), int(b)))) for a in ends[0] for b in ends[1]} - DISTANCES
-        if pairs:
+    """Lines: shapes that a sensor asks for and whose distance the engine lacks."""
+    for s, ends in measured_ends(m):
+        kinds = np.setdiff1d(m.geom_type[np.concatenate(ends)], MEASURED)
+        if len(kinds):
             who = f"sensor {m.sensor_names[s]!r}" if m.sensor_names[s] else f"sensor {s}"
-            found, allowed = (", ".join("-".join(c.GEOM_NAMES[k] for k in pair) for pair in sorted(group))
-                              for group in (pairs, DISTANCES - {(c.PLANE, c.PLANE)}))  # fmt: skip
+            found, allowed = (", ".join(c.GEOM_NAMES[k] for k in group) for group in (kinds.tolist(), MEASURED))
             yield f"{who}: {NAMES[m.sensor_type[s]]} of {found}; allowed: {allowed}"
 
 

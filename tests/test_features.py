@@ -181,7 +181,8 @@ def budget(name):
 # faces that the end of a deep search does not show 320, what MuJoCo does of rings and within margins 150; friction
 # without slip 830, actuators on sites and cranks 890, surfaces that move 220, muscles 750, adhesion 280, delays 120,
 # height fields 600, rays that meet them 250, and meshes 125, what more rangefinders tell 120, ellipsoids in a fluid
-# 600, integrals and limited setpoints of pids 950, the integrator discrete 5,500, DC motors 1,000, gradients by time constants and curves of actuators 600, delayed
+# 600, integrals and limited setpoints of pids 950, the integrator discrete 5,500, DC motors 1,000, gradients by time
+# constants and curves of actuators 600, delayed
 # sensors 100, residuals 400, a law of friction 290, gradients by frames of joints, sites and inertias 300, those of
 # frames beside tendons and compensated weight 700, by numbers of tendons, dry friction and equalities 800, those of
 # inertias in fluids, metrics, slopes of the bias and beside sensors 200, those of what sensors read 100, by height

@@ -19,11 +19,8 @@ PARALLEL_FROM = 4096  # rays of a launch for which threads are woken
 
 def seen_geoms(model):
     """Whether rays see each geom, (ngeom,): what is not quite transparent, and is a primitive shape, a height field or
-    has a hull."""
-    hull = np.zeros(model.ngeom, bool)
-    of = np.flatnonzero(model.geom_type == MESH)
-    if model.nmesh:
-        hull[of] = model.mesh_hullnum[model.geom_dataid[of]] > 0
+    has a hull with faces."""
+    hull = np.diff(hull_faces(model)[1], axis=1)[:, 0] > 0
     shape = ~np.isin(model.geom_type, (MESH, SDF)) | hull
     return shape & (model.geom_rgba[:, 3] > 0)
 

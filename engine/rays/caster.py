@@ -20,11 +20,10 @@ PARALLEL_FROM = 4096  # rays of a launch for which threads are woken
 
 def seen_geoms(model, soft=False):
     """Whether rays see each geom, (ngeom,): what is not quite transparent, and is a primitive shape, a height field or
-    a mesh; rays of `soft` shapes see meshes that have a hull."""
+    a mesh; rays of `soft` shapes see meshes whose hull has faces."""
     seen = (model.geom_type != SDF) & (model.geom_rgba[:, 3] > 0)
-    of = np.flatnonzero(model.geom_type == MESH)
     if soft:
-        seen[of] &= model.mesh_hullnum[model.geom_dataid[of]] > 0 if model.nmesh else False
+        seen &= (model.geom_type != MESH) | (np.diff(hull_faces(model)[1], axis=1)[:, 0] > 0)
     return seen
 
 

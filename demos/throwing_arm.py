@@ -1,4 +1,4 @@
-"""A throwing arm whose proportions and controls are designed together: python demos/throwing_arm.py ITERATIONS
+"""A throwing arm, its proportions and controls designed together: python demos/throwing_arm.py ITERATIONS [PICTURE]
 
 Two links, 1 m long in all, throw a ball of 0.3 kg, which is let go after 0.4 s. The elbow, with its motor of 0.3 kg,
 may sit anywhere between shoulder and hand. First the torques alone are improved, then the elbow's place with them.
@@ -65,3 +65,18 @@ start = throw(torques, elbow)[0]
 alone = design(torques.copy(), elbow.copy(), (0.05, 0))
 together = design(torques, elbow, (0.05, 0.01))
 print(f"torques alone: {start:.2f} m -> {alone:.2f} m; with the elbow at {elbow[0]:.2f} m: {together:.2f} m")
+if len(sys.argv) > 2:
+    from matplotlib.figure import Figure
+
+    sim.reset()
+    path, axes = tape.rollout(torques), Figure((8, 3), layout="constrained").subplots()
+    turned = np.cumsum(path.qpos[:, 0], axis=1)[..., None]  # each link hangs from its joint, and turns about y
+    ways = np.array([elbow[0], 1 - elbow[0]])[:, None] * np.concatenate([-np.sin(turned), -np.cos(turned)], axis=2)
+    joints = np.cumsum(np.concatenate([np.tile([0, 1.2], (STEPS + 1, 1, 1)), ways], axis=1), axis=1)
+    for pose in joints[::8]:
+        axes.plot(*pose.T, "o-", color="tab:blue", alpha=0.4, ms=3)
+    x, z, vx, vz = path.sensordata[-1, 0, [0, 2, 3, 5]]
+    t = np.linspace(0, (vz + np.sqrt(vz**2 + 2 * G * z)) / G)
+    axes.plot(x + vx * t, z + vz * t - G * t**2 / 2, color="tab:orange")
+    axes.set(xlabel="m", ylabel="m", aspect="equal", title=f"elbow at {elbow[0]:.2f} m: thrown {together:.2f} m")
+    axes.figure.savefig(sys.argv[2], dpi=80)

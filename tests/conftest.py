@@ -29,7 +29,7 @@ TOGETHER = (
     ("tests/adjoints/",),  # one stage at a time, adjoint/probe.py
     ("tests/diff/test_linearize", "tests/controllers/", "tests/faults/", "tests/optimize/", "tests/scenes/test_parity",
      "tests/physics/test_random_robots", "tests/physics/test_mocap", "tests/demos/test_commands",
-     "tests/demos/test_notebooks"),  # linearize
+     "tests/demos/test_notebooks", "tests/demos/test_gallery"),  # linearize
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 TO_MOMENTS = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
 FLOOR = 1e-12  # of the greatest second moment, of a body that is thin or a point
+STEP = 1.0  # by which a logarithm may change at once: of a small one the linear model promises any rise
+DEEP = 7.0  # by which the logarithm of a second moment may fall below the first guess's while a fit is sought
 
 
 def inertia_entries(layout, body):

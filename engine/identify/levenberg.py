@@ -218,13 +218,13 @@ class Levenberg:
         u, arrow = self.residuals.unknowns, self.arrow
         held = np.ones(len(self.point.p), bool)
         if not still:
-            held = (self.point.p <= u.low) & (arrow.g > 0) | (self.point.p >= u.high) & (arrow.g < 0)
+            held = (self.point.p <= u.least) & (arrow.g > 0) | (self.point.p >= u.high) & (arrow.g < 0)
         worth = max(self.ENOUGH * 2 * self.point.cost / max(self.count(), 1), 1e-15 * self.point.cost)
         while self.lam < self.MOST:
             dp, dx, fall = arrow.step(self.lam, held, self.damping)
             if fall <= worth:
                 return False
-            p = np.clip(self.point.p + dp, u.low, u.high)
+            p = np.clip(self.point.p + np.clip(dp, -u.reach, u.reach), u.least, u.high)
             good = self._tried(p, dx, 1e-4 * fall)
             if good is not None:
                 if not once:

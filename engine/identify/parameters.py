@@ -24,7 +24,7 @@ import numpy as np
 
 from engine.arrays import parameter, theta_layout
 from engine.identify.arguments import number
-from engine.identify.inertias import INERTIA, inertia_entries
+from engine.identify.inertias import DEEP, INERTIA, STEP, inertia_entries
 from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
 from engine.model.constants import TRN_JOINT
@@ -143,6 +143,11 @@ class Unknowns:
         self.guess, self.low, self.high, self.unit = (
             np.array([getattr(n, what) for n in self.numbers]) for what in ("guess", "low", "high", "unit")
         )  # fmt: skip
+        # how far a search may step, and where it may go: further down, a second moment is nothing, and no slope of its
+        # logarithm leads back
+        self.reach = np.array([STEP if n.inertia else np.inf for n in self.numbers])
+        deep = [DEEP if n.inertia and n.inertia[1] else np.inf for n in self.numbers]
+        self.least = np.maximum(self.low, self.guess - deep)
         self.first = np.asarray(sim.model_pack["theta"])[: sim.sizes["ntheta"]].copy()
 
     def _inertia(self, number):

@@ -146,9 +146,13 @@ class Unknowns:
         # how far a search may step, and where it may go: further down, a second moment is nothing, and no slope of its
         # logarithm leads back
         self.reach = np.array([STEP if n.inertia else np.inf for n in self.numbers])
-        deep = [DEEP if n.inertia and n.inertia[1] else np.inf for n in self.numbers]
-        self.least = np.maximum(self.low, self.guess - deep)
+        self.deep = np.array([DEEP if n.inertia and n.inertia[1] else np.inf for n in self.numbers])
         self.first = np.asarray(sim.model_pack["theta"])[: sim.sizes["ntheta"]].copy()
+
+    @property
+    def least(self):
+        """Where a search may go down to, (np,): `low`, which may have been changed, or how deep second moments go."""
+        return np.maximum(self.low, self.guess - self.deep)
 
     def _inertia(self, number):
         return inertia_entries(self.layout, number.inertia[0]) if number.inertia else ()

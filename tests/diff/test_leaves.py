@@ -188,9 +188,10 @@ def test_what_cannot_be_asked_for():
         engine.Simulator(robot(), leaves=("geom_size", "geom_colour"))
     wet = MESH.format("").replace('name="rock"', 'name="rock" fluidshape="ellipsoid"')
     wet = engine.load(wet.replace("<mujoco>", '<mujoco><option density="1000"/>'))
-    with pytest.raises(ValueError, match="leaves: got geom_size, but geom 'rock' is an ellipsoid in a fluid"):
-        engine.Simulator(wet, leaves="geom_size")
-    engine.Simulator(wet, leaves="geom_pos")
+    sim = engine.Simulator(wet, leaves=("geom_size", "geom_pos"))
+    sim.params.geom_size[1] *= 1.1
+    with pytest.raises(ValueError, match="params.geom_size: geom 'rock' is a mesh, which has no size to change"):
+        sim.refresh()
 
 
 @pytest.mark.slow

@@ -302,8 +302,6 @@ REFUSED = [
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
       "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
-    ({"joint": "/><geom name='e' type='ellipsoid' size='.1 .2 .1' mass='1'", **sensor("<distance name='d' geom1='g' "
-      "geom2='e'/>")}, "sensor 'd': distance of sphere-ellipsoid; allowed: plane-sphere"),
     ({"extra": TENDON.format("stiffness='1'") + "<sensor><torque name='f' site='s'/></sensor>"},
      "sensor 'f': torque where tendon 't' pulls from outside; allowed: fixed tendons"),
 ]

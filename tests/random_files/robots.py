@@ -16,6 +16,10 @@ SHAPES = ("sphere", "capsule", "box", "cylinder", "ellipsoid", "mesh")
 FLAGS = ("multiccd", "warmstart", "island", "midphase", "autoreset", "gravity", "contact", "equality", "constraint",
          "sensor", "actuation", "nativeccd")  # fmt: skip
 ON = ("energy", "fwdinv", "invdiscrete", "override", "sleep")
+FORMULAS = {  # shapes whose distances from each shape have a formula
+    "sphere": ("sphere", "capsule", "box", "cylinder"), "capsule": ("sphere", "capsule"), "box": ("sphere",),
+    "cylinder": ("sphere",), "ellipsoid": (), "mesh": (),
+}  # fmt: skip
 # What may be refused, by the section it stands in; {j} is a joint, {b} a body, {s} and {t} two sites.
 RARE = (
     ("tendon", '<spatial name="rare" stiffness="3" springyield=".1"><site site="{s}"/><site site="{t}"/></spatial>'),
@@ -44,7 +48,7 @@ class AnyRobot(Robot):
         self.new, self.late = np.random.default_rng((seed, 4)), np.random.default_rng((seed, 8))
         if self.late.random() < 0.4:
             self.TOUCH = {}  # everything touches its like
-        self.soft, self.earth = (np.random.default_rng((seed, k)) for k in (11, 12))
+        self.soft, self.earth, self.apart = (np.random.default_rng((seed, k)) for k in (11, 12, 13))
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -144,15 +148,22 @@ class AnyRobot(Robot):
         return f"<asset>{text}</asset>"
 
     def distances(self):
-        """Of all shapes, and of the floor."""
+        """Of the shapes that have a formula, and of the floor; and of all shapes."""
         text = ""
         kinds = {name: (kind, body) for name, kind, body in self.geoms}
-        for name, (_, body) in kinds.items():
-            others = [g for g, (k, b) in kinds.items() if b != body] + ["floor"]
-            if self.maybe(0.5):
+        for name, (kind, body) in kinds.items():
+            others = [g for g, (k, b) in kinds.items() if b != body and (k in FORMULAS[kind] or self.maybe(0.001))]
+            others += ["floor"] * (kind != "mesh")
+            if not others or self.maybe(0.5):
                 continue
             what, cutoff = self.one(("distance", "normal", "fromto")), self.one(("2", ".3", ".01"))
             text += f'<{what} geom1="{name}" geom2="{self.one(others)}" cutoff="{cutoff}"/>'
+        rng = self.apart
+        for name, (_, body) in kinds.items():
+            others = [g for g, (_, b) in kinds.items() if b != body] + ["floor"]
+            if rng.random() < 0.3:
+                what, cutoff = rng.choice(("distance", "normal", "fromto")), rng.choice(("2", ".3", ".01"))
+                text += f'<{what} geom1="{name}" geom2="{rng.choice(others)}" cutoff="{cutoff}"/>'
         return f"<sensor>{text}</sensor>"
 
     def keyframes(self):

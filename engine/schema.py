@@ -273,7 +273,8 @@ WORK = (
     Buffer("ccd_i", "int", "nccd",
         "ccd_discrete ccd_near1 ccd_near2 ccd_nsimplex ccd_separated ccd_inside ccd_count ccd_found ccd_kind1 "
         "ccd_kind2 ccd_ref ccd_face1 ccd_face2 ccd_start ccd_end ccd_candidate "
-        "ccd_num1 ccd_num2 ccd_cap1 ccd_cap2 ccd_extent1 ccd_extent2 ccd_face ccd_flat ccd_lined ccd_fits",
+        "ccd_num1 ccd_num2 ccd_cap1 ccd_cap2 ccd_extent1 ccd_extent2 ccd_face ccd_flat ccd_lined ccd_fits "
+        "ccd_told ccd_ends",
     ),
     # of each side its vertices in the simplex and the faces that meet in them
     Buffer("ccd_side", "int", "nccdside", "side_dim side_v0 side_v1 side_only side_begin side_count side_other"),

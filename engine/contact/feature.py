@@ -99,9 +99,13 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
     elif kind == CYLINDER:
         h = rotate(q, vec3(0.0, 0.0, size[1]))
         up = h.dot(n) * (1 - 2 * side) / size[1]
+        told = d.ccd_told[w] and d.ccd_nsimplex[w] == 3
         for end in range(2):
-            # at first both where it may be the side
-            if (end and up > -NEARLY) or (end == 0 and up < NEARLY):
+            # at first both where it may be the side; where that does not fit, the ends that the simplex has
+            there = (end and up > -NEARLY) or (end == 0 and up < NEARLY)
+            if told:
+                there = (d.ccd_ends[w] >> (2 * side + end)) & 1
+            if there:
                 put_vertex(d, first + FEATURE + count, side, x + (2 * end - 1) * h, end)
                 count = count + 1
     else:
@@ -119,11 +123,8 @@ def gather(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti
 
 
 @ti.func
-def face_of(m: ti.template(), d: ti.template(), first: ti.i32, side: ti.i32):
-    """The face of a mesh that three vertices of a side's feature share, or -1."""
-    _, i = vertex_at(d, first + FEATURE, side)
-    _, j = vertex_at(d, first + FEATURE + 1, side)
-    _, k = vertex_at(d, first + FEATURE + 2, side)
+def face_of(m: ti.template(), i: ti.i32, j: ti.i32, k: ti.i32):
+    """The face of a mesh that three of its vertices share, or -1."""
     begin = 0
     if i > 0:
         begin = m.hull_faceend[i - 1]
@@ -152,7 +153,7 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
     """
     first = bounded(w * m.nccdvert)
     x, q, _ = pose_of(d, w, side)
-    o, _ = vertex_at(d, first + FEATURE, side)
+    o, i = vertex_at(d, first + FEATURE, side)
     a = vec3(0.0, 0.0, 0.0)
     b = vec3(0.0, 0.0, 0.0)
     extent = count - 1
@@ -161,11 +162,11 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
         b = rotate(q, vec3(0.0, 1.0, 0.0))
         extent = 2
     elif count > 1:
-        v, _ = vertex_at(d, first + FEATURE + 1, side)
+        v, j = vertex_at(d, first + FEATURE + 1, side)
         a = v - o
         a = a / ti.sqrt(a.dot(a))
         if count > 2:
-            v, _ = vertex_at(d, first + FEATURE + 2, side)
+            v, k = vertex_at(d, first + FEATURE + 2, side)
             b = v - o - a.dot(v - o) * a
             norm = ti.sqrt(b.dot(b))
             if norm > 0:
@@ -173,7 +174,7 @@ def span(m: ti.template(), d: ti.template(), w: ti.i32, kind: ti.i32, side: ti.i
             else:
                 extent = 1
             if kind == MESH:
-                face = face_of(m, d, first, side)
+                face = face_of(m, i, j, k)
                 n = vec3(0.0, 0.0, 0.0)
                 if face >= 0:
                     n = rotate(q, m.face_normal[face])

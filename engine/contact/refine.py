@@ -17,6 +17,7 @@ what is not needed to tell the normal counts as a point of its shape.
 import taichi as ti
 
 from engine.compiler.stages import outline
+from engine.contact.face_edges import off_face
 from engine.contact.facing import SEEN, beside_cap, face_along
 from engine.contact.feature import (
     EXACT,
@@ -72,14 +73,31 @@ def spans(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 @outline("md", "w p", when="convex")
 @ti.func
+def begin(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """The features of both sides that the simplex and the search's normal, ccd_guess, tell. ccd_told: of a cylinder the
+    simplex alone, which has both ends of its axis where its side touches, ccd_ends."""
+    n = d.ccd_guess[w]
+    for side in range(2):
+        kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
+        _, q, _ = pose_of(d, w, side)
+        across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(n)
+        count = gather(m, d, w, kind, side, n)
+        cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
+        set_count(d, w, side, count, ti.cast(cap, ti.i32))
+
+
+@outline("md", "w p", when="convex")
+@ti.func
 def stationary(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Newton's method for ccd_n, across an edge if there is one (ccd_lined); ccd_fits: whether it had steps."""
+    """Newton's method for ccd_n, across an edge if there is one (ccd_lined). ccd_fits: 1 where it came to rest where
+    overlap is least, 2 where it did not, 0 where it had no steps."""
     n = d.ccd_n[w]
     along = d.ccd_axis1[w]
     if d.ccd_extent1[w] != 1:
         along = d.ccd_axis2[w]
     lined = d.ccd_lined[w]
     d.ccd_fits[w] = 1
+    slack = SLACK * d.ccd_scale[w]
     step = 0
     while step < STEPS:
         step = step + 1
@@ -98,9 +116,11 @@ def stationary(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         hu = bends(m, d, w, p, n, u) + L * u
         du = u.dot(G) / u.dot(hu)
         dv = real(0.0)
+        least = u.dot(hu) >= -slack
         if not lined:
             hv = bends(m, d, w, p, n, v) + L * v
             det = u.dot(hu) * v.dot(hv) - u.dot(hv) * v.dot(hu)
+            least = least and v.dot(hv) >= -slack and det >= -slack * d.ccd_scale[w]
             du = (v.dot(hv) * u.dot(G) - u.dot(hv) * v.dot(G)) / det
             dv = (u.dot(hu) * v.dot(G) - v.dot(hu) * u.dot(G)) / det
         dn = du * u + dv * v
@@ -116,6 +136,8 @@ def stationary(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         n = n / ti.sqrt(n.dot(n))
         if norm < 4 * EPS:
             step = STEPS
+        if step == STEPS and d.ccd_fits[w] and not (norm < WITHIN and least):
+            d.ccd_fits[w] = 2
     d.ccd_n[w] = n
 
 
@@ -202,9 +224,14 @@ def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     cap = 0
                     d.ccd_fits[w] = 0
             elif not held and not guessed:
-                out = outside(d, first, side, count, c - swollen(m, d, w, p, side, n) + o)
-                if out >= 0:
-                    leave(d, first, side, out, count)
+                at = c - swollen(m, d, w, p, side, n) + o
+                out = outside(d, first, side, count, at)
+                left = 0
+                if out >= 0 and count == 3:
+                    left = off_face(m, d, w, m.pair_geom2[p] if side else m.pair_geom1[p], side, at)
+                if out >= 0 and left < 3:
+                    if left == 0:
+                        leave(d, first, side, out, count)
                     count = count - 1
                     d.ccd_fits[w] = 0
                     guessed = ti.cast(rounds == 1 and k == 0, ti.i32)
@@ -252,9 +279,15 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     found = d.ccd_n[w]
     d.ccd_guess[w] = found
     scale = ti.abs(d.ccd_dist[w])
+    d.ccd_told[w] = 0
+    d.ccd_ends[w] = 0
     for side in range(2):
-        _, q, size = pose_of(d, w, side)
+        x, q, size = pose_of(d, w, side)
         scale = scale + size.sum()
+        z = rotate(q, vec3(0.0, 0.0, 1.0))
+        for k in range(3):
+            v, _ = vertex_at(d, first + k, side)
+            d.ccd_ends[w] = d.ccd_ends[w] | 1 << (2 * side + ti.cast(z.dot(v - x) > 0, ti.i32))
     d.ccd_scale[w] = scale
     type1 = m.geom_type[m.pair_geom1[p]]
     type2 = m.geom_type[m.pair_geom2[p]]
@@ -270,14 +303,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 copy_vertex(d, first + POLYTOPE + k, first + k)
                 copy_vertex(d, first + k, first + SEEN)
             face_along(m, d, w, p)
+        d.ccd_told[w] = tries
         tries = tries + 1 if swells and d.ccd_dist[w] < 0 else 2
-        for side in range(2):
-            kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
-            _, q, size = pose_of(d, w, side)
-            across = rotate(q, vec3(0.0, 0.0, 1.0)).cross(found)
-            count = gather(m, d, w, kind, side, found)
-            cap = kind == CYLINDER and count == 1 and across.dot(across) < NEARLY * NEARLY
-            set_count(d, w, side, count, ti.cast(cap, ti.i32))
+        begin(m, d, w, p)
         change = 0
         while not done and change < CHANGES:
             change = change + 1
@@ -332,6 +360,7 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 d.ccd_fits[w] = 1
                 if not known:
                     stationary(m, d, w, p)
+                rests = d.ccd_fits[w] < 2
                 if d.ccd_fits[w]:
                     meet(m, d, w, p)
                     if not known and not swells and d.ccd_length[w] < 0:
@@ -339,6 +368,8 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                         # least
                         d.ccd_fits[w] = -1
                     fit(m, d, w, p)
+                    if d.ccd_fits[w] > 0 and not rests:
+                        d.ccd_fits[w] = -1
                     done = ti.cast(d.ccd_fits[w] > 0, ti.i32)
                     if d.ccd_fits[w] < 0:
                         change = CHANGES
@@ -356,10 +387,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     else:
         d.ccd_fits[w] = ti.min(d.ccd_fits[w], 0)
         d.ccd_n[w] = found
-        if not swells:
-            for side in range(2):
-                set_count(d, w, side, gather(m, d, w, type2 if side else type1, side, found), 0)
-            spans(m, d, w, p)
+        d.ccd_told[w] = 1
+        begin(m, d, w, p)
+        spans(m, d, w, p)
         kind1 = feature_kind(type1, d.ccd_extent1[w])
         kind2 = feature_kind(type2, d.ccd_extent2[w])
         if d.ccd_extent1[w] + d.ccd_extent2[w] > 2:

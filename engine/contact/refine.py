@@ -240,7 +240,18 @@ def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         d.ccd_dir[w] = n
         ccd_support(m, d, w, p, SEEN)
     joined = 0
-    if stray or d.ccd_fits[w] > 0:
+    if stray and d.ccd_face[w] == 0 and d.ccd_flat[w] == 0 and d.ccd_extent1[w] == 1 and d.ccd_extent2[w] == 1:
+        # edges that are nearly parallel and would cross elsewhere: towards there, of one its end that is beside the
+        # other one
+        a1 = d.ccd_axis1[w]
+        a2 = d.ccd_axis2[w]
+        closer = d.ccd_guess[w].dot(a1 - a2 if a1.dot(a2) > 0 else a1 + a2) > 0
+        end, i = vertex_at(d, first + FEATURE + ti.cast(closer, ti.i32), 0)
+        side = ti.cast(outside(d, first, 1, 2, end) >= 0, ti.i32)
+        keep_farthest(d, first, side, 2, a1 if closer else -a1)
+        set_count(d, w, side, 1, 0)
+        d.ccd_fits[w] = 0
+    elif stray or d.ccd_fits[w] > 0:
         for side in range(2):
             kind = m.geom_type[m.pair_geom2[p] if side else m.pair_geom1[p]]
             count = d.ccd_num2[w] if side else d.ccd_num1[w]

@@ -99,3 +99,14 @@ def test_random_states(simulators, kinds):
     mj, sim = simulators(pair(kinds), worlds=len(q))
     bad, other, unsettled = wrong(mj, sim, q)
     assert not bad.any() and other.mean() < 0.01 and unsettled.mean() < 0.02
+
+
+@pytest.mark.parametrize("kinds", [("capsule", "rod"), ("rod", "cylinder")], ids="-".join)
+def test_nearly_parallel(simulators, kinds):
+    """Axes that would cross far beyond their ends: of one an end touches, or the rim there."""
+    mj, sim = simulators(pair(kinds), worlds=60)
+    q, rng = poses(2, 60), np.random.default_rng(3)
+    quats = q[:, 3:7] + 10 ** rng.uniform(-6, -2, (60, 1)) * rng.normal(size=(60, 4))
+    q[:, 10:14] = quats / np.linalg.norm(quats, axis=1, keepdims=True)
+    bad, other, unsettled = wrong(mj, sim, q)
+    assert not bad.any() and not other.any() and unsettled.mean() < 0.5

@@ -10,48 +10,11 @@ or several. Device code names columns (compiler/columns.py): `m.body_parentid[b]
 Buffers of Data and Adjoint hold one such array per world, worlds one after the other.
 """
 
-from collections import namedtuple
-
+from engine.buffers import DIMS, OPT, Buffer
 from engine.theta import FOLLOWING, LEAVES, THETA
 
 # Entities of a kind (bodies, dofs, contacts, ...) over all worlds are fewer than this (math/index.py).
 MOST = 1 << 23
-
-# ---------------------------------------------------------------------------------------------- sizes (m.dims)
-
-DIMS = (
-    "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
-    "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap ntree stray "
-    "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
-    "noslip_apart narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual "
-    "nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
-    "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
-    "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
-) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
-
-# ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
-OPT = (
-    "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance density viscosity "
-    "wind_x wind_y wind_z noslip_tolerance resolved"
-)
-
-# ---------------------------------------------------------------------------------------------------- the buffers
-
-Column = namedtuple("Column", "name start size")
-
-
-class Buffer:
-    """dtype: real, int, vec3, vec4. count: the symbol counted (a function of the sizes). columns: "name name:size ...",
-    without which the buffer is its own column. width: all elements of an entity. blocks: column-major."""
-
-    def __init__(self, name, dtype, count, columns=None, blocks=False):
-        self.name, self.dtype, self.count, self.blocks = name, dtype, count, blocks
-        self.columns, self.width = {}, 0
-        for column in (columns or name).split():
-            column, _, size = column.partition(":")
-            self.columns[column] = Column(column, self.width, int(size or 1))
-            self.width += int(size or 1)
-
 
 MODEL = (
     Buffer("dims", "int", "one", DIMS),

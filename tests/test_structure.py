@@ -28,6 +28,7 @@ PACKAGES = ("engine", "scenes", "controllers", "demos")
 LAYERS = (
     ("engine.files", "engine.lock", "engine.version", "engine.words"),
     ("engine.plain", "engine.compiler", "engine.parts", "engine.theta"),
+    ("engine.buffers",),
     ("engine.clocks", "engine.errors", "engine.finite", "engine.model", "engine.schema"),
     ("engine.compiler.backend", "engine.compiler.columns", "engine.entries"),
     ("engine.compiler.direct", "engine.compiler.features", "engine.compiler.session"),

@@ -14,6 +14,24 @@ from engine.math.types import real, vec3, vec4
 from engine.model.constants import CAPSULE
 
 
+@ti.func
+def candidate(k: ti.i32, t_near: real, near: ti.i32, t_second: real, rule_second: ti.i32, x1: vec3, q1: vec4, s1: vec3,
+              r: real, x2: vec3, q2: vec4, size: vec3, q: vec3, a: vec3):  # fmt: skip
+    """(t, rule, kind and direction of the box's feature, dist, pos, n) of the nearest point of a capsule, or with k = 1
+    of its second one."""
+    t = t_near
+    rule = FIXED
+    if near >= 0:
+        rule = NEAREST
+    if k == 1:
+        t = t_second
+        rule = rule_second
+    kind2, c2, out = box_feature(q + t * a, size)
+    a2 = rotate(q2, out)
+    dist, pos, n = witness(POINT, x1 + t * s1, r, q1, kind2, x2 + rotate(q2, c2), 0.0, q2, a2)
+    return t, rule, kind2, a2, dist, pos, n
+
+
 @outline("md", "w p", when="box")
 @ti.func
 def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
@@ -37,17 +55,9 @@ def box_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     margin = d.felt_within[w]
     for k in range(2):
         if k == 0 or rule_second >= 0:
-            t = t_near
-            rule = FIXED
-            if near >= 0:
-                rule = NEAREST
-            if k == 1:
-                t = t_second
-                rule = rule_second
-            kind2, c2, n = box_feature(q + t * a, size2)
-            n = rotate(q2, n)
-            a2 = n
-            dist, pos, n = witness(POINT, x1 + t * s1, size1[0], q1, kind2, x2 + rotate(q2, c2), 0.0, q2, n)
+            t, rule, kind2, a2, dist, pos, n = candidate(
+                k, t_near, near, t_second, rule_second, x1, q1, s1, size1[0], x2, q2, size2, q, a
+            )
             if dist < margin:
                 zero = vec3(0.0, 0.0, 0.0)
                 ncon = add_contact(m, d, w, p, ncon, dist, pos, n, zero, POINT, s1, size1[0], kind2, a2, 0.0)

@@ -24,7 +24,9 @@ EXACT = EPS < 1e-10  # real numbers of 64 bits
 ON_FACE = MINVAL * MINVAL if EXACT else 1e-10  # of the square of a face's distance: the origin lies on it
 ON_TETRAHEDRON = MINVAL * MINVAL if EXACT else 1e-17
 LEAST = MINVAL if EXACT else 1e-7  # of the depth that another vertex of polytopes adds
+BESIDE = 1e-9 if EXACT else 1e-4  # of a triangle, by which a line passes it by
 LAST_SLACK = 1e-10 if EXACT else 1e-6
+EQUALLY = 1 + (1e-12 if EXACT else 1e-5)  # of squares of distances, which rounding alone tells apart
 
 
 def packed(*rows):
@@ -127,6 +129,35 @@ def within_triangle(a: vec3, b: vec3, c: vec3, x: vec3):
     return share[0] >= 0 and share[1] >= 0 and share[2] >= 0 and ti.sqrt(off.dot(off)) < MINVAL
 
 
+@ti.func
+def filled(d: ti.template(), first: ti.i32, v: vec3):
+    """Of three vertices with one on either side, the last along v: whether the line between these two passes the
+    triangle by, so that six faces leave out some of what the five span, and four that have the origin among them are
+    now the simplex."""
+    at = first + POLYTOPE
+    v3 = d.ccd_vert[at + 3]
+    v4 = d.ccd_vert[at + 4]
+    along = v4 - v3
+    edge = -1
+    for k in range(3):
+        one = d.ccd_vert[at + k] - v3
+        if along.dot(one.cross(d.ccd_vert[at + (k + 1) % 3] - v3)) < -BESIDE * along.dot(v):
+            edge = k
+    found = 0
+    if edge >= 0:
+        for k in range(2):
+            one = at + (edge + k) % 3
+            across = at + (edge + 2) % 3
+            if found == 0 and same_side(d.ccd_vert[across], v3, v4, d.ccd_vert[one]):
+                if same_side(d.ccd_vert[across], d.ccd_vert[one], v3, v4):
+                    copy_vertex(d, first, across)
+                    copy_vertex(d, first + 1, one)
+                    copy_vertex(d, first + 2, at + 3)
+                    copy_vertex(d, first + 3, at + 4)
+                    found = 1
+    return found
+
+
 @outline("md", "w p", when="convex")
 @ti.func
 def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
@@ -137,6 +168,7 @@ def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     f = bounded(w * m.nccdface)
     d.ccd_count[w] = 0
     n = d.ccd_nsimplex[w]
+    twice = 0
     while n >= 2:
         middle = vec3(0.0, 0.0, 0.0)
         for i in range(n):
@@ -187,11 +219,14 @@ def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     v = -v
                 support_along(m, d, w, p, n + k, v)
             if n == 3:
-                good = not within_triangle(a, b, c, d.ccd_vert[at + 3])
-                if within_triangle(a, b, c, d.ccd_vert[at + 4]):
-                    good = False
+                for k in range(2):
+                    if within_triangle(a, b, c, d.ccd_vert[at + 3 + k]):
+                        good = False
         bad = -1
-        if good:
+        again = 0
+        if good and n == 3 and not twice:
+            again = filled(d, first, v)
+        if good and not again:
             for k in range(faces):
                 if bad < 0:
                     far = attach(
@@ -201,7 +236,10 @@ def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     )  # fmt: skip
                     if far < least:
                         bad = k
-        if bad >= 0 and n != 3:
+        if again:
+            twice = 1
+            n = 4
+        elif bad >= 0 and n != 3:
             # the origin lies on a face: it is the simplex
             for j in range(3):
                 copy_vertex(d, first + j, at + d.ccd_corner[f + bad, j])
@@ -219,9 +257,11 @@ def polytope(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     three = along.dot((d.ccd_vert[at + 4] - a).cross(c - a))
                     good = (one >= 0 and two >= 0 and three >= 0) or (one <= 0 and two <= 0 and three <= 0)
                 if n == 4:
-                    good = same_side(a, b, c, v3) and same_side(b, c, v3, a)
-                    if good:
-                        good = same_side(c, v3, a, b) and same_side(v3, a, b, c)
+                    for k in range(4):
+                        one = d.ccd_vert[at + k]
+                        other = d.ccd_vert[at + (k + 1) % 4]
+                        if not same_side(one, other, d.ccd_vert[at + (k + 2) % 4], d.ccd_vert[at + (k + 3) % 4]):
+                            good = False
             if good:
                 d.ccd_count[w] = faces
                 for k in range(faces):
@@ -319,7 +359,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             if x < nearest:
                 nearest = x
                 face = d.ccd_open[f0 + i]
-        if face < 0 or (before >= 0 and nearest > upper * upper):
+        if face < 0 or (before >= 0 and nearest > EQUALLY * upper * upper):
             face = best
             break
         if nearest <= 0:
@@ -364,7 +404,7 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             )  # fmt: skip
             if x == 0:
                 running = False
-            elif x >= nearest and x <= upper * upper:
+            elif x >= nearest and x <= EQUALLY * upper * upper:
                 d.ccd_open[f0 + nopen] = new
                 d.ccd_place[f0 + new] = nopen
                 nopen = nopen + 1

@@ -201,6 +201,12 @@ def seen_by(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, q: ti.temp
 
 
 @ti.func
+def pair_in(q: ti.template(), r: vec3, pa: vec3, pl: vec3, ea: vec3, el: vec3):
+    """Two motions about the origin in the axes q at r."""
+    return rotate_back(q, pa), rotate_back(q, pl + pa.cross(r)), rotate_back(q, ea), rotate_back(q, el + ea.cross(r))
+
+
+@ti.func
 def unit(i: ti.i32):
     return vec3(ti.cast(i == 0, real), ti.cast(i == 1, real), ti.cast(i == 2, real))
 

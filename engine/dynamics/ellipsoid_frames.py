@@ -11,6 +11,7 @@ from engine.dynamics.ellipsoid_fluid import (
     ellipsoid_slope,
     ellipsoid_slope_vjp,
     flow_frame,
+    pair_in,
     seen_by,
     unit,
     whole_slope,
@@ -130,10 +131,7 @@ def ellipsoid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w
             q, r = flow_frame(m, d, w, e)
             omega = rotate_back(q, d.vel_ang[k])
             u = rotate_back(q, d.vel_lin[k] + d.vel_ang[k].cross(r) - wind)
-            xa = rotate_back(q, pa)
-            xl = rotate_back(q, pl + pa.cross(r))
-            ya = rotate_back(q, ea)
-            yl = rotate_back(q, el + ea.cross(r))
+            xa, xl, ya, yl = pair_in(q, r, pa, pl, ea, el)
             omega_bar = vec3(0.0, 0.0, 0.0)
             u_bar = vec3(0.0, 0.0, 0.0)
             for _ in range(ways):

@@ -14,9 +14,8 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.dynamics.ellipsoid_fluid import flow_frame, forms, over, seen_by, whole_slope
+from engine.dynamics.ellipsoid_fluid import flow_frame, forms, over, pair_in, seen_by, whole_slope
 from engine.math.index import bounded
-from engine.math.quat import rotate_back
 from engine.math.types import real, vec3
 from engine.model.constants import DISCRETE
 
@@ -98,10 +97,7 @@ def flow_sizes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
                         whole = 0.0
                     if m.integrator == DISCRETE or not whole_slope(m, b):
                         ways = 2
-                xa = rotate_back(q, pa)
-                xl = rotate_back(q, pl + pa.cross(r))
-                ya = rotate_back(q, ea)
-                yl = rotate_back(q, el + ea.cross(r))
+                xa, xl, ya, yl = pair_in(q, r, pa, pl, ea, el)
                 for _ in range(ways):
                     bar, along = size_bars(m, i, omega, u, xa, xl, ya, yl, whole)
                     if e >= 0:

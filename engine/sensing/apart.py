@@ -12,13 +12,13 @@ nearest t, `ccd_num1` the rule, `ccd_num2` the axis, `ccd_cap1` what t is neares
 import taichi as ti
 
 from engine.compiler.stages import outline
-from engine.contact.box import FIXED, NEAREST, box_feature, capsule_box_params
-from engine.contact.box_contacts import run_vjp
+from engine.contact.box import FIXED, capsule_box_params
+from engine.contact.box_contacts import candidate, run_vjp
 from engine.contact.record import add_pose_bar
 from engine.contact.search import core, features_vjp, look_from
 from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
 from engine.contact.support import farthest
-from engine.contact.witness import FACE, POINT, witness, witness_vjp
+from engine.contact.witness import FACE, POINT, witness_vjp
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import HUGE, real, vec3
@@ -74,21 +74,13 @@ def look_apart(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         d.ccd_cap1[w] = near
         for k in range(2):
             if k == 0 or rule_second >= 0:
-                t = t_near
-                rule = FIXED
-                if near >= 0:
-                    rule = NEAREST
-                if k == 1:
-                    t = t_second
-                    rule = rule_second
-                kind2, c2, n = box_feature(q + t * a, size2)
-                n = rotate(q2, n)
-                a2 = n
-                c1 = x1 + t * s1
-                dist, pos, n = witness(POINT, c1, size1[0], q1, kind2, x2 + rotate(q2, c2), 0.0, q2, n)
+                t, rule, kind2, a2, dist, pos, n = candidate(
+                    k, t_near, near, t_second, rule_second, x1, q1, s1, size1[0], x2, q2, size2, q, a
+                )
                 if dist < d.ccd_dist[w]:
                     d.ccd_dist[w] = dist
                     d.ccd_n[w] = n
+                    c1 = x1 + t * s1
                     d.ccd_x1[w] = c1
                     d.ccd_x2[w] = c1 + (size1[0] + dist) * n
                     d.ccd_kind2[w] = kind2

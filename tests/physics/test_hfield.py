@@ -90,6 +90,39 @@ def test_steps(simulators):
     assert touched > 200
 
 
+DEEP = {
+    "rounding hides the face that is as far as the depth": (
+        "5 3", ".6314 .5067 .2 .2",
+        ".4772 .6965 .4124 .3331 .735 .4823 .1942 .6747 .6692 .729 .08334 .4729 .9965 .3181 .0638",
+        'pos="-.1183 .03 -.1" euler="6 -4 17"',
+        'type="capsule" size=".10663" fromto="-.37626543 .176341516 -.156886121 -.44578158 .104584556 -.111979785"',
+        (-0.11830000000000047, 0.03000000000000059, -0.10000000000000067,
+         0.9873287691051381, 0.04657815494351576, -0.04219988713529812, 0.14571048934499836),
+    ),
+    "the first polytope has a hollow": (
+        "3 3", ".5 .4 .3 .2", "0 1 .1442 .9486 .3118 .4233 .8277 .4092 .5496", "", 'type="capsule" size=".08 .12"',
+        (-0.5, -0.2, -0.05, -0.36439874932140814, -0.2789892845731388, 0.6710768042104024, -0.5822666514897749),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DEEP)
+def test_deep_in_a_prism(simulators, case):
+    """States in which a search once ended at a face within what overlaps."""
+    points, size, heights, pose, geom, qpos = DEEP[case]
+    rows, columns = points.split()
+    mj, sim = simulators(f'''<mujoco><option {FINE}/><asset><hfield name="h" nrow="{rows}" ncol="{columns}"
+    size="{size}" elevation="{heights}"/></asset><worldbody><geom type="hfield" hfield="h" margin=".02" {pose}/>
+    <body><freejoint/><geom {geom}/></body></worldbody></mujoco>''')
+    data = mujoco.MjData(mj)
+    data.qpos[:] = qpos
+    mujoco.mj_forward(mj, data)
+    sim.reset(qpos)
+    sim.forward()
+    errors = contact_errors(sim.data, data)
+    assert errors["ncon"] == 0 and errors["dist"] < 1e-9 and errors["pos"] < 1e-8
+
+
 def test_room_for_all_contacts(simulators):
     """The bound that the buffers have, of cells under a ball around the shape, is one."""
     for kinds in zoo.FIELDS:

@@ -8,10 +8,13 @@ import pytest
 import engine
 from engine.model import constants as c
 from engine.model.pairs import SUPPORTED
+from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
-from tests.physics.reference import BEFORE_4
-from tests.random_files import gradients, judge, rk4
+from tests.physics.reference import BEFORE_4, set_reference
+from tests.physics.test_convex import FINE
+from tests.physics.test_parity import touching_states
+from tests.random_files import gradients, judge, rk4, touching
 from tests.random_files.robots import AnyRobot
 from tests.random_files.run import MUTATED, VALID, text_of
 
@@ -157,6 +160,21 @@ def test_corners_that_only_the_broad_phase_parts(monkeypatch):
 
     monkeypatch.setattr(judge.engine, "load", faulty)
     assert judge.judged(CORNERS).outcome == judge.WRONG
+
+
+@pytest.mark.parametrize("kind", ("box", "capsule"))
+def test_depths_along_normals_of_height_fields(kind):
+    """Of the prism that a contact is one of."""
+    mj = mujoco.MjModel.from_xml_string(zoo.touching("hfield", kind, 'margin=".03"', FINE))
+    data, tried = mujoco.MjData(mj), 0
+    for state in touching_states(mj, 20):
+        set_reference(mj, data, state)
+        for contact in data.contact:
+            pair = touching.pair_of(contact.geom)
+            depth = touching.depth_along(mj, data, pair, contact.frame[:3], contact.geom[0], contact.pos, contact.dist)
+            assert abs(depth + contact.dist) < 1e-6
+            tried += 1
+    assert tried > 20
 
 
 def test_stages_are_those_of_mujoco():

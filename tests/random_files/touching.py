@@ -59,8 +59,15 @@ def pair_of(geoms):
 def other_number(mj, data, ours, pair, count, wanted):
     """Why a pair has another number of contacts than MuJoCo's. Raises Differs where there is no reason."""
     name = pair_name(mj, pair)
-    depths = [depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k]) for k in of_pair(ours, pair)]
-    their = [depth_along(mj, data, pair, c.frame[:3], c.geom[0]) for c in data.contact if pair_of(c.geom) == pair]
+    depths = [
+        depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k], ours["pos"][k], ours["dist"][k])
+        for k in of_pair(ours, pair)
+    ]
+    their = [
+        depth_along(mj, data, pair, c.frame[:3], c.geom[0], c.pos, c.dist)
+        for c in data.contact
+        if pair_of(c.geom) == pair
+    ]
     least, other = min(depths, default=np.inf), min(their, default=np.inf)
     if least < other - 1e-7 and np.isfinite(other):
         return f"MuJoCo's depth is not the least: {name}"
@@ -102,14 +109,22 @@ def of_pair(ours, pair):
     return [k for k in range(len(ours["dist"])) if pair_of((ours["geom1"][k], ours["geom2"][k])) == pair]
 
 
-def depth_along(mj, data, pair, normal, first):
-    """How far two shapes overlap along a normal, which points from `first` to the other; of a plane, its own."""
+def depth_along(mj, data, pair, normal, first, pos, dist):
+    """How far two shapes overlap along the normal of a contact, which points from `first` to the other; of a plane,
+    along its own; of a height field, with the prism that has the contact's point of the field."""
     one, two = pair if pair[0] == first else pair[::-1]
     n = np.array(normal)
-    for geom, other in ((one, two), (two, one)):
+    for geom, other, out in ((one, two, n), (two, one, -n)):
+        place, turn = data.geom_xpos[geom], data.geom_xmat[geom].reshape(3, 3)
         if mj.geom_type[geom] == c.PLANE:
-            up = data.geom_xmat[geom].reshape(3, 3)[:, 2]
-            return farthest(mj, data, other, -up) + up @ data.geom_xpos[geom]
+            return farthest(mj, data, other, -turn[:, 2]) + turn[:, 2] @ place
+        if mj.geom_type[geom] == c.HFIELD:
+            corners = list(prisms(mj, geom))
+            x = turn.T @ (pos - dist / 2 * out - place)
+            beyond = np.array([(f[:, :3] @ x + f[:, 3]).max() for f in (ConvexHull(p).equations for p in corners)])
+            reach = [(p @ (turn.T @ out)).max() for p, b in zip(corners, beyond, strict=True)
+                     if b <= max(beyond.min(), 0) + DEPTH]  # fmt: skip
+            return min(reach) + out @ place + farthest(mj, data, other, -out)
     return farthest(mj, data, one, n) + farthest(mj, data, two, -n)
 
 
@@ -166,8 +181,8 @@ def at_odds(mj, data, geoms, found, sim, k, at):
     if c.HFIELD in mj.geom_type[list(geoms)]:
         return of_a_prism(mj, data, geoms, ours["dist"][k], contact.dist[at])
     pair, dist = pair_of(geoms), ours["dist"][k]
-    along = depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k])
-    there = depth_along(mj, data, pair, contact.frame[at, :3], contact.geom[at, 0])
+    along = depth_along(mj, data, pair, ours["frame"][k, 0], ours["geom1"][k], ours["pos"][k], dist)
+    there = depth_along(mj, data, pair, contact.frame[at, :3], contact.geom[at, 0], contact.pos[at], contact.dist[at])
     if along < there - 1e-7 or (along < there + 1e-9 and abs(along + dist) < 1e-6):
         return f"MuJoCo's depth is not the least: {name}"
     if along > there + 1e-7:
@@ -207,17 +222,22 @@ def prisms_depths(mj, data, field, other):
         radius, half = mj.geom_size[other][0], mj.geom_size[other][1] * (kind == c.CAPSULE)
         corners = np.array([(0, 0, half), (0, 0, -half)])
     corners = (corners @ data.geom_xmat[other].reshape(3, 3).T + data.geom_xpos[other] - place) @ turn
+    depths = []
+    for prism in prisms(mj, field):
+        faces = ConvexHull((prism[:, None] - corners).reshape(-1, 3)).equations
+        depths.append(faces[:, 3].max() - radius)
+    return np.array(depths)
+
+
+def prisms(mj, field):
+    """The six corners of each prism of a height field, in its frame."""
     number = mj.geom_dataid[field]
     rows, columns, size = mj.hfield_nrow[number], mj.hfield_ncol[number], mj.hfield_size[number]
     heights = mj.hfield_data[mj.hfield_adr[number] :][: rows * columns].reshape(rows, columns) * size[2]
     x, y = np.linspace(-size[0], size[0], columns), np.linspace(-size[1], size[1], rows)
-    depths = []
     for row, t in product(range(rows - 1), range(2 * (columns - 1))):
         at = [(row + 1 - (s & 1), s >> 1) for s in (t, t + 1, t + 2)]
-        prism = np.array([(x[j], y[i], z) for i, j in at for z in (-size[3], heights[i, j])])
-        faces = ConvexHull((prism[:, None] - corners).reshape(-1, 3)).equations
-        depths.append(faces[:, 3].max() - radius)
-    return np.array(depths)
+        yield np.array([(x[j], y[i], z) for i, j in at for z in (-size[3], heights[i, j])])
 
 
 def chosen_near(mj, data, pair, ours):

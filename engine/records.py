@@ -99,6 +99,17 @@ def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row:
         g.act_bar[w * na + k] = g.act_bar[w * na + k] + b.cot_act[row * na + k]
 
 
+@ti.func
+def asks_sensors(m: ti.template(), b: ti.template(), row: ti.i32):
+    """Whether an output row of sensors has a cotangent other than zero: most losses read none of most rows, and the
+    adjoint of a ray takes as long as the ray."""
+    n = m.nsensordata
+    found = False
+    for k in range(n):
+        found = found or b.cot_sensordata[row * n + k] != 0
+    return found
+
+
 @serves("mocap")
 @ti.func
 def take_mocap(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, row: ti.i32):

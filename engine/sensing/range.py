@@ -9,18 +9,19 @@ of the site's frame, n . (u - u') = (n . v) dx: two opposite forces at P are the
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.contact.collide import place_geom
 from engine.contact.size_vjp import tell_geom
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
-from engine.math.quat import quat_mul, rotate, rotate_back
-from engine.math.types import real, vec3, vec4
+from engine.math.quat import rotate, rotate_back
+from engine.math.types import EPS, real, vec3, vec4
 from engine.model.constants import CAPSULE, HFIELD, MESH, PLANE, SPHERE
 from engine.model.sensors import LEVEL
 from engine.sensing.frames import add_point, add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
 from engine.sensing.mesh import mesh_hit
 from engine.sensing.ray import normal_at, ray_interval
-from engine.sensing.values import cotangent, write_sensor
+from engine.sensing.values import cotangent, is_asked, write_sensor
 
 
 @ti.func
@@ -36,21 +37,42 @@ def plane_distance(size: vec3, p: vec3, v: vec3):
 
 
 @ti.func
+def may_meet(to: vec3, v: vec3, radius: real, x: real):
+    """Whether a ray along v, of length one, may enter a ball before x, or anywhere where that is negative. to: from the
+    ray's origin to the ball's centre. Rounding never makes it miss one that it enters."""
+    t = to.dot(v)
+    past = to - t * v
+    r = 1.000001 * radius + 16 * EPS * ti.abs(t)
+    return past.dot(past) <= r * r and t >= -r and (x < 0 or t - r <= x)
+
+
+@ti.func
+def place_seen(m: ti.template(), d: ti.template(), w: ti.i32):
+    """Poses of all geoms that rays see, those that collide with nothing among them."""
+    for g in range(m.ngeom):
+        if m.geom_seen[g]:
+            place_geom(m, d, w, g)
+
+
+@ti.func
 def nearest(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
-    """Distance, geom (-1 for none) and its normal, not of length one, where the ray of sensor s ends; the ray."""
+    """Distance, geom (-1 for none) and its normal, not of length one, where the ray of sensor s ends; the ray. Expects
+    `place_seen`."""
     b, o, q = sensor_frame(m, d, w, s)
     v = rotate(q, vec3(0.0, 0.0, 1.0))
     x = real(-1.0)
     geom = -1
     n = v
     for g in range(m.ngeom):
-        c = m.geom_bodyid[g]
-        if m.geom_seen[g] and c != b:
-            h = bounded(w * m.nbody + c)
-            turn = quat_mul(d.xquat[h], m.geom_quat[g])
-            p = rotate_back(turn, o - d.xpos[h] - rotate(d.xquat[h], m.geom_pos[g]))
+        h = bounded(w * m.ngeom + g)
+        to = d.geom_xpos[h] - o
+        kind = m.geom_type[g]
+        tried = m.geom_seen[g] and m.geom_bodyid[g] != b
+        # most geoms are nowhere near the ray
+        if tried and (kind == PLANE or may_meet(to, v, m.geom_reach[g], x)):
+            turn = d.geom_xquat[h]
+            p = rotate_back(turn, -to)
             u = rotate_back(turn, v)
-            kind = m.geom_type[g]
             size = m.geom_size[g]
             t = real(-1.0)
             normal = vec3(0.0, 0.0, 0.0)
@@ -152,6 +174,7 @@ def told_bars(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, r
 @ti.func
 def ranges(m: ti.template(), d: ti.template(), w: ti.i32):
     """The readings of all of them. A cutoff below 1 makes of -1, for none, its negative, as MuJoCo's does."""
+    place_seen(m, d, w)
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.range:
             x, geom, n, o, v = nearest(m, d, w, s)
@@ -164,8 +187,9 @@ def ranges(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def ranges_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                row: ti.i32):  # fmt: skip
+    place_seen(m, d, w)
     for s in range(m.nsensor):
-        if m.sensor_level[s] == LEVEL.range:
+        if m.sensor_level[s] == LEVEL.range and is_asked(m, b, s, row):
             bar = cotangent(m, r, b, s, row)[0]
             x, geom, n, o, v = nearest(m, d, w, s)
             body = m.sensor_bodyid[s]

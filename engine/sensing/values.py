@@ -29,3 +29,12 @@ def cotangent(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, r
             if not (cutoff > 0 and ti.abs(r.traj_sensordata[o + i]) >= cutoff):
                 f[i] = b.cot_sensordata[o + i]
     return f
+
+
+@ti.func
+def is_asked(m: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32):
+    """Whether sensor s has a cotangent other than zero there."""
+    found = False
+    for k in range(m.sensor_dim[s]):
+        found = found or b.cot_sensordata[row + m.sensor_adr[s] + k] != 0
+    return found

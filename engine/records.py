@@ -9,6 +9,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.math.types import vec3
 from engine.model.constants import DISCRETE, RK4
+from engine.sensing.values import is_asked
 
 
 @ti.func
@@ -103,11 +104,7 @@ def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row:
 def asks_sensors(m: ti.template(), b: ti.template(), row: ti.i32):
     """Whether an output row of sensors has a cotangent other than zero: most losses read none of most rows, and the
     adjoint of a ray takes as long as the ray."""
-    n = m.nsensordata
-    found = False
-    for k in range(n):
-        found = found or b.cot_sensordata[row * n + k] != 0
-    return found
+    return is_asked(b, row * m.nsensordata, m.nsensordata)
 
 
 @serves("mocap")

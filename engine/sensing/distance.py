@@ -192,7 +192,7 @@ def distances(m: ti.template(), d: ti.template(), w: ti.i32):
 def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
     """Adds the cotangents of the sensordata from `row` on to the poses of the two bodies."""
     for s in range(m.nsensor):
-        if m.sensor_level[s] == LEVEL.distance and is_asked(m, b, s, row):
+        if m.sensor_level[s] == LEVEL.distance and is_asked(b, row + m.sensor_adr[s], m.sensor_dim[s]):
             dist, pos, n, g1, g2, sign, pair, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             if g1 >= 0:
                 o = row + m.sensor_adr[s]

@@ -65,8 +65,8 @@ def height_at(t: real, begin: real, end: real, p: vec3, v: vec3):
 @ti.func
 def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: ti.i32, p: vec3, v: vec3):
     """Along the ray p + t v, t >= 0, in the frame of a height field, to where it meets it, -1 where it does not, and a
-    normal, of any length, there. size: half its lengths, its height and that of its base; data[adr:]: elevations, row
-    by row, as shares of the height."""
+    normal there, of any length, outwards. size: half its lengths, its height and that of its base; data[adr:]:
+    elevations, row by row, as shares of the height."""
     half = vec3(size[0], size[1], 0.5 * size[3])
     x = real(-1.0)
     n = vec3(0.0, 0.0, 1.0)
@@ -77,7 +77,7 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
             if t >= 0 and (x < 0 or t < x):
                 x = t
                 n = vec3(0.0, 0.0, 0.0)
-                n[i] = 1.0
+                n[i] = side
     half[2] = 0.5 * size[2]
     above = p - vec3(0.0, 0.0, half[2])
     first = real(HUGE)
@@ -133,7 +133,7 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
                         t, u = triangle_hit(x0, x1, corner(size, nrow, ncol, data, adr, r + 1, c + 1), p, v)
                         if t >= 0 and (x < 0 or t < x):
                             x = t
-                            n = u
+                            n = (1 - 2 * k) * u  # upwards
                 left = right
                 least = low1
                 most = high1
@@ -164,5 +164,5 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
                     if p[2] + t * v[2] < z0 * (k + 1 - s) + z1 * (s - k):
                         x = t
                         n = vec3(0.0, 0.0, 0.0)
-                        n[i] = 1.0
+                        n[i] = side
     return x, n

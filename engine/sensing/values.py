@@ -32,9 +32,9 @@ def cotangent(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, r
 
 
 @ti.func
-def is_asked(m: ti.template(), b: ti.template(), s: ti.i32, row: ti.i32):
-    """Whether sensor s has a cotangent other than zero there."""
+def is_asked(b: ti.template(), first: ti.i32, count: ti.i32):
+    """Whether one of `count` numbers of sensordata from `first` on has a cotangent other than zero."""
     found = False
-    for k in range(m.sensor_dim[s]):
-        found = found or b.cot_sensordata[row + m.sensor_adr[s] + k] != 0
+    for k in range(first, first + count):
+        found = found or b.cot_sensordata[k] != 0
     return found

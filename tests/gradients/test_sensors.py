@@ -140,6 +140,15 @@ def test_ranges(simulators, integrator):
         assert_gradients(rollout.errors(leaves=seed == 1))
 
 
+@pytest.mark.parametrize("seed", (0, 1))
+def test_a_ray_for_each_pixel(simulators, seed):
+    """Normals on round shapes, depths and points of cameras, by sizes and frames, too."""
+    mj, sim = simulators(zoo.watching())
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+    rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+    assert_gradients(rollout.errors(leaves=True))
+
+
 @pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
 def test_distances(simulators, integrator):
     mj, sim = simulators(zoo.apart(), integrator)

@@ -206,7 +206,7 @@ def sizes_of(model, nconmax, leaves=()):
         "nraymesh": len(model.mesh_vert) * (len(traced) > 0), "nraynode": node, "nraynumber": number,
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
-        "nlens": model.nsensor if "image_sensor" in features else 0,
+        "nlens": model.nsensor if {"image_sensor", "range_camera"} & set(features) else 0,
         "nlate": model.nsensordata if "sensor_delay" in features else 0, "nlatetime": clock_times(model),
         "latefirst": first_of_sensors(model), "lateend": first_of_sensors(model) + past_of_sensors(model),
         "ndelay": model.nu if "delay" in features else 0,

@@ -18,7 +18,7 @@ from engine.contact.collide import geom_poses
 from engine.dynamics.implicit import has_implicit
 from engine.feedback import act_controller, act_controller_vjp
 from engine.linearized import linearized
-from engine.records import clear_mocap_bar, inject, put_mocap_bar, record_size, take_mocap, write_outputs
+from engine.records import asks_sensors, clear_mocap_bar, inject, put_mocap_bar, record_size, take_mocap, write_outputs
 from engine.schema import OK
 from engine.step import stepped, stepped_vjp
 
@@ -106,7 +106,7 @@ def reverse_world(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.te
                     x = x + g.ctrl_bar[w * nu + i]
                 g.ctrl_bar[w * nu + i] = x
         asked = -1
-        if sensing:
+        if sensing and row >= 0 and asks_sensors(m, b, row):
             asked = row
         stepped_vjp(m, d, r, g, b, w, ((row0 + k) * nworld + w) * record_size(m), final, asked)
         if s == 0 and not final:

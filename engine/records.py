@@ -9,6 +9,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.math.types import vec3
 from engine.model.constants import DISCRETE, RK4
+from engine.sensing.values import is_asked
 
 
 @ti.func
@@ -97,6 +98,13 @@ def inject(m: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row:
         g.qvel_bar[w * nv + k] = g.qvel_bar[w * nv + k] + b.cot_qvel[row * nv + k]
     for k in range(na):
         g.act_bar[w * na + k] = g.act_bar[w * na + k] + b.cot_act[row * na + k]
+
+
+@ti.func
+def asks_sensors(m: ti.template(), b: ti.template(), row: ti.i32):
+    """Whether an output row of sensors has a cotangent other than zero: most losses read none of most rows, and the
+    adjoint of a ray takes as long as the ray."""
+    return is_asked(b, row * m.nsensordata, m.nsensordata)
 
 
 @serves("mocap")

@@ -139,12 +139,14 @@ MODEL = (
     Buffer("arm_quat", "vec4", "narmsite"),
     Buffer("sensor_i", "int", "nsensor",
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
-        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_pair sensor_intprm:3",
+        "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_pair sensor_intprm:3 sensor_pixels "
+        "sensor_columns",
     ),
     Buffer("sensor_cut", "real", "nsensor",
         "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)
     ),
-    Buffer("sensor_lens", "real", "nlens", "lens_focal:2 lens_middle:2"),  # sensing/image.py
+    # sensing/image.py; half of what a camera without perspective sees, or 0
+    Buffer("sensor_lens", "real", "nlens", "lens_focal:2 lens_middle:2 lens_extent"),
     Buffer("sensor_v", "vec3", "nsensor", "sensor_pos sensor_refpos"),  # in their bodies: the frame that it reads ...
     Buffer("sensor_q", "vec4", "nsensor", "sensor_quat sensor_refquat"),  # ... and that whose axes it reads in
 )

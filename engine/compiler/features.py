@@ -148,6 +148,7 @@ FEATURES = {
     "contact_sensor": "sensors of contacts by what touches what",
     "range_sensor": "rangefinders",
     "range_data": "rangefinders that tell more than a distance",
+    "range_camera": "rangefinders with a ray for each pixel of a camera",
     "field_range": "rays beside height fields",
     "mesh_range": "rays beside meshes",
     "distance_sensor": "sensors of the distance between geoms",

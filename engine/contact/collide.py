@@ -26,15 +26,18 @@ from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, ME
 
 
 @ti.func
+def place_geom(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    b = bounded(w * m.nbody + m.geom_bodyid[i])
+    d.geom_xpos[bounded(w * m.ngeom + i)] = d.xpos[b] + rotate(d.xquat[b], m.geom_pos[i])
+    d.geom_xquat[bounded(w * m.ngeom + i)] = quat_mul(d.xquat[b], m.geom_quat[i])
+
+
+@ti.func
 def geom_poses(m: ti.template(), d: ti.template(), w: ti.i32, colliding: ti.i32):
     """Poses of the geoms that can collide, which every step reads, or (colliding = 0) of the others, for people."""
     for i in range(m.ngeom):
         if m.geom_collides[i] == colliding:
-            b = bounded(w * m.nbody + m.geom_bodyid[i])
-            d.geom_xpos[bounded(w * m.ngeom + i)] = d.xpos[b] + rotate(
-                d.xquat[b], m.geom_pos[i]
-            )
-            d.geom_xquat[bounded(w * m.ngeom + i)] = quat_mul(d.xquat[b], m.geom_quat[i])
+            place_geom(m, d, w, i)
 
 
 @ti.func

@@ -127,10 +127,12 @@ CONTACT_FIELDS = {
     "found": (1, "1"), "force": (3, "N"), "torque": (3, "N m"), "dist": (1, "m"), "pos": (3, "m"), "normal": (3, "1"),
     "tangent": (3, "1"), "linvel": (3, "m/s"), "angvel": (3, "rad/s"),
 }  # fmt: skip
-# What a rangefinder may give, in MuJoCo's order, and its bit in a number, which is 0 for the distance alone. The engine
-# lacks the normal of what it meets.
-RANGE_FIELDS = {"dist": (1, "m"), "dir": (3, "1"), "origin": (3, "m"), "point": (3, "m"), "depth": (1, "m")}
-RANGE_BITS = {"dist": 1, "dir": 2, "origin": 4, "point": 8, "depth": 32}
+# What a rangefinder may give of each of its rays, in MuJoCo's order, and its bit in a number, which is 0 for the
+# distance alone.
+RANGE_FIELDS = {
+    "dist": (1, "m"), "dir": (3, "1"), "origin": (3, "m"), "point": (3, "m"), "normal": (3, "1"), "depth": (1, "m")
+}  # fmt: skip
+RANGE_BITS = {word: 1 << k for k, word in enumerate(RANGE_FIELDS)}
 RANGE = SimpleNamespace(**RANGE_BITS)
 REDUCES = ("none", "mindist", "maxforce", "netforce")
 REDUCE = SimpleNamespace(**{name: k for k, name in enumerate(REDUCES)})
@@ -154,11 +156,17 @@ def fields_of_range(data):
     return [word for word, bit in RANGE_BITS.items() if (data or RANGE.dist) & bit]
 
 
-def dim_of(kind, intprm):
+def pixels_of(kind, lens):
+    """The resolution of a rangefinder's camera, which has a ray for each pixel, from sensor_lens; (0, 0) of others."""
+    return tuple(int(x) for x in lens[1:3]) if ROWS[kind].level == "range" else (0, 0)
+
+
+def dim_of(kind, intprm, lens):
     """How many numbers a sensor gives."""
     data, _, num = (int(x) for x in intprm)
     if ROWS[kind].level == "range":
-        return sum(RANGE_FIELDS[word][0] for word in fields_of_range(data))
+        width, height = pixels_of(kind, lens)
+        return max(width * height, 1) * sum(RANGE_FIELDS[word][0] for word in fields_of_range(data))
     if ROWS[kind].level == "contact":
         return num * sum(CONTACT_FIELDS[word][0] for word in fields_of_contact(data))
     return ROWS[kind].dim
@@ -179,6 +187,8 @@ def features_of_sensors(model):
         found.add("local_sensor")
     if any(model.sensor_intprm[model.sensor_type == SENS.rangefinder, 0]):
         found.add("range_data")
+    if model.sensor_lens[model.sensor_type == SENS.rangefinder, 1].any():
+        found |= {"range_data", "range_camera"}
     if "distance_sensor" in found:
         sought = apart_pairs(model)[0]
         found |= {"distance_search", "convex"} if len(sought) else set()

@@ -8,10 +8,13 @@ A dcmotor with more than that keeps its law (motors.py).
 
 import numpy as np
 
+from engine.words import counted
+
 from . import constants as c
 from .motors import FF, POS, TOKENS, VEL, VOLTAGE, states_of_motor
 
 PID, DCMOTOR = "pid", "dcmotor"
+NEVER = 1e30  # s, a time constant after which nothing has changed
 
 
 def kind_of(mujoco, mj, a):
@@ -118,6 +121,23 @@ def controller(mujoco, mj, a):
     return (dyn[0], dyn[1], gain[0]) if kind_of(mujoco, mj, a) == PID else (dyn[8], dyn[7], gain[5])
 
 
+def freeze(mujoco, mj, a, rows, arrays):
+    """A pid or dcmotor that an option switches off, of our actuators `rows`: its states, which stay, are theirs, one
+    each. MuJoCo clamps the integral of a dcmotor all the same, where it steps any state at all."""
+    states, (imax, slew, ki) = int(mj.actuator_actnum[a]), controller(mujoco, mj, a)
+    for k, i in enumerate(rows):
+        arrays["actuator_dyntype"][i] = c.DYN_FILTER if k < states else c.DYN_NONE
+        arrays["actuator_dynprm"][i] = (NEVER if k < states else 0, 0, 0)
+        arrays["actuator_actadr"][i] = mj.actuator_actadr[a] + k if k < states else -1
+        arrays["actuator_actearly"][i] = False
+        if kind_of(mujoco, mj, a) == DCMOTOR:
+            clamped = k == (slew > 0) and ki > 0 and imax > 0
+            arrays["actuator_actlimited"][i] = clamped and not mj.opt.disableflags & int(
+                mujoco.mjtDisableBit.mjDSBL_ACTUATION
+            )
+            arrays["actuator_actrange"][i] = (-imax, imax) if clamped else (0, 0)
+
+
 def lacking(mujoco, mj, a, off):
     """What of a pid or dcmotor the engine lacks: (what, what is allowed). off: whether an option switches it off."""
     kind, words = kind_of(mujoco, mj, a), tokens(mj, a)
@@ -125,18 +145,22 @@ def lacking(mujoco, mj, a, off):
     if mj.actuator_delay[a] and not words:
         yield "delay without inputs", "an input, or no delay"
     if len(words) > 1:
-        if mj.actuator_forcelimited[a] and not motor:
+        if mj.actuator_forcelimited[a] and not motor and not off:
             yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
         if mj.actuator_delay[a]:
             yield f"delay of {len(words)} controls", "one control, or no delay"
-        if _felt(mujoco, mj, a) and not motor:
+        if _felt(mujoco, mj, a) and not motor and not off:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
+    if off:
+        states, controls = int(mj.actuator_actnum[a]), max(len(words), 1)
+        if states > controls:
+            yield f"{kind} with {states} states that an option switches off, and {counted(controls, 'control')}", (
+                "no more states than controls, or one that acts"
+            )
+        return
     gain, (_, by_length, _) = laws(mujoco, mj, a)[0] if kind == PID else (0, (0, 0, 0))
     if turns(mj, a) and kind == PID and POS not in words and gain and gain == -by_length:
         yield f"pid of turns with kp = {gain:g}, that of its input {words[0]}", "the input pos, or another kp"
     for name, value in zip(("slewmax", "ki"), controller(mujoco, mj, a)[1:], strict=True):
-        beside = {"that an option switches off": off, "with actearly": kind == PID and mj.actuator_actearly[a]}
-        for why in [why for why, there in beside.items() if there and value > 0]:
-            yield f"{kind} {why} with {name} = {value:g}", "0"
-    if motor and off:
-        yield f"{kind} with states, cogging or Vmax that an option switches off", "one that acts"
+        if kind == PID and mj.actuator_actearly[a] and value > 0:
+            yield f"{kind} with actearly with {name} = {value:g}", "0"

@@ -91,7 +91,7 @@ WRITTEN = set(
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
     "sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_intprm sensor_cutoff sensor_delay sensor_history "
-    "sensor_interval sensor_lens pair_geom1 pair_geom2 pair_own".split()
+    "sensor_interval sensor_lens sensor_view pair_geom1 pair_geom2 pair_own".split()
 )  # fmt: skip
 
 
@@ -401,7 +401,7 @@ class _Writer:
         m, out = self.m, ET.Element("sensor")
         for s in range(m.nsensor):
             row = ROWS[m.sensor_type[s]]
-            if row.level == "image":
+            if row.level == "image" or row.level == "range" and m.sensor_lens[s].any():
                 who = m.label("sensor", s)
                 raise ModelError(f"{who}: {row.name}, which needs a camera; allowed in MJCF: other sensors")
             given = self.named("sensor", s)

@@ -25,6 +25,7 @@ from engine.model.constants import BOX, CAPSULE, CYLINDER, MESH, OBJ_GEOM, PLANE
 from engine.model.sensors import LEVEL, SENS
 from engine.sensing.apart import apart_vjp, found_apart, geom_pose, look_apart
 from engine.sensing.frames import add_point
+from engine.sensing.values import is_asked
 
 SOUGHT = -1  # in place of a number of candidates
 
@@ -191,7 +192,7 @@ def distances(m: ti.template(), d: ti.template(), w: ti.i32):
 def distances_vjp(m: ti.template(), d: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32, row: ti.i32):
     """Adds the cotangents of the sensordata from `row` on to the poses of the two bodies."""
     for s in range(m.nsensor):
-        if m.sensor_level[s] == LEVEL.distance:
+        if m.sensor_level[s] == LEVEL.distance and is_asked(b, row + m.sensor_adr[s], m.sensor_dim[s]):
             dist, pos, n, g1, g2, sign, pair, kind1, r1, a1, kind2, r2, a2, bend = nearest(m, d, w, s)
             if g1 >= 0:
                 o = row + m.sensor_adr[s]

@@ -55,12 +55,18 @@ def between(a: real, b: real, width: real, half: real, n: ti.i32):
     return ti.max(first, 0), ti.min(last, n - 2)
 
 
+@ti.func
+def height_at(t: real, begin: real, end: real, p: vec3, v: vec3):
+    """Of the ray p + t v, at the t from begin to end that is the nearest to the given one."""
+    return p[2] + ti.min(ti.max(t, begin), end) * v[2]
+
+
 @serves("field_range")
 @ti.func
 def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: ti.i32, p: vec3, v: vec3):
     """Along the ray p + t v, t >= 0, in the frame of a height field, to where it meets it, -1 where it does not, and a
-    normal, of any length, there. size: half its lengths, its height and that of its base; data[adr:]: elevations, row
-    by row, as shares of the height."""
+    normal there, of any length, outwards. size: half its lengths, its height and that of its base; data[adr:]:
+    elevations, row by row, as shares of the height."""
     half = vec3(size[0], size[1], 0.5 * size[3])
     x = real(-1.0)
     n = vec3(0.0, 0.0, 1.0)
@@ -71,7 +77,7 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
             if t >= 0 and (x < 0 or t < x):
                 x = t
                 n = vec3(0.0, 0.0, 0.0)
-                n[i] = 1.0
+                n[i] = side
     half[2] = 0.5 * size[2]
     above = p - vec3(0.0, 0.0, half[2])
     first = real(HUGE)
@@ -87,6 +93,16 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
             first = 0.0
         dx = 2.0 * half[0] / (ncol - 1)
         dy = 2.0 * half[1] / (nrow - 1)
+        # of heights along the ray, of which rounding must not hide any; no cell hides from one that is across
+        slack = 4 * SLACK * size[2] + 16 * EPS * (ti.abs(p[2]) + ti.abs(v[2]) * last)
+        for i in ti.static(range(2)):
+            if ti.abs(v[i]) > 1e-15:
+                slack += 16 * EPS * ti.abs(v[2]) * (half[i] + ti.abs(p[i])) / ti.abs(v[i])
+        slow = real(0.0)
+        if ti.abs(v[0]) > 1e-15:
+            slow = 1.0 / v[0]
+        else:
+            slack = HUGE
         row, rowend = between(p[1] + first * v[1], p[1] + last * v[1], dy, half[1], nrow)
         for r in range(row, rowend + 1):
             # of the ray what is over this row
@@ -98,14 +114,29 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
                 begin = ti.min(ti.max(begin, ti.min(t0, t1)), last)
                 end = ti.max(ti.min(end, ti.max(t0, t1)), first)
             col, colend = between(p[0] + begin * v[0], p[0] + end * v[0], dx, half[0], ncol)
+            o = adr + r * ncol + col
+            left = height_at((dx * col - half[0] - p[0]) * slow, begin, end, p, v)
+            least = ti.min(data[o], data[o + ncol])
+            most = ti.max(data[o], data[o + ncol])
             for c in range(col, colend + 1):
-                for k in range(2):
-                    x0 = corner(size, nrow, ncol, data, adr, r, c)
-                    x1 = corner(size, nrow, ncol, data, adr, r + k, c + 1 - k)
-                    t, u = triangle_hit(x0, x1, corner(size, nrow, ncol, data, adr, r + 1, c + 1), p, v)
-                    if t >= 0 and (x < 0 or t < x):
-                        x = t
-                        n = u
+                o = adr + r * ncol + c + 1
+                right = height_at((dx * (c + 1) - half[0] - p[0]) * slow, begin, end, p, v)
+                low1 = ti.min(data[o], data[o + ncol])
+                high1 = ti.max(data[o], data[o + ncol])
+                # most cells lie below or above what of the ray is over them
+                near = ti.max(left, right) + slack >= size[2] * ti.min(least, low1)
+                near = near and ti.min(left, right) - slack <= size[2] * ti.max(most, high1)
+                if near:
+                    for k in range(2):
+                        x0 = corner(size, nrow, ncol, data, adr, r, c)
+                        x1 = corner(size, nrow, ncol, data, adr, r + k, c + 1 - k)
+                        t, u = triangle_hit(x0, x1, corner(size, nrow, ncol, data, adr, r + 1, c + 1), p, v)
+                        if t >= 0 and (x < 0 or t < x):
+                            x = t
+                            n = (1 - 2 * k) * u  # upwards
+                left = right
+                least = low1
+                most = high1
         for i in ti.static(range(2)):
             for side in ti.static((-1, 1)):
                 t = side_hit(half, above, v, i, side)
@@ -133,5 +164,5 @@ def field_hit(size: vec4, nrow: ti.i32, ncol: ti.i32, data: ti.template(), adr: 
                     if p[2] + t * v[2] < z0 * (k + 1 - s) + z1 * (s - k):
                         x = t
                         n = vec3(0.0, 0.0, 0.0)
-                        n[i] = 1.0
+                        n[i] = side
     return x, n

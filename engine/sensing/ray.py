@@ -82,7 +82,7 @@ def ray_hits(kind: ti.i32, size: vec3, p: vec3, v: vec3):
 
 @ti.func
 def normal_at(kind: ti.i32, size: vec3, p: vec3):
-    """A normal, of any length, of the shape's surface at its point p."""
+    """A normal, of any length and outwards, of the shape's surface at its point p."""
     n = p
     if kind == PLANE:
         n = vec3(0.0, 0.0, 1.0)
@@ -93,14 +93,38 @@ def normal_at(kind: ti.i32, size: vec3, p: vec3):
         for i in ti.static(range(1, 3)):
             if ti.abs(p[i]) - size[i] > ti.abs(p[side]) - size[side]:
                 side = i
-        n = vec3(ti.cast(side == 0, real), ti.cast(side == 1, real), ti.cast(side == 2, real))
+        n = vec3(0.0, 0.0, 0.0)
+        for i in ti.static(range(3)):
+            if i == side:
+                n[i] = ti.math.sign(p[i])
     elif kind == CAPSULE:
         n[2] = p[2] - ti.min(ti.max(p[2], -size[1]), size[1])
     elif kind == CYLINDER:
         n[2] = 0.0
         if ti.abs(p[2]) - size[1] > n.norm() - size[0]:
-            n = vec3(0.0, 0.0, 1.0)
+            n = vec3(0.0, 0.0, ti.math.sign(p[2]))
     return n
+
+
+@ti.func
+def normal_vjp(kind: ti.i32, size: vec3, p: vec3, bar: vec3):
+    """From the adjoint of the normal of length one at p, in the shape's frame, to p and the sizes: both move what
+    `normal_at` makes it of. Planes, sides of boxes, caps, meshes and height fields are even."""
+    n = normal_at(kind, size, p)
+    r = n.norm()
+    u = n / r
+    p_bar = (bar - u.dot(bar) * u) / r
+    size_bar = vec3(0.0, 0.0, 0.0)
+    if kind == ELLIPSOID:
+        p_bar = p_bar / (size * size)
+        size_bar = -2.0 * p * p_bar / size
+    elif kind == CAPSULE and ti.abs(p[2]) > size[1]:
+        size_bar[1] = -ti.math.sign(p[2]) * p_bar[2]
+    elif kind == CAPSULE or (kind == CYLINDER and n[2] == 0):
+        p_bar[2] = 0.0
+    elif kind != SPHERE:
+        p_bar = vec3(0.0, 0.0, 0.0)
+    return p_bar, size_bar
 
 
 @ti.func

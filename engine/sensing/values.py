@@ -29,3 +29,12 @@ def cotangent(m: ti.template(), r: ti.template(), b: ti.template(), s: ti.i32, r
             if not (cutoff > 0 and ti.abs(r.traj_sensordata[o + i]) >= cutoff):
                 f[i] = b.cot_sensordata[o + i]
     return f
+
+
+@ti.func
+def is_asked(b: ti.template(), first: ti.i32, count: ti.i32):
+    """Whether one of `count` numbers of sensordata from `first` on has a cotangent other than zero."""
+    found = False
+    for k in range(first, first + count):
+        found = found or b.cot_sensordata[k] != 0
+    return found

@@ -10,7 +10,7 @@ from engine.model import Model, require_model
 from engine.model import constants as c
 from engine.model.coordinates import QUATERNION, coordinates
 from engine.model.delays import joined
-from engine.model.sensors import CONTACT_FIELDS, RANGE_FIELDS, ROWS, SENS, fields_of_contact, fields_of_range
+from engine.model.sensors import CONTACT_FIELDS, RANGE_FIELDS, ROWS, SENS, fields_of_contact, fields_of_range, pixels_of
 from engine.words import meant
 
 NAMES = ("qpos", "qvel", "act", "ctrl", "sensordata", "energy", "contact")
@@ -126,10 +126,13 @@ def sensor_labels(model):
         group = f"{ROWS[kind].name}{' of ' + word if word else ''}"
         if kind == SENS.contact:
             labels += _contact_labels(model, s, name)
-        elif kind == SENS.rangefinder and model.sensor_intprm[s, 0]:
-            for field in fields_of_range(model.sensor_intprm[s, 0]):
-                size, unit = RANGE_FIELDS[field]
-                labels += [(f"{name} {field}{axis}", f"rangefinder {field}", unit) for axis in _AXES[size]]
+        elif kind == SENS.rangefinder and (model.sensor_intprm[s, 0] or model.sensor_lens[s, 1]):
+            width, height = pixels_of(kind, model.sensor_lens[s])
+            for ray in range(max(width * height, 1)):
+                who = f"{name} {ray // width},{ray % width}" if width else name
+                for field in fields_of_range(model.sensor_intprm[s, 0]):
+                    size, unit = RANGE_FIELDS[field]
+                    labels += [(f"{who} {field}{axis}", f"rangefinder {field}", unit) for axis in _AXES[size]]
         else:
             labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[ROWS[kind].dim]]
     return labels

@@ -103,7 +103,7 @@ NAMED = {
     "test_step.py::test_sensors[limits]":
         "advance_vjp ball_leaf_vjp block_limit_vjp impedance_vjp limit_leaf_vjp limit_sensor_vjp limits_vjp "
         "reference_vjp sensed_limits_vjp sensed_vjp sensed_wrenches_vjp wrenches_vjp",
-    "test_step.py::test_sensors[ranges]": "ranges_vjp sensed_ranges_vjp",
+    "test_step.py::test_sensors[ranges]": "ranges_vjp sensed_ranges_vjp ray_vjp normal_vjp",
     "test_step.py::test_sensors[touch]": "touch_sensor_vjp",
     "test_step.py::test_sensors_of_the_past[Euler]": "remember_sensed_vjp",
     "test_step.py::test_sensors_with_clocks[periodic-ticks-Euler]": "tick_vjp",

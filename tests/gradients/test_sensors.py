@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 
+import engine
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -139,6 +140,15 @@ def test_ranges(simulators, integrator):
         assert_gradients(rollout.errors(leaves=seed == 1))
 
 
+@pytest.mark.parametrize("seed", (0, 1))
+def test_a_ray_for_each_pixel(simulators, seed):
+    """Normals on round shapes, depths and points of cameras, by sizes and frames, too."""
+    mj, sim = simulators(zoo.watching())
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+    rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+    assert_gradients(rollout.errors(leaves=True))
+
+
 @pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
 def test_distances(simulators, integrator):
     mj, sim = simulators(zoo.apart(), integrator)
@@ -179,3 +189,26 @@ def test_each_sensor_of_tendons(simulators, k):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.15)
         rollout = Rollout(sim, mj, state, 1, seed=seed, outputs=("sensordata",))
         assert_gradients(only(rollout, mj, k).errors())
+
+
+@pytest.mark.parametrize("make", (zoo.sensing, zoo.ranging), ids=("sensing", "ranging"))
+def test_rows_that_nothing_asks_of(simulators, make):
+    """The reverse step of a row whose sensors have no cotangent looks at none: gradients add up all the same."""
+    mj, sim = simulators(make())
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(3), 0.1)
+    tape, rng = engine.Tape(sim, 6), np.random.default_rng(0)
+    sim.reset(qpos, qvel)
+    sim.data.act[0] = act
+    rows = tape.rollout(np.tile(ctrl, (6, 1)))
+    states = {"qpos": rng.normal(size=rows.qpos.shape), "qvel": rng.normal(size=rows.qvel.shape)}
+    read = rng.normal(size=rows.sensordata.shape)
+    each = [np.where(np.arange(7)[:, None, None] == k, read, 0) for k in range(7)]
+
+    def gradients(**bars):
+        g = tape.backward(**bars)
+        return np.concatenate([g.qpos0.ravel(), g.qvel0.ravel(), g.ctrl.ravel(), g.model.theta_bar.ravel()])
+
+    parts = [gradients(**states), *(gradients(sensordata=bar) for bar in each)]
+    whole = gradients(**states, sensordata=read)
+    assert all(np.abs(part).max() > 0 for part in parts)
+    np.testing.assert_allclose(sum(parts), whole, rtol=1e-10, atol=1e-10 * np.abs(whole).max())

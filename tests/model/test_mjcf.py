@@ -17,7 +17,8 @@ mujoco = pytest.importorskip("mujoco")
 
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
-       "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens"}  # fmt: skip
+       "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens",
+       "sensor_view"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -298,7 +299,6 @@ REFUSED = [
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
-    (sensor("<rangefinder name='r' site='s' data='dist normal'/>"), "sensor 'r': data = normal of a"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
       "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),

@@ -142,7 +142,7 @@ def looking(seed=0):
         z = rng.normal(size=3)
         place = rng.uniform([-0.6, -0.7, -0.25], [0.6, 0.7, 0.3])
         sites += f'<site name="s{k}" pos="{" ".join(map(str, place))}" zaxis="{" ".join(map(str, z))}"/>'
-        sensors += f'<rangefinder site="s{k}"/>'
+        sensors += f'<rangefinder site="s{k}" data="dist normal"/>'
     field = f'<body name="field"><freejoint/><geom {zoo.SHAPES["hfield"]} mass="1" contype="0"/></body>'
     head = f'<body name="head"><freejoint/>{sites}<geom size=".02" mass=".3" rgba="0 0 0 0" contype="0"/></body>'
     return zoo.model(field + head, f"<sensor>{sensors}</sensor>", default=zoo.HILLS)
@@ -158,7 +158,7 @@ def test_rays(simulators):
         sim.reset(qpos, qvel)
         sim.forward()
         assert np.abs(sim.data.sensordata[0] - data.sensordata).max() < 1e-9
-        met |= {bool(x) for x in data.sensordata > 0}
+        met |= {bool(x) for x in data.sensordata[::4] > 0}
     assert met == {True, False}
 
 

@@ -168,11 +168,39 @@ def test_a_builder_has_motors():
             b.dcmotor("j", "n", **{"motorconst": 0.3, "resistance": 2.0} | more)
 
 
-@pytest.mark.parametrize(("attributes", "option", "words"), [
-    (zoo.HOT, 'actuatorgroupdisable="0"', "an option switches off; allowed: one that acts"),
+OFF = f"""<actuator><pid joint="j" kp="3" ki="4" imax=".2" group="1"/>
+<pid joint="k" kp="2" slewmax="3" group="1"/><dcmotor joint="j" {zoo.COIL} {zoo.HOT} group="1"/>
+<pid joint="k" kp="2" slewmax="3" ki="2" input="pos vel" group="1"/>
+<dcmotor joint="k" {zoo.COIL} cogging=".2 6 .3" group="1"/>
+<dcmotor joint="j" {zoo.COIL} controller="3 2 .2 0 .3 2" input="pos" group="1"/>
+<motor name="on" joint="k" group="2"/></actuator>"""
+
+
+@pytest.mark.parametrize("option", ('actuatorgroupdisable="1"', "actuation"))
+def test_states_that_an_option_switches_off_stay(simulators, option):
+    flag = '<option><flag actuation="disable"/></option>' if option == "actuation" else ""
+    body = f'<body>{zoo.HINGE}{zoo.BRICK}<body pos=".1 0 -.3"><joint name="k" axis="0 1 .3"/>{zoo.ROD}</body></body>'
+    mj, sim = simulators(zoo.model(body, OFF + flag, option="" if flag else option))
+    data, rng = mujoco.MjData(mj), np.random.default_rng(0)
+    assert (mj.na, mj.nu) == (sim.model.na, sim.model.nu) == (6, 10)
+    data.qvel[:], data.act[:] = rng.normal(size=mj.nv), rng.normal(size=mj.na)
+    sim.reset(data.qpos, data.qvel)
+    sim.data.act[0] = data.act
+    for _ in range(10):
+        data.ctrl[:] = sim.data.ctrl[0] = rng.normal(size=mj.nu)
+        mujoco.mj_step(mj, data)
+        sim.step()
+        np.testing.assert_allclose(sim.data.act[0], data.act, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(sim.data.qpos[0], data.qpos, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("drive", "option", "words"), [
+    (f"dcmotor {zoo.COIL} {zoo.HOT} {zoo.STICKY}", 'actuatorgroupdisable="0"', "dcmotor with 2 states that an option "
+     "switches off, and 1 control; allowed: no more states than controls, or one that acts"),
+    ('pid kp="1" ki="2" slewmax="3" input="pos"', 'actuatorgroupdisable="0"', "pid with 2 states that an option"),
 ])  # fmt: skip
-def test_what_is_refused(attributes, option, words):
-    drive = f'<dcmotor name="s" joint="j" {zoo.COIL} {attributes}/>'
-    text = zoo.model(f"<body>{zoo.HINGE}{zoo.BRICK}</body>", f"<actuator>{drive}</actuator>", option=option)
-    with pytest.raises(UnsupportedError, match=f"actuator 's': .*{words}"):
+def test_what_is_refused(drive, option, words):
+    text = zoo.model(f"<body>{zoo.HINGE}{zoo.BRICK}</body>", f'<actuator><{drive} name="s" joint="j"/></actuator>',
+                     option=option)  # fmt: skip
+    with pytest.raises(UnsupportedError, match=f"actuator 's': {words}"):
         load(text)

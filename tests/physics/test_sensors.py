@@ -10,6 +10,7 @@ from engine import Simulator
 from engine.diff.tape import Tape
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.elements.sensor import lenses
+from engine.model.portable import model_from_arrays, model_to_arrays
 from engine.model.sensors import NAMES
 from engine.view.quantities import sensor_labels
 from tests import zoo
@@ -169,14 +170,52 @@ def test_forces_between_bodies_in_contact(simulators, cone, condim):
 
 def test_ranges(simulators):
     mj, sim = simulators(zoo.ranging())
-    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((mj.nsensor - 3, 2))
     alone = mj.sensor_adr[mj.sensor_dim == 1]  # those that tell a distance alone
-    assert len(alone) == mj.nsensor - 3
+    rng, data, seen = np.random.default_rng(0), mujoco.MjData(mj), np.zeros((len(alone), 2))
+    assert len(alone) > 25 and (mj.sensor_dim[-8:] > 1).all()
     for kick in np.repeat((0.05, 0.2, 1.0), 60):  # the farthest bodies overlap
         set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
         assert errors(mj, sim, data)["sensordata"] < 1e-9
         seen += np.stack([data.sensordata[alone] >= 0, data.sensordata[alone] < 0], 1)
     assert seen.min() > 0, "every ray must meet something at least once, and nothing"
+
+
+def test_a_ray_for_each_pixel(simulators):
+    mj, sim = simulators(zoo.watching())
+    rng, data = np.random.default_rng(0), mujoco.MjData(mj)
+    dim, adr = mj.sensor_dim[2] // 12, mj.sensor_adr[2]
+    seen = np.zeros((2, 12))
+    for kick in np.repeat((0.05, 0.2, 1.0), 20):
+        set_reference(mj, data, zoo.random_state(mujoco, mj, rng, kick))
+        assert errors(mj, sim, data)["sensordata"] < 1e-9
+        dist = data.sensordata[adr : adr + 12 * dim : dim]
+        seen += np.stack([dist >= 0, dist < 0])
+    assert dim == 14 and seen.min() > 0, "every ray must meet something at least once, and nothing"
+    labels = [label for label, _, _ in sensor_labels(sim.model)]
+    assert len(labels) == mj.nsensordata and labels[5] == "sensor 0 1,1 dist"
+    with pytest.raises(ModelError, match="sensor 0: rangefinder, which needs a camera; allowed in MJCF: other sensors"):
+        sim.model.to_mjcf()
+    assert load(zoo.watching()).sensor_view[2:].tolist()[2] == [1, 0, 0]
+    arrays = model_to_arrays(sim.model)
+    np.testing.assert_array_equal(model_from_arrays(arrays).sensor_view, sim.model.sensor_view)
+
+
+def test_a_camera_made_of_a_site(simulators):
+    """A builder's camera has the rays of a file's."""
+    _, sim = simulators(zoo.watching())
+    b = ModelBuilder()
+    b.body("a")
+    b.joint("a", "j")
+    b.geom("a", type="sphere", size=0.1, mass=1.0)
+    b.site("a", "eye", euler=(20, 10, 0))
+    b.sensor("rangefinder", "r", objname="eye", data="dist normal", fovy=70, resolution=(4, 3))
+    made, read = b.compile(), sim.model
+    assert made.sensor_dim.tolist() == [48]
+    for name, column in lenses(made).items():
+        np.testing.assert_array_equal(column[0], lenses(read)[name][0])
+    made.sensor_lens[0, 1] = 2.5
+    with pytest.raises(ModelError, match="sensor 'r': sensor_lens.*allowed: whole pixels"):
+        Simulator(made)
 
 
 def test_what_a_rangefinder_tells_is_written_and_named(simulators):
@@ -193,10 +232,10 @@ def test_what_a_rangefinder_tells_is_written_and_named(simulators):
     assert model.sensor_dim.tolist() == [1, 4, 1] and model.sensor_intprm[:, 0].tolist() == [0, 9, 0]
     labels = [label for label, _, _ in sensor_labels(model)]
     assert labels == ["far", "more dist", "more point x", "more point y", "more point z", "plain"]
-    with pytest.raises(ModelError, match="data = 'normal'; allowed: some of dist, dir, origin, point, depth"):
-        b.sensor("rangefinder", objname="s", data="normal")
-    model.sensor_intprm[0, 0] = 16
-    with pytest.raises(ModelError, match="sensor 'far': sensor_intprm = .16  0  0.; allowed: bits of 47"):
+    with pytest.raises(ModelError, match="data = 'depth normal'; allowed: some of dist, dir, origin, point, normal"):
+        b.sensor("rangefinder", objname="s", data="depth normal")
+    model.sensor_intprm[0, 0] = 64
+    with pytest.raises(ModelError, match="sensor 'far': sensor_intprm = .64  0  0.; allowed: bits of 63"):
         Simulator(model)
 
 

@@ -139,7 +139,31 @@ def ranging(option=""):
     cut = '<rangefinder site="sphere0" cutoff=".2"/><rangefinder site="capsule4" cutoff=".4"/>'
     cut += '<rangefinder site="box0" data="dist dir origin point depth"/><rangefinder site="mesh3" data="dir point"/>'
     cut += '<rangefinder site="capsule1" data="origin depth" cutoff=".5"/>'
+    cut += "".join(f'<rangefinder site="{n}{i}" data="normal"/>' for n in shapes if n != "plane" for i in (1, 4))
+    cut += '<rangefinder site="cylinder2" data="dist normal depth" cutoff=".9"/>'
     return model(bodies, f"<sensor>{sensors}{cut}</sensor>", default=DENTED, option=option)
+
+
+# a camera with a lens in degrees, one with a sensor, whose axis is off its middle, and one without perspective
+CAMERAS = {
+    "angle": 'fovy="70" resolution="4 3" euler="20 10 0"',
+    "lens": 'resolution="3 5" sensorsize=".004 .003" focal=".002 .0025" principal=".0003 -.0002" euler="190 20 0"',
+    "flat": 'projection="orthographic" fovy=".5" resolution="4 4" euler="0 90 20"',
+}
+
+
+def watching(option=""):
+    """Cameras with a ray for each pixel on bodies of every shape, told of all that there is."""
+    quiet, bodies = 'contype="0" conaffinity="0"', '<geom type="plane" size="3 3 .1" contype="0" conaffinity="0"/>'
+    shapes = {"sphere": 'size=".1"', "capsule": 'type="capsule" size=".08 .1"', "box": 'type="box" size=".1 .12 .08"'}
+    shapes |= {"cylinder": 'type="cylinder" size=".15 .1"', "ellipsoid": 'type="ellipsoid" size=".1 .15 .2"'}
+    for k, (name, shape) in enumerate(shapes.items()):
+        camera = "".join(f'<camera name="{c}" {CAMERAS[c]}/>' for i, c in enumerate(CAMERAS) if i == k)
+        bodies += f'<body name="{name}" pos="{k % 2 * .35} {k // 2 * .35} .5"><freejoint/>'
+        bodies += f'<geom {shape} mass="1" {quiet}/>{camera}<geom size=".05" pos=".2 .1 0" mass=".1" {quiet}/></body>'
+    sensors = '<rangefinder camera="angle"/><rangefinder camera="flat" data="dist normal" cutoff="1.5"/>'
+    sensors += "".join(f'<rangefinder camera="{c}" data="dist dir origin point normal depth"/>' for c in CAMERAS)
+    return model(bodies, f"<sensor>{sensors}</sensor>", option=option)
 
 
 def apart(option=""):

@@ -33,7 +33,6 @@ _KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site"
           "body": "body"}
 _OF_JOINTS, _SCALAR = (c.TRN_JOINT, c.TRN_JOINTINPARENT), (c.SLIDE, c.HINGE)
 _FILTERS = (c.DYN_FILTER, c.DYN_FILTEREXACT)
-_NEVER = 1e30  # s, a time constant after which nothing has changed
 
 
 class Actuator(Kind):
@@ -247,7 +246,7 @@ class Actuator(Kind):
         arrays["actuator_gainprm"][off], arrays["actuator_biasprm"][off] = 0, 0
         arrays["actuator_gaintype"][off], arrays["actuator_biastype"][off] = c.GAIN_AFFINE, c.BIAS_AFFINE
         frozen = off & (mj.actuator_dyntype != int(mujoco.mjtDyn.mjDYN_NONE))
-        arrays["actuator_dyntype"][frozen], arrays["actuator_dynprm"][frozen, 0] = c.DYN_FILTER, _NEVER
+        arrays["actuator_dyntype"][frozen], arrays["actuator_dynprm"][frozen, 0] = c.DYN_FILTER, servos.NEVER
         if disabled(mujoco, mj, "ACTUATION"):
             arrays["actuator_actlimited"][:] = False
         return self._apart(mujoco, mj, arrays, off)
@@ -258,6 +257,9 @@ class Actuator(Kind):
         rows, first = servos.rows_of(mj), servos.first_rows(mj)
         arrays = {name: servos.ours(mj, a.T).T if "_ctrl" in name else a[rows] for name, a in arrays.items()}
         for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
+            if off[a]:
+                servos.freeze(mujoco, mj, a, np.flatnonzero(rows == a), arrays)
+                continue
             if servos.is_motor(mujoco, mj, a):
                 read_motor(mj, a, first[a], max(len(servos.tokens(mj, a)), 1), arrays)
                 continue
@@ -270,8 +272,7 @@ class Actuator(Kind):
                     arrays["actuator_dyntype"][i], arrays["actuator_dynprm"][i] = c.DYN_PID, np.maximum(prm, 0)
                 else:
                     arrays["actuator_actadr"][i] = -1
-                if not off[a]:
-                    arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
+                arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
         return arrays
 
     def names(self, mujoco, mj):

@@ -30,6 +30,7 @@ from ..sensors import (
     apart_pairs,
     dim_of,
     measured_ends,
+    pixels_of,
 )  # fmt: skip
 from ..servos import first_rows
 from ..setconst import addresses
@@ -44,6 +45,7 @@ from .tendon import our_tendon
 _OBJ_SIZES = {c.OBJ_BODY: "nbody", c.OBJ_XBODY: "nbody", c.OBJ_SITE: "nsite", c.OBJ_GEOM: "ngeom",
               c.OBJ_JOINT: "njnt", c.OBJ_ACTUATOR: "nu", c.OBJ_TENDON: "ntendon"}  # fmt: skip
 MOST = 1000  # contacts that a sensor gives
+MOST_RAYS = 1 << 20  # of a camera
 _OBJ_ARRAYS = {c.OBJ_SITE: "site", c.OBJ_GEOM: "geom"}
 
 
@@ -63,8 +65,11 @@ class Sensor(Kind):
             "sensor_cutoff": real("of the sensor", "largest magnitude; 0 for none", least=0),
             "sensor_delay": real("s", "how old what it tells is", least=0, before=0, since=7),
             "sensor_history": integer("its values of the past, and how they are read", 2, before=0, since=7),
-            "sensor_lens": real("deg, px, m, m", "of a camprojection, its camera's fovy, resolution, sensorsize and "
-                                "focal lengths, which count where there is a sensorsize", 7, before=0, since=9),
+            "sensor_lens": real("deg, px, m, m", "of a camprojection, or of a rangefinder whose site is a camera, the "
+                                "camera's fovy, resolution, sensorsize and focal lengths, which count where there is a "
+                                "sensorsize", 7, before=0, since=9),
+            "sensor_view": real("1, m, m", "of the latter: 1 where there is no perspective, and the fovy is the height "
+                                "in m; where the axis meets the sensor", 3, before=0, since=10),
             "sensor_interval": real("s", "time between values that it takes, or 0; when the last one before the start, "
                                     "0: as long before", 2, before=0, since=9),
         },
@@ -79,7 +84,7 @@ class Sensor(Kind):
             self, type: str, name: str | None = None, *, objname: str | None = None, objtype: str | None = None,
             reftype: str | None = None, refname: str | None = None, cutoff: float = 0.0, data: str | None = None,
             reduce: str = "none", num: int = 1, delay: float = 0.0, nsample: int = 0, interp: str = "zoh",
-            interval: ArrayLike = 0.0, fovy: float = 45.0, resolution: ArrayLike = 1.0,
+            interval: ArrayLike = 0.0, fovy: float = 45.0, resolution: ArrayLike | None = None,
         ) -> str:  # fmt: skip
             """A sensor of sensors.NAMES on the element `objname`; frame sensors need an objtype as well, and may be
             measured in the frame of another element, `refname` of the kind `reftype`.
@@ -89,7 +94,8 @@ class Sensor(Kind):
             of REDUCES. A rangefinder's `data` are words of RANGE_FIELDS ("dist").
             delay: s, how old what it tells is, read by `interp` from its `nsample` last values. interval: s, the time
             between them, 0 for each step, and when it took the last one before the start. fovy (deg, of the height) and
-            resolution (px): of the camera at the site `refname` in whose image a camprojection has the site `objname`.
+            resolution (px): of the camera at the site `refname` in whose image a camprojection has the site `objname`;
+            of one at the site of a rangefinder, which then has a ray for each pixel, row by row. They look along -z.
             """
             who = f"sensor {name or type!r}"
             if type not in BY_NAME:
@@ -120,8 +126,8 @@ class Sensor(Kind):
             if row.limited and not a.target.limited:
                 raise ModelError(f"{who}: {objtype} {objname!r} has no limit; allowed: one with a range")
             a.lens = np.zeros(7)
-            if row.level == "image":
-                a.lens[0], a.lens[1:3] = fovy, resolution
+            if row.level == "image" or row.level == "range" and resolution is not None:
+                a.lens[0], a.lens[1:3] = fovy, 1.0 if resolution is None else resolution
             a.intprm = (0, 0, 0)
             if row.level == "contact":
                 a.intprm = _intprm(who, "found" if data is None else data, reduce, num)
@@ -142,7 +148,7 @@ class Sensor(Kind):
 
     def assembled(self, order, m):
         sensors = order.elements["sensor"]
-        dims = [dim_of(sensor.type, sensor.intprm) for sensor in sensors]
+        dims = [dim_of(sensor.type, sensor.intprm, sensor.lens) for sensor in sensors]
         return super().assembled(order, m) | {
             "sensor_type": [sensor.type for sensor in sensors],
             "sensor_objtype": [sensor.objtype for sensor in sensors],
@@ -151,6 +157,7 @@ class Sensor(Kind):
             "sensor_refid": [-1 if sensor.reference is None else order.of(sensor.reference) for sensor in sensors],
             "sensor_intprm": [sensor.intprm for sensor in sensors],
             "sensor_lens": np.reshape([sensor.lens for sensor in sensors], (-1, 7)),
+            "sensor_view": np.zeros((len(sensors), 3)),
             "sensor_history": np.reshape([sensor.history for sensor in sensors], (-1, 2)),
             "sensor_dim": dims,
             "sensor_adr": addresses(dims),
@@ -195,8 +202,13 @@ class Sensor(Kind):
         of_actuators = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_ACTUATOR)
         first = np.append(first_rows(mj), -1)[np.where(of_actuators, mj.sensor_objid, -1)]
         new["sensor_objid"] = np.where(of_actuators, first, new["sensor_objid"])
-        seen = zip(types, mj.sensor_refid, strict=True)
-        new["sensor_lens"] = np.reshape([_lens(mj, ROWS[t].level == "image", k) for t, k in seen], (-1, 7))
+        camera = int(mujoco.mjtObj.mjOBJ_CAMERA)
+        seen = [mj.sensor_refid[s] if ROWS[t].level == "image" else mj.sensor_objid[s] if ROWS[t].level == "range"
+                and mj.sensor_objtype[s] == camera else -1 for s, t in enumerate(types)]  # fmt: skip
+        new["sensor_lens"] = np.reshape([_lens(mj, k) for k in seen], (-1, 7))
+        new["sensor_view"] = np.reshape([
+            _view(mj, k if ROWS[t].level == "range" else -1) for t, k in zip(types, seen, strict=True)
+        ], (-1, 3))  # fmt: skip
         new["sensor_history"] = np.where(late(mj)[:, None], np.reshape(mj.sensor_history, (-1, 2)), 0)
         new["sensor_interval"] = np.where(clocks(mj)[:, None], np.reshape(mj.sensor_interval, (-1, 2)), 0)
         known = [name for name in self.fields["nsensor"] if name not in new]
@@ -223,8 +235,6 @@ class Sensor(Kind):
             body = mj.sensor_objtype[s] == int(mujoco.mjtObj.mjOBJ_BODY) and mj.sensor_objid[s]
             if row.level == "inside" and body and mj.body_mass[body] < 1e-15:
                 yield f"{who}: objname of a body without mass; allowed: objtype = xbody"
-            if row.level == "range" and mj.sensor_intprm[s, 0] & ~sum(RANGE_BITS.values()):
-                yield f"{who}: data = normal of a rangefinder; allowed: {', '.join(RANGE_FIELDS)}"
             if row.level == "wrench" and mj.site_bodyid[mj.sensor_objid[s]] == 0:
                 yield f"{who}: on a site of the world, which has no parent; allowed: one of a body"
 
@@ -256,13 +266,18 @@ class Sensor(Kind):
             if row.level in NEEDING and m.sensor_refid[i] < 0:
                 refuse(m, "sensor_refid", i, f"a {' or a '.join(row.references)}, without which there is no {row.name}")
             fovy, width, height, *_ = m.sensor_lens[i]
-            if row.level == "image" and not (0 < fovy < 180 and width > 0 and height > 0):
+            view = row.level == "image" or row.level == "range" and m.sensor_lens[i].any()
+            wide = fovy < 180 or m.sensor_view[i, 0]
+            if view and not (0 < fovy and wide and width > 0 and height > 0):
                 refuse(m, "sensor_lens", i, "an angle above 0 and below 180, and pixels")
+            if row.level == "range" and (width * height > MOST_RAYS or width % 1 or height % 1):
+                refuse(m, "sensor_lens", i, f"whole pixels, at most {MOST_RAYS}")
             if row.joints and c.JOINT_NAMES[m.jnt_type[objid]] not in row.joints:
                 words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
                 refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
             _check_intprm(m, i, row)
-        dims = np.array([dim_of(*of) for of in zip(m.sensor_type, m.sensor_intprm, strict=True)], int)
+        told = zip(m.sensor_type, m.sensor_intprm, m.sensor_lens, strict=True)
+        dims = np.array([dim_of(*of) for of in told], int)
         follows(m, "sensor_dim", dims, "sensor_type")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
         n, interp = m.sensor_history.T
@@ -291,30 +306,49 @@ class Sensor(Kind):
         read = [frame(m, *of) for of in zip(m.sensor_objtype, m.sensor_objid, strict=True)]
         measured = [frame(m, *of) for of in zip(m.sensor_reftype, m.sensor_refid, strict=True)]
         axes = [a if row.own else b for row, a, b in zip(rows, read, measured, strict=True)]
+        pixels = np.reshape([pixels_of(*of) for of in zip(m.sensor_type, m.sensor_lens, strict=True)], (-1, 2))
         return {
+            "sensor_pixels": pixels.prod(axis=1), "sensor_columns": pixels[:, 0],
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
             "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff), "sensor_pair": m.npair + apart_pairs(m)[1],
             **lenses(m), **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
 
 
-def _lens(mj, there, camera):
-    """The numbers of sensor_lens."""
-    if not there:
+def _lens(mj, camera):
+    """The numbers of sensor_lens, of a camera or of none, -1."""
+    if camera < 0:
         return np.zeros(7)
     sizes = mj.cam_resolution[camera], mj.cam_sensorsize[camera], mj.cam_intrinsic[camera, :2]
     return np.concatenate([[mj.cam_fovy[camera]], *sizes]).astype(float)
 
 
+def _view(mj, camera):
+    """The numbers of sensor_view."""
+    if camera < 0:
+        return np.zeros(3)
+    return np.concatenate([[mj.cam_projection[camera] == 1], mj.cam_intrinsic[camera, 2:]]).astype(float)
+
+
 def lenses(m):
     """What the device's arrays hold of cameras, {column: values}."""
-    size = m.nsensor * any(ROWS[kind].level == "image" for kind in m.sensor_type)
+    ranging = m.sensor_type == SENS.rangefinder
+    size = m.nsensor * bool((m.sensor_lens[:, 0] != 0).any())
     lens = np.where(m.sensor_lens[:size, :1] > 0, m.sensor_lens[:size], [90.0, 1, 1, 0, 0, 0, 0])
     fovy, resolution, sensor, focal = np.split(lens, (1, 3, 5), axis=1)
+    view, ranging = m.sensor_view[:size], ranging[:size, None]
+    flat = view[:, :1] != 0
     measured = (sensor > 0).all(axis=1, keepdims=True)
-    seen = 0.5 / np.tan(np.radians(fovy / 2)) * resolution[:, 1:]
-    share = np.float32(focal) / np.where(measured, np.float32(sensor), np.float32(1))  # with MuJoCo's precision
-    return {"lens_focal": np.where(measured, share * np.float32(resolution), seen), "lens_middle": resolution / 2}
+    seen = 0.5 / np.tan(np.radians(np.where(flat, 90.0, fovy) / 2)) * resolution[:, 1:]
+
+    def share(x):  # of the sensor, in pixels, with MuJoCo's precision
+        return np.float32(x) / np.where(measured, np.float32(sensor), np.float32(1)) * np.float32(resolution)
+
+    return {
+        "lens_focal": np.where(flat, resolution / 2, np.where(measured, share(focal), seen)),
+        "lens_middle": np.where(measured & ranging & ~flat, share(view[:, 1:]), resolution / 2),
+        "lens_extent": np.where(flat, fovy / 2, 0.0)[:, 0],
+    }
 
 
 def _pulled(m):

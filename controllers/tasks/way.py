@@ -123,9 +123,12 @@ def judged(m, start, goal, ctrl0, seconds, actuators=slice(None)):
     touches = _touching(m, sim)
     moving = wanted_forces(sim, qpos, qvel, qacc) - rest  # grow with the square of the velocity
     longest = max(seconds - SETTLING, 0.5 * seconds)
+    # no slowness helps an actuator near the end of its range at rest: of what is left there motion may take half
+    still = controls_for(m, rest, qpos, 0 * qvel, 0 * qacc, ctrl0)[1][:, actuators].max(axis=0, initial=0.0)
+    most = np.maximum(SHARE, 0.5 * (1.0 + still))
     for T in [*DURATIONS[DURATIONS < longest], longest]:
         share = controls_for(m, rest + moving / T**2, qpos, qvel / T, qacc / T**2, ctrl0)[1][:, actuators]
-        if share.max(initial=0.0) < SHARE:
+        if (share.max(axis=0, initial=0.0) < most).all():
             break
     most = float(share.max(initial=0.0))
     return Judged(touches, most > 1.0, float(T), most, goal)

@@ -129,8 +129,8 @@ class ILQR(Method):
 
     One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
     does not gain half of what it promised three shorter ones, and where the shortest of these is the best yet the other
-    four (`together`), a world each. All count in `steps` and `reversed` (see Counter; linearising a step costs 2 nv + na
-    forward and reverse steps).
+    four (`together`), a world each. All count in `steps` and `reversed` (see Counter; linearising a step costs 2 nv +
+    na forward and reverse steps).
     """
 
     kept = ("controls", "K", "mu", "delta", "cost", "done")

@@ -163,6 +163,7 @@ class ILQR(Method):
         self.begun = False  # whether these worlds' inputs are those of a reset
         self.quadratic = Quadratic(m, objective, steps)
         self.backward = backward_pass(steps, *self.K.shape[:0:-1])
+        self.lost = None  # the last error of a rollout
         self.trajectory, self.bars = None, (None, None)  # the objective's cotangents, and where
         super().__init__(Ledger(self.controls))
 
@@ -200,7 +201,9 @@ class ILQR(Method):
         cost, trajectory, bars = self._try(np.clip(tried, self.lo, self.hi), None)
         i = int(np.argmin(cost))
         if not np.isfinite(cost[i]):
-            raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
+            why, told = self.lost, f"{type(self).__name__}: the rollout of the controls to start from diverges"
+            where = (why.world, why.step, getattr(why, "dof", 0)) if why is not None else (0, 0, 0)
+            raise DivergenceError(f"{told}: {why}" if why is not None else told, *where) from why
         self._take(i, cost, trajectory, bars)
 
     def prepare(self) -> None:
@@ -315,7 +318,8 @@ class ILQR(Method):
         while not lost.all():
             try:
                 trajectory = tries.rollout(*self.start, self.act, self.time)
-            except (DivergenceError, ContactOverflowError):
+            except (DivergenceError, ContactOverflowError) as error:
+                self.lost = error
                 lost |= tries.stopped()
                 if not lost.all():
                     tries.pass_over(lost)

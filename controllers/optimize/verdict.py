@@ -241,7 +241,7 @@ def _of_reach(job, trajectory):
         numbers["out_of_reach"] = out
         hindered.append(f"the target lies {100 * out:.1f} cm or more beyond what the arm can reach")
         hints = [f"--target nearer by {100 * out:.1f} cm"]
-    elif way is not None and way.share > 1.0:
+    elif way is not None and way.share > 1.0 and (away[-1] > WITHIN or speed >= STILL):
         hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
         hints = [f"more --seconds than {_duration(trajectory):g}"]
     for one, other, deep in overlapping(sim)[:1] if away[-1] > WITHIN else ():

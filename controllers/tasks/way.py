@@ -17,7 +17,7 @@ from engine.simulator import Simulator
 STARTS = 24  # of the inverse kinematics: the start, and random poses
 SAMPLES = 24  # of a way, at which it is judged
 DURATIONS = np.geomspace(0.25, 4.0, 25)  # s, that are tried
-SHARE = 0.8  # of the actuators' ranges, at most
+SHARE, LITTLE = 0.8, 0.02  # of the actuators' ranges, at most; and beyond what rest takes
 SETTLING = 0.25  # s, at the least, of rest at the end
 POSES, DIFFERENT = 5, 0.05  # so many ends are judged, which differ by so much, rad or m
 DEEP = 1e-3  # m: less is no collision
@@ -123,9 +123,10 @@ def judged(m, start, goal, ctrl0, seconds, actuators=slice(None)):
     touches = _touching(m, sim)
     moving = wanted_forces(sim, qpos, qvel, qacc) - rest  # grow with the square of the velocity
     longest = max(seconds - SETTLING, 0.5 * seconds)
-    # no slowness helps an actuator near the end of its range at rest: of what is left there motion may take half
+    # no slowness helps an actuator that is near the end of its range, or beyond, at rest: motion may take half of what
+    # is left, or a little
     still = controls_for(m, rest, qpos, 0 * qvel, 0 * qacc, ctrl0)[1][:, actuators].max(axis=0, initial=0.0)
-    most = np.maximum(SHARE, 0.5 * (1.0 + still))
+    most = np.maximum(SHARE, np.maximum(0.5 * (1.0 + still), still + LITTLE))
     for T in [*DURATIONS[DURATIONS < longest], longest]:
         share = controls_for(m, rest + moving / T**2, qpos, qvel / T, qacc / T**2, ctrl0)[1][:, actuators]
         if (share.max(axis=0, initial=0.0) < most).all():

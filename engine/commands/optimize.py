@@ -20,6 +20,7 @@ from engine.commands.common import (
     seed,
     started,
     wishes,
+    within_ranges,
 )
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
@@ -104,7 +105,11 @@ def run(args):
     if args.task == "push" and args.object is not None and args.site is None:
         chosen, args.site = with_tool(chosen, args, asked)
     if chosen.scene is None:
-        chosen = started(chosen, args.start)
+        meant, moved = started(chosen, args.start), []
+        if meant is chosen and args.task in TOOLED:
+            meant, moved = within_ranges(chosen)
+        chosen = meant
+        told(Output(args.json), chosen.model, moved, args.exclude is None)
     elif args.start is not None:
         raise ValueError(f"--start: for a robot file, not for the built-in scene {chosen.name!r}")
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "height", "plateau",
@@ -123,6 +128,19 @@ def run(args):
         elif task not in ("reach", "track", "push", "carry") or method not in ("gnms", "ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
+
+
+def told(out, model, moved, overlapping):
+    """Say what this command makes otherwise than the file: where joints begin, and contacts that nobody left out."""
+    from engine.model.overlaps import OVERLAP
+    from engine.model.wishes import IMPLICIT
+
+    lines = [f"{', '.join(moved)}: beyond the range in the file's pose, here amid it"] if moved else []
+    lines += [line for line in model.report.changed if line == IMPLICIT or OVERLAP in line and overlapping]
+    for line in lines:
+        out.say(f"changed: {line}")
+    if lines:
+        out.record("changed", lines=lines)
 
 
 def check_read(args, of, chosen, readers):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.tasks.forces import controls_for, forces_along, wanted_forces
-from controllers.tasks.kinematics import NEAR, Point, driven, ranges, reaching
+from controllers.tasks.kinematics import NEAR, driven, points, ranges, reaching
 from engine.model.constants import FREE, HINGE
 from engine.model.coordinates import difference
 from engine.simulator import Simulator
@@ -58,13 +58,14 @@ def smooth(x):
 
 
 def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
-    """The Way of the site, body or geom `name` from `start` (nq,) to `target` (3,) in `steps` control steps of `dt` s.
+    """The Way of the site, body or geom `name` from `start` (nq,) to `target` (3,) in `steps` control steps of `dt` s;
+    of a list of k such points, to a target (3 k,).
 
     ctrl0 (nu,): of the actuators that do not move it. Of the poses that reach the target, from `STARTS` beginnings, the
     one that is there first, without touching anything on the way. None where no joint with an actuator of its own moves
     the point, or where the robot's base is free. quat (4,): how its frame is to be turned there, in the world.
     """
-    m, point, actuated = model, Point(model, name), driven(model)
+    m, point, actuated = model, points(model, name), driven(model)
     dofs = [i for i in point.dofs if i in actuated]
     if not dofs or FREE in m.jnt_type[m.dof_jntid[point.dofs]]:
         return None
@@ -72,11 +73,24 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     goals, away = poses_to(m, point, target, start, dofs, np.random.default_rng(seed), quat)
     found = [judged(m, start, goal, ctrl0, steps * dt) for goal in goals]
     best = min(found, key=lambda j: (j.touches, j.slow, j.arrival))
-    x, tangent = np.arange(steps + 1) * dt / best.arrival, difference(m, start, best.goal)
-    qpos, qvel, _ = states_on(start, best.goal, tangent, x, best.arrival)
-    states = states_on(start, best.goal, tangent, 0.5 * (x[:-1] + x[1:]), best.arrival)  # amid the controls
-    ctrl, _ = controls_for(m, forces_along(m, *states), *states, ctrl0)
-    return Way(qpos, qvel, ctrl, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
+    idle = np.zeros((steps, m.nu))
+    way = Way(None, None, idle, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
+    return _timed(m, way, start, ctrl0, dt)
+
+
+def slowed(model, way, factor, ctrl0, dt):
+    """The same Way, `factor` times as long, in as many control steps of `dt` s; share: of these."""
+    return _timed(model, way._replace(arrival=factor * way.arrival, share=None), way.qpos[0], ctrl0, dt)
+
+
+def _timed(m, way, start, ctrl0, dt):
+    """A Way from `start` with its motion and controls, of which its goal and arrival are known."""
+    x, tangent = np.arange(len(way.ctrl) + 1) * dt / way.arrival, difference(m, start, way.goal)
+    qpos, qvel, _ = states_on(start, way.goal, tangent, x, way.arrival)
+    states = states_on(start, way.goal, tangent, 0.5 * (x[:-1] + x[1:]), way.arrival)  # amid the controls
+    ctrl, share = controls_for(m, forces_along(m, *states), *states, ctrl0)
+    most = float(share.max(initial=0.0)) if way.share is None else way.share
+    return way._replace(qpos=qpos, qvel=qvel, ctrl=ctrl, share=most)
 
 
 def poses_to(m, point, target, start, dofs, rng, quat=None, most=POSES):

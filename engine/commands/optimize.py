@@ -62,8 +62,8 @@ def add(commands):
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
-    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target; "
-                   "carry: of the palm, where it grasps")  # fmt: skip
+    o.add_argument("--site", action="append", help="--task reach, track, push: the site, body or geom to bring to the "
+                   "target, of a reach several at once, a --site each; carry: where it grasps")  # fmt: skip
     o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
                    "world; several are reached one after the other")  # fmt: skip
     o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
@@ -96,7 +96,9 @@ def run(args):
     if args.method is not None:
         check_read(args, "method", args.method, METHODS_OF)
     asked = wishes(args)
-    points = [x for x in (args.site, args.object) if x is not None]
+    points = [x for x in (*(args.site or ()), args.object) if x is not None]
+    if args.site is not None and len(args.site) == 1:
+        args.site = args.site[0]
     if points and is_file(args.robot):
         asked["sense"] = points
     if args.task in TOOLED and args.exclude is None and is_file(args.robot):

@@ -247,6 +247,9 @@ def _of_reach(job, trajectory):
     elif way is not None and way.share > 1.0 and (away[-1] > WITHIN or speed >= STILL):
         hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
         hints = [f"more --seconds than {_duration(trajectory):g}"]
+    if way is not None and way.touches and away[-1] > WITHIN:
+        hindered.append("on each way that was found the robot touches itself or something else")
+        hints = hints or ["another --start, or other targets first, that lead round"]
     for one, other, deep in overlapping(sim)[:1] if away[-1] > WITHIN else ():
         hindered.append(f"{one} and {other} lie {1e3 * deep:.0f} mm in each other from the start on, and rub")
         hints.append(f'<exclude body1="{one}" body2="{other}"/> in <contact> of the file')

@@ -7,7 +7,7 @@ import numpy as np
 from controllers.linear_feedback import LinearFeedback
 from controllers.tasks.forces import gains_along
 from controllers.tasks.kinematics import points
-from controllers.tasks.way import SETTLING, Way, slowed, way_to
+from controllers.tasks.way import SETTLING, Way, slowed, ways_to
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.simulator import Simulator
@@ -37,14 +37,14 @@ def aim_at(model, name, targets, quat, start, ctrl0, steps, dt, frame_skip, seed
     of the arrival, s, that says how many steps the run has."""
     ways, begin, each = [], start, steps // len(targets)
     for target in targets:
-        ways.append(way_to(model, name, target, begin, ctrl0, each, dt, seed, quat))
+        ways.append(ways_to(model, name, target, begin, ctrl0, each, dt, seed, quat))
         if ways[-1] is None:
             return None
-        begin = ways[-1].goal
+        begin = ways[-1][-1].goal
     found, tried = [], 0
     for factor in SLOWER:
-        slower = ways if factor == 1 else [slowed(model, way, factor, ctrl0, dt) for way in ways]
-        if found and max(way.arrival for way in slower) + SETTLING > each * dt:
+        slower = ways if factor == 1 else [[slowed(model, w, factor, ctrl0, dt) for w in legs] for legs in ways]
+        if found and max(sum(leg.arrival for leg in legs) for legs in slower) + SETTLING > each * dt:
             break
         way, place = _in_turn(slower, targets, dt, needed)
         gains = gains_along(model, way.qpos[:-1], way.qvel[:-1], dt)
@@ -57,10 +57,11 @@ def aim_at(model, name, targets, quat, start, ctrl0, steps, dt, frame_skip, seed
 
 
 def _in_turn(ways, targets, dt, needed):
-    """(Way, place of an Aim) of ways one after the other."""
-    way, held = ways[0], [ways[0].arrival]
-    for other in ways[1:]:
-        way = way.then(other, dt, BETWEEN)
+    """(Way, place of an Aim) of [Way, ...] to each target, one after the other."""
+    way, held = None, []
+    for legs in ways:
+        for k, leg in enumerate(legs):
+            way = leg if way is None else way.then(leg, dt, 0.0 if k else BETWEEN)
         held.append(way.arrival)
     steps = min(needed(way.arrival), len(way.ctrl))
     way = way.cut(steps)

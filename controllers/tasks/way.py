@@ -21,6 +21,7 @@ SHARE, LITTLE = 0.8, 0.02  # of the actuators' ranges, at most; and beyond what 
 SETTLING = 0.25  # s, at the least, of rest at the end
 POSES, DIFFERENT = 5, 0.05  # so many ends are judged, which differ by so much, rad or m
 DEEP = 1e-3  # m: less is no collision
+DETOURS = 60  # poses that a way is led round by
 
 
 class Way(NamedTuple):
@@ -76,6 +77,42 @@ def way_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
     idle = np.zeros((steps, m.nu))
     way = Way(None, None, idle, np.array(dofs), best.goal, away, best.arrival, best.share, best.touches)
     return _timed(m, way, start, ctrl0, dt)
+
+
+def ways_to(model, name, target, start, ctrl0, steps, dt, seed=0, quat=None):
+    """[Way] as `way_to` finds it; where it touches something two of them, by a pose at which the robot rests, if there
+    is one from which both are free. None where there is no way to such a point."""
+    direct = way_to(model, name, target, start, ctrl0, steps, dt, seed, quat)
+    if direct is None or not direct.touches:
+        return direct and [direct]
+    m, rng, dofs = model, np.random.default_rng(seed), direct.dofs
+    goals, away = poses_to(m, points(m, name), np.asarray(target, float), start, dofs, rng, quat, STARTS)
+    found = _round(m, np.asarray(start, float), goals, dofs, rng)
+    if found is None:
+        return [direct]
+    legs, idle = [], np.zeros((steps, m.nu))
+    for begin, goal in zip(found[:-1], found[1:], strict=True):
+        j = judged(m, begin, goal, ctrl0, 0.5 * steps * dt)
+        legs.append(_timed(m, Way(None, None, idle, dofs, goal, away, j.arrival, j.share, False), begin, ctrl0, dt))
+    return legs
+
+
+def _round(m, start, goals, dofs, rng):
+    """(start, pose, goal), straight between which nothing is touched that the start does not touch; None where none of
+    `DETOURS` poses is such. They lie about the middle of the way first, then anywhere."""
+    at, low, high = ranges(m, dofs)
+    low, high = np.maximum(low, start[at] - np.pi), np.minimum(high, start[at] + np.pi)
+    sim, x = Simulator(m, SAMPLES), smooth(np.linspace(0.0, 1.0, SAMPLES))[0][:, None]
+    first = _pairs(m, sim, np.tile(start, (SAMPLES, 1)))[0]
+    free = [goal for goal in goals if not _pairs(m, sim, np.tile(goal, (SAMPLES, 1)))[0] - first]
+    for k in range(DETOURS if free else 0):
+        goal, wide = free[k % len(free)], (k + 1) / DETOURS
+        pose = 0.5 * (start + goal)
+        pose[at] = np.clip(pose[at] + wide * rng.uniform(-0.5, 0.5, len(at)) * (high - low), low, high)
+        if all(not found - first for a, b in ((start, pose), (pose, goal))
+               for found in _pairs(m, sim, a + x * (b - a))):  # fmt: skip
+            return start, pose, goal
+    return None
 
 
 def slowed(model, way, factor, ctrl0, dt):
@@ -151,10 +188,23 @@ def judged(m, start, goal, ctrl0, seconds, actuators=slice(None)):
 
 def _touching(m, sim):
     """Whether a row has a contact between bodies that do not touch in the first row."""
+    rows = _deep(m, sim)
+    return any(r - rows[0] for r in rows)
+
+
+def _pairs(m, sim, qpos):
+    """[{(body, body), ...}, ...]: what touches in each of these poses."""
+    sim.reset(qpos)
+    sim.forward()
+    return _deep(m, sim)
+
+
+def _deep(m, sim):
+    """[{(body, body), ...}, ...]: what lies in each other, of each world."""
     rows = []
     for w in range(sim.worlds):
         c = sim.data.contacts(w)
         deep = c["dist"] < -DEEP
         rows.append({(int(m.geom_bodyid[a]), int(m.geom_bodyid[b])) for a, b in
                      zip(c["geom1"][deep], c["geom2"][deep], strict=True)})  # fmt: skip
-    return any(r - rows[0] for r in rows)
+    return rows

@@ -12,7 +12,7 @@ from controllers.tasks import aim
 from controllers.tasks.aim import aim_at
 from controllers.tasks.follow import Follow
 from controllers.tasks.kinematics import Points, points
-from controllers.tasks.way import Way
+from controllers.tasks.way import Way, ways_to
 from engine.commands.common import Robot, started
 from engine.diff.trajectory import Trajectory
 from engine.model import ModelError
@@ -75,6 +75,34 @@ def test_what_controls_are_held_too_long_for_is_seen_where_the_way_is_simulated(
             for dt in (0.01, 0.1)]  # fmt: skip
     assert ends[0].missed < 1e-3 and ends[1].missed < 2e-3
     assert ends[1].way.arrival > 1.9 * ends[0].way.arrival
+
+
+def test_a_way_leads_round_what_is_in_the_way():
+    """A post between start and target, past which the arm turns bent or raised; without it the way is straight."""
+    free = ARM.replace("SERVOS", SERVOS).replace('qpos="0 -.5 1.2"', 'qpos="-1 1.2 .3"')
+    free = free.replace("-170 170", "-80 80")
+    post = '<worldbody><geom name="post" type="capsule" fromto=".4 0 0 .4 0 .9" size=".03"/>'
+    post = free.replace("<worldbody>", post)
+    steps, dt, target = 300, 0.01, None
+    for text, legs in ((free, 1), (post, 2)):
+        model = engine.load(text, sense="tool")
+        sim, start = Simulator(model), model.key_qpos[0]
+        if target is None:
+            sim.reset([1.0, 1.2, 0.3])
+            sim.forward()
+            target = points(model, "tool").place(sim.data)[0].copy()
+        found = ways_to(model, "tool", target, start, np.zeros(3), steps, dt)
+        assert len(found) == legs and not any(way.touches for way in found)
+        np.testing.assert_array_equal(found[0].qpos[0], start)
+        for way, following in zip(found[:-1], found[1:], strict=True):
+            np.testing.assert_array_equal(way.goal, following.qpos[0])
+        for q in np.concatenate([way.qpos for way in found])[::3]:
+            sim.reset(q)
+            sim.forward()
+            assert not (sim.data.contacts(0)["dist"] < -2e-3).any()
+    job = job_of(model, site="tool", target=target)
+    job.search.iterate()
+    assert verdict(job, job.search.trajectory).solved
 
 
 def test_two_points_of_one_arm_are_reached_at_once(arm):

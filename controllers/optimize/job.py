@@ -48,6 +48,7 @@ NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
 LONGEST, STANDS = 5.0, 0.5  # s: of a push that is given no time, and of that after its way
 LOOSELY = 0.1  # of the weight of a way: that of a push, which the body need not follow
+FARTHER = 0.01  # m: a target that the nearest pose misses by more is out of reach
 RISING = 0.8  # of a swing-up's time, for the way up at most
 ENDS = 100.0, 10.0, 1.0  # weights of the end of a swing-up's plan: of the cost to go, the way to the goal, the velocity
 HOLDS = 10.0  # of the end of each plan of mpc that holds a pose, s
@@ -95,6 +96,9 @@ class Job:
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         if task in BRINGING and (getattr(o, "object", None) is None or o.target is None):
             raise ValueError(f"--task {task} needs --object BODY and --target X Y Z (m)")
+        for name in named(o.site or ()) if task in ("reach", "track", "push") else ():
+            if not points(m, name).dofs:
+                raise ModelError(f"--site {name}: no joint moves it")
         self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
         if task == "carry" and method != "ilqr":
@@ -192,6 +196,11 @@ class Job:
         if found is not None:
             self.way, self.place, self.gains, self.trials = found.way, found.place, found.gains, found.tried
             self.steps = len(self.way.ctrl)
+
+    @property
+    def beyond(self):
+        """Whether the target of a reach is farther away than any pose leads."""
+        return self.task == "reach" and self.way is not None and self.way.away > FARTHER
 
     def _needed(self, arrival):
         """Control steps of a reach whose way arrives after so many seconds."""

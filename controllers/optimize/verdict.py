@@ -6,7 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
-from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, pushed_by, touching_itself
+from controllers.optimize.observed import (
+    falls_freely,
+    in_the_air,
+    observed,
+    overlapping,
+    peak_load,
+    pushed_by,
+    touching_itself,
+)
 from controllers.tasks.kinematics import Point, named
 from controllers.tasks.push import GIVES
 from controllers.tasks.upright import from_upright
@@ -247,6 +255,9 @@ def _of_reach(job, trajectory):
     elif way is not None and way.share > 1.0 and (away[-1] > WITHIN or speed >= STILL):
         hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
         hints = [f"more --seconds than {_duration(trajectory):g}"]
+    if away[-1] > WITHIN and falls_freely(m, Point(m, sites[0]).body, trajectory):
+        hindered.append("the robot falls: nothing is below it")
+        hints = ["--floor, or the maker's file of a scene"]
     if way is not None and way.touches and away[-1] > WITHIN:
         hindered.append("on each way that was found the robot touches itself or something else")
         hints = hints or ["another --start, or other targets first, that lead round"]

@@ -22,6 +22,7 @@ from engine.commands.common import (
     wishes,
     within_ranges,
 )
+from engine.words import counted
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "gnms", "ilqr", "mpc")
@@ -256,10 +257,13 @@ def carried_out(args, job, folder, began):
     planned = method in ("gait", "gnms", "ilqr", "mpc")
     most = {"mpc": None, "ilqr": 200, "gnms": 200, "gait": 6 if task == "run" else 16}
     iterations = args.iterations or most.get(method, 50)
+    if task == "reach" and job.beyond and args.iterations is None and method != "mpc":
+        iterations = 1  # its way leads as near as there is a pose for; no search leads nearer
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
     title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
-    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
+    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of "
+            f"{counted(job.frame_skip, 'physics step')}")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
     solved = None

@@ -143,6 +143,11 @@ def test_which_points_and_targets_are_asked_for(arm):
     job.search.iterate()
     found = verdict(job, job.search.trajectory)
     assert not found.solved and "the targets, together, lie" in found.hindered[0]
+    assert job.beyond and not job_of(arm, site="tool", target=[0.3, 0.2, 0.75]).beyond
+    marked = ARM.replace("SERVOS", SERVOS).replace("<worldbody>", '<worldbody><site name="mark"/>')
+    base = engine.load(marked, sense="mark")
+    with pytest.raises(ModelError, match="--site mark: no joint moves it"):
+        job_of(base, site="mark", target=[0.3, 0.2, 0.75])
 
 
 def test_the_farthest_of_several_points():

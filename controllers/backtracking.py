@@ -47,7 +47,7 @@ class BacktrackingMPC(MPC):
         upright: Any, cautious: Any = (), rescues: int = 3, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__(model, objective, horizon, steps, frame_skip, every, iterations, start, controls, limits,
-                         measure)  # fmt: skip
+                         measure, together=TOGETHER, searches=None, tolerance=ENOUGH)  # fmt: skip
         self.upright, self.rescues = upright, rescues
         self.objectives = [objective, *cautious]
         self.rng = np.random.default_rng(seed)
@@ -58,7 +58,6 @@ class BacktrackingMPC(MPC):
         self.plans, self.warms = np.zeros((0, horizon, model.nu)), np.zeros((0, model.nv))
         self.costs, self.ways = np.zeros(0), np.zeros(0)
         p = self.planner
-        p.tolerance, p.together, p.searches = ENOUGH, TOGETHER, np.inf  # a run that is simulated has time
         self.seen = np.arange(model.nq) != _way(model)
         self.scale = np.where(np.isfinite(p.hi - p.lo), 0.5 * (p.hi - p.lo), 1.0)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from controllers.controller import whole
-from controllers.ilqr import ALPHAS, ILQR, MU_MAX, TOGETHER, Tries
+from controllers.ilqr import ALPHAS, ILQR, MU_MAX, Tries
 from engine.diff.trajectory import Trajectory
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model.coordinates import difference, displace, quaternions
@@ -203,7 +203,7 @@ class GNMS(ILQR):
     def _search_along(self, A, B, k, K, expansion):
         """Take the longest step that the filter lets through; returns its length, 0 where there is none."""
         node, tried = self.node, 0
-        for n in TOGETHER:
+        for n in self.together:
             lengths = ALPHAS[tried : tried + n]
             dx, du = self._linear_rollout(A, B, k, K, lengths)
             plans = self._shoot([self._moved(x, a * k) for a, x in zip(lengths, dx, strict=True)], node, K)

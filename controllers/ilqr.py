@@ -5,6 +5,7 @@ from Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors, IRO
 dynamics enter by their first derivatives (`linearize`), the objective by its Gauss-Newton quadratic model.
 """
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,14 @@ ENOUGH = 0.5  # of what a full step promised: it is taken, and no other is tried
 LEAST = 1e-4  # of what any step promised
 TIED = 256  # worlds for the derivatives of robots of which each row of A takes one
 MU_MIN, MU_MAX, FACTOR = 1e-6, 1e10, 1.6
+
+
+def line_searches(what, together, searches):
+    """Both as numbers, the second inf where nobody says it; ValueError where they mean nothing."""
+    together = tuple(whole(f"{what}: together", n) for n in together)
+    if not 0 < sum(together) <= len(ALPHAS):
+        raise ValueError(f"{what}: together: got {together}, allowed: whole numbers, 1 to {len(ALPHAS)} in all")
+    return together, np.inf if searches is None else whole(f"{what}: searches", searches)
 
 
 class Ledger:
@@ -113,13 +122,15 @@ class ILQR(Method):
     controls: to start from, (steps, nu) or (nu,), default zero. about: (qpos (rows, nq), qvel (rows, nv), K (steps,
     nu, nx)), a motion that these controls are for and feedback about it, u + K (x - x*): with them the first iteration
     is a rollout and nothing else, for who asks whether a search is needed at all. limits: as in LinearFeedback.
-    tolerance: relative gain below which the search is finished. The result: `controls`, `trajectory`, and
-    `controller()`.
+    tolerance: relative gain below which the search is finished. together: how many steps are tried side by side, first
+    and after that, the full one first, each next one 0.4 times as long; at most eight in all. searches: where no step
+    gains an iteration regularises more and tries again, so many times at most (default: as far as that leads). Both
+    bound what an iteration takes. The result: `controls`, `trajectory`, and `controller()`.
 
     One iteration linearises every step in a world of its own, makes one backward pass and tries a full step; where that
     does not gain half of what it promised three shorter ones, and where the shortest of these is the best yet the other
-    four, a world each. All count in `steps` and `reversed` (see Counter; linearising a step costs 2 nv + na forward and
-    reverse steps).
+    four (`together`), a world each. All count in `steps` and `reversed` (see Counter; linearising a step costs 2 nv +
+    na forward and reverse steps).
     """
 
     kept = ("controls", "K", "mu", "delta", "cost", "done")
@@ -127,6 +138,7 @@ class ILQR(Method):
     def __init__(
         self, model: Any, objective: Any, steps: int, frame_skip: int = 1, start: Any = None, controls: Any = None,
         limits: Any = "model", tolerance: float = 1e-6, measure: Any = None, about: Any = None,
+        together: Sequence[int] = TOGETHER, searches: int | None = None,
     ) -> None:  # fmt: skip
         m = self.model = require_model(model, f"{type(self).__name__}: model")
         whole("steps", steps)
@@ -144,13 +156,14 @@ class ILQR(Method):
         self.lo, self.hi, self.limits = np.where(limited, lo, -np.inf), np.where(limited, hi, np.inf), limits
         self.K, self.about = np.zeros((steps, m.nu, 2 * m.nv + m.na)), about
         self.mu, self.delta, self.cost, self.done = 1e-3, 1.0, np.inf, False
-        self.together, self.searches = TOGETHER, np.inf  # of one iteration: steps that are tried, line searches
+        self.together, self.searches = line_searches(type(self).__name__, together, searches)
         self.tries = {}  # by the number of worlds
         # of a robot whose frames are tied each row of A takes a world, and its memory
         self.lines = Simulator(m, min(steps, max(1, TIED // (2 * m.nv + m.na))) if coupled(m) else steps)
         self.begun = False  # whether these worlds' inputs are those of a reset
         self.quadratic = Quadratic(m, objective, steps)
         self.backward = backward_pass(steps, *self.K.shape[:0:-1])
+        self.lost = None  # the last error of a rollout
         self.trajectory, self.bars = None, (None, None)  # the objective's cotangents, and where
         super().__init__(Ledger(self.controls))
 
@@ -188,7 +201,9 @@ class ILQR(Method):
         cost, trajectory, bars = self._try(np.clip(tried, self.lo, self.hi), None)
         i = int(np.argmin(cost))
         if not np.isfinite(cost[i]):
-            raise DivergenceError("ILQR: the rollout of the controls to start from diverges", 0, 0, 0)
+            why, told = self.lost, f"{type(self).__name__}: the rollout of the controls to start from diverges"
+            where = (why.world, why.step, getattr(why, "dof", 0)) if why is not None else (0, 0, 0)
+            raise DivergenceError(f"{told}: {why}" if why is not None else told, *where) from why
         self._take(i, cost, trajectory, bars)
 
     def prepare(self) -> None:
@@ -303,7 +318,8 @@ class ILQR(Method):
         while not lost.all():
             try:
                 trajectory = tries.rollout(*self.start, self.act, self.time)
-            except (DivergenceError, ContactOverflowError):
+            except (DivergenceError, ContactOverflowError) as error:
+                self.lost = error
                 lost |= tries.stopped()
                 if not lost.all():
                     tries.pass_over(lost)

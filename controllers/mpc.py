@@ -4,6 +4,7 @@ Tassa, Erez, Todorov: Synthesis and stabilization of complex behaviors through o
 IROS 2012.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ class MPC(Method):
     objective: of every plan (its terminal part stands for what lies beyond the horizon); it sees the time of the run.
     every: control steps that are carried out of each plan, with its feedback; iterations: of iLQR for each plan; the
     next plan starts from the rest of the last one (warm start), followed by its last control, or by those of `ahead`
-    (n, nu), controls of the whole run as somebody supposes them, which hold on after their end.
+    (n, nu), controls of the whole run as somebody supposes them, which hold on after their end. together, searches,
+    tolerance: as in ILQR; more searches than by default are for a run that need not keep up with a clock.
     The first plan waits for the compiler, also for kernels that only later ones need; after it none does.
     One `iterate()` is one plan and what is carried out of it; `done_qpos` and its like are the run so far, and
     `controller()` is the LinearFeedback that makes the same run again. The cost is the objective's over what was
@@ -43,7 +45,7 @@ class MPC(Method):
     def __init__(
         self, model: Model, objective: Any, horizon: int, steps: int, frame_skip: int = 1, every: int = 1,
         iterations: int = 1, start: Any = None, controls: Any = None, limits: Any = "model", measure: Any = None,
-        ahead: Any = None,
+        ahead: Any = None, together: Sequence[int] = STEPS, searches: int | None = 1, tolerance: float = 0.0,
     ) -> None:  # fmt: skip
         m = self.model = require_model(model, "MPC: model")
         self.objective, self.ahead = objective, ahead
@@ -53,8 +55,8 @@ class MPC(Method):
             raise ValueError(f"MPC: every: got {every}, allowed: 1 to the horizon, {horizon}")
         self.steps, self.every, self.per_plan, self.measure = steps - steps % every, every, iterations, measure
         qpos, qvel = (m.qpos0, np.zeros(m.nv)) if start is None else start
-        self.planner = ILQR(m, objective, horizon, frame_skip, (qpos, qvel), controls, limits, tolerance=0.0)
-        self.planner.together, self.planner.searches = STEPS, 1
+        self.planner = ILQR(m, objective, horizon, frame_skip, (qpos, qvel), controls, limits, tolerance,
+                            together=together, searches=searches)  # fmt: skip
         self.sim = Simulator(m)
         self.tape = Tape(self.sim, every, frame_skip)
         self.qpos, self.qvel = np.array(qpos, float)[None], np.array(qvel, float)[None]

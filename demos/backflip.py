@@ -11,7 +11,6 @@ import time
 import numpy as np
 
 import pullback as pb
-from controllers.ilqr import TOGETHER
 from engine.replay import replay
 from engine.view import Camera, save_animation
 
@@ -111,9 +110,10 @@ def main(robot, picture=None, height=0.4, seconds=np.inf):
     qpos, qvel = reference(model, height)
     steps = min(len(qpos), round(min(seconds, 60) / DT))
     mpc = pb.controllers.MPC(model, followed(model, qpos, qvel), HORIZON, steps, round(DT / model.opt.timestep),
-                             iterations=ITERATIONS, start=(qpos[0], 0 * qvel[0]))  # fmt: skip
-    # contacts come and go within a plan: the search for one that gains may be longer than that of a robot that waits
-    mpc.planner.together, mpc.planner.searches = TOGETHER, 5
+                             iterations=ITERATIONS, start=(qpos[0], 0 * qvel[0]),
+                             # contacts come and go within a plan: the search for one that gains may be longer than
+                             # that of a robot that waits
+                             together=(1, 3, 4), searches=5)  # fmt: skip
     mpc.iterate()  # and compile
     clocks = time.perf_counter(), time.process_time()
     while not mpc.finished:

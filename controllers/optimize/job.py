@@ -21,17 +21,17 @@ from controllers.plan_and_hold import PlanAndHold, balance
 from controllers.riccati import settled
 from controllers.spline import Spline
 from controllers.stance import Stance, control_scale, holding
+from controllers.tasks.aim import aim_at
 from controllers.tasks.bring import Bring
 from controllers.tasks.carry import carried
 from controllers.tasks.follow import Follow
 from controllers.tasks.forces import gains_along, period
-from controllers.tasks.kinematics import Point
+from controllers.tasks.kinematics import Point, named, points
 from controllers.tasks.pump import pumped
 from controllers.tasks.push import SLANT, aimed, loose_dofs
 from controllers.tasks.track import Table, tracking
 from controllers.tasks.trot import can_step, footing
 from controllers.tasks.upright import extreme_pose
-from controllers.tasks.way import way_to
 from controllers.walking import plan_period, stand_cost, walk_cost, walk_plan
 from engine.diff.tape import Tape
 from engine.model import ModelError
@@ -46,9 +46,9 @@ KNOT_PERIOD = 0.1  # s between the knots of a spline
 NEAR = 1000.0  # of --task reach: so much that holding a robot up against gravity costs it less than a millimetre
 NOISE = 0.05  # rad or m: standard deviation of where a robot that is to balance begins
 AT_MOST, RESTING = 2.0, 0.3  # s: of a reach that is given no time, to each target, and of that at the last
-BETWEEN = 0.1  # s, at those before
 LONGEST, STANDS = 5.0, 0.5  # s: of a push that is given no time, and of that after its way
 LOOSELY = 0.1  # of the weight of a way: that of a push, which the body need not follow
+FARTHER = 0.01  # m: a target that the nearest pose misses by more is out of reach
 RISING = 0.8  # of a swing-up's time, for the way up at most
 ENDS = 100.0, 10.0, 1.0  # weights of the end of a swing-up's plan: of the cost to go, the way to the goal, the velocity
 HOLDS = 10.0  # of the end of each plan of mpc that holds a pose, s
@@ -74,10 +74,10 @@ class Job:
     path, push, object.
 
     start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach, a track or a push. table, place:
-    of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (n, 3)
-    and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind (3,): of a
-    push, the tool's place less the body's. gains: of a push, a carry, the feedback along its way. grip: of a carry, how
-    hard it is held. Each None where the task has none.
+    of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (rows, 3 k
+    of k points) and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind
+    (3,): of a push, the tool's place less the body's. gains: of a reach, a push, a carry, the feedback along its way.
+    grip: of a carry, how hard it is held. Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -96,6 +96,9 @@ class Job:
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         if task in BRINGING and (getattr(o, "object", None) is None or o.target is None):
             raise ValueError(f"--task {task} needs --object BODY and --target X Y Z (m)")
+        for name in named(o.site or ()) if task in ("reach", "track", "push") else ():
+            if not points(m, name).dofs:
+                raise ModelError(f"--site {name}: no joint moves it")
         self.targets = self._targets()
         own = robot.scene.frame_skip if task == "scene" else max(1, round(CONTROL_PERIOD / m.opt.timestep))
         if task == "carry" and method != "ilqr":
@@ -160,10 +163,13 @@ class Job:
     def _pace(self):
         """Physics steps with one control of a reach."""
         m, o = self.robot.model, self.options
-        return max(1, round(period(m, self.start[0], Point(m, o.site).dofs) / m.opt.timestep))
+        return max(1, round(period(m, self.start[0], points(m, o.site).dofs) / m.opt.timestep))
 
     def _targets(self):
-        """(n, 3), m: of a reach, one after the other; the options' own is the last of them."""
+        """(n, 3 k), m: of a reach of k points, one after the other; the options' own is the last of them."""
+        o = self.options
+        if len(named(o.site or "")) > 1 and (self.task != "reach" or o.quat is not None):
+            raise ValueError(f"--site: got {', '.join(o.site)}, allowed: one; several of --task reach, without --quat")
         if self.task not in ("reach", *BRINGING):
             return np.zeros((1, 3))
         target = np.ravel(np.asarray(self.options.target, float))
@@ -171,45 +177,35 @@ class Job:
             raise ValueError(f"--target: got {' '.join(f'{x:g}' for x in target)}, allowed: finite numbers")
         if self.task in BRINGING and target.size != 3:
             raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m)")
-        if not target.size or target.size % 3:
-            raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), of each target")
-        self.options.target = target[-3:].tolist()
-        return target.reshape(-1, 3)
+        size = 3 * len(named(o.site or ""))
+        if not target.size or target.size % size:
+            each = "of each target" if size == 3 else f"of each of {', '.join(o.site)}, once or more"
+            raise ValueError(f"--target: got {len(target)} numbers, allowed: X Y Z (m), {each}")
+        o.target = target[-size:].tolist()
+        return target.reshape(-1, size)
 
     def _aim(self):
         """The way to the targets of a reach, one after the other."""
-        o = self.options
-        ways = self._ways() if self.method_name in ("gnms", "ilqr", "mpc") else None
-        if ways is None and (o.quat is not None or len(self.targets) > 1):
-            raise ModelError("--quat and several targets: for a point that joints with an actuator of their own move "
+        o, found = self.options, None
+        if self.method_name in ("gnms", "ilqr", "mpc"):
+            found = aim_at(self.robot.model, o.site, self.targets, o.quat, self.start[0], self.hold, self.steps,
+                           self.dt, self.frame_skip, o.seed, self._needed)  # fmt: skip
+        if found is None and (o.quat is not None or self.targets.size > 3):
+            raise ModelError("--quat and several targets: for points that joints with an actuator of their own move "
                              "from a fixed base, by --method ilqr, gnms or mpc")  # fmt: skip
-        if ways is None:
-            return
-        self.way, held = ways[0], [ways[0].arrival]
-        for way in ways[1:]:
-            self.way = self.way.then(way, self.dt, BETWEEN)
-            held.append(self.way.arrival)
-        if o.seconds is None:
-            self.steps = min(self.steps, self._whole(int(np.ceil((self.way.arrival + RESTING) / self.dt))))
-        self.way = self.way.cut(self.steps)
-        if len(ways) > 1:
-            time = np.arange(self.steps + 1) * self.dt
-            self.place = np.full((self.steps + 1, 3), np.nan)
-            for target, there in zip(self.targets, held, strict=True):
-                self.place[(time >= there) & (time <= there + BETWEEN)] = target
-            self.place[time >= there] = target
-            self.way = self.way._replace(arrival=0.0)
+        if found is not None:
+            self.way, self.place, self.gains, self.trials = found.way, found.place, found.gains, found.tried
+            self.steps = len(self.way.ctrl)
 
-    def _ways(self):
-        """[Way, ...] to each target from the one before; None where there are none to such a point."""
-        m, o, start, ways = self.robot.model, self.options, self.start[0], []
-        for target in self.targets:
-            way = way_to(m, o.site, target, start, self.hold, self.steps // len(self.targets), self.dt, o.seed, o.quat)
-            if way is None:
-                return None
-            ways.append(way)
-            start = way.goal
-        return ways
+    @property
+    def beyond(self):
+        """Whether the target of a reach is farther away than any pose leads."""
+        return self.task == "reach" and self.way is not None and self.way.away > FARTHER
+
+    def _needed(self, arrival):
+        """Control steps of a reach whose way arrives after so many seconds."""
+        own = self.steps if self.options.seconds is not None else int(np.ceil((arrival + RESTING) / self.dt))
+        return min(self.steps, self._whole(own))
 
     def _bring(self):
         """The way of the tool behind the body that is pushed, and along."""
@@ -279,10 +275,10 @@ class Job:
         if self.task in BRINGING:
             return self._bringing()
         if self.task == "reach":
-            near = NEAR / min(span(m, o.site), 10.0) ** 2
+            near = NEAR / min(*(span(m, n) for n in named(o.site)), 10.0) ** 2
             if self.way is not None:
-                target = o.target if self.place is None else self.place
-                return Follow(m, self.way, placed(m, o.site), target, near, control_scale(m))
+                target, places = o.target if self.place is None else self.place, [placed(m, n) for n in named(o.site)]
+                return Follow(m, self.way, places, target, near, control_scale(m))
             still = Reach(m, np.zeros(m.nv), qvel=slice(None), terminal=0.1, running=0.01)
             place = Reach(m, o.target, **placed(m, o.site), terminal=1.0, running=1.0)
             return near * place + still + 1e-3 * Effort()

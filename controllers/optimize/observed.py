@@ -3,6 +3,8 @@ actuators."""
 
 import numpy as np
 
+from engine.clocks import times_of
+from engine.model.constants import FREE
 from engine.replay import set_inputs
 from engine.simulator import Simulator
 
@@ -82,6 +84,17 @@ def overlapping(sim):
     names = [name or f"body {b}" for b, name in enumerate(m.body_names)]
     found = [(names[a], names[b], deep) for (a, b), deep in rows[0].items() if (a, b) in rows[1]]
     return sorted(found, key=lambda one: -one[2])
+
+
+def falls_freely(m, body, trajectory):
+    """Whether the free base of a body has come at least half as far as it would without anything below it."""
+    root = m.body_rootid[body]
+    j = int(m.body_jntadr[root])
+    if not m.body_jntnum[root] or m.jnt_type[j] != FREE:
+        return False
+    g, time = np.asarray(m.opt.gravity, float), times_of(trajectory)[:, 0]
+    way = np.diff(trajectory.qpos[[0, -1], 0, m.jnt_qposadr[j] :][:, :3], axis=0)[0]
+    return bool(g @ g > 0 and way @ g > 0.25 * (g @ g) * (time[-1] - time[0]) ** 2)
 
 
 def peak_load(sim, trajectory):

@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from controllers.optimize.job import BRINGING, placed
+from controllers.optimize.job import BRINGING
+from controllers.optimize.verdict import farthest, place_of
 from controllers.tasks.upright import from_upright
-from engine.objectives.ready import Quantity
 from engine.recording import Recording
 from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
@@ -96,21 +96,22 @@ def _of_task(job, trajectory, every, rows):
         return none, [""] * rows
     target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)
     place = _place(job, trajectory)[::every]
-    cross = np.stack([target - MARK * size * np.eye(3), target + MARK * size * np.eye(3)], axis=1)
+    arms = MARK * size * np.eye(3)
+    cross = np.concatenate([np.stack([x - arms, x + arms], axis=1) for x in target.reshape(-1, 3)])
     lines = np.tile(cross, (rows, 1, 1, 1))
     # the way until then: what lies ahead has no length
     now = np.arange(rows)[:, None]
-    way = np.stack([place[np.minimum(np.arange(rows - 1) + end, now)] for end in (0, 1)], axis=2)
-    away = 1e3 * np.linalg.norm(place - target, axis=1)
-    return np.concatenate([lines, way], axis=1), [f"{x:.1f} mm from the target" for x in away]
+    ways = [np.stack([x[np.minimum(np.arange(rows - 1) + end, now)] for end in (0, 1)], axis=2)
+            for x in np.split(place, len(target) // 3, axis=1)]  # fmt: skip
+    away = 1e3 * farthest(place, target)
+    return np.concatenate([lines, *ways], axis=1), [f"{x:.1f} mm from the target" for x in away]
 
 
 def _away(job, trajectory):
     """m, (rows,): of the point from its target."""
-    return np.linalg.norm(_place(job, trajectory) - np.asarray(job.options.target, float), axis=1)
+    return farthest(_place(job, trajectory), job.options.target)
 
 
 def _place(job, trajectory):
-    """m, (rows, 3): of the point that is to be at the target, or of the body that is brought there."""
-    name = job.options.object if job.task in BRINGING else job.options.site
-    return Quantity(job.robot.model, **placed(job.robot.model, name)).of(trajectory)[:, 0]
+    """m, (rows, 3 k): of the points that are to be at the target, or of the body that is brought there."""
+    return place_of(job.robot.model, job.options.object if job.task in BRINGING else job.options.site, trajectory)

@@ -6,8 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.optimize.job import placed, span
-from controllers.optimize.observed import in_the_air, observed, overlapping, peak_load, pushed_by, touching_itself
-from controllers.tasks.kinematics import Point
+from controllers.optimize.observed import (
+    falls_freely,
+    in_the_air,
+    observed,
+    overlapping,
+    peak_load,
+    pushed_by,
+    touching_itself,
+)
+from controllers.tasks.kinematics import Point, named
 from controllers.tasks.push import GIVES
 from controllers.tasks.upright import from_upright
 from engine.clocks import times_of
@@ -216,13 +224,14 @@ def _of_balance(job, trajectory):
 def _of_reach(job, trajectory):
     """Distance of the site from the target at the end, since when it stays near, whether it rests there."""
     m, o, time = job.robot.model, job.options, times_of(trajectory)[:, 0]
-    place = Quantity(m, **placed(m, o.site)).of(trajectory)[:, 0]
-    away = np.linalg.norm(place - np.asarray(o.target, float), axis=-1)
-    own = m.body_rootid[m.dof_bodyid] == m.body_rootid[Point(m, o.site).body]  # what lies about may move
+    place, sites = place_of(m, o.site, trajectory), named(o.site)
+    away = farthest(place, o.target)
+    own = np.isin(m.body_rootid[m.dof_bodyid], [m.body_rootid[Point(m, n).body] for n in sites])  # others may move
     speed = float(np.abs(trajectory.qvel[-1, 0, own]).max(initial=0.0))
     inside = np.logical_and.accumulate((away <= WITHIN)[::-1])[::-1]
     numbers = {"distance_to_target": float(away[-1]), "speed_at_end": speed, "nearest": float(away.min())}
-    text = f"{o.site} {1e3 * away[-1]:.1f} mm from the target after {_duration(trajectory):.1f} s"
+    most, whose = ("at most ", "their targets") if len(sites) > 1 else ("", "the target")
+    text = f"{', '.join(sites)} {most}{1e3 * away[-1]:.1f} mm from {whose} after {_duration(trajectory):.1f} s"
     if inside.any():
         numbers["reached_at"] = float(time[int(np.argmax(inside))] - time[0])
         text += f", within {1e3 * WITHIN:.0f} mm since {numbers['reached_at']:.2f} s"
@@ -236,14 +245,22 @@ def _of_reach(job, trajectory):
     text += f", touches itself {100 * touching:.0f} % of the time" if touching else ""
     hindered, hints = [], []
     way = getattr(job, "way", None)
-    out = beyond_reach(m, o.site, o.target) or (way.away if way is not None and way.away > WITHIN else 0.0)
+    each = zip(sites, np.reshape(o.target, (-1, 3)), strict=True)
+    out = max(beyond_reach(m, *one) for one in each) or (way.away if way is not None and way.away > WITHIN else 0.0)
     if out > 0:
         numbers["out_of_reach"] = out
-        hindered.append(f"the target lies {100 * out:.1f} cm or more beyond what the arm can reach")
+        lies = "the target lies" if len(sites) == 1 else "the targets, together, lie"
+        hindered.append(f"{lies} {100 * out:.1f} cm or more beyond what the arm can reach")
         hints = [f"--target nearer by {100 * out:.1f} cm"]
-    elif way is not None and way.share > 1.0:
+    elif way is not None and way.share > 1.0 and (away[-1] > WITHIN or speed >= STILL):
         hindered.append(f"the actuators cannot be there in {_duration(trajectory):g} s")
         hints = [f"more --seconds than {_duration(trajectory):g}"]
+    if away[-1] > WITHIN and falls_freely(m, Point(m, sites[0]).body, trajectory):
+        hindered.append("the robot falls: nothing is below it")
+        hints = ["--floor, or the maker's file of a scene"]
+    if way is not None and way.touches and away[-1] > WITHIN:
+        hindered.append("on each way that was found the robot touches itself or something else")
+        hints = hints or ["another --start, or other targets first, that lead round"]
     for one, other, deep in overlapping(sim)[:1] if away[-1] > WITHIN else ():
         hindered.append(f"{one} and {other} lie {1e3 * deep:.0f} mm in each other from the start on, and rub")
         hints.append(f'<exclude body1="{one}" body2="{other}"/> in <contact> of the file')
@@ -263,11 +280,22 @@ def _of_reach(job, trajectory):
     return Verdict(bool(held and speed < STILL), text, numbers, hindered, hints)
 
 
+def place_of(m, name, trajectory):
+    """(rows, 3 k), m: of the site, body or geom of this name in the first world, or of k of them."""
+    return np.concatenate([Quantity(m, **placed(m, n)).of(trajectory)[:, 0] for n in named(name)], axis=-1)
+
+
+def farthest(place, target):
+    """(rows,), m: how far k points at `place` (rows, 3 k) are from `target` (3 k,), the farthest of them."""
+    off = place - np.asarray(target, float)
+    return np.linalg.norm(off.reshape(len(off), -1, 3), axis=-1).max(axis=-1)
+
+
 def in_turn(place, targets):
-    """How many targets (n, 3) a point at `place` (rows, 3) comes to one after the other, from the first on."""
+    """How many targets (n, 3 k) points at `place` (rows, 3 k) come to one after the other, from the first on."""
     row = 0
     for k, target in enumerate(targets):
-        near = np.linalg.norm(place[row:] - target, axis=1) <= WITHIN
+        near = farthest(place[row:], target) <= WITHIN
         if not near.any():
             return k
         row += int(np.argmax(near))

@@ -79,6 +79,33 @@ class Point:
         return out
 
 
+class Points:
+    """Several points that are to be somewhere at once: their places, one after the other, as if they were one."""
+
+    def __init__(self, model, names):
+        self.points = [Point(model, name) for name in names]
+        self.dofs = sorted({i for point in self.points for i in point.dofs})
+
+    def place(self, data):
+        """(worlds, 3 k), m."""
+        return np.concatenate([point.place(data) for point in self.points], axis=1)
+
+    def jacobian(self, data):
+        """(worlds, 3 k, nv)."""
+        return np.concatenate([point.jacobian(data) for point in self.points], axis=1)
+
+
+def points(model, name):
+    """The Point called so; of a list of several names Points."""
+    names = named(name)
+    return Point(model, names[0]) if len(names) == 1 else Points(model, names)
+
+
+def named(name):
+    """The names of a name or a list of them."""
+    return [name] if isinstance(name, str) else list(name)
+
+
 def driven(model):
     """{dof: actuator} of hinges and slides that one actuator acts on directly."""
     found, twice = {}, set()
@@ -114,8 +141,8 @@ def turn_to(quat, goal):
 
 def reaching(sim, point, target, starts, dofs, quat=None):
     """(qpos (worlds, nq), away (worlds,)): from each of `starts` (worlds, nq) moved in `dofs` alone, and how far (m)
-    the point is from the target (3,) or (worlds, 3) then; where its frame is to be turned like `quat` (4,), the turn
-    counts, too, a radian as `ARM`. sim: a Simulator with as many worlds."""
+    the point is from the target (3,) or (worlds, 3) then, several `Points` together; where its frame is to be turned
+    like `quat` (4,), the turn counts, too, a radian as `ARM`. sim: a Simulator with as many worlds."""
     dofs = np.asarray(dofs, int)
     at, low, high = ranges(sim.model, dofs)
     q = np.array(starts, float)

@@ -14,6 +14,7 @@ from engine.words import meant, neighbours
 # 0 is success; argparse ends with 2 itself
 DONE, NOT_REACHED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 START = ("home", "stand", "standing", "default")  # keyframes that robots are meant to start in
+BEYOND = 0.01  # of its range: farther beyond it a joint was not meant to start
 EXIT_CODES = (
     "exit codes: 0 done; 1 done, but the result falls short (a wrong gradient, a target not reached); 2 bad input; "
     "3 the simulation diverged; 130 interrupted (a run folder can be resumed)"
@@ -45,6 +46,18 @@ def started(chosen, key=None):
         k = m.key(key)
     ctrl = m.key_ctrl[k]
     return chosen._replace(qpos0=m.key_qpos[k].copy(), qvel0=m.key_qvel[k].copy(), ctrl0=ctrl if ctrl.any() else None)
+
+
+def within_ranges(chosen):
+    """(Robot, names): hinges and slides that begin beyond their ranges begin amid these instead, and which ones."""
+    from engine.model.constants import HINGE, SLIDE
+
+    m, qpos = chosen.model, chosen.qpos0.copy()
+    at, (low, high) = m.jnt_qposadr, m.jnt_range.T
+    beyond = np.maximum(low - qpos[at], qpos[at] - high) > BEYOND * (high - low)
+    moved = np.flatnonzero(np.asarray(m.jnt_limited, bool) & np.isin(m.jnt_type, (SLIDE, HINGE)) & beyond)
+    qpos[at[moved]] = 0.5 * (low + high)[moved]
+    return chosen._replace(qpos0=qpos), [m.joint_names[j] or f"joint {j}" for j in moved]
 
 
 def robot(name, asked=None):

@@ -20,7 +20,9 @@ from engine.commands.common import (
     seed,
     started,
     wishes,
+    within_ranges,
 )
+from engine.words import counted
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
 METHODS = ("gradient", "windows", "lbfgs", "alpha", "es", "cem", "random", "gait", "gnms", "ilqr", "mpc")
@@ -61,8 +63,8 @@ def add(commands):
                    "times what the scene asks for; of a file, what suits the robot's size)")  # fmt: skip
     o.add_argument("--height", type=float, default=None, help="--task jump: m, how much higher than standing the trunk "
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
-    o.add_argument("--site", help="--task reach, track, push: the site, body or geom to bring to the target; "
-                   "carry: of the palm, where it grasps")  # fmt: skip
+    o.add_argument("--site", action="append", help="--task reach, track, push: the site, body or geom to bring to the "
+                   "target, of a reach several at once, a --site each; carry: where it grasps")  # fmt: skip
     o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
                    "world; several are reached one after the other")  # fmt: skip
     o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
@@ -95,7 +97,9 @@ def run(args):
     if args.method is not None:
         check_read(args, "method", args.method, METHODS_OF)
     asked = wishes(args)
-    points = [x for x in (args.site, args.object) if x is not None]
+    points = [x for x in (*(args.site or ()), args.object) if x is not None]
+    if args.site is not None and len(args.site) == 1:
+        args.site = args.site[0]
     if points and is_file(args.robot):
         asked["sense"] = points
     if args.task in TOOLED and args.exclude is None and is_file(args.robot):
@@ -104,7 +108,11 @@ def run(args):
     if args.task == "push" and args.object is not None and args.site is None:
         chosen, args.site = with_tool(chosen, args, asked)
     if chosen.scene is None:
-        chosen = started(chosen, args.start)
+        meant, moved = started(chosen, args.start), []
+        if meant is chosen and args.task in TOOLED:
+            meant, moved = within_ranges(chosen)
+        chosen = meant
+        told(Output(args.json), chosen.model, moved, args.exclude is None)
     elif args.start is not None:
         raise ValueError(f"--start: for a robot file, not for the built-in scene {chosen.name!r}")
     positive(args, "iterations", "worlds", "seconds", "window", "budget", "horizon", "speed", "height", "plateau",
@@ -123,6 +131,19 @@ def run(args):
         elif task not in ("reach", "track", "push", "carry") or method not in ("gnms", "ilqr", "mpc"):
             args.seconds = {"swingup": 10.0, "jump": 3.0}.get(task, 5.0)
     return search(args, chosen, task, method)
+
+
+def told(out, model, moved, overlapping):
+    """Say what this command makes otherwise than the file: where joints begin, and contacts that nobody left out."""
+    from engine.model.overlaps import OVERLAP
+    from engine.model.wishes import IMPLICIT
+
+    lines = [f"{', '.join(moved)}: beyond the range in the file's pose, here amid it"] if moved else []
+    lines += [line for line in model.report.changed if line == IMPLICIT or OVERLAP in line and overlapping]
+    for line in lines:
+        out.say(f"changed: {line}")
+    if lines:
+        out.record("changed", lines=lines)
 
 
 def check_read(args, of, chosen, readers):
@@ -236,10 +257,13 @@ def carried_out(args, job, folder, began):
     planned = method in ("gait", "gnms", "ilqr", "mpc")
     most = {"mpc": None, "ilqr": 200, "gnms": 200, "gait": 6 if task == "run" else 16}
     iterations = args.iterations or most.get(method, 50)
+    if task == "reach" and job.beyond and args.iterations is None and method != "mpc":
+        iterations = 1  # its way leads as near as there is a pose for; no search leads nearer
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
     title = f"{job.robot.name}, {task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
-    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of {job.frame_skip} physics steps")
+    out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of "
+            f"{counted(job.frame_skip, 'physics step')}")
     # the cost of a run that goes on grows with its time: it says nothing before the end
     target, plateau = (None, None) if method == "mpc" else (args.cost, args.plateau)
     solved = None

@@ -8,6 +8,7 @@ import numpy as np
 
 DEEP = 1e-4  # m; what touches less may be drawn so
 TRIES = 32  # positions of the joints
+OVERLAP = "they overlap"  # why a contact is left out, as reports say it
 
 
 def overlapping(mujoco, mj):

@@ -13,10 +13,11 @@ import numpy as np
 from engine.words import counted, meant
 
 from .errors import ModelError
-from .overlaps import overlapping
+from .overlaps import OVERLAP, overlapping
 
 COLLIDE = ("all", "ground", "none")
 OVERLAPPING = "overlapping"
+IMPLICIT = "integrator implicitfast, for the damping of servos"
 KINDS = ("motor", "position")  # of actuators that are added, in a word; with kp they are servos anyway
 
 
@@ -84,15 +85,18 @@ class Wishes:
 
     def compiled(self, mujoco, spec):
         """(MjModel of a MjSpec, lines about contacts left out because it shows them everywhere)."""
-        mj = spec.compile()
+        mj, lines = spec.compile(), []
+        if self.actuators is not None and _too_damped(mujoco, mj):
+            spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+            mj, lines = spec.compile(), [IMPLICIT]
         found = overlapping(mujoco, mj) if self.exclude == OVERLAPPING else {}
         if not found:
-            return mj, []
-        bodies, lines = {body.id: body for body in spec.bodies}, []
+            return mj, lines
+        bodies = {body.id: body for body in spec.bodies}
         for pair, depth in found.items():
             names = [_named(bodies[b]) for b in pair]
             spec.add_exclude(bodyname1=names[0], bodyname2=names[1])
-            lines.append(f"contact of body {names[0]!r} with {names[1]!r} left out: they overlap by "
+            lines.append(f"contact of body {names[0]!r} with {names[1]!r} left out: {OVERLAP} by "
                          f"{1000 * depth:.2g} mm or more wherever the joints between them are")  # fmt: skip
         return spec.compile(), lines
 
@@ -128,7 +132,17 @@ class Wishes:
             # a URDF names no integrator, and Euler takes the damping of a servo at the start of the step: on a light
             # link it diverges
             spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-            yield "integrator implicitfast, for the damping of servos"
+            yield IMPLICIT
+
+
+def _too_damped(mujoco, mj):
+    """Whether Euler's method, which takes a servo's damping at the start of the step, turns a velocity round by it."""
+    on_joint = np.flatnonzero(mj.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT)
+    joint = mj.actuator_trnid[on_joint, 0]
+    damping = -mj.actuator_biasprm[on_joint, 2] * mj.actuator_gear[on_joint, 0] ** 2
+    turned = mj.opt.timestep * damping > mj.dof_M0[mj.jnt_dofadr[joint]]
+    euler = mj.opt.integrator == mujoco.mjtIntegrator.mjINT_EULER
+    return euler and bool((turned & np.isin(mj.jnt_type[joint], _single(mujoco))).any())
 
 
 def _float(title, spec, height):

@@ -137,17 +137,20 @@ def turned(frame, quat):
 
 
 def reached(run):
-    """The point within 2 mm of its target for the last 0.05 s (half of a shorter run), at rest, turned as asked."""
-    targets = np.reshape(np.asarray(run.asked["target"], float), (-1, 3))
+    """The point within 2 mm of its target for the last 0.05 s (half of a shorter run), at rest, turned as asked; of
+    several points each."""
+    sites = [run.asked["site"]] if isinstance(run.asked["site"], str) else run.asked["site"]
+    targets = np.reshape(np.asarray(run.asked["target"], float), (-1, len(sites), 3))
     if "targets_reached" not in run.said and len(targets) > 1:
         run.wrong.append("several targets, and no word of how many were reached")
-    places, frames, body = [], [], 0
+    places, frames, bodies = [], [], []
     for _, d in run.states():
-        place, frame, body = place_of(run.m, d, run.asked["site"])
-        places.append(place), frames.append(frame)
+        found = [place_of(run.m, d, site) for site in sites]
+        places.append([place.copy() for place, _, _ in found]), frames.append(found[0][1])
+        bodies = [body for _, _, body in found]
     places = np.array(places)
-    away = np.linalg.norm(places - targets[-1], axis=1)
-    own = run.m.body_rootid[run.m.dof_bodyid] == run.m.body_rootid[body]
+    away = np.linalg.norm(places - targets[-1], axis=2).max(axis=1)
+    own = np.isin(run.m.body_rootid[run.m.dof_bodyid], run.m.body_rootid[bodies])
     speed = np.abs(run.qvel[-1, own]).max(initial=0.0)
     last = run.time >= run.time[-1] - min(HELD, run.time[-1] / 2) - 1e-9
     run.same("distance_to_target", away[-1], 1e-6)
@@ -160,7 +163,7 @@ def reached(run):
         done &= off <= TURNED
     count, row = 0, 0
     for target in targets:
-        near = np.flatnonzero(np.linalg.norm(places[row:] - target, axis=1) <= WITHIN)
+        near = np.flatnonzero(np.linalg.norm(places[row:] - target, axis=2).max(axis=1) <= WITHIN)
         if not len(near):
             break
         count, row = count + 1, row + near[0]

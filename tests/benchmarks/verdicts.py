@@ -156,6 +156,15 @@ def model_of(ask, path):
     return scenes.load(path).model if ask.file[0] is None else engine.load(path)
 
 
+def loses_contacts(ask, path):
+    """Whether the command leaves out contacts of the file, of bodies that overlap everywhere."""
+    import engine
+    from engine.commands.optimize import TOOLED
+    from engine.model.overlaps import OVERLAP
+
+    return ask.task in TOOLED and any(OVERLAP in x for x in engine.load(path, exclude="overlapping").report.changed)
+
+
 def target_of(ask, path, seed, rng):
     import engine
     from controllers.tasks.kinematics import Point
@@ -203,7 +212,8 @@ def run(ask, seed, places, out):
     if not (folder / "verdict.json").exists() or '"event": "result"' not in said.getvalue():
         return line | {"refused": (errors.getvalue().strip().splitlines() or ["nothing said"])[-1][:300]}
     robot = path
-    if ask.file[0] is None or Path(path).suffix != ".xml" or any(w in ADDED for w in words):
+    other = ask.file[0] is None or Path(path).suffix != ".xml" or any(w in ADDED for w in words)
+    if other or loses_contacts(ask, path):
         import engine
 
         robot = folder / "robot.xml"

@@ -224,6 +224,22 @@ def test_mpc_runs_and_its_controller_runs_the_same_again():
     np.testing.assert_allclose(again.qpos[:, 0], mpc.done_qpos, atol=1e-9)
 
 
+@pytest.mark.parametrize("named, tried", [({}, 1), ({"searches": 3}, 3), ({"together": (1,), "searches": 2}, 2)])
+def test_an_iteration_of_mpc_takes_no_longer_than_it_is_allowed(monkeypatch, named, tried):
+    """Where no step gains anything, so many line searches are made, of so many steps."""
+    m, lengths = PENDULUM.model, []
+    mpc = MPC(m, Effort() + Reach(m, [0.25], qpos=[0]), 6, 6, start=(PENDULUM.qpos0, PENDULUM.qvel0), **named)
+    mpc.planner.rollout()
+
+    def no_gain(controls, K):
+        lengths.append(len(controls))
+        return np.full(len(controls), np.inf), None, None
+
+    monkeypatch.setattr(mpc.planner, "_try", no_gain)
+    mpc.planner.iterate()
+    assert lengths == tried * list(named.get("together", (1, 3)))
+
+
 def test_mistakes_are_named():
     m = PENDULUM.model
     with pytest.raises(ValueError, match="controls: got shape"):

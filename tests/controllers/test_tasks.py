@@ -15,7 +15,7 @@ from controllers.tasks.pump import pumped
 from controllers.tasks.track import Table, tracking
 from controllers.tasks.upright import extreme_pose
 from controllers.tasks.way import way_to
-from engine.commands.common import Robot, started
+from engine.commands.common import Robot, started, within_ranges
 from engine.model import ModelError
 from engine.objectives import Reach
 from engine.simulator import Simulator
@@ -97,6 +97,17 @@ def test_a_way_and_the_controls_that_make_it(drive):
     drive = drive.replace("-60 60", "-.3 .3").replace('gear="20"', 'gear=".1"')
     weak = engine.load(ARM.replace("SERVOS", drive), sense="tool")
     assert way_to(weak, "tool", target, start, np.zeros(3), steps, dt).share > 1.0
+
+
+def test_a_way_is_fast_from_near_the_end_of_a_range(arm):
+    """An elbow that rests at 97 % of its servo's range, and one beyond it, hinder no way that leads off from there."""
+    slow = [way_to(arm, "tool", [0.3, 0.2, 0.75], [0.0, 0.0, bend], np.zeros(3), 200, 0.01) for bend in (1.0, 2.55)]
+    servos = SERVOS.replace('"bend" kp="300" kv="20" ctrlrange="-3 3"', '"bend" kp="300" kv="20" ctrlrange="-2.6 2.6"')
+    near = engine.load(ARM.replace("SERVOS", servos), sense="tool")
+    beyond = engine.load(ARM.replace("SERVOS", servos.replace("-2.6 2.6", "-2.5 2.5")), sense="tool")
+    for model in (near, beyond):
+        way = way_to(model, "tool", [0.3, 0.2, 0.75], [0.0, 0.0, 2.55], np.zeros(3), 200, 0.01)
+        assert way.arrival < 1.3 * slow[1].arrival < 1.0
 
 
 def test_a_way_is_kept_by_feedback_before_anything_is_searched():
@@ -249,6 +260,16 @@ def test_where_a_file_starts(arm):
     assert started(Robot("x", nameless, 1, 2, {})).qpos0 == 1
     with pytest.raises(ModelError, match="no key"):
         started(robot, "wing")
+
+
+def test_what_begins_beyond_its_ranges_begins_amid_them():
+    """As the zero of joints of many arms; a rounding beyond is none, nor is a hinge without a range moved."""
+    text = ARM.replace("SERVOS", SERVOS).replace("-5 150", "20 150")
+    m = engine.load(text.replace("-100 100", "0.01 100").replace('range="-170 170"', ""))
+    chosen, moved = within_ranges(Robot("arm", m, m.qpos0.copy(), np.zeros(3), {}))
+    assert moved == ["bend"]
+    np.testing.assert_allclose(chosen.qpos0, [0, 0, np.radians(85)])
+    assert m.qpos0[2] == 0
 
 
 def test_what_lies_on_its_trunk_does_not_stand():

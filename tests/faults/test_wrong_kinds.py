@@ -124,6 +124,8 @@ WRONG = {
     "solved": (lambda m, s: Stop(solved=3), "solved: got int, allowed: a function of the search"),
     "every": (lambda m, s: controllers.MPC(m, Effort(), 5, 5, every=0), "MPC: every: got 0, allowed: a whole number"),
     "steps": (lambda m, s: controllers.MPC(m, Effort(), 5, -5), "MPC: steps: got -5, allowed: a whole number from 1"),
+    "together": (lambda m, s: controllers.MPC(m, Effort(), 5, 5, together=(1, 9)), "ILQR: together: got (1, 9)"),
+    "searches": (lambda m, s: controllers.ILQR(m, Effort(), 5, searches=0), "ILQR: searches: got 0, allowed"),
     "frame_skip": (lambda m, s: controllers.ILQR(m, Effort(), 5, 0), "frame_skip: got 0, allowed: a whole number"),
     "loss": (lambda m, s: engine.gradcheck(engine.Tape(s, 2), 3), "loss: got int, allowed: a function"),
     "tapes": (lambda m, s: engine.Recording.of(3), "tapes: got int, allowed: a Tape (engine.Tape(sim, steps))"),

@@ -55,6 +55,16 @@ def test_servos_are_limited_by_range_and_effort():
     np.testing.assert_array_equal(load(ARM, actuators="position", kp=4).actuator_biasprm[:, 1], [-4, -4])
 
 
+def test_damping_that_would_turn_a_velocity_round_in_a_step_is_taken_implicitly():
+    """Of servos that are added to an MJCF; less of it leaves the file's integrator, as does one in the file itself."""
+    light = MJCF.replace("<actuator>", "<option timestep='.002'/><actuator>")
+    inertia = mujoco.MjModel.from_xml_string(light).dof_M0[0]
+    for share, integrator in ((0.9, c.EULER), (1.1, c.IMPLICITFAST)):
+        m = load(light, actuators=True, kp=1, kd=share * inertia / 0.002)
+        assert m.opt.integrator == integrator
+        assert ("implicitfast, for the damping" in str(m.report)) == (integrator == c.IMPLICITFAST)
+
+
 def test_actuators_of_an_mjcf():
     m = load(MJCF, actuators=True, kp=1)
     assert m.actuator_names == ["own", "h"] and m.opt.integrator == c.EULER

@@ -64,6 +64,18 @@ def test_a_reach_that_is_true_and_what_is_not(judged):
     assert {w.partition(":")[0] for w in pushing["wrong"]} >= {"peak_load", "share_at_limit"}
 
 
+def test_a_reach_of_two_points(judged):
+    """Both are where they were asked to be, or it is not done; a body's place is another one than its site's."""
+    asked = {"task": "reach", "site": ["hook", "trolley"], "target": [*TARGET, 0.3, 0.0, 1.001]}
+    assert judged(asked, {"distance_to_target": 0.001}, at(0.3))["wrong"] == []
+    far = asked | {"target": [*TARGET, 0.3, 0.0, 1.004]}
+    found = judged(far, {"distance_to_target": 0.0}, at(0.3))
+    assert len(found["wrong"]) == 2 and found["found"]["distance_to_target"] == pytest.approx(0.004)
+    turn = asked | {"target": [*TARGET, 0.3, 0.0, 1.0, *TARGET, 0.3, 0.0, 1.001]}
+    assert judged(turn, {"targets_reached": 2}, at(0.3))["wrong"] == []
+    assert "several targets" in judged(turn, {}, at(0.3))["wrong"][0]
+
+
 def test_what_physics_does_not_do(judged):
     """A robot that is carried along without a force."""
     asked = {"task": "reach", "site": "hook", "target": TARGET}

@@ -64,6 +64,18 @@ def test_reach(arm):
     assert left.solved is False and "reached_at" not in left.numbers
 
 
+def test_a_robot_that_falls_through_what_is_not_there():
+    """In a second free fall is 4.9 m; a robot that sinks by 1 m is not said to fall freely, nor is one on a base."""
+    body = '<body><freejoint/><geom size=".1"/><site name="hand"/></body>'
+    m = engine.load(f"<mujoco><worldbody>{body}</worldbody></mujoco>", sense="hand")
+    for way, falls in ((-4.9, True), (-1.0, False)):
+        qpos = np.tile(m.qpos0, (len(TIME), 1))
+        qpos[:, 2] = way * TIME**2
+        found = judged(m, "reach", qpos, sensordata=qpos[:, :3], site="hand", target=(0, 0, 0))
+        assert ("the robot falls: nothing is below it" in found.hindered) is falls
+        assert found.solved is False and (not falls or "--floor" in found.hints[0])
+
+
 def test_controls_at_their_limits_are_named(arm):
     found = reached(arm, np.full(101, 0.1), ctrl=-2.0)
     assert found.numbers["share_at_limit"] == 1.0

@@ -19,7 +19,7 @@ def add(commands):
                    "qpos: qvel: pose: sensor: ctrl: and a name")  # fmt: skip
     p.add_argument("--fit", nargs="+", required=True, metavar="NUMBER",
                    help="numbers to find, each as NAME:PATTERN[,tied][,min=][,max=][,guess=][,prior=M/SD]; names: "
-                   "those of Simulator.params, and kp kv delay offset bias inertia")  # fmt: skip
+                   "those of Simulator.params, and kp kv delay offset bias inertia inertial")  # fmt: skip
     p.add_argument("--map", nargs="+", default=[], metavar="IN_FILE=CHANNEL", help="other names for channels")
     p.add_argument("--window", type=float, default=1.0, help="s; pieces that the logs are cut into (default 1)")
     p.add_argument("--noise", nargs="+", default=[], metavar="SD or CHANNEL=SD",

@@ -10,12 +10,13 @@ import numpy as np
 from engine.errors import DivergenceError
 from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
+from engine.identify.base_inertias import apart, bodies, combinations, told_of_bodies
 from engine.identify.chained import SCATTER, Chain, carried, piece
-from engine.identify.judged import judged
+from engine.identify.judged import SURE, judged
 from engine.identify.kept import keep, keep_chain, read_chain, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
-from engine.identify.parameters import Unknown, Unknowns, with_friction
+from engine.identify.parameters import Unknown, Unknowns, leaves_of, with_friction
 from engine.identify.replicas import LEAST, factors, replicated
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
@@ -25,10 +26,8 @@ from engine.model import require_model
 from engine.model.elements.key import start_state
 from engine.residuals import without
 from engine.simulator import Simulator
-from engine.theta import LEAF_NAMES
 from engine.words import counted
 
-SURE = 1.959963984540054  # standard deviations of a 95 % interval
 START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
 
 
@@ -54,7 +53,6 @@ class Problem:
         unknowns = _several("unknowns", unknowns, (str, Unknown), "patterns or Unknowns")
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
         model = with_friction(model, unknowns)
-        words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
         self.model, self.loss, self.start, self.chained = model, loss, start, bool(chained)
         self._asked = {"logs": logs, "unknowns": unknowns, "noise": noise, "hold": hold, "held_out": held_out}
@@ -69,7 +67,7 @@ class Problem:
             self.piece = piece([[m.time for m in measured] for measured, _ in found], model.opt.timestep, self.longest)
             steps = self.piece * min(max(round(steps / self.piece), 1), self.longest // self.piece)
         self.windows = Windows(model, found, steps, hold, controls(model, at["ctrl"] if ctrl0 is None else ctrl0))
-        self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
+        self.sim = Simulator(model, self.windows.count, leaves=leaves_of(unknowns))
         self.unknowns = Unknowns(model, self.sim, unknowns)
         # a chain ties the windows of a log together, so whole logs are held out
         self.used = _kept(len(logs), held_out)[self.windows.log] if chained else _kept(self.windows.count, held_out)
@@ -313,7 +311,8 @@ class Fit:
         self.converged, self.iterations = solver.done, solver.iterations
         self.replicas = np.zeros((0, len(self.names)))
         self.arrow = arrow
-        self.judged = judged(self.names, self.values, u.unit, arrow, square, count, self.runs)
+        size = u.size(self.values)
+        self.judged = judged(self.names, size, u.unit, arrow, square, count, self.runs, apart(problem))
         self.moving = np.zeros(len(self.names))
         if scatter is not None:
             covariance, averaged = scatter
@@ -328,6 +327,16 @@ class Fit:
         self.sd = self.judged.sd * self.factors
         self.covariance = self.judged.covariance * np.outer(self.factors, self.factors)
         self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd
+
+    @cached_property
+    def bodies(self):
+        """Bodies whose inertial numbers were all looked for, as found: Body objects (`base_inertias.py`)."""
+        return bodies(self)
+
+    @cached_property
+    def combinations(self):
+        """What the data tell of these bodies' inertial numbers: sums, as Combination objects (`base_inertias.py`)."""
+        return combinations(self)
 
     def model(self):
         """The Model with the numbers found, and all that follows from them."""
@@ -344,6 +353,8 @@ class Fit:
             "correlation": self.correlation.tolist(),
             "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
             "factors": self.factors.tolist(), "moving": self.moving.tolist(),
+            "bodies": [{"name": b.name, "value": b.value.tolist(), "sd": b.sd.tolist()} for b in self.bodies],
+            "combinations": [c._asdict() for c in self.combinations],
         }  # fmt: skip
 
     def suggest(self, seconds=None, **more):
@@ -394,4 +405,6 @@ class Fit:
             told = f"farther off than the minimum says, and the intervals are theirs: {', '.join(wide)}"
             rows.append(f"{len(self.replicas)} replicas end {told if wide else 'as near as the intervals say'}")
         rows += [f"not identifiable: {sentence}" for sentence in self.unknown]
+        if self.bodies:
+            rows += ["", *told_of_bodies(self)]
         return "\n".join(rows)

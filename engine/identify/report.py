@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.files import write_text
-from engine.identify.fitting import SURE
+from engine.identify.base_inertias import sentence
+from engine.identify.judged import SURE
 from engine.words import counted
 
 STYLE = (
@@ -81,6 +82,12 @@ def _page(fit, pictures, suggestion):
     rows += [(n, f"{g:.6g}", f"{v:.6g}", f"{SURE * sd:.2g}")
              for n, g, v, sd in zip(fit.names, fit.guess, fit.values, fit.sd, strict=True)]  # fmt: skip
     parts += ["<h2>Numbers</h2>", _table(rows)]
+    if fit.bodies:
+        parts += ["<h2>Bodies</h2>", _table(_bodies(fit)), f"<p>{text(sentence(fit))}</p>"]
+    if fit.combinations:
+        rows = [("combination", "found", "± (95 %)")]
+        rows += [(c.words(), f"{c.value:.6g}", f"{SURE * c.sd:.2g}") for c in fit.combinations]
+        parts += [_table(rows)]
     rows = [("channel", "noise", "first guess", "fitted", "first guess, held out", "fitted, held out")]
     for label, (a, ao) in fit.after.items():
         b, bo = fit.before[label]
@@ -92,6 +99,15 @@ def _page(fit, pictures, suggestion):
         data = base64.b64encode(path.read_bytes()).decode()
         parts += [f"<h2>{title}</h2>", f'<img alt="{title}" src="data:image/png;base64,{data}">']
     return "\n".join(parts) + "\n</html>\n"
+
+
+def _bodies(fit):
+    """Rows of a table of bodies whose inertial numbers were all looked for."""
+    what = ("mass (kg)", "centre x (m)", "y", "z", "Ixx (kg m²)", "Iyy", "Izz", "Ixy", "Ixz", "Iyz")
+    rows = [("about its centre of mass", *(b.name for b in fit.bodies))]
+    for k, name in enumerate(what):
+        rows.append((name, *(f"{b.value[k]:.4g} ± {SURE * b.sd[k]:.2g}" for b in fit.bodies)))
+    return rows
 
 
 def _table(rows):

@@ -7,6 +7,7 @@ be known; elimination with pivots makes of these as many sums, each led by a num
 Khalil 1990; here of the data's own information, so what was not excited is not known either.)
 """
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -124,7 +125,7 @@ def combinations(fit):
     information *= np.outer(size, size) / (fit.judged.s2 * fit.runs)
     weights, vectors = np.linalg.eigh(0.5 * (information + information.T))
     known = weights > max(WEAK**-2, 1e-13 * weights[-1])
-    K, order = _led(vectors[:, known].T, lead)
+    K, order = _plainest(vectors[:, known].T, lead, [np.arange(k, k + 10) for k, _ in whole])
     # K = T V', so the sums' covariance is that of the eigenvectors' coordinates, 1 / weights, by T
     T = K @ vectors[:, known]
     covariance = (T / weights[known]) @ T.T
@@ -138,6 +139,18 @@ def combinations(fit):
         coefficients = {names[k]: float(factors[k]) for k in terms}
         found.append(Combination(coefficients, float(factors @ values), float(size[at] * np.sqrt(variance)), size[at]))
     return sorted(found, key=lambda one: one.sd / one.scale)
+
+
+def _plainest(K, lead, bodies):
+    """What `_led` gives where numbers of those that may lead have the fewest others beside them: masses seldom lead, of
+    the others now first moments come before inertias and now not, bodies near the base before those far from it."""
+    found = []
+    for of_mass, of_first, of_inertia, farther in product((0.2, 1.0), (0.6, 1.0), (0.6, 1.0), (0.8, 1.0, 1.25)):
+        weight = lead.copy()
+        for depth, own in enumerate(bodies):
+            weight[own] *= np.repeat((of_mass, of_first, of_inertia), (1, 3, 6)) * farther**depth
+        found.append(_led(K, weight))
+    return min(found, key=lambda one: (np.abs(one[0]) > SHOWN).sum())
 
 
 def _led(K, lead):

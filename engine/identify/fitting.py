@@ -12,6 +12,7 @@ from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
 from engine.identify.base_inertias import apart, bodies, combinations, told_of_bodies
 from engine.identify.chained import SCATTER, Chain, carried, piece
+from engine.identify.doubts import doubts, require_samples
 from engine.identify.judged import SURE, judged
 from engine.identify.kept import keep, keep_chain, read_chain, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
@@ -59,6 +60,9 @@ class Problem:
         self._asked |= {"loss": loss, "keyframe": keyframe, "start": start, "ctrl0": ctrl0, "chained": chained}
         found = [interpreted(model, log, noise) for log in logs]
         noises(noise, logs, {m.what for measured, _ in found for m in measured})
+        require_samples(logs, found, window)
+        held = controls(model, at["ctrl"] if ctrl0 is None else ctrl0)
+        self.doubts = doubts(model, logs, found, held)
         self.longest = int(min(np.diff(span(*log))[0] for log in found) / model.opt.timestep + 1e-6)
         if window is None:
             window = self.longest * model.opt.timestep
@@ -66,7 +70,7 @@ class Problem:
         if chained:  # whole pieces, at the ends of which its smoother knows where a window begins
             self.piece = piece([[m.time for m in measured] for measured, _ in found], model.opt.timestep, self.longest)
             steps = self.piece * min(max(round(steps / self.piece), 1), self.longest // self.piece)
-        self.windows = Windows(model, found, steps, hold, controls(model, at["ctrl"] if ctrl0 is None else ctrl0))
+        self.windows = Windows(model, found, steps, hold, held)
         self.sim = Simulator(model, self.windows.count, leaves=leaves_of(unknowns))
         self.unknowns = Unknowns(model, self.sim, unknowns)
         # a chain ties the windows of a log together, so whole logs are held out
@@ -111,8 +115,13 @@ class Problem:
         return Problem(self.model, window=self.windows.steps * self.windows.h, **(self._asked | {"logs": logs}))
 
     def levenberg(self, p, starts):
-        return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
-                         self.start == "known")  # fmt: skip
+        try:
+            return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
+                             self.start == "known")  # fmt: skip
+        except DivergenceError as e:
+            if not self.doubts:
+                raise
+            raise DivergenceError("; ".join([str(e), *self.doubts]), e.world, e.step, e.dof) from e
 
 
 def _several(name, given, kinds, allowed):
@@ -348,7 +357,8 @@ class Fit:
         keys = ("names", "values", "guess", "sd", "low", "high")
         plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k in keys for v in (getattr(self, k),)}
         return plain | {
-            "unknown": self.unknown, "before": self.before, "after": self.after, "noise": self.noise, "runs": self.runs,
+            "unknown": self.unknown, "doubts": self.problem.doubts, "before": self.before, "after": self.after,
+            "noise": self.noise, "runs": self.runs,
             "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
             "correlation": self.correlation.tolist(),
             "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
@@ -392,6 +402,7 @@ class Fit:
             (b, bo), (a, ao) = self.before[label], self.after[label]
             held = "" if np.isnan(ao) else f"; held out {bo:.3g} -> {ao:.3g}"
             rows.append(f"error of {label}: {b:.3g} -> {a:.3g}{held}")
+        rows += [f"note: {sentence}" for sentence in self.problem.doubts]
         if self.runs > 1.5:
             rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
                         "intervals are wider for it")  # fmt: skip

@@ -23,11 +23,12 @@ import numpy as np
 
 from engine.compiler.backend import np_real
 from engine.identify.inertias import DEEP, TO_MOMENTS, Law, second_moments
-from engine.model.rotation import mat_to_quat, quat_mul, quat_to_mat
+from engine.model.rotation import mat_to_quat, quat_to_mat
 
 PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # entries of a symmetric matrix, in the order of fullinertia
 ABOVE = ((0, 1), (0, 2), (1, 2))
 NEAR = 0.7  # of itself, as far as which a step goes along a line of pseudo-inertias
+TINY = 1e-12  # of its unit, below which a slope is rounding
 FAR = 10.0  # radii of gyration about the body's origin, as far as which its centre is sought
 MOMENTS = ("m", "m x", "m y", "m z", "Ixx", "Iyy", "Izz", "Ixy", "Ixz", "Iyz")  # about the body's origin
 
@@ -40,7 +41,7 @@ def symmetric(six):
     return out
 
 
-BASES = [symmetric(row) for row in np.eye(6)]
+BASES = np.array([symmetric(row) for row in np.eye(6)])
 
 
 def six_of(matrix):
@@ -65,7 +66,9 @@ class Inertial(Law):
         logs = [(float(np.log(x)), *free, 1.0) for x in (mass, *D)]
         unit = float(np.sqrt(np.trace(sigma) / mass))
         place = [(float(x), float(x - FAR * about), float(x + FAR * about), unit) for x in c]
-        slopes = [(float(L[i, j]), *free, float(np.sqrt(sigma[i, i] / sigma[j, j]))) for i, j in ABOVE]
+        units = [float(np.sqrt(sigma[i, i] / sigma[j, j])) for i, j in ABOVE]
+        slopes = [(float(L[pair]) if abs(L[pair]) > TINY * u else 0.0, *free, u)
+                  for pair, u in zip(ABOVE, units, strict=True)]  # fmt: skip
         return [logs[0], *place, *logs[1:], *slopes]
 
     def entries(self, layout, body):
@@ -169,9 +172,9 @@ def _frame(mass, c, sigma, file):
     quat = mat_to_quat(R)
     slope = np.zeros((11, 10))
     slope[:4, :4] = np.eye(4)
-    for k, base in enumerate(BASES):
-        d = R.T @ base @ R
-        slope[4:7, 4 + k] = TO_MOMENTS @ np.diag(d)
-        phi = [d[1, 2] / (S[1] - S[2]), d[2, 0] / (S[2] - S[0]), d[0, 1] / (S[0] - S[1])]
-        slope[7:, 4 + k] = 0.5 * quat_mul(quat, np.array([0.0, *phi]))
+    d = R.T @ BASES @ R
+    slope[4:7, 4:] = TO_MOMENTS @ np.diagonal(d, axis1=1, axis2=2).T
+    phi = np.stack([d[:, 1, 2] / (S[1] - S[2]), d[:, 2, 0] / (S[2] - S[0]), d[:, 0, 1] / (S[0] - S[1])])
+    w, x, y, z = quat
+    slope[7:, 4:] = 0.5 * np.array([[-x, -y, -z], [w, -z, y], [z, w, -x], [-y, x, w]]) @ phi  # quat (0, phi)
     return np.concatenate([[mass], c, TO_MOMENTS @ S, quat]), slope

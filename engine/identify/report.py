@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from engine.files import write_text
-from engine.identify.base_inertias import sentence
+from engine.identify.base_inertias import apart, sentence
 from engine.identify.judged import SURE
 from engine.words import counted
 
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}td,th{padding:.15rem .7rem;text-align:right;"
-    "border-bottom:1px solid #e3e6e9}td:first-child,th:first-child{text-align:left}img{max-width:100%}"
+    "border-bottom:1px solid #e3e6e9}th{white-space:nowrap}"
+    "td:first-child,th:first-child{text-align:left}img{max-width:100%}"
 )
 
 
@@ -36,25 +37,49 @@ def _pictures(fit, folder):
     windows = problem.windows
     before = [r.copy() for r in problem.residuals(fit.guess, fit.problem.starts)]
     after = problem.residuals(point.p, point.starts)
-    channels, left = {}, {}
+    channels, left, later = {}, {}, _later(windows)
     for s, b, a in zip(windows.samples, before, after, strict=True):
         for k in range(s.what.size):
             label = s.what.label if s.what.size == 1 else f"{s.what.label}[{k}]"
-            left[label] = s.time, a[:, k]
+            order, time = _after_another(windows.log[s.window], s.time + later[windows.log[s.window]])
+            left[label] = time, a[order, k]
             if s.what.kind == "pose" and k >= 3:  # a rotation vector from what was measured
                 measured = np.zeros(len(s.time))
             else:
                 measured = s.value[:, k]
-            channels[label] = s.time, measured, measured + s.sd[k] * b[:, k], measured + s.sd[k] * a[:, k]
+            rows = measured, measured + s.sd[k] * b[:, k], measured + s.sd[k] * a[:, k]
+            channels[label] = time, *(row[order] for row in rows)
     length = windows.steps * windows.h
-    shade = [(t, t + length) for t in windows.start[~problem.used]]
+    shade = [(t, t + length) for t in (windows.start + later[windows.log])[~problem.used]]
+    rest = ~apart(problem)  # bodies whose numbers are all looked for have tables
+    names = [n for n, r in zip(fit.names, rest, strict=True) if r]
+    numbers = {
+        "Numbers with their 95 % intervals": plot_numbers(folder / "numbers.png", names, fit.guess[rest],
+                                                          fit.values[rest], fit.low[rest], fit.high[rest]),
+    } if names else {}  # fmt: skip
     return {
         "Data and fit": plot_fit(folder / "fit.png", channels, shade),
         "Residuals": plot_residuals(folder / "residuals.png", left),
-        "Numbers with their 95 % intervals": plot_numbers(folder / "numbers.png", fit.names, fit.guess, fit.values,
-                                                          fit.low, fit.high),
+        **numbers,
         "Correlations": plot_correlation(folder / "correlations.png", fit.names, fit.correlation),
     }  # fmt: skip
+
+
+def _later(windows):
+    """By how much each log is drawn later (logs,): one after the other, though each may begin at 0."""
+    length, later, end = windows.steps * windows.h, np.zeros(len(windows.logs)), -np.inf
+    for i in range(len(windows.logs)):
+        start = windows.start[windows.log == i]
+        if end > start[0]:
+            later[i] = end + length - start[0]
+        end = start[-1] + length + later[i]
+    return later
+
+
+def _after_another(logs, time):
+    """(which samples, times), with a gap where a log ends: a line stops there."""
+    order, ends = np.arange(len(time)), np.flatnonzero(np.diff(logs)) + 1
+    return np.insert(order, ends, order[ends - 1]), np.insert(time, ends, np.nan)
 
 
 def _page(fit, pictures, suggestion):
@@ -65,13 +90,16 @@ def _page(fit, pictures, suggestion):
         f"<!doctype html><html lang=en><meta charset=utf-8><title>Identification of {name}</title>",
         f"<style>{STYLE}</style>",
         f"<h1>Identification of {name}</h1>",
-        f"<p>{len(fit.names)} numbers from {used} windows of {problem.windows.steps * problem.windows.h:g} s; {out} "
-        f"more windows only judged. {counted(fit.iterations, 'iteration')}, {fit.seconds:.1f} s"
+        f"<p>{counted(len(fit.names), 'number')} from {counted(used, 'window')} of "
+        f"{problem.windows.steps * problem.windows.h:g} s; {counted(out, 'more window')} only judged. "
+        f"{counted(fit.iterations, 'iteration')}, {fit.seconds:.1f} s"
         f"{'' if fit.converged else '; <b>not settled: intervals may be too short</b>'}.</p>",
         "<h2>What the data do not tell</h2>",
         "<ul>" + "".join(f"<li>{text(s)}</li>" for s in fit.unknown) + "</ul>" if fit.unknown else
-        "<p>Every number is known to better than half its size.</p>",
+        f"<p>{_all_known(fit)}</p>",
     ]  # fmt: skip
+    if problem.doubts:
+        parts.append("<ul>" + "".join(f"<li>{text(s)}</li>" for s in problem.doubts) + "</ul>")
     if fit.runs > 1.5:
         parts.append(f"<p>Neighbouring residuals go together (a factor of {fit.runs:.1f} in the variances, which the "
                      "intervals have): something that moves this robot is not in the model.</p>")  # fmt: skip
@@ -99,6 +127,13 @@ def _page(fit, pictures, suggestion):
         data = base64.b64encode(path.read_bytes()).decode()
         parts += [f"<h2>{title}</h2>", f'<img alt="{title}" src="data:image/png;base64,{data}">']
     return "\n".join(parts) + "\n</html>\n"
+
+
+def _all_known(fit):
+    """What is said where no sentence says what is unknown."""
+    if apart(fit.problem).all():
+        return "What they tell of the bodies stands below."
+    return f"Every {'other ' * bool(fit.bodies)}number is known to better than half its size."
 
 
 def _bodies(fit):

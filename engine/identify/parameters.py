@@ -182,11 +182,11 @@ class Unknowns:
         """Where a search may go down to, (np,): `low`, which may have been changed, or how deep second moments go."""
         return np.maximum(self.low, self.guess - self.deep)
 
-    def size(self, p):
+    def size(self, p, least=1.0):
         """What numbers p (np,) are measured by where a share of them is told: logarithms and what else a law makes by
-        their units, others by themselves."""
+        their units, others by themselves, and by so much of their units at least."""
         law = np.array([n.law is not None for n in self.numbers])
-        return np.where(law, self.unit, np.maximum(np.abs(p), self.unit))
+        return np.where(law, self.unit, np.maximum(np.abs(p), least * self.unit))
 
     def _of_law(self, number):
         return number.law.entries(self.layout, number.body).tolist() if number.law else []

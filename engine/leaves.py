@@ -62,6 +62,7 @@ GEOM = next(kind for kind in KINDS if kind.name == "geom")
 # Whose buffers follow from which: of all leaves, and of some groups. (What the kind tendon makes, which places it goes
 # by, follows from none.)
 _ALWAYS = {"body", "joint", "geom", "pair", "actuator"}, COLUMNS
+_OF_INERTIAS = {"body"}, {"body_ipos", "body_iquat", "body_iturned"}  # alone: little, which searches fill often
 _GROUPS = (
     (SITE, {"site", "sensor", "equality"}, OF_SITES),
     (INERTIA + SHAPE, {"sensor"}, _READ),
@@ -147,7 +148,7 @@ class Leaves:
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
         model = self.changed_model()
-        names, columns = map(set, _ALWAYS)
+        names, columns = map(set, _OF_INERTIAS if set(self.pack.leaves) <= set(INERTIA) else _ALWAYS)
         for leaves, of, more in _GROUPS:
             if not set(leaves).isdisjoint(self.pack.leaves):
                 names, columns = names | of, columns | more

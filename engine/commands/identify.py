@@ -1,5 +1,6 @@
 """`pullback identify`: a robot's unknown numbers from logs of its motion."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.commands.common import DONE, NOT_REACHED, Output, add_wishes, interrupted, positive, progress, robot, wishes
@@ -19,8 +20,9 @@ def add(commands):
                    "qpos: qvel: pose: sensor: ctrl: and a name")  # fmt: skip
     p.add_argument("--fit", nargs="+", required=True, metavar="NUMBER",
                    help="numbers to find, each as NAME:PATTERN[,tied][,min=][,max=][,guess=][,prior=M/SD]; names: "
-                   "those of Simulator.params, and kp kv delay offset bias inertia")  # fmt: skip
+                   "those of Simulator.params, and kp kv delay offset bias inertia inertial")  # fmt: skip
     p.add_argument("--map", nargs="+", default=[], metavar="IN_FILE=CHANNEL", help="other names for channels")
+    p.add_argument("--ignore", nargs="+", default=[], metavar="CHANNEL", help="channels to leave out, with * and ?")
     p.add_argument("--window", type=float, default=1.0, help="s; pieces that the logs are cut into (default 1)")
     p.add_argument("--noise", nargs="+", default=[], metavar="SD or CHANNEL=SD",
                    help="standard deviation of the measurements (default: found from the data)")  # fmt: skip
@@ -62,6 +64,11 @@ def run(args):
     elif not state.exists():
         raise ValueError(f"--resume: {state} is not there")
     logs = [read(path) for path in args.logs]
+    for pattern in args.ignore:
+        if not any(fnmatchcase(key, pattern) for log in logs for key in log.channels):
+            raise ValueError(f"--ignore: no channel fits {pattern!r}; there are: {', '.join(logs[0].channels)}")
+    fits = [[p for p in args.ignore if any(fnmatchcase(key, p) for key in log.channels)] for log in logs]
+    logs = [log.without(patterns) for log, patterns in zip(logs, fits, strict=True)]
     logs = [log.renamed({k: v for k, v in names.items() if k in log.channels or len(logs) == 1}) for log in logs]
     problem = Problem(chosen.model, logs, unknowns, window=args.window, noise=noise, hold=args.hold,
                       held_out=args.held_out, loss=args.loss, keyframe=args.start,
@@ -71,6 +78,8 @@ def run(args):
         raise ValueError(f"--suggest: got {args.suggest:g} s, allowed: a window ({least:g} s), or more")
     numbers, windows = len(problem.unknowns.names), problem.windows.count
     sizes = f"{counted(numbers, 'number')}, {counted(windows, 'window')} of {least:g} s"
+    for sentence in problem.doubts:
+        out.say(f"note: {sentence}")
     out.say(f"{chosen.name}: {sizes}; compiling")
     with progress(args.iterations, "identify", args.json) as bar:
 

@@ -59,6 +59,7 @@ class Suggestion:
         self.names, self.values, self.before, self.after = list(fit.names), fit.values, fit.sd, after
         self.drives, self.time, self.ctrl, self.tried = drives, time, ctrl, tried
         self._labels = fit.problem.model.actuator_names
+        self._size = np.maximum(fit.problem.unknowns.size(fit.values, 0.0), 1e-300)
 
     def as_dict(self):
         keys = ("names", "tried")
@@ -86,8 +87,8 @@ class Suggestion:
             return "no motion of those tried would tell more"
         rows = [f"a motion that would tell more, {self.time[-1]:.3g} s:", *(f"  {d}" for d in self.drives)]
         width = max(len(n) for n in self.names)
-        for k in np.argsort(-self.before / np.maximum(np.abs(self.values), 1e-300)):
-            size = max(abs(self.values[k]), 1e-300)
+        for k in np.argsort(-self.before / self._size):
+            size = self._size[k]
             rows.append(f"  {self.names[k]:{width}}  interval {_percent(self.before[k] / size)} -> "
                         f"{_percent(self.after[k] / size)}")  # fmt: skip
         return "\n".join(rows)
@@ -145,7 +146,7 @@ class _Search:
         high = min(MOST, 0.2 / (h * max(self.every.values())))
         self.bands = np.geomspace(1 / self.time[-1], max(high, 4 / self.time[-1]), bands + 1)
         unit = self.problem.unknowns.unit
-        self.unit, self.size = unit, np.maximum(np.abs(fit.values), 1e-3 * unit)
+        self.unit, self.size = unit, self.problem.unknowns.size(fit.values, 1e-3)
         self.known = inverse(fit.covariance / unit / unit[:, None])
         self.scale = max(fit.judged.s2, 1.0)  # of noise that is given, what the residuals say of it
         self.tried = 0

@@ -10,12 +10,14 @@ import numpy as np
 from engine.errors import DivergenceError
 from engine.files import write_text
 from engine.identify.arguments import controls, noises, number, whole
+from engine.identify.base_inertias import apart, bodies, combinations, told_of_bodies
 from engine.identify.chained import SCATTER, Chain, carried, piece
-from engine.identify.judged import judged
+from engine.identify.doubts import doubts, require_samples
+from engine.identify.judged import SURE, judged
 from engine.identify.kept import keep, keep_chain, read_chain, read_kept
 from engine.identify.levenberg import LOSSES, Levenberg
 from engine.identify.logs import Log, read
-from engine.identify.parameters import Unknown, Unknowns, with_friction
+from engine.identify.parameters import Unknown, Unknowns, leaves_of, with_friction
 from engine.identify.replicas import LEAST, factors, replicated
 from engine.identify.residuals import Residuals
 from engine.identify.starts import first_starts
@@ -25,10 +27,8 @@ from engine.model import require_model
 from engine.model.elements.key import start_state
 from engine.residuals import without
 from engine.simulator import Simulator
-from engine.theta import LEAF_NAMES
 from engine.words import counted
 
-SURE = 1.959963984540054  # standard deviations of a 95 % interval
 START_SD = (1.0, 30.0, 1.0)  # rad or m, rad/s or m/s, of an activation: how well a first start is known, so hardly
 
 
@@ -54,13 +54,15 @@ class Problem:
         unknowns = _several("unknowns", unknowns, (str, Unknown), "patterns or Unknowns")
         unknowns = [Unknown(u) if isinstance(u, str) else u for u in unknowns]
         model = with_friction(model, unknowns)
-        words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
         at = start_state(model, keyframe, None, None)
         self.model, self.loss, self.start, self.chained = model, loss, start, bool(chained)
         self._asked = {"logs": logs, "unknowns": unknowns, "noise": noise, "hold": hold, "held_out": held_out}
         self._asked |= {"loss": loss, "keyframe": keyframe, "start": start, "ctrl0": ctrl0, "chained": chained}
         found = [interpreted(model, log, noise) for log in logs]
         noises(noise, logs, {m.what for measured, _ in found for m in measured})
+        require_samples(logs, found, window)
+        held = controls(model, at["ctrl"] if ctrl0 is None else ctrl0)
+        self.doubts = doubts(model, logs, found, held)
         self.longest = int(min(np.diff(span(*log))[0] for log in found) / model.opt.timestep + 1e-6)
         if window is None:
             window = self.longest * model.opt.timestep
@@ -68,8 +70,8 @@ class Problem:
         if chained:  # whole pieces, at the ends of which its smoother knows where a window begins
             self.piece = piece([[m.time for m in measured] for measured, _ in found], model.opt.timestep, self.longest)
             steps = self.piece * min(max(round(steps / self.piece), 1), self.longest // self.piece)
-        self.windows = Windows(model, found, steps, hold, controls(model, at["ctrl"] if ctrl0 is None else ctrl0))
-        self.sim = Simulator(model, self.windows.count, leaves=[n for n in LEAF_NAMES if n in words])
+        self.windows = Windows(model, found, steps, hold, held)
+        self.sim = Simulator(model, self.windows.count, leaves=leaves_of(unknowns))
         self.unknowns = Unknowns(model, self.sim, unknowns)
         # a chain ties the windows of a log together, so whole logs are held out
         self.used = _kept(len(logs), held_out)[self.windows.log] if chained else _kept(self.windows.count, held_out)
@@ -113,8 +115,13 @@ class Problem:
         return Problem(self.model, window=self.windows.steps * self.windows.h, **(self._asked | {"logs": logs}))
 
     def levenberg(self, p, starts):
-        return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
-                         self.start == "known")  # fmt: skip
+        try:
+            return Levenberg(self.residuals, self.used, self.loss, self.start_sd, self.unknowns.priors(), p, starts,
+                             self.start == "known")  # fmt: skip
+        except DivergenceError as e:
+            if not self.doubts:
+                raise
+            raise DivergenceError("; ".join([str(e), *self.doubts]), e.world, e.step, e.dof) from e
 
 
 def _several(name, given, kinds, allowed):
@@ -313,7 +320,8 @@ class Fit:
         self.converged, self.iterations = solver.done, solver.iterations
         self.replicas = np.zeros((0, len(self.names)))
         self.arrow = arrow
-        self.judged = judged(self.names, self.values, u.unit, arrow, square, count, self.runs)
+        size = u.size(self.values)
+        self.judged = judged(self.names, size, u.unit, arrow, square, count, self.runs, apart(problem))
         self.moving = np.zeros(len(self.names))
         if scatter is not None:
             covariance, averaged = scatter
@@ -329,6 +337,16 @@ class Fit:
         self.covariance = self.judged.covariance * np.outer(self.factors, self.factors)
         self.low, self.high = self.values - SURE * self.sd, self.values + SURE * self.sd
 
+    @cached_property
+    def bodies(self):
+        """Bodies whose inertial numbers were all looked for, as found: Body objects (`base_inertias.py`)."""
+        return bodies(self)
+
+    @cached_property
+    def combinations(self):
+        """What the data tell of these bodies' inertial numbers: sums, as Combination objects (`base_inertias.py`)."""
+        return combinations(self)
+
     def model(self):
         """The Model with the numbers found, and all that follows from them."""
         self.problem.unknowns.apply(self.values)
@@ -339,11 +357,14 @@ class Fit:
         keys = ("names", "values", "guess", "sd", "low", "high")
         plain = {k: v.tolist() if isinstance(v, np.ndarray) else v for k in keys for v in (getattr(self, k),)}
         return plain | {
-            "unknown": self.unknown, "before": self.before, "after": self.after, "noise": self.noise, "runs": self.runs,
+            "unknown": self.unknown, "doubts": self.problem.doubts, "before": self.before, "after": self.after,
+            "noise": self.noise, "runs": self.runs,
             "converged": self.converged, "iterations": self.iterations, "seconds": self.seconds,
             "correlation": self.correlation.tolist(),
             "replicas": [[x if np.isfinite(x) else None for x in row] for row in self.replicas.tolist()],
             "factors": self.factors.tolist(), "moving": self.moving.tolist(),
+            "bodies": [{"name": b.name, "value": b.value.tolist(), "sd": b.sd.tolist()} for b in self.bodies],
+            "combinations": [c._asdict() for c in self.combinations],
         }  # fmt: skip
 
     def suggest(self, seconds=None, **more):
@@ -381,6 +402,7 @@ class Fit:
             (b, bo), (a, ao) = self.before[label], self.after[label]
             held = "" if np.isnan(ao) else f"; held out {bo:.3g} -> {ao:.3g}"
             rows.append(f"error of {label}: {b:.3g} -> {a:.3g}{held}")
+        rows += [f"note: {sentence}" for sentence in self.problem.doubts]
         if self.runs > 1.5:
             rows.append(f"neighbouring residuals go together ({self.runs:.1f}): something is not in the model, and the "
                         "intervals are wider for it")  # fmt: skip
@@ -394,4 +416,6 @@ class Fit:
             told = f"farther off than the minimum says, and the intervals are theirs: {', '.join(wide)}"
             rows.append(f"{len(self.replicas)} replicas end {told if wide else 'as near as the intervals say'}")
         rows += [f"not identifiable: {sentence}" for sentence in self.unknown]
+        if self.bodies:
+            rows += ["", *told_of_bodies(self)]
         return "\n".join(rows)

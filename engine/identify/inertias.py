@@ -1,11 +1,9 @@
-"""Inertias that stay possible: a body's mass m and principal moments by the logarithms of the mass and of the second
-moments of its mass about the principal axes,
+"""Inertias that stay possible: numbers of a body of which any are a body that can exist, with positive mass and no
+moment greater than the sum of the others. Each word of unknowns here is a `Law`.
 
-    I_x = S_y + S_z and so on,    S = exp(s),    m = exp(c)
-
-This is the log-Cholesky parametrisation of the pseudo-inertia (Rucker and Wensing 2022) where centre of mass and
-principal axes are held: its triangle is then diagonal. Any real numbers are a body that can exist: positive mass, and
-no moment greater than the sum of the others.
+    inertia   mass m and principal moments, by the logarithms of the mass and of the second moments of its mass about
+              the principal axes: I_x = S_y + S_z and so on, S = exp(s), m = exp(c). Centre and axes are held.
+    inertial  all ten numbers (`inertial.py`)
 """
 
 import numpy as np
@@ -16,37 +14,59 @@ STEP = 1.0  # by which a logarithm may change at once: of a small one the linear
 DEEP = 7.0  # by which the logarithm of a second moment may fall below the first guess's while a fit is sought
 
 
-def inertia_entries(layout, body):
-    """Entries of theta: mass and three moments."""
-    at = layout["body_inertia"][0] + 3 * body
-    return layout["body_mass"][0] + body, at, at + 1, at + 2
+class Law:
+    """How so many numbers of a body make entries of theta.
+
+    labels (size,): what each is. deep (size,): how far below its guess a search may go. leaves: what a simulator must
+    be asked for. prior: whether what a user does not say is known weakly, to a unit.
+    """
+
+    word: str
+    labels: tuple
+    deep: tuple
+    leaves: tuple = ()
+    prior = False
+
+    def begin(self, model, body):
+        """[(value, low, high, unit)] of the numbers, as a file has them; none of a body without mass."""
+        raise NotImplementedError
+
+    def entries(self, layout, body):
+        """Those of theta, an array."""
+        raise NotImplementedError
+
+    def values(self, p, model, body, linear):
+        """Their values, and the slope (entries, size) by the numbers p (size,); linear: by the moments of
+        `Inertial.moments` instead."""
+        raise NotImplementedError
+
+    def moved(self, p, dp):
+        """Numbers after a step dp of a search."""
+        return p + dp
 
 
-class INERTIA:
-    """The word `inertia` of unknowns: four numbers for a body, log mass and log second moments."""
+def second_moments(model, body):
+    """Those about the principal axes, (3,), none of them nothing; or None of a body without mass."""
+    mass, moments = model.body_mass[body], np.asarray(model.body_inertia[body], float)
+    if mass <= 0 or moments.max() <= 0:
+        return None
+    return np.maximum(moments.sum() / 2 - moments, FLOOR * moments.max())
 
-    @staticmethod
-    def numbers(model, body, name, Number):
-        """Those of a body, as its file has them; none of one without mass."""
-        mass, moments = model.body_mass[body], np.asarray(model.body_inertia[body])
-        if mass <= 0 or moments.max() <= 0:
+
+class Inertia(Law):
+    word, labels, deep = "inertia", ("log mass", "log Sx", "log Sy", "log Sz"), (np.inf, DEEP, DEEP, DEEP)
+
+    def begin(self, model, body):
+        second = second_moments(model, body)
+        if second is None:
             return []
-        second = moments.sum() / 2 - moments
-        logs = np.log([mass, *np.maximum(second, FLOOR * moments.max())])
-        what = ("log mass", "log Sx", "log Sy", "log Sz")
-        return [
-            Number(f"inertia:{name}.{w}", float(x), -np.inf, np.inf, 1.0, None, inertia=(body, k))
-            for k, (w, x) in enumerate(zip(what, logs, strict=True))
-        ]
+        return [(float(np.log(x)), -np.inf, np.inf, 1.0) for x in (model.body_mass[body], *second)]
 
-    @staticmethod
-    def apply(unknowns, p, theta, slope, where):
-        """Mass and moments of all such bodies into theta, and their derivatives into slope."""
-        for j, n in enumerate(unknowns.numbers):
-            if not n.inertia or n.inertia[1] != 0:
-                continue
-            mass, *moments = inertia_entries(unknowns.layout, n.inertia[0])
-            theta[mass] = slope[where[mass], j] = np.exp(p[j])
-            second = np.exp(p[j + 1 : j + 4])
-            theta[moments] = TO_MOMENTS @ second
-            slope[np.ix_([where[e] for e in moments], range(j + 1, j + 4))] = TO_MOMENTS * second
+    def entries(self, layout, body):
+        return np.append(layout["body_mass"][0] + body, layout["body_inertia"][0] + 3 * body + np.arange(3))
+
+    def values(self, p, model, body, linear=False):
+        mass, second = np.exp(p[0]), np.exp(p[1:])
+        slope = np.zeros((4, 4))
+        slope[0, 0], slope[1:, 1:] = mass, TO_MOMENTS * second
+        return np.append(mass, TO_MOMENTS @ second), slope

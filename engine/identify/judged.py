@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+SURE = 1.959963984540054  # standard deviations of a 95 % interval
 WEAK = 0.5  # relative standard deviation from which a direction is not known
 LAGS = 20  # of residuals that are compared
 
@@ -34,11 +35,12 @@ class Judged(NamedTuple):
         return self._replace(covariance=covariance, sd=sd, correlation=covariance / safe / safe[:, None])
 
 
-def judged(names, values, unit, arrow, square, count, runs):
-    """The Judged of numbers of these units.
+def judged(names, size, unit, arrow, square, count, runs, apart=None):
+    """The Judged of numbers of these sizes, in shares of which it tells what is unknown, and units.
 
     arrow: at the solution. square: the sum of squares of residuals, of which `count` are left when what was fitted,
-    starts among it, is taken off. runs: `togetherness` of the residuals.
+    starts among it, is taken off. runs: `togetherness` of the residuals. apart: numbers (np,) of which no sentence is
+    made; the others are judged as if nobody knew them.
     """
     s2 = square / max(count, 1)
     known = arrow.information()
@@ -46,9 +48,30 @@ def judged(names, values, unit, arrow, square, count, runs):
     covariance = inverse(known) * unit * unit[:, None] * s2 * runs
     sd = np.sqrt(np.diag(covariance))
     safe = np.where((sd > 0) & np.isfinite(sd), sd, 1.0)
-    size = np.maximum(np.abs(values), unit)
-    unknown, directions = unseen(names, information * np.outer(size / unit, size / unit), s2)
+    information = information * np.outer(size / unit, size / unit)
+    rest = np.ones(len(names), bool) if apart is None else ~apart
+    if not rest.all():
+        information = without(information, ~rest)
+    unknown, directions = unseen([n for n, r in zip(names, rest, strict=True) if r], information, s2)
+    directions = [_among(rest, v) for v in directions]
     return Judged(covariance, sd, covariance / safe / safe[:, None], s2, runs, unknown, directions)
+
+
+def _among(rest, v):
+    """A vector of some numbers as one of all."""
+    out = np.zeros(len(rest))
+    out[rest] = v
+    return out
+
+
+def without(information, hidden):
+    """The information about the other numbers where nothing is known about the hidden ones (np,)."""
+    if hidden.all():
+        return np.zeros((0, 0))
+    values, vectors = np.linalg.eigh(information[np.ix_(hidden, hidden)])
+    good = values > 1e-13 * max(values[-1], 1e-300)
+    F = vectors[:, good].T @ information[np.ix_(hidden, ~hidden)] / np.sqrt(values[good])[:, None]
+    return information[np.ix_(~hidden, ~hidden)] - F.T @ F
 
 
 def inverse(A):
@@ -59,6 +82,8 @@ def inverse(A):
 
 def unseen(names, information, s2):
     """Sentences on the directions that data do not tell: information in relative units."""
+    if not len(names):
+        return [], []
     values, vectors = np.linalg.eigh(0.5 * (information + information.T))
     sentences, found = [], []
     for value, v in zip(values, vectors.T, strict=True):

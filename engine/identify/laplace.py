@@ -84,6 +84,7 @@ def descended(posterior, z, iterations=60):
     active = np.ones(n, bool)
     logp, grad, H = posterior.normal(z)
     active &= np.isfinite(logp)
+    reach = posterior.reach()
     for _ in range(iterations):
         if not active.any():
             break
@@ -93,6 +94,7 @@ def descended(posterior, z, iterations=60):
             step[k] = np.linalg.solve(damped, grad[k])
             if 0.5 * step[k] @ grad[k] < ENOUGH:
                 active[k], step[k] = False, 0.0
+            step[k] /= max(1.0, (np.abs(step[k]) / reach).max())
         if not active.any():
             break
         tried = z + step

@@ -89,21 +89,25 @@ class Arrow:
         self.g = c[self.used, :P].sum(axis=0) + (p - self.mean) / self.sd**2 * self.unit
         self.gx = c[:, P:] + moved * self.start_weight
 
-    def step(self, lam, held, damping):
+    def step(self, lam, held, damping, reach=np.inf, together=()):
         """(dp, dx, how much the cost should fall) with damping lam of p and `damping` (windows,) of starts. held:
-        entries of p that stay."""
+        entries of p that stay. reach (np,): how far each may go, beyond which all go less far. together: those that
+        are damped alike, several arrays of numbers."""
         D = self.D + (damping[:, None] * np.einsum("wii->wi", self.D))[:, :, None] * np.eye(self.D.shape[1])
         solved = np.linalg.solve(D, np.concatenate([self.F, self.gx[:, :, None]], axis=2))
         E, e = solved[:, :, :-1], solved[:, :, -1]
         S = self.H + np.diag(self.prior) - np.einsum("wni,wnj->ij", self.F[self.used], E[self.used])
         # of what is left, not of H: a number that the starts nearly explain would hardly move
-        size = np.diag(S)
+        size = np.diag(S).copy()
+        for numbers in together:
+            size[numbers] = size[numbers].max()
         S = S + lam * np.diag(np.maximum(size, 1e-12 * max(size.max(initial=0), 1e-300)))
         b = self.g - np.einsum("wni,wn->i", self.F[self.used], e[self.used])
         free = ~held
         dz = np.zeros(len(b))
         if free.any():
             dz[free] = -_solve(S[np.ix_(free, free)], b[free])
+            dz /= max(1.0, (np.abs(dz) * self.unit / reach).max())
         dx = -e - E @ dz
         fall = -0.5 * (self.g @ dz + (self.gx[self.used] * dx[self.used]).sum())
         return dz * self.unit, dx, fall
@@ -221,10 +225,10 @@ class Levenberg:
             held = (self.point.p <= u.least) & (arrow.g > 0) | (self.point.p >= u.high) & (arrow.g < 0)
         worth = max(self.ENOUGH * 2 * self.point.cost / max(self.count(), 1), 1e-15 * self.point.cost)
         while self.lam < self.MOST:
-            dp, dx, fall = arrow.step(self.lam, held, self.damping)
+            dp, dx, fall = arrow.step(self.lam, held, self.damping, u.reach, u.together)
             if fall <= worth:
                 return False
-            p = np.clip(self.point.p + np.clip(dp, -u.reach, u.reach), u.least, u.high)
+            p = np.clip(u.moved(self.point.p, dp), u.least, u.high)
             good = self._tried(p, dx, 1e-4 * fall)
             if good is not None:
                 if not once:

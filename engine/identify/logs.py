@@ -5,6 +5,7 @@ What a channel is to a robot its name says, or a map that renames it (`targets.p
 
 import csv
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,6 +61,15 @@ class Log:
                 raise ValueError(f"{self.name}: two channels would be called {name!r}, allowed: names of their own")
         return Log(dict(zip(new, self.channels.values(), strict=True)), self.name)
 
+    def without(self, patterns):
+        """A Log without the channels whose names fit one of these patterns (* and ?). Raises ValueError for one that
+        fits none, and where nothing would be left."""
+        for pattern in patterns:
+            if not any(fnmatchcase(key, pattern) for key in self.channels):
+                raise ValueError(f"{self.name}: no channel fits {pattern!r}; it has: {', '.join(self.channels)}")
+        left = {k: c for k, c in self.channels.items() if not any(fnmatchcase(k, p) for p in patterns)}
+        return Log(left, self.name)
+
     def __repr__(self):
         return f"<Log {self.name!r}: {', '.join(f'{k} ({len(c.time)})' for k, c in self.channels.items())}>"
 
@@ -87,7 +97,8 @@ def _checked(log, name, time, values):
 def read(path, names=None):
     """The Log of a file, by its ending: .csv .npz .parquet .mcap; names: {name in the file: name of the channel}.
 
-    CSV: a header of names, a column of times (time, t or timestamp, s), cells that may be empty. NPZ: an array for each
+    CSV: a header of names, a column of times (time, t or timestamp, s), cells that may be empty; between cells commas,
+    or where the header has none semicolons or tabs. NPZ: an array for each
     channel, its times in NAME.time or for all in time. Parquet (pyarrow): columns as in CSV, also of lists, of which
     the entries count as NAME[0], NAME[1], ..., and several episodes (episode_index) follow one another. MCAP (mcap):
     messages in JSON; of one with name, position, velocity the joints, of others each number as TOPIC.FIELD.
@@ -116,7 +127,10 @@ def _time_column(path, names):
 
 def _csv(path):
     with reading(path, "a table (CSV, UTF-8)", "r", newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(file))
+        header = file.readline()
+        file.seek(0)
+        between = next((mark for mark in ",;\t" if mark in header), ",")
+        rows = list(csv.reader(file, delimiter=between))
     if len(rows) < 2:
         raise ValueError(f"{path}: got {len(rows)} line(s), allowed: a header and values")
     header = [name.strip() for name in rows[0]]

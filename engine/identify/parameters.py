@@ -8,7 +8,8 @@ differentiable parameters of `Simulator.params` (and its leaves) there are
     delay:ACTUATOR  s, by which its logged control acts later
     offset:JOINT    what its encoder shows beyond its position (rad or m); a position servo reads the same encoder
     bias:JOINT      the same of the log alone
-    inertia:BODY    mass and inertia together, so that they stay possible (`inertias.py`)
+    inertia:BODY    mass and principal moments together, so that they stay possible (`inertias.py`)
+    inertial:BODY   the same with the centre of mass and the axes, all ten numbers (`inertial.py`)
     stribeck:JOINT  friction at rest beyond that at speed, with stribeck_speed:JOINT, and load_friction:JOINT, the share
                     of the load (`residuals.Friction`, which a robot without one is given)
 
@@ -24,17 +25,19 @@ import numpy as np
 
 from engine.arrays import parameter, theta_layout
 from engine.identify.arguments import number
-from engine.identify.inertias import DEEP, INERTIA, STEP, inertia_entries
+from engine.identify.inertial import Inertial
+from engine.identify.inertias import STEP, Inertia, Law
 from engine.identify.priors import LogNormal, Normal, Uniform, prior_of
 from engine.identify.targets import SCALAR
 from engine.model.constants import TRN_JOINT
 from engine.residuals import Friction, friction_places
-from engine.theta import ABOVE_ZERO, SIGNS
+from engine.theta import ABOVE_ZERO, LEAF_NAMES, SIGNS
 from engine.words import meant
 
 FRICTION = {"stribeck": "stribeck", "stribeck_speed": "speed", "load_friction": "load"}  # of residuals.Friction
-OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint", "inertia": "body",
-       **dict.fromkeys(FRICTION, "joint")}  # fmt: skip
+LAWS = {law.word: law for law in (Inertia(), Inertial())}  # of all numbers of a body
+OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint",
+       **dict.fromkeys(LAWS, "body"), **dict.fromkeys(FRICTION, "joint")}  # fmt: skip
 KIND = {"dof": "joint", "jnt": "joint", "body": "body", "actuator": "actuator", "geom": "geom", "pair": "pair",
         "tendon": "tendon"}  # fmt: skip
 SHAPE = re.compile(r"^(\w+)(?::([^\[\]]*))?(?:\[(\d+)\])?$")
@@ -104,9 +107,17 @@ def with_friction(model, unknowns):
     return model
 
 
+def leaves_of(unknowns):
+    """Leaves that a simulator must be asked for so that it has what these Unknowns make."""
+    words = {u.pattern.partition(":")[0].partition("[")[0] for u in unknowns}
+    words |= {leaf for word in words & set(LAWS) for leaf in LAWS[word].leaves}
+    return [n for n in LEAF_NAMES if n in words]
+
+
 class Number(NamedTuple):
     """One number to find. entries: those of theta that it makes, with factors; actuators: whose delay it is; joint:
-    whose encoder it shifts; servo: and the servos' on it."""
+    whose encoder it shifts; servo: and the servos' on it; law: the one of all numbers of a body, with the body, and
+    which of its numbers it is."""
 
     name: str
     guess: float
@@ -119,7 +130,19 @@ class Number(NamedTuple):
     actuators: tuple = ()
     joints: tuple = ()
     servo: bool = False
-    inertia: tuple = ()  # (body, which of its numbers)
+    law: Law | None = None
+    body: int = 0
+    part: int = 0
+
+
+def _prior(unknown, number):
+    """The prior of a Number: of a law's the standard deviation is in its units, one where nothing is given but numbers
+    would be left open."""
+    law = number.law
+    if law is None:
+        return unknown.prior
+    sd = unknown.prior.sd if unknown.prior else 1.0 if law.prior else None
+    return None if sd is None else Normal(None, sd * number.unit)
 
 
 class Unknowns:
@@ -138,15 +161,20 @@ class Unknowns:
         if not self.numbers:
             raise ValueError("unknowns: got none, allowed: one or more")
         self._check()
-        self.theta = np.unique([e for n in self.numbers for e in (*n.entries, *self._inertia(n))]).astype(int)
+        self.theta = np.unique([e for n in self.numbers for e in (*n.entries, *self._of_law(n))]).astype(int)
         self.names = [n.name for n in self.numbers]
         self.guess, self.low, self.high, self.unit = (
             np.array([getattr(n, what) for n in self.numbers]) for what in ("guess", "low", "high", "unit")
         )  # fmt: skip
         # how far a search may step, and where it may go: further down, a second moment is nothing, and no slope of its
         # logarithm leads back
-        self.reach = np.array([STEP if n.inertia else np.inf for n in self.numbers])
-        self.deep = np.array([DEEP if n.inertia and n.inertia[1] else np.inf for n in self.numbers])
+        self.reach = np.array([STEP * n.unit if n.law else np.inf for n in self.numbers])
+        self.deep = np.array([n.law.deep[n.part] if n.law else np.inf for n in self.numbers])
+        # of which bodies a law makes all numbers, and what slopes are by instead of them (base_inertias.py)
+        self.bodies = [(k, n) for k, n in enumerate(self.numbers) if n.law and n.part == 0]
+        self.linear = False
+        # small moments, which motion hardly tells, would step far while the large ones are still wrong
+        self.together = [own for own, n in self._own() if n.law.prior]
         self.first = np.asarray(sim.model_pack["theta"])[: sim.sizes["ntheta"]].copy()
 
     @property
@@ -154,15 +182,21 @@ class Unknowns:
         """Where a search may go down to, (np,): `low`, which may have been changed, or how deep second moments go."""
         return np.maximum(self.low, self.guess - self.deep)
 
-    def _inertia(self, number):
-        return inertia_entries(self.layout, number.inertia[0]) if number.inertia else ()
+    def size(self, p, least=1.0):
+        """What numbers p (np,) are measured by where a share of them is told: logarithms and what else a law makes by
+        their units, others by themselves, and by so much of their units at least."""
+        law = np.array([n.law is not None for n in self.numbers])
+        return np.where(law, self.unit, np.maximum(np.abs(p), least * self.unit))
+
+    def _of_law(self, number):
+        return number.law.entries(self.layout, number.body).tolist() if number.law else []
 
     def _check(self):
         owners = {}
         for k, n in enumerate(self.numbers):
-            made = [*n.entries, *self._inertia(n)]
+            made = [*n.entries, *self._of_law(n)]
             made += [("delay", u) for u in n.actuators] + [("shown", j) for j in n.joints]
-            owner = n.inertia[:1] if n.inertia else k
+            owner = (n.law.word, n.body) if n.law else k
             for entry in made:
                 first, name = owners.setdefault(entry, (owner, n.name))
                 if first != owner:
@@ -185,10 +219,11 @@ class Unknowns:
             allowed = f"{word} or {word}[k]" if kind is None else f"{word}:PATTERN, such as {word}:*"
             raise ValueError(f"unknown: got {unknown.pattern!r}, allowed: {allowed}")
         about = unknown.prior is None or isinstance(unknown.prior, Normal) and unknown.prior.mean is None
-        if word == "inertia" and (unknown.tied or unknown.guess is not None or not about):
+        given = [unknown.guess, unknown.low, unknown.high, unknown.unit, column]
+        if word in LAWS and (unknown.tied or not about or any(x is not None for x in given)):
             raise ValueError(
-                f"unknown: {unknown.pattern!r} is four logarithms for each body, which take no tie and no guess, and "
-                "as a prior Normal(None, sd), about what the robot has"
+                f"unknown: {unknown.pattern!r} is {len(LAWS[word].labels)} numbers for each body, which take no tie, "
+                "guess, bounds, unit and [k], and as a prior Normal(None, sd), about what the robot has"
             )
         names = list(getattr(self.model, f"{kind}_names"))
         hit = [i for i, name in enumerate(names) if fnmatchcase(name or str(i), pattern)]
@@ -227,8 +262,11 @@ class Unknowns:
             if m.jnt_type[i] not in SCALAR:
                 return []
             return [Number(f"{word}:{name}", 0.0, -np.inf, np.inf, 0.02, None, joints=(i,), servo=word == "offset")]
-        if word == "inertia":
-            return INERTIA.numbers(m, i, name, Number)
+        if word in LAWS:
+            law = LAWS[word]
+            many = zip(law.labels, law.begin(m, i), strict=False)
+            return [Number(f"{word}:{name}.{label}", *began, None, law=law, body=i, part=k)
+                    for k, (label, began) in enumerate(many)]  # fmt: skip
         if word in FRICTION:
             index = friction_places(m).get(int(m.jnt_dofadr[i]), {}).get(FRICTION[word])
             if index is None:
@@ -270,7 +308,7 @@ class Unknowns:
         least = made[0].low if word in self.layout and SIGNS[word].allowed else -np.inf
         if given.get("low", least) < least:
             raise ValueError(f"unknown {unknown.pattern!r}: low {given['low']:g}, allowed: from {least:g} on")
-        made = [n._replace(prior=unknown.prior, **given) for n in made]
+        made = [n._replace(prior=_prior(unknown, n), **given) for n in made]
         for k, n in enumerate(made):
             if not n.low <= n.guess <= n.high:
                 raise ValueError(f"unknown {n.name}: guess {n.guess:g}, allowed: from {n.low:g} to {n.high:g}")
@@ -294,8 +332,22 @@ class Unknowns:
             for entry, factor in zip(n.entries, n.factors, strict=True):
                 theta[entry] = factor * p[j]
                 slope[where[entry], j] = factor
-        INERTIA.apply(self, p, theta, slope, where)
+        for own, n in self._own():
+            entries = n.law.entries(self.layout, n.body)
+            theta[entries], by = n.law.values(p[own], self.model, n.body, self.linear)
+            slope[np.ix_([where[e] for e in entries.tolist()], own)] = by
         return slope
+
+    def _own(self):
+        """(which numbers, the first of them) of each body whose numbers a law makes."""
+        return [(np.arange(k, k + len(n.law.labels)), n) for k, n in self.bodies]
+
+    def moved(self, p, dp):
+        """Numbers after a step dp of a search."""
+        new = p + dp
+        for own, n in self._own():
+            new[own] = n.law.moved(p[own], dp[own])
+        return new
 
     def delays(self, p):
         """s, of each actuator, and d(delay)/dp, (nu, np)."""

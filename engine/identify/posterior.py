@@ -81,6 +81,11 @@ class Posterior:
             raise ValueError("numbers: got one on its bound or beyond, allowed: strictly between the bounds")
         return np.concatenate([z, np.zeros((*z.shape[:-1], self.nstart))], axis=-1)
 
+    def reach(self):
+        """How far a search may step at once, (dim,): of logarithms that laws of bodies make a unit."""
+        u = self.problem.unknowns
+        return np.concatenate([np.where(self.coordinates.free, u.reach / u.unit, np.inf), np.full(self.nstart, np.inf)])
+
     def prior_draws(self, n, seed=0):
         """Coordinates (n, dim) of numbers drawn from their priors; starts are where first guessed."""
         rng = np.random.default_rng(seed)

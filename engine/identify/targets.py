@@ -93,7 +93,8 @@ def _number(model, log, name, kind, wanted):
     names = list(getattr(model, f"{kind}_names"))
     if wanted not in names:
         near, known = meant(wanted, names), ", ".join(n for n in names if n)
-        raise ValueError(f"{log.name}: channel {name!r}: the robot has no {kind} {wanted!r}{near}; it has: {known}")
+        raise ValueError(f"{log.name}: channel {name!r}: the robot has no {kind} {wanted!r}{near}; it has: {known} "
+                         "(what is no channel of the robot is left out by Log.without, --ignore)")  # fmt: skip
     return names.index(wanted)
 
 

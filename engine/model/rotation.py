@@ -20,6 +20,20 @@ def quat_to_mat(q):
     )
 
 
+def mat_to_quat(R):
+    """The quaternion of a rotation matrix, w >= 0 (Shepperd 1978)."""
+    t = np.trace(R)
+    k = int(np.argmax([t, *np.diag(R)]))
+    if k == 0:
+        q = np.array([1 + t, R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
+    else:
+        i, j, h = k - 1, k % 3, (k + 1) % 3
+        q = np.empty(4)
+        q[0], q[k] = R[h, j] - R[j, h], 1 + 2 * R[i, i] - t
+        q[1 + j], q[1 + h] = R[j, i] + R[i, j], R[h, i] + R[i, h]
+    return q / np.linalg.norm(q) * (-1.0 if q[0] < 0 else 1.0)
+
+
 def axis_angle(axis, angle):
     """Quaternion of a rotation by `angle` about the unit vector `axis`."""
     return np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * np.asarray(axis, float)])

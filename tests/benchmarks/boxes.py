@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import engine
 from engine.identify import fit
-from engine.identify.fitting import SURE
+from engine.identify.judged import SURE
 from tests.identify import boxes
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import engine
+from engine.cli import main
 from engine.commands.identify import unknown_of
 from engine.identify import Log, Problem, Unknown, read, solved
 from engine.identify.targets import noise_of
@@ -297,3 +298,38 @@ def test_noise_is_found_in_motion():
     t, rng = 0.0025 * np.arange(4000), np.random.default_rng(0)
     moving = 0.3 * np.sin(2 * np.pi * (0.1 + 0.45 * t) * t)
     assert noise_of((moving + 5e-4 * rng.normal(size=4000))[:, None])[0] == pytest.approx(5e-4, rel=0.05)
+
+
+def test_what_looks_like_a_mistake(model, tmp_path):
+    """Times in ms, degrees, actuators that nothing commands, an encoder that is dead: refused, or said."""
+    log = random_log()
+    slow = Log({name: (1e3 * c.time, c.values) for name, c in log.channels.items()}, "in ms")
+    with pytest.raises(ValueError, match=r"in ms: its samples are .* s apart, a window is 0.2 s; .* times in seconds"):
+        Problem(model, slow, ["dof_damping:*"], window=0.2)
+    channels = dict(log.channels)
+    del channels["ctrl:elbow"]
+    channels["shoulder"] = channels["shoulder"].time, 100.0 * channels["shoulder"].values
+    channels["lone"] = channels["lone"].time, 0 * channels["lone"].values
+    said = Problem(model, Log(channels, "odd"), ["dof_damping:*"], window=0.2).doubts
+    assert len(said) == 3 and all(sentence.startswith("odd: ") for sentence in said)
+    for words in (r"no channel commands 1 actuator \(elbow\), which is taken to hold 0", "qpos:lone never changes",
+                  "qpos:shoulder goes to .* is it in degrees"):  # fmt: skip
+        assert any(re.search(words, sentence) for sentence in said), words
+    assert not Problem(model, log, ["dof_damping:*"], window=0.2).doubts
+
+
+def test_channels_are_left_out(model, tmp_path, capsys):
+    """A robot has no channel for a temperature; cells may be separated by semicolons."""
+    log = Log({"elbow": (TIME, TIME), "heat.a": (TIME, TIME), "heat.b": (TIME, TIME)})
+    assert list(log.without(["heat.*"]).channels) == ["elbow"]
+    with pytest.raises(ValueError, match="no channel fits 'cold'; it has: elbow, heat.a"):
+        log.without(["cold"])
+    (tmp_path / "a.csv").write_text("time;elbow;heat\n0;1;2\n0.1;3;\n")
+    assert read(tmp_path / "a.csv").channels["elbow"].values.tolist() == [1.0, 3.0]
+    model.to_mjcf(tmp_path / "robot.xml")
+    words = ["identify", str(tmp_path / "robot.xml"), str(tmp_path / "a.csv"), "--fit", "dof_damping:*", "--out",
+             str(tmp_path / "out")]  # fmt: skip
+    cases = {"": "no joint 'heat'", "cold": "no channel fits 'cold'; there are: elbow, heat", "he*": "a log has 0.1 s"}
+    for pattern, message in cases.items():
+        more = ["--ignore", pattern] if pattern else []
+        assert main([*words, *more]) == 2 and message in capsys.readouterr().err

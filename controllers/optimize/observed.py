@@ -9,6 +9,7 @@ from engine.replay import set_inputs
 from engine.simulator import Simulator
 
 DEEP = 1e-3  # m
+SATURATED = 0.98  # of its range: where a control stands at a limit
 PIECE = 24  # worlds: for so few no thread is woken, nor a kernel for several loaded
 
 
@@ -111,3 +112,13 @@ def peak_load(sim, trajectory):
         return None
     k = int(np.argmax(share))
     return min(float(share[k]), 1.0), m.actuator_names[k] or f"actuator {k}"
+
+
+def share_at_limit(m, trajectory):
+    """Share of (row, actuator) with a control at an end of its range; None without such ranges."""
+    limited = np.asarray(m.actuator_ctrllimited, bool)
+    if not limited.any():
+        return None
+    low, high = m.actuator_ctrlrange[limited].T
+    half = np.maximum(0.5 * (high - low), 1e-12)
+    return float((np.abs(trajectory.ctrl[:, 0, limited] - 0.5 * (low + high)) >= SATURATED * half).mean())

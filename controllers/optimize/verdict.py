@@ -13,6 +13,7 @@ from controllers.optimize.observed import (
     overlapping,
     peak_load,
     pushed_by,
+    share_at_limit,
     touching_itself,
 )
 from controllers.tasks.kinematics import Point, named
@@ -39,7 +40,6 @@ QUIET = 1.0  # per s: of the fastest joint, of what has landed
 LIFTED = 0.02  # m: less is no carrying
 ASLANT = 0.3  # sine: what presses so far from the way leaves it
 HARDER = 1.3  # times the weight: a hand that holds less by friction may lose what is moved
-SATURATED = 0.98  # of its range: where a control stands at a limit
 
 
 class Verdict(NamedTuple):
@@ -75,7 +75,8 @@ def verdict(job, trajectory):
         found = {"run": _of_run, "stand": _of_stand, "jump": _of_jump, "balance": _of_balance, "swingup": _of_balance,
                  "reach": _of_reach, "track": _of_track, "push": _of_push,
                  "carry": _of_carry, "scene": _of_scene}[job.task](job, trajectory)  # fmt: skip
-    share = _limits(job.robot.model, trajectory)
+    found = _to_the_end(found, job, trajectory)
+    share = share_at_limit(job.robot.model, trajectory)
     numbers = found.numbers | ({} if share is None else {"share_at_limit": share})
     hindered, hints = list(found.hindered), list(found.hints)
     if found.solved is False:
@@ -85,6 +86,15 @@ def verdict(job, trajectory):
         more = [] if job.method_name == "mpc" else ["more --iterations or a larger --budget"]
         hints = hints or [*more, "another --method or --seed"]
     return found._replace(numbers=numbers, hindered=hindered, hints=hints if found.solved is False else [])
+
+
+def _to_the_end(found, job, trajectory):
+    """The same Verdict, not solved where a plan that is carried out while it is made ended before its time."""
+    asked = job.steps * job.dt
+    if job.method_name != "mpc" or _duration(trajectory) > asked - 0.5 * job.dt:
+        return found
+    short = f"the run ended after {_duration(trajectory):.2f} of {asked:.2f} s"
+    return found._replace(solved=False, hindered=[short, *found.hindered], hints=["more --iterations or --max-steps"])
 
 
 def paced(found, rows):
@@ -394,16 +404,6 @@ def _of_scene(job, trajectory):
     """An objective without goals, or less than its episode: only its cost says anything."""
     cost = float(np.asarray(job.objective(trajectory)[0])[0])
     return Verdict(None, f"cost {cost:.4g} over {_duration(trajectory):.1f} s", {"cost_of_rollout": cost}, [], [])
-
-
-def _limits(m, trajectory):
-    """Share of (row, actuator) with a control at an end of its range; None without such ranges."""
-    limited = np.asarray(m.actuator_ctrllimited, bool)
-    if not limited.any():
-        return None
-    low, high = m.actuator_ctrlrange[limited].T
-    half = np.maximum(0.5 * (high - low), 1e-12)
-    return float((np.abs(trajectory.ctrl[:, 0, limited] - 0.5 * (low + high)) >= SATURATED * half).mean())
 
 
 def beyond_reach(m, name, target):

@@ -201,6 +201,18 @@ def check_task(chosen, task):
     if lacking and task in ("run", "stand", "jump"):
         allowed = f"balance, swingup, reach, track, push, carry{own}"
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: {allowed}")
+    if chosen.scene is None and task in ("run", "stand", "jump") and groundless(chosen.model):
+        raise ValueError(f"--task {task}: {chosen.name} would fall, as nothing of the world can touch it; allowed: "
+                         "with --floor, or a file of a scene that has one")  # fmt: skip
+
+
+def groundless(m):
+    """Whether gravity pulls at a free body and nothing that stands still can touch anything that moves."""
+    from engine.model.constants import FREE
+
+    moves = np.asarray(m.body_weldid)[m.geom_bodyid] != 0
+    meets = (moves[m.pair_geom1] != moves[m.pair_geom2]).any()
+    return bool((m.jnt_type == FREE).any() and np.any(m.opt.gravity) and not meets)
 
 
 def default_method(chosen, task, speed=None):

@@ -9,6 +9,7 @@ import pytest
 from controllers.optimize.job import METHODS, TASKS
 from engine.cli import main
 from engine.commands import common, optimize
+from engine.model import load
 from tests.quick import some
 
 ARM = """<mujoco model="arm"><option timestep="0.01"/><worldbody><body pos="0 0 1">
@@ -65,6 +66,17 @@ def test_an_arm_from_a_file_reaches(tmp_path, capsys):
     result = lines(capsys)[-1]
     assert not result["solved"] and 0.2 < result["out_of_reach"] < 0.3 and "beyond what" in result["hindered"][0]
     assert main([*command, str(tmp_path / "again"), "--cost", "1e-9"]) == common.NOT_REACHED
+
+
+@pytest.mark.parametrize("task", ["run", "stand", "jump"])
+def test_what_has_nothing_to_stand_on_is_told_so(tmp_path, capsys, task):
+    """Before anything is made for it; with a floor it is not."""
+    path = tmp_path / "loose.xml"
+    path.write_text('<mujoco><worldbody><body><freejoint/><geom size=".1"/><body pos="0 0 -.2"><joint name="leg"/>'
+                    '<geom size=".1"/></body></body></worldbody><actuator><motor joint="leg"/></actuator></mujoco>')
+    assert main(["optimize", str(path), "--task", task, "--out", str(tmp_path / "x")]) == common.BAD_INPUT
+    assert f"--task {task}: loose would fall" in capsys.readouterr().err
+    assert optimize.groundless(load(path)) and not optimize.groundless(load(path, floor=-1.0))
 
 
 def test_a_scene_is_optimised_for_what_it_asks(tmp_path, capsys):

@@ -22,7 +22,7 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
            height=None, standing=None, loose=None, method="ilqr", aslant=0.0, sinks=0.0, grip=None,
-           **options):  # fmt: skip
+           dt=0.01, **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -32,7 +32,7 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
                           standing=lambda: stance, goal=goal, way=way, place=place, height=height, loose=loose,
-                          method_name=method, aslant=aslant, sinks=sinks, grip=grip)  # fmt: skip
+                          method_name=method, aslant=aslant, sinks=sinks, grip=grip, dt=dt)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -74,6 +74,14 @@ def test_a_robot_that_falls_through_what_is_not_there():
         found = judged(m, "reach", qpos, sensordata=qpos[:, :3], site="hand", target=(0, 0, 0))
         assert ("the robot falls: nothing is below it" in found.hindered) is falls
         assert found.solved is False and (not falls or "--floor" in found.hints[0])
+
+
+def test_a_run_that_ended_before_its_time_is_not_solved(arm):
+    """Of a plan that is carried out while it is made: it rests at its target, yet for half of the time only."""
+    for dt, method, solved in ((0.01, "mpc", True), (0.02, "mpc", False), (0.02, "ilqr", True)):
+        found = reached(arm, np.zeros(101), method=method, dt=dt)
+        assert found.solved is solved
+        assert solved or found.hindered[0] == "the run ended after 1.00 of 2.00 s"
 
 
 def test_controls_at_their_limits_are_named(arm):

@@ -46,6 +46,7 @@ def test_gradient(arms):
     assert np.linalg.eigvalsh(H)[:, 0].min() > 0
 
 
+@pytest.mark.slow
 def test_worlds_with_leaves_of_their_own(monkeypatch):
     """Points over leaves are worlds of one launch, with the same values as one after the other, and the right slope: of
     inertias, of which one is turned and the others not, of a joint's place and of a limit."""

@@ -63,6 +63,7 @@ class Pack:
     """
 
     owners = 0  # of a model: worlds that have parameters of their own; 0: the worlds share them
+    leaf_owners = 0  # worlds that have leaves of their own, too
     constants = None  # of a model: what follows from parameters of now, {name: array}, once set (parameters.py)
     filled = None  # of a model: the leaves that its other buffers follow, as bytes (leaves.py)
 
@@ -101,7 +102,8 @@ class Pack:
     @property
     def strides(self):
         """Of a model: numbers from what a world owns to that of the next, of each such buffer."""
-        return {name: len(self[name]) // self.owners if self.owners else 0 for name in s.STRIDES}
+        found = {name: len(self[name]) // self.owners if self.owners else 0 for name in s.STRIDES}
+        return found | {n: self[n].size // self.leaf_owners if self.leaf_owners else 0 for n in s.OWN_LEAVES}
 
 
 def join(packs):
@@ -327,14 +329,15 @@ def pair_contacts(model):
     return np.where(type1 == HFIELD, field_contacts(model), most)
 
 
-def model_pack(model, nconmax, features, leaves=(), owners=0):
+def model_pack(model, nconmax, features, leaves=(), owners=0, leaf_owners=0):
     """Device buffers of a Model. features: those that its kernels are compiled for. leaves: parameters that it has
     beyond those of THETA. owners: worlds that have parameters of their own, one after the other; 0: all share one set.
     """
     sizes = sizes_of(model, nconmax, leaves)
     elements = {b.name: sizes[b.count] * b.width for b in s.MODEL}
-    pack = Pack("model", elements | {name: elements[name] * max(owners, 1) for name in s.STRIDES})
-    pack.owners = owners
+    elements |= {name: elements[name] * max(owners, 1) for name in s.STRIDES}
+    pack = Pack("model", elements | {name: max(elements[name], 1) * max(leaf_owners, 1) for name in s.OWN_LEAVES})
+    pack.owners, pack.leaf_owners = owners, leaf_owners
     _fill_dims(pack, model, sizes, leaves)
     opt = model.opt
     discrete = opt.integrator == DISCRETE
@@ -353,15 +356,36 @@ def model_pack(model, nconmax, features, leaves=(), owners=0):
     return pack
 
 
-def fill_columns(pack, model, kinds, names=None):
-    """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements."""
+def fill_columns(pack, model, kinds, names=None, world=None):
+    """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements.
+
+    world: the one whose leaves these are, where each has its own; None: all. What no world has of its own then says
+    what any of them needs: that a frame is turned, that no two geoms are alike."""
     derived = {name: values for kind in kinds for name, values in kind.device(model).items()}
     for b in s.MODEL:
         if b.name not in ("dims", "opt", *s.STRIDES, *TREES):
             for column in b.columns.values():
                 if names is None or column.name in names:
                     values = derived[column.name] if column.name in derived else getattr(model, column.name)
-                    _fill(pack[b.name], b, column, values)
+                    array, owners = pack[b.name], pack.leaf_owners
+                    if owners and b.name in s.OWN_LEAVES:
+                        rows = array.reshape(owners, -1, *array.shape[1:])
+                        for row in rows if world is None else rows[world : world + 1]:
+                            _fill(row, b, column, values)
+                        continue
+                    if owners and world is not None:
+                        if b.dtype != "int":
+                            continue  # no leaf of a world's own changes it
+                        values = _of_any(array, b, column, values)
+                    _fill(array, b, column, values)
+
+
+def _of_any(array, buffer, column, values):
+    """A column that all worlds share, from what it is and what one of them needs."""
+    if column.name == "geom_alike":
+        return np.arange(len(values))
+    before = array[: len(values) * buffer.width].reshape(len(values), buffer.width)
+    return np.maximum(before[:, column.start], np.asarray(values, array.dtype))
 
 
 def fill_following(pack, model, world=None):

@@ -22,12 +22,16 @@ from engine.model.elements import KINDS
 from engine.model.elements.geom import bound_fields
 from engine.model.sensors import ROWS
 from engine.theta import (
+    BODY_LEAVES,
     CONTACT_LEAVES,
     DIFFERENTIABLE,
     EQUALITY_LEAVES,
     FIELD_LEAVES,
+    FRICTION_LEAVES,
     INERTIA_LEAVES,
+    JOINT_LEAVES,
     LEAF_NAMES,
+    LIMIT_LEAVES,
     SHAPE_LEAVES,
     SITE_LEAVES,
     TENDON_LEAVES,
@@ -108,6 +112,14 @@ def measuring(model):
     return np.flatnonzero(rays & (model.geom_type == c.HFIELD).any())
 
 
+def ownable(model, leaves):
+    """Whether worlds can have these leaves of their own (`owned` of parameters.py): those of which all that follows
+    lies in buffers of schema.OWN_LEAVES."""
+    groups = INERTIA_LEAVES + BODY_LEAVES + JOINT_LEAVES + LIMIT_LEAVES + FRICTION_LEAVES
+    names = {p.name for p in groups} | {n for n in CONTACT if "_sol" in n}
+    return set(leaves) <= names and not (model.nsensor and set(leaves) & set(INERTIA))
+
+
 def unasked(name):
     """What an error about a parameter that is not there adds where a simulator can be asked for it."""
     return f"; a simulator that is asked for it has it: Simulator(model, leaves=[{name!r}])" * (name in LEAF_NAMES)
@@ -136,18 +148,28 @@ class Leaves:
         self.model, self.pack = model, pack
         layout = theta_layout(model, pack.leaves)[0]
         self._slots = {n: layout[n] for n in pack.leaves}
-        start = min((at for at, _ in self._slots.values()), default=len(pack["theta"]))
-        self._theta = pack["theta"][start:]
+        self._rows = pack["theta"].reshape(max(pack.leaf_owners, 1), -1)
+        start = min((at for at, _ in self._slots.values()), default=self._rows.shape[1])
+        self._theta = self._rows[:, start:]
 
-    def _value(self, name):
+    def _value(self, name, world):
         at, shape = self._slots[name]
-        return self.pack["theta"][at : at + int(np.prod(shape))].reshape(shape)
+        return self._rows[world, at : at + int(np.prod(shape))].reshape(shape)
 
     def refresh(self):
         """Fill what follows from leaves that have changed. Raises ModelError for one that means nothing."""
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
-        model = self.changed_model()
+        owners, seen = self.pack.leaf_owners, self.pack.filled
+        seen = np.frombuffer(seen, self._theta.dtype).reshape(self._theta.shape) if owners and seen else None
+        for world in range(owners) if owners else (None,):
+            if seen is None or (seen[world] != self._theta[world]).any():
+                self._fill(world)
+        self.pack.filled = self._theta.tobytes()
+
+    def _fill(self, world):
+        """What follows from the leaves of a world, or from those that all share."""
+        model = self.changed_model(world)
         names, columns = map(set, _OF_INERTIAS if set(self.pack.leaves) <= set(INERTIA) else _ALWAYS)
         for leaves, of, more in _GROUPS:
             if not set(leaves).isdisjoint(self.pack.leaves):
@@ -155,14 +177,14 @@ class Leaves:
         kinds = [kind for kind in KINDS if kind.name in names]
         for kind in kinds:
             kind.check(model)
-        fill_columns(self.pack, model, [kind for kind in kinds if kind.name != "tendon"], columns)
-        self.pack.filled = self._theta.tobytes()
+        fill_columns(self.pack, model, [kind for kind in kinds if kind.name != "tendon"], columns, world)
 
-    def changed_model(self):
-        """A copy of the model with these leaves, of which it shares all arrays that they do not change."""
+    def changed_model(self, world=None):
+        """A copy of the model with these leaves, of which it shares all arrays that they do not change. world: where
+        each has its own."""
         model = copy.copy(self.model)
         for name in self.pack.leaves:
-            value, own = self._value(name), getattr(model, name)
+            value, own = self._value(name, world or 0), getattr(model, name)
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
             if name.endswith(("quat", "_axis")):

@@ -463,7 +463,9 @@ NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETT
 # Behind them: how far the parameters of a world are from those of the next, 0 where worlds share them, and so what
 # follows from them.
 STRIDES = {"theta": "stride", "following": "following_stride"}
-NUMBERS |= {("m", name): k for k, name in enumerate(STRIDES.values(), len(NUMBERS))}
+# And of buffers that leaves lie in, where worlds have leaves of their own (the feature own_leaf).
+OWN_LEAVES = {n: f"{n}_stride" for n in ("body_v", "body_q", "jnt_v", "jnt_r", "dof_r", "geom_r", "own_r")}
+NUMBERS |= {("m", name): k for k, name in enumerate((*STRIDES.values(), *OWN_LEAVES.values()), len(NUMBERS))}
 
 
 def kind_of(buffer):

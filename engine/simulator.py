@@ -34,7 +34,7 @@ from engine.leaves import Leaves, checked_leaves
 from engine.model import Model, require_model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
-from engine.parameters import Parameters, check, owned, renew
+from engine.parameters import WITH_LEAVES, Parameters, check, owned, renew
 from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
 from engine.state import State
@@ -98,7 +98,9 @@ class Simulator:
         self.features = chosen(model, features, self.leaves)
         self.own_params = owned(own_params, self.leaves)
         owners = self.worlds if own_params else 0
-        self.model_pack = model_pack(model, self.ncon_max, self.features, self.leaves, owners)
+        of_leaves = owners if self.own_params == WITH_LEAVES else 0
+        self.features |= {"own_leaf"} if of_leaves else set()
+        self.model_pack = model_pack(model, self.ncon_max, self.features, self.leaves, owners, of_leaves)
         self.params = Parameters(self.model_pack, model)
         self.pack = data_pack(model, self.worlds, self.ncon_max, self.leaves)
         self.data = self.views(self.pack)

@@ -19,7 +19,7 @@ from engine.compiler.inlined import inlined
 from engine.compiler.memory import zeros
 from engine.compiler.session import adopted, entered, ready_to_compile, require_compiler, session
 from engine.compiler.variant import announce_code, variant
-from engine.schema import LETTERS, NUMBERS, PACKS, STRIDES, kinds_of
+from engine.schema import LETTERS, NUMBERS, OWN_LEAVES, PACKS, STRIDES, kinds_of
 
 
 def compile_kernel(kernel, narrays, nints):
@@ -72,7 +72,7 @@ class BoundKernel:
             for b in PACKS[pack.name]:
                 self.starts[NUMBERS[letter, b.name]] = pack.starts[b.name]
             if letter == "m":
-                for name, stride in STRIDES.items():
+                for name, stride in (STRIDES | OWN_LEAVES).items():
                     self.starts[NUMBERS["m", stride]] = pack.strides[name]
             for block in (pack.blocks[kind] for kind in kinds_of(letter)):
                 if not any(block is b for b in blocks):  # packs that share their memory (arrays.join)

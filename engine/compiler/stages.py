@@ -211,9 +211,8 @@ class Stage:
         given = ", ".join(["starts", *blocks, *ints])
         arrays = ", ".join(f"{p}_{n}: {p}_{n}_t" for p, n in uses)
         # a world's parameters, where worlds have their own (launch.py)
-        own = {
-            ("m", name): f", {ints[0]} * starts[{NUMBERS['m', stride]}]" for name, stride in schema.STRIDES.items()
-        }
+        strides = schema.STRIDES | (schema.OWN_LEAVES if has.own_leaf else {})
+        own = {("m", name): f", {ints[0]} * starts[{NUMBERS['m', stride]}]" for name, stride in strides.items()}
         parts = ", ".join(
             f"Part({_block(p, _kind(p, n))}, starts, {NUMBERS[p, n]}, {p}_{n}_d{own.get((p, n), '')})" for p, n in uses
         )

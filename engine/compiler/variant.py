@@ -23,6 +23,7 @@ from engine.compiler.features import ALL, NAMES, compiled_for, has
 from engine.compiler.session import cache_folder, first_time
 from engine.compiler.tracing import names_in
 from engine.files import read_json, write_json
+from engine.schema import OWN_LEAVES, PLACES
 
 
 @ti.func
@@ -161,6 +162,9 @@ def _asked_by(function):
         for f, serves in reached(function, stages=True).items():
             pairs = names_in(f)[0]
             features |= {name for base, name in pairs if base == "has"} | ({serves} if serves else set())
+            # a stage finds these in another way where worlds have leaves of their own (stages.py)
+            owned = any(base == "m" and (base, n) in PLACES and PLACES[base, n].name in OWN_LEAVES for base, n in pairs)
+            features |= {"own_leaf"} if owned else set()
             calls_own = calls_own or any(("own", n) in pairs for n in CALLED)
     return features, calls_own
 

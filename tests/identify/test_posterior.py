@@ -1,17 +1,20 @@
 """Posteriors: gradients, samplers against distributions that are known, resuming, two modes, worlds drawn from data."""
 
+import pickle
+
+import mujoco
 import numpy as np
 import pytest
 
 import engine
-from engine.identify import Draws, LogNormal, Normal, Posterior, Uniform, Unknown, fit
+from engine.identify import Draws, LogNormal, Normal, Posterior, Uniform, Unknown, batch, fit
 from engine.identify.draws import ess, rhat
 from engine.identify.nuts import nuts
 from engine.identify.priors import Coordinates
 from engine.identify.svgd import svgd
 
 from . import two_masses
-from .twin import arm, random_log
+from .twin import ARM, arm, random_log
 
 UNKNOWNS = [
     Unknown("dof_armature:*", prior=LogNormal(None, 0.3)), Unknown("dof_damping:*", low=0.0, high=1.0),
@@ -41,6 +44,43 @@ def test_gradient(arms):
     assert np.abs(value - logp).max() < 1e-9 * np.abs(logp).max()
     assert np.abs(slope - grad).max() < 1e-9 * np.abs(grad).max()
     assert np.linalg.eigvalsh(H)[:, 0].min() > 0
+
+
+@pytest.mark.slow
+def test_worlds_with_leaves_of_their_own(monkeypatch):
+    """Points over leaves are worlds of one launch, with the same values as one after the other, and the right slope: of
+    inertias, of which one is turned and the others not, of a joint's place and of a limit."""
+    unknowns = [
+        Unknown("inertial:lower", prior=Normal(None, 0.3)), Unknown("jnt_pos:elbow[0]", prior=(0.0, 0.02)),
+        Unknown("jnt_range:shoulder[1]", prior=(0.1, 0.01)), Unknown("dof_damping:*", prior=LogNormal(None, 0.3)),
+    ]  # fmt: skip
+    xml = ARM.format(integrator="implicitfast", more="", sensors="").replace(
+        'name="shoulder" axis', 'name="shoulder" limited="true" range="-2 .1" axis')  # fmt: skip
+    model = engine.load(mujoco.MjModel.from_xml_string(xml))
+    made = [Posterior(model, random_log(), unknowns, noise=0.5, window=0.2, hold="linear", particles=4)]
+    monkeypatch.setattr(batch, "ownable", lambda model, leaves: False)
+    made.append(Posterior(model, random_log(), unknowns, noise=0.5, window=0.2, hold="linear", particles=4))
+    together, alone = made
+    assert together.batch.size == 4 and alone.batch.size == 1
+    z = together.prior_draws(6, seed=3)
+    z[0, :10] = together.coordinates_of(together.problem.unknowns.guess)[:10]
+    for a, b in zip(together.logp_and_grad(z), alone.logp_and_grad(z), strict=True):
+        assert np.isfinite(a).all() and np.abs(a - b).max() <= 1e-12 * np.abs(b).max()
+    for a, b in zip(together.normal(z[:3]), alone.normal(z[:3]), strict=True):
+        assert np.abs(a - b).max() <= 1e-12 * np.abs(b).max()
+    rng, grad = np.random.default_rng(0), together.logp_and_grad(z)[1]
+    for k in range(3):
+        way = rng.normal(size=together.dim) * (np.arange(together.dim) < together.np)
+        errors = []
+        for h in (1e-4, 1e-5, 1e-6):
+            up, down = together.logp_and_grad(z[k] + np.array([[h], [-h]]) * way)[0]
+            errors.append(abs((up - down) / (2 * h) - grad[k] @ way) / np.abs(grad[k] * way).sum())
+        assert min(errors) < 1e-6
+    again = pickle.loads(pickle.dumps(together.batch.residuals.sim))
+    again.params.body_ipos[1, 2, 0] += 0.1
+    before = again.params.model(0).body_ipos
+    assert np.array_equal(before, together.batch.residuals.sim.params.model(0).body_ipos)
+    assert again.params.model(1).body_ipos[2, 0] == again.params.body_ipos[1, 2, 0]
 
 
 def test_a_point_does_not_feel_the_others(arms):

@@ -15,6 +15,7 @@ are relative but for places and distances, in metres, and normals.
     free        qpos over 300 steps from the same start, until something touches
     stepwise    the state after each of these steps, from MuJoCo's before it, where the number of contacts is the same;
                 apart: how many others there are
+    deeper      of these and of other, those where MuJoCo's search ends beside the least overlap, ours does not
     gradient    of 20 steps by start, controls and masses against central differences; -: not smooth there
     first s     seconds to the first gradient in a new process, kernels cached
     us, ratio   microseconds of a step on one core, MuJoCo's time over ours; back: forward and backward over forward
@@ -41,7 +42,7 @@ from tests.robots_page import cell, page, title
 
 STATE = ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "xpos", "xquat", "xipos", "mass_matrix", "actuator_force")
 COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "least", "qacc", "sensors", "free", "stepwise",
-           "apart", "gradient", "first s", "us", "ratio", "back")  # fmt: skip
+           "apart", "deeper", "gradient", "first s", "us", "ratio", "back")  # fmt: skip
 STEPS, STATES, BURST, BURSTS = 20, 40, 200, 15
 MEMORY = 1 << 26  # bytes
 
@@ -107,11 +108,11 @@ def physics(mj, sim, rng, states=STATES):
     import mujoco
 
     from tests.physics.reference import errors, matched_contacts, set_reference
-    from tests.whose import judged, strung
+    from tests.whose import deeper, judged, strung
 
     file, fine = solving(mj), solving(mj, fine=True)
     data, near = mujoco.MjData(file), mujoco.MjData(fine)
-    found = {"ncon": [], "other": 0, "least": np.zeros(2, int), "strung": np.zeros(2, int)}
+    found = {"ncon": [], "other": 0, "least": np.zeros(2, int), "strung": np.zeros(2, int), "deeper": np.zeros(2, int)}
     out = dict.fromkeys(("smooth", "dist", "normal", "qacc", "sensors"), 0.0)
     for k in range(states):
         state = kicked(mj, rng, 0.5)
@@ -124,6 +125,7 @@ def physics(mj, sim, rng, states=STATES):
         found["ncon"].append(count)
         if len(contacts["dist"]) != count:
             found["other"] += 1
+            found["deeper"] += deeper(file, data, contacts), 1
         if got["ncon"] or len(contacts["dist"]) != count:
             continue
         if count:
@@ -133,7 +135,8 @@ def physics(mj, sim, rng, states=STATES):
         which = "qacc" if count else "smooth"
         out |= {which: max(out[which], got["qacc"]), "sensors": max(out["sensors"], got["sensordata"])}
     counted = {"ncon": float(np.mean(found["ncon"])), "other": f"{found['other']}/{states}"}
-    return counted | {name: "{}/{}".format(*found[name]) for name in ("least", "strung")} | out
+    counted |= {name: "{}/{}".format(*found[name]) for name in ("least", "strung")}
+    return counted | {"deeper": found["deeper"]} | out
 
 
 def trajectory(mj, sim, rng, steps=300):
@@ -141,13 +144,14 @@ def trajectory(mj, sim, rng, steps=300):
     import mujoco
 
     from tests.physics.test_integrators import difference
+    from tests.whose import deeper
 
     mj, (qpos, qvel, _, _), ctrl = solving(mj, fine=True), kicked(mj, rng, 0.2), controls(mj, rng)
     data, running = mujoco.MjData(mj), type(sim)(sim.model)
     data.qpos[:], data.qvel[:], data.ctrl[:] = qpos, qvel, ctrl
     running.reset(qpos, qvel)
     running.data.ctrl[0] = ctrl
-    free, stepwise, apart, touched, t = 0.0, 0.0, 0, False, 0
+    free, stepwise, apart, found, touched, t = 0.0, 0.0, 0, np.zeros(2, int), False, 0
     while t < steps:
         sim.reset(data.qpos, data.qvel)
         sim.data.act[0], sim.data.ctrl[0], sim.data.qacc_warmstart[0] = data.act, ctrl, data.qacc_warmstart
@@ -160,11 +164,13 @@ def trajectory(mj, sim, rng, steps=300):
         if not touched:
             running.step()
             free = max(free, float(np.abs(running.data.qpos[0] - data.qpos).max()))
-        if len(sim.data.contacts()["dist"]) == (data.contact.exclude == 0).sum():
+        contacts = sim.data.contacts()
+        if len(contacts["dist"]) == (data.contact.exclude == 0).sum():
             stepwise = max(stepwise, difference(sim, data))
         else:
             apart += 1
-    return {"free": free, "stepwise": stepwise, "apart": f"{apart}/{t}"}
+            found += deeper(mj, data, contacts), 1
+    return {"free": free, "stepwise": stepwise, "apart": f"{apart}/{t}", "deeper": found}
 
 
 def gradient(mj, sim, rng, starts=3):
@@ -261,7 +267,8 @@ def compared(path, quick):
         model.opt.tolerance, model.opt.iterations = 1e-14, 100
         sim = engine.Simulator(model)
         entry |= {"load s": entry["seconds"], "searched": "convex" in sim.features}
-        entry |= physics(mj, sim, rng) | trajectory(mj, sim, rng)
+        states, steps = physics(mj, sim, rng), trajectory(mj, sim, rng)
+        entry |= states | steps | {"deeper": "{}/{}".format(*states["deeper"] + steps["deeper"])}
         if not quick:
             if mj.opt.noslip_iterations:
                 slipping, mj = smooth(model, mj)

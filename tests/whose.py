@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from engine.model import constants as c
-from tests.physics.reference import paired
+from tests.physics.reference import paired, pairs_of
 
 BAR, SPEED, STEP = 1e-6, 1e-10, 1e-3
 ALONE = {c.PLANE, c.HFIELD}  # the first has its own normal, the second is not convex
@@ -69,6 +69,19 @@ def judged(mj, data, ours):
         if np.abs(normal - other).max() > BAR:
             found.append(least(mj, data, (int(ours["geom1"][k]), int(ours["geom2"][k])), normal, other))
     return np.array([sum(found), len(found)])
+
+
+def deeper(mj, data, ours):
+    """Whether MuJoCo's number of contacts is another than ours since its search ends beside the least overlap: of every
+    pair with another number both have contacts, and ours is `least`."""
+    lists = [pairs_of(ours), pairs_of(data.contact)]
+    for pair in set(lists[0]) | set(lists[1]):
+        mine, other = (found.get(pair, []) for found in lists)
+        if len(mine) != len(other):
+            normals = [ours["frame"][k, 0] for k in mine[:1]] + [data.contact.frame[k, :3] for k in other[:1]]
+            if len(normals) < 2 or not least(mj, data, pair, *normals):
+                return False
+    return True
 
 
 def differences(mj, data):

@@ -113,6 +113,20 @@ def contact_errors(d, data):
     return out
 
 
+def pairs_of(contacts):
+    """{(geom1, geom2): numbers of the contacts that act}, of ours or of MuJoCo's."""
+    if isinstance(contacts, dict):
+        geoms = zip(contacts["geom1"], contacts["geom2"], strict=True)
+        acts = np.ones(len(contacts["dist"]), bool)
+    else:
+        geoms, acts = contacts.geom, np.asarray(contacts.exclude) == 0
+    found = {}
+    for k, (one, two) in enumerate(geoms):
+        if acts[k]:
+            found.setdefault((int(one), int(two)), []).append(k)
+    return found
+
+
 def paired(ours, theirs):
     """The numbers of as many contacts as MuJoCo has, of ours and of those of its that act, each with the nearest."""
     acts = np.flatnonzero(np.asarray(theirs.exclude) == 0)

@@ -8,6 +8,7 @@ import pytest
 import engine
 from engine.model import constants as c
 from engine.model.pairs import SUPPORTED
+from engine.model.sensors import RANGE_BITS
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -219,6 +220,11 @@ def test_robots_use_everything():
     sensors = np.concatenate([m.sensor_type for m in models])
     named = {mujoco.mjtSensor(kind).name.removeprefix("mjSENS_") for kind in sensors}
     assert {"GEOMDIST", "GEOMNORMAL", "GEOMFROMTO", "CONTACT", "RANGEFINDER"} <= named
+    kind, camera = int(mujoco.mjtSensor.mjSENS_RANGEFINDER), int(mujoco.mjtObj.mjOBJ_CAMERA)
+    ranging = [(m, s) for m in models for s in np.flatnonzero(m.sensor_type == kind)]
+    assert {int(m.sensor_objtype[s]) for m, s in ranging} == {int(mujoco.mjtObj.mjOBJ_SITE), camera}
+    told = np.bitwise_or.reduce([m.sensor_intprm[s, 0] for m, s in ranging])
+    assert told == sum(RANGE_BITS.values()) and any(m.sensor_dim[s] > 30 for m, s in ranging)
     assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
     transmissions = np.concatenate([m.actuator_trntype for m in models])
     assert {0, 2, 3, 4, 5} <= set(transmissions.tolist()) and any(m.nactuator < m.nu for m in models)

@@ -178,21 +178,35 @@ def test_depths_along_normals_of_height_fields(kind):
     assert tried > 20
 
 
-def test_stages_are_those_of_mujoco():
-    mj = mujoco.MjModel.from_xml_string(FOUND["several turns in a step of RK4"])
-    data, stage, rates = mujoco.MjData(mj), mujoco.MjData(mj), [None]
-    data.qvel[:] = 1.3, -0.8, 0.4
+STATES = """<mujoco><option timestep="0.02" integrator="RK4"/><worldbody><body><joint name="j" axis="0 1 0"
+damping="1"/><geom size=".1" pos="0 0 .2"/></body></worldbody><actuator><dcmotor joint="j" motorconst=".3" resistance="2"
+input="voltage" inductance="0 .06" thermal="2 .05 0 .02 20 30" lugre="30 .4 .1 .2 .3"/>
+<general joint="j" dyntype="filterexact" dynprm=".05"/><general joint="j" dyntype="integrator" actlimited="true"
+actrange="-.1 .41"/></actuator></mujoco>"""
+
+
+@pytest.mark.parametrize("text", (FOUND["several turns in a step of RK4"], STATES))
+def test_stages_are_those_of_mujoco(text):
+    mj = mujoco.MjModel.from_xml_string(text)
+    data, stage, start, rates = mujoco.MjData(mj), mujoco.MjData(mj), mujoco.MjData(mj), [None]
+    data.qvel[:] = (1.3, -0.8, 0.4)[: mj.nv]
+    data.ctrl[:], data.act[:] = 0.7, 0.4
+    mujoco.mj_forward(mj, data)
+    mujoco.mj_copyData(start, mj, data)
     for share in rk4.SHARES:
         mujoco.mj_copyData(stage, mj, data)
         if share:
             rk4.further(mj, stage, rates[-1], share * mj.opt.timestep)
         mujoco.mj_forward(mj, stage)
         rates.append(rk4.rates_of(mj, stage, rates[-1], share * mj.opt.timestep))
+    act = rk4.act_after(mj, start, rk4.mean(rates[1:])[2])
     mujoco.mj_copyData(stage, mj, data)
     rk4.further(mj, stage, rk4.mean(rates[1:]), mj.opt.timestep)
     mujoco.mj_step(mj, data)
     np.testing.assert_allclose(stage.qpos, data.qpos, atol=1e-12)
     np.testing.assert_allclose(stage.qvel, data.qvel, atol=1e-12)
+    np.testing.assert_allclose(act, data.act, atol=1e-12)
+    assert (np.abs(data.act - start.act) > 1e-3).all()
 
 
 @pytest.mark.parametrize(("fault", "says"), [

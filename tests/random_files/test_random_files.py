@@ -179,10 +179,10 @@ def test_depths_along_normals_of_height_fields(kind):
 
 
 STATES = """<mujoco><option timestep="0.02" integrator="RK4"/><worldbody><body><joint name="j" axis="0 1 0"
-damping="1"/><geom size=".1" pos="0 0 .2"/></body></worldbody><actuator><dcmotor joint="j" motorconst=".3" resistance="2"
-input="voltage" inductance="0 .06" thermal="2 .05 0 .02 20 30" lugre="30 .4 .1 .2 .3"/>
-<general joint="j" dyntype="filterexact" dynprm=".05"/><general joint="j" dyntype="integrator" actlimited="true"
-actrange="-.1 .41"/></actuator></mujoco>"""
+damping="1"/><geom size=".1" pos="0 0 .2"/></body></worldbody><actuator><dcmotor joint="j" motorconst=".3"
+resistance="2" input="voltage" inductance="0 .06" thermal="2 .05 0 .02 20 30" lugre="30 .4 .1 .2 .3"/>
+<general joint="j" dyntype="filterexact" dynprm=".05"/><general joint="j" dyntype="integrator"
+actlimited="true" actrange="-.1 .41"/></actuator></mujoco>"""
 
 
 @pytest.mark.parametrize("text", (FOUND["several turns in a step of RK4"], STATES))

@@ -157,6 +157,11 @@ def lacking(mujoco, mj, a, off):
             yield f"{kind} with {states} states that an option switches off, and {counted(controls, 'control')}", (
                 "no more states than controls, or one that acts"
             )
+        still = mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
+        if kind == DCMOTOR and mj.actuator_dynprm[a, 5] > 0 and not still:  # the bristles' law asks for no rate
+            yield f"{kind} with lugre that actuatorgroupdisable switches off, whose bristles MuJoCo goes on bending", (
+                "no lugre, or one that acts"
+            )
         return
     gain, (_, by_length, _) = laws(mujoco, mj, a)[0] if kind == PID else (0, (0, 0, 0))
     if turns(mj, a) and kind == PID and POS not in words and gain and gain == -by_length:

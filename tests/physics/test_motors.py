@@ -197,6 +197,8 @@ def test_states_that_an_option_switches_off_stay(simulators, option):
 @pytest.mark.parametrize(("drive", "option", "words"), [
     (f"dcmotor {zoo.COIL} {zoo.HOT} {zoo.STICKY}", 'actuatorgroupdisable="0"', "dcmotor with 2 states that an option "
      "switches off, and 1 control; allowed: no more states than controls, or one that acts"),
+    (f'dcmotor {zoo.COIL} {zoo.STICKY} input="none"', 'actuatorgroupdisable="0"', "dcmotor with lugre that "
+     "actuatorgroupdisable switches off, whose bristles MuJoCo goes on bending; allowed: no lugre, or one that acts"),
     ('pid kp="1" ki="2" slewmax="3" input="pos"', 'actuatorgroupdisable="0"', "pid with 2 states that an option"),
 ])  # fmt: skip
 def test_what_is_refused(drive, option, words):

@@ -36,7 +36,7 @@ from tests.random_files.quantities import (
     told_of_forces,
     unsensed,
 )
-from tests.random_files.rk4 import SHARES, further, mean, rates_of
+from tests.random_files.rk4 import SHARES, act_after, further, mean, rates_of
 from tests.random_files.touching import same_contacts, with_contacts
 from tests.random_files.verdict import (
     NEITHER,
@@ -374,8 +374,9 @@ def stages(mj, sim, before):
     if ties:
         return ties
     if rk4(mj):
+        act = act_after(mj, before, mean(rates[1:])[2])
         further(mj, before, mean(rates[1:]), h)
-        before.act[:], before.history[:], before.plastic[:] = after.act, after.history, after.plastic
+        before.act[:], before.history[:], before.plastic[:] = act, after.history, after.plastic
     else:
         ways = {mujoco.mjtIntegrator.mjINT_EULER: mujoco.mj_Euler, mujoco.mjtIntegrator.mjINT_DISCRETE: mujoco.mj_step2}
         mujoco.mj_copyData(before, mj, data)

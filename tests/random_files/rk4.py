@@ -39,3 +39,13 @@ def further(mj, data, rates, h):
     mujoco.mj_integratePos(mj, data.qpos, velocity, h)
     data.qvel[:] += h * acceleration
     data.act[:] += h * act
+
+
+def act_after(mj, start, rate):
+    """act after the step, at these rates: states of laws of their own, as bristles, go by the velocity at its start.
+    start: MjData of the first stage."""
+    other = mujoco.MjData(mj)
+    mujoco.mj_copyData(other, mj, start)
+    other.act_dot[:] = rate
+    mujoco.mj_Euler(mj, other)
+    return other.act

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from engine.model.sensors import CONTACT_FIELDS
+from engine.model.sensors import CONTACT_FIELDS, RANGE_FIELDS
 from tests.physics.random_robots import Robot
 from tests.random_files.drives import driven
 
@@ -48,7 +48,7 @@ class AnyRobot(Robot):
         self.new, self.late = np.random.default_rng((seed, 4)), np.random.default_rng((seed, 8))
         if self.late.random() < 0.4:
             self.TOUCH = {}  # everything touches its like
-        self.soft, self.earth, self.apart = (np.random.default_rng((seed, k)) for k in (11, 12, 13))
+        self.soft, self.earth, self.apart, self.seeing = (np.random.default_rng((seed, k)) for k in (11, 12, 13, 14))
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -58,6 +58,8 @@ class AnyRobot(Robot):
         self.xml = self.xml.replace("</mujoco>", more + "</mujoco>")
         drives = self.arms()
         self.xml = self.with_more(self.xml.replace("</mujoco>", drives + "</mujoco>"))
+        if self.ranging:
+            self.xml = self.with_rays(self.xml)
         self.xml = driven(self, np.random.default_rng((seed, 9)))
         if self.earth.random() < 0.12:
             self.xml = self.xml.replace("</mujoco>", self.ground() + "</mujoco>")
@@ -122,7 +124,7 @@ class AnyRobot(Robot):
             return super().size(kind)
         if not self.meshes or self.maybe(0.7):
             self.meshes.append(self.hull())
-        seen = 'rgba="1 1 1 0" ' * (self.ranging and self.maybe(0.95))
+        seen = 'rgba="1 1 1 0" ' * (self.ranging and self.maybe(0.3))
         return f'{seen}mesh="hull{self.new.integers(len(self.meshes))}"'
 
     def hull(self):
@@ -254,6 +256,51 @@ class AnyRobot(Robot):
         if late.random() < 0.06:
             text = text.replace("<option ", f'<option noslip_iterations="{late.integers(1, 20)}" ', 1)
         return re.sub('data="([^"]*)"', torque, text)
+
+    def with_rays(self, text):
+        """Rangefinders that tell more than the distance, from sites and through the pixels of cameras."""
+        rng = self.seeing
+
+        def told(found):
+            words = [word for word in RANGE_FIELDS if rng.random() < 0.4]
+            return found[0] + f'data="{" ".join(words)}" ' * bool(words and rng.random() < 0.6)
+
+        sensors = far = ""
+        for k in range(rng.choice((0, 1, 1, 2))):
+            camera = self.camera(f"eye{k}")
+            at = rng.choice(self.sites) if self.sites and rng.random() < 0.8 else None
+            if at is None:
+                far += f"<worldbody>{camera}</worldbody>"
+            else:
+                text = text.replace(f'<site name="{at}"', f'{camera}<site name="{at}"', 1)
+            for _ in range(rng.integers(1, 3)):
+                cut = f' cutoff="{rng.uniform(0.05, 2):.3g}"' * (rng.random() < 0.3)
+                sensors += f'<rangefinder camera="eye{k}"{cut}/>'
+        text = text.replace("</mujoco>", f"{far}<sensor>{sensors}</sensor></mujoco>")
+        return re.sub("<rangefinder ", told, text)
+
+    def camera(self, name):
+        """With an angle, a lens or without perspective; seldom one that keeps its orientation, which is refused."""
+        rng = self.seeing
+
+        def some(n, low, high):
+            return " ".join(f"{x:.4g}" for x in rng.uniform(low, high, n))
+
+        text = f'name="{name}" pos="{some(3, -0.3, 0.3)}" quat="{some(4, -1, 1)}"'
+        text += f' resolution="{rng.integers(1, 5)} {rng.integers(1, 5)}"' * (rng.random() < 0.9)
+        way = rng.integers(4)
+        if way == 1:
+            text += f' projection="orthographic" fovy="{some(1, 0.1, 2)}"'
+        elif way == 2:
+            text += f' sensorsize="{some(2, 0.002, 0.005)}" focal="{some(2, 0.001, 0.004)}"'
+            text += f' principal="{some(2, -0.0005, 0.0005)}"' * (rng.random() < 0.5)
+        elif way == 3:
+            text += f' sensorsize="{some(2, 0.002, 0.005)}" focalpixel="{some(2, 1, 4)}"'
+            text += f' principalpixel="{some(2, -1, 1)}"' * (rng.random() < 0.5)
+        else:
+            text += f' fovy="{some(1, 10, 140)}"' * (rng.random() < 0.8)
+        text += ' mode="track"' * (rng.random() < 0.04)
+        return f"<camera {text}/>"
 
     def ground(self):
         """A height field under all that falls, of few cells or many, now and then with a margin or steep."""

@@ -8,6 +8,7 @@ import pytest
 import engine
 from engine.model import constants as c
 from engine.model.pairs import SUPPORTED
+from engine.model.sensors import RANGE_BITS
 from tests import zoo
 from tests.gradients.differences import Rollout
 from tests.gradients.test_smooth import assert_gradients
@@ -177,21 +178,35 @@ def test_depths_along_normals_of_height_fields(kind):
     assert tried > 20
 
 
-def test_stages_are_those_of_mujoco():
-    mj = mujoco.MjModel.from_xml_string(FOUND["several turns in a step of RK4"])
-    data, stage, rates = mujoco.MjData(mj), mujoco.MjData(mj), [None]
-    data.qvel[:] = 1.3, -0.8, 0.4
+STATES = """<mujoco><option timestep="0.02" integrator="RK4"/><worldbody><body><joint name="j" axis="0 1 0"
+damping="1"/><geom size=".1" pos="0 0 .2"/></body></worldbody><actuator><dcmotor joint="j" motorconst=".3"
+resistance="2" input="voltage" inductance="0 .06" thermal="2 .05 0 .02 20 30" lugre="30 .4 .1 .2 .3"/>
+<general joint="j" dyntype="filterexact" dynprm=".05"/><general joint="j" dyntype="integrator"
+actlimited="true" actrange="-.1 .41"/></actuator></mujoco>"""
+
+
+@pytest.mark.parametrize("text", (FOUND["several turns in a step of RK4"], STATES))
+def test_stages_are_those_of_mujoco(text):
+    mj = mujoco.MjModel.from_xml_string(text)
+    data, stage, start, rates = mujoco.MjData(mj), mujoco.MjData(mj), mujoco.MjData(mj), [None]
+    data.qvel[:] = (1.3, -0.8, 0.4)[: mj.nv]
+    data.ctrl[:], data.act[:] = 0.7, 0.4
+    mujoco.mj_forward(mj, data)
+    mujoco.mj_copyData(start, mj, data)
     for share in rk4.SHARES:
         mujoco.mj_copyData(stage, mj, data)
         if share:
             rk4.further(mj, stage, rates[-1], share * mj.opt.timestep)
         mujoco.mj_forward(mj, stage)
         rates.append(rk4.rates_of(mj, stage, rates[-1], share * mj.opt.timestep))
+    act = rk4.act_after(mj, start, rk4.mean(rates[1:])[2])
     mujoco.mj_copyData(stage, mj, data)
     rk4.further(mj, stage, rk4.mean(rates[1:]), mj.opt.timestep)
     mujoco.mj_step(mj, data)
     np.testing.assert_allclose(stage.qpos, data.qpos, atol=1e-12)
     np.testing.assert_allclose(stage.qvel, data.qvel, atol=1e-12)
+    np.testing.assert_allclose(act, data.act, atol=1e-12)
+    assert (np.abs(data.act - start.act) > 1e-3).all()
 
 
 @pytest.mark.parametrize(("fault", "says"), [
@@ -219,6 +234,11 @@ def test_robots_use_everything():
     sensors = np.concatenate([m.sensor_type for m in models])
     named = {mujoco.mjtSensor(kind).name.removeprefix("mjSENS_") for kind in sensors}
     assert {"GEOMDIST", "GEOMNORMAL", "GEOMFROMTO", "CONTACT", "RANGEFINDER"} <= named
+    kind, camera = int(mujoco.mjtSensor.mjSENS_RANGEFINDER), int(mujoco.mjtObj.mjOBJ_CAMERA)
+    ranging = [(m, s) for m in models for s in np.flatnonzero(m.sensor_type == kind)]
+    assert {int(m.sensor_objtype[s]) for m, s in ranging} == {int(mujoco.mjtObj.mjOBJ_SITE), camera}
+    told = np.bitwise_or.reduce([m.sensor_intprm[s, 0] for m, s in ranging])
+    assert told == sum(RANGE_BITS.values()) and any(m.sensor_dim[s] > 30 for m, s in ranging)
     assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
     transmissions = np.concatenate([m.actuator_trntype for m in models])
     assert {0, 2, 3, 4, 5} <= set(transmissions.tolist()) and any(m.nactuator < m.nu for m in models)

@@ -2,11 +2,12 @@
 
     python tests/benchmarks/robots.py --robots ../shared/robots --out runs/robots
     python tests/benchmarks/robots.py --only panda "stand" --seeds 2
+    python tests/benchmarks/robots.py --files menagerie=FOLDER suite=FOLDER --page tests/benchmarks/ROBOTS.md
 
 Each cell is a robot, a task and a seed, run in a process of its own. Its line is appended to lines.jsonl in the folder,
 so a killed board goes on where it was; `--again` forgets the lines of the cells that are asked for. What a run says of
 itself is compared with what this script finds with the mujoco package alone, on the states in run.npz and the file of
-the robot: a wrong verdict is counted. table.md is the page.
+the robot: a wrong verdict is counted. table.md is the page, with a picture of each robot beside it.
 """
 
 import argparse
@@ -24,14 +25,16 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.benchmarks.suite import CELLS, folders, model_of, swimmer_file, target_of  # noqa: E402
+from tests.benchmarks.board_page import page, sheet  # noqa: E402
+from tests.benchmarks.suite import CELLS, PACKAGES, folders, model_of, swimmer_file, target_of  # noqa: E402
 
 
 def run(cell, seed, places, folder, limit, here=False):
     """One line of the board: {cell, seed, solved, found, agrees, seconds, cpu, steps, verdict, folder}."""
     out = folder / f"{cell.name}-{cell.task}-{seed}"
     path = cell.path(places)
-    line = {"cell": cell.key, "row": cell.row, "seed": seed, "solved": False, "found": None}
+    line = {"cell": cell.key, "row": cell.row, "seed": seed, "solved": False, "found": None, "folder": out.name}
+    line |= {"loose": True} if cell.loose else {}
     words = ["optimize", str(path), "--task", cell.task, *cell.options, "--seed", str(seed), "--json"]
     words += ["--out", str(out)]
     target = None
@@ -81,29 +84,12 @@ def resource_seconds():
     return sum(used.ru_utime + used.ru_stime for used in both)
 
 
-def page(lines):
-    """Markdown: a row for each cell over its seeds, then one for each row of the table."""
-    head = "| row | robot, task | solved | by the board's own measure | figure | seconds | CPU s | steps |"
-    out = [head, "|---" * 8 + "|"]
-    by_row = {}
-    for key in dict.fromkeys(x["cell"] for x in lines):
-        rows = [x for x in lines if x["cell"] == key]
-        good = [bool(x["found"]) and x["solved"] for x in rows]
-        by_row.setdefault(rows[0]["row"], []).append((key, sum(good), len(good)))
-        middle = {name: np.median([x.get(name, np.nan) for x in rows]) for name in ("seconds", "cpu", "steps")}
-        figures = "; ".join(str(x.get("figure") or x["verdict"][:80]) for x in rows[:3])
-        out.append(f"| {rows[0]['row']} | {key} | {sum(x['solved'] for x in rows)} of {len(rows)} | "
-                   f"{sum(bool(x['found']) for x in rows)} of {len(rows)} | {figures} | {middle['seconds']:.0f} | "
-                   f"{middle['cpu']:.0f} | {middle['steps']:.2g} |")  # fmt: skip
-    wrong = [f"{x['cell']} seed {x['seed']}" for x in lines if x.get("agrees") is False]
-    out += ["", f"Verdicts that the board's own measure contradicts: {', '.join(wrong) or 'none'} of {len(lines)}."]
-    return "\n".join(out) + "\n"
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--robots", type=Path, default=ROOT.parent / "shared" / "robots", help="folder of robot files")
-    p.add_argument("--suite", type=Path, default=None, help="dm_control's `suite` (default: where it is installed)")
+    p.add_argument("--files", nargs="+", default=[], metavar="KEY=FOLDER", help="where files of packages lie: "
+                   f"{', '.join(PACKAGES)} (default: where these are installed)")  # fmt: skip
+    p.add_argument("--page", type=Path, default=None, help="write the page of all lines there")
     p.add_argument("--only", nargs="+", default=None, help="parts of rows' or cells' names")
     p.add_argument("--seeds", type=int, default=None, help="of each cell (default: the cell's own number)")
     p.add_argument("--limit", type=float, default=300.0, help="seconds of a cell at most")
@@ -113,7 +99,7 @@ def main():
     args = p.parse_args()
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
-    store, places = args.out / "lines.jsonl", swimmer_file(folders(args.robots, args.suite), args.out)
+    store, places = args.out / "lines.jsonl", swimmer_file(folders(args.robots, args.files), args.out)
     lines = [json.loads(x) for x in store.read_text().splitlines()] if store.exists() else []
     chosen = [c for c in CELLS if args.only is None or any(o in f"{c.row} {c.key}" for o in args.only)]
     if args.again:
@@ -132,8 +118,12 @@ def main():
             print(f"{cell.key} seed {seed}: {'solved' if line['solved'] else 'NOT'} / {line['found']}  "
                   f"{line['seconds']:.0f} s ({line.get('cpu', 0):.0f} CPU)  {line['verdict']}  | {line.get('figure')}  "
                   f"{line.get('hindered') or ''}", flush=True)  # fmt: skip
-    (args.out / "table.md").write_text(page(lines))
-    print(page([x for x in lines if x["cell"] in {c.key for c in chosen}]))
+    command = "python tests/benchmarks/robots.py --robots FOLDER --page PATH"
+    for path in (args.out / "table.md", args.page):
+        if path is not None:
+            picture = sheet(lines, args.out, path.with_suffix(".jpg"))
+            path.write_text(page(lines, command, picture.name if picture else "none"), encoding="utf-8")
+    print(page([x for x in lines if x["cell"] in {c.key for c in chosen}], command, "table.jpg"))
 
 
 if __name__ == "__main__":

@@ -40,14 +40,25 @@ class Cell:
         return path if path is not None and path.exists() else None
 
 
-def folders(robots, suite=None):
-    """{key: folder} of where the files are."""
+PACKAGES = {  # key: (package, folder in it); None: no package has the files
+    "suite": ("dm_control", "suite"), "gym": ("gymnasium", "envs/mujoco/assets"),
+    "robosuite": ("robosuite", "models/assets/robots"), "menagerie": None,
+}  # fmt: skip
+
+
+def folders(robots, told=()):
+    """{key: folder} of where the files are; told: KEY=FOLDER of PACKAGES. Raises ValueError for another."""
     found = {"robots": Path(robots)}
-    for key, package, inside in (("suite", "dm_control", "suite"), ("gym", "gymnasium", "envs/mujoco/assets")):
-        spec = find_spec(package)
+    for key, inside in PACKAGES.items():
+        spec = find_spec(inside[0]) if inside else None
         if spec is not None and spec.submodule_search_locations:
-            found[key] = Path(spec.submodule_search_locations[0]) / inside
-    return found | ({"suite": Path(suite)} if suite is not None else {})
+            found[key] = Path(spec.submodule_search_locations[0]) / inside[1]
+    for word in told:
+        key, _, folder = word.partition("=")
+        if key not in PACKAGES or not Path(folder).is_dir():
+            raise ValueError(f"--files: got {word!r}; allowed: KEY=FOLDER of {', '.join(PACKAGES)}")
+        found[key] = Path(folder)
+    return found
 
 
 def swimmer_file(places, folder, links=6):
@@ -307,8 +318,8 @@ def swimmer(m, d, u, target):
     return tolerance(np.linalg.norm((nose - target)[:2]), 0.0, 0.1, margin=0.5, kind="long_tail")
 
 
-def arm(name, file, site, options=()):
-    return Cell("arms reach", name, "reach", file, reached(site), site, options, seeds=10)
+def arm(name, file, site, options=(), seeds=10):
+    return Cell("arms reach", name, "reach", file, reached(site), site, options, seeds)
 
 
 def legged(name, file, length, options=()):
@@ -328,6 +339,10 @@ CELLS = [
     arm("panda", (R, "franka_emika_panda/panda.xml"), "hand"),
     arm("ur5e", (R, "universal_robots_ur5e/ur5e.xml"), "attachment_site"),
     arm("sawyer", (R, "rethink_robotics_sawyer/sawyer.xml"), "attachment_site"),
+    arm("iiwa14", ("menagerie", "kuka_iiwa_14/iiwa14.xml"), "attachment_site"),
+    arm("kinova_gen3", ("menagerie", "kinova_gen3/gen3.xml"), "attachment_site"),
+    arm("xarm7", ("menagerie", "ufactory_xarm7/xarm7.xml"), "link_tcp", seeds=5),
+    arm("jaco", ("robosuite", "jaco/robot.xml"), "right_hand", seeds=5),
     arm("so101", (R, "so101/so101_new_calib.xml"), "gripperframe"),
     arm("so100", (R, "so100/so100.urdf"), "gripper", ("--actuators", "--kp", "50", "--kd", "1")),
     legged("go1", (R, "unitree_go1/scene.xml"), 0.6),
@@ -335,6 +350,7 @@ CELLS = [
     legged("a1", (R, "unitree_a1/urdf/a1.urdf"), 0.6, (*FLAT, "--actuators", "--kp", "60", "--kd", "2")),
     legged("anymal_c", (R, "anymal_c/urdf/anymal_c.urdf"), 0.9, (*FLAT, "--actuators", "--kp", "120", "--kd", "4")),
     legged("gym_ant", ("gym", "ant.xml"), 1.0),
+    legged("barkour_v0", ("menagerie", "google_barkour_v0/scene.xml"), 0.5),
     humanoid("g1", (R, "unitree_g1/g1_29dof.xml"), ("--floor",)),
     humanoid("h1", (R, "unitree_h1/h1.xml"), ("--floor",)),
     humanoid("t1", (R, "booster_t1/T1_locomotion.xml")),
@@ -352,6 +368,16 @@ CELLS = [
     of_suite("hopper", "stand", hopper_stands),
     of_suite("hopper", "run", hopper, options=("--speed", "2.2")),
     of_suite("cheetah", "run", cheetah, options=("--speed", "12")),
-    Cell("suite", "dm_swimmer", "reach", ("made", "swimmer6.xml"), paid(swimmer), "nose", ("--seconds", "15"), 1, True,
-         lambda rng: np.array([*rng.uniform(-2, 2, 2), 0.05])),  # as the suite draws it
+    Cell(
+        "suite",
+        "dm_swimmer",
+        "reach",
+        ("made", "swimmer6.xml"),
+        paid(swimmer),
+        "nose",
+        ("--seconds", "15"),
+        1,
+        True,
+        lambda rng: np.array([*rng.uniform(-2, 2, 2), 0.05]),
+    ),  # as the suite draws it
 ]

@@ -262,7 +262,10 @@ def main():
     args = p.parse_args()
     out = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    store, places = out / "lines.jsonl", made_files(swimmer_file(folders(args.robots, args.suite), out), out)
+    store, places = (
+        out / "lines.jsonl",
+        made_files(swimmer_file(folders(args.robots, [f"suite={args.suite}"] if args.suite else ()), out), out),
+    )
     lines = [json.loads(x) for x in store.read_text().splitlines()] if store.exists() else []
     if args.judge:
         lines = [judged(x, out) if "robot" in x else x for x in lines]

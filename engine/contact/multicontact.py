@@ -2,7 +2,8 @@
 
 The search between convex shapes (convex.py) ends with a simplex: up to three vertices of each shape. Of the faces that
 meet in them two look at each other most; if they do so within ACROSS, the second's is clipped at the sides of the
-first's. Else an edge of one that lies within ALONG of a face of the other is clipped there. Every corner that is left,
+first's. Else an edge of one that lies within ALONG of a face of the other is clipped there, of the shape first that has
+fewer vertices in the simplex. Every corner that is left,
 no higher above the face than the margin, is a contact; of more than four those of a large quadrilateral are, of an
 edge's the two that are farthest apart. These are MuJoCo's rules, as version 4.0 shows them.
 
@@ -171,11 +172,13 @@ def choose_faces(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                         best = x
                         face1 = f
                         face2 = h
-    # else an edge of the first, or of the second
+    # else an edge of the first, or of the second, where that has fewer vertices before the first
     ref = 0
     start = NONE
     end = NONE
-    for side in range(2):
+    other_first = ti.cast(d.side_dim[two] > d.side_dim[two + 1], ti.i32)
+    for turn in range(2):
+        side = turn ^ other_first
         s = two + side
         if face1 == NONE and face2 == NONE and d.side_dim[s] < 3:
             gi = g2 if side else g1

@@ -205,3 +205,31 @@ def test_a_face_of_a_box_met_in_two_corners(simulators):
         count, errors = compare(mj, sim, mj.qpos0 + size * rng.normal(size=mj.nq))
         assert count == 1
         assert (errors < 1e-7).all(), errors
+
+
+APART = [0.088467, 0.357214, 0.363173, -0.441258, 0.352198, 0.701884, 0.434289,
+         0.360407, 0.24953, 0.373827, 0.099546, 0.636494, 0.082285, 0.760391]  # fmt: skip
+
+
+def test_an_edge_beside_a_corner(simulators):
+    """Of an edge and a corner that are next to each other an edge at the corner is asked first whether it lies in a
+    face; the numbers are those of a random file, and some beside."""
+    corners = [[x, y, z] for x in (-0.0675, 0.0675) for y, z in ((0.12, 0), (0.06, 0.124704), (-0.06, 0.124704))]
+    hull = " ".join(f"{s * v:g}" for s in (-1, 1) for v in np.ravel(corners))
+    xml = f"""<mujoco><option {FINE}/><asset><mesh name="a" vertex="{hull}"/></asset><worldbody>
+      <body><freejoint/><geom type="box" size=".14855 .11852 .062767" margin=".0135"/></body>
+      <body><freejoint/><geom type="mesh" mesh="a" margin=".0135"/></body></worldbody></mujoco>"""
+    mj, sim = simulators(xml, mujoco.mjtIntegrator.mjINT_EULER)
+    data, rng, sets = mujoco.MjData(mj), np.random.default_rng(0), 0
+    for k in range(200):
+        data.qpos[:] = APART
+        if k:
+            turn = [*np.zeros(6), *0.003 * rng.normal(size=3), *0.05 * rng.normal(size=3)]
+            mujoco.mj_integratePos(mj, data.qpos, turn, 1.0)
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos, np.zeros(mj.nv))
+        sim.forward()
+        ours, theirs = np.sort(sim.data.contacts()["dist"]), np.sort(data.contact.dist[data.contact.exclude == 0])
+        assert len(ours) == len(theirs) and np.allclose(ours, theirs, rtol=0, atol=1e-6), (k, ours, theirs)
+        sets += len(ours) > 1
+    assert 10 < sets < 190, sets

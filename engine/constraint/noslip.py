@@ -86,13 +86,15 @@ def island_of_block(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
 def find_islands(m: ti.template(), d: ti.template(), w: ti.i32):
     """The roots of the elimination tree, or the first dof of all, the trace of M of each, and what the first sweep is
     credited with."""
+    for k in range(m.nv):  # first, since the island of all is that of dof 0, which may come late
+        e = w * m.nv + k
+        d.island_active[e] = 0
+        d.island_trace[e] = 0.0
+        d.island_gain[e] = 0.0
     for r in range(m.nv):
         k = dof_at(m, d, w, r)
         e = w * m.nv + k
         d.island_of[e] = k
-        d.island_active[e] = 0
-        d.island_trace[e] = 0.0
-        d.island_gain[e] = 0.0
         p = d.tree_parent[w * m.nv + r]
         if p >= 0:
             d.island_of[e] = d.island_of[w * m.nv + dof_at(m, d, w, p)]

@@ -48,6 +48,21 @@ def test_sweeps_end_together(simulators):
 
 
 @OTHERWISE
+def test_sweeps_end_together_in_a_heap(simulators):
+    """The same of balls that touch in turn, whose dofs are eliminated in another order than that of the file."""
+    balls = "".join(
+        f'<body pos="{0.19 * x} 0 0.099"><freejoint/><geom size=".1" mass="{4 + x}"/></body>'
+        for x in (7, 0, 1, -1, 2, -2, 3, -3, 4)
+    )
+    xml = f"""<mujoco><option {TOLD.format(30, 1e-3)}><flag island="disable"/></option><worldbody>
+      <geom type="plane" size="1 1 1"/>{balls}</worldbody></mujoco>"""
+    mj, sim = simulators(xml)
+    rng, still = np.random.default_rng(0), (np.zeros(0), np.zeros(0))
+    states = [(mj.qpos0, 0.3 * rng.normal(size=mj.nv), *still) for _ in range(10)]
+    assert_close(worst(mj, sim, states), CONTACT)
+
+
+@OTHERWISE
 def test_sweeps_end_by_masses_alone(simulators):
     """With the integrator discrete a stiff spring is in the metric, not in what ends the sweeps."""
     xml = zoo.one_tree(f'integrator="discrete" {TOLD.format(30, 1e-4)}', zoo.CONDIMS[4])

@@ -45,7 +45,18 @@ def swamped(mj, data):
         near = (np.abs(data.ten_length[:, None] - mj.tendon_lengthspring) < 1e-12).any(axis=1)
         if (near & (low == high) & (mj.tendon_stiffness > 0)).any():
             return "rounding decides whether a tendon at its rest length has a stiffness"
+    if shorted(mj, data):
+        return "rounding of a motor's voltage over a resistance of nothing is a current"
     return "a force beside which the others are rounding" if np.abs(data.efc_force).max(initial=0) > 1e20 else ""
+
+
+def shorted(mj, data):
+    """Whether a dcmotor's V - K l', where V is K l' and what its controller asks for, is so small beside K l' that its
+    digits, over R, are some of those of the current's rate."""
+    motors = np.flatnonzero(mj.actuator_dyntype == int(mujoco.mjtDyn.mjDYN_DCMOTOR))
+    R, K = np.maximum(mj.actuator_gainprm[motors, :2].T, 1e-15)
+    current = np.finfo(float).eps * np.abs(K * data.actuator_velocity[motors]) / R
+    return (current / np.maximum(mj.actuator_dynprm[motors, 0], 1e-15) > 1e-10 * np.abs(data.act_dot).max(initial=1)).any()
 
 
 def turned(mj, body):

@@ -14,8 +14,8 @@ are relative but for places and distances, in metres, and normals.
     qacc        acceleration in states with contacts; sensors: their readings in all
     free        qpos over 300 steps from the same start, until something touches
     stepwise    the state after each of these steps, from MuJoCo's before it, where the number of contacts is the same;
-                apart: how many others there are
-    deeper      of these and of other, those where MuJoCo's search ends beside the least overlap, ours does not
+                apart: how many others there are; rounding: how many are nearer to one from 1e-15 beside
+    deeper      of apart and of other, those where MuJoCo's search ends beside the least overlap, ours does not
     gradient    of 20 steps by start, controls and masses against central differences; -: not smooth there
     first s     seconds to the first gradient in a new process, kernels cached
     us, ratio   microseconds of a step on one core, MuJoCo's time over ours; back: forward and backward over forward
@@ -42,9 +42,10 @@ from tests.robots_page import cell, page, title
 
 STATE = ("qfrc_bias", "qfrc_passive", "qfrc_actuator", "xpos", "xquat", "xipos", "mass_matrix", "actuator_force")
 COLUMNS = ("load s", "nv", "ncon", "other", "smooth", "dist", "normal", "least", "qacc", "sensors", "free", "stepwise",
-           "apart", "deeper", "gradient", "first s", "us", "ratio", "back")  # fmt: skip
+           "apart", "rounding", "deeper", "gradient", "first s", "us", "ratio", "back")  # fmt: skip
 STEPS, STATES, BURST, BURSTS = 20, 40, 200, 15
 MEMORY = 1 << 26  # bytes
+CCD = 1e-14, 1000  # ccd_tolerance, ccd_iterations
 
 
 def compiled(path):
@@ -99,7 +100,7 @@ def solving(mj, fine=False):
     mj.opt.solver, mj.opt.jacobian = 2, 0  # Newton, dense
     mj.opt.tolerance, mj.opt.ls_tolerance, mj.opt.iterations, mj.opt.ls_iterations = 1e-14, 1e-9, 500, 200
     if fine:
-        mj.opt.ccd_tolerance, mj.opt.ccd_iterations = 1e-14, 1000
+        mj.opt.ccd_tolerance, mj.opt.ccd_iterations = CCD
     return mj
 
 
@@ -140,21 +141,28 @@ def physics(mj, sim, rng, states=STATES):
 
 
 def trajectory(mj, sim, rng, steps=300):
-    """Errors along a trajectory of MuJoCo's, until it diverges: `free`, `stepwise`, `apart`."""
+    """Errors along a trajectory of MuJoCo's, until it diverges: `free`, `stepwise`, `apart`, `rounding`. Both sides
+    search for contacts as far as they can: which faces of meshes meet there may hang on how far."""
     import mujoco
 
+    import engine
     from tests.physics.test_integrators import difference
-    from tests.whose import deeper
+    from tests.whose import deeper, nearest
 
+    model = sim.model.copy()
+    model.opt.ccd_tolerance, model.opt.ccd_iterations = CCD
+    sim = engine.Simulator(model)
     mj, (qpos, qvel, _, _), ctrl = solving(mj, fine=True), kicked(mj, rng, 0.2), controls(mj, rng)
-    data, running = mujoco.MjData(mj), type(sim)(sim.model)
+    data, running = mujoco.MjData(mj), engine.Simulator(model)
     data.qpos[:], data.qvel[:], data.ctrl[:] = qpos, qvel, ctrl
     running.reset(qpos, qvel)
     running.data.ctrl[0] = ctrl
-    free, stepwise, apart, found, touched, t = 0.0, 0.0, 0, np.zeros(2, int), False, 0
+    free, stepwise, apart, rounding, found, touched, t = 0.0, 0.0, 0, 0, np.zeros(2, int), False, 0
+    before = mujoco.MjData(mj)
     while t < steps:
         sim.reset(data.qpos, data.qvel)
         sim.data.act[0], sim.data.ctrl[0], sim.data.qacc_warmstart[0] = data.act, ctrl, data.qacc_warmstart
+        mujoco.mj_copyData(before, mj, data)
         mujoco.mj_step(mj, data)
         if data.warning.number.any():
             break
@@ -166,11 +174,14 @@ def trajectory(mj, sim, rng, steps=300):
             free = max(free, float(np.abs(running.data.qpos[0] - data.qpos).max()))
         contacts = sim.data.contacts()
         if len(contacts["dist"]) == (data.contact.exclude == 0).sum():
-            stepwise = max(stepwise, difference(sim, data))
+            error = difference(sim, data)
+            near = min(error, nearest(mj, before, sim.data)) if error > 1e-6 else error
+            rounding, stepwise = rounding + (near < 0.5 * error), max(stepwise, near)
         else:
             apart += 1
             found += deeper(mj, data, contacts), 1
-    return {"free": free, "stepwise": stepwise, "apart": f"{apart}/{t}", "deeper": found}
+    steps = {"apart": f"{apart}/{t}", "rounding": f"{rounding}/{t}", "deeper": found}
+    return {"free": free, "stepwise": stepwise} | steps
 
 
 def gradient(mj, sim, rng, starts=3):

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.robot_files import said
 
 ACCURACY = ("nv", "ncon", "other", "smooth", "dist", "normal", "least", "qacc", "sensors", "free", "stepwise", "apart",
-            "deeper", "gradient")  # fmt: skip
+            "rounding", "deeper", "gradient")  # fmt: skip
 TIMES = ("load s", "first s", "us", "ratio", "back")
 # What is asked of a figure. Of states with contacts: with shapes that are searched for, and without.
 BARS = {"smooth": 1e-9, "dist": 1e-6, "normal": 1e-6, "qacc": (1e-3, 1e-5), "sensors": (1e-3, 1e-5), "free": 1e-9,
@@ -29,10 +29,11 @@ the acceleration where nothing touches. `dist` (m) and `normal`: of contacts, ag
 1e-6, those of ours along which the shapes, by what each reaches in a direction, overlap less than along MuJoCo's and
 than along eight others 1e-6 beside: there MuJoCo's is the one that is off. `qacc`: where something touches. `free`:
 `qpos` over 300 steps, until something touches. `stepwise`: the state after each of 300 steps, from MuJoCo's before it;
-`apart`: steps with another number of contacts. `deeper`: of the states and steps with another number, those where by
-`least` MuJoCo's search is what ends elsewhere, for every pair that differs. `gradient`: of 20 steps, by start, controls
-and masses, against central differences where these are known to 1e-7; -: nowhere. Errors are relative but for places
-and distances.
+`apart`: steps with another number of contacts; `rounding`: steps that differ by more than 1e-6 and by less than half of
+that from one that MuJoCo takes from a state 1e-15 beside, which is then the one to compare with; both sides search to
+1e-14 there. `deeper`: of the states and steps with another number, those where by `least` MuJoCo's search is what ends
+elsewhere, for every pair that differs. `gradient`: of 20 steps, by start, controls and masses, against central
+differences where these are known to 1e-7; -: nowhere. Errors are relative but for places and distances.
 
 **How times are taken.** One core; ours, MuJoCo's and our gradient in turns of {burst} steps from one state, medians of
 {bursts} turns, so ratios hold on a machine that has other work, too, and microseconds (`us`) are indicative. `ratio`:

@@ -4,6 +4,9 @@ Of a contact between convex shapes it is the normal along which they overlap lea
 direction follows from its definition, here in long doubles, so that a normal is told from one beside it by 1e-6, where
 overlaps differ by 1e-14. (Where shapes are apart, the overlap is negative.)
 
+A step of MuJoCo's may hang on rounding: from a state that is beside by a few units in the last digit it takes another
+one, and ours is as right as it is near to any of them.
+
 A tendon's velocity is the derivative of its length along the motion. A length is found to more digits than the place on
 a round side where a tendon touches it, since it is the least one there.
 """
@@ -15,6 +18,7 @@ from engine.model import constants as c
 from tests.physics.reference import paired, pairs_of
 
 BAR, SPEED, STEP = 1e-6, 1e-10, 1e-3
+NUDGE, NUDGES = 1e-15, 8
 ALONE = {c.PLANE, c.HFIELD}  # the first has its own normal, the second is not convex
 ROUND = np.linspace(0, 2 * np.pi, 8, endpoint=False)
 
@@ -116,3 +120,16 @@ def strung(mj, sim, data):
         return np.zeros(2, int)
     right = differences(mj, data)[same]
     return np.array([np.sum(np.abs(ours - right)[apart] < 0.1 * np.abs(theirs - right)[apart]), apart.size])
+
+
+def nearest(mj, before, ours):
+    """How far `sim.data` after a step is from the nearest of MuJoCo's steps from states NUDGE beside one, relative as
+    in tests/physics/test_integrators.py."""
+    rng, other, found = np.random.default_rng(0), mujoco.MjData(mj), []
+    for _ in range(NUDGES):
+        mujoco.mj_copyData(other, mj, before)
+        mujoco.mj_integratePos(mj, other.qpos, NUDGE * rng.normal(size=mj.nv), 1.0)
+        mujoco.mj_step(mj, other)
+        pairs = [(getattr(ours, name)[0], getattr(other, name)) for name in ("qpos", "qvel", "act")]
+        found.append(max(np.abs(a - b).max(initial=0) / max(1.0, np.abs(b).max(initial=0)) for a, b in pairs))
+    return min(found)

@@ -21,7 +21,7 @@ from engine.model.servos import ours as controls_of
 from engine.model.wishes import Wishes
 from tests import zoo
 from tests.physics.reference import poison, set_reference
-from tests.random_files.measured import excused
+from tests.random_files.measured import excused, told_right
 from tests.random_files.nearby import feels_rounding, go_on, hangs, solved_better, swamped
 from tests.random_files.quantities import (
     CONSTRAINED,
@@ -316,6 +316,9 @@ def step(mj, sim, before, data):
     told = told_of_forces(mj, sim.model)
     if told.any() and feels_rounding(mj, before) and apart(mj, sim, before, data, told) < bar:
         tie(FELT)
+    told = told_right(mj, data, sim.model, act_of(sim.model, sim.data.act[0]), state_of(sim.model, mj, data))
+    if told.any() and apart(mj, sim, before, data, told) < bar:
+        tie("a late sensor told a distance beside which MuJoCo's search ends")
     if swamped(mj, before):
         tie(swamped(mj, before))
     ours = sim.data.qpos[0].copy(), sim.data.qvel[0].copy(), sim.data.act[0].copy()

@@ -4,6 +4,7 @@ at a depth that is not the least. The engine's number is right if along its dire
 import mujoco
 import numpy as np
 
+from engine.model.delays import sensor_columns
 from engine.model.sensors import FORMULAS, words_of_mujoco
 from tests.physics.test_convex import farthest
 
@@ -60,3 +61,18 @@ def excused(mj, data, ours, theirs):
         if ours[part].any() and right(mj, data, s, ours[part], theirs[part]):
             readings[part] = theirs[part]
     return readings
+
+
+def told_right(mj, data, model, ours, theirs):
+    """Which numbers of act are what sensors of distances that are sought told, where the newest ones of ours are as
+    right as MuJoCo's. data: MjData after the step, whose geoms are where they were before it."""
+    found, late = np.zeros(model.na, bool), sensor_columns(model)
+    for s in np.flatnonzero(np.isin(mj.sensor_type, words_of_mujoco(mujoco)[0])) if len(late["late_num"]) else ():
+        part = np.arange(mj.sensor_adr[s], mj.sensor_adr[s] + mj.sensor_dim[s])
+        first, count = late["late_adr"][part], late["late_num"][part]
+        last = first + count - 1
+        if count.all() and np.abs(ours - theirs)[last].max() > SAME and theirs[last].any():
+            if right(mj, data, s, ours[last], theirs[last]):
+                for begin, n in zip(first, count, strict=True):
+                    found[begin : begin + n] = True
+    return found

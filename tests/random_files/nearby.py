@@ -55,8 +55,9 @@ def shorted(mj, data):
     digits, over R, are some of those of the current's rate."""
     motors = np.flatnonzero(mj.actuator_dyntype == int(mujoco.mjtDyn.mjDYN_DCMOTOR))
     R, K = np.maximum(mj.actuator_gainprm[motors, :2].T, 1e-15)
-    current = np.finfo(float).eps * np.abs(K * data.actuator_velocity[motors]) / R
-    return (current / np.maximum(mj.actuator_dynprm[motors, 0], 1e-15) > 1e-10 * np.abs(data.act_dot).max(initial=1)).any()
+    te = np.maximum(mj.actuator_dynprm[motors, 0], 1e-15)
+    rate = np.finfo(float).eps * np.abs(K * data.actuator_velocity[motors]) / (R * te)
+    return (rate > 1e-10 * np.abs(data.act_dot).max(initial=1)).any()
 
 
 def turned(mj, body):

@@ -7,6 +7,7 @@ import pytest
 
 import engine
 from engine.model import constants as c
+from engine.model.delays import sensor_columns
 from engine.model.pairs import SUPPORTED
 from engine.model.sensors import RANGE_BITS
 from tests import zoo
@@ -16,6 +17,7 @@ from tests.physics.reference import BEFORE_4, set_reference
 from tests.physics.test_convex import FINE
 from tests.physics.test_parity import touching_states
 from tests.random_files import gradients, judge, rk4, touching
+from tests.random_files.measured import told_right
 from tests.random_files.robots import AnyRobot
 from tests.random_files.run import MUTATED, VALID, text_of
 
@@ -141,6 +143,27 @@ def test_the_judge_sees_a_step(integrator, monkeypatch):
     assert judge.judged(xml) == judge.Verdict(judge.SAME)
     monkeypatch.setattr(engine.Simulator, "step", faulty)
     assert judge.judged(xml).outcome == judge.WRONG
+
+
+LATE = """<mujoco><worldbody><body><freejoint/><geom name="a" type="ellipsoid" size=".1 .07 .05"/></body>
+<body pos=".25 .1 .05" euler="20 40 10"><freejoint/><geom name="b" type="ellipsoid" size=".12 .05 .09"/></body>
+</worldbody><sensor><clock interval=".008" nsample="3"/><normal geom1="a" geom2="b" cutoff="2" interval=".008"
+nsample="2"/></sensor></mujoco>"""
+
+
+def test_what_late_sensors_told_is_judged_by_the_shapes():
+    """A normal along which two shapes are less far apart is no excuse for ours, only one of MuJoCo's."""
+    mj, model = mujoco.MjModel.from_xml_string(LATE), engine.load(LATE)
+    judge.exactly(mj)
+    data, late, good = mujoco.MjData(mj), sensor_columns(model), np.zeros(model.na)
+    mujoco.mj_forward(mj, data)
+    last = (late["late_adr"] + late["late_num"])[1:] - 1
+    good[last] = data.sensordata[1:]
+    off = good.copy()
+    off[last] += 1e-4 * np.array([0.3, -0.5, 0.8])
+    off[last] /= np.linalg.norm(off[last])
+    assert told_right(mj, data, model, good, off).sum() == 6
+    assert not told_right(mj, data, model, off, good).any()
 
 
 CORNERS = """<mujoco><worldbody><body pos="-.03660513 .02642802 .68712419"

@@ -139,7 +139,7 @@ def lengths(value):
     """Of quaternions or axes (..., n), (..., 1). What is 1 but for rounding is 1, so that what a model has normalised
     stays as it is."""
     norm = np.linalg.norm(value, axis=-1, keepdims=True)
-    return np.where(np.abs(norm - 1.0) <= 4.0 * np.finfo(value.dtype).eps, 1.0, norm)
+    return np.where(np.abs(norm - 1.0) <= 64.0 * np.finfo(value.dtype).eps, 1.0, norm)
 
 
 def relative(model, data):

@@ -63,7 +63,7 @@ class Pack:
     """
 
     owners = 0  # of a model: worlds that have parameters of their own; 0: the worlds share them
-    leaf_owners = 0  # worlds that have leaves of their own, too
+    owned = frozenset()  # of a model: buffers of schema.OWN_LEAVES that each of these worlds has for itself, too
     constants = None  # of a model: what follows from parameters of now, {name: array}, once set (parameters.py)
     filled = None  # of a model: the leaves that its other buffers follow, as bytes (leaves.py)
 
@@ -103,7 +103,7 @@ class Pack:
     def strides(self):
         """Of a model: numbers from what a world owns to that of the next, of each such buffer."""
         found = {name: len(self[name]) // self.owners if self.owners else 0 for name in s.STRIDES}
-        return found | {n: self[n].size // self.leaf_owners if self.leaf_owners else 0 for n in s.OWN_LEAVES}
+        return found | {n: self[n].size // self.owners if n in self.owned else 0 for n in s.OWN_LEAVES}
 
 
 def join(packs):
@@ -329,15 +329,16 @@ def pair_contacts(model):
     return np.where(type1 == HFIELD, field_contacts(model), most)
 
 
-def model_pack(model, nconmax, features, leaves=(), owners=0, leaf_owners=0):
+def model_pack(model, nconmax, features, leaves=(), owners=0, owned=()):
     """Device buffers of a Model. features: those that its kernels are compiled for. leaves: parameters that it has
     beyond those of THETA. owners: worlds that have parameters of their own, one after the other; 0: all share one set.
+    owned: buffers of schema.OWN_LEAVES that these have of their own, too.
     """
     sizes = sizes_of(model, nconmax, leaves)
     elements = {b.name: sizes[b.count] * b.width for b in s.MODEL}
     elements |= {name: elements[name] * max(owners, 1) for name in s.STRIDES}
-    pack = Pack("model", elements | {name: max(elements[name], 1) * max(leaf_owners, 1) for name in s.OWN_LEAVES})
-    pack.owners, pack.leaf_owners = owners, leaf_owners
+    pack = Pack("model", elements | {name: max(elements[name], 1) * owners for name in owned})
+    pack.owners, pack.owned = owners, frozenset(owned)
     _fill_dims(pack, model, sizes, leaves)
     opt = model.opt
     discrete = opt.integrator == DISCRETE
@@ -367,13 +368,13 @@ def fill_columns(pack, model, kinds, names=None, world=None):
             for column in b.columns.values():
                 if names is None or column.name in names:
                     values = derived[column.name] if column.name in derived else getattr(model, column.name)
-                    array, owners = pack[b.name], pack.leaf_owners
-                    if owners and b.name in s.OWN_LEAVES:
-                        rows = array.reshape(owners, -1, *array.shape[1:])
+                    array = pack[b.name]
+                    if b.name in pack.owned:
+                        rows = array.reshape(pack.owners, -1, *array.shape[1:])
                         for row in rows if world is None else rows[world : world + 1]:
                             _fill(row, b, column, values)
                         continue
-                    if owners and world is not None:
+                    if world is not None:
                         if b.dtype != "int":
                             continue  # no leaf of a world's own changes it
                         values = _of_any(array, b, column, values)

@@ -21,17 +21,14 @@ from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.elements.geom import bound_fields
 from engine.model.sensors import ROWS
+from engine.schema import MODEL, OWN_LEAVES
 from engine.theta import (
-    BODY_LEAVES,
     CONTACT_LEAVES,
     DIFFERENTIABLE,
     EQUALITY_LEAVES,
     FIELD_LEAVES,
-    FRICTION_LEAVES,
     INERTIA_LEAVES,
-    JOINT_LEAVES,
     LEAF_NAMES,
-    LIMIT_LEAVES,
     SHAPE_LEAVES,
     SITE_LEAVES,
     TENDON_LEAVES,
@@ -112,12 +109,19 @@ def measuring(model):
     return np.flatnonzero(rays & (model.geom_type == c.HFIELD).any())
 
 
-def ownable(model, leaves):
-    """Whether worlds can have these leaves of their own (`owned` of parameters.py): those of which all that follows
-    lies in buffers of schema.OWN_LEAVES."""
-    groups = INERTIA_LEAVES + BODY_LEAVES + JOINT_LEAVES + LIMIT_LEAVES + FRICTION_LEAVES
-    names = {p.name for p in groups} | {n for n in CONTACT if "_sol" in n}
-    return set(leaves) <= names and not (model.nsensor and set(leaves) & set(INERTIA))
+def _follow(leaves):
+    """Names of the kinds of element, and of the columns, that follow from these leaves."""
+    names, columns = map(set, _OF_INERTIAS if set(leaves) <= set(INERTIA) else _ALWAYS)
+    for group, of, more in _GROUPS:
+        if not set(group).isdisjoint(leaves):
+            names, columns = names | of, columns | more
+    return names, columns if set(FIELD) & set(leaves) else columns - set(FIELD)
+
+
+def owned_buffers(leaves):
+    """The model's buffers that each world needs for itself where it has these leaves of its own."""
+    columns = _follow(leaves)[1] if leaves else ()
+    return [b.name for b in MODEL if b.name in OWN_LEAVES and any(c.name in columns for c in b.columns.values())]
 
 
 def unasked(name):
@@ -131,10 +135,17 @@ def held_sizes(model):
     return np.isin(model.geom_type, (c.MESH, c.HFIELD))
 
 
+def lengths(value):
+    """Of quaternions or axes (..., n), (..., 1). What is 1 but for rounding is 1, so that what a model has normalised
+    stays as it is."""
+    norm = np.linalg.norm(value, axis=-1, keepdims=True)
+    return np.where(np.abs(norm - 1.0) <= 64.0 * np.finfo(value.dtype).eps, 1.0, norm)
+
+
 def relative(model, data):
     """A copy of eq_data in which relative orientations, of any length, have length one."""
     data, turned = data.copy(), (model.eq_type == c.EQ_WELD) & (model.eq_objtype == c.OBJ_BODY)
-    norm = np.linalg.norm(data[turned, 6:10], axis=1, keepdims=True)
+    norm = lengths(data[turned, 6:10])
     for e in np.flatnonzero(turned)[~(norm[:, 0] > 1e-10)][:1]:
         raise ValueError(f"params.eq_data: {model.label('equality', int(e))} has a quaternion of zeros")
     data[turned, 6:10] /= norm
@@ -148,7 +159,7 @@ class Leaves:
         self.model, self.pack = model, pack
         layout = theta_layout(model, pack.leaves)[0]
         self._slots = {n: layout[n] for n in pack.leaves}
-        self._rows = pack["theta"].reshape(max(pack.leaf_owners, 1), -1)
+        self._rows = pack["theta"].reshape(max(pack.owners, 1), -1)
         start = min((at for at, _ in self._slots.values()), default=self._rows.shape[1])
         self._theta = self._rows[:, start:]
 
@@ -160,20 +171,31 @@ class Leaves:
         """Fill what follows from leaves that have changed. Raises ModelError for one that means nothing."""
         if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
             return
-        owners, seen = self.pack.leaf_owners, self.pack.filled
-        seen = np.frombuffer(seen, self._theta.dtype).reshape(self._theta.shape) if owners and seen else None
-        for world in range(owners) if owners else (None,):
-            if seen is None or (seen[world] != self._theta[world]).any():
-                self._fill(world)
+        if self.pack.owners:
+            self._fill_worlds()
+        else:
+            self._fill(None)
         self.pack.filled = self._theta.tobytes()
+
+    def _fill_worlds(self):
+        """Those whose leaves have changed; worlds with the same ones are filled alike."""
+        seen, made = self.pack.filled, {}
+        seen = np.frombuffer(seen, self._theta.dtype).reshape(self._theta.shape) if seen else None
+        for world in range(self.pack.owners):
+            if seen is not None and (seen[world] == self._theta[world]).all():
+                continue
+            like = made.setdefault(self._theta[world].tobytes(), world)
+            if like == world:
+                self._fill(world)
+                continue
+            for name in self.pack.owned:
+                rows = self.pack[name].reshape(self.pack.owners, -1)
+                rows[world] = rows[like]
 
     def _fill(self, world):
         """What follows from the leaves of a world, or from those that all share."""
         model = self.changed_model(world)
-        names, columns = map(set, _OF_INERTIAS if set(self.pack.leaves) <= set(INERTIA) else _ALWAYS)
-        for leaves, of, more in _GROUPS:
-            if not set(leaves).isdisjoint(self.pack.leaves):
-                names, columns = names | of, columns | more
+        names, columns = _follow(self.pack.leaves)
         kinds = [kind for kind in KINDS if kind.name in names]
         for kind in kinds:
             kind.check(model)
@@ -188,7 +210,7 @@ class Leaves:
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
             if name.endswith(("quat", "_axis")):
-                norm = np.linalg.norm(value, axis=1, keepdims=True)
+                norm = lengths(value)
                 for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
                     who = model.label(name.partition("_")[0], int(i))
                     what = "an axis" if name.endswith("_axis") else "a quaternion"

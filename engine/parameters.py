@@ -13,7 +13,6 @@ from engine.schema import STRIDES
 from engine.theta import ABOVE_ZERO, SIGNS
 from engine.words import meant, shapes
 
-WITH_LEAVES = "leaves"  # own_params of a simulator of the engine's own, whose worlds have these of their own, too
 CONSTANTS = "body_invweight0 body_subtreemass dof_invweight0 tendon_length0 tendon_invweight0".split()
 
 
@@ -68,7 +67,7 @@ class Parameters:
             allowed = f"one from 0 to {worlds - 1}, which have their own" if worlds else "None, since worlds share them"
             raise ValueError(f"params.model: got world {world}, allowed: {allowed}")
         check(self)
-        made = Leaves(given, pack).changed_model(world if pack.leaf_owners else None).copy()
+        made = Leaves(given, pack).changed_model(world).copy()
         for name, value in self._views.items():
             if name not in pack.leaves:
                 parameter(made, name)[...] = value[world] if worlds else value
@@ -108,16 +107,12 @@ def put_rows(sim, rows, values):
     sim._forget_following()
 
 
-def owned(value, leaves):
+def owned(value):
     """`own_params` of a Simulator, checked."""
-    if value == WITH_LEAVES and not PLAIN:
-        return value
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"own_params: got {value!r}, allowed: True or False")
     if value and PLAIN:
         raise ValueError("own_params: got True, allowed: False, since kernels are plain ones here (PULLBACK_PLAIN)")
-    if value and leaves:
-        raise ValueError(f"own_params: got True, allowed: False beside leaves={leaves}, which all worlds share")
     return bool(value)
 
 

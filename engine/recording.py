@@ -30,7 +30,7 @@ from engine.model.portable import model_from_arrays, model_to_arrays, stored_age
 from engine.model.sensors import features_of_sensors
 from engine.model.validate import validate
 from engine.schema import STRIDES
-from engine.theta import FOLLOWING, THETA
+from engine.theta import FOLLOWING, LEAF_NAMES, LEAVES, THETA
 from engine.words import required
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ class Recording:
                 f'call engine.init(precision="{self.precision}") first'
             )
         rows = np.arange(self.worlds) if worlds is None else np.asarray(worlds)
-        sim = Simulator(self.model, len(rows), self.ncon, self.features, own_params=bool(self.params))
+        leaves = [name for name in self.params if name in LEAF_NAMES]
+        sim = Simulator(self.model, len(rows), self.ncon, self.features, leaves, own_params=bool(self.params))
         for name, value in self.params.items():
             (_following(sim) if name == FOLLOWS else sim.params[name])[...] = value[rows]
         for name, value in self.start.items():
@@ -284,7 +285,7 @@ def check_recorded(model, arrays, info):
     if m.nmocap:
         shapes |= {"mocap_pos": (steps, worlds, m.nmocap, 3), "mocap_quat": (steps, worlds, m.nmocap, 4)}
     given = sorted(name for name in arrays if name.startswith("params."))  # of an older file fewer
-    known = {f"params.{p.name}": np.shape(parameter(m, p.name)) for p in THETA}
+    known = {f"params.{p.name}": np.shape(parameter(m, p.name)) for p in THETA + LEAVES}
     known[f"params.{FOLLOWS}"] = (theta_layout(m, table=FOLLOWING)[1],)
     check_keys("its params", known, given)
     shapes |= {name: (worlds, *known[name]) for name in given}

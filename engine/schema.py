@@ -463,8 +463,14 @@ NUMBERS = {use: k for k, use in enumerate((letter, b.name) for letter, p in LETT
 # Behind them: how far the parameters of a world are from those of the next, 0 where worlds share them, and so what
 # follows from them.
 STRIDES = {"theta": "stride", "following": "following_stride"}
-# And of buffers that leaves lie in, where worlds have leaves of their own (the feature own_leaf).
-OWN_LEAVES = {n: f"{n}_stride" for n in ("body_v", "body_q", "jnt_v", "jnt_r", "dof_r", "geom_r", "own_r")}
+# And of buffers that leaves lie in, or what follows from them (leaves.py), where worlds have leaves of their own (the
+# feature own_leaf).
+OWN_LEAVES = {n: f"{n}_stride" for n in (
+    "body_v", "body_q", "jnt_v", "jnt_r", "dof_r", "geom_v", "geom_quat", "geom_surface", "geom_box", "geom_reach",
+    "flow_v", "flow_r", "flow_by_size", "geom_r", "own_r", "hfield_size", "hfield_data", "sweep_radius", "eq_v", "eq_q",
+    "eq_r", "site_v", "site_quat", "tendon_r", "act_r", "muscle", "pid", "motor_r", "arm_pos", "arm_quat", "sensor_v",
+    "sensor_q",
+)}  # fmt: skip
 NUMBERS |= {("m", name): k for k, name in enumerate((*STRIDES.values(), *OWN_LEAVES.values()), len(NUMBERS))}
 
 

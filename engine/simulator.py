@@ -30,11 +30,11 @@ from engine.compiler.backend import settings
 from engine.compiler.features import chosen, features_of_parts
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.finite import pieces, require_finite
-from engine.leaves import Leaves, checked_leaves
+from engine.leaves import Leaves, checked_leaves, owned_buffers
 from engine.model import Model, require_model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
-from engine.parameters import WITH_LEAVES, Parameters, check, owned, renew
+from engine.parameters import Parameters, check, owned, renew
 from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
 from engine.state import State
@@ -63,7 +63,7 @@ class Simulator:
     ContactOverflowError. features: names of what to compile for; by default what the model needs, or what `engine.init`
     says. leaves: names of further parameters, of geometry and of contacts, that `params` and gradients shall have
     (theta.LEAVES: geom_size geom_pos geom_quat geom_solref geom_solimp geom_margin ...). own_params: each world has
-    parameters of its own, at first the model's; not with leaves. The model is checked and read here, once: what is
+    parameters of its own, leaves among them, at first the model's. The model is checked and read here, once: what is
     changed in it later has no effect.
 
     `data` holds live views (worlds first), `params` live views of the differentiable parameters, of the model's shapes
@@ -96,9 +96,8 @@ class Simulator:
                 f"pairs make at most {contact_capacity(model)}"
             )
         self.features = chosen(model, features, self.leaves)
-        self.own_params = owned(own_params, self.leaves)
-        owners = self.worlds if own_params else 0
-        of_leaves = owners if self.own_params == WITH_LEAVES else 0
+        self.own_params = owned(own_params)
+        owners, of_leaves = self.worlds if own_params else 0, owned_buffers(self.leaves) if own_params else ()
         self.features |= {"own_leaf"} if of_leaves else set()
         self.model_pack = model_pack(model, self.ncon_max, self.features, self.leaves, owners, of_leaves)
         self.params = Parameters(self.model_pack, model)

@@ -20,6 +20,7 @@ class StateTask(Task):
     remembered  {name: numbers that each world keeps}: a command, a queue of delayed controls
     own_params  each world has parameters of its own; those of a world whose episode begins are the model's again, and
                 `begin` may change them
+    leaves      names of further parameters, as a Simulator takes them: frames, sizes, contacts
     evaluated   results (sensors, poses, contacts) are those of the state itself, which takes the time of one physics
                 step more in each control step; else those of its last physics step, as in MuJoCo
 
@@ -30,6 +31,7 @@ class StateTask(Task):
     stateful = True
     remembered: dict[str, int] = {}  # noqa: RUF012
     own_params = False
+    leaves: tuple[str, ...] = ()
     evaluated = False
 
     def actions(self, model: Any) -> Any:

@@ -120,7 +120,7 @@ FEATURES = {
     "tree_leaf": "gradients by frames of bodies or joints, beside what has adjoints that go to joints by themselves",
     "frame_leaf": "gradients by frames of sites, geoms or inertias, which sensors read",
     "site_leaf": "gradients by frames of sites, where a simulator is asked for them",
-    "own_leaf": "leaves that each world has for itself, where points of a posterior are worlds",
+    "own_leaf": "leaves that each world has for itself, where a simulator is asked for it",
     "friction_leaf": "gradients by solref and solimp of dry friction of dofs, where a simulator is asked for them",
     "tendon_leaf": "gradients by limits of tendons and the parameters of those and of dry friction, in the same way",
     "equality_leaf": "gradients by solref, solimp and the data of equalities, in the same way",

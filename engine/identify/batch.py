@@ -1,7 +1,7 @@
 """Residuals of many vectors of numbers at once: particles, each with a copy of the windows and parameters of its own.
 
-World k W + w of the simulator is window w of particle k. Where worlds cannot have parameters of their own, as with
-leaves of geometry, one particle follows the other.
+World k W + w of the simulator is window w of particle k. Where worlds cannot have parameters of their own, in plain
+kernels (PULLBACK_PLAIN), one particle follows the other.
 """
 
 import numpy as np
@@ -11,8 +11,6 @@ from engine.compiler.backend import PLAIN
 from engine.errors import DivergenceError
 from engine.identify.residuals import Residuals
 from engine.identify.windows import Samples
-from engine.leaves import ownable
-from engine.parameters import WITH_LEAVES
 from engine.simulator import Simulator
 
 
@@ -76,9 +74,7 @@ class Batch:
     """
 
     def __init__(self, problem, particles):
-        leaves = problem.sim.leaves
-        own = WITH_LEAVES if leaves and ownable(problem.model, leaves) else not leaves
-        own = own if not PLAIN else False
+        own = not PLAIN
         self.problem, self.size, self.W = problem, particles if own else 1, problem.windows.count
         sim = Simulator(problem.model, self.size * self.W, leaves=problem.sim.leaves, own_params=own)
         starts = {n: np.tile(a, (self.size, 1)) for n, a in problem.starts.items()}

@@ -181,7 +181,7 @@ class Sampler:
 
     def _places(self, sim):
         """Where another simulator's parameters have the entries of these numbers."""
-        key = id(sim.model)
+        key = id(sim.model), sim.leaves
         if key not in self._entries:
             self._entries[key] = sim.model, np.array([self._place(sim, e) for e in self.unknowns.theta], int)
         return self._entries[key][1]
@@ -191,7 +191,8 @@ class Sampler:
         name = next(n for n, (at, shape) in u.layout.items() if at <= entry < at + int(np.prod(shape)))
         at, shape = u.layout[name]
         if name not in there:
-            raise ValueError(f"sampler: {name} is a leaf, which all worlds share; allowed: parameters of each world")
+            raise ValueError(f"sampler: {name} is a leaf, which this simulator has not; allowed: Simulator(..., leaves="
+                             f"[{name!r}], own_params=True), or a task with leaves and own_params")  # fmt: skip
         kind, width = KIND.get(name.partition("_")[0]), int(np.prod(shape[1:]))
         element, column = divmod(int(entry - at), width)
         if kind is None:

@@ -39,7 +39,7 @@ LAWS = {law.word: law for law in (Inertia(), Inertial())}  # of all numbers of a
 OWN = {"kp": "actuator", "kv": "actuator", "delay": "actuator", "offset": "joint", "bias": "joint",
        **dict.fromkeys(LAWS, "body"), **dict.fromkeys(FRICTION, "joint")}  # fmt: skip
 KIND = {"dof": "joint", "jnt": "joint", "body": "body", "actuator": "actuator", "geom": "geom", "pair": "pair",
-        "tendon": "tendon"}  # fmt: skip
+        "tendon": "tendon", "site": "site"}  # fmt: skip
 SHAPE = re.compile(r"^(\w+)(?::([^\[\]]*))?(?:\[(\d+)\])?$")
 
 

@@ -116,10 +116,10 @@ class Caster:
         shapes = [numbers, faces, self._pose, self._rays, how]
         many = sim.form != "serial" and n > 1 and n * nray >= PARALLEL_FROM and worker_threads()
         form = "parallel" if many or sim.form == "device" else "serial"
-        self._twist, self._rays_dot = zeros(n * m.ngeom * TWIST, real), zeros(self._rays.shape, real)
         self._cast = BoundKernel(CAST[form], [], 3, [*shapes, self._seen, self._which], features)
         self._pull = BoundKernel(PULL[form], [], 3, [*shapes, self._bar, self._geom_bar, self._ray_bar], features)
-        self._push = BoundKernel(PUSH[form], [], 3, [*shapes, self._twist, self._rays_dot, self._bar], features)
+        self._push_kernel = PUSH[form], shapes, features
+        self._pushes = {}  # by the number of tangents
         self._placed = None
         # beside the simulator's own, whose results stay
         self._beside = Simulator(m, n, sim.ncon_max, sim.features, sim.leaves, sim.own_params)
@@ -187,28 +187,48 @@ class Caster:
         return geom[:, :, 0], geom[:, :, 1], geom[:, :, 2], ray[:, :, 0].copy(), ray[:, :, 1].copy()
 
     def push(self, twist, points_dot, directions_dot):
-        """(distance, share), (n, nray) each: how fast what the last rays tell moves with the geoms' `twist` (n, ngeom,
-        6), as `twists` has it, and with the rays."""
-        self._twist.reshape(*self.shapes, TWIST)[...] = twist
-        rays = self._rays_dot.reshape(self.shapes[0], self.nray, RAY)
+        """(distance, share), (k, n, nray) each: how fast what the last rays tell moves with the geoms' `twist` (k, n,
+        ngeom, 6), as `twists` has it, and with the rays, for each of k tangents."""
+        k, (n, ngeom) = len(twist), self.shapes
+        most = max((2**31 - 1) // (n * max(self.nray * RAY, ngeom * TWIST)), 1)
+        if k > most:
+            given = twist, points_dot, directions_dot
+            parts = [self.push(*(a[i : i + most] for a in given)) for i in range(0, k, most)]
+            return tuple(np.concatenate(pair) for pair in zip(*parts, strict=True))
+        if k not in self._pushes:
+            self._pushes.clear()
+            self._pushes[k] = self._pushing(k)
+        kernel, twists, rays, dot = self._pushes[k]
+        twists.reshape(k, n, ngeom, TWIST)[...] = twist
+        rays = rays.reshape(k, n, self.nray, RAY)
         rays[..., :3], rays[..., 3:] = points_dot, directions_dot
-        self._push.launch(*self.shapes, self.nray)
-        dot = self._bar.reshape(self.shapes[0], self.nray, SEEN)
+        kernel.launch(n, ngeom, self.nray, k)
+        dot = dot.reshape(k, n, self.nray, SEEN)
         return dot[..., 0].copy(), dot[..., 1].copy()
 
+    def _pushing(self, k):
+        """The kernel for k tangents, bound to the arrays that it reads and writes."""
+        from engine.compiler.launch import BoundKernel
+
+        (n, ngeom), real = self.shapes, self._pose.dtype
+        kernel, shapes, features = self._push_kernel
+        arrays = [zeros(k * n * size, real) for size in (ngeom * TWIST, self.nray * RAY, self.nray * SEEN)]
+        return BoundKernel(kernel, [], 4, [*shapes, *arrays], features), *arrays
+
     def twists(self, qpos_dot):
-        """Of a d(qpos) (n, nq): angular velocity and velocity of each body's frame (n, nbody, 6), and of each geom's
-        centre (n, ngeom, 6)."""
+        """Of each d(qpos) (k, n, nq): angular velocity and velocity of each body's frame (k, n, nbody, 6), and of each
+        geom's centre (k, n, ngeom, 6)."""
         m, d = self.sim.model, self.data
-        speed = tangent_along(m, d.qpos, qpos_dot)
-        about = np.zeros((self.shapes[0], m.nbody, 6))  # of the place of the tree's root, as if it moved along
+        speed = np.stack([tangent_along(m, d.qpos, dot) for dot in qpos_dot])
+        about = np.zeros((*speed.shape[:2], m.nbody, 6))  # of the place of the tree's root, as if it moved along
         motion = np.concatenate([d.dof_ang, d.dof_lin], axis=-1) * speed[..., None]
         for b in range(1, m.nbody):
             own = slice(m.body_dofadr[b], m.body_dofadr[b] + m.body_dofnum[b])
-            about[:, b] = about[:, m.body_parentid[b]] * bool(m.body_parentid[b]) + motion[:, own].sum(axis=1)
+            above = about[..., m.body_parentid[b], :] * bool(m.body_parentid[b])
+            about[..., b, :] = above + motion[..., own, :].sum(axis=-2)
         bodies, of = about.copy(), m.geom_bodyid
         bodies[..., 3:] += np.cross(about[..., :3], d.xpos - d.xpos[:, m.body_rootid])
-        geoms = bodies[:, of].copy()
+        geoms = bodies[..., of, :].copy()
         place = self._pose.reshape(*self.shapes, POSE)[..., :3]
         geoms[..., 3:] += np.cross(geoms[..., :3], place - d.xpos[:, of])
         return bodies, geoms

@@ -194,20 +194,27 @@ def surface_normal(kinds: ti.template(), face: ti.template(), g: ti.i32, kind: t
 
 
 @ti.func
-def rate(kinds: ti.template(), face: ti.template(), pose: ti.template(), twist: ti.template(), g: ti.i32, of: ti.i32,
-         o: vec3, v: vec3, o_dot: vec3, v_dot: vec3, t: real):  # fmt: skip
-    """How fast the place t moves along the ray where it meets geom g: the tangent of `tell`'s primal. twist: angular
-    velocity and velocity of each geom's centre."""
+def met(kinds: ti.template(), face: ti.template(), pose: ti.template(), g: ti.i32, of: ti.i32, o: vec3, v: vec3,
+        t: real):  # fmt: skip
+    """The normal where a ray meets geom g at the place t, divided by its slope along the ray, or zero where that is
+    none; and the place from the geom's centre."""
     at = POSE * of
     p, u, turn = local_ray(pose, at, o, v)
     n = rotate(turn, surface_normal(kinds, face, g, kinds[KINDS * g], triple(pose, at + 7), p, u, p + t * u))
-    arm = o + t * v - triple(pose, at)
-    moved = triple(twist, TWIST * of + 3) + triple(twist, TWIST * of).cross(arm)
     slope = n.dot(v)
-    x = real(0.0)
     if slope != 0:
-        x = n.dot(moved - o_dot - t * v_dot) / slope
-    return x
+        n = n / slope
+    else:
+        n = vec3(0.0, 0.0, 0.0)
+    return n, o + t * v - triple(pose, at)
+
+
+@ti.func
+def rate(twist: ti.template(), i: ti.i32, rays_dot: ti.template(), j: ti.i32, n: vec3, arm: vec3, t: real):
+    """How fast the place t moves along the ray: the tangent of `tell`'s primal. n, arm: of `met`. i, j: where the
+    angular velocity and velocity of the geom's centre begin, and the ray's."""
+    moved = triple(twist, i + 3) + triple(twist, i).cross(arm)
+    return n.dot(moved - triple(rays_dot, j) - t * triple(rays_dot, j + 3))
 
 
 @ti.func
@@ -308,16 +315,17 @@ def pull_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), r
 
 @ti.func
 def push_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), rays: ti.template(),
-               twist: ti.template(), rays_dot: ti.template(), dot: ti.template(), w: ti.i32, ngeom: ti.i32,
-               nray: ti.i32, soft: real, far: real):  # fmt: skip
+               twist: ti.template(), rays_dot: ti.template(), dot: ti.template(), w: ti.i32, nworld: ti.i32,
+               ngeom: ti.i32, nray: ti.i32, ntangent: ti.i32, soft: real):  # fmt: skip
+    """For each of `ntangent` tangents, whose numbers lie one after the other. What a tangent has gathered on the way
+    along a ray stands in `dot`: how fast the distance grows, and the light that is left falls."""
     for r in range(nray):
         ray = w * nray + r
         o = triple(rays, RAY * ray)
         v = triple(rays, RAY * ray + 3)
-        o_dot = triple(rays_dot, RAY * ray)
-        v_dot = triple(rays_dot, RAY * ray + 3)
-        value_dot = real(0.0)
-        left_dot = real(0.0)
+        for k in range(ntangent):
+            dot[SEEN * (k * nworld * nray + ray)] = 0.0
+            dot[SEEN * (k * nworld * nray + ray) + 1] = 0.0
         if soft > 0:
             left = real(1.0)
             a = real(-1.0)
@@ -329,26 +337,47 @@ def push_world(kinds: ti.template(), face: ti.template(), pose: ti.template(), r
                     going = False
                 else:
                     of = w * ngeom + g
-                    a_dot = real(0.0)
-                    chord_dot = real(0.0)
-                    if a > 0:
-                        a_dot = rate(kinds, face, pose, twist, g, of, o, v, o_dot, v_dot, a)
-                    if b < FAR:
-                        chord_dot = rate(kinds, face, pose, twist, g, of, o, v, o_dot, v_dot, b) - a_dot
                     share = ti.exp(-(b - a) / soft)
                     rest = left * share
-                    rest_dot = left_dot * share - rest * chord_dot / soft
-                    value_dot += (left_dot - rest_dot) * a + (left - rest) * a_dot
+                    n = vec3(0.0, 0.0, 0.0)
+                    arm = n
+                    if a > 0:
+                        n, arm = met(kinds, face, pose, g, of, o, v, a)
+                    end = vec3(0.0, 0.0, 0.0)
+                    end_arm = end
+                    if b < FAR:
+                        end, end_arm = met(kinds, face, pose, g, of, o, v, b)
+                    for k in range(ntangent):
+                        i = TWIST * (k * nworld * ngeom + of)
+                        j = RAY * (k * nworld * nray + ray)
+                        to = SEEN * (k * nworld * nray + ray)
+                        a_dot = rate(twist, i, rays_dot, j, n, arm, a)
+                        chord_dot = real(0.0)
+                        if b < FAR:
+                            chord_dot = rate(twist, i, rays_dot, j, end, end_arm, b) - a_dot
+                        rest_fallen = dot[to + 1] * share + rest * chord_dot / soft
+                        dot[to] = dot[to] + (rest_fallen - dot[to + 1]) * a + (left - rest) * a_dot
+                        dot[to + 1] = rest_fallen
                     left = rest
-                    left_dot = rest_dot
                     going = left > 0
-            value_dot += left_dot * far
         else:
             x, geom = nearest(kinds, face, pose, w, ngeom, o, v)
             if geom >= 0:
-                value_dot = rate(kinds, face, pose, twist, geom, w * ngeom + geom, o, v, o_dot, v_dot, x)
-        dot[SEEN * ray] = value_dot
-        dot[SEEN * ray + 1] = -left_dot
+                n, arm = met(kinds, face, pose, geom, w * ngeom + geom, o, v, x)
+                for k in range(ntangent):
+                    i = TWIST * (k * nworld * ngeom + w * ngeom + geom)
+                    j = RAY * (k * nworld * nray + ray)
+                    dot[SEEN * (k * nworld * nray + ray)] = rate(twist, i, rays_dot, j, n, arm, x)
+
+
+@ti.func
+def push_far(dot: ti.template(), w: ti.i32, nworld: ti.i32, nray: ti.i32, ntangent: ti.i32, soft: real, far: real):
+    """What no shape takes of the light is seen far off."""
+    if soft > 0:
+        for k in range(ntangent):
+            for r in range(nray):
+                to = SEEN * ((k * nworld + w) * nray + r)
+                dot[to] = dot[to] - dot[to + 1] * far
 
 
 @ti.kernel
@@ -383,17 +412,21 @@ def pull_parallel(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REAL
 
 @ti.kernel
 def push_serial(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, twist: REALS,
-                rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+                rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32,
+                ntangent: ti.i32):  # fmt: skip
     ti.loop_config(serialize=True)
     for w in range(nworld):
-        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, ngeom, nray, how[0], how[1])
+        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, nworld, ngeom, nray, ntangent, how[0])
+        push_far(dot, w, nworld, nray, ntangent, how[0], how[1])
 
 
 @ti.kernel
 def push_parallel(table: INTS, kinds: INTS, face: REALS, pose: REALS, rays: REALS, how: REALS, twist: REALS,
-                  rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32):  # fmt: skip
+                  rays_dot: REALS, dot: REALS, nworld: ti.i32, ngeom: ti.i32, nray: ti.i32,
+                  ntangent: ti.i32):  # fmt: skip
     for w in range(nworld):
-        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, ngeom, nray, how[0], how[1])
+        push_world(kinds, face, pose, rays, twist, rays_dot, dot, w, nworld, ngeom, nray, ntangent, how[0])
+        push_far(dot, w, nworld, nray, ntangent, how[0], how[1])
 
 
 CAST = {"serial": cast_serial, "parallel": cast_parallel}

@@ -158,19 +158,21 @@ class Depth:
 
     def push(self, image: Image, qpos: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """How fast depth and coverage, of the image's shape each, move along `qpos` (..., worlds, nq), a tangent of the
-        image's states: the forward twin of `pull`. Bodies that no joint moves stay."""
+        image's states: the forward twin of `pull`. Of k tangents (k, ..., worlds, nq) one after the other, for which
+        rays are followed once. Bodies that no joint moves stay."""
         self._check(image)
         qpos = np.asarray(qpos, float)
         want = (*image.depth.shape[:-2], self.sim.model.nq)
-        if qpos.shape != want:
-            raise ValueError(f"qpos: got {qpos.shape}, allowed: a tangent of the image's states, {want}")
+        if qpos.shape[-len(want) :] != want or qpos.ndim > len(want) + 1 or 0 in qpos.shape[: -len(want)]:
+            raise ValueError(f"qpos: got {qpos.shape}, allowed: a tangent of the image's states, {want}, or several")
         body = int(self.sim.model.site_bodyid[self.site])
         caster, _, (at, _, directions) = self._seen_by(image.states)
-        bodies, geoms = caster.twists(qpos.reshape(len(at), -1))
-        turn = bodies[:, None, body, :3]
-        point = bodies[:, body, 3:] + np.cross(bodies[:, body, :3], at - caster.data.xpos[:, body])
-        dots = caster.push(geoms, point[:, None], np.cross(turn, directions))
-        depth, coverage = (self._pixels(a).mean(axis=-1).reshape(image.depth.shape) for a in dots)
+        bodies, geoms = caster.twists(qpos.reshape(-1, len(at), want[-1]))
+        turn = bodies[:, :, None, body, :3]
+        point = bodies[:, :, body, 3:] + np.cross(bodies[:, :, body, :3], at - caster.data.xpos[:, body])
+        dots = caster.push(geoms, point[:, :, None], np.cross(turn, directions))
+        shape = (*qpos.shape[: qpos.ndim - len(want)], *image.depth.shape)
+        depth, coverage = (self._pixels(a.reshape(-1, a.shape[-1])).mean(axis=-1).reshape(shape) for a in dots)
         return depth, coverage
 
     def _check(self, image):

@@ -29,7 +29,8 @@ class Worlds:
     def __init__(self, scene, worlds=None):
         self.scene = find_scene(scene)
         self.task, self.model, self.dt = self.scene.task, self.scene.model, self.scene.dt
-        self.sim = Simulator(self.model, worlds or 1, own_params=getattr(self.task, "own_params", False))
+        leaves, own = getattr(self.task, "leaves", ()), getattr(self.task, "own_params", False)
+        self.sim = Simulator(self.model, worlds or 1, leaves=leaves, own_params=own)
         self.row = 0 if worlds is None else slice(None)
         self._before = self.sim.data.qpos.copy(), self.sim.data.qvel.copy()
         self._look()

@@ -58,7 +58,7 @@ def test_worlds_with_leaves_of_their_own(monkeypatch):
         'name="shoulder" axis', 'name="shoulder" limited="true" range="-2 .1" axis')  # fmt: skip
     model = engine.load(mujoco.MjModel.from_xml_string(xml))
     made = [Posterior(model, random_log(), unknowns, noise=0.5, window=0.2, hold="linear", particles=4)]
-    monkeypatch.setattr(batch, "ownable", lambda model, leaves: False)
+    monkeypatch.setattr(batch, "PLAIN", True)
     made.append(Posterior(model, random_log(), unknowns, noise=0.5, window=0.2, hold="linear", particles=4))
     together, alone = made
     assert together.batch.size == 4 and alone.batch.size == 1

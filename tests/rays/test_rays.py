@@ -200,8 +200,13 @@ def test_forwards_against_backwards(scene, soft):
     forwards = float((bars[0] * depth + bars[1] * coverage).sum())
     backwards = float((camera.pull(image, *bars).qpos * dot).sum())
     assert forwards == pytest.approx(backwards, rel=1e-9) and abs(forwards) > 1e-3
-    with pytest.raises(ValueError, match="qpos: got"):
-        camera.push(image, dot[0])
+    other = direction(sim.model, sim.data.qpos, rng.normal(size=(2, sim.model.nv)))
+    both = camera.push(image, np.stack([other, dot]))
+    for several, alone, another in zip(both, (depth, coverage), camera.push(image, other), strict=True):
+        np.testing.assert_array_equal(several, np.stack([another, alone]))
+    for wrong in (dot[0], np.zeros((0, *dot.shape)), dot[None, None]):
+        with pytest.raises(ValueError, match="qpos: got"):
+            camera.push(image, wrong)
 
 
 def test_a_pixel_of_several_rays_is_their_mean(scene):

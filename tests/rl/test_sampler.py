@@ -36,6 +36,45 @@ class Push(scenes.StateTask):
         return s.time > 0.045
 
 
+class Shaped(Push):
+    """The same with leaves of each world."""
+
+    leaves = "body_ipos", "geom_size", "site_pos"
+
+    def observe(self, s):
+        return np.concatenate([s.data.qpos, s.data.sensordata[:, :3], s.params.site_pos[:, 0]], axis=1)
+
+
+def test_each_episode_has_leaves_of_its_own():
+    """Where a site is, as logs leave it possible: its sensor tells, in each world of its own, what a simulator of that
+    robot's does, bit for bit."""
+    xml = two_masses.XML.replace('<geom size=".05"', '<site name="tip"/><geom size=".05"', 1).replace(
+        "</mujoco>", '<sensor><framepos objtype="site" objname="tip"/></sensor></mujoco>')  # fmt: skip
+    model = engine.load(two_masses.mujoco.MjModel.from_xml_string(xml))
+    sim = engine.Simulator(model, leaves=("site_pos",))
+    unknowns = Unknowns(model, sim, [Unknown("site_pos:tip[1]"), Unknown("body_mass:left")])
+    numbers = np.array([[0.01, 0.9], [0.02, 0.7], [-0.03, 0.6]])
+    task = Shaped(Sampler(unknowns, numbers))
+    scene = scenes.Scene("cart", "a cart with two masses", model, task, 1, 1.0, model.qpos0)
+    envs = engine.rl.VectorEnv(scene, num_envs=6, autoreset_mode="SameStep")
+    envs.reset(seed=0)
+    first = envs.worlds.sim.params.site_pos[:, 0, 1].copy()
+    seen = [envs.step(np.ones((6, 1)))[0] for _ in range(6)]
+    assert set(first) <= set(numbers[:, 0]) and len(set(first)) > 1
+    assert np.array_equal(seen[3][:, -2], first) and not np.array_equal(seen[5][:, -2], first)
+    own = envs.worlds.sim
+    for w in range(6):
+        sim.params.site_pos[0, 1], sim.params.body_mass[2] = own.params.site_pos[w, 0, 1], own.params.body_mass[w, 2]
+        assert (sim.params.site_pos[0, 1], sim.params.body_mass[2]) in set(map(tuple, numbers))
+        sim.load_state(own.state([w]))
+        sim.forward()
+        own.forward()
+        assert np.array_equal(sim.data.sensordata[0], own.data.sensordata[w])
+        assert np.array_equal(sim.data.qacc[0], own.data.qacc[w])
+    with pytest.raises(ValueError, match=r"site_pos is a leaf, which this simulator has not; .*leaves=\['site"):
+        task.sampler.put(engine.Simulator(model, 3, own_params=True), numbers)
+
+
 def test_each_episode_has_a_robot_of_its_own():
     model = two_masses.model()
     unknowns = Unknowns(model, engine.Simulator(model), [Unknown("body_mass:left"), Unknown("body_mass:right")])

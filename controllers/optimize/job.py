@@ -14,6 +14,7 @@ from controllers.optimize.gaits import GaitSearch
 from controllers.optimize.gradient import Restarts
 from controllers.optimize.jumps import JumpSearch
 from controllers.optimize.lbfgs import LBFGS
+from controllers.optimize.play import played
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Counter, Problem
 from controllers.pd import PD
@@ -77,7 +78,8 @@ class Job:
     of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (rows, 3 k
     of k points) and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind
     (3,): of a push, the tool's place less the body's. gains: of a reach, a push, a carry, the feedback along its way.
-    grip: of a carry, how hard it is held. Each None where the task has none.
+    grip: of a carry, how hard it is held. lost: of what `after` played, the error with which it ended before its time.
+    Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -92,6 +94,7 @@ class Job:
         self.stance = self.goal = self.way = self.place = self.behind = self.gains = self.grip = None
         self.aslant = self.sinks = 0.0  # of a push: sine of the angle between its way and what presses; m, how deep
         self.trials = 0  # physics steps before the search
+        self.lost = None
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         if task in BRINGING and (getattr(o, "object", None) is None or o.target is None):
@@ -411,20 +414,20 @@ class Job:
         if self.method_name in PLANS:
             controller = self.search.controller()
             whole = self.goal is not None and self.method_name != "mpc" or self.method_name == "gait"
-            return self._play(controller, self.steps if whole else len(controller.K)), controller
+            return self._best(controller, self.steps if whole else len(controller.K)), controller
         controller = self._with(self.search.best_params)
-        return self._play(controller), controller
+        return self._best(controller, self.steps), controller
 
     def _with(self, params):
         controller, _, _ = start_controller(self.robot, self.task, self.steps, self.dt, 1, np.random.default_rng(0))
         controller.params = np.asarray(params)
         return controller
 
-    def _play(self, controls, steps=None):
-        sim = Simulator(self.robot.model)
-        sim.reset(*self.start)
-        tape = Tape(sim, steps or self.steps, frame_skip=self.frame_skip)
-        tape.rollout(controls)
+    def _play(self, controls):
+        return played(self.robot.model, self.start, controls, self.steps, self.frame_skip)[0]
+
+    def _best(self, controller, steps):
+        tape, self.lost = played(self.robot.model, self.start, controller, steps, self.frame_skip)
         return tape
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from controllers.optimize.job import BRINGING
 from controllers.optimize.verdict import farthest, place_of
 from controllers.tasks.upright import from_upright
+from engine.errors import DivergenceError
 from engine.recording import Recording
 from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
@@ -23,8 +24,11 @@ def write_report(job, folder, title, say=lambda text: None):
     written, and how far the animation is, which takes the longest."""
     path, rows, model = folder.path, folder.rows, job.robot.model
     tell = _told(say)
-    first = job.before()
     last, controller = job.after()
+    try:
+        first = job.before()
+    except DivergenceError:  # at once: there is nothing to show
+        first = last
     before, after = first.trajectory, last.trajectory
     controller.save(path / "controller.npz")
     # worlds of one file are of the same length

@@ -7,6 +7,7 @@ import numpy as np
 
 from controllers.optimize.job import placed, span
 from controllers.optimize.observed import (
+    fallen,
     falls_freely,
     in_the_air,
     observed,
@@ -228,6 +229,8 @@ def _of_balance(job, trajectory):
     hindered = [] if solved else [f"it was never nearer to upright than {np.degrees(away.min()):.0f} degrees"]
     if not solved and away.min() < UPRIGHT:
         hindered = ["it was upright and did not stay there"]
+    if not solved:
+        hindered += fallen(m, getattr(getattr(job, "search", None), "falling", ()))
     return Verdict(solved, text, numbers, hindered, [])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine import files
 from engine.commands.common import (
+    DIVERGED,
     DONE,
     NOT_REACHED,
     Output,
@@ -22,6 +23,7 @@ from engine.commands.common import (
     wishes,
     within_ranges,
 )
+from engine.errors import DivergenceError
 from engine.words import counted
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
@@ -260,8 +262,9 @@ def search(args, chosen, task, method):
 
 def carried_out(args, job, folder, began):
     """The search of a job in its folder, to its end, and its report; returns the exit code."""
-    from controllers.optimize.folder import Stop
+    from controllers.optimize.folder import LOST, Stop
     from controllers.optimize.folder import run as iterate
+    from controllers.optimize.lost import not_finite
     from controllers.optimize.report import write_report
     from controllers.optimize.verdict import paced, verdict
 
@@ -291,15 +294,17 @@ def carried_out(args, job, folder, began):
     try:
         with progress(total, title, args.json) as bar:
             reason = iterate(job.search, folder, stop, Show(out, bar, total, budget, job.steps * job.dt))
+        if not folder.rows:
+            raise ValueError(f"nothing was iterated ({reason})")
+        out.say(f"stopped: {reason}; writing pictures")
+        before, after = write_report(job, folder, title, out.say)
     except KeyboardInterrupt:
         return interrupted(out, ["optimize", args.robot], folder.path, folder.checkpoint)
-    if not folder.rows:
-        raise ValueError(f"nothing was iterated ({reason})")
-    out.say(f"stopped: {reason}; writing pictures")
-    before, after = write_report(job, folder, title, out.say)
-    summary = {"reason": reason, "cost": job.search.best, "iterations": job.search.iteration,
-               "steps": job.search.problem.counter.steps, "reversed": job.search.problem.counter.reversed,
-               "seconds": time.perf_counter() - began, "folder": folder.path}  # fmt: skip
+    except DivergenceError as error:
+        return told_lost(out, folder, not_finite(job, error), _summary(job, LOST, began, folder))
+    summary = _summary(job, reason, began, folder)
+    if job.lost is not None:
+        return told_lost(out, folder, not_finite(job, job.lost, after), summary)
     if job.measure is not None:
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
@@ -315,6 +320,23 @@ def carried_out(args, job, folder, began):
     out.record("result", **summary)
     missed = found.solved is False or args.cost is not None and job.search.best > args.cost
     return NOT_REACHED if missed else DONE
+
+
+def _summary(job, reason, began, folder):
+    """What a machine is told beside the verdict. The cost of a search of which no run stayed finite is None."""
+    best, counter = job.search.best, job.search.problem.counter
+    return {"reason": reason, "cost": best if np.isfinite(best) else None, "iterations": job.search.iteration,
+            "steps": counter.steps, "reversed": counter.reversed, "seconds": time.perf_counter() - began,
+            "folder": folder.path}  # fmt: skip
+
+
+def told_lost(out, folder, found, summary):
+    """Say the Verdict on a search whose best run does not stay finite; returns the exit code."""
+    files.write_json(folder.path / "verdict.json", {**found.record(), "reason": summary["reason"]}, indent=1)
+    for line in found.lines():
+        out.say(line)
+    out.record("result", **summary, **found.record())
+    return DIVERGED
 
 
 class Show:
@@ -335,8 +357,8 @@ class Show:
         # the first row took what there was to load; a run that goes on has not made what was there before
         rate = took / (done - self.start) if done > self.start else took / max(done, 1e-9)
         left = max(min((total - done) * rate, self.budget - took), 0.0)
-        text = f"cost {row['cost']:9.3f}"
-        if "back" not in row:
+        text = f"cost {row['cost']:9.3f}" if np.isfinite(row["cost"]) else "the run diverges"
+        if "back" not in row and np.isfinite(row["best"]):
             text += f"  best {row['best']:9.3f}"
         if row["measured"] == row["measured"] and row["measured"]:
             text += f"  distance {row['measured']:6.2f} m"

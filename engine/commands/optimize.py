@@ -67,8 +67,9 @@ def add(commands):
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
     o.add_argument("--site", action="append", help="--task reach, track, push: the site, body or geom to bring to the "
                    "target, of a reach several at once, a --site each; carry: where it grasps")  # fmt: skip
-    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
-                   "world; several are reached one after the other")  # fmt: skip
+    o.add_argument("--target", type=number, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
+                   "world; several are reached one after the other. reach: or a CSV or NPZ file of time, x, y, z of a "
+                   "target that moves, for each --site one")  # fmt: skip
     o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
                    "the target; --site of a push is what pushes it (default: what can touch it and most joints "
                    "move)")  # fmt: skip
@@ -93,9 +94,33 @@ def add(commands):
     o.set_defaults(run=run)
 
 
+def number(text):
+    """The type of --target: a number, or the name of a file."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def catching(args):
+    """A reach whose target moves: the files of --target are the paths of a track, which begins where the robot is."""
+    args.catch, words = None, [x for x in args.target or () if isinstance(x, str)]
+    if not words:
+        return
+    lost = [x for x in words if not Path(x).is_file()]
+    if args.task != "reach" or lost or len(words) < len(args.target):
+        got, none = " ".join(map(str, args.target)), "".join(f"; {x!r} is no file" for x in lost)
+        raise ValueError(f"--target: got {got}, allowed: X Y Z (m), or of --task reach files of time, x, y, z, one for "
+                         f"each --site{none}")  # fmt: skip
+    if args.site is None or args.quat is not None:
+        raise ValueError("--target FILE: allowed: with --site NAME, and without --quat")
+    args.task, args.catch, args.path, args.target = "track", True, words, None
+
+
 def run(args):
     if args.task is not None:
         check_read(args, "task", args.task, TASKS_OF)  # before anything is loaded
+    catching(args)
     if args.method is not None:
         check_read(args, "method", args.method, METHODS_OF)
     asked = wishes(args)
@@ -249,7 +274,8 @@ def search(args, chosen, task, method):
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "height": args.height,
-                "site": args.site, "target": args.target, "quat": args.quat, "path": args.path and str(args.path),
+                "site": args.site, "target": args.target, "quat": args.quat, "catch": args.catch,
+                "path": args.path and (args.path if args.catch else str(args.path)),
                 "push": args.push, "object": args.object, "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
     with expecting(*([LINEAR] if method in PLANS else [])):  # a plan is run with its feedback
@@ -275,7 +301,7 @@ def carried_out(args, job, folder, began):
     if task == "reach" and job.beyond and args.iterations is None and method != "mpc":
         iterations = 1  # its way leads as near as there is a pose for; no search leads nearer
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
-    title = f"{job.robot.name}, {task} by {method}"
+    title = f"{job.robot.name}, {'reach of what moves' if job.catches else task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
     out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of "
             f"{counted(job.frame_skip, 'physics step')}")

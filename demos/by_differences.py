@@ -1,7 +1,9 @@
 """The gallery's problems solved with the `mujoco` package alone (4.0, whose `mujoco.batch` steps many simulations at
-once, as mjbatch does): iLQR by finite differences, predictive sampling, least squares by finite differences.
+once, as mjbatch does): iLQR by finite differences, predictive sampling, least squares by finite differences, a design
+by finite differences.
 
-For robots with one motor, hinges and slides. A `--rival` of a demo runs them beside the gradient, on the same cost:
+A `--rival` of a demo runs them beside the gradient, on the same cost, of iLQR and sampling, for robots with one motor,
+hinges and slides:
 dt sum (x - goal)'Q(x - goal) + R u^2, and at the end (x - goal)'Q_end(x - goal), x = (qpos, qvel); Q and Q_end are
 diagonals. `goal` is (nx,), or rows of it, one for each control step and the end.
 """
@@ -181,3 +183,33 @@ def load_by_least_squares(xml, guess, data, noise, step, window):
     bounds = [np.r_[low, -far], np.r_[high, far]]
     found, trace = mujoco.minimize.least_squares(x, residual, bounds, x_scale="jac", verbose=0)
     return found.ravel()[:7], len(trace)
+
+
+class Throws:
+    """Many throws of an arm at once, each with torques and proportions of its own."""
+
+    def __init__(self, xml, worlds, flight):
+        """flight(x, z, vx, vz): (how far a ball flies that is let go so, its slopes)."""
+        self.model = m = mujoco.MjModel.from_xml_string(xml)
+        self.batch, self.flight = mujoco.batch.Batch(m, worlds), flight
+        self.places, self.sensors = self.batch.expand("body_pos"), self.batch.bind("sensordata")
+        self.fore, self.hand = m.body("fore").id, m.body("hand").id
+
+    def __call__(self, torques, elbow):
+        """m, (worlds,), of torques (worlds, steps, 2) and elbows (worlds,), m from the shoulder."""
+        self.places[:, self.fore, 2], self.places[:, self.hand, 2] = -elbow, elbow - 1
+        self.batch.set_const()
+        self.batch.reset()
+        self.batch.rollout(torques.shape[1], torques, record=("qpos",))
+        self.batch.forward()
+        return np.array([self.flight(*row[[0, 2, 3, 5]])[0] for row in self.sensors])
+
+
+def throw_slopes(throws, torques, elbow):
+    """(distance, its slopes by torques (steps, 2) and by the elbow): central differences, all in one launch."""
+    z = np.r_[torques.ravel(), elbow]
+    offsets = np.concatenate([np.zeros((1, z.size)), EPS * np.eye(z.size), -EPS * np.eye(z.size)])
+    rows = z + offsets
+    found = throws(rows[:, :-1].reshape(-1, *torques.shape), rows[:, -1])
+    slopes = (found[1 : z.size + 1] - found[z.size + 1 :]) / (2 * EPS)
+    return found[0], slopes[:-1].reshape(torques.shape), slopes[-1:]

@@ -213,3 +213,60 @@ def throw_slopes(throws, torques, elbow):
     found = throws(rows[:, :-1].reshape(-1, *torques.shape), rows[:, -1])
     slopes = (found[1 : z.size + 1] - found[z.size + 1 :]) / (2 * EPS)
     return found[0], slopes[:-1].reshape(torques.shape), slopes[-1:]
+
+
+class Robots:
+    """Control steps of `skip` physics steps of many robots at once, for a learner."""
+
+    def __init__(self, path, worlds, skip):
+        self.batch, self.skip = mujoco.batch.Batch(mujoco.MjModel.from_xml_path(str(path)), worlds), skip
+        self.qpos, self.qvel, self.ctrl = (self.batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
+
+    def __call__(self, qpos, qvel, ctrl):
+        """(qpos (worlds, nq), qvel, which worlds are no longer finite and stay where they were)."""
+        self.qpos[:], self.qvel[:], self.ctrl[:] = qpos, qvel, ctrl
+        self.batch.step(nstep=self.skip)
+        lost = ~(np.isfinite(self.qpos).all(axis=1) & np.isfinite(self.qvel).all(axis=1))
+        self.qpos[lost], self.qvel[lost] = qpos[lost], qvel[lost]
+        return self.qpos.copy(), self.qvel.copy(), lost
+
+
+class Transitions:
+    """What control steps of any robot do, by one-sided differences both ways, all in one launch.
+
+    Of both the smaller one is taken: where a contact begins or ends within a difference, on one side as a rule, that
+    slope is the jump divided by EPS, and one such step in a plan spoils its whole backward pass.
+    """
+
+    def __init__(self, path, steps, skip, eps=1e-6):
+        self.model, self.steps, self.skip, self.eps = mujoco.MjModel.from_xml_path(str(path)), steps, skip, eps
+        m = self.model
+        self.n = 2 * m.nv + m.nu
+        self.batch = mujoco.batch.Batch(m, steps * (2 * self.n + 1))
+        self.qpos, self.qvel, self.ctrl = (self.batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
+        self.warm = self.batch.bind("qacc_warmstart")
+
+    def __call__(self, qpos, qvel, ctrl):
+        """A (steps, nx, nx), B (steps, nx, nu) at rows of states and controls, of a robot whose actuators have no
+        states."""
+        m, n, each = self.model, self.n, 2 * self.n + 1
+        offsets = self.eps * np.concatenate([np.zeros((1, n)), np.eye(n), -np.eye(n)])
+        self.warm[:] = 0.0
+        for k in range(self.steps):
+            rows = slice(k * each, (k + 1) * each)
+            for q, z in zip(self.qpos[rows], offsets, strict=True):
+                q[:] = qpos[k]
+                mujoco.mj_integratePos(m, q, z[: m.nv], 1.0)
+            self.qvel[rows] = qvel[k] + offsets[:, m.nv : 2 * m.nv]
+            self.ctrl[rows] = ctrl[k] + offsets[:, 2 * m.nv :]
+        self.batch.step(nstep=self.skip)
+        found = np.zeros((self.steps, each, 2 * m.nv))
+        for k in range(self.steps):
+            rows = slice(k * each, (k + 1) * each)
+            for q, out in zip(self.qpos[rows], found[k], strict=True):
+                mujoco.mj_differentiatePos(m, out[: m.nv], 1.0, self.qpos[k * each], q)
+            found[k, :, m.nv :] = self.qvel[rows] - self.qvel[k * each]
+        up, down = found[:, 1 : n + 1] / self.eps, -found[:, n + 1 :] / self.eps
+        calm = np.where(np.square(up).sum(axis=2) < np.square(down).sum(axis=2), 1.0, 0.0)[..., None]
+        slopes = (calm * up + (1 - calm) * down).transpose(0, 2, 1)
+        return slopes[:, :, : 2 * m.nv].copy(), slopes[:, :, 2 * m.nv :].copy()

@@ -1,4 +1,4 @@
-"""A humanoid does a backflip by receding-horizon iLQR: python demos/backflip.py unitree_g1/g1_29dof.xml flip.gif
+"""A humanoid does a backflip by receding-horizon iLQR: python -m demos.backflip ROBOT.xml flip.gif
 
 Every 20 ms four iterations of iLQR plan half a second ahead, by exact derivatives through contact, within the torque
 limits of the file. No motion was captured. What is followed is made of six poses and of mechanics: a crouch, a push at

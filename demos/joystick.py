@@ -1,4 +1,4 @@
-"""A quadruped learns to walk as told, then drives a course: python demos/joystick.py unitree_go1/scene.xml drive.gif
+"""A quadruped learns to walk as told, then drives a course: python -m demos.joystick ROBOT.xml drive.gif
 
 The policy sees gravity, gyro, joints and the command, as `pullback train` has it (PyTorch is needed). It learns at
 random commands by gradient (SHAC) until it does as told; the course is none of them. drive.png, beside the GIF, has

@@ -220,7 +220,7 @@ def run(ask, seed, places, out):
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         code = command(words)
     line |= {"code": code, "seconds": time.perf_counter() - began, "words": words}
-    if not (folder / "verdict.json").exists() or '"event": "result"' not in said.getvalue():
+    if not (folder / "run.npz").exists() or '"event": "result"' not in said.getvalue():
         return line | {"refused": (errors.getvalue().strip().splitlines() or ["nothing said"])[-1][:300]}
     robot = path
     other = ask.file[0] is None or Path(path).suffix != ".xml" or any(w in ADDED for w in words)

@@ -11,7 +11,7 @@ import numpy as np
 from controllers.ilqr import ILQR, Ledger
 from controllers.linear_feedback import LinearFeedback, control_limits
 from controllers.optimize.method import Method
-from controllers.riccati import settled
+from controllers.riccati import settled, uncontrolled
 from engine.diff.tape import Tape
 from engine.errors import ContactOverflowError, DivergenceError
 from engine.model import Model, require_model
@@ -19,6 +19,9 @@ from engine.model.coordinates import difference, displace, quaternions
 from engine.objectives import Effort, Objective, Reach
 from engine.simulator import Simulator
 from engine.words import counted
+
+SHOWS = 0.05  # of a direction of unit length: so much of it belongs to a dof that it moves
+DROPS = 0.05  # of gravity's acceleration: what gets faster so is not held
 
 
 class CostToGo(Objective):
@@ -58,7 +61,8 @@ class PlanAndHold(Method):
     plan of which the regulator has not made a success after `patience` iterations is dropped for another beginning.
 
     One iteration is one of iLQR, and a run of plan and regulator: `trajectory` (worlds of `start`; None if it
-    diverged), `controller()`.
+    diverged), `controller()`. falling: dofs that fall from the goal and that no control moves, for which nothing is
+    done.
     """
 
     kept, members = ("attempt", "tried"), ("plan",)
@@ -146,11 +150,17 @@ class PlanAndHold(Method):
 
     def _regulator(self, Q, R):
         """Controls (nu,) that balance the goal, gain (nu, nx) and cost to go (nx, nx) of what keeps the robot there."""
-        ctrl, A, B, (steps, reverse) = balance(Simulator(self.model), self.goal, self.frame_skip)
+        m, sim = self.model, Simulator(self.model)
+        ctrl, A, B, (steps, reverse) = balance(sim, self.goal, self.frame_skip)
+        weight = DROPS * np.linalg.norm(m.opt.gravity) * self.frame_skip * m.opt.timestep or np.inf
+        dropped = np.abs(sim.data.qvel[0]) > weight
         self.problem.counter.steps += steps
         self.problem.counter.reversed += reverse
-        Q, R = (np.broadcast_to(x, n) * np.eye(n) for x, n in ((Q, len(A)), (R, self.model.nu)))
-        return ctrl, *settled(A, B, Q, R)
+        Q, R = (np.broadcast_to(x, n) * np.eye(n) for x, n in ((Q, len(A)), (R, m.nu)))
+        falls = uncontrolled(A, B)
+        self.falling = np.flatnonzero(dropped | (np.abs(falls[: m.nv]).max(axis=1, initial=0.0) > SHOWS))
+        # of what falls whatever is done the cost to go has no end, and would leave no digit for the rest
+        return ctrl, *settled(A - A @ falls @ falls.T, B, Q, R)
 
     @property
     def finished(self) -> bool:

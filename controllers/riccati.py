@@ -13,6 +13,9 @@ from engine.model import Model, require_model
 from engine.replay import set_inputs
 from engine.simulator import Simulator
 
+GROWS = 1e-3  # a step: slower is as good as still
+SAME, LOST = 1e-9, 1e-9  # eigenvalues that differ by less are one; what less than this moves, nothing does
+
 
 def lqr(A: Any, B: Any, Q: Any, R: Any) -> Any:
     """(K (nu, nx), P (nx, nx)): u = -K x minimises sum x'Qx + u'Ru for ever; P solves the discrete Riccati equation.
@@ -67,6 +70,22 @@ def settled(A, B, Q, R, steps=2000):
         P = Q + A.T @ P @ (A - B @ K)
         P = 0.5 * (P + P.T)
     return K, P
+
+
+def uncontrolled(A, B):
+    """(nx, k), orthonormal columns: the directions w of x of which w'x grows by itself whatever the controls do.
+
+    By Hautus' test: w is a left eigenvector of A whose eigenvalue is beyond 1 by GROWS, with w'B = 0.
+    """
+    values = np.linalg.eigvals(A)
+    values = values[(np.abs(values) > 1.0 + GROWS) & (values.imag >= 0)]
+    B = B / max(np.abs(B).max(initial=0.0), 1e-300)
+    found = []
+    for value in values[np.r_[True, np.abs(np.diff(values)) > SAME]] if len(values) else ():
+        _, size, rows = np.linalg.svd(np.concatenate([A.T - value * np.eye(len(A)), B.T + 0.0 * value]))
+        found += [part for w in rows[size < LOST].conj() for part in (w.real, w.imag)]
+    u, size, _ = np.linalg.svd(np.array(found).reshape(-1, len(A)).T, full_matrices=False)
+    return u[:, size > 1e-6]
 
 
 def linearization(model: Model, trajectory: Any, frame_skip: int = 1, world: int = 0, sim: Any = None) -> Any:

@@ -1,12 +1,15 @@
-"""A humanoid does a backflip by receding-horizon iLQR: python demos/backflip.py unitree_g1/g1_29dof.xml flip.gif
+"""A humanoid does a backflip by receding-horizon iLQR: python -m demos.backflip ROBOT.xml flip.gif
 
 Every 20 ms four iterations of iLQR plan half a second ahead, by exact derivatives through contact, within the torque
 limits of the file. No motion was captured. What is followed is made of six poses and of mechanics: a crouch, a push at
-constant acceleration, a flight whose time the height gives and whose turning keeps its momentum, a landing.
+constant acceleration, a flight whose time the height gives and whose turning keeps its momentum, a landing. `--rival`:
+the same planner beside it, whose derivatives are finite differences of MuJoCo's steps.
 """
 
 import argparse
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -104,23 +107,60 @@ def followed(model, qpos, qvel):
             + track(model, speeds[2], qvel=speeds[0], weight=speeds[1]) + 1e-4 * pb.objectives.Effort())  # fmt: skip
 
 
-def main(robot, picture=None, height=0.4, seconds=np.inf):
+def planner(model, qpos, qvel, steps):
+    """The MPC before its first plan."""
+    return pb.controllers.MPC(model, followed(model, qpos, qvel), HORIZON, steps, round(DT / model.opt.timestep),
+                              iterations=ITERATIONS, start=(qpos[0], 0 * qvel[0]),
+                              # contacts come and go within a plan: the search for one that gains may be longer than
+                              # that of a robot that waits
+                              together=(1, 3, 4), searches=5)  # fmt: skip
+
+
+def with_differences(mpc, folder):
+    """The same MPC, which linearises by MuJoCo's differences."""
+    from demos.by_differences import Transitions
+
+    path, plan = Path(folder) / "robot.xml", mpc.planner
+    mpc.model.to_mjcf(path)
+    transitions = Transitions(path, HORIZON, plan.frame_skip)
+
+    def linearize():
+        t = plan.trajectory
+        return transitions(t.qpos[:-1, 0], t.qvel[:-1, 0], t.ctrl[:, 0])
+
+    plan._linearize = linearize
+    return mpc
+
+
+def flown(mpc, how, qpos):
+    """The run, (rows, nq), after all its plans, of which it tells."""
+    mpc.iterate()  # and compile
+    clocks, k = (time.perf_counter(), time.process_time()), len(mpc.done_ctrl)
+    while not mpc.finished:
+        mpc.iterate()
+    plans = len(mpc.done_ctrl) - k
+    took = 1e3 * (np.array([time.perf_counter(), time.process_time()]) - clocks) / max(plans, 1)
+    q = mpc.done_qpos
+    off = np.sqrt(np.square(q[:, 7:] - qpos[: len(q), 7:]).mean())
+    tilt = np.degrees(np.abs(turn_of(q) - turn_of(qpos)[: len(q)]).max())
+    print(f"{how}: {plans} plans, {took[0]:.0f} ms each ({took[1]:.0f} of processor time); cost {mpc.spent:.2f}, "
+          f"joints {off:.3f} rad off (root of the mean square), the trunk {tilt:.0f} degrees at most")  # fmt: skip
+    return q
+
+
+def turn_of(q):
+    """rad, (rows,): by how much the trunk has turned about y."""
+    return np.unwrap(2 * np.arctan2(q[:, 5], q[:, 3]))
+
+
+def main(robot, picture=None, height=0.4, seconds=np.inf, rival=False):
     """(degrees turned, m from the next ankle where the ground was met, seconds upright at the end)."""
     model = pb.load(robot, floor=True, collide="ground")
     qpos, qvel = reference(model, height)
     steps = min(len(qpos), round(min(seconds, 60) / DT))
-    mpc = pb.controllers.MPC(model, followed(model, qpos, qvel), HORIZON, steps, round(DT / model.opt.timestep),
-                             iterations=ITERATIONS, start=(qpos[0], 0 * qvel[0]),
-                             # contacts come and go within a plan: the search for one that gains may be longer than
-                             # that of a robot that waits
-                             together=(1, 3, 4), searches=5)  # fmt: skip
-    mpc.iterate()  # and compile
-    clocks = time.perf_counter(), time.process_time()
-    while not mpc.finished:
-        mpc.iterate()
-    took = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
-    q = mpc.done_qpos
-    turned = np.degrees(np.unwrap(2 * np.arctan2(q[:, 5], q[:, 3])))
+    mpc = planner(model, qpos, qvel, steps)
+    q = flown(mpc, "by gradient", qpos)
+    turned = np.degrees(turn_of(q))
     take = replay(model, q)
     met = {model.body_names[b] for c in take.contacts for g in ("geom1", "geom2") for b in model.geom_bodyid[c[g]]}
     feet = take.xpos[:, [model.body(name) for name in FEET]]
@@ -131,10 +171,13 @@ def main(robot, picture=None, height=0.4, seconds=np.inf):
     bad = np.flatnonzero(tilted | (q[:, 2] < 0.9 * qpos[0, 2]))
     upright = DT * (len(q) - 1 - (bad[-1] if len(bad) else -1))
     full = np.isclose(np.abs(mpc.done_ctrl), model.actuator_ctrlrange[:, 1], rtol=1e-3).any(axis=1).mean()
-    print(f"{steps} plans in {took[0]:.0f} s, {took[1]:.0f} s of processor time; motors at a limit in {full:.0%} of it")
+    print(f"motors at a limit in {full:.0%} of it")
     print(f"turned by {turned[-1]:.0f} degrees, pelvis up to {q[:, 2].max():.2f} m; upright the last {upright:.2f} s")
     parts = ", ".join(sorted(met - {model.body_names[0]}))
     print(f"the ground was met by {parts}, at most {away:.2f} m from an ankle")
+    if rival:
+        with TemporaryDirectory() as folder:
+            flown(with_differences(planner(model, qpos, qvel, steps), folder), "by differences", qpos)
     if picture:
         save_animation(picture, model, [take.geom_xpos[::2]], [take.geom_xquat[::2]], fps=25,
                        camera=Camera(azimuth=90, elevation=-8))  # fmt: skip
@@ -147,4 +190,5 @@ if __name__ == "__main__":
     parser.add_argument("picture", nargs="?", help="file for an animation")
     parser.add_argument("--height", type=float, default=0.4, help="m, that the centre of mass rises in flight")
     parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so many")
+    parser.add_argument("--rival", action="store_true", help="plan it by MuJoCo's finite differences, too")
     main(**vars(parser.parse_args()))

@@ -1,7 +1,9 @@
 """The gallery's problems solved with the `mujoco` package alone (4.0, whose `mujoco.batch` steps many simulations at
-once, as mjbatch does): iLQR by finite differences, predictive sampling, least squares by finite differences.
+once, as mjbatch does): iLQR by finite differences, predictive sampling, least squares by finite differences, a design
+by finite differences.
 
-For robots with one motor, hinges and slides. A `--rival` of a demo runs them beside the gradient, on the same cost:
+A `--rival` of a demo runs them beside the gradient, on the same cost, of iLQR and sampling, for robots with one motor,
+hinges and slides:
 dt sum (x - goal)'Q(x - goal) + R u^2, and at the end (x - goal)'Q_end(x - goal), x = (qpos, qvel); Q and Q_end are
 diagonals. `goal` is (nx,), or rows of it, one for each control step and the end.
 """
@@ -181,3 +183,90 @@ def load_by_least_squares(xml, guess, data, noise, step, window):
     bounds = [np.r_[low, -far], np.r_[high, far]]
     found, trace = mujoco.minimize.least_squares(x, residual, bounds, x_scale="jac", verbose=0)
     return found.ravel()[:7], len(trace)
+
+
+class Throws:
+    """Many throws of an arm at once, each with torques and proportions of its own."""
+
+    def __init__(self, xml, worlds, flight):
+        """flight(x, z, vx, vz): (how far a ball flies that is let go so, its slopes)."""
+        self.model = m = mujoco.MjModel.from_xml_string(xml)
+        self.batch, self.flight = mujoco.batch.Batch(m, worlds), flight
+        self.places, self.sensors = self.batch.expand("body_pos"), self.batch.bind("sensordata")
+        self.fore, self.hand = m.body("fore").id, m.body("hand").id
+
+    def __call__(self, torques, elbow):
+        """m, (worlds,), of torques (worlds, steps, 2) and elbows (worlds,), m from the shoulder."""
+        self.places[:, self.fore, 2], self.places[:, self.hand, 2] = -elbow, elbow - 1
+        self.batch.set_const()
+        self.batch.reset()
+        self.batch.rollout(torques.shape[1], torques, record=("qpos",))
+        self.batch.forward()
+        return np.array([self.flight(*row[[0, 2, 3, 5]])[0] for row in self.sensors])
+
+
+def throw_slopes(throws, torques, elbow):
+    """(distance, its slopes by torques (steps, 2) and by the elbow): central differences, all in one launch."""
+    z = np.r_[torques.ravel(), elbow]
+    offsets = np.concatenate([np.zeros((1, z.size)), EPS * np.eye(z.size), -EPS * np.eye(z.size)])
+    rows = z + offsets
+    found = throws(rows[:, :-1].reshape(-1, *torques.shape), rows[:, -1])
+    slopes = (found[1 : z.size + 1] - found[z.size + 1 :]) / (2 * EPS)
+    return found[0], slopes[:-1].reshape(torques.shape), slopes[-1:]
+
+
+class Robots:
+    """Control steps of `skip` physics steps of many robots at once, for a learner."""
+
+    def __init__(self, path, worlds, skip):
+        self.batch, self.skip = mujoco.batch.Batch(mujoco.MjModel.from_xml_path(str(path)), worlds), skip
+        self.qpos, self.qvel, self.ctrl = (self.batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
+
+    def __call__(self, qpos, qvel, ctrl):
+        """(qpos (worlds, nq), qvel, which worlds are no longer finite and stay where they were)."""
+        self.qpos[:], self.qvel[:], self.ctrl[:] = qpos, qvel, ctrl
+        self.batch.step(nstep=self.skip)
+        lost = ~(np.isfinite(self.qpos).all(axis=1) & np.isfinite(self.qvel).all(axis=1))
+        self.qpos[lost], self.qvel[lost] = qpos[lost], qvel[lost]
+        return self.qpos.copy(), self.qvel.copy(), lost
+
+
+class Transitions:
+    """What control steps of any robot do, by one-sided differences both ways, all in one launch.
+
+    Of both the smaller one is taken: where a contact begins or ends within a difference, on one side as a rule, that
+    slope is the jump divided by EPS, and one such step in a plan spoils its whole backward pass.
+    """
+
+    def __init__(self, path, steps, skip, eps=1e-6):
+        self.model, self.steps, self.skip, self.eps = mujoco.MjModel.from_xml_path(str(path)), steps, skip, eps
+        m = self.model
+        self.n = 2 * m.nv + m.nu
+        self.batch = mujoco.batch.Batch(m, steps * (2 * self.n + 1))
+        self.qpos, self.qvel, self.ctrl = (self.batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
+        self.warm = self.batch.bind("qacc_warmstart")
+
+    def __call__(self, qpos, qvel, ctrl):
+        """A (steps, nx, nx), B (steps, nx, nu) at rows of states and controls, of a robot whose actuators have no
+        states."""
+        m, n, each = self.model, self.n, 2 * self.n + 1
+        offsets = self.eps * np.concatenate([np.zeros((1, n)), np.eye(n), -np.eye(n)])
+        self.warm[:] = 0.0
+        for k in range(self.steps):
+            rows = slice(k * each, (k + 1) * each)
+            for q, z in zip(self.qpos[rows], offsets, strict=True):
+                q[:] = qpos[k]
+                mujoco.mj_integratePos(m, q, z[: m.nv], 1.0)
+            self.qvel[rows] = qvel[k] + offsets[:, m.nv : 2 * m.nv]
+            self.ctrl[rows] = ctrl[k] + offsets[:, 2 * m.nv :]
+        self.batch.step(nstep=self.skip)
+        found = np.zeros((self.steps, each, 2 * m.nv))
+        for k in range(self.steps):
+            rows = slice(k * each, (k + 1) * each)
+            for q, out in zip(self.qpos[rows], found[k], strict=True):
+                mujoco.mj_differentiatePos(m, out[: m.nv], 1.0, self.qpos[k * each], q)
+            found[k, :, m.nv :] = self.qvel[rows] - self.qvel[k * each]
+        up, down = found[:, 1 : n + 1] / self.eps, -found[:, n + 1 :] / self.eps
+        calm = np.where(np.square(up).sum(axis=2) < np.square(down).sum(axis=2), 1.0, 0.0)[..., None]
+        slopes = (calm * up + (1 - calm) * down).transpose(0, 2, 1)
+        return slopes[:, :, : 2 * m.nv].copy(), slopes[:, :, 2 * m.nv :].copy()

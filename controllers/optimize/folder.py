@@ -13,6 +13,7 @@ from engine.arguments import whole
 from engine.lock import FolderLock
 from engine.words import counted, required
 
+LOST = "no rollout stayed finite"
 _ROW = ("iteration", "cost", "best", "measured")  # of the metrics, in every row
 
 
@@ -52,7 +53,7 @@ class Stop:
     def reason(self, method, rows, elapsed):
         """Why to stop now, in words; None to go on."""
         if method.finished:
-            return method.ending
+            return method.ending if np.isfinite(method.best) else LOST
         if self.target is not None and method.best <= self.target:
             return f"target {self.target:g} reached"
         if self.solved is not None and rows and (self.eager or _slow(rows[-1])) and self.solved(method):

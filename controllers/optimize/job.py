@@ -14,6 +14,7 @@ from controllers.optimize.gaits import GaitSearch
 from controllers.optimize.gradient import Restarts
 from controllers.optimize.jumps import JumpSearch
 from controllers.optimize.lbfgs import LBFGS
+from controllers.optimize.play import played
 from controllers.optimize.population import CEM, EvolutionStrategy, RandomSearch
 from controllers.optimize.problem import Counter, Problem
 from controllers.pd import PD
@@ -74,10 +75,11 @@ class Job:
     path, push, object.
 
     start: (qpos, qvel). goal (nq,): the pose to balance in. way: the Way of a reach, a track or a push. table, place:
-    of a track, what its file says and where its point is to be (rows, 3), also of a reach of several targets (rows, 3 k
+    of a track, what its files say and where its point is to be (rows, 3), also of a reach of several targets (rows, 3 k
     of k points) and of the body that is pushed. stance: how the robot stands, of what is planned on its feet. behind
     (3,): of a push, the tool's place less the body's. gains: of a reach, a push, a carry, the feedback along its way.
-    grip: of a carry, how hard it is held. Each None where the task has none.
+    grip: of a carry, how hard it is held. lost: of what `after` played, the error with which it ended before its time.
+    Each None where the task has none.
     """
 
     def __init__(self, robot, task, method, options):
@@ -92,6 +94,7 @@ class Job:
         self.stance = self.goal = self.way = self.place = self.behind = self.gains = self.grip = None
         self.aslant = self.sinks = 0.0  # of a push: sine of the angle between its way and what presses; m, how deep
         self.trials = 0  # physics steps before the search
+        self.lost = None
         if task == "reach" and (o.site is None or o.target is None):
             raise ValueError("--task reach needs --site NAME and --target X Y Z (m)")
         if task in BRINGING and (getattr(o, "object", None) is None or o.target is None):
@@ -168,7 +171,8 @@ class Job:
     def _targets(self):
         """(n, 3 k), m: of a reach of k points, one after the other; the options' own is the last of them."""
         o = self.options
-        if len(named(o.site or "")) > 1 and (self.task != "reach" or o.quat is not None):
+        alone = self.task != "reach" and not self.catches or o.quat is not None
+        if len(named(o.site or "")) > 1 and alone:
             raise ValueError(f"--site: got {', '.join(o.site)}, allowed: one; several of --task reach, without --quat")
         if self.task not in ("reach", *BRINGING):
             return np.zeros((1, 3))
@@ -233,23 +237,34 @@ class Job:
         self.way, self.gains, self.place, self.grip = found
         self.steps = len(self.way.ctrl)
 
+    @property
+    def catches(self):
+        """Whether a track begins where the robot is, as a reach does whose target moves."""
+        return bool(getattr(self.options, "catch", None))
+
     def _table(self):
         if self.options.path is None:
             raise ValueError("--task track needs --path FILE, of time and joints, or of time, x, y, z with --site NAME")
         if self.method_name not in ("gnms", "ilqr", "mpc"):
             raise ValueError(f"--task track: got --method {self.method_name}, allowed: ilqr, gnms, mpc")
-        return Table(self.options.path)
+        paths, sites = self.options.path, named(self.options.site or "")
+        if not isinstance(paths, list):
+            return [Table(paths)]
+        if len(paths) != len(sites):
+            raise ValueError(f"--target: got {', '.join(paths)}, allowed: a file for each of {', '.join(sites)}")
+        return [Table(path) for path in paths]
 
     def _longest(self):
         """s, where nobody says how long: a reach takes less."""
         if self.table is not None:
-            return self.table.seconds
+            return max(table.seconds for table in self.table)
         return {"push": LONGEST, "carry": 2 * LONGEST}.get(self.task, AT_MOST * len(self.targets))
 
     def _track(self):
         """The way that a table prescribes, and its first row as the start."""
         m = self.robot.model
-        self.way, self.place = tracking(m, self.table, self.options.site, self.start[0], self.hold, self.steps, self.dt)
+        self.way, self.place = tracking(m, self.table, self.options.site, self.start[0], self.hold, self.steps, self.dt,
+                                        self.catches)  # fmt: skip
         self.start = self.way.qpos[0], self.way.qvel[0]
 
     @property
@@ -269,8 +284,8 @@ class Job:
             cost = there + 0.1 * rest
             return cost + 1e-3 * Effort() if self.method_name == "mpc" else cost
         if self.table is not None:
-            near = 0.0 if self.place is None else NEAR / min(span(m, o.site), 10.0) ** 2
-            place = None if self.place is None else placed(m, o.site)
+            sites = () if self.place is None else named(o.site)
+            near, place = NEAR / min(*(span(m, n) for n in sites), 10.0) ** 2, [placed(m, n) for n in sites] or None
             return Follow(m, self.way, place, self.place, near, control_scale(m))
         if self.task in BRINGING:
             return self._bringing()
@@ -411,20 +426,20 @@ class Job:
         if self.method_name in PLANS:
             controller = self.search.controller()
             whole = self.goal is not None and self.method_name != "mpc" or self.method_name == "gait"
-            return self._play(controller, self.steps if whole else len(controller.K)), controller
+            return self._best(controller, self.steps if whole else len(controller.K)), controller
         controller = self._with(self.search.best_params)
-        return self._play(controller), controller
+        return self._best(controller, self.steps), controller
 
     def _with(self, params):
         controller, _, _ = start_controller(self.robot, self.task, self.steps, self.dt, 1, np.random.default_rng(0))
         controller.params = np.asarray(params)
         return controller
 
-    def _play(self, controls, steps=None):
-        sim = Simulator(self.robot.model)
-        sim.reset(*self.start)
-        tape = Tape(sim, steps or self.steps, frame_skip=self.frame_skip)
-        tape.rollout(controls)
+    def _play(self, controls):
+        return played(self.robot.model, self.start, controls, self.steps, self.frame_skip)[0]
+
+    def _best(self, controller, steps):
+        tape, self.lost = played(self.robot.model, self.start, controller, steps, self.frame_skip)
         return tape
 
 

@@ -122,3 +122,9 @@ def share_at_limit(m, trajectory):
     low, high = m.actuator_ctrlrange[limited].T
     half = np.maximum(0.5 * (high - low), 1e-12)
     return float((np.abs(trajectory.ctrl[:, 0, limited] - 0.5 * (low + high)) >= SATURATED * half).mean())
+
+
+def fallen(m, dofs):
+    """What moves dofs that fall whatever the controls do, in words: a list of one, or none."""
+    names = [m.joint_names[j] or f"joint {j}" for j in dict.fromkeys(m.dof_jntid[list(dofs)].tolist())]
+    return [f"no actuator can keep {', '.join(names)} from falling"] if names else []

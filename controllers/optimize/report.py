@@ -9,6 +9,7 @@ import numpy as np
 from controllers.optimize.job import BRINGING
 from controllers.optimize.verdict import farthest, place_of
 from controllers.tasks.upright import from_upright
+from engine.errors import DivergenceError
 from engine.recording import Recording
 from engine.replay import replay
 from engine.view import Camera, plot_contact_forces, plot_joints, plot_loss, plot_series, save_animation, tie_lines
@@ -23,8 +24,11 @@ def write_report(job, folder, title, say=lambda text: None):
     written, and how far the animation is, which takes the longest."""
     path, rows, model = folder.path, folder.rows, job.robot.model
     tell = _told(say)
-    first = job.before()
     last, controller = job.after()
+    try:
+        first = job.before()
+    except DivergenceError:  # at once: there is nothing to show
+        first = last
     before, after = first.trajectory, last.trajectory
     controller.save(path / "controller.npz")
     # worlds of one file are of the same length
@@ -62,7 +66,7 @@ def write_report(job, folder, title, say=lambda text: None):
     save_animation(path / "animation.gif", model, [t.geom_xpos for t in takes], [t.geom_xquat for t in takes], fps=25,
                    times=times, title=title, labels=["before", "after"], camera=Camera(**camera), lines=lines,
                    notes=notes, progress=lambda k, frames: tell(f"animation: frame {k} of {frames}"))  # fmt: skip
-    if job.task in ("reach", *BRINGING):
+    if _has_target(job):
         away = [1e3 * _away(job, t)[:n] for t in (before, after)]
         plot_series(path / "error.png", after.time[:n], dict(zip(("before", "after"), away, strict=True)),
                     "distance from the target (mm)", title=f"{title}: error")  # fmt: skip
@@ -92,24 +96,34 @@ def _of_task(job, trajectory, every, rows):
     if job.task == "jump":
         z = job.standing().root.z
         return none, [f"{x:+.2f} m to standing" for x in trajectory.qpos[::every, 0, z] - job.standing().qpos[z]]
-    if job.task not in ("reach", *BRINGING):
+    if not _has_target(job):
         return none, [""] * rows
-    target, size = np.asarray(job.options.target, float), robot_size(job.robot.model)
-    place = _place(job, trajectory)[::every]
+    place, size = _place(job, trajectory)[::every], robot_size(job.robot.model)
+    target = np.broadcast_to(_target(job, trajectory), _place(job, trajectory).shape)[::every]
     arms = MARK * size * np.eye(3)
-    cross = np.concatenate([np.stack([x - arms, x + arms], axis=1) for x in target.reshape(-1, 3)])
-    lines = np.tile(cross, (rows, 1, 1, 1))
+    spread = target.reshape(rows, -1, 1, 1, 3)
+    lines = np.concatenate([spread - arms[:, None], spread + arms[:, None]], axis=3).reshape(rows, -1, 2, 3)
     # the way until then: what lies ahead has no length
     now = np.arange(rows)[:, None]
     ways = [np.stack([x[np.minimum(np.arange(rows - 1) + end, now)] for end in (0, 1)], axis=2)
-            for x in np.split(place, len(target) // 3, axis=1)]  # fmt: skip
+            for x in np.split(place, target.shape[1] // 3, axis=1)]  # fmt: skip
     away = 1e3 * farthest(place, target)
     return np.concatenate([lines, *ways], axis=1), [f"{x:.1f} mm from the target" for x in away]
 
 
 def _away(job, trajectory):
     """m, (rows,): of the point from its target."""
-    return farthest(_place(job, trajectory), job.options.target)
+    return farthest(_place(job, trajectory), _target(job, trajectory))
+
+
+def _has_target(job):
+    """Whether a point or a body is to be somewhere, at rest or moving."""
+    return job.task in ("reach", *BRINGING) or job.task == "track" and job.place is not None
+
+
+def _target(job, trajectory):
+    """m, (3 k,) or (rows, 3 k): where it is to be."""
+    return np.asarray(job.options.target, float) if job.table is None else job.place[: len(trajectory.qpos)]
 
 
 def _place(job, trajectory):

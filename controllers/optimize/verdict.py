@@ -7,6 +7,7 @@ import numpy as np
 
 from controllers.optimize.job import placed, span
 from controllers.optimize.observed import (
+    fallen,
     falls_freely,
     in_the_air,
     observed,
@@ -228,6 +229,8 @@ def _of_balance(job, trajectory):
     hindered = [] if solved else [f"it was never nearer to upright than {np.degrees(away.min()):.0f} degrees"]
     if not solved and away.min() < UPRIGHT:
         hindered = ["it was upright and did not stay there"]
+    if not solved:
+        hindered += fallen(m, getattr(getattr(job, "search", None), "falling", ()))
     return Verdict(solved, text, numbers, hindered, [])
 
 
@@ -316,9 +319,10 @@ def _of_track(job, trajectory):
     """How far the robot is from its way, after it has come onto it: a point, or the joints of the table."""
     m, way, time = job.robot.model, job.way, times_of(trajectory)[:, 0]
     on = time - time[0] >= min(ONTO, 0.5 * _duration(trajectory))
+    if getattr(job, "catches", False):
+        return _of_catch(job, trajectory)
     if job.place is not None:
-        place = Quantity(m, **placed(m, job.options.site)).of(trajectory)[on, 0]
-        off = np.linalg.norm(place - job.place[on], axis=-1)
+        off = farthest(place_of(m, job.options.site, trajectory), job.place)[on]
         who, unit, scale, most = job.options.site, "mm", 1e3, ON_PLACE
     else:
         joints = m.dof_jntid[way.dofs]
@@ -329,10 +333,35 @@ def _of_track(job, trajectory):
     numbers = {"off_most": float(off.max()), "off_mean": float(off.mean()), "off_at_end": float(off[-1])}
     text = (f"{who} is at most {scale * off.max():.2f} {unit} off its way (asked: {scale * most:.3g}), "
             f"{scale * off.mean():.2f} in the mean, for {_duration(trajectory):.1f} s")  # fmt: skip
+    return Verdict(bool(off.max() <= most), text, numbers, *_asked_of(way))
+
+
+def _asked_of(way):
+    """(what stands in the way, hints) of a Way that a file prescribes."""
     hindered = [f"the way asks for {way.share:.0%} of what the actuators can"] if way.share > 1.0 else []
     if way.away > WITHIN:
         hindered.append(f"it leads {100 * way.away:.1f} cm beyond what the robot can reach")
-    return Verdict(bool(off.max() <= most), text, numbers, hindered, ["a slower way"] if way.share > 1.0 else [])
+    return hindered, ["a slower way"] if way.share > 1.0 else []
+
+
+def _of_catch(job, trajectory):
+    """Since when the point is at a target that moves, and how far from it then."""
+    time, sites = times_of(trajectory)[:, 0] - times_of(trajectory)[0, 0], named(job.options.site)
+    away = farthest(place_of(job.robot.model, job.options.site, trajectory), job.place)
+    inside = np.logical_and.accumulate((away <= ON_PLACE)[::-1])[::-1]
+    numbers = {"off_at_end": float(away[-1]), "nearest": float(away.min())}
+    who, whose = ", ".join(sites), "its moving target" if len(sites) == 1 else "their moving targets"
+    text = f"{who} {1e3 * away[-1]:.2f} mm from {whose} after {time[-1]:.1f} s"
+    if inside.any():
+        numbers |= {"reached_at": float(time[np.argmax(inside)]), "off_most": float(away[inside].max()),
+                    "off_mean": float(away[inside].mean())}  # fmt: skip
+        text += (f", with it since {numbers['reached_at']:.2f} s, then at most {1e3 * numbers['off_most']:.2f} mm off "
+                 f"(asked: {1e3 * ON_PLACE:.3g}), {1e3 * numbers['off_mean']:.2f} in the mean")  # fmt: skip
+    hindered, hints = _asked_of(job.way)
+    solved = numbers.get("reached_at", np.inf) <= 0.5 * time[-1]
+    if not solved and inside.any():
+        hindered.append("it is not there in the first half of the time")
+    return Verdict(bool(solved), text, numbers, hindered, hints)
 
 
 def _of_push(job, trajectory):

@@ -62,7 +62,8 @@ class Legged:
         # on two feet it neither stands by itself nor takes much noise
         self.balances = 1 < len(self.feet) < 3 and all(f.flat for f in self.feet)
         if task == "run" and not self.feet:
-            raise ModelError("--task run: a policy needs feet, limbs that touch a floor; this robot has none")
+            raise ModelError("--task run: a policy needs feet, limbs that touch a floor; this robot has none; "
+                             "allowed: --task reach with --site")
         sim = Simulator(m)
         sim.reset(stance.qpos)
         sim.forward()

@@ -55,9 +55,7 @@ class Worlds:
         task = self.task
         act = self.state[2] if task.body.model.na else None
         ctrl = task.body.control(action)
-        new, diverged = engine.torch.step(self.sim, *self.state[:2], act, ctrl, frame_skip=task.body.substeps,
-                                          on_divergence="mask")  # fmt: skip
-        new = [new.qpos, new.qvel, self.state[2] if act is None else new.act]
+        new, diverged = self.stepped(act, ctrl)
         if self.state_clip is not None:
             for x in new:
                 if x.requires_grad:
@@ -69,6 +67,12 @@ class Worlds:
         self.clock = task.advance_clock(self.clock)
         self.state, self.last, self.steps = new, action, self.steps + self.n * task.body.substeps
         return made
+
+    def stepped(self, act, ctrl):
+        """([qpos, qvel, act] after these controls, which worlds diverged)."""
+        new, diverged = engine.torch.step(self.sim, *self.state[:2], act, ctrl, frame_skip=self.task.body.substeps,
+                                          on_divergence="mask")  # fmt: skip
+        return [new.qpos, new.qvel, self.state[2] if act is None else new.act], diverged
 
     def paid(self, d):
         """(reward, survival, what the critic sees of where it led) of a Decision, or of a window of them at once."""

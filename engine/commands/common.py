@@ -169,7 +169,7 @@ class Output:
 
     def record(self, kind, **values):
         if self.machine:
-            print(json.dumps({"event": kind, **values}, default=_plain), flush=True)
+            print(json.dumps({"event": kind, **{k: _number(v) for k, v in values.items()}}, default=_plain), flush=True)
 
 
 def interrupted(out, command, folder, kept):
@@ -182,6 +182,11 @@ def interrupted(out, command, folder, kept):
         out.say("\ninterrupted before the first iteration had ended: there is nothing to go on from")
     out.record("interrupted", folder=folder, resumable=kept.exists())
     return INTERRUPTED
+
+
+def _number(value):
+    """Of numbers that are not finite, which JSON does not have, nothing."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _plain(value):

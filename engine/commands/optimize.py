@@ -7,6 +7,7 @@ import numpy as np
 
 from engine import files
 from engine.commands.common import (
+    DIVERGED,
     DONE,
     NOT_REACHED,
     Output,
@@ -22,6 +23,7 @@ from engine.commands.common import (
     wishes,
     within_ranges,
 )
+from engine.errors import DivergenceError
 from engine.words import counted
 
 # duplicated from controllers/optimize/job.py, whose import starts Taichi; a test compares them
@@ -65,8 +67,9 @@ def add(commands):
                    "is to be at its highest (default: 0.3 of its height)")  # fmt: skip
     o.add_argument("--site", action="append", help="--task reach, track, push: the site, body or geom to bring to the "
                    "target, of a reach several at once, a --site each; carry: where it grasps")  # fmt: skip
-    o.add_argument("--target", type=float, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
-                   "world; several are reached one after the other")  # fmt: skip
+    o.add_argument("--target", type=number, nargs="+", metavar="X Y Z", help="--task reach, push, carry: m, in the "
+                   "world; several are reached one after the other. reach: or a CSV or NPZ file of time, x, y, z of a "
+                   "target that moves, for each --site one")  # fmt: skip
     o.add_argument("--object", metavar="BODY", help="--task push, carry: the body, driven by nothing, to bring to "
                    "the target; --site of a push is what pushes it (default: what can touch it and most joints "
                    "move)")  # fmt: skip
@@ -91,9 +94,33 @@ def add(commands):
     o.set_defaults(run=run)
 
 
+def number(text):
+    """The type of --target: a number, or the name of a file."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def catching(args):
+    """A reach whose target moves: the files of --target are the paths of a track, which begins where the robot is."""
+    args.catch, words = None, [x for x in args.target or () if isinstance(x, str)]
+    if not words:
+        return
+    lost = [x for x in words if not Path(x).is_file()]
+    if args.task != "reach" or lost or len(words) < len(args.target):
+        got, none = " ".join(map(str, args.target)), "".join(f"; {x!r} is no file" for x in lost)
+        raise ValueError(f"--target: got {got}, allowed: X Y Z (m), or of --task reach files of time, x, y, z, one for "
+                         f"each --site{none}")  # fmt: skip
+    if args.site is None or args.quat is not None:
+        raise ValueError("--target FILE: allowed: with --site NAME, and without --quat")
+    args.task, args.catch, args.path, args.target = "track", True, words, None
+
+
 def run(args):
     if args.task is not None:
         check_read(args, "task", args.task, TASKS_OF)  # before anything is loaded
+    catching(args)
     if args.method is not None:
         check_read(args, "method", args.method, METHODS_OF)
     asked = wishes(args)
@@ -247,7 +274,8 @@ def search(args, chosen, task, method):
     began = time.perf_counter()
     settings = {"robot": chosen.name, "task": task, "method": method, "worlds": args.worlds, "seconds": args.seconds,
                 "window": args.window, "horizon": args.horizon, "speed": args.speed, "height": args.height,
-                "site": args.site, "target": args.target, "quat": args.quat, "path": args.path and str(args.path),
+                "site": args.site, "target": args.target, "quat": args.quat, "catch": args.catch,
+                "path": args.path and (args.path if args.catch else str(args.path)),
                 "push": args.push, "object": args.object, "start": args.start, "seed": args.seed,
                 "model": fingerprint(chosen.model)}  # fmt: skip
     with expecting(*([LINEAR] if method in PLANS else [])):  # a plan is run with its feedback
@@ -260,8 +288,9 @@ def search(args, chosen, task, method):
 
 def carried_out(args, job, folder, began):
     """The search of a job in its folder, to its end, and its report; returns the exit code."""
-    from controllers.optimize.folder import Stop
+    from controllers.optimize.folder import LOST, Stop
     from controllers.optimize.folder import run as iterate
+    from controllers.optimize.lost import not_finite
     from controllers.optimize.report import write_report
     from controllers.optimize.verdict import paced, verdict
 
@@ -272,7 +301,7 @@ def carried_out(args, job, folder, began):
     if task == "reach" and job.beyond and args.iterations is None and method != "mpc":
         iterations = 1  # its way leads as near as there is a pose for; no search leads nearer
     budget = args.budget or (np.inf if method == "mpc" else 75.0)
-    title = f"{job.robot.name}, {task} by {method}"
+    title = f"{job.robot.name}, {'reach of what moves' if job.catches else task} by {method}"
     aim = f", at {job.speed:.2f} m/s" if planned and task == "run" else ""
     out.say(f"{title}{aim}: {job.dt * job.steps:.2f} s, {job.steps} control steps of "
             f"{counted(job.frame_skip, 'physics step')}")
@@ -291,15 +320,17 @@ def carried_out(args, job, folder, began):
     try:
         with progress(total, title, args.json) as bar:
             reason = iterate(job.search, folder, stop, Show(out, bar, total, budget, job.steps * job.dt))
+        if not folder.rows:
+            raise ValueError(f"nothing was iterated ({reason})")
+        out.say(f"stopped: {reason}; writing pictures")
+        before, after = write_report(job, folder, title, out.say)
     except KeyboardInterrupt:
         return interrupted(out, ["optimize", args.robot], folder.path, folder.checkpoint)
-    if not folder.rows:
-        raise ValueError(f"nothing was iterated ({reason})")
-    out.say(f"stopped: {reason}; writing pictures")
-    before, after = write_report(job, folder, title, out.say)
-    summary = {"reason": reason, "cost": job.search.best, "iterations": job.search.iteration,
-               "steps": job.search.problem.counter.steps, "reversed": job.search.problem.counter.reversed,
-               "seconds": time.perf_counter() - began, "folder": folder.path}  # fmt: skip
+    except DivergenceError as error:
+        return told_lost(out, folder, not_finite(job, error), _summary(job, LOST, began, folder))
+    summary = _summary(job, reason, began, folder)
+    if job.lost is not None:
+        return told_lost(out, folder, not_finite(job, job.lost, after), summary)
     if job.measure is not None:
         summary["distance_before"], summary["distance"] = (float(job.measure(t)[0]) for t in (before, after))
         way = summary["distance_before"], summary["distance"]
@@ -315,6 +346,23 @@ def carried_out(args, job, folder, began):
     out.record("result", **summary)
     missed = found.solved is False or args.cost is not None and job.search.best > args.cost
     return NOT_REACHED if missed else DONE
+
+
+def _summary(job, reason, began, folder):
+    """What a machine is told beside the verdict. The cost of a search of which no run stayed finite is None."""
+    best, counter = job.search.best, job.search.problem.counter
+    return {"reason": reason, "cost": best if np.isfinite(best) else None, "iterations": job.search.iteration,
+            "steps": counter.steps, "reversed": counter.reversed, "seconds": time.perf_counter() - began,
+            "folder": folder.path}  # fmt: skip
+
+
+def told_lost(out, folder, found, summary):
+    """Say the Verdict on a search whose best run does not stay finite; returns the exit code."""
+    files.write_json(folder.path / "verdict.json", {**found.record(), "reason": summary["reason"]}, indent=1)
+    for line in found.lines():
+        out.say(line)
+    out.record("result", **summary, **found.record())
+    return DIVERGED
 
 
 class Show:
@@ -335,8 +383,8 @@ class Show:
         # the first row took what there was to load; a run that goes on has not made what was there before
         rate = took / (done - self.start) if done > self.start else took / max(done, 1e-9)
         left = max(min((total - done) * rate, self.budget - took), 0.0)
-        text = f"cost {row['cost']:9.3f}"
-        if "back" not in row:
+        text = f"cost {row['cost']:9.3f}" if np.isfinite(row["cost"]) else "the run diverges"
+        if "back" not in row and np.isfinite(row["best"]):
             text += f"  best {row['best']:9.3f}"
         if row["measured"] == row["measured"] and row["measured"]:
             text += f"  distance {row['measured']:6.2f} m"

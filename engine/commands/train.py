@@ -28,6 +28,9 @@ METHODS = ("shac", "ppo")
 ITERATIONS = {"shac": 1500, "ppo": 1000}
 
 
+NAMED = 12  # sites or bodies that a refusal names
+
+
 def add(commands):
     o = commands.add_parser("train", help="learn a policy: run at a commanded velocity, stand when pushed, reach")
     o.add_argument("robot", help="an MJCF or URDF file, or a built-in scene")
@@ -80,7 +83,11 @@ def checked_task(chosen, args):
     if lacking and task != "reach":
         raise ValueError(f"--task {task} needs {lacking} ({chosen.name}), allowed: reach")
     if task == "reach" and args.site is None:
-        raise ValueError("--task reach needs --site: the site, body or geom to bring to targets")
+        m = chosen.model
+        kind, names = ("sites", m.site_names) if m.site_names else ("bodies", m.body_names)
+        there = ", ".join([n for n in names if n and n != "world"][:NAMED])
+        raise ValueError("--task reach needs --site: the site, body or geom to bring to targets; "
+                         f"{chosen.name} has the {kind} {there}")  # fmt: skip
     return task
 
 

@@ -377,6 +377,9 @@ def table_of(path):
 
 def tracked(run):
     """At the table's own times from 0.1 s on: the point within 5 mm, the joints within 0.05 rad or m."""
+    if run.asked.get("catch"):
+        caught(run)
+        return
     table = table_of(run.asked["path"])
     time = table["time"] - table["time"][0]
     now = (time >= min(0.1, run.time[-1] / 2)) & (time <= run.time[-1] + 1e-9)
@@ -394,6 +397,25 @@ def tracked(run):
         run.wrong.append(f"said at most {run.said['off_most']:.5f} off its way, found {off.max():.5f}")
     # between the table's rows it may be farther off
     run.decide(off.max() <= most, off.max() <= most)
+
+
+def caught(run):
+    """Points at their moving targets, whose tables are gone along as by straight lines: all within 5 mm in the second
+    half of the run. Judged where a table has a row, since the way between two rows is a curve."""
+    sites = [run.asked["site"]] if isinstance(run.asked["site"], str) else run.asked["site"]
+    places, late = np.array([[place_of(run.m, d, name)[0] for name in sites] for _, d in run.states()]), []
+    for k, path in enumerate(run.asked["path"]):
+        table = table_of(path)
+        time = table["time"] - table["time"][0]
+        now = time <= run.time[-1] + 1e-9
+        was = np.stack([np.interp(time[now], run.time, places[:, k, i]) for i in range(3)], axis=1)
+        off = np.linalg.norm(was - np.stack([table[c][now] for c in "xyz"], axis=1), axis=1)
+        late.append(off[time[now] >= 0.5 * run.time[-1]])
+    most = max(float(x.max(initial=0.0)) for x in late)
+    run.found["off_in_second_half"] = most
+    if run.said["solved"] and most > run.said["off_most"] + 1e-4:
+        run.wrong.append(f"said at most {run.said['off_most']:.5f} m off, found {most:.5f}")
+    run.decide(most <= 5e-3, abs(most - 5e-3) < 0.02 * 5e-3)
 
 
 def pushed(run):

@@ -53,6 +53,8 @@ def run(cell, seed, places, folder, limit, here=False):
     (r,) = results
     line |= {"solved": bool(r["solved"]), "steps": r["steps"] + r["reversed"], "iterations": r["iterations"],
              "verdict": r["verdict"], "hindered": r["hindered"]}  # fmt: skip
+    if not (out / "run.npz").exists():  # not even the first control step stayed finite
+        return line | {"found": False, "agrees": not line["solved"]}
     with np.load(out / "run.npz") as data:
         qpos, qvel, ctrl, t = data["qpos"][:, -1], data["qvel"][:, -1], data["ctrl"][:, -1], data["time"]
     found, figure = cell.judge(model_of(cell, places), qpos, qvel, ctrl, t - t[0], target, r)

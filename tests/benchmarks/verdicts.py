@@ -34,17 +34,18 @@ ADDED = ("--floor", "--floating", "--actuators", "--collide")  # options that ma
 class Ask(NamedTuple):
     """What is run `seeds` times: a file (folder's key, path), or (None, scene). options: words, or seed -> words.
     site: of a reach, whose target is then drawn: where it is in random joint positions, every third time 1.4 times as
-    far from its robot's place."""
+    far from its robot's place. moves: the target goes along where a table of joints would bring the site."""
 
     file: tuple
     task: str
     seeds: int
     options: object = ()
     site: str | None = None
+    moves: bool = False
 
     @property
     def name(self):
-        return f"{Path(self.file[1]).stem}-{self.task}"
+        return f"{Path(self.file[1]).stem}-{'moving' if self.moves else self.task}"
 
     def path(self, places):
         """The robot as the command takes it; None where there is no such file."""
@@ -98,6 +99,8 @@ LIST = [
     Ask((B, "arm_reach"), "reach", 16, (*SHORT, "--seconds", "1"), "hand"),
     Ask((R, "universal_robots_ur5e/ur5e.xml"), "track", 8, SHORT),
     Ask((R, "so101/so101_new_calib.xml"), "track", 8, SHORT),
+    Ask((R, "universal_robots_ur5e/ur5e.xml"), "reach", 4, SHORT, "attachment_site", True),
+    Ask((R, "so101/so101_new_calib.xml"), "reach", 4, SHORT, "gripperframe", True),
     *[Ask((S, f"{n}.xml"), t, 3, SHORT) for n in ("cartpole", "pendulum", "acrobot") for t in ("balance", "swingup")],
     *[Ask((B, n), "balance", 8, (*SHORT, "--seconds", "3")) for n in ("acrobot", "cartpole", "double_pendulum")],
     Ask((B, "pendulum"), "swingup", 3, SHORT),
@@ -141,7 +144,9 @@ def words_of(ask, seed, path, folder):
     options = ask.options(seed) if callable(ask.options) else ask.options
     words = ["optimize", str(path), "--task", ask.task, *options, "--seed", str(seed), "--json", "--out", str(folder)]
     rng = np.random.default_rng(77 + seed)
-    if ask.task == "reach":
+    if ask.task == "reach" and ask.moves:
+        words += ["--site", ask.site, "--target", str(table_for(path, folder, seed, rng, ask.site))]
+    elif ask.task == "reach":
         words += ["--site", ask.site, "--target", *(f"{x:.6f}" for x in target_of(ask, path, seed, rng))]
     if ask.task == "track":
         words += ["--path", str(table_for(path, folder, seed, rng))]
@@ -181,9 +186,10 @@ def target_of(ask, path, seed, rng):
     return base + (1.4 if seed % 3 == 2 else 1.0) * (place - base)
 
 
-def table_for(path, folder, seed, rng):
-    """A CSV of three joints that swing, every other time too fast."""
+def table_for(path, folder, seed, rng, site=None):
+    """A CSV of three joints that swing, every other time too fast; of the places to which they bring a site."""
     import engine
+    from controllers.tasks.kinematics import Point
 
     m = engine.load(path)
     t, fast = np.linspace(0.0, 1.5, 31), 9.0 if seed % 2 else 2.0
@@ -192,6 +198,11 @@ def table_for(path, folder, seed, rng):
         low, high = m.jnt_range[j] if m.jnt_limited[j] else (-2.0, 2.0)
         columns.append(0.5 * (low + high) + 0.25 * (high - low) * np.sin(fast * t + rng.uniform(0, 6)))
         names.append(m.joint_names[j])
+    if site is not None:
+        sim = engine.Simulator(m, len(t))
+        sim.data.qpos[:, m.jnt_qposadr[[m.joint(n) for n in names[1:]]]] = np.stack(columns[1:], axis=1)
+        sim.forward()
+        columns, names = [t, *Point(m, site).place(sim.data).T], ["time", "x", "y", "z"]
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "way.csv", np.stack(columns, axis=1), delimiter=",", header=",".join(names), comments="")
     return folder / "way.csv"
@@ -209,7 +220,7 @@ def run(ask, seed, places, out):
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         code = command(words)
     line |= {"code": code, "seconds": time.perf_counter() - began, "words": words}
-    if not (folder / "verdict.json").exists() or '"event": "result"' not in said.getvalue():
+    if not (folder / "run.npz").exists() or '"event": "result"' not in said.getvalue():
         return line | {"refused": (errors.getvalue().strip().splitlines() or ["nothing said"])[-1][:300]}
     robot = path
     other = ask.file[0] is None or Path(path).suffix != ".xml" or any(w in ADDED for w in words)
@@ -223,7 +234,7 @@ def run(ask, seed, places, out):
 
 def judged(line, out):
     found = outside.judge(out / line["folder"], line["robot"])
-    if (found["said"] is False) != (line["code"] == 1):
+    if (found["said"] is False) != (line["code"] in (1, 3)):
         found["wrong"].append(f"exit code {line['code']} of solved={found['said']}")
     return line | found
 

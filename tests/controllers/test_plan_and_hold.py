@@ -7,7 +7,7 @@ import engine
 import scenes
 from controllers import PlanAndHold, lqr
 from controllers.plan_and_hold import CostToGo, balance
-from controllers.riccati import settled
+from controllers.riccati import settled, uncontrolled
 from engine.objectives.check import check_objective
 
 PENDULUM, ACROBOT = scenes.load("pendulum"), scenes.load("acrobot")
@@ -36,6 +36,20 @@ def test_the_recursion_settles_at_the_solution_of_the_riccati_equation():
     gain, value = lqr(A, B, 1.0, 1.0)
     np.testing.assert_allclose(K, gain, rtol=1e-6)
     np.testing.assert_allclose(P, value, rtol=1e-6)
+
+
+def test_what_nothing_drives_leaves_the_rest_its_regulator():
+    """Two poles that fall at the same rate, so that any mix of them is an eigenvector, and a motor at one of them."""
+    sim = engine.Simulator(ACROBOT.model)
+    _, A, B, _ = balance(sim, [np.pi, 0.0], 4)
+    none = np.zeros_like(A)
+    both, driven = np.block([[A, none], [none, A]]), np.concatenate([B, 0.0 * B])
+    falls = uncontrolled(both, driven)
+    assert falls.shape == (8, 2) and np.abs(falls[:4]).max() < 1e-9 and uncontrolled(A, B).shape == (4, 0)
+    np.testing.assert_allclose(falls.T @ falls, np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(falls.T @ both, falls.T @ both @ falls @ falls.T, atol=1e-9)  # they go by themselves
+    K = settled(both - both @ falls @ falls.T, driven, np.eye(8), np.eye(1))[0]
+    np.testing.assert_allclose(K, np.concatenate([lqr(A, B, 1.0, 1.0)[0], np.zeros((1, 4))], axis=1), atol=1e-5)
 
 
 def test_cost_to_go_has_right_cotangents():

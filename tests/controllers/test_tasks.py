@@ -8,6 +8,7 @@ import pytest
 import engine
 import scenes
 from controllers.ilqr import ILQR
+from controllers.linear_feedback import LinearFeedback
 from controllers.stance import Stance
 from controllers.tasks.forces import gains_along, period
 from controllers.tasks.kinematics import Point, driven, reaching
@@ -183,6 +184,40 @@ def test_tables_are_followed(arm, tmp_path):
     sim.forward()
     np.testing.assert_allclose(sim.data.sensordata, place, atol=2e-5)
     assert np.abs(np.diff(way.qpos, axis=0)).max() < 0.02
+
+
+def test_a_moving_target_is_caught_from_where_the_arm_is(arm, tmp_path):
+    """The way begins at rest in the start, is smooth, and from its arrival on is the target's; of two points both."""
+    dt, t, start = 0.01, np.linspace(0.0, 1.5, 31), arm.key_qpos[1]
+    circle = {"x": 0.3 + 0.05 * np.cos(4 * t), "y": 0.05 * np.sin(4 * t), "z": np.full(31, 0.8)}
+    np.savez(tmp_path / "way.npz", time=t, **circle)
+    table = Table(tmp_path / "way.npz")
+    plain, place = tracking(arm, table, "tool", start, np.zeros(3), 150, dt)
+    way, same = tracking(arm, [table], "tool", start, np.zeros(3), 150, dt, True)
+    np.testing.assert_array_equal(same, place)
+    np.testing.assert_allclose(way.qpos[0], start, atol=1e-12)
+    np.testing.assert_allclose(way.qvel[0], 0.0, atol=1e-12)
+    k = int(np.ceil(way.arrival / dt))
+    assert 0.2 < way.arrival < 0.75 and way.share < 1.0
+    np.testing.assert_allclose(way.qpos[k:], plain.qpos[k:], atol=1e-12)
+    np.testing.assert_allclose(way.qvel[1:-1], (way.qpos[2:] - way.qpos[:-2]) / (2 * dt), atol=0.1)  # of 4 rad/s
+    sim = Simulator(arm)
+    sim.reset(start)
+    K = gains_along(arm, way.qpos[:-1], way.qvel[:-1], dt)
+    feedback = LinearFeedback(arm, K, way.qpos[:-1], way.qvel[:-1], ctrl=way.ctrl)
+    after = engine.Tape(sim, 150, frame_skip=5).rollout(feedback)
+    missed = np.linalg.norm(after.sensordata[:, 0] - place, axis=1)
+    assert missed[0] > 0.1 and missed[k + 5 :].max() < 5e-3
+    # the elbow where it goes along with the tool
+    sim = Simulator(arm, 151)
+    sim.reset(plain.qpos)
+    sim.forward()
+    elbow = Point(arm, "fore").place(sim.data)
+    np.savez(tmp_path / "elbow.npz", time=dt * np.arange(151), **dict(zip("xyz", elbow.T, strict=True)))
+    both = [table, Table(tmp_path / "elbow.npz")]
+    two, places = tracking(arm, both, ["tool", "fore"], start, np.zeros(3), 150, dt, True)
+    assert places.shape == (151, 6) and two.away < 1e-3
+    np.testing.assert_allclose(two.qpos[-1], plain.qpos[-1], atol=0.01)
 
 
 @pytest.mark.parametrize(

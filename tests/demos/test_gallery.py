@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pullback as pb
 from demos import arm_inertia, cart_pole_mpc, two_poles
 
 PAGE = Path(__file__).parents[2] / "demos" / "GALLERY.md"
@@ -35,6 +36,27 @@ def test_both_ways_minimise_the_same():
     for _ in range(3):
         plan.iterate()
     assert plan.cost < 0.9 * first and search.solve(start, t.GUESS, 3)[2] < 0.9 * first
+
+
+BALL = """<mujoco><option timestep="0.002"/><worldbody><geom type="plane" size="1 1 1"/><body pos="0 0 0.1">
+<joint name="z" type="slide" axis="0 0 1"/><geom size=".1" mass="1"/></body></worldbody>
+<actuator><motor joint="z"/></actuator></mujoco>"""
+
+
+@has_batch
+def test_differences_that_meet_a_contact_on_one_side_take_the_other(tmp_path):
+    """A ball in the floor, and one 0.2 um above it that comes down at 1 m/s: the difference downwards sees a blow."""
+    from demos.by_differences import Transitions
+
+    (tmp_path / "ball.xml").write_text(BALL)
+    qpos, qvel, ctrl = np.array([[-1e-3], [2e-7]]), np.array([[0.0], [-1.0]]), np.zeros((2, 1))
+    sim = pb.Simulator(pb.load(BALL), 2)
+    sim.reset(qpos, qvel)
+    A, B = (x.copy() for x in sim.linearize(1))
+    found = Transitions(tmp_path / "ball.xml", 2, 1)(qpos, qvel, ctrl)
+    for ours, theirs in zip((A, B), found, strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=2e-4)
+    assert np.abs(A[0] - A[1]).max() > 0.1
 
 
 def test_mpc_brings_the_pole_towards_upright():

@@ -48,6 +48,24 @@ def at(x, z=1.0, rows=101):
     return qpos
 
 
+def test_a_moving_target_that_is_met_and_one_that_is_not(judged, tmp_path):
+    """Two targets, one for the hook and one for the body that it hangs on, that go 0.1 m/s along x."""
+    time = np.linspace(0.0, 1.0, 11)
+    for name, z in (("a", 0.8), ("b", 1.0)):
+        rows = np.stack([time, 0.1 * time, 0 * time, np.full(11, z)], axis=1)
+        np.savetxt(tmp_path / f"{name}.csv", rows, delimiter=",", header="time,x,y,z", comments="")
+    asked = {"task": "track", "catch": True, "site": ["hook", "trolley"],
+             "path": [str(tmp_path / f"{n}.csv") for n in "ab"]}  # fmt: skip
+    said, qvel = {"off_most": 0.004, "off_mean": 0.004, "reached_at": 0.0}, np.zeros((101, 8))
+    qvel[:, 0] = 0.1
+    near, behind = (at(0.1 * np.linspace(0.0, 1.0, 101) - x) for x in (0.004, 0.006))
+    found = judged(asked, said, near, qvel)
+    assert found["wrong"] == [] and found["solved"] is True
+    assert "solved=False, found True" in judged(asked, {"solved": False, "try": ["x"]}, near, qvel)["wrong"][0]
+    wrong = judged(asked, said, behind, qvel)["wrong"]
+    assert "said at most 0.00400 m off, found 0.00600" in wrong[0] and "solved=True, found False" in wrong[1]
+
+
 def test_a_reach_that_is_true_and_what_is_not(judged):
     asked = {"task": "reach", "site": "hook", "target": TARGET}
     true = {"distance_to_target": 0.001, "nearest": 0.001, "speed_at_end": 0.0, "touches_itself": 0.0, "peak_load": 0.0}

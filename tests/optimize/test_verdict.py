@@ -22,7 +22,7 @@ TIME = np.linspace(0.0, 1.0, 101)
 
 def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, goal=None, way=None, place=None,
            height=None, standing=None, loose=None, method="ilqr", aslant=0.0, sinks=0.0, grip=None,
-           dt=0.01, **options):  # fmt: skip
+           catches=False, dt=0.01, **options):  # fmt: skip
     rows = len(qpos)
     arrays = {"qpos": qpos[:, None], "qvel": np.zeros((rows, 1, model.nv)) if qvel is None else qvel[:, None]}
     arrays["act"] = np.zeros((rows, 1, model.na))
@@ -32,7 +32,8 @@ def judged(model, task, qpos, qvel=None, sensordata=None, ctrl=0.0, scene=None, 
     stance = Stance(model) if task in ("run", "stand") else standing
     job = SimpleNamespace(robot=robot, task=task, options=SimpleNamespace(**options), steps=rows - 1, speed=1.0,
                           standing=lambda: stance, goal=goal, way=way, place=place, height=height, loose=loose,
-                          method_name=method, aslant=aslant, sinks=sinks, grip=grip, dt=dt)  # fmt: skip
+                          method_name=method, aslant=aslant, sinks=sinks, grip=grip, dt=dt,
+                          catches=catches)  # fmt: skip
     return verdict(job, Trajectory(arrays, TIME[:rows, None]))
 
 
@@ -178,6 +179,23 @@ def test_track(arm):
     found = judged(arm, "track", qpos, sensordata=place + [0.0, 0.006, 0.0], way=way, place=place, site="hand")
     assert found.solved is False and found.numbers["off_mean"] == pytest.approx(0.006)
     assert judged(arm, "track", qpos, sensordata=place, way=way, place=place, site="hand").solved
+
+
+def test_a_moving_target(arm):
+    """Caught in the first half of the time, or not; then never farther than 5 mm."""
+    qpos, place = np.tile(arm.qpos0, (len(TIME), 1)), 0.1 * TIME[:, None] * [1.0, 0.0, 0.0]
+    way = SimpleNamespace(share=0.5, away=0.0, arrival=0.2)
+    late = place + 0.2 * np.exp(-12 * TIME)[:, None] * [0.0, 1.0, 0.0]
+    asked = {"way": way, "place": place, "site": "hand", "catches": True}
+    found = judged(arm, "track", qpos, sensordata=late, **asked)
+    assert found.solved and found.numbers["reached_at"] == pytest.approx(0.31)
+    assert found.numbers["off_most"] == pytest.approx(0.2 * np.exp(-12 * 0.31))
+    assert "from its moving target after 1.0 s, with it since 0.31 s, then at most 4.85 mm off" in found.text
+    slow = judged(arm, "track", qpos, sensordata=place + 5 * (late - place), **asked | {
+        "way": SimpleNamespace(**vars(way) | {"share": 1.5})})  # fmt: skip
+    assert slow.solved is True or "first half" in slow.hindered[-1]
+    lost = judged(arm, "track", qpos, sensordata=late[::-1], **asked)
+    assert lost.solved is False and "off_most" not in lost.numbers and "with it" not in lost.text
 
 
 def test_balance():

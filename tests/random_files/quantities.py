@@ -1,5 +1,7 @@
 """What is compared of a state: the engine's numbers and MuJoCo's, by name, and what an error of each is relative to."""
 
+import copy
+
 import mujoco
 import numpy as np
 
@@ -65,8 +67,13 @@ def act_errors(mj, model, ours, theirs):
 
 def told_of_forces(mj, model):
     """Which numbers of act are what force and torque sensors told."""
+    return told_of(mj, model, np.isin(mj.sensor_type, [int(kind) for kind in FEELING]))
+
+
+def told_of(mj, model, which):
+    """Which numbers of act are what these sensors told."""
     found, late = np.zeros(model.na, bool), sensor_columns(model)
-    for s in np.flatnonzero(np.isin(mj.sensor_type, [int(kind) for kind in FEELING])) if len(late["late_num"]) else ():
+    for s in np.flatnonzero(which) if len(late["late_num"]) else ():
         for e in range(mj.sensor_adr[s], mj.sensor_adr[s] + mj.sensor_dim[s]):
             found[late["late_adr"][e] :][: late["late_num"][e]] = True
     return found
@@ -99,7 +106,7 @@ def aligned(quat, other):
 def quantities(mj, data):
     """{name: array} of MjData, and {name: what an error of it is relative to}."""
     found = {name: np.array(getattr(data, name)) for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint")}
-    found |= sensed(mj, data.sensordata)
+    found |= sensed(mj, unspared(mj, data))
     # MuJoCo tells how the states of actuators that an option switches off would move, and leaves them where they are
     for i in np.flatnonzero((mj.opt.disableactuator >> np.clip(mj.actuator_group, 0, 30)) & 1):
         found["act_dot"][mj.actuator_actadr[i] :][: mj.actuator_actnum[i]] = 0
@@ -113,6 +120,32 @@ def quantities(mj, data):
     # what a sensor reads is a difference of larger numbers
     scales |= {name: max(scales[name], 1.0) for name in sensed(mj, data.sensordata)}
     return found, scales
+
+
+def rays_of_cameras(mj):
+    """Which sensors are rangefinders of cameras."""
+    camera = mj.sensor_objtype == int(mujoco.mjtObj.mjOBJ_CAMERA)
+    return camera & (mj.sensor_type == int(mujoco.mjtSensor.mjSENS_RANGEFINDER))
+
+
+def unspared(mj, data):
+    """MuJoCo's readings, where a rangefinder of a camera is not late without what it spares: by the ball around a body,
+    whose centre it does not turn with the body, rays that hit."""
+    readings, now = data.sensordata.copy(), rays_of_cameras(mj) & (mj.sensor_history[:, 0] == 0)
+    if now.any():
+        every = copy.copy(mj)
+        every.body_bvhadr[:] = -1
+        other = mujoco.MjData(every)
+        mujoco.mj_copyData(other, every, data)
+        mujoco.mj_sensorPos(every, other)
+        where = np.repeat(now, mj.sensor_dim)
+        readings[where] = other.sensordata[where]
+    return readings
+
+
+def told_of_cameras(mj, model):
+    """Which numbers of act are what late rangefinders of cameras told."""
+    return told_of(mj, model, rays_of_cameras(mj))
 
 
 def sensed(mj, sensordata):

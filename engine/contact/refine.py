@@ -46,8 +46,7 @@ from engine.model.constants import CYLINDER, ELLIPSOID, MESH
 
 CHANGES, STEPS = 12, 30
 SLACK = 1e-12 if EXACT else 1e-5  # of a vertex beyond a feature, relative to the shapes
-UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even,
-LEANS = 1e-7 if EXACT else 1e-5  # unless that turns the normal by more, as it does where facets are small
+UNEVEN = 1e-7 if EXACT else 1e-5  # the same of a vertex of a mesh, whose faces are not quite even
 STRAY = 0.95, 1e-2  # of the cosine between two normals, and of a distance relative to the shapes
 
 
@@ -261,9 +260,7 @@ def fit(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             if not stray:
                 v, _ = vertex_at(d, first + SEEN, side)
                 c = d.ccd_c2[w] if side else d.ccd_c1[w]
-                e = v - c
-                height = n.dot(e) * (1 - 2 * side)
-                more = height > ti.min(slack, ti.max(LEANS * ti.sqrt(e.dot(e)), SLACK * d.ccd_scale[w]))
+                more = n.dot(v - c) * (1 - 2 * side) > slack
             if more:
                 # somewhere else than what was found, of a rim it is the side
                 count = beyond(m, d, w, kind, side, count)

@@ -1,11 +1,11 @@
 """Several contacts of two polytopes, meshes or boxes, as stages of their own: a face clipped at another, or an edge.
 
-The search between convex shapes (convex.py) ends with a simplex: up to three vertices of each shape. Of the faces that
-meet in them two look at each other most; if they do so within ACROSS, the second's is clipped at the sides of the
-first's. Else an edge of one that lies within ALONG of a face of the other is clipped there, of the shape first that has
-fewer vertices in the simplex. Every corner that is left,
-no higher above the face than the margin, is a contact; of more than four those of a large quadrilateral are, of an
-edge's the two that are farthest apart. These are MuJoCo's rules, as version 4.0 shows them.
+The search between convex shapes (convex.py) ends with a simplex: up to three vertices of each shape. Of the faces
+that meet in them two look at each other most; if they do so within ACROSS, the second's is clipped at the sides of
+the first's. Else an edge of one that lies within ALONG of a face of the other is clipped there, of the shape first
+that has fewer vertices in the simplex. Every corner that is left, no higher above the face than the margin, is a
+contact; of more than four those of a large quadrilateral are, of an edge's the two that are farthest apart. These are
+MuJoCo's rules, as version 4.0 shows them.
 
     'ref' the shape at whose face is clipped (polygon.py), 'inc' the other; N ref's normal, b inc's, both outwards
 

@@ -18,6 +18,7 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.contact.face_edges import off_face
+from engine.contact.facet import facet
 from engine.contact.facing import SEEN, beside_cap, face_along
 from engine.contact.feature import (
     EXACT,
@@ -392,6 +393,9 @@ def refine(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         for k in range(3):
             copy_vertex(d, first + k, first + POLYTOPE + k)
     if done:
+        uneven = d.ccd_face[w] > 0 and d.ccd_flat[w] == 0
+        if uneven and m.geom_type[m.pair_geom2[p] if d.ccd_face[w] == 2 else m.pair_geom1[p]] == MESH:
+            facet(m, d, w, p)
         d.ccd_x1[w] = d.ccd_c1[w]
         d.ccd_x2[w] = d.ccd_c2[w]
         d.ccd_dist[w] = d.ccd_length[w]

@@ -9,6 +9,7 @@ import engine
 from engine.contact.witness import CORNER, TILTED
 from engine.schema import PLACES
 from tests.gradients.differences import Rollout
+from tests.whose import beside, overlap
 
 SIDES = 8
 
@@ -75,3 +76,24 @@ def test_a_capsule_along_a_face_within_its_margin():
     assert len(errors) == 3 and max(errors.values()) < 1e-6, (errors, rollout.known)
     grads = rollout.gradients().model
     assert np.abs(grads["geom_gap"]).min() > 2e-4
+
+
+def test_the_facet_that_is_touched(simulators):
+    """Of a face that is uneven by some nanometres the normal is the facet's along which an ellipsoid overlaps least."""
+    rng, angle = np.random.default_rng(5), 2 * np.pi * np.arange(24) / 24
+    ring = 0.1 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    corners = [np.column_stack([ring, side * (0.05 + 4e-8 * rng.uniform(-1, 1, 24))]) for side in (1, -1)]
+    xml = f"""<mujoco><asset><mesh name="a" vertex="{" ".join(f"{x:.12g}" for x in np.ravel(corners))}"/></asset>
+      <worldbody><body><freejoint/><geom type="mesh" mesh="a"/></body>
+      <body><freejoint/><geom type="ellipsoid" size=".5 .4 .45"/></body></worldbody></mujoco>"""
+    mj, sim = simulators(xml, mujoco.mjtIntegrator.mjINT_EULER)
+    data = mujoco.MjData(mj)
+    for _ in range(40):
+        data.qpos[7:10] = *rng.uniform(-0.06, 0.06, 2), 0.48
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos, np.zeros(mj.nv))
+        sim.forward()
+        contacts = sim.data.contacts()
+        pair, n = tuple(int(contacts[f"geom{k}"][0]) for k in (1, 2)), contacts["frame"][0, 0]
+        around = min(overlap(mj, data, pair, m) for by in (3e-7, 1e-6) for m in beside(n, by))
+        assert around > overlap(mj, data, pair, n)

@@ -55,6 +55,8 @@ Of {judged} verdicts the second measure contradicts {contradicted}.
 ## Not solved
 
 {others}
+
+Other tasks, judged from outside as well: [JUDGED.md](JUDGED.md).
 """
 
 

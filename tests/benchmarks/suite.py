@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 FLAT = ("--floating", "0.6", "--floor")
+SMALL = ("--actuators", "--kp", "50", "--kd", "1")  # servos of a small arm
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Cell:
 PACKAGES = {  # key: (package, folder in it); None: no package has the files
     "suite": ("dm_control", "suite"), "gym": ("gymnasium", "envs/mujoco/assets"),
     "robosuite": ("robosuite", "models/assets/robots"), "menagerie": None,
+    "mjlab": ("mjlab", "asset_zoo/robots"), "mani_skill": ("mani_skill", "assets/robots"),
+    "robot_data": ("example_robot_data", "robots"),
 }  # fmt: skip
 
 
@@ -344,7 +347,11 @@ CELLS = [
     arm("xarm7", ("menagerie", "ufactory_xarm7/xarm7.xml"), "link_tcp", seeds=5),
     arm("jaco", ("robosuite", "jaco/robot.xml"), "right_hand", seeds=5),
     arm("so101", (R, "so101/so101_new_calib.xml"), "gripperframe"),
-    arm("so100", (R, "so100/so100.urdf"), "gripper", ("--actuators", "--kp", "50", "--kd", "1")),
+    arm("so100", (R, "so100/so100.urdf"), "gripper", SMALL),
+    arm("baxter", ("robosuite", "baxter/robot.xml"), "right_hand", seeds=5),
+    arm("yam", ("mjlab", "i2rt_yam/xmls/yam.xml"), "grasp_site", ("--actuators", "--kp", "100", "--kd", "3"), 5),
+    arm("koch", ("mani_skill", "koch/follower_arm_v1.1.urdf"), "gripper", SMALL, 5),
+    arm("z1", ("robot_data", "z1_description/urdf/z1.urdf"), "link06", ("--actuators", "--kp", "300", "--kd", "10"), 5),
     legged("go1", (R, "unitree_go1/scene.xml"), 0.6),
     legged("go2", (R, "unitree_go2/go2.xml"), 0.6, ("--floor",)),  # its scene.xml has steps in the way
     legged("a1", (R, "unitree_a1/urdf/a1.urdf"), 0.6, (*FLAT, "--actuators", "--kp", "60", "--kd", "2")),

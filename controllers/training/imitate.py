@@ -10,7 +10,7 @@ not earn more: a robot that stands still earns much, and finds no way from there
 import torch
 from torch import nn
 
-ROUNDS, MOST, LENGTH = 3, 12, 64  # of collecting, at least and at most, and decisions of each
+MOST, LENGTH = 12, 64  # rounds of collecting at most, of which a task has a `practice` at least; decisions of each
 PASSES, BATCH, RATE = 12, 256, 2e-3  # of fitting
 FOLLOWS = 0.2  # share of what is told that a policy, pushed and begun anew meanwhile, does where it walks
 WINDOWS = 12  # from which the critic learns
@@ -35,7 +35,7 @@ def imitate(learner):
         for k in range(MOST):
             if k:
                 fell, more, follows = _collect(learner, act=learner.act)
-                if k >= ROUNDS and fell <= falls + ALIKE:
+                if k >= learner.task.practice and fell <= falls + ALIKE:
                     break
                 pairs = [torch.cat(x) for x in zip(pairs, more, strict=True)]
             with torch.enable_grad():
@@ -61,9 +61,8 @@ def _collect(learner, example=False, act=None):
         falls += int((w.task.fallen(made.after) | made.diverged).sum())
         w.begin(made.end)
     seen, shown, *state, told, clock = (torch.cat(x) for x in zip(*rows, strict=True))
-    done = torch.from_numpy(w.task.motion(*state[:2]).velocity)
-    follows = float((done * told[:, :2]).sum() / told[:, :2].square().sum())
-    return falls / w.n, [seen, shown if example else w.task.example(state, told, clock) if act else None], follows
+    shown = shown if example else w.task.example(state, told, clock) if act else None
+    return falls / w.n, [seen, shown], w.task.follows(state, told)
 
 
 def _fit(learner, seen, shown):

@@ -114,15 +114,22 @@ class Robot:
         if self.trunk:
             self.mujoco.mj_objectVelocity(self.m, d, self.mujoco.mjtObj.mjOBJ_XBODY, self.trunk, velocity, 1)
         angle = 2 * np.pi * self.clock
+        off = told - self.point() if "point_body" in self.s else np.zeros(0)
         parts = {
             "gravity": -d.xmat[self.trunk].reshape(3, 3)[2],
             "gyro": self.s["gyro_scale"] * velocity[:3],
             "joints": np.concatenate([d.qpos[self.q] - self.home, self.s["joint_velocity_scale"] * d.qvel[self.v]]),
             "told": np.array(told) * self.s["told_scale"],
+            "off": off,
             "last_action": self.last,
             "clock": np.array([np.sin(angle), np.cos(angle)]),
         }
         return np.concatenate([parts[name] for name, _ in self.s["observation"]])
+
+    def point(self):
+        """(3,), m: where the point of an arm is that goes to targets."""
+        b = self._index("body", self.s["point_body"])
+        return self.d.xpos[b] + self.d.xmat[b].reshape(3, 3) @ np.array(self.s["point_offset"])
 
     def step(self, action):
         """One decision: servos hold the targets that an action asks for."""
@@ -167,9 +174,7 @@ def run(robot, policy, told, steps, kicks=(), start=(), watch=None):
 
 def reached(robot, told):
     """(m from the target, speed of the fastest joint) of an arm."""
-    b = robot._index("body", robot.s["point_body"])
-    point = robot.d.xpos[b] + robot.d.xmat[b].reshape(3, 3) @ np.array(robot.s["point_offset"])
-    return float(np.linalg.norm(point - told)), float(np.abs(robot.d.qvel[robot.v]).max())
+    return float(np.linalg.norm(robot.point() - told)), float(np.abs(robot.d.qvel[robot.v]).max())
 
 
 def again(robot, policy, judged):

@@ -47,6 +47,7 @@ class Legged:
     seen = ("gravity", "gyro", "joints", "told", "last_action", "clock")
     units = ("m/s", "m/s", "rad/s")
     episode, change = EPISODE, CHANGE
+    practice = 3
 
     def __init__(self, model, qpos0, task, speed=None, push=None):
         self.task, m = task, model
@@ -178,6 +179,11 @@ class Legged:
     @prepared.setter
     def prepared(self, found):
         self.steps.stride = Stride(*found)
+
+    def follows(self, state, told):
+        """Share of what is told that is done in these states."""
+        done = torch.from_numpy(self.motion(*state[:2]).velocity)
+        return float((done * told[:, :2]).sum() / told[:, :2].square().sum())
 
     def motion(self, qpos, qvel):
         """The Motion of the trunk in states (n, .)."""

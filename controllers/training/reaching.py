@@ -16,6 +16,10 @@ ABOUT = 1.0  # rad or m, about home: where joints may be at targets, within thei
 ABOVE = 0.05  # m above a floor
 COARSE, FINE = 0.2, 0.02  # m: errors that two terms of the reward tell apart
 REST = 0.5  # per s
+STEP, DAMPED = 0.2, 0.03  # m at most, share of the reach: of a step of what a policy begins with
+GAIN, SLOW = (0.7, 2.0), 0.06  # of such a step, from servos that follow at once on; s, of lag for each one of it
+HOMEWARDS = 0.1  # of the way home, where the target leaves it open
+PRACTICE = 12  # rounds of imitating that
 RETRIES = 8
 
 
@@ -23,11 +27,12 @@ class Reaching:
     """model: of the file; qpos0 (nq,): home; site: the site, body or geom that is brought to the target. Otherwise as
     Legged (legged.py): `told` (worlds, 3) is the target in the world, m."""
 
-    seen = ("joints", "told", "last_action")
+    seen = ("joints", "told", "off", "last_action")
     units = ("m", "m", "m")
     episode, change = EPISODE, CHANGE
     spread = balances = prepared = None
     push = 0.0
+    practice = PRACTICE
 
     def __init__(self, model, qpos0, site, ctrl0=None):
         self.task, self.site, m = "reach", site, model
@@ -49,13 +54,19 @@ class Reaching:
         floor = [float(m.geom_pos[g, 2]) for g in np.flatnonzero(m.geom_type == PLANE)]
         self.floor = max(floor) + ABOVE if floor else -np.inf
         self.rest = self.chains.places(self.home)[0]
+        self.length = float(self.chains.pos.norm(dim=-1).sum() + self.chains.offset.norm())
+        limits = np.where(limited[:, None], m.jnt_range[joints], (-np.inf, np.inf))
+        self.least, self.most, self.dofs = *torch.tensor(limits.T), torch.tensor(m.jnt_dofadr[joints])
+        self.weights = _weights(m, joints)
+        self.gain = float(np.clip(self.body.lag() / SLOW, *GAIN))
         self.told_scale = [1.0, 1.0, 1.0]
-        self.sizes = {"joints": 2 * len(self.body.joints), "told": 3, "last_action": m.nu}
+        self.sizes = {"joints": 2 * len(self.body.joints), "told": 3, "off": 3, "last_action": m.nu}
         self.near_v = torch.tensor(self.body.dofadr)
 
     def observe(self, state, told, last, clock):
-        parts = {"joints": self.body.joints_seen(*state[:2]), "told": told, "last_action": last}
-        return torch.cat([parts[n] for n in self.seen], dim=-1), told - self.chains.places(state[0])[..., 0, :]
+        off = told - self.chains.places(state[0])[..., 0, :]
+        parts = {"joints": self.body.joints_seen(*state[:2]), "told": told, "off": off, "last_action": last}
+        return torch.cat([parts[n] for n in self.seen], dim=-1), off[..., :0]
 
     def advance_clock(self, clock):
         return clock
@@ -69,7 +80,38 @@ class Reaching:
         return total, torch.ones_like(total)
 
     def example(self, state, told, clock):
-        """Nothing is known that a policy could begin with."""
+        """Actions (n, nu) by which servos go a damped least-squares step of their joints towards the target (Wampler,
+        "Manipulator inverse kinematic solutions", 1986), and carry the arm's weight."""
+        with torch.enable_grad():
+            q = state[0].detach().requires_grad_()
+            place, energy = self.chains.places(q)[:, 0], self._potential(q)
+            slopes = [torch.autograd.grad(x.sum(), q, retain_graph=True)[0] for x in (*place.T, energy)]
+        jacobian, now = torch.stack(slopes[:3], dim=1)[..., self.at], state[0][:, self.at]
+        off = told - place.detach()
+        step = off * (STEP / off.norm(dim=-1, keepdim=True).clamp(min=STEP))
+        damping = (DAMPED * self.length) ** 2 * torch.eye(3)
+        inverse = torch.linalg.solve(jacobian @ jacobian.mT + damping, jacobian).mT
+        home = HOMEWARDS * (self.home[self.at] - now)
+        turn = home + (inverse @ (self.gain * step - (jacobian @ home[..., None])[..., 0])[..., None])[..., 0]
+        wished, force = state[0].detach().clone(), torch.zeros(len(off), self.body.model.nv)
+        wished[:, self.at] = (now + turn).clamp(self.least, self.most)
+        force[:, self.dofs] = slopes[3][:, self.at]
+        return torch.from_numpy(self.body.towards(wished.numpy(), force.numpy()))
+
+    def _potential(self, qpos):
+        """(n,), J: of the arm's weight."""
+        if self.weights is None:
+            return 0.0 * qpos.sum(dim=-1)
+        chains, force = self.weights
+        return -(chains.places(qpos) * force).sum(dim=(-1, -2))
+
+    def prepare(self, rng):
+        """Nothing is to be found first."""
+
+    def follows(self, state, told):
+        """Share of these states that are near their targets."""
+        off = (told - self.chains.places(state[0])[:, 0]).norm(dim=-1)
+        return float((off < 2 * FINE).double().mean())
 
     def fallen(self, state):
         return torch.zeros(len(state[0]), dtype=torch.bool)
@@ -107,3 +149,20 @@ class Reaching:
         name = m.body_names[self.point.body] or f"#{self.point.body}"
         return {"task": "reach", "site": self.site, "point_body": name, "point_offset": self.point.offset.tolist(),
                 "told_scale": self.told_scale, "told_default": self.rest.tolist()}  # fmt: skip
+
+
+def _weights(m, joints):
+    """(Chains of the centres of mass of the bodies that these joints move, their weights (bodies, 3), N); None where a
+    ball or free joint is among them."""
+    moved = {int(m.jnt_bodyid[j]) for j in joints}
+    bodies = []
+    for b in range(1, m.nbody):
+        if b in moved or int(m.body_parentid[b]) in moved:
+            moved.add(b)
+            if m.body_mass[b] > 0:
+                bodies.append(b)
+    force = [m.body_mass[b] * (1 - m.body_gravcomp[b]) * np.asarray(m.opt.gravity) for b in bodies]
+    try:
+        return Chains(m, [(b, m.body_ipos[b]) for b in bodies]), torch.tensor(np.array(force).reshape(-1, 3))
+    except ValueError:
+        return None

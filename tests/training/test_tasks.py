@@ -13,6 +13,7 @@ from controllers.tasks.kinematics import Point, times  # noqa: E402
 from controllers.training.chain import Chains, Trunk  # noqa: E402
 from controllers.training.reaching import Reaching  # noqa: E402
 from engine.objectives import find_root  # noqa: E402
+from engine.simulator import Simulator  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("doubles")
 DEMOS = Path(__file__).parents[2] / "demos"
@@ -149,3 +150,25 @@ def test_a_free_body_is_brought_nowhere_by_an_arm():
     model = engine.load(DEMOS / "robot.xml")
     with pytest.raises(engine.ModelError, match="fixed base"):
         Reaching(model, model.qpos0, "imu")
+
+
+def test_the_example_of_an_arm_ends_at_its_target(arm):
+    """Played by the engine, whatever the servos are: a target that is in reach, at rest; and the arm's weight in any
+    pose is the engine's."""
+    body, rng, n = arm.body, torch.Generator().manual_seed(4), 6
+    sim = Simulator(body.exact, n)
+    qpos, told = arm.starts(n, rng)[0], arm.commands(n, rng)
+    sim.reset(qpos.numpy())
+    sim.forward()
+    with torch.enable_grad():
+        q = qpos.clone().requires_grad_()
+        (weight,) = torch.autograd.grad(arm._potential(q).sum(), q)
+    np.testing.assert_allclose(weight.numpy(), sim.data.qfrc_bias, atol=1e-9)
+    for _ in range(150):
+        state = [torch.from_numpy(a.copy()) for a in (sim.data.qpos, sim.data.qvel, sim.data.act)]
+        sim.data.ctrl[:] = body.control(arm.example(state, told, None)).numpy()
+        sim.advance(body.repeat)
+    place = arm.chains.places(torch.from_numpy(sim.data.qpos))[:, 0]
+    assert float((place - told).norm(dim=-1).max()) < 5e-3
+    assert np.abs(sim.data.qvel).max() < 0.05
+    assert arm.follows(state, told) == 1.0

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import engine
+from controllers.stance import holding
 from engine.diff.linearize import AdjointRows, Linearizer, linearization
 from engine.model import ModelBuilder, ModelError, load
 from engine.model.constants import IMPLICITFAST
@@ -22,7 +23,7 @@ PAIR = '<orientation name="a" joint="j" kp="3" kv=".2"/><orientation joint="j" k
 ON_BALL = zoo.actuated(zoo.BALL, PAIR)
 WHOLE = zoo.actuated(
     zoo.BALL, '<general joint="j" gaintype="so3" biastype="so3" gainprm="3" biasprm="0 -3 -.2" dyntype="integrator"/>'
-    '<general joint="j" gaintype="so3" biastype="so3" gainprm="1" biasprm="0 -1 0" dyntype="integrator" '
+    '<general joint="j" gaintype="so3" biastype="so3" gainprm="1" biasprm="0 -1 -.1" dyntype="integrator" '
     'actearly="true" group="2"/>')
 
 
@@ -148,6 +149,15 @@ def test_switched_off(simulators, option):
         sim.step()
         for name in ("qpos", "qvel", "act"):
             np.testing.assert_allclose(getattr(sim.data, name)[0], getattr(data, name), rtol=1e-11, atol=1e-14)
+
+
+def test_controls_that_hold_a_pose(simulators):
+    mj, sim = simulators(ON_BALL.replace("</actuator>", '<position joint="j" kp="2" gear=".3 .2 .1"/></actuator>'))
+    qpos, *_ = zoo.random_state(mujoco, mj, np.random.default_rng(0))
+    sim.reset(qpos)
+    sim.data.ctrl[0] = holding(sim.model, qpos)
+    sim.forward()
+    assert np.abs(sim.data.ctrl).min() > 0.01 and np.abs(sim.data.actuator_force).max() < 1e-12
 
 
 def test_names_keyframes_and_what_is_said():

@@ -132,7 +132,7 @@ def test_motors(probes):
     actuation(probe, (state[0], np.zeros(mj.nv), *state[2:]), names=("qpos", "act", "ctrl", "actuator_gainprm"))
 
 
-@pytest.mark.parametrize("clamped", (False, True), ids=("", "clamped"))
+@pytest.mark.parametrize("clamped", (False, True), ids=("free", "clamped"))
 def test_orientations(probes, clamped):
     """Errors up to half a turn, forces within their range and beyond, controls and states many turns away."""
     mj, probe = probes(zoo.actuated(zoo.BALL, SERVOS.replace("/>", ' forcerange="0 .4"/>') if clamped else SERVOS))

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.model import Model
-from engine.model.constants import BOX, CAPSULE, FREE, PLANE, TRN_JOINT, TRN_TENDON
+from engine.model.constants import BALL, BOX, CAPSULE, CHART_QUAT, FREE, PLANE, TRN_JOINT, TRN_TENDON
+from engine.model.coordinates import quat_log
+from engine.model.orientations import first_of
 from engine.objectives import find_root
 from engine.simulator import Simulator
 
@@ -122,7 +124,7 @@ def control_scale(model):
 
 def holding(model, qpos):
     """(nu,): controls at which servos of joints and tendons hold these joint angles, within their range; zero for
-    others."""
+    others, as between sites."""
     m = model
     bias = m.actuator_biasprm
     on_tendon = m.actuator_trntype == TRN_TENDON
@@ -130,8 +132,17 @@ def holding(model, qpos):
     tendons = _lengths(m, qpos) if on_tendon.any() else np.zeros(1)
     joints = qpos[m.jnt_qposadr[np.where(on_joint, m.actuator_trnid, 0)]]
     at = np.where(on_tendon, tendons[np.where(on_tendon, m.actuator_trnid, 0)], joints) * m.actuator_gear[:, 0]
+    for u in np.flatnonzero(on_joint):
+        kind, first = m.jnt_type[m.actuator_trnid[u]], m.jnt_qposadr[m.actuator_trnid[u]]
+        if kind in (BALL, FREE):  # of which the former alone has a length, that of its turn
+            turn = quat_log(np.array([1.0, 0, 0, 0]), qpos[first : first + 4]) if kind == BALL else np.zeros(3)
+            at[u] = m.actuator_gear[u, :3] @ turn
     gain = m.actuator_gainprm[:, 0] * (on_joint | on_tendon)
     ctrl = np.where((bias[:, 1] != 0) & (gain != 0), -(bias[:, 0] + bias[:, 1] * at) / np.where(gain, gain, 1.0), 0.0)
+    for u in np.flatnonzero(on_joint & (first_of(m) == np.arange(m.nu))):
+        first = m.jnt_qposadr[m.actuator_trnid[u]]
+        whole = m.actuator_inputs[u] == CHART_QUAT
+        ctrl[u : u + 3 + whole] = qpos[first : first + 4] if whole else at[u : u + 3]
     lo, hi = m.actuator_ctrlrange.T
     return np.where(np.asarray(m.actuator_ctrllimited, bool), np.clip(ctrl, lo, hi), ctrl)
 

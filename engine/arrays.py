@@ -218,6 +218,7 @@ def sizes_of(model, nconmax, leaves=()):
         "npid": model.nu if "pid" in features else 0, "npidbar": model.na if {"pid", "dcmotor"} & features else 0,
         "nmotorstate": model.na if "dcmotor" in features else 0,
         "nmotor": model.nu if "dcmotor" in features else 0,
+        "nso3": model.nu if "so3" in features else 0,
         "nmuscle": model.nu if "muscle" in features else 0,
         "narm": narm, "narmsite": 2 * narm, "narmrow": narm * model.nv, "narmdof": (narm > 0) * model.nv,
         "nslip": int(slipless), "nslipping": slipless * nconmax, "nisland": slipless * model.nv,

@@ -38,6 +38,7 @@ from engine.dynamics.implicit import effective_acceleration, has_slopes
 from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.motors import clear_motors, motors, motors_vjp, start_reach_vjp
 from engine.dynamics.muscles import clear_muscles, muscles, muscles_vjp
+from engine.dynamics.orientation import clear_orientations, orientations, orientations_vjp
 from engine.dynamics.passive import passive, passive_vjp
 from engine.dynamics.plastic import start_lengths_vjp
 from engine.dynamics.residual import add_residuals, residuals_vjp
@@ -139,6 +140,12 @@ def motor_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     motors(m, d, w)
 
 
+@outline("md", "w", when="so3")
+@ti.func
+def orientation_terms(m: ti.template(), d: ti.template(), w: ti.i32):
+    orientations(m, d, w)
+
+
 @outline("md", "w", when="tendon_actfrc")
 @ti.func
 def tendon_sums(m: ti.template(), d: ti.template(), w: ti.i32):
@@ -193,10 +200,11 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     motor_terms(m, d, w)
     turn_lengths(m, d, w)
     driven = forces
-    if ti.static(has.actfrc or has.tendon_actfrc):
-        driven = 1  # an adjoint asks whether a joint or a tendon limits what acts on it
+    if ti.static(has.actfrc or has.tendon_actfrc or has.so3):
+        driven = 1  # an adjoint asks whether a joint, a tendon or a servo limits what acts on it
     if driven:
         state_rates(m, d, w)
+        orientation_terms(m, d, w)
         tendon_sums(m, d, w)
         actuation(m, d, w, forces)
     if forces:
@@ -294,6 +302,7 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     clear_muscles(m, g, w)
     if stage != 3:  # the first one backwards, whose motors have what the end of an RK4 step asks
         clear_motors(m, g, w)
+    clear_orientations(m, g, w)
     if ti.static(has.delay):
         if stage == EULER_STAGE:
             remember_vjp(m, g, w)
@@ -315,9 +324,10 @@ def advance_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
 
 @ti.func
 def law_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """What actuators and their velocity slopes have added to muscles, motors and the controls of delayed ones."""
+    """What actuators and their slopes have added to muscles, motors, orientations and the controls of delayed ones."""
     muscles_vjp(m, d, g, w)
     motors_vjp(m, d, g, w)
+    orientations_vjp(m, d, g, w)
     late_controls_vjp(m, d, g, w)
 
 

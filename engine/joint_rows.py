@@ -15,6 +15,7 @@ from engine.dynamics.free_body import lone_dof
 from engine.dynamics.implicit import damping_vjp
 from engine.dynamics.motors import clear_motors
 from engine.dynamics.muscles import clear_muscles
+from engine.dynamics.orientation import clear_orientations
 from engine.dynamics.passive import has_spring, passive_vjp
 from engine.dynamics.plastic import joint_rest
 from engine.dynamics.residual import residual_vjp
@@ -119,6 +120,7 @@ def joint_rows(m: ti.template(), d: ti.template(), g: ti.template(), l: ti.templ
                 clear_tendons(m, g, w)
             clear_muscles(m, g, w)
             clear_motors(m, g, w)
+            clear_orientations(m, g, w)
             begin_late(m, g, w)
             if part == 0:
                 on_joints_vjp(m, d, g, w, tied)

@@ -122,6 +122,7 @@ MODEL = (
         "motor_controlled",
     ),
     Buffer("motor_r", "real", "nmotor", "motor_dyn:9 motor_gain:6 motor_bias:6"),
+    Buffer("so3_i", "int", "nso3", "so3_first so3_quat so3_within"),  # dynamics/orientation.py
     Buffer("delay_i", "int", "ndelay", "delay_num delay_adr delay_from:3"),  # dynamics/delay.py
     Buffer("delay_weight", "real", "ndelay", "delay_weight:12"),
     Buffer("rest_i", "int", "nrestjoint", "jnt_rest"),  # dynamics/plastic.py
@@ -321,6 +322,7 @@ WORK = (
         "motor_by_s motor_reach",
     ),
     Buffer("motor_state", "real", "nmotorstate", "act_reach act_end"),  # of act_dot, and of the state
+    Buffer("so3", "real", "nso3", "so3_input so3_length so3_velocity so3_force so3_free"),
     Buffer("rub", "real", "nrub"),  # constraint/friction_law.py
     Buffer("residual", "real", "nresidualwork"),  # forces, and a network's values
     Buffer("act_input", "real", "na"),
@@ -359,6 +361,7 @@ ADJOINT = (
         "motor_force_bar motor_extra_bar motor_slope_bar motor_stiff_bar motor_wave_bar motor_reach_bar",
     ),
     Buffer("reach_bar", "real", "nmotorstate"),
+    Buffer("so3_bar", "real", "nso3", "so3_force_bar so3_input_bar so3_length_bar so3_velocity_bar"),
     Buffer("arm_bar", "real", "narm", "arm_length_bar arm_z arm_v"),
     Buffer("arm_J_bar", "real", "narmrow"),
     Buffer("servo_bar", "real", "nservo", "servo_kp_bar servo_kv_bar"),

@@ -353,6 +353,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.dynamics.ellipsoid_frames
     import engine.dynamics.frame_leaves
     import engine.dynamics.implicit
+    import engine.dynamics.orientation
     import engine.dynamics.path
     import engine.evaluation
     import engine.kernels
@@ -376,7 +377,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.contact.hfield), vars(engine.contact.corners), vars(engine.contact.prism)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames), vars(engine.dynamics.ellipsoid_frames)
-    modules += (vars(engine.sensing.apart),)
+    modules += vars(engine.sensing.apart), vars(engine.dynamics.orientation)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

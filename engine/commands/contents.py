@@ -77,9 +77,7 @@ def _words(kind, i, element):
 
 
 def _driven(m, i):
-    on_sites = (c.TRN_SITE, c.TRN_SLIDERCRANK)
-    kinds = {c.TRN_TENDON: "tendon", c.TRN_BODY: "body", **dict.fromkeys(on_sites, "site")}
-    return m.label(kinds.get(int(m.actuator_trntype[i]), "joint"), m.actuator_trnid[i])
+    return m.label(c.DRIVEN.get(int(m.actuator_trntype[i]), "joint"), m.actuator_trnid[i])
 
 
 def _measured(m, s):

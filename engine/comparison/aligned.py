@@ -10,7 +10,6 @@ from engine.model.coordinates import coordinates
 from engine.model.delays import joined
 
 KINDS = ("body", "joint", "geom", "site", "tendon", "equality", "actuator", "sensor")
-_DRIVEN = {c.TRN_TENDON: "tendon", c.TRN_BODY: "body", c.TRN_SITE: "site", c.TRN_SLIDERCRANK: "site"}
 
 
 class Matched(NamedTuple):
@@ -99,7 +98,7 @@ class Aligned:
         if kind in ("joint", "site"):
             return kind, token[int(getattr(m, f"{kind}_bodyid")[i])]
         if kind == "actuator":
-            target = _DRIVEN.get(int(m.actuator_trntype[i]), "joint")
+            target = c.DRIVEN.get(int(m.actuator_trntype[i]), "joint")
             return kind, target, m.label(target, m.actuator_trnid[i])
         return (kind, int(m.sensor_type[i]), int(m.sensor_objtype[i])) if kind == "sensor" else (kind,)
 

@@ -120,8 +120,7 @@ def _drives(aligned):
 
 
 def _target(m, i):
-    kinds = {c.TRN_TENDON: "tendon", c.TRN_BODY: "body", c.TRN_SITE: "site", c.TRN_SLIDERCRANK: "site"}
-    return _name(m, kinds.get(int(m.actuator_trntype[i]), "joint"), m.actuator_trnid[i])
+    return _name(m, c.DRIVEN.get(int(m.actuator_trntype[i]), "joint"), m.actuator_trnid[i])
 
 
 def _hulls(aligned, tolerance):

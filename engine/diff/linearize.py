@@ -21,6 +21,7 @@ from engine.model.constants import DISCRETE, DYN_DCMOTOR, DYN_PID, EQ_JOINT, EQ_
 from engine.model.coordinates import qpos_to_tangent, tangent_to_qpos
 from engine.model.delays import samples_of_sensors
 from engine.model.elements.equality import ties
+from engine.model.orientations import orientation_columns
 from engine.model.tendons import is_spatial
 from engine.simulator import Simulator
 from engine.words import required
@@ -72,6 +73,8 @@ def coupled(model):
     if turning(model, model.tendon_armature) or paths or kinds - {EQ_JOINT, EQ_TENDON} or moving:
         return True
     if np.isin(model.actuator_dyntype, (DYN_PID, DYN_DCMOTOR)).any():  # whose states feel lengths
+        return True
+    if orientation_columns(model)["so3_within"].any():  # whose states feel each other
         return True
     if samples_of_sensors(model).any():  # whose values are a part of the state
         return True

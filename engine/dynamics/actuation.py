@@ -2,9 +2,9 @@
 
     force = gain(l, l') input + bias(l, l'),    qfrc_actuator = gear force
 l and its row: transmission.py; input: activation.py; gain and bias: gain_bias.py. A range may clamp the force, of a DC
-motor that of its current alone. A tendon may limit the sum of its actuators' forces, which are scaled down together
-before each is clamped. A joint may limit the sum of what acts on it, to which some joints' compensation of gravity
-belongs.
+motor that of its current alone, of an orientation servo its three together (orientation.py). A tendon may limit the sum
+of its actuators' forces, which are scaled down together before each is clamped. A joint may limit the sum of what acts
+on it, to which some joints' compensation of gravity belongs.
 """
 
 import taichi as ti
@@ -26,14 +26,18 @@ from engine.dynamics.transmission import (
 )  # fmt: skip
 from engine.dynamics.turns import unwound_vjp
 from engine.math.types import real
-from engine.model.constants import GAIN_DCMOTOR, TRN_TENDON
+from engine.model.constants import GAIN_DCMOTOR, GAIN_SO3, TRN_TENDON
 
 
 @ti.func
 def clamped_force(m: ti.template(), u: ti.i32, force: real):
     f = force
     slope = real(1.0)
-    if m.actuator_forcelimited[u]:
+    limited = m.actuator_forcelimited[u]
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:
+            limited = 0
+    if limited:
         lo = m.actuator_forcerange[u, 0]
         hi = m.actuator_forcerange[u, 1]
         if force < lo or force > hi:

@@ -12,7 +12,7 @@ from engine.dynamics.gain_bias import raw_force
 from engine.dynamics.joint_force import force_slope
 from engine.dynamics.transmission import ARM, TENDON, transmission
 from engine.math.types import real
-from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, TRN_TENDON
+from engine.model.constants import BIAS_MUSCLE, GAIN_DCMOTOR, GAIN_MUSCLE, GAIN_SO3, TRN_TENDON
 
 ROUNDING = 1e-10  # of a limit, within which MuJoCo takes a tendon's sum of forces for limited
 
@@ -50,6 +50,9 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     if m.actuator_forcelimited[u]:
         if force <= m.actuator_forcerange[u, 0] or force >= m.actuator_forcerange[u, 1]:
             fs = 0.0
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:
+            fs = d.so3_free[w, u]
     if ti.static(has.actfrc):
         if t != TENDON and t != ARM:
             fs = fs * force_slope(m, d, w, da)
@@ -63,6 +66,10 @@ def force_slopes(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             by_v = d.motor_slope[w, u]
             by_l = d.motor_stiff[w, u]
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:  # as MuJoCo takes it, as if no axis felt the others
+            by_l = -m.actuator_gainprm[m.so3_first[u], 0]
+            by_v = m.actuator_biasprm[m.so3_first[u], 2]
     return by_l, by_v, fs, x, slope, a, t, qa, da, n, velocity
 
 
@@ -127,6 +134,13 @@ def force_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             g.motor_slope_bar[w, u] = g.motor_slope_bar[w, u] + v_bar
             g.motor_stiff_bar[w, u] = g.motor_stiff_bar[w, u] + l_bar
+            s_bar = 0.0
+            k_bar = 0.0
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:
+            first = m.so3_first[u]
+            g.actuator_gainprm[w, first, 0] = g.actuator_gainprm[w, first, 0] - k_bar
+            g.actuator_biasprm[w, first, 2] = g.actuator_biasprm[w, first, 2] + s_bar
             s_bar = 0.0
             k_bar = 0.0
     x_bar = s_bar * m.actuator_gainprm[u, 2]

@@ -12,6 +12,7 @@ from engine.dynamics.crba import mass_mul
 from engine.dynamics.delay import remember
 from engine.dynamics.implicit import damping_vjp, effective_acceleration, solve_implicit
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
+from engine.dynamics.orientation import within, within_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import rests_yield, rests_yield_vjp, start_lengths_vjp
 from engine.dynamics.rk4 import combine_stages
@@ -44,6 +45,7 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
                     x, sa, sd = next_act(m, d, w, u, k, h)
                     d.act[k] = x
     anchor(m, d, w)
+    within(m, d, w)
     remember(m, d, w)
     remember_sensed(m, d, w)
     for i in range(nv):
@@ -80,6 +82,7 @@ def advance_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
     for i in range(nv):
         d.a_bar[w, i] = h * g.qvel_bar[w * nv + i]
         d.mu[w, i] = 0.0
+    within_vjp(m, d, g, w)
     if ti.static(has.activation):
         for u in range(m.nu):
             k = m.actuator_actadr[u]

@@ -4,6 +4,7 @@
     site      a wrench, the gear in the site's axes; l = 0
     refsite   the gear in the reference site's axes, of the site's place and turn seen from there; dofs that move both
               have no moment
+    so3       the same of a turn alone, in the site's own axes (orientation.py)
     crank     l = gear (a . v - s),  s^2 = (a . v)^2 + r^2 - v . v:  v from slider to crank, a the slider's z, r the rod
     parent    the gear in the axes that a ball or free joint turns from
     body      along the normals of its contacts (constraint/adhesion.py)
@@ -24,7 +25,7 @@ from engine.dynamics.kinematics import origin, read_quat
 from engine.math.index import bounded
 from engine.math.quat import jr_inverse_transpose, quat_log, quat_mul, rotate, rotate_back
 from engine.math.types import real, vec3, vec4
-from engine.model.constants import FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK
+from engine.model.constants import FREE, TRN_BODY, TRN_JOINTINPARENT, TRN_SLIDERCRANK, TRN_SO3
 
 
 @ti.func
@@ -132,7 +133,11 @@ def site_arm(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32, u: ti.i32
             length = gear * length
         else:
             f = rotate(q2, gear_of(m, u, 0))
-            t = rotate(q2, gear_of(m, u, 3))
+            t = gear_of(m, u, 3)
+            if m.actuator_trntype[u] == TRN_SO3:
+                t = rotate(q1, t)
+            else:
+                t = rotate(q2, t)
             write_wrench(d, i, p1, f, t)
             write_wrench(d, i + 1, p2, -f, -t)
             length = f.dot(v) + gear_of(m, u, 3).dot(between(q1, q2))
@@ -271,9 +276,16 @@ def site_arm_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
             p2_bar = p2_bar - l_bar * d.arm_f[i]
             r = between(q1, q2)
             turn1 = rotate(q1, jr_inverse_transpose(r, l_bar * gear_of(m, u, 3)))
-            turn2 = d.arm_f[i].cross(f_bar) + d.arm_t[i].cross(t_bar) - turn1
+            turn2 = d.arm_f[i].cross(f_bar) - turn1
             add_gear_bar(g, w, u, 0, rotate_back(q2, f_bar))
-            add_gear_bar(g, w, u, 3, rotate_back(q2, t_bar) + l_bar * r)
+            turned = d.arm_t[i].cross(t_bar)
+            if m.actuator_trntype[u] == TRN_SO3:
+                turn1 = turn1 + turned
+                t_bar = rotate_back(q1, t_bar)
+            else:
+                turn2 = turn2 + turned
+                t_bar = rotate_back(q2, t_bar)
+            add_gear_bar(g, w, u, 3, t_bar + l_bar * r)
         site_moves(m, d, g, w, 2 * s + 1, p2, p2_bar, turn2)
     site_moves(m, d, g, w, 2 * s, p1, p1_bar, turn1)
 

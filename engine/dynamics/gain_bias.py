@@ -2,7 +2,8 @@
 derivatives by length and velocity, which the implicit integrators take, are in actuator_slope.py.
 
 Gain and bias are affine in length and velocity, or those of muscles (muscle.py); a pid adds the force of its integral
-(pid.py). DC motors have a law of their own (dcmotor.py), position servos of turns their input near l (turns.py).
+(pid.py). DC motors and orientation servos have laws of their own (dcmotor.py orientation.py), position servos of turns
+their input near l (turns.py).
 """
 
 import taichi as ti
@@ -12,7 +13,7 @@ from engine.dynamics.activation import act_vjp, pid_vjp
 from engine.dynamics.pid import integral_force
 from engine.dynamics.turns import unwound
 from engine.math.types import real
-from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSCLE
+from engine.model.constants import BIAS_MUSCLE, DYN_PID, GAIN_DCMOTOR, GAIN_MUSCLE, GAIN_SO3
 
 
 @ti.func
@@ -54,6 +55,10 @@ def raw_force(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32, given: r
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             gain = 0.0
             bias = d.motor_force[w, u]
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:  # whose range has its place there, too
+            gain = 0.0
+            bias = d.so3_force[w, u]
     return gain * x + bias, x, gain
 
 
@@ -67,6 +72,10 @@ def raw_force_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
     if ti.static(has.dcmotor):
         if m.actuator_gaintype[u] == GAIN_DCMOTOR:
             g.motor_force_bar[w, u] = g.motor_force_bar[w, u] + f_bar
+            bar = 0.0
+    if ti.static(has.so3):
+        if m.actuator_gaintype[u] == GAIN_SO3:
+            g.so3_force_bar[w, u] = g.so3_force_bar[w, u] + f_bar
             bar = 0.0
     if a < 0:
         g.ctrl_bar[w * m.nu + u] = g.ctrl_bar[w * m.nu + u] + bar * gain * slope

@@ -17,6 +17,7 @@ from engine.dynamics.delay import remember_vjp
 from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import read_vec
 from engine.dynamics.motors import clear_motors, is_bristle, keep_reach
+from engine.dynamics.orientation import within_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import keep_lengths, rests_yield_vjp
 from engine.dynamics.turns import anchor_vjp
@@ -172,6 +173,7 @@ def advance_rk4_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     h = m.timestep
     o = w * m.nstage
     combine_stages(m, d, w)
+    within_vjp(m, d, g, w)
     clear_motors(m, g, w)
     # a_bar: adjoint of the weighted velocity
     for k in range(nv):

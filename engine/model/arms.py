@@ -5,7 +5,7 @@ import numpy as np
 
 from . import constants as c
 
-ON_SITES = (c.TRN_SITE, c.TRN_SLIDERCRANK)
+ON_SITES = (c.TRN_SITE, c.TRN_SLIDERCRANK, c.TRN_SO3)
 
 
 def arms(m):
@@ -49,7 +49,7 @@ def arm_columns(m):
             if site >= 0:
                 sites[s, side] = site
                 body[s, side], pos[s, side], quat[s, side] = m.site_bodyid[site], m.site_pos[site], m.site_quat[site]
-        if m.actuator_trntype[u] == c.TRN_SITE and body[s, 1] >= 0:
+        if m.actuator_trntype[u] != c.TRN_SLIDERCRANK and body[s, 1] >= 0:
             common[s] = _meeting(m, *body[s])
     return {
         "arm_actuator": found, "arm_common": common, "arm_body": body.ravel(), "arm_site": sites.ravel(),

@@ -6,7 +6,10 @@ EULER, RK4, IMPLICIT, IMPLICITFAST, DISCRETE = range(5)  # opt.integrator (mjtIn
 PYRAMIDAL, ELLIPTIC = 0, 1  # opt.cone (mjtCone)
 EQ_CONNECT, EQ_WELD, EQ_JOINT, EQ_TENDON = range(4)  # eq_type (mjtEq)
 EQUALITY_NAMES = {EQ_CONNECT: "connect", EQ_WELD: "weld", EQ_JOINT: "joint", EQ_TENDON: "tendon"}
-TRN_JOINT, TRN_JOINTINPARENT, TRN_SLIDERCRANK, TRN_TENDON, TRN_SITE, TRN_BODY = range(6)  # actuator_trntype (mjtTrn)
+# actuator_trntype (mjtTrn); of orientation servos those between sites are TRN_SO3, those of ball joints TRN_JOINT
+TRN_JOINT, TRN_JOINTINPARENT, TRN_SLIDERCRANK, TRN_TENDON, TRN_SITE, TRN_BODY, TRN_SO3 = range(7)
+# what they are on, where that is not a joint
+DRIVEN = {TRN_TENDON: "tendon", TRN_BODY: "body", TRN_SITE: "site", TRN_SLIDERCRANK: "site", TRN_SO3: "site"}
 LONE_FLOW = 2  # body_flows of what moves with a free body alone in its tree
 OF_BALL, OF_SITES = 1, 2  # what a position servo turns, which goes the shorter way round
 WRAP_JOINT, WRAP_PULLEY, WRAP_SITE, WRAP_SPHERE, WRAP_CYLINDER = range(1, 6)  # wrap_type (mjtWrap)
@@ -26,7 +29,8 @@ NV = {FREE: 6, BALL: 3, SLIDE: 1, HINGE: 1}  # degrees of freedom of a joint
 # actuator_dyntype (mjtDyn)
 DYN_NONE, DYN_INTEGRATOR, DYN_FILTER, DYN_FILTEREXACT, DYN_MUSCLE, DYN_DCMOTOR, DYN_PID = range(7)
 # actuator_gaintype (mjtGain), actuator_biastype (mjtBias); a fixed gain and no bias are affine ones with zeros
-GAIN_AFFINE, GAIN_MUSCLE, GAIN_DCMOTOR = BIAS_AFFINE, BIAS_MUSCLE, BIAS_DCMOTOR = 1, 2, 3
+GAIN_AFFINE, GAIN_MUSCLE, GAIN_DCMOTOR, GAIN_SO3 = BIAS_AFFINE, BIAS_MUSCLE, BIAS_DCMOTOR, BIAS_SO3 = 1, 2, 3, 4
+CHART_EXPMAP, CHART_QUAT = 1, 2  # actuator_inputs of an orientation servo (mjtCtrlChart)
 
 # What a sensor is attached to: a joint, a tendon, an actuator, a site, or a body frame; sensors.py has what may be.
 # BODY is the inertial frame (MuJoCo's objtype "body"), XBODY the body's own frame ("xbody").

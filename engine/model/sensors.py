@@ -161,15 +161,15 @@ def pixels_of(kind, lens):
     return tuple(int(x) for x in lens[1:3]) if ROWS[kind].level == "range" else (0, 0)
 
 
-def dim_of(kind, intprm, lens):
-    """How many numbers a sensor gives."""
+def dim_of(kind, intprm, lens, forces=1):
+    """How many numbers a sensor gives. forces: of an actuator that it is of, how many forces that has."""
     data, _, num = (int(x) for x in intprm)
     if ROWS[kind].level == "range":
         width, height = pixels_of(kind, lens)
         return max(width * height, 1) * sum(RANGE_FIELDS[word][0] for word in fields_of_range(data))
     if ROWS[kind].level == "contact":
         return num * sum(CONTACT_FIELDS[word][0] for word in fields_of_contact(data))
-    return ROWS[kind].dim
+    return ROWS[kind].dim * (forces if ROWS[kind].objects == _ACTUATOR else 1)
 
 
 NAMES = tuple(row.name for row in ROWS)

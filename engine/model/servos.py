@@ -12,6 +12,7 @@ from engine.words import counted
 
 from . import constants as c
 from .motors import FF, POS, TOKENS, VEL, VOLTAGE, states_of_motor
+from .orientations import INPUTS, is_orientation
 
 PID, DCMOTOR = "pid", "dcmotor"
 NEVER = 1e30  # s, a time constant after which nothing has changed
@@ -55,6 +56,8 @@ def names_of(mujoco, mj, names):
     found = []
     for a, name in enumerate(names):
         words = tokens(mj, a) if kind_of(mujoco, mj, a) else [""]
+        if is_orientation(mujoco, mj, a):
+            words = INPUTS[int(mj.actuator_ctrlspec[a])]
         words = words or [""]
         found += [f"{name} {word}" if k and name else name if not k else "" for k, word in enumerate(words)]
     return found

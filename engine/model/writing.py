@@ -18,6 +18,7 @@ from .elements.key import KEYS
 from .errors import ModelError
 from .mesh_frames import cut_hull, inertia_of
 from .motors import TOKENS, further_inputs
+from .orientations import behind_first, written_orientation
 from .pairs import contact_parameters, filtered_pairs
 from .sensors import CONTACT_FIELDS, REDUCES, ROWS, fields_of_range
 from .servos import states_of
@@ -325,9 +326,9 @@ class _Writer:
 
     def actuator(self):
         m, out = self.m, ET.Element("actuator")
-        words = {kind: word for word, kind in TARGETS.items()}
+        words = {kind: word for word, kind in TARGETS.items()} | {c.TRN_SO3: "site"}
         dynamics = {kind: word for word, kind in DYNTYPES.items()}
-        inputs = further_inputs(m)
+        inputs = further_inputs(m) | behind_first(m)
         for u in np.flatnonzero(~inputs):
             word = words[int(m.actuator_trntype[u])]
             kind = {"jointinparent": "joint", "cranksite": "site"}.get(word, word)
@@ -339,6 +340,11 @@ class _Writer:
             if m.actuator_history[u, 0]:
                 number, interp = m.actuator_history[u].tolist()
                 given |= {"nsample": str(number), "interp": list(INTERPOLATIONS)[interp]}
+            if m.actuator_gaintype[u] == c.GAIN_SO3:
+                own = {k: x if isinstance(x, str) else text_of(x) for k, x in written_orientation(m, u).items()}
+                given.pop("gear", None)
+                ET.SubElement(out, "general", self.named("actuator", u) | on | given | own)
+                continue
             if m.actuator_dyntype[u] == c.DYN_PID:
                 ET.SubElement(out, "pid", self.named("actuator", u) | on | self.controller(u, given))
                 continue

@@ -7,9 +7,11 @@ So it is asked for together with that of the step, which has a test vector of it
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.dynamics.orientation import add_three, three
 from engine.dynamics.transmission import drive_length_vjp, drive_velocity_vjp, transmission
-from engine.math.types import real, vec4
+from engine.math.types import vec4
 from engine.model.sensors import LEVEL, SENS
+from engine.sensing.frames import narrow, wide
 from engine.sensing.values import cotangent, write_sensor
 
 
@@ -17,23 +19,37 @@ from engine.sensing.values import cotangent, write_sensor
 def actuator_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     t = m.sensor_type[s]
     obj = m.sensor_objid[s]
-    x = real(0.0)
+    x = vec4(0.0, 0.0, 0.0, 0.0)
     if t == SENS.jointactuatorfrc:
-        x = d.qfrc_actuator[w, m.jnt_dofadr[obj]]
+        x[0] = d.qfrc_actuator[w, m.jnt_dofadr[obj]]
     else:
         kind, qa, da, n, length, velocity = transmission(m, d, w, obj)
-        x = length
+        x[0] = length
         if t == SENS.actuatorvel:
-            x = velocity
+            x[0] = velocity
+        if ti.static(has.so3):
+            if m.sensor_dim[s] == 3:
+                x = wide(three(d.so3_length, w, obj))
+                if t == SENS.actuatorvel:
+                    x = wide(three(d.so3_velocity, w, obj))
     return x
 
 
 @ti.func
-def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: real):
+def actuator_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, f: vec4):
     """Of lengths and velocities; forces on joints are asked for in `ask_joint_forces`."""
     t = m.sensor_type[s]
     u = m.sensor_objid[s]
-    if t != SENS.jointactuatorfrc:
+    asked = t != SENS.jointactuatorfrc
+    bar = f[0]
+    if ti.static(has.so3):
+        if asked and m.sensor_dim[s] == 3:
+            asked = False
+            if t == SENS.actuatorvel:
+                add_three(g.so3_velocity_bar, w, u, narrow(f))
+            else:
+                add_three(g.so3_length_bar, w, u, narrow(f))
+    if asked:
         kind, qa, da, n, length, velocity = transmission(m, d, w, u)
         if t == SENS.actuatorvel:
             drive_velocity_vjp(m, d, g, w, u, kind, da, n, bar)
@@ -77,7 +93,7 @@ def sensed_actuators(m: ti.template(), d: ti.template(), w: ti.i32):
     """The readings of all of them."""
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.actuator:
-            write_sensor(m, d, w, s, vec4(actuator_sensor(m, d, w, s), 0.0, 0.0, 0.0))
+            write_sensor(m, d, w, s, actuator_sensor(m, d, w, s))
 
 
 @ti.func
@@ -85,4 +101,4 @@ def sensed_actuators_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g
                         w: ti.i32, row: ti.i32):  # fmt: skip
     for s in range(m.nsensor):
         if m.sensor_level[s] == LEVEL.actuator:
-            actuator_sensor_vjp(m, d, g, w, s, cotangent(m, r, b, s, row)[0])
+            actuator_sensor_vjp(m, d, g, w, s, cotangent(m, r, b, s, row))

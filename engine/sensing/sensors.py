@@ -30,7 +30,7 @@ def sensors(m: ti.template(), d: ti.template(), w: ti.i32):
         elif level == LEVEL.orientation:
             x = orientation_sensor(m, d, w, s)
         elif level == LEVEL.state:
-            x[0] = state_sensor(m, d, w, s)
+            x = state_sensor(m, d, w, s)
         elif level == LEVEL.subtree:
             if ti.static(has.subtree_sensor):
                 x = wide(subtree_sensor(m, d, w, s))
@@ -62,7 +62,7 @@ def sensors_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         elif level == LEVEL.orientation:
             orientation_sensor_vjp(m, d, g, w, s, f)
         elif level == LEVEL.state:
-            state_sensor_vjp(m, d, g, w, s, f[0])
+            state_sensor_vjp(m, d, g, w, s, f)
         elif level == LEVEL.subtree:
             subtree_sensor_vjp(m, d, g, w, s, narrow(f))
         elif level == LEVEL.touch:

@@ -2,10 +2,10 @@
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.quat import quat_mul
-from engine.math.types import real, vec4
+from engine.math.types import vec4
 from engine.model.sensors import SENS
 from engine.sensing.frames import wide
 
@@ -14,31 +14,38 @@ from engine.sensing.frames import wide
 def state_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     t = m.sensor_type[s]
     obj = m.sensor_objid[s]
-    x = real(0.0)
+    x = vec4(0.0, 0.0, 0.0, 0.0)
     if t == SENS.jointpos:
-        x = d.qpos[w * m.nq + m.jnt_qposadr[obj]]
+        x[0] = d.qpos[w * m.nq + m.jnt_qposadr[obj]]
     elif t == SENS.jointvel:
-        x = d.qvel[w * m.nv + m.jnt_dofadr[obj]]
+        x[0] = d.qvel[w * m.nv + m.jnt_dofadr[obj]]
     elif t == SENS.actuatorfrc:
-        x = d.actuator_force[w * m.nu + obj]
+        x[0] = d.actuator_force[w * m.nu + obj]
+        if ti.static(has.so3):
+            if m.sensor_dim[s] == 3:
+                x = wide(read_vec(d.actuator_force, w * m.nu + obj))
     else:
-        x = d.time[w]
+        x[0] = d.time[w]
     return x
 
 
 @ti.func
-def state_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: real):
+def state_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: vec4):
     t = m.sensor_type[s]
     obj = m.sensor_objid[s]
     if t == SENS.jointpos:
         k = w * m.nv + m.jnt_dofadr[obj]
-        g.qpos_bar[k] = g.qpos_bar[k] + bar
+        g.qpos_bar[k] = g.qpos_bar[k] + bar[0]
     elif t == SENS.jointvel:
         k = w * m.nv + m.jnt_dofadr[obj]
-        g.qvel_bar[k] = g.qvel_bar[k] + bar
+        g.qvel_bar[k] = g.qvel_bar[k] + bar[0]
     elif t == SENS.actuatorfrc:
         k = w * m.nu + obj
-        g.force_bar[k] = g.force_bar[k] + bar
+        g.force_bar[k] = g.force_bar[k] + bar[0]
+        if ti.static(has.so3):
+            if m.sensor_dim[s] == 3:
+                for i in ti.static(range(1, 3)):
+                    g.force_bar[k + i] = g.force_bar[k + i] + bar[i]
 
 
 @ti.func

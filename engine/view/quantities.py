@@ -134,7 +134,7 @@ def sensor_labels(model):
                     size, unit = RANGE_FIELDS[field]
                     labels += [(f"{who} {field}{axis}", f"rangefinder {field}", unit) for axis in _AXES[size]]
         else:
-            labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[ROWS[kind].dim]]
+            labels += [(f"{name}{axis}", group, _sensor_unit(model, s)) for axis in _AXES[model.sensor_dim[s]]]
     return labels
 
 
@@ -156,6 +156,8 @@ def _sensor_unit(model, s):
     if model.sensor_objtype[s] == c.OBJ_ACTUATOR:  # before the gear turns its force into the joint's
         if model.actuator_trntype[j] in (c.TRN_TENDON, c.TRN_SITE, c.TRN_SLIDERCRANK, c.TRN_BODY):
             return unit.replace("q", "m").replace("tau", "N")
+        if model.actuator_trntype[j] == c.TRN_SO3:
+            return unit.replace("q", "rad").replace("tau", "N m")
         j = model.actuator_trnid[j]
     elif model.sensor_objtype[s] != c.OBJ_JOINT:
         return unit

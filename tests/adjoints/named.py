@@ -53,6 +53,8 @@ NAMED = {
     "test_smooth.py::test_actuation[pid]": "pid_force_vjp pid_rates_vjp pid_vjp pids_vjp",
     "test_smooth.py::test_compensation_of_gravity[gravcomp]": "gravcomp_vjp tree_leaves_vjp",
     "test_smooth.py::test_fluid[fluid]": "box_vjp fluid_vjp",
+    "test_smooth.py::test_orientations[free]": "orientations_vjp torque_vjp",
+    "test_step.py::test_orientations[9-Euler]": "within_vjp",
     "test_smooth.py::test_muscles": "muscle_bias_vjp muscle_gain_vjp muscles_vjp",
     "test_smooth.py::test_rnea_and_xfrc[hinge-xfrc]": "applied_vjp",
     "test_smooth.py::test_tendons_and_arms[adhesion]":

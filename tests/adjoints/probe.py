@@ -32,6 +32,7 @@ from engine.dynamics.integrate import integrate_pos, integrate_pos_vjp
 from engine.dynamics.kinematics import mocap_vjp
 from engine.dynamics.motors import clear_motors, motors_vjp
 from engine.dynamics.muscles import clear_muscles, muscles_vjp
+from engine.dynamics.orientation import orientations_vjp
 from engine.dynamics.passive import passive_vjp
 from engine.dynamics.pid import states_of
 from engine.dynamics.residual import residuals_vjp
@@ -127,6 +128,7 @@ def stage(m: ti.template(), d: ti.template(), c: ti.template(), r: ti.template()
         actuation_vjp(m, d, g, w)
         muscles_vjp(m, d, g, w)
         motors_vjp(m, d, g, w)
+        orientations_vjp(m, d, g, w)
     elif what == ACT_DOT_VJP:
         # the cotangents of act_dot are in act_dot itself
         clear_motors(m, g, w)
@@ -201,7 +203,7 @@ STEPS = 10.0 ** -np.arange(2.0, 8.0)
 BARS = (
     "qpos_bar", "qvel_bar", "act_bar", "ctrl_bar", "theta_bar", "qfrc_bar", "xfrc_bar", "force_bar", "stage_bar",
     "params_bar", "mocap_bar", "tendon_bar", "ten_J_bar", "arm_bar", "taken_pose", "taken_axis",
-    "arm_J_bar", "axis_bar",
+    "arm_J_bar", "axis_bar", "so3_bar",
 )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Adjoints of smooth forces, each alone: passive, actuation with act_dot, and z . (M a + bias - J^T xfrc) by rnea."""
 
+import re
+
 import mujoco
 import numpy as np
 import pytest
@@ -101,6 +103,12 @@ def actuation(probe, state, side=0, names=None):
     return case.compare(forward, {n: probe.bar(n) for n in names}, side=side)
 
 
+SERVOS = (
+    '<orientation joint="j" kp="3" kv=".2"/><orientation joint="j" kp="2" kv=".1" input="quat"/>'
+    '<general joint="j" gaintype="so3" biastype="so3" gainprm="2" biasprm=".1 -2 -.1" dyntype="integrator"/>'
+)
+
+
 @pytest.mark.parametrize("name", DRIVEN)
 def test_actuation(probes, name):
     mj, probe = probes(zoo.SMOOTH[name])
@@ -122,6 +130,29 @@ def test_motors(probes):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.7)
         actuation(probe, state)
     actuation(probe, (state[0], np.zeros(mj.nv), *state[2:]), names=("qpos", "act", "ctrl", "actuator_gainprm"))
+
+
+@pytest.mark.parametrize("clamped", (False, True), ids=("free", "clamped"))
+def test_orientations(probes, clamped):
+    """Errors up to half a turn, forces within their range and beyond, controls and states many turns away."""
+    mj, probe = probes(zoo.actuated(zoo.BALL, SERVOS.replace("/>", ' forcerange="0 .4"/>') if clamped else SERVOS))
+    for seed, turns in ((0, 1), (1, 1), (2, 9)):
+        qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 1.2)
+        actuation(probe, (qpos, qvel, turns * act, turns * ctrl))
+
+
+@pytest.mark.parametrize(("angle", "wanted"), [
+    (0.0, 0.0), (1e-14, 0.0), (1e-9, 1e-4), (1.001e-3, 0.0), (0.3, -3.1), (1.5, -1.64), (3.14, 0.0),
+    (0.0, 6.28318), (1e-4, 6.2831853),
+])  # fmt: skip
+def test_orientations_at_an_angle(probes, angle, wanted):
+    """No error, almost half a turn to either side, no turn and a whole one wanted."""
+    mj, probe = probes(zoo.actuated(zoo.BALL, SERVOS))
+    axis = np.array([0.6, 0, -0.8])
+    qpos = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * axis, [0.2]])
+    aimed = np.concatenate([[np.cos(wanted / 2)], np.sin(wanted / 2) * axis])
+    ctrl = np.concatenate([wanted * axis, 3 * aimed, [0.1, 0.2, -0.3]])
+    actuation(probe, (qpos, np.array([0.3, -0.2, 0.5, 0.1]), wanted * axis, ctrl))
 
 
 @pytest.mark.parametrize("end", (0, 1), ids=("lower", "upper"))
@@ -227,13 +258,14 @@ def test_fluid_at_rest(probes, name):
 
 
 PULLED = zoo.TENDONS | zoo.ARMS | zoo.MUSCLES | {"adhesion": zoo.adhesive()}
+PULLED["orientations"] = re.sub(' delay="[^"]*" nsample="[^"]*" interp="[^"]*"', "", zoo.ORIENTED)
 
 
 @pytest.mark.parametrize("name", [n for n in PULLED if n != "muscles on joints"])
 def test_tendons_and_arms(probes, name):
     """z . (M a + bias - passive - actuator forces): lengths, springs, dampers, armature and actuators together."""
     mj, probe = probes(PULLED[name])
-    kinks = name in zoo.MUSCLES or name == "adhesion"  # which are at rest
+    kinks = name in zoo.MUSCLES or name in ("adhesion", "orientations")  # which are at rest
     rest, kick = ([], 0.15 if name == "adhesion" else 0.7) if kinks else (list(states(mj, ())), 0.7)
     for state in [*(zoo.random_state(mujoco, mj, np.random.default_rng(seed), kick) for seed in (0, 1)), *rest]:
         case = p.Case(probe, state)

@@ -165,6 +165,16 @@ def test_motors_of_turns(probes, integrator):
     step(probe, (qpos, qvel, 4 * act, ours(mj, 4 * ctrl)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("integrator", range(5), ids=(*INTEGRATORS, "discrete"))
+@pytest.mark.parametrize("turns", (1, 9))
+def test_orientations(probes, turns, integrator):
+    """As quaternions, clamped, delayed; states and controls many turns away."""
+    mj, probe = probes(zoo.ORIENTED, integrator)
+    qpos, qvel, act, ctrl = whole_state(probe, mj, 0, 0.5)
+    step(probe, (qpos, qvel, turns * act, turns * ctrl))
+
+
 @pytest.mark.parametrize("integrator", range(4), ids=INTEGRATORS)
 def test_sensors_of_the_past(probes, integrator):
     mj, probe = probes(LATE, integrator)

@@ -278,7 +278,7 @@ def flag(text):
     return {"option": f"<option><flag {text}/></option>"}
 
 
-OF_MUJOCO_4 = "flag speculative", "actuator 'a': orientation (geodesic"  # older files cannot say it
+OF_MUJOCO_4 = ("flag speculative",)  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
@@ -294,7 +294,6 @@ REFUSED = [
     (actuator("<general joint='j' biastype='user'/>"), "biastype = user"),
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
-    ({"joint": "type='ball'", **actuator("<orientation name='a' joint='j'/>")}, "actuator 'a': orientation (geodesic"),
     (sensor("<user dim='2'/>"), "sensor 0: type user; allowed: jointpos"),
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),

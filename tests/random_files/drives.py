@@ -1,4 +1,4 @@
-"""Actuators of random robots that came last: muscles, adhesion, pid and dcmotor, delays.
+"""Actuators of random robots that came last: muscles, adhesion, pid and dcmotor, delays, orientation servos.
 
 Each is a text put into a robot's; a new kind is one more function in KINDS.
 """
@@ -185,5 +185,29 @@ def ticking(text, robot, lines, rng):
     return inside.sub(lambda section: re.sub(r"<\w+ [^<>]*/>", ticks, section[0]), text)
 
 
+def orientations(text, robot, lines, rng):
+    """Orientation servos of ball joints and between sites."""
+    drives = sensors = ""
+    places = [f'joint="{name}"' for name, kind in robot.joints if kind == "ball"]
+    if len(robot.sites) > 1:
+        one, other = (robot.sites[i] for i in rng.choice(len(robot.sites), 2, replace=False))
+        places += [f'site="{one}" refsite="{other}"']
+    for k in several(rng) if places else ():
+        kp, kv, most = (f"{x:.3g}" for x in rng.uniform((0, 0, 0.2), (4, 0.3, 3)))
+        common = f'name="o{k}" {places[rng.integers(len(places))]}'
+        common += f' forcerange="0 {most}"' * (rng.random() < 0.3) + ' ctrlrange="-.9 1.2"' * (rng.random() < 0.3)
+        late = f' delay="{rng.uniform(0.001, 0.009):.4f}" nsample="3" interp="{rng.choice(("zoh", "linear"))}"'
+        common += late * (rng.random() < 0.2)
+        law = f'gaintype="so3" biastype="so3" gainprm="{kp}" biasprm="{rng.choice((0, 0.2))} -{kp} -{kv}"'
+        early = ' actearly="true"' * (rng.random() < 0.5) + ' actrange="-1 2"' * (rng.random() < 0.3)
+        drives += (
+            f'<orientation {common} kp="{kp}" kv="{kv}"/>', f'<orientation {common} kp="{kp}" kv="{kv}" input="quat"/>',
+            f'<orientation {common} kp="{kp}" dampratio="{kv}"/>',
+            f'<general {common} {law} dyntype="integrator"{early}/>', f"<general {common} {law}/>",
+        )[rng.integers(5)]
+        sensors += sensed(f"o{k}", rng)
+    return added(text, drives, sensors)
+
+
 KINDS = ((muscles, 0.15), (adhesion, 0.1), (servos, 0.12), (motors, 0.12), (delays, 0.1), (late_sensors, 0.1),
-         (turning, 0.12), (ticking, 0.1))  # fmt: skip
+         (turning, 0.12), (ticking, 0.1), (orientations, 0.12))  # fmt: skip

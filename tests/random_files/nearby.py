@@ -45,9 +45,22 @@ def swamped(mj, data):
         near = (np.abs(data.ten_length[:, None] - mj.tendon_lengthspring) < 1e-12).any(axis=1)
         if (near & (low == high) & (mj.tendon_stiffness > 0)).any():
             return "rounding decides whether a tendon at its rest length has a stiffness"
+    if rounded_down(mj, data):
+        return "rounding decides whether a clamped orientation servo has a slope"
     if shorted(mj, data):
         return "rounding of a motor's voltage over a resistance of nothing is a current"
     return "a force beside which the others are rounding" if np.abs(data.efc_force).max(initial=0) > 1e20 else ""
+
+
+def rounded_down(mj, data):
+    """Whether what MuJoCo has clamped of an orientation servo is below its range by rounding, where slopes count."""
+    if mj.opt.integrator in (mujoco.mjtIntegrator.mjINT_EULER, mujoco.mjtIntegrator.mjINT_RK4):
+        return False
+    for a in np.flatnonzero((mj.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_SO3)) & (mj.actuator_forcelimited > 0)):
+        size, most = np.linalg.norm(data.actuator_force[mj.actuator_outadr[a] :][:3]), mj.actuator_forcerange[a, 1]
+        if most * (1 - 1e-12) < size < most * (1 + 1e-15):
+            return True
+    return False
 
 
 def shorted(mj, data):

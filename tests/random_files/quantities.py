@@ -31,9 +31,9 @@ def state_of(model, mj, data):
     how far springs have yielded."""
     past = []
     for a in np.flatnonzero((mj.actuator_history[:, 0] > 0) & (mj.actuator_delay > 0)):
-        n, at = mj.actuator_history[a, 0], mj.actuator_historyadr[a]
-        newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][:n]
-        past.append(np.roll(values, -newest - 1))
+        n, at, number = mj.actuator_history[a, 0], mj.actuator_historyadr[a], max(int(mj.actuator_ctrlnum[a]), 1)
+        newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][: n * number].reshape(n, number)
+        past.append(np.roll(values, -newest - 1, axis=0).T.ravel())
     for s in np.flatnonzero(late(mj)) if mj.nsensor and not unsensed(mj) else ():
         n, at, dim = mj.sensor_history[s, 0], mj.sensor_historyadr[s], mj.sensor_dim[s]
         newest, values = int(data.history[at + 1]), data.history[at + 2 + n :][: n * dim].reshape(n, dim)
@@ -84,13 +84,20 @@ def of_sim(mj, sim):
     for name in (*SMOOTH, "xquat", "qacc", "qfrc_constraint"):
         value = getattr(d, name)[0]
         if name == "actuator_force" and sim.model.nu != mj.nactuator:  # each control of a pid has a force of its own
-            value = np.bincount(rows_of(mj), value, mj.nactuator)
+            value = np.bincount(outputs_of(mj), value, len(mj.actuator_gear))
         yield name, value[: mj.na] if name == "act_dot" else value
     yield from sensed(mj, np.zeros(mj.nsensordata) if unsensed(mj) else d.sensordata[0]).items()
     yield "mass_matrix", d.mass_matrix()
     if sim.model.ntendon == mj.ntendon:
         yield "ten_length", d.ten_length[0]
         yield "ten_velocity", d.ten_velocity[0]
+
+
+def outputs_of(mj):
+    """To which of MuJoCo's forces that of each of our actuators belongs."""
+    rows = rows_of(mj)
+    number = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return mj.actuator_outadr[rows] + np.minimum(number, mj.actuator_outnum[rows] - 1)
 
 
 def unsensed(mj):

@@ -264,7 +264,7 @@ def test_robots_use_everything():
     assert told == sum(RANGE_BITS.values()) and any(m.sensor_dim[s] > 30 for m, s in ranging)
     assert any(m.nmocap for m in models) and any(m.nkey for m in models) and any(m.npair for m in models)
     transmissions = np.concatenate([m.actuator_trntype for m in models])
-    assert {0, 2, 3, 4, 5} <= set(transmissions.tolist()) and any(m.nactuator < m.nu for m in models)
+    assert {0, 2, 3, 4, 5, 6} <= set(transmissions.tolist()) and any(m.nactuator < m.nu for m in models)
     assert any(m.nhistory for m in models) and any(m.opt.noslip_iterations for m in models)
     dynamics = np.concatenate([m.actuator_dyntype for m in models])
     assert int(mujoco.mjtDyn.mjDYN_MUSCLE) in dynamics

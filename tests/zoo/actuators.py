@@ -66,6 +66,13 @@ ARMS = {
         '<general jointinparent="c" gainprm="2" biastype="affine" biasprm="0 -2 0" dyntype="filterexact" '
         'dynprm=".03" gear="0 .4 .9"/>'
     ),
+    "orientation servos": armed(
+        '<orientation name="x" joint="c" kp="3" kv=".2" forcerange="0 90"/><motor joint="a" gear="2"/>'
+        '<general joint="c" gaintype="so3" biastype="so3" gainprm="2" biasprm=".1 -2 -.1" dyntype="integrator" '
+        'actearly="true" actrange="-4 4"/><orientation name="y" site="cs" refsite="as" kp="2" kv=".1"/>'
+        '<general site="es" refsite="ws" gaintype="so3" biastype="so3" gainprm="1" biasprm="0 -1 -.1" '
+        'dyntype="integrator" ctrlrange="-3 3"/>'
+    ),
     "arms of limited joints": limited(armed(
         '<position name="x" site="bs" refsite="ds" kp="3" kv=".4" gear="1 .2 .3 .1 -.2 .3"/>'
         '<velocity name="y" site="es" kv=".8" gear=".3 .5 -1 .4 -.2 1"/><motor joint="a" gear="2"/>'
@@ -73,6 +80,17 @@ ARMS = {
         '<velocity jointinparent="f" kv=".4" gear=".3 .5 -1 .4 -.2 1"/>'
     )),
 }  # fmt: skip
+
+# Orientation servos as quaternions, whose force a range clamps, which act on controls of the past, between branches and
+# trees, on joints that limit what acts on them, and all that sensors tell of them.
+TORQUES = "".join(f'<actuator{what} actuator="{name}"/>' for name in "pqr" for what in ("pos", "vel", "frc"))
+ORIENTED = limited(armed(
+    '<orientation name="p" joint="c" kp="3" kv=".2" input="quat" ctrlrange="-.8 .9"/><motor name="x" joint="a"/>'
+    '<orientation name="q" site="bs" refsite="ds" kp="4" kv=".3" forcerange="0 1"/><motor name="y" joint="b"/>'
+    '<orientation site="fs" refsite="es" kp="2" kv=".1" input="quat" forcerange="0 9"/>'
+    '<general name="r" joint="c" gaintype="so3" biastype="so3" gainprm="2" biasprm=".1 -2 -.1" dyntype="integrator" '
+    'delay=".009" nsample="4" interp="linear" forcerange="0 .7"/>'
+)).replace("</sensor>", f'{TORQUES}<actuatorfrc actuator="q" cutoff=".3"/></sensor>')
 
 # Muscles on joints and tendons, half of them with one part of a muscle alone. Their controls and their states are
 # clamped at zero, and most of them switch between rise and fall at once: kinks that are at rest exactly.

@@ -15,6 +15,15 @@ from ..checks import check, follows, one_of, ranges, same_count
 from ..delays import INTERPOLATIONS, delay_columns, past
 from ..errors import ModelError
 from ..motors import check_motors, motor, motor_columns, read_motor, states_of_motor
+from ..orientations import (
+    CHARTS,
+    INPUTS,
+    axes_of,
+    check_orientations,
+    is_orientation,
+    orientation_columns,
+    read_orientation,
+)  # fmt: skip
 from ..setconst import addresses
 from .kind import Kind, boolean, integer, real
 from .option import disabled
@@ -25,12 +34,15 @@ _DYNTYPES = {"none": c.DYN_NONE, "integrator": c.DYN_INTEGRATOR, "filter": c.DYN
 DYNTYPES = _DYNTYPES | {"muscle": c.DYN_MUSCLE}
 _OURS = DYNTYPES | {"pid": c.DYN_PID, "dcmotor": c.DYN_DCMOTOR}  # that a Model may have
 _GAINS, _BIASES = ("fixed", "affine", "muscle"), ("none", "affine", "muscle")
-_LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle", c.GAIN_DCMOTOR: "dcmotor"}  # of gains and of biases
+# of gains and of biases
+_LAWS = {c.GAIN_AFFINE: "affine", c.GAIN_MUSCLE: "muscle", c.GAIN_DCMOTOR: "dcmotor", c.GAIN_SO3: "so3"}
 # what an actuator may be on, in MJCF's words, and the kind of element that they name
 TARGETS = {"joint": c.TRN_JOINT, "jointinparent": c.TRN_JOINTINPARENT, "tendon": c.TRN_TENDON, "site": c.TRN_SITE,
            "cranksite": c.TRN_SLIDERCRANK, "body": c.TRN_BODY}  # fmt: skip
+_KIND_OF = {kind: c.DRIVEN.get(kind, "joint") for kind in (*TARGETS.values(), c.TRN_SO3)}
 _KINDS = {"joint": "joint", "jointinparent": "joint", "tendon": "tendon", "site": "site", "cranksite": "site",
           "body": "body"}
+NEEDING = (c.TRN_SLIDERCRANK, c.TRN_SO3)  # a second site
 _OF_JOINTS, _SCALAR = (c.TRN_JOINT, c.TRN_JOINTINPARENT), (c.SLIDE, c.HINGE)
 _FILTERS = (c.DYN_FILTER, c.DYN_FILTEREXACT)
 
@@ -67,8 +79,9 @@ class Actuator(Kind):
             "actuator_biascurve": real("1", "the same of its bias", 6, before=0, since=5),
             "actuator_dynrest": real("mixed", "of a dcmotor, what of MuJoCo's dynprm is behind the first three", 6,
                                      before=0, since=7),
-            "actuator_inputs": integer("of a dcmotor, its controls: bits of pos, vel, ff, voltage; all but the first "
-                                       "are those of the actuators behind it", before=0, since=7),
+            "actuator_inputs": integer("of a dcmotor, its controls: bits of pos, vel, ff, voltage; of an orientation "
+                                       "servo, 1 (expmap) or 2 (quat); all but the first are those of the actuators "
+                                       "behind it", before=0, since=7),
         },
     }
     attributes = {
@@ -203,6 +216,33 @@ class Actuator(Kind):
                 self.general(joint, f"{name} {word}", gainprm=0.0, biasprm=0.0, dynprm=0.0, **attributes)
             return name
 
+        def orientation(
+            self, joint: str | None = None, name: str | None = None, *, kp: float = 1.0, kv: float = 0.0,
+            input: str = "expmap", bias: float = 0.0, **attributes: Any,
+        ) -> str:  # fmt: skip
+            """Torque = kp log(q^-1 p) - kv velocity + bias, jointly about the three axes of a ball joint, or of a
+            `site` against its `refsite` (dynamics/orientation.py). Its controls are p as a rotation vector or, with the
+            input "quat", a quaternion: an actuator for each, of which all but the first have its name and their own.
+            dyntype: "integrator", whose states are p; forcerange: zero, and the largest torque."""
+            who = _who(name, _on(joint, attributes))
+            _check_gains(who, kp=kp, kv=kv)
+            if input not in CHARTS:
+                raise ModelError(f"{who}: input = {input!r}; allowed: {', '.join(CHARTS)}")
+            if "gear" in attributes:
+                raise ModelError(f"{who}: gear = {attributes['gear']!r}; allowed: none")
+            for k, word in enumerate(INPUTS[CHARTS[input]]):
+                if k == 0:
+                    prm = {"gainprm": (kp, 0.0, 0.0), "biasprm": (bias, -kp, -kv)}
+                    name = self.general(joint, name, **prm, **attributes)
+                    attributes = {key: x for key, x in attributes.items() if not key.startswith("force")}
+                else:
+                    self.general(joint, f"{name} {word}", gainprm=0.0, biasprm=0.0, **attributes)
+                a = list(self.actuators.values())[-1]
+                a.gaintype, a.biastype, a.inputs = c.GAIN_SO3, c.BIAS_SO3, 0 if k else CHARTS[input]
+                a.trntype = c.TRN_SO3 if a.trntype == c.TRN_SITE else a.trntype
+                a.gear = axes_of(a.trntype, 4)[k]
+            return name
+
     def assembled(self, order, m):
         actuators = order.elements["actuator"]
         laws = {
@@ -253,7 +293,7 @@ class Actuator(Kind):
 
     @staticmethod
     def _apart(mujoco, mj, arrays, off):
-        """The same with one of ours for each control, as pid and dcmotor have several."""
+        """The same with one of ours for each control, as pid, dcmotor and orientation have several."""
         rows, first = servos.rows_of(mj), servos.first_rows(mj)
         arrays = {name: servos.ours(mj, a.T).T if "_ctrl" in name else a[rows] for name, a in arrays.items()}
         for a in (a for a in range(mj.nactuator) if servos.kind_of(mujoco, mj, a)):
@@ -273,6 +313,9 @@ class Actuator(Kind):
                 else:
                     arrays["actuator_actadr"][i] = -1
                 arrays["actuator_gainprm"][i], arrays["actuator_biasprm"][i] = (gain, 0, 0), bias
+        still = disabled(mujoco, mj, "ACTUATION")
+        for a in (a for a in range(mj.nactuator) if is_orientation(mujoco, mj, a)):
+            read_orientation(mj, a, first[a], int(mj.actuator_ctrlnum[a]), arrays, still)
         return arrays
 
     def names(self, mujoco, mj):
@@ -288,8 +331,7 @@ class Actuator(Kind):
                 yield f"option flag actuation = disable beside {what}, which ends with it; allowed: enable"
         for a in range(mj.nactuator):
             who = self.who(mujoco, mj, a)
-            if mujoco.mjtGain(mj.actuator_gaintype[a]).name == "mjGAIN_SO3":
-                yield f"{who}: orientation (geodesic servo); allowed: position, pid, motor on its ball joint or sites"
+            if is_orientation(mujoco, mj, a):
                 continue
             trn = mujoco.mjtTrn(mj.actuator_trntype[a]).name.removeprefix("mjTRN_").lower()
             if mj.actuator_trntype[a] not in TARGETS.values():
@@ -316,6 +358,9 @@ class Actuator(Kind):
             controls = np.isin(servos.rows_of(mj), made).sum()
             yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, one for each control"
         off = np.flatnonzero(_silent(mujoco, mj))
+        turning = sum(is_orientation(mujoco, mj, a) for a in range(mj.nactuator))
+        if turning:
+            yield f"orientation: {counted(turning, 'servo')}, each of which becomes an actuator for each control"
         if off.size:
             why = "flag actuation is disabled" if disabled(mujoco, mj, "ACTUATION") else "actuatorgroupdisable"
             who = counted(off.size, "actuator")
@@ -328,9 +373,8 @@ class Actuator(Kind):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _OURS.items()})
         for part in ("gain", "bias"):
             one_of(m, f"actuator_{part}type", _LAWS)
-        one_of(m, "actuator_trntype", {kind: word for word, kind in TARGETS.items()})
-        for word, kind in TARGETS.items():
-            element = _KINDS[word]
+        one_of(m, "actuator_trntype", {kind: word for word, kind in TARGETS.items()} | {c.TRN_SO3: "so3"})
+        for kind, element in _KIND_OF.items():
             n = getattr(m, {"joint": "njnt", "tendon": "ntendon", "site": "nsite", "body": "nbody"}[element])
             words = f"a {element}, 0 to {n - 1}" if n else f"none, since the model has no {element} to name"
             bad = (m.actuator_trnid < 0) | (m.actuator_trnid >= n)
@@ -338,20 +382,23 @@ class Actuator(Kind):
         least = np.where(np.isin(m.actuator_trntype, ON_SITES), m.nsite, 0)
         bad = (m.actuator_refid < -1) | (m.actuator_refid >= least)
         check(m, "actuator_refid", bad, lambda u: f"a site, 0 to {least[u] - 1}, or -1" if least[u] else "-1")
-        check(m, "actuator_refid", (m.actuator_trntype == c.TRN_SLIDERCRANK) & (m.actuator_refid < 0), "a site")
+        check(m, "actuator_refid", np.isin(m.actuator_trntype, NEEDING) & (m.actuator_refid < 0), "a site")
         states = servos.states_of(m)
         follows(m, "actuator_actadr", addresses(states), "actuator_dyntype")
         pid = m.actuator_dyntype == c.DYN_PID
         check(m, "actuator_dynprm", pid & ((m.actuator_dynprm < 0).any(axis=1) | (states == 0)),
               "imax, slewmax and ki of a pid, zero or more, one of the latter above")  # fmt: skip
         motor = m.actuator_dyntype == c.DYN_DCMOTOR
-        bits = (m.actuator_inputs >= 0) & (m.actuator_inputs < np.where(motor, 16, 1))
-        check(m, "actuator_inputs", ~bits, "bits of pos, vel, ff, voltage of a dcmotor, 0 to 15; else 0")
+        most = np.where(motor, 15, np.where(m.actuator_gaintype == c.GAIN_SO3, 2, 0))
+        bits = (m.actuator_inputs >= 0) & (m.actuator_inputs <= most)
+        words = "bits of pos, vel, ff, voltage of a dcmotor, 0 to 15; of an orientation servo 0 to 2; else 0"
+        check(m, "actuator_inputs", ~bits, words)
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
         numbers = "actuator_dyntype, actuator_history, sensor_history and springyield of joints and tendons"
         same_count(m, "na", np.sum(states) + past(m) + plastic.count(m), numbers)
+        check_orientations(m)
 
     def check(self, m):
         ranges(m, *((f"actuator_{what}limited", f"actuator_{what}range") for what in ("ctrl", "force", "act")))
@@ -369,7 +416,7 @@ class Actuator(Kind):
         driven = m.nu * np.any(m.actuator_dyntype == c.DYN_DCMOTOR)
         special = {f"pid_{name}": prm[:, k] for k, name in enumerate(("imax", "slew", "ki"))}
         special |= {f"muscle_{name}": getattr(m, f"actuator_{name}")[:n] for name in columns}
-        special |= motor_columns(m, driven)
+        special |= motor_columns(m, driven) | orientation_columns(m)
         return {**special, **delay_columns(m), "actuator_tau": m.actuator_dynprm[:, 0],
                 "actuator_wrap": turning_servos(m),
                 "actuator_early": m.actuator_actearly & (m.actuator_actadr >= 0), **arm_columns(m)}  # fmt: skip
@@ -431,7 +478,7 @@ def turning_servos(m):
     gain, bias = m.actuator_gainprm, m.actuator_biasprm
     pid = m.actuator_dyntype == c.DYN_PID  # which may have the gain of its integral alone
     servo = (bias[:, 1] == -gain[:, 0]) & ((gain[:, 0] != 0) | pid) & (gain[:, 1:] == 0).all(axis=1) & ~muscles(m)
-    servo &= m.actuator_gaintype != c.GAIN_DCMOTOR
+    servo &= ~np.isin(m.actuator_gaintype, (c.GAIN_DCMOTOR, c.GAIN_SO3))
     on_ball = _joined(m, m.actuator_trnid, (c.BALL,))
     turning = (m.actuator_trntype == c.TRN_SITE) & (m.actuator_refid >= 0) & ~m.actuator_gear[:, :3].any(axis=1)
     return c.OF_BALL * (servo & on_ball) + c.OF_SITES * (servo & turning)

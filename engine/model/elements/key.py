@@ -10,7 +10,8 @@ from .. import plastic
 from ..checks import first
 from ..delays import clocks, late, past
 from ..errors import ModelError
-from ..servos import ours, states_of
+from ..orientations import rest_controls
+from ..servos import ours, rows_of, states_of
 from .body import mocap_bodies
 from .kind import Kind, cast
 from .option import disabled
@@ -79,7 +80,7 @@ class Key(Kind):
         """The Keyframes of an MjModel, whose numbers of the past are zeros. m: what has the arrays made of it."""
         values = {name: getattr(mj, f"key_{name}") for name in KEYS}
         values["ctrl"] = ours(mj, values["ctrl"])
-        count = mj.actuator_history[mj.actuator_delay > 0, 0].sum()
+        count = (mj.actuator_history[:, 0] * (mj.actuator_delay > 0))[rows_of(mj)].sum()
         if mj.nsensor and not disabled(mujoco, mj, "SENSOR"):
             n = np.where(late(mj), mj.sensor_history[:, 0], 0)
             count += np.sum(n * mj.sensor_dim) + np.sum((1 + n)[clocks(mj)])
@@ -135,7 +136,7 @@ def start_state(m, keyframe=None, qpos=None, qvel=None):
     if keyframe is None:
         return {
             "qpos": m.qpos0 if qpos is None else qpos, "qvel": np.zeros(m.nv) if qvel is None else qvel, "act": 0,
-            "ctrl": 0, "time": 0, "mocap_pos": m.body_pos[mocap], "mocap_quat": m.body_quat[mocap],
+            "ctrl": rest_controls(m), "time": 0, "mocap_pos": m.body_pos[mocap], "mocap_quat": m.body_quat[mocap],
             "eq_active": m.eq_active0,
         }  # fmt: skip
     if qpos is not None or qvel is not None:

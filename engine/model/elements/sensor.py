@@ -12,6 +12,7 @@ from ..attributes import choice, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, refuse, same_count
 from ..delays import INTERPOLATIONS, clocks, late, sensor_columns
 from ..errors import ModelError
+from ..orientations import behind_first, first_of, forces_of
 from ..pairs import contact_parameters
 from ..sensors import (
     BY_NAME,
@@ -148,7 +149,7 @@ class Sensor(Kind):
 
     def assembled(self, order, m):
         sensors = order.elements["sensor"]
-        dims = [dim_of(sensor.type, sensor.intprm, sensor.lens) for sensor in sensors]
+        dims = [dim_of(sensor.type, sensor.intprm, sensor.lens, forces_of(sensor.target)) for sensor in sensors]
         return super().assembled(order, m) | {
             "sensor_type": [sensor.type for sensor in sensors],
             "sensor_objtype": [sensor.objtype for sensor in sensors],
@@ -276,9 +277,12 @@ class Sensor(Kind):
                 words = f"a {' or '.join(row.joints)} joint, and {m.label('joint', objid)} is "
                 refuse(m, "sensor_objid", i, words + ("neither" if len(row.joints) > 1 else "not"))
             _check_intprm(m, i, row)
-        told = zip(m.sensor_type, m.sensor_intprm, m.sensor_lens, strict=True)
+            if m.sensor_objtype[i] == c.OBJ_ACTUATOR and behind_first(m)[objid]:
+                refuse(m, "sensor_objid", i, "the first actuator of an orientation servo, of whose three it tells")
+        whole = [m.sensor_objtype[i] == c.OBJ_ACTUATOR and first_of(m)[k] >= 0 for i, k in enumerate(m.sensor_objid)]
+        told = zip(m.sensor_type, m.sensor_intprm, m.sensor_lens, 1 + 2 * np.array(whole, int), strict=True)
         dims = np.array([dim_of(*of) for of in told], int)
-        follows(m, "sensor_dim", dims, "sensor_type")
+        follows(m, "sensor_dim", dims, "sensor_type and what actuators it is of")
         follows(m, "sensor_adr", addresses(dims), "sensor_type")
         n, interp = m.sensor_history.T
         check(m, "sensor_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")

@@ -73,6 +73,8 @@ def coupled(model):
         return True
     if np.isin(model.actuator_dyntype, (DYN_PID, DYN_DCMOTOR)).any():  # whose states feel lengths
         return True
+    if model.opt.diagexact:  # the inertia of all dofs that a constraint feels
+        return True
     if samples_of_sensors(model).any():  # whose values are a part of the state
         return True
     if integrator in (IMPLICIT, DISCRETE):

@@ -171,7 +171,7 @@ def sizes_of(model, nconmax, leaves=()):
     swept, partners, always = broad_phase(model)
     features = features_of(model)
     convex, rolling, implicit = ("convex" in features), ("rolling" in features), ("implicit" in features)
-    discrete = "discrete" in features
+    discrete, exact = "discrete" in features, "diagexact" in features
     plastic_robot = "plastic" in features
     moulded = int(any(p.name in leaves for p in FIELD_LEAVES))
     resting = model.ntendon * plastic_robot
@@ -197,10 +197,11 @@ def sizes_of(model, nconmax, leaves=()):
         "nfull": entries * implicit, "nslope": model.nbody * implicit, "nslopedof": model.nv * implicit,
         "nsimple": model.nbody if "fluid" in features and discrete else 0,
         "nmetric": discrete * model.nv, "nmetrictendon": discrete * model.ntendon,
-        "nmetriccon": discrete * nconmax, "nmetriccolumn": discrete * nconmax * chain,
+        "nmetriccon": discrete * nconmax, "ndiagcon": max(discrete, exact) * nconmax,
+        "ndiagcolumn": max(discrete, exact) * nconmax * chain,
         "nmetricrow": discrete * (model.nv + 2 * model.njnt),
-        "nservo": discrete * model.nu, "naxis": max(discrete, narm > 0) * model.nv,
-        "nslipM": discrete * slipless * entries,
+        "nservo": discrete * model.nu, "naxis": max(discrete, exact, narm > 0) * model.nv,
+        "nbackbone": ("backbone" in features) * entries, "nexactM": exact * entries,
         "nlisted": model.npair + len(apart_pairs(model)[0]), "nconmax": nconmax,
         "nchain": chain, "ncolumn": nconmax * chain,
         **{n: getattr(model, n) for n in ("nmesh", "nhullvert", "nhulledge", "nhullface", "nface", "nfacevert",
@@ -408,7 +409,7 @@ def _fill_dims(pack, model, sizes, leaves):
         **sizes, "integrator": opt.integrator, "cone": opt.cone, "iterations": opt.iterations,
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
-        "noslip_apart": opt.island,
+        "noslip_apart": opt.island, "diagexact": opt.diagexact,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
         **{p.offset: following[p.name][0] for p in FOLLOWING},
         "nbodyleaf": sum(p.name in leaves for p in BODY_LEAVES),

@@ -12,8 +12,9 @@ from engine.compiler.stages import outline
 from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
 from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
-from engine.constraint.discrete import clear_ratios
+from engine.constraint.discrete import clear_diagonals, follows_diagonal
 from engine.constraint.equality import equalities
+from engine.constraint.exact import exact_vjp
 from engine.constraint.friction_law import clear_rubs, rubs, rubs_vjp
 from engine.constraint.metric import metric_terms, metric_vjp, shift
 from engine.constraint.metric_blocks import without_metric
@@ -30,7 +31,7 @@ from engine.dynamics.advance import advance_vjp
 from engine.dynamics.applied import applied_vjp, smooth_forces
 from engine.dynamics.arm import arms, arms_vjp, clear_arms
 from engine.dynamics.bias_slope import bias_slopes_vjp
-from engine.dynamics.crba import mass_diag_vjp, mass_mul
+from engine.dynamics.crba import mass_entries_vjp, mass_mul
 from engine.dynamics.delay import begin_late, late_controls, late_controls_vjp, remember_vjp
 from engine.dynamics.fluid import drags, flows, fluid_slopes_vjp, fluid_vjp
 from engine.dynamics.gravcomp import gravcomp_vjp
@@ -360,11 +361,11 @@ def turned_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
         motion(m, d, w, d.u_ang, d.u_lin, d.qacc)
 
 
-@outline("mdg", "w", when="discrete")
+@outline("mdg", "w", when="diagonal")
 @ti.func
-def mass_diag_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    if m.integrator == DISCRETE and d.nblock[w] + d.nrow[w] > 0:
-        mass_diag_vjp(m, d, g, w)
+def mass_entries_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    if follows_diagonal(m) and d.nblock[w] + d.nrow[w] > 0:
+        mass_entries_vjp(m, d, g, w)
 
 
 @outline("mdg", "w", when="arm")
@@ -381,7 +382,7 @@ def arm_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32)
 def motion_adjoint(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, implicit: ti.i32):
     """The adjoint of RNEA and kinematics, to which all others have added."""
     rnea_vjp_own(m, d, g, w, implicit)
-    mass_diag_adjoint(m, d, g, w)
+    mass_entries_adjoint(m, d, g, w)
     arm_adjoint(m, d, g, w)
     adhesions_vjp(m, d, g, w)
     sloped = ti.cast(m.integrator == DISCRETE, ti.i32)
@@ -439,7 +440,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
     advance_adjoint(m, d, g, w, implicit, stage, ti.cast(mu_alone or not damped, ti.i32))
     for u in range(m.nu):
         g.force_bar[w * m.nu + u] = 0.0
-    clear_ratios(m, d, g, w)
+    clear_diagonals(m, d, g, w)
     clear_rubs(m, g, w)
     if row >= 0:
         sensed_vjp(m, d, r, g, b, w, row)
@@ -459,6 +460,7 @@ def forward_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.temp
         if ti.static(has.lone and has.discrete):
             if row >= 0 and m.integrator == DISCRETE:  # which read the accelerations that lone free bodies have
                 tested_wrenches(m, d, r, b, w, row, 1)
+    exact_vjp(m, d, w)
     if d.nblock[w] > 0:
         contact_blocks_vjp(m, d, g, w)
         ball_limit_blocks_vjp(m, d, g, w)

@@ -199,10 +199,12 @@ WORK = (
     Buffer("servo", "real", "nservo",
         "servo_kp servo_kv servo_kp_counts servo_kv_counts servo_kp_more servo_kv_more servo_input servo_velocity",
     ),
-    Buffer("M_factored", "real", "nslipM"),  # the metric as noslip takes it
+    Buffer("M_factored", "real", "nbackbone"),  # the metric as noslip and diagexact take it
+    Buffer("M_exact", "real", "nexactM"),  # factored for exact diagonals, and the adjoint of M (constraint/exact.py)
+    Buffer("M_bar", "real", "nexactM"),
     Buffer("con_implicit", "real", "nmetriccon", "con_share con_by_x con_by_v con_by_bias con_by_d"),
-    Buffer("con_implicit_v", "vec3", "nmetriccon", "con_dd con_vel"),
-    Buffer("chain_bar", "vec3", "nmetriccolumn"),  # the adjoint of con_J that ratios ask
+    Buffer("con_implicit_v", "vec3", "ndiagcon", "con_dd con_vel"),
+    Buffer("chain_bar", "vec3", "ndiagcolumn"),  # the adjoint of con_J that diagonals ask
     Buffer("row_implicit", "real", "nmetricrow", "row_by_x row_by_v row_by_d"),
     Buffer("slope", "vec3", "nslope", "slope_p slope_n0 slope_n1 slope_n2"),
     Buffer("slope_dof", "vec3", "nslopedof", "sig_ang sig_lin"),

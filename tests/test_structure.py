@@ -328,6 +328,7 @@ def test_stages_state_their_parameters():
 def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.derivatives
     import engine.constraint.discrete
+    import engine.constraint.exact
     import engine.constraint.islands
     import engine.constraint.metric
     import engine.constraint.noslip
@@ -366,6 +367,7 @@ def test_the_stages_are_those_of_a_few_files():
 
     modules = vars(engine.evaluation), vars(engine.step), vars(engine.kernels), vars(engine.linearized)
     modules += vars(engine.sensing.stages), vars(engine.constraint.islands), vars(engine.constraint.order)
+    modules += (vars(engine.constraint.exact),)
     modules += vars(engine.contact.box_contacts), vars(engine.contact.box_box), vars(engine.contact.mesh)
     modules += vars(engine.constraint.rolling), vars(engine.constraint.solved_rows)
     modules += vars(engine.constraint.derivatives), vars(engine.constraint.noslip), vars(engine.constraint.surface)

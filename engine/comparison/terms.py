@@ -44,7 +44,7 @@ TERMS = (
         "opt.multiccd")),
     Term("qfrc_constraint", "contact, limit, friction and equality forces", "dof", (
         "geom_friction", "geom_condim", "geom_solref", "geom_solimp", "geom_solmix", "geom_priority", "geom_surfacevel",
-        "opt.cone", "opt.impratio", "opt.refsafe", "opt.noslip_iterations", "opt.island",
+        "opt.cone", "opt.impratio", "opt.refsafe", "opt.noslip_iterations", "opt.island", "opt.diagexact",
         "opt.timestep", "dof_frictionloss",
         "dof_solref", "dof_solimp", "jnt_limited", "jnt_range", "jnt_margin", "jnt_solref", "jnt_solimp",
         "tendon_limited", "tendon_range", "tendon_margin", "tendon_frictionloss", "tendon_solref_lim",

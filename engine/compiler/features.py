@@ -73,6 +73,9 @@ FEATURES = {
     "implicitfast": "velocity slopes of actuators, tendons and free bodies in the integrator",
     "implicit": "the slope of the bias force in the integrator, too",
     "discrete": "constraints and forces at the end of the step, in one solve with the integrator",
+    "diagexact": "constraints whose softness follows the exact diagonal of J M^-1 J^T",
+    "diagonal": "constraints whose softness follows the state's inertia, as with either of these two",
+    "backbone": "the metric of the integrator discrete as MuJoCo factors it, which noslip and diagexact ask",
     "lone": "a free body alone in its tree, which implicitfast and discrete solve with the slope of its bias",
     "quaternion": "free and ball joints",
     "long": "chains of so many dofs that rows of matrices are eliminated by fours",
@@ -177,7 +180,7 @@ def features_of(model):
     planes, boxes, cylinders = types[0] == PLANE, types[1] == BOX, types[1] == CYLINDER
     ball_limit = bool(((model.jnt_type == BALL) & (model.jnt_limited != 0)).any())
     implicitfast = model.opt.integrator == IMPLICITFAST
-    discrete = model.opt.integrator == DISCRETE
+    discrete, exact = model.opt.integrator == DISCRETE, bool(model.opt.diagexact)
     contact = model.npair > 0
     convex = searched(model)
     equality = len(ties(model)) > 0
@@ -187,6 +190,9 @@ def features_of(model):
         implicitfast=implicitfast or model.opt.integrator == IMPLICIT,
         implicit=model.opt.integrator == IMPLICIT,
         discrete=discrete,
+        diagexact=exact,
+        diagonal=discrete or exact,
+        backbone=discrete and (exact or model.opt.noslip_iterations > 0),
         lone=(implicitfast or discrete) and (model.jnt_type == FREE).any(),
         quaternion=bool(quaternions(model)),
         long=_long(model),

@@ -9,14 +9,14 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.block import BALL_LIMIT, CONE, new_block, resolve, write_column
-from engine.constraint.discrete import block_ratio_vjp
+from engine.constraint.discrete import block_ratio_vjp, follows_diagonal
 from engine.constraint.impedance import PUSHING
 from engine.constraint.limit import add_end_bars
 from engine.dynamics.kinematics import read_quat, read_vec
 from engine.math.index import vector_at
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
-from engine.model.constants import BALL, DISCRETE
+from engine.model.constants import BALL
 
 
 @ti.func
@@ -66,8 +66,8 @@ def ball_limit_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i
     angle, axis = turned(r)
     x = -f * read_vec(d.dofr, d.z.at(w, dof)) + ky * read_vec(d.dofr, d.qacc.at(w, dof))
     x = x + bky * read_vec(d.qvel, w * nv + dof)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
+    if ti.static(has.diagonal):
+        if follows_diagonal(m) and f != 0:  # else no D, or what sensors of the distance ask, where none counts
             block_ratio_vjp(m, d, g, w, c)
             for k in ti.static(range(3)):
                 x[k] = x[k] + d.chain_bar[vector_at(c * m.nchain + 2 - k)][0]

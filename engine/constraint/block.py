@@ -77,11 +77,15 @@ def resolve(m: ti.template(), d: ti.template(), c: ti.i32, solref: ti.template()
     if ti.static(has.tendon):
         if kind == DRY:
             k = 0.0
-    d.con_d[c] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    size = diag
+    if ti.static(has.diagexact):
+        if m.diagexact:  # which follows (exact.py)
+            size = 1.0
+    d.con_d[c] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * size)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             k, b, s, by_x, by_v, grows = at_end_of_step(m, k, b, imp, solref, p, ti.cast(kind == PUSHING, ti.i32))
-            D, by_d = hardened(imp, diag, s, grows)
+            D, by_d = hardened(imp, size, s, grows)
             d.con_d[c] = D
             d.con_by_x[c] = by_x
             d.con_by_v[c] = by_v

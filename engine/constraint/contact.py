@@ -9,7 +9,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.constraint.block import CONE, resolve, write_column
 from engine.constraint.cones import friction_vjp
-from engine.constraint.discrete import block_ratio_vjp, contact_ratio_vjp
+from engine.constraint.discrete import block_ratio_vjp, contact_diagonal_vjp, follows_diagonal
 from engine.constraint.impedance import PUSHING, reference
 from engine.constraint.rolling import rolling_vjp, turns
 from engine.constraint.rolling_cone import rolling_friction_vjp
@@ -58,6 +58,9 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
         if d.con_dim[c] > 1 and m.cone == 0:
             # all four edges share one regularisation, scaled so that the cone's friction is impratio's
             d.con_d[c] = d.con_d[c] / ((1 + mu * mu) * 2 * mu * mu / m.impratio)
+            if ti.static(has.diagexact):
+                if m.diagexact:  # that of an edge follows
+                    d.con_d[c] = d.con_d[c] * (1 + mu * mu)
         d.con_mu1[c] = mu
         d.con_mu2[c] = mu2
         if ti.static(has.rolling):
@@ -167,10 +170,10 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         n_bar = n_bar + n_more
         t1_bar = t1_bar + t1_more
         t2_bar = t2_bar + t2_more
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
+    if ti.static(has.diagonal):
+        if follows_diagonal(m):
             block_ratio_vjp(m, d, g, w, c)
-            p_more, n_more, t1_more, mu_bar = contact_ratio_vjp(m, d, g, w, c)
+            p_more, n_more, t1_more, mu_bar = contact_diagonal_vjp(m, d, g, w, c)
             p_bar = p_bar + p_more
             n_bar = n_bar + n_more
             t1_bar = t1_bar + t1_more
@@ -192,4 +195,7 @@ def contact_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32,
         if m.cone == 0:
             # D ~ 1 / (mu^2 (1 + mu^2)), and f is proportional to D
             bar0 = bar0 - along * (2 / mu + 2 * mu / (1 + mu * mu))
+            if ti.static(has.diagexact):
+                if m.diagexact:  # whose diagonal has the second part
+                    bar0 = bar0 + along * 2 * mu / (1 + mu * mu)
         friction_of_vjp(m, g, w, d.con_pair[c], -bar0, -bar1, -turn_bar)

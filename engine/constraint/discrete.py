@@ -1,4 +1,5 @@
-"""What constraints of the integrator discrete ask of the metric (constraint/metric.py), and the adjoint.
+"""What constraints of the integrator discrete ask of the metric (constraint/metric.py), and the adjoint, of which that
+of rows serves exact diagonals, too (exact.py).
 
 diag, that of J M^-1 J^T, becomes that of the metric by the ratio of what their diagonals make of a row j of J,
 
@@ -17,6 +18,7 @@ import taichi as ti
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.constraint.block import TWO_SIDED, chain_mul, is_contact, is_equality, is_metric
+from engine.constraint.impedance import is_exact
 from engine.constraint.rolling import turn_mul, turns
 from engine.constraint.surface import surface_slip
 from engine.dynamics.kinematics import origin
@@ -65,6 +67,8 @@ def block_ratios(m: ti.template(), d: ti.template(), w: ti.i32):
         if not is_metric(d.con_pair[c]):
             D = d.con_d[c]
             d.con_vel[c] = chain_mul(m, d, w, c, d.qvel)
+            if is_exact(m):
+                continue
             if is_equality(d.con_pair[c]):
                 x = ratio_of(m, d, w, c, 0)
                 y = ratio_of(m, d, w, c, 1)
@@ -87,7 +91,8 @@ def metric_ratios(m: ti.template(), d: ti.template(), w: ti.i32):
             i = bounded(w * m.nrowmax + k)
             dof = d.row_dof[i]
             M = d.mass_diag[w, dof]
-            d.row_d[i] = d.row_d[i] * (M + d.metric_diag[w, dof]) / M
+            if not is_exact(m):
+                d.row_d[i] = d.row_d[i] * (M + d.metric_diag[w, dof]) / M
             d.row_aref[i] = (
                 -d.row_b[i] * d.row_sign[i] * d.qvel[w * m.nv + dof] - d.row_kp[i] * d.row_imp[i] * d.row_dist[i]
             )
@@ -97,14 +102,22 @@ def metric_ratios(m: ti.template(), d: ti.template(), w: ti.i32):
 # ------------------------------------------------------------------------------------------------ the adjoint
 
 
-@outline("mdg", "w", when="discrete")
 @ti.func
-def clear_ratios(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+def follows_diagonal(m: ti.template()):
+    """Whether D follows the inertia of the state, by a ratio or exactly (exact.py)."""
+    return m.integrator == DISCRETE or is_exact(m)
+
+
+@outline("mdg", "w", when="diagonal")
+@ti.func
+def clear_diagonals(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
     """No adjoint of any diagonal or axis yet."""
-    if m.integrator == DISCRETE:
+    if follows_diagonal(m):
         for i in range(m.nv):
-            d.metric_bar[w, i] = 0.0
-            d.mass_bar[w, i] = 0.0
+            if ti.static(has.discrete):
+                if m.integrator == DISCRETE:
+                    d.metric_bar[w, i] = 0.0
+                    d.mass_bar[w, i] = 0.0
             k = bounded(w * m.nv + i)
             g.axis_ang[k] = vec3(0.0, 0.0, 0.0)
             g.axis_lin[k] = vec3(0.0, 0.0, 0.0)
@@ -141,20 +154,22 @@ def along(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
 @outline("mdg", "w c", when="discrete")
 @ti.func
 def block_ratio_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
-    """From block c's forces to the diagonals; leaves the adjoint of its columns in chain_bar."""
-    bars = along(m, d, w, c)
-    at = c * m.nchain
-    for q in range(at, at + d.con_ndof[c]):
-        d.chain_bar[vector_at(q)] = vec3(0.0, 0.0, 0.0)
-    for r in range(3):
-        if bars[r] != 0:
-            mix = mix_of(m, d, c, r)
-            soft, bare = sums(m, d, w, c, mix)
-            if bare > 0:
-                for q in range(at, at + d.con_ndof[c]):
-                    k = vector_at(q)
-                    j_bar = diagonal_bars(d, w, d.chain_dof[q], mix.dot(d.con_J[k]), soft, bare, bars[r])
-                    d.chain_bar[k] = d.chain_bar[k] + j_bar * mix
+    """From block c's forces to the diagonals; leaves the adjoint of its columns in chain_bar. Nothing where the flag
+    diagexact has it there."""
+    if not is_exact(m):
+        bars = along(m, d, w, c)
+        at = c * m.nchain
+        for q in range(at, at + d.con_ndof[c]):
+            d.chain_bar[vector_at(q)] = vec3(0.0, 0.0, 0.0)
+        for r in range(3):
+            if bars[r] != 0:
+                mix = mix_of(m, d, c, r)
+                soft, bare = sums(m, d, w, c, mix)
+                if bare > 0:
+                    for q in range(at, at + d.con_ndof[c]):
+                        k = vector_at(q)
+                        j_bar = diagonal_bars(d, w, d.chain_dof[q], mix.dot(d.con_J[k]), soft, bare, bars[r])
+                        d.chain_bar[k] = d.chain_bar[k] + j_bar * mix
 
 
 @ti.func
@@ -169,9 +184,9 @@ def entry_bar(m: ti.template(), d: ti.template(), c: ti.i32, i: ti.i32):
 
 
 @ti.func
-def row_ratio_vjp(d: ti.template(), w: ti.i32, i: ti.i32, along: real):
+def row_ratio_vjp(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, along: real):
     """That of row i, of dry friction or a limit of a dof; along: y f."""
-    if d.row_zone[i] <= 1:  # else dry friction that slides, whatever D is
+    if d.row_zone[i] <= 1 and not is_exact(m):  # else dry friction that slides, whatever D is
         dof = d.row_dof[i]
         M = d.mass_diag[w, dof]
         diagonal_bars(d, w, dof, 1.0, 1.0 / (M + d.metric_diag[w, dof]), 1.0 / M, along)
@@ -184,9 +199,9 @@ def axis_bar(g: ti.template(), s: ti.i32, ang: vec3, lin: vec3):
     g.axis_lin[s] = g.axis_lin[s] + lin
 
 
-@serves("discrete")
+@serves("diagonal")
 @ti.func
-def contact_ratio_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
+def contact_diagonal_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32):
     """From chain_bar of contact c to the axes of its dofs; returns the adjoints of its place, of its frame and of the
     friction of a pyramid's first edge."""
     n = d.con_normal[c]
@@ -222,10 +237,10 @@ def contact_ratio_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
 
 
 @ti.func
-def tendon_ratio_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, t: ti.i32, r: real):
+def tendon_diagonal_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c: ti.i32, t: ti.i32, r: real):
     """Of one tendon of block c, whose row has the factor r; returns the adjoint of r."""
     r_bar = real(0.0)
-    if m.integrator == DISCRETE:
+    if follows_diagonal(m):
         first = m.ten_J_rowadr[t]
         for e in range(first, first + m.ten_J_rownnz[t]):
             bar = entry_bar(m, d, c, m.ten_J_colind[e])

@@ -15,7 +15,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.block import EQUALITY, write_column
-from engine.constraint.discrete import axis_bar, block_ratio_vjp
+from engine.constraint.discrete import axis_bar, block_ratio_vjp, follows_diagonal
 from engine.constraint.equality_leaves import add_tie_bars, add_tied_sites
 from engine.constraint.follow import follow, follow_columns, follow_tendon_vjp, follow_vjp, new_equality
 from engine.contact.collide import add_pose_bar
@@ -215,8 +215,8 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
             delta0_bar = delta0_bar + 0.5 * y.dot(o)
             delta_bar = delta_bar + 0.5 * y.cross(o)
             torque2 = torque2 + a.cross(omega)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
+    if ti.static(has.diagonal):
+        if follows_diagonal(m):
             i1 = d.con_last1[c]
             i2 = d.con_last2[c]
             at = c * m.nchain
@@ -244,6 +244,8 @@ def meet_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, c:
                     i1 = m.tree_parent[k]
                 if k == i2:
                     i2 = m.tree_parent[k]
+    if ti.static(has.discrete):
+        if m.integrator == DISCRETE:
             ky = d.con_share[c] * ky
     if d.con_kind1[c] == MEET:
         x1_bar = x1_bar + bias_vjp(m, d, g, w, b1, x1, ky)
@@ -295,8 +297,8 @@ def equality_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
                  bky: vec3, res_bar: vec3, x_bar: real):  # fmt: skip
     """The adjoint of block c of an equality, from those of its residual and of the violation."""
     e = EQUALITY - d.con_pair[c]
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
+    if ti.static(has.diagonal):
+        if follows_diagonal(m):
             block_ratio_vjp(m, d, g, w, c)
     if m.eq_kind[e] == EQ_JOINT:
         follow_vjp(m, d, g, w, c, e, f[0], ky[0], bky[0], res_bar[0] + x_bar)

@@ -8,12 +8,12 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.block import ALWAYS, EQUALITY, new_block, resolve, write_column
-from engine.constraint.discrete import entry_bar, tendon_ratio_vjp
+from engine.constraint.discrete import entry_bar, follows_diagonal, tendon_diagonal_vjp
 from engine.constraint.equality_leaves import add_polynomial_bars
 from engine.constraint.impedance import TIED
 from engine.constraint.tendon import length_vjp, on_tendons
 from engine.math.types import real, vec3
-from engine.model.constants import DISCRETE, EQ_JOINT, EQ_TENDON
+from engine.model.constants import EQ_JOINT, EQ_TENDON
 
 
 @ti.func
@@ -105,8 +105,8 @@ def follow_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
         i2 = w * m.nv + d.con_last2[c]
         # J moves with the second joint: of the test vector, acceleration and velocity that it multiplies
         x = -f * d.z[w, d.con_last2[c]] + ky * d.qacc[w, d.con_last2[c]] + bky * d.qvel[i2]
-        if ti.static(has.discrete):
-            if m.integrator == DISCRETE:
+        if ti.static(has.diagonal):
+            if follows_diagonal(m):
                 x = x + entry_bar(m, d, c, d.con_last2[c])
         g.qpos_bar[i2] = g.qpos_bar[i2] - slope * res_bar - bend * x
         g.qvel_bar[i2] = g.qvel_bar[i2] - slope * bky
@@ -120,14 +120,14 @@ def follow_tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: t
     """The adjoint of `follow` where it is of tendons."""
     p, slope, bend = polynomial(m, d, w, e)
     r_bar = length_vjp(m, d, g, w, d.con_kind1[c], 1.0, f, ky, bky, res_bar)
-    if ti.static(has.discrete):
-        r_bar = tendon_ratio_vjp(m, d, g, w, c, d.con_kind1[c], 1.0)
+    if ti.static(has.diagonal):
+        r_bar = tendon_diagonal_vjp(m, d, g, w, c, d.con_kind1[c], 1.0)
     t = d.con_kind2[c]
     slope_bar = real(0.0)
     if t >= 0:
         r_bar = length_vjp(m, d, g, w, t, -slope, f, ky, bky, -slope * res_bar)
-        if ti.static(has.discrete):
-            r_bar = r_bar + tendon_ratio_vjp(m, d, g, w, c, t, -slope)
+        if ti.static(has.diagonal):
+            r_bar = r_bar + tendon_diagonal_vjp(m, d, g, w, c, t, -slope)
         g.ten_length_bar[w, t] = g.ten_length_bar[w, t] - bend * r_bar
         slope_bar = -r_bar
     add_polynomial_bars(m, g, w, e, followed(m, d, w, e), -res_bar, slope_bar)

@@ -2,11 +2,20 @@
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.math.types import HUGE, MINVAL, real
 
 MINIMP, MAXIMP = 0.0001, 0.9999  # bounds of the impedance (mjMINIMP, mjMAXIMP)
 DRY, TIED, PUSHING = range(3)  # dry friction, which knows no residual; what holds; what only pushes
+
+
+@ti.func
+def is_exact(m: ti.template()):
+    """Whether the flag diagexact is enabled (exact.py)."""
+    r = 0
+    if ti.static(has.diagexact):
+        r = m.diagexact
+    return r
 
 
 @ti.func

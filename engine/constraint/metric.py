@@ -6,8 +6,8 @@ Computation, "Integrators").
 D and K: minus the derivatives of the smooth forces by v and q, of each spring, damper and actuator what is not
 negative. Those of joints and of a fluid, whose drag alone counts, lie where M has entries: after `metric_terms` d.M is
 the metric without tendons and arms (metric_blocks.py), MhD is M, metric_shift is -h K v, metric_diag what the diagonal
-has gained, tendons and arms included. M_factored, where the robot has noslip, is what MuJoCo factors: of actuators and
-tendons it has the diagonal alone.
+has gained, tendons and arms included. M_factored, where the robot has noslip or diagexact, is what MuJoCo factors: of
+actuators and tendons it has the diagonal alone.
 
 Adjoint of z^T (dK', dD' and their shift), mu^T d(metric) (a_eff - a) and of metric_bar, that of metric_diag, for a
 term sigma r^T r of a row r, kappa its shift:
@@ -21,6 +21,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
+from engine.constraint.impedance import is_exact
 from engine.constraint.metric_blocks import arm_metric, arm_metric_vjp, tendon_metric, tendon_metric_vjp
 from engine.constraint.servo import counted, joint_dofs, servos, servos_vjp
 from engine.dynamics.crba import diagonal_at
@@ -109,20 +110,26 @@ def servo_metric(m: ti.template(), d: ti.template(), w: ti.i32):
                 d.untouched[w, da + k] = 0.0
 
 
-@outline("md", "w", when="noslip")
+@ti.func
+def is_asked(m: ti.template()):
+    """Whether anybody asks for M_factored."""
+    return m.noslip_iterations > 0 or is_exact(m)
+
+
+@outline("md", "w", when="backbone")
 @ti.func
 def keep_factored(m: ti.template(), d: ti.template(), w: ti.i32):
     """M_factored is d.M as it is now."""
-    if m.noslip_iterations > 0:
+    if is_asked(m):
         o = (w * m.nm) >> 2
         copy_blocks(m, d.M_factored, o, d.M, o, m.nm >> 2)
 
 
-@serves("noslip")
+@serves("backbone")
 @ti.func
 def factored_diagonal(m: ti.template(), d: ti.template(), w: ti.i32):
     """M_factored has the diagonal of all of the metric."""
-    if m.noslip_iterations > 0:
+    if is_asked(m):
         for i in range(m.nv):
             d.M_factored[diagonal_at(m, w, i)] = d.mass_diag[w, i] + d.metric_diag[w, i]
 

@@ -18,8 +18,9 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.compiler.stages import outline
-from engine.constraint.block import TWO_SIDED, add_transpose, chain_mul, is_contact, is_metric
+from engine.constraint.block import TWO_SIDED, add_transpose, chain_mul, is_contact, is_equality, is_metric
 from engine.constraint.cones import elliptic_stiffness
+from engine.constraint.discrete import follows_diagonal
 from engine.constraint.islands import dof_at
 from engine.constraint.noslip_cone import TINY, across, ellipsoid, load_contact, pyramid
 from engine.constraint.rolling import add_turn_transpose, turn_mul
@@ -39,6 +40,11 @@ def softness(m: ti.template(), d: ti.template(), w: ti.i32, c: ti.i32):
     f = d.con_force[c]
     D = ti.max(d.con_d[c], MINVAL)  # none of what is found within a gap alone
     x = 0.5 * f.dot(f) / D
+    if ti.static(has.diagonal and has.equality):
+        if is_equality(d.con_pair[c]) and follows_diagonal(m):  # whose rows have D of their own
+            x = 0.0
+            for k in ti.static(range(3)):
+                x = x + 0.5 * f[k] * f[k] / d.con_dd[c][k]
     if is_contact(d.con_pair[c]) and d.con_dim[c] > 1:
         load_contact(d, w, c)
         x = 0.5 * m.cone * f[0] * f[0] / D

@@ -31,11 +31,15 @@ def add_row(m: ti.template(), d: ti.template(), w: ti.i32, n: ti.i32, kind: ti.i
     d.row_sign[i] = sign
     d.row_dist[i] = dist
     d.row_floss[i] = floss
-    d.row_d[i] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * diag)
+    size = diag
+    if ti.static(has.diagexact):
+        if m.diagexact:  # which follows (exact.py)
+            size = 1.0
+    d.row_d[i] = 1.0 / ti.max(MINVAL, (1 - imp) / imp * size)
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
             k, b, s, by_x, by_v, grows = at_end_of_step(m, k, b, imp, solref, p, ti.cast(kind == LIMIT, ti.i32))
-            D, by_d = hardened(imp, diag, s, grows)
+            D, by_d = hardened(imp, size, s, grows)
             d.row_d[i] = D
             d.row_by_x[i] = by_x
             d.row_by_v[i] = by_v

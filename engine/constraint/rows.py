@@ -27,7 +27,7 @@ def row_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: 
     g.qvel_bar[k] = g.qvel_bar[k] + ky * d.row_b[i] * sign
     if ti.static(has.discrete):
         if m.integrator == DISCRETE:
-            row_ratio_vjp(d, w, i, y * d.row_force[i])
+            row_ratio_vjp(m, d, w, i, y * d.row_force[i])
     if d.row_kind[i] == LIMIT:
         imp = d.row_imp[i]
         slope = d.row_impp[i]

@@ -6,7 +6,8 @@ from engine.compiler.features import has
 from engine.constraint.block import ALWAYS, TWO_SIDED
 from engine.constraint.blocks import blocks, constraint_blocks
 from engine.constraint.cones import contact_law
-from engine.constraint.discrete import metric_ratios
+from engine.constraint.discrete import follows_diagonal, metric_ratios
+from engine.constraint.exact import exact_diagonals
 from engine.constraint.islands import block_stiffened, stiffened
 from engine.constraint.rolling import rolling_laws, turns
 from engine.constraint.row import row_law
@@ -16,7 +17,6 @@ from engine.constraint.tree import elimination_tree
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
-from engine.model.constants import DISCRETE
 
 
 @ti.func
@@ -35,6 +35,7 @@ def constraint(m: ti.template(), d: ti.template(), w: ti.i32):
     elimination_tree(m, d, w)
     constraint_blocks(m, d, w)
     metric_ratios(m, d, w)
+    exact_diagonals(m, d, w)
     for k in range(d.nrow[w]):
         i = bounded(w * m.nrowmax + k)
         d.row_jar[i] = d.row_sign[i] * d.qacc[w, d.row_dof[i]] - d.row_aref[i]
@@ -78,8 +79,8 @@ def evaluate(m: ti.template(), d: ti.template(), w: ti.i32, alpha: real, search:
             if ti.static(has.equality or has.discrete and (has.tendon or has.arm)):
                 if d.con_law[c] == ALWAYS:
                     kd = vec3(1.0, 1.0, 1.0) * d.con_d[c]
-                    if ti.static(has.discrete):
-                        if m.integrator == DISCRETE:
+                    if ti.static(has.diagonal):
+                        if follows_diagonal(m):
                             kd = d.con_dd[c]
                     f = -1.0 * kd * jar
                     ko = vec3(0.0, 0.0, 0.0)

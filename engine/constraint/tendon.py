@@ -17,7 +17,7 @@ from engine.constraint.block import (
     resolve,
     write_column,
 )  # fmt: skip
-from engine.constraint.discrete import block_ratio_vjp, tendon_ratio_vjp
+from engine.constraint.discrete import block_ratio_vjp, follows_diagonal, tendon_diagonal_vjp
 from engine.constraint.impedance import DRY, PUSHING, reference
 from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
@@ -143,10 +143,10 @@ def tendon_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, 
     else:
         add_tendon_end_bars(m, g, w, t, r, dist_bar)
     length_vjp(m, d, g, w, t, r, f, ky, bky, x_bar)
-    if ti.static(has.discrete):
-        if m.integrator == DISCRETE:
+    if ti.static(has.diagonal):
+        if follows_diagonal(m):
             block_ratio_vjp(m, d, g, w, c)
-            tendon_ratio_vjp(m, d, g, w, c, t, r)
+            tendon_diagonal_vjp(m, d, g, w, c, t, r)
 
 
 @serves("tendon_leaf")

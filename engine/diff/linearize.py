@@ -76,6 +76,8 @@ def coupled(model):
         return True
     if orientation_columns(model)["so3_within"].any():  # whose states feel each other
         return True
+    if model.opt.diagexact:  # the inertia of all dofs that a constraint feels
+        return True
     if samples_of_sensors(model).any():  # whose values are a part of the state
         return True
     if integrator in (IMPLICIT, DISCRETE):

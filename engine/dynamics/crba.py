@@ -52,13 +52,77 @@ def mass_mul(m: ti.template(), d: ti.template(), w: ti.i32, x: ti.template(), y:
         y[w, j] = yj
 
 
-@serves("discrete")
 @ti.func
-def mass_diag_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
-    """From mass_bar, the adjoint of the diagonal of M, which is the sum of S . I S over the bodies that a dof moves, to
-    those of axes, poses, masses, inertias and armatures."""
+def diagonal_bar(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    """The adjoint of the diagonal of M at dof i, as ratios ask it (constraint/discrete.py) or exact diagonals do
+    (constraint/exact.py)."""
+    bar = real(0.0)
+    if m.diagexact:
+        if ti.static(has.diagexact):
+            bar = d.M_bar[diagonal_at(m, w, i)]
+    else:
+        if ti.static(has.discrete):
+            bar = d.mass_bar[w, i]
+    return bar
+
+
+@ti.func
+def pulled_axis(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, i: ti.i32):
+    """The sum of (M_bar)_ij S_j over the dofs j that move body b, of which i is one."""
+    ang = vec3(0.0, 0.0, 0.0)
+    lin = vec3(0.0, 0.0, 0.0)
+    j = m.body_lastdof[b]
+    while j >= 0:
+        s = bounded(w * m.nv + j)
+        bar = d.M_bar[w * m.nm + 4 * m.tree_row[ti.max(i, j)] + m.tree_depth[ti.min(i, j)]]
+        ang = ang + bar * d.cdof_ang[s]
+        lin = lin + bar * d.cdof_lin[s]
+        j = m.tree_parent[j]
+    return ang, lin
+
+
+@ti.func
+def entry_bar_above(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32, j: ti.i32):
+    """The adjoint of M_ij and M_ji together, j being i or an ancestor of it."""
+    bar = d.M_bar[w * m.nm + 4 * m.tree_row[i] + m.tree_depth[j]]
+    return bar if i == j else 2.0 * bar
+
+
+@ti.func
+def pulled_above(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    """(M_bar)_ii S_i and, twice, the sum of (M_bar)_ij S_j over the ancestors j of dof i: what row i of M asks."""
+    ang = vec3(0.0, 0.0, 0.0)
+    lin = ang
+    j = i
+    while j >= 0:
+        s = bounded(w * m.nv + j)
+        bar = entry_bar_above(m, d, w, i, j)
+        ang = ang + bar * d.cdof_ang[s]
+        lin = lin + bar * d.cdof_lin[s]
+        j = m.tree_parent[j]
+    return ang, lin
+
+
+@ti.func
+def pulled_above_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, i: ti.i32, ang: vec3,
+                     lin: vec3):  # fmt: skip
+    """From the adjoint of that to those of the axes."""
+    j = i
+    while j >= 0:
+        s = bounded(w * m.nv + j)
+        bar = entry_bar_above(m, d, w, i, j)
+        g.axis_ang[s] = g.axis_ang[s] + bar * ang
+        g.axis_lin[s] = g.axis_lin[s] + bar * lin
+        j = m.tree_parent[j]
+
+
+@serves("diagonal")
+@ti.func
+def mass_entries_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    """From the adjoint of M, or of its diagonal alone, to those of axes, poses, masses, inertias and armatures: M_ij is
+    the sum of S_i . I S_j over the bodies that both dofs move."""
     for i in range(m.nv):
-        g.dof_armature[w, i] = g.dof_armature[w, i] + d.mass_bar[w, i]
+        g.dof_armature[w, i] = g.dof_armature[w, i] + diagonal_bar(m, d, w, i)
     for b in range(1, m.nbody):
         o = bounded(w * m.nbody + b)
         mass = m.body_mass[b]
@@ -68,23 +132,27 @@ def mass_diag_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         q = quat_mul(d.xquat[o], m.body_iquat[b])
         i = m.body_lastdof[b]
         while i >= 0:
-            bar = d.mass_bar[w, i]
-            if bar != 0:
+            bar = diagonal_bar(m, d, w, i)
+            if bar != 0 or m.diagexact:
                 s = bounded(w * m.nv + i)
                 sa = d.cdof_ang[s]
                 sl = d.cdof_lin[s]
-                fa, fl = inertia_mul(mass, r, idiag, ioff, sa, sl)
-                g.axis_ang[s] = g.axis_ang[s] + 2.0 * bar * fa
-                g.axis_lin[s] = g.axis_lin[s] + 2.0 * bar * fl
+                ya = bar * sa
+                yl = bar * sl
+                if ti.static(has.diagexact):
+                    if m.diagexact:
+                        ya, yl = pulled_axis(m, d, w, b, i)
+                fa, fl = inertia_mul(mass, r, idiag, ioff, ya, yl)
+                g.axis_ang[s] = g.axis_ang[s] + 2.0 * fa
+                g.axis_lin[s] = g.axis_lin[s] + 2.0 * fl
                 pa, pl = cross_force(sa, sl, fa, fl)
-                g.pose_ang[o] = g.pose_ang[o] - 2.0 * bar * pa
-                g.pose_lin[o] = g.pose_lin[o] - 2.0 * bar * pl
-                u = sl + sa.cross(r)
-                g.body_mass[w, b] = g.body_mass[w, b] + bar * u.dot(u)
-                x = rotate_back(q, sa)
+                g.pose_ang[o] = g.pose_ang[o] - 2.0 * pa
+                g.pose_lin[o] = g.pose_lin[o] - 2.0 * pl
+                g.body_mass[w, b] = g.body_mass[w, b] + (sl + sa.cross(r)).dot(yl + ya.cross(r))
+                x = rotate_back(q, sa) * rotate_back(q, ya)
                 for k in ti.static(range(3)):
-                    g.body_inertia[w, b, k] = g.body_inertia[w, b, k] + bar * x[k] * x[k]
+                    g.body_inertia[w, b, k] = g.body_inertia[w, b, k] + x[k]
                 if ti.static(has.inertia_leaf):
-                    place, turn = moved_inertia(mass, r, idiag, ioff, sa, sl, sa, sl)
-                    add_inertia_bars(m, d, g, w, b, bar * place, bar * turn)
+                    place, turn = moved_inertia(mass, r, idiag, ioff, sa, sl, ya, yl)
+                    add_inertia_bars(m, d, g, w, b, place, turn)
             i = m.tree_parent[i]

@@ -18,7 +18,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
-from engine.dynamics.crba import diagonal_at
+from engine.dynamics.crba import diagonal_at, pulled_above, pulled_above_vjp
 from engine.dynamics.ellipsoid_fluid import (
     body_drag,
     by_ellipsoids,
@@ -301,13 +301,15 @@ def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
     latter lies in Q; expects the adjoints of P and Q.
 
     For the integrator discrete: z^T h dD a, of the motions L and U, with `turned` mu^T h dD (a_eff - a), and what the
-    diagonal of h D, whose adjoint is metric_bar, asks of the dofs' axes.
+    diagonal of h D, whose adjoint is metric_bar, or with the flag diagexact all of it asks of the dofs' axes.
     """
     h = m.timestep
+    pulled = m.diagexact and d.nblock[w] + d.nrow[w] > 0
     for b in range(1, m.nbody):
         if in_fluid(m, b):
             k = bounded(w * m.nbody + b)
             i = -1
+            own = -1
             step = PUQ
             alone = 0
             if ti.static(has.discrete):
@@ -333,7 +335,13 @@ def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                         f = h * d.metric_bar[w, i]
                         if alone:
                             f = f + h * (d.z[w, i] * d.qacc[w, i] + turned * d.mu[w, i] * d.ma[w, i])
-                        pa, pl, ea, el = d.cdof_ang[s], d.cdof_lin[s], d.cdof_ang[s], d.cdof_lin[s]
+                        ea, el = d.cdof_ang[s], d.cdof_lin[s]
+                        pa, pl = ea, el
+                        if ti.static(has.diagexact):
+                            if pulled and not alone:  # of all of it
+                                f = h
+                                pa, pl = pulled_above(m, d, w, i)
+                        own = i
                         i = m.tree_parent[i]
                 if f != 0:
                     b1a, b1l, b2a, b2l = slope_vjp(m, d, g, w, b, f * pa, f * pl, ea, el)
@@ -350,8 +358,14 @@ def fluid_slopes_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
                             g.l_ang[k] = g.l_ang[k] + f * b1a
                             g.l_lin[k] = g.l_lin[k] + f * b1l
                         elif step == AXES_OF_DOFS:
-                            g.axis_ang[s] = g.axis_ang[s] + f * b1a + b2a
-                            g.axis_lin[s] = g.axis_lin[s] + f * b1l + b2l
+                            g.axis_ang[s] = g.axis_ang[s] + b2a
+                            g.axis_lin[s] = g.axis_lin[s] + b2l
+                            if pulled and not alone:
+                                if ti.static(has.diagexact):
+                                    pulled_above_vjp(m, d, g, w, own, f * b1a, f * b1l)
+                            else:
+                                g.axis_ang[s] = g.axis_ang[s] + f * b1a
+                                g.axis_lin[s] = g.axis_lin[s] + f * b1l
                 if step == LU:
                     step = PQ
                 elif step < AXES_OF_DOFS:

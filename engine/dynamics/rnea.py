@@ -266,8 +266,8 @@ def rnea_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, da
                 gaa, gal = cross_force(ga, gl, aba, abl)
                 sba = v * (vba - gaa) + a * uba + z * lba
                 sbl = v * (vbl - gal) + a * ubl + z * lbl
-                if ti.static(has.discrete or has.arm):
-                    if m.integrator == DISCRETE or m.narm > 0:
+                if ti.static(has.diagonal or has.arm):
+                    if m.integrator == DISCRETE or m.diagexact or m.narm > 0:
                         sba = sba + g.axis_ang[s]
                         sbl = sbl + g.axis_lin[s]
                 armature_bar = z * a

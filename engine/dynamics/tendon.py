@@ -183,6 +183,24 @@ def tree_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t:
 
 
 @ti.func
+def pulled_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, t: ti.i32, a: real):
+    """The sum of M_bar T of tendon t; the row gains what a times that asks of it."""
+    total = real(0.0)
+    if d.nblock[w] + d.nrow[w] > 0:
+        first = m.tendon_pairadr[t]
+        for p in range(first, first + m.tendon_pairnum[t]):
+            i = m.couple_deep[p]
+            j = m.couple_above[p]
+            bar = d.M_bar[w * m.nm + m.couple_at[p]]
+            if i != j:
+                bar = 2.0 * bar
+            total = total + bar * d.ten_J[w, i] * d.ten_J[w, j]
+            g.ten_J_bar[w, i] = g.ten_J_bar[w, i] + a * bar * d.ten_J[w, j]
+            g.ten_J_bar[w, j] = g.ten_J_bar[w, j] + a * bar * d.ten_J[w, i]
+    return total
+
+
+@ti.func
 def armatures(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     """M gains the tendons' armature, and qfrc_bias, with `forces`, what it asks where rows turn."""
     for t in range(m.ntendon):
@@ -201,8 +219,11 @@ def armatures_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
         bar = tree_vjp(m, d, g, w, t, d.z, d.qacc, a)
         if implicit:
             bar = bar + tree_vjp(m, d, g, w, t, d.mu, d.ma, a)
+        if ti.static(has.diagexact):
+            if m.diagexact:  # of M (constraint/exact.py)
+                bar = bar + pulled_vjp(m, d, g, w, t, a)
         if ti.static(has.discrete):
-            if m.integrator == DISCRETE:  # of the diagonal of M
+            if m.integrator == DISCRETE and not m.diagexact:  # of the diagonal of M
                 first = m.ten_J_rowadr[t]
                 for e in range(first, first + m.ten_J_rownnz[t]):
                     x = d.mass_bar[w, m.ten_J_colind[e]] * d.ten_J[w, e]

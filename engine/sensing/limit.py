@@ -90,6 +90,9 @@ def limit_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti
             d.a_bar[w, dof] = d.a_bar[w, dof] - sign * d.row_k[row] * bar
             d.z[w, dof] = -sign * bar
             row_vjp(m, d, g, w, row)
+            if ti.static(has.diagexact):
+                if m.diagexact:  # whose adjoint comes later
+                    d.row_jv[row] = d.row_jv[row] + bar
     if ti.static(has.ball_limit or has.tendon):
         if block >= 0:
             if what == 2:

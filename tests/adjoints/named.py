@@ -80,7 +80,7 @@ NAMED = {
         "friction_of_vjp geom_vjp size_vjp witness_vjp",
     "test_step.py::test_discrete[limits and friction]":
         "at_end_of_step_vjp ball_limit_blocks_vjp ball_limit_vjp limit_row_vjp row_vjp rows_vjp",
-    "test_step.py::test_discrete[limits of paths]": "tendon_ratio_vjp",
+    "test_step.py::test_discrete[limits of paths]": "tendon_diagonal_vjp",
     "test_step.py::test_discrete[lone free bodies]": "turned_acceleration_vjp",
     "test_step.py::test_discrete[muscles on joints]": "muscle_slopes_vjp",
     "test_step.py::test_discrete[reference sites]": "arm_metric_vjp arm_row_vjp",
@@ -88,10 +88,12 @@ NAMED = {
         "acceleration_vjp actuation_vjp drive_length_vjp drive_velocity_vjp force_slopes_vjp forward_vjp "
         "joint_metric_vjp joint_vjp metric_vjp moment_vjp passive_vjp place_vjp raw_force_vjp rnea_vjp rnea_vjp_own "
         "servo_metric_vjp servos_vjp stepped_vjp",
-    "test_step.py::test_discrete[stiff fingers, pyramidal]": "block_ratio_vjp contact_ratio_vjp",
-    "test_step.py::test_discrete[stiff, pyramidal]": "mass_diag_vjp row_ratio_vjp",
+    "test_step.py::test_discrete[stiff fingers, pyramidal]": "block_ratio_vjp contact_diagonal_vjp",
+    "test_step.py::test_discrete[stiff, pyramidal]": "mass_entries_vjp row_ratio_vjp",
     "test_step.py::test_discrete[tendon held]": "tendon_leaf_vjp",
     "test_step.py::test_discrete[tendon limits]": "tendon_metric_vjp",
+    "test_step.py::test_exact_diagonals[armature of tendons-Euler]": "exact_vjp pulled_vjp",
+    "test_step.py::test_exact_diagonals[limits in a fluid-discrete]": "pulled_above_vjp",
     "test_step.py::test_distances_where_they_touch[box-box]": "apart_vjp",
     "test_step.py::test_motors[Euler]":
         "bristles_vjp cogging_vjp controlled_vjp electric_vjp motors_vjp next_act_vjp",

@@ -16,6 +16,7 @@ from tests.adjoints.interpreter import interpreted
 from tests.adjoints.test_integrate import NextState
 from tests.gradients import test_friction_law as friction_law
 from tests.gradients.differences import clock_entries
+from tests.physics import test_diagexact as exact
 from tests.physics.test_adhesion import touching
 from tests.physics.test_discrete import stiff
 from tests.physics.test_integrators import LONE
@@ -127,6 +128,34 @@ def test_rk4(probes, name):
     """What actuators leave from one stage to the next, with their time constants and curves."""
     mj, probe = probes((zoo.SMOOTH | zoo.MUSCLES)[name], 1)
     step(probe, zoo.random_state(mujoco, mj, np.random.default_rng(0), 0.5))
+
+
+IN_EXACT = {
+    "friction and limits": (exact.ROBOTS["friction and limits"], 0.5),
+    "armature of tendons": (exact.ROBOTS["armature of tendons"], 0.5),
+    "limits in a fluid": (exact.ROBOTS["limits in a fluid"], 0.5),
+    "several equalities": (exact.ROBOTS["several equalities"], 0.5),
+    "limits of paths": (exact.ROBOTS["limits of paths"], 0.5),
+    **{f"contacts, {cone}": (zoo.one_tree(f'cone="{cone}"', zoo.CONDIMS[6]), 0.3) for cone in zoo.CONES},
+    **{f"stiff, {cone}": (stiff("usual", cone).replace('pos="0 0 .35"', 'pos="0 0 .19"'), 0.03) for cone in zoo.CONES},
+}  # fmt: skip
+EXACT_QUICK = {("armature of tendons", "Euler"), ("limits in a fluid", "discrete"), ("contacts, pyramidal", "implicit")}
+
+
+@pytest.mark.parametrize(("name", "integrator"), [
+    pytest.param(name, word, id=f"{name}-{word}", marks=() if (name, word) in EXACT_QUICK else pytest.mark.slow)
+    for name in IN_EXACT for word in exact.INTEGRATORS
+])  # fmt: skip
+def test_exact_diagonals(probes, name, integrator):
+    """The flag diagexact."""
+    xml, kick = IN_EXACT[name]
+    mj, probe = probes(exact.exactly(xml), exact.INTEGRATORS[integrator])
+    qpos, qvel, act, ctrl = zoo.random_state(mujoco, mj, np.random.default_rng(0), kick)
+    if name.startswith("stiff"):
+        qpos[2], qpos[-1] = 0.195, -0.32  # a contact and a limit
+    if name == "armature of tendons":
+        qpos[-1] = 0.3  # two limits
+    step(probe, (qpos, qvel, act, ctrl))
 
 
 ON_ARMS = {"limited": zoo.ARMS["arms of limited joints"], "branches": zoo.ARMS["branches"],

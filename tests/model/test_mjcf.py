@@ -283,7 +283,6 @@ TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></sp
 REFUSED = [
     ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
     (flag("sleep='enable'"), "flag sleep"),
-    (flag("diagexact='enable'"), "flag diagexact"),
     (flag("speculative='enable'"), "flag speculative"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
     ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "

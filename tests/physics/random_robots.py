@@ -33,6 +33,7 @@ class Robot:
         # of what came later, so that a seed's robot is the same otherwise; of equalities; of tendons; of fluids
         self.more, self.ties, self.last, self.wet = (np.random.default_rng((seed, k)) for k in (1, 2, 3, 6))
         self.stiff = np.random.default_rng((seed, 9))  # whether it steps in discrete time
+        self.exact = np.random.default_rng((seed, 15)).random() < 0.12  # whether diagonals are exact
         self.angle, self.cone = self.pick(ANGLES), self.pick(("pyramidal", "elliptic"))
         self.moved_by = {}  # the body whose joints move a body
         self.joints, self.limited, self.geoms, self.sites, self.bodies, self.parent = [], [], [], [], [], {}
@@ -101,6 +102,7 @@ class Robot:
         flags = self.given(0.2, "eulerdamp", "disable") + self.given(0.2, "refsafe", "disable")
         flags += self.given(0.15, self.pick(("spring", "damper", "limit", "frictionloss", "clampctrl")), "disable")
         flags += self.given(0.2, "filterparent", "disable")
+        flags += ' diagexact="enable"' * self.exact
         return (
             f'<option timestep="{self.pick((0.002, 0.004))}" gravity="{self.numbers(2)} {self.number(-12, -5)}" '
             f'{self.integrator()} cone="{self.cone}" '

@@ -38,6 +38,7 @@ class Option:
     wind: np.ndarray = field(default_factory=lambda: np.zeros(3))
     noslip_iterations: int = 0
     noslip_tolerance: float = 1e-6
+    diagexact: bool = False
 
     def __setattr__(self, name, value):  # a word that is written wrongly would change nothing, without a sign
         if name not in self.__dataclass_fields__:
@@ -61,9 +62,7 @@ _FLAGS = (
     ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),
     ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
 )
-_REFUSED_ENABLE = {
-    "SLEEP": "sleep", "DIAGEXACT": "diagexact", "IPC": "ipc", "SPECULATIVE": "speculative",
-}  # fmt: skip
+_REFUSED_ENABLE = {"SLEEP": "sleep", "IPC": "ipc", "SPECULATIVE": "speculative"}
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
 _INTEGRATORS, _CONES = tuple(c.INTEGRATOR_NAMES), (c.PYRAMIDAL, c.ELLIPTIC)
@@ -95,6 +94,7 @@ def option_of(mujoco, mj):
         multiccd=not disabled(mujoco, mj, "MULTICCD"),
         island=not disabled(mujoco, mj, "ISLAND"),
         noslip_iterations=max(mj.opt.noslip_iterations, 0),
+        diagexact=enabled(mujoco, mj, "DIAGEXACT"),
         **{name: getattr(mj.opt, name) for name in same},
     )
 
@@ -122,6 +122,7 @@ class OptionKind(Kind):
         "wind": vector((0, 0, 0), 3),
         "noslip_iterations": whole(0),
         "noslip_tolerance": number(1e-6, 0),
+        "diagexact": flag(default=False),
     }
 
     def refusals(self, mujoco, mj):
@@ -172,6 +173,7 @@ class OptionKind(Kind):
             ("noslip_tolerance", lambda x: x >= 0, "zero or more"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
             ("island", lambda x: x in (0, 1), "True, False"),
+            ("diagexact", lambda x: x in (0, 1), "True, False"),
             ("density", lambda x: x >= 0, "zero or more"),
             ("viscosity", lambda x: x >= 0, "zero or more"),
             ("eulerdamp", lambda x: x in (0, 1), "True, False"),

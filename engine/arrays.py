@@ -16,6 +16,7 @@ from engine.model import plastic
 from engine.model.arms import arm_dofs, arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
+from engine.model.cameras import followers
 from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
 from engine.model.delays import clock_times, first_of_sensors, past_of_sensors
@@ -209,6 +210,7 @@ def sizes_of(model, nconmax, leaves=()):
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlens": model.nsensor if {"image_sensor", "range_camera"} & set(features) else 0,
+        "ncam": len(followers(model)),
         "nlate": model.nsensordata if "sensor_delay" in features else 0, "nlatetime": clock_times(model),
         "latefirst": first_of_sensors(model), "lateend": first_of_sensors(model) + past_of_sensors(model),
         "ndelay": model.nu if "delay" in features else 0,

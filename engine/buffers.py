@@ -12,7 +12,7 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap ntree stray "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "noslip_apart narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nresidual "
-    "nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
+    "nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend ncam "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)

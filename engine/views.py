@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine import schema as s
+from engine.model.cameras import followers, placed
 from engine.model.constants import DISCRETE
 from engine.model.plastic import plastic
 from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
@@ -146,12 +147,21 @@ class DataViews:
     def site_xpos(self) -> np.ndarray:
         """Places of the sites, (worlds, nsite, 3), m."""
         m = self._model
-        return self.xpos[:, m.site_bodyid] + np.einsum("wsij,sj->wsi", self._site_bodies(), m.site_pos)
+        places = self.xpos[:, m.site_bodyid] + np.einsum("wsij,sj->wsi", self._site_bodies(), m.site_pos)
+        for k in followers(m):
+            places[:, k] = self._camera(k)[0]
+        return places
 
     @property
     def site_xmat(self) -> np.ndarray:
         """Rotation matrices of the sites' frames, (worlds, nsite, 3, 3)."""
-        return self._site_bodies() @ rotation(self._model.site_quat)
+        turns = self._site_bodies() @ rotation(self._model.site_quat)
+        for k in followers(self._model):
+            turns[:, k] = self._camera(k)[1]
+        return turns
+
+    def _camera(self, k):
+        return placed(self._model, k, self.xpos, self.xmat, self.subtree_com)
 
     def _site_bodies(self):
         return rotation(self.xquat[:, self._model.site_bodyid])

@@ -22,6 +22,7 @@ from engine.compiler.backend import settings
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
+from engine.model.cameras import followers
 from engine.model.constants import (
     BALL,
     BOX,
@@ -83,6 +84,7 @@ FEATURES = {
     "turns": "position servos of turns with a state of their own",
     "delay": "actuators that act on controls of the past",
     "image_sensor": "sensors of where a camera sees a site",
+    "camera": "sensors of cameras that follow or target bodies",
     "inside_sensor": "sensors of what lies within a site",
     "sensor_delay": "sensors that tell what was",
     "sensor_interval": "sensors that tell something new at intervals",
@@ -189,6 +191,7 @@ def features_of(model):
         quaternion=bool(quaternions(model)),
         long=_long(model),
         mocap=model.nmocap > 0,
+        camera=len(followers(model)) > 0,
         activation=model.na > 0,
         turns=(turning_servos(model) & (model.actuator_actadr >= 0) & (model.actuator_dyntype != DYN_PID)).any(),
         delay=samples(model).any(),

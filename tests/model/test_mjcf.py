@@ -18,7 +18,7 @@ mujoco = pytest.importorskip("mujoco")
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
        "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens",
-       "sensor_view"}  # fmt: skip
+       "sensor_view", "site_camera", "site_targetbodyid", "site_pos0", "site_quat0"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -296,8 +296,6 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     ({"joint": "type='ball'", **actuator("<orientation name='a' joint='j'/>")}, "actuator 'a': orientation (geodesic"),
     (sensor("<user dim='2'/>"), "sensor 0: type user; allowed: jointpos"),
-    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
-    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "

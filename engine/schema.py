@@ -132,6 +132,13 @@ MODEL = (
         "late_num late_adr late_from late_clock late_owner late_times late_interp",
     ),
     Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff late_delay late_period late_start"),
+    Buffer("sleep_tree", "int", "nsleeptree", "sleep_policy sleep_start"),  # dynamics/sleep.py
+    Buffer("sleep_body", "int", "nsleepbody"),
+    Buffer("sleep_qpos", "int", "nsleepqpos"),
+    Buffer("sleep_length", "real", "nsleepdof"),
+    Buffer("sleep_tendon", "int", "nsleeptendon", "ten_tree1 ten_tree2"),
+    Buffer("sleep_eq", "int", "nsleepeq", "eq_tree1 eq_tree2"),
+    Buffer("sleep_sensor", "int", "nsleepsensor", "sensor_tree1 sensor_tree2 sensor_held"),
     Buffer("late_time", "real", "nlatetime"),  # of clocks' values, when the first ones were taken
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
@@ -182,6 +189,8 @@ WORK = (
     Buffer("xquat", "vec4", "nbody"),
     Buffer("geom_xpos", "vec3", "ngeom"),
     Buffer("geom_xquat", "vec4", "ngeom"),
+    Buffer("trees", "int", "nsleeptree", "tree_awake tree_next tree_link tree_ready tree_last"),  # dynamics/sleep.py
+    Buffer("slept", "int", "nslept", "woken falling"),
     Buffer("camera_v", "vec3", "ncam", "cam_xpos cam_aim"),  # the latter what it follows or looks at
     Buffer("cam_xquat", "vec4", "ncam"),
     Buffer("crb_mass", "real", "nbody"),

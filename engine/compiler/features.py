@@ -19,6 +19,7 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model import sleeping
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
@@ -134,6 +135,7 @@ FEATURES = {
     "surface": "geoms whose surfaces move",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
+    "sleep": "trees of bodies that may sleep",
     "noslip": "friction without slip after the solver",
     "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
@@ -233,6 +235,7 @@ def features_of(model):
         surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
+        sleep=sleeping.sleeps(model),
         noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
         residual=(model.residual_kind != parts.RESIDUAL_FRICTION).any(),

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from . import constants as c
-from . import plastic
+from . import plastic, sleeping
 from .delays import INTERPOLATIONS
 from .elements.actuator import DYNTYPES, TARGETS
 from .elements.hfield import elevations, normalized
@@ -64,7 +64,7 @@ _PAIR = {"condim": "dim", "friction": "friction", "solref": "solref", "solreffri
          "solimp": "solimp", "margin": "margin", "gap": "gap"}  # fmt: skip
 _OPTION = (
     "timestep gravity impratio tolerance iterations ls_iterations magnetic density viscosity wind ccd_tolerance "
-    "ccd_iterations noslip_iterations noslip_tolerance"
+    "ccd_iterations noslip_iterations noslip_tolerance sleep_tolerance"
 ).split()
 _FLAGS = ("eulerdamp", "refsafe", "multiccd", "island")
 _ENDS = {c.OBJ_GEOM: "geom", c.OBJ_BODY: "body", c.OBJ_XBODY: "subtree", c.OBJ_SITE: "site"}
@@ -75,7 +75,7 @@ DERIVED = set(
     "jnt_qposadr jnt_dofadr dof_bodyid dof_jntid dof_parentid dof_invweight0 geom_rbound mesh_hulladr mesh_hullnum "
     "mesh_extrema hull_vert hull_edgeend hull_faceend hull_edge hull_face face_normal face_vertend face_vert "
     "hfield_adr tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr "
-    "site_pos0 site_quat0".split()
+    "site_pos0 site_quat0 body_asleep0 dof_length".split()
 )
 # What MJCF has no words for.
 REFUSED = {f"residual_{name}" for name in (
@@ -87,8 +87,8 @@ WRITTEN = set(
               *_ACTUATOR.values()]).split()
 ) | {f"pair_{name}" for name in _PAIR.values()} | set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
-    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid site_type "
-    "site_size site_camera site_targetbodyid hfield_size hfield_nrow hfield_ncol hfield_data "
+    "body_mocapid body_sleep jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid "
+    "site_type site_size site_camera site_targetbodyid hfield_size hfield_nrow hfield_ncol hfield_data "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
@@ -152,6 +152,7 @@ class _Writer:
         out.attrib |= {"integrator": c.INTEGRATOR_NAMES[opt.integrator], "cone": c.CONE_NAMES[opt.cone]}
         flags = {name: "disable" for name in _FLAGS if not getattr(opt, name)} | self.flags
         flags |= {"limit": "disable"} if self.felt else {}
+        flags |= {"sleep": "enable"} if opt.sleep else {}
         if flags:
             ET.SubElement(out, "flag", flags)
 
@@ -185,6 +186,8 @@ class _Writer:
 
     def bodies(self, world):
         m, places = self.m, [world]
+        words = {sleeping.NEVER: "never", sleeping.ALLOWED: "allowed", sleeping.INIT: "init"}
+        self.asleep = {b: words[k] for b in sleeping.first_bodies(m) if (k := int(m.body_sleep[b])) in words}
         for b in range(1, m.nbody):
             free = [j for j in np.flatnonzero(m.jnt_bodyid == b) if m.jnt_type[j] == c.FREE]
             pos, quat = m.body_pos[b], m.body_quat[b]
@@ -193,7 +196,8 @@ class _Writer:
                 pos, quat = m.qpos0[at : at + 3], m.qpos0[at + 3 : at + 7]
             given = attributes({"pos": pos, "quat": quat, "gravcomp": m.body_gravcomp[b]}, OF["body"])
             mocap = {"mocap": "true"} if m.body_mocapid[b] >= 0 else {}
-            body = ET.Element("body", self.named("body", b) | given | mocap)
+            slept = {"sleep": self.asleep[b]} if b in self.asleep else {}
+            body = ET.Element("body", self.named("body", b) | given | mocap | slept)
             places.append(body)
             if m.body_mass[b] or m.body_inertia[b].any():
                 own = {"pos": m.body_ipos[b], "quat": m.body_iquat[b]}

@@ -4,6 +4,7 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.dynamics.sensor_delay import read_late
+from engine.dynamics.sleep import tell_asleep
 from engine.sensing.actuator import sensed_actuators, sensed_actuators_vjp
 from engine.sensing.camera import place_cameras, place_cameras_vjp
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
@@ -30,6 +31,7 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_ranges(m, d, w)
     sensed_distances(m, d, w)
     read_late(m, d, w)
+    tell_asleep(m, d, w)
 
 
 @outline("md", "w", when="camera")

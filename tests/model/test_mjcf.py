@@ -18,7 +18,8 @@ mujoco = pytest.importorskip("mujoco")
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
        "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens",
-       "sensor_view", "site_camera", "site_targetbodyid", "site_pos0", "site_quat0"}  # fmt: skip
+       "sensor_view", "site_camera", "site_targetbodyid", "site_pos0", "site_quat0", "body_sleep",
+       "body_asleep0"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -282,7 +283,6 @@ OF_MUJOCO_4 = "flag speculative", "actuator 'a': orientation (geodesic"  # older
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
-    (flag("sleep='enable'"), "flag sleep"),
     (flag("diagexact='enable'"), "flag diagexact"),
     (flag("speculative='enable'"), "flag speculative"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
@@ -315,7 +315,7 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete' solver='PGS'><flag sleep='enable'/></option>"
+    option = "<option integrator='discrete' solver='PGS'><flag diagexact='enable'/></option>"
     scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)

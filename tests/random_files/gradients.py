@@ -5,7 +5,8 @@
 One line for each derivative that is wrong, with the command that repeats it, and the number of those that were
 compared: a derivative counts where differences know it to a tenth of the tolerance. The exit code is 1 where one is
 wrong. Robots are those of robots.py without the sweeps of noslip and without sleep, which have no gradient. Every third
-rollout has applied forces, every second one two physics steps in a control step and a memory in which some are computed again.
+rollout has applied forces, every second one two physics steps in a control step and a memory in which some are computed
+again.
 """
 
 import argparse

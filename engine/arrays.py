@@ -12,10 +12,11 @@ from engine import schema as s
 from engine.compiler.backend import np_real
 from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
-from engine.model import plastic
+from engine.model import plastic, sleeping
 from engine.model.arms import arm_dofs, arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
+from engine.model.cameras import followers
 from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
 from engine.model.coordinates import coordinates
 from engine.model.delays import clock_times, first_of_sensors, past_of_sensors
@@ -210,6 +211,8 @@ def sizes_of(model, nconmax, leaves=()):
         **residual_sizes(model),
         "nrolling": rolling * nconmax, "nrollingcolumn": rolling * nconmax * chain, "nline": int(rolling),
         "nlens": model.nsensor if {"image_sensor", "range_camera"} & set(features) else 0,
+        "ncam": len(followers(model)),
+        **sleep_sizes(model, "sleep" in features),
         "nlate": model.nsensordata if "sensor_delay" in features else 0, "nlatetime": clock_times(model),
         "latefirst": first_of_sensors(model), "lateend": first_of_sensors(model) + past_of_sensors(model),
         "ndelay": model.nu if "delay" in features else 0,
@@ -239,6 +242,15 @@ def sizes_of(model, nconmax, leaves=()):
         "nfieldcon": moulded * nconmax, "ntaken": taken * model.nbody, "ntakendof": taken * model.nv,
         "ntheta": theta_layout(model, leaves)[1], "nfollowing": theta_layout(model, table=FOLLOWING)[1],
         "ld": (model.nv + 3) // 4 * 4,
+    }  # fmt: skip
+
+
+def sleep_sizes(model, on):
+    """Of trees that may sleep: none where nothing does."""
+    sizes = {"body": model.nbody, "qpos": model.nq, "dof": model.nv, "tendon": model.ntendon, "eq": model.neq,
+             "sensor": model.nsensor, "tree": len(sleeping.first_bodies(model)) if on else 0}  # fmt: skip
+    return {f"nsleep{name}": on * n for name, n in sizes.items()} | {
+        "nslept": int(on), "sleepfirst": sleeping.first(model) if on else 0
     }  # fmt: skip
 
 
@@ -347,6 +359,7 @@ def model_pack(model, nconmax, features, leaves=(), owners=0, owned=()):
     pack["opt"][:] = (
         opt.timestep, opt.impratio, 1e-2 * opt.tolerance, opt.refsafe and not discrete, *opt.magnetic,
         opt.ccd_tolerance, opt.density, opt.viscosity, *opt.wind, opt.noslip_tolerance, opt.refsafe and discrete,
+        opt.sleep_tolerance,
     )  # fmt: skip
     for name, (at, shape) in theta_layout(model, leaves)[0].items():
         value = parameter(model, name)

@@ -12,7 +12,8 @@ DIMS = (
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap ntree stray "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "noslip_apart diagexact narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nso3 "
-    "nresidual nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
+    "nresidual nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend ncam "
+    "nsleeptree nsleepsensor sleepfirst "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)
@@ -20,7 +21,7 @@ DIMS = (
 # ------------------------------------------------------------------------------------- opt (m.opt), not differentiated
 OPT = (
     "timestep impratio tolerance refsafe magnetic_x magnetic_y magnetic_z ccd_tolerance density viscosity "
-    "wind_x wind_y wind_z noslip_tolerance resolved"
+    "wind_x wind_y wind_z noslip_tolerance resolved sleep_tolerance"
 )
 
 Column = namedtuple("Column", "name start size")

@@ -23,6 +23,7 @@ from engine.constraint.solver import acceleration, acceleration_vjp
 from engine.constraint.system import constraint, detect, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.constraint.turned import turned_acceleration, turned_acceleration_vjp
+from engine.constraint.wake import wake_tied, wake_touched
 from engine.contact.broad import sweep
 from engine.contact.collide import geom_poses
 from engine.dynamics.activation import act_rates, pids_vjp
@@ -45,6 +46,7 @@ from engine.dynamics.plastic import start_lengths_vjp
 from engine.dynamics.residual import add_residuals, residuals_vjp
 from engine.dynamics.rk4 import enter_stage_vjp
 from engine.dynamics.rnea import motion, rnea_vjp, rnea_vjp_own
+from engine.dynamics.sleep import rest_forces, wake_disturbed
 from engine.dynamics.sweeps import inwards, outwards
 from engine.dynamics.taken import clear_taken, tree_leaves_vjp
 from engine.dynamics.tendon import armatures, clear_tendons, lengths, pulls, tendons_vjp
@@ -171,7 +173,15 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     geom_poses(m, d, w, 1)
     near_pairs(m, d, w)
     rubs(m, d, w)
-    detect(m, d, w)
+    again = 1
+    while again:
+        again = 0
+        detect(m, d, w)
+        if ti.static(has.sleep):
+            if m.nsleeptree > 0:
+                wake_touched(m, d, w)
+                again = d.woken[w]
+    wake_tied(m, d, w)
     ball_limit_terms(m, d, w)
     equality_terms(m, d, w)
     tendon_constraints(m, d, w)
@@ -189,6 +199,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
     fluid_terms(m, d, w, forces)
     tendon_terms(m, d, w, forces)
     arm_terms(m, d, w)
+    wake_disturbed(m, d, w)
     if constrained(m):
         contact_terms(m, d, w)
     else:
@@ -210,6 +221,7 @@ def smooth_terms(m: ti.template(), d: ti.template(), w: ti.i32, forces: ti.i32):
         actuation(m, d, w, forces)
     if forces:
         smooth_forces(m, d, w)
+        rest_forces(m, d, w)
     metric_terms(m, d, w)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.model.constants import NQ, NV
+from engine.model.cameras import placed
+from engine.model.constants import CAM_TRACK, NQ, NV
 from engine.model.servos import states_of
 from engine.words import meant
 
@@ -70,12 +71,20 @@ def _subtree(d, m, i):
 
 
 def _site_place(d, m, i):
+    if m.site_camera[i] >= CAM_TRACK:
+        return _camera(d, m, i)[0]
     b = m.site_bodyid[i]
     return d.xpos[:, b] + rotation(d.xquat[:, b]) @ m.site_pos[i]
 
 
 def _site_turn(d, m, i):
+    if m.site_camera[i] >= CAM_TRACK:
+        return _camera(d, m, i)[1]
     return rotation(d.xquat[:, m.site_bodyid[i]]) @ rotation(m.site_quat[i])
+
+
+def _camera(d, m, i):
+    return placed(m, i, d.xpos, rotation(d.xquat), d.subtree_com)
 
 
 def _activation(d, m, i):

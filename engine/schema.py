@@ -133,6 +133,13 @@ MODEL = (
         "late_num late_adr late_from late_clock late_owner late_times late_interp",
     ),
     Buffer("late_r", "real", "nlate", "late_weight:4 late_cutoff late_delay late_period late_start"),
+    Buffer("sleep_tree", "int", "nsleeptree", "sleep_policy sleep_start"),  # dynamics/sleep.py
+    Buffer("sleep_body", "int", "nsleepbody"),
+    Buffer("sleep_qpos", "int", "nsleepqpos"),
+    Buffer("sleep_length", "real", "nsleepdof"),
+    Buffer("sleep_tendon", "int", "nsleeptendon", "ten_tree1 ten_tree2"),
+    Buffer("sleep_eq", "int", "nsleepeq", "eq_tree1 eq_tree2"),
+    Buffer("sleep_sensor", "int", "nsleepsensor", "sensor_tree1 sensor_tree2 sensor_held"),
     Buffer("late_time", "real", "nlatetime"),  # of clocks' values, when the first ones were taken
     Buffer("arm_i", "int", "narm", "arm_actuator arm_common"),
     Buffer("arm_side", "int", "narmsite", "arm_body arm_site"),  # of an arm's two sites
@@ -141,8 +148,11 @@ MODEL = (
     Buffer("sensor_i", "int", "nsensor",
         "sensor_type sensor_level sensor_objtype sensor_objid sensor_reftype sensor_refid sensor_bodyid "
         "sensor_refbodyid sensor_relative sensor_dim sensor_adr sensor_pair sensor_intprm:3 sensor_pixels "
-        "sensor_columns",
+        "sensor_columns sensor_camera sensor_refcamera",
     ),
+    Buffer("camera_i", "int", "ncam", "cam_siteid cam_mode cam_targetbodyid"),  # sensing/camera.py
+    Buffer("cam_pos0", "vec3", "ncam"),
+    Buffer("cam_quat0", "vec4", "ncam"),
     Buffer("sensor_cut", "real", "nsensor",
         "sensor_cutoff sensor_clip",  # the latter of what is cut off now, not where it is read later (sensor_delay.py)
     ),
@@ -180,6 +190,10 @@ WORK = (
     Buffer("xquat", "vec4", "nbody"),
     Buffer("geom_xpos", "vec3", "ngeom"),
     Buffer("geom_xquat", "vec4", "ngeom"),
+    Buffer("trees", "int", "nsleeptree", "tree_awake tree_next tree_link tree_ready tree_last"),  # dynamics/sleep.py
+    Buffer("slept", "int", "nslept", "woken falling"),
+    Buffer("camera_v", "vec3", "ncam", "cam_xpos cam_aim"),  # the latter what it follows or looks at
+    Buffer("cam_xquat", "vec4", "ncam"),
     Buffer("crb_mass", "real", "nbody"),
     Buffer("dof", "vec3", "nv", "cdof_ang cdof_lin frame_ang frame_lin"),
     Buffer("dofr", "real", "nv",
@@ -348,6 +362,7 @@ ADJOINT = (
     Buffer("qvel_bar", "real", "nv"),
     Buffer("act_bar", "real", "na"),
     Buffer("ctrl_bar", "real", "nu"),
+    Buffer("camera_bar", "vec3", "ncam", "cam_force cam_turn"),
     Buffer("mocap_bar", "vec3", "nmocap", "mocap_place_bar mocap_turn_bar"),  # of the control step; about its own axes
     Buffer("force_bar", "real", "nu"),  # of actuator forces that sensors read
     Buffer("tendon_bar", "real", "ntendon", "ten_length_bar ten_velocity_bar ten_actfrc_bar ten_slope_bar"),

@@ -34,6 +34,7 @@ from engine.leaves import Leaves, checked_leaves, owned_buffers
 from engine.model import Model, require_model, validate
 from engine.model.elements.key import start_state
 from engine.model.portable import fingerprint
+from engine.model.sleeping import sleeps, wake
 from engine.parameters import Parameters, check, owned, renew
 from engine.quantities import Energy, Jacobian, energy, inverse, jacobian
 from engine.state import NAMES as STATE
@@ -207,12 +208,15 @@ class Simulator:
         as MuJoCo's mj_setConst: how soft contacts, limits and equalities are is measured by it.
 
         worlds: of those with parameters of their own, numbers or a mask, default all; the others keep theirs. Gradients
-        hold it (CHOICES.md). Returns the simulator. Raises ValueError for parameters that mean nothing, with nothing
-        changed, and for `worlds` where all share their parameters.
+        hold it (CHOICES.md). What sleeps wakes. Returns the simulator. Raises ValueError for parameters that mean
+        nothing, with nothing changed, and for `worlds` where all share their parameters.
         """
         if worlds is not None and not self.own_params:
             raise ValueError(f"set_const: got worlds={worlds!r}, allowed: None, since worlds share their parameters")
-        renew(self.params, (self._rows(worlds) % self.worlds).tolist())
+        rows = self._rows(worlds) % self.worlds
+        renew(self.params, rows.tolist())
+        if sleeps(self.model):
+            wake(self.model, self.data.act, rows)
         self._forget_following()
         return self
 

@@ -5,10 +5,12 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.noslip import without_slip
+from engine.constraint.wake import fall_asleep
 from engine.dynamics.advance import advance
 from engine.dynamics.implicit import has_implicit
 from engine.dynamics.rk4 import advance_rk4_vjp, enter_stage, leave_stage, leave_stage_vjp, start_stages
 from engine.dynamics.sensor_delay import give_back, remember_sensed_vjp
+from engine.dynamics.sleep import settle
 from engine.evaluation import (
     EULER_STAGE,
     FINAL_STAGE,
@@ -70,10 +72,13 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
     nv = m.nv
     time = d.time[w]  # written only where it is read: eight worlds' times share a cache line
     k = 0
+    settling = 0  # trees have fallen asleep, and the step is taken once more
     while k < count and d.status[w] == OK:
         here = -1
         asked = k == read
         told = asked
+        if ti.static(has.sleep):
+            asked = asked or settling == 1
         if ti.static(has.sensor_delay):
             asked = asked or m.nlate > 0
         if asked or o >= 0:
@@ -85,7 +90,9 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
         passing = ti.cast(implicit and o < 0 and not asked and not (closing and k == count - 1), ti.i32)
         evaluated(m, d, r, w, here, final, ti.cast(asked, ti.i32), row if told else -1, passing)
         check_capacity(m, d, w, t)
-        if not final:
+        if ti.static(has.sleep):
+            settling = settled(m, d, w, final, settling)
+        if not (final or settling):
             # implicit integrators read M a alone; where nothing constrains it is the smooth force
             advance(m, d, w, implicit, ti.cast(unconstrained(d, w), ti.i32))
             if implicit and unconstrained(d, w):
@@ -96,8 +103,21 @@ def stepped(m: ti.template(), d: ti.template(), r: ti.template(), w: ti.i32, t: 
                         d.qacc[w, i] = a
             time = time + m.timestep
             check(m, d, w, t)
-        k = k + 1
+        k = k + 1 - settling
     d.time[w] = time
+
+
+@ti.func
+def settled(m: ti.template(), d: ti.template(), w: ti.i32, final: ti.i32, settling: ti.i32):
+    """Whether trees fall asleep in this step, which is then to be evaluated again; or did so, and now sleep."""
+    falling = 0
+    if m.nsleeptree > 0 and not final:
+        if settling:
+            settle(m, d, w)
+        else:
+            fall_asleep(m, d, w)
+            falling = d.falling[w]
+    return falling
 
 
 @outline("mdrgb", "w o final row")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine import schema as s
+from engine.model import sleeping
+from engine.model.cameras import followers, placed
 from engine.model.constants import DISCRETE
 from engine.model.plastic import plastic
 from engine.named import KINDS, Actuator, Body, Geom, Joint, Sensor, Site, rotation
@@ -30,7 +32,7 @@ def column(pack, sizes, worlds, name):
 
 
 # Worked out from others when they are asked for, by the properties of these names
-_MADE = ("xmat", "geom_xmat", "site_xpos", "site_xmat", "subtree_com", "plastic")
+_MADE = ("xmat", "geom_xmat", "site_xpos", "site_xmat", "subtree_com", "plastic", "tree_asleep")
 _ARRAYS = (*_DATA, "xfrc_applied", *_MADE)
 
 _CONTACT = ("pair", "dim", "dist", "pos", "force", "normal", "tangent1", "tangent2")
@@ -46,8 +48,8 @@ class DataViews:
     the state as it was. That of a simulator's copy is live there.
 
     `body(name)`, and likewise `joint geom site actuator sensor`, is one element by its name or number (named.py), so
-    `data.body("torso").xpos` is (worlds, 3). xmat, geom_xmat, site_xpos, site_xmat, subtree_com and plastic are worked
-    out when they are asked for.
+    `data.body("torso").xpos` is (worlds, 3). xmat, geom_xmat, site_xpos, site_xmat, subtree_com, plastic and
+    tree_asleep are worked out when they are asked for.
     """
 
     if TYPE_CHECKING:  # what the methods below and __init__ make
@@ -146,15 +148,32 @@ class DataViews:
     def site_xpos(self) -> np.ndarray:
         """Places of the sites, (worlds, nsite, 3), m."""
         m = self._model
-        return self.xpos[:, m.site_bodyid] + np.einsum("wsij,sj->wsi", self._site_bodies(), m.site_pos)
+        places = self.xpos[:, m.site_bodyid] + np.einsum("wsij,sj->wsi", self._site_bodies(), m.site_pos)
+        for k in followers(m):
+            places[:, k] = self._camera(k)[0]
+        return places
 
     @property
     def site_xmat(self) -> np.ndarray:
         """Rotation matrices of the sites' frames, (worlds, nsite, 3, 3)."""
-        return self._site_bodies() @ rotation(self._model.site_quat)
+        turns = self._site_bodies() @ rotation(self._model.site_quat)
+        for k in followers(self._model):
+            turns[:, k] = self._camera(k)[1]
+        return turns
+
+    def _camera(self, k):
+        return placed(self._model, k, self.xpos, self.xmat, self.subtree_com)
 
     def _site_bodies(self):
         return rotation(self.xquat[:, self._model.site_bodyid])
+
+    @property
+    def tree_asleep(self) -> np.ndarray:
+        """Of each tree of bodies, (worlds, trees): from -11 up to -1 while it is awake, the longer slow the greater,
+        else which tree sleeps with it next, in a cycle. Of a robot that cannot sleep -11."""
+        if not sleeping.sleeps(self._model):
+            return np.full((self._worlds, len(sleeping.first_bodies(self._model))), sleeping.AWAKE)
+        return sleeping.tree_asleep(self._model, self.act)
 
     @property
     def subtree_com(self) -> np.ndarray:

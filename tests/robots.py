@@ -202,9 +202,13 @@ def gradient(mj, sim, rng, starts=3):
 
 
 def smooth(model, mj):
-    """Copies with friction that may slip, which have gradients."""
+    """Copies with friction that may slip, of which nothing sleeps: these have gradients."""
+    import mujoco
+
     model, mj = model.copy(), copy.copy(mj)
     model.opt.noslip_iterations = mj.opt.noslip_iterations = 0
+    model.opt.sleep = False
+    mj.opt.enableflags &= ~int(mujoco.mjtEnableBit.mjENBL_SLEEP)
     return model, mj
 
 
@@ -232,7 +236,7 @@ def speed(mj, model, rng, bursts=BURSTS):
     qpos, qvel, act, ctrl = state = kicked(mj, rng, 0.2)
     mj = lasting(mj, state)
     sim, data = engine.Simulator(model), mujoco.MjData(mj)
-    slipping = sim if not mj.opt.noslip_iterations else engine.Simulator(smooth(model, mj)[0])
+    slipping = sim if not (mj.opt.noslip_iterations or model.opt.sleep) else engine.Simulator(smooth(model, mj)[0])
     tape = engine.Tape(engine.Simulator(slipping.model), steps=BURST)
     weights = {"qpos": rng.normal(size=(BURST + 1, 1, mj.nq)), "qvel": rng.normal(size=(BURST + 1, 1, mj.nv))}
 
@@ -281,7 +285,7 @@ def compared(path, quick):
         states, steps = physics(mj, sim, rng), trajectory(mj, sim, rng)
         entry |= states | steps | {"deeper": "{}/{}".format(*states["deeper"] + steps["deeper"])}
         if not quick:
-            if mj.opt.noslip_iterations:
+            if mj.opt.noslip_iterations or model.opt.sleep:
                 slipping, mj = smooth(model, mj)
                 sim = engine.Simulator(slipping)
             entry["gradient"] = gradient(mj, sim, rng)

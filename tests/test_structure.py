@@ -337,6 +337,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.constraint.rolling
     import engine.constraint.solved_rows
     import engine.constraint.surface
+    import engine.constraint.wake
     import engine.contact.box_box
     import engine.contact.box_contacts
     import engine.contact.collide
@@ -356,6 +357,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.dynamics.implicit
     import engine.dynamics.orientation
     import engine.dynamics.path
+    import engine.dynamics.sleep
     import engine.evaluation
     import engine.kernels
     import engine.linearized
@@ -380,6 +382,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames), vars(engine.dynamics.ellipsoid_frames)
     modules += vars(engine.sensing.apart), vars(engine.dynamics.orientation)
+    modules += vars(engine.dynamics.sleep), vars(engine.constraint.wake)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

@@ -19,9 +19,11 @@ import numpy as np
 
 from engine import parts
 from engine.compiler.backend import settings
+from engine.model import sleeping
 from engine.model.arms import adhesive, arms, muscles
 from engine.model.bounds import clipped, searched
 from engine.model.broad import broad_phase
+from engine.model.cameras import followers
 from engine.model.constants import (
     BALL,
     BOX,
@@ -88,6 +90,7 @@ FEATURES = {
     "turns": "position servos of turns with a state of their own",
     "delay": "actuators that act on controls of the past",
     "image_sensor": "sensors of where a camera sees a site",
+    "camera": "sensors of cameras that follow or target bodies",
     "inside_sensor": "sensors of what lies within a site",
     "sensor_delay": "sensors that tell what was",
     "sensor_interval": "sensors that tell something new at intervals",
@@ -137,6 +140,7 @@ FEATURES = {
     "surface": "geoms whose surfaces move",
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
+    "sleep": "trees of bodies that may sleep",
     "noslip": "friction without slip after the solver",
     "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
@@ -197,6 +201,7 @@ def features_of(model):
         quaternion=bool(quaternions(model)),
         long=_long(model),
         mocap=model.nmocap > 0,
+        camera=len(followers(model)) > 0,
         activation=model.na > 0,
         turns=(turning_servos(model) & (model.actuator_actadr >= 0) & (model.actuator_dyntype != DYN_PID)).any(),
         delay=samples(model).any(),
@@ -239,6 +244,7 @@ def features_of(model):
         surface=contact and model.geom_surfacevel.any(),
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
+        sleep=sleeping.sleeps(model),
         noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
         residual=(model.residual_kind != parts.RESIDUAL_FRICTION).any(),

@@ -20,6 +20,7 @@ from engine.constraint.equality_leaves import add_tie_bars, add_tied_sites
 from engine.constraint.follow import follow, follow_columns, follow_tendon_vjp, follow_vjp, new_equality
 from engine.contact.collide import add_pose_bar
 from engine.dynamics.kinematics import origin
+from engine.dynamics.sleep import neither_awake
 from engine.math.index import bounded, vector_at
 from engine.math.quat import quat_mul, rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
@@ -32,7 +33,11 @@ MEET, TURN = range(2)  # con_kind1 of a frame's blocks: places, orientations
 @ti.func
 def equalities(m: ti.template(), d: ti.template(), w: ti.i32):
     for e in range(m.neq):
-        if d.eq_active[w, e] and (m.eq_last1[e] >= 0 or m.eq_last2[e] >= 0):
+        active = d.eq_active[w, e] and (m.eq_last1[e] >= 0 or m.eq_last2[e] >= 0)
+        if ti.static(has.sleep):
+            if m.nsleeptree > 0:
+                active = active and not neither_awake(m, d, w, m.eq_tree1[e], m.eq_tree2[e])
+        if active:
             if m.eq_kind[e] == EQ_JOINT or m.eq_kind[e] == EQ_TENDON:
                 follow(m, d, w, e)
             else:

@@ -2,8 +2,9 @@
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.constraint.row import LIMIT, add_row
+from engine.dynamics.sleep import dof_sleeps
 from engine.math.types import real
 from engine.model.constants import HINGE, SLIDE
 
@@ -18,6 +19,9 @@ def limit_rows(m: ti.template(), d: ti.template(), w: ti.i32):
             for side in range(2):
                 sign = real(1 - 2 * side)
                 dist = sign * (q - m.jnt_range[j, side]) - m.jnt_margin[j]
+                if ti.static(has.sleep):
+                    if dof_sleeps(m, d, w, m.jnt_dofadr[j]):
+                        dist = 1.0
                 if dist < 0:
                     add_row(
                         m, d, w, n, LIMIT, m.jnt_dofadr[j], sign, dist, 0.0, m.jnt_solref, m.jnt_solimp, j,

@@ -19,6 +19,7 @@ from engine.constraint.block import (
 )  # fmt: skip
 from engine.constraint.discrete import block_ratio_vjp, follows_diagonal, tendon_diagonal_vjp
 from engine.constraint.impedance import DRY, PUSHING, reference
+from engine.dynamics.sleep import all_sleep
 from engine.math.index import bounded
 from engine.math.types import EPS, real, vec3
 from engine.model.constants import DISCRETE
@@ -54,6 +55,10 @@ def tendon_limits(m: ti.template(), d: ti.template(), w: ti.i32):
         for e in range(m.ten_J_rowadr[t], m.ten_J_rowadr[t] + m.ten_J_rownnz[t]):
             if d.ten_J[w, e] != 0:
                 moves = 1
+        if ti.static(has.sleep):
+            if m.nsleeptree > 0:
+                if all_sleep(m, d, w, m.ten_tree1[t], m.ten_tree2[t]):
+                    moves = 0
         if floss > 0 and moves:
             c = new_block(m, d, w, TENDON_FRICTION - t, TWO_SIDED, 1)
             if c >= 0:

@@ -8,3 +8,8 @@ def require_gradient(sim, what):
             f"{what}: option noslip_iterations = {sim.model.opt.noslip_iterations} has no gradient, since what it does "
             "after the solver minimises nothing; allowed: 0 (model.opt.noslip_iterations = 0)"
         )
+    if sim.sizes["nsleeptree"]:
+        raise ValueError(
+            f"{what}: the option sleep has no gradient, since trees of bodies stop at once; allowed: False "
+            "(model.opt.sleep = False)"
+        )

@@ -17,6 +17,7 @@ from engine.dynamics.pid import states_of
 from engine.dynamics.plastic import rests_yield, rests_yield_vjp, start_lengths_vjp
 from engine.dynamics.rk4 import combine_stages
 from engine.dynamics.sensor_delay import remember_sensed
+from engine.dynamics.sleep import stay
 from engine.dynamics.turns import anchor, anchor_vjp
 from engine.model.constants import DISCRETE, RK4
 
@@ -54,6 +55,7 @@ def move(m: ti.template(), d: ti.template(), w: ti.i32):
         if m.integrator != RK4:
             d.v_stage[w, i] = v
     integrate_pos(m, d, w, d.dofr, d.v_stage.at(w, 0), h)
+    stay(m, d, w)
     if ti.static(has.plastic):
         if m.nrest > 0:
             rests_yield(m, d, w, d.v_stage.at(w, 0))

@@ -38,3 +38,7 @@ OBJ_BODY, OBJ_XBODY, OBJ_SITE, OBJ_GEOM, OBJ_JOINT, OBJ_ACTUATOR, OBJ_NONE, OBJ_
 OBJ_NAMES = ("body", "xbody", "site", "geom", "joint", "actuator", "none", "tendon")
 
 MAXVAL = 1e10  # the largest coordinate, velocity or acceleration taken for a finite state (mjMAXVAL)
+
+# site_camera: what a site is; of a camera MuJoCo's mjtCamLight + 1
+CAM_NONE, CAM_FIXED, CAM_TRACK, CAM_TRACKCOM, CAM_TARGETBODY, CAM_TARGETBODYCOM = range(6)
+CAMERA_NAMES = dict(enumerate(("no camera", "fixed", "track", "trackcom", "targetbody", "targetbodycom")))

@@ -15,11 +15,11 @@ from .model import Model
 from .validate import validate
 
 # The parts of the header, and what tells one that is damaged.
-AGE = 10  # of what is stored now; the header says it from 2 on
+AGE = 11  # of what is stored now; the header says it from 2 on
 # than age 0
 _YOUNGER_OPTIONS = set(
     "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance "
-    "island diagexact".split()
+    "island diagexact sleep sleep_tolerance".split()
 )
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 

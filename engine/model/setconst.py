@@ -107,7 +107,7 @@ def trees(m):
     dofs (n,): their numbers, rising. Jacobians {body: (above (k,), jacobian (6, k))}: which of the tree's dofs move a
     body, from the root down, and their columns; all others are zero. Mass matrix (n, n).
     """
-    xpos, xquat = _frames(m)
+    xpos, xquat = frames(m)
     points, axes, rotates = _motion_axes(m, xpos, xquat)
     chains = _chains(m)
     members = {}  # the dof at the root of each tree: the bodies that the tree moves
@@ -142,7 +142,7 @@ def trees(m):
 
 def lengths_at(m, qpos):
     """(ntendon,): lengths of all tendons at qpos."""
-    along = courses(m, *_frames(m, qpos))
+    along = courses(m, *frames(m, qpos))
     own = [slice(a, a + n) for a, n in zip(m.tendon_adr, m.tendon_num, strict=True)]
     return np.array([
         length(path) if path else m.wrap_prm[part] @ qpos[m.jnt_qposadr[m.wrap_objid[part]]]
@@ -153,7 +153,7 @@ def lengths_at(m, qpos):
 def tendons0(m):
     """Lengths (ntendon,) and rows (nJten,) of all tendons at qpos0."""
     adr, number, colind, entry = rows(m)
-    xpos, xquat = _frames(m)
+    xpos, xquat = frames(m)
     points, axes, rotates = _motion_axes(m, xpos, xquat)
     chains = _chains(m)
 
@@ -174,7 +174,7 @@ def tendons0(m):
     return lengths_at(m, m.qpos0), moments
 
 
-def _frames(m, qpos=None):
+def frames(m, qpos=None):
     """World position and orientation of every body, by default at qpos0."""
     xpos, xquat = np.zeros((len(m.body_mass), 3)), np.tile([1.0, 0, 0, 0], (len(m.body_mass), 1))
     for b in range(1, len(xpos)):

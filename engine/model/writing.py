@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from . import constants as c
-from . import plastic
+from . import plastic, sleeping
 from .delays import INTERPOLATIONS
 from .elements.actuator import DYNTYPES, TARGETS
 from .elements.hfield import elevations, normalized
@@ -24,6 +24,7 @@ from .sensors import CONTACT_FIELDS, REDUCES, ROWS, fields_of_range
 from .servos import states_of
 from .shapes import COUNT
 from .written import IDENTITY, OF, attributes, entry, text_of, unique_names
+from .written_cameras import Cameras
 
 # Attributes that are arrays, or some numbers of one array after those of another.
 _JOINT = {
@@ -64,7 +65,7 @@ _PAIR = {"condim": "dim", "friction": "friction", "solref": "solref", "solreffri
          "solimp": "solimp", "margin": "margin", "gap": "gap"}  # fmt: skip
 _OPTION = (
     "timestep gravity impratio tolerance iterations ls_iterations magnetic density viscosity wind ccd_tolerance "
-    "ccd_iterations noslip_iterations noslip_tolerance"
+    "ccd_iterations noslip_iterations noslip_tolerance sleep_tolerance"
 ).split()
 _FLAGS = ("eulerdamp", "refsafe", "multiccd", "island")
 _ENDS = {c.OBJ_GEOM: "geom", c.OBJ_BODY: "body", c.OBJ_XBODY: "subtree", c.OBJ_SITE: "site"}
@@ -74,7 +75,8 @@ DERIVED = set(
     "body_rootid body_weldid body_jntadr body_jntnum body_dofadr body_dofnum body_invweight0 body_subtreemass "
     "jnt_qposadr jnt_dofadr dof_bodyid dof_jntid dof_parentid dof_invweight0 geom_rbound mesh_hulladr mesh_hullnum "
     "mesh_extrema hull_vert hull_edgeend hull_faceend hull_edge hull_face face_normal face_vertend face_vert "
-    "hfield_adr tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr".split()
+    "hfield_adr tendon_adr tendon_num tendon_length0 tendon_invweight0 actuator_actadr sensor_dim sensor_adr "
+    "site_pos0 site_quat0 body_asleep0 dof_length".split()
 )
 # What MJCF has no words for.
 REFUSED = {f"residual_{name}" for name in (
@@ -86,8 +88,8 @@ WRITTEN = set(
               *_ACTUATOR.values()]).split()
 ) | {f"pair_{name}" for name in _PAIR.values()} | set(
     "qpos0 qpos_spring body_parentid body_pos body_quat body_ipos body_iquat body_mass body_inertia body_gravcomp "
-    "body_mocapid jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid site_type "
-    "site_size hfield_size hfield_nrow hfield_ncol hfield_data "
+    "body_mocapid body_sleep jnt_type jnt_bodyid geom_type geom_bodyid geom_dataid geom_size geom_fluid site_bodyid "
+    "site_type site_size site_camera site_targetbodyid hfield_size hfield_nrow hfield_ncol hfield_data "
     "wrap_objid wrap_type wrap_prm eq_type eq_objtype eq_obj1id eq_obj2id eq_active0 eq_solref eq_solimp eq_data "
     "actuator_trnid actuator_trntype actuator_refid actuator_dyntype actuator_gaintype actuator_biastype "
     "actuator_gaincurve actuator_biascurve actuator_dynrest actuator_inputs actuator_history sensor_type "
@@ -111,6 +113,7 @@ class _Writer:
         self.root = ET.Element("mujoco", {"model": m.name} if m.name else {})
         self.called = set()  # (kind, number) of what another element names
         self.felt = _felt(m)
+        self.cameras = Cameras(m, lambda body: self.call("body", body))
 
     def text(self):
         ET.SubElement(self.root, "compiler", {
@@ -151,6 +154,7 @@ class _Writer:
         flags = {name: "disable" for name in _FLAGS if not getattr(opt, name)} | self.flags
         flags |= {"diagexact": "enable"} if opt.diagexact else {}
         flags |= {"limit": "disable"} if self.felt else {}
+        flags |= {"sleep": "enable"} if opt.sleep else {}
         if flags:
             ET.SubElement(out, "flag", flags)
 
@@ -184,6 +188,8 @@ class _Writer:
 
     def bodies(self, world):
         m, places = self.m, [world]
+        words = {sleeping.NEVER: "never", sleeping.ALLOWED: "allowed", sleeping.INIT: "init"}
+        self.asleep = {b: words[k] for b in sleeping.first_bodies(m) if (k := int(m.body_sleep[b])) in words}
         for b in range(1, m.nbody):
             free = [j for j in np.flatnonzero(m.jnt_bodyid == b) if m.jnt_type[j] == c.FREE]
             pos, quat = m.body_pos[b], m.body_quat[b]
@@ -192,7 +198,8 @@ class _Writer:
                 pos, quat = m.qpos0[at : at + 3], m.qpos0[at + 3 : at + 7]
             given = attributes({"pos": pos, "quat": quat, "gravcomp": m.body_gravcomp[b]}, OF["body"])
             mocap = {"mocap": "true"} if m.body_mocapid[b] >= 0 else {}
-            body = ET.Element("body", self.named("body", b) | given | mocap)
+            slept = {"sleep": self.asleep[b]} if b in self.asleep else {}
+            body = ET.Element("body", self.named("body", b) | given | mocap | slept)
             places.append(body)
             if m.body_mass[b] or m.body_inertia[b].any():
                 own = {"pos": m.body_ipos[b], "quat": m.body_iquat[b]}
@@ -203,8 +210,12 @@ class _Writer:
         for g, b in enumerate(m.geom_bodyid):
             self.geom(g, places[b])
         for s, b in enumerate(m.site_bodyid):
+            if m.site_camera[s]:
+                continue
             shape = {"type": c.GEOM_NAMES[int(m.site_type[s])], "size": text_of(m.site_size[s])}
             ET.SubElement(places[b], "site", self.named("site", s) | shape | entry(m, "site", _SITE, s))
+        for s, given in self.cameras.elements:
+            ET.SubElement(places[m.site_bodyid[s]], "camera", given)
         for parent, body in zip(m.body_parentid[1:], places[1:], strict=True):  # below what is the parent's own
             places[parent].append(body)
 
@@ -408,9 +419,6 @@ class _Writer:
         m, out = self.m, ET.Element("sensor")
         for s in range(m.nsensor):
             row = ROWS[m.sensor_type[s]]
-            if row.level == "image" or row.level == "range" and m.sensor_lens[s].any():
-                who = m.label("sensor", s)
-                raise ModelError(f"{who}: {row.name}, which needs a camera; allowed in MJCF: other sensors")
             given = self.named("sensor", s)
             ends = ((m.sensor_objtype[s], m.sensor_objid[s]), (m.sensor_reftype[s], m.sensor_refid[s]))
             if row.level in ("contact", "distance"):
@@ -418,10 +426,16 @@ class _Writer:
                     if kind != c.OBJ_NONE:
                         word = "site" if kind == c.OBJ_SITE else f"{_ENDS[kind]}{k}"
                         given[word] = self.call(c.OBJ_NAMES[kind].removeprefix("x"), i)
+            elif row.level == "image":
+                given |= {"camera": self.cameras.of[s], "site": self.call("site", m.sensor_objid[s])}
+            elif s in self.cameras.of:
+                given["camera"] = self.cameras.of[s]
             elif row.references or len(row.objects) > 1:
                 for word, (kind, i) in zip(("obj", "ref"), ends, strict=True):
                     if row.level == "inside" and word == "ref":
                         given["site"] = self.call("site", i)
+                    elif kind == c.OBJ_SITE and i in self.cameras.at:
+                        given |= {f"{word}type": "camera", f"{word}name": self.cameras.at[i]}
                     elif kind != c.OBJ_NONE:
                         given[f"{word}type"] = c.OBJ_NAMES[kind]
                         given[f"{word}name"] = self.call(c.OBJ_NAMES[kind].removeprefix("x"), i)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.finite import require_finite
+from engine.model.constants import CAM_TRACK
 from engine.model.coordinates import quat_gradient
 from engine.named import rotation
 from engine.rays.caster import MOCAP, MOST, PARAMETERS, Caster, product, seen_geoms
@@ -81,6 +82,9 @@ class Depth:
         if size[0] * size[1] * samples**2 > MOST:
             raise ValueError(f"size: got {size!r} with {samples} samples, allowed: together up to {MOST} rays")
         self.site = m.site(site) if isinstance(site, str) else _index("site", site, m.nsite)
+        if m.site_camera[self.site] >= CAM_TRACK:
+            who = m.label("site", self.site)
+            raise ValueError(f"site: got {who}, a camera that follows or targets a body, allowed: a place on one")
         self.sim, self.size, self.far, self.samples = sim, (int(size[0]), int(size[1])), float(far), int(samples)
         seen = _chosen(m, geoms, soft > 0)
         if exclude_own and m.site_bodyid[self.site]:

@@ -7,7 +7,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import vec3
 from engine.model.sensors import SENS
-from engine.sensing.frames import add_point
+from engine.sensing.points import add_point
 
 
 @ti.func

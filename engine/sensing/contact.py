@@ -17,7 +17,8 @@ from engine.math.quat import rotate_back
 from engine.math.types import real, vec3
 from engine.model.constants import OBJ_BODY, OBJ_GEOM, OBJ_NONE, OBJ_SITE
 from engine.model.sensors import CONTACT_FIELDS, LEVEL, REDUCE
-from engine.sensing.frames import in_subtree, sensor_frame
+from engine.sensing.frames import sensor_frame
+from engine.sensing.points import in_subtree
 from engine.sensing.ray import inside
 
 FOUND, FORCE, TORQUE, DIST, POS, NORMAL, TANGENT, LINVEL, ANGVEL = (1 << k for k in range(len(CONTACT_FIELDS)))

@@ -24,7 +24,7 @@ from engine.math.types import HUGE, real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, MESH, OBJ_GEOM, PLANE, SPHERE
 from engine.model.sensors import LEVEL, SENS
 from engine.sensing.apart import apart_vjp, found_apart, geom_pose, look_apart
-from engine.sensing.frames import add_point
+from engine.sensing.points import add_point
 from engine.sensing.values import is_asked
 
 SOUGHT = -1  # in place of a number of candidates

@@ -19,7 +19,8 @@ from engine.math.spatial import cross_force, inertia_mul
 from engine.math.types import real, vec3
 from engine.model.coordinates import QUATERNION
 from engine.model.sensors import LEVEL, SENS
-from engine.sensing.frames import add_point, in_subtree, narrow, own_inertia, wide
+from engine.sensing.frames import narrow, own_inertia, wide
+from engine.sensing.points import add_point, in_subtree
 from engine.sensing.subtree import subtree
 from engine.sensing.values import cotangent, write_sensor
 

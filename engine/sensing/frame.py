@@ -14,7 +14,8 @@ from engine.math.quat import rotate, rotate_back
 from engine.math.types import vec3, vec4
 from engine.model.sensors import LEVEL
 from engine.sensing.acceleration import point_acceleration, point_acceleration_vjp
-from engine.sensing.frames import add_point, add_sensor_bars, reading_frame, sensor_frame
+from engine.sensing.frames import add_sensor_bars, reading_frame, sensor_frame
+from engine.sensing.points import add_point
 from engine.sensing.position import frame_axis, frame_axis_vjp
 from engine.sensing.velocity import point_velocity, point_velocity_vjp
 

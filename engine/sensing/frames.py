@@ -4,7 +4,7 @@ and bodies; and how a cotangent gets from a sensor to its body.
 
 import taichi as ti
 
-from engine.compiler.features import serves
+from engine.compiler.features import has, serves
 from engine.compiler.stages import outline
 from engine.dynamics.frame_leaves import add_geom_bars, add_inertia_bars, add_site_bars
 from engine.dynamics.kinematics import origin
@@ -20,8 +20,14 @@ def sensor_frame(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     """Body of sensor s, and position and orientation of its frame."""
     b = m.sensor_bodyid[s]
     o = bounded(w * m.nbody + b)
-    q = d.xquat[o]
-    return b, d.xpos[o] + rotate(q, m.sensor_pos[s]), quat_mul(q, m.sensor_quat[s])
+    p = d.xpos[o] + rotate(d.xquat[o], m.sensor_pos[s])
+    q = quat_mul(d.xquat[o], m.sensor_quat[s])
+    if ti.static(has.camera):
+        if m.sensor_camera[s] >= 0:
+            c = bounded(w * m.ncam + m.sensor_camera[s])
+            p = d.cam_xpos[c]
+            q = d.cam_xquat[c]
+    return b, p, q
 
 
 @ti.func
@@ -29,14 +35,35 @@ def reading_frame(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     """The same of the frame in whose axes sensor s reads: its own or a reference; its body is -1 for the world's."""
     b = m.sensor_refbodyid[s]
     o = bounded(w * m.nbody + ti.max(b, 0))
-    q = d.xquat[o]
-    return b, d.xpos[o] + rotate(q, m.sensor_refpos[s]), quat_mul(q, m.sensor_refquat[s])
+    p = d.xpos[o] + rotate(d.xquat[o], m.sensor_refpos[s])
+    q = quat_mul(d.xquat[o], m.sensor_refquat[s])
+    if ti.static(has.camera):
+        if m.sensor_refcamera[s] >= 0:
+            c = bounded(w * m.ncam + m.sensor_refcamera[s])
+            p = d.cam_xpos[c]
+            q = d.cam_xquat[c]
+    return b, p, q
+
+
+@ti.func
+def add_sensor_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, reading: ti.i32,
+                    force: vec3, torque: vec3):  # fmt: skip
+    """add_leaf_bars, and the same to the camera which moves by itself if it is one's (camera.py)."""
+    add_leaf_bars(m, d, g, w, s, reading, force, torque)
+    if ti.static(has.camera):
+        c = m.sensor_camera[s]
+        if reading:
+            c = m.sensor_refcamera[s]
+        if c >= 0:
+            k = bounded(w * m.ncam + c)
+            g.cam_force[k] = g.cam_force[k] + force
+            g.cam_turn[k] = g.cam_turn[k] + torque
 
 
 @serves("frame_leaf")
 @ti.func
-def add_sensor_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, reading: ti.i32,
-                    force: vec3, torque: vec3):  # fmt: skip
+def add_leaf_bars(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, reading: ti.i32,
+                  force: vec3, torque: vec3):  # fmt: skip
     """From the adjoints of the place and the turn of the frame that sensor s reads, or with `reading` of that in whose
     axes it does, to the site, the geom or the inertia whose it is, if it is one's."""
     if m.nframeleaf > 0:
@@ -63,27 +90,12 @@ def sensor_leaves(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i3
 
 
 @ti.func
-def in_subtree(m: ti.template(), b: ti.i32, top: ti.i32):
-    k = b
-    while k > top:
-        k = m.body_parentid[k]
-    return k == top
-
-
-@ti.func
 def own_inertia(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32):
     """Centre of mass of body b from the origin, and its inertia about it in world axes."""
     o = bounded(w * m.nbody + b)
     q = quat_mul(d.xquat[o], m.body_iquat[b])
     idiag, ioff = rotated_inertia(q, vec3(m.body_inertia[b, 0], m.body_inertia[b, 1], m.body_inertia[b, 2]))
     return d.xipos[o] - origin(m, d, w, b), idiag, ioff
-
-
-@ti.func
-def add_point(ang: ti.template(), lin: ti.template(), h: ti.i32, r: vec3, f: vec3, torque: vec3):
-    """Adds a force at r (from the origin) and a torque to body h's motion or pose adjoint in columns (ang, lin)."""
-    ang[h] = ang[h] + torque + r.cross(f)
-    lin[h] = lin[h] + f
 
 
 @ti.func

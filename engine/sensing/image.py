@@ -13,7 +13,8 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
-from engine.sensing.frames import add_point, add_sensor_bars, reading_frame, sensor_frame
+from engine.sensing.frames import add_sensor_bars, reading_frame, sensor_frame
+from engine.sensing.points import add_point
 from engine.sensing.ray import inside
 
 

@@ -10,7 +10,7 @@ from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3, vec4
 from engine.model.sensors import SENS
-from engine.sensing.frames import add_sensor_bars, reading_frame, sensor_frame
+from engine.sensing.frames import add_leaf_bars
 
 
 @ti.func
@@ -41,11 +41,17 @@ def inverse(q: vec4):
 
 
 @ti.func
+def turn_of(m: ti.template(), d: ti.template(), w: ti.i32, b: ti.i32, own: vec4):
+    """A body, and the orientation of a frame in it; of a camera what it has where it stands still, as in MuJoCo."""
+    return b, quat_mul(d.xquat[bounded(w * m.nbody + ti.max(b, 0))], own)
+
+
+@ti.func
 def orientation_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32):
     """A frame's quaternion, in the world or as seen from a reference."""
-    b, p, q = sensor_frame(m, d, w, s)
+    b, q = turn_of(m, d, w, m.sensor_bodyid[s], m.sensor_quat[s])
     if ti.static(has.local_sensor):
-        c, p0, q0 = reading_frame(m, d, w, s)
+        c, q0 = turn_of(m, d, w, m.sensor_refbodyid[s], m.sensor_refquat[s])
         if c >= 0:
             q = quat_mul(inverse(q0), q)
     return q
@@ -53,11 +59,11 @@ def orientation_sensor(m: ti.template(), d: ti.template(), w: ti.i32, s: ti.i32)
 
 @ti.func
 def orientation_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32, s: ti.i32, bar: vec4):
-    b, p, q = sensor_frame(m, d, w, s)
+    b, q = turn_of(m, d, w, m.sensor_bodyid[s], m.sensor_quat[s])
     q_bar = bar
     c = -1
     if ti.static(has.local_sensor):
-        c, p0, q0 = reading_frame(m, d, w, s)
+        c, q0 = turn_of(m, d, w, m.sensor_refbodyid[s], m.sensor_refquat[s])
         if c >= 0:
             q_bar = quat_mul(q0, bar)
     x = quat_mul(q_bar, inverse(q))
@@ -65,8 +71,7 @@ def orientation_sensor_vjp(m: ti.template(), d: ti.template(), g: ti.template(),
     h = bounded(w * m.nbody + b)
     g.pose_ang[h] = g.pose_ang[h] + torque
     zero = vec3(0.0, 0.0, 0.0)
-    add_sensor_bars(m, d, g, w, s, 0, zero, torque)
+    add_leaf_bars(m, d, g, w, s, 0, zero, torque)
     if c >= 0:
-        h = bounded(w * m.nbody + c)
-        g.pose_ang[h] = g.pose_ang[h] - torque
-        add_sensor_bars(m, d, g, w, s, 1, zero, -torque)
+        g.pose_ang[w, c] = g.pose_ang[w, c] - torque
+        add_leaf_bars(m, d, g, w, s, 1, zero, -torque)

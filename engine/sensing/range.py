@@ -19,9 +19,10 @@ from engine.math.quat import rotate, rotate_back
 from engine.math.types import EPS, real, vec3, vec4
 from engine.model.constants import CAPSULE, HFIELD, MESH, PLANE, SPHERE
 from engine.model.sensors import LEVEL
-from engine.sensing.frames import add_point, add_sensor_bars, sensor_frame
+from engine.sensing.frames import add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
 from engine.sensing.mesh import mesh_hit
+from engine.sensing.points import add_point
 from engine.sensing.ray import normal_at, normal_vjp, ray_interval
 from engine.sensing.values import is_asked
 

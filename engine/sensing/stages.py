@@ -4,7 +4,9 @@ import taichi as ti
 
 from engine.compiler.stages import outline
 from engine.dynamics.sensor_delay import read_late
+from engine.dynamics.sleep import tell_asleep
 from engine.sensing.actuator import sensed_actuators, sensed_actuators_vjp
+from engine.sensing.camera import place_cameras, place_cameras_vjp
 from engine.sensing.contact import contact_sensors, contact_sensors_vjp
 from engine.sensing.distance import distances, distances_vjp
 from engine.sensing.energy import energies, energies_vjp
@@ -18,6 +20,7 @@ from engine.sensing.wrench import add_test_motion, wrenches, wrenches_vjp
 @outline("md", "w", when="sensor")
 @ti.func
 def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
+    cameras(m, d, w)
     sensors(m, d, w)
     actuator_readings(m, d, w)
     tendon_readings(m, d, w)
@@ -28,6 +31,13 @@ def sensed(m: ti.template(), d: ti.template(), w: ti.i32):
     sensed_ranges(m, d, w)
     sensed_distances(m, d, w)
     read_late(m, d, w)
+    tell_asleep(m, d, w)
+
+
+@outline("md", "w", when="camera")
+@ti.func
+def cameras(m: ti.template(), d: ti.template(), w: ti.i32):
+    place_cameras(m, d, w)
 
 
 @outline("md", "w", when="actuator_sensor")
@@ -82,6 +92,7 @@ def sensed_distances(m: ti.template(), d: ti.template(), w: ti.i32):
 @ti.func
 def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.template(), b: ti.template(), w: ti.i32,
                row: ti.i32):  # fmt: skip
+    cameras(m, d, w)
     sensors_vjp(m, d, r, g, b, w, row * m.nsensordata)
     actuator_readings_vjp(m, d, r, g, b, w, row)
     tendon_readings_vjp(m, d, r, g, b, w, row)
@@ -91,6 +102,13 @@ def sensed_vjp(m: ti.template(), d: ti.template(), r: ti.template(), g: ti.templ
     sensed_contacts_vjp(m, d, g, b, w, row)
     sensed_ranges_vjp(m, d, r, g, b, w, row)
     sensed_distances_vjp(m, d, g, b, w, row)
+    cameras_vjp(m, d, g, w)
+
+
+@outline("mdg", "w", when="camera")
+@ti.func
+def cameras_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
+    place_cameras_vjp(m, d, g, w)
 
 
 @outline("mdrgb", "w row", when="actuator_sensor")

@@ -8,7 +8,7 @@ from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.types import real, vec3
 from engine.model.sensors import SENS
-from engine.sensing.frames import add_point, in_subtree
+from engine.sensing.points import add_point, in_subtree
 
 LIGHT = 1e-15  # kg: what weighs less has its centre of mass where that of its first body is
 

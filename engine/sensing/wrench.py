@@ -27,7 +27,8 @@ from engine.math.spatial import cross_force
 from engine.math.types import vec3
 from engine.model.constants import EQ_JOINT
 from engine.model.sensors import LEVEL, SENS
-from engine.sensing.frames import add_sensor_bars, in_subtree, narrow, own_inertia, sensor_frame, wide
+from engine.sensing.frames import add_sensor_bars, narrow, own_inertia, sensor_frame, wide
+from engine.sensing.points import in_subtree
 from engine.sensing.values import cotangent, write_sensor
 
 

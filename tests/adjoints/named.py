@@ -101,6 +101,7 @@ NAMED = {
     "test_step.py::test_motors[RK4]": "start_reach_vjp",
     "test_step.py::test_motors[implicit]": "micro_vjp motor_slope_vjp",
     "test_step.py::test_motors_of_turns[RK4]": "setpoint_vjp",
+    "test_step.py::test_sensors[cameras]": "cameras_vjp place_cameras_vjp",
     "test_step.py::test_sensors[contacts]": "contact_sensor_vjp contact_sensors_vjp sensed_contacts_vjp",
     "test_step.py::test_sensors[distances]": "distances_vjp sensed_distances_vjp slide_vjp",
     "test_step.py::test_sensors[images]": "image_sensor_vjp",

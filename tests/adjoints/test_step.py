@@ -56,10 +56,11 @@ SENSED = {  # how far from where it was made, and the seed
     "distances": (zoo.apart(), 0.1, 0),
     "sought distances": (zoo.sought(), 0.1, 0),
     "images": (zoo.seen(), 0.5, 0),
+    "cameras": (zoo.following(), 0.1, 0),
 }
 QUICK = {
     "servos and springs", "lone free bodies", "limits and friction", "contacts, pyramidal", "motors", "stiff, elliptic",
-    "limits", "ranges", "distances", "images", "muscles on joints", "reference sites",
+    "limits", "ranges", "distances", "images", "cameras", "muscles on joints", "reference sites",
 }  # fmt: skip
 
 

@@ -149,6 +149,15 @@ def test_a_ray_for_each_pixel(simulators, seed):
     assert_gradients(rollout.errors(leaves=True))
 
 
+@pytest.mark.parametrize("seed", (0, pytest.param(1, marks=pytest.mark.slow)))
+def test_cameras_that_follow(simulators, seed):
+    """By states, masses and poses of what they follow and look at."""
+    mj, sim = simulators(zoo.following())
+    state = zoo.random_state(mujoco, mj, np.random.default_rng(seed), 0.1)
+    rollout = Rollout(sim, mj, state, 2, seed=seed, applied=True, outputs=("sensordata",))
+    assert_gradients(rollout.errors(leaves=seed == 1))
+
+
 @pytest.mark.parametrize("integrator", (0, 1), ids=("Euler", "RK4"))
 def test_distances(simulators, integrator):
     mj, sim = simulators(zoo.apart(), integrator)

@@ -18,7 +18,8 @@ mujoco = pytest.importorskip("mujoco")
 OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm", "actuator_biasprm", "sensor_type",
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
        "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens",
-       "sensor_view"}  # fmt: skip
+       "sensor_view", "site_camera", "site_targetbodyid", "site_pos0", "site_quat0", "body_sleep",
+       "body_asleep0"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -282,7 +283,6 @@ OF_MUJOCO_4 = ("flag speculative",)  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
     ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
-    (flag("sleep='enable'"), "flag sleep"),
     (flag("speculative='enable'"), "flag speculative"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
     ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "
@@ -294,8 +294,6 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' armature='1'/>"), "actuator 'a': armature"),
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (sensor("<user dim='2'/>"), "sensor 0: type user; allowed: jointpos"),
-    (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
-    (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
     ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
@@ -315,7 +313,7 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete' solver='PGS'><flag sleep='enable'/></option>"
+    option = "<option integrator='discrete' solver='PGS'><flag diagexact='enable'/></option>"
     scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)

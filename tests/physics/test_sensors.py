@@ -8,10 +8,11 @@ import pytest
 
 from engine import Simulator
 from engine.diff.tape import Tape
-from engine.model import ModelBuilder, ModelError, load
+from engine.model import ModelBuilder, ModelError, load, set_const
 from engine.model.elements.sensor import lenses
 from engine.model.portable import model_from_arrays, model_to_arrays
 from engine.model.sensors import NAMES
+from engine.rays import Depth
 from engine.view.quantities import sensor_labels
 from tests import zoo
 from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
@@ -47,11 +48,76 @@ def test_images_and_what_is_inside(simulators):
         told.append(data.sensordata.copy())
     assert (np.ptp(told, axis=0)[6:10] == 1).all()  # within and without
     assert sim.model.sensor_lens[1].tolist()[1:3] == [32, 20]
-    with pytest.raises(ModelError, match="sensor 0: camprojection, which needs a camera; allowed in MJCF: other"):
-        sim.model.to_mjcf()
-    inside = re.sub("<camprojection[^>]*>", "", zoo.seen())
-    model = load(inside)
-    np.testing.assert_array_equal(load(model.to_mjcf()).sensor_refid, model.sensor_refid)
+    same_cameras(load(sim.model.to_mjcf()), sim.model)
+
+
+CAMERAS = (
+    "site_bodyid site_pos site_quat site_camera site_targetbodyid site_pos0 site_quat0 sensor_objtype sensor_objid "
+    "sensor_reftype sensor_refid sensor_lens sensor_view sensor_dim"
+).split()  # fmt: skip
+
+
+def same_cameras(read, model):
+    assert read.site_names == model.site_names
+    for name in CAMERAS:
+        np.testing.assert_allclose(getattr(read, name), getattr(model, name), rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("straight", (False, True), ids=("", "straight up and down"))
+def test_cameras_that_follow(simulators, straight):
+    """As mj_camlight places them, also where one looks along the vertical, or at where it is."""
+    mj, sim = simulators(zoo.following())
+    data, rng, m = mujoco.MjData(mj), np.random.default_rng(0), sim.model
+    same_cameras(load(m.to_mjcf()), m)
+    for k in range(20):
+        data.qpos[:], data.qvel[:] = zoo.random_state(mujoco, mj, rng, 0.5)[:2]
+        data.mocap_pos[:] = mj.body("m").pos + 0.3 * rng.normal(size=3)
+        if straight:
+            data.qpos[:] = mj.qpos0
+            data.qpos[3:7] = 1, 0, 0, 0
+            mujoco.mj_kinematics(mj, data)
+            mujoco.mj_comPos(mj, data)
+            data.mocap_pos[:] = data.body("a").subtree_com + ((0, 0, 1.5), (0, 0, -1.5), (0, 0, 0))[k % 3]
+        mujoco.mj_forward(mj, data)
+        sim.reset(data.qpos, data.qvel)
+        sim.data.mocap_pos[0] = data.mocap_pos
+        sim.forward()
+        near = np.abs(sim.data.sensordata[0] - data.sensordata) < 1e-10
+        if straight:  # the camera's turn about the vertical is that of rounding, here as there
+            own = np.flatnonzero((mj.sensor_refid == mj.camera("mocap_targets").id) | (mj.sensor_objid == mj.camera(
+                "mocap_targets").id))  # fmt: skip
+            for s in own:
+                near[mj.sensor_adr[s] : mj.sensor_adr[s] + mj.sensor_dim[s]] = True
+        assert near.all(), np.flatnonzero(~near)
+        for i in np.flatnonzero(m.site_camera):
+            eye = data.camera(m.site_names[i].removeprefix("camera "))
+            if not straight or eye.name != "mocap_targets":
+                np.testing.assert_allclose(sim.data.site_xmat[0, i].ravel(), eye.xmat, atol=1e-12)
+            np.testing.assert_allclose(sim.data.site_xpos[0, i], eye.xpos, atol=1e-12)
+            np.testing.assert_array_equal(sim.data.site(m.site_names[i]).xpos[0], sim.data.site_xpos[0, i])
+
+
+def test_what_reads_a_camera_that_follows(simulators):
+    """Nothing that takes it for a place on its body; and it has a target where it looks at one."""
+    _, sim = simulators(zoo.following())
+    m = model_from_arrays(model_to_arrays(sim.model))
+    eye = m.site("camera tracks")
+    with pytest.raises(ValueError, match="site: got site 'camera tracks', a camera that follows .*allowed: a place on"):
+        Depth(sim, "camera tracks")
+    m.site_targetbodyid[m.site("camera targets")] = -1
+    with pytest.raises(ModelError, match="'camera targets': site_targetbodyid = -1; allowed: a body, since the camera"):
+        Simulator(m)
+    m = model_from_arrays(model_to_arrays(sim.model))
+    m.sensor_objid[0] = eye
+    with pytest.raises(ModelError, match="'camera tracks': site_camera = 2; allowed: 0 or 1, since a camprojection"):
+        Simulator(m)
+    m = model_from_arrays(model_to_arrays(sim.model))
+    before = m.site_pos0.copy(), m.site_quat0.copy()
+    assert np.abs(before[0]).any(axis=1).sum() == 3
+    m.site_pos0[:], m.site_quat0[:] = 0, 0
+    set_const(m)
+    np.testing.assert_allclose(m.site_pos0, before[0], atol=1e-12)
+    np.testing.assert_allclose(m.site_quat0, before[1], atol=1e-12)
 
 
 def test_a_builder_has_images():
@@ -193,8 +259,7 @@ def test_a_ray_for_each_pixel(simulators):
     assert dim == 14 and seen.min() > 0, "every ray must meet something at least once, and nothing"
     labels = [label for label, _, _ in sensor_labels(sim.model)]
     assert len(labels) == mj.nsensordata and labels[5] == "sensor 0 1,1 dist"
-    with pytest.raises(ModelError, match="sensor 0: rangefinder, which needs a camera; allowed in MJCF: other sensors"):
-        sim.model.to_mjcf()
+    same_cameras(load(sim.model.to_mjcf()), sim.model)
     assert load(zoo.watching()).sensor_view[2:].tolist()[2] == [1, 0, 0]
     arrays = model_to_arrays(sim.model)
     np.testing.assert_array_equal(model_from_arrays(arrays).sensor_view, sim.model.sensor_view)
@@ -211,6 +276,9 @@ def test_a_camera_made_of_a_site(simulators):
     b.sensor("rangefinder", "r", objname="eye", data="dist normal", fovy=70, resolution=(4, 3))
     made, read = b.compile(), sim.model
     assert made.sensor_dim.tolist() == [48]
+    read_again = load(made.to_mjcf())  # with a camera beside the site, and focal lengths that do not count
+    np.testing.assert_array_equal(read_again.sensor_lens[:, :5], made.sensor_lens[:, :5])
+    assert read_again.site_names == ["eye", "camera eye"] and read_again.site_camera.tolist() == [0, 1]
     for name, column in lenses(made).items():
         np.testing.assert_array_equal(column[0], lenses(read)[name][0])
     made.sensor_lens[0, 1] = 2.5

@@ -4,8 +4,9 @@
 
 One line for each derivative that is wrong, with the command that repeats it, and the number of those that were
 compared: a derivative counts where differences know it to a tenth of the tolerance. The exit code is 1 where one is
-wrong. Robots are those of robots.py without the sweeps of noslip, which have no gradient. Every third rollout has
-applied forces, every second one two physics steps in a control step and a memory in which some are computed again.
+wrong. Robots are those of robots.py without the sweeps of noslip and without sleep, which have no gradient. Every third
+rollout has applied forces, every second one two physics steps in a control step and a memory in which some are computed
+again.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def simulator_of(text):
     if not mj.nv or model.neq != mj.neq:
         return None
     model.opt.tolerance, model.opt.iterations, model.opt.noslip_iterations = 1e-14, 100, 0
+    model.opt.sleep = False
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     return mj, engine.Simulator(model, leaves=leaves_of(model))
 

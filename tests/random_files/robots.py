@@ -280,7 +280,7 @@ class AnyRobot(Robot):
         return re.sub("<rangefinder ", told, text)
 
     def camera(self, name):
-        """With an angle, a lens or without perspective; seldom one that keeps its orientation, which is refused."""
+        """With an angle, a lens or without perspective; some keep their orientation."""
         rng = self.seeing
 
         def some(n, low, high):
@@ -299,7 +299,7 @@ class AnyRobot(Robot):
             text += f' principalpixel="{some(2, -1, 1)}"' * (rng.random() < 0.5)
         else:
             text += f' fovy="{some(1, 10, 140)}"' * (rng.random() < 0.8)
-        text += ' mode="track"' * (rng.random() < 0.04)
+        text += ("", ' mode="track"', ' mode="trackcom"')[int(np.searchsorted((0.7, 0.85), rng.random()))]
         return f"<camera {text}/>"
 
     def ground(self):

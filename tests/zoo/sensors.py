@@ -166,6 +166,44 @@ def watching(option=""):
     return model(bodies, f"<sensor>{sensors}</sensor>", option=option)
 
 
+FOLLOWING = {
+    "targets": 'mode="targetbody" target="b" pos="0 -3 1" fovy="40" resolution="3 2"',
+    "com_of_all": 'mode="trackcom" pos="0 -2 1" xyaxes="1 0 .1 0 .2 1"',
+    "mocap_targets": 'mode="targetbodycom" target="a" resolution="3 3"',
+    "tracks": 'mode="track" pos=".3 .2 .5" euler="20 30 0" fovy="60" resolution="3 2"',
+    "tracks_com": 'mode="trackcom" pos=".3 .2 .5" euler="20 -30 0" projection="orthographic" fovy="1" resolution="2 2"',
+    "looks_up": 'mode="targetbody" target="a" pos=".1 .1 .5" resolution="2 3" sensorsize=".004 .003" '
+                'focal=".003 .0035" principal=".0002 -.0001"',
+}  # fmt: skip
+
+
+def following(option=""):
+    """Cameras that follow or target bodies, seen, seeing, and measured in: on the world, on mocap and moving bodies."""
+    quiet = 'contype="0" conaffinity="0"'
+    camera = {name: f'<camera name="{name}" {text}/>' for name, text in FOLLOWING.items()}
+    sensors = ""
+    for name in FOLLOWING:
+        sensors += f'<camprojection camera="{name}" site="t"/>'
+        if "resolution" in FOLLOWING[name]:
+            sensors += f'<rangefinder camera="{name}" data="dist dir origin point normal depth"/>'
+        for kind in ("framepos", "framequat", "framexaxis", "framezaxis", "framelinvel", "frameangvel"):
+            sensors += f'<{kind} objtype="camera" objname="{name}" reftype="body" refname="b"/>'
+            sensors += f'<{kind} objtype="site" objname="t" reftype="camera" refname="{name}"/>'
+        sensors += f'<framelinacc objtype="camera" objname="{name}"/><frameyaxis objtype="camera" objname="{name}"/>'
+        sensors += f'<insidesite site="t" objtype="camera" objname="{name}"/>'
+    return model(
+        f"""<geom type="plane" size="3 3 .1" {quiet}/>{camera["targets"]}{camera["com_of_all"]}
+        <body name="m" mocap="true" pos=".5 .5 2">{camera["mocap_targets"]}</body>
+        <body name="a" pos="0 0 1" euler="10 20 30"><freejoint/><geom type="box" size=".1 .2 .1" mass="1" {quiet}/>
+        {camera["tracks"]}{camera["tracks_com"]}<site name="s" pos=".1 0 .1"/>
+        <body name="b" pos=".3 0 .2"><joint type="ball"/><geom size=".1" mass=".5" pos="0 .1 .1" {quiet}/>
+        <site name="t" pos="0 .1 0" size=".8"/>{camera["looks_up"]}
+        <body name="c" pos="0 0 .3"><joint axis="1 .2 0"/><geom size=".05" mass=".3" pos="0 .1 .1" {quiet}/>
+        </body></body></body>""",
+        f"<sensor>{sensors}</sensor>", default="", option=option,
+    )  # fmt: skip
+
+
 def apart(option=""):
     """Shapes in the air, and sensors of distance, normal and nearest points of every pair that has them, either way
     round; of bodies with two geoms each; beyond a cutoff, and deeper than one."""

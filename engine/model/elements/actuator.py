@@ -8,7 +8,7 @@ import numpy as np
 from engine.words import counted
 
 from .. import constants as c
-from .. import plastic, servos
+from .. import plastic, servos, sleeping
 from ..arms import ON_SITES, arm_columns, muscles
 from ..attributes import choice, ends, flag, number, read_attributes, vector, whole
 from ..checks import check, follows, one_of, ranges, same_count
@@ -367,7 +367,7 @@ class Actuator(Kind):
             yield f"option {why}: gains and biases of {who} set to zero; states of theirs stay"
 
     def count(self, m):
-        m.na = int(np.sum(servos.states_of(m)) + past(m) + plastic.count(m))
+        m.na = int(np.sum(servos.states_of(m)) + past(m) + sleeping.count(m) + plastic.count(m))
 
     def check_indices(self, m):
         one_of(m, "actuator_dyntype", {kind: name for name, kind in _OURS.items()})
@@ -396,8 +396,8 @@ class Actuator(Kind):
         n, interp = m.actuator_history.T
         check(m, "actuator_history", (n < 0) | (interp < 0) | (interp > 2), "samples of zero or more, and 0, 1 or 2")
         check(m, "actuator_history", (n > 0) != (m.actuator_delay > 0), "samples where there is a delay, else none")
-        numbers = "actuator_dyntype, actuator_history, sensor_history and springyield of joints and tendons"
-        same_count(m, "na", np.sum(states) + past(m) + plastic.count(m), numbers)
+        numbers = "actuator_dyntype, actuator_history, sensor_history, body_sleep, springyield of joints and tendons"
+        same_count(m, "na", np.sum(states) + past(m) + sleeping.count(m) + plastic.count(m), numbers)
         check_orientations(m)
 
     def check(self, m):

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import sleeping
 from ..attributes import POSE, flag, number, read_attributes, vector
-from ..checks import check, follows, refuse, same_count, unit_quaternions
+from ..checks import check, follows, one_of, refuse, same_count, unit_quaternions
 from ..errors import ModelError
 from ..inertia import MINVAL, combine, principal_axes, unit_inertia, volume
 from ..same_frames import body_frames
 from ..shapes import quat_of
 from ..trees import last_dof
 from .kind import Kind, integer, real
-from .option import disabled
+from .option import disabled, enabled
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 _INERTIAL = POSE | {"mass": number(None, 0), "diaginertia": vector(None, 3), "fullinertia": vector(None, 6)}
@@ -41,6 +42,9 @@ class Body(Kind):
             "body_gravcomp": real("1", "share of its weight that is compensated", before=0),
             "body_mocapid": integer("number among mocap bodies, whose poses are inputs, or -1", before=-1, since=2),
             "body_subtreemass": real("kg", "mass of the body and all below it", least=0),
+            "body_sleep": integer("of all bodies of a tree whether it may sleep: AUTO_ALLOWED, ... (sleeping.py)",
+                                  before=0, since=11),
+            "body_asleep0": integer("tree_asleep of its tree at the start", before=sleeping.AWAKE, since=11),
         },
     }  # fmt: skip
     attributes = POSE | {"gravcomp": number(0.0), "mocap": flag(False)}
@@ -93,6 +97,7 @@ class Body(Kind):
 
     def assembled(self, order, m):
         bodies, total = order.bodies, order.builder.settotalmass
+        n = len(bodies)
         mass, ipos, iquat, inertia = map(np.array, zip(*(_inertial(body) for body in bodies), strict=True))
         if total is not None and mass.sum() > 0:
             mass, inertia = mass * (total / mass.sum()), inertia * (total / mass.sum())
@@ -103,10 +108,14 @@ class Body(Kind):
             "body_iquat": iquat,
             "body_mass": mass,
             "body_inertia": inertia,
+            "body_sleep": np.zeros(n, int),
+            "body_asleep0": np.full(n, sleeping.AWAKE),
         }
 
     def read(self, mujoco, mj, m):
-        arrays = super().read(mujoco, mj, m)
+        own = ("body_sleep", "body_asleep0")
+        arrays = {name: np.array(getattr(mj, name)) for name in self.fields["nbody"] if name not in own}
+        arrays |= dict(zip(own, _sleep(mujoco, mj), strict=True))
         arrays["body_ipos"], arrays["body_iquat"] = body_frames(mj)
         if _no_gravcomp(mujoco, mj):
             arrays["body_gravcomp"][:] = 0
@@ -127,11 +136,15 @@ class Body(Kind):
             refuse(m, "body_parentid", 0, "0, since the world has no parent")
         bad = (parent < 0) | (parent >= np.maximum(number, 1))
         check(m, "body_parentid", bad, "a body before it (a tree, parents first)")
+        one_of(m, "body_sleep", sleeping.POLICY_NAMES)
+        start = m.body_asleep0
+        check(m, "body_asleep0", (start < sleeping.AWAKE) | (start >= m.nbody), f"{sleeping.AWAKE} up to a tree")
         follows(m, "body_mocapid", _numbered(m.body_mocapid >= 0), "which bodies are mocap, in their order")
         same_count(m, "nmocap", np.count_nonzero(m.body_mocapid >= 0), "body_mocapid")
         check(m, "body_mocapid", (m.body_mocapid >= 0) & ((parent != 0) | (number == 0)), "-1, or a child of the world")
 
     def check(self, m):
+        check(m, "body_asleep0", ~sleeping.cycles(m), f"{sleeping.AWAKE} to -1, or the next tree of a cycle")
         check(m, "body_mocapid", (m.body_mocapid >= 0) & (m.body_dofnum > 0), "-1, or a body without joints")
         unit_quaternions(m, "body_quat", "body_iquat")
         a, b, d = m.body_inertia.T
@@ -155,8 +168,19 @@ class Body(Kind):
 
     def device(self, m):
         return {
+            **sleeping.device(m),
             "body_lastdof": last_dof(m), "body_turned": _turned(m.body_quat), "body_iturned": _turned(m.body_iquat)
         }  # fmt: skip
+
+
+def _sleep(mujoco, mj):
+    """body_sleep and body_asleep0 of an MjModel."""
+    policy, start = np.zeros(mj.nbody, int), np.full(mj.nbody, sleeping.AWAKE)
+    if enabled(mujoco, mj, "SLEEP") and mj.ntree:
+        moves = mj.body_treeid >= 0
+        policy[moves] = mj.tree_sleep_policy[mj.body_treeid[moves]]
+        start[moves] = mujoco.MjData(mj).tree_asleep[mj.body_treeid[moves]]
+    return policy, start
 
 
 def _no_gravcomp(mujoco, mj):

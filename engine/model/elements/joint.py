@@ -15,6 +15,7 @@ from ..plastic import columns, yields
 from ..setconst import derived_topology, per_joint, set_invweight0
 from ..trees import tree, tree_ids
 from .kind import Kind, boolean, integer, real
+from .option import enabled
 
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 
@@ -58,6 +59,7 @@ class Joint(Kind):
             "dof_solref": real("s, 1", "reference of dry friction", 2),
             "dof_solimp": real("", "impedance of dry friction", 5),
             "dof_dampingpoly": real("N s^2/m^2, ... or N m s^2, ...", "of v |v| and v cubed", 2, before=0),
+            "dof_length": real("m or 1", "times its velocity is how fast it is, where trees sleep", before=1, since=11),
         },
     }
     attributes = {
@@ -125,6 +127,7 @@ class Joint(Kind):
             | _polynomials("dof_damping", [joints[j].damping for j in topology["dof_jntid"]])
             | topology
             | {"jnt_bodyid": m.jnt_bodyid}
+            | {"dof_length": np.ones(len(topology["dof_jntid"]))}
             | {"qpos0": np.concatenate([[], *(at for at, _ in rest)])}
             | {"qpos_spring": np.concatenate([[], *(spring for _, spring in rest)])}
         )
@@ -138,6 +141,8 @@ class Joint(Kind):
         names = [array for group in self.fields.values() for array in group if array != "jnt_springyield"]
         arrays = {array: np.array(getattr(mj, array)) for array in names} | {"jnt_springyield": yields(mj, "jnt")}
         arrays["jnt_actfrclimited"] &= ~_idle(mujoco, mj)
+        if not enabled(mujoco, mj, "SLEEP"):
+            arrays["dof_length"][:] = 1  # which nothing reads
         return arrays
 
     def lacking(self, m):

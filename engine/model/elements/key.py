@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import plastic
+from .. import plastic, sleeping
 from ..checks import first
 from ..delays import clocks, late, past
 from ..errors import ModelError
@@ -84,7 +84,7 @@ class Key(Kind):
         if mj.nsensor and not disabled(mujoco, mj, "SENSOR"):
             n = np.where(late(mj), mj.sensor_history[:, 0], 0)
             count += np.sum(n * mj.sensor_dim) + np.sum((1 + n)[clocks(mj)])
-        values["act"] = np.pad(values["act"], ((0, 0), (0, count)))
+        values["act"] = np.pad(values["act"], ((0, 0), (0, count + sleeping.count(m))))
         if plastic.count(m):  # which MuJoCo before 4.0 has no word for
             moved = plastic.taken(mj, m, taken_tendons(mujoco, mj), mj.key_plastic)
             values["act"] = np.concatenate([values["act"], moved], axis=1)
@@ -97,7 +97,7 @@ def keyframes_of(builder, m):
     rest = {
         "qpos": m.qpos0,
         "qvel": np.zeros(len(m.dof_jntid)),
-        "act": np.zeros(np.sum(states_of(m)) + past(m) + plastic.count(m)),
+        "act": np.zeros(np.sum(states_of(m)) + past(m) + sleeping.count(m) + plastic.count(m)),
         "ctrl": np.zeros(len(m.actuator_trnid)),
         "mpos": m.body_pos[mocap],
         "mquat": m.body_quat[mocap],

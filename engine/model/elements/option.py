@@ -7,6 +7,7 @@ import numpy as np
 from engine.words import meant
 
 from .. import constants as c
+from .. import sleeping
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
 from ..flows import simple_bodies
@@ -39,6 +40,8 @@ class Option:
     noslip_iterations: int = 0
     noslip_tolerance: float = 1e-6
     diagexact: bool = False
+    sleep: bool = False
+    sleep_tolerance: float = 1e-3
 
     def __setattr__(self, name, value):  # a word that is written wrongly would change nothing, without a sign
         if name not in self.__dataclass_fields__:
@@ -62,7 +65,7 @@ _FLAGS = (
     ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),
     ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
 )
-_REFUSED_ENABLE = {"SLEEP": "sleep", "IPC": "ipc", "SPECULATIVE": "speculative"}
+_REFUSED_ENABLE = {"IPC": "ipc", "SPECULATIVE": "speculative"}
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
 _INTEGRATORS, _CONES = tuple(c.INTEGRATOR_NAMES), (c.PYRAMIDAL, c.ELLIPTIC)
@@ -95,6 +98,8 @@ def option_of(mujoco, mj):
         island=not disabled(mujoco, mj, "ISLAND"),
         noslip_iterations=max(mj.opt.noslip_iterations, 0),
         diagexact=enabled(mujoco, mj, "DIAGEXACT"),
+        sleep=enabled(mujoco, mj, "SLEEP"),
+        sleep_tolerance=getattr(mj.opt, "sleep_tolerance", 1e-3),
         **{name: getattr(mj.opt, name) for name in same},
     )
 
@@ -123,6 +128,7 @@ class OptionKind(Kind):
         "noslip_iterations": whole(0),
         "noslip_tolerance": number(1e-6, 0),
         "diagexact": flag(default=False),
+        "sleep_tolerance": number(1e-3, 0),
     }
 
     def refusals(self, mujoco, mj):
@@ -171,6 +177,8 @@ class OptionKind(Kind):
             ("ccd_iterations", lambda x: _counts(x) and x <= 1000, "1 to 1000, whole"),
             ("noslip_iterations", lambda x: x == 0 or _counts(x), "zero or more, whole"),
             ("noslip_tolerance", lambda x: x >= 0, "zero or more"),
+            ("sleep", lambda x: x in (0, 1), "True, False"),
+            ("sleep_tolerance", lambda x: x >= 0, "zero or more"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
             ("island", lambda x: x in (0, 1), "True, False"),
             ("diagexact", lambda x: x in (0, 1), "True, False"),
@@ -192,6 +200,8 @@ class OptionKind(Kind):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
+        for line in sleeping.lines(m, m.opt):
+            raise ModelError(line)
 
 
 def _without_passive(mujoco, mj):

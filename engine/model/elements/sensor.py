@@ -9,6 +9,7 @@ from engine.words import counted
 
 from .. import constants as c
 from ..attributes import choice, number, read_attributes, vector, whole
+from ..cameras import followers
 from ..checks import check, follows, one_of, refuse, same_count
 from ..delays import INTERPOLATIONS, clocks, late, sensor_columns
 from ..errors import ModelError
@@ -231,8 +232,6 @@ class Sensor(Kind):
                 if _object(mujoco, objects, objtype) is None and not (word == "ref" and no_reference):
                     found = mujoco.mjtObj(objtype).name.removeprefix("mjOBJ_").lower()
                     yield f"{who}: {word}type = {found}; allowed: {', '.join(objects)}"
-                elif objtype == mujoco.mjtObj.mjOBJ_CAMERA and mj.cam_mode[getattr(mj, f"sensor_{word}id")[s]]:
-                    yield f"{who}: {word}name of a camera that follows or targets something; allowed: mode = fixed"
             body = mj.sensor_objtype[s] == int(mujoco.mjtObj.mjOBJ_BODY) and mj.sensor_objid[s]
             if row.level == "inside" and body and mj.body_mass[body] < 1e-15:
                 yield f"{who}: objname of a body without mass; allowed: objtype = xbody"
@@ -315,6 +314,7 @@ class Sensor(Kind):
             "sensor_pixels": pixels.prod(axis=1), "sensor_columns": pixels[:, 0],
             "sensor_level": [getattr(LEVEL, row.level) for row in rows], "sensor_relative": m.sensor_refid >= 0,
             "sensor_clip": np.where(late(m), 0.0, m.sensor_cutoff), "sensor_pair": m.npair + apart_pairs(m)[1],
+            "sensor_camera": _cameras(m, "obj"), "sensor_refcamera": _cameras(m, "ref"),
             **lenses(m), **columns("sensor_", read), **columns("sensor_ref", axes), **sensor_columns(m),
         }  # fmt: skip
 
@@ -332,6 +332,14 @@ def _view(mj, camera):
     if camera < 0:
         return np.zeros(3)
     return np.concatenate([[mj.cam_projection[camera] == 1], mj.cam_intrinsic[camera, 2:]]).astype(float)
+
+
+def _cameras(m, word):
+    """Of each sensor which of the cameras that follow or target something it reads, -1: none."""
+    which = np.full(m.nsite + 1, -1)
+    which[followers(m)] = np.arange(len(followers(m)))
+    sites = getattr(m, f"sensor_{word}type") == c.OBJ_SITE
+    return which[np.where(sites, getattr(m, f"sensor_{word}id"), m.nsite)]
 
 
 def lenses(m):

@@ -36,6 +36,7 @@ from engine.math.types import EPS, MINVAL, real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
 CLEAR = 1e-10 if EPS < 1e-10 else 1e-4  # of a distance of cores, in which a normal is told
+NUDGE = 1e-10 if EPS < 1e-10 else 1e-5
 CLOSER = 1e-3  # of the tolerance, where features do not tell what a polytope within it has found
 
 
@@ -48,6 +49,28 @@ def core(kind: ti.i32, size: vec3):
         r = size[0]
         s[0] = 0.0
     return s, r
+
+
+@outline("md", "w p far", when="convex")
+@ti.func
+def nudged(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32):
+    """The search once more from a place that is beside by a NUDGE of the sizes, for what ended on the way: the origin
+    lies in a face or an edge of the simplex, as of shapes with their centres in one place and turned alike. What is not
+    deeper than that, as of shapes that touch, stays as it was found."""
+    by = NUDGE * (d.ccd_size1[w].sum() + d.ccd_size2[w].sum())
+    place = d.ccd_pos2[w]
+    d.ccd_pos2[w] = place + by * vec3(0.48, 0.6, -0.64)
+    tries = 0
+    while tries < 2:
+        gjk(m, d, w, p, tries * far)
+        d.ccd_found[w] = 0
+        if not d.ccd_separated[w] and d.ccd_nsimplex[w] > 1:
+            polytope(m, d, w, p)
+            epa(m, d, w, p)
+        d.ccd_pos2[w] = place
+        tries = tries + 1
+        if d.ccd_found[w] and d.ccd_dist[w] < -10 * by:
+            tries = 2
 
 
 @outline("md", "w p", when="convex")
@@ -110,6 +133,8 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 if over:
                     polytope(m, d, w, p)
                     epa(m, d, w, p)
+                    if d.ccd_count[w] == 0 and not unnamed:
+                        nudged(m, d, w, p, far)
                 if d.ccd_found[w] and (reach == 0 or inflated > 0 or d.ccd_dist[w] < -CLEAR):
                     tries = 2
                     d.ccd_x1[w] = d.ccd_x1[w] - d.ccd_inflate1[w] * d.ccd_n[w]

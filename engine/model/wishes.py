@@ -183,7 +183,7 @@ def _collide(spec, what):
     for pair in pairs:
         spec.delete(pair)
     words = {"all": "meet each other", "ground": "meet the world's own alone", "none": "meet nothing"}[what]
-    yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
+    yield f"collide = {what}: {counted(len(colliding), 'geom')} of those that collide in the file {words}" + (
         f"; {counted(len(pairs), 'explicit pair')} left out" if pairs else ""
     )
 

@@ -32,6 +32,7 @@ from engine.contact.refine import refine
 from engine.contact.size_vjp import tell_pair
 from engine.contact.witness import CURVE, FACE, LINE, SURFACE
 from engine.math.index import bounded
+from engine.math.quat import rotate
 from engine.math.types import EPS, MINVAL, real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, SPHERE
 
@@ -57,7 +58,9 @@ def nudged(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32
     """The search once more from a place that is beside by a NUDGE of the sizes, for what ended on the way: the origin
     lies in a face or an edge of the simplex, as of shapes with their centres in one place and turned alike. What is not
     deeper than that, as of shapes that touch, stays as it was found."""
-    by = NUDGE * (d.ccd_size1[w].sum() + d.ccd_size2[w].sum())
+    size = d.ccd_size1[w].sum() + d.ccd_size2[w].sum()
+    # what epa.py counts as seen is a product of lengths
+    by = ti.max(NUDGE * size, 30 * MINVAL / size)
     place = d.ccd_pos2[w]
     d.ccd_pos2[w] = place + by * vec3(0.48, 0.6, -0.64)
     tries = 0
@@ -71,6 +74,29 @@ def nudged(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, far: ti.i32
         tries = tries + 1
         if d.ccd_found[w] and d.ccd_dist[w] < -10 * by:
             tries = 2
+
+
+@ti.func
+def deflated(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Puts the corners of the first shape that the simplex has where they are without ccd_inflate1."""
+    first = bounded(w * m.nccdvert)
+    kind = m.geom_type[m.pair_geom1[p]]
+    size = d.ccd_size1[w]
+    for k in range(3):
+        i = d.ccd_index1[first + k]
+        o = vec3(0.0, 0.0, 0.0)
+        if kind == CAPSULE:
+            o[2] = (2 * i - 1) * size[1]
+        if kind == BOX:
+            for j in ti.static(range(3)):
+                o[j] = size[j] if i >> j & 1 else -size[j]
+        if kind == MESH:
+            if ti.static(has.hull):
+                o = m.hull_vert[i]
+        d.ccd_vert1[first + k] = d.ccd_pos1[w] + rotate(d.ccd_quat1[w], o)
+        if ti.static(has.hfield):
+            if kind == HFIELD:
+                d.ccd_vert1[first + k] = d.prism[bounded(w * m.nprism + i)]
 
 
 @outline("md", "w p", when="convex")
@@ -153,6 +179,8 @@ def penetration(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             d.ccd_x2[w] = d.ccd_x2[w] + d.ccd_inflate2[w] * d.ccd_n[w]
             d.ccd_dist[w] = d.ccd_dist[w] + inflated
         if d.ccd_found[w]:
+            if corners and d.ccd_inflate1[w] > 0:
+                deflated(m, d, w, p)
             d.ccd_inflate1[w] = 0.0
             d.ccd_inflate2[w] = 0.0
             if not unnamed:

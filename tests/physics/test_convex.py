@@ -240,6 +240,20 @@ def test_centres_in_one_place_by_quarter_turns(simulators, geom, mesh):
         assert np.isfinite(sim.data.qacc).all()
 
 
+def test_a_core_in_the_middle_of_a_plate(simulators):
+    """The search takes what lies in the plane of symmetry for just touching, and inflates it; it is as thick as before."""
+    mj, sim = simulators(WITHIN.replace("GEOM", 'type="sphere" size=".002"').replace("MESH", "plate"), worlds=36)
+    qpos = np.tile(mj.qpos0, (36, 1))
+    for w in range(36):
+        qpos[w, 10:] = QUARTERS[w // 6]
+        place = np.array([0.04 * (w % 3), 0.02 * (w % 6 // 3), 0.0])
+        mujoco.mju_rotVecQuat(qpos[w, :3], place, qpos[w, 10:])
+    sim.reset(qpos)
+    sim.forward()
+    for w in range(36):
+        np.testing.assert_allclose(-sim.data.contacts(w)["dist"].min(), SIDES[1, 2] + 0.002, atol=1e-7)
+
+
 BEAM = """<mujoco><worldbody><body pos="0 0 0"><freejoint/>
 <geom type="box" size="{} .1 .08" quat=".2 .7 -.4 .5" mass="1" margin=".005"/></body>
 <body pos=".05 -.02 .25"><freejoint/><geom type="cylinder" size=".09 .11" mass="1"/></body></worldbody></mujoco>"""

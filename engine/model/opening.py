@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ def opened(mujoco, source, assets, wishes):
         if wishes:
             raise TypeError(f"load of a compiled MjModel with {wishes.names()}; allowed: with a path or XML text")
         return Opened("the MjModel", source, None, [])
+    _check(assets)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
     text = source[_BEFORE_XML.match(source).end() :] if isinstance(source, str) else ""
@@ -72,6 +74,14 @@ def opened(mujoco, source, assets, wishes):
             raise
         said = said if title in said else f"{title}: {said}"  # MuJoCo's own words do not say which file
         raise ValueError(said + _near(path.parent, said)) from error
+
+
+def _check(assets):
+    if assets is not None and not isinstance(assets, Mapping):
+        raise TypeError(f"assets: got {type(assets).__name__}; allowed: {{file name: bytes}}")
+    for name, content in (assets or {}).items():
+        if not isinstance(content, bytes):
+            raise TypeError(f"assets: got {type(content).__name__} of {name!r}; allowed: {{file name: bytes}}")
 
 
 def _near(folder, said):

@@ -241,7 +241,7 @@ def test_centres_in_one_place_by_quarter_turns(simulators, geom, mesh):
 
 
 def test_a_core_in_the_middle_of_a_plate(simulators):
-    """The search takes what lies in the plane of symmetry for just touching, and inflates it; it is as thick as before."""
+    """The search takes what lies in the plane of symmetry for just touching, and inflates it."""
     mj, sim = simulators(WITHIN.replace("GEOM", 'type="sphere" size=".002"').replace("MESH", "plate"), worlds=36)
     qpos = np.tile(mj.qpos0, (36, 1))
     for w in range(36):

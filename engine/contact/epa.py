@@ -24,6 +24,7 @@ EXACT = EPS < 1e-10  # real numbers of 64 bits
 ON_FACE = MINVAL * MINVAL if EXACT else 1e-10  # of the square of a face's distance: the origin lies on it
 ON_TETRAHEDRON = MINVAL * MINVAL if EXACT else 1e-17
 LEAST = MINVAL if EXACT else 1e-7  # of the depth that another vertex of polytopes adds
+BEYOND = 1e-6 if EXACT else 1e-3  # of a depth
 BESIDE = 1e-9 if EXACT else 1e-4  # of a triangle, by which a line passes it by
 LAST_SLACK = 1e-10 if EXACT else 1e-6
 EQUALLY = 1 + (1e-12 if EXACT else 1e-5)  # of squares of distances, which rounding alone tells apart
@@ -332,7 +333,8 @@ def find_rim(d: ti.template(), f0: ti.i32, face: ti.i32, s: vec3, nopen: ti.i32,
 @ti.func
 def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     """ccd_found: whether the depth is known, ccd_dist its negative, with the points of both and the direction between
-    them, ccd_n; the three vertices of the face that gives them become the simplex."""
+    them, ccd_n; the three vertices of the face that gives them become the simplex. ccd_count becomes 0 where a vertex
+    lies beyond a face that it should have closed: the first polytope was none, by rounding."""
     first = bounded(w * m.nccdvert)
     at = first + POLYTOPE
     f0 = bounded(w * m.nccdface)
@@ -385,6 +387,8 @@ def epa(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                     if d.ccd_index2[at + i] == d.ccd_index2[at + nvert]:
                         running = False
             if not running:
+                if own - lower > BEYOND * own:
+                    d.ccd_count[w] = 0
                 break
         rim, nopen = find_rim(d, f0, face, s, nopen, most)
         if rim < 3:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ OLDEST = (3, 17)  # the last for Python 3.10; long before, margins meant somethi
 _BEFORE_XML = re.compile("[\\s\ufeff]*")
 
 _NO_FILE = re.compile("opening file '([^']*)'")  # of MuJoCo's errors
+
+_THIN = re.compile(r"mesh volume is too small: (\S+)")
 
 _SHOWN = 200  # characters of what is no file
 
@@ -47,6 +50,7 @@ def opened(mujoco, source, assets, wishes):
         if wishes:
             raise TypeError(f"load of a compiled MjModel with {wishes.names()}; allowed: with a path or XML text")
         return Opened("the MjModel", source, None, [])
+    _check(assets)
     if not isinstance(source, (str, os.PathLike)):
         raise TypeError(f"load takes a path, XML text or a mujoco.MjModel, not {type(source).__name__}")
     text = source[_BEFORE_XML.match(source).end() :] if isinstance(source, str) else ""
@@ -63,13 +67,21 @@ def opened(mujoco, source, assets, wishes):
             raise FileNotFoundError(f"no such file: {named} (load takes a path of an MJCF or URDF file, or XML text)")
         title, content = path.name, path.read_bytes()
     try:
-        return _read(mujoco, title, path, text, assets, wishes, robot_of(content))
+        return _read(mujoco, title, path, text, assets, wishes, content)
     except ValueError as error:
         said = str(error).strip()
         if path is None or not said.startswith(("XML", "Error")) or (title in said and not _NO_FILE.search(said)):
             raise
         said = said if title in said else f"{title}: {said}"  # MuJoCo's own words do not say which file
         raise ValueError(said + _near(path.parent, said)) from error
+
+
+def _check(assets):
+    if assets is not None and not isinstance(assets, Mapping):
+        raise TypeError(f"assets: got {type(assets).__name__}; allowed: {{file name: bytes}}")
+    for name, content in (assets or {}).items():
+        if not isinstance(content, bytes):
+            raise TypeError(f"assets: got {type(content).__name__} of {name!r}; allowed: {{file name: bytes}}")
 
 
 def _near(folder, said):
@@ -80,15 +92,22 @@ def _near(folder, said):
     return ""
 
 
-def _read(mujoco, title, path, text, assets, wishes, robot):
+def _read(mujoco, title, path, text, assets, wishes, content):
+    robot = robot_of(content)
     if robot is None:
         return _mjcf(mujoco, title, path, text, assets, wishes)
-    try:
-        return _urdf(mujoco, title, path, text, assets, wishes, robot, 0.0)
-    except ValueError as error:
-        if "balanceinertia" not in str(error):
-            raise
-        return _urdf(mujoco, title, path, text, assets, wishes, robot, 1e-13)
+    rounding, hollow = 0.0, []
+    while True:
+        try:
+            return _urdf(mujoco, title, path, text, assets, wishes, robot, rounding, hollow, not _is_utf8(content))
+        except ValueError as error:
+            thin = _THIN.search(str(error))
+            if "balanceinertia" in str(error) and not rounding:
+                rounding = 1e-13
+            elif thin and thin[1] not in hollow:
+                hollow.append(thin[1])
+            else:
+                raise
 
 
 def _is(path, kind):
@@ -99,11 +118,18 @@ def _is(path, kind):
         return False
 
 
-def _urdf(mujoco, title, path, text, assets, wishes, robot, rounding):
-    prepared = prepare(title, robot, path and path.parent, assets, rounding)
+def _is_utf8(content):
+    try:
+        return isinstance(content, str) or content.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def _urdf(mujoco, title, path, text, assets, wishes, robot, rounding, hollow, foreign):
+    prepared = prepare(title, robot, path and path.parent, assets, rounding, foreign)
     if prepared.text is not None:
         path, text, assets = None, prepared.text, prepared.assets
-    return Opened(title, *_compiled(mujoco, title, path, text, assets, wishes, robot, prepared.changed))
+    return Opened(title, *_compiled(mujoco, title, path, text, assets, wishes, robot, prepared.changed, hollow))
 
 
 def _mjcf(mujoco, title, path, text, assets, wishes):
@@ -123,13 +149,16 @@ def _mjcf(mujoco, title, path, text, assets, wishes):
     return Opened(title, mj, None, changed + more)
 
 
-def _compiled(mujoco, title, path, text, assets, wishes, robot, changed):
-    """The rest of an Opened."""
-    if not wishes:
+def _compiled(mujoco, title, path, text, assets, wishes, robot, changed, hollow=()):
+    """The rest of an Opened. hollow: names of meshes that have too little volume for an inertia."""
+    if not wishes and not hollow:
         compiled = mujoco.MjModel.from_xml_string if path is None else mujoco.MjModel.from_xml_path
         return compiled(text if path is None else str(path), assets), robot, changed
     read = mujoco.MjSpec.from_string if path is None else mujoco.MjSpec.from_file
     spec = read(text if path is None else str(path), assets=assets)
+    for name in hollow:
+        spec.mesh(name).inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+        changed = [*changed, f"mesh {name!r} has no volume: an inertia made of it is that of its surface"]
     changed = changed + wishes.granted(mujoco, title, spec, robot is not None)
     mj, more = wishes.compiled(mujoco, spec)
     return mj, robot, changed + more

@@ -6,12 +6,14 @@ if it stood in the file.
 """
 
 import numbers
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.words import counted, meant
 
+from .constants import FREE
 from .errors import ModelError
 from .overlaps import OVERLAP, overlapping
 
@@ -38,9 +40,10 @@ class Wishes:
         self.floating, self.floor = (_height(name, getattr(self, name)) for name in ("floating", "floor"))
         if self.collide is not None and self.collide not in COLLIDE:
             raise ValueError(f"collide = {self.collide!r}; allowed: None (as in the file), {', '.join(COLLIDE)}")
+        self.actuators = None if self.actuators is False else self.actuators
         if self.sense is not None:
-            self.sense = (self.sense,) if isinstance(self.sense, str) else tuple(self.sense)
-            if not all(isinstance(name, str) for name in self.sense):
+            self.sense = (self.sense,) if isinstance(self.sense, str) else self.sense
+            if not _are_names(self.sense):
                 raise ValueError(f"sense = {self.sense!r}; allowed: names of sites, bodies or geoms")
         if self.exclude is not None and self.exclude != OVERLAPPING:
             self.exclude = _pairs(self.exclude)
@@ -156,6 +159,10 @@ def _float(title, spec, height):
         )  # fmt: skip
         raise ModelError(f"{title}: floating: {found}; allowed: one, which becomes the base")
     base = carrying[0]
+    free = [body.name for body in _below(base) if any(int(joint.type) == FREE for joint in body.joints)]
+    if free:
+        raise ModelError(f"{title}: floating: body {free[0]!r} floats already, in body {base.name!r}; allowed: a robot "
+                         "that does not float yet")  # fmt: skip
     base.add_freejoint(name=f"{base.name or 'base'}_free")
     if height is not True:
         base.pos = [base.pos[0], base.pos[1], height]
@@ -183,7 +190,7 @@ def _collide(spec, what):
     for pair in pairs:
         spec.delete(pair)
     words = {"all": "meet each other", "ground": "meet the world's own alone", "none": "meet nothing"}[what]
-    yield f"collide = {what}: {len(colliding)} geoms that collide in the file {words}" + (
+    yield f"collide = {what}: {counted(len(colliding), 'geom')} of those that collide in the file {words}" + (
         f"; {counted(len(pairs), 'explicit pair')} left out" if pairs else ""
     )
 
@@ -207,7 +214,7 @@ def _named(body):
 
 def _pairs(pairs):
     """[(body, body)] of what was asked for, a pair or several."""
-    given = pairs
+    given, pairs = pairs, pairs if isinstance(pairs, Collection) else "?"
     if not isinstance(pairs, str) and len(pairs) == 2 and all(isinstance(name, str) for name in pairs):
         pairs = [pairs]
     made = [tuple(pair) for pair in pairs if not isinstance(pair, str)] if not isinstance(pairs, str) else []
@@ -273,10 +280,14 @@ def _below(body):
 
 
 def _names(names):
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if not _are_names(names):
         raise ValueError(f"actuators = {names!r}; allowed: True, names of joints, 'motor', "
                          f"'position', or {{name: {{'kp': .., 'kd': ..}}}}")
     return names
+
+
+def _are_names(names):
+    return isinstance(names, Collection) and not isinstance(names, str) and all(isinstance(n, str) for n in names)
 
 
 def _height(name, value):

@@ -1,6 +1,7 @@
 """URDF as it lies in the wild: where meshes are, inertias that no body has, formats, what stands twice."""
 
 import importlib.util
+import re
 import sys
 
 import numpy as np
@@ -49,6 +50,10 @@ PLACES = [
     ("../meshes/hand.obj", "", None),
     ("hand.obj", "<compiler meshdir='../meshes'/>", None),
     ("file://{}/meshes/hand.obj", "", None),
+    ("file:{}/meshes/hand.obj", "", None),
+    ("$(find arm_description)/meshes/hand.obj", "", "package://: found in the folders above"),
+    ("../Meshes/HAND.OBJ", "", "found by a name of another case"),
+    ("package://arm_description/meshes/%68and.obj", "", "found by a name of another case"),
 ]
 
 
@@ -75,6 +80,27 @@ def test_a_mesh_of_a_name_like_it_is_told(tmp_path):
     (tmp_path / "arm.xml").write_text(body.format("hnd.obj"))
     with pytest.raises(ValueError, match="arm.xml: .*'meshes/hnd.obj' .did you mean 'meshes/hand.obj'"):
         load(tmp_path / "arm.xml")
+
+
+def test_two_meshes_of_another_case_are_none(tmp_path):
+    for name in ("hand.obj", "Hand.obj"):
+        (tmp_path / name).write_text(TETRAHEDRON)
+    (tmp_path / "arm.urdf").write_text(urdf(collision("HAND.obj")))
+    with pytest.raises(ModelError, match="'HAND.obj'.*not found"):
+        load(tmp_path / "arm.urdf")
+    with pytest.raises(ModelError, match="<mesh> of link 'b' without a filename"):
+        load(urdf(collision("")))
+
+
+def test_a_mesh_without_volume():
+    """Of which MuJoCo says that its inertia be that of a shell, which a URDF has no word for."""
+    flat = TETRAHEDRON.replace("v 1 0 0", "v .001 0 0").replace("v 0 0 1", "v 0 0 1e-12").encode()
+    with pytest.raises(ValueError, match="mesh volume is too small"):
+        mujoco.MjModel.from_xml_string(urdf(collision("flat.obj")), {"flat.obj": flat})
+    m = load(urdf(collision("flat.obj")), assets={"flat.obj": flat})
+    assert m.ngeom == 1 and m.body_mass[-1] == 2.0 and says(m, "mesh 'flat' has no volume")
+    m = load(urdf(collision("flat.obj")), assets={"flat.obj": flat}, floor=True)
+    assert m.ngeom == 2 and says(m, "mesh 'flat' has no volume")
 
 
 def test_meshes_that_are_nowhere_are_named_at_once(tmp_path):
@@ -268,3 +294,74 @@ def test_mimic_is_an_equality():
     assert m.neq == 1 and m.eq_data[0, :2].tolist() == [0.1, 2.0]
     m = load(urdf(inertial(), more.replace("revolute", "fixed")))
     assert m.neq == 0 and m.nv == 1 and says(m, "mimic of joint 'w': left out, since what is fixed follows nothing")
+
+
+# ------------------------------------------------------------------------------------------- of other readers
+
+
+def without(name):
+    return re.sub(f"<{name}[^>]*/>", "", inertial())
+
+
+AXIS = "xyz='0 1 0'"
+OTHERS = [  # what other readers take, the line about it, what it is now
+    (urdf(inertial()).replace(AXIS, "xyz='0, 1,0'"), "commas in axis xyz, of joint 'elbow'", "jnt_axis", [0, 1, 0]),
+    (urdf(inertial()).replace(AXIS, "xyz='0 1 0 5'"), "more than 3 numbers in axis xyz", "jnt_axis", [0, 1, 0]),
+    (urdf(inertial(2).replace("ixy='0.0' ixz='0'", "")), "inertia without ixy, ixz, of link 'b': now 0", "body_inertia",
+     [2, 1, 1]),
+    (urdf(without("mass")), "<inertial> without <mass>, of link 'b': left out", "body_mass", 1e-6),
+    (urdf(without("inertia")), "<inertial> without <inertia>, of link 'b': now zero", "body_mass", 2.0),
+    (urdf(inertial(), kind="spherical"), "limits of a spherical joint, of joint 'elbow': left out", "jnt_type", 1),
+    (urdf(inertial()).replace("effort='7'", "effort='0'"), "effort 0: left out, so that its force has no limit",
+     "jnt_actfrclimited", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, line, name, value", OTHERS, ids=[line for _, line, *_ in OTHERS])
+def test_what_other_readers_take(text, line, name, value):
+    m = load(text)
+    assert says(m, line)
+    np.testing.assert_allclose(getattr(m, name)[-1], value, rtol=1e-12)
+
+
+XACRO = "<robot name='r' xmlns:xacro='http://www.ros.org/wiki/xacro'>{}<link name='a'>" + inertial() + "</link></robot>"
+REFUSED = [
+    (urdf(inertial(mass="nan")), "link 'b': mass value = 'nan'; allowed: finite numbers"),
+    (urdf(inertial()).replace("xyz='0 1 0'", "xyz='0 NaN 0'"), "joint 'elbow': axis xyz = '0 NaN 0'"),
+    (urdf(inertial(mass="${m}")), "link 'b': mass value = '${m}': xacro has not read this file yet"),
+    (XACRO.format("<xacro:leg side='left'/>"), "<xacro:leg> of robot 'r': xacro has not read"),
+    (urdf(inertial(), "<joint name='elbow'/>"), "joint 'elbow': more than one of that name"),
+]
+
+
+@pytest.mark.parametrize("text, words", REFUSED, ids=[words for _, words in REFUSED])
+def test_what_is_no_robot_yet(text, words):
+    with pytest.raises(ModelError, match=re.escape(words)):
+        load(text)
+
+
+def test_what_xacro_has_read_may_still_define():
+    macro = "<xacro:macro name='leg' params='m'><link name='x'><inertial><mass value='${m}'/></inertial></link>"
+    m = load(XACRO.format(f"<xacro:property name='m' value='1'/>{macro}</xacro:macro>"))
+    assert m.nbody == 1 and says(m, "<macro> of robot 'r': left out")
+
+
+@pytest.mark.parametrize("encoding", ("latin-1", "utf-16"))
+def test_another_encoding(encoding, tmp_path):
+    text = f"<?xml version='1.0' encoding='{encoding}'?>" + urdf(inertial()).replace("elbow", "Gelenk über")
+    (tmp_path / "arm.urdf").write_bytes(text.encode(encoding))
+    assert load(tmp_path / "arm.urdf").joint_names == ["Gelenk über"]
+
+
+def test_a_line_for_each_kind():
+    """Of links, however many they are."""
+    names = [f"f{i}" for i in range(6)]
+    more = "".join(
+        f"<link name='{name}'>{inertial(0, 0, 0, 0)}</link><joint name='to {name}' type='revolute'><parent link='a'/>"
+        f"<child link='{name}'/><axis xyz='1 0 0'/><limit lower='1' upper='-{i}'/></joint>"
+        for i, name in enumerate(names)
+    )  # fmt: skip
+    m = load(urdf(inertial(1, 1, 3), more))
+    assert "link 'f0', 'f1', 'f2', 'f3' and 2 more: mass 0 kg, now 1e-06" in m.report.changed
+    assert sum("moments of inertia" in line for line in m.report.changed) == 2
+    assert says(m, "limit of joint 'to f0', 'to f1', 'to f2', 'to f3' and 2 more, lower 1 above upper -0, ...: left")

@@ -120,12 +120,21 @@ def test_pairs_that_do_not_collide():
         assert left == ({("rail", "slider"), ("base", "elbow")} if isinstance(asked, list) else {("rail", "slider")})
 
 
+FLOATING = """<robot name="r"><link name="b"/><link name="low"><inertial><mass value="1"/>
+<inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial></link>
+<joint name="j" type="floating"><parent link="b"/><child link="low"/></joint></robot>"""
 REFUSED = [
     (RUBBING, {"exclude": "overlaping"}, ValueError, "exclude = 'overlaping'; allowed: 'overlapping', or pairs of"),
     (RUBBING, {"exclude": [("rail", 3)]}, ValueError, "exclude = [('rail', 3)]; allowed: 'overlapping', or pairs of"),
     (RUBBING, {"exclude": ("rail", "sider")}, ModelError, "no body 'sider' (did you mean 'slider'?); there are: world"),
     (ARM, {"floating": "yes"}, ValueError, "floating = 'yes'; allowed: True, or a height"),
     (ARM, {"floor": np.nan}, ValueError, "floor = nan"),
+    (ARM, {"actuators": 3}, ValueError, "actuators = 3; allowed: True, names of joints"),
+    (ARM, {"sense": 3}, ValueError, "sense = 3; allowed: names of sites"),
+    (ARM, {"exclude": 3}, ValueError, "exclude = 3; allowed: 'overlapping', or pairs"),
+    (ARM, {"assets": {"a.stl": "text"}}, TypeError, "assets: got str of 'a.stl'; allowed: {file name: bytes}"),
+    (ARM, {"assets": ["a.stl"]}, TypeError, "assets: got list; allowed: {file name: bytes}"),
+    (FLOATING, {"floating": True}, ModelError, "floating: body 'low' floats already, in body 'b'; allowed"),
     (ARM, {"collide": "some"}, ValueError, "collide = 'some'; allowed: None"),
     (ARM, {"kp": 1.0}, ValueError, "kp = 1.0 without actuators"),
     (ARM, {"actuators": True, "kd": -1.0}, ValueError, "kd = -1.0; allowed"),

@@ -200,6 +200,60 @@ def test_centres_in_one_place(simulators, kinds):
         assert np.isfinite(sim.data.qacc).all() and np.isfinite(contacts["frame"]).all()
 
 
+# Halves of the sides of two boxes, the second a mesh, and a tetrahedron.
+SIDES = np.array([[0.25, 0.125, 0.0625], [0.25, 0.125, 2.0**-10]])
+CORNERS = SIDES[1] * np.stack(np.meshgrid(*[(1, -1)] * 3), -1).reshape(-1, 3)
+WITHIN = f"""<mujoco><asset><mesh name="plate" vertex="{" ".join(map(str, CORNERS.ravel()))}"/>
+<mesh name="tetra" vertex="0 0 0 .25 0 0 0 .25 0 0 0 .25"/></asset><worldbody><body><freejoint/>
+<geom GEOM mass="1"/></body><body><freejoint/><geom type="mesh" mesh="MESH" mass="1"/></body></worldbody></mujoco>"""
+R = 0.5**0.5
+QUARTERS = ((1, 0, 0, 0), (R, R, 0, 0), (R, 0, R, 0), (R, 0, 0, R), (0.5, 0.5, 0.5, 0.5), (0, 1, 0, 0))
+
+
+IN_ONE_PLACE = {
+    "box": ('type="box" size=".25 .125 .0625"', "plate"),
+    "plate": ('type="mesh" mesh="plate"', "plate"),
+    "tetra": ('type="mesh" mesh="tetra"', "tetra"),
+}
+
+
+@pytest.mark.parametrize("geom, mesh", IN_ONE_PLACE.values(), ids=IN_ONE_PLACE)
+def test_centres_in_one_place_by_quarter_turns(simulators, geom, mesh):
+    """Faces and edges of what a search knows go through the origin, where MuJoCo's finds nothing or stops at once. The
+    least overlap is known here."""
+    turns = [(p, q) for p in QUARTERS for q in QUARTERS if mesh == "plate" or p is q]
+    mj, sim = simulators(WITHIN.replace("GEOM", geom).replace("MESH", mesh), worlds=len(turns))
+    rotated = np.zeros((len(turns), 2, 9))
+    for w, k in np.ndindex(len(turns), 2):
+        mujoco.mju_quat2Mat(rotated[w, k], np.array(turns[w][k], float))
+    if mesh == "plate":
+        sides = SIDES if "box" in geom else SIDES[[1, 1]]
+        least = np.einsum("wkij,kj->wi", np.abs(rotated).reshape(-1, 2, 3, 3), sides).min(axis=1)
+    else:
+        least = 0.25 / np.sqrt(3)
+    for off in (0.0, 1e-12):
+        qpos = np.array([[off, 0, 0, *p, 0, 0, 0, *q] for p, q in turns])
+        sim.reset(qpos)
+        sim.forward()
+        depths = [-min(sim.data.contacts(w)["dist"], default=0.0) for w in range(len(turns))]
+        np.testing.assert_allclose(depths, np.broadcast_to(least, len(turns)), atol=1e-7)
+        assert np.isfinite(sim.data.qacc).all()
+
+
+def test_a_core_in_the_middle_of_a_plate(simulators):
+    """The search takes what lies in the plane of symmetry for just touching, and inflates it."""
+    mj, sim = simulators(WITHIN.replace("GEOM", 'type="sphere" size=".002"').replace("MESH", "plate"), worlds=36)
+    qpos = np.tile(mj.qpos0, (36, 1))
+    for w in range(36):
+        qpos[w, 10:] = QUARTERS[w // 6]
+        place = np.array([0.04 * (w % 3), 0.02 * (w % 6 // 3), 0.0])
+        mujoco.mju_rotVecQuat(qpos[w, :3], place, qpos[w, 10:])
+    sim.reset(qpos)
+    sim.forward()
+    for w in range(36):
+        np.testing.assert_allclose(-sim.data.contacts(w)["dist"].min(), SIDES[1, 2] + 0.002, atol=1e-7)
+
+
 BEAM = """<mujoco><worldbody><body pos="0 0 0"><freejoint/>
 <geom type="box" size="{} .1 .08" quat=".2 .7 -.4 .5" mass="1" margin=".005"/></body>
 <body pos=".05 -.02 .25"><freejoint/><geom type="cylinder" size=".09 .11" mass="1"/></body></worldbody></mujoco>"""

@@ -5,9 +5,12 @@ to it. Where the triangle fails, all three become their mean, as with MuJoCo's `
 rounding alone, as of a flat body, the largest is what the others allow.
 """
 
+from collections import defaultdict
 from xml.etree import ElementTree
 
 import numpy as np
+
+from ..report import shown
 
 # Of links that are only names for frames: far below what a robot weighs, far above rounding.
 MASS, INERTIA = 1e-6, 1e-9  # kg, kg m^2
@@ -16,7 +19,7 @@ _TENSOR = ("ixx", "iyy", "izz", "ixy", "ixz", "iyz")
 
 
 def repaired(robot, rounding):
-    """Mend the masses and inertias of a URDF in place; a line for each link that this changes, or that has none.
+    """Mend the masses and inertias of a URDF in place; a line for each kind of change, with the links.
 
     rounding: by how much of the largest moment flat bodies must fulfil A + B >= C, where another program's rounding
     decides.
@@ -28,24 +31,33 @@ def repaired(robot, rounding):
     weighs = {link.get("name") for link in robot.findall("link") if _weighs(link)}
     for _ in joints:  # what is fixed to a link loads it
         weighs |= {above for kind, above, below in joints if kind == "fixed" and below in weighs}
+    found = defaultdict(list)
     for link in robot.findall("link"):
         inertial, name = link.find("inertial"), link.get("name")
         if inertial is not None:
-            yield from _repaired(inertial, f"link {name!r}", rounding)
+            for kind, text in _repaired(inertial, rounding):
+                found[kind].append((repr(name), f": {text}"))
         elif link.find("collision") is not None:
-            yield f"link {name!r} without <inertial>: mass and inertia are those of its <collision>, at 1000 kg/m^3"
+            text = " without <inertial>: mass and inertia are those of its <collision>, at 1000 kg/m^3"
+            found["collision"].append((repr(name), text))
         elif name in moved - weighs:
             inertial = ElementTree.SubElement(link, "inertial")
             ElementTree.SubElement(inertial, "mass", value=repr(MASS))
             ElementTree.SubElement(inertial, "inertia", _attributes(np.eye(3) * INERTIA))
-            yield f"link {name!r} moves without a mass: now {MASS:g} kg, and moments of inertia of {INERTIA:g} kg m^2"
+            text = f" moves without a mass: now {MASS:g} kg, and moments of inertia of {INERTIA:g} kg m^2"
+            found["frame"].append((repr(name), text))
+    for lines in found.values():
+        names, texts = zip(*lines, strict=True)
+        others = ", ..." if len(set(texts)) > 1 else ""  # the first is told of those whose numbers differ
+        yield f"link {shown(names)}{texts[0]}{others}"
 
 
 def _weighs(link):
     return link.find("inertial") is not None or link.find("collision") is not None
 
 
-def _repaired(inertial, who, rounding):
+def _repaired(inertial, rounding):
+    """(kind, text) of each change."""
     mass, inertia = inertial.find("mass"), inertial.find("inertia")
     if mass is None or inertia is None:
         return  # MuJoCo says so
@@ -59,13 +71,14 @@ def _repaired(inertial, who, rounding):
         return
     if kg < MASS and (kg <= 0 or not np.linalg.eigvalsh(tensor)[0] > 0):
         mass.set("value", repr(MASS))
-        yield f"{who}: mass {kg:g} kg, now {MASS:g}"
+        yield "mass", f"mass {kg:g} kg, now {MASS:g}"
     moments, axes = np.linalg.eigh(tensor)
     possible = _possible(moments, rounding)
     if possible is not moments:
         for name, value in _attributes(axes @ np.diag(possible) @ axes.T).items():
             inertia.set(name, value)
-        yield f"{who}: moments of inertia {_list(moments)} kg m^2, which no body has, now {_list(possible)}"
+        kind = "bounded" if (possible == np.maximum(moments, INERTIA)).all() else "balanced"
+        yield kind, f"moments of inertia {_list(moments)} kg m^2, which no body has, now {_list(possible)}"
 
 
 def _possible(moments, rounding):

@@ -1,11 +1,14 @@
 """Meshes of a URDF: where they lie, and those of formats that MuJoCo does not read.
 
 A file is looked for where its name says, then without the folders of its name (MuJoCo before 3.5 left them out), then,
-of package://name/path and the like, in the folder `name` above the robot's file or beside one above it.
+of package://name/path and the like, in the folder `name` above the robot's file or beside one above it. Where none is
+there, a file is taken whose name differs in its case alone, as where names are compared without it.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote
 
 from engine.words import meant, neighbours
 
@@ -41,6 +44,10 @@ class Meshes:
                     link.remove(visual)
                     yield f"<visual> of link {link.get('name')!r}: left out, since it is only drawn: {error}"
         missing = []
+        for link in robot.iter("link"):
+            if not all(mesh.get("filename") for mesh in link.iterfind("collision//mesh")):
+                who = f"{self.title}: <mesh> of link {link.get('name')!r}"
+                raise ModelError(f"{who} without a filename; allowed: the name of a mesh file")
         for collision in robot.iter("collision"):
             lacking = self._lacking(collision)
             missing += lacking
@@ -78,7 +85,7 @@ class Meshes:
         if isinstance(content, bytes) or file.stem in self.stems:
             return self._asset(file.stem, suffix, data)
         self.stems.add(file.stem)
-        self.moved |= name.startswith("file:")
+        self.moved |= _parted(name)[0] == "file"
         return str(content)
 
     def _asset(self, stem, suffix, data):
@@ -105,13 +112,21 @@ class Meshes:
                     self._told.add(name)
                     self.moved = True
                 return candidate.resolve()
+        for _, candidate in self._candidates(name, path) if path else ():
+            near = _of_any_case(candidate)
+            if near is not None:
+                if name not in self._told:
+                    self.found["{} found by a name of another case"] += 1
+                    self._told.add(name)
+                    self.moved = True
+                return near.resolve()
         return None
 
     def _candidates(self, name, path):
         """(what the report says of it, a place where the mesh may lie)"""
         folder = Path.cwd() if self.folder is None else self.folder
-        scheme, mark, _ = name.partition("://")
-        if not mark or scheme == "file":
+        scheme, _ = _parted(name)
+        if scheme in ("", "file"):
             yield "", folder / self.directory / path
             yield "{} found without the folders of the name", folder / self.directory / Path(path).name
             yield "{} found without <compiler> meshdir", folder / path
@@ -142,7 +157,33 @@ class Meshes:
         return meant(Path(path).name, [Path(place).name for at in looked for place in neighbours(at)])
 
 
+def _parted(name):
+    """(scheme or "", the rest with slashes) of a mesh's name."""
+    name = re.sub(r"^\$\(find ([^)]*)\)/?", r"package://\1/", name.replace("\\", "/"))  # of launch files
+    name = re.sub(r"^file:/(?!/)", "file:///", name)
+    scheme, mark, rest = name.partition("://")
+    return (scheme, rest) if mark else ("", name)
+
+
 def _path(name):
     """A mesh's name without scheme, with slashes."""
-    scheme, mark, path = name.replace("\\", "/").partition("://")
-    return scheme if not mark else path if scheme == "file" else path.lstrip("/")
+    scheme, path = _parted(name)
+    return path if scheme in ("", "file") else path.lstrip("/")
+
+
+def _of_any_case(path):
+    """The one file whose path differs from this in its case, or in marks of a URL (%20), or None."""
+    found = Path(path.anchor)
+    for part in path.parts[1:] if path.anchor else path.parts:
+        names = dict.fromkeys((part, unquote(part)))
+        there = next((found / name for name in names if (found / name).exists()), None)
+        if there is None:
+            try:
+                like = [p for p in found.iterdir() if p.name.lower() in {name.lower() for name in names}]
+            except OSError:
+                return None
+            if len(like) != 1:
+                return None
+            (there,) = like
+        found = there
+    return found if found.is_file() else None

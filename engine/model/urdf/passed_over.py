@@ -1,5 +1,6 @@
 """What MuJoCo reads of a URDF, and what it passes over without a word: lines for the import's report."""
 
+import codecs
 import re
 from collections import defaultdict
 from xml.etree import ElementTree
@@ -39,6 +40,8 @@ _SHOWN = 4  # names in a line
 
 def robot_of(text):
     """The root of a URDF, or None where `text` (str or bytes) is MJCF or no XML (of which the compiler complains)."""
+    if isinstance(text, bytes) and text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        text = text.decode("utf-16", errors="replace")
     if ("<robot" if isinstance(text, str) else b"<robot") not in text:
         return None
     try:
@@ -69,16 +72,15 @@ def left_out(robot, body_names):
     if fixed:
         names = _list([repr(joint.get("name")) for joint in fixed])
         yield f"mimic of joint {names}: left out, since what is fixed follows nothing"
+    ranges = defaultdict(list)
     for joint in robot.iter("joint"):
         for limit in joint.findall("limit"):
-            low, high = ((limit.get(end) or "").strip() or None for end in ("lower", "upper"))
-            if (low is None) != (high is None):
-                missing = "upper" if high is None else "lower"
-                yield f"limit of joint {joint.get('name')!r} without {missing}: left out, since limits have two ends"
-            elif low is not None and float(low) > float(high):
-                yield f"limit of joint {joint.get('name')!r}, lower {low} above upper {high}: left out"
-            elif low is not None and joint.get("type") in ("revolute", "prismatic") and float(low) == float(high):
-                yield f"limit of joint {joint.get('name')!r}, lower and upper {low}: left out, so that it moves freely"
+            for kind, text in _no_range(joint.get("type"), limit):
+                ranges[kind].append((repr(joint.get("name")), text))
+    for lines in ranges.values():
+        names, texts = zip(*lines, strict=True)
+        what, why = texts[0]
+        yield f"limit of joint {_list(names)}{what}{', ...' if len(set(texts)) > 1 else ''}: {why}"
     compiler = robot.find("mujoco/compiler")
     if compiler is None or compiler.get("discardvisual") != "false":
         visuals = [f"link {link.get('name')!r}" for link in robot.iter("link") if link.find("visual") is not None]
@@ -87,6 +89,20 @@ def left_out(robot, body_names):
     fused = [repr(link.get("name")) for link in robot.findall("link") if link.get("name") not in body_names]
     if fused:
         yield f"link {_list(fused)}: part of what it is fixed to"
+
+
+def _no_range(kind, limit):
+    """(kind, (what, what becomes of it)) of a limit that limits nothing."""
+    low, high = ((limit.get(end) or "").strip() or None for end in ("lower", "upper"))
+    effort = (limit.get("effort") or "").strip()
+    if (low is None) != (high is None):
+        yield "one", (f" without {'upper' if high is None else 'lower'}", "left out, since limits have two ends")
+    elif low is not None and float(low) > float(high):
+        yield "above", (f", lower {low} above upper {high}", "left out")
+    elif low is not None and kind in ("revolute", "prismatic") and float(low) == float(high):
+        yield "empty", (f", lower and upper {low}", "left out, so that it moves freely")
+    if effort and float(effort) == 0:
+        yield "effort", (", effort 0", "left out, so that its force has no limit")
 
 
 def _collect(element, owner, found):

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from .attributes import plain
 from .inertia import repaired
 from .meshes import Meshes
 
@@ -23,21 +24,22 @@ class Prepared(NamedTuple):
     changed: list
 
 
-def prepare(title, robot, folder, assets, rounding=0.0):
+def prepare(title, robot, folder, assets, rounding=0.0, foreign=False):
     """A Prepared URDF: XML text for MuJoCo, meshes {file name: bytes} of it, lines about what was changed.
 
     robot: the root of its tree, which stays as it is. folder: that of the file, or None for XML text. rounding: that
-    of `inertia.repaired`. Raises ModelError for meshes that are nowhere, ImportError where a mesh's format needs a
-    package that is not there.
+    of `inertia.repaired`. foreign: the file has another encoding than MuJoCo reads. Raises ModelError for
+    meshes that are nowhere and for what is no robot yet, ImportError where a mesh's format needs a package that is not
+    there.
     """
     robot = copy.deepcopy(robot)
-    changed = list(_once(robot))
+    changed = [*_once(robot), *plain(title, robot)]
     compilers = robot.findall("mujoco/compiler")
     if not any(compiler.get(name) for compiler in compilers for name in _INERTIAS):
         changed += repaired(robot, rounding)
     meshes = Meshes(title, robot, folder, assets)
     changed += meshes.settle(robot)
-    if not (changed or meshes.moved):
+    if not (changed or meshes.moved or foreign):
         return Prepared(None, {}, [])
     for compiler in compilers:  # names of meshes are settled
         for name in ("meshdir", "assetdir", "strippath"):

@@ -80,7 +80,11 @@ def load(
     """
     mujoco = the_mujoco()
     wishes = Wishes(floating, floor, actuators, kp, kd, collide, sense, exclude)
-    said = _imported(mujoco, opened(mujoco, source, assets, wishes))
+    file = opened(mujoco, source, assets, wishes)
+    try:
+        said = _imported(mujoco, file)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file.title}: a name in it is not UTF-8 ({error}); allowed: a file in UTF-8") from error
     if report:
         return said
     if said.refused:

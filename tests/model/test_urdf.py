@@ -353,6 +353,13 @@ def test_another_encoding(encoding, tmp_path):
     assert load(tmp_path / "arm.urdf").joint_names == ["Gelenk über"]
 
 
+def test_an_mjcf_that_is_not_utf_8(tmp_path):
+    text = "<mujoco><worldbody><body name='K\xf6rper'><joint/><geom size='1'/></body></worldbody></mujoco>"
+    (tmp_path / "arm.xml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match="arm.xml: a name in it is not UTF-8 .*allowed: a file in UTF-8"):
+        load(tmp_path / "arm.xml")
+
+
 def test_a_line_for_each_kind():
     """Of links, however many they are."""
     names = [f"f{i}" for i in range(6)]

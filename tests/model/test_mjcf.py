@@ -19,7 +19,7 @@ OWN = {"actuator_trnid", "actuator_refid", "actuator_dynprm", "actuator_gainprm"
        "sensor_objtype", "sensor_reftype", "actuator_gaintype", "actuator_biastype", "actuator_lengthrange",
        "actuator_gaincurve", "actuator_biascurve", "actuator_dynrest", "actuator_inputs", "sensor_lens",
        "sensor_view", "site_camera", "site_targetbodyid", "site_pos0", "site_quat0", "body_sleep",
-       "body_asleep0"}  # fmt: skip
+       "body_asleep0", "dof_length"}  # fmt: skip
 ROBOTS = "ant half_cheetah hopper humanoid inverted_double_pendulum inverted_pendulum point reacher walker2d_v5"
 
 
@@ -187,8 +187,8 @@ PASSED_OVER = [
     ({"of_joint": "<safety_controller k_velocity='3'/>"}, "<safety_controller> of joint 'wrist': left out"),
     ({"of_joint": "<dynamics damping='1' spring_stiffness='2'/>"}, "dynamics spring_stiffness of joint 'wrist': left"),
     ({"limit": "<limit lower='-1' upper='1' velocity='3'/>"}, "limit velocity of joint 'elbow', joint 'wrist': left"),
-    ({"limit": "<limit lower='-1'/>"}, "limit of joint 'elbow' without upper: left out"),
-    ({"limit": "<limit lower='1' upper='-1'/>"}, "limit of joint 'wrist', lower 1 above upper -1: left out"),
+    ({"limit": "<limit lower='-1'/>"}, "limit of joint 'elbow', 'wrist' without upper: left out"),
+    ({"limit": "<limit lower='1' upper='-1'/>"}, "limit of joint 'elbow', 'wrist', lower 1 above upper -1: left out"),
     ({"of_link": "<visual><geometry><sphere radius='1'/></geometry></visual>"}, "<visual> of link 'b': left out"),
     ({"of_link": "<contact><stiffness value='1'/></contact>"}, "<contact> of link 'b': left out"),
     ({}, "link 'a', 'c': part of what it is fixed to"),
@@ -313,8 +313,8 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete' solver='PGS'><flag diagexact='enable'/></option>"
-    scene = falling(option=option, geom="adhesion='1'")
+    option = "<option integrator='discrete' solver='PGS'/>"
+    scene = falling(option=option, geom="adhesion='1'", **sensor("<user dim='2'/>"))
     with pytest.raises(UnsupportedError) as error:
         load(scene)
     assert len(error.value.refused) == 3

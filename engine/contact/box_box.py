@@ -244,10 +244,18 @@ def face_contacts(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, firs
                 a1 = N / N.dot(V)
                 a2 = V
                 if edge < 4:
-                    kind = CROSS
-                    a2 = X if (tag >> 6) < 3 else Y
+                    side = X if (tag >> 6) < 3 else Y
                     a1 = e1 if edge % 2 == 0 else e2
-                    a1 = a1 / a1.dot(a2)
+                    over = a1.dot(side)
+                    if ti.abs(over) > EITHER:
+                        kind = CROSS
+                        a1 = a1 / over
+                        a2 = side
+                    else:
+                        # it lies along the side, and only by rounding passes through
+                        kind = POINT
+                        a1 = N
+                        a2 = N
             kind1 = kind
             kind2 = FACE
             n = -N

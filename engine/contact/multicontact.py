@@ -32,6 +32,7 @@ from engine.contact.polygon import (
     below,
     clip_at,
     farthest_two,
+    passes,
     polygon_at,
     quadrilateral,
     side_normal,
@@ -342,7 +343,14 @@ def add_clipped(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 e = edge
                 if start == NONE:
                     e = d.poly_v[at_inc + (cut + 1) % inc] - d.poly_v[at_inc + cut]
-                e = e / e.dot(s)
+                over = e.dot(s)
+                if passes(e, over):
+                    e = e / over
+                else:
+                    # it lies along the side, and only by rounding passes through
+                    kind = POINT
+                    s = zero
+                    e = zero
         if start == NONE:
             dist = -t * N.dot(b)
             if dist < margin:

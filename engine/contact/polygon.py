@@ -10,6 +10,7 @@ import taichi as ti
 from engine.math.types import EPS, MINVAL, real, vec3
 
 INSIDE = -MINVAL if EPS < 1e-10 else -1e-8  # metres over a side from which a vertex is within
+PASSES = 1e-9 if EPS < 1e-10 else 1e-5  # of the sine of an angle between an edge and a side
 CLIPPED, REF, INC = 0, 4, 5  # where polygons lie in poly_v, in as many vertices as a face has at most
 
 
@@ -23,6 +24,13 @@ def side_normal(d: ti.template(), at: ti.i32, count: ti.i32, e: ti.i32, N: vec3)
     """The inward normal of side e of a face with the normal N."""
     s = (d.poly_v[at + (e + 1) % count] - d.poly_v[at + e]).cross(N)
     return s / ti.sqrt(s.dot(s))
+
+
+@ti.func
+def passes(e: vec3, over: real):
+    """Whether an edge e passes through a side, whose normal it has the component `over` along, and does not lie along
+    it and pass by rounding alone."""
+    return over * over > PASSES * PASSES * e.dot(e)
 
 
 @ti.func
@@ -40,7 +48,10 @@ def corner(m: ti.template(), d: ti.template(), w: ti.i32, nref: ti.i32, N: vec3,
     at_inc = polygon_at(m, w, INC)
     u = d.poly_v[other] - d.poly_v[one]
     v = d.poly_v[one] + t * u
-    along = N - N.dot(u) / s.dot(u) * s
+    along = N
+    over = s.dot(u)
+    if passes(u, over):
+        along = N - N.dot(u) / over * s
     lean = vec3(0.0, 0.0, 0.0)
     twist = vec3(0.0, 0.0, 0.0)
     for k in range(2):
@@ -52,7 +63,10 @@ def corner(m: ti.template(), d: ti.template(), w: ti.i32, nref: ti.i32, N: vec3,
         if cut < inc:
             e = d.poly_v[at_inc + (cut + 1) % inc] - d.poly_v[at_inc + cut]
             side = side_normal(d, at, nref, d.poly_side[i], N)
-            b = along - along.dot(e) / side.dot(e) * side
+            b = along
+            over = side.dot(e)
+            if passes(e, over):
+                b = along - along.dot(e) / over * side
             q = vec3(0.0, 0.0, 0.0)
         lean = lean + share * b
         twist = twist + share * (q - (d.poly_v[i] - v).cross(b))

@@ -281,7 +281,6 @@ def flag(text):
 OF_MUJOCO_4 = "flag speculative", "actuator 'a': orientation (geodesic"  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
-    ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
     (flag("sleep='enable'"), "flag sleep"),
     (flag("speculative='enable'"), "flag speculative"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
@@ -316,7 +315,7 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete' solver='PGS'><flag sleep='enable'/></option>"
+    option = "<option integrator='discrete'><flag sleep='enable' speculative='enable'/></option>"
     scene = falling(option=option, geom="adhesion='1'")
     with pytest.raises(UnsupportedError) as error:
         load(scene)

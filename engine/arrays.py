@@ -17,7 +17,7 @@ from engine.model.arms import arm_dofs, arms
 from engine.model.bounds import clipped, field_contacts, most_corners
 from engine.model.broad import broad_phase
 from engine.model.cameras import followers
-from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD
+from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD, PGS
 from engine.model.coordinates import coordinates
 from engine.model.delays import clock_times, first_of_sensors, past_of_sensors
 from engine.model.elements import KINDS
@@ -423,6 +423,7 @@ def _fill_dims(pack, model, sizes, leaves):
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
         "noslip_apart": opt.island, "diagexact": opt.diagexact,
+        "bare_metric": opt.integrator == DISCRETE and opt.solver == PGS,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
         **{p.offset: following[p.name][0] for p in FOLLOWING},
         "nbodyleaf": sum(p.name in leaves for p in BODY_LEAVES),

@@ -11,9 +11,9 @@ DIMS = (
     "nbody njnt nq nv nu na ngeom npair nsite nsensor nsensordata integrator cone iterations ls_iterations "
     "eulerdamp nconmax nrowmax ntheta nstage ld ncoord nm nh nchain nsweep nalways nnear nmatch neq nmocap ntree stray "
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
-    "noslip_apart diagexact narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo nmotor nso3 "
-    "nresidual nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend ncam "
-    "nsleeptree nsleepsensor sleepfirst "
+    "noslip_apart diagexact bare_metric narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo "
+    "nmotor nso3 nresidual nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
+    "ncam nsleeptree nsleepsensor sleepfirst "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)

@@ -7,7 +7,8 @@ D and K: minus the derivatives of the smooth forces by v and q, of each spring, 
 negative. Those of joints and of a fluid, whose drag alone counts, lie where M has entries: after `metric_terms` d.M is
 the metric without tendons and arms (metric_blocks.py), MhD is M, metric_shift is -h K v, metric_diag what the diagonal
 has gained, tendons and arms included. M_factored, where the robot has noslip or diagexact, is what MuJoCo factors: of
-actuators and tendons it has the diagonal alone.
+actuators and tendons it has the diagonal alone. With MuJoCo's solver PGS, which needs that factor, the metric has
+nothing of either (bare_metric), and their forces are explicit.
 
 Adjoint of z^T (dK', dD' and their shift), mu^T d(metric) (a_eff - a) and of metric_bar, that of metric_diag, for a
 term sigma r^T r of a row r, kappa its shift:
@@ -145,12 +146,14 @@ def metric_terms(m: ti.template(), d: ti.template(), w: ti.i32):
         joint_metric(m, d, w)
         resistance(m, d, w)
         keep_factored(m, d, w)
-        servos(m, d, w)
-        servo_metric(m, d, w)
+        if not m.bare_metric:
+            servos(m, d, w)
+            servo_metric(m, d, w)
         for i in range(m.nv):
             d.metric_diag[w, i] = d.M[diagonal_at(m, w, i)] - d.mass_diag[w, i]
-        tendon_metric(m, d, w)
-        arm_metric(m, d, w)
+        if not m.bare_metric:
+            tendon_metric(m, d, w)
+            arm_metric(m, d, w)
         factored_diagonal(m, d, w)
 
 
@@ -174,10 +177,11 @@ def metric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32):
             g.servo_kp_bar[w, u] = 0.0
             g.servo_kv_bar[w, u] = 0.0
         joint_metric_vjp(m, d, g, w)
-        servo_metric_vjp(m, d, g, w)
-        tendon_metric_vjp(m, d, g, w)
-        arm_metric_vjp(m, d, g, w)
-        servos_vjp(m, d, g, w)
+        if not m.bare_metric:
+            servo_metric_vjp(m, d, g, w)
+            tendon_metric_vjp(m, d, g, w)
+            arm_metric_vjp(m, d, g, w)
+            servos_vjp(m, d, g, w)
 
 
 @ti.func

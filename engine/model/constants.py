@@ -21,6 +21,8 @@ GEOM_NAMES = {
 }  # fmt: skip
 INTEGRATOR_NAMES = {EULER: "Euler", RK4: "RK4", IMPLICIT: "implicit", IMPLICITFAST: "implicitfast",
                     DISCRETE: "discrete"}  # fmt: skip
+PGS, CG, NEWTON = range(3)  # opt.solver (mjtSolver)
+SOLVER_NAMES = {PGS: "PGS", CG: "CG", NEWTON: "Newton"}
 CONE_NAMES = {PYRAMIDAL: "pyramidal", ELLIPTIC: "elliptic"}
 
 NQ = {FREE: 7, BALL: 4, SLIDE: 1, HINGE: 1}  # coordinates of a joint

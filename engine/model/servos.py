@@ -1,5 +1,6 @@
 """Actuators that a file has and the engine makes of others: pid and dcmotor, one of ours for each of their controls,
-the first of which has the states (MuJoCo documentation, XML reference, "pid", "dcmotor").
+the first of which has the states, but where an option switches them off (MuJoCo documentation, XML reference, "pid",
+"dcmotor").
 
     pid        force = kp (pos - l) + kv (vel - l') + ff
     dcmotor    force = K/R voltage - K^2/R l'; with a controller, which compensates that: as pid, and K/R voltage
@@ -7,8 +8,6 @@ A dcmotor with more than that keeps its law (motors.py).
 """
 
 import numpy as np
-
-from engine.words import counted
 
 from . import constants as c
 from .motors import FF, POS, TOKENS, VEL, VOLTAGE, states_of_motor
@@ -34,15 +33,35 @@ def _controls(mj):
     return getattr(mj, "actuator_ctrlnum", np.ones(mj.nactuator, int))
 
 
+def silent(mujoco, mj):
+    """Which actuators an option switches off, (nactuator,)."""
+    if mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION):
+        return np.ones(mj.nactuator, bool)
+    group = np.asarray(mj.actuator_group)
+    return (group >= 0) & (group <= 30) & ((mj.opt.disableactuator >> np.clip(group, 0, 30)) & 1 > 0)
+
+
+def _numbers(mj):
+    """How many of ours each actuator becomes, (nactuator,): one for each control, and one at least; one for each state
+    where it has more states and an option switches it off, since they stay."""
+    found = np.maximum(_controls(mj), 1)
+    if (mj.actuator_actnum > found).any():
+        import mujoco
+
+        found = np.where(silent(mujoco, mj), np.maximum(found, mj.actuator_actnum), found)
+    return found
+
+
 def rows_of(mj):
     """The actuator of an MjModel that each of our controls belongs to, (nu,): a motor without inputs has one, too."""
-    return np.repeat(np.arange(mj.nactuator), np.maximum(_controls(mj), 1))
+    return np.repeat(np.arange(mj.nactuator), _numbers(mj))
 
 
 def ours(mj, values):
-    """Numbers of an MjModel's controls, (..., its nu), as those of ours, zeros for motors without inputs."""
-    found = np.zeros((*np.shape(values)[:-1], len(rows_of(mj))), np.asarray(values).dtype)
-    found[..., _controls(mj)[rows_of(mj)] > 0] = values
+    """Numbers of an MjModel's controls, (..., its nu), as those of ours, zeros for those that it has not."""
+    rows = rows_of(mj)
+    found = np.zeros((*np.shape(values)[:-1], len(rows)), np.asarray(values).dtype)
+    found[..., np.arange(len(rows)) - first_rows(mj)[rows] < _controls(mj)[rows]] = values
     return found
 
 
@@ -54,12 +73,12 @@ def first_rows(mj):
 def names_of(mujoco, mj, names):
     """Names of our actuators: of the first control that of the actuator, of others with their word behind it."""
     found = []
-    for a, name in enumerate(names):
-        words = tokens(mj, a) if kind_of(mujoco, mj, a) else [""]
+    for a, (name, number) in enumerate(zip(names, _numbers(mj), strict=True)):
+        words = tokens(mj, a)[1:number] if kind_of(mujoco, mj, a) else []
         if is_orientation(mujoco, mj, a):
-            words = INPUTS[int(mj.actuator_ctrlspec[a])]
-        words = words or [""]
-        found += [f"{name} {word}" if k and name else name if not k else "" for k, word in enumerate(words)]
+            words = list(INPUTS[int(mj.actuator_ctrlspec[a])][1:])
+        words += [""] * (number - 1 - len(words))
+        found += [name, *(f"{name} {word}" if name and word else "" for word in words)]
     return found
 
 
@@ -155,11 +174,6 @@ def lacking(mujoco, mj, a, off):
         if _felt(mujoco, mj, a) and not motor and not off:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
     if off:
-        states, controls = int(mj.actuator_actnum[a]), max(len(words), 1)
-        if states > controls:
-            yield f"{kind} with {states} states that an option switches off, and {counted(controls, 'control')}", (
-                "no more states than controls, or one that acts"
-            )
         still = mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
         if kind == DCMOTOR and mj.actuator_dynprm[a, 5] > 0 and not still:  # the bristles' law asks for no rate
             yield f"{kind} with lugre that actuatorgroupdisable switches off, whose bristles MuJoCo goes on bending", (

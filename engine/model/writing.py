@@ -151,6 +151,7 @@ class _Writer:
         known = OF["option"]
         out.attrib |= attributes({name: getattr(opt, name) for name in _OPTION}, known)
         out.attrib |= {"integrator": c.INTEGRATOR_NAMES[opt.integrator], "cone": c.CONE_NAMES[opt.cone]}
+        out.attrib |= {"solver": c.SOLVER_NAMES[opt.solver]} if opt.solver != c.NEWTON else {}
         flags = {name: "disable" for name in _FLAGS if not getattr(opt, name)} | self.flags
         flags |= {"diagexact": "enable"} if opt.diagexact else {}
         flags |= {"limit": "disable"} if self.felt else {}

@@ -282,7 +282,6 @@ def flag(text):
 OF_MUJOCO_4 = ("flag speculative",)  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
-    ({"option": "<option integrator='discrete' solver='PGS'/>"}, "option solver = PGS with the integrator discrete"),
     (flag("speculative='enable'"), "flag speculative"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
     ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "
@@ -313,11 +312,11 @@ def test_refuses_by_name(scene, message):
 
 
 def test_refuses_everything_at_once():
-    option = "<option integrator='discrete' solver='PGS'/>"
+    option = "<option integrator='discrete'/>"
     scene = falling(option=option, geom="adhesion='1'", **sensor("<user dim='2'/>"))
     with pytest.raises(UnsupportedError) as error:
         load(scene)
-    assert len(error.value.refused) == 3
+    assert len(error.value.refused) == 2
 
 
 def test_the_swimmer_swims():

@@ -16,7 +16,7 @@ from tests.physics.random_robots import Robot
 from tests.physics.reference import worst
 from tests.physics.test_discrete import landed, off_kinks, steps_apart, stiff
 from tests.physics.test_integrators import LONE
-from tests.physics.test_noslip import TOLD
+from tests.physics.test_noslip import OTHERWISE, TOLD
 from tests.physics.test_parity import CONTACT, assert_close, random_states, touching_states
 from tests.physics.test_random_robots import check_gradient, check_linearize, check_motion
 
@@ -140,6 +140,7 @@ def test_lone_free_bodies(simulators, integrator):
     assert max(worst, 0.01 * forces) < 1e-12
 
 
+@OTHERWISE
 @pytest.mark.parametrize(("integrator", "cone"), [
     pytest.param(word, cone, marks=() if (word, cone) == ("discrete", "elliptic") else pytest.mark.slow)
     for word in ("Euler", "discrete") for cone in zoo.CONES

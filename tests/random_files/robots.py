@@ -49,6 +49,7 @@ class AnyRobot(Robot):
         if self.late.random() < 0.4:
             self.TOUCH = {}  # everything touches its like
         self.soft, self.earth, self.apart, self.seeing = (np.random.default_rng((seed, k)) for k in (11, 12, 13, 14))
+        self.barred = np.random.default_rng((seed, 16))
         self.meshes = []
         self.gapless, self.ranging = self.maybe(0.4), self.maybe(0.2)
         if not self.ranging:
@@ -95,8 +96,8 @@ class AnyRobot(Robot):
         more = f'solver="{self.one(("Newton", "CG", "PGS"))}" jacobian="{self.one(("dense", "sparse", "auto"))}" '
         more += 'iterations="30" ' * self.maybe(0.2) + 'ccd_iterations="20" ' * self.maybe(0.2)
         text = super().option().replace("<flag", f"<flag{flags}").replace("<option ", f"<option {more}")
-        if 'integrator="discrete"' in text and self.stiff.random() < 0.9:  # else it is refused by name
-            text = text.replace('solver="PGS"', 'solver="CG"')
+        if 'integrator="discrete"' in text and 'solver="PGS"' not in text and self.barred.random() < 0.1:
+            text = text.replace("<flag", '<flag ipc="enable"', 1)
         return text.replace('memory="8M"', 'memory="64M"')
 
     def defaults(self):

@@ -282,7 +282,7 @@ class Actuator(Kind):
         arrays["actuator_gainprm"][mj.actuator_gaintype == int(mujoco.mjtGain.mjGAIN_FIXED), 1:] = 0
         arrays["actuator_biasprm"][mj.actuator_biastype == int(mujoco.mjtBias.mjBIAS_NONE)] = 0
         arrays["actuator_history"][mj.actuator_delay == 0] = 0
-        off = _silent(mujoco, mj)
+        off = servos.silent(mujoco, mj)
         arrays["actuator_gainprm"][off], arrays["actuator_biasprm"][off] = 0, 0
         arrays["actuator_gaintype"][off], arrays["actuator_biastype"][off] = c.GAIN_AFFINE, c.BIAS_AFFINE
         frozen = off & (mj.actuator_dyntype != int(mujoco.mjtDyn.mjDYN_NONE))
@@ -337,7 +337,7 @@ class Actuator(Kind):
             if mj.actuator_trntype[a] not in TARGETS.values():
                 yield f"{who}: transmission {trn}; allowed: joint, jointinparent, tendon, site, slidercrank, body"
             if servos.kind_of(mujoco, mj, a):
-                for what, allowed in servos.lacking(mujoco, mj, a, _silent(mujoco, mj)[a]):
+                for what, allowed in servos.lacking(mujoco, mj, a, servos.silent(mujoco, mj)[a]):
                     yield f"{who}: {what}; allowed: {allowed}"
                 continue
             for part, allowed in (("dyn", DYNTYPES), ("gain", _GAINS), ("bias", _BIASES)):
@@ -356,8 +356,9 @@ class Actuator(Kind):
             yield f"dcmotor: {len(idle)} without inputs become actuators with a control that nothing reads"
         if made:
             controls = np.isin(servos.rows_of(mj), made).sum()
-            yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, one for each control"
-        off = np.flatnonzero(_silent(mujoco, mj))
+            each = "one for each control or, where switched off, each state"
+            yield f"pid and dcmotor: {len(made)} of them become {controls} actuators, {each}"
+        off = np.flatnonzero(servos.silent(mujoco, mj))
         turning = sum(is_orientation(mujoco, mj, a) for a in range(mj.nactuator))
         if turning:
             yield f"orientation: {counted(turning, 'servo')}, each of which becomes an actuator for each control"
@@ -427,14 +428,6 @@ def _each(mj, name):
     value = np.array(getattr(mj, name))
     several = "_ctrl" not in name and len(value) > mj.nactuator
     return value[mj.actuator_outadr] if several else value
-
-
-def _silent(mujoco, mj):
-    """Which actuators an option switches off, (nactuator,)."""
-    if disabled(mujoco, mj, "ACTUATION"):
-        return np.ones(mj.nactuator, bool)
-    group = np.asarray(mj.actuator_group)
-    return (group >= 0) & (group <= 30) & ((mj.opt.disableactuator >> np.clip(group, 0, 30)) & 1 > 0)
 
 
 def _read_law(mj, part, muscle, arrays):

@@ -17,7 +17,10 @@ from .kind import Kind
 
 @dataclass
 class Option:
-    """Simulation options, MuJoCo's mjOption; `integrator` and `cone` are the numbers of constants.py."""
+    """Simulation options, MuJoCo's mjOption; `integrator`, `cone` and `solver` are the numbers of constants.py.
+
+    The solver is always Newton's method. With the integrator discrete, PGS has actuators and tendons explicit, as
+    MuJoCo has them there; else `solver` changes nothing."""
 
     timestep: float = 0.002
     gravity: np.ndarray = field(default_factory=lambda: np.array([0.0, 0.0, -9.81]))
@@ -42,6 +45,7 @@ class Option:
     diagexact: bool = False
     sleep: bool = False
     sleep_tolerance: float = 1e-3
+    solver: int = c.NEWTON
 
     def __setattr__(self, name, value):  # a word that is written wrongly would change nothing, without a sign
         if name not in self.__dataclass_fields__:
@@ -83,7 +87,7 @@ def enabled(mujoco, mj, flag):
 
 def option_of(mujoco, mj):
     """The Option of an MjModel."""
-    same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations")
+    same = ("timestep", "integrator", "cone", "impratio", "tolerance", "iterations", "ls_iterations", "solver")
     same += ("ccd_tolerance", "ccd_iterations", "noslip_tolerance")
     moved = not _without_passive(mujoco, mj)
     return Option(
@@ -129,18 +133,19 @@ class OptionKind(Kind):
         "noslip_tolerance": number(1e-6, 0),
         "diagexact": flag(default=False),
         "sleep_tolerance": number(1e-3, 0),
+        "solver": choice("Newton", {name: kind for kind, name in c.SOLVER_NAMES.items()}),
     }
 
     def refusals(self, mujoco, mj):
         opt = mj.opt
-        if opt.integrator == c.DISCRETE and opt.solver == int(mujoco.mjtSolver.mjSOL_PGS):
-            yield "option solver = PGS with the integrator discrete (leaves servos out); allowed: Newton, CG"
         if opt.integrator == c.DISCRETE and (opt.density > 0 or opt.viscosity > 0):
             for b in np.flatnonzero(simple_bodies(mj) & (mj.body_dofnum > 0) & (mj.body_simple == 0)):
                 yield f"body {mj.body(b).name!r}: simple = false in a fluid with integrator discrete; allowed: auto"
         if disabled(mujoco, mj, "NATIVECCD") and _searched(mujoco, mj):
             yield "option flag nativeccd = disable (another search between convex shapes); allowed: enable"
         for bit, words in _REFUSED_ENABLE.items():
+            if bit == "IPC" and mj.nflex == 0 and opt.integrator == c.DISCRETE:
+                continue  # which changes how contacts of flexes are found and solved, and nothing else
             if enabled(mujoco, mj, bit):
                 yield f"option flag {words} = enable; allowed: disable"
 
@@ -153,6 +158,8 @@ class OptionKind(Kind):
         solver = mujoco.mjtSolver(mj.opt.solver).name.removeprefix("mjSOL_")
         if solver != "NEWTON":
             yield f"solver {solver}: the engine solves the same problem by Newton's method"
+        if enabled(mujoco, mj, "IPC"):
+            yield "option flag ipc = enable: without effect, since there is no flex"
         early = [f"{name} = {getattr(mj.opt, name):g}" for name, usual, sign in _STOPS if
                  sign * getattr(mj.opt, name) > sign * usual]  # fmt: skip
         if early:
@@ -196,6 +203,7 @@ class OptionKind(Kind):
         for name, kinds, names in (
             ("integrator", _INTEGRATORS, c.INTEGRATOR_NAMES),
             ("cone", _CONES, c.CONE_NAMES),
+            ("solver", tuple(c.SOLVER_NAMES), c.SOLVER_NAMES),
         ):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)

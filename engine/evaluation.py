@@ -11,16 +11,22 @@ from engine.compiler.features import has
 from engine.compiler.stages import outline
 from engine.constraint.adhesion import adhesions, adhesions_vjp
 from engine.constraint.ball_limit import ball_limits
-from engine.constraint.blocks import ball_limit_blocks_vjp, contact_blocks_vjp, equality_blocks_vjp, tendon_blocks_vjp
+from engine.constraint.blocks import (
+    ball_limit_blocks_vjp,
+    blocks,
+    contact_blocks_vjp,
+    equality_blocks_vjp,
+    tendon_blocks_vjp,
+)  # fmt: skip
 from engine.constraint.discrete import clear_diagonals, follows_diagonal
 from engine.constraint.equality import equalities
 from engine.constraint.exact import exact_vjp
 from engine.constraint.friction_law import clear_rubs, rubs, rubs_vjp
 from engine.constraint.metric import metric_terms, metric_vjp, shift
 from engine.constraint.metric_blocks import without_metric
-from engine.constraint.rows import rows_vjp
+from engine.constraint.rows import rows, rows_vjp
 from engine.constraint.solver import acceleration, acceleration_vjp
-from engine.constraint.system import constraint, detect, evaluate
+from engine.constraint.system import constraint, evaluate
 from engine.constraint.tendon import tendon_limits
 from engine.constraint.turned import turned_acceleration, turned_acceleration_vjp
 from engine.constraint.wake import wake_tied, wake_touched
@@ -176,12 +182,13 @@ def contact_terms(m: ti.template(), d: ti.template(), w: ti.i32):
     again = 1
     while again:
         again = 0
-        detect(m, d, w)
+        blocks(m, d, w)
         if ti.static(has.sleep):
             if m.nsleeptree > 0:
                 wake_touched(m, d, w)
                 again = d.woken[w]
     wake_tied(m, d, w)
+    rows(m, d, w)
     ball_limit_terms(m, d, w)
     equality_terms(m, d, w)
     tendon_constraints(m, d, w)

@@ -19,6 +19,7 @@ _OTHER = (
     "body_invweight0", "body_subtreemass", "body_inertia", "body_iquat",
     "jnt_qposadr", "jnt_dofadr", "dof_bodyid", "dof_jntid", "dof_parentid",
     "dof_invweight0", "geom_dataid", "geom_rbound", "geom_rgba", "geom_group", "site_rgba", "site_type", "site_size",
+    "site_targetbodyid", "site_pos0", "site_quat0", "body_asleep0", "dof_length",
     "tendon_adr", "tendon_num", "tendon_rgba", "tendon_width", "tendon_invweight0", "eq_obj1id", "eq_obj2id",
     "actuator_trnid", "actuator_refid", "actuator_actadr", "sensor_objid", "sensor_refid", "sensor_adr",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from engine.constraint.discrete import block_ratio_vjp, follows_diagonal
 from engine.constraint.impedance import PUSHING
 from engine.constraint.limit import add_end_bars
 from engine.dynamics.kinematics import read_quat, read_vec
-from engine.dynamics.sleep import dof_sleeps
+from engine.dynamics.sleep import dof_rests
 from engine.math.index import vector_at
 from engine.math.quat import jr_inverse_transpose, quat_log
 from engine.math.types import MINVAL, real, vec3
@@ -41,7 +41,7 @@ def ball_limits(m: ti.template(), d: ti.template(), w: ti.i32):
             angle, axis = turned(r)
             near = most - angle < m.jnt_margin[j]
             if ti.static(has.sleep):
-                near = near and not dof_sleeps(m, d, w, m.jnt_dofadr[j])
+                near = near and not dof_rests(m, d, w, m.jnt_dofadr[j])
             if near:
                 c = new_block(m, d, w, BALL_LIMIT - j, CONE, 1)
                 if c >= 0:

@@ -35,7 +35,8 @@ from engine.model.constants import DISCRETE
 
 @ti.func
 def blocks(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (evaluation)."""
+    """Finds the contacts, where the geoms are, which come first; the others have stages of their own (evaluation).
+    More blocks than the capacity leave their number in nneed; the caller stops the world."""
     d.ncon[w] = 0
     d.nneed[w] = 0
     contacts(m, d, w)

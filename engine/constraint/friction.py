@@ -6,7 +6,7 @@ import taichi as ti
 from engine.compiler.features import has
 from engine.constraint.impedance import reference
 from engine.constraint.row import FRICTION, add_row
-from engine.dynamics.sleep import dof_sleeps
+from engine.dynamics.sleep import dof_rests
 from engine.math.types import EPS, real
 from engine.model.constants import DISCRETE
 
@@ -21,7 +21,7 @@ def friction_rows(m: ti.template(), d: ti.template(), w: ti.i32):
             if m.nrub > 0:
                 floss = floss + d.rub[w, i]
         if ti.static(has.sleep):
-            if dof_sleeps(m, d, w, i):
+            if dof_rests(m, d, w, i):
                 floss = 0.0
         if floss > 0:
             add_row(m, d, w, n, FRICTION, i, 1.0, 0.0, floss, m.dof_solref, m.dof_solimp, i, m.dof_diaga[i])

@@ -4,7 +4,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.constraint.row import LIMIT, add_row
-from engine.dynamics.sleep import dof_sleeps
+from engine.dynamics.sleep import dof_rests
 from engine.math.types import real
 from engine.model.constants import HINGE, SLIDE
 
@@ -20,7 +20,7 @@ def limit_rows(m: ti.template(), d: ti.template(), w: ti.i32):
                 sign = real(1 - 2 * side)
                 dist = sign * (q - m.jnt_range[j, side]) - m.jnt_margin[j]
                 if ti.static(has.sleep):
-                    if dof_sleeps(m, d, w, m.jnt_dofadr[j]):
+                    if dof_rests(m, d, w, m.jnt_dofadr[j]):
                         dist = 1.0
                 if dist < 0:
                     add_row(

@@ -4,29 +4,18 @@ import taichi as ti
 
 from engine.compiler.features import has
 from engine.constraint.block import ALWAYS, TWO_SIDED
-from engine.constraint.blocks import blocks, constraint_blocks
+from engine.constraint.blocks import constraint_blocks
 from engine.constraint.cones import contact_law
 from engine.constraint.discrete import follows_diagonal, metric_ratios
 from engine.constraint.exact import exact_diagonals
 from engine.constraint.islands import block_stiffened, stiffened
 from engine.constraint.rolling import rolling_laws, turns
 from engine.constraint.row import row_law
-from engine.constraint.rows import rows
 from engine.constraint.tendon import slide_law
 from engine.constraint.tree import elimination_tree
 from engine.math.index import bounded
 from engine.math.spatial import sym_mul
 from engine.math.types import real, vec3
-
-
-@ti.func
-def detect(m: ti.template(), d: ti.template(), w: ti.i32):
-    """Finds the rows and blocks, where the geoms are.
-
-    More blocks than the capacity leave their number in nneed; the caller stops the world.
-    """
-    rows(m, d, w)
-    blocks(m, d, w)
 
 
 @ti.func

@@ -70,6 +70,15 @@ def dof_sleeps(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
 
 
 @ti.func
+def dof_rests(m: ti.template(), d: ti.template(), w: ti.i32, i: ti.i32):
+    """The same, by tree_awake: once all rules for waking have been asked."""
+    x = False
+    if m.nsleeptree > 0:
+        x = d.tree_awake[w, m.dof_treeid[i]] == 0
+    return x
+
+
+@ti.func
 def all_sleep(m: ti.template(), d: ti.template(), w: ti.i32, t1: ti.i32, t2: ti.i32):
     """Whether what is in these trees sleeps: all of them do, -1 being none, and there is one."""
     x = sleeping(m, d, w, t1)
@@ -90,11 +99,20 @@ def neither_awake(m: ti.template(), d: ti.template(), w: ti.i32, t1: ti.i32, t2:
 
 
 @ti.func
+def is_up(d: ti.template(), w: ti.i32, t: ti.i32):
+    """Whether tree t is awake, by tree_awake, or -2 for what the user moves."""
+    x = t == -2
+    if t >= 0:
+        x = d.tree_awake[w, t] == 1
+    return x
+
+
+@ti.func
 def watched(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32):
     """Whether contacts of two geoms matter: one of their bodies is awake, or the user moves it."""
     x = True
     if m.nsleeptree > 0:
-        x = not neither_awake(m, d, w, m.sleep_body[m.geom_bodyid[g1]], m.sleep_body[m.geom_bodyid[g2]])
+        x = is_up(d, w, m.sleep_body[m.geom_bodyid[g1]]) or is_up(d, w, m.sleep_body[m.geom_bodyid[g2]])
     return x
 
 

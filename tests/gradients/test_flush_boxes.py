@@ -1,4 +1,4 @@
-"""Boxes that lie flush: edges in the other's sides, which rounding alone has pass through them, leave a gradient finite."""
+"""Boxes that lie flush have finite gradients, though rounding has edges pass through the sides that they lie in."""
 
 import mujoco
 import numpy as np
@@ -8,7 +8,8 @@ import engine
 PADS = """<mujoco><option gravity="0 0 0"/><worldbody><body><freejoint/>
   <inertial pos="0 0 0" mass=".1" diaginertia="1e-4 1e-4 1e-4"/>
   <body pos="0 .004 0"><joint type="slide" axis="0 1 0"/><geom type="box" size=".0085 .004 .0085"/></body>
-  <body pos="0 -.004 0" quat="0 0 0 1"><joint type="slide" axis="0 1 0"/><geom type="box" size=".0085 .004 .0085"/></body>
+  <body pos="0 -.004 0" quat="0 0 0 1"><joint type="slide" axis="0 1 0"/>
+  <geom type="box" size=".0085 .004 .0085"/></body>
   </body></worldbody></mujoco>"""
 
 

@@ -41,8 +41,9 @@ STACK = "".join(
 TIED = "".join(
     f"<body name='b{i}' pos='{0.5 * i} 0 {0.1 + 0.02 * i}' sleep='{'never' if i == 4 else 'auto'}'><freejoint/>"
     f"<geom type='box' size='.1 .1 .1'/><site name='s{i}'/></body>" for i in range(5)
-) + """<body pos="0 2 1"><joint name="j1" axis="0 1 0" damping="1"/><geom size=".05" pos="0 0 -.2"/></body>
-<body pos="0 3 1"><joint name="j2" axis="0 1 0" damping="1"/><geom size=".05" pos="0 0 -.2"/></body></worldbody>
+) + """<body pos="0 2 1"><joint name="j1" axis="0 1 0" damping="1" frictionloss=".01"/>
+<geom size=".05" pos="0 0 -.2"/></body><body pos="0 3 1"><joint name="j2" axis="0 1 0" damping="1" frictionloss=".01"/>
+<geom size=".05" pos="0 0 -.2"/></body></worldbody>
 <equality><weld body1="b0" body2="b1" active="false"/><connect body1="b2" body2="b4" anchor="0 0 0" active="false"/>
 <joint joint1="j1" joint2="j2" active="false"/></equality>
 <tendon><spatial name="t" limited="true" range="0 .6"><site site="s2"/><site site="s3"/></spatial></tendon>

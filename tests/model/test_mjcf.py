@@ -297,7 +297,6 @@ REFUSED = [
     (sensor("<framepos name='f' objtype='camera' objname='eye'/>"), "'f': objname of a camera that follows"),
     (sensor("<framepos name='f' objtype='site' objname='s' reftype='camera' refname='eye'/>"), "'f': refname of a"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
-    ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
       "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
     ({"extra": TENDON.format("stiffness='1'") + "<sensor><torque name='f' site='s'/></sensor>"},

@@ -35,8 +35,8 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
         mix_solver(m, d, c, pair)
         diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
         resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga, PUSHING)
-        if ti.static(has.adhesion):
-            if d.con_x[c] >= 0:  # in the gap, where adhesion alone asks for it
+        if ti.static(has.adhesion or has.contact_sensor):
+            if d.con_x[c] >= 0:  # in the gap, where adhesion and contact sensors alone ask for it
                 d.con_dim[c] = 1
                 d.con_d[c] = 0.0
         if ti.static(has.own_pair):

@@ -69,6 +69,9 @@ def set_margins(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     if ti.static(has.adhesion):
         if adheres(m, p):
             d.felt_within[w] = d.found_within[w]
+    if ti.static(has.contact_sensor):
+        if m.nmatch > 0:  # they tell of contacts in a gap, too, which are kept without a force
+            d.felt_within[w] = d.found_within[w]
 
 
 @serves("adhesion")

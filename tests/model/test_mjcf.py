@@ -294,7 +294,6 @@ REFUSED = [
     (actuator("<motor name='a' joint='j' damping='1'/>"), "actuator 'a': damping"),
     (sensor("<user dim='2'/>"), "sensor 0: type user; allowed: jointpos"),
     (sensor("<torque name='f' site='origin'/>"), "sensor 'f': on a site of the world, which has no parent"),
-    ({"geom": "gap='.1'", **sensor("<contact name='c' geom1='g'/>")}, "contact sensors ('c') beside pairs with a gap"),
     ({"geom": "/><geom name='k' size='.1'", "extra": "<contact><pair geom1='g' geom2='k'/></contact><sensor><contact "
       "geom1='g'/></sensor>"}, "contact sensors beside 1 pairs of geoms that no force can move"),
     ({"extra": TENDON.format("stiffness='1'") + "<sensor><torque name='f' site='s'/></sensor>"},

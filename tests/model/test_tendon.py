@@ -148,7 +148,7 @@ def test_refuses_by_name(call, message):
     ("tendon_stiffness", 0, -1, "tendon 'all': tendon_stiffness = -1"),
     ("wrap_prm", 0, np.nan, "tendon 'all': wrap_prm = nan; allowed: finite"),
     ("actuator_trnid", 0, 3, "actuator 0: actuator_trnid = 3; allowed: a tendon, 0 to 2"),
-    ("actuator_trntype", 0, 6, "actuator_trntype = 6; allowed: 0 .joint., 1 .jointinparent., 3 .tendon., 4 .site."),
+    ("actuator_trntype", 0, 9, "actuator_trntype = 9; allowed: 0 .joint., 1 .jointinparent., 3 .tendon., 4 .site."),
     ("eq_obj1id", 0, 3, "a tendon: 0 to 2"),
     ("sensor_objid", 0, 5, "sensor_objid = 5; allowed: a tendon, 0 to 2"),
 ])  # fmt: skip

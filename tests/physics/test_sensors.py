@@ -15,7 +15,9 @@ from engine.model.sensors import NAMES
 from engine.rays import Depth
 from engine.view.quantities import sensor_labels
 from tests import zoo
+from tests.gradients.differences import Rollout
 from tests.physics.reference import errors, relative, resting_accelerometer, set_reference, worst
+from tests.physics.test_parity import assert_close, random_states
 from tests.random_files.measured import separation
 
 
@@ -374,6 +376,23 @@ def test_touch(simulators, cone):
         seen += data.sensordata > 0
     assert worst_error < 1e-10
     assert seen.min() > 0, "every site must be touched at least once"
+
+
+@pytest.mark.parametrize("cone", zoo.CONES)
+def test_contact_sensors_beside_gaps(simulators, cone):
+    """Which tell of contacts that do not push, too."""
+    xml = zoo.contact_sensors(f'cone="{cone}"', zoo.CONDIMS[6])
+    mj, sim = simulators(xml.replace("<mujoco>", '<mujoco><default><geom margin=".01" gap=".08"/></default>'))
+    states, data, inside = random_states(mj, 20, kick=0.3), mujoco.MjData(mj), 0
+    for state in states:
+        data.qpos[:] = state[0]
+        mujoco.mj_forward(mj, data)
+        inside += int((np.asarray(data.contact.exclude) == 1).sum())
+    assert inside > 20
+    assert_close(worst(mj, sim, states), 1e-10)
+    rollout = Rollout(sim, mj, states[0], 2)
+    bad = {k: v for k, v in rollout.errors().items() if not v < 1e-6}
+    assert not bad, bad
 
 
 @pytest.mark.parametrize("make", (zoo.contact_sensors, zoo.limit_sensors, zoo.ranging, zoo.sensing, zoo.apart,

@@ -14,7 +14,6 @@ from ..checks import check, follows, one_of, refuse, same_count
 from ..delays import INTERPOLATIONS, clocks, late, sensor_columns
 from ..errors import ModelError
 from ..orientations import behind_first, first_of, forces_of
-from ..pairs import contact_parameters
 from ..sensors import (
     BY_NAME,
     CONTACT_FIELDS,
@@ -244,10 +243,6 @@ class Sensor(Kind):
         if np.any(np.asarray(m.sensor_type) == SENS.rangefinder) and unseen.any():
             words = ", ".join(c.GEOM_NAMES[kind] for kind in known)
             yield f"rangefinders beside {unseen.sum()} visible geoms of other shapes than {words}; allowed: these"
-        sensing = [k for k, kind in enumerate(m.sensor_type) if kind >= 0 and ROWS[kind].level == "contact"]
-        if sensing and (contact_parameters(m)["gap"] > 0).any():
-            names = ", ".join(repr(m.sensor_names[k]) if m.sensor_names[k] else str(k) for k in sensing)
-            yield f"contact sensors ({names}) beside pairs with a gap, whose contacts may not push; allowed: gap = 0"
         yield from _pulled(m)
 
         yield from _far(m)

@@ -19,7 +19,7 @@ from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
 from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
 from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, edge_vjp, witness, witness_vjp
-from engine.dynamics.sleep import watched
+from engine.dynamics.sleep import heeded
 from engine.math.index import bounded
 from engine.math.quat import quat_mul, rotate
 from engine.math.types import real, vec3
@@ -78,7 +78,7 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
                 n = rotate(d.geom_xquat[bounded(og + g1)], vec3(0.0, 0.0, 1.0))
                 near = n.dot(x2 - x1) <= reach
         if ti.static(has.sleep):
-            near = near and watched(m, d, w, g1, g2)
+            near = near and heeded(m, d, w, g1, g2)
         if near:
             set_margins(m, d, w, p)
             if type1 == HFIELD:

@@ -108,7 +108,7 @@ def is_up(d: ti.template(), w: ti.i32, t: ti.i32):
 
 
 @ti.func
-def watched(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32):
+def heeded(m: ti.template(), d: ti.template(), w: ti.i32, g1: ti.i32, g2: ti.i32):
     """Whether contacts of two geoms matter: one of their bodies is awake, or the user moves it."""
     x = True
     if m.nsleeptree > 0:

@@ -32,7 +32,7 @@ ROBOTS = {
     "lone free bodies": LONE,
     "exact diagonals": exactly(quicker("usual", "pyramidal")),
 }  # fmt: skip
-QUICK = {"usual, elliptic", "tendon limited actuators", "lone free bodies", "exact diagonals", "reference sites"}
+QUICK = {"tendon limited actuators", "lone free bodies", "reference sites"}
 
 
 def swept(xml):

@@ -66,7 +66,7 @@ class Pack:
     owners = 0  # of a model: worlds that have parameters of their own; 0: the worlds share them
     owned = frozenset()  # of a model: buffers of schema.OWN_LEAVES that each of these worlds has for itself, too
     constants = None  # of a model: what follows from parameters of now, {name: array}, once set (parameters.py)
-    filled = None  # of a model: the leaves that its other buffers follow, as bytes (leaves.py)
+    filled = None  # of a model: the bits of leaves that its other buffers follow, a row a world (leaves.py)
 
     def __init__(self, name, elements):
         self.name, self.elements = name, elements
@@ -366,18 +366,22 @@ def model_pack(model, nconmax, features, leaves=(), owners=0, owned=()):
         if np.size(value):
             pack["theta"].reshape(-1, sizes["ntheta"])[:, at : at + int(np.prod(shape))] = np.ravel(value)
     pack.features, pack.leaves, pack.own = features, leaves, model.own_residual
-    fill_columns(pack, model, KINDS)
+    fill_columns(pack, model, derived_columns(model))
     fill_following(pack, model)
     _fill_trees(pack, model, sizes)
     return pack
 
 
-def fill_columns(pack, model, kinds, names=None, world=None):
-    """Write the columns of these names, or all, as a Model has them or the `device` of these kinds of elements.
+def derived_columns(model):
+    """What the kernels read that is no array of the Model, {column: values}."""
+    return {name: values for kind in KINDS for name, values in kind.device(model).items()}
+
+
+def fill_columns(pack, model, derived, names=None, world=None):
+    """Write the columns of these names, or all, as they are derived (`derived`) or a Model has them.
 
     world: the one whose leaves these are, where each has its own; None: all. What no world has of its own then says
     what any of them needs: that a frame is turned, that no two geoms are alike."""
-    derived = {name: values for kind in kinds for name, values in kind.device(model).items()}
     for b in s.MODEL:
         if b.name not in ("dims", "opt", *s.STRIDES, *TREES):
             for column in b.columns.values():
@@ -406,11 +410,11 @@ def _of_any(array, buffer, column, values):
 
 def fill_following(pack, model, world=None):
     """Write what follows from parameters, as a Model has it, in all worlds or in one."""
-    derived = {name: values for kind in KINDS for name, values in kind.device(model).items()}
+    made = derived_columns(model)
     layout, n = theta_layout(model, table=FOLLOWING)
     rows = pack["following"][: n * max(pack.owners, 1)].reshape(-1, n)
     for name, (at, shape) in layout.items():
-        values = derived[name] if name in derived else getattr(model, name)
+        values = made[name] if name in made else getattr(model, name)
         rows[slice(None) if world is None else world, at : at + int(np.prod(shape))] = values
 
 

@@ -20,6 +20,7 @@ from engine.model import constants as c
 from engine.model.arms import muscles
 from engine.model.elements import KINDS
 from engine.model.elements.geom import bound_fields
+from engine.model.reads import told
 from engine.model.sensors import ROWS
 from engine.schema import MODEL, OWN_LEAVES
 from engine.theta import (
@@ -161,7 +162,9 @@ class Leaves:
         self._slots = {n: layout[n] for n in pack.leaves}
         self._rows = pack["theta"].reshape(max(pack.owners, 1), -1)
         start = min((at for at, _ in self._slots.values()), default=self._rows.shape[1])
-        self._theta = self._rows[:, start:]
+        self._theta, self._start = self._rows[:, start:], start
+        self._theta = self._theta.view(f"u{self._theta.itemsize}")  # bits, of which -0 is not 0 and NaN is itself
+        self._read = {}  # of each kind of element: the arrays that its columns were made of
 
     def _value(self, name, world):
         at, shape = self._slots[name]
@@ -169,20 +172,20 @@ class Leaves:
 
     def refresh(self):
         """Fill what follows from leaves that have changed. Raises ModelError for one that means nothing."""
-        if not self.pack.leaves or self.pack.filled == self._theta.tobytes():
+        if not self.pack.leaves or (self.pack.filled is not None and (self.pack.filled == self._theta).all()):
             return
+        if self.pack.filled is None:
+            self.pack.filled = np.full_like(self._theta, np.iinfo(self._theta.dtype).max)  # no number
         if self.pack.owners:
             self._fill_worlds()
         else:
             self._fill(None)
-        self.pack.filled = self._theta.tobytes()
 
     def _fill_worlds(self):
         """Those whose leaves have changed; worlds with the same ones are filled alike."""
         seen, made = self.pack.filled, {}
-        seen = np.frombuffer(seen, self._theta.dtype).reshape(self._theta.shape) if seen else None
         for world in range(self.pack.owners):
-            if seen is not None and (seen[world] == self._theta[world]).all():
+            if (seen[world] == self._theta[world]).all():
                 continue
             like = made.setdefault(self._theta[world].tobytes(), world)
             if like == world:
@@ -191,15 +194,37 @@ class Leaves:
             for name in self.pack.owned:
                 rows = self.pack[name].reshape(self.pack.owners, -1)
                 rows[world] = rows[like]
+            seen[world] = self._theta[world]
+
+    def _changed(self, row):
+        """Names of arrays of the Model that are not those that a row's buffers were made of."""
+        differ = self.pack.filled[row] != self._theta[row]
+        found = set()
+        for name, (at, shape) in self._slots.items():
+            at -= self._start
+            if differ[at : at + int(np.prod(shape))].any():
+                found.add(name)
+        return found | ({"geom_rbound"} if found & {"geom_size", "hfield_size"} else set())
 
     def _fill(self, world):
-        """What follows from the leaves of a world, or from those that all share."""
+        """What follows from the leaves of a world, or from those that all share, that have changed.
+
+        A kind of element whose columns were made of other arrays alone has the same ones still."""
+        row = world or 0
+        changed = self._changed(row)
         model = self.changed_model(world)
         names, columns = _follow(self.pack.leaves)
-        kinds = [kind for kind in KINDS if kind.name in names]
-        for kind in kinds:
-            kind.check(model)
-        fill_columns(self.pack, model, [kind for kind in kinds if kind.name != "tendon"], columns, world)
+        asked = []
+        for kind in KINDS:
+            if kind.name in names and not self._read.get(kind.name, changed).isdisjoint({"__dict__", *changed}):
+                asked.append((kind, *told(model)))
+                kind.check(asked[-1][1])
+        derived = {}
+        for kind, made, reads in asked:
+            derived |= kind.device(made) if kind.name != "tendon" else {}
+            self._read[kind.name] = self._read.get(kind.name, set()) | reads
+        fill_columns(self.pack, model, derived, columns & (changed | set(derived)), world)
+        self.pack.filled[row] = self._theta[row]
 
     def changed_model(self, world=None):
         """A copy of the model with these leaves, of which it shares all arrays that they do not change. world: where
@@ -209,6 +234,8 @@ class Leaves:
             value, own = self._value(name, world or 0), getattr(model, name)
             require_finite(f"params.{name}", value)
             changed = value != own.astype(value.dtype)
+            if not changed.any():
+                continue
             if name.endswith(("quat", "_axis")):
                 norm = lengths(value)
                 for i in np.flatnonzero(~(norm[:, 0] > 1e-10)):
@@ -236,4 +263,3 @@ class Leaves:
             model.geom_rbound = model.geom_rbound.copy()
             bound_fields(model)
         return model
-

@@ -1,5 +1,7 @@
 """Central differences of whole rollouts, one input at a time, against the tape's gradients."""
 
+import contextlib
+
 import mujoco
 import numpy as np
 
@@ -147,6 +149,8 @@ class Rollout:
             self.known[name] = known / scale
             error = abs(estimate - adjoint) / scale
             out[name] = float(error) if np.isfinite(error) else np.inf
+        for n, p in self.params.items():  # another rollout of the simulator begins with what this one began with
+            self.sim.params[n][...] = p
         return out
 
 
@@ -159,16 +163,20 @@ def derivative(f, steps, noise, side=0):
     is NaN where f is or diverges. Central quotients may agree on what holds beyond a jump to either side of 0 only:
     then f bends the more, for its step, the smaller the step is, and the pair does not count.
     """
-    steps = np.asarray(steps)
+    steps, f0 = np.asarray(steps), None
     last = len(steps) - int((steps <= TINY).sum())
-    samples = {i: sample(f, steps[i], side) for i in range(last, len(steps))}
+    with contextlib.suppress(DivergenceError):
+        f0 = f(0)
+    samples = {i: sample(f, f0, steps[i], side) for i in range(last, len(steps))}
     bends = [samples[i][1] * steps[i] for i in samples]
     if bends and not np.isnan(bends).all():
         noise = max(noise, 0.5 * np.nanmax(bends))
     best = np.nan, np.inf
     for i, h in enumerate(steps):
+        if noise / h >= best[1]:  # no smaller step can agree better than that
+            break
         if i < last:
-            samples[i] = sample(f, h, side)
+            samples[i] = sample(f, f0, h, side)
         if i:
             (before, bend_before), (quotient, bend) = samples[i - 1], samples[i]
             rounding = 10 * noise / h + 1e-5 * abs(quotient)
@@ -180,14 +188,16 @@ def derivative(f, steps, noise, side=0):
     return float(best[0]), float(best[1])
 
 
-def sample(f, h, side):
+def sample(f, f0, h, side):
     """Fourth-order difference quotient, central or to one side, and how far a central one's halves are apart; NaN where
-    a step that large leads to a rollout that diverges."""
+    a step that large leads to a rollout that diverges. f0: f(0), None where that diverges."""
+    if f0 is None:
+        return np.nan, np.nan
     try:
         if side:
             h = h * side
-            return (-25 * f(0) + 48 * f(h) - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h), 0.0
+            return (-25 * f0 + 48 * f(h) - 36 * f(2 * h) + 16 * f(3 * h) - 3 * f(4 * h)) / (12 * h), 0.0
         ahead, behind = f(h), f(-h)
-        return (8 * (ahead - behind) - (f(2 * h) - f(-2 * h))) / (12 * h), abs(ahead + behind - 2 * f(0)) / h
+        return (8 * (ahead - behind) - (f(2 * h) - f(-2 * h))) / (12 * h), abs(ahead + behind - 2 * f0) / h
     except DivergenceError:
         return np.nan, np.nan

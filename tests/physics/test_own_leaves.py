@@ -56,6 +56,36 @@ def changed(name, value, rng):
     return value * scale
 
 
+def test_what_follows_is_what_follows_from_all_leaves():
+    """Only what was made of leaves that have changed is filled anew: one by one, they lead where all at once do."""
+    model, rng = engine.load(ROBOT), np.random.default_rng(1)
+    step_by_step, at_once = (engine.Simulator(model, leaves=LEAF_NAMES) for _ in range(2))
+    for name in [*rng.permutation(LEAF_NAMES), *rng.permutation(LEAF_NAMES)]:
+        value = step_by_step.params[name]
+        value[...] = changed(name, value, rng) if rng.random() < 0.7 else at_once.params[name]
+        step_by_step.refresh()
+    for name in LEAF_NAMES:
+        at_once.params[name][...] = step_by_step.params[name]
+    at_once.refresh()
+    for kind, block in at_once.model_pack.blocks.items():
+        assert (block == step_by_step.model_pack.blocks[kind]).all()
+
+
+def test_a_world_that_was_left_half_way_is_filled():
+    """A bad leaf of one world raises when others are filled already; these are filled again when they are put back."""
+    model = engine.load(ROBOT)
+    sim, other = (engine.Simulator(model, 2, leaves="geom_pos", own_params=True) for _ in range(2))
+    was = sim.params["geom_pos"].copy()
+    sim.refresh(), other.refresh()
+    sim.params["geom_pos"][0] += 0.1
+    sim.params["geom_pos"][1, 1, 0] = np.nan
+    with pytest.raises(ValueError, match="geom_pos"):
+        sim.refresh()
+    sim.params["geom_pos"][...] = was
+    sim.refresh()
+    assert (sim.model_pack.blocks["real"] == other.model_pack.blocks["real"]).all()
+
+
 @pytest.fixture(scope="module")
 def simulators():
     """(simulators of one world, the one that has all of their worlds), asked for all leaves."""

@@ -169,8 +169,6 @@ def lacking(mujoco, mj, a, off):
     if len(words) > 1:
         if mj.actuator_forcelimited[a] and not motor and not off:
             yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
-        if mj.actuator_delay[a]:
-            yield f"delay of {len(words)} controls", "one control, or no delay"
         if _felt(mujoco, mj, a) and not motor and not off:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
     if off:

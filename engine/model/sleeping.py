@@ -203,7 +203,8 @@ def lines(m, opt):
         if asleep & moved and len(moved) > 1 and m.actuator_trntype[u] != c.TRN_TENDON:
             yield f"{label('actuator', u)}: between trees that may sleep; allowed: one on a joint, tendon or one site"
     for e in np.flatnonzero(m.eq_type == c.EQ_TENDON):
-        yield f"{label('equality', e)}: of tendons beside trees that may sleep, which MuJoCo refuses; allowed: connect, weld, joint"
+        who = label("equality", e)
+        yield f"{who}: of tendons beside trees that may sleep, which MuJoCo refuses; allowed: connect, weld, joint"
     late_ones = np.flatnonzero(late(m)) if len(m.sensor_type) else ()
     trees, numbers = sensor_trees(m), held(m)
     for s in late_ones:

@@ -36,6 +36,12 @@ def warmth(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
 
 
 @ti.func
+def resistance(m: ti.template(), u: ti.i32):
+    """R, above zero also of bristles alone, which no current flows by."""
+    return ti.max(MINVAL, m.actuator_gainprm[u, 0])
+
+
+@ti.func
 def terminal(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     """V, the torque tau, and on which side its voltage is clamped: -1, 1 or 0."""
     v = d.motor_velocity[w, u]
@@ -148,7 +154,7 @@ def electric_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.i32
     f_bar = g.motor_force_bar[w, u]
     volt, torque, side = terminal(m, d, w, u)
     y, rise = warmth(m, d, w, u)
-    R = m.actuator_gainprm[u, 0] * y
+    R = resistance(m, u) * y
     K = m.actuator_gainprm[u, 1]
     U = (volt - K * v) / R
     U_bar = real(0.0)
@@ -254,7 +260,7 @@ def motor_slope(m: ti.template(), d: ti.template(), w: ti.i32, u: ti.i32):
     clamped."""
     volt, torque, side = terminal(m, d, w, u)
     y, rise = warmth(m, d, w, u)
-    R = m.actuator_gainprm[u, 0]
+    R = resistance(m, u)
     K = m.actuator_gainprm[u, 1]
     slope = -K * K / R
     stiff = real(0.0)
@@ -280,7 +286,7 @@ def motor_slope_vjp(m: ti.template(), d: ti.template(), g: ti.template(), w: ti.
     whole, stiff, share = motor_slope(m, d, w, u)
     volt, torque, side = terminal(m, d, w, u)
     y, rise = warmth(m, d, w, u)
-    R = m.actuator_gainprm[u, 0]
+    R = resistance(m, u)
     K = m.actuator_gainprm[u, 1]
     own = bar * share / y
     braked = not m.motor_controlled[u] or side != 0.0

@@ -27,6 +27,7 @@ from engine.dynamics.dcmotor import (
     motor_slope,
     motor_slope_vjp,
     rate_bar,
+    resistance,
     terminal,
     warmth,
 )
@@ -80,7 +81,7 @@ def motors(m: ti.template(), d: ti.template(), w: ti.i32):
                     d.act_end[o + m.motor_integral[u]] = m.motor_dyn[u, IMAX]
             volt, torque, side = terminal(m, d, w, u)
             y, rise = warmth(m, d, w, u)
-            R = m.actuator_gainprm[u, 0] * y
+            R = resistance(m, u) * y
             K = m.actuator_gainprm[u, 1]
             current = (volt - K * v) / R
             force = K * (volt - K * v) / ti.max(MINVAL, R)

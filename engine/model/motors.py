@@ -57,7 +57,9 @@ def further_inputs(m):
 def check_motors(m):
     """Numbers of motors that mean nothing are refused."""
     motor = m.actuator_dyntype == c.DYN_DCMOTOR
-    for u in np.flatnonzero(motor | (m.actuator_gaintype == c.GAIN_DCMOTOR) | (m.actuator_biastype == c.BIAS_DCMOTOR)):
+    alone = bristles_alone(m) & (m.actuator_dynrest[:, 2] > 0)
+    laws = (m.actuator_gaintype == c.GAIN_DCMOTOR) | (m.actuator_biastype == c.BIAS_DCMOTOR)
+    for u in np.flatnonzero(~alone & (motor | laws)):
         who, (R, K, _) = m.label("actuator", int(u)), m.actuator_gainprm[u]
         dyn, gain = (*m.actuator_dynprm[u], *m.actuator_dynrest[u]), m.actuator_gaincurve[u]
         bits = int(m.actuator_inputs[u])
@@ -120,6 +122,22 @@ def motor(who, words, motorconst, resistance, inductance, thermal, lugre, coggin
         dyn=(L / R if L > 0 else te, dimax, RT, C, Ta if RT > 0 else 0.0, s0, s1, slew, imax),
         most=torque or K * current, bits=sum(1 << TOKENS.index(word) for word in words),
     )  # fmt: skip
+
+
+def read_bristles(mj, a, i, arrays):
+    """In row i what bends the bristles of a dcmotor that an option switches off, which push nothing."""
+    arrays["actuator_dyntype"][i], arrays["actuator_dynprm"][i] = c.DYN_DCMOTOR, 0
+    arrays["actuator_dynrest"][i] = (0, 0, mj.actuator_dynprm[a, 5], 0, 0, 0)
+    arrays["actuator_biascurve"][i] = mj.actuator_biasprm[a, 3:9]
+    arrays["actuator_gaincurve"][i], arrays["actuator_inputs"][i] = 0, 0
+
+
+def bristles_alone(m):
+    """Which actuators of a Model are but the bristles of a motor that is switched off, (nu,)."""
+    empty = ~np.concatenate([m.actuator_gainprm, m.actuator_biasprm, m.actuator_gaincurve], axis=1).any(axis=1)
+    others = np.concatenate([m.actuator_dynprm, np.delete(m.actuator_dynrest, 2, axis=1)], axis=1).any(axis=1)
+    laws = (m.actuator_gaintype == c.GAIN_AFFINE) & (m.actuator_biastype == c.BIAS_AFFINE)
+    return (m.actuator_dyntype == c.DYN_DCMOTOR) & laws & empty & ~others & (m.actuator_inputs == 0)
 
 
 def read_motor(mj, a, i, number, arrays):

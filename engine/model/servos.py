@@ -10,7 +10,7 @@ A dcmotor with more than that keeps its law (motors.py).
 import numpy as np
 
 from . import constants as c
-from .motors import FF, POS, TOKENS, VEL, VOLTAGE, states_of_motor
+from .motors import FF, POS, TOKENS, VEL, VOLTAGE, read_bristles, slots, states_of_motor
 from .orientations import INPUTS, is_orientation
 
 PID, DCMOTOR = "pid", "dcmotor"
@@ -145,18 +145,23 @@ def controller(mujoco, mj, a):
 
 def freeze(mujoco, mj, a, rows, arrays):
     """A pid or dcmotor that an option switches off, of our actuators `rows`: its states, which stay, are theirs, one
-    each. MuJoCo clamps the integral of a dcmotor all the same, where it steps any state at all."""
+    each. MuJoCo clamps the integral of a dcmotor all the same, where it steps any state at all, and bends its bristles,
+    whose law asks for no rate."""
     states, (imax, slew, ki) = int(mj.actuator_actnum[a]), controller(mujoco, mj, a)
+    still = mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
+    motor = kind_of(mujoco, mj, a) == DCMOTOR
+    there = slots(mj.actuator_dynprm[a], mj.actuator_gainprm[a, 3:]) if motor else {}
+    names = [word for word, one in there.items() if one]
     for k, i in enumerate(rows):
         arrays["actuator_dyntype"][i] = c.DYN_FILTER if k < states else c.DYN_NONE
         arrays["actuator_dynprm"][i] = (NEVER if k < states else 0, 0, 0)
         arrays["actuator_actadr"][i] = mj.actuator_actadr[a] + k if k < states else -1
         arrays["actuator_actearly"][i] = False
-        if kind_of(mujoco, mj, a) == DCMOTOR:
+        if motor and not still and k < states and names[k] == "bristle":
+            read_bristles(mj, a, i, arrays)
+        if motor:
             clamped = k == (slew > 0) and ki > 0 and imax > 0
-            arrays["actuator_actlimited"][i] = clamped and not mj.opt.disableflags & int(
-                mujoco.mjtDisableBit.mjDSBL_ACTUATION
-            )
+            arrays["actuator_actlimited"][i] = clamped and not still
             arrays["actuator_actrange"][i] = (-imax, imax) if clamped else (0, 0)
 
 
@@ -169,16 +174,9 @@ def lacking(mujoco, mj, a, off):
     if len(words) > 1:
         if mj.actuator_forcelimited[a] and not motor and not off:
             yield f"forcerange of the sum of {len(words)} controls", "one control, or no forcerange"
-        if mj.actuator_delay[a]:
-            yield f"delay of {len(words)} controls", "one control, or no delay"
         if _felt(mujoco, mj, a) and not motor and not off:
             yield f"sensor actuatorfrc of {len(words)} controls", "one control, or no such sensor"
     if off:
-        still = mj.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
-        if kind == DCMOTOR and mj.actuator_dynprm[a, 5] > 0 and not still:  # the bristles' law asks for no rate
-            yield f"{kind} with lugre that actuatorgroupdisable switches off, whose bristles MuJoCo goes on bending", (
-                "no lugre, or one that acts"
-            )
         return
     gain, (_, by_length, _) = laws(mujoco, mj, a)[0] if kind == PID else (0, (0, 0, 0))
     if turns(mj, a) and kind == PID and POS not in words and gain and gain == -by_length:

@@ -10,7 +10,6 @@ import numpy as np
 
 from . import constants as c
 from .delays import first_of_sensors, late, past_of_sensors
-from .pairs import contact_parameters
 from .sensors import ROWS
 from .trees import tree_ids
 
@@ -77,6 +76,13 @@ def actuator_tree(m, u):
         return [int(body_trees(m)[m.jnt_bodyid[k]])]
     body = k if m.actuator_trntype[u] == c.TRN_BODY else m.site_bodyid[k]
     return [int(body_trees(m)[body])]
+
+
+def _ends_of_actuator(m, u):
+    """The same, with what its reference is on."""
+    other = int(m.actuator_refid[u])
+    beyond = [int(body_trees(m)[m.site_bodyid[other]])] if other >= 0 else []
+    return [t for t in (*actuator_tree(m, u), *beyond) if t >= 0]
 
 
 def _states(m, kind, i):
@@ -185,23 +191,20 @@ def lines(m, opt):
         yield f"{label('body', roots[t])}: body_sleep = 0 with the option sleep; allowed: a file that has the flag"
     if not rests.any():
         return
-    if opt.integrator in (c.RK4, c.DISCRETE):
-        found = c.INTEGRATOR_NAMES[opt.integrator]
-        yield f"option flag sleep = enable with the integrator {found}; allowed: Euler, implicit, implicitfast"
-    if (contact_parameters(m)["gap"] > 0).any():
-        yield "option flag sleep = enable beside pairs with a gap, where contacts wake and do not push; allowed: 0"
+    if opt.integrator == c.RK4:
+        yield "option flag sleep = enable with the integrator RK4; allowed: Euler, implicit, implicitfast, discrete"
     asleep = set(np.flatnonzero(rests).tolist())
     for t in np.flatnonzero(rests & (m.body_mocapid[m.body_rootid[roots]] >= 0)):
         yield f"{label('body', roots[t])}: may sleep, on a mocap body; allowed: sleep = never"
     for u in range(len(m.actuator_trnid)):
-        plain = m.actuator_dyntype[u] == c.DYN_NONE and not m.actuator_history[u, 0]
-        if asleep & set(actuator_tree(m, u)) and not (plain and m.actuator_trntype[u] in (c.TRN_JOINT, c.TRN_TENDON)):
-            yield f"{label('actuator', u)}: on a tree that may sleep; allowed: one on a joint, without states or delay"
+        moved = set(_ends_of_actuator(m, u))
+        if asleep & moved and m.actuator_dyntype[u] != c.DYN_NONE:
+            yield f"{label('actuator', u)}: on a tree that may sleep; allowed: one without states"
+        if asleep & moved and len(moved) > 1 and m.actuator_trntype[u] != c.TRN_TENDON:
+            yield f"{label('actuator', u)}: between trees that may sleep; allowed: one on a joint, tendon or one site"
     for e in np.flatnonzero(m.eq_type == c.EQ_TENDON):
-        yield f"{label('equality', e)}: of tendons beside trees that may sleep; allowed: connect, weld, joint"
-    for t, trees in enumerate(tendon_trees(m)):
-        if len(trees) > 1 and asleep & set(trees) and (m.tendon_frictionloss[t] > 0 or m.tendon_armature[t] > 0):
-            yield f"{label('tendon', t)}: friction or armature between trees that may sleep; allowed: 0"
+        who = label("equality", e)
+        yield f"{who}: of tendons beside trees that may sleep, which MuJoCo refuses; allowed: connect, weld, joint"
     late_ones = np.flatnonzero(late(m)) if len(m.sensor_type) else ()
     trees, numbers = sensor_trees(m), held(m)
     for s in late_ones:
@@ -211,7 +214,3 @@ def lines(m, opt):
         if all(start[t] for t in trees[s] if t >= 0):
             name = ROWS[m.sensor_type[s]].name
             yield f"{label('sensor', s)}: {name} of a tree that sleeps at the start; allowed: other sensors"
-    yielding = {int(body_trees(m)[m.jnt_bodyid[j]]) for j in np.flatnonzero(m.jnt_springyield > 0)}
-    yielding |= {t for k in np.flatnonzero(m.tendon_springyield > 0) for t in tendon_trees(m)[k]}
-    for t in sorted(yielding & asleep):
-        yield f"{label('body', roots[t])}: may sleep, with springs that yield; allowed: sleep = never"

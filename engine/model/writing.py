@@ -395,7 +395,9 @@ class _Writer:
         """The attributes of a dcmotor, of which the actuators behind it are further controls."""
         m = self.m
         words = [word for k, word in enumerate(TOKENS) if m.actuator_inputs[u] >> k & 1]
-        for name in ("ctrllimited", "ctrlrange"):
+        if m.actuator_gaintype[u] != c.GAIN_DCMOTOR:
+            raise ModelError(f"{m.label('actuator', u)}: bristles that push nothing; allowed in MJCF: those of a motor")
+        for name in ("ctrllimited", "ctrlrange", "delay", "history"):
             own = getattr(m, f"actuator_{name}")[u : u + max(len(words), 1)]
             if (own != own[0]).any():
                 who = m.label("actuator", u)

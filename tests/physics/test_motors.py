@@ -4,7 +4,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from engine.model import ModelBuilder, ModelError, UnsupportedError, load
+import engine
+from engine.model import ModelBuilder, ModelError, load
 from engine.model.constants import DISCRETE, DYN_DCMOTOR
 from engine.model.fields import FIELDS
 from engine.model.portable import model_from_arrays, model_to_arrays
@@ -200,18 +201,19 @@ MANY = f"""<actuator><motor joint="k"/><pid name="s" joint="j" kp="1" ki="2" sle
 
 @pytest.mark.parametrize("option", ("actuation", 'actuatorgroupdisable="0"'))
 def test_more_states_than_controls_that_stay(simulators, option):
-    """Become actuators of their own, with a control that nothing reads. Bristles stay where all actuation is off."""
+    """Become actuators of their own, with a control that nothing reads. Bristles stay where all actuation is off, and
+    bend where one motor is."""
     off = option == "actuation"
     flag = '<option><flag actuation="disable"/></option>' if off else ""
     body = f'<body>{zoo.HINGE}{zoo.BRICK}<body pos=".1 0 -.3"><joint name="k" axis="0 1 .3"/>{zoo.ROD}</body></body>'
-    drives = MANY.format(zoo.STICKY if off else 'controller="0 3" input="pos"')
+    drives = MANY.format(zoo.STICKY if off else f'{zoo.STICKY} controller="0 3" input="pos" inductance="0 .01"')
     mj, sim = simulators(zoo.model(body, drives + flag, option="" if flag else option))
     data, rng = mujoco.MjData(mj), np.random.default_rng(0)
     assert mj.na == sim.model.na >= 4 and sim.model.nu > mj.nu
     assert sim.model.actuator_names[1:3] == ["s", ""]
     data.qvel[:], data.act[:] = rng.normal(size=mj.nv), rng.normal(size=mj.na)
     sim.reset(data.qpos, data.qvel)
-    sim.data.act[0] = data.act
+    sim.data.act[0] = start = data.act.copy()
     for _ in range(10):
         data.ctrl[:] = rng.normal(size=mj.nu)
         sim.data.ctrl[0] = ours(mj, data.ctrl)
@@ -219,14 +221,30 @@ def test_more_states_than_controls_that_stay(simulators, option):
         sim.step()
         np.testing.assert_allclose(sim.data.act[0], data.act, rtol=0, atol=1e-13)
         np.testing.assert_allclose(sim.data.qpos[0], data.qpos, rtol=0, atol=1e-12)
+    assert off or abs(data.act[4] - start[4]) > 1e-3 and np.array_equal(data.act[[2, 3, 5]], start[[2, 3, 5]])
 
 
-@pytest.mark.parametrize(("drive", "option", "words"), [
-    (f'dcmotor {zoo.COIL} {zoo.STICKY} input="none"', 'actuatorgroupdisable="0"', "dcmotor with lugre that "
-     "actuatorgroupdisable switches off, whose bristles MuJoCo goes on bending; allowed: no lugre, or one that acts"),
-])  # fmt: skip
-def test_what_is_refused(drive, option, words):
-    text = zoo.model(f"<body>{zoo.HINGE}{zoo.BRICK}</body>", f'<actuator><{drive} name="s" joint="j"/></actuator>',
-                     option=option)  # fmt: skip
-    with pytest.raises(UnsupportedError, match=f"actuator 's': {words}"):
-        load(text)
+def test_gradients_of_bristles_alone(simulators):
+    """Of a motor that is switched off: what bends them, through two steps, and the velocity that does."""
+    body = f"<body>{zoo.HINGE}{zoo.BRICK}</body>"
+    drive = f'<actuator><dcmotor joint="j" {zoo.COIL} {zoo.STICKY} input="none"/></actuator>'
+    mj, sim = simulators(zoo.model(body, drive, option='actuatorgroupdisable="0"'))
+
+    def end(v, z):
+        sim.reset(None, [v])
+        sim.data.act[0] = z
+        sim.step(2)
+        return sim.data.act[0, 0]
+
+    sim.reset(None, [0.7])
+    sim.data.act[0] = 0.004
+    tape = engine.Tape(sim, 2)
+    rows = tape.rollout(np.zeros((2, 1)))
+    bar = np.zeros_like(rows.act)
+    bar[-1] = 1
+    found = tape.backward(act=bar)
+    by_v, by_z = ((end(0.7 + a, 0.004 + b) - end(0.7 - a, 0.004 - b)) / 2e-6 for a, b in ((1e-6, 0), (0, 1e-6)))
+    np.testing.assert_allclose([found.qvel0.ravel()[0], found.act0.ravel()[0]], [by_v, by_z], rtol=1e-6)
+    assert min(abs(by_v), abs(by_z)) > 1e-4 and not sim.data.qfrc_actuator.any()
+    with pytest.raises(ModelError, match="bristles that push nothing; allowed in MJCF: those of a motor"):
+        sim.model.to_mjcf()

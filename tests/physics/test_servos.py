@@ -25,7 +25,8 @@ TENDON = '</actuator><tendon><fixed name="t"><joint joint="j" coef=".7"/><joint 
 STATES = zoo.actuated(
     zoo.HINGE,
     '<pid joint="j" kp="20" kv="2" ki="30" gear="1.5"/><general joint="k" dyntype="filter" dynprm=".05"/>'
-    '<pid joint="k" kp="3" kv=".3" ki="9" imax=".01" slewmax="4" input="pos vel ff"/>'
+    '<pid joint="k" kp="3" kv=".3" ki="9" imax=".01" slewmax="4" input="pos vel ff" delay=".009" '
+    'nsample="3" interp="linear"/>'
     '<pid joint="j" kp="4" slewmax="3" input="pos" forcerange="-2 2" delay=".012" nsample="4"/>'
     '<pid tendon="t" kp="5" ki="8" input="pos"/>'
     f'<dcmotor joint="k" {MOTOR} controller="0 0 .3 20 0 0" input="vel"/>'
@@ -37,7 +38,7 @@ def test_steps_with_states_are_mujocos(simulators):
     """Setpoints that are followed and that are too fast, integrals that are held at an end and that are not."""
     for integrator in range(5):
         mj, sim = simulators(STATES, integrator)
-        assert mj.na == 9 and sim.model.na == 9 + 4 and sim.data.actuator(3).act.shape == (1, 2)
+        assert mj.na == 9 and sim.model.na == 9 + 3 * 3 + 4 and sim.data.actuator(3).act.shape == (1, 2)
         data, rng = mujoco.MjData(mj), np.random.default_rng(0)
         sim.reset()
         for step in range(40):
@@ -61,7 +62,7 @@ def test_gradients_of_states(simulators, integrator):
     for steps in (1, 12):
         state = zoo.random_state(mujoco, mj, np.random.default_rng(steps), 0.3)
         state[2][3] = 0.5 * state[2][3] + 0.05  # beyond imax
-        state = state[0], state[1], np.concatenate([state[2], np.full(4, 0.1)]), state[3]
+        state = state[0], state[1], np.concatenate([state[2], np.full(13, 0.1)]), state[3]
         errors = Rollout(sim, mj, state, steps, seed=steps).errors(leaves=True)
         assert max(errors.values()) < 1e-6, errors
 

@@ -52,11 +52,19 @@ TIED = "".join(
 START = """<body name="a" pos="0 0 1" sleep="init"><freejoint/><geom size=".1"/></body>
 <body name="a2" pos=".19 0 1" sleep="init"><freejoint/><geom size=".1"/></body>
 <body name="c" pos="0 1 .5"><freejoint/><geom size=".1"/></body>
-<body name="d" pos="0 0 2.5"><freejoint/><geom size=".05"/></body>
+<body name="d" pos="0 0 2.5"><freejoint/><geom size=".05"/><site name="e"/></body>
 <body pos="3 0 1" sleep="allowed"><joint name="x" axis="0 1 0" damping="2"/><geom size=".1" pos="0 0 -.3"/></body>
 <body pos="4 0 1"><joint name="y" axis="0 1 0" damping="2"/><geom size=".1" pos="0 0 -.3"/></body></worldbody>
 <actuator><motor name="mx" joint="x"/><position joint="y" kp="3"/></actuator>
 <sensor><framepos objtype="body" objname="a"/><actuatorfrc actuator="mx"/></sensor></mujoco>"""
+
+
+PULLED = START.replace("</body></worldbody>", '<site name="c" pos=".05 0 -.3"/></body></worldbody>').replace(
+    "<motor name", """<motor joint="x" delay=".01" nsample="5" gear=".3"/>
+<general site="c" gear=".2 0 .3 0 .1 0"/><adhesion body="d" ctrlrange="0 1" gain="2"/><motor name""").replace(
+    '<joint name="y"', '<joint name="y" stiffness="40" springyield=".002"')
+for found in ('name="d"', 'pos="4 0 1"'):  # where MuJoCo lets nothing that an actuator moves sleep by itself
+    PULLED = PULLED.replace(f"<body {found}", f'<body sleep="allowed" {found}')
 
 
 def throw(k, mj, data, sim):
@@ -88,7 +96,7 @@ def tie(k, mj, data, sim):
 
 def drive(k, mj, data, sim):
     """A control does not wake what sleeps; the least velocity does."""
-    data.ctrl[:] = sim.data.ctrl[0] = 0.3 * (600 <= k < 900), 0.2
+    data.ctrl[:] = sim.data.ctrl[0] = (0.3 * (600 <= k < 900),) * (len(data.ctrl) - 1) + (0.2,)
     if k == 700:
         a = mj.joint("x").dofadr[0]
         data.qvel[a] = sim.data.qvel[0, a] = 1e-5
@@ -100,11 +108,16 @@ SCENES = {
     "stack": (STACK, "", "", 2600, disturb, 10, 6),
     "tied": (TIED, "", "", 1600, tie, 12, 8),
     "asleep at the start": (START, "", "", 1200, drive, 4, 4),
+    "discrete": (BOXES, 'integrator="discrete"', "", 700, throw, 4, 2),
+    "discrete servo": (START, 'integrator="discrete"', "", 1200, drive, 4, 3),
+    "gap": (BOXES.replace("<geom type", "<geom gap='.1' type"), "", "", 700, throw, 6, 4),
+    "rubbing tendon": (TIED.replace("limited", "frictionloss='.3' armature='.2' limited"), "", "", 1290, tie, 10, 6),
+    "pulled": (PULLED, "", "", 1200, drive, 3, 4),
     "no islands": (STACK, "", 'island="disable"', 300, None, 0, 0),
     "elliptic": (BOXES, 'integrator="implicitfast" cone="elliptic"', "", 700, throw, 4, 2),
     "noslip": (STACK, 'cone="elliptic" noslip_iterations="5" integrator="implicit"', "", 1400, disturb, 8, 4),
 }
-SLOW = {"no islands", "elliptic", "noslip"}
+SLOW = {"discrete servo", "no islands", "elliptic", "noslip"}
 
 
 def scene(name):
@@ -227,20 +240,18 @@ def test_written_and_stored():
 
 HANGS = "<geom size='.1'/><body><joint/><geom size='.1' pos='0 0 .5'/></body></body>"
 INTEGRATES = "<general joint='x' dyntype='integrator' actrange='-1 1' actlimited='true'/><motor name"
-RUBS = "frictionloss='1' limited='true' range"
 LATE = "<touch delay='.01' nsample='5' "
 REFUSED = {
-    "with the integrator RK4; allowed: Euler, implicit, implicitfast": (BOXES, "", "", 'integrator="RK4"'),
-    "with the integrator discrete; allowed: Euler, implicit, implicitfast": (BOXES, "", "", 'integrator="discrete"'),
-    "beside pairs with a gap": (BOXES, "<geom size", "<geom gap='.1' size", ""),
+    "with the integrator RK4; allowed: Euler, implicit, implicitfast, discrete": (BOXES, "", "", 'integrator="RK4"'),
     "may sleep, on a mocap body": (STACK, '<geom size=".1"/></body>', HANGS, ""),
     "actuator 0: on a tree that may sleep": (START, "<motor name", INTEGRATES, ""),
-    "equality 0: of tendons beside trees": (TIED, "<equality>", "<equality><tendon tendon1='t'/>", ""),
-    "tendon 't': friction or armature between trees": (TIED, 'limited="true" range', RUBS, ""),
+    "actuator 0: between trees that may sleep": (
+        PULLED, "<motor joint=", "<general site='c' refsite='e' gear='1'/><motor joint=", ""),
+    "equality 0: of tendons beside trees that may sleep, which MuJoCo refuses": (
+        TIED, "<equality>", "<equality><tendon tendon1='t'/>", ""),
     "a delay or interval beside trees that may sleep": (BOXES, "<touch ", LATE, ""),
     "accelerometer of a tree that sleeps at the start": (
         BOXES, "<body name='b1' pos='0.5 0 0.16", "<body name='b1' sleep='init' pos='0.5 0 1.16", ""),
-    "may sleep, with springs that yield": (STACK, '<joint type="slide"', "<joint springyield='.1' type='slide'", ""),
 }  # fmt: skip
 
 

@@ -114,19 +114,19 @@ def motors(text, robot, lines, rng):
 
 
 def delays(text, robot, lines, rng):
-    """Of actuators with one control that are there, between steps and at steps, past the oldest control."""
+    """Of actuators that are there, between steps and at steps, past the oldest control."""
     step = 0.004 if 'timestep="0.004"' in text else 0.002
 
     def late(found):
         words = found[0]
-        if rng.random() < 0.5 or words.startswith("<pid") and 'input="pos"' not in words:
+        if rng.random() < 0.5:
             return words
         n = rng.integers(1, 6)
         places = (rng.integers(1, n + 2), rng.uniform(0.1, n + 0.5), rng.uniform(0.1, 1))
         how = f' delay="{step * places[rng.integers(3)]:.8g}" nsample="{n}"'
         return words[:-2] + how + rng.choice(("", ' interp="zoh"', ' interp="linear"', ' interp="cubic"')) + "/>"
 
-    kinds = "motor|position|velocity|general|intvelocity|cylinder|damper|muscle|adhesion|pid"
+    kinds = "motor|position|velocity|general|intvelocity|cylinder|damper|muscle|adhesion|pid|dcmotor"
     inside = re.compile("<actuator>.*?</actuator>", re.DOTALL)
     return inside.sub(lambda section: re.sub(f"<({kinds}) [^>]*/>", late, section[0]), text)
 

@@ -16,10 +16,20 @@ def searched(m):
     return found
 
 
+def looked_ahead(m):
+    """Which candidate pairs may make contacts before an impact (the flag speculative), (npair,)."""
+    return bool(m.opt.speculative) & (m.geom_type[m.pair_geom1] != c.HFIELD)
+
+
+def apart(m):
+    """Which candidate pairs a search between convex shapes is asked about, (npair,)."""
+    return searched(m) | (looked_ahead(m) & (m.geom_type[m.pair_geom1] != c.PLANE))
+
+
 def geom_boxes(m):
     """Centres and half lengths of the boxes around all geoms, (ngeom, 3) each, metres; of those that no search asks
     for they are zeros, and there are none at all where no pair is searched."""
-    pairs, sought = searched(m), apart_pairs(m)[0]
+    pairs, sought = searched(m) | looked_ahead(m), apart_pairs(m)[0]
     n = m.ngeom if pairs.any() or "distance_search" in features_of_sensors(m) else 0
     centre, half = np.zeros((n, 3)), np.zeros((n, 3))
     for g in np.unique(np.concatenate([m.pair_geom1[pairs], m.pair_geom2[pairs], sought.ravel()])):
@@ -54,12 +64,12 @@ def field_contacts(m):
 def clipped(m):
     """Which candidate pairs are of two shapes with faces or edges, which are clipped at each other, (npair,)."""
     flat = (c.CAPSULE, c.CYLINDER, c.BOX, c.MESH)
-    return searched(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
+    return apart(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
 
 
 def most_corners(m):
     """The most corners that a face of these has, or 0."""
-    pairs = clipped(m)
+    pairs = clipped(m) | (looked_ahead(m) & np.isin(m.geom_type[m.pair_geom2], (c.CYLINDER, c.BOX, c.MESH, c.CAPSULE)))
     if not pairs.any():
         return 0
     most, corners = 16, np.diff(m.face_vertend, prepend=0)  # of a cylinder's cap (contact/faces.py); of all faces

@@ -1,0 +1,410 @@
+"""Contacts before an impact (MuJoCo documentation, "Speculative contacts", the flag speculative): of pairs that do not
+touch, where a geom moves so far in a step that it may pass through the other.
+
+Each geom moves on for a step h as it moves now, by dx = h v and turned by dw = h omega about its centre; a ball does
+not turn. It is *fast* where its sweep s = |dx| + |dw| r, r the radius of the ball around it, is no less than the least
+half length of the box around it. The share t of the step after which two geoms come within their margin is looked for
+from one side, by their distance x and its normal n: no two points come closer along n than at the rate
+
+    n . (dx1 - dx2) + |dw1| r1 + |dw2| r2
+
+so a step by what is left of x, to NEARLY its first value, is a safe one; it ends within NEAR of that. A geom that the
+sweeps s1 + s2 do not let arrive in the rest of the step makes no contact. The nearest points, taken back to where their
+geoms stand now, are y1 and y2. The contact is at (s1 y1 + s2 y2) / (s1 + s2), has the normal n and, in place of its
+distance, one by which the reference acceleration takes away the share 1 - t of the closing speed u: constraint/ahead.py,
+which finds t and h u in con_r1 and con_r2. Between shapes that are flat against each other several contacts lie, of
+which each corner may be as far as 2 x + (1 - t) h u (multicontact.py; a plane's are here).
+
+No contact is made across what stands between y1 and y2 and may meet the geom that moves up to there (`hidden`).
+
+Where the documentation is silent this does what MuJoCo 4.0 was seen to do. There is no adjoint: whether a geom is fast,
+and what stands in between, jumps.
+"""
+
+import taichi as ti
+
+from engine.compiler.features import has
+from engine.compiler.stages import outline
+from engine.contact.broad import geom_motion, next_near
+from engine.contact.faces import corner_vertex, outward, place, sides
+from engine.contact.mixing import margin_of
+from engine.contact.multicontact import multicontact, ruled_line
+from engine.contact.polygon import CLIPPED, polygon_at, quadrilateral
+from engine.contact.ray import FAR, ray_interval
+from engine.contact.record import add_contact, pair_poses
+from engine.contact.search import core, look_from
+from engine.contact.support import farthest, support
+from engine.dynamics.sleep import heeded
+from engine.math.index import bounded
+from engine.math.quat import quat_exp, quat_mul, rotate, rotate_back
+from engine.math.types import real, vec3, vec4
+from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE, SPHERE
+
+AHEAD = 1 << 10  # con_kind1 of a contact before an impact
+NEARLY, NEAR = 0.02, 0.03  # of the first distance beyond the margin: what is aimed at, what is near enough
+ALONG = 0.0888  # of the sine between an axis and a plane along which it lies
+TOUCHED = 1e-6  # metres from its beginning within which a ray meets nothing
+LOOKS = 100
+
+
+@ti.func
+def ball_around(m: ti.template(), g: ti.i32):
+    """Radius of the ball around geom g's centre, 0 of a plane."""
+    size = m.geom_size[g]
+    kind = m.geom_type[g]
+    r = size[0]
+    if kind == PLANE:
+        r = 0.0
+    elif kind == CAPSULE:
+        r = size[0] + size[1]
+    elif kind == CYLINDER:
+        r = ti.sqrt(size[0] * size[0] + size[1] * size[1])
+    elif kind == ELLIPSOID:
+        r = size.max()
+    elif kind != SPHERE:
+        r = (ti.abs(m.geom_center[g]) + m.geom_half[g]).norm()
+    return r
+
+
+@ti.func
+def motion_in_step(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
+    """(dx, dw, |dw| r, s) of geom g."""
+    dx, ang = geom_motion(m, d, w, g)
+    if m.geom_type[g] == SPHERE:
+        ang = vec3(0.0, 0.0, 0.0)
+    turning = m.timestep * ang.norm() * ball_around(m, g)
+    return dx, m.timestep * ang, turning, dx.norm() + turning
+
+
+@ti.func
+def is_fast(m: ti.template(), g: ti.i32, s: real):
+    return m.geom_type[g] != PLANE and s >= m.geom_half[g].min()
+
+
+@ti.func
+def balls_meet(m: ti.template(), p: ti.i32, x: vec3, v: vec3, n: vec3):
+    """Whether the balls around the geoms of pair p come closer than their margin and gap within the step. x: the
+    second's centre from the first's; v: how that changes; n: the normal of a plane."""
+    g1 = m.pair_geom1[p]
+    reach = ball_around(m, g1) + ball_around(m, m.pair_geom2[p]) + margin_of(m, p) + gap_of(m, p)
+    near = ti.min(n.dot(x), n.dot(x + v))
+    if m.geom_type[g1] != PLANE:
+        vv = v.dot(v)
+        t = real(0.0)
+        if vv > 0:
+            t = ti.min(ti.max(-x.dot(v) / vv, 0.0), 1.0)
+        near = (x + t * v).norm()
+    return near <= reach
+
+
+@ti.func
+def gap_of(m: ti.template(), p: ti.i32):
+    gap = m.geom_gap[m.pair_geom1[p]] + m.geom_gap[m.pair_geom2[p]]
+    if ti.static(has.own_pair):
+        if m.pair_own[p] >= 0:
+            gap = m.pair_gap[m.pair_own[p]]
+    return gap
+
+
+@ti.func
+def touching(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Whether pair p has a contact now."""
+    r = 0
+    margin = margin_of(m, p)
+    for k in range(ti.min(d.ncon[w], m.nconmax)):
+        c = bounded(w * m.nconmax + k)
+        if d.con_pair[c] == p and d.con_kind1[c] != AHEAD and d.con_dist[c] < margin:
+            r = 1
+    return r
+
+
+@ti.func
+def apart(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, x1: vec3, q1: vec4, x2: vec3, q2: vec4):
+    """(distance, normal, two nearest points) of the geoms of pair p at these poses, which do not overlap, or a distance
+    of zero. What the search leaves in ccd_* stays."""
+    g1 = m.pair_geom1[p]
+    g2 = m.pair_geom2[p]
+    n = rotate(q1, vec3(0.0, 0.0, 1.0))
+    dist = real(0.0)
+    c1 = x1
+    c2 = x2
+    if m.geom_type[g1] == PLANE:
+        d.ccd_pos1[w] = x1
+        d.ccd_pos2[w] = x2
+        d.ccd_quat2[w] = q2
+        c2, _ = support(m, g2, x2, q2, m.geom_size[g2], -n, -1, 0.0)
+        dist = n.dot(c2 - x1)
+        c1 = c2 - dist * n
+    else:
+        d.found_within[w] = (x2 - x1).norm() + ball_around(m, g1) + ball_around(m, g2)
+        look_from(m, d, w, p, x1, q1, x2, q2)
+        if d.ccd_found[w]:
+            _, r1 = core(m.geom_type[g1], m.geom_size[g1])
+            _, r2 = core(m.geom_type[g2], m.geom_size[g2])
+            dist = d.ccd_dist[w]
+            n = d.ccd_n[w]
+            c1 = d.ccd_x1[w] + r1 * n
+            c2 = d.ccd_x2[w] - r2 * n
+    return dist, n, c1, c2
+
+
+@ti.func
+def moved(x: vec3, q: vec4, dx: vec3, dw: vec3, t: real):
+    return x + t * dx, quat_mul(quat_exp(t * dw), q)
+
+
+@ti.func
+def taken_back(c: vec3, x: vec3, q: vec4, dx: vec3, dw: vec3, t: real):
+    """Where the point c of a geom at the pose (x, q) moved by t stands at (x, q)."""
+    at, turn = moved(x, q, dx, dw, t)
+    return x + rotate(q, rotate_back(turn, c - at))
+
+
+@outline("md", "w p", when="speculative")
+@ti.func
+def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
+    """Adds the contacts before an impact of pair p, of which at least one geom is fast."""
+    g1 = m.pair_geom1[p]
+    g2 = m.pair_geom2[p]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
+    dx1, dw1, turning1, s1 = motion_in_step(m, d, w, g1)
+    dx2, dw2, turning2, s2 = motion_in_step(m, d, w, g2)
+    margin = margin_of(m, p)
+    t = real(0.0)
+    at1 = x1
+    at2 = x2
+    turn1 = q1
+    turn2 = q2
+    first = real(0.0)
+    dist = real(0.0)
+    n = vec3(0.0, 0.0, 0.0)
+    c1 = n
+    c2 = n
+    arrived = 0
+    looks = 0
+    while looks < LOOKS:
+        dist, n, c1, c2 = apart(m, d, w, p, at1, turn1, at2, turn2)
+        over = dist - margin
+        if looks == 0:
+            first = over
+        rate = n.dot(dx1 - dx2) + turning1 + turning2
+        looks = looks + 1
+        if looks > 1 and over <= NEAR * first:
+            arrived = ti.cast(over <= (1 - t) * (s1 + s2), ti.i32)
+            looks = LOOKS
+        elif over <= 0 or rate <= 0 or over > (1 - t) * (s1 + s2):
+            looks = LOOKS
+        else:
+            t = t + (over - NEARLY * first) / rate
+            at1, turn1 = moved(x1, q1, dx1, dw1, t)
+            at2, turn2 = moved(x2, q2, dx2, dw2, t)
+            if t >= 1:
+                looks = LOOKS
+    if arrived:
+        # at least as fast as it came so far
+        closing = n.dot(dx1 + dw1.cross(c1 - at1) - dx2 - dw2.cross(c2 - at2))
+        closing = ti.max(closing, (first - (dist - margin)) / t)
+        reach = 2 * dist + (1 - t) * closing
+        begin = d.ncon[w]
+        spread(m, d, w, p, reach, n)
+        end = ti.min(d.ncon[w], m.nconmax)
+        d.ncon[w] = begin
+        for k in range(ti.max(end - begin, 1)):
+            f1 = c1
+            f2 = c2
+            if end > begin:
+                c = bounded(w * m.nconmax + begin + k)
+                own = d.con_normal[c]
+                half = 0.5 * d.con_dist[c]
+                lean = 0.5 * (reach + m.ccd_tolerance) * (n - own)
+                f1 = d.con_pos[c] - half * own - lean
+                f2 = d.con_pos[c] + half * own + lean
+            f1 = taken_back(f1, x1, q1, dx1, dw1, t)
+            f2 = taken_back(f2, x2, q2, dx2, dw2, t)
+            share = s1 / (s1 + s2)
+            meeting = f1 + share * (f2 - f1)
+            if not (hidden(m, d, w, p, g1, f1, meeting - f1) or hidden(m, d, w, p, g2, f2, meeting - f2)):
+                pos = share * f1 + (1 - share) * f2
+                zero = vec3(0.0, 0.0, 0.0)
+                d.ncon[w] = add_contact(
+                    m, d, w, p, d.ncon[w], dist, pos, n, zero, AHEAD, zero, t, AHEAD, zero, closing
+                )
+
+
+@ti.func
+def spread(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, reach: real, n: vec3):
+    """Adds the contacts of pair p at the poses of the search, or of a plane, within `reach`, if they are several."""
+    d.found_within[w] = reach
+    d.felt_within[w] = 1e10
+    if m.geom_type[m.pair_geom1[p]] == PLANE:
+        on_plane(m, d, w, p, reach, n)
+    else:
+        multicontact(m, d, w, p)
+
+
+@outline("md", "w", when="speculative")
+@ti.func
+def look_ahead_of_all(m: ti.template(), d: ti.template(), w: ti.i32):
+    """The same of all pairs, once all contacts that are there are known."""
+    p = -1
+    for number in range(m.npair):
+        if ti.static(has.broad):
+            p = next_near(m, d, w, p + 1)
+            if p >= m.npair:
+                break
+        else:
+            p = bounded(number)
+        g1 = m.pair_geom1[p]
+        g2 = m.pair_geom2[p]
+        dx1, _, turning1, s1 = motion_in_step(m, d, w, g1)
+        dx2, _, turning2, s2 = motion_in_step(m, d, w, g2)
+        if m.geom_type[g1] != HFIELD and (is_fast(m, g1, s1) or is_fast(m, g2, s2)):
+            x1, q1, x2, q2 = pair_poses(m, d, w, p)
+            tried = balls_meet(m, p, x2 - x1, dx2 - dx1, rotate(q1, vec3(0.0, 0.0, 1.0)))
+            if ti.static(has.sleep):
+                tried = tried and heeded(m, d, w, g1, g2)
+            if tried and not touching(m, d, w, p):
+                look_ahead(m, d, w, p)
+
+
+@ti.func
+def on_plane(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, reach: real, n: vec3):
+    """Adds the contacts of a plane with the normal n and of the face of the other geom that looks at it most, at the
+    poses in ccd_pos and ccd_quat: of those of its corners that are within reach, of a round side that lies along the
+    plane of both ends. A sphere and an ellipsoid have none."""
+    g = m.pair_geom2[p]
+    kind = m.geom_type[g]
+    x = d.ccd_pos2[w]
+    q = d.ccd_quat2[w]
+    at = polygon_at(m, w, CLIPPED)
+    count = 0
+    if (kind == CAPSULE or kind == CYLINDER) and ti.abs(rotate(q, vec3(0.0, 0.0, 1.0)).dot(n)) <= ALONG:
+        low, high = ruled_line(m, g, x, q, -n, 0.0)
+        if kind == CAPSULE:
+            size = m.geom_size[g]
+            z = rotate(q, vec3(0.0, 0.0, size[1]))
+            low = x - z - size[0] * n
+            high = x + z - size[0] * n
+        d.poly_v[at] = low
+        d.poly_v[at + 1] = high
+        count = 2
+    elif kind == BOX or kind == MESH or kind == CYLINDER:
+        face = lowest_face(m, g, rotate_back(q, -n))
+        first, count_ = sides(m, g, face)
+        count = count_
+        for k in range(count):
+            d.poly_v[at + k] = x + rotate(q, place(m, g, corner_vertex(m, g, face, first, count, k)))
+    within = 0
+    for k in range(count):
+        v = d.poly_v[at + k]
+        if n.dot(v - d.ccd_pos1[w]) <= reach:
+            d.poly_v[at + within] = v
+            within = within + 1
+    chosen = ti.Vector([0, 1, 2, 3])
+    if within > 4:
+        chosen = quadrilateral(d, at, within)
+    zero = vec3(0.0, 0.0, 0.0)
+    for k in range(ti.min(within, 4)):
+        number = chosen[0]
+        for other in ti.static(range(1, 4)):
+            if k == other:
+                number = chosen[other]
+        v = d.poly_v[at + number]
+        dist = n.dot(v - d.ccd_pos1[w])
+        d.ncon[w] = add_contact(
+            m, d, w, p, d.ncon[w], dist, v - 0.5 * dist * n, n, zero, AHEAD, zero, 0.0, AHEAD, zero, 0.0
+        )
+
+
+@ti.func
+def lowest_face(m: ti.template(), g: ti.i32, down: vec3):
+    """The face of a box, a cylinder's caps or a mesh whose normal lies farthest along `down`, in the geom's frame; of a
+    mesh of those at its lowest vertex."""
+    face = 0
+    most = real(-2.0)
+    begin = 0
+    count = 6
+    if m.geom_type[g] == CYLINDER:
+        count = 2
+    if m.geom_type[g] == MESH:
+        low = farthest(m, m.geom_dataid[g], -1, down, 0.0)
+        if low > 0:
+            begin = m.hull_faceend[low - 1]
+        count = m.hull_faceend[low] - begin
+    for k in range(count):
+        f = k
+        if m.geom_type[g] == MESH:
+            f = m.hull_face[begin + k]
+        x = down.dot(outward(m, g, f))
+        if x > most:
+            most = x
+            face = f
+    return face
+
+
+@ti.func
+def entered(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32, o: vec3, v: vec3):
+    """Where the ray o + t v meets geom g's surface from t = 0 on, FAR where it does not; a plane's without its ends."""
+    i = bounded(w * m.ngeom + g)
+    q = d.geom_xquat[i]
+    p = rotate_back(q, o - d.geom_xpos[i])
+    u = rotate_back(q, v)
+    kind = m.geom_type[g]
+    t0 = real(FAR)
+    t1 = real(-FAR)
+    if kind == PLANE:
+        if u[2] < 0 and p[2] >= 0:
+            t0 = -p[2] / u[2]
+            t1 = FAR
+    elif kind == MESH:
+        t0, t1 = hull_interval(m, m.geom_dataid[g], p, u)
+    else:
+        t0, t1 = ray_interval(kind, m.geom_size[g], p, u)
+    t = real(FAR)
+    if t0 <= t1 and t1 >= 0:
+        t = t0 if t0 >= 0 else t1
+    return t
+
+
+@ti.func
+def hull_interval(m: ti.template(), mesh: ti.i32, p: vec3, u: vec3):
+    """Where p + t u is in a mesh's hull, which its faces bound: (t0, t1), empty if t0 > t1."""
+    t0 = real(-FAR)
+    t1 = real(FAR)
+    low = m.mesh_hulladr[mesh]
+    k = 0
+    if low > 0:
+        k = m.hull_faceend[low - 1]
+    for v in range(low, low + m.mesh_hullnum[mesh]):
+        while k < m.hull_faceend[v]:
+            n = m.face_normal[m.hull_face[k]]
+            over = n.dot(m.hull_vert[v] - p)
+            rate = n.dot(u)
+            if rate > 0:
+                t1 = ti.min(t1, over / rate)
+            elif rate < 0:
+                t0 = ti.max(t0, over / rate)
+            elif over < 0:
+                t1 = -FAR
+            k = k + 1
+    return t0, t1
+
+
+@ti.func
+def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, o: vec3, v: vec3):
+    """Whether something else than pair p's geoms, with which geom g may make a contact and has none, stands between o,
+    a point of g, and o + v."""
+    length = v.norm()
+    r = 0
+    if length > TOUCHED:
+        for k in range(m.npair):
+            other = -1
+            if m.pair_geom1[k] == g:
+                other = m.pair_geom2[k]
+            if m.pair_geom2[k] == g:
+                other = m.pair_geom1[k]
+            if other >= 0 and k != p and m.geom_type[other] != HFIELD and not r:
+                x = entered(m, d, w, other, o, v / length)
+                if x > TOUCHED and x <= length and not touching(m, d, w, k):
+                    r = 1
+    return r

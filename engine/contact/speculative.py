@@ -204,7 +204,7 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
         # at least as fast as it came so far
         closing = n.dot(dx1 + dw1.cross(c1 - at1) - dx2 - dw2.cross(c2 - at2))
         closing = ti.max(closing, (first - (dist - margin)) / t)
-        reach = 2 * dist + (1 - t) * closing
+        reach = 2 * dist + (1 - t) * closing + m.ccd_tolerance
         begin = d.ncon[w]
         spread(m, d, w, p, reach, n)
         end = ti.min(d.ncon[w], m.nconmax)
@@ -216,7 +216,7 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 c = bounded(w * m.nconmax + begin + k)
                 own = d.con_normal[c]
                 half = 0.5 * d.con_dist[c]
-                lean = 0.5 * (reach + m.ccd_tolerance) * (n - own)
+                lean = 0.5 * reach * (n - own)
                 f1 = d.con_pos[c] - half * own - lean
                 f2 = d.con_pos[c] + half * own + lean
             f1 = taken_back(f1, x1, q1, dx1, dw1, t)
@@ -279,14 +279,12 @@ def on_plane(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, reach: re
     at = polygon_at(m, w, CLIPPED)
     count = 0
     if (kind == CAPSULE or kind == CYLINDER) and ti.abs(rotate(q, vec3(0.0, 0.0, 1.0)).dot(n)) <= ALONG:
-        low, high = ruled_line(m, g, x, q, -n, 0.0)
-        if kind == CAPSULE:
-            size = m.geom_size[g]
-            z = rotate(q, vec3(0.0, 0.0, size[1]))
-            low = x - z - size[0] * n
-            high = x + z - size[0] * n
-        d.poly_v[at] = low
-        d.poly_v[at + 1] = high
+        more = real(0.0)
+        if kind == CAPSULE:  # as in add_clipped
+            more = 0.5 * reach
+        low, high = ruled_line(m, g, x, q, -n, more)
+        d.poly_v[at] = low + more * n
+        d.poly_v[at + 1] = high + more * n
         count = 2
     elif kind == BOX or kind == MESH or kind == CYLINDER:
         face = lowest_face(m, g, rotate_back(q, -n))

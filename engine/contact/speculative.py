@@ -11,9 +11,9 @@ from one side, by their distance x and its normal n: no two points come closer a
 so a step by what is left of x, to NEARLY its first value, is a safe one; it ends within NEAR of that. A geom that the
 sweeps s1 + s2 do not let arrive in the rest of the step makes no contact. The nearest points, taken back to where their
 geoms stand now, are y1 and y2. The contact is at (s1 y1 + s2 y2) / (s1 + s2), has the normal n and, in place of its
-distance, one by which the reference acceleration takes away the share 1 - t of the closing speed u: constraint/ahead.py,
-which finds t and h u in con_r1 and con_r2. Between shapes that are flat against each other several contacts lie, of
-which each corner may be as far as 2 x + (1 - t) h u (multicontact.py; a plane's are here).
+distance, one by which the reference acceleration takes away the share 1 - t of the closing speed u: constraint/ahead.py
+has it of t and h u, which it finds in con_r1 and con_r2. Shapes that are flat against each other have several contacts,
+of corners as far as 2 x + (1 - t) h u (multicontact.py; a plane's are here).
 
 No contact is made across what stands between y1 and y2 and may meet the geom that moves up to there (`hidden`).
 
@@ -43,8 +43,8 @@ from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, ME
 AHEAD = 1 << 10  # con_kind1 of a contact before an impact
 NEARLY, NEAR = 0.02, 0.03  # of the first distance beyond the margin: what is aimed at, what is near enough
 ALONG = 0.0888  # of the sine between an axis and a plane along which it lies
-TOUCHED = 1e-6  # metres from its beginning within which a ray meets nothing
-LOOKS = 100
+SHORT = 2e-7  # of a ray's length, at its end, where it meets nothing
+LOOKS = 17
 
 
 @ti.func
@@ -181,18 +181,19 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     c1 = n
     c2 = n
     arrived = 0
+    near = 0
     looks = 0
     while looks < LOOKS:
         dist, n, c1, c2 = apart(m, d, w, p, at1, turn1, at2, turn2)
         over = dist - margin
         if looks == 0:
             first = over
+        near = ti.cast(over <= m.ccd_tolerance or (looks > 0 and over <= NEAR * first), ti.i32)
         rate = n.dot(dx1 - dx2) + turning1 + turning2
         looks = looks + 1
-        if looks > 1 and over <= NEAR * first:
-            arrived = ti.cast(over <= (1 - t) * (s1 + s2), ti.i32)
-            looks = LOOKS
-        elif over <= 0 or rate <= 0 or over > (1 - t) * (s1 + s2):
+        if first > 0 and over <= (1 - t) * (s1 + s2):
+            arrived = ti.cast(near or looks == LOOKS, ti.i32)
+        if first <= 0 or arrived or over > (1 - t) * (s1 + s2) or rate <= 0:
             looks = LOOKS
         else:
             t = t + (over - NEARLY * first) / rate
@@ -202,33 +203,54 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
                 looks = LOOKS
     if arrived:
         # at least as fast as it came so far
-        closing = n.dot(dx1 + dw1.cross(c1 - at1) - dx2 - dw2.cross(c2 - at2))
-        closing = ti.max(closing, (first - (dist - margin)) / t)
-        reach = 2 * dist + (1 - t) * closing + m.ccd_tolerance
-        begin = d.ncon[w]
-        spread(m, d, w, p, reach, n)
-        end = ti.min(d.ncon[w], m.nconmax)
-        d.ncon[w] = begin
-        for k in range(ti.max(end - begin, 1)):
-            f1 = c1
-            f2 = c2
-            if end > begin:
-                c = bounded(w * m.nconmax + begin + k)
-                own = d.con_normal[c]
-                half = 0.5 * d.con_dist[c]
-                lean = 0.5 * reach * (n - own)
-                f1 = d.con_pos[c] - half * own - lean
-                f2 = d.con_pos[c] + half * own + lean
-            f1 = taken_back(f1, x1, q1, dx1, dw1, t)
-            f2 = taken_back(f2, x2, q2, dx2, dw2, t)
-            share = s1 / (s1 + s2)
-            meeting = f1 + share * (f2 - f1)
-            if not (hidden(m, d, w, p, g1, f1, meeting - f1) or hidden(m, d, w, p, g2, f2, meeting - f2)):
-                pos = share * f1 + (1 - share) * f2
-                zero = vec3(0.0, 0.0, 0.0)
-                d.ncon[w] = add_contact(
-                    m, d, w, p, d.ncon[w], dist, pos, n, zero, AHEAD, zero, t, AHEAD, zero, closing
-                )
+        now = n.dot(dx1 + dw1.cross(c1 - at1) - dx2 - dw2.cross(c2 - at2))
+        closing = now
+        ends = t
+        if t > 0:
+            closing = ti.max(now, (first - (dist - margin)) / t)
+        if not near:
+            # it turns too fast to be sure: as the nearest points move
+            ends = 1.0
+            if now > 0:
+                ends = t + (dist - margin - NEARLY * first) / now
+        if ends < 1:
+            add_ahead(m, d, w, p, t, ends, closing, dist, n, c1, c2)
+
+
+@ti.func
+def add_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, t: real, ends: real, closing: real, dist: real,
+              n: vec3, c1: vec3, c2: vec3):  # fmt: skip
+    """Adds the contacts of geoms that are at the distance dist, with the normal n between c1 and c2, after the share t
+    of the step, where the search has left them, and meet after the share `ends`."""
+    g1 = m.pair_geom1[p]
+    g2 = m.pair_geom2[p]
+    x1, q1, x2, q2 = pair_poses(m, d, w, p)
+    dx1, dw1, turning1, s1 = motion_in_step(m, d, w, g1)
+    dx2, dw2, turning2, s2 = motion_in_step(m, d, w, g2)
+    share = s1 / (s1 + s2)
+    reach = 2 * dist + (1 - ends) * closing + m.ccd_tolerance
+    begin = d.ncon[w]
+    spread(m, d, w, p, reach, n)
+    end = ti.min(d.ncon[w], m.nconmax)
+    d.ncon[w] = begin
+    for k in range(ti.max(end - begin, 1)):
+        y1 = c1
+        y2 = c2
+        if end > begin:
+            c = bounded(w * m.nconmax + begin + k)
+            own = d.con_normal[c]
+            half = 0.5 * d.con_dist[c]
+            # MuJoCo inflates both by half of what is in reach along their own normal, and takes it off along n
+            lean = 0.5 * reach * (n - own)
+            y1 = d.con_pos[c] - half * own - lean
+            y2 = d.con_pos[c] + half * own + lean
+        y1 = taken_back(y1, x1, q1, dx1, dw1, t)
+        y2 = taken_back(y2, x2, q2, dx2, dw2, t)
+        meeting = y1 + share * (y2 - y1)
+        if not (hidden(m, d, w, p, g1, y1, meeting - y1) or hidden(m, d, w, p, g2, y2, meeting - y2)):
+            pos = share * y1 + (1 - share) * y2
+            zero = vec3(0.0, 0.0, 0.0)
+            d.ncon[w] = add_contact(m, d, w, p, d.ncon[w], dist, pos, n, zero, AHEAD, zero, ends, AHEAD, zero, closing)
 
 
 @ti.func
@@ -394,7 +416,7 @@ def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, 
     a point of g, and o + v."""
     length = v.norm()
     r = 0
-    if length > TOUCHED:
+    if length > m.ccd_tolerance:
         for k in range(m.npair):
             other = -1
             if m.pair_geom1[k] == g:
@@ -403,6 +425,6 @@ def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, 
                 other = m.pair_geom1[k]
             if other >= 0 and k != p and m.geom_type[other] != HFIELD and not r:
                 x = entered(m, d, w, other, o, v / length)
-                if x > TOUCHED and x <= length and not touching(m, d, w, k):
+                if x > m.ccd_tolerance and x < (1 - SHORT) * length and not touching(m, d, w, k):
                     r = 1
     return r

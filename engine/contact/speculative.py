@@ -305,23 +305,25 @@ def on_plane(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, reach: re
         if kind == CAPSULE:  # as in add_clipped
             more = 0.5 * reach
         low, high = ruled_line(m, g, x, q, -n, more)
-        d.poly_v[at] = low + more * n
-        d.poly_v[at + 1] = high + more * n
+        d.poly_v[at] = rotate_back(q, low + more * n - x)
+        d.poly_v[at + 1] = rotate_back(q, high + more * n - x)
         count = 2
     elif kind == BOX or kind == MESH or kind == CYLINDER:
         face = lowest_face(m, g, rotate_back(q, -n))
-        first, count_ = sides(m, g, face)
-        count = count_
+        first, corners = sides(m, g, face)
+        count = corners
         for k in range(count):
-            d.poly_v[at + k] = x + rotate(q, place(m, g, corner_vertex(m, g, face, first, count, k)))
+            d.poly_v[at + k] = place(m, g, corner_vertex(m, g, face, first, count, k))
+    height = n.dot(x - d.ccd_pos1[w])
     within = 0
     for k in range(count):
         v = d.poly_v[at + k]
-        if n.dot(v - d.ccd_pos1[w]) <= reach:
+        if height + n.dot(rotate(q, v)) <= reach:
             d.poly_v[at + within] = v
             within = within + 1
     chosen = ti.Vector([0, 1, 2, 3])
     if within > 4:
+        # in the geom's frame: which four of a ring's corners it is must not depend on how it is turned
         chosen = quadrilateral(d, at, within)
     zero = vec3(0.0, 0.0, 0.0)
     for k in range(ti.min(within, 4)):
@@ -329,10 +331,10 @@ def on_plane(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, reach: re
         for other in ti.static(range(1, 4)):
             if k == other:
                 number = chosen[other]
-        v = d.poly_v[at + number]
-        dist = n.dot(v - d.ccd_pos1[w])
+        v = rotate(q, d.poly_v[at + number])
+        dist = height + n.dot(v)
         d.ncon[w] = add_contact(
-            m, d, w, p, d.ncon[w], dist, v - 0.5 * dist * n, n, zero, AHEAD, zero, 0.0, AHEAD, zero, 0.0
+            m, d, w, p, d.ncon[w], dist, x + v - 0.5 * dist * n, n, zero, AHEAD, zero, 0.0, AHEAD, zero, 0.0
         )
 
 

@@ -15,7 +15,7 @@ distance, one by which the reference acceleration takes away the share 1 - t of 
 has it of t and h u, which it finds in con_r1 and con_r2. Shapes that are flat against each other have several contacts,
 of corners as far as 2 x + (1 - t) h u (multicontact.py; a plane's are here).
 
-No contact is made across what stands between y1 and y2 and may meet the geom that moves up to there (`hidden`).
+None is made where one of these points meets something else on its way (`hidden`).
 
 Where the documentation is silent this does what MuJoCo 4.0 was seen to do. There is no adjoint: whether a geom is fast,
 and what stands in between, jumps.
@@ -214,20 +214,23 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
             if now > 0:
                 ends = t + (dist - margin - NEARLY * first) / now
         if ends < 1:
-            add_ahead(m, d, w, p, t, ends, closing, dist, n, c1, c2)
+            add_ahead(m, d, w, p, t, ends, closing, first, dist, n, c1, c2)
 
 
 @ti.func
-def add_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, t: real, ends: real, closing: real, dist: real,
-              n: vec3, c1: vec3, c2: vec3):  # fmt: skip
+def add_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, t: real, ends: real, closing: real, first: real,
+              dist: real, n: vec3, c1: vec3, c2: vec3):  # fmt: skip
     """Adds the contacts of geoms that are at the distance dist, with the normal n between c1 and c2, after the share t
-    of the step, where the search has left them, and meet after the share `ends`."""
+    of the step, where the search has left them, and meet after the share `ends`. first: the distance beyond the margin
+    at first."""
     g1 = m.pair_geom1[p]
     g2 = m.pair_geom2[p]
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
     dx1, dw1, turning1, s1 = motion_in_step(m, d, w, g1)
     dx2, dw2, turning2, s2 = motion_in_step(m, d, w, g2)
     share = s1 / (s1 + s2)
+    # as far as they come until they touch
+    way = first / ti.max(first - (dist - margin_of(m, p)), 1e-3 * first)
     reach = 2 * dist + (1 - ends) * closing + m.ccd_tolerance
     begin = d.ncon[w]
     spread(m, d, w, p, reach, n)
@@ -244,11 +247,10 @@ def add_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, t: real,
             lean = 0.5 * reach * (n - own)
             y1 = d.con_pos[c] - half * own - lean
             y2 = d.con_pos[c] + half * own + lean
-        y1 = taken_back(y1, x1, q1, dx1, dw1, t)
-        y2 = taken_back(y2, x2, q2, dx2, dw2, t)
-        meeting = y1 + share * (y2 - y1)
-        if not (hidden(m, d, w, p, g1, y1, meeting - y1) or hidden(m, d, w, p, g2, y2, meeting - y2)):
-            pos = share * y1 + (1 - share) * y2
+        from1 = taken_back(y1, x1, q1, dx1, dw1, t)
+        from2 = taken_back(y2, x2, q2, dx2, dw2, t)
+        if not (hidden(m, d, w, p, g1, from1, way * (y1 - from1)) or hidden(m, d, w, p, g2, from2, way * (y2 - from2))):
+            pos = share * from1 + (1 - share) * from2
             zero = vec3(0.0, 0.0, 0.0)
             d.ncon[w] = add_contact(m, d, w, p, d.ncon[w], dist, pos, n, zero, AHEAD, zero, ends, AHEAD, zero, closing)
 
@@ -413,10 +415,21 @@ def hull_interval(m: ti.template(), mesh: ti.i32, p: vec3, u: vec3):
 
 
 @ti.func
+def fixed_together(m: ti.template(), b1: ti.i32, b2: ti.i32):
+    """Whether two bodies move, and as one."""
+    last = m.body_lastdof[b1]
+    root = m.body_rootid[b1]
+    return last == m.body_lastdof[b2] and (last >= 0 or (root == m.body_rootid[b2] and m.body_mocapid[root] >= 0))
+
+
+@ti.func
 def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, o: vec3, v: vec3):
-    """Whether something else than pair p's geoms, with which geom g may make a contact and has none, stands between o,
-    a point of g, and o + v."""
+    """Whether geom g of pair p, whose point o moves by v, meets something on this way that it may make a contact with
+    and does not touch now, and that is not fixed to the pair's other geom."""
     length = v.norm()
+    body = m.geom_bodyid[m.pair_geom1[p]]
+    if m.pair_geom1[p] == g:
+        body = m.geom_bodyid[m.pair_geom2[p]]
     r = 0
     if length > m.ccd_tolerance:
         for k in range(m.npair):
@@ -428,5 +441,5 @@ def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, 
             if other >= 0 and k != p and m.geom_type[other] != HFIELD and not r:
                 x = entered(m, d, w, other, o, v / length)
                 if x > m.ccd_tolerance and x < (1 - SHORT) * length and not touching(m, d, w, k):
-                    r = 1
+                    r = ti.cast(not fixed_together(m, body, m.geom_bodyid[other]), ti.i32)
     return r

@@ -3,8 +3,8 @@ touch, where a geom moves so far in a step that it may pass through the other.
 
 Each geom moves on for a step h as it moves now, by dx = h v and turned by dw = h omega about its centre; a ball does
 not turn. It is *fast* where its sweep s = |dx| + |dw| r, r the radius of the ball around it, is no less than the least
-half length of the box around it. The share t of the step after which two geoms come within their margin is looked for
-from one side, by their distance x and its normal n: no two points come closer along n than at the rate
+half length of the boxes around both geoms. The share t of the step after which they come within their margin is looked
+for from one side, by their distance x and its normal n: no two points come closer along n than at the rate
 
     n . (dx1 - dx2) + |dw1| r1 + |dw2| r2
 
@@ -77,8 +77,12 @@ def motion_in_step(m: ti.template(), d: ti.template(), w: ti.i32, g: ti.i32):
 
 
 @ti.func
-def is_fast(m: ti.template(), g: ti.i32, s: real):
-    return m.geom_type[g] != PLANE and s >= m.geom_half[g].min()
+def thickness(m: ti.template(), p: ti.i32):
+    """The least half length of the boxes around the geoms of pair p, but of a plane."""
+    least = m.geom_half[m.pair_geom2[p]].min()
+    if m.geom_type[m.pair_geom1[p]] != PLANE:
+        least = ti.min(least, m.geom_half[m.pair_geom1[p]].min())
+    return least
 
 
 @ti.func
@@ -163,7 +167,7 @@ def taken_back(c: vec3, x: vec3, q: vec4, dx: vec3, dw: vec3, t: real):
 @outline("md", "w p", when="speculative")
 @ti.func
 def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
-    """Adds the contacts before an impact of pair p, of which at least one geom is fast."""
+    """Adds the contacts before an impact of pair p, one of whose geoms is fast."""
     g1 = m.pair_geom1[p]
     g2 = m.pair_geom2[p]
     x1, q1, x2, q2 = pair_poses(m, d, w, p)
@@ -282,7 +286,7 @@ def look_ahead_of_all(m: ti.template(), d: ti.template(), w: ti.i32):
         g2 = m.pair_geom2[p]
         dx1, _, turning1, s1 = motion_in_step(m, d, w, g1)
         dx2, _, turning2, s2 = motion_in_step(m, d, w, g2)
-        if m.geom_type[g1] != HFIELD and (is_fast(m, g1, s1) or is_fast(m, g2, s2)):
+        if m.geom_type[g1] != HFIELD and ti.max(s1, s2) >= thickness(m, p):
             x1, q1, x2, q2 = pair_poses(m, d, w, p)
             tried = balls_meet(m, p, x2 - x1, dx2 - dx1, rotate(q1, vec3(0.0, 0.0, 1.0)))
             if ti.static(has.sleep):

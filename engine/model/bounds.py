@@ -3,8 +3,9 @@
 import numpy as np
 
 from . import constants as c
+from .arms import adhesive
 from .pairs import CLOSED, MOST_OF_FIELD, contact_parameters
-from .sensors import apart_pairs, features_of_sensors
+from .sensors import ROWS, apart_pairs, features_of_sensors
 
 
 def searched(m):
@@ -19,6 +20,19 @@ def searched(m):
 def looked_ahead(m):
     """Which candidate pairs may make contacts before an impact (the flag speculative), (npair,)."""
     return bool(m.opt.speculative) & (m.geom_type[m.pair_geom1] != c.HFIELD)
+
+
+def lines(m, opt):
+    """Lines: what the engine lacks beside contacts before an impact. m: a Model, or what has its arrays and names."""
+    if not opt.speculative or not (contact_parameters(m)["gap"] > 0).any():
+        return
+    told = any(ROWS[kind].level == "contact" for kind in m.sensor_type)
+    kept = ["contact sensors"] * told + ["adhesion"] * bool(adhesive(m).any())
+    if kept:
+        yield (
+            f"option flag speculative = enable beside pairs with a gap and {' and '.join(kept)}, which ask for "
+            "contacts in the gap; allowed: gap = 0"
+        )
 
 
 def apart(m):

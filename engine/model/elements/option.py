@@ -6,8 +6,8 @@ import numpy as np
 
 from engine.words import meant
 
+from .. import bounds, sleeping
 from .. import constants as c
-from .. import sleeping
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
 from ..flows import simple_bodies
@@ -212,7 +212,7 @@ class OptionKind(Kind):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
-        for line in sleeping.lines(m, m.opt):
+        for line in (*sleeping.lines(m, m.opt), *bounds.lines(m, m.opt)):
             raise ModelError(line)
 
 

@@ -123,7 +123,7 @@ def touching(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
 
 
 @ti.func
-def apart(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, x1: vec3, q1: vec4, x2: vec3, q2: vec4):
+def distance_at(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, x1: vec3, q1: vec4, x2: vec3, q2: vec4):
     """(distance, normal, two nearest points) of the geoms of pair p at these poses, which do not overlap, or a distance
     of zero. What the search leaves in ccd_* stays."""
     g1 = m.pair_geom1[p]
@@ -188,7 +188,7 @@ def look_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32):
     near = 0
     looks = 0
     while looks < LOOKS:
-        dist, n, c1, c2 = apart(m, d, w, p, at1, turn1, at2, turn2)
+        dist, n, c1, c2 = distance_at(m, d, w, p, at1, turn1, at2, turn2)
         over = dist - margin
         if looks == 0:
             first = over

@@ -35,7 +35,7 @@ def lines(m, opt):
         )
 
 
-def apart(m):
+def looked_for(m):
     """Which candidate pairs a search between convex shapes is asked about, (npair,)."""
     return searched(m) | (looked_ahead(m) & (m.geom_type[m.pair_geom1] != c.PLANE))
 
@@ -78,7 +78,7 @@ def field_contacts(m):
 def clipped(m):
     """Which candidate pairs are of two shapes with faces or edges, which are clipped at each other, (npair,)."""
     flat = (c.CAPSULE, c.CYLINDER, c.BOX, c.MESH)
-    return apart(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
+    return looked_for(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
 
 
 def most_corners(m):

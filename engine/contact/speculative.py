@@ -253,7 +253,13 @@ def add_ahead(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, t: real,
             y2 = d.con_pos[c] + half * own + lean
         from1 = taken_back(y1, x1, q1, dx1, dw1, t)
         from2 = taken_back(y2, x2, q2, dx2, dw2, t)
-        if not (hidden(m, d, w, p, g1, from1, way * (y1 - from1)) or hidden(m, d, w, p, g2, from2, way * (y2 - from2))):
+        blocked = 0
+        for side in range(2):
+            d.ccd_x1[w] = from2 if side else from1
+            d.ccd_x2[w] = way * (y2 - from2) if side else way * (y1 - from1)
+            hidden(m, d, w, p, g2 if side else g1)
+            blocked = blocked + d.ccd_inside[w]
+        if not blocked:
             pos = share * from1 + (1 - share) * from2
             zero = vec3(0.0, 0.0, 0.0)
             d.ncon[w] = add_contact(m, d, w, p, d.ncon[w], dist, pos, n, zero, AHEAD, zero, ends, AHEAD, zero, closing)
@@ -426,10 +432,13 @@ def fixed_together(m: ti.template(), b1: ti.i32, b2: ti.i32):
     return last == m.body_lastdof[b2] and (last >= 0 or (root == m.body_rootid[b2] and m.body_mocapid[root] >= 0))
 
 
+@outline("md", "w p g", when="speculative")
 @ti.func
-def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, o: vec3, v: vec3):
-    """Whether geom g of pair p, whose point o moves by v, meets something on this way that it may make a contact with
-    and does not touch now, and that is not fixed to the pair's other geom."""
+def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32):
+    """ccd_inside: whether geom g of pair p, whose point ccd_x1 moves by ccd_x2, meets something on this way that it may
+    make a contact with and does not touch now, and that is not fixed to the pair's other geom."""
+    o = d.ccd_x1[w]
+    v = d.ccd_x2[w]
     length = v.norm()
     body = m.geom_bodyid[m.pair_geom1[p]]
     if m.pair_geom1[p] == g:
@@ -446,4 +455,4 @@ def hidden(m: ti.template(), d: ti.template(), w: ti.i32, p: ti.i32, g: ti.i32, 
                 x = entered(m, d, w, other, o, v / length)
                 if x > m.ccd_tolerance and x < (1 - SHORT) * length and not touching(m, d, w, k):
                     r = ti.cast(not fixed_together(m, body, m.geom_bodyid[other]), ti.i32)
-    return r
+    d.ccd_inside[w] = r

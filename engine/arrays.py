@@ -14,10 +14,10 @@ from engine.compiler.features import features_of
 from engine.compiler.memory import LINES, copy, zeros
 from engine.model import plastic, sleeping
 from engine.model.arms import arm_dofs, arms
-from engine.model.bounds import clipped, field_contacts, most_corners
+from engine.model.bounds import clipped, field_contacts, looked_ahead, most_corners
 from engine.model.broad import broad_phase
 from engine.model.cameras import followers
-from engine.model.constants import BALL, CAPSULE, DISCRETE, EQ_WELD, HFIELD, PGS
+from engine.model.constants import BALL, BOX, CAPSULE, CYLINDER, DISCRETE, EQ_WELD, HFIELD, MESH, PGS, PLANE
 from engine.model.coordinates import coordinates
 from engine.model.delays import clock_times, first_of_sensors, past_of_sensors
 from engine.model.elements import KINDS
@@ -332,6 +332,10 @@ def metric_arms(model):
     return arm_dofs(model) if model.opt.integrator == DISCRETE else []
 
 
+# contacts with a plane before an impact (contact/speculative.py)
+_AHEAD = {CAPSULE: 2, CYLINDER: 4, BOX: 4, MESH: 4}
+
+
 def pair_contacts(model):
     """Contacts that each candidate pair can make at most, (npair,)."""
     type1, type2 = model.geom_type[model.pair_geom1], model.geom_type[model.pair_geom2]
@@ -340,6 +344,9 @@ def pair_contacts(model):
         most[(type1 == one) & (type2 == other)] = number
     if model.opt.multiccd:
         most[clipped(model)] = np.where(type1 == CAPSULE, 2, 4)[clipped(model)]
+    ahead = looked_ahead(model)
+    several = np.array([_AHEAD.get(int(kind), 1) for kind in type2], int)
+    most[ahead] = np.maximum(most, np.where(type1 == PLANE, several, most))[ahead]
     return np.where(type1 == HFIELD, field_contacts(model), most)
 
 
@@ -427,6 +434,7 @@ def _fill_dims(pack, model, sizes, leaves):
         "ls_iterations": opt.ls_iterations, "eulerdamp": opt.eulerdamp, "ntheta": n,
         "ccd_iterations": opt.ccd_iterations, "multiccd": opt.multiccd, "noslip_iterations": opt.noslip_iterations,
         "noslip_apart": opt.island, "diagexact": opt.diagexact,
+        "speculative": opt.speculative,
         "bare_metric": opt.integrator == DISCRETE and opt.solver == PGS,
         **{p.offset: layout.get(p.name, (-1,))[0] for p in THETA + LEAVES},
         **{p.offset: following[p.name][0] for p in FOLLOWING},

@@ -13,7 +13,7 @@ DIMS = (
     "ntendon nwrap nJten nspan nccdvert nccdface ccd_iterations multiccd npoly nprism nnetted noslip_iterations "
     "noslip_apart diagexact bare_metric narm narmdof nturn ndelay nmuscle nflow nlate nmetric nmetrictendon nservo "
     "nmotor nso3 nresidual nresidualwork nresidualbar nrest nrestjoint nresttendon nrestJ nrub latefirst lateend "
-    "ncam nsleeptree nsleepsensor sleepfirst "
+    "ncam nsleeptree nsleepsensor sleepfirst speculative "
     "nbodyleaf nshapeleaf ncontactleaf nlimitleaf njointleaf nsiteleaf ninertialeaf nfrictionleaf "
     "ntendonleaf nequalityleaf nframeleaf ntaken nfieldleaf "
 ) + " ".join(p.offset for p in THETA + LEAVES + FOLLOWING)

@@ -60,7 +60,7 @@ MODEL = (
     Buffer("pair_i", "int", "nlisted", "pair_geom1 pair_geom2 pair_own"),
     Buffer("pair_dim", "int", "nown"),
     Buffer("own_r", "real", "nown", "pair_solref:2 pair_solreffriction:2 pair_solimp:5 pair_margin pair_gap"),
-    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_tried mesh_extrema:27"),
+    Buffer("mesh_i", "int", "nmesh", "mesh_hulladr mesh_hullnum mesh_tried mesh_extrema:27"),
     Buffer("hull_vert", "vec3", "nhullvert"),
     Buffer("hull_i", "int", "nhullvert", "hull_edgeend hull_faceend"),
     Buffer("hull_edge", "int", "nhulledge"),

@@ -352,6 +352,7 @@ def test_the_stages_are_those_of_a_few_files():
     import engine.contact.refine
     import engine.contact.search
     import engine.contact.size_vjp
+    import engine.contact.speculative
     import engine.dynamics.ellipsoid_frames
     import engine.dynamics.frame_leaves
     import engine.dynamics.implicit
@@ -376,7 +377,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.constraint.parameters), vars(engine.contact.size_vjp)
     modules += vars(engine.constraint.discrete), vars(engine.constraint.metric)
     modules += vars(engine.contact.collide), vars(engine.contact.convex), vars(engine.contact.epa)
-    modules += (vars(engine.contact.refine),)
+    modules += vars(engine.contact.refine), vars(engine.contact.speculative)
     modules += vars(engine.contact.gjk), vars(engine.contact.multicontact), vars(engine.contact.search)
     modules += vars(engine.contact.hfield), vars(engine.contact.corners), vars(engine.contact.prism)
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)

@@ -21,7 +21,7 @@ from engine import parts
 from engine.compiler.backend import settings
 from engine.model import sleeping
 from engine.model.arms import adhesive, arms, muscles
-from engine.model.bounds import clipped, searched
+from engine.model.bounds import clipped, looked_ahead, searched
 from engine.model.broad import broad_phase
 from engine.model.cameras import followers
 from engine.model.constants import (
@@ -141,6 +141,7 @@ FEATURES = {
     "pyramidal": "the pyramidal cone",
     "elliptic": "the elliptic cone",
     "sleep": "trees of bodies that may sleep",
+    "speculative": "contacts before an impact",
     "noslip": "friction without slip after the solver",
     "rolling": "torsional and rolling friction, that is condim 4 and 6",
     "sensor": "sensors; of scalar coordinates, actuator forces, time and places of frames",
@@ -187,6 +188,7 @@ def features_of(model):
     discrete, exact = model.opt.integrator == DISCRETE, bool(model.opt.diagexact)
     contact = model.npair > 0
     convex = searched(model)
+    ahead = looked_ahead(model).any()
     equality = len(ties(model)) > 0
     sensed = features_of_sensors(model)
     return sensed | _named(
@@ -232,12 +234,12 @@ def features_of(model):
         cylinder=(~convex & cylinders).any(),
         ellipsoid=(planes & (types[1] == ELLIPSOID)).any(),
         mesh=(planes & (types[1] == MESH)).any(),
-        hull="hull" in sensed or (~planes & (types[1] == MESH)).any(),
-        convex="convex" in sensed or convex.any(),
+        hull="hull" in sensed or ((~planes | ahead) & (types[1] == MESH)).any(),
+        convex="convex" in sensed or convex.any() or ahead,
         hfield=(types[0] == HFIELD).any(),
         field_range="range_sensor" in sensed and (model.geom_type == HFIELD).any(),
         mesh_range=len(ranged(model)) > 0,
-        clipped=clipped(model).any(),
+        clipped=clipped(model).any() or ahead,
         ball_limit=ball_limit,
         equality=equality,
         block=contact or ball_limit or equality or model.ntendon > 0 or discrete and len(arms(model)[0]) > 0,
@@ -245,6 +247,7 @@ def features_of(model):
         pyramidal=contact and model.opt.cone == 0,
         elliptic=contact and model.opt.cone == 1,
         sleep=sleeping.sleeps(model),
+        speculative=ahead,
         noslip=model.opt.noslip_iterations > 0,
         rolling=(condims(model) > 3).any(),
         residual=(model.residual_kind != parts.RESIDUAL_FRICTION).any(),

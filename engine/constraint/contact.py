@@ -7,6 +7,7 @@ friction has the B of solreffriction, where the pair has one.
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.constraint.ahead import is_ahead, set_distance
 from engine.constraint.block import CONE, resolve, write_column
 from engine.constraint.cones import friction_vjp
 from engine.constraint.discrete import block_ratio_vjp, contact_diagonal_vjp, follows_diagonal
@@ -33,10 +34,16 @@ def contacts(m: ti.template(), d: ti.template(), w: ti.i32):
         c = bounded(w * m.nconmax + k)
         pair = d.con_pair[c]
         mix_solver(m, d, c, pair)
+        if ti.static(has.speculative):
+            if is_ahead(d, c):
+                set_distance(m, d, c, pair)
         diaga = m.geom_diaga[m.pair_geom1[pair]] + m.geom_diaga[m.pair_geom2[pair]]
         resolve(m, d, c, d.con_solref, d.con_solimp, c, d.con_dist[c] - margin_of(m, pair), diaga, PUSHING)
         if ti.static(has.adhesion or has.contact_sensor):
-            if d.con_x[c] >= 0:  # in the gap, where adhesion and contact sensors alone ask for it
+            ahead = 0
+            if ti.static(has.speculative):
+                ahead = is_ahead(d, c)
+            if d.con_x[c] >= 0 and not ahead:  # in the gap, where adhesion and contact sensors alone ask for it
                 d.con_dim[c] = 1
                 d.con_d[c] = 0.0
         if ti.static(has.own_pair):

@@ -18,6 +18,7 @@ from engine.contact.plane import plane_count, plane_feature
 from engine.contact.record import add_contact, add_pose_bar
 from engine.contact.segment import segment_params
 from engine.contact.size_vjp import FRAME_ALONE, tell_geom, tell_pair
+from engine.contact.speculative import look_ahead_of_all
 from engine.contact.witness import EDGE, END, FACE, GENERAL, POINT, edge_vjp, witness, witness_vjp
 from engine.dynamics.sleep import heeded
 from engine.math.index import bounded
@@ -111,6 +112,9 @@ def collide(m: ti.template(), d: ti.template(), w: ti.i32):
             else:
                 ncon = collide_pair(m, d, w, p, g1, g2, type1, type2, x1, x2, n, ncon)
     d.ncon[w] = ncon
+    if ti.static(has.speculative):
+        if m.speculative:
+            look_ahead_of_all(m, d, w)
 
 
 @ti.func

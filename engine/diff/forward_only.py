@@ -13,3 +13,8 @@ def require_gradient(sim, what):
             f"{what}: the option sleep has no gradient, since trees of bodies stop at once; allowed: False "
             "(model.opt.sleep = False)"
         )
+    if sim.model.opt.speculative:
+        raise ValueError(
+            f"{what}: the option speculative has no gradient, since contacts before an impact come and go at once; "
+            "allowed: False (model.opt.speculative = False)"
+        )

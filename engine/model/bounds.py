@@ -3,8 +3,9 @@
 import numpy as np
 
 from . import constants as c
+from .arms import adhesive
 from .pairs import CLOSED, MOST_OF_FIELD, contact_parameters
-from .sensors import apart_pairs, features_of_sensors
+from .sensors import ROWS, apart_pairs, features_of_sensors
 
 
 def searched(m):
@@ -16,10 +17,33 @@ def searched(m):
     return found
 
 
+def looked_ahead(m):
+    """Which candidate pairs may make contacts before an impact (the flag speculative), (npair,)."""
+    return bool(m.opt.speculative) & (m.geom_type[m.pair_geom1] != c.HFIELD)
+
+
+def lines(m, opt):
+    """Lines: what the engine lacks beside contacts before an impact. m: a Model, or what has its arrays and names."""
+    if not opt.speculative or not (contact_parameters(m)["gap"] > 0).any():
+        return
+    told = any(ROWS[kind].level == "contact" for kind in m.sensor_type)
+    kept = ["contact sensors"] * told + ["adhesion"] * bool(adhesive(m).any())
+    if kept:
+        yield (
+            f"option flag speculative = enable beside pairs with a gap and {' and '.join(kept)}, which ask for "
+            "contacts in the gap; allowed: gap = 0"
+        )
+
+
+def looked_for(m):
+    """Which candidate pairs a search between convex shapes is asked about, (npair,)."""
+    return searched(m) | (looked_ahead(m) & (m.geom_type[m.pair_geom1] != c.PLANE))
+
+
 def geom_boxes(m):
     """Centres and half lengths of the boxes around all geoms, (ngeom, 3) each, metres; of those that no search asks
     for they are zeros, and there are none at all where no pair is searched."""
-    pairs, sought = searched(m), apart_pairs(m)[0]
+    pairs, sought = searched(m) | looked_ahead(m), apart_pairs(m)[0]
     n = m.ngeom if pairs.any() or "distance_search" in features_of_sensors(m) else 0
     centre, half = np.zeros((n, 3)), np.zeros((n, 3))
     for g in np.unique(np.concatenate([m.pair_geom1[pairs], m.pair_geom2[pairs], sought.ravel()])):
@@ -54,12 +78,12 @@ def field_contacts(m):
 def clipped(m):
     """Which candidate pairs are of two shapes with faces or edges, which are clipped at each other, (npair,)."""
     flat = (c.CAPSULE, c.CYLINDER, c.BOX, c.MESH)
-    return searched(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
+    return looked_for(m) & np.isin(m.geom_type[m.pair_geom1], flat) & np.isin(m.geom_type[m.pair_geom2], flat)
 
 
 def most_corners(m):
     """The most corners that a face of these has, or 0."""
-    pairs = clipped(m)
+    pairs = clipped(m) | (looked_ahead(m) & np.isin(m.geom_type[m.pair_geom2], (c.CYLINDER, c.BOX, c.MESH, c.CAPSULE)))
     if not pairs.any():
         return 0
     most, corners = 16, np.diff(m.face_vertend, prepend=0)  # of a cylinder's cap (contact/faces.py); of all faces

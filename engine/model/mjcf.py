@@ -12,8 +12,8 @@ import numpy as np
 
 from engine.words import counted
 
+from . import bounds, sleeping
 from . import constants as c
-from . import sleeping
 from .elements import KEY, KINDS, OPTION
 from .elements.mesh import meshes_of
 from .elements.option import option_of
@@ -105,7 +105,9 @@ def _imported(mujoco, file):
     for kind in KINDS:
         arrays |= kind.read(mujoco, mj, m)
         vars(m).update(arrays)
-    refused += [line for kind in KINDS for line in kind.lacking(m)] + [*sleeping.lines(m, option_of(mujoco, mj))]
+    option = option_of(mujoco, mj)
+    refused += [line for kind in KINDS for line in kind.lacking(m)]
+    refused += [*sleeping.lines(m, option), *bounds.lines(m, option)]
     report.refused = grouped(refused)
     report.changed += [line for kind in KINDS for line in kind.changed(mujoco, mj)]
     report.changed += left_out(robot, m.body_names) if robot is not None else ()

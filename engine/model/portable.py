@@ -19,7 +19,7 @@ AGE = 11  # of what is stored now; the header says it from 2 on
 # than age 0
 _YOUNGER_OPTIONS = set(
     "magnetic ccd_tolerance ccd_iterations multiccd density viscosity wind noslip_iterations noslip_tolerance "
-    "island diagexact sleep sleep_tolerance solver".split()
+    "island diagexact sleep sleep_tolerance speculative solver".split()
 )
 _HEADER = {"name": str, "opt": dict, "names": dict, "keys": list, "meshes": int}
 

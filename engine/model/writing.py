@@ -156,6 +156,7 @@ class _Writer:
         flags |= {"diagexact": "enable"} if opt.diagexact else {}
         flags |= {"limit": "disable"} if self.felt else {}
         flags |= {"sleep": "enable"} if opt.sleep else {}
+        flags |= {"speculative": "enable"} if opt.speculative else {}
         if flags:
             ET.SubElement(out, "flag", flags)
 

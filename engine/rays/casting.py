@@ -13,6 +13,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.compiler.stages import INTS, REALS
+from engine.contact.ray import FAR, normal_at, ray_interval
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import real, vec3, vec4
 from engine.model.constants import BOX, CAPSULE, CYLINDER, ELLIPSOID, HFIELD, MESH, PLANE, SPHERE
@@ -20,7 +21,6 @@ from engine.rays.layout import FACE, GEOM_BAR, KINDS, POSE, RAY, SEEN, TWIST
 from engine.sensing.hfield import field_hit
 from engine.sensing.mesh import mesh_hit
 from engine.sensing.range import plane_distance
-from engine.sensing.ray import FAR, normal_at, ray_interval
 
 
 @ti.func

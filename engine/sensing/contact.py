@@ -11,6 +11,7 @@ from engine.compiler.features import has
 from engine.constraint.contact import add_wrench, relative_velocity
 from engine.constraint.rolling import in_frame, out_of_frame, turns
 from engine.contact.collide import contact_place_vjp
+from engine.contact.ray import inside
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import rotate_back
@@ -19,7 +20,6 @@ from engine.model.constants import OBJ_BODY, OBJ_GEOM, OBJ_NONE, OBJ_SITE
 from engine.model.sensors import CONTACT_FIELDS, LEVEL, REDUCE
 from engine.sensing.frames import sensor_frame
 from engine.sensing.points import in_subtree
-from engine.sensing.ray import inside
 
 FOUND, FORCE, TORQUE, DIST, POS, NORMAL, TANGENT, LINVEL, ANGVEL = (1 << k for k in range(len(CONTACT_FIELDS)))
 

@@ -9,13 +9,13 @@ A camera is a site, and behind it there are pixels, too. What lies within a site
 import taichi as ti
 
 from engine.compiler.features import serves
+from engine.contact.ray import inside
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
 from engine.math.quat import rotate, rotate_back
 from engine.math.types import MINVAL, real, vec3, vec4
 from engine.sensing.frames import add_sensor_bars, reading_frame, sensor_frame
 from engine.sensing.points import add_point
-from engine.sensing.ray import inside
 
 
 @ti.func

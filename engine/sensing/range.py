@@ -12,6 +12,7 @@ import taichi as ti
 
 from engine.compiler.features import has, serves
 from engine.contact.collide import place_geom
+from engine.contact.ray import normal_at, normal_vjp, ray_interval
 from engine.contact.size_vjp import FRAME_ALONE, add_size_bar, tell_geom
 from engine.dynamics.kinematics import origin
 from engine.math.index import bounded
@@ -23,7 +24,6 @@ from engine.sensing.frames import add_sensor_bars, sensor_frame
 from engine.sensing.hfield import field_hit
 from engine.sensing.mesh import mesh_hit
 from engine.sensing.points import add_point
-from engine.sensing.ray import normal_at, normal_vjp, ray_interval
 from engine.sensing.values import is_asked
 
 

@@ -3,11 +3,11 @@
 import taichi as ti
 
 from engine.compiler.features import has, serves
+from engine.contact.ray import ray_hits
 from engine.math.index import bounded
 from engine.math.quat import rotate_back
 from engine.math.types import real
 from engine.sensing.frames import sensor_frame
-from engine.sensing.ray import ray_hits
 
 
 @ti.func

@@ -279,10 +279,11 @@ def flag(text):
     return {"option": f"<option><flag {text}/></option>"}
 
 
-OF_MUJOCO_4 = ("flag speculative",)  # older files cannot say it
+OF_MUJOCO_4 = ("flag speculative = enable",)  # older files cannot say it
 TENDON = "<tendon><spatial name='t' {}><site site='s'/><site site='origin'/></spatial></tendon>"
 REFUSED = [
-    (flag("speculative='enable'"), "flag speculative"),
+    ({**flag("speculative='enable'"), "geom": "gap='.1'", "extra": "<sensor><contact geom1='g'/></sensor>"},
+     "flag speculative = enable beside pairs with a gap and contact sensors"),
     ({**flag("actuation='disable'"), "joint": "actuatorgravcomp='true'"}, "flag actuation = disable beside gravity"),
     ({**flag("actuation='disable'"), "extra": "<actuator><motor name='m' joint='j'/></actuator><sensor><actuatorvel "
       "actuator='m'/></sensor>"}, "flag actuation = disable beside sensors of actuators' velocity"),

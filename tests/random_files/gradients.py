@@ -36,7 +36,7 @@ def simulator_of(text):
     if not mj.nv or model.neq != mj.neq:
         return None
     model.opt.tolerance, model.opt.iterations, model.opt.noslip_iterations = 1e-14, 100, 0
-    model.opt.sleep = False
+    model.opt.sleep = model.opt.speculative = False
     model.opt.ccd_tolerance, model.opt.ccd_iterations = 1e-14, 1000
     return mj, engine.Simulator(model, leaves=leaves_of(model))
 

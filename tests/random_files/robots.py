@@ -98,6 +98,8 @@ class AnyRobot(Robot):
         text = super().option().replace("<flag", f"<flag{flags}").replace("<option ", f"<option {more}")
         if 'integrator="discrete"' in text and 'solver="PGS"' not in text and self.barred.random() < 0.1:
             text = text.replace("<flag", '<flag ipc="enable"', 1)
+        if self.barred.random() < 0.03:
+            text = text.replace("<flag", '<flag speculative="enable"', 1)
         return text.replace('memory="8M"', 'memory="64M"')
 
     def defaults(self):

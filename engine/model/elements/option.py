@@ -6,8 +6,8 @@ import numpy as np
 
 from engine.words import meant
 
+from .. import bounds, sleeping
 from .. import constants as c
-from .. import sleeping
 from ..attributes import choice, flag, number, vector, whole
 from ..errors import ModelError
 from ..flows import simple_bodies
@@ -45,6 +45,7 @@ class Option:
     diagexact: bool = False
     sleep: bool = False
     sleep_tolerance: float = 1e-3
+    speculative: bool = False
     solver: int = c.NEWTON
 
     def __setattr__(self, name, value):  # a word that is written wrongly would change nothing, without a sign
@@ -69,7 +70,7 @@ _FLAGS = (
     ("clampctrl", ("CLAMPCTRL",), "actuator_ctrllimited", "actuator_ctrllimited set to false"),
     ("filterparent", ("FILTERPARENT",), None, "pairs of parent and child kept"),
 )
-_REFUSED_ENABLE = {"IPC": "ipc", "SPECULATIVE": "speculative"}
+_REFUSED_ENABLE = {"IPC": "ipc"}
 # Options that end MuJoCo's solver early: their usual values, and +1 where larger ones do or -1 where smaller ones do.
 _STOPS = (("iterations", 100, -1), ("ls_iterations", 50, -1), ("tolerance", 1e-8, 1), ("ls_tolerance", 1e-2, 1))
 _INTEGRATORS, _CONES = tuple(c.INTEGRATOR_NAMES), (c.PYRAMIDAL, c.ELLIPTIC)
@@ -103,6 +104,7 @@ def option_of(mujoco, mj):
         noslip_iterations=max(mj.opt.noslip_iterations, 0),
         diagexact=enabled(mujoco, mj, "DIAGEXACT"),
         sleep=enabled(mujoco, mj, "SLEEP"),
+        speculative=enabled(mujoco, mj, "SPECULATIVE"),
         sleep_tolerance=getattr(mj.opt, "sleep_tolerance", 1e-3),
         **{name: getattr(mj.opt, name) for name in same},
     )
@@ -133,6 +135,7 @@ class OptionKind(Kind):
         "noslip_tolerance": number(1e-6, 0),
         "diagexact": flag(default=False),
         "sleep_tolerance": number(1e-3, 0),
+        "speculative": flag(default=False),
         "solver": choice("Newton", {name: kind for kind, name in c.SOLVER_NAMES.items()}),
     }
 
@@ -186,6 +189,7 @@ class OptionKind(Kind):
             ("noslip_tolerance", lambda x: x >= 0, "zero or more"),
             ("sleep", lambda x: x in (0, 1), "True, False"),
             ("sleep_tolerance", lambda x: x >= 0, "zero or more"),
+            ("speculative", lambda x: x in (0, 1), "True, False"),
             ("multiccd", lambda x: x in (0, 1), "True, False"),
             ("island", lambda x: x in (0, 1), "True, False"),
             ("diagexact", lambda x: x in (0, 1), "True, False"),
@@ -208,7 +212,7 @@ class OptionKind(Kind):
             if getattr(m.opt, name) not in kinds:
                 words = ", ".join(f"{k} ({names[k]})" for k in kinds)
                 raise ModelError(f"option {name} = {getattr(m.opt, name)}; allowed: {words}")
-        for line in sleeping.lines(m, m.opt):
+        for line in (*sleeping.lines(m, m.opt), *bounds.lines(m, m.opt)):
             raise ModelError(line)
 
 

@@ -326,6 +326,7 @@ def test_stages_state_their_parameters():
 
 
 def test_the_stages_are_those_of_a_few_files():
+    import engine.constraint.ahead
     import engine.constraint.derivatives
     import engine.constraint.discrete
     import engine.constraint.exact
@@ -383,7 +384,7 @@ def test_the_stages_are_those_of_a_few_files():
     modules += vars(engine.dynamics.implicit), vars(engine.dynamics.path), vars(engine.dynamics.plastic)
     modules += vars(engine.dynamics.frame_leaves), vars(engine.sensing.frames), vars(engine.dynamics.ellipsoid_frames)
     modules += vars(engine.sensing.apart), vars(engine.dynamics.orientation)
-    modules += vars(engine.dynamics.sleep), vars(engine.constraint.wake)
+    modules += vars(engine.dynamics.sleep), vars(engine.constraint.wake), vars(engine.constraint.ahead)
     assert {s.__name__ for names in modules for s in names.values() if isinstance(s, Stage)} == set(stages())
 
 

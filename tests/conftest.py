@@ -28,8 +28,8 @@ engine.init(features=os.environ.get("PULLBACK_TEST_FEATURES", "robot" if SMOKE e
 TOGETHER = (
     ("tests/adjoints/",),  # one stage at a time, adjoint/probe.py
     ("tests/diff/", "tests/papers/test_pages", "tests/controllers/", "tests/faults/", "tests/optimize/",
-     "tests/scenes/test_parity", "tests/physics/test_random_robots", "tests/physics/test_mocap", "tests/demos/test_commands",
-     "tests/demos/test_notebooks", "tests/demos/test_gallery"),  # linearize, push
+     "tests/scenes/test_parity", "tests/physics/test_random_robots", "tests/physics/test_mocap",
+     "tests/demos/test_commands", "tests/demos/test_notebooks", "tests/demos/test_gallery"),  # linearize, push
 )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ TOGETHER = (
     ("tests/adjoints/",),  # one stage at a time, adjoint/probe.py
     ("tests/diff/", "tests/papers/test_pages", "tests/controllers/", "tests/faults/", "tests/optimize/",
      "tests/scenes/test_parity", "tests/physics/test_random_robots", "tests/physics/test_mocap",
-     "tests/demos/test_commands", "tests/demos/test_notebooks", "tests/demos/test_gallery"),  # linearize, push
+     "tests/physics/test_own_params", "::test_linearize", "tests/demos/test_commands", "tests/demos/test_notebooks",
+     "tests/demos/test_gallery"),  # linearize, push
 )  # fmt: skip
 
 
@@ -46,7 +47,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByKernel(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return next((group[0] for group in TOGETHER if nodeid.startswith(group)), super()._split_scope(nodeid))
+            groups = (group[0] for group in TOGETHER if any(words in nodeid for words in group))
+            return next(groups, super()._split_scope(nodeid))
 
     return ByKernel(config, log)
 

@@ -2,7 +2,7 @@
 
 import copy
 
-from engine.model.model import Model
+from .model import Model
 
 
 class _Told(Model):

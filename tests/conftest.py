@@ -30,7 +30,7 @@ TOGETHER = (
     ("tests/diff/", "tests/papers/test_pages", "tests/controllers/", "tests/faults/", "tests/optimize/",
      "tests/scenes/test_parity", "tests/physics/test_random_robots", "tests/physics/test_mocap",
      "tests/physics/test_own_params", "::test_linearize", "tests/demos/test_commands", "tests/demos/test_notebooks",
-     "tests/demos/test_gallery"),  # linearize, push
+     "tests/demos/test_gallery", "tests/demos/test_optimize"),  # linearize, push
 )  # fmt: skip
 
 
